@@ -1,0 +1,157 @@
+package driver
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/m-cmp/mc-infra-connector/resource"
+)
+
+// About is what a driver says of itself.
+type About struct {
+	Name        string   `json:"name" doc:"The cloud's name in the API, such as aws."`
+	Title       string   `json:"title" doc:"The cloud's name for people."`
+	Version     string   `json:"version" doc:"Semantic version of the driver."`
+	Doc         string   `json:"doc,omitempty" doc:"What the driver reaches, in a sentence or two."`
+	Credential  []Field  `json:"credential" doc:"Fields of a credential."`
+	Settings    []Field  `json:"settings" doc:"Settings of a connection."`
+	Permissions []string `json:"permissions,omitempty" doc:"The least permissions that the credential needs, in the cloud's own terms."`
+}
+
+// Field is one value of a credential, or one setting of a connection.
+type Field struct {
+	Name     string    `json:"name" doc:"Name in the API."`
+	Title    string    `json:"title" doc:"Name for people."`
+	Doc      string    `json:"doc" doc:"What it is, with its default."`
+	Where    string    `json:"where,omitempty" doc:"Where to get it."`
+	Type     FieldType `json:"type" doc:"How the value is written." enum:"string,bool,int,number,duration"`
+	Secret   bool      `json:"secret,omitempty" doc:"Whether it is sealed and never shown again."`
+	Required bool      `json:"required,omitempty" doc:"Whether it must be given."`
+	Enum     []string  `json:"enum,omitempty" doc:"The values that it can have, if only some are possible."`
+}
+
+// FieldType says how a value is written.
+type FieldType string
+
+// The types of fields.
+const (
+	TypeString   FieldType = "string"
+	TypeBool     FieldType = "bool"     // true or false
+	TypeInt      FieldType = "int"      // 42
+	TypeNumber   FieldType = "number"   // 0.25
+	TypeDuration FieldType = "duration" // 1m30s
+)
+
+// Description is what a driver is and offers. Kinds, verbs and actions come from
+// what the driver's collections implement.
+type Description struct {
+	About
+	ProtocolVersions []int       `json:"protocolVersions" doc:"Versions of the driver protocol that it speaks."`
+	Kinds            []KindOffer `json:"kinds" doc:"Kinds of resources that it offers."`
+	Catalogs         []string    `json:"catalogs" doc:"Catalogs that it offers."`
+}
+
+// KindOffer is what a driver offers for one kind.
+type KindOffer struct {
+	Name    string   `json:"name" doc:"The kind."`
+	Verbs   []string `json:"verbs" doc:"Of list, get, create and delete, those it has."`
+	Actions []string `json:"actions,omitempty" doc:"The kind's actions that it has."`
+}
+
+// Offers reports whether the driver has a verb or an action of a kind.
+func (d *Description) Offers(kind, verb string) bool {
+	for _, k := range d.Kinds {
+		if k.Name == kind {
+			return slices.Contains(k.Verbs, verb) || slices.Contains(k.Actions, verb)
+		}
+	}
+	return false
+}
+
+// CheckCredential checks a credential's values against the fields.
+func (d *Description) CheckCredential(v Values) error {
+	return checkValues("values", "credential field", d.Credential, v)
+}
+
+// CheckSettings checks a connection's settings against the fields.
+func (d *Description) CheckSettings(v Values) error {
+	return checkValues("settings", "setting", d.Settings, v)
+}
+
+func checkValues(at, what string, fields []Field, values Values) error {
+	var problems []resource.Problem
+	names := make([]string, len(fields))
+	for i, f := range fields {
+		names[i] = f.Name
+		value, ok := values[f.Name]
+		switch {
+		case !ok || value == "":
+			if f.Required {
+				problems = append(problems, resource.Problem{Field: at + "." + f.Name, Message: "is required: " + f.Doc})
+			}
+		default:
+			if msg := f.problem(value); msg != "" {
+				problems = append(problems, resource.Problem{Field: at + "." + f.Name, Message: msg})
+			}
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(values)) {
+		if !slices.Contains(names, name) {
+			problems = append(problems, resource.Problem{Field: at, Message: fmt.Sprintf("there is no %s %.64q; there are: %s", what, name, strings.Join(names, ", "))})
+		}
+	}
+	return resource.Invalid(problems...)
+}
+
+// problem says what is wrong with a value, without repeating it: it may be secret.
+func (f Field) problem(value string) string {
+	var err error
+	switch f.Type {
+	case TypeBool:
+		_, err = strconv.ParseBool(value)
+	case TypeInt:
+		_, err = strconv.Atoi(value)
+	case TypeNumber:
+		_, err = strconv.ParseFloat(value, 64)
+	case TypeDuration:
+		_, err = time.ParseDuration(value)
+	}
+	switch {
+	case err != nil:
+		return fmt.Sprintf("is not a %s; %s", f.Type, f.Doc)
+	case len(f.Enum) > 0 && !slices.Contains(f.Enum, value):
+		return "is not one of: " + strings.Join(f.Enum, ", ")
+	}
+	return ""
+}
+
+// Values are named values whose types have been checked against their fields, so
+// that reading them cannot fail: what is missing is the zero value.
+type Values map[string]string
+
+// Bool reads a value of TypeBool.
+func (v Values) Bool(name string) bool { b, _ := strconv.ParseBool(v[name]); return b }
+
+// Int reads a value of TypeInt.
+func (v Values) Int(name string) int { i, _ := strconv.Atoi(v[name]); return i }
+
+// Number reads a value of TypeNumber.
+func (v Values) Number(name string) float64 { f, _ := strconv.ParseFloat(v[name], 64); return f }
+
+// Duration reads a value of TypeDuration.
+func (v Values) Duration(name string) time.Duration { d, _ := time.ParseDuration(v[name]); return d }
+
+// Secrets returns the values of the secret fields.
+func (d *Description) Secrets(credential Values) []string {
+	var secrets []string
+	for _, f := range d.Credential {
+		if f.Secret && credential[f.Name] != "" {
+			secrets = append(secrets, credential[f.Name])
+		}
+	}
+	return secrets
+}

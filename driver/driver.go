@@ -1,0 +1,348 @@
+package driver
+
+import (
+	"context"
+	"encoding/json"
+	"io"
+	"iter"
+	"log/slog"
+	"time"
+
+	"github.com/m-cmp/mc-infra-connector/resource"
+)
+
+// Collection is what every kind must offer: finding what is there. S and T are
+// the kind's spec and status; references in a spec are cloud ids.
+//
+// List answers every object, all pages, in any order. Get answers an error with
+// code not_found only when the cloud says that the object does not exist.
+type Collection[S, T any] interface {
+	List(ctx context.Context) iter.Seq2[Object[S, T], error]
+	Get(ctx context.Context, id string) (Object[S, T], error)
+}
+
+// Creator is implemented by collections that can create.
+//
+// The same token must yield the same object, also after a crash anywhere in the
+// middle. Create returns as soon as the cloud has accepted and an id exists; it
+// does not wait until the object is ready.
+type Creator[S, T any] interface {
+	Create(ctx context.Context, r Request[S]) (Object[S, T], error)
+}
+
+// Deleter is implemented by collections that can delete. Deleting what is not
+// there is no error. Deleting what is in use answers the code dependency.
+type Deleter interface {
+	Delete(ctx context.Context, id string) error
+}
+
+// Lister is what every catalog must offer. A driver may use the query to ask the
+// cloud for less; what it cannot use it ignores, the server filters again.
+type Lister[E any] interface {
+	List(ctx context.Context, q Query) iter.Seq2[E, error]
+}
+
+// Query narrows a catalog: field of the entry = value.
+type Query map[string]string
+
+// Object is a resource as the cloud shows it.
+type Object[S, T any] struct {
+	ID         string            `json:"id"`                   // the cloud's id
+	Name       string            `json:"name,omitempty"`       // its name on the cloud
+	Token      string            `json:"token,omitempty"`      // token it was created with, "" if it was made elsewhere
+	State      resource.State    `json:"state"`                // common state
+	CloudState string            `json:"cloudState,omitempty"` // the cloud's own word
+	Labels     map[string]string `json:"labels,omitempty"`     // the cloud's tags without those of the connector
+	Spec       S                 `json:"spec"`                 // as far as the cloud shows it; references are cloud ids
+	Status     T                 `json:"status"`
+	Native     any               `json:"native,omitempty"` // the cloud's own fields; no secrets
+	CreatedAt  *time.Time        `json:"createdAt,omitempty"`
+}
+
+// Request asks for a new object.
+type Request[S any] struct {
+	Token  string            `json:"token"`            // idempotency token, at most 36 characters
+	Name   string            `json:"name"`             // wanted name on the cloud
+	Labels map[string]string `json:"labels,omitempty"` // wanted tags
+	Spec   S                 `json:"spec"`             // references are cloud ids
+}
+
+// Item and ItemRequest are objects and requests whose kind is known only by name.
+type (
+	Item        = Object[json.RawMessage, json.RawMessage]
+	ItemRequest = Request[json.RawMessage]
+)
+
+// Config is what a connection gives to a driver.
+type Config struct {
+	Credential Values
+	Region     string // "" only to list regions
+	Zone       string // default zone, may be ""
+	Settings   Values
+	Logger     *slog.Logger // never nil inside a driver
+}
+
+// Client is a driver as its callers see it: in the same process ([Driver]) or in
+// another one ([Plugins]).
+type Client interface {
+	Describe(ctx context.Context) (*Description, error)
+	Connect(ctx context.Context, c Config) (Session, error)
+}
+
+// Session is an open connection to one region of a cloud. Close ends it.
+type Session interface {
+	Catalog(ctx context.Context, catalog string, q Query) iter.Seq2[json.RawMessage, error]
+	List(ctx context.Context, kind string) iter.Seq2[Item, error]
+	Get(ctx context.Context, kind, id string) (Item, error)
+	Create(ctx context.Context, kind string, r ItemRequest) (Item, error)
+	Delete(ctx context.Context, kind, id string) error
+	Act(ctx context.Context, kind, id, action string, params json.RawMessage) error
+	io.Closer
+}
+
+// Driver is one cloud. S is its own type of an open session; if that has a method
+// Close() error, it is called when the session ends.
+type Driver struct {
+	description Description
+	connect     func(context.Context, Config) (any, error)
+	offers      map[string]offer
+	catalogs    map[string]catalogOffer
+}
+
+// New defines a driver. connect checks the credential with the cloud and opens a
+// session; its errors should be unauthenticated, denied, invalid or unavailable.
+func New[S any](about About, connect func(context.Context, Config) (S, error), offers ...Offer[S]) *Driver {
+	d := &Driver{
+		description: Description{About: about, ProtocolVersions: ProtocolVersions()},
+		connect:     func(ctx context.Context, c Config) (any, error) { return connect(ctx, c) },
+		offers:      map[string]offer{},
+		catalogs:    map[string]catalogOffer{},
+	}
+	for _, o := range offers {
+		o.add(d)
+	}
+	return d
+}
+
+// Describe implements Client.
+func (d *Driver) Describe(context.Context) (*Description, error) { return &d.description, nil }
+
+// Connect implements Client.
+func (d *Driver) Connect(ctx context.Context, c Config) (Session, error) {
+	if err := d.description.CheckCredential(c.Credential); err != nil {
+		return nil, err
+	}
+	if err := d.description.CheckSettings(c.Settings); err != nil {
+		return nil, err
+	}
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	s, err := d.connect(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	return &session{driver: d, own: s}, nil
+}
+
+// Offer is one kind or catalog that a driver with sessions of type S offers.
+type Offer[S any] struct{ add func(*Driver) }
+
+// offer is a kind's collection with its types taken off.
+type offer struct {
+	kind   *resource.Kind
+	open   func(session any) any
+	list   func(ctx context.Context, collection any) iter.Seq2[Item, error]
+	get    func(ctx context.Context, collection any, id string) (Item, error)
+	create func(ctx context.Context, collection any, r ItemRequest) (Item, error)
+}
+
+type catalogOffer struct {
+	list func(ctx context.Context, session any, q Query) iter.Seq2[json.RawMessage, error]
+}
+
+// Kind offers a kind of resource. open makes the collection of a session.
+func Kind[Session any, C Collection[S, T], S, T any](kind resource.Type[S, T], open func(Session) C) Offer[Session] {
+	o := offer{
+		kind: kind.Kind,
+		open: func(session any) any { return open(session.(Session)) },
+		list: func(ctx context.Context, c any) iter.Seq2[Item, error] {
+			return func(yield func(Item, error) bool) {
+				for object, err := range c.(C).List(ctx) {
+					item := Item{}
+					if err == nil {
+						item, err = erase(object)
+					}
+					if !yield(item, err) || err != nil {
+						return
+					}
+				}
+			}
+		},
+		get: func(ctx context.Context, c any, id string) (Item, error) {
+			object, err := c.(C).Get(ctx, id)
+			if err != nil {
+				return Item{}, err
+			}
+			return erase(object)
+		},
+		create: func(ctx context.Context, c any, r ItemRequest) (Item, error) {
+			creator, ok := c.(Creator[S, T])
+			if !ok {
+				return Item{}, resource.Errorf(resource.CodeUnsupported, "this driver does not create a %s", kind.Name)
+			}
+			typed := Request[S]{Token: r.Token, Name: r.Name, Labels: r.Labels}
+			if err := json.Unmarshal(r.Spec, &typed.Spec); err != nil {
+				return Item{}, resource.Errorf(resource.CodeInvalid, "decode the spec of a %s: %w", kind.Name, err)
+			}
+			object, err := creator.Create(ctx, typed)
+			if err != nil {
+				return Item{}, err
+			}
+			return erase(object)
+		},
+	}
+	var zero C
+	described := KindOffer{Name: kind.Name, Verbs: []string{"list", "get"}}
+	if _, ok := any(zero).(Creator[S, T]); ok {
+		described.Verbs = append(described.Verbs, "create")
+	}
+	if _, ok := any(zero).(Deleter); ok {
+		described.Verbs = append(described.Verbs, "delete")
+	}
+	for _, a := range kind.Actions {
+		if a.Offered(zero) {
+			described.Actions = append(described.Actions, a.Name)
+		}
+	}
+	return Offer[Session]{func(d *Driver) {
+		d.offers[kind.Name] = o
+		d.description.Kinds = append(d.description.Kinds, described)
+	}}
+}
+
+// Catalog offers a catalog. open makes the lister of a session.
+func Catalog[Session any, L Lister[E], E any](catalog resource.CatalogOf[E], open func(Session) L) Offer[Session] {
+	return Offer[Session]{func(d *Driver) {
+		d.description.Catalogs = append(d.description.Catalogs, catalog.Name)
+		d.catalogs[catalog.Name] = catalogOffer{func(ctx context.Context, session any, q Query) iter.Seq2[json.RawMessage, error] {
+			return func(yield func(json.RawMessage, error) bool) {
+				for entry, err := range open(session.(Session)).List(ctx, q) {
+					var raw json.RawMessage
+					if err == nil {
+						raw, err = encode(entry)
+					}
+					if !yield(raw, err) || err != nil {
+						return
+					}
+				}
+			}
+		}}
+	}}
+}
+
+func erase[S, T any](o Object[S, T]) (Item, error) {
+	item := Item{
+		ID: o.ID, Name: o.Name, Token: o.Token, State: o.State, CloudState: o.CloudState,
+		Labels: o.Labels, Native: o.Native, CreatedAt: o.CreatedAt,
+	}
+	var err error
+	if item.Spec, err = encode(o.Spec); err != nil {
+		return Item{}, err
+	}
+	item.Status, err = encode(o.Status)
+	return item, err
+}
+
+func encode(v any) (json.RawMessage, error) {
+	raw, err := json.Marshal(v)
+	if err != nil {
+		return nil, resource.Errorf(resource.CodeInternal, "encode a %T: %w", v, err)
+	}
+	return raw, nil
+}
+
+// session runs calls on the collections of a driver in this process.
+type session struct {
+	driver *Driver
+	own    any
+}
+
+func (s *session) collection(kind string) (offer, any, error) {
+	o, ok := s.driver.offers[kind]
+	if !ok {
+		return offer{}, nil, resource.Errorf(resource.CodeUnsupported, "the driver %s does not offer the kind %q", s.driver.description.Name, kind)
+	}
+	return o, o.open(s.own), nil
+}
+
+func (s *session) Catalog(ctx context.Context, catalog string, q Query) iter.Seq2[json.RawMessage, error] {
+	o, ok := s.driver.catalogs[catalog]
+	if !ok {
+		return fail[json.RawMessage](resource.Errorf(resource.CodeUnsupported, "the driver %s does not offer the catalog %q", s.driver.description.Name, catalog))
+	}
+	return o.list(ctx, s.own, q)
+}
+
+func (s *session) List(ctx context.Context, kind string) iter.Seq2[Item, error] {
+	o, c, err := s.collection(kind)
+	if err != nil {
+		return fail[Item](err)
+	}
+	return o.list(ctx, c)
+}
+
+func (s *session) Get(ctx context.Context, kind, id string) (Item, error) {
+	o, c, err := s.collection(kind)
+	if err != nil {
+		return Item{}, err
+	}
+	return o.get(ctx, c, id)
+}
+
+func (s *session) Create(ctx context.Context, kind string, r ItemRequest) (Item, error) {
+	o, c, err := s.collection(kind)
+	if err != nil {
+		return Item{}, err
+	}
+	return o.create(ctx, c, r)
+}
+
+func (s *session) Delete(ctx context.Context, kind, id string) error {
+	_, c, err := s.collection(kind)
+	if err != nil {
+		return err
+	}
+	deleter, ok := c.(Deleter)
+	if !ok {
+		return resource.Errorf(resource.CodeUnsupported, "this driver does not delete a %s", kind)
+	}
+	return deleter.Delete(ctx, id)
+}
+
+func (s *session) Act(ctx context.Context, kind, id, action string, params json.RawMessage) error {
+	o, c, err := s.collection(kind)
+	if err != nil {
+		return err
+	}
+	a, err := o.kind.Action(action)
+	if err != nil {
+		return err
+	}
+	return a.Call(ctx, c, id, params)
+}
+
+func (s *session) Close() error {
+	if c, ok := s.own.(io.Closer); ok {
+		return c.Close()
+	}
+	return nil
+}
+
+// fail is a sequence that only fails.
+func fail[T any](err error) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		var zero T
+		yield(zero, err)
+	}
+}

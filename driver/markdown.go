@@ -1,0 +1,62 @@
+package driver
+
+import (
+	"fmt"
+	"strings"
+)
+
+// Markdown is the driver's reference page, generated from its description.
+func (d *Description) Markdown() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "# %s (`%s`)\n\n", d.Title, d.Name)
+	if d.Doc != "" {
+		fmt.Fprintf(&b, "%s\n\n", d.Doc)
+	}
+	fmt.Fprintf(&b, "Driver version %s.\n\n", d.Version)
+	fields(&b, "Credential", "--set", d.Credential)
+	fields(&b, "Connection settings", "--setting", d.Settings)
+	if len(d.Permissions) > 0 {
+		b.WriteString("## Least permissions\n\n")
+		for _, p := range d.Permissions {
+			fmt.Fprintf(&b, "- `%s`\n", p)
+		}
+		b.WriteString("\n")
+	}
+	b.WriteString("## Kinds\n\n| kind | verbs | actions |\n| --- | --- | --- |\n")
+	for _, k := range d.Kinds {
+		actions := strings.Join(k.Actions, ", ")
+		if actions == "" {
+			actions = "–"
+		}
+		fmt.Fprintf(&b, "| `%s` | %s | %s |\n", k.Name, strings.Join(k.Verbs, ", "), actions)
+	}
+	fmt.Fprintf(&b, "\nCatalogs: %s.\n", strings.Join(d.Catalogs, ", "))
+	return b.String()
+}
+
+func fields(b *strings.Builder, title, flag string, fields []Field) {
+	fmt.Fprintf(b, "## %s\n\n", title)
+	if len(fields) == 0 {
+		b.WriteString("None.\n\n")
+		return
+	}
+	fmt.Fprintf(b, "Given as `%s name=value`.\n\n| name | type | | description |\n| --- | --- | --- | --- |\n", flag)
+	for _, f := range fields {
+		var marks []string
+		if f.Required {
+			marks = append(marks, "required")
+		}
+		if f.Secret {
+			marks = append(marks, "secret")
+		}
+		doc := f.Doc
+		if len(f.Enum) > 0 {
+			doc += " One of: " + strings.Join(f.Enum, ", ") + "."
+		}
+		if f.Where != "" {
+			doc += " Where to get it: " + f.Where
+		}
+		fmt.Fprintf(b, "| `%s` | %s | %s | %s |\n", f.Name, f.Type, strings.Join(marks, ", "), doc)
+	}
+	b.WriteString("\n")
+}

@@ -1,0 +1,284 @@
+package driver
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"iter"
+	"log/slog"
+	"runtime/debug"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/metadata"
+
+	driverv1 "github.com/m-cmp/mc-infra-connector/proto/driver/v1"
+	"github.com/m-cmp/mc-infra-connector/resource"
+)
+
+// server answers the protocol with a driver in this process.
+type server struct {
+	driverv1.UnimplementedDriverServiceServer
+	driver *Driver
+	logger *slog.Logger
+
+	mu       sync.Mutex
+	sessions map[string]openSession
+}
+
+type openSession struct {
+	Session
+	redact *strings.Replacer // takes the session's secrets out of texts
+}
+
+func newServer(d *Driver, logger *slog.Logger) *server {
+	return &server{driver: d, logger: logger, sessions: map[string]openSession{}}
+}
+
+func (s *server) Describe(ctx context.Context, _ *driverv1.DescribeRequest) (*driverv1.DescribeResponse, error) {
+	description, err := s.driver.Describe(ctx)
+	if err != nil {
+		return nil, err
+	}
+	raw, err := encode(description)
+	return &driverv1.DescribeResponse{Description: raw}, err
+}
+
+func (s *server) Connect(ctx context.Context, r *driverv1.ConnectRequest) (*driverv1.ConnectResponse, error) {
+	redact := redactor(s.driver.description.Secrets(r.GetCredential()))
+	opened, err := s.driver.Connect(ctx, Config{
+		Credential: r.GetCredential(), Region: r.GetRegion(), Zone: r.GetZone(), Settings: r.GetSettings(),
+		Logger: slog.New(redactingHandler{s.logger.Handler(), redact}),
+	})
+	if err != nil {
+		return nil, redacted(err, redact)
+	}
+	id := uuid.NewString()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.sessions[id] = openSession{opened, redact}
+	return &driverv1.ConnectResponse{Session: id}, nil
+}
+
+func (s *server) Disconnect(_ context.Context, r *driverv1.DisconnectRequest) (*driverv1.DisconnectResponse, error) {
+	s.mu.Lock()
+	opened, ok := s.sessions[r.GetSession()]
+	delete(s.sessions, r.GetSession())
+	s.mu.Unlock()
+	if !ok {
+		return &driverv1.DisconnectResponse{}, nil
+	}
+	return &driverv1.DisconnectResponse{}, redacted(opened.Close(), opened.redact)
+}
+
+func (s *server) session(id string) (openSession, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	opened, ok := s.sessions[id]
+	if !ok {
+		return openSession{}, resource.Errorf(resource.CodeUnavailable, "%w", ErrUnknownSession)
+	}
+	return opened, nil
+}
+
+func (s *server) Catalog(r *driverv1.CatalogRequest, stream grpc.ServerStreamingServer[driverv1.CatalogResponse]) error {
+	opened, err := s.session(r.GetSession())
+	if err != nil {
+		return err
+	}
+	err = send(opened.Catalog(stream.Context(), r.GetCatalog(), r.GetFilter()),
+		func(entry json.RawMessage) ([]byte, error) { return entry, nil },
+		func(batch [][]byte) error { return stream.Send(&driverv1.CatalogResponse{Entries: batch}) })
+	return redacted(err, opened.redact)
+}
+
+func (s *server) List(r *driverv1.ListRequest, stream grpc.ServerStreamingServer[driverv1.ListResponse]) error {
+	opened, err := s.session(r.GetSession())
+	if err != nil {
+		return err
+	}
+	err = send(opened.List(stream.Context(), r.GetKind()),
+		func(item Item) ([]byte, error) { return encode(item) },
+		func(batch [][]byte) error { return stream.Send(&driverv1.ListResponse{Objects: batch}) })
+	return redacted(err, opened.redact)
+}
+
+func (s *server) Get(ctx context.Context, r *driverv1.GetRequest) (*driverv1.GetResponse, error) {
+	opened, err := s.session(r.GetSession())
+	if err != nil {
+		return nil, err
+	}
+	item, err := opened.Get(ctx, r.GetKind(), r.GetId())
+	if err != nil {
+		return nil, redacted(err, opened.redact)
+	}
+	raw, err := encode(item)
+	return &driverv1.GetResponse{Object: raw}, err
+}
+
+func (s *server) Create(ctx context.Context, r *driverv1.CreateRequest) (*driverv1.CreateResponse, error) {
+	opened, err := s.session(r.GetSession())
+	if err != nil {
+		return nil, err
+	}
+	var request ItemRequest
+	if err := json.Unmarshal(r.GetRequest(), &request); err != nil {
+		return nil, resource.Errorf(resource.CodeInvalid, "decode the create request: %w", err)
+	}
+	item, err := opened.Create(ctx, r.GetKind(), request)
+	if err != nil {
+		return nil, redacted(err, opened.redact)
+	}
+	raw, err := encode(item)
+	return &driverv1.CreateResponse{Object: raw}, err
+}
+
+func (s *server) Delete(ctx context.Context, r *driverv1.DeleteRequest) (*driverv1.DeleteResponse, error) {
+	opened, err := s.session(r.GetSession())
+	if err != nil {
+		return nil, err
+	}
+	return &driverv1.DeleteResponse{}, redacted(opened.Delete(ctx, r.GetKind(), r.GetId()), opened.redact)
+}
+
+func (s *server) Act(ctx context.Context, r *driverv1.ActRequest) (*driverv1.ActResponse, error) {
+	opened, err := s.session(r.GetSession())
+	if err != nil {
+		return nil, err
+	}
+	err = opened.Act(ctx, r.GetKind(), r.GetId(), r.GetAction(), r.GetParams())
+	return &driverv1.ActResponse{}, redacted(err, opened.redact)
+}
+
+// send writes a sequence as batches, each limited in items and bytes.
+func send[T any](items iter.Seq2[T, error], encode func(T) ([]byte, error), flush func([][]byte) error) error {
+	var (
+		batch [][]byte
+		size  int
+	)
+	for item, err := range items {
+		if err != nil {
+			return err
+		}
+		raw, err := encode(item)
+		if err != nil {
+			return err
+		}
+		if len(batch) == batchItems || (len(batch) > 0 && size+len(raw) > batchBytes) {
+			if err := flush(batch); err != nil {
+				return err
+			}
+			batch, size = nil, 0
+		}
+		batch = append(batch, raw)
+		size += len(raw)
+	}
+	if len(batch) == 0 {
+		return nil
+	}
+	return flush(batch)
+}
+
+// interceptors keep every call within its deadline and the process alive: errors
+// get their code, a panic becomes an error.
+func interceptors(logger *slog.Logger) []grpc.ServerOption {
+	return []grpc.ServerOption{
+		grpc.UnaryInterceptor(func(ctx context.Context, r any, info *grpc.UnaryServerInfo, next grpc.UnaryHandler) (answer any, err error) {
+			ctx, cancel := deadline(ctx)
+			defer cancel()
+			defer func() { err = toStatus(recovered(logger, info.FullMethod, recover(), err)) }()
+			return next(ctx, r)
+		}),
+		grpc.StreamInterceptor(func(srv any, stream grpc.ServerStream, info *grpc.StreamServerInfo, next grpc.StreamHandler) (err error) {
+			ctx, cancel := deadline(stream.Context())
+			defer cancel()
+			defer func() { err = toStatus(recovered(logger, info.FullMethod, recover(), err)) }()
+			return next(srv, &streamWithContext{stream, ctx})
+		}),
+	}
+}
+
+func recovered(logger *slog.Logger, method string, panicked any, err error) error {
+	if panicked == nil {
+		return err
+	}
+	logger.Error("the driver panicked", "method", method, "panic", fmt.Sprint(panicked), "stack", string(debug.Stack()))
+	return resource.Errorf(resource.CodeInternal, "the driver panicked in %s; this is a defect of the driver, its log has the details", method)
+}
+
+func deadline(ctx context.Context) (context.Context, context.CancelFunc) {
+	md, _ := metadata.FromIncomingContext(ctx)
+	if values := md.Get(timeoutKey); len(values) > 0 {
+		if ms, err := strconv.ParseInt(values[0], 10, 64); err == nil {
+			return context.WithTimeout(ctx, time.Duration(ms)*time.Millisecond)
+		}
+	}
+	return context.WithCancel(ctx)
+}
+
+type streamWithContext struct {
+	grpc.ServerStream
+	ctx context.Context
+}
+
+func (s *streamWithContext) Context() context.Context { return s.ctx }
+
+// redactor replaces secrets. Values too short to be secrets would garble texts.
+func redactor(secrets []string) *strings.Replacer {
+	var pairs []string
+	for _, secret := range secrets {
+		if len(secret) >= 6 {
+			pairs = append(pairs, secret, "[secret]")
+		}
+	}
+	return strings.NewReplacer(pairs...)
+}
+
+func redacted(err error, r *strings.Replacer) error {
+	if err == nil {
+		return nil
+	}
+	e := *resource.AsError(err)
+	e.Message = r.Replace(e.Message)
+	if e.Cloud != nil {
+		cloud := *e.Cloud
+		cloud.Message = r.Replace(cloud.Message)
+		e.Cloud = &cloud
+	}
+	return &e
+}
+
+// redactingHandler takes the secrets of a session out of its log.
+type redactingHandler struct {
+	slog.Handler
+	redact *strings.Replacer
+}
+
+func (h redactingHandler) Handle(ctx context.Context, r slog.Record) error {
+	clean := slog.NewRecord(r.Time, r.Level, h.redact.Replace(r.Message), r.PC)
+	r.Attrs(func(a slog.Attr) bool {
+		clean.AddAttrs(h.attr(a))
+		return true
+	})
+	return h.Handler.Handle(ctx, clean)
+}
+
+func (h redactingHandler) WithAttrs(attrs []slog.Attr) slog.Handler {
+	clean := make([]slog.Attr, len(attrs))
+	for i, a := range attrs {
+		clean[i] = h.attr(a)
+	}
+	return redactingHandler{h.Handler.WithAttrs(clean), h.redact}
+}
+
+func (h redactingHandler) WithGroup(name string) slog.Handler {
+	return redactingHandler{h.Handler.WithGroup(name), h.redact}
+}
+
+func (h redactingHandler) attr(a slog.Attr) slog.Attr {
+	return slog.String(a.Key, h.redact.Replace(a.Value.Resolve().String()))
+}

@@ -1,0 +1,292 @@
+package driver
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"strconv"
+	"time"
+
+	"github.com/hashicorp/go-plugin"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/status"
+
+	driverv1 "github.com/m-cmp/mc-infra-connector/proto/driver/v1"
+	"github.com/m-cmp/mc-infra-connector/resource"
+)
+
+// PluginName is the name under which a driver process serves its driver.
+const PluginName = "driver"
+
+// timeoutKey is the metadata with the time, in milliseconds, in which the driver
+// must have answered. It is shorter than the call's own deadline, so that a driver
+// that does not keep it can be told from a slow cloud.
+const timeoutKey = "mcic-timeout"
+
+// batch limits one message of a streamed list.
+const (
+	batchItems = 200
+	batchBytes = 1 << 20
+)
+
+// ProtocolVersions returns the versions of the driver protocol that this package
+// speaks.
+func ProtocolVersions() []int { return []int{1} }
+
+// Handshake is what both sides agree on before a driver serves.
+func Handshake() plugin.HandshakeConfig {
+	return plugin.HandshakeConfig{MagicCookieKey: "MCIC_DRIVER", MagicCookieValue: "mc-infra-connector driver"}
+}
+
+// Plugins returns what a caller of driver processes speaks, by protocol version.
+// What it dispenses under [PluginName] is a [Client].
+func Plugins() map[int]plugin.PluginSet {
+	return map[int]plugin.PluginSet{1: {PluginName: &grpcPlugin{}}}
+}
+
+// grpcPlugin is one protocol version. server is nil on the caller's side.
+type grpcPlugin struct {
+	plugin.NetRPCUnsupportedPlugin
+	server *server
+}
+
+func (p *grpcPlugin) GRPCServer(_ *plugin.GRPCBroker, s *grpc.Server) error {
+	driverv1.RegisterDriverServiceServer(s, p.server)
+	return nil
+}
+
+func (p *grpcPlugin) GRPCClient(_ context.Context, _ *plugin.GRPCBroker, conn *grpc.ClientConn) (any, error) {
+	return &remote{driverv1.NewDriverServiceClient(conn)}, nil
+}
+
+// ErrUnknownSession is in the chain of an error when the driver process does not
+// know the session, because it was started anew: connect again.
+var ErrUnknownSession = errors.New("the driver does not know the session")
+
+// WithTimeout tells the driver to answer within d. The context itself should have
+// more time.
+func WithTimeout(ctx context.Context, d time.Duration) context.Context {
+	return metadata.AppendToOutgoingContext(ctx, timeoutKey, strconv.FormatInt(max(d.Milliseconds(), 1), 10))
+}
+
+// remote is a driver in another process.
+type remote struct{ rpc driverv1.DriverServiceClient }
+
+func (r *remote) Describe(ctx context.Context) (*Description, error) {
+	answer, err := r.rpc.Describe(ctx, &driverv1.DescribeRequest{})
+	if err != nil {
+		return nil, fromStatus(err)
+	}
+	d := &Description{}
+	return d, decode("description", answer.GetDescription(), d)
+}
+
+func (r *remote) Connect(ctx context.Context, c Config) (Session, error) {
+	answer, err := r.rpc.Connect(ctx, &driverv1.ConnectRequest{
+		Credential: c.Credential, Region: c.Region, Zone: c.Zone, Settings: c.Settings,
+	})
+	if err != nil {
+		return nil, fromStatus(err)
+	}
+	return &remoteSession{r.rpc, answer.GetSession()}, nil
+}
+
+type remoteSession struct {
+	rpc driverv1.DriverServiceClient
+	id  string
+}
+
+func (s *remoteSession) Catalog(ctx context.Context, catalog string, q Query) iter.Seq2[json.RawMessage, error] {
+	return receive(ctx, func(ctx context.Context) (func() ([][]byte, error), error) {
+		stream, err := s.rpc.Catalog(ctx, &driverv1.CatalogRequest{Session: s.id, Catalog: catalog, Filter: q})
+		return func() ([][]byte, error) { m, err := stream.Recv(); return m.GetEntries(), err }, err
+	}, func(raw []byte) (json.RawMessage, error) {
+		if !json.Valid(raw) {
+			return nil, nonsense("entry of the catalog "+catalog, errors.New("not JSON"))
+		}
+		return raw, nil
+	})
+}
+
+func (s *remoteSession) List(ctx context.Context, kind string) iter.Seq2[Item, error] {
+	return receive(ctx, func(ctx context.Context) (func() ([][]byte, error), error) {
+		stream, err := s.rpc.List(ctx, &driverv1.ListRequest{Session: s.id, Kind: kind})
+		return func() ([][]byte, error) { m, err := stream.Recv(); return m.GetObjects(), err }, err
+	}, func(raw []byte) (Item, error) { return decodeItem(kind, raw) })
+}
+
+func (s *remoteSession) Get(ctx context.Context, kind, id string) (Item, error) {
+	answer, err := s.rpc.Get(ctx, &driverv1.GetRequest{Session: s.id, Kind: kind, Id: id})
+	if err != nil {
+		return Item{}, fromStatus(err)
+	}
+	return decodeItem(kind, answer.GetObject())
+}
+
+func (s *remoteSession) Create(ctx context.Context, kind string, r ItemRequest) (Item, error) {
+	request, err := encode(r)
+	if err != nil {
+		return Item{}, err
+	}
+	answer, err := s.rpc.Create(ctx, &driverv1.CreateRequest{Session: s.id, Kind: kind, Request: request})
+	if err != nil {
+		return Item{}, fromStatus(err)
+	}
+	return decodeItem(kind, answer.GetObject())
+}
+
+func (s *remoteSession) Delete(ctx context.Context, kind, id string) error {
+	_, err := s.rpc.Delete(ctx, &driverv1.DeleteRequest{Session: s.id, Kind: kind, Id: id})
+	return fromStatus(err)
+}
+
+func (s *remoteSession) Act(ctx context.Context, kind, id, action string, params json.RawMessage) error {
+	_, err := s.rpc.Act(ctx, &driverv1.ActRequest{Session: s.id, Kind: kind, Id: id, Action: action, Params: params})
+	return fromStatus(err)
+}
+
+// Close ends the session on the driver's side.
+func (s *remoteSession) Close() error {
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	_, err := s.rpc.Disconnect(ctx, &driverv1.DisconnectRequest{Session: s.id})
+	return fromStatus(err)
+}
+
+// receive turns a stream of batches into a sequence. Leaving the sequence early
+// ends the stream.
+func receive[T any](
+	ctx context.Context,
+	open func(context.Context) (recv func() ([][]byte, error), err error),
+	parse func([]byte) (T, error),
+) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		ctx, cancel := context.WithCancel(ctx)
+		defer cancel()
+		var zero T
+		recv, err := open(ctx)
+		if err != nil {
+			yield(zero, fromStatus(err))
+			return
+		}
+		for {
+			batch, err := recv()
+			if errors.Is(err, io.EOF) {
+				return
+			}
+			if err != nil {
+				yield(zero, fromStatus(err))
+				return
+			}
+			for _, raw := range batch {
+				value, err := parse(raw)
+				if !yield(value, err) || err != nil {
+					return
+				}
+			}
+		}
+	}
+}
+
+// decodeItem reads an object and refuses one that the server could not work with.
+func decodeItem(kind string, raw []byte) (Item, error) {
+	var item Item
+	if err := decode(kind, raw, &item); err != nil {
+		return Item{}, err
+	}
+	if item.ID == "" {
+		return Item{}, nonsense(kind, errors.New("it has no id"))
+	}
+	if item.State == "" {
+		return Item{}, nonsense(kind, errors.New("it has no state"))
+	}
+	k, err := resource.KindNamed(kind)
+	if err != nil {
+		return Item{}, err
+	}
+	if err := k.CheckObject(item.Spec, item.Status); err != nil {
+		return Item{}, nonsense(kind, err)
+	}
+	return item, nil
+}
+
+func decode(what string, raw []byte, v any) error {
+	if err := json.Unmarshal(raw, v); err != nil {
+		return nonsense(what, err)
+	}
+	return nil
+}
+
+func nonsense(what string, err error) error {
+	return resource.Errorf(resource.CodeInternal, "the driver answered something that is not a valid %s; this is a defect of the driver: %w", what, err)
+}
+
+// toStatus carries an error over the wire.
+func toStatus(err error) error {
+	if err == nil {
+		return nil
+	}
+	e := resource.AsError(err)
+	if e.Code == resource.CodeInternal {
+		switch { // a driver need not classify its contexts
+		case errors.Is(err, context.DeadlineExceeded):
+			e = resource.Errorf(resource.CodeUnavailable, "the cloud did not answer in time: %w", err)
+		case errors.Is(err, context.Canceled):
+			e = resource.Errorf(resource.CodeUnavailable, "the call was cancelled: %w", err)
+		}
+	}
+	f := &driverv1.Failure{
+		Code: string(e.Code), Message: e.Message, Retryable: e.Retryable, UnknownSession: errors.Is(err, ErrUnknownSession),
+	}
+	if e.Cloud != nil {
+		f.CloudCode, f.CloudMessage, f.CloudRequestId = e.Cloud.Code, e.Cloud.Message, e.Cloud.RequestID
+	}
+	s, detailErr := status.New(codes.Unknown, e.Message).WithDetails(f)
+	if detailErr != nil { // only for messages that cannot be marshalled
+		return status.Error(codes.Unknown, e.Message)
+	}
+	return s.Err()
+}
+
+// fromStatus is the way back. What has no detail comes from gRPC itself: the
+// process is gone, hangs, or is no driver.
+func fromStatus(err error) error {
+	if err == nil {
+		return nil
+	}
+	s := status.Convert(err)
+	for _, detail := range s.Details() {
+		f, ok := detail.(*driverv1.Failure)
+		if !ok {
+			continue
+		}
+		e := resource.Errorf(resource.Code(f.GetCode()), "%s", f.GetMessage())
+		if f.GetUnknownSession() {
+			e = resource.Errorf(resource.Code(f.GetCode()), "%w", ErrUnknownSession)
+		}
+		e.Retryable = f.GetRetryable()
+		if f.GetCloudCode() != "" || f.GetCloudMessage() != "" || f.GetCloudRequestId() != "" {
+			e.Cloud = &resource.CloudError{Code: f.GetCloudCode(), Message: f.GetCloudMessage(), RequestID: f.GetCloudRequestId()}
+		}
+		return e
+	}
+	switch s.Code() {
+	case codes.DeadlineExceeded:
+		return resource.Errorf(resource.CodeUnavailable, "the driver did not answer in time: %w", context.DeadlineExceeded)
+	case codes.Canceled:
+		return resource.Errorf(resource.CodeUnavailable, "the call to the driver was cancelled: %w", context.Canceled)
+	case codes.Unavailable:
+		return resource.Errorf(resource.CodeUnavailable, "%w", fmt.Errorf("%w: %s", ErrGone, s.Message()))
+	default:
+		return resource.Errorf(resource.CodeInternal, "the driver failed: %s", s.Message())
+	}
+}
+
+// ErrGone is in the chain of an error when the driver process ended or cannot be
+// reached.
+var ErrGone = errors.New("the driver process is gone")

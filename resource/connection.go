@@ -1,0 +1,41 @@
+package resource
+
+import "time"
+
+// Credential is a set of sealed values for one cloud. The values are never shown.
+type Credential struct {
+	Name      string    `json:"name" doc:"Name of the credential."`
+	Cloud     string    `json:"cloud" doc:"Cloud that it is for."`
+	Fields    []string  `json:"fields" doc:"Names of the values that it holds. The values are sealed and never shown."`
+	CreatedAt time.Time `json:"createdAt" doc:"When it was recorded."`
+}
+
+// CredentialRequest is the body of a credential's creation.
+type CredentialRequest struct {
+	Name   string            `json:"name" doc:"Name of the credential: 1 to 128 letters, digits, dots, underscores and hyphens; it starts with a letter or digit." minLength:"1" maxLength:"128" pattern:"^[A-Za-z0-9][A-Za-z0-9._-]*$" patternDescription:"a letter or digit, then letters, digits, '.', '_' or '-'"`
+	Cloud  string            `json:"cloud" doc:"Cloud that it is for, such as aws; see the drivers." minLength:"1" maxLength:"64"`
+	Values map[string]string `json:"values" doc:"Values of the credential's fields; the driver's description says which there are." maxProperties:"64"`
+}
+
+// Connection is a name for a cloud's driver with a credential, a region and
+// settings.
+type Connection struct {
+	Name       string            `json:"name" doc:"Name of the connection."`
+	Cloud      string            `json:"cloud" doc:"Cloud that it reaches."`
+	Credential string            `json:"credential,omitempty" doc:"Credential that it uses."`
+	Region     string            `json:"region,omitempty" doc:"Region that it works in."`
+	Zone       string            `json:"zone,omitempty" doc:"Zone for what names none."`
+	Settings   map[string]string `json:"settings,omitempty" doc:"Settings of the driver for this connection."`
+	CreatedAt  time.Time         `json:"createdAt" doc:"When it was recorded."`
+	UpdatedAt  time.Time         `json:"updatedAt" doc:"When it last changed."`
+}
+
+// ConnectionRequest is the body of a connection's creation.
+type ConnectionRequest struct {
+	Name       string            `json:"name" doc:"Name of the connection: 1 to 128 letters, digits, dots, underscores and hyphens; it starts with a letter or digit." minLength:"1" maxLength:"128" pattern:"^[A-Za-z0-9][A-Za-z0-9._-]*$" patternDescription:"a letter or digit, then letters, digits, '.', '_' or '-'"`
+	Cloud      string            `json:"cloud" doc:"Cloud to reach, such as aws; see the drivers." minLength:"1" maxLength:"64"`
+	Credential string            `json:"credential,omitempty" doc:"Name of a credential for that cloud. Left out only for clouds that need none." maxLength:"128"`
+	Region     string            `json:"region,omitempty" doc:"Region to work in; see the catalog's regions. Left out only for clouds that have a single one." maxLength:"128"`
+	Zone       string            `json:"zone,omitempty" doc:"Zone for what names none. Default: the cloud's choice." maxLength:"128"`
+	Settings   map[string]string `json:"settings,omitempty" doc:"Settings of the driver for this connection; its description says which there are." maxProperties:"64"`
+}

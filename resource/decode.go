@@ -1,0 +1,155 @@
+package resource
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+	"unicode"
+
+	"github.com/danielgtaylor/huma/v2"
+)
+
+// Decode reads a user's JSON into value, a pointer to a struct, by the rules that
+// hold everywhere: well-formed, no unknown fields, right types and limits, no
+// control characters. The error has code invalid and names the fields.
+func Decode(body []byte, value any) error {
+	return newSchema(reflectElem(value)).decode(body, value)
+}
+
+func (s schema) decode(body []byte, value any) error {
+	var parsed any
+	if len(bytes.TrimSpace(body)) == 0 {
+		parsed = map[string]any{}
+		body = []byte("{}")
+	} else if err := unmarshalOne(body, &parsed); err != nil {
+		return Invalid(Problem{Field: "body", Message: "not well-formed JSON: " + err.Error()})
+	}
+	if parsed == nil {
+		return Invalid(Problem{Field: "body", Message: "expected a JSON object, got null"})
+	}
+	result := &huma.ValidateResult{}
+	huma.Validate(s.registry, s.root, huma.NewPathBuffer(nil, 0), huma.ModeWriteToServer, parsed, result)
+	problems := make([]Problem, 0, len(result.Errors))
+	for _, err := range result.Errors {
+		problems = append(problems, schemaProblem(err))
+	}
+	problems = append(problems, textProblems("", parsed)...)
+	if err := Invalid(problems...); err != nil {
+		return err
+	}
+	if err := json.Unmarshal(body, value); err != nil {
+		field := "body"
+		if e, ok := errors.AsType[*json.UnmarshalTypeError](err); ok && e.Field != "" {
+			field = e.Field
+		}
+		return Invalid(Problem{Field: field, Message: err.Error()})
+	}
+	return nil
+}
+
+// unmarshalOne reads exactly one JSON value.
+func unmarshalOne(body []byte, value any) error {
+	dec := json.NewDecoder(bytes.NewReader(body))
+	if err := dec.Decode(value); err != nil {
+		if errors.Is(err, io.ErrUnexpectedEOF) {
+			return errors.New("it ends too early")
+		}
+		return err
+	}
+	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
+		return fmt.Errorf("more follows after the first value, at byte %d", dec.InputOffset())
+	}
+	return nil
+}
+
+func schemaProblem(err error) Problem {
+	detail, ok := errors.AsType[*huma.ErrorDetail](err)
+	if !ok {
+		return Problem{Field: "body", Message: err.Error()}
+	}
+	field := detail.Location
+	if field == "" {
+		field = "body"
+	}
+	return Problem{Field: field, Message: detail.Message}
+}
+
+// textProblems finds control characters, which no database, cloud or terminal
+// treats alike.
+func textProblems(at string, value any) []Problem {
+	var problems []Problem
+	switch v := value.(type) {
+	case string:
+		if i := strings.IndexFunc(v, func(r rune) bool {
+			return unicode.IsControl(r) && r != '\n' && r != '\t' && r != '\r'
+		}); i >= 0 {
+			problems = append(problems, Problem{Field: at, Message: "contains a control character; remove it"})
+		}
+	case []any:
+		for i, item := range v {
+			problems = append(problems, textProblems(fmt.Sprintf("%s[%d]", at, i), item)...)
+		}
+	case map[string]any:
+		for _, key := range slices.Sorted(maps.Keys(v)) {
+			problems = append(problems, textProblems(join(at, printable(key)), key)...)
+			problems = append(problems, textProblems(join(at, printable(key)), v[key])...)
+		}
+	}
+	return problems
+}
+
+// labelKey is what every cloud with tags accepts in a key.
+var labelKey = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._/-]{0,62}$`)
+
+func labelProblems(labels map[string]string) []Problem {
+	var problems []Problem
+	for _, key := range slices.Sorted(maps.Keys(labels)) {
+		switch {
+		case !labelKey.MatchString(key):
+			problems = append(problems, Problem{Field: "labels", Message: fmt.Sprintf("the key %q is not 1 to 63 letters, digits, '.', '_', '/' or '-' beginning with a letter or digit", printable(key))})
+		case strings.HasPrefix(strings.ToLower(key), "mcic"):
+			problems = append(problems, Problem{Field: join("labels", key), Message: "keys that begin with mcic are kept for the server; choose another"})
+		case len(labels[key]) > 255:
+			problems = append(problems, Problem{Field: join("labels", key), Message: "the value is longer than 255 bytes"})
+		}
+	}
+	return problems
+}
+
+// printable shortens and cleans a user's text for use inside a message.
+func printable(s string) string {
+	s = strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) {
+			return unicode.ReplacementChar
+		}
+		return r
+	}, s)
+	if runes := []rune(s); len(runes) > 64 {
+		return string(runes[:64]) + "…"
+	}
+	return s
+}
+
+func join(path, field string) string {
+	if path == "" {
+		return field
+	}
+	return path + "." + field
+}
+
+func joinNames[T any](items []T, name func(T) string) string {
+	names := make([]string, len(items))
+	for i, item := range items {
+		names[i] = name(item)
+	}
+	if len(names) == 0 {
+		return "none"
+	}
+	return strings.Join(names, ", ")
+}

@@ -1,0 +1,71 @@
+package resource
+
+import (
+	"encoding/json"
+	"time"
+)
+
+// Envelope is a resource as users see it. Every kind has the same envelope; only
+// spec and status differ. Spec and Status are raw JSON in generic code, and the
+// kind's own types where the kind is known.
+type Envelope[S, T any] struct {
+	Kind       string            `json:"kind" doc:"Type of the resource, such as vm."`
+	Name       string            `json:"name" doc:"Name of the resource, unique within its connection and kind."`
+	Connection string            `json:"connection" doc:"Connection that the resource lives in."`
+	UID        string            `json:"uid" doc:"Our id of the resource: unique, never reused, and the idempotency token of its creation."`
+	CloudID    string            `json:"cloudId,omitempty" doc:"The cloud's id. Empty until the cloud has accepted the creation."`
+	State      State             `json:"state" doc:"Where the resource is in its life."`
+	CloudState string            `json:"cloudState,omitempty" doc:"The cloud's own word for the state."`
+	Labels     map[string]string `json:"labels,omitempty" doc:"Labels, kept as tags on the cloud where it has tags."`
+	Spec       S                 `json:"spec" doc:"What was asked for, completed with what the cloud chose. References are names of resources here, or cloud ids of objects that are not managed here."`
+	Status     T                 `json:"status" doc:"What the cloud reports."`
+	Native     json.RawMessage   `json:"native,omitempty" doc:"The cloud's own fields, unchanged."`
+	Error      *Error            `json:"error,omitempty" doc:"Why the resource failed, or why its last change did."`
+	Operation  string            `json:"operation,omitempty" doc:"Id of the operation that is changing the resource now."`
+	CreatedAt  time.Time         `json:"createdAt" doc:"When it was recorded here."`
+	UpdatedAt  time.Time         `json:"updatedAt" doc:"When its record last changed."`
+	SyncedAt   *time.Time        `json:"syncedAt,omitempty" doc:"When the cloud was last asked about it."`
+	Secrets    map[string]string `json:"secrets,omitempty" doc:"Secrets that are shown once, in the answer to the creation, such as a key pair's privateKey."`
+}
+
+// Resource is an envelope whose kind is known only by name.
+type Resource = Envelope[json.RawMessage, json.RawMessage]
+
+// CreateRequest is the body of a create.
+type CreateRequest[S any] struct {
+	Name   string            `json:"name" doc:"Name of the resource, unique within its connection and kind: 1 to 128 letters, digits, dots, underscores and hyphens; it starts with a letter or digit." minLength:"1" maxLength:"128" pattern:"^[A-Za-z0-9][A-Za-z0-9._-]*$" patternDescription:"a letter or digit, then letters, digits, '.', '_' or '-'"`
+	Labels map[string]string `json:"labels,omitempty" doc:"Labels, at most 40; kept as tags on the cloud where it has tags." maxProperties:"40"`
+	Spec   S                 `json:"spec" doc:"What to create."`
+}
+
+// OperationState is where an operation is in its life.
+type OperationState string
+
+// The states of an operation.
+const (
+	OperationQueued    OperationState = "queued"    // recorded, not yet accepted by the cloud
+	OperationRunning   OperationState = "running"   // accepted by the cloud, not yet settled
+	OperationSucceeded OperationState = "succeeded" // done
+	OperationFailed    OperationState = "failed"    // ended without reaching its goal; see error
+)
+
+// Ended reports whether the operation will not change any more.
+func (s OperationState) Ended() bool { return s == OperationSucceeded || s == OperationFailed }
+
+// Operation is the durable record of one change to one resource.
+type Operation struct {
+	ID         string         `json:"id" doc:"Id of the operation; later operations sort after earlier ones."`
+	Verb       string         `json:"verb" doc:"create, delete, or the action's name."`
+	Kind       string         `json:"kind" doc:"Kind of the resource."`
+	Connection string         `json:"connection" doc:"Connection of the resource."`
+	Name       string         `json:"name" doc:"Name of the resource."`
+	UID        string         `json:"uid" doc:"Uid of the resource."`
+	State      OperationState `json:"state" doc:"Where the operation is in its life." enum:"queued,running,succeeded,failed"`
+	Attempts   int            `json:"attempts" doc:"How often the step that asks the cloud was tried."`
+	Error      *Error         `json:"error,omitempty" doc:"Why it failed, or why the last attempt did."`
+	CreatedAt  time.Time      `json:"createdAt" doc:"When it was asked for."`
+	AcceptedAt *time.Time     `json:"acceptedAt,omitempty" doc:"When the cloud accepted it."`
+	EndedAt    *time.Time     `json:"endedAt,omitempty" doc:"When it ended."`
+
+	Secrets map[string]string `json:"secrets,omitempty" doc:"Secrets that are shown once, in the answer to the creation, such as a key pair's privateKey."`
+}

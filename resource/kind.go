@@ -1,0 +1,281 @@
+package resource
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"reflect"
+	"slices"
+
+	"github.com/danielgtaylor/huma/v2"
+)
+
+// Kind describes one type of resource. The rest of the project is driven by it.
+type Kind struct {
+	Name    string   // the word for it everywhere: "vpc"
+	Title   string   // for people: "VPC"
+	Doc     string   // what it is, in one sentence
+	Secrets []Secret // what a creation answers once and never again
+	Actions []Action // verbs beyond create and delete
+
+	spec, status, create reflect.Type
+	schema               schema
+	check                func(body []byte) []Problem
+	complete             func(spec any) (map[string]string, error)
+	against              func(spec json.RawMessage, find Find) []Problem
+	refs                 []refField
+}
+
+// Secret is a value that the creation of a resource answers once.
+type Secret struct {
+	Name string // JSON name in the envelope's secrets
+	Doc  string
+}
+
+// Plural is the kind's path segment in the API.
+func (k *Kind) Plural() string { return k.Name + "s" }
+
+// SpecType, StatusType and CreateType are the Go types behind the kind's JSON,
+// for generators of schemas and flags.
+func (k *Kind) SpecType() reflect.Type { return k.spec }
+
+// StatusType is the Go type of the status.
+func (k *Kind) StatusType() reflect.Type { return k.status }
+
+// CreateType is the Go type of the create request's body.
+func (k *Kind) CreateType() reflect.Type { return k.create }
+
+// Action returns the action of that name.
+func (k *Kind) Action(name string) (*Action, error) {
+	for i := range k.Actions {
+		if k.Actions[i].Name == name {
+			return &k.Actions[i], nil
+		}
+	}
+	return nil, Errorf(CodeUnsupported, "%s has no action %q; it has: %s", k.Name, name, joinNames(k.Actions, func(a Action) string { return a.Name }))
+}
+
+// Type is a kind together with its Go types, so that the compiler checks what a
+// driver offers for it.
+type Type[S, T any] struct{ *Kind }
+
+// Action is a verb beyond create and delete.
+type Action struct {
+	Name  string  // "start"
+	Doc   string  // what it does, in one sentence
+	From  []State // settled states in which it makes sense; none: every one
+	Until []State // settled states that end it; none: every one but failed
+
+	params  reflect.Type // nil without parameters
+	schema  schema
+	refs    []refField
+	offered func(collection any) bool
+	call    func(ctx context.Context, collection any, id string, params json.RawMessage) error
+}
+
+// ParamsType is the Go type of the parameters, or nil if the action has none.
+func (a *Action) ParamsType() reflect.Type { return a.params }
+
+// Offered reports whether a driver's collection implements the action.
+func (a *Action) Offered(collection any) bool { return a.offered(collection) }
+
+// Call runs the action on a driver's collection.
+func (a *Action) Call(ctx context.Context, collection any, id string, params json.RawMessage) error {
+	if !a.offered(collection) {
+		return Errorf(CodeUnsupported, "this driver does not offer the action %q", a.Name)
+	}
+	return a.call(ctx, collection, id, params)
+}
+
+// Allowed reports whether the action makes sense in state s. Done reports that
+// the resource already is where the action would bring it.
+func (a *Action) Allowed(s State) (allowed, done bool) {
+	if len(a.From) == 0 || slices.Contains(a.From, s) {
+		return true, false
+	}
+	return false, slices.Contains(a.Until, s)
+}
+
+// Ends reports whether state s ends the action.
+func (a *Action) Ends(s State) bool {
+	if len(a.Until) == 0 {
+		return s.Settled() && s != StateFailed
+	}
+	return slices.Contains(a.Until, s)
+}
+
+// ParseParams checks the parameters of an action as a user sent them.
+func (a *Action) ParseParams(body []byte) (json.RawMessage, error) {
+	if a.params == nil {
+		if len(bytes.TrimSpace(body)) == 0 || string(bytes.TrimSpace(body)) == "{}" {
+			return nil, nil
+		}
+		return nil, Invalid(Problem{Field: "body", Message: "the action " + a.Name + " takes no parameters; send no body"})
+	}
+	value := reflect.New(a.params).Interface()
+	if err := a.schema.decode(body, value); err != nil {
+		return nil, err
+	}
+	if v, ok := value.(validator); ok {
+		if err := Invalid(v.Problems("")...); err != nil {
+			return nil, err
+		}
+	}
+	return json.Marshal(value)
+}
+
+// action describes an action without parameters. C is the one-method interface
+// that a driver's collection implements to offer it; call is its method.
+func action[C any](a Action, call func(C, context.Context, string) error) Action {
+	a.offered = offers[C]
+	a.call = func(ctx context.Context, collection any, id string, _ json.RawMessage) error {
+		return call(collection.(C), ctx, id)
+	}
+	return a
+}
+
+// actionWith describes an action with parameters of type P.
+func actionWith[C, P any](a Action, call func(C, context.Context, string, P) error) Action {
+	a.params = reflect.TypeFor[P]()
+	a.schema = newSchema(a.params)
+	a.refs = refFields(a.params)
+	a.offered = offers[C]
+	a.call = func(ctx context.Context, collection any, id string, raw json.RawMessage) error {
+		var params P
+		if err := json.Unmarshal(raw, &params); err != nil {
+			return Errorf(CodeInvalid, "decode the parameters of %s: %w", a.Name, err)
+		}
+		return call(collection.(C), ctx, id, params)
+	}
+	return a
+}
+
+func offers[C any](collection any) bool {
+	_, ok := collection.(C)
+	return ok
+}
+
+// validator is implemented by specs and parameters whose rules go beyond their
+// schema. Problems returns what is wrong, with field paths below at.
+type validator interface{ Problems(at string) []Problem }
+
+// completer is implemented by specs that the server completes before they are
+// recorded; it may answer secrets to show once.
+type completer interface {
+	Complete() (secrets map[string]string, err error)
+}
+
+// referrer is implemented by specs that must agree with what they refer to.
+type referrer interface{ ProblemsAgainst(find Find) []Problem }
+
+// Find returns the spec of another resource of the same connection, and whether
+// it is known here.
+type Find func(kind, name string) (spec json.RawMessage, known bool)
+
+func define[S, T any](k Kind) Type[S, T] {
+	k.spec, k.status = reflect.TypeFor[S](), reflect.TypeFor[T]()
+	k.create = reflect.TypeFor[CreateRequest[S]]()
+	k.schema = newSchema(k.create)
+	k.refs = refFields(k.spec)
+	k.complete = func(spec any) (map[string]string, error) {
+		if c, ok := spec.(completer); ok {
+			return c.Complete()
+		}
+		return nil, nil
+	}
+	k.against = func(raw json.RawMessage, find Find) []Problem {
+		var spec S
+		if r, ok := any(&spec).(referrer); ok && json.Unmarshal(raw, &spec) == nil {
+			return r.ProblemsAgainst(find)
+		}
+		return nil
+	}
+	return Type[S, T]{&k}
+}
+
+// ParseCreate checks the body of a create as a user sent it: syntax, unknown
+// fields, types, limits and the kind's own rules.
+func (k *Kind) ParseCreate(body []byte) (*CreateRequest[json.RawMessage], error) {
+	value := reflect.New(k.create)
+	if err := k.schema.decode(body, value.Interface()); err != nil {
+		return nil, err
+	}
+	var (
+		name   = value.Elem().FieldByName("Name").String()
+		labels = value.Elem().FieldByName("Labels").Interface().(map[string]string)
+		spec   = value.Elem().FieldByName("Spec").Addr().Interface()
+	)
+	problems := labelProblems(labels)
+	if v, ok := spec.(validator); ok {
+		problems = append(problems, v.Problems("spec")...)
+	}
+	if err := Invalid(problems...); err != nil {
+		return nil, err
+	}
+	raw, err := json.Marshal(spec)
+	if err != nil {
+		return nil, Errorf(CodeInternal, "encode the spec of %s %s: %w", k.Name, name, err)
+	}
+	return &CreateRequest[json.RawMessage]{Name: name, Labels: labels, Spec: raw}, nil
+}
+
+// Complete fills what the server decides before a spec is recorded and returns
+// the secrets that the answer shows once.
+func (k *Kind) Complete(raw json.RawMessage) (spec json.RawMessage, secrets map[string]string, err error) {
+	value := reflect.New(k.spec).Interface()
+	if err := json.Unmarshal(raw, value); err != nil {
+		return nil, nil, Errorf(CodeInternal, "decode the spec of a %s: %w", k.Name, err)
+	}
+	if secrets, err = k.complete(value); err != nil {
+		return nil, nil, err
+	}
+	spec, err = json.Marshal(value)
+	return spec, secrets, err
+}
+
+// Against checks a spec against the resources that it refers to.
+func (k *Kind) Against(spec json.RawMessage, find Find) error {
+	return Invalid(k.against(spec, find)...)
+}
+
+// CheckObject reports whether spec and status, as a driver answered them, have
+// the shape of this kind.
+func (k *Kind) CheckObject(spec, status json.RawMessage) error {
+	for _, part := range []struct {
+		name string
+		raw  json.RawMessage
+		typ  reflect.Type
+	}{{"spec", spec, k.spec}, {"status", status, k.status}} {
+		if err := json.Unmarshal(part.raw, reflect.New(part.typ).Interface()); err != nil {
+			return Errorf(CodeInternal, "the %s is not that of a %s: %w", part.name, k.Name, err)
+		}
+	}
+	return nil
+}
+
+// Kinds returns every kind, in the order in which resources depend on each other:
+// what is used comes before what uses it.
+func Kinds() []*Kind {
+	return []*Kind{VPC.Kind, Subnet.Kind, SecurityGroup.Kind, KeyPair.Kind, VM.Kind}
+}
+
+// KindNamed returns the kind of that name.
+func KindNamed(name string) (*Kind, error) {
+	for _, k := range Kinds() {
+		if k.Name == name {
+			return k, nil
+		}
+	}
+	return nil, Errorf(CodeNotFound, "there is no kind %q; the kinds are: %s", name, joinNames(Kinds(), func(k *Kind) string { return k.Name }))
+}
+
+// schema is a Go type's JSON Schema, made once, and the check against it.
+type schema struct {
+	registry huma.Registry
+	root     *huma.Schema
+}
+
+func newSchema(t reflect.Type) schema {
+	registry := huma.NewMapRegistry("#/components/schemas/", huma.DefaultSchemaNamer)
+	return schema{registry: registry, root: registry.Schema(t, false, t.Name())}
+}

@@ -1,0 +1,134 @@
+package resource
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"strconv"
+	"strings"
+)
+
+// SecurityGroup is the kind of packet filters.
+var SecurityGroup = define[SecurityGroupSpec, SecurityGroupStatus](Kind{
+	Name:  "securitygroup",
+	Title: "Security group",
+	Doc:   "A stateful packet filter for VMs: what it does not allow is dropped.",
+	Actions: []Action{
+		actionWith(Action{Name: "addrules", Doc: "Adds rules; a rule that is there already is left as it is."}, RuleAdder.AddRules),
+		actionWith(Action{Name: "removerules", Doc: "Removes rules; a rule that is not there is passed over."}, RuleRemover.RemoveRules),
+	},
+})
+
+// RuleAdder is implemented by collections that add rules.
+type RuleAdder interface {
+	AddRules(ctx context.Context, id string, change RuleChange) error
+}
+
+// RuleRemover is implemented by collections that remove rules.
+type RuleRemover interface {
+	RemoveRules(ctx context.Context, id string, change RuleChange) error
+}
+
+// SecurityGroupSpec is what a security group is asked to be.
+type SecurityGroupSpec struct {
+	VPC         string `json:"vpc" doc:"Name of the VPC that the group belongs to." ref:"vpc" minLength:"1"`
+	Description string `json:"description,omitempty" doc:"Free text. AWS takes only ASCII here; other characters are replaced there." maxLength:"255"`
+	Rules       []Rule `json:"rules" required:"false" doc:"What is allowed. A reply to allowed traffic is always allowed. Without an outbound rule everything outbound is allowed." flag:"rule" maxItems:"120" nullable:"false"`
+}
+
+// SecurityGroupStatus is what the cloud reports of a security group.
+type SecurityGroupStatus struct{}
+
+// RuleChange is the parameter of the actions that change rules.
+type RuleChange struct {
+	Rules []Rule `json:"rules" doc:"The rules to add or remove." flag:"rule" minItems:"1" maxItems:"120" nullable:"false"`
+}
+
+// Rule allows one kind of traffic.
+type Rule struct {
+	Direction string `json:"direction" doc:"in: towards the VM; out: from it." enum:"in,out"`
+	Protocol  string `json:"protocol" doc:"tcp, udp, icmp, or all for every protocol." enum:"tcp,udp,icmp,all"`
+	FromPort  int    `json:"fromPort,omitempty" doc:"First port, 1 to 65535. Only for tcp and udp; without it all ports." minimum:"0" maximum:"65535"`
+	ToPort    int    `json:"toPort,omitempty" doc:"Last port, at least fromPort. Default: fromPort." minimum:"0" maximum:"65535"`
+	CIDR      string `json:"cidr" doc:"IPv4 range of the other side, such as 0.0.0.0/0 for everyone." maxLength:"18"`
+}
+
+// Problems implements the rules beyond the schema.
+func (s *SecurityGroupSpec) Problems(at string) []Problem {
+	if s.Rules == nil {
+		s.Rules = []Rule{}
+	}
+	return ruleProblems(join(at, "rules"), s.Rules)
+}
+
+// Problems implements the rules beyond the schema.
+func (c *RuleChange) Problems(at string) []Problem {
+	return ruleProblems(join(at, "rules"), c.Rules)
+}
+
+func ruleProblems(at string, rules []Rule) []Problem {
+	var problems []Problem
+	for i := range rules {
+		r, field := &rules[i], fmt.Sprintf("%s[%d]", at, i)
+		ports := r.Protocol == "tcp" || r.Protocol == "udp"
+		if ports && r.FromPort == 0 && r.ToPort == 0 {
+			r.FromPort, r.ToPort = 1, 65535
+		}
+		if r.ToPort == 0 {
+			r.ToPort = r.FromPort
+		}
+		switch {
+		case !ports && r.FromPort != 0:
+			problems = append(problems, Problem{field + ".fromPort", "the protocol " + r.Protocol + " has no ports; leave fromPort and toPort out"})
+		case !ports && r.ToPort != 0:
+			problems = append(problems, Problem{field + ".toPort", "the protocol " + r.Protocol + " has no ports; leave fromPort and toPort out"})
+		case ports && r.FromPort == 0:
+			problems = append(problems, Problem{field + ".fromPort", "toPort without fromPort; set both"})
+		case r.ToPort < r.FromPort:
+			problems = append(problems, Problem{field + ".toPort", fmt.Sprintf("%d is below fromPort %d", r.ToPort, r.FromPort)})
+		}
+		if prefix, err := netip.ParsePrefix(r.CIDR); err != nil || !prefix.Addr().Is4() {
+			problems = append(problems, Problem{field + ".cidr", fmt.Sprintf("%q is not an IPv4 range; write it like 10.0.0.0/16, or 0.0.0.0/0 for everyone", printable(r.CIDR))})
+		} else if prefix != prefix.Masked() {
+			problems = append(problems, Problem{field + ".cidr", fmt.Sprintf("%s has bits set beyond its prefix; did you mean %s?", prefix, prefix.Masked())})
+		}
+	}
+	return problems
+}
+
+// ParseFlag reads the short form direction:protocol:ports:cidr, such as
+// in:tcp:22:0.0.0.0/0, in:udp:8000-8999:10.0.0.0/8 or out:all::0.0.0.0/0. Limits
+// are checked with the rest of the request.
+func (r *Rule) ParseFlag(text string) error {
+	parts := strings.SplitN(text, ":", 4)
+	if len(parts) != 4 {
+		return fmt.Errorf("%q is not direction:protocol:ports:cidr, such as in:tcp:22:0.0.0.0/0", printable(text))
+	}
+	*r = Rule{Direction: parts[0], Protocol: parts[1], CIDR: parts[3]}
+	if parts[2] == "" {
+		return nil
+	}
+	from, to, ranged := strings.Cut(parts[2], "-")
+	if !ranged {
+		to = from
+	}
+	var err, err2 error
+	r.FromPort, err = strconv.Atoi(from)
+	r.ToPort, err2 = strconv.Atoi(to)
+	if err != nil || err2 != nil {
+		return fmt.Errorf("the ports %q in %q are not a number or a range such as 8000-8999", printable(parts[2]), printable(text))
+	}
+	return nil
+}
+
+// String is the short form that ParseFlag reads.
+func (r Rule) String() string {
+	ports := ""
+	switch {
+	case r.FromPort != 0 && r.FromPort == r.ToPort:
+		ports = strconv.Itoa(r.FromPort)
+	case r.FromPort != 0:
+		ports = fmt.Sprintf("%d-%d", r.FromPort, r.ToPort)
+	}
+	return strings.Join([]string{r.Direction, r.Protocol, ports, r.CIDR}, ":")
+}

@@ -1,0 +1,54 @@
+package resource
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/netip"
+)
+
+// Subnet is the kind of ranges within a VPC.
+var Subnet = define[SubnetSpec, SubnetStatus](Kind{
+	Name:  "subnet",
+	Title: "Subnet",
+	Doc:   "A range of a VPC's addresses that VMs are placed in.",
+})
+
+// SubnetSpec is what a subnet is asked to be.
+type SubnetSpec struct {
+	VPC  string `json:"vpc" doc:"Name of the VPC that the subnet belongs to." ref:"vpc" minLength:"1"`
+	CIDR string `json:"cidr" doc:"IPv4 range in CIDR notation, inside the VPC's range." maxLength:"18"`
+	Zone string `json:"zone,omitempty" doc:"Zone that the subnet lives in. Default: the connection's zone, otherwise the cloud's choice. Clouds whose subnets span a region (GCP, Azure, OpenStack) ignore it." maxLength:"64"`
+}
+
+// SubnetStatus is what the cloud reports of a subnet.
+type SubnetStatus struct {
+	AvailableAddresses int `json:"availableAddresses,omitempty" doc:"Addresses that are still free, where the cloud says so."`
+}
+
+// Problems implements the rules beyond the schema.
+func (s *SubnetSpec) Problems(at string) []Problem {
+	return cidrProblems(join(at, "cidr"), s.CIDR)
+}
+
+// ProblemsAgainst checks that the subnet's range lies inside its VPC's.
+func (s *SubnetSpec) ProblemsAgainst(find Find) []Problem {
+	var vpc VPCSpec
+	if !findSpec(find, VPC.Kind, s.VPC, &vpc) {
+		return nil
+	}
+	outer, err := netip.ParsePrefix(vpc.CIDR)
+	inner, err2 := netip.ParsePrefix(s.CIDR)
+	if err != nil || err2 != nil { // an adopted VPC may have no range of its own
+		return nil
+	}
+	if inner.Bits() < outer.Bits() || !outer.Contains(inner.Addr()) {
+		return []Problem{{"spec.cidr", fmt.Sprintf("%s is not inside the range %s of the VPC %s", inner, outer, s.VPC)}}
+	}
+	return nil
+}
+
+// findSpec reads the spec of another resource, if it is known here.
+func findSpec(find Find, kind *Kind, name string, spec any) bool {
+	raw, known := find(kind.Name, name)
+	return known && json.Unmarshal(raw, spec) == nil
+}

@@ -1,0 +1,42 @@
+package resource
+
+import (
+	"fmt"
+	"net/netip"
+)
+
+// VPC is the kind of private networks.
+var VPC = define[VPCSpec, VPCStatus](Kind{
+	Name:  "vpc",
+	Title: "VPC",
+	Doc:   "A private network in one region, divided into subnets.",
+})
+
+// VPCSpec is what a VPC is asked to be.
+type VPCSpec struct {
+	CIDR string `json:"cidr" doc:"IPv4 range of the network in CIDR notation, such as 10.0.0.0/16. Between /8 and /29; most clouds take /16 to /28." maxLength:"18"`
+}
+
+// VPCStatus is what the cloud reports of a VPC.
+type VPCStatus struct {
+	Default bool `json:"default,omitempty" doc:"Whether the cloud made it as the default network of the region."`
+}
+
+// Problems implements the rules beyond the schema.
+func (s *VPCSpec) Problems(at string) []Problem {
+	return cidrProblems(join(at, "cidr"), s.CIDR)
+}
+
+// cidrProblems checks the IPv4 range of a network.
+func cidrProblems(field, cidr string) []Problem {
+	prefix, err := netip.ParsePrefix(cidr)
+	switch {
+	case err != nil || !prefix.Addr().Is4():
+		return []Problem{{field, fmt.Sprintf("%q is not an IPv4 range; write it like 10.0.0.0/16", printable(cidr))}}
+	case prefix != prefix.Masked():
+		return []Problem{{field, fmt.Sprintf("%s has bits set beyond its prefix; did you mean %s?", prefix, prefix.Masked())}}
+	case prefix.Bits() < 8 || prefix.Bits() > 29:
+		return []Problem{{field, fmt.Sprintf("the prefix /%d is outside /8 to /29", prefix.Bits())}}
+	}
+	return nil
+}
