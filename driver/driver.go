@@ -6,6 +6,7 @@ import (
 	"io"
 	"iter"
 	"log/slog"
+	"reflect"
 	"time"
 
 	"github.com/m-cmp/mc-infra-connector/resource"
@@ -161,7 +162,8 @@ type catalogOffer struct {
 	list func(ctx context.Context, session any, q Query) iter.Seq2[json.RawMessage, error]
 }
 
-// Kind offers a kind of resource. open makes the collection of a session.
+// Kind offers a kind of resource. open makes the collection of a session; it must
+// return the collection's own type, for what that implements is what is offered.
 func Kind[Session any, C Collection[S, T], S, T any](kind resource.Type[S, T], open func(Session) C) Offer[Session] {
 	o := offer{
 		kind: kind.Kind,
@@ -201,6 +203,9 @@ func Kind[Session any, C Collection[S, T], S, T any](kind resource.Type[S, T], o
 			}
 			return erase(object)
 		},
+	}
+	if reflect.TypeFor[C]().Kind() == reflect.Interface {
+		panic("driver.Kind(" + kind.Name + "): open returns an interface, which hides what the collection can do; return its own type")
 	}
 	var zero C
 	described := KindOffer{Name: kind.Name, Verbs: []string{"list", "get"}}

@@ -21,8 +21,12 @@ const (
 
 // Serve is the main function of a driver's executable. Started by the server it
 // serves d until the server ends; started by a person it answers describe and doc.
-func Serve(d *Driver) {
-	if err := serve(d, os.Args[1:], os.Stdin, os.Stdout, os.Stderr); err != nil {
+func Serve(d *Driver) { ServeArgs(d, os.Args[1:]) }
+
+// ServeArgs is Serve for an executable that holds more than the driver: args is
+// what follows the words that chose it.
+func ServeArgs(d *Driver, args []string) {
+	if err := serve(d, args, os.Stdin, os.Stdout, os.Stderr); err != nil {
 		fmt.Fprintln(os.Stderr, "Error:", err)
 		os.Exit(1)
 	}
@@ -57,11 +61,12 @@ func servePlugin(d *Driver, stdin io.Reader, stderr io.Writer) {
 	var level slog.Level
 	_ = level.UnmarshalText([]byte(os.Getenv(EnvLogLevel))) // what is not a level means info
 	logger := slog.New(slog.NewJSONHandler(stderr, &slog.HandlerOptions{Level: level}))
+	server := newServer(d, logger)
 	plugin.Serve(&plugin.ServeConfig{
 		HandshakeConfig:  Handshake(),
-		VersionedPlugins: map[int]plugin.PluginSet{1: {PluginName: &grpcPlugin{server: newServer(d, logger)}}},
+		VersionedPlugins: map[int]plugin.PluginSet{1: {PluginName: &grpcPlugin{server: server}}},
 		GRPCServer: func(opts []grpc.ServerOption) *grpc.Server {
-			return grpc.NewServer(append(opts, interceptors(logger)...)...)
+			return grpc.NewServer(append(opts, server.interceptors()...)...)
 		},
 		Logger: hclog.NewNullLogger(),
 	})

@@ -6,10 +6,13 @@ import (
 	"fmt"
 	"iter"
 	"log/slog"
+	"net/url"
 	"runtime/debug"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
@@ -23,20 +26,22 @@ import (
 // server answers the protocol with a driver in this process.
 type server struct {
 	driverv1.UnimplementedDriverServiceServer
-	driver *Driver
-	logger *slog.Logger
+	driver  *Driver
+	logger  *slog.Logger // redacts
+	secrets *secrets
 
 	mu       sync.Mutex
-	sessions map[string]openSession
-}
-
-type openSession struct {
-	Session
-	redact *strings.Replacer // takes the session's secrets out of texts
+	sessions map[string]Session
 }
 
 func newServer(d *Driver, logger *slog.Logger) *server {
-	return &server{driver: d, logger: logger, sessions: map[string]openSession{}}
+	known := &secrets{}
+	return &server{
+		driver:   d,
+		logger:   slog.New(redactingHandler{logger.Handler(), known}),
+		secrets:  known,
+		sessions: map[string]Session{},
+	}
 }
 
 func (s *server) Describe(ctx context.Context, _ *driverv1.DescribeRequest) (*driverv1.DescribeResponse, error) {
@@ -49,18 +54,18 @@ func (s *server) Describe(ctx context.Context, _ *driverv1.DescribeRequest) (*dr
 }
 
 func (s *server) Connect(ctx context.Context, r *driverv1.ConnectRequest) (*driverv1.ConnectResponse, error) {
-	redact := redactor(s.driver.description.Secrets(r.GetCredential()))
+	s.secrets.add(s.driver.description.Secrets(r.GetCredential()))
 	opened, err := s.driver.Connect(ctx, Config{
 		Credential: r.GetCredential(), Region: r.GetRegion(), Zone: r.GetZone(), Settings: r.GetSettings(),
-		Logger: slog.New(redactingHandler{s.logger.Handler(), redact}),
+		Logger: s.logger,
 	})
 	if err != nil {
-		return nil, redacted(err, redact)
+		return nil, err
 	}
 	id := uuid.NewString()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.sessions[id] = openSession{opened, redact}
+	s.sessions[id] = opened
 	return &driverv1.ConnectResponse{Session: id}, nil
 }
 
@@ -72,15 +77,15 @@ func (s *server) Disconnect(_ context.Context, r *driverv1.DisconnectRequest) (*
 	if !ok {
 		return &driverv1.DisconnectResponse{}, nil
 	}
-	return &driverv1.DisconnectResponse{}, redacted(opened.Close(), opened.redact)
+	return &driverv1.DisconnectResponse{}, opened.Close()
 }
 
-func (s *server) session(id string) (openSession, error) {
+func (s *server) session(id string) (Session, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	opened, ok := s.sessions[id]
 	if !ok {
-		return openSession{}, resource.Errorf(resource.CodeUnavailable, "%w", ErrUnknownSession)
+		return nil, resource.Errorf(resource.CodeUnavailable, "%w", ErrUnknownSession)
 	}
 	return opened, nil
 }
@@ -90,10 +95,9 @@ func (s *server) Catalog(r *driverv1.CatalogRequest, stream grpc.ServerStreaming
 	if err != nil {
 		return err
 	}
-	err = send(opened.Catalog(stream.Context(), r.GetCatalog(), r.GetFilter()),
+	return send(opened.Catalog(stream.Context(), r.GetCatalog(), r.GetFilter()),
 		func(entry json.RawMessage) ([]byte, error) { return entry, nil },
 		func(batch [][]byte) error { return stream.Send(&driverv1.CatalogResponse{Entries: batch}) })
-	return redacted(err, opened.redact)
 }
 
 func (s *server) List(r *driverv1.ListRequest, stream grpc.ServerStreamingServer[driverv1.ListResponse]) error {
@@ -101,10 +105,9 @@ func (s *server) List(r *driverv1.ListRequest, stream grpc.ServerStreamingServer
 	if err != nil {
 		return err
 	}
-	err = send(opened.List(stream.Context(), r.GetKind()),
+	return send(opened.List(stream.Context(), r.GetKind()),
 		func(item Item) ([]byte, error) { return encode(item) },
 		func(batch [][]byte) error { return stream.Send(&driverv1.ListResponse{Objects: batch}) })
-	return redacted(err, opened.redact)
 }
 
 func (s *server) Get(ctx context.Context, r *driverv1.GetRequest) (*driverv1.GetResponse, error) {
@@ -114,7 +117,7 @@ func (s *server) Get(ctx context.Context, r *driverv1.GetRequest) (*driverv1.Get
 	}
 	item, err := opened.Get(ctx, r.GetKind(), r.GetId())
 	if err != nil {
-		return nil, redacted(err, opened.redact)
+		return nil, err
 	}
 	raw, err := encode(item)
 	return &driverv1.GetResponse{Object: raw}, err
@@ -131,7 +134,7 @@ func (s *server) Create(ctx context.Context, r *driverv1.CreateRequest) (*driver
 	}
 	item, err := opened.Create(ctx, r.GetKind(), request)
 	if err != nil {
-		return nil, redacted(err, opened.redact)
+		return nil, err
 	}
 	raw, err := encode(item)
 	return &driverv1.CreateResponse{Object: raw}, err
@@ -142,7 +145,7 @@ func (s *server) Delete(ctx context.Context, r *driverv1.DeleteRequest) (*driver
 	if err != nil {
 		return nil, err
 	}
-	return &driverv1.DeleteResponse{}, redacted(opened.Delete(ctx, r.GetKind(), r.GetId()), opened.redact)
+	return &driverv1.DeleteResponse{}, opened.Delete(ctx, r.GetKind(), r.GetId())
 }
 
 func (s *server) Act(ctx context.Context, r *driverv1.ActRequest) (*driverv1.ActResponse, error) {
@@ -151,7 +154,7 @@ func (s *server) Act(ctx context.Context, r *driverv1.ActRequest) (*driverv1.Act
 		return nil, err
 	}
 	err = opened.Act(ctx, r.GetKind(), r.GetId(), r.GetAction(), r.GetParams())
-	return &driverv1.ActResponse{}, redacted(err, opened.redact)
+	return &driverv1.ActResponse{}, err
 }
 
 // send writes a sequence as batches, each limited in items and bytes.
@@ -184,19 +187,22 @@ func send[T any](items iter.Seq2[T, error], encode func(T) ([]byte, error), flus
 }
 
 // interceptors keep every call within its deadline and the process alive: errors
-// get their code, a panic becomes an error.
-func interceptors(logger *slog.Logger) []grpc.ServerOption {
+// get their code and lose what is secret, a panic becomes an error.
+func (s *server) interceptors() []grpc.ServerOption {
+	outcome := func(method string, panicked any, err error) error {
+		return toStatus(redacted(recovered(s.logger, method, panicked, err), s.secrets))
+	}
 	return []grpc.ServerOption{
 		grpc.UnaryInterceptor(func(ctx context.Context, r any, info *grpc.UnaryServerInfo, next grpc.UnaryHandler) (answer any, err error) {
 			ctx, cancel := deadline(ctx)
 			defer cancel()
-			defer func() { err = toStatus(recovered(logger, info.FullMethod, recover(), err)) }()
+			defer func() { err = outcome(info.FullMethod, recover(), err) }()
 			return next(ctx, r)
 		}),
 		grpc.StreamInterceptor(func(srv any, stream grpc.ServerStream, info *grpc.StreamServerInfo, next grpc.StreamHandler) (err error) {
 			ctx, cancel := deadline(stream.Context())
 			defer cancel()
-			defer func() { err = toStatus(recovered(logger, info.FullMethod, recover(), err)) }()
+			defer func() { err = outcome(info.FullMethod, recover(), err) }()
 			return next(srv, &streamWithContext{stream, ctx})
 		}),
 	}
@@ -227,39 +233,69 @@ type streamWithContext struct {
 
 func (s *streamWithContext) Context() context.Context { return s.ctx }
 
-// redactor replaces secrets. Values too short to be secrets would garble texts.
-func redactor(secrets []string) *strings.Replacer {
-	var pairs []string
-	for _, secret := range secrets {
-		if len(secret) >= 6 {
-			pairs = append(pairs, secret, "[secret]")
-		}
-	}
-	return strings.NewReplacer(pairs...)
+// secrets are what this process was given and must not tell. They are kept for its
+// life, across sessions: an error or a panic may come late.
+type secrets struct {
+	mu       sync.Mutex
+	known    []string
+	replacer atomic.Pointer[strings.Replacer]
 }
 
-func redacted(err error, r *strings.Replacer) error {
+// add makes values known. Those too short to be secrets would garble texts.
+func (s *secrets) add(values []string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, value := range values {
+		if len(value) >= 6 && !slices.Contains(s.known, value) {
+			s.known = append(s.known, value)
+		}
+	}
+	slices.SortFunc(s.known, func(a, b string) int { return len(b) - len(a) }) // one may be the beginning of another
+	var pairs []string
+	for _, secret := range s.known {
+		for _, written := range []string{secret, quoted(secret), url.QueryEscape(secret), url.PathEscape(secret)} {
+			pairs = append(pairs, written, "[secret]")
+		}
+	}
+	s.replacer.Store(strings.NewReplacer(pairs...))
+}
+
+// redact takes the secrets out of a text.
+func (s *secrets) redact(text string) string {
+	if r := s.replacer.Load(); r != nil {
+		return r.Replace(text)
+	}
+	return text
+}
+
+// quoted is a text as %q and JSON write it, without the quotes.
+func quoted(text string) string {
+	q := strconv.Quote(text)
+	return q[1 : len(q)-1]
+}
+
+func redacted(err error, s *secrets) error {
 	if err == nil {
 		return nil
 	}
 	e := *resource.AsError(err)
-	e.Message = r.Replace(e.Message)
+	e.Message = s.redact(e.Message)
 	if e.Cloud != nil {
 		cloud := *e.Cloud
-		cloud.Message = r.Replace(cloud.Message)
+		cloud.Code, cloud.Message = s.redact(cloud.Code), s.redact(cloud.Message)
 		e.Cloud = &cloud
 	}
 	return &e
 }
 
-// redactingHandler takes the secrets of a session out of its log.
+// redactingHandler takes the secrets out of the log.
 type redactingHandler struct {
 	slog.Handler
-	redact *strings.Replacer
+	secrets *secrets
 }
 
 func (h redactingHandler) Handle(ctx context.Context, r slog.Record) error {
-	clean := slog.NewRecord(r.Time, r.Level, h.redact.Replace(r.Message), r.PC)
+	clean := slog.NewRecord(r.Time, r.Level, h.secrets.redact(r.Message), r.PC)
 	r.Attrs(func(a slog.Attr) bool {
 		clean.AddAttrs(h.attr(a))
 		return true
@@ -272,13 +308,24 @@ func (h redactingHandler) WithAttrs(attrs []slog.Attr) slog.Handler {
 	for i, a := range attrs {
 		clean[i] = h.attr(a)
 	}
-	return redactingHandler{h.Handler.WithAttrs(clean), h.redact}
+	return redactingHandler{h.Handler.WithAttrs(clean), h.secrets}
 }
 
 func (h redactingHandler) WithGroup(name string) slog.Handler {
-	return redactingHandler{h.Handler.WithGroup(name), h.redact}
+	return redactingHandler{h.Handler.WithGroup(name), h.secrets}
 }
 
 func (h redactingHandler) attr(a slog.Attr) slog.Attr {
-	return slog.String(a.Key, h.redact.Replace(a.Value.Resolve().String()))
+	switch value := a.Value.Resolve(); value.Kind() {
+	case slog.KindBool, slog.KindDuration, slog.KindFloat64, slog.KindInt64, slog.KindTime, slog.KindUint64:
+		return slog.Attr{Key: a.Key, Value: value}
+	case slog.KindGroup:
+		members := make([]slog.Attr, len(value.Group()))
+		for i, member := range value.Group() {
+			members[i] = h.attr(member)
+		}
+		return slog.Attr{Key: a.Key, Value: slog.GroupValue(members...)}
+	default: // errors and structs as texts, so that nothing inside them escapes
+		return slog.String(a.Key, h.secrets.redact(value.String()))
+	}
 }

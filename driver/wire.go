@@ -7,8 +7,11 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/hashicorp/go-plugin"
 	"google.golang.org/grpc"
@@ -202,8 +205,8 @@ func decodeItem(kind string, raw []byte) (Item, error) {
 	if item.ID == "" {
 		return Item{}, nonsense(kind, errors.New("it has no id"))
 	}
-	if item.State == "" {
-		return Item{}, nonsense(kind, errors.New("it has no state"))
+	if !slices.Contains(resource.States(), item.State) {
+		return Item{}, nonsense(kind, fmt.Errorf("%.64q is not a state", item.State))
 	}
 	k, err := resource.KindNamed(kind)
 	if err != nil {
@@ -241,17 +244,20 @@ func toStatus(err error) error {
 		}
 	}
 	f := &driverv1.Failure{
-		Code: string(e.Code), Message: e.Message, Retryable: e.Retryable, UnknownSession: errors.Is(err, ErrUnknownSession),
+		Code: string(e.Code), Message: valid(e.Message), Retryable: e.Retryable, UnknownSession: errors.Is(err, ErrUnknownSession),
 	}
 	if e.Cloud != nil {
-		f.CloudCode, f.CloudMessage, f.CloudRequestId = e.Cloud.Code, e.Cloud.Message, e.Cloud.RequestID
+		f.CloudCode, f.CloudMessage, f.CloudRequestId = valid(e.Cloud.Code), valid(e.Cloud.Message), valid(e.Cloud.RequestID)
 	}
-	s, detailErr := status.New(codes.Unknown, e.Message).WithDetails(f)
-	if detailErr != nil { // only for messages that cannot be marshalled
-		return status.Error(codes.Unknown, e.Message)
+	s, detailErr := status.New(codes.Unknown, f.GetMessage()).WithDetails(f)
+	if detailErr != nil { // only for what cannot be marshalled
+		return status.Error(codes.Unknown, f.GetMessage())
 	}
 	return s.Err()
 }
+
+// valid makes a text fit for a protobuf string: a cloud may answer in any encoding.
+func valid(text string) string { return strings.ToValidUTF8(text, string(utf8.RuneError)) }
 
 // fromStatus is the way back. What has no detail comes from gRPC itself: the
 // process is gone, hangs, or is no driver.
@@ -265,9 +271,13 @@ func fromStatus(err error) error {
 		if !ok {
 			continue
 		}
-		e := resource.Errorf(resource.Code(f.GetCode()), "%s", f.GetMessage())
+		code := resource.Code(f.GetCode())
+		if !slices.Contains(resource.Codes(), code) {
+			return nonsense("error", fmt.Errorf("%.64q is not an error code; it says: %s", code, f.GetMessage()))
+		}
+		e := resource.Errorf(code, "%s", f.GetMessage())
 		if f.GetUnknownSession() {
-			e = resource.Errorf(resource.Code(f.GetCode()), "%w", ErrUnknownSession)
+			e = resource.Errorf(code, "%w", ErrUnknownSession)
 		}
 		e.Retryable = f.GetRetryable()
 		if f.GetCloudCode() != "" || f.GetCloudMessage() != "" || f.GetCloudRequestId() != "" {

@@ -13,7 +13,17 @@ import (
 	"unicode"
 
 	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/validation"
 )
+
+// maxProblems is how many wrong fields one answer names.
+const maxProblems = 20
+
+// Field names count as they are written, here and in the API. Otherwise a check
+// could read "name" where encoding/json reads "NAME".
+//
+//nolint:gochecknoinits // huma knows this only as a package variable, and it must hold before any check
+func init() { huma.ValidateStrictCasing = true }
 
 // Decode reads a user's JSON into value, a pointer to a struct, by the rules that
 // hold everywhere: well-formed, no unknown fields, right types and limits, no
@@ -35,20 +45,21 @@ func (s schema) decode(body []byte, value any) error {
 	}
 	result := &huma.ValidateResult{}
 	huma.Validate(s.registry, s.root, huma.NewPathBuffer(nil, 0), huma.ModeWriteToServer, parsed, result)
-	problems := make([]Problem, 0, len(result.Errors))
+	var problems []Problem
 	for _, err := range result.Errors {
 		problems = append(problems, schemaProblem(err))
 	}
-	problems = append(problems, textProblems("", parsed)...)
-	if err := Invalid(problems...); err != nil {
+	if len(problems) == 0 { // what follows walks the value, whose shape is known now
+		problems = append(doubleProblems(body), textProblems("", parsed)...)
+	}
+	if err := Invalid(problems[:min(len(problems), maxProblems)]...); err != nil {
 		return err
 	}
 	if err := json.Unmarshal(body, value); err != nil {
-		field := "body"
-		if e, ok := errors.AsType[*json.UnmarshalTypeError](err); ok && e.Field != "" {
-			field = e.Field
+		if e, ok := errors.AsType[*json.UnmarshalTypeError](err); ok && e.Field != "" { // 2e1 and the like
+			return Invalid(Problem{Field: e.Field, Message: "expected " + e.Type.String() + ", got a " + e.Value})
 		}
-		return Invalid(Problem{Field: field, Message: err.Error()})
+		return Invalid(Problem{Field: "body", Message: err.Error()})
 	}
 	return nil
 }
@@ -68,16 +79,57 @@ func unmarshalOne(body []byte, value any) error {
 	return nil
 }
 
+// doubleProblems finds fields that are given twice. Readers of JSON differ in which
+// one they take, so that a check could see another value than its user.
+func doubleProblems(body []byte) []Problem {
+	var problems []Problem
+	dec := json.NewDecoder(bytes.NewReader(body)) // known to be well-formed, and so not too deep
+	dec.UseNumber()
+	var read func(at string)
+	read = func(at string) {
+		token, err := dec.Token()
+		if err != nil {
+			return
+		}
+		switch token {
+		case json.Delim('{'):
+			seen := map[string]bool{}
+			for dec.More() {
+				token, _ := dec.Token()
+				key, _ := token.(string)
+				path := join(at, printable(key))
+				if seen[key] {
+					problems = append(problems, Problem{Field: path, Message: "given twice; give it once"})
+				}
+				seen[key] = true
+				read(path)
+			}
+			_, _ = dec.Token()
+		case json.Delim('['):
+			for i := 0; dec.More(); i++ {
+				read(fmt.Sprintf("%s[%d]", at, i))
+			}
+			_, _ = dec.Token()
+		}
+	}
+	read("")
+	return problems
+}
+
 func schemaProblem(err error) Problem {
 	detail, ok := errors.AsType[*huma.ErrorDetail](err)
 	if !ok {
 		return Problem{Field: "body", Message: err.Error()}
 	}
-	field := detail.Location
+	field, message := detail.Location, detail.Message
+	var missing string
+	if n, _ := fmt.Sscanf(message, validation.MsgExpectedRequiredProperty, &missing); n == 1 {
+		field, message = join(field, missing), "is required"
+	}
 	if field == "" {
 		field = "body"
 	}
-	return Problem{Field: field, Message: detail.Message}
+	return Problem{Field: shorten(field, 128), Message: message}
 }
 
 // textProblems finds control characters, which no database, cloud or terminal
@@ -123,15 +175,17 @@ func labelProblems(labels map[string]string) []Problem {
 }
 
 // printable shortens and cleans a user's text for use inside a message.
-func printable(s string) string {
+func printable(s string) string { return shorten(s, 64) }
+
+func shorten(s string, limit int) string {
 	s = strings.Map(func(r rune) rune {
 		if unicode.IsControl(r) {
 			return unicode.ReplacementChar
 		}
 		return r
 	}, s)
-	if runes := []rune(s); len(runes) > 64 {
-		return string(runes[:64]) + "…"
+	if runes := []rune(s); len(runes) > limit {
+		return string(runes[:limit]) + "…"
 	}
 	return s
 }

@@ -103,7 +103,7 @@ func AsError(err error) *Error {
 	if e, ok := errors.AsType[*Error](err); ok {
 		if msg := err.Error(); msg != e.Error() { // keep what wrapping added
 			wrapped := *e
-			wrapped.Message = msg
+			wrapped.Message = strings.Replace(msg, e.Error(), e.Message, 1) // the cloud's words stay in Cloud alone
 			wrapped.cause = err
 			return &wrapped
 		}

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"crypto/rsa"
 	"encoding/pem"
+	"strings"
 
 	"golang.org/x/crypto/ssh"
 )
@@ -44,7 +45,8 @@ func (s *KeyPairSpec) Problems(at string) []Problem {
 	if s.Algorithm != "" {
 		return []Problem{{join(at, "algorithm"), "only for a key that the server makes; leave it out when publicKey is given"}}
 	}
-	if _, _, _, _, err := ssh.ParseAuthorizedKey([]byte(s.PublicKey)); err != nil {
+	_, _, options, _, err := ssh.ParseAuthorizedKey([]byte(s.PublicKey))
+	if err != nil || len(options) > 0 || strings.ContainsAny(strings.TrimSpace(s.PublicKey), "\r\n") {
 		return []Problem{{join(at, "publicKey"), "not an SSH public key; give one line such as: ssh-ed25519 AAAA… comment"}}
 	}
 	return nil
@@ -83,6 +85,6 @@ func (s *KeyPairSpec) Complete() (map[string]string, error) {
 	if err != nil {
 		return nil, Errorf(CodeInternal, "encode the private key: %w", err)
 	}
-	s.PublicKey = string(ssh.MarshalAuthorizedKey(public))
+	s.PublicKey = strings.TrimSpace(string(ssh.MarshalAuthorizedKey(public)))
 	return map[string]string{"privateKey": string(pem.EncodeToMemory(block))}, nil
 }

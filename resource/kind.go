@@ -20,7 +20,6 @@ type Kind struct {
 
 	spec, status, create reflect.Type
 	schema               schema
-	check                func(body []byte) []Problem
 	complete             func(spec any) (map[string]string, error)
 	against              func(spec json.RawMessage, find Find) []Problem
 	refs                 []refField
@@ -246,6 +245,9 @@ func (k *Kind) CheckObject(spec, status json.RawMessage) error {
 		raw  json.RawMessage
 		typ  reflect.Type
 	}{{"spec", spec, k.spec}, {"status", status, k.status}} {
+		if !bytes.HasPrefix(bytes.TrimSpace(part.raw), []byte("{")) {
+			return Errorf(CodeInternal, "the %s is not a JSON object", part.name)
+		}
 		if err := json.Unmarshal(part.raw, reflect.New(part.typ).Interface()); err != nil {
 			return Errorf(CodeInternal, "the %s is not that of a %s: %w", part.name, k.Name, err)
 		}

@@ -118,7 +118,7 @@ func mapRefs(at string, fields []refField, raw json.RawMessage, replace func(Ref
 func Overlay(asked, shown json.RawMessage) (json.RawMessage, error) {
 	merged := map[string]json.RawMessage{}
 	for _, raw := range []json.RawMessage{asked, shown} {
-		if len(raw) == 0 {
+		if len(raw) == 0 || string(raw) == "null" { // null would empty the map
 			continue
 		}
 		if err := json.Unmarshal(raw, &merged); err != nil {

@@ -31,7 +31,7 @@ type RuleRemover interface {
 
 // SecurityGroupSpec is what a security group is asked to be.
 type SecurityGroupSpec struct {
-	VPC         string `json:"vpc" doc:"Name of the VPC that the group belongs to." ref:"vpc" minLength:"1"`
+	VPC         string `json:"vpc" doc:"Name of the VPC that the group belongs to." ref:"vpc" minLength:"1" maxLength:"512"`
 	Description string `json:"description,omitempty" doc:"Free text. AWS takes only ASCII here; other characters are replaced there." maxLength:"255"`
 	Rules       []Rule `json:"rules" required:"false" doc:"What is allowed. A reply to allowed traffic is always allowed. Without an outbound rule everything outbound is allowed." flag:"rule" maxItems:"120" nullable:"false"`
 }
@@ -48,8 +48,8 @@ type RuleChange struct {
 type Rule struct {
 	Direction string `json:"direction" doc:"in: towards the VM; out: from it." enum:"in,out"`
 	Protocol  string `json:"protocol" doc:"tcp, udp, icmp, or all for every protocol." enum:"tcp,udp,icmp,all"`
-	FromPort  int    `json:"fromPort,omitempty" doc:"First port, 1 to 65535. Only for tcp and udp; without it all ports." minimum:"0" maximum:"65535"`
-	ToPort    int    `json:"toPort,omitempty" doc:"Last port, at least fromPort. Default: fromPort." minimum:"0" maximum:"65535"`
+	FromPort  int    `json:"fromPort,omitempty" doc:"First port, 1 to 65535. Only for tcp and udp; without it all ports." minimum:"1" maximum:"65535"`
+	ToPort    int    `json:"toPort,omitempty" doc:"Last port, at least fromPort. Default: fromPort." minimum:"1" maximum:"65535"`
 	CIDR      string `json:"cidr" doc:"IPv4 range of the other side, such as 0.0.0.0/0 for everyone." maxLength:"18"`
 }
 
@@ -68,6 +68,7 @@ func (c *RuleChange) Problems(at string) []Problem {
 
 func ruleProblems(at string, rules []Rule) []Problem {
 	var problems []Problem
+	first := map[Rule]int{}
 	for i := range rules {
 		r, field := &rules[i], fmt.Sprintf("%s[%d]", at, i)
 		ports := r.Protocol == "tcp" || r.Protocol == "udp"
@@ -92,6 +93,11 @@ func ruleProblems(at string, rules []Rule) []Problem {
 		} else if prefix != prefix.Masked() {
 			problems = append(problems, Problem{field + ".cidr", fmt.Sprintf("%s has bits set beyond its prefix; did you mean %s?", prefix, prefix.Masked())})
 		}
+		if before, double := first[*r]; double {
+			problems = append(problems, Problem{field, fmt.Sprintf("the same as rules[%d]; leave one out", before)})
+		} else {
+			first[*r] = i
+		}
 	}
 	return problems
 }
@@ -115,7 +121,7 @@ func (r *Rule) ParseFlag(text string) error {
 	var err, err2 error
 	r.FromPort, err = strconv.Atoi(from)
 	r.ToPort, err2 = strconv.Atoi(to)
-	if err != nil || err2 != nil {
+	if err != nil || err2 != nil || r.FromPort < 1 || r.ToPort < 1 { // 0 would mean every port
 		return fmt.Errorf("the ports %q in %q are not a number or a range such as 8000-8999", printable(parts[2]), printable(text))
 	}
 	return nil

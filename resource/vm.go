@@ -3,6 +3,7 @@ package resource
 import (
 	"context"
 	"fmt"
+	"slices"
 )
 
 // VM is the kind of virtual machines.
@@ -36,9 +37,9 @@ type Rebooter interface {
 type VMSpec struct {
 	Image           string   `json:"image" doc:"Cloud id of the image to boot; see the catalog's images." minLength:"1" maxLength:"512"`
 	Spec            string   `json:"spec" doc:"Name of the machine type; see the catalog's specs." minLength:"1" maxLength:"128"`
-	Subnet          string   `json:"subnet" doc:"Name of the subnet to place the VM in. The zone follows from it." ref:"subnet" minLength:"1"`
-	SecurityGroups  []string `json:"securitygroups,omitempty" doc:"Names of the security groups of the VM, all of the subnet's VPC. Default: the cloud's default group of the VPC." ref:"securitygroup" flag:"securitygroup" maxItems:"16" nullable:"false"`
-	KeyPair         string   `json:"keypair,omitempty" doc:"Name of the key pair for the image's default user. Without it nobody can log in by SSH." ref:"keypair"`
+	Subnet          string   `json:"subnet" doc:"Name of the subnet to place the VM in. The zone follows from it." ref:"subnet" minLength:"1" maxLength:"512"`
+	SecurityGroups  []string `json:"securitygroups,omitempty" doc:"Names of the security groups of the VM, all of the subnet's VPC. Default: the cloud's default group of the VPC." ref:"securitygroup" flag:"securitygroup" maxItems:"16" minLength:"1" maxLength:"512" nullable:"false"`
+	KeyPair         string   `json:"keypair,omitempty" doc:"Name of the key pair for the image's default user. Without it nobody can log in by SSH." ref:"keypair" maxLength:"512"`
 	RootDiskSizeGiB int      `json:"rootDiskSizeGiB,omitempty" doc:"Size of the root disk in GiB. Default: the image's size." minimum:"1" maximum:"65536"`
 }
 
@@ -47,6 +48,20 @@ type VMStatus struct {
 	Zone           string `json:"zone,omitempty" doc:"Zone that the VM runs in."`
 	PrivateAddress string `json:"privateAddress,omitempty" doc:"First IPv4 address inside the VPC."`
 	PublicAddress  string `json:"publicAddress,omitempty" doc:"IPv4 address that the internet reaches it by. It may change when the VM is stopped and started."`
+}
+
+// Problems implements the rules beyond the schema.
+func (s *VMSpec) Problems(at string) []Problem {
+	var problems []Problem
+	for i, name := range s.SecurityGroups {
+		if before := slices.Index(s.SecurityGroups, name); before < i {
+			problems = append(problems, Problem{
+				Field:   fmt.Sprintf("%s[%d]", join(at, "securitygroups"), i),
+				Message: fmt.Sprintf("the same as securitygroups[%d]; leave one out", before),
+			})
+		}
+	}
+	return problems
 }
 
 // ProblemsAgainst checks that the security groups are of the subnet's VPC.

@@ -1,0 +1,57 @@
+package v1
+
+import (
+	"strings"
+	"time"
+
+	"github.com/m-cmp/mc-infra-connector/internal/store"
+	"github.com/m-cmp/mc-infra-connector/resource"
+)
+
+// ListParams are the parameters of every list.
+type ListParams struct {
+	Filter    []string `query:"filter,explode" doc:"Keeps what fits all of: field=value, field!=value, field~text (contains, ignoring case). Give the parameter several times to combine." maxItems:"20"`
+	Sort      string   `query:"sort" doc:"Field to sort by, with a leading - for descending." maxLength:"64"`
+	PageSize  int      `query:"pageSize" doc:"How many items at most." minimum:"1" maximum:"1000" default:"100"`
+	PageToken string   `query:"pageToken" doc:"nextPageToken of the page before." maxLength:"4096"`
+}
+
+func (p ListParams) query() (store.Query, error) {
+	q := store.Query{Sort: p.Sort, Limit: p.PageSize, Token: p.PageToken}
+	for _, text := range p.Filter {
+		f, err := store.ParseFilter(text)
+		if err != nil {
+			return q, err
+		}
+		q.Filters = append(q.Filters, f)
+	}
+	return q, nil
+}
+
+// list is the body of every list.
+type list[T any] struct {
+	Items         []T    `json:"items" nullable:"false" doc:"The items of this page."`
+	NextPageToken string `json:"nextPageToken,omitempty" doc:"Token of the next page; absent on the last."`
+}
+
+// body wraps an answer's body.
+type body[T any] struct{ Body T }
+
+// maxWait is the longest time that a request may wait for an operation.
+const maxWait = 30 * time.Minute
+
+// WaitParam is the parameter of everything that starts or shows an operation.
+type WaitParam struct {
+	Wait string `query:"wait" doc:"How long to wait for the operation's end, such as 30s, at most 30m. Default: not at all." example:"30s" maxLength:"16"`
+}
+
+func (p WaitParam) duration() (time.Duration, error) {
+	if p.Wait == "" {
+		return 0, nil
+	}
+	d, err := time.ParseDuration(strings.TrimSpace(p.Wait))
+	if err != nil || d < 0 || d > maxWait {
+		return 0, resource.Invalid(resource.Problem{Field: "wait", Message: "is not a duration between 0s and 30m, such as 30s or 5m"})
+	}
+	return d, nil
+}

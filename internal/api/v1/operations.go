@@ -1,0 +1,107 @@
+package v1
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/sse"
+
+	"github.com/m-cmp/mc-infra-connector/resource"
+)
+
+// registerOperations registers the routes of operations.
+func (s *server) registerOperations(api huma.API) {
+	tags := []string{"Operations"}
+	answer(api, huma.Operation{
+		OperationID: "list-operations", Method: http.MethodGet, Path: "/v1/operations", Tags: tags, Summary: "List the operations, the newest first",
+	}, func(ctx context.Context, in *ListParams) (list[*resource.Operation], error) {
+		query, err := in.query()
+		if err != nil {
+			return list[*resource.Operation]{}, err
+		}
+		items, next, err := s.Engine.Operations(ctx, query)
+		return list[*resource.Operation]{Items: items, NextPageToken: next}, err
+	})
+	answer(api, huma.Operation{
+		OperationID: "get-operation", Method: http.MethodGet, Path: "/v1/operations/{id}", Tags: tags,
+		Summary: "Get an operation", Description: "With wait it answers when the operation has ended or the time is over.",
+	}, func(ctx context.Context, in *struct {
+		ID string `path:"id" doc:"Id of the operation." maxLength:"64"`
+		WaitParam
+	},
+	) (*resource.Operation, error) {
+		wait, err := in.duration()
+		if err != nil {
+			return nil, err
+		}
+		return s.Engine.Wait(ctx, in.ID, wait)
+	})
+}
+
+// keepAlive is how often a silent stream of events says that it is alive.
+const keepAlive = 15 * time.Second
+
+type (
+	resourceEvent  resource.Resource
+	operationEvent resource.Operation
+	resetEvent     struct {
+		Reason string `json:"reason" doc:"Why events are missing."`
+	}
+	pingEvent struct{}
+)
+
+// registerEvents registers the stream of what changes.
+func (s *server) registerEvents(api huma.API) {
+	sse.Register(api, huma.Operation{
+		OperationID: "watch-events", Method: http.MethodGet, Path: "/v1/events", Tags: []string{"Events"},
+		Summary: "Watch resources and operations change",
+		Description: "A stream of server-sent events: each says what a resource or an operation is now. After a break, send Last-Event-ID to get what was missed; " +
+			"an event reset says that this is not possible any more and everything shown should be read anew.",
+	}, map[string]any{"resource": resourceEvent{}, "operation": operationEvent{}, "reset": resetEvent{}, "ping": pingEvent{}},
+		func(ctx context.Context, in *struct {
+			LastEventID int `header:"Last-Event-ID" doc:"Id of the last event that was seen." minimum:"0"`
+		}, send sse.Sender,
+		) {
+			s.sendEvents(ctx, in.LastEventID, send)
+		})
+}
+
+// sendEvents sends until the client goes away, the server stops, or the client
+// cannot keep up: it then comes back with the last id that it has seen.
+func (s *server) sendEvents(ctx context.Context, after int, send sse.Sender) {
+	events, complete, stop := s.Engine.Subscribe(after)
+	defer stop()
+	if !complete && send.Data(resetEvent{"events after the given id are not kept any more; read anew what you show"}) != nil {
+		return
+	}
+	if send.Data(pingEvent{}) != nil { // the client sees at once that it is connected
+		return
+	}
+	alive := time.NewTicker(keepAlive)
+	defer alive.Stop()
+	for {
+		var err error
+		select {
+		case <-ctx.Done():
+			return
+		case <-alive.C:
+			err = send.Data(pingEvent{})
+		case e, ok := <-events:
+			if !ok {
+				return
+			}
+			message := sse.Message{ID: e.ID}
+			if e.Operation != nil {
+				message.Data = operationEvent(*e.Operation)
+			} else {
+				message.Data = resourceEvent(*e.Resource)
+			}
+			err = send(message)
+		}
+		if err != nil {
+			return
+		}
+	}
+}

@@ -1,0 +1,250 @@
+package v1
+
+import (
+	"context"
+	"net/http"
+	"reflect"
+	"strings"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/m-cmp/mc-infra-connector/internal/engine"
+	"github.com/m-cmp/mc-infra-connector/resource"
+)
+
+// InConnection names a connection in the path.
+type InConnection struct {
+	Connection string `path:"connection" doc:"Name of the connection." maxLength:"128"`
+}
+
+// OneResource names a resource in the path.
+type OneResource struct {
+	InConnection
+	Name string `path:"name" doc:"Name of the resource." maxLength:"128"`
+}
+
+// JSONBody is a request body that the model checks, not the HTTP layer, so that
+// every interface checks alike.
+type JSONBody struct {
+	RawBody []byte `contentType:"application/json"`
+}
+
+// changed is the answer to what changes a resource: the operation, or what came
+// out of it.
+type changed struct {
+	Status   int
+	Location string `header:"Location"`
+	Body     any
+}
+
+// registerKind registers all routes of one kind.
+func (s *server) registerKind(api huma.API, k *resource.Kind) {
+	base := "/v1/connections/{connection}/" + k.Plural()
+	one := base + "/{name}"
+	title := strings.ToLower(k.Title[:1]) + k.Title[1:]
+	if strings.ToUpper(k.Title) == k.Title {
+		title = k.Title
+	}
+	schemas := api.OpenAPI().Components.Schemas
+	object := envelopeSchema(schemas, k)
+	page := &huma.Schema{Type: huma.TypeObject, Required: []string{"items"}, Properties: map[string]*huma.Schema{
+		"items":         {Type: huma.TypeArray, Items: object, Description: "The items of this page."},
+		"nextPageToken": {Type: huma.TypeString, Description: "Token of the next page; absent on the last."},
+	}}
+	operation := schemas.Schema(reflect.TypeFor[resource.Operation](), true, "")
+	register := func(o huma.Operation, responses map[string]*huma.Schema) huma.Operation {
+		o.Tags = []string{k.Title}
+		o.Errors = append(o.Errors, http.StatusUnauthorized, http.StatusUnprocessableEntity)
+		o.Responses = map[string]*huma.Response{}
+		for code, schema := range responses {
+			o.Responses[code] = &huma.Response{
+				Description: describe(code),
+				Content:     map[string]*huma.MediaType{"application/json": {Schema: schema}},
+			}
+		}
+		return problems(schemas, o)
+	}
+
+	huma.Register(api, register(huma.Operation{
+		OperationID: "list-" + k.Plural(), Method: http.MethodGet, Path: base,
+		Summary: "List the " + title + "s of a connection", Description: k.Doc,
+	}, map[string]*huma.Schema{"200": page}),
+		func(ctx context.Context, in *struct {
+			InConnection
+			ListParams
+		},
+		) (*body[list[*resource.Resource]], error) {
+			return s.listResources(ctx, in.Connection, k, in.ListParams)
+		})
+
+	huma.Register(api, register(huma.Operation{
+		OperationID: "list-all-" + k.Plural(), Method: http.MethodGet, Path: "/v1/" + k.Plural(),
+		Summary: "List the " + title + "s of all connections", Description: k.Doc,
+	}, map[string]*huma.Schema{"200": page}),
+		func(ctx context.Context, in *ListParams) (*body[list[*resource.Resource]], error) {
+			return s.listResources(ctx, "", k, *in)
+		})
+
+	huma.Register(api, register(huma.Operation{
+		OperationID: "get-" + k.Name, Method: http.MethodGet, Path: one,
+		Summary: "Get a " + title, Errors: []int{http.StatusNotFound},
+	}, map[string]*huma.Schema{"200": object}),
+		func(ctx context.Context, in *OneResource) (*body[*resource.Resource], error) {
+			found, err := s.Engine.Get(ctx, in.Connection, k.Name, in.Name)
+			if err != nil {
+				return nil, problem(err)
+			}
+			return &body[*resource.Resource]{found}, nil
+		})
+
+	huma.Register(api, register(huma.Operation{
+		OperationID: "create-" + k.Name, Method: http.MethodPost, Path: base, MaxBodyBytes: maxBody, SkipValidateBody: true,
+		Summary: "Create a " + title, Description: k.Doc + " Answers the operation at once, or the settled resource with wait.",
+		Errors:      []int{http.StatusNotFound, http.StatusConflict, http.StatusServiceUnavailable},
+		RequestBody: jsonBody(schemas.Schema(k.CreateType(), true, ""), true),
+	}, map[string]*huma.Schema{"201": object, "202": operation}),
+		func(ctx context.Context, in *struct {
+			InConnection
+			WaitParam
+			JSONBody
+		},
+		) (*changed, error) {
+			return s.change(ctx, in.WaitParam, http.StatusCreated, func() (*resource.Operation, error) {
+				return s.Engine.Create(ctx, in.Connection, k.Name, in.RawBody)
+			})
+		})
+
+	huma.Register(api, register(huma.Operation{
+		OperationID: "delete-" + k.Name, Method: http.MethodDelete, Path: one,
+		Summary: "Delete a " + title, Description: "Refused while something uses it. Answers the operation, ended with wait.",
+		Errors: []int{http.StatusNotFound, http.StatusConflict, http.StatusServiceUnavailable},
+	}, map[string]*huma.Schema{"200": operation, "202": operation}),
+		func(ctx context.Context, in *struct {
+			OneResource
+			WaitParam
+		},
+		) (*changed, error) {
+			return s.change(ctx, in.WaitParam, http.StatusOK, func() (*resource.Operation, error) {
+				return s.Engine.Delete(ctx, in.Connection, k.Name, in.Name)
+			})
+		})
+
+	for _, a := range k.Actions {
+		o := huma.Operation{
+			OperationID: a.Name + "-" + k.Name, Method: http.MethodPost, Path: one + ":" + a.Name, MaxBodyBytes: maxBody, SkipValidateBody: true,
+			Summary: a.Doc, Description: "Answers the operation at once, or the settled resource with wait.",
+			Errors: []int{http.StatusNotFound, http.StatusConflict, http.StatusServiceUnavailable},
+		}
+		if a.ParamsType() != nil {
+			o.RequestBody = jsonBody(schemas.Schema(a.ParamsType(), true, ""), true)
+		} else {
+			o.RequestBody = jsonBody(&huma.Schema{Type: huma.TypeObject, AdditionalProperties: false}, false)
+		}
+		huma.Register(api, register(o, map[string]*huma.Schema{"200": object, "202": operation}),
+			func(ctx context.Context, in *struct {
+				OneResource
+				WaitParam
+				JSONBody
+			},
+			) (*changed, error) {
+				return s.change(ctx, in.WaitParam, http.StatusOK, func() (*resource.Operation, error) {
+					return s.Engine.Act(ctx, in.Connection, k.Name, in.Name, a.Name, in.RawBody)
+				})
+			})
+	}
+}
+
+func (s *server) listResources(ctx context.Context, connection string, k *resource.Kind, p ListParams) (*body[list[*resource.Resource]], error) {
+	query, err := p.query()
+	if err != nil {
+		return nil, problem(err)
+	}
+	items, next, err := s.Engine.List(ctx, connection, k.Name, query)
+	if err != nil {
+		return nil, problem(err)
+	}
+	return &body[list[*resource.Resource]]{list[*resource.Resource]{Items: items, NextPageToken: next}}, nil
+}
+
+// change starts an operation and answers it, or, if the client waits and it ends
+// in time, what came out of it.
+func (s *server) change(ctx context.Context, w WaitParam, done int, start func() (*resource.Operation, error)) (*changed, error) {
+	wait, err := w.duration()
+	if err != nil {
+		return nil, problem(err)
+	}
+	op, err := start()
+	if err != nil {
+		return nil, problem(err)
+	}
+	secrets := op.Secrets
+	if wait > 0 {
+		if op, err = s.Engine.Wait(ctx, op.ID, wait); err != nil {
+			return nil, problem(err)
+		}
+	}
+	switch {
+	case op.State == resource.OperationFailed:
+		p := problem(op.Error)
+		p.Operation = op.ID
+		return nil, p
+	case op.State != resource.OperationSucceeded:
+		op.Secrets = secrets
+		return &changed{Status: http.StatusAccepted, Location: "/v1/operations/" + op.ID, Body: op}, nil
+	case op.Verb == engine.VerbDelete:
+		return &changed{Status: done, Body: op}, nil
+	}
+	found, err := s.Engine.Get(ctx, op.Connection, op.Kind, op.Name)
+	if err != nil {
+		return nil, problem(err)
+	}
+	found.Secrets = secrets
+	return &changed{Status: done, Body: found}, nil
+}
+
+// envelopeSchema is the envelope with the kind's own spec and status.
+func envelopeSchema(schemas huma.Registry, k *resource.Kind) *huma.Schema {
+	name := huma.DefaultSchemaNamer(k.SpecType(), "")
+	name = strings.TrimSuffix(name, "Spec")
+	ref := &huma.Schema{Ref: "#/components/schemas/" + name}
+	common := schemas.SchemaFromRef(schemas.Schema(reflect.TypeFor[resource.Resource](), true, "Resource").Ref)
+	object := *common
+	object.Properties = map[string]*huma.Schema{}
+	for field, schema := range common.Properties {
+		object.Properties[field] = schema
+	}
+	for field, t := range map[string]reflect.Type{"spec": k.SpecType(), "status": k.StatusType()} {
+		object.Properties[field] = schemas.Schema(t, true, "")
+	}
+	schemas.Map()[name] = &object
+	return ref
+}
+
+func jsonBody(schema *huma.Schema, required bool) *huma.RequestBody {
+	return &huma.RequestBody{Required: required, Content: map[string]*huma.MediaType{"application/json": {Schema: schema}}}
+}
+
+// problems documents the answers that are not a success.
+func problems(schemas huma.Registry, o huma.Operation) huma.Operation {
+	schema := schemas.Schema(reflect.TypeFor[ProblemDocument](), true, "")
+	if o.Responses == nil {
+		o.Responses = map[string]*huma.Response{}
+	}
+	o.Responses["default"] = &huma.Response{
+		Description: "A problem; its code says which.",
+		Content:     map[string]*huma.MediaType{problemType: {Schema: schema}},
+	}
+	o.Errors = nil
+	return o
+}
+
+func describe(code string) string {
+	switch code {
+	case "201":
+		return "The settled resource, with wait."
+	case "202":
+		return "The operation goes on; follow it at Location."
+	default:
+		return "Done."
+	}
+}

@@ -1,0 +1,237 @@
+// Package v1 is the native REST API. One generic set of handlers serves all kinds;
+// the OpenAPI document is generated from the same registrations.
+package v1
+
+import (
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"runtime/debug"
+	"strconv"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humachi"
+	"github.com/go-chi/chi/v5"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"github.com/swaggest/swgui/v5emb"
+
+	"github.com/m-cmp/mc-infra-connector/internal/catalog"
+	"github.com/m-cmp/mc-infra-connector/internal/engine"
+	"github.com/m-cmp/mc-infra-connector/resource"
+)
+
+// Config is what the API needs.
+type Config struct {
+	Engine  *engine.Engine
+	Catalog *catalog.Catalog
+	Allowed func(*http.Request) bool // whether a request may use the server
+	Metrics *prometheus.Registry
+	Logger  *slog.Logger
+	Version string
+}
+
+// maxBody limits request bodies, in bytes.
+const maxBody = 1 << 20
+
+type server struct {
+	Config
+	requests *prometheus.HistogramVec
+}
+
+// New returns the handler of the whole API.
+func New(c Config) http.Handler {
+	s := &server{Config: c, requests: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+		Name: "mcic_http_request_duration_seconds", Help: "Time to answer HTTP requests, by method, route and status.",
+		Buckets: []float64{.001, .005, .025, .1, .5, 1, 5, 30},
+	}, []string{"method", "route", "status"})}
+	c.Metrics.MustRegister(s.requests)
+
+	router := chi.NewMux()
+	router.Use(s.observe, s.recoverPanics, cleanPath)
+	router.NotFound(func(w http.ResponseWriter, r *http.Request) { notFound(r).write(w) })
+	router.MethodNotAllowed(func(w http.ResponseWriter, r *http.Request) { methodNotAllowed(r).write(w) })
+	router.Get("/healthz", func(w http.ResponseWriter, _ *http.Request) { ok(w) })
+	router.Get("/readyz", func(w http.ResponseWriter, r *http.Request) {
+		if err := c.Engine.Healthy(r.Context()); err != nil {
+			problem(err).write(w)
+			return
+		}
+		ok(w)
+	})
+	router.Group(func(r chi.Router) {
+		r.Use(s.authenticate)
+		r.Method(http.MethodGet, "/metrics", promhttp.HandlerFor(c.Metrics, promhttp.HandlerOpts{}))
+		docs := v5emb.New("mc-infra-connector", "/openapi.json", "/docs/")
+		r.Method(http.MethodGet, "/docs", http.RedirectHandler("/docs/", http.StatusMovedPermanently))
+		r.Method(http.MethodGet, "/docs/*", docs)
+		s.register(humachi.New(r, openAPI(c.Version)))
+	})
+	return router
+}
+
+func openAPI(version string) huma.Config {
+	config := huma.DefaultConfig("mc-infra-connector", version)
+	config.Info.Description = "One API for every cloud. Every call but the health checks needs the admin token: `Authorization: Bearer …`."
+	config.DocsPath, config.SchemasPath = "", ""
+	config.CreateHooks = nil // no $schema links in bodies
+	config.RejectUnknownQueryParameters = true
+	config.Transformers = append(config.Transformers, fromHuma)
+	config.Components.SecuritySchemes = map[string]*huma.SecurityScheme{"token": {Type: "http", Scheme: "bearer"}}
+	config.Security = []map[string][]string{{"token": {}}}
+	return config
+}
+
+// Document is the OpenAPI document, without a server behind it.
+func Document(version string) *huma.OpenAPI {
+	api := humachi.New(chi.NewMux(), openAPI(version))
+	(&server{}).register(api)
+	return api.OpenAPI()
+}
+
+func (s *server) register(api huma.API) {
+	s.registerSetup(api)
+	s.registerCatalogs(api)
+	for _, k := range resource.Kinds() {
+		s.registerKind(api, k)
+	}
+	s.registerOperations(api)
+	s.registerEvents(api)
+}
+
+func ok(w http.ResponseWriter) {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	_, _ = w.Write([]byte("ok\n")) // the client is gone if this fails
+}
+
+// authenticate lets no one in without the token.
+func (s *server) authenticate(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if s.Allowed(r) {
+			next.ServeHTTP(w, r)
+			return
+		}
+		w.Header().Add("WWW-Authenticate", `Bearer realm="mcic"`)
+		if r.Method == http.MethodGet {
+			w.Header().Add("WWW-Authenticate", `Basic realm="mcic: any user, the token as password"`)
+		}
+		plain(http.StatusUnauthorized, resource.CodeUnauthenticated,
+			"the admin token is missing or wrong; send it as: Authorization: Bearer TOKEN. It lies in the file token of the server's data folder").write(w)
+	})
+}
+
+// cleanPath routes by the decoded path and refuses what no name, and no database,
+// can hold.
+func cleanPath(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		r.URL.RawPath = ""
+		query, err := queryText(r)
+		for part, text := range map[string]string{"path": r.URL.Path, "query": query} {
+			if err != nil || !utf8.ValidString(text) || strings.ContainsFunc(text, unicode.IsControl) {
+				p := plain(http.StatusBadRequest, resource.CodeInvalid, "the "+part+" of the request is not text, or contains a control character; remove it")
+				p.Fields = []resource.Problem{{Field: part, Message: "not text, or contains a control character"}}
+				p.write(w)
+				return
+			}
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+func queryText(r *http.Request) (string, error) {
+	values, err := url.ParseQuery(r.URL.RawQuery)
+	var b strings.Builder
+	for key, list := range values {
+		b.WriteString(key)
+		for _, v := range list {
+			b.WriteString(v)
+		}
+	}
+	return b.String(), err
+}
+
+// recoverPanics keeps the server up when a handler has a defect.
+func (s *server) recoverPanics(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		defer func() {
+			if cause := recover(); cause != nil {
+				if cause == http.ErrAbortHandler { //nolint:errorlint // a panic's value is compared as net/http does
+					panic(cause)
+				}
+				s.Logger.Error("a request failed by a defect", "method", r.Method, "path", r.URL.Path, "panic", fmt.Sprint(cause), "stack", string(debug.Stack()))
+				plain(http.StatusInternalServerError, resource.CodeInternal, "the server has a defect; its log has the details").write(w)
+			}
+		}()
+		next.ServeHTTP(w, r)
+	})
+}
+
+// observe counts and times requests by route, which has few values, not by path.
+func (s *server) observe(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		started := time.Now()
+		recorder := &statusRecorder{ResponseWriter: w, status: http.StatusOK}
+		next.ServeHTTP(recorder, r)
+		route := "unknown"
+		if c := chi.RouteContext(r.Context()); c != nil && c.RoutePattern() != "" {
+			route = c.RoutePattern()
+		}
+		took := time.Since(started)
+		s.requests.WithLabelValues(method(r.Method), route, strconv.Itoa(recorder.status)).Observe(took.Seconds())
+		s.Logger.Debug("request", "method", r.Method, "path", r.URL.Path, "status", recorder.status, "took", took)
+	})
+}
+
+// method keeps made-up methods out of the metrics.
+func method(m string) string {
+	switch m {
+	case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete, http.MethodOptions:
+		return m
+	default:
+		return "other"
+	}
+}
+
+type statusRecorder struct {
+	http.ResponseWriter
+	status int
+}
+
+func (r *statusRecorder) WriteHeader(status int) {
+	r.status = status
+	r.ResponseWriter.WriteHeader(status)
+}
+
+// Unwrap lets http.ResponseController reach the connection.
+func (r *statusRecorder) Unwrap() http.ResponseWriter { return r.ResponseWriter }
+
+// notFound says which paths there are near the one asked for.
+func notFound(r *http.Request) *ProblemDocument {
+	parts := strings.Split(strings.Trim(r.URL.Path, "/"), "/")
+	hint := "see the paths at /docs or in /openapi.json"
+	if len(parts) >= 4 && parts[0] == "v1" && parts[1] == "connections" || len(parts) == 2 && parts[0] == "v1" {
+		hint = "the kinds are: " + strings.Join(plurals(), ", ")
+	}
+	return plain(http.StatusNotFound, resource.CodeNotFound, fmt.Sprintf("there is nothing at %.200q; %s", r.URL.Path, hint))
+}
+
+func methodNotAllowed(r *http.Request) *ProblemDocument {
+	detail := fmt.Sprintf("%s is not possible at %.200q; see the paths at /docs or in /openapi.json", method(r.Method), r.URL.Path)
+	if _, action, isAction := strings.Cut(r.URL.Path, ":"); isAction {
+		detail = fmt.Sprintf("there is no action %.64q here; see the kind's actions at /docs or with: mcic driver get", action)
+	}
+	return plain(http.StatusMethodNotAllowed, resource.CodeUnsupported, detail)
+}
+
+func plurals() []string {
+	var names []string
+	for _, k := range resource.Kinds() {
+		names = append(names, k.Plural())
+	}
+	return names
+}

@@ -1,0 +1,121 @@
+package v1
+
+import (
+	"context"
+	"net/http"
+	"reflect"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/m-cmp/mc-infra-connector/driver"
+	"github.com/m-cmp/mc-infra-connector/resource"
+)
+
+// named names something in the path.
+type named struct {
+	Name string `path:"name" doc:"Its name." maxLength:"128"`
+}
+
+// answer registers a route whose handler returns a body or an error of the engine.
+func answer[In, Out any](api huma.API, o huma.Operation, handle func(context.Context, *In) (Out, error)) {
+	o.SkipValidateBody, o.MaxBodyBytes = true, maxBody
+	huma.Register(api, problems(api.OpenAPI().Components.Schemas, o), func(ctx context.Context, in *In) (*body[Out], error) {
+		out, err := handle(ctx, in)
+		if err != nil {
+			return nil, problem(err)
+		}
+		return &body[Out]{out}, nil
+	})
+}
+
+// remove registers a route that answers nothing.
+func remove(api huma.API, o huma.Operation, handle func(context.Context, string) error) {
+	o.Method, o.DefaultStatus = http.MethodDelete, http.StatusNoContent
+	huma.Register(api, problems(api.OpenAPI().Components.Schemas, o), func(ctx context.Context, in *named) (*struct{}, error) {
+		if err := handle(ctx, in.Name); err != nil {
+			return nil, problem(err)
+		}
+		return nil, nil //nolint:nilnil // no body
+	})
+}
+
+// registerSetup registers drivers, credentials and connections.
+func (s *server) registerSetup(api huma.API) {
+	schemas := api.OpenAPI().Components.Schemas
+	tags := func(tag string, o huma.Operation) huma.Operation {
+		o.Tags = []string{tag}
+		return o
+	}
+
+	const drivers = "Drivers"
+	answer(api, tags(drivers, huma.Operation{
+		OperationID: "list-drivers", Method: http.MethodGet, Path: "/v1/drivers", Summary: "List the drivers with what they offer",
+	}), func(ctx context.Context, _ *struct{}) (list[*driver.Description], error) {
+		return list[*driver.Description]{Items: s.Engine.Drivers(ctx)}, nil
+	})
+	answer(api, tags(drivers, huma.Operation{
+		OperationID: "get-driver", Method: http.MethodGet, Path: "/v1/drivers/{name}", Summary: "Get what a driver is and offers",
+	}), func(ctx context.Context, in *named) (*driver.Description, error) {
+		return s.Engine.Driver(ctx, in.Name)
+	})
+
+	const credentials = "Credentials"
+	answer(api, tags(credentials, huma.Operation{
+		OperationID: "list-credentials", Method: http.MethodGet, Path: "/v1/credentials", Summary: "List the credentials, without their values",
+	}), func(ctx context.Context, _ *struct{}) (list[resource.Credential], error) {
+		items, err := s.Engine.Credentials(ctx)
+		return list[resource.Credential]{Items: items}, err
+	})
+	answer(api, tags(credentials, huma.Operation{
+		OperationID: "create-credential", Method: http.MethodPost, Path: "/v1/credentials", DefaultStatus: http.StatusCreated,
+		Summary:     "Seal and record a credential",
+		RequestBody: jsonBody(schemas.Schema(reflect.TypeFor[resource.CredentialRequest](), true, ""), true),
+	}), func(ctx context.Context, in *JSONBody) (*resource.Credential, error) {
+		return s.Engine.CreateCredential(ctx, in.RawBody)
+	})
+	answer(api, tags(credentials, huma.Operation{
+		OperationID: "get-credential", Method: http.MethodGet, Path: "/v1/credentials/{name}", Summary: "Get a credential, without its values",
+	}), func(ctx context.Context, in *named) (*resource.Credential, error) {
+		return s.Engine.Credential(ctx, in.Name)
+	})
+	remove(api, tags(credentials, huma.Operation{
+		OperationID: "delete-credential", Path: "/v1/credentials/{name}", Summary: "Delete a credential that no connection uses",
+	}), func(ctx context.Context, name string) error { return s.Engine.DeleteCredential(ctx, name) })
+
+	const connections = "Connections"
+	answer(api, tags(connections, huma.Operation{
+		OperationID: "list-connections", Method: http.MethodGet, Path: "/v1/connections", Summary: "List the connections",
+	}), func(ctx context.Context, _ *struct{}) (list[resource.Connection], error) {
+		items, err := s.Engine.Connections(ctx)
+		return list[resource.Connection]{Items: items}, err
+	})
+	answer(api, tags(connections, huma.Operation{
+		OperationID: "create-connection", Method: http.MethodPost, Path: "/v1/connections", DefaultStatus: http.StatusCreated,
+		Summary: "Try and record a connection", Description: "Its credential, region and settings are tried on the cloud first, unless check is false.",
+		RequestBody: jsonBody(schemas.Schema(reflect.TypeFor[resource.ConnectionRequest](), true, ""), true),
+	}), func(ctx context.Context, in *struct {
+		JSONBody
+		Check bool `query:"check" doc:"Whether to try it on the cloud first." default:"true"`
+	},
+	) (*resource.Connection, error) {
+		return s.Engine.CreateConnection(ctx, in.RawBody, in.Check)
+	})
+	answer(api, tags(connections, huma.Operation{
+		OperationID: "get-connection", Method: http.MethodGet, Path: "/v1/connections/{name}", Summary: "Get a connection",
+	}), func(ctx context.Context, in *named) (*resource.Connection, error) {
+		return s.Engine.Connection(ctx, in.Name)
+	})
+	answer(api, tags(connections, huma.Operation{
+		OperationID: "check-connection", Method: http.MethodPost, Path: "/v1/connections/{name}:check",
+		Summary: "Try a connection on the cloud",
+	}), func(ctx context.Context, in *named) (checked, error) {
+		return checked{OK: true}, s.Engine.CheckConnection(ctx, in.Name)
+	})
+	remove(api, tags(connections, huma.Operation{
+		OperationID: "delete-connection", Path: "/v1/connections/{name}", Summary: "Delete a connection that nothing lives in",
+	}), func(ctx context.Context, name string) error { return s.Engine.DeleteConnection(ctx, name) })
+}
+
+type checked struct {
+	OK bool `json:"ok" doc:"Always true; a connection that does not work is answered by a problem."`
+}

@@ -1,0 +1,228 @@
+// Package engine carries resources through their life.
+//
+// A request becomes rows, in one transaction: the resource and an operation.
+// Workers then take one step after the other towards what the operation wants,
+// each derived from the rows alone, so that a restart is nothing special. step.go
+// is the whole state machine; docs/architecture.md draws it.
+package engine
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+	"k8s.io/client-go/util/workqueue"
+
+	"github.com/m-cmp/mc-infra-connector/internal/host"
+	"github.com/m-cmp/mc-infra-connector/internal/secret"
+	"github.com/m-cmp/mc-infra-connector/internal/store"
+	"github.com/m-cmp/mc-infra-connector/resource"
+)
+
+// Config is what an engine needs. Times may be left out.
+type Config struct {
+	Store  *store.Store
+	Host   *host.Host
+	Sealer *secret.Sealer
+	Logger *slog.Logger
+
+	Workers      int           // steps that run at once for one connection
+	Lease        time.Duration // how long a server that is gone blocks its work
+	PollFirst    time.Duration // first interval of asking the cloud whether something has settled
+	PollMax      time.Duration // longest interval
+	RetryFirst   time.Duration // first wait after a failure that may pass
+	RetryMax     time.Duration // longest wait
+	RetryFor     time.Duration // how long the cloud is asked again to accept
+	UsedFor      time.Duration // how long a deletion is tried again while the cloud says that the resource is used
+	SettleFor    time.Duration // how long a change may take after the cloud has accepted it
+	VanishedFor  time.Duration // how long an accepted creation may be missing in the cloud
+	OnOperation  func(o *resource.Operation)
+}
+
+func (c Config) withDefaults() Config {
+	set := func(d *time.Duration, value time.Duration) {
+		if *d == 0 {
+			*d = value
+		}
+	}
+	set(&c.Lease, 20*time.Second)
+	set(&c.PollFirst, 500*time.Millisecond)
+	set(&c.PollMax, 5*time.Second)
+	set(&c.RetryFirst, 500*time.Millisecond)
+	set(&c.RetryMax, 30*time.Second)
+	set(&c.RetryFor, 15*time.Minute)
+	set(&c.UsedFor, 30*time.Second)
+	set(&c.SettleFor, 30*time.Minute)
+	set(&c.VanishedFor, time.Minute)
+	if c.Workers == 0 {
+		c.Workers = 16
+	}
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	if c.OnOperation == nil {
+		c.OnOperation = func(*resource.Operation) {}
+	}
+	return c
+}
+
+// Engine carries resources through their life. It is safe for concurrent use.
+type Engine struct {
+	config Config
+	store  *store.Store
+	host   *host.Host
+	sealer *secret.Sealer
+	logger *slog.Logger
+	id     string // of this run of this server, as owner of leases
+
+	events  *events
+	settler *settler
+
+	mu    sync.Mutex
+	lanes map[string]*lane // by connection
+	run   context.Context  //nolint:containedctx // of the workers, set by Run
+	group sync.WaitGroup
+}
+
+// lane is the work of one connection. Each has its own workers, so that a slow
+// cloud keeps nothing from the others.
+type lane struct {
+	queue workqueue.TypedDelayingInterface[string] // uids
+}
+
+// New returns an engine. It answers requests at once and works on operations
+// while Run runs.
+func New(c Config) *Engine {
+	c = c.withDefaults()
+	e := &Engine{
+		config: c, store: c.Store, host: c.Host, sealer: c.Sealer, logger: c.Logger,
+		id: uuid.NewString(), events: newEvents(), lanes: map[string]*lane{},
+	}
+	e.settler = newSettler(e)
+	return e
+}
+
+// Run works on operations until ctx ends, and then waits for the steps that are
+// under way.
+func (e *Engine) Run(ctx context.Context) error {
+	if !e.store.Shared() { // nobody else can hold one
+		if err := e.store.Update(ctx, func(ctx context.Context, q *store.Queries) error { return q.DropLeases(ctx) }); err != nil {
+			return err
+		}
+	}
+	e.mu.Lock()
+	e.run = ctx
+	for _, l := range e.lanes {
+		e.startWorkers(l)
+	}
+	e.mu.Unlock()
+
+	tick := time.NewTicker(e.config.Lease / 4)
+	defer tick.Stop()
+	for {
+		if err := e.takeWork(ctx); err != nil && ctx.Err() == nil {
+			e.logger.Error("cannot look for unfinished operations; tried again soon", "error", err)
+		}
+		select {
+		case <-ctx.Done():
+			e.stopWorkers()
+			return nil
+		case <-tick.C:
+		}
+	}
+}
+
+// takeWork renews the leases of this server and takes over what nobody works on.
+func (e *Engine) takeWork(ctx context.Context) error {
+	for {
+		var taken []store.Resource
+		err := e.store.Update(ctx, func(ctx context.Context, q *store.Queries) (err error) {
+			now := time.Now()
+			until := store.MicrosOf(now.Add(e.config.Lease))
+			if err := q.RenewLeases(ctx, e.id, until); err != nil {
+				return err
+			}
+			taken, err = q.TakeLeases(ctx, e.id, store.MicrosOf(now), until, takeBatch)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		for _, r := range taken {
+			e.enqueue(r.Connection, r.UID)
+		}
+		if len(taken) < takeBatch {
+			return nil
+		}
+	}
+}
+
+const takeBatch = 500
+
+func (e *Engine) lane(connection string) *lane {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	l := e.lanes[connection]
+	if l == nil {
+		l = &lane{queue: workqueue.NewTypedDelayingQueue[string]()}
+		e.lanes[connection] = l
+		if e.run != nil {
+			e.startWorkers(l)
+		}
+	}
+	return l
+}
+
+// enqueue has a worker look at a resource. Asking twice is asking once.
+func (e *Engine) enqueue(connection, uid string) { e.lane(connection).queue.Add(uid) }
+
+func (e *Engine) enqueueAfter(connection, uid string, d time.Duration) {
+	e.lane(connection).queue.AddAfter(uid, d)
+}
+
+// startWorkers starts the workers of a lane. e.mu is held.
+func (e *Engine) startWorkers(l *lane) {
+	ctx := e.run
+	if ctx.Err() != nil {
+		l.queue.ShutDown()
+		return
+	}
+	for range e.config.Workers {
+		e.group.Go(func() {
+			for {
+				uid, stop := l.queue.Get()
+				if stop {
+					return
+				}
+				e.step(ctx, uid)
+				l.queue.Done(uid)
+			}
+		})
+	}
+}
+
+func (e *Engine) stopWorkers() {
+	e.mu.Lock()
+	for _, l := range e.lanes {
+		l.queue.ShutDown()
+	}
+	e.mu.Unlock()
+	e.settler.wait()
+	e.group.Wait()
+}
+
+// Healthy reports whether the engine can do its work.
+func (e *Engine) Healthy(ctx context.Context) error { return e.store.Ping(ctx) }
+
+// QueueDepth is the number of resources that wait for a worker.
+func (e *Engine) QueueDepth() int {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	depth := 0
+	for _, l := range e.lanes {
+		depth += l.queue.Len()
+	}
+	return depth
+}

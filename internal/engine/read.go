@@ -1,0 +1,91 @@
+package engine
+
+import (
+	"context"
+	"time"
+
+	"github.com/m-cmp/mc-infra-connector/internal/store"
+	"github.com/m-cmp/mc-infra-connector/resource"
+)
+
+// Get answers a resource as it was last recorded.
+func (e *Engine) Get(ctx context.Context, connection, kind, name string) (*resource.Resource, error) {
+	row, err := e.store.Read().Resource(ctx, connection, kind, name)
+	if err != nil {
+		return nil, e.orNoConnection(ctx, connection, err)
+	}
+	return row.Envelope(), nil
+}
+
+// List answers a page of the resources of a kind, as they were last recorded;
+// without a connection those of all.
+func (e *Engine) List(ctx context.Context, connection, kind string, query store.Query) ([]*resource.Resource, string, error) {
+	rows, next, err := e.store.Read().ListResources(ctx, connection, kind, query)
+	if err != nil {
+		return nil, "", err
+	}
+	if len(rows) == 0 && connection != "" {
+		if err := e.orNoConnection(ctx, connection, nil); err != nil {
+			return nil, "", err
+		}
+	}
+	return convert(rows, (*store.Resource).Envelope), next, nil
+}
+
+// orNoConnection answers the more helpful error when the connection is missing.
+func (e *Engine) orNoConnection(ctx context.Context, connection string, err error) error {
+	if _, missing := e.store.Read().Connection(ctx, connection); missing != nil {
+		return missing
+	}
+	return err
+}
+
+// Operation answers one.
+func (e *Engine) Operation(ctx context.Context, id string) (*resource.Operation, error) {
+	row, err := e.store.Read().Operation(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	return row.Resource(), nil
+}
+
+// Operations answers a page of the operations, the newest first.
+func (e *Engine) Operations(ctx context.Context, query store.Query) ([]*resource.Operation, string, error) {
+	rows, next, err := e.store.Read().ListOperations(ctx, query)
+	return convert(rows, (*store.Operation).Resource), next, err
+}
+
+// pollOther is how often the end of an operation that another server works on is
+// looked for.
+const pollOther = time.Second
+
+// Wait answers an operation when it has ended, or as it is when the time is over.
+func (e *Engine) Wait(ctx context.Context, id string, d time.Duration) (*resource.Operation, error) {
+	timeout := time.NewTimer(d)
+	defer timeout.Stop()
+	tick := time.NewTicker(pollOther)
+	defer tick.Stop()
+	end, stop := e.events.ended(id)
+	defer stop()
+	for {
+		op, err := e.Operation(ctx, id)
+		if err != nil || op.State.Ended() {
+			return op, err
+		}
+		select {
+		case <-end:
+			end = nil // once; the rows say the rest
+		case <-tick.C:
+		case <-timeout.C:
+			return op, nil
+		case <-ctx.Done():
+			return op, nil
+		}
+	}
+}
+
+// Subscribe returns what changes from now on, or since the event of an id. See
+// events.subscribe.
+func (e *Engine) Subscribe(after int) (stream <-chan Event, complete bool, stop func()) {
+	return e.events.subscribe(after)
+}

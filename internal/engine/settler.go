@@ -1,0 +1,170 @@
+package engine
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/m-cmp/mc-infra-connector/driver"
+)
+
+// settler looks at the cloud for all resources that wait to settle: one list for
+// each connection and kind and tick serves them all. It keeps nothing that is not
+// in the rows; what it has seen goes to the workers.
+type settler struct {
+	engine *Engine
+	group  sync.WaitGroup
+
+	mu      sync.Mutex
+	watches map[watchKey]*watch
+	seen    map[string]sighting // by uid, until a worker takes it
+}
+
+type watchKey struct{ connection, kind string }
+
+// watch is what waits for one list.
+type watch struct {
+	pending map[string]waiting // by uid
+	sooner  chan struct{}      // something new waits
+}
+
+type waiting struct {
+	cloudID string
+	delete  bool
+}
+
+func newSettler(e *Engine) *settler {
+	return &settler{engine: e, watches: map[watchKey]*watch{}, seen: map[string]sighting{}}
+}
+
+// add has a resource looked at, soon at first and then less and less often.
+func (s *settler) add(j *job) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	key := watchKey{j.row.Connection, j.row.Kind}
+	w := s.watches[key]
+	if w == nil {
+		ctx := s.engine.run
+		if ctx.Err() != nil {
+			return
+		}
+		w = &watch{pending: map[string]waiting{}, sooner: make(chan struct{}, 1)}
+		s.watches[key] = w
+		s.group.Go(func() { s.watch(ctx, key, w) })
+	}
+	if _, known := w.pending[j.row.UID]; !known {
+		select {
+		case w.sooner <- struct{}{}:
+		default:
+		}
+	}
+	w.pending[j.row.UID] = waiting{cloudID: j.row.CloudID, delete: j.op.Verb == VerbDelete}
+}
+
+// forget ends the wait for a resource.
+func (s *settler) forget(uid string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, w := range s.watches {
+		delete(w.pending, uid)
+	}
+	delete(s.seen, uid)
+}
+
+// take returns what was seen of a resource since it was last taken.
+func (s *settler) take(uid string) (sighting, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	seen, ok := s.seen[uid]
+	delete(s.seen, uid)
+	return seen, ok
+}
+
+// wait waits for the watches to end with the context of Run.
+func (s *settler) wait() { s.group.Wait() }
+
+// watch looks at one kind of one connection until nothing waits for it.
+func (s *settler) watch(ctx context.Context, key watchKey, w *watch) {
+	interval := s.engine.config.PollFirst
+	timer := time.NewTimer(interval)
+	defer timer.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-w.sooner:
+			if interval > s.engine.config.PollFirst {
+				interval = s.engine.config.PollFirst
+				timer.Reset(interval)
+			}
+			continue
+		case <-timer.C:
+		}
+		s.mu.Lock()
+		pending := make(map[string]waiting, len(w.pending))
+		for uid, one := range w.pending {
+			pending[uid] = one
+		}
+		if len(pending) == 0 {
+			delete(s.watches, key)
+			s.mu.Unlock()
+			return
+		}
+		s.mu.Unlock()
+
+		s.lookAt(ctx, key, w, pending)
+		interval = min(interval*3/2, s.engine.config.PollMax)
+		timer.Reset(interval)
+	}
+}
+
+// lookAt looks at the resources that wait and wakes their workers. A single one is
+// asked for by its id, more are found in one list.
+func (s *settler) lookAt(ctx context.Context, key watchKey, w *watch, pending map[string]waiting) {
+	session, err := s.engine.session(ctx, key.connection)
+	if err != nil {
+		s.report(key, w, pending, func(waiting) sighting { return sighting{err: err} })
+		return
+	}
+	if len(pending) == 1 {
+		s.report(key, w, pending, func(one waiting) sighting { return sight(ctx, session, key.kind, one.cloudID) })
+		return
+	}
+	found := map[string]*driver.Item{}
+	wanted := map[string]bool{}
+	for _, one := range pending {
+		wanted[one.cloudID] = true
+	}
+	for item, err := range session.List(ctx, key.kind) {
+		if err != nil {
+			s.report(key, w, pending, func(waiting) sighting { return sighting{err: err} })
+			return
+		}
+		if wanted[item.ID] {
+			found[item.ID] = &item
+		}
+	}
+	s.report(key, w, pending, func(one waiting) sighting {
+		if item := found[one.cloudID]; item != nil || !one.delete {
+			return sighting{item: item}
+		}
+		return sight(ctx, session, key.kind, one.cloudID) // a list may lag; gone is only what the cloud says is gone
+	})
+}
+
+// report keeps what was seen and wakes the workers. Looking happens without the
+// lock: it asks the cloud.
+func (s *settler) report(key watchKey, w *watch, pending map[string]waiting, look func(waiting) sighting) {
+	for uid, one := range pending {
+		seen := look(one)
+		s.mu.Lock()
+		_, waits := w.pending[uid]
+		if waits {
+			s.seen[uid] = seen
+		}
+		s.mu.Unlock()
+		if waits {
+			s.engine.enqueue(key.connection, uid)
+		}
+	}
+}

@@ -1,0 +1,492 @@
+package engine
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"github.com/m-cmp/mc-infra-connector/driver"
+	"github.com/m-cmp/mc-infra-connector/internal/store"
+	"github.com/m-cmp/mc-infra-connector/resource"
+)
+
+// The life of an operation, all of it:
+//
+//	           ask the cloud                        look at the cloud
+//	queued ───────────────────▶ running ──────────────────────────────▶ succeeded
+//	  │ ▲   accepted              │ ▲   settled in a state that ends it
+//	  │ └── retryable: later      │ └── not yet: looked at again
+//	  └──── a clear no ───────────┴──── settled elsewhere, or too late ▶ failed
+//
+// A step is ask while the operation is queued and look while it is running. Both
+// start from the rows and end with one transaction that writes them.
+
+// job is one resource with the operation that is changing it.
+type job struct {
+	*Engine
+	kind    *resource.Kind
+	row     *store.Resource
+	op      *store.Operation
+	refs    map[string]string          // field to uid
+	uses    map[string]*store.Resource // by uid
+	session driver.Session
+	before  mark
+}
+
+// mark is what of a job users can see change while its operation goes on.
+type mark struct {
+	cloudID, cloudState, failure string
+	state                        resource.State
+	operation                    resource.OperationState
+	attempts                     int
+}
+
+func (j *job) mark() mark {
+	m := mark{j.row.CloudID, j.row.CloudState, "", j.row.State, j.op.State, j.op.Attempts}
+	if j.op.Error != nil {
+		m.failure = j.op.Error.Message
+	}
+	return m
+}
+
+// sighting is what the cloud showed of a resource when it was last looked at.
+type sighting struct {
+	item *driver.Item // nil: it was not there
+	err  error        // it could not be looked at
+}
+
+// sight looks at one resource.
+func sight(ctx context.Context, session driver.Session, kind, cloudID string) sighting {
+	item, err := session.Get(ctx, kind, cloudID)
+	switch {
+	case resource.CodeOf(err) == resource.CodeNotFound:
+		return sighting{}
+	case err != nil:
+		return sighting{err: err}
+	}
+	return sighting{item: &item}
+}
+
+// step takes the next step for a resource.
+func (e *Engine) step(ctx context.Context, uid string) {
+	j, err := e.load(ctx, uid)
+	if err != nil {
+		e.logger.Error("cannot read an operation; tried again soon", "uid", uid, "error", err)
+		return // takeWork brings it back
+	}
+	if j == nil {
+		e.settler.forget(uid)
+		return
+	}
+	if j.op.State == resource.OperationQueued {
+		err = j.ask(ctx)
+	} else {
+		err = j.look(ctx)
+	}
+	if err != nil && ctx.Err() == nil {
+		j.logger.Error("a step failed; it is taken again", "operation", j.op.ID, "verb", j.op.Verb, "kind", j.row.Kind, "name", j.row.Name, "error", err)
+		j.enqueueAfter(j.row.Connection, uid, j.config.RetryFirst)
+	}
+}
+
+// load reads what a step needs. It answers nil when there is nothing for this
+// server to do.
+func (e *Engine) load(ctx context.Context, uid string) (*job, error) {
+	q := e.store.Read()
+	row, err := q.ResourceByUID(ctx, uid)
+	if err != nil {
+		return nil, err
+	}
+	if row.Operation == "" || row.LeaseOwner != e.id || row.LeaseUntil.Time().Before(time.Now()) {
+		return nil, nil //nolint:nilnil // nothing to do is no error
+	}
+	j := &job{Engine: e, row: row, refs: map[string]string{}}
+	if j.kind, err = resource.KindNamed(row.Kind); err != nil {
+		return nil, err
+	}
+	if j.op, err = q.Operation(ctx, row.Operation); err != nil {
+		return nil, err
+	}
+	refs, err := q.Refs(ctx, uid)
+	if err != nil {
+		return nil, err
+	}
+	for _, r := range refs {
+		j.refs[r.Field] = r.To
+	}
+	if len(refs) > 0 {
+		if j.uses, err = q.Uses(ctx, uid); err != nil {
+			return nil, err
+		}
+	}
+	j.before = j.mark()
+	j.session, err = e.session(ctx, row.Connection)
+	return j, err
+}
+
+// ask asks the cloud for what the operation wants.
+func (j *job) ask(ctx context.Context) error {
+	item, done, err := j.request(ctx)
+	if err == nil && done {
+		return j.succeed(ctx, item)
+	}
+	if err == nil {
+		j.op.State, j.op.AcceptedAt, j.op.Error = resource.OperationRunning, store.MicrosOf(time.Now()), nil
+		if item != nil {
+			return j.judge(ctx, sighting{item: item})
+		}
+		return j.judge(ctx, sight(ctx, j.session, j.row.Kind, j.row.CloudID)) // much is done at once
+	}
+	if ctx.Err() != nil { // the server stops; the next one asks again
+		return nil
+	}
+	e := resource.AsError(err)
+	age := time.Since(j.op.CreatedAt.Time())
+	if errors.Is(err, errNotYet) && age < j.config.SettleFor {
+		j.enqueueAfter(j.row.Connection, j.row.UID, j.config.PollMax)
+		return nil
+	}
+	j.op.Attempts++
+	switch {
+	case e.Retryable && age < j.config.RetryFor,
+		e.Code == resource.CodeDependency && j.op.Verb == VerbDelete && age < j.config.UsedFor:
+		j.op.Error = e
+		wait := min(j.config.RetryFirst<<min(j.op.Attempts-1, 16), j.config.RetryMax)
+		if err := j.save(ctx); err != nil {
+			return err
+		}
+		j.enqueueAfter(j.row.Connection, j.row.UID, wait/2+rand.N(wait)) //nolint:gosec // jitter is no secret
+		return nil
+	default:
+		return j.fail(ctx, e)
+	}
+}
+
+// errNotYet says that something that the request needs has not settled yet.
+var errNotYet = resource.Errorf(resource.CodeConflict, "something that it needs has not settled")
+
+// request makes the call that the operation stands for. done means that the goal
+// is reached already.
+func (j *job) request(ctx context.Context) (item *driver.Item, done bool, err error) {
+	switch j.op.Verb {
+	case VerbCreate:
+		spec, err := j.kind.MapRefs(j.row.Spec, j.cloudID)
+		if err != nil {
+			return nil, false, err
+		}
+		created, err := j.session.Create(ctx, j.row.Kind, driver.ItemRequest{
+			Token: j.row.UID, Name: j.row.Name, Labels: j.row.Labels, Spec: spec,
+		})
+		return &created, false, err
+	case VerbDelete:
+		if j.row.CloudID == "" {
+			if found, err := j.findByToken(ctx); err != nil || !found {
+				return nil, err == nil, err
+			}
+		}
+		return nil, false, j.session.Delete(ctx, j.row.Kind, j.row.CloudID)
+	default:
+		return j.requestAction(ctx)
+	}
+}
+
+// findByToken looks for what a failed creation may have left on the cloud.
+func (j *job) findByToken(ctx context.Context) (bool, error) {
+	if !mayExist(j.row) {
+		return false, nil
+	}
+	for item, err := range j.session.List(ctx, j.row.Kind) {
+		if err != nil {
+			return false, err
+		}
+		if item.Token == j.row.UID {
+			j.row.CloudID = item.ID
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
+func (j *job) requestAction(ctx context.Context) (*driver.Item, bool, error) {
+	action, err := j.kind.Action(j.op.Verb)
+	if err != nil {
+		return nil, false, err
+	}
+	now, err := j.session.Get(ctx, j.row.Kind, j.row.CloudID)
+	if err != nil {
+		return nil, false, err
+	}
+	allowed, done := action.Allowed(now.State)
+	switch {
+	case done:
+		return &now, true, nil
+	case !allowed && !now.State.Settled():
+		return nil, false, errNotYet
+	case !allowed:
+		return nil, false, resource.Errorf(resource.CodeConflict, "the %s %s is %s; %s is possible in: %s", j.row.Kind, j.row.Name, now.State, action.Name, fmt.Sprint(action.From))
+	}
+	params, err := action.MapRefs(j.op.Params, func(ref resource.Ref) (string, error) {
+		target, err := j.store.Read().Resource(ctx, j.row.Connection, ref.Kind, ref.Name)
+		if err != nil {
+			return "", err
+		}
+		return usable(ref, target)
+	})
+	if err != nil {
+		return nil, false, err
+	}
+	return nil, false, j.session.Act(ctx, j.row.Kind, j.row.CloudID, action.Name, params)
+}
+
+// cloudID turns the name in a reference into the cloud's id.
+func (j *job) cloudID(ref resource.Ref) (string, error) {
+	target := j.uses[j.refs[ref.Field]]
+	if target == nil {
+		return "", resource.Errorf(resource.CodeDependency, "the %s %s that %s names is gone", ref.Kind, ref.Name, ref.Field)
+	}
+	return usable(ref, target)
+}
+
+func usable(ref resource.Ref, target *store.Resource) (string, error) {
+	switch {
+	case target.State == resource.StatePending || target.State == resource.StateCreating:
+		return "", errNotYet
+	case target.CloudID == "" || target.DeletedAt != 0 || target.State == resource.StateFailed || target.State == resource.StateDeleting:
+		return "", resource.Errorf(resource.CodeDependency, "the %s %s that %s names cannot be used: it is %s", ref.Kind, ref.Name, ref.Field, target.State)
+	}
+	return target.CloudID, nil
+}
+
+// look works with what the settler has seen of the resource, or has it look.
+func (j *job) look(ctx context.Context) error {
+	seen, ok := j.settler.take(j.row.UID)
+	if !ok {
+		j.settler.add(j)
+		return nil
+	}
+	return j.judge(ctx, seen)
+}
+
+// judge decides what the state of the resource on the cloud means for the
+// operation that the cloud has accepted.
+func (j *job) judge(ctx context.Context, seen sighting) error {
+	waited := time.Since(j.op.AcceptedAt.Time())
+	switch {
+	case seen.err != nil:
+		j.op.Error = resource.AsError(seen.err)
+		if waited > j.config.SettleFor {
+			return j.fail(ctx, resource.Errorf(resource.CodeUnavailable, "the cloud could not be asked for %s: %w", j.config.SettleFor, seen.err))
+		}
+		return j.settleLater(ctx)
+	case j.op.Verb == VerbDelete && seen.item == nil:
+		return j.succeed(ctx, nil)
+	case seen.item == nil && waited > j.config.VanishedFor:
+		return j.fail(ctx, resource.Errorf(resource.CodeNotFound, "the cloud accepted the %s, but the %s %s (%s) is not there; it was probably deleted elsewhere", j.op.Verb, j.row.Kind, j.row.Name, j.row.CloudID))
+	case seen.item == nil: // lists lag behind
+		return j.settleLater(ctx)
+	}
+	j.op.Error = nil
+	if err := j.observe(ctx, seen.item); err != nil {
+		return err
+	}
+	state := seen.item.State
+	switch {
+	case j.op.Verb == VerbDelete:
+		j.row.State = resource.StateDeleting
+	case state == resource.StateFailed:
+		return j.fail(ctx, resource.Errorf(resource.CodeInternal, "the cloud reports that the %s %s failed (%s)", j.row.Kind, j.row.Name, seen.item.CloudState))
+	case j.ends(state):
+		return j.succeed(ctx, seen.item)
+	}
+	if waited > j.config.SettleFor {
+		return j.fail(ctx, resource.Errorf(resource.CodeUnavailable, "the %s %s is still %s after %s; the cloud may finish it yet", j.row.Kind, j.row.Name, state, j.config.SettleFor))
+	}
+	return j.settleLater(ctx)
+}
+
+// ends reports whether a state is what the operation wants.
+func (j *job) ends(state resource.State) bool {
+	if action, err := j.kind.Action(j.op.Verb); err == nil {
+		return action.Ends(state)
+	}
+	return state.Settled()
+}
+
+// settleLater records how far the operation is and has the settler look again.
+func (j *job) settleLater(ctx context.Context) error {
+	if err := j.save(ctx); err != nil {
+		return err
+	}
+	j.settler.add(j)
+	return nil
+}
+
+// observe takes over what the cloud shows.
+func (j *job) observe(ctx context.Context, item *driver.Item) error {
+	byCloudID := map[string]*store.Resource{}
+	for _, used := range j.uses {
+		byCloudID[used.Kind+"/"+used.CloudID] = used
+	}
+	refs := map[string]string{}
+	spec, err := j.kind.MapRefs(item.Spec, func(ref resource.Ref) (string, error) {
+		target := byCloudID[ref.Kind+"/"+ref.Name]
+		if target == nil {
+			var err error
+			target, err = j.store.Read().ResourceByCloudID(ctx, j.row.Connection, ref.Kind, ref.Name)
+			if resource.CodeOf(err) == resource.CodeNotFound {
+				return ref.Name, nil // not managed here: the cloud's id stays
+			}
+			if err != nil {
+				return "", err
+			}
+		}
+		refs[ref.Field] = target.UID
+		return target.Name, nil
+	})
+	if err != nil {
+		return err
+	}
+	if j.row.Spec, err = resource.Overlay(j.row.Spec, spec); err != nil {
+		return err
+	}
+	for field, uid := range refs {
+		j.refs[field] = uid
+	}
+	if j.row.Native, err = json.Marshal(item.Native); err != nil {
+		return resource.Errorf(resource.CodeInternal, "keep the cloud's own fields: %w", err)
+	}
+	j.row.CloudID, j.row.State, j.row.CloudState = item.ID, item.State, item.CloudState
+	j.row.Status = item.Status
+	if item.Labels != nil {
+		j.row.Labels = item.Labels
+	}
+	j.row.SyncedAt = store.MicrosOf(time.Now())
+	return nil
+}
+
+// succeed ends the operation at its goal.
+func (j *job) succeed(ctx context.Context, item *driver.Item) error {
+	if item != nil {
+		if err := j.observe(ctx, item); err != nil {
+			return err
+		}
+	}
+	j.op.State, j.op.Error, j.row.Error = resource.OperationSucceeded, nil, nil
+	return j.end(ctx)
+}
+
+// fail ends the operation short of its goal. The resource then shows what is true
+// of it, as far as the cloud tells.
+func (j *job) fail(ctx context.Context, e *resource.Error) error {
+	j.logger.Warn("operation failed", "operation", j.op.ID, "verb", j.op.Verb, "kind", j.row.Kind, "name", j.row.Name, "connection", j.row.Connection, "code", e.Code, "error", e)
+	j.op.State, j.op.Error, j.row.Error = resource.OperationFailed, e, e
+	if j.row.CloudID == "" || j.op.Verb == VerbCreate {
+		j.row.State = resource.StateFailed
+		return j.end(ctx)
+	}
+	now, err := j.session.Get(ctx, j.row.Kind, j.row.CloudID)
+	switch {
+	case err == nil:
+		if err := j.observe(ctx, &now); err != nil {
+			return err
+		}
+	case ctx.Err() != nil:
+		return err
+	case j.op.Verb == VerbDelete: // unclear: it stays until the cloud says that it is gone
+		j.row.State = resource.StateFailed
+	}
+	return j.end(ctx)
+}
+
+// end records the end of the operation and frees the resource.
+func (j *job) end(ctx context.Context) error {
+	j.op.EndedAt = store.MicrosOf(time.Now())
+	owner := j.row.LeaseOwner
+	if j.op.Verb == VerbDelete && j.op.State == resource.OperationSucceeded {
+		j.bury(j.row)
+	}
+	j.row.Operation, j.row.LeaseOwner, j.row.LeaseUntil = "", "", 0
+	j.settler.forget(j.row.UID)
+	users, err := j.write(ctx, owner)
+	if err != nil {
+		return err
+	}
+	for i := range users { // they may have waited for this
+		if users[i].Operation != "" {
+			j.enqueue(users[i].Connection, users[i].UID)
+		}
+	}
+	j.config.OnOperation(j.op.Resource())
+	return nil
+}
+
+// save records the job while its operation goes on, if it has moved.
+func (j *job) save(ctx context.Context) error {
+	if j.mark() == j.before {
+		return nil
+	}
+	_, err := j.write(ctx, j.row.LeaseOwner)
+	return err
+}
+
+// write writes the rows, provided that this server still holds the lease. At the
+// end of an operation it answers what uses the resource.
+func (j *job) write(ctx context.Context, owner string) (users []store.Resource, err error) {
+	j.row.UpdatedAt = store.MicrosOf(time.Now())
+	err = j.store.Update(ctx, func(ctx context.Context, q *store.Queries) (err error) {
+		if err := q.UpdateResource(ctx, j.row, owner); err != nil {
+			return err
+		}
+		if err := j.writeRefs(ctx, q); err != nil {
+			return err
+		}
+		if j.row.DeletedAt != 0 {
+			if err := q.DeleteSecrets(ctx, j.row.UID); err != nil {
+				return err
+			}
+		} else if j.op.EndedAt != 0 {
+			if users, err = q.Users(ctx, j.row.UID); err != nil {
+				return err
+			}
+		}
+		return q.UpdateOperation(ctx, j.op)
+	})
+	if err == nil {
+		j.publish(j.row, j.op)
+	}
+	return users, err
+}
+
+// writeRefs records what the resource uses where that has changed.
+func (j *job) writeRefs(ctx context.Context, q *store.Queries) error {
+	if j.row.DeletedAt != 0 {
+		return q.ReplaceRefs(ctx, j.row.UID, nil)
+	}
+	wanted, err := j.kind.Refs(j.row.Spec)
+	if err != nil {
+		return err
+	}
+	var rows []store.Ref
+	changed := false
+	before, err := q.Refs(ctx, j.row.UID)
+	if err != nil {
+		return err
+	}
+	had := map[string]string{}
+	for _, r := range before {
+		had[r.Field] = r.To
+	}
+	for _, ref := range wanted {
+		if uid := j.refs[ref.Field]; uid != "" {
+			rows = append(rows, store.Ref{From: j.row.UID, Field: ref.Field, To: uid})
+			changed = changed || had[ref.Field] != uid
+		}
+	}
+	if !changed && len(rows) == len(before) {
+		return nil
+	}
+	return q.ReplaceRefs(ctx, j.row.UID, rows)
+}

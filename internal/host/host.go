@@ -1,0 +1,496 @@
+// Package host runs drivers: it finds them, starts each as a process of its own
+// when it is first needed, watches it, and carries calls to it. A driver that
+// crashes, hangs or answers nonsense costs the calls that it was working on and
+// nothing else.
+package host
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"iter"
+	"log/slog"
+	"maps"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/m-cmp/mc-infra-connector/driver"
+	"github.com/m-cmp/mc-infra-connector/resource"
+)
+
+// Prefix begins the name of every driver's executable; the cloud's name follows.
+const Prefix = "mcic-driver-"
+
+// Config says how drivers are found and run.
+type Config struct {
+	Dirs      []string            // folders with drivers; the first that has one wins
+	BuiltIn   map[string][]string // command lines of drivers that come with the server, by cloud
+	WorkDir   string              // each driver works in a folder of its own below this
+	SocketDir string              // where sockets lie; "" for the system's temporary folder
+	LogLevel  slog.Level          // of the drivers
+	Logger    *slog.Logger
+
+	IdleTimeout  time.Duration // a driver unused for so long is stopped
+	StartTimeout time.Duration // for a driver's handshake
+	CallTimeout  time.Duration // for one call
+	ListTimeout  time.Duration // for one complete list
+	Grace        time.Duration // how much later than its timeout a driver may answer before it counts as hung
+
+	Observe func(cloud, verb string, code resource.Code, took time.Duration) // after each call
+}
+
+// withDefaults fills what was left out.
+func (c Config) withDefaults() Config {
+	set := func(d *time.Duration, value time.Duration) {
+		if *d == 0 {
+			*d = value
+		}
+	}
+	set(&c.IdleTimeout, 30*time.Minute)
+	set(&c.StartTimeout, 15*time.Second)
+	set(&c.CallTimeout, time.Minute)
+	set(&c.ListTimeout, 5*time.Minute)
+	set(&c.Grace, 3*time.Second)
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	if c.Observe == nil {
+		c.Observe = func(string, string, resource.Code, time.Duration) {}
+	}
+	return c
+}
+
+// stableAfter is how long a driver must have run for its crash to count as the
+// first one.
+const stableAfter = 10 * time.Second
+
+// Host runs drivers. It is safe for concurrent use.
+type Host struct {
+	config  Config
+	starter *starter
+	stop    context.CancelFunc
+	ended   chan struct{}
+
+	mu     sync.Mutex
+	slots  map[string]*slot
+	closed bool
+}
+
+// slot is the place of one cloud's driver.
+type slot struct {
+	cloud string
+	lock  chan struct{} // held while starting and stopping; taken with a context
+
+	process     *process
+	startedAt   time.Time
+	failures    int // crashes and failed starts in a row
+	retryAt     time.Time
+	description *driver.Description
+	described   string // stamp of the executable that the description is of
+}
+
+// New returns a host. Close ends it with all its processes.
+func New(c Config) *Host {
+	ctx, stop := context.WithCancel(context.Background())
+	h := &Host{config: c.withDefaults(), starter: newStarter(), stop: stop, ended: make(chan struct{}), slots: map[string]*slot{}}
+	go h.stopIdle(ctx)
+	return h
+}
+
+// Close stops all drivers.
+func (h *Host) Close() {
+	h.mu.Lock()
+	h.closed = true
+	slots := slices.Collect(maps.Values(h.slots))
+	h.mu.Unlock()
+	h.stop()
+	<-h.ended
+	for _, s := range slots {
+		s.lock <- struct{}{}
+		if s.process != nil {
+			s.process.kill()
+			s.process = nil
+		}
+		<-s.lock
+	}
+	h.starter.stop()
+}
+
+// command is how a driver is started.
+type command struct {
+	path  string
+	args  []string
+	stamp string // changes with the executable
+}
+
+// cloudName is what can follow the prefix.
+var cloudName = regexp.MustCompile(`^[a-z][a-z0-9]{0,31}$`)
+
+// find returns the drivers that can be started, by cloud.
+func (h *Host) find() map[string]command {
+	found := map[string]command{}
+	for cloud, line := range h.config.BuiltIn {
+		found[cloud] = command{path: line[0], args: line[1:], stamp: stamp(line[0])}
+	}
+	for _, dir := range slices.Backward(h.config.Dirs) {
+		paths, _ := filepath.Glob(filepath.Join(dir, Prefix+"*")) // the pattern is well-formed
+		for _, path := range paths {
+			cloud := strings.TrimPrefix(filepath.Base(path), Prefix)
+			if s := stamp(path); s != "" && cloudName.MatchString(cloud) {
+				found[cloud] = command{path: path, stamp: s}
+			}
+		}
+	}
+	return found
+}
+
+// stamp identifies a version of an executable file; "" if it is none.
+func stamp(path string) string {
+	info, err := os.Stat(path)
+	if err != nil || !info.Mode().IsRegular() || info.Mode()&0o111 == 0 {
+		return ""
+	}
+	return fmt.Sprint(path, info.Size(), info.ModTime().UnixNano())
+}
+
+// Clouds returns the clouds that a driver is there for.
+func (h *Host) Clouds() []string { return slices.Sorted(maps.Keys(h.find())) }
+
+// Describe answers what a cloud's driver is and offers, starting it if it is new.
+func (h *Host) Describe(ctx context.Context, cloud string) (*driver.Description, error) {
+	c, s, err := h.slot(cloud)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.take(ctx); err != nil {
+		return nil, err
+	}
+	defer s.release()
+	if s.description != nil && s.described == c.stamp {
+		return s.description, nil
+	}
+	p, err := h.running(s, c)
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, h.config.StartTimeout)
+	defer cancel()
+	d, err := p.client.Describe(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("describe the driver %s: %w", cloud, err)
+	}
+	if d.Name != cloud {
+		return nil, resource.Errorf(resource.CodeInternal, "the driver in %s calls itself %q; rename it to %s%s", c.path, d.Name, Prefix, d.Name)
+	}
+	s.description, s.described = d, c.stamp
+	return d, nil
+}
+
+// Target is a connection as the host needs it.
+type Target struct {
+	Connection string                                        // its name
+	Revision   string                                        // changes with anything in Config
+	Cloud      string                                        //
+	Config     func(context.Context) (driver.Config, error) // asked only when a session must be opened
+}
+
+// Check opens a session of its own, as a test of the connection's configuration.
+func (h *Host) Check(ctx context.Context, t Target) error {
+	p, release, err := h.process(ctx, t.Cloud)
+	if err != nil {
+		return err
+	}
+	defer release()
+	return h.call(ctx, p, t.Cloud, "connect", h.config.CallTimeout, func(ctx context.Context) error {
+		config, err := t.Config(ctx)
+		if err != nil {
+			return err
+		}
+		s, err := p.client.Connect(ctx, config)
+		if err != nil {
+			return err
+		}
+		return s.Close()
+	})
+}
+
+// Forget closes the session of a connection that is gone or has changed.
+func (h *Host) Forget(cloud, connection string) {
+	h.mu.Lock()
+	s := h.slots[cloud]
+	h.mu.Unlock()
+	if s == nil {
+		return
+	}
+	s.lock <- struct{}{}
+	defer s.release()
+	if s.process == nil {
+		return
+	}
+	if open := s.process.forget(connection, nil); open != nil {
+		_ = open.Close() // the driver may be gone; so is the session then
+	}
+}
+
+// Session returns a connection's session. It costs nothing until it is used, and
+// stays usable when the driver is started anew.
+func (h *Host) Session(t Target) driver.Session { return &session{h, t} }
+
+type session struct {
+	host   *Host
+	target Target
+}
+
+// do runs one call, on a session that is opened anew if the driver lost it.
+func (s *session) do(ctx context.Context, verb string, timeout time.Duration, do func(context.Context, driver.Session) error) error {
+	for again := true; ; again = false {
+		p, release, err := s.host.process(ctx, s.target.Cloud)
+		if err != nil {
+			return err
+		}
+		var open *openSession
+		err = s.host.call(ctx, p, s.target.Cloud, verb, timeout, func(ctx context.Context) (err error) {
+			if open, err = p.session(ctx, s.target); err != nil {
+				return fmt.Errorf("connect %s: %w", s.target.Connection, err)
+			}
+			return do(ctx, open)
+		})
+		release()
+		if again && open != nil && errors.Is(err, driver.ErrUnknownSession) {
+			p.forget(s.target.Connection, open)
+			continue
+		}
+		return err
+	}
+}
+
+func (s *session) Catalog(ctx context.Context, catalog string, q driver.Query) iter.Seq2[json.RawMessage, error] {
+	return stream(func(each func(json.RawMessage) bool) error {
+		return s.do(ctx, "catalog", s.host.config.ListTimeout, func(ctx context.Context, open driver.Session) error {
+			return drain(open.Catalog(ctx, catalog, q), each)
+		})
+	})
+}
+
+func (s *session) List(ctx context.Context, kind string) iter.Seq2[driver.Item, error] {
+	return stream(func(each func(driver.Item) bool) error {
+		return s.do(ctx, "list", s.host.config.ListTimeout, func(ctx context.Context, open driver.Session) error {
+			return drain(open.List(ctx, kind), each)
+		})
+	})
+}
+
+func (s *session) Get(ctx context.Context, kind, id string) (item driver.Item, err error) {
+	err = s.do(ctx, "get", s.host.config.CallTimeout, func(ctx context.Context, open driver.Session) (err error) {
+		item, err = open.Get(ctx, kind, id)
+		return err
+	})
+	return item, err
+}
+
+func (s *session) Create(ctx context.Context, kind string, r driver.ItemRequest) (item driver.Item, err error) {
+	err = s.do(ctx, "create", s.host.config.CallTimeout, func(ctx context.Context, open driver.Session) (err error) {
+		item, err = open.Create(ctx, kind, r)
+		return err
+	})
+	return item, err
+}
+
+func (s *session) Delete(ctx context.Context, kind, id string) error {
+	return s.do(ctx, "delete", s.host.config.CallTimeout, func(ctx context.Context, open driver.Session) error {
+		return open.Delete(ctx, kind, id)
+	})
+}
+
+func (s *session) Act(ctx context.Context, kind, id, action string, params json.RawMessage) error {
+	return s.do(ctx, action, s.host.config.CallTimeout, func(ctx context.Context, open driver.Session) error {
+		return open.Act(ctx, kind, id, action, params)
+	})
+}
+
+func (s *session) Close() error {
+	s.host.Forget(s.target.Cloud, s.target.Connection)
+	return nil
+}
+
+// stream makes a sequence of a function that calls each for every item.
+func stream[T any](run func(each func(T) bool) error) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		stopped := false
+		err := run(func(item T) bool {
+			stopped = !yield(item, nil)
+			return !stopped
+		})
+		if err != nil && !stopped {
+			var zero T
+			yield(zero, err)
+		}
+	}
+}
+
+func drain[T any](items iter.Seq2[T, error], each func(T) bool) error {
+	for item, err := range items {
+		if err != nil {
+			return err
+		}
+		if !each(item) {
+			return nil
+		}
+	}
+	return nil
+}
+
+// errHung is why a call was given up although its caller still waits.
+var errHung = errors.New("the driver hangs")
+
+// call runs one call under its timeout. The driver is told the timeout and gets a
+// little longer; one that has not answered then does not keep to its contract and
+// is ended, so that the next call finds a fresh one.
+func (h *Host) call(ctx context.Context, p *process, cloud, verb string, timeout time.Duration, do func(context.Context) error) (err error) {
+	started := time.Now()
+	defer func() { h.config.Observe(cloud, verb, resource.CodeOf(err), time.Since(started)) }()
+	if deadline, ok := ctx.Deadline(); ok {
+		timeout = min(timeout, time.Until(deadline))
+	}
+	callCtx, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
+	defer cancel(nil)
+	hung := time.AfterFunc(timeout+h.config.Grace, func() { cancel(errHung) })
+	defer hung.Stop()
+	defer context.AfterFunc(ctx, func() {
+		if errors.Is(ctx.Err(), context.Canceled) { // nobody waits any more
+			cancel(context.Canceled)
+		}
+	})()
+	err = do(driver.WithTimeout(callCtx, timeout))
+	if err == nil || !errors.Is(context.Cause(callCtx), errHung) {
+		return err
+	}
+	p.logger.Error("the driver hangs and is ended", "verb", verb, "after", time.Since(started))
+	p.kill()
+	return resource.Errorf(resource.CodeUnavailable, "the driver %s did not answer %s within %s and was ended; the next call starts it anew", cloud, verb, timeout.Round(time.Millisecond))
+}
+
+// process returns the running process of a cloud's driver, started if need be.
+// The caller releases it after its call.
+func (h *Host) process(ctx context.Context, cloud string) (*process, func(), error) {
+	c, s, err := h.slot(cloud)
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := s.take(ctx); err != nil {
+		return nil, nil, err
+	}
+	defer s.release()
+	p, err := h.running(s, c)
+	if err != nil {
+		return nil, nil, err
+	}
+	p.calls.Add(1)
+	return p, func() {
+		p.used()
+		p.calls.Add(-1)
+	}, nil
+}
+
+// running returns the slot's process, started if need be. The slot is held.
+func (h *Host) running(s *slot, c command) (*process, error) {
+	if s.process != nil {
+		if s.process.alive() {
+			return s.process, nil
+		}
+		s.process.kill()
+		s.process = nil
+		s.failed(time.Since(s.startedAt) >= stableAfter)
+	}
+	if wait := time.Until(s.retryAt); wait > 0 {
+		return nil, resource.Errorf(resource.CodeUnavailable, "the driver %s failed %d times in a row; it is started again in %s; the server's log says why it fails", s.cloud, s.failures, wait.Round(100*time.Millisecond))
+	}
+	p, err := h.startProcess(s.cloud, c)
+	if err != nil {
+		s.failed(false)
+		return nil, err
+	}
+	s.process, s.startedAt = p, time.Now()
+	return p, nil
+}
+
+// failed notes a crash or a failed start. The first is followed by a new start at
+// once, later ones wait longer and longer.
+func (s *slot) failed(stable bool) {
+	if stable {
+		s.failures = 0
+	}
+	s.failures++
+	if s.failures > 1 {
+		s.retryAt = time.Now().Add(min(250*time.Millisecond<<min(s.failures-2, 10), 30*time.Second))
+	}
+}
+
+// slot returns how a cloud's driver is started and its place.
+func (h *Host) slot(cloud string) (command, *slot, error) {
+	found := h.find()
+	c, ok := found[cloud]
+	if !ok {
+		return command{}, nil, resource.Errorf(resource.CodeNotFound, "there is no driver for the cloud %.64q; there are drivers for: %s. Put %s<cloud> into %s", cloud, strings.Join(slices.Sorted(maps.Keys(found)), ", "), Prefix, strings.Join(h.config.Dirs, " or "))
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.closed {
+		return command{}, nil, resource.Errorf(resource.CodeUnavailable, "the server is stopping")
+	}
+	s := h.slots[cloud]
+	if s == nil {
+		s = &slot{cloud: cloud, lock: make(chan struct{}, 1)}
+		h.slots[cloud] = s
+	}
+	return c, s, nil
+}
+
+func (s *slot) take(ctx context.Context) error {
+	select {
+	case s.lock <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return resource.Errorf(resource.CodeUnavailable, "the driver %s is still starting: %w", s.cloud, ctx.Err())
+	}
+}
+
+func (s *slot) release() { <-s.lock }
+
+// stopIdle stops drivers that nobody has used for a while.
+func (h *Host) stopIdle(ctx context.Context) {
+	defer close(h.ended)
+	tick := time.NewTicker(max(h.config.IdleTimeout/10, 10*time.Millisecond))
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		h.mu.Lock()
+		slots := slices.Collect(maps.Values(h.slots))
+		h.mu.Unlock()
+		for _, s := range slots {
+			select {
+			case s.lock <- struct{}{}:
+			default: // starting: not idle
+				continue
+			}
+			if p := s.process; p != nil {
+				if since, idle := p.idleSince(); idle && time.Since(since) >= h.config.IdleTimeout {
+					p.logger.Info("driver stopped, it was idle", "pid", p.runner.ID())
+					p.kill()
+					s.process = nil
+				}
+			}
+			s.release()
+		}
+	}
+}

@@ -1,0 +1,250 @@
+package host
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/hashicorp/go-hclog"
+	"github.com/hashicorp/go-plugin"
+	"github.com/hashicorp/go-plugin/runner"
+
+	"github.com/m-cmp/mc-infra-connector/driver"
+	"github.com/m-cmp/mc-infra-connector/resource"
+)
+
+// process is one running driver.
+type process struct {
+	client driver.Client
+	plugin *plugin.Client
+	runner *run
+	logger *slog.Logger
+
+	calls    atomic.Int64 // running now
+	killed   atomic.Bool  // by the host
+	lastUsed atomic.Int64 // unix nanoseconds
+
+	mu       sync.Mutex
+	sessions map[string]*openSession // by connection
+}
+
+type openSession struct {
+	driver.Session
+	revision string
+}
+
+// startProcess starts a driver and waits for its handshake. Whatever fails, no
+// process is left behind.
+func (h *Host) startProcess(cloud string, c command) (*process, error) {
+	work := filepath.Join(h.config.WorkDir, cloud)
+	if err := os.MkdirAll(work, 0o700); err != nil {
+		return nil, fmt.Errorf("make the driver's working folder: %w", err)
+	}
+	logger := h.config.Logger.With("driver", cloud)
+	p := &process{logger: logger, sessions: map[string]*openSession{}}
+	lines := &logWriter{logger: logger}
+	p.plugin = plugin.NewClient(&plugin.ClientConfig{
+		HandshakeConfig:  driver.Handshake(),
+		VersionedPlugins: driver.Plugins(),
+		AllowedProtocols: []plugin.Protocol{plugin.ProtocolGRPC},
+		StartTimeout:     h.config.StartTimeout,
+		SkipHostEnv:      true,
+		// The folder of the socket is private to this user, which guards the
+		// connection as well as keys in the environment of the same user would.
+		UnixSocketConfig: &plugin.UnixSocketConfig{TempDir: h.config.SocketDir},
+		Logger:           hclog.NewNullLogger(),
+		Stderr:           lines,
+		SyncStdout:       io.Discard,
+		SyncStderr:       lines,
+		RunnerFunc: func(_ hclog.Logger, spec *exec.Cmd, _ string) (runner.Runner, error) {
+			r, err := newRun(c, work, append(spec.Env,
+				driver.EnvExitWithStdin+"=1", driver.EnvLogLevel+"="+h.config.LogLevel.String()), h.starter)
+			p.runner = r
+			return r, err
+		},
+	})
+	if err := p.dispense(); err != nil {
+		p.kill()
+		return nil, resource.Errorf(resource.CodeUnavailable, "start the driver %s (%s): %w", cloud, c.path, err)
+	}
+	p.used()
+	logger.Info("driver started", "pid", p.runner.ID(), "path", c.path)
+	go p.watch()
+	return p, nil
+}
+
+func (p *process) dispense() error {
+	rpc, err := p.plugin.Client()
+	if err != nil {
+		return err
+	}
+	dispensed, err := rpc.Dispense(driver.PluginName)
+	if err != nil {
+		return err
+	}
+	client, ok := dispensed.(driver.Client)
+	if !ok {
+		return fmt.Errorf("it serves a %T, not a driver", dispensed)
+	}
+	p.client = client
+	return nil
+}
+
+// watch notes an end that the host did not cause.
+func (p *process) watch() {
+	<-p.runner.done
+	if !p.killed.Load() {
+		p.logger.Warn("driver ended by itself; the next call starts it anew", "pid", p.runner.ID(), "state", p.runner.cmd.ProcessState.String())
+	}
+}
+
+// alive reports whether the process has not ended.
+func (p *process) alive() bool {
+	select {
+	case <-p.runner.done:
+		return false
+	default:
+		return true
+	}
+}
+
+func (p *process) used() { p.lastUsed.Store(time.Now().UnixNano()) }
+
+// idleSince answers the end of the last call, unless one is running.
+func (p *process) idleSince() (time.Time, bool) {
+	return time.Unix(0, p.lastUsed.Load()), p.calls.Load() == 0
+}
+
+// session opens the session of a connection, or answers the open one.
+func (p *process) session(ctx context.Context, t Target) (*openSession, error) {
+	p.mu.Lock()
+	open := p.sessions[t.Connection]
+	p.mu.Unlock()
+	if open != nil && open.revision == t.Revision {
+		return open, nil
+	}
+	config, err := t.Config(ctx)
+	if err != nil {
+		return nil, err
+	}
+	s, err := p.client.Connect(ctx, config)
+	if err != nil {
+		return nil, err
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if other := p.sessions[t.Connection]; other != nil {
+		if other.revision == t.Revision { // another call was faster
+			go func() { _ = s.Close() }()
+			return other, nil
+		}
+		go func() { _ = other.Close() }()
+	}
+	opened := &openSession{s, t.Revision}
+	p.sessions[t.Connection] = opened
+	return opened, nil
+}
+
+// forget drops a session that the driver does not know, or all of a connection.
+func (p *process) forget(connection string, which *openSession) *openSession {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	open := p.sessions[connection]
+	if open == nil || (which != nil && open != which) {
+		return nil
+	}
+	delete(p.sessions, connection)
+	return open
+}
+
+// kill ends the process. Drivers keep nothing that needs a farewell, so that a
+// driver that hangs is ended as fast as any other.
+func (p *process) kill() {
+	p.killed.Store(true)
+	if p.runner != nil {
+		_ = p.runner.Kill(context.Background())
+	}
+	p.plugin.Kill() // frees what the plugin library holds
+}
+
+// run starts an executable with nothing of ours but the environment that it is
+// given, in a process group of its own, and with a pipe as its standard input
+// that ends when this process does.
+type run struct {
+	cmd     *exec.Cmd
+	stdin   io.WriteCloser
+	stdout  io.ReadCloser
+	stderr  io.ReadCloser
+	starter *starter
+	done    chan struct{} // closed when the process has ended
+	once    sync.Once
+}
+
+func newRun(c command, dir string, env []string, s *starter) (*run, error) {
+	r := &run{cmd: exec.Command(c.path, c.args...), starter: s, done: make(chan struct{})} //nolint:gosec,noctx // which executables are drivers is the host's business; their life is not a call's
+	r.cmd.Dir, r.cmd.Env = dir, env
+	r.cmd.SysProcAttr = ownGroup()
+	var err error
+	if r.stdin, err = r.cmd.StdinPipe(); err != nil {
+		return nil, err
+	}
+	if r.stdout, err = r.cmd.StdoutPipe(); err != nil {
+		return nil, err
+	}
+	r.stderr, err = r.cmd.StderrPipe()
+	return r, err
+}
+
+func (r *run) Start(context.Context) error {
+	err := r.starter.start(r.cmd)
+	if err != nil {
+		r.ended()
+	}
+	return err
+}
+
+func (r *run) ended() { r.once.Do(func() { close(r.done) }) }
+
+func (r *run) Wait(context.Context) error {
+	defer r.ended()
+	return r.cmd.Wait()
+}
+
+func (r *run) Kill(context.Context) error {
+	if r.cmd.Process == nil {
+		return nil
+	}
+	return killGroup(r.cmd.Process)
+}
+
+func (r *run) ID() string {
+	if r.cmd.Process == nil {
+		return ""
+	}
+	return strconv.Itoa(r.cmd.Process.Pid)
+}
+
+func (r *run) Stdout() io.ReadCloser           { return r.stdout }
+func (r *run) Stderr() io.ReadCloser           { return r.stderr }
+func (r *run) Name() string                    { return r.cmd.Path }
+func (r *run) Diagnose(context.Context) string { return "" }
+
+func (r *run) PluginToHost(network, address string) (string, string, error) {
+	if network != "unix" {
+		return "", "", errors.New("a driver serves on a unix socket only")
+	}
+	return network, address, nil
+}
+
+func (r *run) HostToPlugin(network, address string) (string, string, error) {
+	return network, address, nil
+}

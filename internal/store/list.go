@@ -1,0 +1,226 @@
+package store
+
+import (
+	"bytes"
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/uptrace/bun"
+
+	"github.com/m-cmp/mc-infra-connector/resource"
+)
+
+// Query narrows, orders and pages a list.
+type Query struct {
+	Filters []Filter
+	Sort    string // field, with a leading hyphen for descending; "" is the list's own order
+	Limit   int    // rows of a page
+	Token   string // of the page before, "" for the first
+}
+
+// Filter keeps the rows whose field compares with the value.
+type Filter struct {
+	Field string
+	Op    FilterOp
+	Value string
+}
+
+// FilterOp is how a filter compares.
+type FilterOp string
+
+// The comparisons.
+const (
+	FilterEqual    FilterOp = "="
+	FilterNotEqual FilterOp = "!="
+	FilterContains FilterOp = "~" // contains the text, ignoring case
+)
+
+// ParseFilter reads field=value, field!=value or field~text.
+func ParseFilter(text string) (Filter, error) {
+	i := strings.IndexAny(text, "=!~")
+	if i > 0 {
+		for _, op := range []FilterOp{FilterEqual, FilterNotEqual, FilterContains} {
+			if value, ok := strings.CutPrefix(text[i:], string(op)); ok {
+				return Filter{text[:i], op, value}, nil
+			}
+		}
+	}
+	return Filter{}, invalidParam("filter", "%.64q is not field=value, field!=value or field~text", text)
+}
+
+func invalidParam(name, format string, args ...any) error {
+	return resource.Invalid(resource.Problem{Field: name, Message: fmt.Sprintf(format, args...)})
+}
+
+// table says how a list's fields are found in SQL.
+type table struct {
+	key     string            // unique column that ends every order
+	order   string            // own order
+	columns map[string]string // field to column
+	times   string            // fields, in spaces, that are times: they sort, but do not filter
+	objects string            // fields, in spaces, whose members are reached as field.member
+}
+
+var (
+	resourceTable = table{
+		key: "uid", order: "name", times: " createdAt updatedAt syncedAt ", objects: " labels spec status ",
+		columns: map[string]string{
+			"name": "name", "state": "state", "cloudState": "cloud_state", "cloudId": "cloud_id", "connection": "connection",
+			"kind": "kind", "uid": "uid", "createdAt": "created_at", "updatedAt": "updated_at", "syncedAt": "synced_at",
+		},
+	}
+	operationTable = table{
+		key: "id", order: "-id", times: " createdAt endedAt ",
+		columns: map[string]string{
+			"id": "id", "verb": "verb", "kind": "kind", "connection": "connection", "name": "name", "uid": "uid",
+			"state": "state", "createdAt": "created_at", "endedAt": "ended_at",
+		},
+	}
+)
+
+// ListResources reads a page of the resources that are not deleted. Without a
+// connection they are those of all.
+func (q *Queries) ListResources(ctx context.Context, connection, kind string, query Query) (rows []Resource, next string, err error) {
+	sel := q.db.NewSelect().Model(&rows).Where("kind = ?", kind).Where("deleted_at = 0")
+	if connection != "" {
+		sel = sel.Where("connection = ?", connection)
+	}
+	return page(ctx, sel, &rows, resourceTable, query, func(r *Resource) map[string]any {
+		return map[string]any{
+			"uid": r.UID, "name": r.Name, "state": r.State, "cloud_state": r.CloudState, "cloud_id": r.CloudID, "connection": r.Connection,
+			"kind": r.Kind, "created_at": r.CreatedAt, "updated_at": r.UpdatedAt, "synced_at": r.SyncedAt,
+		}
+	})
+}
+
+// ListOperations reads a page of the operations, the newest first.
+func (q *Queries) ListOperations(ctx context.Context, query Query) (rows []Operation, next string, err error) {
+	return page(ctx, q.db.NewSelect().Model(&rows), &rows, operationTable, query, func(o *Operation) map[string]any {
+		return map[string]any{
+			"id": o.ID, "verb": o.Verb, "kind": o.Kind, "connection": o.Connection, "name": o.Name, "uid": o.UID,
+			"state": o.State, "created_at": o.CreatedAt, "ended_at": o.EndedAt,
+		}
+	})
+}
+
+// page reads one page. Pages are found by the last row's place in the order, so
+// that rows that come and go in between neither repeat nor hide others.
+func page[R any](ctx context.Context, sel *bun.SelectQuery, rows *[]R, t table, query Query, values func(*R) map[string]any) ([]R, string, error) {
+	for _, f := range query.Filters {
+		expr, args, err := t.filterExpr(f.Field)
+		if err != nil {
+			return nil, "", err
+		}
+		switch f.Op {
+		case FilterEqual:
+			sel = sel.Where(expr+" = ?", append(args, f.Value)...)
+		case FilterNotEqual:
+			sel = sel.Where("coalesce("+expr+", '') <> ?", append(args, f.Value)...)
+		case FilterContains:
+			sel = sel.Where("lower("+expr+") LIKE ? ESCAPE '!'", append(args, "%"+likeEscaper().Replace(strings.ToLower(f.Value))+"%")...)
+		}
+	}
+	order := query.Sort
+	if order == "" {
+		order = t.order
+	}
+	field, desc := strings.CutPrefix(order, "-")
+	column, ok := t.columns[field]
+	if !ok {
+		return nil, "", invalidParam("sort", "%.64q is not a field to sort by; those are: %s, each with a leading - for descending", field, t.fields())
+	}
+	direction, compare := "ASC", ">"
+	if desc {
+		direction, compare = "DESC", "<"
+	}
+	if query.Token != "" {
+		last, err := parsePageToken(query.Token, order, strings.Contains(t.times, " "+field+" "))
+		if err != nil {
+			return nil, "", err
+		}
+		sel = sel.Where("(?, ?) "+compare+" (?, ?)", bun.Ident(column), bun.Ident(t.key), last.Value, last.Key)
+	}
+	sel = sel.OrderExpr("? "+direction+", ? "+direction, bun.Ident(column), bun.Ident(t.key)).Limit(int64(query.Limit) + 1)
+	if err := sel.Scan(ctx); err != nil {
+		return nil, "", failure(err, "list")
+	}
+	if len(*rows) <= query.Limit {
+		return *rows, "", nil
+	}
+	*rows = (*rows)[:query.Limit]
+	last := values(&(*rows)[query.Limit-1])
+	return *rows, pageToken{Order: order, Value: last[column], Key: last[t.key]}.String(), nil
+}
+
+// filterExpr returns the SQL of a field to filter by.
+func (t table) filterExpr(field string) (expr string, args []any, err error) {
+	if column, ok := t.columns[field]; ok && !strings.Contains(t.times, " "+field+" ") {
+		return "?", []any{bun.Ident(column)}, nil
+	}
+	object, member, ok := strings.Cut(field, ".")
+	if ok && member != "" && strings.Contains(t.objects, " "+object+" ") {
+		return "CAST(? ->> ? AS text)", []any{bun.Ident(object), member}, nil
+	}
+	return "", nil, invalidParam("filter", "%.64q is not a field to filter by; those are: %s", field, t.fields())
+}
+
+func (t table) fields() string {
+	names := make([]string, 0, len(t.columns))
+	for name := range t.columns {
+		names = append(names, name)
+	}
+	for _, object := range strings.Fields(t.objects) {
+		names = append(names, object+".…")
+	}
+	slices.Sort(names)
+	return strings.Join(names, ", ")
+}
+
+func likeEscaper() *strings.Replacer { return strings.NewReplacer("!", "!!", "%", "!%", "_", "!_") }
+
+// pageToken is where a page ended.
+type pageToken struct {
+	Order string `json:"o"`
+	Value any    `json:"v"`
+	Key   any    `json:"k"`
+}
+
+func (t pageToken) String() string {
+	raw, _ := json.Marshal(t) // strings and numbers always encode
+	return base64.RawURLEncoding.EncodeToString(raw)
+}
+
+// parsePageToken reads what a client sent back; it may have been tampered with.
+func parsePageToken(text, order string, number bool) (pageToken, error) {
+	var t pageToken
+	raw, err := base64.RawURLEncoding.DecodeString(text)
+	if err == nil {
+		dec := json.NewDecoder(bytes.NewReader(raw))
+		dec.UseNumber() // times do not fit a float
+		err = dec.Decode(&t)
+	}
+	if err != nil || t.Order != order {
+		return t, invalidParam("pageToken", "is not one that this list answered with the same sort; start again without it")
+	}
+	damaged := invalidParam("pageToken", "is damaged; start again without it")
+	if key, ok := t.Key.(string); !ok || strings.ContainsRune(key, 0) {
+		return t, damaged
+	}
+	switch v := t.Value.(type) {
+	case json.Number:
+		if t.Value, err = v.Int64(); err != nil || !number {
+			return t, damaged
+		}
+	case string:
+		if number || strings.ContainsRune(v, 0) {
+			return t, damaged
+		}
+	default:
+		return t, damaged
+	}
+	return t, nil
+}

@@ -1,0 +1,240 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+
+	"github.com/uptrace/bun"
+
+	"github.com/m-cmp/mc-infra-connector/resource"
+)
+
+// one reads a single row, locked inside a transaction, or answers not_found.
+func (q *Queries) one(ctx context.Context, sel *bun.SelectQuery, what string, args ...any) error {
+	if q.lock {
+		sel = sel.For("UPDATE")
+	}
+	err := sel.Limit(1).Scan(ctx)
+	if errors.Is(err, sql.ErrNoRows) {
+		return resource.Errorf(resource.CodeNotFound, what, args...)
+	}
+	return failure(err, "read the database")
+}
+
+func (q *Queries) insert(ctx context.Context, row any, what string, args ...any) error {
+	_, err := q.db.NewInsert().Model(row).Exec(ctx)
+	if isUnique(err) {
+		return resource.Errorf(resource.CodeAlreadyExists, what, args...)
+	}
+	return failure(err, "write to the database")
+}
+
+// Credential reads one.
+func (q *Queries) Credential(ctx context.Context, name string) (*Credential, error) {
+	row := &Credential{}
+	return row, q.one(ctx, q.db.NewSelect().Model(row).Where("name = ?", name),
+		"there is no credential %s; list them with: mcic credential list", name)
+}
+
+// Credentials reads all, by name.
+func (q *Queries) Credentials(ctx context.Context) (rows []Credential, err error) {
+	err = q.db.NewSelect().Model(&rows).Order("name").Scan(ctx)
+	return rows, failure(err, "list the credentials")
+}
+
+// InsertCredential records one.
+func (q *Queries) InsertCredential(ctx context.Context, row *Credential) error {
+	return q.insert(ctx, row, "the credential %s exists already; choose another name or delete it first", row.Name)
+}
+
+// DeleteCredential removes one.
+func (q *Queries) DeleteCredential(ctx context.Context, name string) error {
+	_, err := q.db.NewDelete().Model((*Credential)(nil)).Where("name = ?", name).Exec(ctx)
+	return failure(err, "delete the credential %s", name)
+}
+
+// Connection reads one.
+func (q *Queries) Connection(ctx context.Context, name string) (*Connection, error) {
+	row := &Connection{}
+	return row, q.one(ctx, q.db.NewSelect().Model(row).Where("name = ?", name),
+		"there is no connection %s; list them with: mcic connection list", name)
+}
+
+// Connections reads all, by name; with a credential's name only those that use it.
+func (q *Queries) Connections(ctx context.Context, credential string) (rows []Connection, err error) {
+	sel := q.db.NewSelect().Model(&rows).Order("name")
+	if credential != "" {
+		sel = sel.Where("credential = ?", credential)
+	}
+	return rows, failure(sel.Scan(ctx), "list the connections")
+}
+
+// InsertConnection records one.
+func (q *Queries) InsertConnection(ctx context.Context, row *Connection) error {
+	return q.insert(ctx, row, "the connection %s exists already; choose another name or delete it first", row.Name)
+}
+
+// DeleteConnection removes one.
+func (q *Queries) DeleteConnection(ctx context.Context, name string) error {
+	_, err := q.db.NewDelete().Model((*Connection)(nil)).Where("name = ?", name).Exec(ctx)
+	return failure(err, "delete the connection %s", name)
+}
+
+// Resource reads one that is not deleted.
+func (q *Queries) Resource(ctx context.Context, connection, kind, name string) (*Resource, error) {
+	row := &Resource{}
+	return row, q.one(ctx, q.db.NewSelect().Model(row).
+		Where("connection = ?", connection).Where("kind = ?", kind).Where("name = ?", name).Where("deleted_at = 0"),
+		"there is no %s %s in the connection %s", kind, name, connection)
+}
+
+// ResourceByUID reads one, also a deleted one.
+func (q *Queries) ResourceByUID(ctx context.Context, uid string) (*Resource, error) {
+	row := &Resource{}
+	return row, q.one(ctx, q.db.NewSelect().Model(row).Where("uid = ?", uid), "there is no resource with the uid %s", uid)
+}
+
+// ResourceByCloudID reads one that is not deleted by the cloud's id.
+func (q *Queries) ResourceByCloudID(ctx context.Context, connection, kind, cloudID string) (*Resource, error) {
+	row := &Resource{}
+	return row, q.one(ctx, q.db.NewSelect().Model(row).
+		Where("connection = ?", connection).Where("kind = ?", kind).Where("cloud_id = ?", cloudID).Where("deleted_at = 0"),
+		"there is no %s with the cloud id %s in the connection %s", kind, cloudID, connection)
+}
+
+// HasResources reports whether anything that is not deleted lives in a connection.
+func (q *Queries) HasResources(ctx context.Context, connection string) (bool, error) {
+	exists, err := q.db.NewSelect().Model((*Resource)(nil)).Where("connection = ?", connection).Where("deleted_at = 0").Exists(ctx)
+	return exists, failure(err, "look for resources of the connection %s", connection)
+}
+
+// InsertResource records one with what it uses.
+func (q *Queries) InsertResource(ctx context.Context, row *Resource, refs []Ref) error {
+	if err := q.insert(ctx, row, "the %s %s exists already in the connection %s; choose another name or delete it first", row.Kind, row.Name, row.Connection); err != nil {
+		return err
+	}
+	if len(refs) == 0 {
+		return nil
+	}
+	_, err := q.db.NewInsert().Model(&refs).Exec(ctx)
+	return failure(err, "record what the %s %s uses", row.Kind, row.Name)
+}
+
+// UpdateResource writes all that can change, provided that owner holds the lease.
+// It answers conflict if another server has taken over.
+func (q *Queries) UpdateResource(ctx context.Context, row *Resource, owner string) error {
+	result, err := q.db.NewUpdate().Model(row).
+		ExcludeColumn("uid", "connection", "kind", "name", "created_at").
+		WherePK().Where("lease_owner = ?", owner).Exec(ctx)
+	if err != nil {
+		return failure(err, "record the %s %s", row.Kind, row.Name)
+	}
+	if n, err := result.RowsAffected(); err == nil && n == 0 {
+		return resource.Errorf(resource.CodeConflict, "another server works on the %s %s now", row.Kind, row.Name)
+	}
+	return nil
+}
+
+// ReplaceRefs records anew what a resource uses.
+func (q *Queries) ReplaceRefs(ctx context.Context, uid string, refs []Ref) error {
+	if _, err := q.db.NewDelete().Model((*Ref)(nil)).Where("from_uid = ?", uid).Exec(ctx); err != nil {
+		return failure(err, "forget what %s used", uid)
+	}
+	if len(refs) == 0 {
+		return nil
+	}
+	_, err := q.db.NewInsert().Model(&refs).Exec(ctx)
+	return failure(err, "record what %s uses", uid)
+}
+
+// Refs reads what a resource uses.
+func (q *Queries) Refs(ctx context.Context, uid string) (rows []Ref, err error) {
+	err = q.db.NewSelect().Model(&rows).Where("from_uid = ?", uid).Scan(ctx)
+	return rows, failure(err, "read what %s uses", uid)
+}
+
+// Uses reads the resources that a resource uses, by uid.
+func (q *Queries) Uses(ctx context.Context, uid string) (map[string]*Resource, error) {
+	var rows []Resource
+	err := q.db.NewSelect().Model(&rows).
+		Where("uid IN (?)", q.db.NewSelect().Model((*Ref)(nil)).Column("to_uid").Where("from_uid = ?", uid)).Scan(ctx)
+	if err != nil {
+		return nil, failure(err, "read what %s uses", uid)
+	}
+	byUID := make(map[string]*Resource, len(rows))
+	for i := range rows {
+		byUID[rows[i].UID] = &rows[i]
+	}
+	return byUID, nil
+}
+
+// Users reads the resources that use a resource.
+func (q *Queries) Users(ctx context.Context, uid string) (rows []Resource, err error) {
+	err = q.db.NewSelect().Model(&rows).
+		Where("uid IN (?)", q.db.NewSelect().Model((*Ref)(nil)).Column("from_uid").Where("to_uid = ?", uid)).
+		Where("deleted_at = 0").Order("kind", "name").Scan(ctx)
+	return rows, failure(err, "read what uses %s", uid)
+}
+
+// Operation reads one.
+func (q *Queries) Operation(ctx context.Context, id string) (*Operation, error) {
+	row := &Operation{}
+	return row, q.one(ctx, q.db.NewSelect().Model(row).Where("id = ?", id),
+		"there is no operation %s; list them with: mcic operation list", id)
+}
+
+// InsertOperation records one.
+func (q *Queries) InsertOperation(ctx context.Context, row *Operation) error {
+	return q.insert(ctx, row, "another operation is changing the %s %s", row.Kind, row.Name)
+}
+
+// UpdateOperation writes all that can change.
+func (q *Queries) UpdateOperation(ctx context.Context, row *Operation) error {
+	_, err := q.db.NewUpdate().Model(row).
+		Column("state", "attempts", "error", "accepted_at", "ended_at").WherePK().Exec(ctx)
+	return failure(err, "record the operation %s", row.ID)
+}
+
+// InsertSecrets records a resource's sealed values.
+func (q *Queries) InsertSecrets(ctx context.Context, rows []Secret) error {
+	if len(rows) == 0 {
+		return nil
+	}
+	_, err := q.db.NewInsert().Model(&rows).Exec(ctx)
+	return failure(err, "record the secrets")
+}
+
+// DeleteSecrets removes a resource's sealed values.
+func (q *Queries) DeleteSecrets(ctx context.Context, uid string) error {
+	_, err := q.db.NewDelete().Model((*Secret)(nil)).Where("uid = ?", uid).Exec(ctx)
+	return failure(err, "delete the secrets of %s", uid)
+}
+
+// RenewLeases prolongs what owner works on.
+func (q *Queries) RenewLeases(ctx context.Context, owner string, until Micros) error {
+	_, err := q.db.NewUpdate().Model((*Resource)(nil)).
+		Set("lease_until = ?", until).Where("lease_owner = ?", owner).Where("operation <> ''").Exec(ctx)
+	return failure(err, "renew the leases")
+}
+
+// TakeLeases hands unfinished work that no server holds a lease on to owner, and
+// answers what it was.
+func (q *Queries) TakeLeases(ctx context.Context, owner string, now, until Micros, limit int) (rows []Resource, err error) {
+	free := q.db.NewSelect().Model((*Resource)(nil)).Column("uid").
+		Where("operation <> ''").Where("lease_until < ?", now).Limit(int64(limit))
+	if q.lock {
+		free = free.For("UPDATE SKIP LOCKED")
+	}
+	_, err = q.db.NewUpdate().Model(&rows).
+		Set("lease_owner = ?", owner).Set("lease_until = ?", until).
+		Where("uid IN (?)", free).Returning("uid, connection").Exec(ctx)
+	return rows, failure(err, "take over leases")
+}
+
+// DropLeases frees all leases, for a database that only this server uses.
+func (q *Queries) DropLeases(ctx context.Context) error {
+	_, err := q.db.NewUpdate().Model((*Resource)(nil)).
+		Set("lease_owner = ''").Set("lease_until = 0").Where("lease_owner <> ''").Exec(ctx)
+	return failure(err, "drop the leases of the last run")
+}

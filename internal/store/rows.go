@@ -1,0 +1,154 @@
+package store
+
+import (
+	"encoding/json"
+	"time"
+
+	"github.com/uptrace/bun"
+
+	"github.com/m-cmp/mc-infra-connector/resource"
+)
+
+// Micros is a time as the database keeps it: microseconds since 1970, 0 for none.
+type Micros int64
+
+// MicrosOf converts a time.
+func MicrosOf(t time.Time) Micros { return Micros(t.UnixMicro()) }
+
+// Time converts back.
+func (m Micros) Time() time.Time { return time.UnixMicro(int64(m)).UTC() }
+
+func (m Micros) pointer() *time.Time {
+	if m == 0 {
+		return nil
+	}
+	t := m.Time()
+	return &t
+}
+
+// Credential is a row of sealed values.
+type Credential struct {
+	bun.BaseModel `bun:"table:credentials"`
+
+	Name      string   `bun:",pk"`
+	Cloud     string   //
+	Fields    []string `bun:"type:jsonb"`
+	Sealed    []byte
+	CreatedAt Micros
+}
+
+// Resource converts to what users see.
+func (c *Credential) Resource() resource.Credential {
+	return resource.Credential{Name: c.Name, Cloud: c.Cloud, Fields: c.Fields, CreatedAt: c.CreatedAt.Time()}
+}
+
+// Connection is a row.
+type Connection struct {
+	bun.BaseModel `bun:"table:connections"`
+
+	Name       string `bun:",pk"`
+	Cloud      string
+	Credential string
+	Region     string
+	Zone       string
+	Settings   map[string]string `bun:"type:jsonb"`
+	CreatedAt  Micros
+	UpdatedAt  Micros
+}
+
+// Resource converts to what users see.
+func (c *Connection) Resource() resource.Connection {
+	return resource.Connection{
+		Name: c.Name, Cloud: c.Cloud, Credential: c.Credential, Region: c.Region, Zone: c.Zone, Settings: c.Settings,
+		CreatedAt: c.CreatedAt.Time(), UpdatedAt: c.UpdatedAt.Time(),
+	}
+}
+
+// Resource is a row. UID, connection, kind and name never change.
+type Resource struct {
+	bun.BaseModel `bun:"table:resources,alias:resources"`
+
+	UID        string `bun:"uid,pk"`
+	Connection string
+	Kind       string
+	Name       string
+	CloudID    string
+	State      resource.State
+	CloudState string
+	Labels     map[string]string `bun:"type:jsonb"`
+	Spec       json.RawMessage   `bun:"type:jsonb"`
+	Status     json.RawMessage   `bun:"type:jsonb"`
+	Native     json.RawMessage   `bun:"type:jsonb"`
+	Error      *resource.Error   `bun:"type:jsonb"`
+	Operation  string            // id of the operation that changes it now
+	CreatedAt  Micros
+	UpdatedAt  Micros
+	SyncedAt   Micros
+	DeletedAt  Micros
+	LeaseOwner string
+	LeaseUntil Micros
+}
+
+// Envelope converts to what users see.
+func (r *Resource) Envelope() *resource.Resource {
+	return &resource.Resource{
+		Kind: r.Kind, Name: r.Name, Connection: r.Connection, UID: r.UID, CloudID: r.CloudID,
+		State: r.State, CloudState: r.CloudState, Labels: r.Labels, Spec: r.Spec, Status: r.Status, Native: unlessNull(r.Native),
+		Error: r.Error, Operation: r.Operation,
+		CreatedAt: r.CreatedAt.Time(), UpdatedAt: r.UpdatedAt.Time(), SyncedAt: r.SyncedAt.pointer(),
+	}
+}
+
+// unlessNull leaves out a field that the cloud did not fill.
+func unlessNull(raw json.RawMessage) json.RawMessage {
+	if string(raw) == "null" {
+		return nil
+	}
+	return raw
+}
+
+// Ref is a row: From uses To.
+type Ref struct {
+	bun.BaseModel `bun:"table:refs"`
+
+	From  string `bun:"from_uid,pk"`
+	Field string `bun:",pk"`
+	To    string `bun:"to_uid"`
+}
+
+// Operation is a row.
+type Operation struct {
+	bun.BaseModel `bun:"table:operations,alias:operations"`
+
+	ID         string `bun:"id,pk"`
+	Verb       string
+	Kind       string
+	Connection string
+	Name       string
+	UID        string          `bun:"uid"`
+	Params     json.RawMessage `bun:"type:jsonb"`
+	State      resource.OperationState
+	Attempts   int
+	Error      *resource.Error `bun:"type:jsonb"`
+	CreatedAt  Micros
+	AcceptedAt Micros
+	EndedAt    Micros
+}
+
+// Resource converts to what users see.
+func (o *Operation) Resource() *resource.Operation {
+	return &resource.Operation{
+		ID: o.ID, Verb: o.Verb, Kind: o.Kind, Connection: o.Connection, Name: o.Name, UID: o.UID,
+		State: o.State, Attempts: o.Attempts, Error: o.Error,
+		CreatedAt: o.CreatedAt.Time(), AcceptedAt: o.AcceptedAt.pointer(), EndedAt: o.EndedAt.pointer(),
+	}
+}
+
+// Secret is a row: a value that belongs to a resource, sealed.
+type Secret struct {
+	bun.BaseModel `bun:"table:secrets"`
+
+	UID    string `bun:"uid,pk"`
+	Name   string `bun:",pk"`
+	Sealed []byte
+}

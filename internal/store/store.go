@@ -1,0 +1,233 @@
+// Package store keeps credentials, connections, resources and operations in SQL:
+// SQLite in the data folder by default, PostgreSQL when several servers share the
+// work. Both run the same statements.
+package store
+
+import (
+	"context"
+	"database/sql"
+	"embed"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/stdlib"
+	"github.com/pressly/goose/v3"
+	"github.com/pressly/goose/v3/lock"
+	"github.com/uptrace/bun"
+	"github.com/uptrace/bun/dialect/pgdialect"
+	"github.com/uptrace/bun/dialect/sqlitedialect"
+	"modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
+
+	"github.com/m-cmp/mc-infra-connector/resource"
+)
+
+//go:embed migrations/*.sql
+var migrations embed.FS
+
+// Store is the database. It is safe for concurrent use.
+type Store struct {
+	read, write *bun.DB
+	postgres    bool
+	guard       io.Closer // of the SQLite folder
+}
+
+// SQLiteFile is the name of the database file in the data folder.
+const SQLiteFile = "mcic.db"
+
+// OpenSQLite opens the database in a data folder, creating it at the first start.
+func OpenSQLite(ctx context.Context, dir string) (*Store, error) {
+	guard, err := lockFolder(dir)
+	if err != nil {
+		return nil, err
+	}
+	s, err := openSQLite(ctx, dir)
+	if err != nil {
+		return nil, errors.Join(err, guard.Close())
+	}
+	s.guard = guard
+	return s, nil
+}
+
+// lockFolder keeps a second server away from the same folder. The lock goes with
+// the process.
+func lockFolder(dir string) (*os.File, error) {
+	f, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_CREATE|os.O_RDWR, 0o600) //nolint:gosec // the operator chooses the data folder
+	if err != nil {
+		return nil, fmt.Errorf("lock the data folder: %w", err)
+	}
+	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil { //nolint:gosec // a descriptor fits an int
+		return nil, errors.Join(fmt.Errorf("another server uses the data folder %s; stop it, choose another folder with --data, or share a PostgreSQL database with --database-url", dir), f.Close())
+	}
+	return f, nil
+}
+
+func openSQLite(ctx context.Context, dir string) (*Store, error) {
+	dsn := func(more string) string {
+		return "file:" + (&url.URL{Path: filepath.Join(dir, SQLiteFile)}).EscapedPath() +
+			"?_pragma=busy_timeout(10000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=temp_store(MEMORY)" + more
+	}
+	write, err := sql.Open("sqlite", dsn("&_txlock=immediate"))
+	if err != nil {
+		return nil, fmt.Errorf("open the database: %w", err)
+	}
+	write.SetMaxOpenConns(1) // SQLite has one writer; waiting here is fair and never fails
+	if err := migrate(ctx, goose.DialectSQLite3, write); err != nil {
+		return nil, errors.Join(err, write.Close())
+	}
+	read, err := sql.Open("sqlite", dsn("&_pragma=query_only(1)"))
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("open the database: %w", err), write.Close())
+	}
+	read.SetMaxOpenConns(8)
+	read.SetMaxIdleConns(8)
+	return &Store{read: bun.NewDB(read, sqlitedialect.New()), write: bun.NewDB(write, sqlitedialect.New())}, nil
+}
+
+// OpenPostgres opens the database at a postgres:// URL.
+func OpenPostgres(ctx context.Context, databaseURL string) (*Store, error) {
+	config, err := pgx.ParseConfig(databaseURL)
+	if err != nil {
+		return nil, errors.New("the database URL is not valid; write it like postgres://user:password@host:5432/database") // its error would show the password
+	}
+	db := stdlib.OpenDB(*config)
+	db.SetMaxOpenConns(16)
+	db.SetMaxIdleConns(16)
+	db.SetConnMaxIdleTime(5 * time.Minute)
+	if err := migrate(ctx, goose.DialectPostgres, db); err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	b := bun.NewDB(db, pgdialect.New())
+	return &Store{read: b, write: b, postgres: true}, nil
+}
+
+// migrate brings the schema up to date, under a lock where several servers could
+// do it at once, and refuses a database that a newer version has changed.
+func migrate(ctx context.Context, d goose.Dialect, db *sql.DB) error {
+	files, err := fs.Sub(migrations, "migrations")
+	if err != nil {
+		return err
+	}
+	options := []goose.ProviderOption{}
+	if d == goose.DialectPostgres {
+		locker, err := lock.NewPostgresSessionLocker()
+		if err != nil {
+			return err
+		}
+		options = append(options, goose.WithSessionLocker(locker))
+	}
+	provider, err := goose.NewProvider(d, db, files, options...)
+	if err != nil {
+		return fmt.Errorf("read the migrations: %w", err)
+	}
+	if _, err := provider.Up(ctx); err != nil {
+		return fmt.Errorf("bring the database's schema up to date: %w", err)
+	}
+	have, err := provider.GetDBVersion(ctx)
+	if err != nil {
+		return fmt.Errorf("read the schema's version: %w", err)
+	}
+	sources := provider.ListSources()
+	if newest := sources[len(sources)-1].Version; have > newest {
+		return fmt.Errorf("the database has schema version %d, this program knows up to %d; start the newer version of mcic that wrote it, or restore a backup", have, newest)
+	}
+	return nil
+}
+
+// Shared reports whether other servers may use the same database.
+func (s *Store) Shared() bool { return s.postgres }
+
+// Ping reports whether the database answers.
+func (s *Store) Ping(ctx context.Context) error {
+	if err := s.read.PingContext(ctx); err != nil {
+		return resource.Errorf(resource.CodeUnavailable, "the database does not answer: %w", err)
+	}
+	return nil
+}
+
+// Close closes the database.
+func (s *Store) Close() error {
+	if s.postgres {
+		return s.read.Close()
+	}
+	return errors.Join(s.read.Close(), s.write.Close(), s.guard.Close())
+}
+
+// Queries reads and writes rows, either directly or inside one transaction.
+type Queries struct {
+	db   bun.IDB
+	lock bool // rows that are read are locked until the transaction ends
+}
+
+// Read returns queries outside of a transaction.
+func (s *Store) Read() *Queries { return &Queries{db: s.read} }
+
+// Update runs change in one transaction.
+func (s *Store) Update(ctx context.Context, change func(context.Context, *Queries) error) error {
+	err := s.write.RunInTx(ctx, nil, func(ctx context.Context, tx bun.Tx) error {
+		return change(ctx, &Queries{db: tx, lock: s.postgres})
+	})
+	if err == nil {
+		return nil
+	}
+	return failure(err, "change the database")
+}
+
+// failure gives an error of the database its code.
+func failure(err error, doing string, args ...any) error {
+	if _, ok := errors.AsType[*resource.Error](err); ok || err == nil {
+		return err
+	}
+	doing = fmt.Sprintf(doing, args...)
+	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		return resource.Errorf(resource.CodeUnavailable, "%s: %w", doing, err)
+	}
+	if isUnique(err) {
+		return resource.Errorf(resource.CodeAlreadyExists, "%s: it exists already: %w", doing, err)
+	}
+	if _, ok := errors.AsType[*pgconn.PgError](err); !ok {
+		if _, ok := errors.AsType[*sqlite.Error](err); !ok {
+			return resource.Errorf(resource.CodeUnavailable, "%s: %w", doing, err) // no answer from the database
+		}
+	}
+	if isBusy(err) {
+		return resource.Errorf(resource.CodeUnavailable, "%s: %w", doing, err)
+	}
+	return resource.Errorf(resource.CodeInternal, "%s: %w", doing, err)
+}
+
+// isUnique reports whether a unique index refused the change.
+func isUnique(err error) bool {
+	if e, ok := errors.AsType[*pgconn.PgError](err); ok {
+		return e.Code == "23505"
+	}
+	if e, ok := errors.AsType[*sqlite.Error](err); ok {
+		return e.Code() == sqlite3.SQLITE_CONSTRAINT_UNIQUE || e.Code() == sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY
+	}
+	return false
+}
+
+// isBusy reports whether the database could do the same later: locked, out of
+// space, shutting down, or a transaction that lost against another.
+func isBusy(err error) bool {
+	if e, ok := errors.AsType[*pgconn.PgError](err); ok {
+		return strings.HasPrefix(e.Code, "40") || strings.HasPrefix(e.Code, "53") || strings.HasPrefix(e.Code, "57")
+	}
+	if e, ok := errors.AsType[*sqlite.Error](err); ok {
+		switch e.Code() & 0xff {
+		case sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR:
+			return true
+		}
+	}
+	return false
+}
