@@ -53,6 +53,7 @@ type Object[S, T any] struct {
 	Token      string            `json:"token,omitempty"`      // token it was created with, "" if it was made elsewhere
 	State      resource.State    `json:"state"`                // common state
 	CloudState string            `json:"cloudState,omitempty"` // the cloud's own word
+	Reason     string            `json:"reason,omitempty"`     // why it failed, as far as the cloud says
 	Labels     map[string]string `json:"labels,omitempty"`     // the cloud's tags without those of the connector
 	Spec       S                 `json:"spec"`                 // as far as the cloud shows it; references are cloud ids
 	Status     T                 `json:"status"`
@@ -248,7 +249,7 @@ func Catalog[Session any, L Lister[E], E any](catalog resource.CatalogOf[E], ope
 
 func erase[S, T any](o Object[S, T]) (Item, error) {
 	item := Item{
-		ID: o.ID, Name: o.Name, Token: o.Token, State: o.State, CloudState: o.CloudState,
+		ID: o.ID, Name: o.Name, Token: o.Token, State: o.State, CloudState: o.CloudState, Reason: o.Reason,
 		Labels: o.Labels, Native: o.Native, CreatedAt: o.CreatedAt,
 	}
 	var err error

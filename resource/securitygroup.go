@@ -33,7 +33,7 @@ type RuleRemover interface {
 type SecurityGroupSpec struct {
 	VPC         string `json:"vpc" doc:"Name of the VPC that the group belongs to." ref:"vpc" minLength:"1" maxLength:"512"`
 	Description string `json:"description,omitempty" doc:"Free text. AWS takes only ASCII here; other characters are replaced there." maxLength:"255"`
-	Rules       []Rule `json:"rules" required:"false" doc:"What is allowed. A reply to allowed traffic is always allowed. Without an outbound rule everything outbound is allowed." flag:"rule" maxItems:"120" nullable:"false"`
+	Rules       []Rule `json:"rules" required:"false" doc:"What is allowed. A reply to allowed traffic is always allowed. A group created without an outbound rule allows everything outbound." flag:"rule" maxItems:"120" nullable:"false"`
 }
 
 // SecurityGroupStatus is what the cloud reports of a security group.

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -297,7 +298,7 @@ func (j *job) judge(ctx context.Context, seen sighting) error {
 	case j.op.Verb == VerbDelete:
 		j.row.State = resource.StateDeleting
 	case state == resource.StateFailed:
-		return j.fail(ctx, resource.Errorf(resource.CodeInternal, "the cloud reports that the %s %s failed (%s)", j.row.Kind, j.row.Name, seen.item.CloudState))
+		return j.fail(ctx, resource.Errorf(resource.CodeInternal, "the cloud reports that the %s %s failed (%s): %s", j.row.Kind, j.row.Name, seen.item.CloudState, cmp.Or(seen.item.Reason, "it does not say why")))
 	case j.ends(state):
 		return j.succeed(ctx, seen.item)
 	}

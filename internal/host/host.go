@@ -106,6 +106,10 @@ func New(c Config) *Host {
 // Close stops all drivers.
 func (h *Host) Close() {
 	h.mu.Lock()
+	if h.closed {
+		h.mu.Unlock()
+		return
+	}
 	h.closed = true
 	slots := slices.Collect(maps.Values(h.slots))
 	h.mu.Unlock()
@@ -368,6 +372,9 @@ func (h *Host) call(ctx context.Context, p *process, cloud, verb string, timeout
 		}
 	})()
 	err = do(driver.WithTimeout(callCtx, timeout))
+	if errors.Is(err, driver.ErrGone) {
+		p.bury()
+	}
 	if err == nil || !errors.Is(context.Cause(callCtx), errHung) {
 		return err
 	}

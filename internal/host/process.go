@@ -176,6 +176,16 @@ func (p *process) kill() {
 	p.plugin.Kill() // frees what the plugin library holds
 }
 
+// bury waits for the end of a process whose connection is lost, so that the next
+// call does not find it half dead.
+func (p *process) bury() {
+	select {
+	case <-p.runner.done:
+	case <-time.After(time.Second): // it lives, but nobody can talk to it
+	}
+	p.kill()
+}
+
 // run starts an executable with nothing of ours but the environment that it is
 // given, in a process group of its own, and with a pipe as its standard input
 // that ends when this process does.

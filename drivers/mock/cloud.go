@@ -1,0 +1,370 @@
+package mock
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"fmt"
+	"log/slog"
+	"maps"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/m-cmp/mc-infra-connector/resource"
+)
+
+// cloud is what all sessions of a driver share: the objects of every account and
+// region.
+//
+// Time does the work of a real cloud's machines: an object knows its last change
+// and how long that takes, and what state it is in is found when someone looks.
+type cloud struct {
+	dir    string // folder of the journal, "" is the working directory
+	now    func() time.Time
+	exit   func(code int)
+	images []resource.Image
+	specs  []resource.Spec
+	rates  rates
+
+	mu      sync.RWMutex
+	journal *journal // nil until the first connection
+	shelves map[shelfKey]*shelf
+	users   map[string]map[string]shelfKey // id of an object → ids of the objects that refer to it
+	claims  map[string]map[string]string   // scope of claims → what only one object can have → id of the object
+	next    map[string]uint32              // range of addresses → where the search for a free one goes on
+	events  []event                        // in the order of their time
+}
+
+// place is one region of one account. Nothing in it is seen in another one.
+type place struct{ Account, Region string }
+
+type shelfKey struct {
+	place
+	Kind string
+}
+
+// shelf holds the objects of one kind in one place by their ids.
+type shelf struct {
+	live  map[string]*object
+	stale map[string]*object // gone, but lists show them still
+}
+
+// object is a resource as the cloud keeps it. It is never modified: a change puts
+// another one in its place, so that who read it can go on using it.
+type object struct {
+	ID          string            `json:"id"`
+	Name        string            `json:"name,omitempty"`
+	Token       string            `json:"token"`
+	Labels      map[string]string `json:"labels,omitempty"`
+	Spec        any               `json:"spec"`   // of the kind's own type
+	Status      any               `json:"status"` // of the kind's own type
+	Refs        []string          `json:"refs,omitempty"`
+	Claims      []claim           `json:"claims,omitempty"`
+	Change      change            `json:"change"`
+	CreatedAt   time.Time         `json:"createdAt"`
+	ListedFrom  time.Time         `json:"listedFrom"`
+	ListedUntil time.Time         `json:"listedUntil,omitzero"` // of an object that is being deleted
+}
+
+// claim is something that only one object can have within a scope, such as an
+// address of a subnet.
+type claim struct {
+	Scope string `json:"scope"`
+	Value string `json:"value"`
+}
+
+// change is the last thing that happened to an object. Its state follows from it.
+type change struct {
+	Was    resource.State `json:"was"`
+	During resource.State `json:"during"`
+	Then   resource.State `json:"then"`
+	At     time.Time      `json:"at"`
+	Until  time.Time      `json:"until"`
+}
+
+func (c change) state(at time.Time) resource.State {
+	switch {
+	case at.Before(c.At):
+		return c.Was
+	case at.Before(c.Until):
+		return c.During
+	default:
+		return c.Then
+	}
+}
+
+func (o *object) gone(at time.Time) bool { return o.Change.state(at) == resource.StateDeleted }
+
+// listed returns the state that a list shows, and whether it shows the object.
+func (o *object) listed(at time.Time) (resource.State, bool) {
+	if at.Before(o.ListedFrom) {
+		return "", false
+	}
+	if o.gone(at) {
+		return o.Change.state(o.Change.Until.Add(-1)), at.Before(o.ListedUntil)
+	}
+	return o.Change.state(at), true
+}
+
+// cloudState is the mock cloud's own word for a state.
+func cloudState(s resource.State) string {
+	switch s {
+	case resource.StateCreating:
+		return "PENDING"
+	case resource.StateAvailable, resource.StateRunning:
+		return "ACTIVE"
+	case resource.StateStarting:
+		return "POWERING_ON"
+	case resource.StateStopping:
+		return "POWERING_OFF"
+	case resource.StateStopped:
+		return "SHUTOFF"
+	case resource.StateRebooting:
+		return "REBOOT"
+	case resource.StateDeleting:
+		return "DELETING"
+	case resource.StateFailed:
+		return "ERROR"
+	default:
+		return strings.ToUpper(string(s))
+	}
+}
+
+// event is something to do when its time has come.
+type event struct {
+	at time.Time
+	do func()
+}
+
+func newCloud(dir string) *cloud {
+	return &cloud{
+		dir:     dir,
+		now:     time.Now,
+		exit:    os.Exit, //nolint:forbidigo // the setting crashCreate rehearses just that
+		images:  allImages(),
+		specs:   allSpecs(),
+		rates:   rates{due: map[place]time.Time{}},
+		shelves: map[shelfKey]*shelf{},
+		users:   map[string]map[string]shelfKey{},
+		claims:  map[string]map[string]string{},
+		next:    map[string]uint32{},
+	}
+}
+
+// open reads the journal, once. A failed attempt is repeated by the next
+// connection.
+func (c *cloud) open(log *slog.Logger) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.journal != nil {
+		return nil
+	}
+	path := filepath.Join(c.dir, "mock-cloud.jsonl")
+	j, err := openJournal(path, func(key shelfKey, o *object) {
+		c.pass(o.Change.At) // in the order in which it all happened
+		c.put(key, o)
+	})
+	if err != nil {
+		clear(c.shelves)
+		clear(c.users)
+		clear(c.claims)
+		c.events = nil
+		return resource.Errorf(resource.CodeInternal, "open the journal of the mock cloud: %w; move the file away to begin with an empty cloud", err)
+	}
+	c.journal = j
+	c.pass(c.time())
+	c.compact(log)
+	return nil
+}
+
+// time is now, in the form that comes back from the journal.
+func (c *cloud) time() time.Time { return c.now().Round(0).UTC() }
+
+// pass does what was due until now. Whoever writes calls it first.
+func (c *cloud) pass(now time.Time) {
+	for len(c.events) > 0 && !now.Before(c.events[0].at) {
+		do := c.events[0].do
+		c.events[0] = event{} // lets go of what it holds
+		c.events = c.events[1:]
+		do()
+	}
+}
+
+func (c *cloud) at(t time.Time, do func()) {
+	i, _ := slices.BinarySearchFunc(c.events, t, func(e event, t time.Time) int {
+		if e.at.After(t) {
+			return 1
+		}
+		return -1 // after its equals, which keeps the order
+	})
+	c.events = slices.Insert(c.events, i, event{t, do})
+}
+
+// commit makes a change of an object last and then visible.
+func (c *cloud) commit(log *slog.Logger, key shelfKey, o *object) error {
+	if err := c.journal.append(key, o); err != nil {
+		return refuse(resource.CodeUnavailable, "StorageFailure", "the mock cloud cannot write its journal, so nothing was done: %v; free some space and try again", err)
+	}
+	c.put(key, o)
+	if c.journal.lines >= c.journal.compactAt {
+		c.compact(log)
+	}
+	return nil
+}
+
+// put shows a new or changed object.
+func (c *cloud) put(key shelfKey, o *object) {
+	s := c.shelf(key)
+	if s.live[o.ID] == nil {
+		delete(s.stale, o.ID)
+		for _, id := range o.Refs {
+			if c.users[id] == nil {
+				c.users[id] = map[string]shelfKey{}
+			}
+			c.users[id][o.ID] = key
+		}
+		for _, claim := range o.Claims {
+			if c.claims[claim.Scope] == nil {
+				c.claims[claim.Scope] = map[string]string{}
+			}
+			c.claims[claim.Scope][claim.Value] = o.ID
+		}
+	}
+	s.live[o.ID] = o
+	if o.Change.Then == resource.StateDeleted {
+		c.at(o.Change.Until, func() { c.release(s, o) })
+	}
+}
+
+// release ends an object that is gone: what it used and claimed becomes free.
+func (c *cloud) release(s *shelf, o *object) {
+	if s.live[o.ID] != o {
+		return
+	}
+	delete(s.live, o.ID)
+	for _, id := range o.Refs {
+		delete(c.users[id], o.ID)
+		if len(c.users[id]) == 0 {
+			delete(c.users, id)
+		}
+	}
+	for _, claim := range o.Claims {
+		delete(c.claims[claim.Scope], claim.Value)
+		if len(c.claims[claim.Scope]) == 0 {
+			delete(c.claims, claim.Scope)
+		}
+	}
+	if o.ListedUntil.After(o.Change.Until) {
+		s.stale[o.ID] = o
+		c.at(o.ListedUntil, func() {
+			if s.stale[o.ID] == o {
+				delete(s.stale, o.ID)
+			}
+		})
+	}
+}
+
+func (c *cloud) shelf(key shelfKey) *shelf {
+	s := c.shelves[key]
+	if s == nil {
+		s = &shelf{live: map[string]*object{}, stale: map[string]*object{}}
+		c.shelves[key] = s
+	}
+	return s
+}
+
+// compact rewrites the journal if most of it is history. A failure costs only
+// space: the journal stays as it was.
+func (c *cloud) compact(log *slog.Logger) {
+	live := 0
+	for _, s := range c.shelves {
+		live += len(s.live) + len(s.stale)
+	}
+	enough := journalSlack + journalWaste*live
+	if c.journal.lines >= enough {
+		err := c.journal.rewrite(func(write func(shelfKey, *object) error) error {
+			for key, s := range c.shelves {
+				for _, objects := range []map[string]*object{s.live, s.stale} {
+					for _, o := range objects {
+						if err := write(key, o); err != nil {
+							return err
+						}
+					}
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			log.Warn("the mock cloud could not compact its journal", "error", err)
+			c.journal.compactAt = c.journal.lines + journalSlack
+			return
+		}
+	}
+	c.journal.compactAt = enough
+}
+
+// usersOf names what refers to an object, for messages: the first few.
+func (c *cloud) usersOf(id string) string {
+	const few = 5
+	var names []string
+	for _, user := range slices.Sorted(maps.Keys(c.users[id])) {
+		key := c.users[id][user]
+		names = append(names, key.Kind+" "+c.shelf(key).live[user].called())
+	}
+	if more := len(names) - few; more > 0 {
+		names = append(names[:few], fmt.Sprintf("and %d more", more))
+	}
+	return strings.Join(names, ", ")
+}
+
+// usersCount is how many objects refer to one.
+func (c *cloud) usersCount(id string) int {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	return len(c.users[id])
+}
+
+// called is an object for people.
+func (o *object) called() string {
+	if o.Name == "" {
+		return o.ID
+	}
+	return o.Name + " (" + o.ID + ")"
+}
+
+// newID is the id of the object that a token makes, always the same: so a token
+// needs no record of its own to make only one object.
+func newID(prefix string, key shelfKey, token string) string {
+	sum := sha256.Sum256([]byte(strings.Join([]string{key.Account, key.Region, key.Kind, token}, "\x00")))
+	return prefix + "-" + hex.EncodeToString(sum[:])[:17]
+}
+
+// claimAddress finds an address of a range that is free in the scope. It goes round
+// from the last one that it found, because clouds do not hand out an address again
+// soon. reserved are the addresses at the start that are not handed out; the last
+// one is not either.
+func (c *cloud) claimAddress(scope string, within netip.Prefix, reserved uint32) (found claim, ok bool) {
+	var (
+		raw   = within.Addr().As4()
+		first = binary.BigEndian.Uint32(raw[:]) + reserved
+		size  = uint32(1)<<(32-within.Bits()) - reserved - 1
+		taken = c.claims[scope]
+	)
+	if uint64(len(taken)) >= uint64(size) {
+		return claim{}, false
+	}
+	for range size {
+		offset := c.next[scope] % size
+		c.next[scope] = offset + 1
+		binary.BigEndian.PutUint32(raw[:], first+offset)
+		if address := netip.AddrFrom4(raw).String(); taken[address] == "" {
+			return claim{scope, address}, true
+		}
+	}
+	return claim{}, false
+}

@@ -1,0 +1,188 @@
+// Package mock is the driver of a cloud that exists only in memory, beside a
+// journal that lets it survive the end of its process. It behaves like a real
+// cloud, on demand like a real cloud on a bad day, so that people and tests can
+// rehearse trouble without paying for it.
+//
+// Each kind is one file; what all kinds have in common is in table.go.
+package mock
+
+import (
+	"context"
+	"crypto/rand"
+	"log/slog"
+	"math"
+	"strconv"
+	"sync/atomic"
+	"time"
+
+	"github.com/m-cmp/mc-infra-connector/driver"
+	"github.com/m-cmp/mc-infra-connector/resource"
+)
+
+// New returns the driver. It touches no file before the first connection; then it
+// keeps its cloud in the file mock-cloud.jsonl of the working directory.
+func New() *driver.Driver { return newDriver(newCloud("")) }
+
+func newDriver(c *cloud) *driver.Driver {
+	connect := func(_ context.Context, config driver.Config) (*session, error) { return connect(c, config) }
+	return driver.New(about(), connect,
+		driver.Catalog(resource.Regions, openRegions),
+		driver.Catalog(resource.Zones, openZones),
+		driver.Catalog(resource.Images, openImages),
+		driver.Catalog(resource.Specs, openSpecs),
+		driver.Kind(resource.VPC, openVPCs),
+		driver.Kind(resource.Subnet, openSubnets),
+		driver.Kind(resource.SecurityGroup, openSecurityGroups),
+		driver.Kind(resource.KeyPair, openKeyPairs),
+		driver.Kind(resource.VM, openVMs),
+	)
+}
+
+func about() driver.About {
+	a := driver.About{
+		Name:    "mock",
+		Title:   "Mock cloud",
+		Version: "0.1.0",
+		Doc:     "A cloud in memory that costs nothing, for trying things out and for rehearsing trouble: its settings make it slow, forgetful, stingy or broken. It keeps what was created when its process ends.",
+		Credential: []driver.Field{
+			{
+				Name: "account", Title: "Account", Type: driver.TypeString,
+				Doc: "Any name. Connections with the same account and region see the same objects; other accounts see none of them. Default: default.", Where: "Make one up.",
+			},
+			{
+				Name: "password", Title: "Password", Type: driver.TypeString, Secret: true,
+				Doc: "Anything is accepted, and nothing too; only the password wrong is refused, to rehearse a failing login. Default: none.", Where: "Make one up.",
+			},
+		},
+	}
+	for _, s := range settingFields() {
+		a.Settings = append(a.Settings, s.Field)
+	}
+	return a
+}
+
+// session is an open connection to one region of one account.
+type session struct {
+	settings
+	place
+	cloud *cloud
+	zone  string // for subnets that name none, may be ""
+	log   *slog.Logger
+	calls atomic.Uint64
+}
+
+func connect(c *cloud, config driver.Config) (*session, error) {
+	settings, err := parseSettings(config.Settings)
+	if err != nil {
+		return nil, err
+	}
+	if config.Credential["password"] == "wrong" {
+		return nil, refuse(resource.CodeUnauthenticated, "AuthFailure", "the password is wrong; give the credential any other one")
+	}
+	s := &session{
+		settings: settings,
+		place:    place{Account: config.Credential["account"], Region: config.Region},
+		cloud:    c,
+		zone:     config.Zone,
+		log:      config.Logger,
+	}
+	if s.Account == "" {
+		s.Account = "default"
+	}
+	if s.Region != "" {
+		if err := checkRegion(s.Region); err != nil {
+			return nil, err
+		}
+	}
+	if s.zone != "" {
+		if err := checkZone("zone", s.Region, s.zone); err != nil {
+			return nil, err
+		}
+	}
+	return s, c.open(config.Logger)
+}
+
+// settings are those of a connection, read and checked.
+type settings struct {
+	latency, callLatency, consistencyDelay                         time.Duration
+	failCreate, failSettle, failCall, ambiguousCreate, crashCreate float64
+	rateLimit                                                      float64
+	pageSize, quotaVMs                                             int
+	hang                                                           bool
+	seed                                                           string
+}
+
+// setting is a field with the range that its value must be in.
+type setting struct {
+	driver.Field
+	least, most float64 // of a duration in seconds
+}
+
+const defaultPageSize = 1000
+
+func settingFields() []setting {
+	field := func(name, title string, typ driver.FieldType, doc string) driver.Field {
+		return driver.Field{Name: name, Title: title, Type: typ, Doc: doc}
+	}
+	duration := func(name, title, doc string) setting {
+		return setting{field(name, title, driver.TypeDuration, doc+" Default: 0s."), 0, math.MaxFloat64}
+	}
+	probability := func(name, title, doc string) setting {
+		return setting{field(name, title, driver.TypeNumber, doc+" From 0 (never) to 1 (always). Default: 0."), 0, 1}
+	}
+	return []setting{
+		duration("latency", "Latency", "How long creating, starting, stopping, rebooting and the deletion of a VM last after the cloud has accepted them."),
+		duration("callLatency", "Call latency", "How long the cloud takes to answer each call."),
+		duration("consistencyDelay", "Consistency delay", "How long lists lag behind the changes of this connection: what it creates is not listed yet, what it deleted is listed still. Getting one object is never late."),
+		probability("failCreate", "Failing creates", "How likely a create is refused for good, with the code internal."),
+		probability("failSettle", "Failing VMs", "How likely a VM that was accepted ends in the state failed."),
+		probability("failCall", "Failing calls", "How likely any call is answered with the code unavailable and nothing is done."),
+		probability("ambiguousCreate", "Lost answers", "How likely a create is done, but the answer is lost and the code is unavailable."),
+		probability("crashCreate", "Crashes", "How likely the driver's process ends in the middle of the creation of a VM, after the cloud has accepted it."),
+		{field("rateLimit", "Rate limit", driver.TypeNumber, "Calls per second that an account may make in a region, with bursts of as many; the others are answered with the code throttled. 0: as many as it likes. Default: 0."), 0, math.MaxFloat64},
+		{field("pageSize", "Page size", driver.TypeInt, "Objects in one page of a list; each page costs one call. At least 1. Default: "+strconv.Itoa(defaultPageSize)+"."), 1, math.MaxInt32},
+		{field("quotaVMs", "Quota of VMs", driver.TypeInt, "VMs that an account may have in a region; the creation of more is refused with the code quota. 0: as many as it likes. Default: 0."), 0, math.MaxInt32},
+		{field("hang", "Hanging creates", driver.TypeBool, "Whether the creation of a VM is never answered, nor done. Default: false."), 0, 0},
+		{field("seed", "Seed", driver.TypeInt, "Makes the same failures happen again: those of creates follow from the seed and the token, those of calls from the seed and their order. Default: different ones each time."), math.MinInt64, math.MaxInt64},
+	}
+}
+
+func parseSettings(v driver.Values) (settings, error) {
+	var problems []resource.Problem
+	for _, f := range settingFields() {
+		if value := f.value(v); v[f.Name] != "" && !(value >= f.least && value <= f.most) { // this way round NaN is refused
+			problems = append(problems, resource.Problem{Field: "settings." + f.Name, Message: "is out of range: " + f.Doc})
+		}
+	}
+	if err := resource.Invalid(problems...); err != nil {
+		return settings{}, err
+	}
+	s := settings{
+		latency: v.Duration("latency"), callLatency: v.Duration("callLatency"), consistencyDelay: v.Duration("consistencyDelay"),
+		failCreate: v.Number("failCreate"), failSettle: v.Number("failSettle"), failCall: v.Number("failCall"),
+		ambiguousCreate: v.Number("ambiguousCreate"), crashCreate: v.Number("crashCreate"),
+		rateLimit: v.Number("rateLimit"), pageSize: v.Int("pageSize"), quotaVMs: v.Int("quotaVMs"),
+		hang: v.Bool("hang"), seed: v["seed"],
+	}
+	if v["pageSize"] == "" {
+		s.pageSize = defaultPageSize
+	}
+	if s.seed == "" {
+		s.seed = rand.Text()
+	}
+	return s, nil
+}
+
+// value is the setting as a number, for the check of its range.
+func (f setting) value(v driver.Values) float64 {
+	switch f.Type {
+	case driver.TypeDuration:
+		return v.Duration(f.Name).Seconds()
+	case driver.TypeNumber:
+		return v.Number(f.Name)
+	case driver.TypeInt:
+		return float64(v.Int(f.Name))
+	default:
+		return 0
+	}
+}

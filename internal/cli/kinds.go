@@ -1,0 +1,542 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"sigs.k8s.io/yaml"
+
+	"github.com/m-cmp/mc-infra-connector/client"
+	"github.com/m-cmp/mc-infra-connector/resource"
+)
+
+// sampleConnection is the connection of the examples.
+const sampleConnection = "my-cloud"
+
+// kindCommand returns the commands of one kind.
+func (a *app) kindCommand(k *resource.Kind) *cobra.Command {
+	group := a.group(k.Name, groupResources, sentence(k.Doc), k.Doc,
+		fmt.Sprintf("  mcic %s list -c %s\n  mcic %s get my-%s -c %s", k.Name, sampleConnection, k.Name, k.Name, sampleConnection))
+	group.Aliases = []string{k.Plural()}
+	group.AddCommand(a.createCommand(k), a.listCommand(k), a.getCommand(k), a.deleteCommand(k))
+	for i := range k.Actions {
+		group.AddCommand(a.actionCommand(k, &k.Actions[i]))
+	}
+	return group
+}
+
+// sentence makes a short help of a doc's first sentence.
+func sentence(doc string) string {
+	first, _, _ := strings.Cut(doc, ". ")
+	return strings.TrimSuffix(first, ".")
+}
+
+// addConnection defines -c.
+func (a *app) addConnection(cmd *cobra.Command, connection *string) {
+	cmd.Flags().StringVarP(connection, "connection", "c", "", "`NAME` of the connection (default $MCIC_CONNECTION, else the context's)")
+	must(cmd.RegisterFlagCompletionFunc("connection", a.completeConnectionFlag))
+}
+
+// open returns the client and the connection of a command, which may be "".
+func (a *app) open(ctx context.Context, connection string) (*client.Client, string, error) {
+	c, err := a.client(ctx)
+	if err != nil {
+		return nil, "", err
+	}
+	if connection == "" {
+		s, err := a.settings(ctx)
+		if err != nil {
+			return nil, "", err
+		}
+		connection = s.connection
+	}
+	return c, connection, nil
+}
+
+// openIn is open for commands that need a connection.
+func (a *app) openIn(ctx context.Context, connection string) (*client.Client, string, error) {
+	c, connection, err := a.open(ctx, connection)
+	if err == nil && connection == "" {
+		err = usageError("which connection? Give it with -c NAME or $MCIC_CONNECTION, or keep it in a context (mcic context set); there are those of: mcic connection list")
+	}
+	return c, connection, err
+}
+
+// waiting is the flags of commands that start an operation.
+type waiting struct {
+	wait    bool
+	timeout time.Duration
+}
+
+func addWaiting(cmd *cobra.Command, w *waiting) {
+	cmd.Flags().BoolVar(&w.wait, "wait", false, "wait until it is done")
+	cmd.Flags().DurationVar(&w.timeout, "timeout", 30*time.Minute, "with --wait: how `LONG` to wait at most")
+}
+
+func (w *waiting) check(cmd *cobra.Command) error {
+	switch {
+	case w.timeout <= 0:
+		return usageError("--timeout: %s is not a time to wait, such as 10m", w.timeout)
+	case cmd.Flags().Changed("timeout") && !w.wait:
+		return usageError("--timeout is only for --wait; give both")
+	}
+	return nil
+}
+
+func (a *app) createCommand(k *resource.Kind) *cobra.Command {
+	var (
+		connection, file string
+		labels           []string
+		w                waiting
+		out              format
+	)
+	cmd := &cobra.Command{
+		Use: "create NAME", ValidArgsFunction: cobra.NoFileCompletions,
+		Short: "Create a " + k.Title,
+		Long: fmt.Sprintf("Creates a %s. %s\n\nThe answer comes at once, with the operation that does it; --wait waits for its end.\n"+
+			"--file takes the whole request as JSON or YAML, with the fields name, labels and\nspec; NAME and flags given beside it win.", k.Title, k.Doc),
+	}
+	cmd.Flags().SortFlags = false
+	spec := a.addStructFlags(cmd, "spec", k.SpecType())
+	cmd.Flags().StringArrayVar(&labels, "label", nil, "label as `KEY=VALUE`; may be repeated")
+	cmd.Flags().StringVar(&file, "file", "", "`FILE` with the request as JSON or YAML; - for standard input")
+	secrets := addSecretFlags(cmd, k)
+	a.addConnection(cmd, &connection)
+	addWaiting(cmd, &w)
+	addOutput(cmd, &out)
+	cmd.Example = fmt.Sprintf("  mcic %[1]s create my-%[1]s -c %[2]s%[3]s --wait\n  mcic %[1]s create -c %[2]s --file %[1]s.yaml", k.Name, sampleConnection, spec.example())
+	cmd.Args = func(cmd *cobra.Command, args []string) error {
+		if file != "" && len(args) == 0 {
+			return nil
+		}
+		return oneName(cmd, args)
+	}
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		ctx := cmd.Context()
+		if err := w.check(cmd); err != nil {
+			return err
+		}
+		body, err := a.createBody(k, args, file, labels, spec)
+		if err != nil {
+			return &fieldError{err, spec.name}
+		}
+		c, connection, err := a.openIn(ctx, connection)
+		if err != nil {
+			return err
+		}
+		if err := secrets.reserve(); err != nil {
+			return err
+		}
+		op, err := c.CreateJSON(ctx, k.Name, connection, body)
+		if err != nil {
+			secrets.release()
+			return &fieldError{err, spec.name}
+		}
+		return a.created(ctx, c, k, op, secrets, w, out)
+	}
+	return cmd
+}
+
+// createBody makes the request of a file, the flags, or both.
+func (a *app) createBody(k *resource.Kind, args []string, file string, labels []string, flags *structFlags) (json.RawMessage, error) {
+	body := map[string]json.RawMessage{}
+	if file != "" {
+		if err := a.readObject(file, &body); err != nil {
+			return nil, err
+		}
+	}
+	spec := map[string]json.RawMessage{}
+	if raw, ok := body["spec"]; ok {
+		if err := json.Unmarshal(raw, &spec); err != nil || spec == nil {
+			return nil, usageError("--file: spec is not an object")
+		}
+	}
+	if err := flags.fill(spec); err != nil {
+		return nil, err
+	}
+	if err := flags.missing(spec); err != nil {
+		return nil, err
+	}
+	given, err := pairs("label", labels)
+	if err != nil {
+		return nil, err
+	}
+	parts := map[string]any{"spec": spec}
+	if len(args) > 0 {
+		parts["name"] = args[0]
+	}
+	if len(given) > 0 {
+		merged := map[string]string{}
+		if raw, ok := body["labels"]; ok {
+			if err := json.Unmarshal(raw, &merged); err != nil {
+				return nil, usageError("--file: labels are not an object of texts")
+			}
+		}
+		maps.Copy(merged, given)
+		parts["labels"] = merged
+	}
+	for name, part := range parts {
+		raw, err := json.Marshal(part)
+		if err != nil {
+			return nil, usageError("encode the request: %w", err)
+		}
+		body[name] = raw
+	}
+	raw, err := json.Marshal(body)
+	if err != nil {
+		return nil, usageError("encode the request: %w", err)
+	}
+	if file == "" { // a file may use fields that a newer server has
+		if _, err := k.ParseCreate(raw); err != nil {
+			return nil, err
+		}
+	}
+	return raw, nil
+}
+
+// readObject reads a file of JSON or YAML.
+func (a *app) readObject(file string, object *map[string]json.RawMessage) error {
+	var raw []byte
+	var err error
+	if file == "-" {
+		var b bytes.Buffer
+		_, err = b.ReadFrom(a.env.Stdin)
+		raw = b.Bytes()
+	} else {
+		raw, err = os.ReadFile(file)
+	}
+	if err != nil {
+		return usageError("--file: %w", err)
+	}
+	if !json.Valid(raw) { // JSON with tabs is not YAML
+		documents := 0
+		for line := range strings.Lines("---\n" + strings.TrimPrefix(strings.TrimSpace(string(raw)), "---")) {
+			if line = strings.TrimRight(line, "\r\n"); line == "---" || strings.HasPrefix(line, "--- ") {
+				documents++
+			}
+		}
+		if documents > 1 {
+			return usageError("--file: %s holds %d documents; give one request", file, documents)
+		}
+		if raw, err = yaml.YAMLToJSONStrict(raw); err != nil {
+			return usageError("--file: %s is neither JSON nor YAML: %w", file, err)
+		}
+	}
+	if err := json.Unmarshal(raw, object); err != nil || *object == nil {
+		return usageError("--file: %s is not an object with the fields name, labels and spec", file)
+	}
+	return nil
+}
+
+// created shows what a create answered. A secret is answered only once: it is kept
+// before anything else, and shown whatever happens next.
+func (a *app) created(ctx context.Context, c *client.Client, k *resource.Kind, op *resource.Operation, files *secretFiles, w waiting, out format) error {
+	saveErr := files.save(op)
+	for _, name := range files.unused {
+		fmt.Fprintf(a.env.Stderr, "Warning: the answer has no %s; nothing was written for --%s-out\n", name, kebab(name))
+	}
+	secrets := op.Secrets
+	structured := out == formatJSON || out == formatYAML
+	if !structured && len(secrets) > 0 {
+		to := a.env.Stdout
+		if out == formatName { // whoever reads the name must not get a key
+			to = a.env.Stderr
+		}
+		for _, name := range sortedKeys(secrets) {
+			fmt.Fprintf(a.env.Stderr, "Warning: keep the %s that follows: it is not shown again. Next time, --%s-out FILE saves it.\n", name, kebab(name))
+			fmt.Fprintf(to, "%s\n", strings.TrimRight(cleanLines(secrets[name]), "\n"))
+		}
+	}
+	if !w.wait {
+		return errors.Join(a.printStarted(out, op, a.printObject), saveErr)
+	}
+	limited, cancel := context.WithTimeout(ctx, w.timeout)
+	defer cancel()
+	_, err := a.wait(limited, c, op, out)
+	if err == nil {
+		var r *resource.Resource
+		if r, err = c.Get(limited, k.Name, op.Connection, op.Name); err == nil {
+			r.Secrets = secrets
+			return errors.Join(a.printResource(k, out, r), saveErr)
+		}
+	}
+	if structured && len(secrets) > 0 {
+		err = failures{err}
+		if printErr := a.printObject(out, op, op.ID, nil); printErr != nil {
+			err = failures{err, printErr}
+		}
+	}
+	if saveErr != nil {
+		return failures{err, saveErr}
+	}
+	return err
+}
+
+func (a *app) printResource(k *resource.Kind, out format, r *resource.Resource) error {
+	return a.printObject(out, r, r.Name, func() error {
+		shown := *r
+		shown.Native, shown.Secrets = nil, nil
+		return a.printView(shown, typeOf(k))
+	})
+}
+
+// printStarted shows an operation that was started and is not waited for.
+func (a *app) printStarted(out format, op *resource.Operation, print func(format, any, string, func() error) error) error {
+	return print(out, op, op.ID, func() error {
+		text := fmt.Sprintf("%s %s: %s %s", op.Kind, op.Name, op.Verb, op.State)
+		if !op.State.Ended() {
+			text += "; follow it with: mcic operation wait " + op.ID
+		}
+		return a.write(clean(text) + "\n")
+	})
+}
+
+func (a *app) listCommand(k *resource.Kind) *cobra.Command {
+	var (
+		connection string
+		all, watch bool
+		o          listFlags
+		out        format
+	)
+	cmd := &cobra.Command{
+		Use: "list", Args: noArgs, Aliases: []string{"ls"},
+		Short: "List the resources of the kind " + k.Name,
+		Long: "Lists the resources of the kind " + k.Name + ", of one connection or of all.\n\n" + filterHelp +
+			"\nThe fields are name, state, cloudId, connection, labels.KEY, spec.FIELD and\nstatus.FIELD.\n\n--watch goes on with a line for each change, until Ctrl-C; with -o json each line is\na resource.",
+		Example: fmt.Sprintf("  mcic %[1]s list -c %[2]s\n  mcic %[1]s list --all-connections --filter state!=deleted --sort -createdAt -o json\n  mcic %[1]s list -c %[2]s --watch", k.Name, sampleConnection),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			ctx := cmd.Context()
+			switch {
+			case all && connection != "":
+				return usageError("-c and --all-connections exclude each other")
+			case watch && o.limit > 0:
+				return usageError("--watch and --limit exclude each other")
+			}
+			c, connection, err := a.open(ctx, connection)
+			if err != nil {
+				return err
+			}
+			if all {
+				connection = ""
+			}
+			options, err := o.options()
+			if err != nil {
+				return err
+			}
+			columns := a.kindColumns(k, connection == "")
+			if watch {
+				return a.watchResources(ctx, c, k, connection, options, out, columns)
+			}
+			items, err := client.Collect(limit(c.List(ctx, k.Name, connection, options), o.limit))
+			if err != nil {
+				return err
+			}
+			return printItems(a, out, items, none(k, connection), resourceName, columns)
+		},
+	}
+	a.addConnection(cmd, &connection)
+	cmd.Flags().BoolVarP(&all, "all-connections", "A", false, "of all connections, also when there is a default one")
+	addListFlags(cmd, &o)
+	cmd.Flags().BoolVarP(&watch, "watch", "w", false, "go on with what changes")
+	addOutput(cmd, &out)
+	return cmd
+}
+
+func none(k *resource.Kind, connection string) string {
+	if connection == "" {
+		return "there is no " + k.Name
+	}
+	return "there is no " + k.Name + " in the connection " + clean(connection)
+}
+
+func resourceName(r resource.Resource) string { return r.Name }
+
+func (a *app) getCommand(k *resource.Kind) *cobra.Command {
+	var (
+		connection string
+		out        format
+	)
+	cmd := &cobra.Command{
+		Use: "get NAME", Args: oneName, ValidArgsFunction: a.completeNames(k.Name, 1),
+		Short:   "Show a " + k.Title,
+		Long:    "Shows a " + k.Title + ". With -o json or yaml also the cloud's own fields, under native.",
+		Example: fmt.Sprintf("  mcic %[1]s get my-%[1]s -c %[2]s\n  mcic %[1]s get my-%[1]s -c %[2]s -o yaml", k.Name, sampleConnection),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			c, connection, err := a.openIn(cmd.Context(), connection)
+			if err != nil {
+				return err
+			}
+			r, err := c.Get(cmd.Context(), k.Name, connection, args[0])
+			if err != nil {
+				return err
+			}
+			return a.printResource(k, out, r)
+		},
+	}
+	a.addConnection(cmd, &connection)
+	addOutput(cmd, &out)
+	return cmd
+}
+
+func (a *app) deleteCommand(k *resource.Kind) *cobra.Command {
+	cmd := &cobra.Command{
+		Use: "delete NAME…", Aliases: []string{"rm"},
+		Short:   "Delete resources of the kind " + k.Name,
+		Long:    fmt.Sprintf("Deletes %ss, here and on the cloud. What something else uses is not deleted.\n\nSeveral are deleted at the same time; one that fails does not stop the others.", k.Title),
+		Example: fmt.Sprintf("  mcic %[1]s delete my-%[1]s -c %[2]s --wait", k.Name, sampleConnection),
+	}
+	a.changes(cmd, k, func(ctx context.Context, c *client.Client, connection, name string) (*resource.Operation, error) {
+		return c.Delete(ctx, k.Name, connection, name)
+	})
+	return cmd
+}
+
+func (a *app) actionCommand(k *resource.Kind, action *resource.Action) *cobra.Command {
+	var file string
+	cmd := &cobra.Command{
+		Use:   action.Name + " NAME…",
+		Short: sentence(action.Doc),
+		Long:  action.Doc + "\n\nSeveral are changed at the same time; one that fails does not stop the others.",
+	}
+	cmd.Flags().SortFlags = false
+	params := a.addStructFlags(cmd, "", action.ParamsType())
+	if action.ParamsType() != nil {
+		cmd.Flags().StringVar(&file, "file", "", "`FILE` with the parameters as JSON or YAML; - for standard input")
+	}
+	a.changes(cmd, k, func(ctx context.Context, c *client.Client, connection, name string) (*resource.Operation, error) {
+		if action.ParamsType() == nil {
+			return c.Act(ctx, k.Name, connection, name, action.Name, nil)
+		}
+		op, err := c.Act(ctx, k.Name, connection, name, action.Name, params.body)
+		if err != nil {
+			return nil, &fieldError{err, params.name}
+		}
+		return op, nil
+	})
+	cmd.Example = fmt.Sprintf("  mcic %[1]s %[2]s my-%[1]s -c %[3]s%[4]s --wait", k.Name, action.Name, sampleConnection, params.example())
+	if action.ParamsType() != nil {
+		cmd.PreRunE = func(*cobra.Command, []string) error {
+			if err := a.paramsBody(action, file, params); err != nil {
+				return &fieldError{err, params.name}
+			}
+			return nil
+		}
+	}
+	return cmd
+}
+
+// paramsBody makes an action's parameters of a file, the flags, or both.
+func (a *app) paramsBody(action *resource.Action, file string, flags *structFlags) error {
+	body := map[string]json.RawMessage{}
+	if file != "" {
+		if err := a.readObject(file, &body); err != nil {
+			return err
+		}
+	}
+	if err := flags.fill(body); err != nil {
+		return err
+	}
+	if err := flags.missing(body); err != nil {
+		return err
+	}
+	raw, err := json.Marshal(body)
+	if err != nil {
+		return usageError("encode the parameters: %w", err)
+	}
+	if file == "" {
+		if _, err := action.ParseParams(raw); err != nil {
+			return err
+		}
+	}
+	flags.body = raw
+	return nil
+}
+
+// start asks for a change of one resource.
+type start func(ctx context.Context, c *client.Client, connection, name string) (*resource.Operation, error)
+
+// changes completes a command that changes the resources that are named: all are
+// started first, then, with --wait, each is waited for.
+func (a *app) changes(cmd *cobra.Command, k *resource.Kind, start start) {
+	var (
+		connection string
+		w          waiting
+		out        format
+	)
+	a.addConnection(cmd, &connection)
+	addWaiting(cmd, &w)
+	addOutput(cmd, &out)
+	cmd.Args = someNames
+	cmd.ValidArgsFunction = a.completeNames(k.Name, -1)
+	cmd.RunE = func(cmd *cobra.Command, names []string) error {
+		ctx := cmd.Context()
+		if err := w.check(cmd); err != nil {
+			return err
+		}
+		c, connection, err := a.openIn(ctx, connection)
+		if err != nil {
+			return err
+		}
+		var (
+			failed  failures
+			started []*resource.Operation
+		)
+		for i, name := range names {
+			if slices.Contains(names[:i], name) {
+				continue
+			}
+			op, err := start(ctx, c, connection, name)
+			switch {
+			case err != nil && len(names) > 1:
+				failed = append(failed, fmt.Errorf("%s %s: %w", k.Name, name, err))
+			case err != nil:
+				return err
+			case w.wait:
+				started = append(started, op)
+			default:
+				if err := a.printStarted(out, op, a.printMore); err != nil {
+					return err
+				}
+			}
+		}
+		limited, cancel := context.WithTimeout(ctx, w.timeout)
+		defer cancel()
+		rows := newTable(a.env.Stdout, a.kindColumns(k, false))
+		for _, op := range started {
+			if err := a.finish(limited, c, k, op, out, rows); err != nil {
+				failed = append(failed, err)
+			}
+		}
+		if len(failed) > 0 {
+			return failed
+		}
+		return nil
+	}
+}
+
+// finish waits for a change and shows what came of it.
+func (a *app) finish(ctx context.Context, c *client.Client, k *resource.Kind, op *resource.Operation, out format, rows *table[resource.Resource]) error {
+	done, err := a.wait(ctx, c, op, out)
+	if err != nil {
+		return err
+	}
+	if done.Verb == "delete" {
+		return a.printMore(out, done, done.Name, func() error {
+			return a.write(clean(fmt.Sprintf("%s %s deleted", k.Name, done.Name)) + "\n")
+		})
+	}
+	r, err := c.Get(ctx, k.Name, op.Connection, op.Name)
+	if err != nil {
+		return err
+	}
+	return a.printMore(out, r, r.Name, func() error { return rows.print(*r) })
+}

@@ -1,0 +1,445 @@
+package engine_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"golang.org/x/crypto/ssh"
+
+	"github.com/m-cmp/mc-infra-connector/internal/engine"
+	"github.com/m-cmp/mc-infra-connector/internal/engine/enginetest"
+	"github.com/m-cmp/mc-infra-connector/internal/store"
+	"github.com/m-cmp/mc-infra-connector/internal/store/storetest"
+	"github.com/m-cmp/mc-infra-connector/resource"
+)
+
+func TestMain(m *testing.M) { enginetest.Main(m) }
+
+func TestTheMainJob(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, open func() *store.Store) {
+		e := enginetest.New(t, enginetest.Options{Store: open()}, "latency", "50ms")
+		e.Network()
+		group := e.MustCreate("mock", "securitygroup", "g", `{"vpc":"v","rules":[{"direction":"in","protocol":"tcp","fromPort":22,"cidr":"0.0.0.0/0"}]}`)
+		e.MustCreate("mock", "keypair", "k", `{"algorithm":"ed25519"}`)
+		vm := e.MustCreate("mock", "vm", "vm1", fmt.Sprintf(`{"image":%q,"spec":%q,"subnet":"s","securitygroups":["g"],"keypair":"k"}`, e.Image, e.Spec))
+		assert.Equal(t, resource.StateRunning, vm.State)
+		assert.NotEmpty(t, vm.CloudID)
+		assert.NotEmpty(t, vm.CloudState)
+		assert.NotEmpty(t, vm.Native)
+		assert.Empty(t, vm.Operation)
+		assert.NotNil(t, vm.SyncedAt)
+		var spec resource.VMSpec
+		require.NoError(t, json.Unmarshal(vm.Spec, &spec))
+		assert.Equal(t, "s", spec.Subnet, "references come back as names")
+		assert.Equal(t, []string{"g"}, spec.SecurityGroups)
+		assert.Equal(t, "k", spec.KeyPair)
+		var status resource.VMStatus
+		require.NoError(t, json.Unmarshal(vm.Status, &status))
+		assert.NotEmpty(t, status.PrivateAddress)
+
+		for _, step := range []struct {
+			action string
+			state  resource.State
+		}{
+			{"stop", resource.StateStopped},
+			{"stop", resource.StateStopped}, // already there: a success
+			{"start", resource.StateRunning},
+			{"reboot", resource.StateRunning},
+		} {
+			op, err := e.Act(t.Context(), "mock", "vm", "vm1", step.action, nil)
+			require.NoError(t, err)
+			e.Succeeds(op)
+			now, err := e.Get(t.Context(), "mock", "vm", "vm1")
+			require.NoError(t, err)
+			assert.Equal(t, step.state, now.State, step.action)
+		}
+
+		op, err := e.Act(t.Context(), "mock", "securitygroup", "g", "addrules", []byte(`{"rules":[{"direction":"in","protocol":"tcp","fromPort":443,"cidr":"0.0.0.0/0"}]}`))
+		require.NoError(t, err)
+		e.Succeeds(op)
+		changed, err := e.Get(t.Context(), "mock", "securitygroup", "g")
+		require.NoError(t, err)
+		assert.NotEqual(t, string(group.Spec), string(changed.Spec))
+		assert.Contains(t, string(changed.Spec), "443")
+
+		for _, one := range []struct{ kind, name string }{{"vm", "vm1"}, {"keypair", "k"}, {"securitygroup", "g"}, {"subnet", "s"}, {"vpc", "v"}} {
+			op, err := e.Delete(t.Context(), "mock", one.kind, one.name)
+			require.NoError(t, err)
+			e.Succeeds(op)
+			_, err = e.Get(t.Context(), "mock", one.kind, one.name)
+			assert.Equal(t, resource.CodeNotFound, resource.CodeOf(err))
+			assert.Empty(t, e.OnCloud("mock", one.kind), one.kind)
+		}
+		require.NoError(t, e.DeleteConnection(t.Context(), "mock"))
+	})
+}
+
+func TestAKeyIsShownOnceAndKeptSealed(t *testing.T) {
+	e := enginetest.New(t, enginetest.Options{})
+	op, err := e.Ask("mock", "keypair", "k", `{"algorithm":"ed25519"}`)
+	require.NoError(t, err)
+	private := op.Secrets["privateKey"]
+	signer, err := ssh.ParsePrivateKey([]byte(private))
+	require.NoError(t, err)
+	e.Succeeds(op)
+
+	k, err := e.Get(t.Context(), "mock", "keypair", "k")
+	require.NoError(t, err)
+	assert.Empty(t, k.Secrets)
+	var spec resource.KeyPairSpec
+	require.NoError(t, json.Unmarshal(k.Spec, &spec))
+	public, _, _, _, err := ssh.ParseAuthorizedKey([]byte(spec.PublicKey))
+	require.NoError(t, err)
+	assert.Equal(t, signer.PublicKey().Marshal(), public.Marshal())
+
+	again, err := e.Operation(t.Context(), op.ID)
+	require.NoError(t, err)
+	assert.Empty(t, again.Secrets)
+}
+
+func TestReferencesWaitForEachOther(t *testing.T) {
+	e := enginetest.New(t, enginetest.Options{}, "latency", "100ms")
+	var ops []*resource.Operation
+	for _, one := range []struct{ kind, name, spec string }{
+		{"vpc", "v", `{"cidr":"10.0.0.0/16"}`},
+		{"subnet", "s", `{"vpc":"v","cidr":"10.0.1.0/24"}`},
+		{"vm", "vm1", e.VMSpec()},
+	} {
+		op, err := e.Ask("mock", one.kind, one.name, one.spec) // without waiting for the one before
+		require.NoError(t, err)
+		ops = append(ops, op)
+	}
+	for _, op := range ops {
+		e.Succeeds(op)
+	}
+}
+
+func TestAFailedReferenceFailsWhatNeedsIt(t *testing.T) {
+	e := enginetest.New(t, enginetest.Options{}, "failCreate", "1")
+	vpc, err := e.Ask("mock", "vpc", "v", `{"cidr":"10.0.0.0/16"}`)
+	require.NoError(t, err)
+	e.Fails(vpc)
+	subnet, err := e.Ask("mock", "subnet", "s", `{"vpc":"v","cidr":"10.0.1.0/24"}`)
+	require.NoError(t, err)
+	assert.Equal(t, resource.CodeDependency, e.Fails(subnet).Code)
+	for _, one := range []struct{ kind, name string }{{"subnet", "s"}, {"vpc", "v"}} {
+		op, err := e.Delete(t.Context(), "mock", one.kind, one.name)
+		require.NoError(t, err)
+		e.Succeeds(op)
+	}
+}
+
+func TestWhatIsUsedIsNotDeleted(t *testing.T) {
+	e := enginetest.New(t, enginetest.Options{})
+	e.Network()
+	_, err := e.Delete(t.Context(), "mock", "vpc", "v")
+	require.Equal(t, resource.CodeDependency, resource.CodeOf(err))
+	assert.ErrorContains(t, err, "subnet s")
+	assert.Equal(t, resource.CodeDependency, resource.CodeOf(e.DeleteConnection(t.Context(), "mock")))
+}
+
+func TestOneChangeAtATime(t *testing.T) {
+	e := enginetest.New(t, enginetest.Options{}, "latency", "300ms")
+	e.Network()
+	op, err := e.Ask("mock", "vm", "vm1", e.VMSpec())
+	require.NoError(t, err)
+	_, err = e.Delete(t.Context(), "mock", "vm", "vm1")
+	require.Equal(t, resource.CodeConflict, resource.CodeOf(err))
+	assert.ErrorContains(t, err, op.ID)
+	e.Succeeds(op)
+
+	var (
+		group    sync.WaitGroup
+		mu       sync.Mutex
+		accepted int
+	)
+	for range 8 {
+		group.Go(func() {
+			op, err := e.Act(t.Context(), "mock", "vm", "vm1", "stop", nil)
+			if err != nil {
+				assert.Equal(t, resource.CodeConflict, resource.CodeOf(err))
+				return
+			}
+			mu.Lock()
+			accepted++
+			mu.Unlock()
+			_ = op
+		})
+	}
+	group.Wait()
+	assert.Equal(t, 1, accepted)
+}
+
+func TestOneOfManyCreatesOfANameWins(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, open func() *store.Store) {
+		e := enginetest.New(t, enginetest.Options{Store: open()})
+		var (
+			group sync.WaitGroup
+			mu    sync.Mutex
+			won   []*resource.Operation
+		)
+		for range 8 {
+			group.Go(func() {
+				op, err := e.Ask("mock", "vpc", "v", `{"cidr":"10.0.0.0/16"}`)
+				if err != nil {
+					assert.Equal(t, resource.CodeAlreadyExists, resource.CodeOf(err))
+					return
+				}
+				mu.Lock()
+				won = append(won, op)
+				mu.Unlock()
+			})
+		}
+		group.Wait()
+		require.Len(t, won, 1)
+		e.Succeeds(won[0])
+		assert.Len(t, e.OnCloud("mock", "vpc"), 1)
+	})
+}
+
+func TestTransientFailuresAreRetried(t *testing.T) {
+	e := enginetest.New(t, enginetest.Options{}, "failCall", "0.3", "seed", "7")
+	e.Network()
+	var ops []*resource.Operation
+	for i := range 10 {
+		op, err := e.Ask("mock", "vm", fmt.Sprintf("vm%d", i), e.VMSpec())
+		require.NoError(t, err)
+		ops = append(ops, op)
+	}
+	attempts := 0
+	for _, op := range ops {
+		ended := e.Ends(op)
+		assert.Equal(t, resource.OperationSucceeded, ended.State, "%v", ended.Error)
+		attempts += ended.Attempts
+	}
+	assert.Positive(t, attempts, "with these faults some attempt must have failed")
+}
+
+func TestALostAnswerMakesNoSecondObject(t *testing.T) {
+	e := enginetest.New(t, enginetest.Options{}, "ambiguousCreate", "1")
+	e.Network()
+	e.MustCreate("mock", "vm", "vm1", e.VMSpec())
+	assert.Len(t, e.OnCloud("mock", "vm"), 1)
+	assert.Len(t, e.OnCloud("mock", "vpc"), 1)
+}
+
+func TestACrashingDriverMakesNoSecondObject(t *testing.T) {
+	e := enginetest.New(t, enginetest.Options{}, "crashCreate", "1")
+	e.Network()
+	e.MustCreate("mock", "vm", "vm1", e.VMSpec())
+	assert.Len(t, e.OnCloud("mock", "vm"), 1)
+}
+
+func TestAFailedCreationShowsItsCauseAndGivesUpItsName(t *testing.T) {
+	e := enginetest.New(t, enginetest.Options{}, "quotaVMs", "1")
+	e.Network()
+	e.MustCreate("mock", "vm", "vm1", e.VMSpec())
+	op, err := e.Ask("mock", "vm", "vm2", e.VMSpec())
+	require.NoError(t, err)
+	assert.Equal(t, resource.CodeQuota, e.Fails(op).Code)
+	failed, err := e.Get(t.Context(), "mock", "vm", "vm2")
+	require.NoError(t, err)
+	assert.Equal(t, resource.StateFailed, failed.State)
+	assert.Equal(t, resource.CodeQuota, failed.Error.Code)
+	assert.NotEmpty(t, failed.Error.Cloud.RequestID)
+
+	gone, err := e.Delete(t.Context(), "mock", "vm", "vm1")
+	require.NoError(t, err)
+	e.Succeeds(gone)
+	again := e.MustCreate("mock", "vm", "vm2", e.VMSpec())
+	assert.NotEqual(t, failed.UID, again.UID)
+}
+
+func TestACreationThatTheCloudFailsKeepsItsObject(t *testing.T) {
+	e := enginetest.New(t, enginetest.Options{}, "failSettle", "1", "latency", "20ms")
+	e.Network()
+	op, err := e.Ask("mock", "vm", "vm1", e.VMSpec())
+	require.NoError(t, err)
+	e.Fails(op)
+	failed, err := e.Get(t.Context(), "mock", "vm", "vm1")
+	require.NoError(t, err)
+	assert.Equal(t, resource.StateFailed, failed.State)
+	assert.NotEmpty(t, failed.CloudID)
+	_, err = e.Ask("mock", "vm", "vm1", e.VMSpec())
+	assert.Equal(t, resource.CodeAlreadyExists, resource.CodeOf(err), "it still exists on the cloud")
+	gone, err := e.Delete(t.Context(), "mock", "vm", "vm1")
+	require.NoError(t, err)
+	e.Succeeds(gone)
+	assert.Empty(t, e.OnCloud("mock", "vm"))
+}
+
+func TestListsThatLagBehindMisleadNobody(t *testing.T) {
+	e := enginetest.New(t, enginetest.Options{}, "consistencyDelay", "300ms", "latency", "100ms")
+	e.Network()
+	var ops []*resource.Operation
+	for i := range 3 {
+		op, err := e.Ask("mock", "vm", fmt.Sprintf("vm%d", i), e.VMSpec())
+		require.NoError(t, err)
+		ops = append(ops, op)
+	}
+	for _, op := range ops {
+		e.Succeeds(op)
+	}
+	for i := range 3 {
+		op, err := e.Delete(t.Context(), "mock", "vm", fmt.Sprintf("vm%d", i))
+		require.NoError(t, err)
+		ops[i] = op
+	}
+	for _, op := range ops {
+		e.Succeeds(op)
+	}
+}
+
+func TestWorkGoesOnAfterARestart(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, open func() *store.Store) {
+		db, work := open(), t.TempDir()
+		short := engine.Config{Lease: 400 * time.Millisecond}
+		first := enginetest.New(t, enginetest.Options{Store: db, Work: work, Engine: short}, "latency", "400ms")
+		first.Network()
+		op, err := first.Ask("mock", "vm", "vm1", first.VMSpec())
+		require.NoError(t, err)
+		queued, err := first.Ask("mock", "vm", "vm2", first.VMSpec())
+		require.NoError(t, err)
+		first.Stop()
+		first.Host.Close()
+
+		second := enginetest.Start(t, enginetest.Options{Store: db, Work: work, Engine: short})
+		second.Succeeds(op)
+		second.Succeeds(queued)
+		assert.Len(t, second.OnCloud("mock", "vm"), 2)
+	})
+}
+
+func TestASlowConnectionDoesNotHoldUpAnother(t *testing.T) {
+	e := enginetest.New(t, enginetest.Options{Engine: engine.Config{Workers: 2}})
+	e.Connect("slow", "callLatency", "5s")
+	for i := range 5 {
+		_, err := e.Ask("slow", "vpc", fmt.Sprintf("v%d", i), `{"cidr":"10.0.0.0/16"}`)
+		require.NoError(t, err)
+	}
+	started := time.Now()
+	e.Network()
+	assert.Less(t, time.Since(started), 4*time.Second)
+}
+
+func TestWaitingIsSharedByAllOfAKind(t *testing.T) {
+	e := enginetest.New(t, enginetest.Options{Engine: engine.Config{
+		PollFirst: 100 * time.Millisecond, PollMax: 100 * time.Millisecond, RetryFirst: time.Second, RetryMax: time.Second,
+	}}, "latency", "1s", "rateLimit", "60")
+	e.Network()
+	var ops []*resource.Operation
+	for i := range 40 {
+		op, err := e.Ask("mock", "vm", fmt.Sprintf("vm%d", i), e.VMSpec())
+		require.NoError(t, err)
+		ops = append(ops, op)
+	}
+	for _, op := range ops {
+		ended := e.Ends(op)
+		require.Equal(t, resource.OperationSucceeded, ended.State)
+		assert.Zero(t, ended.Attempts, "40 creates and shared lists stay below 60 calls; a get for each VM and tick would not")
+	}
+}
+
+func TestEventsTellWhatChanges(t *testing.T) {
+	e := enginetest.New(t, enginetest.Options{})
+	stream, complete, stop := e.Subscribe(0)
+	defer stop()
+	require.True(t, complete)
+	e.MustCreate("mock", "vpc", "v", `{"cidr":"10.0.0.0/16"}`)
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	var (
+		states []resource.State
+		first  int
+	)
+	for done := false; !done; {
+		select {
+		case event := <-stream:
+			if first == 0 {
+				first = event.ID
+			}
+			if event.Resource != nil {
+				states = append(states, event.Resource.State)
+			}
+			done = event.Operation != nil && event.Operation.State == resource.OperationSucceeded
+		case <-ctx.Done():
+			t.Fatal("no end was told")
+		}
+	}
+	assert.Equal(t, []resource.State{resource.StatePending, resource.StateAvailable}, states)
+
+	missed, complete, stopMissed := e.Subscribe(first)
+	defer stopMissed()
+	require.True(t, complete)
+	assert.Equal(t, first+1, (<-missed).ID, "after a break the events in between come")
+	_, complete, stopOld := e.Subscribe(1)
+	defer stopOld()
+	assert.False(t, complete, "events of an earlier run are lost")
+}
+
+func TestBadRequestsChangeNothing(t *testing.T) {
+	e := enginetest.New(t, enginetest.Options{})
+	e.Network()
+	for name, try := range map[string]struct {
+		code resource.Code
+		ask  func() (*resource.Operation, error)
+	}{
+		"unknown kind":         {resource.CodeNotFound, func() (*resource.Operation, error) { return e.Ask("mock", "nonsense", "x", `{}`) }},
+		"unknown connection":   {resource.CodeNotFound, func() (*resource.Operation, error) { return e.Ask("nowhere", "vpc", "x", `{"cidr":"10.0.0.0/16"}`) }},
+		"unknown vpc":          {resource.CodeInvalid, func() (*resource.Operation, error) { return e.Ask("mock", "subnet", "x", `{"vpc":"w","cidr":"10.0.0.0/16"}`) }},
+		"outside of the vpc":   {resource.CodeInvalid, func() (*resource.Operation, error) { return e.Ask("mock", "subnet", "x", `{"vpc":"v","cidr":"192.168.0.0/16"}`) }},
+		"unknown action":       {resource.CodeUnsupported, func() (*resource.Operation, error) { return e.Act(t.Context(), "mock", "vpc", "v", "fly", nil) }},
+		"unknown resource":     {resource.CodeNotFound, func() (*resource.Operation, error) { return e.Delete(t.Context(), "mock", "vm", "x") }},
+		"parameters of no use": {resource.CodeInvalid, func() (*resource.Operation, error) { return e.Act(t.Context(), "mock", "vm", "x", "stop", []byte(`{"now":true}`)) }},
+	} {
+		_, err := try.ask()
+		assert.Equal(t, try.code, resource.CodeOf(err), "%s: %v", name, err)
+	}
+	ops, _, err := e.Operations(t.Context(), store.Query{Limit: 100})
+	require.NoError(t, err)
+	assert.Len(t, ops, 2, "only the network's")
+}
+
+func TestConnectionsAndCredentials(t *testing.T) {
+	e := enginetest.Start(t, enginetest.Options{})
+	ctx := t.Context()
+	credential, err := e.CreateCredential(ctx, []byte(`{"name":"key","cloud":"mock","values":{"account":"a","password":"top-secret-1"}}`))
+	require.NoError(t, err)
+	assert.Equal(t, []string{"account", "password"}, credential.Fields)
+	row, err := e.Store.Read().Credential(ctx, "key")
+	require.NoError(t, err)
+	assert.NotContains(t, string(row.Sealed), "top-secret-1")
+
+	for name, body := range map[string]string{
+		"unknown cloud":       `{"name":"x","cloud":"moon","credential":"key","region":"mock-seoul"}`,
+		"unknown credential":  `{"name":"x","cloud":"mock","credential":"none","region":"mock-seoul"}`,
+		"unknown setting":     `{"name":"x","cloud":"mock","region":"mock-seoul","settings":{"speed":"1"}}`,
+		"setting of no sense": `{"name":"x","cloud":"mock","region":"mock-seoul","settings":{"latency":"fast"}}`,
+		"unknown region":      `{"name":"x","cloud":"mock","region":"atlantis"}`,
+		"unknown field":       `{"name":"x","cloud":"mock","region":"mock-seoul","color":"red"}`,
+	} {
+		_, err := e.CreateConnection(ctx, []byte(body), true)
+		assert.Equal(t, resource.CodeInvalid, resource.CodeOf(err), "%s: %v", name, err)
+	}
+	_, err = e.CreateCredential(ctx, []byte(`{"name":"bad","cloud":"mock","values":{"password":"wrong"}}`))
+	require.NoError(t, err)
+	_, err = e.CreateConnection(ctx, []byte(`{"name":"x","cloud":"mock","credential":"bad","region":"mock-seoul"}`), true)
+	assert.Equal(t, resource.CodeUnauthenticated, resource.CodeOf(err))
+
+	_, err = e.CreateConnection(ctx, []byte(`{"name":"c","cloud":"mock","credential":"key","region":"mock-seoul"}`), true)
+	require.NoError(t, err)
+	_, err = e.CreateConnection(ctx, []byte(`{"name":"c","cloud":"mock","credential":"key","region":"mock-seoul"}`), true)
+	assert.Equal(t, resource.CodeAlreadyExists, resource.CodeOf(err))
+	assert.Equal(t, resource.CodeDependency, resource.CodeOf(e.DeleteCredential(ctx, "key")))
+	require.NoError(t, e.CheckConnection(ctx, "c"))
+	require.NoError(t, e.DeleteConnection(ctx, "c"))
+	require.NoError(t, e.DeleteCredential(ctx, "key"))
+	_, err = e.Credential(ctx, "key")
+	assert.Equal(t, resource.CodeNotFound, resource.CodeOf(err))
+}

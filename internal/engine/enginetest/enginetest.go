@@ -1,0 +1,224 @@
+// Package enginetest gives tests a whole engine over the Mock cloud, whose driver
+// runs as a process as it does in the server.
+package enginetest
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/m-cmp/mc-infra-connector/driver"
+	"github.com/m-cmp/mc-infra-connector/drivers/mock"
+	"github.com/m-cmp/mc-infra-connector/internal/engine"
+	"github.com/m-cmp/mc-infra-connector/internal/host"
+	"github.com/m-cmp/mc-infra-connector/internal/secret"
+	"github.com/m-cmp/mc-infra-connector/internal/store"
+	"github.com/m-cmp/mc-infra-connector/resource"
+)
+
+// driverArg makes a test's executable the Mock driver.
+const driverArg = "driver-mock"
+
+// Main is the TestMain of a package that uses this one: the test's executable is
+// also the driver.
+func Main(m *testing.M) {
+	if len(os.Args) > 1 && os.Args[1] == driverArg {
+		driver.ServeArgs(mock.New(), os.Args[2:])
+		return
+	}
+	os.Exit(m.Run())
+}
+
+// Env is an engine with what is below it.
+type Env struct {
+	*engine.Engine
+	Store *store.Store
+	Host  *host.Host
+	Image string // an image and a spec of the Mock cloud that fit each other
+	Spec  string
+
+	t    *testing.T
+	stop func()
+}
+
+// Options change what New makes.
+type Options struct {
+	Store  *store.Store // default: SQLite in a folder of the test
+	Work   string       // working folder of the drivers; default: one of the test
+	Engine engine.Config
+}
+
+// New starts an engine with the connection mock, whose settings are given as
+// name, value, … It ends with the test.
+func New(t *testing.T, o Options, settings ...string) *Env {
+	t.Helper()
+	e := Start(t, o)
+	e.Connect("mock", settings...)
+	e.chooseSpec()
+	return e
+}
+
+// Start starts an engine without a connection.
+func Start(t *testing.T, o Options) *Env {
+	t.Helper()
+	dir := t.TempDir()
+	if o.Store == nil {
+		s, err := store.OpenSQLite(t.Context(), dir)
+		require.NoError(t, err)
+		t.Cleanup(func() { require.NoError(t, s.Close()) })
+		o.Store = s
+	}
+	if o.Work == "" {
+		o.Work = filepath.Join(dir, "work")
+	}
+	self, err := os.Executable()
+	require.NoError(t, err)
+	logger := slog.New(slog.DiscardHandler)
+	h := host.New(host.Config{BuiltIn: map[string][]string{"mock": {self, driverArg}}, WorkDir: o.Work, Logger: logger, CallTimeout: 10 * time.Second})
+	t.Cleanup(h.Close)
+	sealer, err := secret.Open(filepath.Join(dir, "master.key"))
+	require.NoError(t, err)
+
+	c := o.Engine
+	c.Store, c.Host, c.Sealer, c.Logger = o.Store, h, sealer, logger
+	if c.PollFirst == 0 {
+		c.PollFirst, c.PollMax, c.RetryFirst, c.RetryMax = 10*time.Millisecond, 100*time.Millisecond, 10*time.Millisecond, 100*time.Millisecond
+	}
+	eng := engine.New(c)
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- eng.Run(ctx) }()
+	e := &Env{Engine: eng, Store: o.Store, Host: h, t: t}
+	stopped := false
+	e.stop = func() {
+		if !stopped {
+			stopped = true
+			cancel()
+			require.NoError(t, <-ended)
+		}
+	}
+	t.Cleanup(e.stop)
+	return e
+}
+
+// Stop stops the engine, as a server does that is told to.
+func (e *Env) Stop() { e.stop() }
+
+// Connect registers a connection to the Mock cloud.
+func (e *Env) Connect(name string, settings ...string) {
+	e.t.Helper()
+	values := map[string]string{}
+	for i := 0; i+1 < len(settings); i += 2 {
+		values[settings[i]] = settings[i+1]
+	}
+	body, err := json.Marshal(resource.ConnectionRequest{Name: name, Cloud: "mock", Region: "mock-seoul", Settings: values})
+	require.NoError(e.t, err)
+	_, err = e.CreateConnection(e.t.Context(), body, false)
+	require.NoError(e.t, err)
+}
+
+func (e *Env) chooseSpec() {
+	e.t.Helper()
+	e.Connect("catalog-only")
+	session, _, err := e.Session(e.t.Context(), "catalog-only")
+	require.NoError(e.t, err)
+	first := func(catalog string, fits func(raw json.RawMessage) string) string {
+		for raw, err := range session.Catalog(e.t.Context(), catalog, nil) {
+			require.NoError(e.t, err)
+			if id := fits(raw); id != "" {
+				return id
+			}
+		}
+		e.t.Fatalf("no %s fits", catalog)
+		return ""
+	}
+	e.Image = first("image", func(raw json.RawMessage) string {
+		var i resource.Image
+		require.NoError(e.t, json.Unmarshal(raw, &i))
+		if i.OS == "ubuntu" && i.Architecture == "x86_64" {
+			return i.ID
+		}
+		return ""
+	})
+	e.Spec = first("spec", func(raw json.RawMessage) string {
+		var s resource.Spec
+		require.NoError(e.t, json.Unmarshal(raw, &s))
+		if len(s.Architectures) == 1 && s.Architectures[0] == "x86_64" {
+			return s.Name
+		}
+		return ""
+	})
+}
+
+// Network creates the VPC v with the subnet s.
+func (e *Env) Network() {
+	e.t.Helper()
+	e.MustCreate("mock", "vpc", "v", `{"cidr":"10.0.0.0/8"}`)
+	e.MustCreate("mock", "subnet", "s", `{"vpc":"v","cidr":"10.0.0.0/12"}`)
+}
+
+// VMSpec is the spec of a VM in the network of Network.
+func (e *Env) VMSpec() string {
+	return fmt.Sprintf(`{"image":%q,"spec":%q,"subnet":"s"}`, e.Image, e.Spec)
+}
+
+// Ask asks for a creation.
+func (e *Env) Ask(connection, kind, name, spec string) (*resource.Operation, error) {
+	return e.Create(e.t.Context(), connection, kind, fmt.Appendf(nil, `{"name":%q,"spec":%s}`, name, spec))
+}
+
+// MustCreate creates and waits for success.
+func (e *Env) MustCreate(connection, kind, name, spec string) *resource.Resource {
+	e.t.Helper()
+	op, err := e.Ask(connection, kind, name, spec)
+	require.NoError(e.t, err)
+	e.Succeeds(op)
+	r, err := e.Get(e.t.Context(), connection, kind, name)
+	require.NoError(e.t, err)
+	return r
+}
+
+// Ends waits for the end of an operation.
+func (e *Env) Ends(op *resource.Operation) *resource.Operation {
+	e.t.Helper()
+	ended, err := e.Wait(e.t.Context(), op.ID, 30*time.Second)
+	require.NoError(e.t, err)
+	require.True(e.t, ended.State.Ended(), "%s of the %s %s is still %s: %v", ended.Verb, ended.Kind, ended.Name, ended.State, ended.Error)
+	return ended
+}
+
+// Succeeds waits for the success of an operation.
+func (e *Env) Succeeds(op *resource.Operation) {
+	e.t.Helper()
+	ended := e.Ends(op)
+	require.Equal(e.t, resource.OperationSucceeded, ended.State, "%s of the %s %s: %v", ended.Verb, ended.Kind, ended.Name, ended.Error)
+}
+
+// Fails waits for the failure of an operation and returns its error.
+func (e *Env) Fails(op *resource.Operation) *resource.Error {
+	e.t.Helper()
+	ended := e.Ends(op)
+	require.Equal(e.t, resource.OperationFailed, ended.State)
+	require.NotNil(e.t, ended.Error)
+	return ended.Error
+}
+
+// OnCloud lists what the cloud itself has of a kind.
+func (e *Env) OnCloud(connection, kind string) []driver.Item {
+	e.t.Helper()
+	session, _, err := e.Session(e.t.Context(), connection)
+	require.NoError(e.t, err)
+	var items []driver.Item
+	for item, err := range session.List(e.t.Context(), kind) {
+		require.NoError(e.t, err)
+		items = append(items, item)
+	}
+	return items
+}

@@ -1,0 +1,430 @@
+package host_test
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"log/slog"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/m-cmp/mc-infra-connector/driver"
+	"github.com/m-cmp/mc-infra-connector/internal/host"
+	"github.com/m-cmp/mc-infra-connector/resource"
+)
+
+// The test's executable is also the drivers that it tests with: its first argument
+// says how one behaves.
+func TestMain(m *testing.M) {
+	if len(os.Args) < 2 || strings.HasPrefix(os.Args[1], "-") {
+		os.Exit(m.Run())
+	}
+	switch mode := os.Args[1]; mode {
+	case "exits":
+		os.Exit(3)
+	case "babbles":
+		fmt.Println("hello, I am not a driver")
+		_, _ = io.Copy(io.Discard, os.Stdin) // stays until it is killed
+	case "silent":
+		_, _ = io.Copy(io.Discard, os.Stdin) // never shakes hands
+	case "host":
+		runHost()
+	default:
+		driver.ServeArgs(toy(mode), os.Args[2:])
+	}
+}
+
+// toy is a driver whose VPCs tell about its process: the id of the object to get
+// says what happens.
+func toy(name string) *driver.Driver {
+	about := driver.About{
+		Name: name, Title: "Toy", Version: "1.0.0",
+		Credential: []driver.Field{{Name: "key", Title: "Key", Doc: "A key.", Type: driver.TypeString, Secret: true}},
+	}
+	connect := func(_ context.Context, c driver.Config) (*driver.Config, error) {
+		if c.Region == "nowhere" {
+			return nil, resource.Errorf(resource.CodeInvalid, "there is no region nowhere (key %s)", c.Credential["key"])
+		}
+		return &c, nil
+	}
+	return driver.New(about, connect, driver.Kind(resource.VPC, func(c *driver.Config) vpcs { return vpcs{c} }))
+}
+
+type (
+	vpcs struct{ config *driver.Config }
+	vpc  = driver.Object[resource.VPCSpec, resource.VPCStatus]
+)
+
+func (c vpcs) List(context.Context) iter.Seq2[vpc, error] {
+	return func(yield func(vpc, error) bool) {
+		for i := range 1000 {
+			if !yield(vpc{ID: strconv.Itoa(i), State: resource.StateAvailable}, nil) {
+				return
+			}
+		}
+	}
+}
+
+func (c vpcs) Get(ctx context.Context, id string) (vpc, error) {
+	switch id {
+	case "exit":
+		os.Exit(3)
+	case "panic":
+		panic("a defect")
+	case "hang": // does not obey its context
+		select {}
+	case "slow": // obeys its context
+		<-ctx.Done()
+		return vpc{}, ctx.Err()
+	case "nonsense":
+		return vpc{}, nil
+	case "environment":
+		return vpc{ID: strings.Join(os.Environ(), " "), State: resource.StateAvailable}, nil
+	case "log":
+		c.config.Logger.Warn("something odd", "key", c.config.Credential["key"])
+		fmt.Fprintln(os.Stderr, "plain words")
+	}
+	return vpc{ID: id, Name: strconv.Itoa(os.Getpid()), State: resource.StateAvailable, Status: resource.VPCStatus{}, CloudState: c.config.Region}, nil
+}
+
+func newHost(t *testing.T, change func(*host.Config)) *host.Host {
+	t.Helper()
+	self, err := os.Executable()
+	require.NoError(t, err)
+	config := host.Config{
+		BuiltIn: map[string][]string{}, WorkDir: t.TempDir(), Logger: slog.New(slog.DiscardHandler),
+		StartTimeout: 10 * time.Second, CallTimeout: 10 * time.Second, Grace: 300 * time.Millisecond,
+	}
+	for _, mode := range []string{"toy", "exits", "babbles", "silent"} {
+		config.BuiltIn[mode] = []string{self, mode}
+	}
+	if change != nil {
+		change(&config)
+	}
+	h := host.New(config)
+	t.Cleanup(h.Close)
+	return h
+}
+
+func target(cloud, region string) host.Target {
+	return host.Target{Connection: "c-" + region, Revision: "1", Cloud: cloud, Config: func(context.Context) (driver.Config, error) {
+		return driver.Config{Region: region, Credential: driver.Values{"key": "very-secret-key"}}, nil
+	}}
+}
+
+// pid asks a driver for its process.
+func pid(t *testing.T, s driver.Session) int {
+	t.Helper()
+	item, err := s.Get(t.Context(), "vpc", "x")
+	require.NoError(t, err)
+	n, err := strconv.Atoi(item.Name)
+	require.NoError(t, err)
+	return n
+}
+
+func gone(t *testing.T, pid int) {
+	t.Helper()
+	require.Eventually(t, func() bool { return errors.Is(syscall.Kill(pid, 0), syscall.ESRCH) }, 10*time.Second, 5*time.Millisecond, "the process %d is still there", pid)
+}
+
+func TestOneProcessServesAllConnections(t *testing.T) {
+	h := newHost(t, nil)
+	one, two := h.Session(target("toy", "r1")), h.Session(target("toy", "r2"))
+	var group sync.WaitGroup
+	for range 20 {
+		group.Go(func() {
+			_, err := one.Get(t.Context(), "vpc", "x")
+			assert.NoError(t, err)
+		})
+	}
+	group.Wait()
+	assert.Equal(t, pid(t, one), pid(t, two))
+	item, err := two.Get(t.Context(), "vpc", "x")
+	require.NoError(t, err)
+	assert.Equal(t, "r2", item.CloudState, "sessions must not mix")
+}
+
+func TestListsStreamAndCanBeLeft(t *testing.T) {
+	s := newHost(t, nil).Session(target("toy", "r"))
+	n := 0
+	for _, err := range s.List(t.Context(), "vpc") {
+		require.NoError(t, err)
+		n++
+	}
+	assert.Equal(t, 1000, n)
+	n = 0
+	for range s.List(t.Context(), "vpc") {
+		if n++; n == 10 {
+			break
+		}
+	}
+	assert.Equal(t, 10, n)
+	assert.NotZero(t, pid(t, s), "a list that was left must not disturb the next call")
+}
+
+func TestDescribe(t *testing.T) {
+	h := newHost(t, nil)
+	d, err := h.Describe(t.Context(), "toy")
+	require.NoError(t, err)
+	assert.Equal(t, "toy", d.Name)
+	assert.True(t, d.Offers("vpc", "get"))
+	assert.False(t, d.Offers("vpc", "create"))
+	_, err = h.Describe(t.Context(), "unknown")
+	assert.Equal(t, resource.CodeNotFound, resource.CodeOf(err))
+}
+
+func TestADriverStartsWithAnEmptyEnvironment(t *testing.T) {
+	t.Setenv("AWS_SECRET_ACCESS_KEY", "leak")
+	item, err := newHost(t, nil).Session(target("toy", "r")).Get(t.Context(), "vpc", "environment")
+	require.NoError(t, err)
+	assert.NotContains(t, item.ID, "leak")
+	assert.NotContains(t, item.ID, "HOME=")
+	assert.Contains(t, item.ID, driver.EnvExitWithStdin)
+}
+
+func TestACrashCostsOneCall(t *testing.T) {
+	s := newHost(t, nil).Session(target("toy", "r"))
+	before := pid(t, s)
+	_, err := s.Get(t.Context(), "vpc", "exit")
+	require.Equal(t, resource.CodeUnavailable, resource.CodeOf(err), "%v", err)
+	assert.True(t, resource.AsError(err).Retryable)
+	assert.NotEqual(t, before, pid(t, s), "the next call must find a fresh process")
+	gone(t, before)
+}
+
+func TestAKilledDriverIsStartedAgain(t *testing.T) {
+	s := newHost(t, nil).Session(target("toy", "r"))
+	before := pid(t, s)
+	require.NoError(t, syscall.Kill(before, syscall.SIGKILL))
+	gone(t, before)
+	require.Eventually(t, func() bool {
+		_, err := s.Get(t.Context(), "vpc", "x")
+		return err == nil
+	}, 10*time.Second, 10*time.Millisecond)
+}
+
+func TestAPanicIsAnErrorAndNothingMore(t *testing.T) {
+	s := newHost(t, nil).Session(target("toy", "r"))
+	before := pid(t, s)
+	_, err := s.Get(t.Context(), "vpc", "panic")
+	assert.Equal(t, resource.CodeInternal, resource.CodeOf(err))
+	assert.Equal(t, before, pid(t, s))
+}
+
+func TestNonsenseIsAClearError(t *testing.T) {
+	_, err := newHost(t, nil).Session(target("toy", "r")).Get(t.Context(), "vpc", "nonsense")
+	assert.Equal(t, resource.CodeInternal, resource.CodeOf(err))
+	assert.ErrorContains(t, err, "defect of the driver")
+}
+
+func TestADriverThatHangsIsEnded(t *testing.T) {
+	s := newHost(t, func(c *host.Config) { c.CallTimeout = 200 * time.Millisecond }).Session(target("toy", "r"))
+	before := pid(t, s)
+	started := time.Now()
+	_, err := s.Get(t.Context(), "vpc", "hang")
+	require.Equal(t, resource.CodeUnavailable, resource.CodeOf(err), "%v", err)
+	assert.Less(t, time.Since(started), 5*time.Second)
+	gone(t, before)
+	assert.NotEqual(t, before, pid(t, s))
+}
+
+func TestAStoppedDriverIsEnded(t *testing.T) {
+	s := newHost(t, func(c *host.Config) { c.CallTimeout = 200 * time.Millisecond }).Session(target("toy", "r"))
+	before := pid(t, s)
+	require.NoError(t, syscall.Kill(before, syscall.SIGSTOP))
+	_, err := s.Get(t.Context(), "vpc", "x")
+	require.Equal(t, resource.CodeUnavailable, resource.CodeOf(err), "%v", err)
+	gone(t, before)
+	assert.NotEqual(t, before, pid(t, s))
+}
+
+func TestASlowCloudDoesNotEndTheDriver(t *testing.T) {
+	s := newHost(t, func(c *host.Config) { c.CallTimeout, c.Grace = 200*time.Millisecond, 5*time.Second }).Session(target("toy", "r"))
+	before := pid(t, s)
+	_, err := s.Get(t.Context(), "vpc", "slow")
+	assert.Equal(t, resource.CodeUnavailable, resource.CodeOf(err), "%v", err)
+
+	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer cancel()
+	_, err = s.Get(ctx, "vpc", "slow")
+	assert.Equal(t, resource.CodeUnavailable, resource.CodeOf(err), "%v", err)
+
+	ctx, cancel = context.WithCancel(t.Context())
+	cancel()
+	_, err = s.Get(ctx, "vpc", "slow")
+	assert.Equal(t, resource.CodeUnavailable, resource.CodeOf(err), "%v", err)
+	assert.Equal(t, before, pid(t, s))
+}
+
+func TestFailedStartsLeaveNoProcess(t *testing.T) {
+	for _, cloud := range []string{"exits", "babbles", "silent"} {
+		t.Run(cloud, func(t *testing.T) {
+			h := newHost(t, func(c *host.Config) { c.StartTimeout = 300 * time.Millisecond })
+			_, err := h.Describe(t.Context(), cloud)
+			require.Equal(t, resource.CodeUnavailable, resource.CodeOf(err), "%v", err)
+			require.Eventually(t, func() bool { return !running(t, cloud) }, 5*time.Second, 10*time.Millisecond)
+		})
+	}
+}
+
+// running reports whether a child of this process plays a role.
+func running(t *testing.T, role string) bool {
+	t.Helper()
+	out, err := exec.CommandContext(t.Context(), "ps", "-o", "args=", "--ppid", strconv.Itoa(os.Getpid())).Output()
+	if err != nil {
+		return false // ps answers 1 when there is no child
+	}
+	for line := range strings.Lines(string(out)) {
+		if strings.HasSuffix(strings.TrimSpace(line), " "+role) {
+			return true
+		}
+	}
+	return false
+}
+
+func TestRepeatedFailuresBackOff(t *testing.T) {
+	h := newHost(t, nil)
+	for range 4 {
+		_, _ = h.Describe(t.Context(), "exits")
+	}
+	_, err := h.Describe(t.Context(), "exits")
+	assert.Equal(t, resource.CodeUnavailable, resource.CodeOf(err))
+	assert.ErrorContains(t, err, "in a row")
+}
+
+func TestAnIdleDriverIsStopped(t *testing.T) {
+	s := newHost(t, func(c *host.Config) { c.IdleTimeout = 100 * time.Millisecond }).Session(target("toy", "r"))
+	before := pid(t, s)
+	gone(t, before)
+	assert.NotEqual(t, before, pid(t, s), "the next call starts it again, and the session with it")
+}
+
+func TestCloseLeavesNoProcess(t *testing.T) {
+	h := newHost(t, nil)
+	running := pid(t, h.Session(target("toy", "r")))
+	h.Close()
+	gone(t, running)
+	_, err := h.Describe(t.Context(), "toy")
+	assert.Equal(t, resource.CodeUnavailable, resource.CodeOf(err))
+}
+
+func TestAChangedConnectionGetsANewSession(t *testing.T) {
+	h := newHost(t, nil)
+	old := target("toy", "r")
+	_, err := h.Session(old).Get(t.Context(), "vpc", "x")
+	require.NoError(t, err)
+	changed := target("toy", "other")
+	changed.Connection, changed.Revision = old.Connection, "2"
+	item, err := h.Session(changed).Get(t.Context(), "vpc", "x")
+	require.NoError(t, err)
+	assert.Equal(t, "other", item.CloudState)
+}
+
+func TestCheckTellsWhatIsWrongWithoutSecrets(t *testing.T) {
+	h := newHost(t, nil)
+	require.NoError(t, h.Check(t.Context(), target("toy", "r")))
+	err := h.Check(t.Context(), target("toy", "nowhere"))
+	require.Equal(t, resource.CodeInvalid, resource.CodeOf(err))
+	assert.NotContains(t, err.Error(), "very-secret-key")
+}
+
+func TestLogsArePassedOnWithoutSecrets(t *testing.T) {
+	var log syncBuffer
+	h := newHost(t, func(c *host.Config) { c.Logger = slog.New(slog.NewTextHandler(&log, nil)) })
+	_, err := h.Session(target("toy", "r")).Get(t.Context(), "vpc", "log")
+	require.NoError(t, err)
+	require.Eventually(t, func() bool {
+		text := log.String()
+		return strings.Contains(text, `level=WARN msg="something odd" driver=toy`) && strings.Contains(text, "plain words")
+	}, 5*time.Second, 5*time.Millisecond, "%s", &log)
+	assert.NotContains(t, log.String(), "very-secret-key")
+}
+
+type syncBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (s *syncBuffer) Write(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.b.Write(p)
+}
+
+func (s *syncBuffer) String() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.b.String()
+}
+
+func TestDriversAreFoundInFolders(t *testing.T) {
+	self, err := os.Executable()
+	require.NoError(t, err)
+	dir := t.TempDir()
+	script := func(name, mode string) {
+		require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte("#!/bin/sh\nexec "+self+" "+mode+"\n"), 0o700)) //nolint:gosec // it must be executable
+	}
+	script("mcic-driver-other", "other")
+	script("mcic-driver-misnamed", "toy")
+	script("mcic-driver-Bad_Name", "toy")
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "mcic-driver-plain"), []byte("not executable"), 0o600))
+	h := newHost(t, func(c *host.Config) { c.Dirs, c.BuiltIn = []string{dir, filepath.Join(dir, "missing")}, nil })
+
+	assert.Equal(t, []string{"misnamed", "other"}, h.Clouds())
+	d, err := h.Describe(t.Context(), "other")
+	require.NoError(t, err)
+	assert.Equal(t, "other", d.Name)
+	_, err = h.Describe(t.Context(), "misnamed")
+	assert.ErrorContains(t, err, "rename it")
+	script("mcic-driver-late", "late")
+	_, err = h.Describe(t.Context(), "late")
+	assert.NoError(t, err, "a driver that arrives while the host runs is found")
+}
+
+// runHost starts a driver and then waits to be killed.
+func runHost() {
+	self, err := os.Executable()
+	if err != nil {
+		panic(err)
+	}
+	h := host.New(host.Config{BuiltIn: map[string][]string{"toy": {self, "toy"}}, WorkDir: os.Args[2]})
+	item, err := h.Session(target("toy", "r")).Get(context.Background(), "vpc", "x")
+	if err != nil {
+		panic(err)
+	}
+	fmt.Println(item.Name)
+	_, _ = io.Copy(io.Discard, os.Stdin)
+}
+
+func TestADriverEndsWhenTheServerIsKilled(t *testing.T) {
+	self, err := os.Executable()
+	require.NoError(t, err)
+	server := exec.CommandContext(t.Context(), self, "host", t.TempDir())
+	_, err = server.StdinPipe() // kept open
+	require.NoError(t, err)
+	out, err := server.StdoutPipe()
+	require.NoError(t, err)
+	require.NoError(t, server.Start())
+	line, err := bufio.NewReader(out).ReadString('\n')
+	require.NoError(t, err)
+	child, err := strconv.Atoi(strings.TrimSpace(line))
+	require.NoError(t, err)
+	require.NoError(t, syscall.Kill(child, 0), "the driver runs")
+	require.NoError(t, server.Process.Kill())
+	_ = server.Wait() // it was killed
+	gone(t, child)
+}
