@@ -1,0 +1,321 @@
+package aws
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/m-cmp/mc-infra-connector/driver"
+	"github.com/m-cmp/mc-infra-connector/resource"
+)
+
+const (
+	seoul = "ap-northeast-2"
+	tokyo = "ap-northeast-1"
+)
+
+// config is a connection to an endpoint that is not AWS's.
+func config(endpoint, region string) driver.Config {
+	return driver.Config{
+		Credential: driver.Values{"accessKeyId": "AKIAEXAMPLE", "secretAccessKey": "secret-of-the-test"},
+		Region:     region,
+		Settings:   driver.Values{"endpoint": endpoint},
+	}
+}
+
+func open(t *testing.T, c driver.Config) driver.Session {
+	t.Helper()
+	s, err := New().Connect(t.Context(), c)
+	require.NoError(t, err)
+	t.Cleanup(func() { assert.NoError(t, s.Close()) })
+	return s
+}
+
+// fakeEC2 answers as AWS documents it, where moto does not: the status and the XML
+// for each call. What it was asked is kept.
+type fakeEC2 struct {
+	answer func(form url.Values) (int, string)
+
+	mu    sync.Mutex
+	asked []url.Values
+}
+
+func (f *fakeEC2) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if err := r.ParseForm(); err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
+		return
+	}
+	f.mu.Lock()
+	f.asked = append(f.asked, r.PostForm)
+	f.mu.Unlock()
+	status, body := f.answer(r.PostForm)
+	w.Header().Set("Content-Type", "text/xml;charset=UTF-8")
+	w.WriteHeader(status)
+	fmt.Fprint(w, body)
+}
+
+// calls answers the forms of one action, in order.
+func (f *fakeEC2) calls(action string) []url.Values {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	var forms []url.Values
+	for _, form := range f.asked {
+		if form.Get("Action") == action {
+			forms = append(forms, form)
+		}
+	}
+	return forms
+}
+
+const zonesXML = `<DescribeAvailabilityZonesResponse xmlns="http://ec2.amazonaws.com/doc/2016-11-15/"><availabilityZoneInfo>
+<item><zoneName>ap-northeast-2a</zoneName><zoneState>available</zoneState><regionName>ap-northeast-2</regionName></item>
+<item><zoneName>ap-northeast-2b</zoneName><zoneState>unavailable</zoneState><regionName>ap-northeast-2</regionName></item>
+</availabilityZoneInfo></DescribeAvailabilityZonesResponse>`
+
+// errorXML is AWS's documented form of an error.
+// https://docs.aws.amazon.com/ec2/latest/devguide/ec2-api-error-handling.html
+func errorXML(code, message string) string {
+	return fmt.Sprintf(`<?xml version="1.0" encoding="UTF-8"?><Response><Errors><Error><Code>%s</Code><Message>%s</Message></Error></Errors><RequestID>req-42</RequestID></Response>`, code, message)
+}
+
+// fake serves an EC2 that knows the zones of Seoul and what answer says.
+func fake(t *testing.T, answer func(url.Values) (int, string)) (*fakeEC2, string) {
+	t.Helper()
+	f := &fakeEC2{answer: func(form url.Values) (int, string) {
+		if form.Get("Action") == "DescribeAvailabilityZones" {
+			return http.StatusOK, zonesXML
+		}
+		return answer(form)
+	}}
+	server := httptest.NewServer(f)
+	t.Cleanup(server.Close)
+	return f, server.URL
+}
+
+func TestDescriptionOffersAllKindsAndCatalogs(t *testing.T) {
+	d, err := New().Describe(t.Context())
+	require.NoError(t, err)
+	for _, kind := range resource.Kinds() {
+		for _, verb := range []string{"list", "get", "create", "delete"} {
+			assert.True(t, d.Offers(kind.Name, verb), "%s %s", kind.Name, verb)
+		}
+		for _, action := range kind.Actions {
+			assert.True(t, d.Offers(kind.Name, action.Name), "%s %s", kind.Name, action.Name)
+		}
+	}
+	assert.Equal(t, []string{"region", "zone", "image", "spec"}, d.Catalogs)
+	assert.Equal(t, []string{"s3cret"}, d.Secrets(driver.Values{"accessKeyId": "AKIA", "secretAccessKey": "s3cret"}))
+}
+
+func TestConnectSaysWhatIsWrong(t *testing.T) {
+	refusing := func(code, message string) string {
+		server := httptest.NewServer(&fakeEC2{answer: func(url.Values) (int, string) { return http.StatusUnauthorized, errorXML(code, message) }})
+		t.Cleanup(server.Close)
+		return server.URL
+	}
+	serving := func(contentType, body string) string {
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", contentType)
+			fmt.Fprint(w, body)
+		}))
+		t.Cleanup(server.Close)
+		return server.URL
+	}
+	gone := httptest.NewServer(http.NotFoundHandler())
+	gone.Close()
+	for name, test := range map[string]struct {
+		endpoint string
+		code     resource.Code
+		says     string
+	}{
+		// moto takes every key, so that AWS's documented answers stand here.
+		"wrong key":      {refusing("AuthFailure", "AWS was not able to validate the provided access credentials"), resource.CodeUnauthenticated, "check the access key"},
+		"wrong secret":   {refusing("SignatureDoesNotMatch", "The request signature we calculated does not match"), resource.CodeUnauthenticated, "secret access key"},
+		"wrong clock":    {refusing("RequestExpired", "Request has expired"), resource.CodeUnauthenticated, "clock"},
+		"clock of sts":   {refusing("SignatureDoesNotMatch", "Signature expired: 20260101T000000Z is now earlier than 20260101T010000Z"), resource.CodeUnauthenticated, "clock"},
+		"no permission":  {refusing("UnauthorizedOperation", "You are not authorized to perform this operation."), resource.CodeDenied, "IAM"},
+		"web page":       {serving("text/html; charset=utf-8", "<html><body>Log in</body></html>"), resource.CodeUnavailable, `"text/html" instead of the XML`},
+		"other XML":      {serving("text/xml", "<feed></feed>"), resource.CodeUnavailable, "names no zone"},
+		"JSON":           {serving("application/json", `{"ok":true}`), resource.CodeUnavailable, `"application/json" instead`},
+		"broken XML":     {serving("text/xml", "<DescribeAvailabilityZonesResponse><availab"), resource.CodeUnavailable, "check the connection's endpoint"},
+		"nobody there":   {gone.URL, resource.CodeUnavailable, "could not reach"},
+		"not a URL":      {"ec2.example.com", resource.CodeInvalid, "settings.endpoint"},
+		"not of the web": {"ftp://ec2.example.com", resource.CodeInvalid, "settings.endpoint"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := New().Connect(t.Context(), config(test.endpoint, seoul))
+			require.Error(t, err)
+			assert.Equal(t, test.code, resource.CodeOf(err), "%v", err)
+			assert.Contains(t, err.Error(), test.says)
+			assert.NotContains(t, err.Error(), "secret-of-the-test")
+		})
+	}
+}
+
+func TestErrorKeepsWhatTheCloudSaid(t *testing.T) {
+	_, endpoint := fake(t, func(url.Values) (int, string) {
+		return http.StatusBadRequest, errorXML("InvalidVpcID.NotFound", "The vpc ID 'vpc-1' does not exist")
+	})
+	_, err := open(t, config(endpoint, seoul)).Get(t.Context(), "vpc", "vpc-1")
+	e := resource.AsError(err)
+	assert.Equal(t, resource.CodeNotFound, e.Code)
+	assert.Equal(t, &resource.CloudError{Code: "InvalidVpcID.NotFound", Message: "The vpc ID 'vpc-1' does not exist", RequestID: "req-42"}, e.Cloud)
+	assert.Equal(t, "AWS DescribeVpcs: The vpc ID 'vpc-1' does not exist", e.Message)
+}
+
+func TestConnectChecksTheDefaultZone(t *testing.T) {
+	_, endpoint := fake(t, nil)
+	c := config(endpoint, seoul)
+	c.Zone = "ap-northeast-2z"
+	_, err := New().Connect(t.Context(), c)
+	assert.Equal(t, resource.CodeInvalid, resource.CodeOf(err))
+	assert.ErrorContains(t, err, "it has: ap-northeast-2a, ap-northeast-2b")
+}
+
+func TestWithoutRegionOnlyRegionsAreListed(t *testing.T) {
+	f, endpoint := fake(t, func(url.Values) (int, string) {
+		return http.StatusOK, `<DescribeRegionsResponse><regionInfo><item><regionName>ap-northeast-2</regionName></item><item><regionName>xx-new-1</regionName></item></regionInfo></DescribeRegionsResponse>`
+	})
+	s := open(t, config(endpoint, ""))
+	var names []string
+	for raw, err := range s.Catalog(t.Context(), "region", nil) {
+		require.NoError(t, err)
+		names = append(names, string(raw))
+	}
+	assert.Equal(t, []string{`{"name":"ap-northeast-2","title":"Asia Pacific (Seoul)"}`, `{"name":"xx-new-1"}`}, names)
+	for _, err := range s.List(t.Context(), "vm") {
+		assert.Equal(t, resource.CodeInvalid, resource.CodeOf(err))
+		assert.ErrorContains(t, err, "names no region")
+	}
+	assert.Empty(t, f.calls("DescribeInstances"))
+}
+
+// moto answers pages of its own size; here every page is small and the calls are
+// counted.
+func TestListIsCompleteWithOneCallPerPage(t *testing.T) {
+	const pages = 3
+	f, endpoint := fake(t, func(form url.Values) (int, string) {
+		page := max(1, len(form.Get("NextToken")))
+		next := ""
+		if page < pages {
+			next = "<nextToken>" + strings.Repeat("t", page+1) + "</nextToken>"
+		}
+		return http.StatusOK, fmt.Sprintf(`<DescribeInstancesResponse><reservationSet>
+			<item><instancesSet><item><instanceId>i-%[1]da</instanceId><instanceState><name>running</name></instanceState></item>
+			<item><instanceId>i-%[1]db</instanceId><instanceState><name>hibernated</name></instanceState></item></instancesSet></item>
+			<item><instancesSet><item><instanceId>i-%[1]dc</instanceId><instanceState><name>stopped</name></instanceState></item></instancesSet></item>
+			</reservationSet>%[2]s</DescribeInstancesResponse>`, page, next)
+	})
+	s := open(t, config(endpoint, seoul))
+	states := map[string]resource.State{}
+	for item, err := range s.List(t.Context(), "vm") {
+		require.NoError(t, err)
+		states[item.ID] = item.State
+	}
+	assert.Len(t, states, 3*pages)
+	assert.Equal(t, resource.StateUnknown, states["i-2b"], "a word that is not known")
+	calls := f.calls("DescribeInstances")
+	require.Len(t, calls, pages)
+	for _, form := range calls {
+		assert.Equal(t, "1000", form.Get("MaxResults"))
+		assert.Equal(t, "instance-state-name", form.Get("Filter.1.Name"))
+		assert.NotContains(t, form.Encode(), "terminated")
+	}
+
+	for _, err := range s.List(t.Context(), "vm") {
+		require.NoError(t, err)
+		break // whoever stops early asks for no more
+	}
+	assert.Len(t, f.calls("DescribeInstances"), pages+1)
+}
+
+func TestFailureOfALaterPageFailsTheList(t *testing.T) {
+	_, endpoint := fake(t, func(form url.Values) (int, string) {
+		if form.Get("NextToken") != "" {
+			return http.StatusServiceUnavailable, errorXML("Unavailable", "The server is overloaded")
+		}
+		return http.StatusOK, `<DescribeVpcsResponse><vpcSet><item><vpcId>vpc-1</vpcId><state>available</state></item></vpcSet><nextToken>more</nextToken></DescribeVpcsResponse>`
+	})
+	var last error
+	for _, err := range open(t, config(endpoint, seoul)).List(t.Context(), "vpc") {
+		last = err
+	}
+	assert.Equal(t, resource.CodeUnavailable, resource.CodeOf(last))
+	assert.True(t, resource.AsError(last).Retryable)
+}
+
+// moto knows no client tokens, so that what the driver sends is checked here: AWS
+// answers the same instance only if the repeat has the same token and fields.
+func TestRunInstancesIsSentTheTokenAndTheSameTags(t *testing.T) {
+	f, endpoint := fake(t, func(url.Values) (int, string) {
+		return http.StatusOK, `<RunInstancesResponse><instancesSet><item><instanceId>i-1</instanceId><instanceState><name>pending</name></instanceState></item></instancesSet></RunInstancesResponse>`
+	})
+	s := open(t, config(endpoint, seoul))
+	for range 5 {
+		item, err := s.Create(t.Context(), "vm", driver.ItemRequest{
+			Token: "token-1", Name: "web", Labels: map[string]string{"a": "1", "b": "2", "c": "3"},
+			Spec: json.RawMessage(`{"image":"ami-1","spec":"t3.micro","subnet":"subnet-1"}`),
+		})
+		require.NoError(t, err)
+		assert.Equal(t, "i-1", item.ID)
+		assert.Equal(t, resource.StateCreating, item.State)
+	}
+	calls := f.calls("RunInstances")
+	require.Len(t, calls, 5)
+	for _, form := range calls {
+		assert.Equal(t, "token-1", form.Get("ClientToken"))
+		assert.Equal(t, calls[0], form)
+	}
+}
+
+// A failed creation may have happened; only what AWS says it did not do is sent
+// again.
+func TestOnlyThrottledCallsAreSentAgain(t *testing.T) {
+	for code, times := range map[string]int{"RequestLimitExceeded": 3, "InternalError": 1} {
+		t.Run(code, func(t *testing.T) {
+			f, endpoint := fake(t, func(form url.Values) (int, string) {
+				if form.Get("Action") == "CreateVpc" {
+					return http.StatusServiceUnavailable, errorXML(code, "sorry")
+				}
+				return http.StatusOK, "<DescribeVpcsResponse/>"
+			})
+			_, err := open(t, config(endpoint, seoul)).Create(t.Context(), "vpc", driver.ItemRequest{Token: "t", Name: "n", Spec: json.RawMessage(`{"cidr":"10.0.0.0/16"}`)})
+			assert.True(t, resource.AsError(err).Retryable, "%v", err)
+			assert.Len(t, f.calls("CreateVpc"), times)
+		})
+	}
+}
+
+// The gateway cannot be made: a failure that a repeat cannot mend leaves nothing, one
+// that it can mend leaves the VPC for the repeat.
+func TestVPCThatCannotBeCompleted(t *testing.T) {
+	for code, deleted := range map[string]int{"InternetGatewayLimitExceeded": 1, "InternalError": 0} {
+		t.Run(code, func(t *testing.T) {
+			f, endpoint := fake(t, func(form url.Values) (int, string) {
+				const one = `<vpcId>vpc-1</vpcId><state>available</state>`
+				switch action := form.Get("Action"); {
+				case action == "CreateVpc":
+					return http.StatusOK, "<CreateVpcResponse><vpc>" + one + "</vpc></CreateVpcResponse>"
+				case action == "CreateInternetGateway":
+					return http.StatusBadRequest, errorXML(code, "no")
+				case action == "DescribeVpcs" && form.Get("VpcId.1") == "vpc-1":
+					return http.StatusOK, "<DescribeVpcsResponse><vpcSet><item>" + one + "</item></vpcSet></DescribeVpcsResponse>"
+				default:
+					return http.StatusOK, "<" + action + "Response/>"
+				}
+			})
+			_, err := open(t, config(endpoint, seoul)).Create(t.Context(), "vpc", driver.ItemRequest{Token: "t", Name: "n", Spec: json.RawMessage(`{"cidr":"10.0.0.0/16"}`)})
+			require.Error(t, err)
+			assert.Equal(t, code, resource.AsError(err).Cloud.Code)
+			assert.Len(t, f.calls("DeleteVpc"), deleted)
+		})
+	}
+}

@@ -1,0 +1,90 @@
+package aws
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+
+	"github.com/aws/smithy-go"
+	"github.com/stretchr/testify/assert"
+
+	"github.com/m-cmp/mc-infra-connector/resource"
+)
+
+func TestMeaningOfAWSCodes(t *testing.T) {
+	for code, want := range map[string]resource.Code{
+		"InvalidVpcID.NotFound":              resource.CodeNotFound,
+		"InvalidInstanceID.NotFound":         resource.CodeNotFound,
+		"InvalidInstanceID.Malformed":        resource.CodeNotFound,
+		"InvalidGroup.NotFound":              resource.CodeNotFound,
+		"InvalidKeyPair.NotFound":            resource.CodeNotFound,
+		"InvalidAMIID.Unavailable":           resource.CodeNotFound,
+		"DependencyViolation":                resource.CodeDependency,
+		"InvalidGroup.InUse":                 resource.CodeDependency,
+		"InvalidKeyPair.Duplicate":           resource.CodeAlreadyExists,
+		"InvalidGroup.Duplicate":             resource.CodeAlreadyExists,
+		"RouteAlreadyExists":                 resource.CodeAlreadyExists,
+		"RequestLimitExceeded":               resource.CodeThrottled,
+		"Throttling":                         resource.CodeThrottled,
+		"ThrottlingException":                resource.CodeThrottled,
+		"EC2ThrottledException":              resource.CodeThrottled,
+		"AuthFailure":                        resource.CodeUnauthenticated,
+		"InvalidClientTokenId":               resource.CodeUnauthenticated,
+		"SignatureDoesNotMatch":              resource.CodeUnauthenticated,
+		"ExpiredToken":                       resource.CodeUnauthenticated,
+		"ExpiredTokenException":              resource.CodeUnauthenticated,
+		"RequestExpired":                     resource.CodeUnauthenticated,
+		"UnauthorizedOperation":              resource.CodeDenied,
+		"AccessDenied":                       resource.CodeDenied,
+		"AccessDeniedException":              resource.CodeDenied,
+		"OptInRequired":                      resource.CodeDenied,
+		"VpcLimitExceeded":                   resource.CodeQuota,
+		"VcpuLimitExceeded":                  resource.CodeQuota,
+		"InstanceLimitExceeded":              resource.CodeQuota,
+		"RulesPerSecurityGroupLimitExceeded": resource.CodeQuota,
+		"InsufficientInstanceCapacity":       resource.CodeQuota,
+		"InsufficientFreeAddressesInSubnet":  resource.CodeQuota,
+		"MaxSpotInstanceCountExceeded":       resource.CodeQuota,
+		"IncorrectInstanceState":             resource.CodeConflict,
+		"IncorrectState":                     resource.CodeConflict,
+		"InvalidSubnet.Conflict":             resource.CodeConflict,
+		"IdempotentParameterMismatch":        resource.CodeConflict,
+		"OperationNotPermitted":              resource.CodeConflict,
+		"Resource.AlreadyAssociated":         resource.CodeConflict,
+		"Gateway.NotAttached":                resource.CodeConflict,
+		"InternalError":                      resource.CodeUnavailable,
+		"ServiceUnavailable":                 resource.CodeUnavailable,
+		"Unavailable":                        resource.CodeUnavailable,
+		"UnsupportedOperation":               resource.CodeUnsupported,
+		"Unsupported":                        resource.CodeUnsupported,
+		"InvalidAction":                      resource.CodeUnsupported,
+		"InvalidParameterValue":              resource.CodeInvalid,
+		"InvalidSubnet.Range":                resource.CodeInvalid,
+		"InvalidKey.Format":                  resource.CodeInvalid,
+		"MissingParameter":                   resource.CodeInvalid,
+		"SomethingNew":                       "",
+	} {
+		got, _ := meaning(code, "message")
+		assert.Equal(t, want, got, code)
+	}
+	got, _ := meaning("AuthFailure", "Not authorized for images: [ami-1]")
+	assert.Equal(t, resource.CodeDenied, got, "the key is right, the image is somebody else's")
+}
+
+func TestCodedErrors(t *testing.T) {
+	assert.NoError(t, coded(nil))
+
+	own := resource.Invalid(resource.Problem{Field: "region", Message: "missing"})
+	assert.Equal(t, resource.CodeInvalid, resource.CodeOf(coded(fmt.Errorf("wrapped: %w", own))))
+
+	late := &smithy.OperationError{ServiceID: "EC2", OperationName: "DescribeVpcs", Err: &smithy.CanceledError{Err: context.DeadlineExceeded}}
+	assert.Equal(t, resource.CodeUnavailable, resource.CodeOf(coded(late)))
+	assert.ErrorIs(t, coded(late), context.DeadlineExceeded)
+
+	unknown := coded(&smithy.OperationError{ServiceID: "EC2", OperationName: "DescribeVpcs", Err: &smithy.GenericAPIError{Code: "SomethingNew", Message: "Hm."}})
+	assert.Equal(t, resource.CodeInternal, resource.CodeOf(unknown))
+	assert.Equal(t, "AWS DescribeVpcs: Hm", resource.AsError(unknown).Message)
+
+	assert.Equal(t, resource.CodeInternal, resource.CodeOf(coded(errors.New("serialization"))))
+}

@@ -1,0 +1,151 @@
+package aws
+
+import (
+	"encoding/json"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/m-cmp/mc-infra-connector/resource"
+)
+
+func TestTagsThereAndBack(t *testing.T) {
+	labels := map[string]string{"team": "infra", "stage": "test"}
+	written, err := writeTags("token-1", "web", labels, types.ResourceTypeInstance, types.ResourceTypeVolume)
+	require.NoError(t, err)
+	require.Len(t, written, 2)
+	assert.Equal(t, written[0].Tags, written[1].Tags)
+
+	token, name, back := readTags(written[0].Tags)
+	assert.Equal(t, "token-1", token)
+	assert.Equal(t, "web", name)
+	assert.Equal(t, labels, back)
+
+	token, name, back = readTags(nil)
+	assert.Empty(t, token+name)
+	assert.Nil(t, back)
+
+	_, err = writeTags("token-1", "web", map[string]string{"Name": "db"})
+	assert.Equal(t, resource.CodeInvalid, resource.CodeOf(err))
+}
+
+func TestRulesThereAndBack(t *testing.T) {
+	for _, rule := range []resource.Rule{
+		{Direction: "in", Protocol: "tcp", FromPort: 22, ToPort: 22, CIDR: "0.0.0.0/0"},
+		{Direction: "out", Protocol: "udp", FromPort: 8000, ToPort: 8999, CIDR: "10.0.0.0/8"},
+		{Direction: "in", Protocol: "tcp", FromPort: 1, ToPort: 65535, CIDR: "10.0.0.0/8"},
+		{Direction: "in", Protocol: "icmp", CIDR: "0.0.0.0/0"},
+		{Direction: "out", Protocol: "all", CIDR: "0.0.0.0/0"},
+	} {
+		assert.Equal(t, []resource.Rule{rule}, shownRules(rule.Direction, permission(rule)), rule.String())
+	}
+}
+
+func TestShownRules(t *testing.T) {
+	ranges := []types.IpRange{{CidrIp: aws.String("10.0.0.0/8")}, {CidrIp: aws.String("192.168.0.0/16")}}
+	for name, test := range map[string]struct {
+		permission types.IpPermission
+		want       []resource.Rule
+	}{
+		"ranges are joined by AWS": {
+			types.IpPermission{IpProtocol: aws.String("tcp"), FromPort: aws.Int32(80), ToPort: aws.Int32(80), IpRanges: ranges},
+			[]resource.Rule{
+				{Direction: "in", Protocol: "tcp", FromPort: 80, ToPort: 80, CIDR: "10.0.0.0/8"},
+				{Direction: "in", Protocol: "tcp", FromPort: 80, ToPort: 80, CIDR: "192.168.0.0/16"},
+			},
+		},
+		"All TCP of the console": {
+			types.IpPermission{IpProtocol: aws.String("tcp"), FromPort: aws.Int32(0), ToPort: aws.Int32(65535), IpRanges: ranges[:1]},
+			[]resource.Rule{{Direction: "in", Protocol: "tcp", FromPort: 1, ToPort: 65535, CIDR: "10.0.0.0/8"}},
+		},
+		"only IPv6":            {types.IpPermission{IpProtocol: aws.String("-1"), Ipv6Ranges: []types.Ipv6Range{{CidrIpv6: aws.String("::/0")}}}, nil},
+		"one type of ICMP":     {types.IpPermission{IpProtocol: aws.String("icmp"), FromPort: aws.Int32(8), ToPort: aws.Int32(-1), IpRanges: ranges}, nil},
+		"a protocol by number": {types.IpPermission{IpProtocol: aws.String("47"), IpRanges: ranges}, nil},
+	} {
+		assert.Equal(t, test.want, shownRules("in", test.permission), name)
+	}
+}
+
+func TestGroupNamesAndDescriptionsThatAWSTakes(t *testing.T) {
+	assert.Equal(t, "mcic-sg-01", groupName("sg-01"))
+	assert.Equal(t, "mcic-SG-01", groupName("SG-01"))
+	assert.Equal(t, "web", groupName("web"))
+	assert.Equal(t, "Web _ for 80/443", groupDescription("Web é for 80/443"))
+	assert.NotEmpty(t, groupDescription(""))
+}
+
+func TestDistributionOfAnImage(t *testing.T) {
+	tell := newDistributions()
+	for name, want := range map[string][2]string{
+		"ubuntu/images/hvm-ssd-gp3/ubuntu-noble-24.04-amd64-server-20260101":          {"ubuntu", "24.04"},
+		"ubuntu/images/hvm-ssd/ubuntu-jammy-22.04-arm64-server-20260101":              {"ubuntu", "22.04"},
+		"ubuntu-minimal/images/hvm-ssd-gp3/ubuntu-noble-24.04-amd64-minimal-20260101": {"ubuntu", "24.04"},
+		"ubuntu-eks/k8s_1.30/images/hvm-ssd/ubuntu-jammy-22.04-amd64-server-20260101": {"ubuntu", "22.04"},
+		"Deep Learning Base OSS Nvidia Driver GPU AMI (Ubuntu 22.04) 20260101":        {"ubuntu", "22.04"},
+		"debian-12-amd64-20260101-1612":                                               {"debian", "12"},
+		"Rocky-9-EC2-Base-9.4-20240509.0.x86_64":                                      {"rocky", "9.4"},
+		"RHEL-9.4.0_HVM-20260101-x86_64-0-Hourly2-GP3":                                {"rhel", "9.4"},
+		"RHEL_HA-8.6.0_HVM-20260101-x86_64-0-Hourly2-GP2":                             {"rhel", "8.6"},
+		"suse-sles-15-sp6-v20260101-hvm-ssd-x86_64":                                   {"sles", "15.6"},
+		"suse-sles-12-v20160101-hvm-ssd-x86_64":                                       {"sles", "12"},
+		"al2023-ami-2023.6.20260101.0-kernel-6.1-x86_64":                              {"amzn", "2023"},
+		"amzn2-ami-hvm-2.0.20260101.0-x86_64-gp2":                                     {"amzn", "2"},
+		"amzn-ami-hvm-2018.03.0.20181129-x86_64-gp2":                                  {"amzn", "2018.03"},
+		"Windows_Server-2022-English-Full-Base-2026.01.01":                            {"windows", "2022"},
+		"CentOS Stream 9 x86_64 20260101":                                             {"centos", "9"},
+		"AlmaLinux OS 9.4.20240507 x86_64":                                            {"almalinux", "9.4"},
+		"Fedora-Cloud-Base-AmazonEC2.x86_64-41-1.4":                                   {"fedora", "41"},
+		"OL9.4-x86_64-HVM-2024-05-01":                                                 {"ol", "9.4"},
+		"my-golden-image":                                                             {"", ""},
+	} {
+		os, version := tell.of(name, "")
+		assert.Equal(t, want, [2]string{os, version}, name)
+	}
+	os, version := tell.of("amazon-eks-node-al2023-x86_64-standard-1.30", "EKS-optimized Kubernetes node based on Amazon Linux 2023")
+	assert.Equal(t, [2]string{"amzn", "2023"}, [2]string{os, version})
+	assert.Equal(t, "windows", image(types.Image{Platform: types.PlatformValuesWindows}, tell).OS)
+}
+
+func TestSpecWithAccelerators(t *testing.T) {
+	got := spec(types.InstanceTypeInfo{
+		InstanceType:        "g5.12xlarge",
+		VCpuInfo:            &types.VCpuInfo{DefaultVCpus: aws.Int32(48)},
+		MemoryInfo:          &types.MemoryInfo{SizeInMiB: aws.Int64(196608)},
+		ProcessorInfo:       &types.ProcessorInfo{SupportedArchitectures: []types.ArchitectureType{"i386", "x86_64"}},
+		InstanceStorageInfo: &types.InstanceStorageInfo{TotalSizeInGB: aws.Int64(3800)},
+		GpuInfo: &types.GpuInfo{TotalGpuMemoryInMiB: aws.Int32(91553), Gpus: []types.GpuDeviceInfo{
+			{Count: aws.Int32(4), Manufacturer: aws.String("NVIDIA"), Name: aws.String("A10G")},
+		}},
+	})
+	assert.Equal(t, resource.Spec{
+		Name: "g5.12xlarge", VCPUs: 48, MemoryMiB: 196608, Architectures: []string{"x86_64"},
+		GPUs: 4, GPUModel: "NVIDIA A10G", GPUMemoryMiB: 91553, DiskSizeGiB: 3539,
+	}, got)
+}
+
+func TestPendingAgainIsStarting(t *testing.T) {
+	launched := time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
+	instance := func(attached time.Time) types.Instance {
+		return types.Instance{
+			InstanceId: aws.String("i-1"), LaunchTime: &launched,
+			State:             &types.InstanceState{Name: types.InstanceStateNamePending},
+			NetworkInterfaces: []types.InstanceNetworkInterface{{Attachment: &types.InstanceNetworkInterfaceAttachment{DeviceIndex: aws.Int32(0), AttachTime: &attached}}},
+		}
+	}
+	assert.Equal(t, resource.StateCreating, vms{}.object(instance(launched)).State)
+	again := vms{}.object(instance(launched.Add(-time.Hour)))
+	assert.Equal(t, resource.StateStarting, again.State)
+	assert.Equal(t, launched.Add(-time.Hour), *again.CreatedAt)
+}
+
+func TestNativeHasAWSNamesAndNoEmptyFields(t *testing.T) {
+	raw, err := json.Marshal(vpcs{}.object(types.Vpc{VpcId: aws.String("vpc-1"), IsDefault: aws.Bool(false), Tags: []types.Tag{{Key: aws.String("a")}}}))
+	require.NoError(t, err)
+	var shown struct{ Native map[string]any }
+	require.NoError(t, json.Unmarshal(raw, &shown))
+	assert.Equal(t, map[string]any{"VpcId": "vpc-1", "IsDefault": false, "Tags": []any{map[string]any{"Key": "a"}}}, shown.Native)
+}

@@ -1,0 +1,236 @@
+package aws
+
+import (
+	"cmp"
+	"context"
+	"iter"
+	"slices"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
+
+	"github.com/m-cmp/mc-infra-connector/driver"
+	"github.com/m-cmp/mc-infra-connector/resource"
+)
+
+type (
+	securityGroups struct{ *session }
+	securityGroup  = driver.Object[resource.SecurityGroupSpec, resource.SecurityGroupStatus]
+)
+
+// List answers all security groups of the region.
+func (g securityGroups) List(ctx context.Context) iter.Seq2[securityGroup, error] {
+	return g.describe(ctx, &ec2.DescribeSecurityGroupsInput{MaxResults: aws.Int32(pageSize)})
+}
+
+// Get answers one security group.
+func (g securityGroups) Get(ctx context.Context, id string) (securityGroup, error) {
+	return one(g.describe(ctx, byGroup(id)), "security group", id)
+}
+
+// Create makes a security group. CreateSecurityGroup knows no client token, so
+// that the tag is looked up first.
+func (g securityGroups) Create(ctx context.Context, r driver.Request[resource.SecurityGroupSpec]) (securityGroup, error) {
+	tags, err := writeTags(r.Token, r.Name, r.Labels, types.ResourceTypeSecurityGroup)
+	if err != nil {
+		return securityGroup{}, err
+	}
+	id, created, err := ensure(g.ids(ctx, byToken(r.Token)), func() (string, error) {
+		out, err := call(ctx, g.ec2.CreateSecurityGroup, &ec2.CreateSecurityGroupInput{
+			VpcId:             aws.String(r.Spec.VPC),
+			GroupName:         aws.String(groupName(r.Name)),
+			Description:       aws.String(groupDescription(r.Spec.Description)),
+			TagSpecifications: tags,
+		})
+		if err != nil {
+			return "", err
+		}
+		return aws.ToString(out.GroupId), nil
+	})
+	if err != nil {
+		return securityGroup{}, err
+	}
+	made, err := g.complete(ctx, id, r.Spec.Rules)
+	return made, completed(ctx, err, created, func(ctx context.Context) error { return g.Delete(ctx, id) })
+}
+
+// complete gives a new group its rules. AWS lets everything out of a new group;
+// that ends as soon as the rules say what may go out.
+// https://docs.aws.amazon.com/vpc/latest/userguide/default-security-group.html
+func (g securityGroups) complete(ctx context.Context, id string, rules []resource.Rule) (securityGroup, error) {
+	group, err := one(g.raw(ctx, byGroup(id)), "security group", id)
+	if err != nil {
+		return securityGroup{}, err
+	}
+	if slices.ContainsFunc(rules, func(r resource.Rule) bool { return r.Direction == directionOut }) {
+		var kept, surplus []types.IpPermission
+		for _, p := range group.IpPermissionsEgress {
+			wanted := slices.ContainsFunc(shownRules(directionOut, p), func(r resource.Rule) bool { return slices.Contains(rules, r) })
+			if aws.ToString(p.IpProtocol) == allProtocols && !wanted {
+				surplus = append(surplus, p)
+			} else {
+				kept = append(kept, p)
+			}
+		}
+		if err := g.revoke(ctx, id, directionOut, surplus); err != nil {
+			return securityGroup{}, err
+		}
+		group.IpPermissionsEgress = kept
+	}
+	missing, err := g.authorize(ctx, group, rules)
+	if err != nil {
+		return securityGroup{}, err
+	}
+	made := g.object(group)
+	made.Spec.Rules = sorted(append(made.Spec.Rules, missing...))
+	return made, nil
+}
+
+// Delete removes a security group.
+func (g securityGroups) Delete(ctx context.Context, id string) error {
+	_, err := call(ctx, g.ec2.DeleteSecurityGroup, &ec2.DeleteSecurityGroupInput{GroupId: aws.String(id)})
+	return without(err, resource.CodeNotFound)
+}
+
+// AddRules allows what is not allowed yet.
+func (g securityGroups) AddRules(ctx context.Context, id string, change resource.RuleChange) error {
+	group, err := one(g.raw(ctx, byGroup(id)), "security group", id)
+	if err != nil {
+		return err
+	}
+	_, err = g.authorize(ctx, group, change.Rules)
+	return err
+}
+
+// RemoveRules takes back what is allowed. It looks first, because AWS refuses the
+// whole call if one rule is missing.
+// https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_RevokeSecurityGroupIngress.html
+func (g securityGroups) RemoveRules(ctx context.Context, id string, change resource.RuleChange) error {
+	group, err := one(g.raw(ctx, byGroup(id)), "security group", id)
+	if err != nil {
+		return err
+	}
+	for direction, permissions := range directions(group) {
+		var revoked []types.IpPermission
+		for _, single := range split(permissions) {
+			if rules := shownRules(direction, single); len(rules) == 1 && slices.Contains(change.Rules, rules[0]) {
+				revoked = append(revoked, single)
+			}
+		}
+		if err := g.revoke(ctx, id, direction, revoked); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// authorize adds the rules that a group lacks and answers them. It leaves out the
+// others, because AWS refuses the whole call if one rule is there already.
+// https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_AuthorizeSecurityGroupIngress.html
+func (g securityGroups) authorize(ctx context.Context, group types.SecurityGroup, rules []resource.Rule) ([]resource.Rule, error) {
+	var added []resource.Rule
+	for direction, permissions := range directions(group) {
+		var missing []types.IpPermission
+		for _, rule := range rules {
+			if rule.Direction == direction && !slices.Contains(allRules(direction, permissions), rule) && !slices.Contains(added, rule) {
+				missing = append(missing, permission(rule))
+				added = append(added, rule)
+			}
+		}
+		if len(missing) == 0 {
+			continue
+		}
+		var err error
+		if direction == directionIn {
+			_, err = call(ctx, g.ec2.AuthorizeSecurityGroupIngress, &ec2.AuthorizeSecurityGroupIngressInput{GroupId: group.GroupId, IpPermissions: missing})
+		} else {
+			_, err = call(ctx, g.ec2.AuthorizeSecurityGroupEgress, &ec2.AuthorizeSecurityGroupEgressInput{GroupId: group.GroupId, IpPermissions: missing})
+		}
+		if err != nil {
+			return nil, changedMeanwhile(err)
+		}
+	}
+	return added, nil
+}
+
+func (g securityGroups) revoke(ctx context.Context, id, direction string, permissions []types.IpPermission) error {
+	if len(permissions) == 0 {
+		return nil
+	}
+	var err error
+	if direction == directionIn {
+		_, err = call(ctx, g.ec2.RevokeSecurityGroupIngress, &ec2.RevokeSecurityGroupIngressInput{GroupId: aws.String(id), IpPermissions: permissions})
+	} else {
+		_, err = call(ctx, g.ec2.RevokeSecurityGroupEgress, &ec2.RevokeSecurityGroupEgressInput{GroupId: aws.String(id), IpPermissions: permissions})
+	}
+	return changedMeanwhile(err)
+}
+
+// changedMeanwhile is for a rule that appeared or went between the look and the
+// change: AWS changed nothing, and the next try looks again.
+func changedMeanwhile(err error) error {
+	e := resource.AsError(err)
+	if e == nil || e.Cloud == nil || !strings.HasPrefix(e.Cloud.Code, "InvalidPermission.") {
+		return err
+	}
+	again := resource.Errorf(resource.CodeUnavailable, "the rules of the security group changed meanwhile: %w", err)
+	again.Cloud = e.Cloud
+	return again
+}
+
+func byGroup(id string) *ec2.DescribeSecurityGroupsInput {
+	return &ec2.DescribeSecurityGroupsInput{GroupIds: []string{id}}
+}
+
+func (g securityGroups) raw(ctx context.Context, in *ec2.DescribeSecurityGroupsInput) iter.Seq2[types.SecurityGroup, error] {
+	return paged(ctx, ec2.NewDescribeSecurityGroupsPaginator(g.ec2, in), groupsOf, same)
+}
+
+func (g securityGroups) ids(ctx context.Context, filters []types.Filter) iter.Seq2[string, error] {
+	return paged(ctx, ec2.NewDescribeSecurityGroupsPaginator(g.ec2, &ec2.DescribeSecurityGroupsInput{Filters: filters}), groupsOf,
+		func(x types.SecurityGroup) string { return aws.ToString(x.GroupId) })
+}
+
+func (g securityGroups) describe(ctx context.Context, in *ec2.DescribeSecurityGroupsInput) iter.Seq2[securityGroup, error] {
+	return paged(ctx, ec2.NewDescribeSecurityGroupsPaginator(g.ec2, in), groupsOf, g.object)
+}
+
+func groupsOf(page *ec2.DescribeSecurityGroupsOutput) []types.SecurityGroup {
+	return page.SecurityGroups
+}
+
+func (securityGroups) object(x types.SecurityGroup) securityGroup {
+	o := object[resource.SecurityGroupSpec, resource.SecurityGroupStatus](x.GroupId, x.Tags, x)
+	o.Name = cmp.Or(o.Name, aws.ToString(x.GroupName))
+	o.State = resource.StateAvailable // AWS knows no states of groups
+	o.Spec = resource.SecurityGroupSpec{VPC: aws.ToString(x.VpcId), Description: aws.ToString(x.Description), Rules: []resource.Rule{}}
+	for direction, permissions := range directions(x) {
+		o.Spec.Rules = append(o.Spec.Rules, allRules(direction, permissions)...)
+	}
+	o.Spec.Rules = sorted(o.Spec.Rules)
+	return o
+}
+
+// groupName is the name on AWS. A name must not look like an id.
+// https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CreateSecurityGroup.html
+func groupName(name string) string {
+	if strings.HasPrefix(strings.ToLower(name), "sg-") {
+		return "mcic-" + name
+	}
+	return name
+}
+
+// groupDescription is a description that AWS takes: not empty, of few characters.
+// https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CreateSecurityGroup.html
+func groupDescription(text string) string {
+	return strings.Map(func(r rune) rune {
+		switch {
+		case 'a' <= r && r <= 'z', 'A' <= r && r <= 'Z', '0' <= r && r <= '9', strings.ContainsRune(" ._-:/()#,@[]+=&;{}!$*", r):
+			return r
+		default:
+			return '_'
+		}
+	}, cmp.Or(text, "Created by "+program))
+}

@@ -1,0 +1,82 @@
+package aws
+
+import (
+	"cmp"
+	"context"
+	"iter"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
+
+	"github.com/m-cmp/mc-infra-connector/driver"
+	"github.com/m-cmp/mc-infra-connector/resource"
+)
+
+type (
+	subnets struct{ *session }
+	subnet  = driver.Object[resource.SubnetSpec, resource.SubnetStatus]
+)
+
+// List answers all subnets of the region.
+func (s subnets) List(ctx context.Context) iter.Seq2[subnet, error] {
+	return s.describe(ctx, &ec2.DescribeSubnetsInput{MaxResults: aws.Int32(pageSize)})
+}
+
+// Get answers one subnet.
+func (s subnets) Get(ctx context.Context, id string) (subnet, error) {
+	return one(s.describe(ctx, &ec2.DescribeSubnetsInput{SubnetIds: []string{id}}), "subnet", id)
+}
+
+// Create makes a subnet whose VMs get a public address. CreateSubnet knows no
+// client token, so that the tag is looked up first.
+func (s subnets) Create(ctx context.Context, r driver.Request[resource.SubnetSpec]) (subnet, error) {
+	tags, err := writeTags(r.Token, r.Name, r.Labels, types.ResourceTypeSubnet)
+	if err != nil {
+		return subnet{}, err
+	}
+	in := &ec2.CreateSubnetInput{VpcId: aws.String(r.Spec.VPC), CidrBlock: aws.String(r.Spec.CIDR), TagSpecifications: tags}
+	if zone := cmp.Or(r.Spec.Zone, s.zone); zone != "" {
+		in.AvailabilityZone = aws.String(zone)
+	}
+	made, created, err := ensure(s.describe(ctx, &ec2.DescribeSubnetsInput{Filters: byToken(r.Token)}), func() (subnet, error) {
+		out, err := call(ctx, s.ec2.CreateSubnet, in)
+		if err != nil {
+			return subnet{}, err
+		}
+		return s.object(*out.Subnet), nil
+	})
+	if err != nil {
+		return subnet{}, err
+	}
+	// https://docs.aws.amazon.com/vpc/latest/userguide/subnet-public-ip.html
+	_, err = call(ctx, s.ec2.ModifySubnetAttribute, &ec2.ModifySubnetAttributeInput{
+		SubnetId: aws.String(made.ID), MapPublicIpOnLaunch: &types.AttributeBooleanValue{Value: aws.Bool(true)},
+	})
+	return made, completed(ctx, err, created, func(ctx context.Context) error { return s.Delete(ctx, made.ID) })
+}
+
+// Delete removes a subnet.
+func (s subnets) Delete(ctx context.Context, id string) error {
+	_, err := call(ctx, s.ec2.DeleteSubnet, &ec2.DeleteSubnetInput{SubnetId: aws.String(id)})
+	return without(err, resource.CodeNotFound)
+}
+
+func (s subnets) describe(ctx context.Context, in *ec2.DescribeSubnetsInput) iter.Seq2[subnet, error] {
+	return paged(ctx, ec2.NewDescribeSubnetsPaginator(s.ec2, in),
+		func(page *ec2.DescribeSubnetsOutput) []types.Subnet { return page.Subnets }, s.object)
+}
+
+func (subnets) object(x types.Subnet) subnet {
+	o := object[resource.SubnetSpec, resource.SubnetStatus](x.SubnetId, x.Tags, x)
+	o.State, o.CloudState = stateOf(x.State, map[types.SubnetState]resource.State{
+		types.SubnetStatePending:                    resource.StateCreating,
+		types.SubnetStateAvailable:                  resource.StateAvailable,
+		types.SubnetStateUnavailable:                resource.StateFailed,
+		types.SubnetStateFailed:                     resource.StateFailed,
+		types.SubnetStateFailedInsufficientCapacity: resource.StateFailed,
+	})
+	o.Spec = resource.SubnetSpec{VPC: aws.ToString(x.VpcId), CIDR: aws.ToString(x.CidrBlock), Zone: aws.ToString(x.AvailabilityZone)}
+	o.Status.AvailableAddresses = int(aws.ToInt32(x.AvailableIpAddressCount))
+	return o
+}

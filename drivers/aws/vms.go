@@ -1,0 +1,167 @@
+package aws
+
+import (
+	"context"
+	"iter"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
+
+	"github.com/m-cmp/mc-infra-connector/driver"
+	"github.com/m-cmp/mc-infra-connector/resource"
+)
+
+type (
+	vms struct{ *session }
+	vm  = driver.Object[resource.VMSpec, resource.VMStatus]
+)
+
+// List answers all VMs of the region. AWS shows terminated instances for about an
+// hour; they are gone.
+// https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/ec2-instance-lifecycle.html
+func (v vms) List(ctx context.Context) iter.Seq2[vm, error] {
+	return v.describe(ctx, &ec2.DescribeInstancesInput{
+		MaxResults: aws.Int32(pageSize),
+		Filters:    []types.Filter{filter("instance-state-name", "pending", "running", "stopping", "stopped", "shutting-down")},
+	})
+}
+
+// Get answers one VM.
+func (v vms) Get(ctx context.Context, id string) (vm, error) {
+	found, err := one(v.describe(ctx, &ec2.DescribeInstancesInput{InstanceIds: []string{id}}), "instance", id)
+	if err == nil && found.CloudState == string(types.InstanceStateNameTerminated) {
+		return vm{}, resource.Errorf(resource.CodeNotFound, "the instance %s is terminated", id)
+	}
+	return found, err
+}
+
+// Create launches a VM. The token makes AWS itself answer the same instance again.
+// https://docs.aws.amazon.com/ec2/latest/devguide/ec2-api-idempotency.html
+func (v vms) Create(ctx context.Context, r driver.Request[resource.VMSpec]) (vm, error) {
+	tags, err := writeTags(r.Token, r.Name, r.Labels, types.ResourceTypeInstance, types.ResourceTypeVolume)
+	if err != nil {
+		return vm{}, err
+	}
+	in := &ec2.RunInstancesInput{
+		ClientToken:       aws.String(r.Token),
+		MinCount:          aws.Int32(1),
+		MaxCount:          aws.Int32(1),
+		ImageId:           aws.String(r.Spec.Image),
+		InstanceType:      types.InstanceType(r.Spec.Spec),
+		SubnetId:          aws.String(r.Spec.Subnet),
+		SecurityGroupIds:  r.Spec.SecurityGroups,
+		TagSpecifications: tags,
+	}
+	if r.Spec.KeyPair != "" {
+		in.KeyName = aws.String(r.Spec.KeyPair)
+	}
+	if r.Spec.RootDiskSizeGiB > 0 {
+		if in.BlockDeviceMappings, err = v.rootDisk(ctx, r.Spec.Image, r.Spec.RootDiskSizeGiB); err != nil {
+			return vm{}, err
+		}
+	}
+	out, err := call(ctx, v.ec2.RunInstances, in)
+	if err != nil {
+		return vm{}, err
+	}
+	if len(out.Instances) != 1 {
+		return vm{}, resource.Errorf(resource.CodeInternal, "AWS RunInstances answered %d instances instead of one", len(out.Instances))
+	}
+	made := v.object(out.Instances[0])
+	made.Spec.RootDiskSizeGiB = r.Spec.RootDiskSizeGiB
+	return made, nil
+}
+
+// Delete terminates a VM.
+func (v vms) Delete(ctx context.Context, id string) error {
+	_, err := call(ctx, v.ec2.TerminateInstances, &ec2.TerminateInstancesInput{InstanceIds: []string{id}})
+	return without(err, resource.CodeNotFound)
+}
+
+// Start powers a VM on.
+func (v vms) Start(ctx context.Context, id string) error {
+	_, err := call(ctx, v.ec2.StartInstances, &ec2.StartInstancesInput{InstanceIds: []string{id}})
+	return err
+}
+
+// Stop shuts a VM down.
+func (v vms) Stop(ctx context.Context, id string) error {
+	_, err := call(ctx, v.ec2.StopInstances, &ec2.StopInstancesInput{InstanceIds: []string{id}})
+	return err
+}
+
+// Reboot restarts a VM.
+func (v vms) Reboot(ctx context.Context, id string) error {
+	_, err := call(ctx, v.ec2.RebootInstances, &ec2.RebootInstancesInput{InstanceIds: []string{id}})
+	return err
+}
+
+// rootDisk asks for a size of the root disk, which has another name on each image.
+// https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/device_naming.html
+func (v vms) rootDisk(ctx context.Context, image string, sizeGiB int) ([]types.BlockDeviceMapping, error) {
+	out, err := call(ctx, v.ec2.DescribeImages, &ec2.DescribeImagesInput{ImageIds: []string{image}})
+	if err != nil {
+		return nil, err
+	}
+	if len(out.Images) != 1 {
+		return nil, resource.Errorf(resource.CodeNotFound, "AWS has no image %s in this region", image)
+	}
+	return []types.BlockDeviceMapping{{
+		DeviceName: out.Images[0].RootDeviceName,
+		Ebs:        &types.EbsBlockDevice{VolumeSize: aws.Int32(int32(sizeGiB)), DeleteOnTermination: aws.Bool(true)}, //nolint:gosec // at most 65536
+	}}, nil
+}
+
+func (v vms) describe(ctx context.Context, in *ec2.DescribeInstancesInput) iter.Seq2[vm, error] {
+	return paged(ctx, ec2.NewDescribeInstancesPaginator(v.ec2, in), func(page *ec2.DescribeInstancesOutput) []types.Instance {
+		var all []types.Instance
+		for _, reservation := range page.Reservations {
+			all = append(all, reservation.Instances...)
+		}
+		return all
+	}, v.object)
+}
+
+func (vms) object(x types.Instance) vm {
+	o := object[resource.VMSpec, resource.VMStatus](x.InstanceId, x.Tags, x)
+	if x.State == nil {
+		x.State = &types.InstanceState{}
+	}
+	o.State, o.CloudState = stateOf(x.State.Name, map[types.InstanceStateName]resource.State{
+		types.InstanceStateNamePending:      resource.StateCreating,
+		types.InstanceStateNameRunning:      resource.StateRunning,
+		types.InstanceStateNameStopping:     resource.StateStopping,
+		types.InstanceStateNameStopped:      resource.StateStopped,
+		types.InstanceStateNameShuttingDown: resource.StateDeleting,
+		types.InstanceStateNameTerminated:   resource.StateDeleted,
+	})
+	created := createdAt(x)
+	if o.State == resource.StateCreating && created != nil && aws.ToTime(x.LaunchTime).Sub(*created) > time.Minute {
+		o.State = resource.StateStarting // AWS says pending for both
+	}
+	o.CreatedAt = created
+	o.Spec = resource.VMSpec{Image: aws.ToString(x.ImageId), Spec: string(x.InstanceType), Subnet: aws.ToString(x.SubnetId), KeyPair: aws.ToString(x.KeyName)}
+	for _, group := range x.SecurityGroups {
+		o.Spec.SecurityGroups = append(o.Spec.SecurityGroups, aws.ToString(group.GroupId))
+	}
+	o.Status.PrivateAddress = aws.ToString(x.PrivateIpAddress)
+	o.Status.PublicAddress = aws.ToString(x.PublicIpAddress)
+	if x.Placement != nil {
+		o.Status.Zone = aws.ToString(x.Placement.AvailabilityZone)
+	}
+	return o
+}
+
+// createdAt is when the first interface was attached: AWS sets the launch time anew
+// at every start.
+// https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_Instance.html
+func createdAt(x types.Instance) *time.Time {
+	for _, nic := range x.NetworkInterfaces {
+		if a := nic.Attachment; a != nil && aws.ToInt32(a.DeviceIndex) == 0 && a.AttachTime != nil {
+			return a.AttachTime
+		}
+	}
+	return x.LaunchTime
+}

@@ -1,0 +1,214 @@
+package aws
+
+import (
+	"context"
+	"fmt"
+	"iter"
+	"slices"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
+
+	"github.com/m-cmp/mc-infra-connector/driver"
+	"github.com/m-cmp/mc-infra-connector/resource"
+)
+
+// anywhere is the range of all addresses.
+const anywhere = "0.0.0.0/0"
+
+type (
+	vpcs struct{ *session }
+	vpc  = driver.Object[resource.VPCSpec, resource.VPCStatus]
+)
+
+// List answers all VPCs of the region.
+func (v vpcs) List(ctx context.Context) iter.Seq2[vpc, error] {
+	return v.describe(ctx, &ec2.DescribeVpcsInput{MaxResults: aws.Int32(pageSize)})
+}
+
+// Get answers one VPC.
+func (v vpcs) Get(ctx context.Context, id string) (vpc, error) {
+	return one(v.describe(ctx, &ec2.DescribeVpcsInput{VpcIds: []string{id}}), "VPC", id)
+}
+
+// Create makes a VPC whose VMs can reach the internet and be reached. CreateVpc
+// knows no client token, so that the tag is looked up first.
+func (v vpcs) Create(ctx context.Context, r driver.Request[resource.VPCSpec]) (vpc, error) {
+	tags, err := writeTags(r.Token, r.Name, r.Labels, types.ResourceTypeVpc)
+	if err != nil {
+		return vpc{}, err
+	}
+	made, created, err := ensure(v.describe(ctx, &ec2.DescribeVpcsInput{Filters: byToken(r.Token)}), func() (vpc, error) {
+		out, err := call(ctx, v.ec2.CreateVpc, &ec2.CreateVpcInput{CidrBlock: aws.String(r.Spec.CIDR), TagSpecifications: tags})
+		if err != nil {
+			return vpc{}, err
+		}
+		return v.object(*out.Vpc), nil
+	})
+	if err != nil {
+		return vpc{}, err
+	}
+	err = v.openToInternet(ctx, made)
+	return made, completed(ctx, err, created, func(ctx context.Context) error { return v.Delete(ctx, made.ID) })
+}
+
+// Delete removes a VPC with the gateway that Create gave it. What uses the VPC is
+// looked for first, because VMs need the gateway until the VPC really goes.
+func (v vpcs) Delete(ctx context.Context, id string) error {
+	found, err := v.Get(ctx, id)
+	if err != nil {
+		return without(err, resource.CodeNotFound)
+	}
+	if err := v.unused(ctx, id); err != nil {
+		return err
+	}
+	gateways, err := v.attachedGateways(ctx, found)
+	if err != nil {
+		return err
+	}
+	for _, gateway := range gateways {
+		_, err := call(ctx, v.ec2.DetachInternetGateway, &ec2.DetachInternetGatewayInput{InternetGatewayId: gateway.InternetGatewayId, VpcId: aws.String(id)})
+		if err := without(err, resource.CodeNotFound, resource.CodeConflict); err != nil { // conflict: detached already
+			return err
+		}
+		_, err = call(ctx, v.ec2.DeleteInternetGateway, &ec2.DeleteInternetGatewayInput{InternetGatewayId: gateway.InternetGatewayId})
+		if err := without(err, resource.CodeNotFound); err != nil {
+			return err
+		}
+	}
+	_, err = call(ctx, v.ec2.DeleteVpc, &ec2.DeleteVpcInput{VpcId: aws.String(id)})
+	if resource.CodeOf(err) == resource.CodeDependency && len(gateways) > 0 {
+		if repair := v.openToInternet(ctx, found); repair != nil { // used by what unused does not look for
+			return fmt.Errorf("%w; its internet gateway could not be restored: %w", err, repair)
+		}
+	}
+	return without(err, resource.CodeNotFound)
+}
+
+// openToInternet gives a VPC an internet gateway, the route to it and names for
+// public addresses, as far as they are missing.
+// https://docs.aws.amazon.com/vpc/latest/userguide/VPC_Internet_Gateway.html
+func (v vpcs) openToInternet(ctx context.Context, to vpc) error {
+	gateway, err := v.ensureGateway(ctx, to)
+	if err != nil {
+		return err
+	}
+	if !attached(gateway, to.ID) {
+		_, err := call(ctx, v.ec2.AttachInternetGateway, &ec2.AttachInternetGatewayInput{InternetGatewayId: gateway.InternetGatewayId, VpcId: aws.String(to.ID)})
+		if err != nil {
+			return err
+		}
+	}
+	if err := v.ensureRoute(ctx, to.ID, aws.ToString(gateway.InternetGatewayId)); err != nil {
+		return err
+	}
+	_, err = call(ctx, v.ec2.ModifyVpcAttribute, &ec2.ModifyVpcAttributeInput{
+		VpcId: aws.String(to.ID), EnableDnsHostnames: &types.AttributeBooleanValue{Value: aws.Bool(true)},
+	})
+	return err
+}
+
+// ensureGateway finds or makes the gateway with the VPC's own token.
+func (v vpcs) ensureGateway(ctx context.Context, of vpc) (types.InternetGateway, error) {
+	tags, err := writeTags(of.Token, of.Name, of.Labels, types.ResourceTypeInternetGateway)
+	if err != nil {
+		return types.InternetGateway{}, err
+	}
+	gateway, _, err := ensure(v.gateways(ctx, byToken(of.Token)...), func() (types.InternetGateway, error) {
+		out, err := call(ctx, v.ec2.CreateInternetGateway, &ec2.CreateInternetGatewayInput{TagSpecifications: tags})
+		if err != nil {
+			return types.InternetGateway{}, err
+		}
+		return *out.InternetGateway, nil
+	})
+	return gateway, err
+}
+
+// ensureRoute sends what is not for the VPC to its gateway. A VPC has one internet
+// gateway, so that a default route to another one is left over from one that went.
+func (v vpcs) ensureRoute(ctx context.Context, id string, gateway string) error {
+	table, err := one(v.routeTables(ctx, filter("vpc-id", id), filter("association.main", "true")), "main route table of the VPC", id)
+	if err != nil {
+		return err
+	}
+	i := slices.IndexFunc(table.Routes, func(r types.Route) bool { return aws.ToString(r.DestinationCidrBlock) == anywhere })
+	if i < 0 {
+		_, err := call(ctx, v.ec2.CreateRoute, &ec2.CreateRouteInput{RouteTableId: table.RouteTableId, DestinationCidrBlock: aws.String(anywhere), GatewayId: aws.String(gateway)})
+		return without(err, resource.CodeAlreadyExists)
+	}
+	if target := aws.ToString(table.Routes[i].GatewayId); strings.HasPrefix(target, "igw-") && target != gateway {
+		_, err := call(ctx, v.ec2.ReplaceRoute, &ec2.ReplaceRouteInput{RouteTableId: table.RouteTableId, DestinationCidrBlock: aws.String(anywhere), GatewayId: aws.String(gateway)})
+		return err
+	}
+	return nil
+}
+
+// unused fails when something lives in the VPC. Interfaces need no look: they lie
+// in subnets.
+func (v vpcs) unused(ctx context.Context, id string) error {
+	in := []types.Filter{filter("vpc-id", id)}
+	subnet, found, err := first(subnets(v).describe(ctx, &ec2.DescribeSubnetsInput{Filters: in}))
+	switch {
+	case err != nil:
+		return err
+	case found:
+		return resource.Errorf(resource.CodeDependency, "the VPC %s still has the subnet %s; delete its subnets first", id, subnet.ID)
+	}
+	for group, err := range securityGroups(v).raw(ctx, &ec2.DescribeSecurityGroupsInput{Filters: in}) {
+		switch {
+		case err != nil:
+			return err
+		case aws.ToString(group.GroupName) != "default": // that one goes with the VPC
+			return resource.Errorf(resource.CodeDependency, "the VPC %s still has the security group %s; delete its security groups first", id, aws.ToString(group.GroupId))
+		}
+	}
+	return nil
+}
+
+// attachedGateways answers the VPC's gateways that Create made; a gateway of
+// somebody else is not ours to take away.
+func (v vpcs) attachedGateways(ctx context.Context, of vpc) ([]types.InternetGateway, error) {
+	var own []types.InternetGateway
+	for gateway, err := range v.gateways(ctx, filter("attachment.vpc-id", of.ID)) {
+		if err != nil {
+			return nil, err
+		}
+		if token, _, _ := readTags(gateway.Tags); token == "" || token != of.Token {
+			return nil, resource.Errorf(resource.CodeDependency, "the VPC %s is attached to the internet gateway %s, which was not made with it; detach it first", of.ID, aws.ToString(gateway.InternetGatewayId))
+		}
+		own = append(own, gateway)
+	}
+	return own, nil
+}
+
+func attached(gateway types.InternetGateway, id string) bool {
+	return slices.ContainsFunc(gateway.Attachments, func(a types.InternetGatewayAttachment) bool { return aws.ToString(a.VpcId) == id })
+}
+
+func (v vpcs) gateways(ctx context.Context, filters ...types.Filter) iter.Seq2[types.InternetGateway, error] {
+	return paged(ctx, ec2.NewDescribeInternetGatewaysPaginator(v.ec2, &ec2.DescribeInternetGatewaysInput{Filters: filters}),
+		func(page *ec2.DescribeInternetGatewaysOutput) []types.InternetGateway { return page.InternetGateways }, same)
+}
+
+func (v vpcs) routeTables(ctx context.Context, filters ...types.Filter) iter.Seq2[types.RouteTable, error] {
+	return paged(ctx, ec2.NewDescribeRouteTablesPaginator(v.ec2, &ec2.DescribeRouteTablesInput{Filters: filters}),
+		func(page *ec2.DescribeRouteTablesOutput) []types.RouteTable { return page.RouteTables }, same)
+}
+
+func (v vpcs) describe(ctx context.Context, in *ec2.DescribeVpcsInput) iter.Seq2[vpc, error] {
+	return paged(ctx, ec2.NewDescribeVpcsPaginator(v.ec2, in),
+		func(page *ec2.DescribeVpcsOutput) []types.Vpc { return page.Vpcs }, v.object)
+}
+
+func (vpcs) object(x types.Vpc) vpc {
+	o := object[resource.VPCSpec, resource.VPCStatus](x.VpcId, x.Tags, x)
+	o.State, o.CloudState = stateOf(x.State, map[types.VpcState]resource.State{
+		types.VpcStatePending:   resource.StateCreating,
+		types.VpcStateAvailable: resource.StateAvailable,
+	})
+	o.Spec.CIDR = aws.ToString(x.CidrBlock)
+	o.Status.Default = aws.ToBool(x.IsDefault)
+	return o
+}

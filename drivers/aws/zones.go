@@ -1,0 +1,31 @@
+package aws
+
+import (
+	"context"
+	"iter"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
+
+	"github.com/m-cmp/mc-infra-connector/driver"
+	"github.com/m-cmp/mc-infra-connector/resource"
+)
+
+type zones struct{ *session }
+
+// List answers the zones that are enabled for the account.
+func (z zones) List(ctx context.Context, _ driver.Query) iter.Seq2[resource.Zone, error] {
+	return paged(ctx,
+		&single[ec2.DescribeAvailabilityZonesInput, ec2.DescribeAvailabilityZonesOutput]{op: z.ec2.DescribeAvailabilityZones, in: &ec2.DescribeAvailabilityZonesInput{}},
+		func(page *ec2.DescribeAvailabilityZonesOutput) []types.AvailabilityZone {
+			return page.AvailabilityZones
+		},
+		func(x types.AvailabilityZone) resource.Zone {
+			return resource.Zone{
+				Name:      aws.ToString(x.ZoneName),
+				Region:    aws.ToString(x.RegionName),
+				Available: x.State == types.AvailabilityZoneStateAvailable,
+			}
+		})
+}

@@ -1,0 +1,225 @@
+// Package moto runs moto, an emulator of AWS, for tests.
+// https://docs.getmoto.org/en/latest/docs/server_mode.html
+package moto
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"crypto/sha256"
+	_ "embed"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// EnvRequire makes a test fail rather than be skipped when moto cannot be set up.
+const EnvRequire = "MCIC_REQUIRE_MOTO"
+
+const (
+	installTimeout = 5 * time.Minute
+	startTimeout   = time.Minute
+)
+
+//go:embed requirements.txt
+var requirements []byte
+
+//go:embed serve.py
+var serve string
+
+// Start runs a fresh emulator until the test ends and answers its URL. It takes
+// every key, and images must be known to it. Without Python or a package index the
+// test is skipped.
+func Start(t testing.TB) string {
+	t.Helper()
+	python, err := environment(t.Context())
+	if err != nil {
+		unavailable(t, fmt.Errorf("set up moto: %w", err))
+	}
+	endpoint, err := start(t, python)
+	if err != nil {
+		t.Fatalf("start moto: %v", err)
+	}
+	return endpoint
+}
+
+func unavailable(t testing.TB, err error) {
+	t.Helper()
+	if os.Getenv(EnvRequire) != "" {
+		t.Fatalf("%v (%s is set)", err, EnvRequire)
+	}
+	t.Skipf("SKIPPED, nothing was tested: %v", err)
+}
+
+// environment answers the interpreter of a virtual environment with what
+// requirements.txt pins. It is made once, whoever comes first.
+func environment(ctx context.Context) (string, error) {
+	root, err := moduleRoot()
+	if err != nil {
+		return "", err
+	}
+	home := filepath.Join(root, "build", "moto-venv")
+	if err := os.MkdirAll(home, 0o755); err != nil {
+		return "", err
+	}
+	unlock, err := lock(filepath.Join(home, "lock"))
+	if err != nil {
+		return "", err
+	}
+	defer unlock()
+	dir := filepath.Join(home, fmt.Sprintf("%x", sha256.Sum256(requirements))[:16])
+	python, done := filepath.Join(dir, "bin", "python"), filepath.Join(dir, "complete")
+	if _, err := os.Stat(done); err == nil {
+		return python, nil
+	}
+	if err := os.RemoveAll(dir); err != nil { // what a crash left
+		return "", err
+	}
+	ctx, cancel := context.WithTimeout(ctx, installTimeout)
+	defer cancel()
+	if err := run(ctx, nil, "python3", "-m", "venv", dir); err != nil {
+		return "", err
+	}
+	if err := run(ctx, requirements, python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--require-hashes", "--only-binary", ":all:", "-r", "/dev/stdin"); err != nil {
+		return "", err
+	}
+	return python, os.WriteFile(done, nil, 0o644)
+}
+
+func run(ctx context.Context, stdin []byte, name string, args ...string) error {
+	cmd := exec.CommandContext(ctx, name, args...)
+	if stdin != nil {
+		cmd.Stdin = bytes.NewReader(stdin)
+	}
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		return fmt.Errorf("%s: %w: %s", cmd, err, tail(out))
+	}
+	return nil
+}
+
+// moduleRoot is the folder with go.mod; tests run in their package's folder.
+func moduleRoot() (string, error) {
+	dir, err := os.Getwd()
+	if err != nil {
+		return "", err
+	}
+	for {
+		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
+			return dir, nil
+		}
+		parent := filepath.Dir(dir)
+		if parent == dir {
+			return "", errors.New("there is no go.mod above the working directory")
+		}
+		dir = parent
+	}
+}
+
+// lock waits until no other process holds the file's lock.
+func lock(path string) (unlock func(), err error) {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o644)
+	if err != nil {
+		return nil, err
+	}
+	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX); err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return func() { _ = f.Close() }, nil // closing ends the lock
+}
+
+func start(t testing.TB, python string) (string, error) {
+	cmd := exec.CommandContext(context.WithoutCancel(t.Context()), python, "-c", serve) // ended below
+	cmd.Env = append(os.Environ(),
+		"PYTHONUNBUFFERED=1",
+		"MOTO_ENABLE_AMI_VALIDATION=true",
+		"MOTO_ENABLE_KEYPAIR_VALIDATION=true",
+		"MOTO_EC2_ENABLE_INSTANCE_TYPE_VALIDATION=true",
+	)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	stdin, err := cmd.StdinPipe() // never written; it ends with this process
+	if err != nil {
+		return "", err
+	}
+	stderr, err := cmd.StderrPipe()
+	if err != nil {
+		return "", err
+	}
+	if err := cmd.Start(); err != nil {
+		return "", err
+	}
+	output := &log{address: make(chan string, 1), ended: make(chan struct{})}
+	go output.read(stderr)
+	t.Cleanup(func() {
+		_ = stdin.Close()
+		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) // it may have ended by itself
+		<-output.ended
+		_ = cmd.Wait() // killed
+		if t.Failed() {
+			t.Logf("moto's log ends with:\n%s", tail(output.text))
+		}
+	})
+	ctx, cancel := context.WithTimeout(t.Context(), startTimeout)
+	defer cancel()
+	select {
+	case endpoint := <-output.address:
+		return endpoint, answers(ctx, endpoint)
+	case <-output.ended:
+		return "", fmt.Errorf("it ended: %s", tail(output.text))
+	case <-ctx.Done():
+		return "", fmt.Errorf("it does not say its address: %w", ctx.Err())
+	}
+}
+
+// answers waits for the first answer; the socket is open before the address is
+// printed, so that one request is enough.
+func answers(ctx context.Context, endpoint string) error {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, endpoint+"/moto-api/", nil)
+	if err != nil {
+		return err
+	}
+	client := &http.Client{Timeout: startTimeout}
+	response, err := client.Do(request)
+	if err != nil {
+		return err
+	}
+	return response.Body.Close()
+}
+
+// log is what the server prints, with the address taken out.
+type log struct {
+	text    []byte // to be read after ended
+	address chan string
+	ended   chan struct{}
+}
+
+func (l *log) read(from io.Reader) {
+	defer close(l.ended)
+	address, found := regexp.MustCompile(`Running on (http://127\.0\.0\.1:\d+)`), false
+	lines := bufio.NewReader(from)
+	for {
+		line, err := lines.ReadBytes('\n')
+		l.text = append(l.text, line...)
+		if match := address.FindSubmatch(line); match != nil && !found {
+			found = true
+			l.address <- string(match[1])
+		}
+		if err != nil {
+			return
+		}
+	}
+}
+
+// tail is the end of a long text.
+func tail(text []byte) []byte {
+	const most = 4000
+	return text[max(0, len(text)-most):]
+}
