@@ -1,0 +1,312 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"syscall"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/spf13/cobra"
+
+	v1 "github.com/m-cmp/mc-infra-connector/internal/api/v1"
+	"github.com/m-cmp/mc-infra-connector/internal/auth"
+	"github.com/m-cmp/mc-infra-connector/internal/catalog"
+	"github.com/m-cmp/mc-infra-connector/internal/engine"
+	"github.com/m-cmp/mc-infra-connector/internal/host"
+	"github.com/m-cmp/mc-infra-connector/internal/secret"
+	"github.com/m-cmp/mc-infra-connector/internal/store"
+	"github.com/m-cmp/mc-infra-connector/resource"
+)
+
+// serverOptions are the flags of mcic server.
+type serverOptions struct {
+	data, listen, databaseURL, masterKeyFile string
+	driverDirs                               []string
+	driverIdle                               time.Duration
+	logLevel, logFormat                      string
+	dev                                      bool
+}
+
+func serverCommand(defaultData string, getenv func(string) string) *cobra.Command {
+	var o serverOptions
+	cmd := &cobra.Command{
+		Use:   "server",
+		Short: "Run the server",
+		Long: `Run the server until it is told to stop (SIGTERM or Ctrl-C).
+
+It listens on 127.0.0.1 unless told otherwise, and every call but the health
+checks needs the admin token, which is made at the first start and lies in the
+file token of the data folder. There is no way to switch that off.`,
+		Example: `  mcic server --dev
+  mcic server --data /var/lib/mcic --listen 0.0.0.0:1024
+  mcic server --database-url postgres://mcic@db.example.com/mcic --master-key-file /etc/mcic/master.key`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if o.databaseURL == "" {
+				o.databaseURL = getenv("MCIC_DATABASE_URL")
+			}
+			ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM)
+			defer stop()
+			return o.run(ctx, cmd.OutOrStdout(), cmd.ErrOrStderr(), defaultData)
+		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&o.data, "data", defaultData, "data `folder`: database, token, master key, drivers; created if missing")
+	f.StringVar(&o.listen, "listen", defaultListen, "`address` to listen on; port 0 takes a free one")
+	f.StringVar(&o.databaseURL, "database-url", "", "PostgreSQL database, postgres://user:password@host/name (default: SQLite in the data folder; also MCIC_DATABASE_URL)")
+	f.StringVar(&o.masterKeyFile, "master-key-file", "", "`file` with the key that seals secrets (default: master.key in the data folder, created if missing)")
+	f.StringArrayVar(&o.driverDirs, "driver-dir", nil, "further `folder` with drivers; may be repeated (always: drivers in the data folder, and the folder of mcic)")
+	f.DurationVar(&o.driverIdle, "driver-idle", 30*time.Minute, "stop a driver that was unused for so long")
+	f.StringVar(&o.logLevel, "log-level", "info", "debug, info, warn or error")
+	f.StringVar(&o.logFormat, "log-format", "text", "text or json")
+	f.BoolVar(&o.dev, "dev", false, "register the connection mock and say what to try")
+	return cmd
+}
+
+func (o *serverOptions) run(ctx context.Context, stdout, stderr io.Writer, defaultData string) (err error) {
+	logger, level, err := o.logger(stderr)
+	if err != nil {
+		return err
+	}
+	if o.data, err = filepath.Abs(o.data); err != nil {
+		return fmt.Errorf("find the data folder: %w", err)
+	}
+	if err := os.MkdirAll(o.data, 0o700); err != nil {
+		return fmt.Errorf("make the data folder: %w", err)
+	}
+	token, created, err := auth.OpenToken(o.data)
+	if err != nil {
+		return err
+	}
+	if o.masterKeyFile == "" {
+		o.masterKeyFile = filepath.Join(o.data, "master.key")
+	}
+	sealer, err := secret.Open(o.masterKeyFile)
+	if err != nil {
+		return err
+	}
+	db, err := o.openStore(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, db.Close()) }()
+
+	metrics := newMetrics()
+	drivers, err := o.host(logger, level, metrics)
+	if err != nil {
+		return err
+	}
+	defer drivers.Close()
+
+	eng := engine.New(engine.Config{Store: db, Host: drivers, Sealer: sealer, Logger: logger, OnOperation: metrics.operation})
+	metrics.watchQueue(eng)
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", o.listen)
+	if err != nil {
+		return fmt.Errorf("listen on %s: %w; choose another address with --listen", o.listen, err)
+	}
+	// Requests end with the server: those that wait answer what they know.
+	requests, endRequests := context.WithCancel(context.WithoutCancel(ctx))
+	defer endRequests()
+	web := &http.Server{
+		Handler: v1.New(v1.Config{
+			Engine: eng, Catalog: catalog.New(eng.Session), Allowed: token.Allows, Metrics: metrics.registry, Logger: logger, Version: version,
+		}),
+		ReadHeaderTimeout: 10 * time.Second,
+		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    64 << 10,
+		BaseContext:       func(net.Listener) context.Context { return requests },
+		ErrorLog:          slog.NewLogLogger(logger.Handler(), slog.LevelWarn),
+	}
+	work, stopWork := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopWork()
+	failed := make(chan error, 2)
+	engineEnded := make(chan struct{})
+	go func() {
+		defer close(engineEnded)
+		if err := eng.Run(work); err != nil {
+			failed <- err
+		}
+	}()
+	go func() {
+		if err := web.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+			failed <- err
+		}
+	}()
+
+	address := "http://" + listener.Addr().String()
+	logger.Info("server started", "address", address, "data", o.data, "version", version)
+	o.greet(ctx, stdout, eng, greeting{address: address, tokenCreated: created, defaultData: defaultData})
+
+	select {
+	case <-ctx.Done():
+		logger.Info("server stops")
+	case err = <-failed:
+	}
+	endRequests()
+	deadline, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	err = errors.Join(err, web.Shutdown(deadline))
+	stopWork()
+	<-engineEnded
+	return err
+}
+
+func (o *serverOptions) openStore(ctx context.Context) (*store.Store, error) {
+	if o.databaseURL != "" {
+		return store.OpenPostgres(ctx, o.databaseURL)
+	}
+	return store.OpenSQLite(ctx, o.data)
+}
+
+func (o *serverOptions) logger(w io.Writer) (*slog.Logger, slog.Level, error) {
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(o.logLevel)); err != nil {
+		return nil, 0, fmt.Errorf("--log-level %q is not one of debug, info, warn, error", o.logLevel)
+	}
+	options := &slog.HandlerOptions{Level: level}
+	switch o.logFormat {
+	case "text":
+		return slog.New(slog.NewTextHandler(w, options)), level, nil
+	case "json":
+		return slog.New(slog.NewJSONHandler(w, options)), level, nil
+	default:
+		return nil, 0, fmt.Errorf("--log-format %q is not text or json", o.logFormat)
+	}
+}
+
+// maxSocketDir keeps socket paths within what the system takes, 104 bytes on macOS
+// and 108 on Linux, with room for the names below it.
+const maxSocketDir = 60
+
+func (o *serverOptions) host(logger *slog.Logger, level slog.Level, m *metrics) (*host.Host, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return nil, fmt.Errorf("find the program itself: %w", err)
+	}
+	run := filepath.Join(o.data, "run")
+	sockets := ""
+	if o.databaseURL == "" { // this server's alone: what an earlier run left can go
+		if err := os.RemoveAll(run); err != nil {
+			return nil, fmt.Errorf("clear %s: %w", run, err)
+		}
+	}
+	if len(run) <= maxSocketDir {
+		if err := os.MkdirAll(run, 0o700); err != nil {
+			return nil, fmt.Errorf("make the folder for sockets: %w", err)
+		}
+		sockets = run
+	}
+	return host.New(host.Config{
+		Dirs:        append(o.driverDirs, filepath.Join(o.data, "drivers"), filepath.Dir(self)),
+		BuiltIn:     map[string][]string{"mock": {self, mockCommand}},
+		WorkDir:     filepath.Join(o.data, "work"),
+		SocketDir:   sockets,
+		LogLevel:    level,
+		Logger:      logger,
+		IdleTimeout: o.driverIdle,
+		Observe:     m.call,
+	}), nil
+}
+
+type greeting struct {
+	address, defaultData string
+	tokenCreated         bool
+}
+
+// greet tells a person how to go on.
+func (o *serverOptions) greet(ctx context.Context, w io.Writer, eng *engine.Engine, g greeting) {
+	var devErr error
+	if o.dev {
+		_, devErr = eng.CreateConnection(ctx, []byte(`{"name":"`+devConnection+`","cloud":"mock","region":"mock-seoul"}`), true)
+	}
+	tokenFile := filepath.Join(o.data, auth.TokenFile)
+	fmt.Fprintf(w, "\nmc-infra-connector %s is ready at %s (API: %s/docs)\n", version, g.address, g.address)
+	if g.tokenCreated {
+		if raw, err := os.ReadFile(tokenFile); err == nil { //nolint:gosec // in the operator's data folder
+			fmt.Fprintf(w, "Admin token, shown this once: %s", raw)
+		}
+	}
+	fmt.Fprintf(w, "The admin token lies in %s\n", tokenFile)
+	switch {
+	case !o.dev:
+		return
+	case devErr != nil && resource.CodeOf(devErr) != resource.CodeAlreadyExists:
+		fmt.Fprintf(w, "The connection %s could not be registered: %v\n", devConnection, devErr)
+		return
+	}
+	fmt.Fprintf(w, "\nThe connection %s reaches a cloud that is only played. Try, in another terminal:\n\n", devConnection)
+	if o.data != g.defaultData {
+		fmt.Fprintf(w, "  export MCIC_DATA=%s\n", o.data)
+	}
+	if g.address != "http://"+defaultListen {
+		fmt.Fprintf(w, "  export MCIC_SERVER=%s\n", g.address)
+	}
+	self, err := os.Executable()
+	if err != nil {
+		self = "mcic"
+	}
+	for _, line := range []string{
+		"image list -c " + devConnection + " --filter os=ubuntu",
+		"vpc create vpc1 -c " + devConnection + " --cidr 10.0.0.0/16 --wait",
+		"operation list",
+	} {
+		fmt.Fprintf(w, "  %s %s\n", self, line)
+	}
+	fmt.Fprintln(w)
+}
+
+// defaultListen is where the server listens and the command line looks for it.
+const defaultListen = "127.0.0.1:1024"
+
+// devConnection is the connection that --dev registers.
+const devConnection = "mock"
+
+// metrics are what Prometheus reads, beside the API's own.
+type metrics struct {
+	registry   *prometheus.Registry
+	calls      *prometheus.HistogramVec
+	operations *prometheus.CounterVec
+}
+
+func newMetrics() *metrics {
+	m := &metrics{
+		registry: prometheus.NewRegistry(),
+		calls: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "mcic_driver_call_duration_seconds", Help: "Time of calls to drivers, by cloud, verb and error code.",
+			Buckets: []float64{.001, .01, .1, .5, 1, 5, 30, 60},
+		}, []string{"cloud", "verb", "code"}),
+		operations: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "mcic_operations_total", Help: "Operations that ended, by kind, verb and error code.",
+		}, []string{"kind", "verb", "code"}),
+	}
+	m.registry.MustRegister(m.calls, m.operations, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	return m
+}
+
+func (m *metrics) call(cloud, verb string, code resource.Code, took time.Duration) {
+	m.calls.WithLabelValues(cloud, verb, string(code)).Observe(took.Seconds())
+}
+
+func (m *metrics) operation(o *resource.Operation) {
+	code := ""
+	if o.Error != nil {
+		code = string(o.Error.Code)
+	}
+	m.operations.WithLabelValues(o.Kind, o.Verb, code).Inc()
+}
+
+func (m *metrics) watchQueue(e *engine.Engine) {
+	m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "mcic_queue_depth", Help: "Resources that wait for a worker.",
+	}, func() float64 { return float64(e.QueueDepth()) }))
+}
