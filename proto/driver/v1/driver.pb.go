@@ -929,6 +929,7 @@ type Failure struct {
 	CloudMessage   string                 `protobuf:"bytes,5,opt,name=cloud_message,json=cloudMessage,proto3" json:"cloud_message,omitempty"`
 	CloudRequestId string                 `protobuf:"bytes,6,opt,name=cloud_request_id,json=cloudRequestId,proto3" json:"cloud_request_id,omitempty"`
 	UnknownSession bool                   `protobuf:"varint,7,opt,name=unknown_session,json=unknownSession,proto3" json:"unknown_session,omitempty"` // the session is not open (any more); connect again
+	Fields         []*FieldProblem        `protobuf:"bytes,8,rep,name=fields,proto3" json:"fields,omitempty"`                                        // for the code invalid: the fields that are wrong
 	unknownFields  protoimpl.UnknownFields
 	sizeCache      protoimpl.SizeCache
 }
@@ -1012,6 +1013,66 @@ func (x *Failure) GetUnknownSession() bool {
 	return false
 }
 
+func (x *Failure) GetFields() []*FieldProblem {
+	if x != nil {
+		return x.Fields
+	}
+	return nil
+}
+
+// FieldProblem is one field that is wrong.
+type FieldProblem struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Field         string                 `protobuf:"bytes,1,opt,name=field,proto3" json:"field,omitempty"` // path, such as spec.cidr
+	Message       string                 `protobuf:"bytes,2,opt,name=message,proto3" json:"message,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *FieldProblem) Reset() {
+	*x = FieldProblem{}
+	mi := &file_driver_v1_driver_proto_msgTypes[19]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *FieldProblem) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*FieldProblem) ProtoMessage() {}
+
+func (x *FieldProblem) ProtoReflect() protoreflect.Message {
+	mi := &file_driver_v1_driver_proto_msgTypes[19]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use FieldProblem.ProtoReflect.Descriptor instead.
+func (*FieldProblem) Descriptor() ([]byte, []int) {
+	return file_driver_v1_driver_proto_rawDescGZIP(), []int{19}
+}
+
+func (x *FieldProblem) GetField() string {
+	if x != nil {
+		return x.Field
+	}
+	return ""
+}
+
+func (x *FieldProblem) GetMessage() string {
+	if x != nil {
+		return x.Message
+	}
+	return ""
+}
+
 var File_driver_v1_driver_proto protoreflect.FileDescriptor
 
 const file_driver_v1_driver_proto_rawDesc = "" +
@@ -1077,7 +1138,7 @@ const file_driver_v1_driver_proto_rawDesc = "" +
 	"\x02id\x18\x03 \x01(\tR\x02id\x12\x16\n" +
 	"\x06action\x18\x04 \x01(\tR\x06action\x12\x16\n" +
 	"\x06params\x18\x05 \x01(\fR\x06params\"\r\n" +
-	"\vActResponse\"\xec\x01\n" +
+	"\vActResponse\"\xa2\x02\n" +
 	"\aFailure\x12\x12\n" +
 	"\x04code\x18\x01 \x01(\tR\x04code\x12\x18\n" +
 	"\amessage\x18\x02 \x01(\tR\amessage\x12\x1c\n" +
@@ -1086,7 +1147,11 @@ const file_driver_v1_driver_proto_rawDesc = "" +
 	"cloud_code\x18\x04 \x01(\tR\tcloudCode\x12#\n" +
 	"\rcloud_message\x18\x05 \x01(\tR\fcloudMessage\x12(\n" +
 	"\x10cloud_request_id\x18\x06 \x01(\tR\x0ecloudRequestId\x12'\n" +
-	"\x0funknown_session\x18\a \x01(\bR\x0eunknownSession2\xa4\x05\n" +
+	"\x0funknown_session\x18\a \x01(\bR\x0eunknownSession\x124\n" +
+	"\x06fields\x18\b \x03(\v2\x1c.mcic.driver.v1.FieldProblemR\x06fields\">\n" +
+	"\fFieldProblem\x12\x14\n" +
+	"\x05field\x18\x01 \x01(\tR\x05field\x12\x18\n" +
+	"\amessage\x18\x02 \x01(\tR\amessage2\xa4\x05\n" +
 	"\rDriverService\x12M\n" +
 	"\bDescribe\x12\x1f.mcic.driver.v1.DescribeRequest\x1a .mcic.driver.v1.DescribeResponse\x12J\n" +
 	"\aConnect\x12\x1e.mcic.driver.v1.ConnectRequest\x1a\x1f.mcic.driver.v1.ConnectResponse\x12S\n" +
@@ -1111,7 +1176,7 @@ func file_driver_v1_driver_proto_rawDescGZIP() []byte {
 	return file_driver_v1_driver_proto_rawDescData
 }
 
-var file_driver_v1_driver_proto_msgTypes = make([]protoimpl.MessageInfo, 22)
+var file_driver_v1_driver_proto_msgTypes = make([]protoimpl.MessageInfo, 23)
 var file_driver_v1_driver_proto_goTypes = []any{
 	(*DescribeRequest)(nil),    // 0: mcic.driver.v1.DescribeRequest
 	(*DescribeResponse)(nil),   // 1: mcic.driver.v1.DescribeResponse
@@ -1132,37 +1197,39 @@ var file_driver_v1_driver_proto_goTypes = []any{
 	(*ActRequest)(nil),         // 16: mcic.driver.v1.ActRequest
 	(*ActResponse)(nil),        // 17: mcic.driver.v1.ActResponse
 	(*Failure)(nil),            // 18: mcic.driver.v1.Failure
-	nil,                        // 19: mcic.driver.v1.ConnectRequest.CredentialEntry
-	nil,                        // 20: mcic.driver.v1.ConnectRequest.SettingsEntry
-	nil,                        // 21: mcic.driver.v1.CatalogRequest.FilterEntry
+	(*FieldProblem)(nil),       // 19: mcic.driver.v1.FieldProblem
+	nil,                        // 20: mcic.driver.v1.ConnectRequest.CredentialEntry
+	nil,                        // 21: mcic.driver.v1.ConnectRequest.SettingsEntry
+	nil,                        // 22: mcic.driver.v1.CatalogRequest.FilterEntry
 }
 var file_driver_v1_driver_proto_depIdxs = []int32{
-	19, // 0: mcic.driver.v1.ConnectRequest.credential:type_name -> mcic.driver.v1.ConnectRequest.CredentialEntry
-	20, // 1: mcic.driver.v1.ConnectRequest.settings:type_name -> mcic.driver.v1.ConnectRequest.SettingsEntry
-	21, // 2: mcic.driver.v1.CatalogRequest.filter:type_name -> mcic.driver.v1.CatalogRequest.FilterEntry
-	0,  // 3: mcic.driver.v1.DriverService.Describe:input_type -> mcic.driver.v1.DescribeRequest
-	2,  // 4: mcic.driver.v1.DriverService.Connect:input_type -> mcic.driver.v1.ConnectRequest
-	4,  // 5: mcic.driver.v1.DriverService.Disconnect:input_type -> mcic.driver.v1.DisconnectRequest
-	6,  // 6: mcic.driver.v1.DriverService.Catalog:input_type -> mcic.driver.v1.CatalogRequest
-	8,  // 7: mcic.driver.v1.DriverService.List:input_type -> mcic.driver.v1.ListRequest
-	10, // 8: mcic.driver.v1.DriverService.Get:input_type -> mcic.driver.v1.GetRequest
-	12, // 9: mcic.driver.v1.DriverService.Create:input_type -> mcic.driver.v1.CreateRequest
-	14, // 10: mcic.driver.v1.DriverService.Delete:input_type -> mcic.driver.v1.DeleteRequest
-	16, // 11: mcic.driver.v1.DriverService.Act:input_type -> mcic.driver.v1.ActRequest
-	1,  // 12: mcic.driver.v1.DriverService.Describe:output_type -> mcic.driver.v1.DescribeResponse
-	3,  // 13: mcic.driver.v1.DriverService.Connect:output_type -> mcic.driver.v1.ConnectResponse
-	5,  // 14: mcic.driver.v1.DriverService.Disconnect:output_type -> mcic.driver.v1.DisconnectResponse
-	7,  // 15: mcic.driver.v1.DriverService.Catalog:output_type -> mcic.driver.v1.CatalogResponse
-	9,  // 16: mcic.driver.v1.DriverService.List:output_type -> mcic.driver.v1.ListResponse
-	11, // 17: mcic.driver.v1.DriverService.Get:output_type -> mcic.driver.v1.GetResponse
-	13, // 18: mcic.driver.v1.DriverService.Create:output_type -> mcic.driver.v1.CreateResponse
-	15, // 19: mcic.driver.v1.DriverService.Delete:output_type -> mcic.driver.v1.DeleteResponse
-	17, // 20: mcic.driver.v1.DriverService.Act:output_type -> mcic.driver.v1.ActResponse
-	12, // [12:21] is the sub-list for method output_type
-	3,  // [3:12] is the sub-list for method input_type
-	3,  // [3:3] is the sub-list for extension type_name
-	3,  // [3:3] is the sub-list for extension extendee
-	0,  // [0:3] is the sub-list for field type_name
+	20, // 0: mcic.driver.v1.ConnectRequest.credential:type_name -> mcic.driver.v1.ConnectRequest.CredentialEntry
+	21, // 1: mcic.driver.v1.ConnectRequest.settings:type_name -> mcic.driver.v1.ConnectRequest.SettingsEntry
+	22, // 2: mcic.driver.v1.CatalogRequest.filter:type_name -> mcic.driver.v1.CatalogRequest.FilterEntry
+	19, // 3: mcic.driver.v1.Failure.fields:type_name -> mcic.driver.v1.FieldProblem
+	0,  // 4: mcic.driver.v1.DriverService.Describe:input_type -> mcic.driver.v1.DescribeRequest
+	2,  // 5: mcic.driver.v1.DriverService.Connect:input_type -> mcic.driver.v1.ConnectRequest
+	4,  // 6: mcic.driver.v1.DriverService.Disconnect:input_type -> mcic.driver.v1.DisconnectRequest
+	6,  // 7: mcic.driver.v1.DriverService.Catalog:input_type -> mcic.driver.v1.CatalogRequest
+	8,  // 8: mcic.driver.v1.DriverService.List:input_type -> mcic.driver.v1.ListRequest
+	10, // 9: mcic.driver.v1.DriverService.Get:input_type -> mcic.driver.v1.GetRequest
+	12, // 10: mcic.driver.v1.DriverService.Create:input_type -> mcic.driver.v1.CreateRequest
+	14, // 11: mcic.driver.v1.DriverService.Delete:input_type -> mcic.driver.v1.DeleteRequest
+	16, // 12: mcic.driver.v1.DriverService.Act:input_type -> mcic.driver.v1.ActRequest
+	1,  // 13: mcic.driver.v1.DriverService.Describe:output_type -> mcic.driver.v1.DescribeResponse
+	3,  // 14: mcic.driver.v1.DriverService.Connect:output_type -> mcic.driver.v1.ConnectResponse
+	5,  // 15: mcic.driver.v1.DriverService.Disconnect:output_type -> mcic.driver.v1.DisconnectResponse
+	7,  // 16: mcic.driver.v1.DriverService.Catalog:output_type -> mcic.driver.v1.CatalogResponse
+	9,  // 17: mcic.driver.v1.DriverService.List:output_type -> mcic.driver.v1.ListResponse
+	11, // 18: mcic.driver.v1.DriverService.Get:output_type -> mcic.driver.v1.GetResponse
+	13, // 19: mcic.driver.v1.DriverService.Create:output_type -> mcic.driver.v1.CreateResponse
+	15, // 20: mcic.driver.v1.DriverService.Delete:output_type -> mcic.driver.v1.DeleteResponse
+	17, // 21: mcic.driver.v1.DriverService.Act:output_type -> mcic.driver.v1.ActResponse
+	13, // [13:22] is the sub-list for method output_type
+	4,  // [4:13] is the sub-list for method input_type
+	4,  // [4:4] is the sub-list for extension type_name
+	4,  // [4:4] is the sub-list for extension extendee
+	0,  // [0:4] is the sub-list for field type_name
 }
 
 func init() { file_driver_v1_driver_proto_init() }
@@ -1176,7 +1243,7 @@ func file_driver_v1_driver_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_driver_v1_driver_proto_rawDesc), len(file_driver_v1_driver_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   22,
+			NumMessages:   23,
 			NumExtensions: 0,
 			NumServices:   1,
 		},
