@@ -123,6 +123,11 @@ func New[S any](about About, connect func(context.Context, Config) (S, error), o
 	for _, o := range offers {
 		o.add(d)
 	}
+	for _, f := range about.Settings {
+		if f.Secret {
+			panic("driver " + about.Name + ": the setting " + f.Name + " is secret; settings are shown, make it a field of the credential")
+		}
+	}
 	return d
 }
 

@@ -280,6 +280,10 @@ func redacted(err error, s *secrets) error {
 	}
 	e := *resource.AsError(err)
 	e.Message = s.redact(e.Message)
+	e.Fields = slices.Clone(e.Fields)
+	for i := range e.Fields {
+		e.Fields[i].Message = s.redact(e.Fields[i].Message)
+	}
 	if e.Cloud != nil {
 		cloud := *e.Cloud
 		cloud.Code, cloud.Message = s.redact(cloud.Code), s.redact(cloud.Message)

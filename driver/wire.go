@@ -249,6 +249,9 @@ func toStatus(err error) error {
 	if e.Cloud != nil {
 		f.CloudCode, f.CloudMessage, f.CloudRequestId = valid(e.Cloud.Code), valid(e.Cloud.Message), valid(e.Cloud.RequestID)
 	}
+	for _, p := range e.Fields {
+		f.Fields = append(f.Fields, &driverv1.FieldProblem{Field: valid(p.Field), Message: valid(p.Message)})
+	}
 	s, detailErr := status.New(codes.Unknown, f.GetMessage()).WithDetails(f)
 	if detailErr != nil { // only for what cannot be marshalled
 		return status.Error(codes.Unknown, f.GetMessage())
@@ -280,6 +283,9 @@ func fromStatus(err error) error {
 			e = resource.Errorf(code, "%w", ErrUnknownSession)
 		}
 		e.Retryable = f.GetRetryable()
+		for _, p := range f.GetFields() {
+			e.Fields = append(e.Fields, resource.Problem{Field: p.GetField(), Message: p.GetMessage()})
+		}
 		if f.GetCloudCode() != "" || f.GetCloudMessage() != "" || f.GetCloudRequestId() != "" {
 			e.Cloud = &resource.CloudError{Code: f.GetCloudCode(), Message: f.GetCloudMessage(), RequestID: f.GetCloudRequestId()}
 		}

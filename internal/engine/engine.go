@@ -28,17 +28,17 @@ type Config struct {
 	Sealer *secret.Sealer
 	Logger *slog.Logger
 
-	Workers      int           // steps that run at once for one connection
-	Lease        time.Duration // how long a server that is gone blocks its work
-	PollFirst    time.Duration // first interval of asking the cloud whether something has settled
-	PollMax      time.Duration // longest interval
-	RetryFirst   time.Duration // first wait after a failure that may pass
-	RetryMax     time.Duration // longest wait
-	RetryFor     time.Duration // how long the cloud is asked again to accept
-	UsedFor      time.Duration // how long a deletion is tried again while the cloud says that the resource is used
-	SettleFor    time.Duration // how long a change may take after the cloud has accepted it
-	VanishedFor  time.Duration // how long an accepted creation may be missing in the cloud
-	OnOperation  func(o *resource.Operation)
+	Workers     int           // steps that run at once for one connection
+	Lease       time.Duration // how long a server that is gone blocks its work
+	PollFirst   time.Duration // first interval of asking the cloud whether something has settled
+	PollMax     time.Duration // longest interval
+	RetryFirst  time.Duration // first wait after a failure that may pass
+	RetryMax    time.Duration // longest wait
+	RetryFor    time.Duration // how long the cloud is asked again to accept
+	UsedFor     time.Duration // how long a deletion is tried again while the cloud says that the resource is used
+	SettleFor   time.Duration // how long a change may take after the cloud has accepted it
+	VanishedFor time.Duration // how long an accepted creation may be missing in the cloud
+	OnOperation func(o *resource.Operation)
 }
 
 func (c Config) withDefaults() Config {

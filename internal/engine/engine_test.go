@@ -390,13 +390,19 @@ func TestBadRequestsChangeNothing(t *testing.T) {
 		code resource.Code
 		ask  func() (*resource.Operation, error)
 	}{
-		"unknown kind":         {resource.CodeNotFound, func() (*resource.Operation, error) { return e.Ask("mock", "nonsense", "x", `{}`) }},
-		"unknown connection":   {resource.CodeNotFound, func() (*resource.Operation, error) { return e.Ask("nowhere", "vpc", "x", `{"cidr":"10.0.0.0/16"}`) }},
-		"unknown vpc":          {resource.CodeInvalid, func() (*resource.Operation, error) { return e.Ask("mock", "subnet", "x", `{"vpc":"w","cidr":"10.0.0.0/16"}`) }},
-		"outside of the vpc":   {resource.CodeInvalid, func() (*resource.Operation, error) { return e.Ask("mock", "subnet", "x", `{"vpc":"v","cidr":"192.168.0.0/16"}`) }},
-		"unknown action":       {resource.CodeUnsupported, func() (*resource.Operation, error) { return e.Act(t.Context(), "mock", "vpc", "v", "fly", nil) }},
-		"unknown resource":     {resource.CodeNotFound, func() (*resource.Operation, error) { return e.Delete(t.Context(), "mock", "vm", "x") }},
-		"parameters of no use": {resource.CodeInvalid, func() (*resource.Operation, error) { return e.Act(t.Context(), "mock", "vm", "x", "stop", []byte(`{"now":true}`)) }},
+		"unknown kind":       {resource.CodeNotFound, func() (*resource.Operation, error) { return e.Ask("mock", "nonsense", "x", `{}`) }},
+		"unknown connection": {resource.CodeNotFound, func() (*resource.Operation, error) { return e.Ask("nowhere", "vpc", "x", `{"cidr":"10.0.0.0/16"}`) }},
+		"unknown vpc": {resource.CodeInvalid, func() (*resource.Operation, error) {
+			return e.Ask("mock", "subnet", "x", `{"vpc":"w","cidr":"10.0.0.0/16"}`)
+		}},
+		"outside of the vpc": {resource.CodeInvalid, func() (*resource.Operation, error) {
+			return e.Ask("mock", "subnet", "x", `{"vpc":"v","cidr":"192.168.0.0/16"}`)
+		}},
+		"unknown action":   {resource.CodeUnsupported, func() (*resource.Operation, error) { return e.Act(t.Context(), "mock", "vpc", "v", "fly", nil) }},
+		"unknown resource": {resource.CodeNotFound, func() (*resource.Operation, error) { return e.Delete(t.Context(), "mock", "vm", "x") }},
+		"parameters of no use": {resource.CodeInvalid, func() (*resource.Operation, error) {
+			return e.Act(t.Context(), "mock", "vm", "x", "stop", []byte(`{"now":true}`))
+		}},
 	} {
 		_, err := try.ask()
 		assert.Equal(t, try.code, resource.CodeOf(err), "%s: %v", name, err)

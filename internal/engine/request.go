@@ -115,7 +115,7 @@ func (e *Engine) makeRoom(ctx context.Context, q *store.Queries, row *store.Reso
 	if resource.CodeOf(err) == resource.CodeNotFound {
 		return nil
 	}
-	if err != nil || old.CloudID != "" || old.Operation != "" || old.State != resource.StateFailed || mayExist(old) {
+	if err != nil || old.CloudID != "" || old.Operation != "" || old.State != resource.StateFailed || old.Uncertain {
 		return err // the unique index refuses the new one
 	}
 	e.bury(old)
@@ -126,20 +126,6 @@ func (e *Engine) makeRoom(ctx context.Context, q *store.Queries, row *store.Reso
 		return err
 	}
 	return q.UpdateResource(ctx, old, old.LeaseOwner)
-}
-
-// mayExist reports whether a creation that failed may have left something on the
-// cloud: the cloud was asked and its last answer was not a clear no.
-func mayExist(row *store.Resource) bool {
-	if row.Error == nil {
-		return true
-	}
-	switch row.Error.Code {
-	case resource.CodeUnavailable, resource.CodeInternal, resource.CodeThrottled:
-		return true
-	default:
-		return false
-	}
 }
 
 // bury makes a tombstone of a row.

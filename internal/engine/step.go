@@ -151,6 +151,9 @@ func (j *job) ask(ctx context.Context) error {
 		return nil
 	}
 	j.op.Attempts++
+	if j.op.Verb == VerbCreate && !errors.Is(err, errNotYet) && (e.Retryable || e.Code == resource.CodeInternal) {
+		j.row.Uncertain = true
+	}
 	switch {
 	case e.Retryable && age < j.config.RetryFor,
 		e.Code == resource.CodeDependency && j.op.Verb == VerbDelete && age < j.config.UsedFor:
@@ -196,7 +199,7 @@ func (j *job) request(ctx context.Context) (item *driver.Item, done bool, err er
 
 // findByToken looks for what a failed creation may have left on the cloud.
 func (j *job) findByToken(ctx context.Context) (bool, error) {
-	if !mayExist(j.row) {
+	if !j.row.Uncertain {
 		return false, nil
 	}
 	for item, err := range j.session.List(ctx, j.row.Kind) {
@@ -360,6 +363,7 @@ func (j *job) observe(ctx context.Context, item *driver.Item) error {
 		return resource.Errorf(resource.CodeInternal, "keep the cloud's own fields: %w", err)
 	}
 	j.row.CloudID, j.row.State, j.row.CloudState = item.ID, item.State, item.CloudState
+	j.row.Uncertain = false
 	j.row.Status = item.Status
 	if item.Labels != nil {
 		j.row.Labels = item.Labels

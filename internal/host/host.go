@@ -88,6 +88,7 @@ type slot struct {
 	lock  chan struct{} // held while starting and stopping; taken with a context
 
 	process     *process
+	stamp       string // of the executable that the process was started from
 	startedAt   time.Time
 	failures    int // crashes and failed starts in a row
 	retryAt     time.Time
@@ -192,15 +193,15 @@ func (h *Host) Describe(ctx context.Context, cloud string) (*driver.Description,
 	if d.Name != cloud {
 		return nil, resource.Errorf(resource.CodeInternal, "the driver in %s calls itself %q; rename it to %s%s", c.path, d.Name, Prefix, d.Name)
 	}
-	s.description, s.described = d, c.stamp
+	s.description, s.described = d, s.stamp
 	return d, nil
 }
 
 // Target is a connection as the host needs it.
 type Target struct {
-	Connection string                                        // its name
-	Revision   string                                        // changes with anything in Config
-	Cloud      string                                        //
+	Connection string                                       // its name
+	Revision   string                                       // changes with anything in Config
+	Cloud      string                                       //
 	Config     func(context.Context) (driver.Config, error) // asked only when a session must be opened
 }
 
@@ -407,13 +408,18 @@ func (h *Host) process(ctx context.Context, cloud string) (*process, func(), err
 
 // running returns the slot's process, started if need be. The slot is held.
 func (h *Host) running(s *slot, c command) (*process, error) {
-	if s.process != nil {
-		if s.process.alive() {
-			return s.process, nil
+	if p := s.process; p != nil {
+		alive := p.alive()
+		if alive && (s.stamp == c.stamp || p.calls.Load() > 0) {
+			return p, nil
 		}
-		s.process.kill()
+		p.kill()
 		s.process = nil
-		s.failed(time.Since(s.startedAt) >= stableAfter)
+		if alive {
+			p.logger.Info("the driver's executable has changed; the new one is started")
+		} else {
+			s.failed(time.Since(s.startedAt) >= stableAfter)
+		}
 	}
 	if wait := time.Until(s.retryAt); wait > 0 {
 		return nil, resource.Errorf(resource.CodeUnavailable, "the driver %s failed %d times in a row; it is started again in %s; the server's log says why it fails", s.cloud, s.failures, wait.Round(100*time.Millisecond))
@@ -423,7 +429,7 @@ func (h *Host) running(s *slot, c command) (*process, error) {
 		s.failed(false)
 		return nil, err
 	}
-	s.process, s.startedAt = p, time.Now()
+	s.process, s.stamp, s.startedAt = p, c.stamp, time.Now()
 	return p, nil
 }
 

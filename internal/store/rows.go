@@ -80,6 +80,7 @@ type Resource struct {
 	Status     json.RawMessage   `bun:"type:jsonb"`
 	Native     json.RawMessage   `bun:"type:jsonb"`
 	Error      *resource.Error   `bun:"type:jsonb"`
+	Uncertain  bool              // a creation failed without a clear no: something may exist on the cloud
 	Operation  string            // id of the operation that changes it now
 	CreatedAt  Micros
 	UpdatedAt  Micros

@@ -240,7 +240,7 @@ func TestListsPageFilterAndSort(t *testing.T) {
 			{Limit: 1, Filters: filter("nonsense=1")},
 			{Limit: 1, Filters: filter("createdAt=1")},
 			{Limit: 1, Token: "%%%"},
-			{Limit: 1, Token: "eyJvIjoibmFtZSIsInYiOjEsImsiOiJ4In0"},                // a number where a name belongs
+			{Limit: 1, Token: "eyJvIjoibmFtZSIsInYiOjEsImsiOiJ4In0"},                    // a number where a name belongs
 			{Limit: 1, Sort: "createdAt", Token: "eyJvIjoibmFtZSIsInYiOjEsImsiOiJ4In0"}, // of another order
 		} {
 			_, _, err := s.Read().ListResources(t.Context(), "c", "vm", bad)

@@ -58,7 +58,9 @@ func run(ctx context.Context) (err error) {
 	}
 	fmt.Printf("%s, %s/%s, %d processors (%s), %s\n\n", time.Now().UTC().Format(time.DateOnly), runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), processor(), runtime.Version())
 	fmt.Println("| measure | value |\n| --- | --- |")
-	row := func(what, format string, args ...any) { fmt.Printf("| %s | %s |\n", what, fmt.Sprintf(format, args...)) }
+	row := func(what, format string, args ...any) {
+		fmt.Printf("| %s | %s |\n", what, fmt.Sprintf(format, args...))
+	}
 	row("binary, stripped", "%.1f MB", float64(info.Size())/1e6)
 	row("start to ready, median of 5", "%d ms", ready.Milliseconds())
 	row("server's memory, idle (RSS)", "%.1f MB", rss(s.PID()))

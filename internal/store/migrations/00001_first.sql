@@ -35,6 +35,7 @@ CREATE TABLE resources (
     status      jsonb,
     native      jsonb,
     error       jsonb,
+    uncertain   boolean NOT NULL, -- a creation failed without a clear no: something may exist on the cloud
     operation   text   NOT NULL, -- the operation that changes it now, or ''
     created_at  bigint NOT NULL,
     updated_at  bigint NOT NULL,

@@ -32,7 +32,9 @@ func Each(t *testing.T, test func(t *testing.T, open func() *store.Store)) {
 	t.Helper()
 	t.Run("sqlite", func(t *testing.T) {
 		dir := t.TempDir()
-		test(t, func() *store.Store { return opened(t, func() (*store.Store, error) { return store.OpenSQLite(t.Context(), dir) }) })
+		test(t, func() *store.Store {
+			return opened(t, func() (*store.Store, error) { return store.OpenSQLite(t.Context(), dir) })
+		})
 	})
 	t.Run("postgres", func(t *testing.T) {
 		databaseURL := Postgres(t)
