@@ -3,7 +3,7 @@
 GO      ?= go
 TOOL    := $(GO) tool -modfile=tools/go.mod
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
-DATA    ?= data
+DATA    ?=
 
 # The same flags everywhere, so that tests, lint and build share what is compiled.
 export CGO_ENABLED ?= 0
@@ -16,8 +16,8 @@ build: ## Build bin/mcic and a bin/mcic-driver-<cloud> for every cloud
 	$(GO) build -ldflags '-s -w -X main.version=$(VERSION)' -o bin/ ./cmd/...
 
 .PHONY: run
-run: build ## Build, then serve at http://127.0.0.1:1024 with the Mock cloud registered (state in DATA=data)
-	bin/mcic server --dev --data $(DATA)
+run: build ## Build, then serve at http://127.0.0.1:1024 with the Mock cloud registered (state in DATA=folder)
+	bin/mcic server --dev $(if $(DATA),--data $(DATA))
 
 .PHONY: test
 test: ## Run every test; those that lack PostgreSQL or Python say so and are skipped

@@ -102,6 +102,9 @@ func ruleProblems(at string, rules []Rule) []Problem {
 	return problems
 }
 
+// FlagUsage says how ParseFlag wants it.
+func (Rule) FlagUsage() string { return "direction:protocol:ports:cidr, such as in:tcp:22:0.0.0.0/0" }
+
 // ParseFlag reads the short form direction:protocol:ports:cidr, such as
 // in:tcp:22:0.0.0.0/0, in:udp:8000-8999:10.0.0.0/8 or out:all::0.0.0.0/0. Limits
 // are checked with the rest of the request.

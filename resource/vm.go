@@ -35,8 +35,8 @@ type Rebooter interface {
 
 // VMSpec is what a VM is asked to be.
 type VMSpec struct {
-	Image           string   `json:"image" doc:"Cloud id of the image to boot; see the catalog's images." minLength:"1" maxLength:"512"`
-	Spec            string   `json:"spec" doc:"Name of the machine type; see the catalog's specs." minLength:"1" maxLength:"128"`
+	Image           string   `json:"image" doc:"Cloud id of the image to boot, such as ami-0c9c942bd7bf113a2 on AWS; see the catalog's images." minLength:"1" maxLength:"512"`
+	Spec            string   `json:"spec" doc:"Name of the machine type, such as t3.micro on AWS; see the catalog's specs." minLength:"1" maxLength:"128"`
 	Subnet          string   `json:"subnet" doc:"Name of the subnet to place the VM in. The zone follows from it." ref:"subnet" minLength:"1" maxLength:"512"`
 	SecurityGroups  []string `json:"securitygroups,omitempty" doc:"Names of the security groups of the VM, all of the subnet's VPC. Default: the cloud's default group of the VPC." ref:"securitygroup" flag:"securitygroup" maxItems:"16" minLength:"1" maxLength:"512" nullable:"false"`
 	KeyPair         string   `json:"keypair,omitempty" doc:"Name of the key pair for the image's default user. Without it nobody can log in by SSH." ref:"keypair" maxLength:"512"`

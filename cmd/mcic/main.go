@@ -4,10 +4,12 @@ package main
 import (
 	"context"
 	"os"
+	"os/signal"
+	"syscall"
 
-	"github.com/spf13/cobra"
 	"github.com/m-cmp/mc-infra-connector/driver"
 	"github.com/m-cmp/mc-infra-connector/drivers/mock"
+	"github.com/m-cmp/mc-infra-connector/internal/cli"
 )
 
 // version is set by the build.
@@ -22,8 +24,8 @@ func main() {
 		driver.ServeArgs(mock.New(), os.Args[2:])
 		return
 	}
-	root := &cobra.Command{Use: "mcic"}; root.AddCommand(serverCommand("data", os.Getenv)); cmd := root
-	if err := cmd.ExecuteContext(context.Background()); err != nil {
-		os.Exit(1)
-	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop) // a second Ctrl-C ends the program at once
+	server := serverCommand(cli.DefaultDataDir(os.Getenv), os.Getenv)
+	os.Exit(cli.Run(ctx, os.Args[1:], cli.Build{Version: version}, cli.OSEnv(), server))
 }

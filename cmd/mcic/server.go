@@ -9,9 +9,7 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"os/signal"
 	"path/filepath"
-	"syscall"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -55,9 +53,7 @@ file token of the data folder. There is no way to switch that off.`,
 			if o.databaseURL == "" {
 				o.databaseURL = getenv("MCIC_DATABASE_URL")
 			}
-			ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM)
-			defer stop()
-			return o.run(ctx, cmd.OutOrStdout(), cmd.ErrOrStderr(), defaultData)
+			return o.run(cmd.Context(), cmd.OutOrStdout(), cmd.ErrOrStderr(), defaultData)
 		},
 	}
 	f := cmd.Flags()

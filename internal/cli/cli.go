@@ -67,11 +67,11 @@ func OSEnv() Env {
 	return env
 }
 
-func isTerminal(f *os.File) bool { return term.IsTerminal(int(f.Fd())) } //nolint:gosec // a descriptor fits an int
+func isTerminal(f *os.File) bool { return term.IsTerminal(int(f.Fd())) }
 
 // readSecret leaves the terminal as it was, also when it is interrupted.
 func readSecret(ctx context.Context, prompt string) (string, error) {
-	fd := int(os.Stdin.Fd()) //nolint:gosec // a descriptor fits an int
+	fd := int(os.Stdin.Fd())
 	before, err := term.GetState(fd)
 	if err != nil {
 		return "", fmt.Errorf("prepare the terminal: %w", err)
@@ -101,6 +101,8 @@ type app struct {
 	env   Env
 
 	server, tokenFile, context string // the flags of every command
+
+	resolved *settings // once they are asked for: a token may come from standard input
 }
 
 // Run runs the command that args name and returns the exit code.
@@ -260,7 +262,7 @@ func oneName(cmd *cobra.Command, args []string) error {
 
 func someNames(cmd *cobra.Command, args []string) error {
 	if len(args) == 0 || slices.Contains(args, "") {
-		return usageError("which %s? Give its %s: %s", cmd.Parent().Name(), argument(cmd), cmd.UseLine())
+		return usageError("which %s? Give its %[2]s: %[3]s %[2]s", cmd.Parent().Name(), argument(cmd), cmd.CommandPath())
 	}
 	return nil
 }

@@ -211,6 +211,12 @@ func (a *app) hint(cmd *cobra.Command, err error, e *resource.Error) string {
 	if x, ok := errors.AsType[*exitError](err); ok && (x.exit == exitTimedOut || x.exit == exitInterrupted) {
 		return "" // the message says how to go on
 	}
+	if _, ok := errors.AsType[*resource.Error](err); !ok {
+		return "" // of this machine, or of a command that is not ours
+	}
+	if e.Code != resource.CodeInvalid && strings.Contains(e.Message, "mcic ") {
+		return "" // the message says it
+	}
 	noun := ""
 	if cmd.HasParent() && cmd.Parent().HasParent() {
 		noun = cmd.Parent().CommandPath()
@@ -223,7 +229,7 @@ func (a *app) hint(cmd *cobra.Command, err error, e *resource.Error) string {
 			return "see what there is: " + noun + " list"
 		}
 	case resource.CodeAlreadyExists:
-		return "choose another name, or see what there is: " + noun + " list"
+		return "see what there is: " + noun + " list"
 	case resource.CodeConflict:
 		return "see what is running: mcic operation list --filter state=running"
 	case resource.CodeUnauthenticated:

@@ -19,6 +19,7 @@ import (
 type structFlags struct {
 	at     string // where the struct is in the request: "spec", or "" for the request itself
 	fields []*structField
+	body   json.RawMessage // the request, once it is made
 }
 
 // structField is the flag of one field. It implements pflag.Value.
@@ -75,7 +76,7 @@ func (a *app) addStructFlags(cmd *cobra.Command, at string, t reflect.Type) *str
 		case field.enum != nil:
 			must(cmd.RegisterFlagCompletionFunc(field.flag, cobra.FixedCompletions(field.enum, cobra.ShellCompDirectiveNoFileComp)))
 		case field.ref != "":
-			must(cmd.RegisterFlagCompletionFunc(field.flag, a.completeResources(field.ref, false)))
+			must(cmd.RegisterFlagCompletionFunc(field.flag, a.completeResources(field.ref)))
 		default:
 			must(cmd.RegisterFlagCompletionFunc(field.flag, cobra.NoFileCompletions))
 		}

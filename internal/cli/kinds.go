@@ -40,6 +40,14 @@ func sentence(doc string) string {
 	return strings.TrimSuffix(first, ".")
 }
 
+// word is the kind's title inside a sentence.
+func word(k *resource.Kind) string {
+	if len(k.Title) > 1 && k.Title[1] >= 'a' { // not an abbreviation
+		return strings.ToLower(k.Title[:1]) + k.Title[1:]
+	}
+	return k.Title
+}
+
 // addConnection defines -c.
 func (a *app) addConnection(cmd *cobra.Command, connection *string) {
 	cmd.Flags().StringVarP(connection, "connection", "c", "", "`NAME` of the connection (default $MCIC_CONNECTION, else the context's)")
@@ -79,7 +87,7 @@ type waiting struct {
 
 func addWaiting(cmd *cobra.Command, w *waiting) {
 	cmd.Flags().BoolVar(&w.wait, "wait", false, "wait until it is done")
-	cmd.Flags().DurationVar(&w.timeout, "timeout", 30*time.Minute, "with --wait: how `LONG` to wait at most")
+	cmd.Flags().DurationVar(&w.timeout, "timeout", 30*time.Minute, "with --wait: how long to wait at most")
 }
 
 func (w *waiting) check(cmd *cobra.Command) error {
@@ -101,9 +109,9 @@ func (a *app) createCommand(k *resource.Kind) *cobra.Command {
 	)
 	cmd := &cobra.Command{
 		Use: "create NAME", ValidArgsFunction: cobra.NoFileCompletions,
-		Short: "Create a " + k.Title,
-		Long: fmt.Sprintf("Creates a %s. %s\n\nThe answer comes at once, with the operation that does it; --wait waits for its end.\n"+
-			"--file takes the whole request as JSON or YAML, with the fields name, labels and\nspec; NAME and flags given beside it win.", k.Title, k.Doc),
+		Short: "Create a " + word(k),
+		Long: "Creates a " + word(k) + ".\n\nThe answer comes at once, with the operation that does it; --wait waits for its end.\n" +
+			"--file takes the whole request as JSON or YAML, with the fields name, labels and\nspec; NAME and flags given beside it win.",
 	}
 	cmd.Flags().SortFlags = false
 	spec := a.addStructFlags(cmd, "spec", k.SpecType())
@@ -113,7 +121,7 @@ func (a *app) createCommand(k *resource.Kind) *cobra.Command {
 	a.addConnection(cmd, &connection)
 	addWaiting(cmd, &w)
 	addOutput(cmd, &out)
-	cmd.Example = fmt.Sprintf("  mcic %[1]s create my-%[1]s -c %[2]s%[3]s --wait\n  mcic %[1]s create -c %[2]s --file %[1]s.yaml", k.Name, sampleConnection, spec.example())
+	cmd.Example = fmt.Sprintf("  mcic %[1]s create my-%[1]s -c %[2]s%[3]s --wait\n  mcic %[1]s create -c %[2]s --file %[1]s.yaml", k.Name, sampleConnection, spec.example()+secrets.example(k))
 	cmd.Args = func(cmd *cobra.Command, args []string) error {
 		if file != "" && len(args) == 0 {
 			return nil
@@ -141,7 +149,10 @@ func (a *app) createCommand(k *resource.Kind) *cobra.Command {
 			secrets.release()
 			return &fieldError{err, spec.name}
 		}
-		return a.created(ctx, c, k, op, secrets, w, out)
+		if err := a.created(ctx, c, k, op, secrets, w, out); err != nil {
+			return &fieldError{err, spec.name}
+		}
+		return nil
 	}
 	return cmd
 }
@@ -218,14 +229,8 @@ func (a *app) readObject(file string, object *map[string]json.RawMessage) error 
 		return usageError("--file: %w", err)
 	}
 	if !json.Valid(raw) { // JSON with tabs is not YAML
-		documents := 0
-		for line := range strings.Lines("---\n" + strings.TrimPrefix(strings.TrimSpace(string(raw)), "---")) {
-			if line = strings.TrimRight(line, "\r\n"); line == "---" || strings.HasPrefix(line, "--- ") {
-				documents++
-			}
-		}
-		if documents > 1 {
-			return usageError("--file: %s holds %d documents; give one request", file, documents)
+		if severalDocuments(raw) {
+			return usageError("--file: %s holds several documents; give one request", file)
 		}
 		if raw, err = yaml.YAMLToJSONStrict(raw); err != nil {
 			return usageError("--file: %s is neither JSON nor YAML: %w", file, err)
@@ -235,6 +240,30 @@ func (a *app) readObject(file string, object *map[string]json.RawMessage) error 
 		return usageError("--file: %s is not an object with the fields name, labels and spec", file)
 	}
 	return nil
+}
+
+// severalDocuments reports whether a YAML file goes on after its first document,
+// which the reader would pass over in silence.
+func severalDocuments(raw []byte) bool {
+	begun, ended := false, false
+	for line := range strings.Lines(string(raw)) {
+		line = strings.TrimRight(line, " \t\r\n")
+		switch {
+		case line == "---" || strings.HasPrefix(line, "--- "):
+			if ended = begun; ended && len(line) > 3 {
+				return true
+			}
+			begun = begun || len(line) > 3
+		case line == "...":
+			ended = begun
+		case line == "" || strings.HasPrefix(strings.TrimLeft(line, " "), "#") || !begun && strings.HasPrefix(line, "%"):
+		case ended:
+			return true
+		default:
+			begun = true
+		}
+	}
+	return false
 }
 
 // created shows what a create answered. A secret is answered only once: it is kept
@@ -270,10 +299,7 @@ func (a *app) created(ctx context.Context, c *client.Client, k *resource.Kind, o
 		}
 	}
 	if structured && len(secrets) > 0 {
-		err = failures{err}
-		if printErr := a.printObject(out, op, op.ID, nil); printErr != nil {
-			err = failures{err, printErr}
-		}
+		saveErr = errors.Join(saveErr, a.printObject(out, op, op.ID, nil))
 	}
 	if saveErr != nil {
 		return failures{err, saveErr}
@@ -290,8 +316,8 @@ func (a *app) printResource(k *resource.Kind, out format, r *resource.Resource) 
 }
 
 // printStarted shows an operation that was started and is not waited for.
-func (a *app) printStarted(out format, op *resource.Operation, print func(format, any, string, func() error) error) error {
-	return print(out, op, op.ID, func() error {
+func (a *app) printStarted(out format, op *resource.Operation, show func(format, any, string, func() error) error) error {
+	return show(out, op, op.ID, func() error {
 		text := fmt.Sprintf("%s %s: %s %s", op.Kind, op.Name, op.Verb, op.State)
 		if !op.State.Ended() {
 			text += "; follow it with: mcic operation wait " + op.ID
@@ -309,8 +335,8 @@ func (a *app) listCommand(k *resource.Kind) *cobra.Command {
 	)
 	cmd := &cobra.Command{
 		Use: "list", Args: noArgs, Aliases: []string{"ls"},
-		Short: "List the resources of the kind " + k.Name,
-		Long: "Lists the resources of the kind " + k.Name + ", of one connection or of all.\n\n" + filterHelp +
+		Short: "List the " + word(k) + "s",
+		Long: "Lists the " + word(k) + "s of one connection, or of all.\n\n" + filterHelp +
 			"\nThe fields are name, state, cloudId, connection, labels.KEY, spec.FIELD and\nstatus.FIELD.\n\n--watch goes on with a line for each change, until Ctrl-C; with -o json each line is\na resource.",
 		Example: fmt.Sprintf("  mcic %[1]s list -c %[2]s\n  mcic %[1]s list --all-connections --filter state!=deleted --sort -createdAt -o json\n  mcic %[1]s list -c %[2]s --watch", k.Name, sampleConnection),
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -367,8 +393,8 @@ func (a *app) getCommand(k *resource.Kind) *cobra.Command {
 	)
 	cmd := &cobra.Command{
 		Use: "get NAME", Args: oneName, ValidArgsFunction: a.completeNames(k.Name, 1),
-		Short:   "Show a " + k.Title,
-		Long:    "Shows a " + k.Title + ". With -o json or yaml also the cloud's own fields, under native.",
+		Short:   "Show a " + word(k),
+		Long:    "Shows a " + word(k) + ". With -o json or yaml also the cloud's own fields, under native.",
 		Example: fmt.Sprintf("  mcic %[1]s get my-%[1]s -c %[2]s\n  mcic %[1]s get my-%[1]s -c %[2]s -o yaml", k.Name, sampleConnection),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			c, connection, err := a.openIn(cmd.Context(), connection)
@@ -390,8 +416,8 @@ func (a *app) getCommand(k *resource.Kind) *cobra.Command {
 func (a *app) deleteCommand(k *resource.Kind) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "delete NAME…", Aliases: []string{"rm"},
-		Short:   "Delete resources of the kind " + k.Name,
-		Long:    fmt.Sprintf("Deletes %ss, here and on the cloud. What something else uses is not deleted.\n\nSeveral are deleted at the same time; one that fails does not stop the others.", k.Title),
+		Short:   "Delete " + word(k) + "s",
+		Long:    "Deletes " + word(k) + "s, here and on the cloud. What something else uses is not deleted.\n\nSeveral are deleted at the same time; one that fails does not stop the others.",
 		Example: fmt.Sprintf("  mcic %[1]s delete my-%[1]s -c %[2]s --wait", k.Name, sampleConnection),
 	}
 	a.changes(cmd, k, func(ctx context.Context, c *client.Client, connection, name string) (*resource.Operation, error) {

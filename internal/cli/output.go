@@ -176,6 +176,7 @@ func printItems[T any](a *app, f format, items []T, none string, name func(T) st
 type table[T any] struct {
 	out     io.Writer
 	columns []column[T]
+	least   []int // of the first columns, for rows that are not known yet
 	widths  []int // nil before the first rows
 }
 
@@ -188,6 +189,7 @@ func (t *table[T]) print(items ...T) error {
 	var rows [][]string
 	if t.widths == nil {
 		t.widths = make([]int, len(t.columns))
+		copy(t.widths, t.least)
 		header := make([]string, len(t.columns))
 		for i, c := range t.columns {
 			header[i] = c.header

@@ -22,9 +22,18 @@ type secretFiles struct {
 func addSecretFlags(cmd *cobra.Command, k *resource.Kind) *secretFiles {
 	s := &secretFiles{paths: map[string]*string{}, open: map[string]*os.File{}}
 	for _, secret := range k.Secrets {
-		s.paths[secret.Name] = cmd.Flags().String(kebab(secret.Name)+"-out", "", "new `FILE`, readable only by you, for this: "+secret.Doc)
+		s.paths[secret.Name] = cmd.Flags().String(kebab(secret.Name)+"-out", "", "new `FILE`, readable only by you, for what is answered once: "+secret.Doc)
 	}
 	return s
+}
+
+// example is the flags that keep the secrets.
+func (s *secretFiles) example(k *resource.Kind) string {
+	example := ""
+	for _, name := range sortedKeys(s.paths) {
+		example += " --" + kebab(name) + "-out my-" + k.Name
+	}
+	return example
 }
 
 // reserve makes the files. It comes before the request, so that a secret that is
@@ -39,7 +48,7 @@ func (s *secretFiles) reserve() error {
 		if err != nil {
 			s.release()
 			if errors.Is(err, fs.ErrExist) {
-				return resource.Errorf(resource.CodeInvalid, "--%s-out: the file %s exists and is not overwritten; name another", kebab(name), path)
+				return usageError("--%s-out: the file %s exists and is not overwritten; name another", kebab(name), path)
 			}
 			return usageError("--%s-out: %w", kebab(name), err)
 		}

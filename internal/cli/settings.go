@@ -123,10 +123,21 @@ type settings struct {
 	connection string
 }
 
-// settings resolves where commands go to. A token is never sent to a server that it
+func (a *app) settings(ctx context.Context) (settings, error) {
+	if a.resolved == nil {
+		s, err := a.resolve(ctx)
+		if err != nil {
+			return s, err
+		}
+		a.resolved = &s
+	}
+	return *a.resolved, nil
+}
+
+// resolve finds where commands go to. A token is never sent to a server that it
 // was not given for: the context's goes to the context's server only, the data
 // folder's to this machine only.
-func (a *app) settings(ctx context.Context) (settings, error) {
+func (a *app) resolve(ctx context.Context) (settings, error) {
 	s := settings{server: defaultServer, connection: a.env.Getenv("MCIC_CONNECTION")}
 	var named serverContext
 	switch fromEnv := a.env.Getenv("MCIC_SERVER"); {
@@ -238,12 +249,12 @@ func (a *app) readInput(ctx context.Context, file, prompt string) (string, error
 
 func (a *app) contextCommand() *cobra.Command {
 	group := a.group("context", groupSetup, "Keep the addresses and tokens of servers under names",
-		"A context is a name for a server with its token and, if you like, a connection for\ncommands without -c. Contexts are kept in "+"~/.config/mcic/config.yaml, or in\n$MCIC_CONFIG, readable only by you.",
+		"A context is a name for a server with its token and, if you like, a connection for\ncommands without -c. Contexts are kept in ~/.config/mcic/config.yaml, or in\n$MCIC_CONFIG, readable only by you.",
 		"  mcic context set lab --server https://mcic.example.com --token-file token --connection my-cloud\n  mcic context use lab")
 
 	var connection string
 	set := &cobra.Command{
-		Use: "set NAME --server URL", Args: oneName, ValidArgsFunction: a.completeContexts,
+		Use: "set NAME --server URL", Args: oneName, ValidArgsFunction: completeArgs(1, a.completeContexts),
 		Short:   "Record or change a context, and use it if it is the first",
 		Long:    "Records a context, or changes what is given of one that exists. The token is read\nfrom --token-file, so that it is neither in the shell's history nor in the list of\nprocesses; - asks for it.",
 		Example: "  mcic context set lab --server https://mcic.example.com --token-file -",
@@ -284,7 +295,7 @@ func (a *app) contextCommand() *cobra.Command {
 	set.Flags().StringVarP(&connection, "connection", "c", "", "`NAME` of the connection for commands without -c")
 
 	use := &cobra.Command{
-		Use: "use NAME", Args: oneName, ValidArgsFunction: a.completeContexts,
+		Use: "use NAME", Args: oneName, ValidArgsFunction: completeArgs(1, a.completeContexts),
 		Short:   "Make a context the current one",
 		Example: "  mcic context use lab",
 		RunE: func(_ *cobra.Command, args []string) error {
@@ -349,7 +360,7 @@ func (a *app) contextCommand() *cobra.Command {
 	addOutput(current, &currentOut)
 
 	remove := &cobra.Command{
-		Use: "delete NAME", Args: oneName, ValidArgsFunction: a.completeContexts,
+		Use: "delete NAME", Args: oneName, ValidArgsFunction: completeArgs(1, a.completeContexts),
 		Short:   "Forget a context",
 		Example: "  mcic context delete lab",
 		RunE: func(_ *cobra.Command, args []string) error {

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"reflect"
-	"slices"
 	"strings"
 	"time"
 
@@ -99,7 +98,7 @@ func (n node) line() string {
 // printView shows one object for people, a line for each field and without what is
 // empty. typ, unless nil, is the Go type of the object: a value that has a short form
 // is shown in it.
-func (a *app) printView(v any, typ reflect.Type, hidden ...string) error {
+func (a *app) printView(v any, typ reflect.Type) error {
 	raw, err := json.Marshal(v)
 	if err != nil {
 		return fmt.Errorf("encode the result: %w", err)
@@ -108,13 +107,6 @@ func (a *app) printView(v any, typ reflect.Type, hidden ...string) error {
 	if err != nil {
 		return fmt.Errorf("encode the result: %w", err)
 	}
-	kept := n.object[:0]
-	for _, m := range n.object {
-		if !slices.Contains(hidden, m.key) {
-			kept = append(kept, m)
-		}
-	}
-	n.object = kept
 	var b strings.Builder
 	a.viewObject(&b, n, typ, "")
 	return a.write(b.String())

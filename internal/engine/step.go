@@ -141,8 +141,8 @@ func (j *job) ask(ctx context.Context) error {
 		}
 		return j.judge(ctx, sight(ctx, j.session, j.row.Kind, j.row.CloudID)) // much is done at once
 	}
-	if ctx.Err() != nil { // the server stops; the next one asks again
-		return nil
+	if ctx.Err() != nil {
+		return nil //nolint:nilerr // the server stops; the next one asks again
 	}
 	e := resource.AsError(err)
 	age := time.Since(j.op.CreatedAt.Time())

@@ -167,7 +167,8 @@ func TestListsStreamAndCanBeLeft(t *testing.T) {
 	}
 	assert.Equal(t, 1000, n)
 	n = 0
-	for range s.List(t.Context(), "vpc") {
+	for _, err := range s.List(t.Context(), "vpc") {
+		require.NoError(t, err)
 		if n++; n == 10 {
 			break
 		}
@@ -376,7 +377,7 @@ func TestDriversAreFoundInFolders(t *testing.T) {
 	require.NoError(t, err)
 	dir := t.TempDir()
 	script := func(name, mode string) {
-		require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte("#!/bin/sh\nexec "+self+" "+mode+"\n"), 0o700)) //nolint:gosec // it must be executable
+		require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte("#!/bin/sh\nexec "+self+" "+mode+"\n"), 0o700))
 	}
 	script("mcic-driver-other", "other")
 	script("mcic-driver-misnamed", "toy")

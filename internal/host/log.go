@@ -66,5 +66,5 @@ func (w *logWriter) flush() {
 			attrs = append(attrs, slog.Any(key, record[key]))
 		}
 	}
-	w.logger.LogAttrs(context.Background(), level, message, attrs...)
+	w.logger.LogAttrs(context.Background(), level, message, attrs...) //nolint:sloglint // the message is the driver's own
 }

@@ -65,22 +65,25 @@ type table struct {
 	objects string            // fields, in spaces, whose members are reached as field.member
 }
 
-var (
-	resourceTable = table{
+func resourceTable() table {
+	return table{
 		key: "uid", order: "name", times: " createdAt updatedAt syncedAt ", objects: " labels spec status ",
 		columns: map[string]string{
 			"name": "name", "state": "state", "cloudState": "cloud_state", "cloudId": "cloud_id", "connection": "connection",
 			"kind": "kind", "uid": "uid", "createdAt": "created_at", "updatedAt": "updated_at", "syncedAt": "synced_at",
 		},
 	}
-	operationTable = table{
+}
+
+func operationTable() table {
+	return table{
 		key: "id", order: "-id", times: " createdAt endedAt ",
 		columns: map[string]string{
 			"id": "id", "verb": "verb", "kind": "kind", "connection": "connection", "name": "name", "uid": "uid",
 			"state": "state", "createdAt": "created_at", "endedAt": "ended_at",
 		},
 	}
-)
+}
 
 // ListResources reads a page of the resources that are not deleted. Without a
 // connection they are those of all.
@@ -89,7 +92,7 @@ func (q *Queries) ListResources(ctx context.Context, connection, kind string, qu
 	if connection != "" {
 		sel = sel.Where("connection = ?", connection)
 	}
-	return page(ctx, sel, &rows, resourceTable, query, func(r *Resource) map[string]any {
+	return page(ctx, sel, &rows, resourceTable(), query, func(r *Resource) map[string]any {
 		return map[string]any{
 			"uid": r.UID, "name": r.Name, "state": r.State, "cloud_state": r.CloudState, "cloud_id": r.CloudID, "connection": r.Connection,
 			"kind": r.Kind, "created_at": r.CreatedAt, "updated_at": r.UpdatedAt, "synced_at": r.SyncedAt,
@@ -99,7 +102,7 @@ func (q *Queries) ListResources(ctx context.Context, connection, kind string, qu
 
 // ListOperations reads a page of the operations, the newest first.
 func (q *Queries) ListOperations(ctx context.Context, query Query) (rows []Operation, next string, err error) {
-	return page(ctx, q.db.NewSelect().Model(&rows), &rows, operationTable, query, func(o *Operation) map[string]any {
+	return page(ctx, q.db.NewSelect().Model(&rows), &rows, operationTable(), query, func(o *Operation) map[string]any {
 		return map[string]any{
 			"id": o.ID, "verb": o.Verb, "kind": o.Kind, "connection": o.Connection, "name": o.Name, "uid": o.UID,
 			"state": o.State, "created_at": o.CreatedAt, "ended_at": o.EndedAt,

@@ -198,7 +198,7 @@ func processor() string { return field("/proc/cpuinfo", "model name") }
 
 // field reads a value from a file of the kernel's.
 func field(path, name string) string {
-	raw, err := os.ReadFile(path) //nolint:gosec // of the kernel
+	raw, err := os.ReadFile(path)
 	if err != nil {
 		return "unknown"
 	}

@@ -82,7 +82,7 @@ func (w *world) start() {
 // run runs the command line and answers what it prints and its exit code.
 func (w *world) run(args ...string) (stdout, stderr string, code int) {
 	w.t.Helper()
-	cmd := exec.CommandContext(w.t.Context(), filepath.Join(programs, "mcic"), args...) //nolint:gosec // the program under test
+	cmd := exec.CommandContext(w.t.Context(), filepath.Join(programs, "mcic"), args...)
 	cmd.Env = []string{"MCIC_SERVER=" + w.Address, "MCIC_DATA=" + w.data, "HOME=" + w.home}
 	cmd.Dir = w.home
 	var out, errs bytes.Buffer
@@ -225,7 +225,7 @@ func noSecretOnDisk(t *testing.T, data, text string) {
 		if err != nil || !d.Type().IsRegular() {
 			return err
 		}
-		raw, err := os.ReadFile(path) //nolint:gosec // the test's own folder
+		raw, err := os.ReadFile(path)
 		assert.NotContains(t, string(raw), text, path)
 		return err
 	}))
@@ -303,11 +303,11 @@ func TestBadUseIsRefused(t *testing.T) {
 		}
 	}
 	w.Token = "wrong"
-	status, body, err := w.Do(t.Context(), http.DefaultClient, http.MethodGet, "/v1/vms", "")
+	status, body, err := w.Do(t.Context(), &http.Client{Timeout: 10 * time.Second}, http.MethodGet, "/v1/vms", "")
 	require.NoError(t, err)
 	assert.Equal(t, http.StatusUnauthorized, status, "%s", body)
 	for _, open := range []string{"/healthz", "/readyz"} {
-		status, _, err := w.Do(t.Context(), http.DefaultClient, http.MethodGet, open, "")
+		status, _, err := w.Do(t.Context(), &http.Client{Timeout: 10 * time.Second}, http.MethodGet, open, "")
 		require.NoError(t, err)
 		assert.Equal(t, http.StatusOK, status, open)
 	}
@@ -321,7 +321,7 @@ func TestAServerGuardsItsDataFolder(t *testing.T) {
 
 	open := filepath.Join(t.TempDir(), "data")
 	require.NoError(t, os.MkdirAll(open, 0o700))
-	require.NoError(t, os.WriteFile(filepath.Join(open, "token"), []byte("0123456789abcdef0123\n"), 0o644)) //nolint:gosec // that is the point
+	require.NoError(t, os.WriteFile(filepath.Join(open, "token"), []byte("0123456789abcdef0123\n"), 0o644))
 	_, err = mcic.Start(t.Context(), programs, open)
 	require.ErrorContains(t, err, "chmod 600")
 }

@@ -22,7 +22,7 @@ import (
 // Build builds commands of this module into a folder, like make build does.
 func Build(ctx context.Context, dir string, packages ...string) error {
 	args := []string{"build", "-trimpath", "-ldflags", "-s -w -X main.version=test", "-o", dir + string(filepath.Separator)}
-	cmd := exec.CommandContext(ctx, "go", append(args, packages...)...) //nolint:gosec // the packages are the tests' own
+	cmd := exec.CommandContext(ctx, "go", append(args, packages...)...)
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("build %s: %w\n%s", strings.Join(packages, " "), err, out)
@@ -49,7 +49,7 @@ var readyLine = regexp.MustCompile(`is ready at (http://\S+)`)
 // is ready.
 func Start(ctx context.Context, bin, data string, args ...string) (*Server, error) {
 	s := &Server{Data: data, output: &output{}, ended: make(chan struct{})}
-	s.cmd = exec.Command(filepath.Join(bin, "mcic"), append([]string{"server", "--data", data, "--listen", "127.0.0.1:0"}, args...)...) //nolint:gosec,noctx // it is stopped by Stop or Kill
+	s.cmd = exec.Command(filepath.Join(bin, "mcic"), append([]string{"server", "--data", data, "--listen", "127.0.0.1:0"}, args...)...) //nolint:noctx // it is stopped by Stop or Kill
 	s.cmd.Stdout, s.cmd.Stderr = s.output, s.output
 	s.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	began := time.Now()
@@ -78,7 +78,7 @@ func Start(ctx context.Context, bin, data string, args ...string) (*Server, erro
 		case <-tick.C:
 		}
 	}
-	raw, err := os.ReadFile(filepath.Join(data, "token")) //nolint:gosec // the test's own folder
+	raw, err := os.ReadFile(filepath.Join(data, "token"))
 	if err != nil {
 		s.Kill()
 		return nil, err

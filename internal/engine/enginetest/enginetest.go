@@ -44,7 +44,7 @@ type Env struct {
 	Image string // an image and a spec of the Mock cloud that fit each other
 	Spec  string
 
-	t    *testing.T
+	t    testing.TB
 	stop func()
 }
 
@@ -57,7 +57,7 @@ type Options struct {
 
 // New starts an engine with the connection mock, whose settings are given as
 // name, value, … It ends with the test.
-func New(t *testing.T, o Options, settings ...string) *Env {
+func New(t testing.TB, o Options, settings ...string) *Env {
 	t.Helper()
 	e := Start(t, o)
 	e.Connect("mock", settings...)
@@ -66,7 +66,7 @@ func New(t *testing.T, o Options, settings ...string) *Env {
 }
 
 // Start starts an engine without a connection.
-func Start(t *testing.T, o Options) *Env {
+func Start(t testing.TB, o Options) *Env {
 	t.Helper()
 	dir := t.TempDir()
 	if o.Store == nil {
@@ -92,7 +92,7 @@ func Start(t *testing.T, o Options) *Env {
 		c.PollFirst, c.PollMax, c.RetryFirst, c.RetryMax = 10*time.Millisecond, 100*time.Millisecond, 10*time.Millisecond, 100*time.Millisecond
 	}
 	eng := engine.New(c)
-	ctx, cancel := context.WithCancel(context.Background())
+	ctx, cancel := context.WithCancel(context.Background()) //nolint:usetesting // t.Context ends before the cleanups, which need the engine
 	ended := make(chan error, 1)
 	go func() { ended <- eng.Run(ctx) }()
 	e := &Env{Engine: eng, Store: o.Store, Host: h, t: t}

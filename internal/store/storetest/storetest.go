@@ -64,7 +64,7 @@ func Postgres(t *testing.T) string {
 		}
 		t.Skipf("SKIPPED, NOT TESTED ON POSTGRESQL: %v; install Debian's package postgresql", err)
 	}
-	dir, err := os.MkdirTemp("", "mcic-pg-") // short: the path of a socket is limited
+	dir, err := os.MkdirTemp("", "mcic-pg-") //nolint:usetesting // short: the path of a socket is limited
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = os.RemoveAll(dir) })
 	as := unprivileged(t, dir)

@@ -1,0 +1,284 @@
+// Package client speaks to an mc-infra-connector server through its API /v1.
+//
+// It is generic: a resource is named by kind, connection and name, and a kind that
+// is added to the model needs nothing here. Every error is a *resource.Error, found
+// with errors.AsType or resource.AsError. Nothing is printed.
+//
+//	c, err := client.New("http://127.0.0.1:1024", token)
+//	op, err := c.Create(ctx, "vpc", "my-aws", resource.CreateRequest[any]{
+//		Name: "net",
+//		Spec: resource.VPCSpec{CIDR: "10.0.0.0/16"},
+//	})
+//	op, err = c.WaitOperation(ctx, op.ID, nil)
+//	for r, err := range c.List(ctx, "vpc", "my-aws", client.ListOptions{}) { … }
+package client
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/m-cmp/mc-infra-connector/resource"
+)
+
+// defaultTimeout is long because some answers wait for a cloud, as a connection's
+// check or a catalog does.
+const defaultTimeout = 2 * time.Minute
+
+// maxAnswer keeps a wrong or hostile server from filling the memory.
+const maxAnswer = 256 << 20
+
+// Client speaks to one server. It is safe for concurrent use.
+type Client struct {
+	base    string
+	token   string
+	agent   string
+	http    *http.Client
+	timeout time.Duration
+	pause   func(ctx context.Context, attempt int) error
+}
+
+// Option changes how a client works.
+type Option func(*Client)
+
+// WithHTTPClient replaces the HTTP client, for a CA of your own or a test. It should
+// have no timeout of its own: that would end event streams.
+func WithHTTPClient(h *http.Client) Option { return func(c *Client) { c.http = h } }
+
+// WithUserAgent sets the name that the server logs.
+func WithUserAgent(agent string) Option { return func(c *Client) { c.agent = agent } }
+
+// WithTimeout sets how long one request may take; event streams have no limit.
+func WithTimeout(d time.Duration) Option { return func(c *Client) { c.timeout = d } }
+
+// WithPause replaces the wait before an attempt is repeated. It returns an error only
+// when the context has ended.
+func WithPause(pause func(ctx context.Context, attempt int) error) Option {
+	return func(c *Client) { c.pause = pause }
+}
+
+// New returns a client of the server at an address such as http://127.0.0.1:1024.
+// An empty token sends none.
+func New(server, token string, opts ...Option) (*Client, error) {
+	u, err := url.Parse(server)
+	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
+		return nil, resource.Errorf(resource.CodeInvalid, "the server's address %q is not a URL such as http://127.0.0.1:1024 or https://mcic.example.com", server)
+	}
+	if strings.ContainsAny(token, "\r\n\x00") {
+		return nil, resource.Errorf(resource.CodeInvalid, "the token has more than one line; give the token alone")
+	}
+	c := &Client{
+		base:    strings.TrimRight(u.String(), "/") + "/v1",
+		token:   token,
+		agent:   "mcic-client",
+		timeout: defaultTimeout,
+		pause:   backoff,
+		http: &http.Client{
+			Transport: &http.Transport{
+				Proxy:                 http.ProxyFromEnvironment,
+				DialContext:           (&net.Dialer{Timeout: 10 * time.Second, KeepAlive: 15 * time.Second}).DialContext,
+				TLSHandshakeTimeout:   10 * time.Second,
+				ForceAttemptHTTP2:     true,
+				MaxIdleConnsPerHost:   16,
+				IdleConnTimeout:       90 * time.Second,
+				ExpectContinueTimeout: time.Second,
+			},
+			// The API never redirects; what does is not the server, and must not get the token.
+			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		},
+	}
+	for _, opt := range opts {
+		opt(c)
+	}
+	return c, nil
+}
+
+// Server is the server's address.
+func (c *Client) Server() string { return strings.TrimSuffix(c.base, "/v1") }
+
+// call is one request to the API.
+type call struct {
+	method string
+	path   string // below /v1, escaped
+	query  url.Values
+	body   any           // sent as JSON unless nil
+	wait   time.Duration // how long the server may hold the answer back on purpose
+	header http.Header   // beyond what every request has
+}
+
+// do makes the call and decodes the answer into out, unless that is nil.
+func (c *Client) do(ctx context.Context, r call, out any) error {
+	limited, cancel := context.WithTimeout(ctx, c.timeout+r.wait)
+	defer cancel()
+	resp, err := c.send(limited, r)
+	if err != nil {
+		return c.networkError(ctx, limited, err)
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
+	if err != nil {
+		return c.networkError(ctx, limited, err)
+	}
+	if len(body) > maxAnswer {
+		return resource.Errorf(resource.CodeInternal, "the server at %s answered more than %d MiB", c.Server(), maxAnswer>>20)
+	}
+	if resp.StatusCode < 200 || resp.StatusCode > 299 {
+		return c.problem(resp, body)
+	}
+	if out == nil || len(body) == 0 && resp.StatusCode == http.StatusNoContent {
+		return nil
+	}
+	if err := json.Unmarshal(body, out); err != nil {
+		return resource.Errorf(resource.CodeInternal, "the server at %s answered what is no answer of this API; is it the address of an mcic server? (%w)", c.Server(), err)
+	}
+	return nil
+}
+
+func (c *Client) send(ctx context.Context, r call) (*http.Response, error) {
+	var body io.Reader
+	if r.body != nil {
+		raw, err := json.Marshal(r.body)
+		if err != nil {
+			return nil, resource.Errorf(resource.CodeInvalid, "encode the request: %w", err)
+		}
+		body = bytes.NewReader(raw)
+	}
+	target := c.base + r.path
+	if len(r.query) > 0 {
+		target += "?" + r.query.Encode()
+	}
+	req, err := http.NewRequestWithContext(ctx, r.method, target, body)
+	if err != nil {
+		return nil, resource.Errorf(resource.CodeInvalid, "make the request: %w", err)
+	}
+	req.Header.Set("Accept", "application/json, application/problem+json")
+	req.Header.Set("User-Agent", c.agent)
+	if body != nil {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	if c.token != "" {
+		req.Header.Set("Authorization", "Bearer "+c.token)
+	}
+	maps.Copy(req.Header, r.header)
+	return c.http.Do(req)
+}
+
+// networkError says why there is no answer. limited is the context of the request,
+// ctx that of the caller.
+func (c *Client) networkError(ctx, limited context.Context, err error) error {
+	if e, ok := errors.AsType[*resource.Error](err); ok {
+		return e
+	}
+	if ctx.Err() != nil {
+		return resource.Errorf(resource.CodeUnavailable, "no answer of the server at %s yet: %w", c.Server(), context.Cause(ctx))
+	}
+	if limited.Err() != nil {
+		return resource.Errorf(resource.CodeUnavailable, "the server at %s did not answer in time; try again, and look into the server's log if it stays so: %w", c.Server(), limited.Err())
+	}
+	if e, ok := errors.AsType[*url.Error](err); ok { // its text repeats the address
+		err = e.Err
+	}
+	return resource.Errorf(resource.CodeUnavailable, "cannot reach the server at %s: %w; is the server running? Start it with: mcic server", c.Server(), err)
+}
+
+// problem reads an RFC 9457 problem document.
+func (c *Client) problem(resp *http.Response, body []byte) error {
+	var doc struct {
+		Title     string               `json:"title"`
+		Detail    string               `json:"detail"`
+		Code      resource.Code        `json:"code"`
+		Retryable bool                 `json:"retryable"`
+		Fields    []resource.Problem   `json:"fields"`
+		Cloud     *resource.CloudError `json:"cloud"`
+	}
+	if err := json.Unmarshal(body, &doc); err != nil || doc.Code == "" { // a proxy, or no mcic server at all
+		err := resource.Errorf(codeOfStatus(resp.StatusCode), "the server at %s answered %s, and not as an mcic server does; check the address and what lies between", c.Server(), resp.Status)
+		if doc.Detail != "" {
+			err.Message = doc.Detail
+		}
+		return err
+	}
+	message := doc.Detail
+	if message == "" {
+		message = doc.Title
+	}
+	if message == "" {
+		message = fmt.Sprintf("the server answered %s without saying why", resp.Status)
+	}
+	return &resource.Error{Code: doc.Code, Message: message, Retryable: doc.Retryable, Fields: doc.Fields, Cloud: doc.Cloud}
+}
+
+func codeOfStatus(status int) resource.Code {
+	switch status {
+	case http.StatusBadRequest, http.StatusUnprocessableEntity, http.StatusRequestEntityTooLarge,
+		http.StatusUnsupportedMediaType:
+		return resource.CodeInvalid
+	case http.StatusUnauthorized:
+		return resource.CodeUnauthenticated
+	case http.StatusForbidden:
+		return resource.CodeDenied
+	case http.StatusNotFound:
+		return resource.CodeNotFound
+	case http.StatusConflict:
+		return resource.CodeConflict
+	case http.StatusTooManyRequests:
+		return resource.CodeThrottled
+	case http.StatusNotImplemented, http.StatusMethodNotAllowed:
+		return resource.CodeUnsupported
+	case http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
+		return resource.CodeUnavailable
+	default:
+		return resource.CodeInternal
+	}
+}
+
+// backoff waits longer with each attempt, up to ten seconds, and never as long as
+// others that failed at the same moment.
+func backoff(ctx context.Context, attempt int) error {
+	delay := min(250*time.Millisecond<<min(attempt, 6), 10*time.Second)
+	timer := time.NewTimer(delay/2 + rand.N(delay/2+1)) //nolint:gosec // spreads load, guards nothing
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-timer.C:
+		return nil
+	}
+}
+
+// path joins segments into an escaped path. A segment that would change the path's
+// shape is an error rather than a request for something else.
+func path(segments ...string) (string, error) {
+	var b strings.Builder
+	for _, s := range segments {
+		if s == "" || s == "." || s == ".." {
+			return "", resource.Errorf(resource.CodeInvalid, "%q is not a name", s)
+		}
+		b.WriteString("/" + url.PathEscape(s))
+	}
+	return b.String(), nil
+}
+
+func kindPath(kind, connection string, more ...string) (string, error) {
+	k, err := resource.KindNamed(kind)
+	if err != nil {
+		return "", err
+	}
+	if connection == "" && len(more) == 0 {
+		return path(k.Plural())
+	}
+	if connection == "" {
+		return "", resource.Errorf(resource.CodeInvalid, "name the connection that the %s is in", kind)
+	}
+	return path(append([]string{"connections", connection, k.Plural()}, more...)...)
+}

@@ -1,0 +1,277 @@
+package client
+
+import (
+	"context"
+	"encoding/json"
+	"iter"
+	"net/http"
+	"net/url"
+	"strconv"
+	"time"
+
+	"github.com/m-cmp/mc-infra-connector/driver"
+	"github.com/m-cmp/mc-infra-connector/resource"
+)
+
+// ListOptions says which part of a list is wanted, and in which order.
+type ListOptions struct {
+	Filter   []string // field=value, field!=value or field~text; all must hold
+	Sort     string   // a field, with a leading - for descending
+	PageSize int      // 0 for the server's default; every page is fetched either way
+}
+
+func (o ListOptions) query() url.Values {
+	q := url.Values{}
+	for _, f := range o.Filter {
+		q.Add("filter", f)
+	}
+	if o.Sort != "" {
+		q.Set("sort", o.Sort)
+	}
+	if o.PageSize > 0 {
+		q.Set("pageSize", strconv.Itoa(o.PageSize))
+	}
+	return q
+}
+
+// pages iterates over the items of all pages. The next page is fetched only when
+// the caller gets there.
+func pages[T any](ctx context.Context, c *Client, path string, query url.Values, err error) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		var zero T
+		if err != nil {
+			yield(zero, err)
+			return
+		}
+		for {
+			var page struct {
+				Items         []T    `json:"items"`
+				NextPageToken string `json:"nextPageToken"`
+			}
+			if err := c.do(ctx, call{method: http.MethodGet, path: path, query: query}, &page); err != nil {
+				yield(zero, err)
+				return
+			}
+			for _, item := range page.Items {
+				if !yield(item, nil) {
+					return
+				}
+			}
+			if page.NextPageToken == "" {
+				return
+			}
+			if page.NextPageToken == query.Get("pageToken") {
+				yield(zero, resource.Errorf(resource.CodeInternal, "the server at %s answers the same page of the list again and again", c.Server()))
+				return
+			}
+			query.Set("pageToken", page.NextPageToken)
+		}
+	}
+}
+
+// Collect reads a list to its end.
+func Collect[T any](list iter.Seq2[T, error]) ([]T, error) {
+	items := []T{}
+	for item, err := range list {
+		if err != nil {
+			return nil, err
+		}
+		items = append(items, item)
+	}
+	return items, nil
+}
+
+// List iterates over the resources of a kind in a connection, or in all of them when
+// connection is empty.
+func (c *Client) List(ctx context.Context, kind, connection string, o ListOptions) iter.Seq2[resource.Resource, error] {
+	path, err := kindPath(kind, connection)
+	return pages[resource.Resource](ctx, c, path, o.query(), err)
+}
+
+// Get returns one resource.
+func (c *Client) Get(ctx context.Context, kind, connection, name string) (*resource.Resource, error) {
+	return one[resource.Resource](ctx, c, http.MethodGet, nil)(kindPath(kind, connection, name))
+}
+
+// Create asks for a resource and returns the operation that makes it. Secrets, such
+// as a private key, are in the operation and are never answered again.
+func (c *Client) Create(ctx context.Context, kind, connection string, request resource.CreateRequest[any]) (*resource.Operation, error) {
+	return one[resource.Operation](ctx, c, http.MethodPost, request)(kindPath(kind, connection))
+}
+
+// CreateJSON does the same with a request that is JSON already.
+func (c *Client) CreateJSON(ctx context.Context, kind, connection string, request json.RawMessage) (*resource.Operation, error) {
+	return one[resource.Operation](ctx, c, http.MethodPost, request)(kindPath(kind, connection))
+}
+
+// Delete removes a resource and returns the operation that does it.
+func (c *Client) Delete(ctx context.Context, kind, connection, name string) (*resource.Operation, error) {
+	return one[resource.Operation](ctx, c, http.MethodDelete, nil)(kindPath(kind, connection, name))
+}
+
+// Act starts an action of a resource. params is nil for an action without parameters.
+func (c *Client) Act(ctx context.Context, kind, connection, name, action string, params any) (*resource.Operation, error) {
+	return one[resource.Operation](ctx, c, http.MethodPost, params)(kindPath(kind, connection, name+":"+action))
+}
+
+// Catalog iterates over what a connection offers: its regions, zones, images or
+// specs. The entries are JSON of the catalog's entry type.
+func (c *Client) Catalog(ctx context.Context, catalog, connection string, o ListOptions) iter.Seq2[json.RawMessage, error] {
+	query := o.query()
+	query.Set("connection", connection)
+	cat, err := resource.CatalogNamed(catalog)
+	if err != nil {
+		return pages[json.RawMessage](ctx, c, "", nil, err)
+	}
+	return pages[json.RawMessage](ctx, c, "/catalog/"+cat.Plural(), query, nil)
+}
+
+// Drivers iterates over the drivers that the server has.
+func (c *Client) Drivers(ctx context.Context) iter.Seq2[driver.Description, error] {
+	return pages[driver.Description](ctx, c, "/drivers", url.Values{}, nil)
+}
+
+// Driver returns one driver.
+func (c *Client) Driver(ctx context.Context, name string) (*driver.Description, error) {
+	return one[driver.Description](ctx, c, http.MethodGet, nil)(path("drivers", name))
+}
+
+// Credentials iterates over the credentials. Their values are never answered.
+func (c *Client) Credentials(ctx context.Context) iter.Seq2[resource.Credential, error] {
+	return pages[resource.Credential](ctx, c, "/credentials", url.Values{}, nil)
+}
+
+// Credential returns one credential.
+func (c *Client) Credential(ctx context.Context, name string) (*resource.Credential, error) {
+	return one[resource.Credential](ctx, c, http.MethodGet, nil)(path("credentials", name))
+}
+
+// CreateCredential records a credential.
+func (c *Client) CreateCredential(ctx context.Context, request resource.CredentialRequest) (*resource.Credential, error) {
+	return one[resource.Credential](ctx, c, http.MethodPost, request)(path("credentials"))
+}
+
+// DeleteCredential forgets a credential.
+func (c *Client) DeleteCredential(ctx context.Context, name string) error {
+	return none(ctx, c, http.MethodDelete)(path("credentials", name))
+}
+
+// Connections iterates over the connections.
+func (c *Client) Connections(ctx context.Context) iter.Seq2[resource.Connection, error] {
+	return pages[resource.Connection](ctx, c, "/connections", url.Values{}, nil)
+}
+
+// Connection returns one connection.
+func (c *Client) Connection(ctx context.Context, name string) (*resource.Connection, error) {
+	return one[resource.Connection](ctx, c, http.MethodGet, nil)(path("connections", name))
+}
+
+// CreateConnection records a connection.
+func (c *Client) CreateConnection(ctx context.Context, request resource.ConnectionRequest) (*resource.Connection, error) {
+	return one[resource.Connection](ctx, c, http.MethodPost, request)(path("connections"))
+}
+
+// DeleteConnection forgets a connection.
+func (c *Client) DeleteConnection(ctx context.Context, name string) error {
+	return none(ctx, c, http.MethodDelete)(path("connections", name))
+}
+
+// CheckConnection asks the connection's cloud whether the credential works.
+func (c *Client) CheckConnection(ctx context.Context, name string) error {
+	return none(ctx, c, http.MethodPost)(path("connections", name+":check"))
+}
+
+// Operations iterates over the operations.
+func (c *Client) Operations(ctx context.Context, o ListOptions) iter.Seq2[resource.Operation, error] {
+	return pages[resource.Operation](ctx, c, "/operations", o.query(), nil)
+}
+
+// Operation returns one operation. With a wait the server answers when it has ended,
+// or when the time is over.
+func (c *Client) Operation(ctx context.Context, id string, wait time.Duration) (*resource.Operation, error) {
+	p, err := path("operations", id)
+	if err != nil {
+		return nil, err
+	}
+	query := url.Values{}
+	if wait > 0 {
+		query.Set("wait", wait.String())
+	}
+	op := &resource.Operation{}
+	if err := c.do(ctx, call{method: http.MethodGet, path: p, query: query, wait: wait}, op); err != nil {
+		return nil, err
+	}
+	return op, nil
+}
+
+// pollWait is how long the server holds one answer back while an operation runs; the
+// first times less, because the states before the end come then.
+const pollWait = 10 * time.Second
+
+// lostAnswers is how often in a row WaitOperation finds no server before it gives
+// up: about half a minute, enough for a server to be started anew.
+const lostAnswers = 8
+
+// WaitOperation waits until the operation has ended and returns it. When it failed,
+// its error is returned with it; an error without an operation means that the end
+// is not known, and that the operation may still go on. onProgress, unless nil, is
+// given the operation each time that something is heard of it.
+func (c *Client) WaitOperation(ctx context.Context, id string, onProgress func(*resource.Operation)) (*resource.Operation, error) {
+	lost, early := 0, 0
+	for wait := time.Second; ; wait = min(2*wait, pollWait) {
+		asked := time.Now()
+		op, err := c.Operation(ctx, id, wait)
+		switch {
+		case err != nil:
+			lost++
+			if ctx.Err() != nil || !resource.AsError(err).Retryable || lost == lostAnswers {
+				return nil, err
+			}
+			if c.pause(ctx, lost) != nil {
+				return nil, err
+			}
+			continue
+		case onProgress != nil:
+			onProgress(op)
+		}
+		lost = 0
+		switch {
+		case op.State == resource.OperationSucceeded:
+			return op, nil
+		case op.State.Ended() && op.Error != nil:
+			return op, op.Error
+		case op.State.Ended():
+			return op, resource.Errorf(resource.CodeInternal, "%s of %s %s failed, and the server does not say why", op.Verb, op.Kind, op.Name)
+		}
+		if time.Since(asked) < wait/2 { // the server does not hold answers back: do not pester it
+			if err := c.pause(ctx, min(early, 3)); err != nil {
+				return nil, resource.Errorf(resource.CodeUnavailable, "stopped waiting for the operation %s: %w", id, err)
+			}
+			early++
+		}
+	}
+}
+
+// one makes a call that answers one thing. It takes the path with its error, so that
+// a call reads as one line.
+func one[T any](ctx context.Context, c *Client, method string, body any) func(string, error) (*T, error) {
+	return func(path string, err error) (*T, error) {
+		if err != nil {
+			return nil, err
+		}
+		out := new(T)
+		if err := c.do(ctx, call{method: method, path: path, body: body}, out); err != nil {
+			return nil, err
+		}
+		return out, nil
+	}
+}
+
+func none(ctx context.Context, c *Client, method string) func(string, error) error {
+	return func(path string, err error) error {
+		if err != nil {
+			return err
+		}
+		return c.do(ctx, call{method: method, path: path}, nil)
+	}
+}

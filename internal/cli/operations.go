@@ -1,0 +1,243 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/m-cmp/mc-infra-connector/client"
+	"github.com/m-cmp/mc-infra-connector/resource"
+)
+
+func (a *app) operationCommand() *cobra.Command {
+	group := a.group("operation", groupOther, "Changes that were asked for, and how far they are",
+		"Every change of a resource is an operation. It goes on whether or not anybody waits\nfor it, also when the server is started anew.",
+		"  mcic operation list --filter state=running\n  mcic operation wait 01JZ3Y5Q8W7V")
+	group.Aliases = []string{"operations"}
+	group.AddCommand(a.operationList(), a.operationGet(), a.operationWait())
+	return group
+}
+
+func (a *app) operationList() *cobra.Command {
+	var (
+		o   listFlags
+		out format
+	)
+	cmd := &cobra.Command{
+		Use: "list", Args: noArgs, Aliases: []string{"ls"},
+		Short:   "List the operations",
+		Long:    "Lists the operations.\n\n" + filterHelp + "\nThe fields are state, kind, verb, connection and name.",
+		Example: "  mcic operation list --filter state=running\n  mcic operation list --filter kind=vm --sort -createdAt --limit 20",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			c, err := a.client(cmd.Context())
+			if err != nil {
+				return err
+			}
+			options, err := o.options()
+			if err != nil {
+				return err
+			}
+			items, err := client.Collect(limit(c.Operations(cmd.Context(), options), o.limit))
+			if err != nil {
+				return err
+			}
+			return printItems(a, out, items, "there is no operation", func(op resource.Operation) string { return op.ID }, a.operationColumns())
+		},
+	}
+	addListFlags(cmd, &o)
+	addOutput(cmd, &out)
+	return cmd
+}
+
+func (a *app) operationColumns() []column[resource.Operation] {
+	return []column[resource.Operation]{
+		{"ID", func(op resource.Operation) string { return op.ID }},
+		{"VERB", func(op resource.Operation) string { return op.Verb }},
+		{"KIND", func(op resource.Operation) string { return op.Kind }},
+		{"NAME", func(op resource.Operation) string { return op.Name }},
+		{"CONNECTION", func(op resource.Operation) string { return op.Connection }},
+		{"STATE", func(op resource.Operation) string { return string(op.State) }},
+		{"ERROR", func(op resource.Operation) string {
+			if op.Error == nil {
+				return ""
+			}
+			return cut(op.Error.Message)
+		}},
+		{"AGE", func(op resource.Operation) string { return age(a.env.Now(), op.CreatedAt) }},
+	}
+}
+
+func (a *app) operationGet() *cobra.Command {
+	var out format
+	cmd := &cobra.Command{
+		Use: "get ID", Args: oneName, ValidArgsFunction: cobra.NoFileCompletions,
+		Short:   "Show an operation",
+		Example: "  mcic operation get 01JZ3Y5Q8W7V",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			c, err := a.client(cmd.Context())
+			if err != nil {
+				return err
+			}
+			op, err := c.Operation(cmd.Context(), args[0], 0)
+			if err != nil {
+				return err
+			}
+			return a.printObject(out, op, op.ID, func() error { return a.printView(op, nil) })
+		},
+	}
+	addOutput(cmd, &out)
+	return cmd
+}
+
+func (a *app) operationWait() *cobra.Command {
+	var (
+		timeout time.Duration
+		out     format
+	)
+	cmd := &cobra.Command{
+		Use: "wait ID…", Args: someNames, ValidArgsFunction: cobra.NoFileCompletions,
+		Short:   "Wait until operations have ended",
+		Long:    "Waits until the operations have ended. When one failed, mcic ends with the code of\nits error (mcic help exit-codes).",
+		Example: "  mcic operation wait 01JZ3Y5Q8W7V --timeout 10m",
+		RunE: func(cmd *cobra.Command, ids []string) error {
+			if timeout <= 0 {
+				return usageError("--timeout: %s is not a time to wait, such as 10m", timeout)
+			}
+			c, err := a.client(cmd.Context())
+			if err != nil {
+				return err
+			}
+			limited, cancel := context.WithTimeout(cmd.Context(), timeout)
+			defer cancel()
+			rows := newTable(a.env.Stdout, a.operationColumns())
+			var failed failures
+			for i, id := range ids {
+				if slices.Contains(ids[:i], id) {
+					continue
+				}
+				if err := a.waitOne(limited, c, id, out, rows); err != nil {
+					failed = append(failed, err)
+				}
+			}
+			if len(failed) > 0 {
+				return failed
+			}
+			return nil
+		},
+	}
+	cmd.Flags().DurationVar(&timeout, "timeout", 30*time.Minute, "how long to wait at most")
+	addOutput(cmd, &out)
+	return cmd
+}
+
+func (a *app) waitOne(ctx context.Context, c *client.Client, id string, out format, rows *table[resource.Operation]) error {
+	op, err := c.Operation(ctx, id, 0)
+	if err != nil {
+		return err
+	}
+	done, err := a.wait(ctx, c, op, out)
+	if done == nil {
+		return err
+	}
+	printed := a.printMore(out, done, done.ID, func() error { return rows.print(*done) })
+	if err != nil {
+		return err
+	}
+	return printed
+}
+
+func (a *app) eventCommand() *cobra.Command {
+	group := a.group("event", groupOther, "What changes on the server, as it happens",
+		"Events say which resources and operations change.", "  mcic event watch")
+	group.Aliases = []string{"events"}
+	var (
+		connection, kind string
+		out              format
+	)
+	watch := &cobra.Command{
+		Use: "watch", Args: noArgs,
+		Short:   "Show what changes, until Ctrl-C",
+		Long:    "Shows a line for each resource and operation that changes, until Ctrl-C. With -o\njson each line is an event with its type and, as data, the resource or operation.",
+		Example: "  mcic event watch\n  mcic event watch --kind vm -o json",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return a.watchEvents(cmd.Context(), kind, connection, out)
+		},
+	}
+	watch.Flags().StringVarP(&connection, "connection", "c", "", "only of the connection `NAME`")
+	watch.Flags().StringVar(&kind, "kind", "", "only of this `KIND`")
+	must(watch.RegisterFlagCompletionFunc("connection", a.completeConnectionFlag))
+	must(watch.RegisterFlagCompletionFunc("kind", cobra.FixedCompletions(kindNames(), cobra.ShellCompDirectiveNoFileComp)))
+	addOutput(watch, &out)
+	group.AddCommand(watch)
+	return group
+}
+
+func kindNames() []string {
+	var names []string
+	for _, k := range resource.Kinds() {
+		names = append(names, k.Name)
+	}
+	return names
+}
+
+// change is an event as a line for people.
+type change struct{ time, what, kind, name, connection, state string }
+
+func (a *app) watchEvents(ctx context.Context, kind, connection string, out format) error {
+	c, err := a.client(ctx)
+	if err != nil {
+		return err
+	}
+	rows := newTable(a.env.Stdout, []column[change]{
+		{"TIME", func(c change) string { return c.time }},
+		{"WHAT", func(c change) string { return c.what }},
+		{"KIND", func(c change) string { return c.kind }},
+		{"NAME", func(c change) string { return c.name }},
+		{"CONNECTION", func(c change) string { return c.connection }},
+		{"STATE", func(c change) string { return c.state }},
+	})
+	rows.least = []int{len(time.TimeOnly), 11, 13, 16, 12}
+	for event, err := range c.Events(ctx) {
+		if ctx.Err() != nil { // Ctrl-C is how a watch ends
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		line := change{time: a.env.Now().Local().Format(time.TimeOnly)}
+		switch event.Type {
+		case client.EventResource:
+			r, err := event.Resource()
+			if err != nil {
+				return err
+			}
+			line.what, line.kind, line.name, line.connection, line.state = "resource", r.Kind, r.Name, r.Connection, string(r.State)
+		case client.EventOperation:
+			op, err := event.Operation()
+			if err != nil {
+				return err
+			}
+			line.what, line.kind, line.name, line.connection, line.state = op.Verb, op.Kind, op.Name, op.Connection, string(op.State)
+		case client.EventDisconnected:
+			fmt.Fprintln(a.env.Stderr, "The server is lost; connecting again. Changes in between may be missing.")
+			continue
+		default:
+			continue
+		}
+		if kind != "" && line.kind != kind || connection != "" && line.connection != connection {
+			continue
+		}
+		if out == formatJSON {
+			err = a.printJSON(event, "")
+		} else {
+			err = a.printMore(out, event, line.kind+"/"+line.name, func() error { return rows.print(line) })
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}

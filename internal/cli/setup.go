@@ -1,0 +1,343 @@
+package cli
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/m-cmp/mc-infra-connector/client"
+	"github.com/m-cmp/mc-infra-connector/driver"
+	"github.com/m-cmp/mc-infra-connector/resource"
+)
+
+func (a *app) credentialCommand() *cobra.Command {
+	group := a.group("credential", groupSetup, "Secrets that open a cloud",
+		"A credential is a set of secrets for one cloud. The server seals them and never\nshows them again. Which ones a cloud needs, where to get them, and the permissions\nthat they must have: mcic driver get CLOUD.",
+		"  mcic credential create my-key --cloud aws --set accessKeyId=AKIA… --set secretAccessKey=-\n  mcic credential list")
+	group.Aliases = []string{"credentials"}
+
+	var (
+		cloud       string
+		set, files  []string
+		createOut   format
+		columns     = a.credentialColumns()
+		nameOf      = func(c resource.Credential) string { return c.Name }
+		credentials = func(ctx context.Context, c *client.Client) ([]resource.Credential, error) {
+			return client.Collect(c.Credentials(ctx))
+		}
+	)
+	create := &cobra.Command{
+		Use: "create NAME --cloud CLOUD", Args: oneName, ValidArgsFunction: cobra.NoFileCompletions,
+		Short:   "Record a credential",
+		Long:    "Records a credential. What is written on the command line can be seen by others on\nthis machine and stays in the shell's history: write - instead of a secret to be\nasked for it, or, when standard input is no terminal, to have it read from there\n(several: one on each line, in the order of the flags).",
+		Example: "  mcic credential create my-key --cloud aws --set accessKeyId=AKIA… --set secretAccessKey=-\n  mcic credential create my-gcp --cloud gcp --set-file key=service-account.json",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if cloud == "" {
+				return usageError("--cloud is required: the cloud that the credential is for; see: mcic driver list")
+			}
+			values, err := a.credentialValues(cmd.Context(), set, files)
+			if err != nil {
+				return err
+			}
+			c, err := a.client(cmd.Context())
+			if err != nil {
+				return err
+			}
+			created, err := c.CreateCredential(cmd.Context(), resource.CredentialRequest{Name: args[0], Cloud: cloud, Values: values})
+			if err != nil {
+				return &fieldError{err, setupFlag}
+			}
+			return a.printObject(createOut, created, created.Name, func() error { return a.printView(created, nil) })
+		},
+	}
+	create.Flags().StringVar(&cloud, "cloud", "", "`CLOUD` that it is for (required)")
+	create.Flags().StringArrayVar(&set, "set", nil, "a value as `KEY=VALUE`; KEY=- asks for it; may be repeated")
+	create.Flags().StringArrayVar(&files, "set-file", nil, "a value that is in a file, as `KEY=FILE`; may be repeated")
+	must(create.RegisterFlagCompletionFunc("cloud", a.completeDrivers))
+	addOutput(create, &createOut)
+
+	group.AddCommand(create,
+		setupList(a, "credential", credentials, nameOf, columns),
+		setupGet(a, "credential", (*client.Client).Credential, nameOf),
+		setupDelete(a, "credential", (*client.Client).DeleteCredential))
+	return group
+}
+
+func (a *app) credentialColumns() []column[resource.Credential] {
+	return []column[resource.Credential]{
+		{"NAME", func(c resource.Credential) string { return c.Name }},
+		{"CLOUD", func(c resource.Credential) string { return c.Cloud }},
+		{"FIELDS", func(c resource.Credential) string { return strings.Join(c.Fields, ",") }},
+		{"AGE", func(c resource.Credential) string { return age(a.env.Now(), c.CreatedAt) }},
+	}
+}
+
+// credentialValues reads the values of --set and --set-file.
+func (a *app) credentialValues(ctx context.Context, set, files []string) (map[string]string, error) {
+	values, err := pairs("set", set)
+	if err != nil {
+		return nil, err
+	}
+	var hidden []string // in the order of the flags
+	for _, text := range set {
+		if key, value, _ := strings.Cut(text, "="); value == "-" {
+			hidden = append(hidden, key)
+		}
+	}
+	switch {
+	case a.env.ReadSecret != nil:
+		for _, key := range hidden {
+			if values[key], err = a.env.ReadSecret(ctx, key+": "); err != nil {
+				return nil, fmt.Errorf("read %s: %w", key, err)
+			}
+		}
+	case len(hidden) == 1: // a secret may have several lines
+		raw, err := io.ReadAll(a.env.Stdin)
+		if err != nil {
+			return nil, fmt.Errorf("read %s: %w", hidden[0], err)
+		}
+		values[hidden[0]] = withoutNewline(string(raw))
+	default:
+		lines := bufio.NewReader(a.env.Stdin)
+		for _, key := range hidden {
+			line, err := lines.ReadString('\n')
+			if err != nil && line == "" {
+				return nil, usageError("--set %s=-: standard input has no line for it", key)
+			}
+			values[key] = withoutNewline(line)
+		}
+	}
+	paths, err := pairs("set-file", files)
+	if err != nil {
+		return nil, err
+	}
+	for _, key := range sortedKeys(paths) {
+		if _, double := values[key]; double {
+			return nil, usageError("--set-file: %s is given with --set too", key)
+		}
+		raw, err := os.ReadFile(paths[key])
+		if err != nil {
+			return nil, usageError("--set-file: %w", err)
+		}
+		values[key] = withoutNewline(string(raw))
+	}
+	return values, nil
+}
+
+// withoutNewline drops the end of the last line, which editors and echo add.
+func withoutNewline(s string) string { return strings.TrimSuffix(strings.TrimSuffix(s, "\n"), "\r") }
+
+func (a *app) connectionCommand() *cobra.Command {
+	group := a.group("connection", groupSetup, "Clouds with a credential and a region, under a name",
+		"A connection is a name for a cloud with a credential, a region and settings. Every\nresource lives in one.",
+		"  mcic connection create my-cloud --cloud aws --credential my-key --region ap-northeast-2\n  mcic connection check my-cloud")
+	group.Aliases = []string{"connections"}
+
+	var (
+		request     resource.ConnectionRequest
+		setting     []string
+		createOut   format
+		nameOf      = func(c resource.Connection) string { return c.Name }
+		connections = func(ctx context.Context, c *client.Client) ([]resource.Connection, error) {
+			return client.Collect(c.Connections(ctx))
+		}
+	)
+	create := &cobra.Command{
+		Use: "create NAME --cloud CLOUD", Args: oneName, ValidArgsFunction: cobra.NoFileCompletions,
+		Short:   "Record a connection",
+		Long:    "Records a connection. Which settings a cloud has, and whether it needs a credential\nand a region: mcic driver get CLOUD.",
+		Example: "  mcic connection create my-cloud --cloud aws --credential my-key --region ap-northeast-2\n  mcic connection create mock --cloud mock",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if request.Cloud == "" {
+				return usageError("--cloud is required: the cloud to reach; see: mcic driver list")
+			}
+			settings, err := pairs("setting", setting)
+			if err != nil {
+				return err
+			}
+			c, err := a.client(cmd.Context())
+			if err != nil {
+				return err
+			}
+			request.Name, request.Settings = args[0], settings
+			created, err := c.CreateConnection(cmd.Context(), request)
+			if err != nil {
+				return &fieldError{err, setupFlag}
+			}
+			return a.printObject(createOut, created, created.Name, func() error { return a.printView(created, nil) })
+		},
+	}
+	create.Flags().SortFlags = false
+	create.Flags().StringVar(&request.Cloud, "cloud", "", "`CLOUD` to reach (required)")
+	create.Flags().StringVar(&request.Credential, "credential", "", "`NAME` of a credential for that cloud")
+	create.Flags().StringVar(&request.Region, "region", "", "`REGION` to work in")
+	create.Flags().StringVar(&request.Zone, "zone", "", "`ZONE` for what names none")
+	create.Flags().StringArrayVar(&setting, "setting", nil, "a setting as `KEY=VALUE`; may be repeated")
+	must(create.RegisterFlagCompletionFunc("cloud", a.completeDrivers))
+	must(create.RegisterFlagCompletionFunc("credential", a.completeCredentialFlag))
+	addOutput(create, &createOut)
+
+	var checkOut format
+	check := &cobra.Command{
+		Use: "check NAME", Args: oneName, ValidArgsFunction: a.completeSetup("connection", 1),
+		Short:   "Ask the cloud whether the connection's credential works",
+		Example: "  mcic connection check my-cloud",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			c, err := a.client(cmd.Context())
+			if err != nil {
+				return err
+			}
+			if err := c.CheckConnection(cmd.Context(), args[0]); err != nil {
+				return err
+			}
+			return a.printObject(checkOut, map[string]any{"name": args[0], "ok": true}, args[0], func() error {
+				return a.write("connection " + clean(args[0]) + " works\n")
+			})
+		},
+	}
+	addOutput(check, &checkOut)
+
+	group.AddCommand(create,
+		setupList(a, "connection", connections, nameOf, []column[resource.Connection]{
+			{"NAME", nameOf},
+			{"CLOUD", func(c resource.Connection) string { return c.Cloud }},
+			{"CREDENTIAL", func(c resource.Connection) string { return c.Credential }},
+			{"REGION", func(c resource.Connection) string { return c.Region }},
+			{"ZONE", func(c resource.Connection) string { return c.Zone }},
+			{"AGE", func(c resource.Connection) string { return age(a.env.Now(), c.CreatedAt) }},
+		}),
+		setupGet(a, "connection", (*client.Client).Connection, nameOf),
+		setupDelete(a, "connection", (*client.Client).DeleteConnection),
+		check)
+	return group
+}
+
+func (a *app) driverCommand() *cobra.Command {
+	group := a.group("driver", groupSetup, "Clouds that the server can reach, and what they need",
+		"A driver makes one cloud reachable. It says which values a credential needs, which\nsettings a connection has, and which kinds of resources the cloud offers.",
+		"  mcic driver list\n  mcic driver get aws")
+	group.Aliases = []string{"drivers"}
+	nameOf := func(d driver.Description) string { return d.Name }
+	drivers := func(ctx context.Context, c *client.Client) ([]driver.Description, error) {
+		return client.Collect(c.Drivers(ctx))
+	}
+	group.AddCommand(
+		setupList(a, "driver", drivers, nameOf, []column[driver.Description]{
+			{"NAME", nameOf},
+			{"TITLE", func(d driver.Description) string { return d.Title }},
+			{"VERSION", func(d driver.Description) string { return d.Version }},
+			{"KINDS", func(d driver.Description) string {
+				names := make([]string, len(d.Kinds))
+				for i, k := range d.Kinds {
+					names[i] = k.Name
+				}
+				return strings.Join(names, ",")
+			}},
+		}),
+		setupGet(a, "driver", (*client.Client).Driver, nameOf))
+	return group
+}
+
+// setupFlag is the flag of a field of a credential's or a connection's request.
+func setupFlag(field string) string {
+	if flag := requestFlag(field); flag != "" {
+		return flag
+	}
+	switch field {
+	case "cloud", "credential", "region", "zone":
+		return "--" + field
+	default:
+		return ""
+	}
+}
+
+// setupList, setupGet and setupDelete are the same for what is kept on the server
+// itself and needs no operation.
+func setupList[T any](a *app, noun string, list func(context.Context, *client.Client) ([]T, error), nameOf func(T) string, columns []column[T]) *cobra.Command {
+	var out format
+	cmd := &cobra.Command{
+		Use: "list", Args: noArgs, Aliases: []string{"ls"},
+		Short:   "List the " + noun + "s",
+		Example: "  mcic " + noun + " list\n  mcic " + noun + " list -o json",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			c, err := a.client(cmd.Context())
+			if err != nil {
+				return err
+			}
+			items, err := list(cmd.Context(), c)
+			if err != nil {
+				return err
+			}
+			return printItems(a, out, items, "there is no "+noun, nameOf, columns)
+		},
+	}
+	addOutput(cmd, &out)
+	return cmd
+}
+
+func setupGet[T any](a *app, noun string, get func(*client.Client, context.Context, string) (*T, error), nameOf func(T) string) *cobra.Command {
+	var out format
+	cmd := &cobra.Command{
+		Use: "get NAME", Args: oneName, ValidArgsFunction: a.completeSetup(noun, 1),
+		Short:   "Show a " + noun,
+		Example: "  mcic " + noun + " get " + sampleOf(noun),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			c, err := a.client(cmd.Context())
+			if err != nil {
+				return err
+			}
+			item, err := get(c, cmd.Context(), args[0])
+			if err != nil {
+				return err
+			}
+			return a.printObject(out, item, nameOf(*item), func() error { return a.printView(item, nil) })
+		},
+	}
+	addOutput(cmd, &out)
+	return cmd
+}
+
+func setupDelete(a *app, noun string, remove func(*client.Client, context.Context, string) error) *cobra.Command {
+	return &cobra.Command{
+		Use: "delete NAME…", Args: someNames, Aliases: []string{"rm"}, ValidArgsFunction: a.completeSetup(noun, -1),
+		Short:   "Forget " + noun + "s",
+		Long:    "Forgets " + noun + "s. One that is in use is kept.",
+		Example: "  mcic " + noun + " delete " + sampleOf(noun),
+		RunE: func(cmd *cobra.Command, names []string) error {
+			c, err := a.client(cmd.Context())
+			if err != nil {
+				return err
+			}
+			var failed failures
+			for _, name := range names {
+				if err := remove(c, cmd.Context(), name); err != nil {
+					failed = append(failed, fmt.Errorf("%s %s: %w", noun, name, err))
+					continue
+				}
+				if err := a.write(clean(noun+" "+name+" deleted") + "\n"); err != nil {
+					return err
+				}
+			}
+			if len(failed) > 0 {
+				return failed
+			}
+			return nil
+		},
+	}
+}
+
+func sampleOf(noun string) string {
+	switch noun {
+	case "driver":
+		return "aws"
+	case "connection":
+		return sampleConnection
+	default:
+		return "my-key"
+	}
+}
