@@ -166,9 +166,18 @@ func (c *Client) Connection(ctx context.Context, name string) (*resource.Connect
 	return one[resource.Connection](ctx, c, http.MethodGet, nil)(path("connections", name))
 }
 
-// CreateConnection records a connection.
-func (c *Client) CreateConnection(ctx context.Context, request resource.ConnectionRequest) (*resource.Connection, error) {
-	return one[resource.Connection](ctx, c, http.MethodPost, request)(path("connections"))
+// CreateConnection records a connection, after its cloud has been asked whether the
+// credential works; without check it is recorded as it is.
+func (c *Client) CreateConnection(ctx context.Context, request resource.ConnectionRequest, check bool) (*resource.Connection, error) {
+	out := &resource.Connection{}
+	query := url.Values{}
+	if !check {
+		query.Set("check", "false")
+	}
+	if err := c.do(ctx, call{method: http.MethodPost, path: "/connections", query: query, body: request}, out); err != nil {
+		return nil, err
+	}
+	return out, nil
 }
 
 // DeleteConnection forgets a connection.

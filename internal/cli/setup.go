@@ -141,6 +141,7 @@ func (a *app) connectionCommand() *cobra.Command {
 	var (
 		request     resource.ConnectionRequest
 		setting     []string
+		noCheck     bool
 		createOut   format
 		nameOf      = func(c resource.Connection) string { return c.Name }
 		connections = func(ctx context.Context, c *client.Client) ([]resource.Connection, error) {
@@ -150,8 +151,8 @@ func (a *app) connectionCommand() *cobra.Command {
 	create := &cobra.Command{
 		Use: "create NAME --cloud CLOUD", Args: oneName, ValidArgsFunction: cobra.NoFileCompletions,
 		Short:   "Record a connection",
-		Long:    "Records a connection. Which settings a cloud has, and whether it needs a credential\nand a region: mcic driver get CLOUD.",
-		Example: "  mcic connection create my-cloud --cloud aws --credential my-key --region ap-northeast-2\n  mcic connection create mock --cloud mock",
+		Long:    "Tries a connection on its cloud and records it. Which settings a cloud has, and whether it needs a credential\nand a region: mcic driver get CLOUD.",
+		Example: "  mcic connection create my-cloud --cloud aws --credential my-key --region ap-northeast-2\n  mcic connection create mock --cloud mock --region mock-seoul",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if request.Cloud == "" {
 				return usageError("--cloud is required: the cloud to reach; see: mcic driver list")
@@ -165,7 +166,7 @@ func (a *app) connectionCommand() *cobra.Command {
 				return err
 			}
 			request.Name, request.Settings = args[0], settings
-			created, err := c.CreateConnection(cmd.Context(), request)
+			created, err := c.CreateConnection(cmd.Context(), request, !noCheck)
 			if err != nil {
 				return &fieldError{err, setupFlag}
 			}
@@ -178,6 +179,7 @@ func (a *app) connectionCommand() *cobra.Command {
 	create.Flags().StringVar(&request.Region, "region", "", "`REGION` to work in")
 	create.Flags().StringVar(&request.Zone, "zone", "", "`ZONE` for what names none")
 	create.Flags().StringArrayVar(&setting, "setting", nil, "a setting as `KEY=VALUE`; may be repeated")
+	create.Flags().BoolVar(&noCheck, "no-check", false, "record it without trying it on the cloud")
 	must(create.RegisterFlagCompletionFunc("cloud", a.completeDrivers))
 	must(create.RegisterFlagCompletionFunc("credential", a.completeCredentialFlag))
 	addOutput(create, &createOut)

@@ -168,6 +168,7 @@ func mainJob(t *testing.T, w *world, conn, imageFilter string) {
 	assert.NotEmpty(t, read[[]resource.Region](w, "region list -c %s", conn))
 	assert.NotEmpty(t, read[[]resource.Zone](w, "zone list -c %s", conn))
 
+	w.do("connection check %s", conn)
 	w.do("vpc create vpc1 -c %s --cidr 10.0.0.0/16 --wait", conn)
 	w.do("subnet create sub1 -c %s --vpc vpc1 --cidr 10.0.1.0/24 --wait", conn)
 	w.do("securitygroup create sg1 -c %s --vpc vpc1 --rule in:tcp:22:0.0.0.0/0 --wait", conn)
@@ -295,6 +296,7 @@ func TestBadUseIsRefused(t *testing.T) {
 			"connection create c --cloud moon",
 			"connection create c --cloud mock --region mock-seoul --setting latency=soon",
 			"vpc list -c mock --filter color=red",
+			"connection create c --cloud mock --region atlantis",
 		},
 		3: {"vm get nothing -c mock", "vpc list -c nowhere", "vm stop nothing -c mock"},
 	} {
@@ -302,6 +304,8 @@ func TestBadUseIsRefused(t *testing.T) {
 			assert.Contains(t, w.fails(code, "%s", line), "Error:", line)
 		}
 	}
+	w.do("connection create later --cloud mock --region atlantis --no-check")
+	w.fails(2, "connection check later")
 	w.Token = "wrong"
 	status, body, err := w.Do(t.Context(), &http.Client{Timeout: 10 * time.Second}, http.MethodGet, "/v1/vms", "")
 	require.NoError(t, err)
