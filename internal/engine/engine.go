@@ -38,6 +38,7 @@ type Config struct {
 	UsedFor     time.Duration // how long a deletion is tried again while the cloud says that the resource is used
 	SettleFor   time.Duration // how long a change may take after the cloud has accepted it
 	VanishedFor time.Duration // how long an accepted creation may be missing in the cloud
+	DrainFor    time.Duration // how long steps that are under way may take when the engine is to end
 	OnOperation func(o *resource.Operation)
 }
 
@@ -56,6 +57,7 @@ func (c Config) withDefaults() Config {
 	set(&c.UsedFor, 30*time.Second)
 	set(&c.SettleFor, 30*time.Minute)
 	set(&c.VanishedFor, time.Minute)
+	set(&c.DrainFor, 10*time.Second)
 	if c.Workers == 0 {
 		c.Workers = 16
 	}
@@ -82,14 +84,16 @@ type Engine struct {
 
 	mu    sync.Mutex
 	lanes map[string]*lane // by connection
-	run   context.Context  //nolint:containedctx // of the workers, set by Run
+	run   context.Context  //nolint:containedctx // while it lasts steps begin; set by Run
+	calls context.Context  //nolint:containedctx // while it lasts steps go on; set by Run
 	group sync.WaitGroup
 }
 
 // lane is the work of one connection. Each has its own workers, so that a slow
 // cloud keeps nothing from the others.
 type lane struct {
-	queue workqueue.TypedDelayingInterface[string] // uids
+	connection string
+	queue      workqueue.TypedDelayingInterface[string] // uids
 }
 
 // New returns an engine. It answers requests at once and works on operations
@@ -104,16 +108,19 @@ func New(c Config) *Engine {
 	return e
 }
 
-// Run works on operations until ctx ends, and then waits for the steps that are
-// under way.
+// Run works on operations until ctx ends. It then begins no further step, gives
+// those that are under way a while to end, and leaves the rest to the next run, or
+// to another server at once.
 func (e *Engine) Run(ctx context.Context) error {
 	if !e.store.Shared() { // nobody else can hold one
-		if err := e.store.Update(ctx, func(ctx context.Context, q *store.Queries) error { return q.DropLeases(ctx) }); err != nil {
+		if err := e.store.Update(ctx, func(ctx context.Context, q *store.Queries) error { return q.DropLeases(ctx, "") }); err != nil {
 			return err
 		}
 	}
+	calls, endCalls := context.WithCancel(context.WithoutCancel(ctx))
+	defer endCalls()
 	e.mu.Lock()
-	e.run = ctx
+	e.run, e.calls = ctx, calls
 	for _, l := range e.lanes {
 		e.startWorkers(l)
 	}
@@ -121,27 +128,31 @@ func (e *Engine) Run(ctx context.Context) error {
 
 	tick := time.NewTicker(e.config.Lease / 4)
 	defer tick.Stop()
-	for {
-		if err := e.takeWork(ctx); err != nil && ctx.Err() == nil {
+	for n := 0; ; n++ {
+		if err := e.takeWork(ctx, n%resyncEvery == 0); err != nil && ctx.Err() == nil {
 			e.logger.Error("cannot look for unfinished operations; tried again soon", "error", err)
 		}
 		select {
 		case <-ctx.Done():
-			e.stopWorkers()
-			return nil
+			return e.drain(endCalls)
 		case <-tick.C:
 		}
 	}
 }
 
+// resyncEvery is in how many rounds everything that this server works on is looked
+// at again, whether or not something has happened: a wake-up that was lost then
+// costs time and nothing else.
+const resyncEvery = 6
+
 // takeWork renews the leases of this server and takes over what nobody works on.
-func (e *Engine) takeWork(ctx context.Context) error {
+func (e *Engine) takeWork(ctx context.Context, resync bool) error {
 	for {
-		var taken []store.Resource
+		var mine, taken []store.Resource
 		err := e.store.Update(ctx, func(ctx context.Context, q *store.Queries) (err error) {
 			now := time.Now()
 			until := store.MicrosOf(now.Add(e.config.Lease))
-			if err := q.RenewLeases(ctx, e.id, until); err != nil {
+			if mine, err = q.RenewLeases(ctx, e.id, until); err != nil {
 				return err
 			}
 			taken, err = q.TakeLeases(ctx, e.id, store.MicrosOf(now), until, takeBatch)
@@ -150,10 +161,14 @@ func (e *Engine) takeWork(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
+		full := len(taken) == takeBatch
+		if resync {
+			taken = append(taken, mine...)
+		}
 		for _, r := range taken {
 			e.enqueue(r.Connection, r.UID)
 		}
-		if len(taken) < takeBatch {
+		if !full {
 			return nil
 		}
 	}
@@ -161,12 +176,26 @@ func (e *Engine) takeWork(ctx context.Context) error {
 
 const takeBatch = 500
 
+// drain ends the work of this run.
+func (e *Engine) drain(endCalls context.CancelFunc) error {
+	overdue := time.AfterFunc(e.config.DrainFor, endCalls)
+	defer overdue.Stop()
+	e.stopWorkers()
+	ctx, cancel := context.WithTimeout(context.Background(), releaseTimeout)
+	defer cancel()
+	return e.store.Update(ctx, func(ctx context.Context, q *store.Queries) error { return q.DropLeases(ctx, e.id) })
+}
+
+// releaseTimeout bounds the last write of a run. Without it the leases run out by
+// themselves.
+const releaseTimeout = 5 * time.Second
+
 func (e *Engine) lane(connection string) *lane {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	l := e.lanes[connection]
 	if l == nil {
-		l = &lane{queue: workqueue.NewTypedDelayingQueue[string]()}
+		l = &lane{connection: connection, queue: workqueue.NewTypedDelayingQueue[string]()}
 		e.lanes[connection] = l
 		if e.run != nil {
 			e.startWorkers(l)
@@ -184,8 +213,7 @@ func (e *Engine) enqueueAfter(connection, uid string, d time.Duration) {
 
 // startWorkers starts the workers of a lane. e.mu is held.
 func (e *Engine) startWorkers(l *lane) {
-	ctx := e.run
-	if ctx.Err() != nil {
+	if e.run.Err() != nil {
 		l.queue.ShutDown()
 		return
 	}
@@ -196,7 +224,9 @@ func (e *Engine) startWorkers(l *lane) {
 				if stop {
 					return
 				}
-				e.step(ctx, uid)
+				if e.run.Err() == nil {
+					e.step(e.calls, l.connection, uid)
+				}
 				l.queue.Done(uid)
 			}
 		})

@@ -449,3 +449,28 @@ func TestConnectionsAndCredentials(t *testing.T) {
 	_, err = e.Credential(ctx, "key")
 	assert.Equal(t, resource.CodeNotFound, resource.CodeOf(err))
 }
+
+func TestStoppingLetsAStepEnd(t *testing.T) {
+	db := opened(t)
+	e := enginetest.New(t, enginetest.Options{Store: db}, "callLatency", "400ms")
+	op, err := e.Ask("mock", "vpc", "v", `{"cidr":"10.0.0.0/16"}`)
+	require.NoError(t, err)
+	require.Eventually(t, func() bool { return e.QueueDepth() == 0 }, 5*time.Second, time.Millisecond)
+	e.Stop()
+	row, err := db.Read().ResourceByUID(t.Context(), op.UID)
+	require.NoError(t, err)
+	assert.Empty(t, row.LeaseOwner, "another server can go on at once")
+	ended, err := db.Read().Operation(t.Context(), op.ID)
+	require.NoError(t, err)
+	if assert.NotEqual(t, resource.OperationQueued, ended.State, "the cloud was asked, and its answer must not be lost") {
+		assert.NotEmpty(t, row.CloudID)
+	}
+}
+
+func opened(t *testing.T) *store.Store {
+	t.Helper()
+	s, err := store.OpenSQLite(t.Context(), t.TempDir())
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, s.Close()) })
+	return s
+}

@@ -72,11 +72,14 @@ func sight(ctx context.Context, session driver.Session, kind, cloudID string) si
 }
 
 // step takes the next step for a resource.
-func (e *Engine) step(ctx context.Context, uid string) {
+func (e *Engine) step(ctx context.Context, connection, uid string) {
 	j, err := e.load(ctx, uid)
 	if err != nil {
-		e.logger.Error("cannot read an operation; tried again soon", "uid", uid, "error", err)
-		return // takeWork brings it back
+		if ctx.Err() == nil {
+			e.logger.Error("cannot read an operation; tried again soon", "uid", uid, "error", err)
+			e.enqueueAfter(connection, uid, e.config.RetryMax)
+		}
+		return
 	}
 	if j == nil {
 		e.settler.forget(uid)

@@ -211,11 +211,12 @@ func (q *Queries) DeleteSecrets(ctx context.Context, uid string) error {
 	return failure(err, "delete the secrets of %s", uid)
 }
 
-// RenewLeases prolongs what owner works on.
-func (q *Queries) RenewLeases(ctx context.Context, owner string, until Micros) error {
-	_, err := q.db.NewUpdate().Model((*Resource)(nil)).
-		Set("lease_until = ?", until).Where("lease_owner = ?", owner).Where("operation <> ''").Exec(ctx)
-	return failure(err, "renew the leases")
+// RenewLeases prolongs what owner works on, and answers what that is.
+func (q *Queries) RenewLeases(ctx context.Context, owner string, until Micros) (rows []Resource, err error) {
+	_, err = q.db.NewUpdate().Model(&rows).
+		Set("lease_until = ?", until).Where("lease_owner = ?", owner).Where("operation <> ''").
+		Returning("uid, connection").Exec(ctx)
+	return rows, failure(err, "renew the leases")
 }
 
 // TakeLeases hands unfinished work that no server holds a lease on to owner, and
@@ -232,9 +233,14 @@ func (q *Queries) TakeLeases(ctx context.Context, owner string, now, until Micro
 	return rows, failure(err, "take over leases")
 }
 
-// DropLeases frees all leases, for a database that only this server uses.
-func (q *Queries) DropLeases(ctx context.Context) error {
-	_, err := q.db.NewUpdate().Model((*Resource)(nil)).
-		Set("lease_owner = ''").Set("lease_until = 0").Where("lease_owner <> ''").Exec(ctx)
-	return failure(err, "drop the leases of the last run")
+// DropLeases frees the leases of an owner, or with "" all of them, for a database
+// that only this server uses.
+func (q *Queries) DropLeases(ctx context.Context, owner string) error {
+	update := q.db.NewUpdate().Model((*Resource)(nil)).
+		Set("lease_owner = ''").Set("lease_until = 0").Where("lease_owner <> ''")
+	if owner != "" {
+		update = update.Where("lease_owner = ?", owner)
+	}
+	_, err := update.Exec(ctx)
+	return failure(err, "drop leases")
 }
