@@ -195,6 +195,48 @@ func (c *Client) Operations(ctx context.Context, o ListOptions) iter.Seq2[resour
 	return pages[resource.Operation](ctx, c, "/operations", o.query(), nil)
 }
 
+// Adopt records a resource that exists on the cloud.
+func (c *Client) Adopt(ctx context.Context, kind, connection string, request resource.AdoptRequest) (*resource.Resource, error) {
+	p, err := kindPath(kind, connection)
+	return one[resource.Resource](ctx, c, http.MethodPost, request)(p+":adopt", err)
+}
+
+// AdoptAll records everything that exists in a connection and is not managed yet.
+func (c *Client) AdoptAll(ctx context.Context, connection string) ([]resource.Resource, error) {
+	adopted, err := one[struct{ Items []resource.Resource }](ctx, c, http.MethodPost, nil)(path("connections", connection+":adopt"))
+	if err != nil {
+		return nil, err
+	}
+	return adopted.Items, nil
+}
+
+// Inventory compares what a cloud has with what is recorded, of one kind or of all.
+func (c *Client) Inventory(ctx context.Context, connection, kind string) ([]resource.InventoryItem, error) {
+	p, err := path("connections", connection, "inventory")
+	if err != nil {
+		return nil, err
+	}
+	query := url.Values{}
+	if kind != "" {
+		query.Set("kind", kind)
+	}
+	var answer struct{ Items []resource.InventoryItem }
+	err = c.do(ctx, call{method: http.MethodGet, path: p, query: query}, &answer)
+	return answer.Items, err
+}
+
+// CancelOperation ends an operation that the cloud has not accepted yet. With
+// thenDelete, what an accepted creation makes is deleted as soon as it has ended.
+func (c *Client) CancelOperation(ctx context.Context, id string, thenDelete bool) (*resource.Operation, error) {
+	return one[resource.Operation](ctx, c, http.MethodPost, map[string]bool{"thenDelete": thenDelete})(path("operations", id+":cancel"))
+}
+
+// RetryOperation does again, as a new operation, what a failed or cancelled one did
+// not do.
+func (c *Client) RetryOperation(ctx context.Context, id string) (*resource.Operation, error) {
+	return one[resource.Operation](ctx, c, http.MethodPost, nil)(path("operations", id+":retry"))
+}
+
 // Operation returns one operation. With a wait the server answers when it has ended,
 // or when the time is over.
 func (c *Client) Operation(ctx context.Context, id string, wait time.Duration) (*resource.Operation, error) {

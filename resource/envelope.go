@@ -38,6 +38,32 @@ type CreateRequest[S any] struct {
 	Spec   S                 `json:"spec" doc:"What to create."`
 }
 
+// AdoptRequest is the body of an adoption.
+type AdoptRequest struct {
+	CloudID string `json:"cloudId" doc:"The cloud's id of the resource to adopt." minLength:"1" maxLength:"512"`
+	Name    string `json:"name,omitempty" doc:"Name to give it here, as in a creation. Default: its name on the cloud, made to fit." maxLength:"128" pattern:"^[A-Za-z0-9][A-Za-z0-9._-]*$" patternDescription:"a letter or digit, then letters, digits, '.', '_' or '-'"`
+}
+
+// InventoryItem is a resource that the cloud has, that is recorded here, or both.
+type InventoryItem struct {
+	Kind      string `json:"kind" doc:"Kind of the resource."`
+	Where     Where  `json:"where" doc:"both; cloud: not managed here; here: the cloud does not have it (yet, or any more)." enum:"both,cloud,here"`
+	Name      string `json:"name,omitempty" doc:"Name here."`
+	CloudID   string `json:"cloudId,omitempty" doc:"The cloud's id."`
+	CloudName string `json:"cloudName,omitempty" doc:"Name on the cloud."`
+	State     State  `json:"state" doc:"State on the cloud, or here if the cloud does not have it."`
+}
+
+// Where is where a resource is known.
+type Where string
+
+// The places.
+const (
+	InBoth  Where = "both"
+	InCloud Where = "cloud"
+	InHere  Where = "here"
+)
+
 // OperationState is where an operation is in its life.
 type OperationState string
 
@@ -47,10 +73,22 @@ const (
 	OperationRunning   OperationState = "running"   // accepted by the cloud, not yet settled
 	OperationSucceeded OperationState = "succeeded" // done
 	OperationFailed    OperationState = "failed"    // ended without reaching its goal; see error
+	OperationCancelled OperationState = "cancelled" // ended before the cloud accepted it, because it was asked to
 )
 
 // Ended reports whether the operation will not change any more.
-func (s OperationState) Ended() bool { return s == OperationSucceeded || s == OperationFailed }
+func (s OperationState) Ended() bool {
+	return s == OperationSucceeded || s == OperationFailed || s == OperationCancelled
+}
+
+// Step is one thing that happened on an operation's way.
+type Step struct {
+	At        time.Time `json:"at" doc:"When it happened."`
+	What      string    `json:"what" doc:"asked: the cloud gave no clear answer or is to be asked again; accepted: the cloud has accepted; or how it ended." enum:"asked,accepted,succeeded,failed,cancelled"`
+	Code      Code      `json:"code,omitempty" doc:"Code of the error, if there was one."`
+	Message   string    `json:"message,omitempty" doc:"Message of the error."`
+	RequestID string    `json:"requestId,omitempty" doc:"The cloud's id of the failed request."`
+}
 
 // Operation is the durable record of one change to one resource.
 type Operation struct {
@@ -60,9 +98,11 @@ type Operation struct {
 	Connection string         `json:"connection" doc:"Connection of the resource."`
 	Name       string         `json:"name" doc:"Name of the resource."`
 	UID        string         `json:"uid" doc:"Uid of the resource."`
-	State      OperationState `json:"state" doc:"Where the operation is in its life." enum:"queued,running,succeeded,failed"`
+	State      OperationState `json:"state" doc:"Where the operation is in its life." enum:"queued,running,succeeded,failed,cancelled"`
 	Attempts   int            `json:"attempts" doc:"How often the step that asks the cloud was tried."`
 	Error      *Error         `json:"error,omitempty" doc:"Why it failed, or why the last attempt did."`
+	Cancelling bool           `json:"cancelling,omitempty" doc:"Whether it was asked to be cancelled and has not ended yet."`
+	Steps      []Step         `json:"steps,omitempty" doc:"What has happened, the newest last; at most the last 20."`
 	CreatedAt  time.Time      `json:"createdAt" doc:"When it was asked for."`
 	AcceptedAt *time.Time     `json:"acceptedAt,omitempty" doc:"When the cloud accepted it."`
 	EndedAt    *time.Time     `json:"endedAt,omitempty" doc:"When it ended."`

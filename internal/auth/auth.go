@@ -29,6 +29,10 @@ func OpenToken(dir string) (token Token, created bool, err error) {
 	if errors.Is(err, fs.ErrNotExist) {
 		raw, created = []byte(secret.NewToken()+"\n"), true
 		err = secret.WriteNew(path, raw)
+		if errors.Is(err, fs.ErrExist) { // another server was first
+			created = false
+			raw, err = os.ReadFile(path) //nolint:gosec // as above
+		}
 	}
 	if err != nil {
 		return Token{}, false, fmt.Errorf("open the admin token: %w", err)

@@ -23,7 +23,8 @@ import (
 // keepFor is how long an answer of a cloud is used again. Catalogs change rarely.
 const keepFor = 10 * time.Minute
 
-// keepEntries limits what is kept of one answer; larger ones are asked for anew.
+// keepEntries limits what is kept of all answers together; larger ones are asked
+// for anew.
 const keepEntries = 20_000
 
 // Sessions opens the session of a connection.
@@ -159,9 +160,23 @@ func (c *Catalog) keep(key string, entries []entry) {
 	defer c.mu.Unlock()
 	now := time.Now()
 	maps.DeleteFunc(c.kept, func(_ string, a answer) bool { return now.After(a.until) })
-	if len(entries) <= keepEntries {
-		c.kept[key] = answer{entries, now.Add(keepFor)}
+	if len(entries) > keepEntries {
+		return
 	}
+	c.kept[key] = answer{entries, now.Add(keepFor)}
+	for c.size() > keepEntries { // every filter makes an answer of its own
+		oldest := slices.MinFunc(slices.Collect(maps.Keys(c.kept)), func(a, b string) int { return c.kept[a].until.Compare(c.kept[b].until) })
+		delete(c.kept, oldest)
+	}
+}
+
+// size is how much is kept. An empty answer counts, too.
+func (c *Catalog) size() int {
+	n := 0
+	for _, a := range c.kept {
+		n += 1 + len(a.entries)
+	}
+	return n
 }
 
 func (e entry) matches(filters []store.Filter) bool {

@@ -27,7 +27,7 @@ func (a *app) kindCommand(k *resource.Kind) *cobra.Command {
 	group := a.group(k.Name, groupResources, sentence(k.Doc), k.Doc,
 		fmt.Sprintf("  mcic %s list -c %s\n  mcic %s get my-%s -c %s", k.Name, sampleConnection, k.Name, k.Name, sampleConnection))
 	group.Aliases = []string{k.Plural()}
-	group.AddCommand(a.createCommand(k), a.listCommand(k), a.getCommand(k), a.deleteCommand(k))
+	group.AddCommand(a.createCommand(k), a.listCommand(k), a.getCommand(k), a.deleteCommand(k), a.adoptCommand(k), a.releaseCommand(k))
 	for i := range k.Actions {
 		group.AddCommand(a.actionCommand(k, &k.Actions[i]))
 	}
@@ -555,9 +555,9 @@ func (a *app) finish(ctx context.Context, c *client.Client, k *resource.Kind, op
 	if err != nil {
 		return err
 	}
-	if done.Verb == "delete" {
+	if done.Verb == "delete" || done.Verb == "release" {
 		return a.printMore(out, done, done.Name, func() error {
-			return a.write(clean(fmt.Sprintf("%s %s deleted", k.Name, done.Name)) + "\n")
+			return a.write(clean(fmt.Sprintf("%s %s %sd", k.Name, done.Name, done.Verb)) + "\n")
 		})
 	}
 	r, err := c.Get(ctx, k.Name, op.Connection, op.Name)

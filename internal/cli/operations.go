@@ -17,7 +17,23 @@ func (a *app) operationCommand() *cobra.Command {
 		"Every change of a resource is an operation. It goes on whether or not anybody waits\nfor it, also when the server is started anew.",
 		"  mcic operation list --filter state=running\n  mcic operation wait 01JZ3Y5Q8W7V")
 	group.Aliases = []string{"operations"}
-	group.AddCommand(a.operationList(), a.operationGet(), a.operationWait())
+	thenDelete := false
+	cancel := a.oneOperation("cancel", "Cancel an operation",
+		"Ends an operation that the cloud has not accepted yet. What a creation makes that was\naccepted already is deleted with --then-delete.", "  mcic operation cancel 01JZ3Y5Q8W7V --then-delete",
+		func(ctx context.Context, c *client.Client, id string) (*resource.Operation, error) {
+			return c.CancelOperation(ctx, id, thenDelete)
+		})
+	cancel.Flags().BoolVar(&thenDelete, "then-delete", false, "delete what the creation makes, if the cloud has accepted it already")
+	group.AddCommand(a.operationList(), a.operationWait(), cancel,
+		a.oneOperation("get", "Show an operation", "", "  mcic operation get 01JZ3Y5Q8W7V",
+			func(ctx context.Context, c *client.Client, id string) (*resource.Operation, error) {
+				return c.Operation(ctx, id, 0)
+			}),
+		a.oneOperation("retry", "Try a failed operation again",
+			"Does again, as a new operation, what a failed or cancelled one did not do.", "  mcic operation retry 01JZ3Y5Q8W7V",
+			func(ctx context.Context, c *client.Client, id string) (*resource.Operation, error) {
+				return c.RetryOperation(ctx, id)
+			}))
 	return group
 }
 
@@ -70,18 +86,20 @@ func (a *app) operationColumns() []column[resource.Operation] {
 	}
 }
 
-func (a *app) operationGet() *cobra.Command {
+// oneOperation is a command that asks for one operation and shows the answer.
+func (a *app) oneOperation(
+	verb, short, long, example string, do func(context.Context, *client.Client, string) (*resource.Operation, error),
+) *cobra.Command {
 	var out format
 	cmd := &cobra.Command{
-		Use: "get ID", Args: oneName, ValidArgsFunction: cobra.NoFileCompletions,
-		Short:   "Show an operation",
-		Example: "  mcic operation get 01JZ3Y5Q8W7V",
+		Use: verb + " ID", Args: oneName, ValidArgsFunction: cobra.NoFileCompletions,
+		Short: short, Long: long, Example: example,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			c, err := a.client(cmd.Context())
 			if err != nil {
 				return err
 			}
-			op, err := c.Operation(cmd.Context(), args[0], 0)
+			op, err := do(cmd.Context(), c, args[0])
 			if err != nil {
 				return err
 			}

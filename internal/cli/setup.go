@@ -215,7 +215,7 @@ func (a *app) connectionCommand() *cobra.Command {
 		}),
 		setupGet(a, "connection", (*client.Client).Connection, nameOf),
 		setupDelete(a, "connection", (*client.Client).DeleteConnection),
-		check)
+		check, a.connectionAdopt(), a.connectionInventory())
 	return group
 }
 

@@ -38,6 +38,8 @@ type Config struct {
 	UsedFor     time.Duration // how long a deletion is tried again while the cloud says that the resource is used
 	SettleFor   time.Duration // how long a change may take after the cloud has accepted it
 	VanishedFor time.Duration // how long an accepted creation may be missing in the cloud
+	SyncEvery   time.Duration // how often the clouds are asked what changed without this server
+	KeepFor     time.Duration // how long operations that have ended and tombstones are kept
 	DrainFor    time.Duration // how long steps that are under way may take when the engine is to end
 	OnOperation func(o *resource.Operation)
 }
@@ -57,6 +59,8 @@ func (c Config) withDefaults() Config {
 	set(&c.UsedFor, 30*time.Second)
 	set(&c.SettleFor, 30*time.Minute)
 	set(&c.VanishedFor, time.Minute)
+	set(&c.SyncEvery, 5*time.Minute)
+	set(&c.KeepFor, 30*24*time.Hour)
 	set(&c.DrainFor, 10*time.Second)
 	if c.Workers == 0 {
 		c.Workers = 16
@@ -125,10 +129,16 @@ func (e *Engine) Run(ctx context.Context) error {
 		e.startWorkers(l)
 	}
 	e.mu.Unlock()
+	e.group.Go(func() { e.syncLoop(ctx) })
 
 	tick := time.NewTicker(e.config.Lease / 4)
 	defer tick.Stop()
+	forgotten := time.Time{}
 	for n := 0; ; n++ {
+		if time.Since(forgotten) > forgetEvery {
+			forgotten = time.Now()
+			e.forgetEnded(ctx)
+		}
 		if err := e.takeWork(ctx, n%resyncEvery == 0); err != nil && ctx.Err() == nil {
 			e.logger.Error("cannot look for unfinished operations; tried again soon", "error", err)
 		}
@@ -137,6 +147,17 @@ func (e *Engine) Run(ctx context.Context) error {
 			return e.drain(endCalls)
 		case <-tick.C:
 		}
+	}
+}
+
+// forgetEvery is how often operations and tombstones that are old enough are removed.
+const forgetEvery = time.Hour
+
+func (e *Engine) forgetEnded(ctx context.Context) {
+	before := store.MicrosOf(time.Now().Add(-e.config.KeepFor))
+	err := e.store.Update(ctx, func(ctx context.Context, q *store.Queries) error { return q.ForgetEnded(ctx, before) })
+	if err != nil && ctx.Err() == nil {
+		e.logger.Error("cannot remove old operations; tried again later", "error", err)
 	}
 }
 

@@ -3,7 +3,6 @@ package engine
 import (
 	"context"
 	"encoding/json"
-	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -49,18 +48,20 @@ func (e *Engine) Create(ctx context.Context, connection, kind string, body []byt
 		}
 		sealed = append(sealed, store.Secret{UID: row.UID, Name: name, Sealed: box})
 	}
-	op, err := e.record(ctx, row, VerbCreate, nil, func(ctx context.Context, q *store.Queries) error {
+	op, err := e.record(ctx, func(ctx context.Context, q *store.Queries) (*store.Resource, *store.Operation, error) {
 		refs, err := e.resolve(ctx, q, k, row)
 		if err != nil {
-			return err
+			return nil, nil, err
 		}
 		if err := e.makeRoom(ctx, q, row); err != nil {
-			return err
+			return nil, nil, err
 		}
+		op := e.newOperation(row, VerbCreate, nil)
+		row.CreatedAt = row.UpdatedAt
 		if err := q.InsertResource(ctx, row, refs); err != nil {
-			return err
+			return nil, nil, err
 		}
-		return q.InsertSecrets(ctx, sealed)
+		return row, op, q.InsertSecrets(ctx, sealed)
 	})
 	if err != nil {
 		return nil, err
@@ -93,8 +94,8 @@ func (e *Engine) resolve(ctx context.Context, q *store.Queries, k *resource.Kind
 			continue
 		case err != nil:
 			return nil, err
-		case target.State == resource.StateDeleting:
-			return nil, resource.Errorf(resource.CodeConflict, "the %s %s is being deleted; it cannot be used any more", ref.Kind, ref.Name)
+		case target.State == resource.StateDeleting || target.State == resource.StateDeleted:
+			return nil, resource.Errorf(resource.CodeConflict, "the %s %s is %s; it cannot be used any more", ref.Kind, ref.Name, target.State)
 		}
 		refs = append(refs, store.Ref{From: row.UID, Field: ref.Field, To: target.UID})
 		specs[ref.Kind+"/"+ref.Name] = target.Spec
@@ -118,14 +119,21 @@ func (e *Engine) makeRoom(ctx context.Context, q *store.Queries, row *store.Reso
 	if err != nil || old.CloudID != "" || old.Operation != "" || old.State != resource.StateFailed || old.Uncertain {
 		return err // the unique index refuses the new one
 	}
-	e.bury(old)
-	if err := q.DeleteSecrets(ctx, old.UID); err != nil {
+	return e.entomb(ctx, q, old)
+}
+
+// entomb makes a tombstone of a resource that no operation is changing, and removes
+// what goes with it.
+func (e *Engine) entomb(ctx context.Context, q *store.Queries, row *store.Resource) error {
+	owner := row.LeaseOwner
+	e.bury(row)
+	if err := q.DeleteSecrets(ctx, row.UID); err != nil {
 		return err
 	}
-	if err := q.ReplaceRefs(ctx, old.UID, nil); err != nil {
+	if err := q.ReplaceRefs(ctx, row.UID, nil); err != nil {
 		return err
 	}
-	return q.UpdateResource(ctx, old, old.LeaseOwner)
+	return q.UpdateResource(ctx, row, owner)
 }
 
 // bury makes a tombstone of a row.
@@ -144,21 +152,7 @@ func (e *Engine) Delete(ctx context.Context, connection, kind, name string) (*re
 	if err := e.offers(ctx, connection, kind, VerbDelete); err != nil {
 		return nil, err
 	}
-	return e.change(ctx, connection, kind, name, VerbDelete, nil, func(ctx context.Context, q *store.Queries, row *store.Resource) error {
-		users, err := q.Users(ctx, row.UID)
-		if err != nil {
-			return err
-		}
-		if len(users) > 0 {
-			names := make([]string, len(users))
-			for i := range users {
-				names[i] = users[i].Kind + " " + users[i].Name
-			}
-			return resource.Errorf(resource.CodeDependency, "the %s %s is used by: %s; delete those first", kind, name, strings.Join(names, ", "))
-		}
-		row.State = resource.StateDeleting
-		return nil
-	})
+	return e.change(ctx, connection, kind, name, VerbDelete, nil, mayGo)
 }
 
 // Act records the operation that runs an action. body holds its parameters as the
@@ -187,53 +181,132 @@ func (e *Engine) Act(ctx context.Context, connection, kind, name, action string,
 	})
 }
 
+// Cancel ends an operation that the cloud has not accepted yet. If a creation has
+// been accepted, thenDelete has what it creates deleted as soon as it has ended.
+func (e *Engine) Cancel(ctx context.Context, id string, thenDelete bool) (*resource.Operation, error) {
+	want := store.CancelEarly
+	if thenDelete {
+		want = store.CancelDelete
+	}
+	var op *store.Operation
+	err := e.store.Update(ctx, func(ctx context.Context, q *store.Queries) (err error) {
+		if op, err = q.Operation(ctx, id); err != nil {
+			return err
+		}
+		switch {
+		case op.State.Ended():
+			return resource.Errorf(resource.CodeConflict, "the operation %s has ended (%s); there is nothing to cancel", id, op.State)
+		case thenDelete && op.Verb != VerbCreate:
+			return resource.Invalid(resource.Problem{Field: "thenDelete", Message: "is for creations; this operation is: " + op.Verb})
+		case op.State == resource.OperationRunning && !thenDelete:
+			return resource.Errorf(resource.CodeConflict, "the cloud has accepted the %s already; it cannot be taken back. What a creation makes can be deleted with thenDelete", op.Verb)
+		}
+		op.Cancel = want
+		return q.SetCancel(ctx, id, want)
+	})
+	if err != nil {
+		return nil, err
+	}
+	e.enqueue(op.Connection, op.UID)
+	e.events.publish(Event{Operation: op.Resource()})
+	return op.Resource(), nil
+}
+
+// Retry does again what an operation failed to do, as a new operation.
+func (e *Engine) Retry(ctx context.Context, id string) (*resource.Operation, error) {
+	old, err := e.store.Read().Operation(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	if old.State != resource.OperationFailed && old.State != resource.OperationCancelled {
+		return nil, resource.Errorf(resource.CodeConflict, "the operation %s is %s; only a failed or cancelled one can be tried again", id, old.State)
+	}
+	return e.change(ctx, old.Connection, old.Kind, old.Name, old.Verb, old.Params, func(ctx context.Context, q *store.Queries, row *store.Resource) error {
+		switch {
+		case row.UID != old.UID:
+			return resource.Errorf(resource.CodeConflict, "the %s %s is another one now; the operation %s was for one that is gone", old.Kind, old.Name, id)
+		case old.Verb == VerbDelete:
+			return mayGo(ctx, q, row)
+		case old.Verb == VerbCreate && row.CloudID != "":
+			return resource.Errorf(resource.CodeConflict, "the %s %s exists on the cloud, as %s; delete it and create it anew", old.Kind, old.Name, row.State)
+		case old.Verb == VerbCreate:
+			row.State, row.Error = resource.StatePending, nil
+		}
+		return nil
+	})
+}
+
+// mayGo refuses the deletion of what is used.
+func mayGo(ctx context.Context, q *store.Queries, row *store.Resource) error {
+	users, err := q.Users(ctx, row.UID)
+	if err != nil {
+		return err
+	}
+	if len(users) > 0 {
+		return resource.Errorf(resource.CodeDependency, "the %s %s is used by: %s; delete those first", row.Kind, row.Name,
+			joined(users, func(r store.Resource) string { return r.Kind + " " + r.Name }))
+	}
+	row.State = resource.StateDeleting
+	return nil
+}
+
+// unchanging refuses a resource that an operation is changing.
+func unchanging(row *store.Resource) error {
+	if row.Operation == "" {
+		return nil
+	}
+	return resource.Errorf(resource.CodeConflict, "the operation %s is changing the %s %s; wait for it with: mcic operation wait %s", row.Operation, row.Kind, row.Name, row.Operation)
+}
+
 // change records an operation on a resource that exists, if none is running.
 func (e *Engine) change(
 	ctx context.Context, connection, kind, name, verb string, params json.RawMessage,
 	check func(context.Context, *store.Queries, *store.Resource) error,
 ) (*resource.Operation, error) {
-	row := &store.Resource{Connection: connection, Kind: kind, Name: name}
-	return e.record(ctx, row, verb, params, func(ctx context.Context, q *store.Queries) error {
-		found, err := q.Resource(ctx, connection, kind, name)
+	return e.record(ctx, func(ctx context.Context, q *store.Queries) (*store.Resource, *store.Operation, error) {
+		row, err := q.Resource(ctx, connection, kind, name)
 		if err != nil {
-			return err
+			return nil, nil, err
 		}
-		if found.Operation != "" {
-			return resource.Errorf(resource.CodeConflict, "the operation %s is changing the %s %s; wait for it with: mcic operation wait %s", found.Operation, kind, name, found.Operation)
+		if err := unchanging(row); err != nil {
+			return nil, nil, err
 		}
-		if err := check(ctx, q, found); err != nil {
-			return err
+		if err := check(ctx, q, row); err != nil {
+			return nil, nil, err
 		}
-		id, owner := row.Operation, found.LeaseOwner
-		lease := row.LeaseUntil
-		*row = *found
-		row.Operation, row.LeaseOwner, row.LeaseUntil = id, e.id, lease
-		row.UpdatedAt = store.MicrosOf(time.Now())
-		return q.UpdateResource(ctx, row, owner)
+		owner := row.LeaseOwner
+		op := e.newOperation(row, verb, params)
+		return row, op, q.UpdateResource(ctx, row, owner)
 	})
+}
+
+// newOperation makes an operation and notes it, under a lease of this server, in
+// the row of the resource.
+func (e *Engine) newOperation(row *store.Resource, verb string, params json.RawMessage) *store.Operation {
+	if params == nil {
+		params = json.RawMessage("null")
+	}
+	now := time.Now()
+	row.Operation, row.UpdatedAt = uuid.Must(uuid.NewV7()).String(), store.MicrosOf(now)
+	row.LeaseOwner, row.LeaseUntil = e.id, store.MicrosOf(now.Add(e.config.Lease))
+	return &store.Operation{
+		ID: row.Operation, Verb: verb, Kind: row.Kind, Connection: row.Connection, Name: row.Name, UID: row.UID,
+		Params: params, State: resource.OperationQueued, CreatedAt: store.MicrosOf(now),
+	}
 }
 
 // record writes a resource's row, by means of write, and the operation on it in one
 // transaction, and has it worked on at once.
 func (e *Engine) record(
-	ctx context.Context, row *store.Resource, verb string, params json.RawMessage,
-	write func(context.Context, *store.Queries) error,
+	ctx context.Context, write func(context.Context, *store.Queries) (*store.Resource, *store.Operation, error),
 ) (*resource.Operation, error) {
-	now := time.Now()
-	if params == nil {
-		params = json.RawMessage("null")
-	}
-	row.Operation = uuid.Must(uuid.NewV7()).String()
-	row.CreatedAt, row.UpdatedAt = store.MicrosOf(now), store.MicrosOf(now)
-	row.LeaseOwner, row.LeaseUntil = e.id, store.MicrosOf(now.Add(e.config.Lease))
-	var op *store.Operation
-	err := e.store.Update(ctx, func(ctx context.Context, q *store.Queries) error {
-		if err := write(ctx, q); err != nil {
+	var (
+		row *store.Resource
+		op  *store.Operation
+	)
+	err := e.store.Update(ctx, func(ctx context.Context, q *store.Queries) (err error) {
+		if row, op, err = write(ctx, q); err != nil {
 			return err
-		}
-		op = &store.Operation{
-			ID: row.Operation, Verb: verb, Kind: row.Kind, Connection: row.Connection, Name: row.Name, UID: row.UID,
-			Params: params, State: resource.OperationQueued, CreatedAt: store.MicrosOf(now),
 		}
 		return q.InsertOperation(ctx, op)
 	})

@@ -131,14 +131,19 @@ func (e *Engine) load(ctx context.Context, uid string) (*job, error) {
 	return j, err
 }
 
-// ask asks the cloud for what the operation wants.
+// ask asks the cloud for what the operation wants, unless that is not wanted any
+// more.
 func (j *job) ask(ctx context.Context) error {
+	if j.op.Cancel != "" {
+		return j.fail(ctx, resource.OperationCancelled, resource.Errorf(resource.CodeConflict, "cancelled before the cloud accepted it"))
+	}
 	item, done, err := j.request(ctx)
 	if err == nil && done {
 		return j.succeed(ctx, item)
 	}
 	if err == nil {
 		j.op.State, j.op.AcceptedAt, j.op.Error = resource.OperationRunning, store.MicrosOf(time.Now()), nil
+		j.note("accepted", nil)
 		if item != nil {
 			return j.judge(ctx, sighting{item: item})
 		}
@@ -161,6 +166,7 @@ func (j *job) ask(ctx context.Context) error {
 	case e.Retryable && age < j.config.RetryFor,
 		e.Code == resource.CodeDependency && j.op.Verb == VerbDelete && age < j.config.UsedFor:
 		j.op.Error = e
+		j.note("asked", e)
 		wait := min(j.config.RetryFirst<<min(j.op.Attempts-1, 16), j.config.RetryMax)
 		if err := j.save(ctx); err != nil {
 			return err
@@ -168,7 +174,25 @@ func (j *job) ask(ctx context.Context) error {
 		j.enqueueAfter(j.row.Connection, j.row.UID, wait/2+rand.N(wait)) //nolint:gosec // jitter is no secret
 		return nil
 	default:
-		return j.fail(ctx, e)
+		return j.fail(ctx, resource.OperationFailed, e)
+	}
+}
+
+// maxSteps is how many steps an operation keeps.
+const maxSteps = 20
+
+// note adds to the operation's steps.
+func (j *job) note(what string, e *resource.Error) {
+	step := resource.Step{At: time.Now().UTC(), What: what}
+	if e != nil {
+		step.Code, step.Message = e.Code, e.Message
+		if e.Cloud != nil {
+			step.RequestID = e.Cloud.RequestID
+		}
+	}
+	j.op.Steps = append(j.op.Steps, step)
+	if extra := len(j.op.Steps) - maxSteps; extra > 0 {
+		j.op.Steps = j.op.Steps[extra:]
 	}
 }
 
@@ -261,7 +285,8 @@ func usable(ref resource.Ref, target *store.Resource) (string, error) {
 	switch {
 	case target.State == resource.StatePending || target.State == resource.StateCreating:
 		return "", errNotYet
-	case target.CloudID == "" || target.DeletedAt != 0 || target.State == resource.StateFailed || target.State == resource.StateDeleting:
+	case target.CloudID == "" || target.DeletedAt != 0 || target.State == resource.StateFailed ||
+		target.State == resource.StateDeleting || target.State == resource.StateDeleted:
 		return "", resource.Errorf(resource.CodeDependency, "the %s %s that %s names cannot be used: it is %s", ref.Kind, ref.Name, ref.Field, target.State)
 	}
 	return target.CloudID, nil
@@ -285,13 +310,13 @@ func (j *job) judge(ctx context.Context, seen sighting) error {
 	case seen.err != nil:
 		j.op.Error = resource.AsError(seen.err)
 		if waited > j.config.SettleFor {
-			return j.fail(ctx, resource.Errorf(resource.CodeUnavailable, "the cloud could not be asked for %s: %w", j.config.SettleFor, seen.err))
+			return j.fail(ctx, resource.OperationFailed, resource.Errorf(resource.CodeUnavailable, "the cloud could not be asked for %s: %w", j.config.SettleFor, seen.err))
 		}
 		return j.settleLater(ctx)
 	case j.op.Verb == VerbDelete && seen.item == nil:
 		return j.succeed(ctx, nil)
 	case seen.item == nil && waited > j.config.VanishedFor:
-		return j.fail(ctx, resource.Errorf(resource.CodeNotFound, "the cloud accepted the %s, but the %s %s (%s) is not there; it was probably deleted elsewhere", j.op.Verb, j.row.Kind, j.row.Name, j.row.CloudID))
+		return j.fail(ctx, resource.OperationFailed, resource.Errorf(resource.CodeNotFound, "the cloud accepted the %s, but the %s %s (%s) is not there; it was probably deleted elsewhere", j.op.Verb, j.row.Kind, j.row.Name, j.row.CloudID))
 	case seen.item == nil: // lists lag behind
 		return j.settleLater(ctx)
 	}
@@ -304,12 +329,12 @@ func (j *job) judge(ctx context.Context, seen sighting) error {
 	case j.op.Verb == VerbDelete:
 		j.row.State = resource.StateDeleting
 	case state == resource.StateFailed:
-		return j.fail(ctx, resource.Errorf(resource.CodeInternal, "the cloud reports that the %s %s failed (%s): %s", j.row.Kind, j.row.Name, seen.item.CloudState, cmp.Or(seen.item.Reason, "it does not say why")))
+		return j.fail(ctx, resource.OperationFailed, resource.Errorf(resource.CodeInternal, "the cloud reports that the %s %s failed (%s): %s", j.row.Kind, j.row.Name, seen.item.CloudState, cmp.Or(seen.item.Reason, "it does not say why")))
 	case j.ends(state):
 		return j.succeed(ctx, seen.item)
 	}
 	if waited > j.config.SettleFor {
-		return j.fail(ctx, resource.Errorf(resource.CodeUnavailable, "the %s %s is still %s after %s; the cloud may finish it yet", j.row.Kind, j.row.Name, state, j.config.SettleFor))
+		return j.fail(ctx, resource.OperationFailed, resource.Errorf(resource.CodeUnavailable, "the %s %s is still %s after %s; the cloud may finish it yet", j.row.Kind, j.row.Name, state, j.config.SettleFor))
 	}
 	return j.settleLater(ctx)
 }
@@ -386,12 +411,16 @@ func (j *job) succeed(ctx context.Context, item *driver.Item) error {
 	return j.end(ctx)
 }
 
-// fail ends the operation short of its goal. The resource then shows what is true
-// of it, as far as the cloud tells.
-func (j *job) fail(ctx context.Context, e *resource.Error) error {
-	j.logger.Warn("operation failed", "operation", j.op.ID, "verb", j.op.Verb, "kind", j.row.Kind, "name", j.row.Name, "connection", j.row.Connection, "code", e.Code, "error", e)
-	j.op.State, j.op.Error, j.row.Error = resource.OperationFailed, e, e
-	if j.row.CloudID == "" || j.op.Verb == VerbCreate {
+// fail ends the operation short of its goal, as failed or cancelled. The resource
+// then shows what is true of it, as far as the cloud tells.
+func (j *job) fail(ctx context.Context, as resource.OperationState, e *resource.Error) error {
+	j.logger.Warn("operation "+string(as), "operation", j.op.ID, "verb", j.op.Verb, "kind", j.row.Kind, "name", j.row.Name, "connection", j.row.Connection, "code", e.Code, "error", e)
+	j.op.State, j.op.Error, j.row.Error = as, e, e
+	switch {
+	case j.op.Verb == VerbCreate && as == resource.OperationCancelled && !j.row.Uncertain:
+		j.bury(j.row) // nothing came of it
+		return j.end(ctx)
+	case j.row.CloudID == "" || j.op.Verb == VerbCreate:
 		j.row.State = resource.StateFailed
 		return j.end(ctx)
 	}
@@ -412,13 +441,13 @@ func (j *job) fail(ctx context.Context, e *resource.Error) error {
 // end records the end of the operation and frees the resource.
 func (j *job) end(ctx context.Context) error {
 	j.op.EndedAt = store.MicrosOf(time.Now())
-	owner := j.row.LeaseOwner
+	j.note(string(j.op.State), j.op.Error)
 	if j.op.Verb == VerbDelete && j.op.State == resource.OperationSucceeded {
 		j.bury(j.row)
 	}
 	j.row.Operation, j.row.LeaseOwner, j.row.LeaseUntil = "", "", 0
 	j.settler.forget(j.row.UID)
-	users, err := j.write(ctx, owner)
+	users, err := j.write(ctx)
 	if err != nil {
 		return err
 	}
@@ -431,21 +460,40 @@ func (j *job) end(ctx context.Context) error {
 	return nil
 }
 
+// unwanted answers the operation that deletes what was created although its
+// creation was to be cancelled, or nil.
+func (j *job) unwanted(ctx context.Context, q *store.Queries) (*store.Operation, error) {
+	if j.op.EndedAt == 0 || j.op.Verb != VerbCreate || j.row.DeletedAt != 0 || j.row.CloudID == "" {
+		return nil, nil //nolint:nilnil // wanted
+	}
+	op, err := q.Operation(ctx, j.op.ID) // anew: it may have been asked for just now
+	if err != nil || op.Cancel != store.CancelDelete {
+		return nil, err
+	}
+	then := j.newOperation(j.row, VerbDelete, nil)
+	j.row.State = resource.StateDeleting
+	return then, nil
+}
+
 // save records the job while its operation goes on, if it has moved.
 func (j *job) save(ctx context.Context) error {
 	if j.mark() == j.before {
 		return nil
 	}
-	_, err := j.write(ctx, j.row.LeaseOwner)
+	_, err := j.write(ctx)
 	return err
 }
 
 // write writes the rows, provided that this server still holds the lease. At the
 // end of an operation it answers what uses the resource.
-func (j *job) write(ctx context.Context, owner string) (users []store.Resource, err error) {
+func (j *job) write(ctx context.Context) (users []store.Resource, err error) {
 	j.row.UpdatedAt = store.MicrosOf(time.Now())
+	var then *store.Operation
 	err = j.store.Update(ctx, func(ctx context.Context, q *store.Queries) (err error) {
-		if err := q.UpdateResource(ctx, j.row, owner); err != nil {
+		if then, err = j.unwanted(ctx, q); err != nil {
+			return err
+		}
+		if err := q.UpdateResource(ctx, j.row, j.id); err != nil {
 			return err
 		}
 		if err := j.writeRefs(ctx, q); err != nil {
@@ -460,12 +508,20 @@ func (j *job) write(ctx context.Context, owner string) (users []store.Resource, 
 				return err
 			}
 		}
-		return q.UpdateOperation(ctx, j.op)
+		if err := q.UpdateOperation(ctx, j.op); err != nil || then == nil {
+			return err
+		}
+		return q.InsertOperation(ctx, then)
 	})
-	if err == nil {
-		j.publish(j.row, j.op)
+	if err != nil {
+		return nil, err
 	}
-	return users, err
+	j.publish(j.row, j.op)
+	if then != nil {
+		j.events.publish(Event{Operation: then.Resource()})
+		j.enqueue(j.row.Connection, j.row.UID)
+	}
+	return users, nil
 }
 
 // writeRefs records what the resource uses where that has changed.

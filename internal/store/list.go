@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -159,13 +160,17 @@ func page[R any](ctx context.Context, sel *bun.SelectQuery, rows *[]R, t table, 
 	return *rows, pageToken{Order: order, Value: last[column], Key: last[t.key]}.String(), nil
 }
 
+// memberName is what a label's key, or a field of spec and status, can be called.
+// SQLite takes some others for a path of its own.
+var memberName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._/-]*$`)
+
 // filterExpr returns the SQL of a field to filter by.
 func (t table) filterExpr(field string) (expr string, args []any, err error) {
 	if column, ok := t.columns[field]; ok && !strings.Contains(t.times, " "+field+" ") {
 		return "?", []any{bun.Ident(column)}, nil
 	}
 	object, member, ok := strings.Cut(field, ".")
-	if ok && member != "" && strings.Contains(t.objects, " "+object+" ") {
+	if ok && memberName.MatchString(member) && strings.Contains(t.objects, " "+object+" ") {
 		return "CAST(? ->> ? AS text)", []any{bun.Ident(object), member}, nil
 	}
 	return "", nil, invalidParam("filter", "%.64q is not a field to filter by; those are: %s", field, t.fields())

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"slices"
 
 	"github.com/uptrace/bun"
 
@@ -103,6 +104,13 @@ func (q *Queries) ResourceByCloudID(ctx context.Context, connection, kind, cloud
 		"there is no %s with the cloud id %s in the connection %s", kind, cloudID, connection)
 }
 
+// ResourcesIn reads all of a kind in a connection that are not deleted.
+func (q *Queries) ResourcesIn(ctx context.Context, connection, kind string) (rows []Resource, err error) {
+	err = q.db.NewSelect().Model(&rows).
+		Where("connection = ?", connection).Where("kind = ?", kind).Where("deleted_at = 0").Order("name").Scan(ctx)
+	return rows, failure(err, "list the %ss of %s", kind, connection)
+}
+
 // HasResources reports whether anything that is not deleted lives in a connection.
 func (q *Queries) HasResources(ctx context.Context, connection string) (bool, error) {
 	exists, err := q.db.NewSelect().Model((*Resource)(nil)).Where("connection = ?", connection).Where("deleted_at = 0").Exists(ctx)
@@ -192,8 +200,25 @@ func (q *Queries) InsertOperation(ctx context.Context, row *Operation) error {
 // UpdateOperation writes all that can change.
 func (q *Queries) UpdateOperation(ctx context.Context, row *Operation) error {
 	_, err := q.db.NewUpdate().Model(row).
-		Column("state", "attempts", "error", "accepted_at", "ended_at").WherePK().Exec(ctx)
+		Column("state", "attempts", "error", "steps", "accepted_at", "ended_at").WherePK().Exec(ctx)
 	return failure(err, "record the operation %s", row.ID)
+}
+
+// SetCancel records that an operation is to be cancelled. Unlike the other columns
+// it is not written by the server that works on the operation.
+func (q *Queries) SetCancel(ctx context.Context, id string, cancel Cancel) error {
+	_, err := q.db.NewUpdate().Model((*Operation)(nil)).Set("cancel = ?", cancel).Where("id = ?", id).Exec(ctx)
+	return failure(err, "record that %s is to be cancelled", id)
+}
+
+// ForgetEnded removes the operations that ended before a time, and the tombstones
+// of resources that were deleted before it.
+func (q *Queries) ForgetEnded(ctx context.Context, before Micros) error {
+	if _, err := q.db.NewDelete().Model((*Operation)(nil)).Where("ended_at <> 0").Where("ended_at < ?", before).Exec(ctx); err != nil {
+		return failure(err, "forget old operations")
+	}
+	_, err := q.db.NewDelete().Model((*Resource)(nil)).Where("deleted_at <> 0").Where("deleted_at < ?", before).Exec(ctx)
+	return failure(err, "forget old tombstones")
 }
 
 // InsertSecrets records a resource's sealed values.
@@ -209,6 +234,26 @@ func (q *Queries) InsertSecrets(ctx context.Context, rows []Secret) error {
 func (q *Queries) DeleteSecrets(ctx context.Context, uid string) error {
 	_, err := q.db.NewDelete().Model((*Secret)(nil)).Where("uid = ?", uid).Exec(ctx)
 	return failure(err, "delete the secrets of %s", uid)
+}
+
+// ClaimSync hands the connections that were last looked at before a time, and in
+// which something lives, to this server.
+func (q *Queries) ClaimSync(ctx context.Context, before, now Micros) (rows []Connection, err error) {
+	_, err = q.db.NewUpdate().Model(&rows).Set("synced_at = ?", now).Where("synced_at < ?", before).
+		Where("EXISTS (?)", q.db.NewSelect().Model((*Resource)(nil)).ColumnExpr("1").Where("resources.connection = connections.name").Where("deleted_at = 0")).
+		Returning("name").Exec(ctx)
+	return rows, failure(err, "claim connections")
+}
+
+// MarkSynced records that resources were looked at and have not changed.
+func (q *Queries) MarkSynced(ctx context.Context, uids []string, at Micros) error {
+	for chunk := range slices.Chunk(uids, 500) {
+		_, err := q.db.NewUpdate().Model((*Resource)(nil)).Set("synced_at = ?", at).Where("uid IN (?)", bun.List(chunk)).Exec(ctx)
+		if err != nil {
+			return failure(err, "record what was looked at")
+		}
+	}
+	return nil
 }
 
 // RenewLeases prolongs what owner works on, and answers what that is.

@@ -44,7 +44,7 @@ func (c *Credential) Resource() resource.Credential {
 
 // Connection is a row.
 type Connection struct {
-	bun.BaseModel `bun:"table:connections"`
+	bun.BaseModel `bun:"table:connections,alias:connections"`
 
 	Name       string `bun:",pk"`
 	Cloud      string
@@ -54,6 +54,7 @@ type Connection struct {
 	Settings   map[string]string `bun:"type:jsonb"`
 	CreatedAt  Micros
 	UpdatedAt  Micros
+	SyncedAt   Micros
 }
 
 // Resource converts to what users see.
@@ -131,16 +132,27 @@ type Operation struct {
 	State      resource.OperationState
 	Attempts   int
 	Error      *resource.Error `bun:"type:jsonb"`
+	Cancel     Cancel
+	Steps      []resource.Step `bun:"type:jsonb"`
 	CreatedAt  Micros
 	AcceptedAt Micros
 	EndedAt    Micros
 }
 
+// Cancel is what was asked for of an operation that has not ended.
+type Cancel string
+
+// What can be asked for.
+const (
+	CancelEarly  Cancel = "cancel" // end it if the cloud has not accepted it yet
+	CancelDelete Cancel = "delete" // end it, or delete what it creates
+)
+
 // Resource converts to what users see.
 func (o *Operation) Resource() *resource.Operation {
 	return &resource.Operation{
 		ID: o.ID, Verb: o.Verb, Kind: o.Kind, Connection: o.Connection, Name: o.Name, UID: o.UID,
-		State: o.State, Attempts: o.Attempts, Error: o.Error,
+		State: o.State, Attempts: o.Attempts, Error: o.Error, Cancelling: o.Cancel != "" && !o.State.Ended(), Steps: o.Steps,
 		CreatedAt: o.CreatedAt.Time(), AcceptedAt: o.AcceptedAt.pointer(), EndedAt: o.EndedAt.pointer(),
 	}
 }

@@ -284,6 +284,45 @@ func TestTheTutorialsDriverArrivesWhileTheServerRuns(t *testing.T) {
 	}
 }
 
+func TestOperationsAreCancelledAndTriedAgain(t *testing.T) {
+	w := newWorld(t, "--dev")
+	w.do("connection create slow --cloud mock --region mock-tokyo --setting latency=1s")
+	op := read[resource.Operation](w, "vpc create v -c slow --cidr 10.0.0.0/16")
+	w.do("operation cancel %s --then-delete", op.ID)
+	require.Eventually(t, func() bool {
+		_, _, code := w.run("vpc", "get", "v", "-c", "slow")
+		return code == 3
+	}, 20*time.Second, 50*time.Millisecond, "what was created is deleted again")
+	assert.Contains(t, w.fails(4, "operation cancel %s", op.ID), "has ended")
+
+	w.do("connection create broken --cloud mock --region mock-tokyo --setting failCreate=1")
+	op = read[resource.Operation](w, "vpc create w -c broken --cidr 10.0.0.0/16")
+	w.fails(9, "operation wait %s", op.ID)
+	again := read[resource.Operation](w, "operation retry %s", op.ID)
+	assert.NotEqual(t, op.ID, again.ID)
+	w.fails(9, "operation wait %s", again.ID)
+	w.do("vpc delete w -c broken --wait")
+	w.fails(3, "operation retry unknown")
+}
+
+func TestWhatWasMadeElsewhereIsAdopted(t *testing.T) {
+	w := newWorld(t, "--dev")
+	w.do("vpc create v -c mock --cidr 10.0.0.0/16 --wait")
+	w.do("subnet create s -c mock --vpc v --cidr 10.0.1.0/24 --wait")
+	w.do("connection create other --cloud mock --region mock-seoul") // the same account
+	assert.Len(t, read[[]resource.InventoryItem](w, "connection inventory other"), 2)
+	assert.Len(t, read[[]resource.Resource](w, "connection adopt other"), 2)
+	assert.Contains(t, w.do("subnet list -c other"), "s")
+	assert.Contains(t, w.fails(4, "vpc release v -c other"), "subnet s")
+	w.do("subnet release s -c other")
+	items := read[[]resource.InventoryItem](w, "connection inventory other --kind subnet")
+	require.Len(t, items, 1)
+	assert.Equal(t, resource.InCloud, items[0].Where)
+	w.do("subnet adopt %s -c other --name mine", items[0].CloudID)
+	assert.Contains(t, w.fails(4, "subnet adopt %s -c other", items[0].CloudID), "managed here already")
+	assert.Equal(t, "s\n", w.do("subnet list -c mock -o name"), "the other connection is as it was")
+}
+
 func TestBadUseIsRefused(t *testing.T) {
 	w := newWorld(t, "--dev")
 	for code, lines := range map[int][]string{

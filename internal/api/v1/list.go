@@ -10,7 +10,7 @@ import (
 
 // ListParams are the parameters of every list.
 type ListParams struct {
-	Filter    []string `query:"filter,explode" doc:"Keeps what fits all of: field=value, field!=value, field~text (contains, ignoring case). Give the parameter several times to combine." maxItems:"20"`
+	Filter    []string `query:"filter,explode" doc:"Keeps what fits all of: field=value, field!=value, field~text (contains, ignoring case). Give the parameter several times to combine." maxItems:"20" maxLength:"1024"`
 	Sort      string   `query:"sort" doc:"Field to sort by, with a leading - for descending." maxLength:"64"`
 	PageSize  int      `query:"pageSize" doc:"How many items at most." minimum:"1" maximum:"1000" default:"100"`
 	PageToken string   `query:"pageToken" doc:"nextPageToken of the page before." maxLength:"4096"`

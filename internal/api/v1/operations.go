@@ -3,6 +3,7 @@ package v1
 import (
 	"context"
 	"net/http"
+	"reflect"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -38,6 +39,56 @@ func (s *server) registerOperations(api huma.API) {
 		}
 		return s.Engine.Wait(ctx, in.ID, wait)
 	})
+	schemas := api.OpenAPI().Components.Schemas
+	for _, change := range []struct {
+		name, summary, description string
+		params                     reflect.Type
+		do                         func(ctx context.Context, id string, body []byte) (*resource.Operation, error)
+	}{
+		{
+			"cancel", "Cancel an operation", "Ends an operation that the cloud has not accepted yet. With thenDelete, what an accepted creation makes is deleted as soon as it has ended.",
+			reflect.TypeFor[Cancel](),
+			func(ctx context.Context, id string, body []byte) (*resource.Operation, error) {
+				var how Cancel
+				if err := resource.Decode(body, &how); err != nil {
+					return nil, err
+				}
+				return s.Engine.Cancel(ctx, id, how.ThenDelete)
+			},
+		},
+		{
+			"retry", "Try a failed operation again", "Does again, as a new operation, what a failed or cancelled one did not do.",
+			reflect.TypeFor[struct{}](),
+			func(ctx context.Context, id string, body []byte) (*resource.Operation, error) {
+				if err := resource.Decode(body, &struct{}{}); err != nil {
+					return nil, err
+				}
+				return s.Engine.Retry(ctx, id)
+			},
+		},
+	} {
+		path := "/v1/operations/{id}:" + change.name
+		answer(api, huma.Operation{
+			OperationID: change.name + "-operation", Method: http.MethodPost, Path: path, Tags: tags, DefaultStatus: http.StatusAccepted,
+			Summary: change.summary, Description: change.description,
+		}, func(ctx context.Context, in *struct {
+			ID string `path:"id" doc:"Id of the operation." maxLength:"64"`
+			JSONBody
+		},
+		) (*resource.Operation, error) {
+			return change.do(ctx, in.ID, in.raw)
+		})
+		if change.params.NumField() == 0 {
+			takes(api, path, nothing(), false)
+		} else {
+			takes(api, path, schemas.Schema(change.params, true, ""), false)
+		}
+	}
+}
+
+// Cancel is the body of a cancellation.
+type Cancel struct {
+	ThenDelete bool `json:"thenDelete,omitempty" doc:"For a creation: delete what it makes if the cloud has accepted it already. Default: false."`
 }
 
 // keepAlive is how often a silent stream of events says that it is alive.
@@ -54,12 +105,12 @@ type (
 
 // registerEvents registers the stream of what changes.
 func (s *server) registerEvents(api huma.API) {
-	sse.Register(api, huma.Operation{
+	sse.Register(api, problems(api.OpenAPI().Components.Schemas, huma.Operation{
 		OperationID: "watch-events", Method: http.MethodGet, Path: "/v1/events", Tags: []string{"Events"},
 		Summary: "Watch resources and operations change",
 		Description: "A stream of server-sent events: each says what a resource or an operation is now. After a break, send Last-Event-ID to get what was missed; " +
 			"an event reset says that this is not possible any more and everything shown should be read anew.",
-	}, map[string]any{"resource": resourceEvent{}, "operation": operationEvent{}, "reset": resetEvent{}, "ping": pingEvent{}},
+	}), map[string]any{"resource": resourceEvent{}, "operation": operationEvent{}, "reset": resetEvent{}, "ping": pingEvent{}},
 		func(ctx context.Context, in *struct {
 			LastEventID int `header:"Last-Event-ID" doc:"Id of the last event that was seen." minimum:"0"`
 		}, send sse.Sender,

@@ -77,6 +77,13 @@ func plain(status int, code resource.Code, detail string) *ProblemDocument {
 	return &ProblemDocument{Type: "about:blank", Title: http.StatusText(status), Status: status, Detail: detail, Code: code}
 }
 
+// badField is a problem with one part of the request that HTTP alone can see.
+func badField(status int, field, message string) *ProblemDocument {
+	p := plain(status, resource.CodeInvalid, field+": "+message)
+	p.Fields = []resource.Problem{{Field: field, Message: message}}
+	return p
+}
+
 // fromHuma gives the problems that huma finds by itself, in parameters and bodies,
 // the same shape as all others.
 func fromHuma(_ huma.Context, _ string, v any) (any, error) {
@@ -90,8 +97,14 @@ func fromHuma(_ huma.Context, _ string, v any) (any, error) {
 	}
 	p := plain(m.Status, code, m.Detail)
 	for _, d := range m.Errors {
-		field := strings.TrimPrefix(strings.TrimPrefix(d.Location, "query."), "path.")
+		field := d.Location
+		for _, where := range []string{"query.", "path.", "header."} {
+			field = strings.TrimPrefix(field, where)
+		}
 		p.Fields = append(p.Fields, resource.Problem{Field: field, Message: d.Message})
+	}
+	if err := resource.Invalid(p.Fields...); err != nil {
+		p.Detail = err.Error() // instead of: validation failed
 	}
 	return p, nil
 }

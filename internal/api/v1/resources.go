@@ -2,6 +2,7 @@ package v1
 
 import (
 	"context"
+	"io"
 	"net/http"
 	"reflect"
 	"strings"
@@ -24,9 +25,16 @@ type OneResource struct {
 }
 
 // JSONBody is a request body that the model checks, not the HTTP layer, so that
-// every interface checks alike.
-type JSONBody struct {
-	RawBody []byte `contentType:"application/json"`
+// every interface checks alike. takes documents it.
+type JSONBody struct{ raw []byte }
+
+// Resolve implements huma.Resolver. What can go wrong went wrong in bufferBody.
+func (b *JSONBody) Resolve(ctx huma.Context) []error {
+	var err error
+	if b.raw, err = io.ReadAll(ctx.BodyReader()); err != nil {
+		return []error{err}
+	}
+	return nil
 }
 
 // changed is the answer to what changes a resource: the operation, or what came
@@ -54,7 +62,6 @@ func (s *server) registerKind(api huma.API, k *resource.Kind) {
 	operation := schemas.Schema(reflect.TypeFor[resource.Operation](), true, "")
 	register := func(o huma.Operation, responses map[string]*huma.Schema) huma.Operation {
 		o.Tags = []string{k.Title}
-		o.Errors = append(o.Errors, http.StatusUnauthorized, http.StatusUnprocessableEntity)
 		o.Responses = map[string]*huma.Response{}
 		for code, schema := range responses {
 			o.Responses[code] = &huma.Response{
@@ -87,7 +94,7 @@ func (s *server) registerKind(api huma.API, k *resource.Kind) {
 
 	huma.Register(api, register(huma.Operation{
 		OperationID: "get-" + k.Name, Method: http.MethodGet, Path: one,
-		Summary: "Get a " + title, Errors: []int{http.StatusNotFound},
+		Summary: "Get a " + title,
 	}, map[string]*huma.Schema{"200": object}),
 		func(ctx context.Context, in *OneResource) (*body[*resource.Resource], error) {
 			found, err := s.Engine.Get(ctx, in.Connection, k.Name, in.Name)
@@ -98,10 +105,8 @@ func (s *server) registerKind(api huma.API, k *resource.Kind) {
 		})
 
 	huma.Register(api, register(huma.Operation{
-		OperationID: "create-" + k.Name, Method: http.MethodPost, Path: base, MaxBodyBytes: maxBody, SkipValidateBody: true,
+		OperationID: "create-" + k.Name, Method: http.MethodPost, Path: base, DefaultStatus: http.StatusCreated,
 		Summary: "Create a " + title, Description: k.Doc + " Answers the operation at once, or the settled resource with wait.",
-		Errors:      []int{http.StatusNotFound, http.StatusConflict, http.StatusServiceUnavailable},
-		RequestBody: jsonBody(schemas.Schema(k.CreateType(), true, ""), true),
 	}, map[string]*huma.Schema{"201": object, "202": operation}),
 		func(ctx context.Context, in *struct {
 			InConnection
@@ -110,14 +115,14 @@ func (s *server) registerKind(api huma.API, k *resource.Kind) {
 		},
 		) (*changed, error) {
 			return s.change(ctx, in.WaitParam, http.StatusCreated, func() (*resource.Operation, error) {
-				return s.Engine.Create(ctx, in.Connection, k.Name, in.RawBody)
+				return s.Engine.Create(ctx, in.Connection, k.Name, in.raw)
 			})
 		})
+	takes(api, base, schemas.Schema(k.CreateType(), true, ""), true)
 
 	huma.Register(api, register(huma.Operation{
 		OperationID: "delete-" + k.Name, Method: http.MethodDelete, Path: one,
 		Summary: "Delete a " + title, Description: "Refused while something uses it. Answers the operation, ended with wait.",
-		Errors: []int{http.StatusNotFound, http.StatusConflict, http.StatusServiceUnavailable},
 	}, map[string]*huma.Schema{"200": operation, "202": operation}),
 		func(ctx context.Context, in *struct {
 			OneResource
@@ -130,17 +135,11 @@ func (s *server) registerKind(api huma.API, k *resource.Kind) {
 		})
 
 	for _, a := range k.Actions {
-		o := huma.Operation{
-			OperationID: a.Name + "-" + k.Name, Method: http.MethodPost, Path: one + ":" + a.Name, MaxBodyBytes: maxBody, SkipValidateBody: true,
+		path := one + ":" + a.Name
+		huma.Register(api, register(huma.Operation{
+			OperationID: a.Name + "-" + k.Name, Method: http.MethodPost, Path: path,
 			Summary: a.Doc, Description: "Answers the operation at once, or the settled resource with wait.",
-			Errors: []int{http.StatusNotFound, http.StatusConflict, http.StatusServiceUnavailable},
-		}
-		if a.ParamsType() != nil {
-			o.RequestBody = jsonBody(schemas.Schema(a.ParamsType(), true, ""), true)
-		} else {
-			o.RequestBody = jsonBody(&huma.Schema{Type: huma.TypeObject, AdditionalProperties: false}, false)
-		}
-		huma.Register(api, register(o, map[string]*huma.Schema{"200": object, "202": operation}),
+		}, map[string]*huma.Schema{"200": object, "202": operation}),
 			func(ctx context.Context, in *struct {
 				OneResource
 				WaitParam
@@ -148,9 +147,14 @@ func (s *server) registerKind(api huma.API, k *resource.Kind) {
 			},
 			) (*changed, error) {
 				return s.change(ctx, in.WaitParam, http.StatusOK, func() (*resource.Operation, error) {
-					return s.Engine.Act(ctx, in.Connection, k.Name, in.Name, a.Name, in.RawBody)
+					return s.Engine.Act(ctx, in.Connection, k.Name, in.Name, a.Name, in.raw)
 				})
 			})
+		if a.ParamsType() != nil {
+			takes(api, path, schemas.Schema(a.ParamsType(), true, ""), true)
+		} else {
+			takes(api, path, nothing(), false)
+		}
 	}
 }
 
@@ -184,7 +188,7 @@ func (s *server) change(ctx context.Context, w WaitParam, done int, start func()
 		}
 	}
 	switch {
-	case op.State == resource.OperationFailed:
+	case op.State.Ended() && op.State != resource.OperationSucceeded:
 		p := problem(op.Error)
 		p.Operation = op.ID
 		return nil, p
@@ -220,8 +224,17 @@ func envelopeSchema(schemas huma.Registry, k *resource.Kind) *huma.Schema {
 	return ref
 }
 
-func jsonBody(schema *huma.Schema, required bool) *huma.RequestBody {
-	return &huma.RequestBody{Required: required, Content: map[string]*huma.MediaType{"application/json": {Schema: schema}}}
+// takes documents the body of a POST that is registered already. If huma knew it
+// before, it would check it, too, and otherwise than the model.
+func takes(api huma.API, path string, schema *huma.Schema, required bool) {
+	api.OpenAPI().Paths[path].Post.RequestBody = &huma.RequestBody{
+		Required: required, Content: map[string]*huma.MediaType{"application/json": {Schema: schema}},
+	}
+}
+
+// nothing is the schema of a body that holds nothing.
+func nothing() *huma.Schema {
+	return &huma.Schema{Type: huma.TypeObject, AdditionalProperties: false}
 }
 
 // problems documents the answers that are not a success.
@@ -234,7 +247,6 @@ func problems(schemas huma.Registry, o huma.Operation) huma.Operation {
 		Description: "A problem; its code says which.",
 		Content:     map[string]*huma.MediaType{problemType: {Schema: schema}},
 	}
-	o.Errors = nil
 	return o
 }
 

@@ -3,10 +3,15 @@
 package v1
 
 import (
+	"bytes"
+	"errors"
 	"fmt"
+	"io"
 	"log/slog"
+	"mime"
 	"net/http"
 	"net/url"
+	"os"
 	"runtime/debug"
 	"strconv"
 	"strings"
@@ -17,6 +22,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humachi"
 	"github.com/go-chi/chi/v5"
+	"github.com/go-chi/chi/v5/middleware"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"github.com/swaggest/swgui/v5emb"
@@ -36,8 +42,11 @@ type Config struct {
 	Version string
 }
 
-// maxBody limits request bodies, in bytes.
-const maxBody = 1 << 20
+// Limits of a request's body.
+const (
+	maxBody     = 1 << 20 // bytes
+	maxBodyTime = 30 * time.Second
+)
 
 type server struct {
 	Config
@@ -53,9 +62,16 @@ func New(c Config) http.Handler {
 	c.Metrics.MustRegister(s.requests)
 
 	router := chi.NewMux()
-	router.Use(s.observe, s.recoverPanics, cleanPath)
+	router.Use(s.observe, s.recoverPanics, cleanPath, middleware.GetHead)
 	router.NotFound(func(w http.ResponseWriter, r *http.Request) { notFound(r).write(w) })
-	router.MethodNotAllowed(func(w http.ResponseWriter, r *http.Request) { methodNotAllowed(r).write(w) })
+	router.MethodNotAllowed(func(w http.ResponseWriter, r *http.Request) {
+		for _, m := range []string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodDelete} {
+			if router.Match(chi.NewRouteContext(), m, r.URL.Path) || m == http.MethodHead && w.Header().Get("Allow") != "" {
+				w.Header().Add("Allow", m)
+			}
+		}
+		methodNotAllowed(r).write(w)
+	})
 	router.Get("/healthz", func(w http.ResponseWriter, _ *http.Request) { ok(w) })
 	router.Get("/readyz", func(w http.ResponseWriter, r *http.Request) {
 		if err := c.Engine.Healthy(r.Context()); err != nil {
@@ -65,7 +81,7 @@ func New(c Config) http.Handler {
 		ok(w)
 	})
 	router.Group(func(r chi.Router) {
-		r.Use(s.authenticate)
+		r.Use(s.authenticate, bufferBody)
 		r.Method(http.MethodGet, "/metrics", promhttp.HandlerFor(c.Metrics, promhttp.HandlerOpts{}))
 		docs := v5emb.New("mc-infra-connector", "/openapi.json", "/docs/")
 		r.Method(http.MethodGet, "/docs", http.RedirectHandler("/docs/", http.StatusMovedPermanently))
@@ -99,7 +115,9 @@ func (s *server) register(api huma.API) {
 	s.registerCatalogs(api)
 	for _, k := range resource.Kinds() {
 		s.registerKind(api, k)
+		s.registerAdoption(api, k)
 	}
+	s.registerInventory(api)
 	s.registerOperations(api)
 	s.registerEvents(api)
 }
@@ -117,7 +135,7 @@ func (s *server) authenticate(next http.Handler) http.Handler {
 			return
 		}
 		w.Header().Add("WWW-Authenticate", `Bearer realm="mcic"`)
-		if r.Method == http.MethodGet {
+		if r.Method == http.MethodGet || r.Method == http.MethodHead {
 			w.Header().Add("WWW-Authenticate", `Basic realm="mcic: any user, the token as password"`)
 		}
 		plain(http.StatusUnauthorized, resource.CodeUnauthenticated,
@@ -130,29 +148,67 @@ func (s *server) authenticate(next http.Handler) http.Handler {
 func cleanPath(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		r.URL.RawPath = ""
-		query, err := queryText(r)
-		for part, text := range map[string]string{"path": r.URL.Path, "query": query} {
-			if err != nil || !utf8.ValidString(text) || strings.ContainsFunc(text, unicode.IsControl) {
-				p := plain(http.StatusBadRequest, resource.CodeInvalid, "the "+part+" of the request is not text, or contains a control character; remove it")
-				p.Fields = []resource.Problem{{Field: part, Message: "not text, or contains a control character"}}
-				p.write(w)
-				return
-			}
+		query, err := url.ParseQuery(r.URL.RawQuery)
+		switch {
+		case !isText(r.URL.Path):
+			badField(http.StatusBadRequest, "path", "is not UTF-8 text, or contains a control character; remove it").write(w)
+		case err != nil || !isTexts(query):
+			badField(http.StatusBadRequest, "query", "is not well-formed UTF-8 text, or contains a control character; remove it").write(w)
+		default:
+			next.ServeHTTP(w, r)
 		}
-		next.ServeHTTP(w, r)
 	})
 }
 
-func queryText(r *http.Request) (string, error) {
-	values, err := url.ParseQuery(r.URL.RawQuery)
-	var b strings.Builder
-	for key, list := range values {
-		b.WriteString(key)
-		for _, v := range list {
-			b.WriteString(v)
+func isText(s string) bool {
+	return utf8.ValidString(s) && !strings.ContainsFunc(s, unicode.IsControl)
+}
+
+func isTexts(query url.Values) bool {
+	for key, values := range query {
+		for _, s := range append(values, key) {
+			if !isText(s) {
+				return false
+			}
 		}
 	}
-	return b.String(), err
+	return true
+}
+
+// bufferBody reads the body whole, so that nothing behind it has to deal with one
+// that is too large, too slow or broken.
+func bufferBody(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method != http.MethodPost { // no other takes one
+			next.ServeHTTP(w, r)
+			return
+		}
+		control := http.NewResponseController(w)
+		_ = control.SetReadDeadline(time.Now().Add(maxBodyTime)) // a test's recorder knows no deadlines
+		body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+		_ = control.SetReadDeadline(time.Time{})
+		_, tooLarge := errors.AsType[*http.MaxBytesError](err)
+		kind := r.Header.Get("Content-Type")
+		switch {
+		case tooLarge:
+			badField(http.StatusRequestEntityTooLarge, "body", fmt.Sprintf("is larger than %d bytes; send less", maxBody)).write(w)
+		case errors.Is(err, os.ErrDeadlineExceeded):
+			badField(http.StatusRequestTimeout, "body", fmt.Sprintf("did not arrive within %s; try again", maxBodyTime)).write(w)
+		case err != nil:
+			badField(http.StatusBadRequest, "body", "cannot be read: "+err.Error()).write(w)
+		case len(body) > 0 && !isJSON(kind):
+			badField(http.StatusUnsupportedMediaType, "body", fmt.Sprintf("is sent as %.64q; send JSON with the header Content-Type: application/json", kind)).write(w)
+		default:
+			r.Body = io.NopCloser(bytes.NewReader(body))
+			next.ServeHTTP(w, r)
+		}
+	})
+}
+
+// isJSON reports whether a content type is one of JSON. None counts as JSON.
+func isJSON(contentType string) bool {
+	kind, _, err := mime.ParseMediaType(contentType)
+	return contentType == "" || err == nil && (kind == "application/json" || strings.HasSuffix(kind, "+json"))
 }
 
 // recoverPanics keeps the server up when a handler has a defect.

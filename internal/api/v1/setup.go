@@ -11,14 +11,13 @@ import (
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
 
-// named names something in the path.
-type named struct {
+// Named names something in the path.
+type Named struct {
 	Name string `path:"name" doc:"Its name." maxLength:"128"`
 }
 
 // answer registers a route whose handler returns a body or an error of the engine.
 func answer[In, Out any](api huma.API, o huma.Operation, handle func(context.Context, *In) (Out, error)) {
-	o.SkipValidateBody, o.MaxBodyBytes = true, maxBody
 	huma.Register(api, problems(api.OpenAPI().Components.Schemas, o), func(ctx context.Context, in *In) (*body[Out], error) {
 		out, err := handle(ctx, in)
 		if err != nil {
@@ -31,7 +30,7 @@ func answer[In, Out any](api huma.API, o huma.Operation, handle func(context.Con
 // remove registers a route that answers nothing.
 func remove(api huma.API, o huma.Operation, handle func(context.Context, string) error) {
 	o.Method, o.DefaultStatus = http.MethodDelete, http.StatusNoContent
-	huma.Register(api, problems(api.OpenAPI().Components.Schemas, o), func(ctx context.Context, in *named) (*struct{}, error) {
+	huma.Register(api, problems(api.OpenAPI().Components.Schemas, o), func(ctx context.Context, in *Named) (*struct{}, error) {
 		if err := handle(ctx, in.Name); err != nil {
 			return nil, problem(err)
 		}
@@ -55,7 +54,7 @@ func (s *server) registerSetup(api huma.API) {
 	})
 	answer(api, tags(drivers, huma.Operation{
 		OperationID: "get-driver", Method: http.MethodGet, Path: "/v1/drivers/{name}", Summary: "Get what a driver is and offers",
-	}), func(ctx context.Context, in *named) (*driver.Description, error) {
+	}), func(ctx context.Context, in *Named) (*driver.Description, error) {
 		return s.Engine.Driver(ctx, in.Name)
 	})
 
@@ -68,14 +67,14 @@ func (s *server) registerSetup(api huma.API) {
 	})
 	answer(api, tags(credentials, huma.Operation{
 		OperationID: "create-credential", Method: http.MethodPost, Path: "/v1/credentials", DefaultStatus: http.StatusCreated,
-		Summary:     "Seal and record a credential",
-		RequestBody: jsonBody(schemas.Schema(reflect.TypeFor[resource.CredentialRequest](), true, ""), true),
-	}), func(ctx context.Context, in *JSONBody) (*resource.Credential, error) {
-		return s.Engine.CreateCredential(ctx, in.RawBody)
+		Summary: "Seal and record a credential",
+	}), func(ctx context.Context, in *struct{ JSONBody }) (*resource.Credential, error) {
+		return s.Engine.CreateCredential(ctx, in.raw)
 	})
+	takes(api, "/v1/credentials", schemas.Schema(reflect.TypeFor[resource.CredentialRequest](), true, ""), true)
 	answer(api, tags(credentials, huma.Operation{
 		OperationID: "get-credential", Method: http.MethodGet, Path: "/v1/credentials/{name}", Summary: "Get a credential, without its values",
-	}), func(ctx context.Context, in *named) (*resource.Credential, error) {
+	}), func(ctx context.Context, in *Named) (*resource.Credential, error) {
 		return s.Engine.Credential(ctx, in.Name)
 	})
 	remove(api, tags(credentials, huma.Operation{
@@ -92,25 +91,33 @@ func (s *server) registerSetup(api huma.API) {
 	answer(api, tags(connections, huma.Operation{
 		OperationID: "create-connection", Method: http.MethodPost, Path: "/v1/connections", DefaultStatus: http.StatusCreated,
 		Summary: "Try and record a connection", Description: "Its credential, region and settings are tried on the cloud first, unless check is false.",
-		RequestBody: jsonBody(schemas.Schema(reflect.TypeFor[resource.ConnectionRequest](), true, ""), true),
 	}), func(ctx context.Context, in *struct {
 		JSONBody
 		Check bool `query:"check" doc:"Whether to try it on the cloud first." default:"true"`
 	},
 	) (*resource.Connection, error) {
-		return s.Engine.CreateConnection(ctx, in.RawBody, in.Check)
+		return s.Engine.CreateConnection(ctx, in.raw, in.Check)
 	})
+	takes(api, "/v1/connections", schemas.Schema(reflect.TypeFor[resource.ConnectionRequest](), true, ""), true)
 	answer(api, tags(connections, huma.Operation{
 		OperationID: "get-connection", Method: http.MethodGet, Path: "/v1/connections/{name}", Summary: "Get a connection",
-	}), func(ctx context.Context, in *named) (*resource.Connection, error) {
+	}), func(ctx context.Context, in *Named) (*resource.Connection, error) {
 		return s.Engine.Connection(ctx, in.Name)
 	})
 	answer(api, tags(connections, huma.Operation{
 		OperationID: "check-connection", Method: http.MethodPost, Path: "/v1/connections/{name}:check",
 		Summary: "Try a connection on the cloud",
-	}), func(ctx context.Context, in *named) (checked, error) {
+	}), func(ctx context.Context, in *struct {
+		Named
+		JSONBody
+	},
+	) (checked, error) {
+		if err := resource.Decode(in.raw, &struct{}{}); err != nil {
+			return checked{}, err
+		}
 		return checked{OK: true}, s.Engine.CheckConnection(ctx, in.Name)
 	})
+	takes(api, "/v1/connections/{name}:check", nothing(), false)
 	remove(api, tags(connections, huma.Operation{
 		OperationID: "delete-connection", Path: "/v1/connections/{name}", Summary: "Delete a connection that nothing lives in",
 	}), func(ctx context.Context, name string) error { return s.Engine.DeleteConnection(ctx, name) })

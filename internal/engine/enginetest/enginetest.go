@@ -53,6 +53,8 @@ type Options struct {
 	Store  *store.Store // default: SQLite in a folder of the test
 	Work   string       // working folder of the drivers; default: one of the test
 	Engine engine.Config
+
+	Observe func(cloud, verb string, code resource.Code, took time.Duration) // each call to the driver
 }
 
 // New starts an engine with the connection mock, whose settings are given as
@@ -81,7 +83,7 @@ func Start(t testing.TB, o Options) *Env {
 	self, err := os.Executable()
 	require.NoError(t, err)
 	logger := slog.New(slog.DiscardHandler)
-	h := host.New(host.Config{BuiltIn: map[string][]string{"mock": {self, driverArg}}, WorkDir: o.Work, Logger: logger, CallTimeout: 10 * time.Second})
+	h := host.New(host.Config{BuiltIn: map[string][]string{"mock": {self, driverArg}}, WorkDir: o.Work, Logger: logger, CallTimeout: 10 * time.Second, Observe: o.Observe})
 	t.Cleanup(h.Close)
 	sealer, err := secret.Open(filepath.Join(dir, "master.key"))
 	require.NoError(t, err)

@@ -18,7 +18,8 @@ CREATE TABLE connections (
     zone       text   NOT NULL,
     settings   jsonb,
     created_at bigint NOT NULL,
-    updated_at bigint NOT NULL
+    updated_at bigint NOT NULL,
+    synced_at  bigint NOT NULL -- when a server began to look at all of its resources
 );
 
 -- One row for each resource, kept after its deletion as a tombstone.
@@ -45,6 +46,7 @@ CREATE TABLE resources (
     lease_until bigint NOT NULL
 );
 CREATE UNIQUE INDEX resources_name ON resources (connection, kind, name) WHERE deleted_at = 0;
+CREATE UNIQUE INDEX resources_cloud_id ON resources (connection, kind, cloud_id) WHERE deleted_at = 0 AND cloud_id <> '';
 CREATE INDEX resources_kind ON resources (kind, name) WHERE deleted_at = 0;
 CREATE INDEX resources_work ON resources (lease_until) WHERE operation <> '';
 
@@ -68,12 +70,15 @@ CREATE TABLE operations (
     state       text   NOT NULL,
     attempts    bigint NOT NULL,
     error       jsonb,
+    cancel      text   NOT NULL, -- '', or what was asked for: 'cancel', or 'delete' what it creates
+    steps       jsonb,
     created_at  bigint NOT NULL,
     accepted_at bigint NOT NULL,
     ended_at    bigint NOT NULL
 );
 CREATE UNIQUE INDEX operations_active ON operations (uid) WHERE ended_at = 0;
 CREATE INDEX operations_uid ON operations (uid);
+CREATE INDEX operations_ended ON operations (ended_at);
 
 -- Private keys and the like, sealed.
 CREATE TABLE secrets (

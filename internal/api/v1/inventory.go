@@ -1,0 +1,76 @@
+package v1
+
+import (
+	"context"
+	"net/http"
+	"reflect"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/m-cmp/mc-infra-connector/resource"
+)
+
+// registerInventory registers the routes that compare a connection's cloud with
+// what is recorded here, for all kinds.
+func (s *server) registerInventory(api huma.API) {
+	tags := []string{"Connections"}
+	answer(api, huma.Operation{
+		OperationID: "list-inventory", Method: http.MethodGet, Path: "/v1/connections/{connection}/inventory", Tags: tags,
+		Summary: "Compare what the cloud has with what is recorded here", Description: "The cloud is asked anew.",
+	}, func(ctx context.Context, in *struct {
+		InConnection
+		Kind string `query:"kind" doc:"Only this kind. Default: every kind that the driver offers." maxLength:"64"`
+	},
+	) (list[resource.InventoryItem], error) {
+		items, err := s.Engine.Inventory(ctx, in.Connection, in.Kind)
+		return list[resource.InventoryItem]{Items: items}, err
+	})
+	const all = "/v1/connections/{connection}:adopt"
+	answer(api, huma.Operation{
+		OperationID: "adopt-all", Method: http.MethodPost, Path: all, Tags: tags,
+		Summary: "Record everything that the cloud has", Description: "What is used is recorded before what uses it, under its own names. The cloud is not touched.",
+	}, func(ctx context.Context, in *struct {
+		InConnection
+		JSONBody
+	},
+	) (list[*resource.Resource], error) {
+		if err := resource.Decode(in.raw, &struct{}{}); err != nil {
+			return list[*resource.Resource]{}, err
+		}
+		items, err := s.Engine.AdoptAll(ctx, in.Connection)
+		return list[*resource.Resource]{Items: items}, err
+	})
+	takes(api, all, nothing(), false)
+}
+
+// registerAdoption registers the routes with which one resource of a kind comes
+// under management and leaves it.
+func (s *server) registerAdoption(api huma.API, k *resource.Kind) {
+	base := "/v1/connections/{connection}/" + k.Plural()
+	schemas := api.OpenAPI().Components.Schemas
+	answer(api, huma.Operation{
+		OperationID: "adopt-" + k.Name, Method: http.MethodPost, Path: base + ":adopt", Tags: []string{k.Title}, DefaultStatus: http.StatusCreated,
+		Summary: "Record one that exists on the cloud", Description: "The cloud is not touched.",
+	}, func(ctx context.Context, in *struct {
+		InConnection
+		JSONBody
+	},
+	) (*resource.Resource, error) {
+		return s.Engine.Adopt(ctx, in.Connection, k.Name, in.raw)
+	})
+	takes(api, base+":adopt", schemas.Schema(reflect.TypeFor[resource.AdoptRequest](), true, ""), true)
+	answer(api, huma.Operation{
+		OperationID: "release-" + k.Name, Method: http.MethodPost, Path: base + "/{name}:release", Tags: []string{k.Title},
+		Summary: "Forget one and leave it on the cloud", Description: "Refused while something uses it. The cloud is not touched.",
+	}, func(ctx context.Context, in *struct {
+		OneResource
+		JSONBody
+	},
+	) (*resource.Operation, error) {
+		if err := resource.Decode(in.raw, &struct{}{}); err != nil {
+			return nil, err
+		}
+		return s.Engine.Release(ctx, in.Connection, k.Name, in.Name)
+	})
+	takes(api, base+"/{name}:release", nothing(), false)
+}

@@ -1,0 +1,278 @@
+package v1_test
+
+import (
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/m-cmp/mc-infra-connector/internal/engine/enginetest"
+	"github.com/m-cmp/mc-infra-connector/internal/store"
+	"github.com/m-cmp/mc-infra-connector/internal/store/storetest"
+	"github.com/m-cmp/mc-infra-connector/resource"
+)
+
+// query is a query string of name, value, …
+func query(pairs ...string) string {
+	values := url.Values{}
+	for i := 0; i+1 < len(pairs); i += 2 {
+		values.Add(pairs[i], pairs[i+1])
+	}
+	return "?" + values.Encode()
+}
+
+// all follows the pages of a list and returns the names of each page.
+func (a *api) all(path string, pairs ...string) (pages [][]string) {
+	a.t.Helper()
+	next := ""
+	for {
+		full := path + query(append(pairs, "pageToken", next)...)
+		pages = append(pages, a.names(full))
+		next = into[page[any]](a.t, a.get(full)).NextPageToken
+		if next == "" {
+			return pages
+		}
+		require.Less(a.t, len(pages), 1000, "the list does not end")
+	}
+}
+
+func TestListsOfResources(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, open func() *store.Store) {
+		a := start(t, enginetest.Options{Store: open()})
+		a.Connect("other", "latency", "0s")
+		names := []string{"a1", "a2", "a3", "b1", "b2", "c_1", "c11"}
+		for i, name := range names {
+			body := fmt.Sprintf(`{"name":%q,"labels":{"env":%q,"a.b":"1"},"spec":{"cidr":"10.%d.0.0/16"}}`, name, []string{"dev", "prod"}[i%2], i)
+			got := a.post("/v1/connections/mock/vpcs?wait=30s", body)
+			require.Equal(t, http.StatusCreated, got.status, "%s", got.body)
+		}
+		a.create("other", "vpc", "a1", `{"cidr":"10.0.0.0/16"}`)
+		a.create("mock", "subnet", "s", `{"vpc":"a1","cidr":"10.0.1.0/24"}`)
+		const list = "/v1/connections/mock/vpcs"
+		// The order of the database: letters come by their code.
+		sorted := slices.Sorted(slices.Values(names))
+
+		for _, size := range []int{1, 2, len(names) - 1, len(names), len(names) + 1, 1000} {
+			pages := a.all(list, "pageSize", fmt.Sprint(size))
+			assert.ElementsMatch(t, names, slices.Concat(pages...), "pages of %d", size)
+			assert.Len(t, pages, (len(names)+size-1)/size, "pages of %d", size)
+			for _, order := range []string{"name", "-name", "createdAt", "-createdAt", "updatedAt", "state", "-uid", "cloudId", "connection"} {
+				paged := slices.Concat(a.all(list, "pageSize", fmt.Sprint(size), "sort", order)...)
+				assert.Equal(t, a.names(list+query("sort", order)), paged, "%s in pages of %d", order, size)
+			}
+		}
+		assert.Equal(t, sorted, a.names(list))
+		slices.Reverse(sorted)
+		assert.Equal(t, sorted, a.names(list+query("sort", "-name")))
+		assert.Equal(t, names, a.names(list+query("sort", "createdAt")))
+
+		for filter, want := range map[string][]string{
+			"name=a1":               {"a1"},
+			"name!=a1":              {"a2", "a3", "b1", "b2", "c11", "c_1"},
+			"name~A":                {"a1", "a2", "a3"},
+			"name~_":                {"c_1"},
+			"name~%":                {},
+			"labels.env=dev":        {"a1", "a3", "b2", "c11"},
+			"labels.env!=dev":       {"a2", "b1", "c_1"},
+			"labels.env~PRO":        {"a2", "b1", "c_1"},
+			"labels.none!=x":        names,
+			"labels.none=":          {},
+			"labels.a.b=1":          names,
+			"spec.cidr=10.3.0.0/16": {"b1"},
+			"spec.cidr~.3.":         {"b1"},
+			"state=available":       names,
+			"state!=available":      {},
+			"status.default=true":   {},
+			"kind=vpc":              names,
+			"name=a1' OR '1'='1":    {},
+			"name==a1":              {},
+			"name=\U0001F600":       {},
+		} {
+			got := a.names(list + query("filter", filter))
+			assert.ElementsMatch(t, want, got, filter)
+			pages := slices.Concat(a.all(list, "filter", filter, "pageSize", "2")...)
+			assert.ElementsMatch(t, want, pages, filter)
+		}
+		assert.Equal(t, []string{"a1", "a3"}, a.names(list+query("filter", "name~a", "filter", "labels.env=dev")))
+		assert.ElementsMatch(t, append([]string{"a1"}, names...), a.names("/v1/vpcs"))
+		assert.ElementsMatch(t, append([]string{"a1"}, names...), slices.Concat(a.all("/v1/vpcs", "pageSize", "2")...))
+		assert.Equal(t, []string{"a1"}, a.names("/v1/vpcs"+query("filter", "connection=other")))
+		assert.Equal(t, []string{"s"}, a.names("/v1/subnets"))
+		assert.Empty(t, a.names("/v1/vms"))
+		isProblem(t, http.StatusNotFound, a.get("/v1/connections/nowhere/vpcs"))
+		isProblem(t, http.StatusNotFound, a.get("/v1/connections/nowhere/vpcs/a1"))
+
+		operations := a.names("/v1/operations")
+		assert.Len(t, operations, 9)
+		assert.Equal(t, "s", operations[0], "the newest comes first")
+		assert.Equal(t, operations, slices.Concat(a.all("/v1/operations", "pageSize", "2")...))
+		assert.Equal(t, []string{"s"}, a.names("/v1/operations"+query("filter", "kind=subnet", "filter", "verb=create", "filter", "state=succeeded")))
+		assert.Equal(t, "a1", a.names("/v1/operations" + query("sort", "createdAt", "pageSize", "1"))[0])
+		assert.Len(t, slices.Concat(a.all("/v1/operations", "sort", "-endedAt", "pageSize", "2")...), 9)
+
+		a.badLists(list, "/v1/vpcs", "/v1/operations")
+		a.badPaths()
+		token := into[page[any]](t, a.get(list+query("sort", "name", "pageSize", "1"))).NextPageToken
+		namesField(t, isProblem(t, http.StatusUnprocessableEntity, a.get(list+query("sort", "-name", "pageToken", token))), "another order", "pageToken")
+		namesField(t, isProblem(t, http.StatusUnprocessableEntity, a.get("/v1/operations"+query("pageToken", token))), "another list", "pageToken")
+	})
+}
+
+// badLists asks lists for what makes no sense.
+func (a *api) badLists(lists ...string) {
+	a.t.Helper()
+	long := strings.Repeat("x", 60_000)
+	for _, list := range lists {
+		for _, bad := range []struct{ name, value string }{
+			{"pageSize", "0"},
+			{"pageSize", "-1"},
+			{"pageSize", "1001"},
+			{"pageSize", "ten"},
+			{"pageSize", "1e2"},
+			{"pageSize", "99999999999999999999"},
+			{"sort", "color"},
+			{"sort", "--name"},
+			{"sort", "-"},
+			{"sort", "name;drop table resource"},
+			{"sort", long},
+			{"filter", "name"},
+			{"filter", "="},
+			{"filter", "=x"},
+			{"filter", "color=red"},
+			{"filter", "name>1"},
+			{"filter", "createdAt=1"},
+			{"filter", "name~" + long},
+			{"filter", "name=" + long},
+			{"filter", "!name=x"},
+			{"filter", "spec=x"},
+			{"filter", "spec.=x"},
+			{"filter", `"name"=x`},
+			{"pageToken", "x"},
+			{"pageToken", "-1"},
+			{"pageToken", "bnVsbA"},
+			{"pageToken", "e30"},
+			{"pageToken", "99999999999999999999"},
+			{"pageToken", long},
+		} {
+			got := a.get(list + query(bad.name, bad.value))
+			namesField(a.t, isProblem(a.t, http.StatusUnprocessableEntity, got), got.about, bad.name, bad.name+"[0]")
+		}
+		got := a.get(list + query("color", "red"))
+		namesField(a.t, isProblem(a.t, http.StatusUnprocessableEntity, got), got.about, "color")
+		got = a.get(list + "?" + strings.Repeat("filter=name=x&", 21))
+		namesField(a.t, isProblem(a.t, http.StatusUnprocessableEntity, got), got.about, "filter")
+	}
+}
+
+// badPaths asks for what is not text, and for texts that a database may take for
+// something else than text.
+func (a *api) badPaths() {
+	a.t.Helper()
+	for _, escaped := range []string{"%00", "a%00b", "%FF", "%C3%28", "%ED%A0%80", "%0A", "%7F", "%C2%85"} {
+		for _, path := range []string{
+			"/v1/connections/" + escaped, "/v1/connections/mock/vpcs/" + escaped, "/v1/connections/" + escaped + "/vpcs",
+			"/v1/operations/" + escaped, "/v1/" + escaped, "/v1/connections/mock/" + escaped + "s",
+		} {
+			got := a.get(path)
+			namesField(a.t, isProblem(a.t, http.StatusBadRequest, got), got.about, "path")
+		}
+		for _, q := range []string{"?filter=name=" + escaped, "?" + escaped + "=1", "?sort=" + escaped, "?pageToken=" + escaped, "?filter=labels." + escaped + "=1"} {
+			got := a.get("/v1/vpcs" + q)
+			namesField(a.t, isProblem(a.t, http.StatusBadRequest, got), got.about, "query")
+		}
+	}
+	for _, q := range []string{"?filter=%", "?filter=%zz", "?a;b", "?filter=name=%C3&filter=%A9=x", "?filter%C3=%A9"} {
+		got := a.get("/v1/vpcs" + q)
+		namesField(a.t, isProblem(a.t, http.StatusBadRequest, got), got.about, "query")
+	}
+	for _, field := range []string{
+		"$", "$.x", "$[", "[0]", "#-1", `"`, `a"b`, "'", "a'b", "0", "-1", "*", `\`, `env\`, `env"x`, `env".x`, "..", "?", "?1", ":x", "@x", "%", "\U0001F600", strings.Repeat("x", 900),
+	} {
+		for _, object := range []string{"labels", "spec", "status"} {
+			for _, op := range []string{"=", "!=", "~"} {
+				got := a.get("/v1/vpcs" + query("filter", object+"."+field+op+"x"))
+				if got.status != http.StatusOK { // a list may refuse what no member can be called
+					namesField(a.t, isProblem(a.t, http.StatusUnprocessableEntity, got), got.about, "filter")
+				}
+			}
+		}
+	}
+	for _, name := range []string{"..", "%2E%2E", "a%2Fb", "%25", "%2500", "'", `"`, "a%20b", "%F0%9F%98%80", strings.Repeat("x", 128), "x:start", "%3Astart", "*", "?", "a;b", "a+b"} {
+		for _, path := range []string{"/v1/connections/" + name, "/v1/connections/mock/vpcs/" + name, "/v1/operations/" + strings.TrimSuffix(name, strings.Repeat("x", 64)), "/v1/credentials/" + name, "/v1/drivers/" + name} {
+			if strings.HasSuffix(path, "?") { // a query without anything in it
+				continue
+			}
+			isProblem(a.t, http.StatusNotFound, a.get(path))
+		}
+	}
+	for path, field := range map[string]string{
+		"/v1/connections/" + strings.Repeat("x", 10_000):           "name",
+		"/v1/connections/mock/vpcs/" + strings.Repeat("x", 10_000): "name",
+		"/v1/connections/" + strings.Repeat("x", 129) + "/vpcs":    "connection",
+		"/v1/operations/" + strings.Repeat("x", 65):                "id",
+		"/v1/vpcs?" + strings.Repeat("x", 10_000):                  strings.Repeat("x", 10_000),
+	} {
+		got := a.get(path)
+		namesField(a.t, isProblem(a.t, http.StatusUnprocessableEntity, got), got.about, field)
+	}
+}
+
+func TestListsOfTheCatalog(t *testing.T) {
+	a := start(t, enginetest.Options{}, "pageSize", "7")
+	catalog := func(catalog string, pairs ...string) string {
+		return "/v1/catalog/" + catalog + query(append([]string{"connection", "mock"}, pairs...)...)
+	}
+	assert.Equal(t, []string{"mock-seoul", "mock-tokyo", "mock-virginia", "mock-frankfurt"}, a.names(catalog("regions")), "the cloud's own order")
+	assert.Equal(t, []string{"mock-frankfurt", "mock-seoul", "mock-tokyo", "mock-virginia"}, a.names(catalog("regions", "sort", "name")))
+	assert.NotEmpty(t, a.names(catalog("zones")))
+
+	specs := a.names(catalog("specs", "pageSize", "1000"))
+	assert.Greater(t, len(specs), 150)
+	for _, size := range []string{"1", "2", "100", fmt.Sprint(len(specs)), "1000"} {
+		pages := a.all("/v1/catalog/specs", "connection", "mock", "pageSize", size)
+		assert.Equal(t, specs, slices.Concat(pages...), "pages of %s", size)
+	}
+	assert.Len(t, a.names(catalog("specs")), 100, "the default size of a page")
+
+	big := into[page[resource.Spec]](t, a.get(catalog("specs", "sort", "-memoryMiB", "filter", "architectures=arm64", "filter", "vcpus=32"))).Items
+	require.NotEmpty(t, big)
+	assert.True(t, slices.IsSortedFunc(big, func(a, b resource.Spec) int { return b.MemoryMiB - a.MemoryMiB }), "numbers sort as numbers")
+	for _, s := range big {
+		assert.Equal(t, 32, s.VCPUs)
+		assert.Contains(t, s.Architectures, "arm64")
+	}
+	images := into[page[resource.Image]](t, a.get(catalog("images", "filter", "name~UBUNTU", "filter", "architecture!=arm64"))).Items
+	require.Len(t, images, 3)
+	for _, i := range images {
+		assert.Equal(t, "ubuntu", i.OS)
+		assert.Equal(t, "x86_64", i.Architecture)
+	}
+	assert.Empty(t, a.names(catalog("images", "filter", "os=beos")))
+	assert.Empty(t, a.names(catalog("images", "pageToken", "9223372036854775807")))
+
+	for _, c := range resource.Catalogs() {
+		for _, bad := range [][2]string{
+			{"filter", "color=red"},
+			{"filter", "name"},
+			{"sort", "color"},
+			{"sort", "--name"},
+			{"pageToken", "x"},
+			{"pageToken", "-1"},
+			{"pageToken", "99999999999999999999"},
+			{"pageSize", "0"},
+			{"pageSize", "1001"},
+			{"color", "red"},
+		} {
+			got := a.get(catalog(c.Plural(), bad[0], bad[1]))
+			namesField(t, isProblem(t, http.StatusUnprocessableEntity, got), got.about, bad[0])
+		}
+		namesField(t, isProblem(t, http.StatusUnprocessableEntity, a.get("/v1/catalog/"+c.Plural())), c.Name, "connection")
+		isProblem(t, http.StatusNotFound, a.get("/v1/catalog/"+c.Plural()+"?connection=nowhere"))
+	}
+	isProblem(t, http.StatusNotFound, a.get("/v1/catalog/rockets?connection=mock"))
+}

@@ -1,0 +1,187 @@
+package v1_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	v1 "github.com/m-cmp/mc-infra-connector/internal/api/v1"
+	"github.com/m-cmp/mc-infra-connector/internal/engine/enginetest"
+	"github.com/m-cmp/mc-infra-connector/resource"
+)
+
+// documented is the document as a client reads it.
+func documented(t *testing.T) map[string]any {
+	t.Helper()
+	raw, err := json.Marshal(v1.Document(version))
+	require.NoError(t, err)
+	var d map[string]any
+	require.NoError(t, json.Unmarshal(raw, &d))
+	return d
+}
+
+// at follows a path of keys; nil if there is nothing.
+func at(value any, keys ...string) any {
+	for _, key := range keys {
+		object, _ := value.(map[string]any)
+		value = object[key]
+	}
+	return value
+}
+
+func TestTheDocumentIsWhole(t *testing.T) {
+	d := documented(t)
+	assert.Regexp(t, `^3\.1\.`, at(d, "openapi"))
+	assert.Equal(t, version, at(d, "info", "version"))
+	assert.NotEmpty(t, at(d, "security"))
+	assert.NotEmpty(t, at(d, "components", "securitySchemes", "token"))
+
+	var walk func(value any, where string)
+	walk = func(value any, where string) {
+		switch v := value.(type) {
+		case map[string]any:
+			if ref, ok := v["$ref"].(string); ok {
+				keys, local := strings.CutPrefix(ref, "#/")
+				assert.True(t, local && at(d, strings.Split(keys, "/")...) != nil, "%s refers to %s, which is not there", where, ref)
+			}
+			for key, inner := range v {
+				walk(inner, where+"/"+key)
+			}
+		case []any:
+			for i, inner := range v {
+				walk(inner, fmt.Sprint(where, "/", i))
+			}
+		case string:
+			assert.NotContains(t, v, "PRIVATE KEY", where)
+		}
+	}
+	walk(d, "#")
+
+	ids := map[string]string{}
+	variable := regexp.MustCompile(`\{([^}]+)\}`)
+	paths, _ := at(d, "paths").(map[string]any)
+	for path, item := range paths {
+		methods, _ := item.(map[string]any)
+		for method, o := range methods {
+			where := method + " " + path
+			id, _ := at(o, "operationId").(string)
+			assert.NotEmpty(t, id, where)
+			assert.Empty(t, ids[id], "%s has the id of %s", where, ids[id])
+			ids[id] = where
+			assert.NotEmpty(t, at(o, "summary"), where)
+			assert.NotEmpty(t, at(o, "tags"), where)
+			assert.Equal(t, "#/components/schemas/ProblemDocument",
+				at(o, "responses", "default", "content", problemType, "schema", "$ref"), "%s does not document its problems", where)
+
+			parameters, _ := at(o, "parameters").([]any)
+			described := map[string]bool{}
+			for _, p := range parameters {
+				name, _ := at(p, "name").(string)
+				described[name] = true
+				assert.NotEmpty(t, at(p, "description"), "%s does not describe %s", where, name)
+				if at(p, "in") == "path" {
+					assert.Equal(t, true, at(p, "required"), "%s: %s", where, name)
+					assert.Contains(t, path, "{"+name+"}", where)
+				}
+			}
+			for _, v := range variable.FindAllStringSubmatch(path, -1) {
+				assert.True(t, described[v[1]], "%s does not describe %s", where, v[1])
+			}
+			body := at(o, "requestBody", "content", jsonType, "schema")
+			if method == "post" {
+				object, _ := body.(map[string]any)
+				if ref, ok := object["$ref"].(string); ok {
+					object, _ = at(d, strings.Split(strings.TrimPrefix(ref, "#/"), "/")...).(map[string]any)
+				}
+				assert.Equal(t, "object", object["type"], "%s does not document its body", where)
+				assert.Equal(t, false, object["additionalProperties"], where)
+			} else {
+				assert.Nil(t, body, where)
+			}
+		}
+	}
+}
+
+func TestTheDocumentHasEveryKind(t *testing.T) {
+	d := documented(t)
+	answers := func(method, path string, codes ...string) any {
+		t.Helper()
+		o := at(d, "paths", path, method)
+		require.NotNil(t, o, "%s %s is not documented", method, path)
+		responses, _ := at(o, "responses").(map[string]any)
+		var have []string
+		for code := range responses {
+			have = append(have, code)
+		}
+		assert.ElementsMatch(t, append(codes, "default"), have, "%s %s", method, path)
+		return o
+	}
+	for _, k := range resource.Kinds() {
+		base := "/v1/connections/{connection}/" + k.Plural()
+		one := base + "/{name}"
+		answers("get", "/v1/"+k.Plural(), "200")
+		answers("get", base, "200")
+		answers("get", one, "200")
+		answers("delete", one, "200", "202")
+		create := answers("post", base, "201", "202")
+		assert.Equal(t, true, at(create, "requestBody", "required"))
+		ref, _ := at(create, "requestBody", "content", jsonType, "schema", "$ref").(string)
+		assert.True(t, strings.HasPrefix(ref, "#/components/schemas/CreateRequest"), "%s: %q", k.Name, ref)
+		for _, a := range k.Actions {
+			action := answers("post", one+":"+a.Name, "200", "202")
+			assert.Equal(t, a.ParamsType() != nil, at(action, "requestBody", "required") == true, a.Name)
+		}
+	}
+	for _, c := range resource.Catalogs() {
+		answers("get", "/v1/catalog/"+c.Plural(), "200")
+	}
+}
+
+func TestTheServedDocumentIsTheDocument(t *testing.T) {
+	a := start(t, enginetest.Options{})
+	got := a.get("/openapi.json")
+	require.Equal(t, http.StatusOK, got.status)
+	served := into[map[string]any](t, got)
+	assert.Equal(t, documented(t), served)
+
+	moved := a.get("/docs")
+	assert.Equal(t, http.StatusMovedPermanently, moved.status)
+	assert.Equal(t, "/docs/", moved.header.Get("Location"))
+	page := a.get("/docs/")
+	assert.Equal(t, http.StatusOK, page.status)
+	assert.Contains(t, string(page.body), "/openapi.json")
+}
+
+func TestMetricsKnowRoutesNotPaths(t *testing.T) {
+	a := start(t, enginetest.Options{})
+	a.create("mock", "vpc", "raw-name", `{"cidr":"10.0.0.0/16"}`)
+	a.get("/v1/connections/mock/vpcs/raw-name")
+	a.get("/v1/connections/mock/vpcs/raw-missing")
+	a.get("/raw-nothing")
+	a.send(a.request("BREW", "/v1/vpcs", nil))
+	a.send(a.request(http.MethodPut, "/v1/connections/raw-put", nil))
+	denied := a.request(http.MethodGet, "/v1/connections/raw-denied", nil)
+	denied.Header.Del("Authorization")
+	a.send(denied)
+	got := a.get("/metrics")
+	require.Equal(t, http.StatusOK, got.status)
+	for _, labels := range []string{
+		`method="POST",route="/v1/connections/{connection}/vpcs",status="201"`,
+		`method="GET",route="/v1/connections/{connection}/vpcs/{name}",status="200"`,
+		`method="GET",route="/v1/connections/{connection}/vpcs/{name}",status="404"`,
+		`method="GET",route="unknown",status="404"`,
+		`method="other",route="unknown",status="405"`,
+		`method="GET",route="/v1/connections/{name}",status="401"`,
+	} {
+		assert.Contains(t, string(got.body), "mcic_http_request_duration_seconds_count{"+labels+"} 1\n")
+	}
+	for _, raw := range []string{"raw-", "BREW", "mock"} {
+		assert.NotContains(t, string(got.body), raw)
+	}
+}

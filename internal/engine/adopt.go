@@ -1,0 +1,283 @@
+package engine
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/m-cmp/mc-infra-connector/driver"
+	"github.com/m-cmp/mc-infra-connector/internal/store"
+	"github.com/m-cmp/mc-infra-connector/resource"
+)
+
+// The verbs of operations that change what is recorded here and nothing on a cloud.
+const (
+	VerbAdopt   = "adopt"
+	VerbRelease = "release"
+)
+
+// Inventory compares what a cloud has with what is recorded here, of one kind or,
+// with "", of every kind that its driver offers.
+func (e *Engine) Inventory(ctx context.Context, connection, kind string) ([]resource.InventoryItem, error) {
+	if kind != "" {
+		if _, err := resource.KindNamed(kind); err != nil {
+			return nil, err
+		}
+		return e.inventory(ctx, connection, kind)
+	}
+	found := []resource.InventoryItem{}
+	for _, k := range resource.Kinds() {
+		items, err := e.inventory(ctx, connection, k.Name)
+		if resource.CodeOf(err) == resource.CodeUnsupported {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		found = append(found, items...)
+	}
+	return found, nil
+}
+
+func (e *Engine) inventory(ctx context.Context, connection, kind string) ([]resource.InventoryItem, error) {
+	if err := e.offers(ctx, connection, kind, "list"); err != nil {
+		return nil, err
+	}
+	session, err := e.session(ctx, connection)
+	if err != nil {
+		return nil, err
+	}
+	here := map[string]*store.Resource{} // by cloud id
+	found := []resource.InventoryItem{}
+	rows, err := e.store.Read().ResourcesIn(ctx, connection, kind)
+	if err != nil {
+		return nil, err
+	}
+	for i := range rows {
+		if rows[i].CloudID != "" {
+			here[rows[i].CloudID] = &rows[i]
+		}
+	}
+	for item, err := range session.List(ctx, kind) {
+		if err != nil {
+			return nil, fmt.Errorf("list the %ss of %s: %w", kind, connection, err)
+		}
+		one := resource.InventoryItem{Kind: kind, CloudID: item.ID, CloudName: item.Name, State: item.State, Where: resource.InCloud}
+		if row := here[item.ID]; row != nil {
+			one.Name, one.Where = row.Name, resource.InBoth
+			delete(here, item.ID)
+		}
+		found = append(found, one)
+	}
+	for i := range rows {
+		if rows[i].CloudID == "" || here[rows[i].CloudID] != nil {
+			found = append(found, resource.InventoryItem{Kind: kind, Name: rows[i].Name, CloudID: rows[i].CloudID, State: rows[i].State, Where: resource.InHere})
+		}
+	}
+	return found, nil
+}
+
+// Adopt records a resource that exists on the cloud and is not managed here. It
+// changes nothing on the cloud.
+func (e *Engine) Adopt(ctx context.Context, connection, kind string, body []byte) (*resource.Resource, error) {
+	k, err := resource.KindNamed(kind)
+	if err != nil {
+		return nil, err
+	}
+	var request resource.AdoptRequest
+	if err := resource.Decode(body, &request); err != nil {
+		return nil, err
+	}
+	if err := e.offers(ctx, connection, kind, "get"); err != nil {
+		return nil, err
+	}
+	session, err := e.session(ctx, connection)
+	if err != nil {
+		return nil, err
+	}
+	item, err := session.Get(ctx, kind, request.CloudID)
+	if err != nil {
+		return nil, fmt.Errorf("look for the %s %s on the cloud: %w", kind, request.CloudID, err)
+	}
+	return e.adopt(ctx, connection, k, &item, request.Name)
+}
+
+// AdoptAll records everything of a connection that is not managed here, what is
+// used before what uses it. It answers what it recorded, also when it fails midway.
+func (e *Engine) AdoptAll(ctx context.Context, connection string) ([]*resource.Resource, error) {
+	c, err := e.store.Read().Connection(ctx, connection)
+	if err != nil {
+		return nil, err
+	}
+	d, err := e.host.Describe(ctx, c.Cloud)
+	if err != nil {
+		return nil, err
+	}
+	session := e.host.Session(e.target(c))
+	adopted := []*resource.Resource{}
+	for _, k := range resource.Kinds() {
+		if !d.Offers(k.Name, "list") {
+			continue
+		}
+		for item, err := range session.List(ctx, k.Name) {
+			if err != nil {
+				return adopted, fmt.Errorf("list the %ss of %s: %w", k.Name, connection, err)
+			}
+			one, err := e.adopt(ctx, connection, k, &item, "")
+			switch resource.CodeOf(err) {
+			case "":
+				adopted = append(adopted, one)
+			case resource.CodeAlreadyExists, resource.CodeConflict: // managed here already, or about to be
+			default:
+				return adopted, err
+			}
+		}
+	}
+	return adopted, nil
+}
+
+// adopt records one object of the cloud under a name, or under its own.
+func (e *Engine) adopt(ctx context.Context, connection string, k *resource.Kind, item *driver.Item, name string) (*resource.Resource, error) {
+	j := &job{
+		Engine: e, kind: k, refs: map[string]string{},
+		row: &store.Resource{UID: uuid.Must(uuid.NewV7()).String(), Connection: connection, Kind: k.Name},
+	}
+	if err := j.observe(ctx, item); err != nil {
+		return nil, err
+	}
+	names := []string{name}
+	if name == "" {
+		names = namesFor(item)
+	}
+	_, err := e.recordEnded(ctx, VerbAdopt, func(ctx context.Context, q *store.Queries) (*store.Resource, error) {
+		if _, err := q.Connection(ctx, connection); err != nil { // locked: it cannot be deleted meanwhile
+			return nil, err
+		}
+		if err := j.unmanaged(ctx, q, item); err != nil {
+			return nil, err
+		}
+		if err := j.takeName(ctx, q, names); err != nil {
+			return nil, err
+		}
+		j.row.CreatedAt = store.MicrosOf(time.Now())
+		refs := make([]store.Ref, 0, len(j.refs))
+		for field, uid := range j.refs {
+			refs = append(refs, store.Ref{From: j.row.UID, Field: field, To: uid})
+		}
+		return j.row, q.InsertResource(ctx, j.row, refs)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return j.row.Envelope(), nil
+}
+
+// unmanaged refuses an object that is recorded here, or is being created from here.
+func (j *job) unmanaged(ctx context.Context, q *store.Queries, item *driver.Item) error {
+	known, err := q.ResourceByCloudID(ctx, j.row.Connection, j.row.Kind, item.ID)
+	switch {
+	case err == nil:
+		return resource.Errorf(resource.CodeAlreadyExists, "the %s %s is managed here already, as %s", known.Kind, item.ID, known.Name)
+	case resource.CodeOf(err) != resource.CodeNotFound:
+		return err
+	case item.Token == "":
+		return nil
+	}
+	known, err = q.ResourceByUID(ctx, item.Token)
+	switch {
+	case resource.CodeOf(err) == resource.CodeNotFound: // made by another server, or forgotten here
+		return nil
+	case err != nil:
+		return err
+	case known.DeletedAt == 0 && known.Connection == j.row.Connection && known.CloudID == "":
+		return resource.Errorf(resource.CodeConflict, "the %s %s is being created from here, as %s", known.Kind, item.ID, known.Name)
+	}
+	return nil
+}
+
+// takeName gives the row the first name that is free.
+func (j *job) takeName(ctx context.Context, q *store.Queries, names []string) error {
+	for _, name := range names {
+		_, err := q.Resource(ctx, j.row.Connection, j.row.Kind, name)
+		if resource.CodeOf(err) == resource.CodeNotFound {
+			j.row.Name = name
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return resource.Errorf(resource.CodeAlreadyExists, "the name %s is taken by another %s of the connection; choose another", names[0], j.row.Kind)
+}
+
+// notInNames is what a name here cannot hold.
+//
+//nolint:gochecknoglobals // a compiled pattern is a constant
+var notInNames = regexp.MustCompile(`[^A-Za-z0-9._-]+`)
+
+// namesFor are the names that an object is adopted under, the best first: its own,
+// its own with the cloud's id, the cloud's id.
+func namesFor(item *driver.Item) []string {
+	tidy := func(text string) string {
+		text = strings.TrimLeft(notInNames.ReplaceAllString(text, "-"), "._-")
+		return text[:min(len(text), 128)]
+	}
+	var names []string
+	own, id := tidy(item.Name), tidy(item.ID)
+	if own != "" {
+		names = append(names, own, tidy(own[:min(len(own), 60)]+"-"+id))
+	}
+	return append(names, id, "adopted-"+uuid.NewString())
+}
+
+// Release forgets a resource that is not used here. It changes nothing on the
+// cloud.
+func (e *Engine) Release(ctx context.Context, connection, kind, name string) (*resource.Operation, error) {
+	if _, err := resource.KindNamed(kind); err != nil {
+		return nil, err
+	}
+	return e.recordEnded(ctx, VerbRelease, func(ctx context.Context, q *store.Queries) (*store.Resource, error) {
+		row, err := q.Resource(ctx, connection, kind, name)
+		if err != nil {
+			return nil, err
+		}
+		if err := unchanging(row); err != nil {
+			return nil, err
+		}
+		if err := mayGo(ctx, q, row); err != nil {
+			return nil, err
+		}
+		return row, e.entomb(ctx, q, row)
+	})
+}
+
+// recordEnded writes a resource's row, by means of write, with the record that it
+// was done.
+func (e *Engine) recordEnded(ctx context.Context, verb string, write func(context.Context, *store.Queries) (*store.Resource, error)) (*resource.Operation, error) {
+	var (
+		row *store.Resource
+		op  *store.Operation
+	)
+	err := e.store.Update(ctx, func(ctx context.Context, q *store.Queries) (err error) {
+		if row, err = write(ctx, q); err != nil {
+			return err
+		}
+		now := store.MicrosOf(time.Now())
+		op = &store.Operation{
+			ID: uuid.Must(uuid.NewV7()).String(), Verb: verb, Kind: row.Kind, Connection: row.Connection, Name: row.Name, UID: row.UID,
+			Params: json.RawMessage("null"), State: resource.OperationSucceeded, CreatedAt: now, EndedAt: now,
+		}
+		return q.InsertOperation(ctx, op)
+	})
+	if err != nil {
+		return nil, err
+	}
+	e.publish(row, op)
+	e.config.OnOperation(op.Resource())
+	return op.Resource(), nil
+}

@@ -1,0 +1,190 @@
+package engine_test
+
+import (
+	"context"
+	"encoding/json"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/m-cmp/mc-infra-connector/internal/engine"
+	"github.com/m-cmp/mc-infra-connector/internal/engine/enginetest"
+	"github.com/m-cmp/mc-infra-connector/internal/store"
+	"github.com/m-cmp/mc-infra-connector/internal/store/storetest"
+	"github.com/m-cmp/mc-infra-connector/resource"
+)
+
+// places counts where the resources of a kind are known.
+func places(t *testing.T, e *enginetest.Env, connection, kind string) map[resource.Where]int {
+	t.Helper()
+	items, err := e.Inventory(t.Context(), connection, kind)
+	require.NoError(t, err)
+	count := map[resource.Where]int{}
+	for _, item := range items {
+		count[item.Where]++
+	}
+	return count
+}
+
+func TestAdoptAndRelease(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, open func() *store.Store) {
+		e := enginetest.New(t, enginetest.Options{Store: open()})
+		e.Network()
+		e.MustCreate("mock", "vm", "vm1", e.VMSpec())
+		e.Connect("other") // the same account: another's view of the same objects
+		assert.Equal(t, map[resource.Where]int{resource.InCloud: 1}, places(t, e, "other", "vm"))
+
+		adopted, err := e.AdoptAll(t.Context(), "other")
+		require.NoError(t, err)
+		assert.Len(t, adopted, 3)
+		assert.Equal(t, map[resource.Where]int{resource.InBoth: 1}, places(t, e, "other", "vm"))
+		vm, err := e.Get(t.Context(), "other", "vm", "vm1")
+		require.NoError(t, err)
+		assert.Equal(t, resource.StateRunning, vm.State)
+		var spec resource.VMSpec
+		require.NoError(t, json.Unmarshal(vm.Spec, &spec))
+		assert.Equal(t, "s", spec.Subnet, "what it uses was adopted before, and is named")
+		_, err = e.Delete(t.Context(), "other", "subnet", "s")
+		assert.Equal(t, resource.CodeDependency, resource.CodeOf(err), "references are known")
+
+		again, err := e.AdoptAll(t.Context(), "other")
+		require.NoError(t, err)
+		assert.Empty(t, again)
+		_, err = e.Adopt(t.Context(), "other", "vm", []byte(`{"cloudId":"`+vm.CloudID+`"}`))
+		assert.Equal(t, resource.CodeAlreadyExists, resource.CodeOf(err))
+
+		_, err = e.Release(t.Context(), "other", "subnet", "s")
+		assert.Equal(t, resource.CodeDependency, resource.CodeOf(err))
+		released, err := e.Release(t.Context(), "other", "vm", "vm1")
+		require.NoError(t, err)
+		assert.Equal(t, resource.OperationSucceeded, released.State)
+		_, err = e.Get(t.Context(), "other", "vm", "vm1")
+		assert.Equal(t, resource.CodeNotFound, resource.CodeOf(err))
+		assert.Len(t, e.OnCloud("mock", "vm"), 1, "the cloud was not touched")
+
+		back, err := e.Adopt(t.Context(), "other", "vm", []byte(`{"cloudId":"`+vm.CloudID+`","name":"mine"}`))
+		require.NoError(t, err)
+		assert.Equal(t, "mine", back.Name)
+		for _, bad := range []string{`{}`, `{"cloudId":"x","name":"../x"}`, `{"cloudId":1}`} {
+			_, err := e.Adopt(t.Context(), "other", "vm", []byte(bad))
+			assert.Equal(t, resource.CodeInvalid, resource.CodeOf(err), bad)
+		}
+		_, err = e.Adopt(t.Context(), "other", "vm", []byte(`{"cloudId":"i-unknown"}`))
+		assert.Equal(t, resource.CodeNotFound, resource.CodeOf(err))
+	})
+}
+
+func TestNamesThatAreTakenOrUnfitAreChanged(t *testing.T) {
+	e := enginetest.New(t, enginetest.Options{})
+	e.Network()
+	e.MustCreate("mock", "vpc", "twin", `{"cidr":"10.0.0.0/16"}`)
+	e.Connect("other")
+	e.MustCreate("other", "vpc", "twin", `{"cidr":"10.1.0.0/16"}`)
+	adopted, err := e.AdoptAll(t.Context(), "mock")
+	require.NoError(t, err)
+	require.Len(t, adopted, 1)
+	assert.Equal(t, "twin-"+adopted[0].CloudID, adopted[0].Name)
+}
+
+func TestWhatIsBeingCreatedIsNotAdopted(t *testing.T) {
+	e := enginetest.New(t, enginetest.Options{Engine: engine.Config{
+		PollFirst: 10 * time.Millisecond, PollMax: 50 * time.Millisecond, RetryFirst: time.Minute, RetryMax: time.Minute,
+	}}, "ambiguousCreate", "1")
+	op, err := e.Ask("mock", "vpc", "v", `{"cidr":"10.0.0.0/16"}`) // exists on the cloud, and the answer was lost
+	require.NoError(t, err)
+	require.Eventually(t, func() bool {
+		now, err := e.Operation(t.Context(), op.ID)
+		return err == nil && now.Attempts == 1
+	}, 10*time.Second, time.Millisecond)
+	adopted, err := e.AdoptAll(t.Context(), "mock")
+	require.NoError(t, err)
+	assert.Empty(t, adopted)
+}
+
+func TestChangesFromElsewhereAreNoticed(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, open func() *store.Store) {
+		e := enginetest.New(t, enginetest.Options{Store: open(), Engine: engine.Config{SyncEvery: 50 * time.Millisecond}})
+		e.Network()
+		created := e.MustCreate("mock", "vm", "vm1", e.VMSpec())
+		e.Connect("other")
+		_, err := e.AdoptAll(t.Context(), "other")
+		require.NoError(t, err)
+		becomes := func(state resource.State) *resource.Resource {
+			t.Helper()
+			var now *resource.Resource
+			require.Eventually(t, func() bool {
+				var err error
+				now, err = e.Get(t.Context(), "mock", "vm", "vm1")
+				return err == nil && now.State == state
+			}, 15*time.Second, 10*time.Millisecond)
+			return now
+		}
+		stream, _, stop := e.Subscribe(0)
+		defer stop()
+		op, err := e.Act(t.Context(), "other", "vm", "vm1", "stop", nil)
+		require.NoError(t, err)
+		e.Succeeds(op)
+		becomes(resource.StateStopped)
+		told := false
+		for !told {
+			event := <-stream
+			told = event.Resource != nil && event.Resource.UID == created.UID && event.Resource.State == resource.StateStopped
+		}
+
+		require.Eventually(t, func() bool { // unchanged, but looked at
+			now, err := e.Get(t.Context(), "mock", "vpc", "v")
+			return err == nil && now.SyncedAt.After(*created.SyncedAt)
+		}, 15*time.Second, 10*time.Millisecond)
+
+		op, err = e.Delete(t.Context(), "other", "vm", "vm1")
+		require.NoError(t, err)
+		e.Succeeds(op)
+		gone := becomes(resource.StateDeleted)
+		assert.Equal(t, resource.CodeNotFound, gone.Error.Code)
+		assert.Equal(t, map[resource.Where]int{resource.InHere: 1}, places(t, e, "mock", "vm"))
+		op, err = e.Delete(t.Context(), "mock", "vm", "vm1")
+		require.NoError(t, err)
+		e.Succeeds(op)
+	})
+}
+
+func TestAnErrorIsNoDeletion(t *testing.T) {
+	db := opened(t)
+	work := t.TempDir()
+	e := enginetest.New(t, enginetest.Options{Store: db, Work: work})
+	e.Network()
+	e.Stop()
+	e.Host.Close()
+
+	// The cloud cannot be reached any more: every call fails.
+	require.NoError(t, db.Update(t.Context(), storeSetting("mock", "failCall", "1")))
+	later := enginetest.Start(t, enginetest.Options{Store: db, Work: work, Engine: engine.Config{SyncEvery: 20 * time.Millisecond}})
+	synced := func() store.Micros {
+		c, err := db.Read().Connection(t.Context(), "mock")
+		require.NoError(t, err)
+		return c.SyncedAt
+	}
+	first := synced()
+	require.Eventually(t, func() bool { return synced() > first+200_000 }, 10*time.Second, 5*time.Millisecond, "it was tried several times")
+	vpc, err := later.Get(t.Context(), "mock", "vpc", "v")
+	require.NoError(t, err)
+	assert.Equal(t, resource.StateAvailable, vpc.State)
+}
+
+// storeSetting changes a setting of a connection.
+func storeSetting(connection, name, value string) func(context.Context, *store.Queries) error {
+	return func(ctx context.Context, q *store.Queries) error {
+		row, err := q.Connection(ctx, connection)
+		if err != nil {
+			return err
+		}
+		if err := q.DeleteConnection(ctx, connection); err != nil {
+			return err
+		}
+		row.Settings = map[string]string{name: value}
+		row.UpdatedAt++
+		return q.InsertConnection(ctx, row)
+	}
+}

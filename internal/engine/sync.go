@@ -1,0 +1,169 @@
+package engine
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"maps"
+	"time"
+
+	"github.com/m-cmp/mc-infra-connector/driver"
+	"github.com/m-cmp/mc-infra-connector/internal/store"
+	"github.com/m-cmp/mc-infra-connector/resource"
+)
+
+// syncLoop notices what changed on the clouds without this server: states, tags,
+// deletions. Each connection is looked at by one server at a time.
+func (e *Engine) syncLoop(ctx context.Context) {
+	tick := time.NewTicker(max(e.config.SyncEvery/10, 10*time.Millisecond))
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		var due []store.Connection
+		err := e.store.Update(ctx, func(ctx context.Context, q *store.Queries) (err error) {
+			now := time.Now()
+			due, err = q.ClaimSync(ctx, store.MicrosOf(now.Add(-e.config.SyncEvery)), store.MicrosOf(now))
+			return err
+		})
+		if err != nil && ctx.Err() == nil {
+			e.logger.Error("cannot look for connections to sync; tried again soon", "error", err)
+		}
+		for _, c := range due {
+			e.group.Go(func() { e.sync(ctx, c.Name) }) // a slow cloud delays no other
+		}
+	}
+}
+
+// sync looks at all that is recorded of a connection.
+func (e *Engine) sync(ctx context.Context, connection string) {
+	for _, k := range resource.Kinds() {
+		if err := e.syncKind(ctx, connection, k); err != nil {
+			if ctx.Err() == nil { // nothing is concluded from an error
+				e.logger.Warn("a connection cannot be synced; tried again later", "connection", connection, "kind", k.Name, "error", err)
+			}
+			return
+		}
+	}
+}
+
+func (e *Engine) syncKind(ctx context.Context, connection string, k *resource.Kind) error {
+	all, err := e.store.Read().ResourcesIn(ctx, connection, k.Name)
+	if err != nil {
+		return err
+	}
+	rows := map[string]*store.Resource{} // by cloud id
+	for i := range all {
+		if all[i].CloudID != "" && all[i].Operation == "" { // an operation looks for itself
+			rows[all[i].CloudID] = &all[i]
+		}
+	}
+	if len(rows) == 0 {
+		return nil
+	}
+	session, err := e.session(ctx, connection)
+	if err != nil {
+		return err
+	}
+	var unchanged []string
+	seen := func(row *store.Resource, item *driver.Item) error {
+		same, err := e.refresh(ctx, k, row, item)
+		if same {
+			unchanged = append(unchanged, row.UID)
+		}
+		return err
+	}
+	for item, err := range session.List(ctx, k.Name) {
+		if err != nil {
+			return err
+		}
+		if row := rows[item.ID]; row != nil {
+			delete(rows, item.ID)
+			if err := seen(row, &item); err != nil {
+				return err
+			}
+		}
+	}
+	for _, row := range rows { // a list may lag; gone is only what the cloud says is gone
+		s := sight(ctx, session, k.Name, row.CloudID)
+		if s.err != nil {
+			return s.err
+		}
+		if err := seen(row, s.item); err != nil {
+			return err
+		}
+	}
+	return e.store.Update(ctx, func(ctx context.Context, q *store.Queries) error {
+		return q.MarkSynced(ctx, unchanged, store.MicrosOf(time.Now()))
+	})
+}
+
+// refresh records what the cloud shows of a resource; item is nil if it is gone
+// there. It does nothing if an operation has changed the resource meanwhile.
+func (e *Engine) refresh(ctx context.Context, k *resource.Kind, row *store.Resource, item *driver.Item) (same bool, err error) {
+	now := *row
+	j := &job{Engine: e, kind: k, row: &now, refs: map[string]string{}}
+	if item != nil {
+		if err := j.observe(ctx, item); err != nil {
+			return false, err
+		}
+		if row.State == resource.StateDeleted { // it is back
+			now.Error = nil
+		}
+	} else {
+		now.State, now.CloudState = resource.StateDeleted, ""
+		now.Error = resource.Errorf(resource.CodeNotFound, "it is not on the cloud any more; it was deleted elsewhere")
+	}
+	if sameShown(row, &now) {
+		return true, nil
+	}
+	now.UpdatedAt = store.MicrosOf(time.Now())
+	err = e.store.Update(ctx, func(ctx context.Context, q *store.Queries) error {
+		recorded, err := q.ResourceByUID(ctx, row.UID)
+		if err != nil {
+			return err
+		}
+		if recorded.UpdatedAt != row.UpdatedAt || recorded.Operation != "" {
+			return errOvertaken
+		}
+		if err := q.UpdateResource(ctx, &now, recorded.LeaseOwner); err != nil || item == nil {
+			return err
+		}
+		return j.writeRefs(ctx, q)
+	})
+	switch {
+	case errors.Is(err, errOvertaken):
+		return false, nil
+	case err != nil:
+		return false, err
+	}
+	e.publish(&now, nil)
+	return false, nil
+}
+
+// errOvertaken says that an operation has changed a resource while it was looked at.
+var errOvertaken = resource.Errorf(resource.CodeConflict, "overtaken by an operation")
+
+// sameShown reports whether users would see no difference.
+func sameShown(a, b *store.Resource) bool {
+	return a.State == b.State && a.CloudState == b.CloudState && maps.Equal(a.Labels, b.Labels) &&
+		sameJSON(a.Spec, b.Spec) && sameJSON(a.Status, b.Status) && sameJSON(a.Native, b.Native)
+}
+
+// sameJSON compares values, not texts: PostgreSQL orders fields anew.
+func sameJSON(a, b json.RawMessage) bool {
+	if bytes.Equal(a, b) {
+		return true
+	}
+	var x, y any
+	if json.Unmarshal(a, &x) != nil || json.Unmarshal(b, &y) != nil {
+		return false
+	}
+	p, err := json.Marshal(x)
+	q, err2 := json.Marshal(y)
+	return err == nil && err2 == nil && bytes.Equal(p, q)
+}
