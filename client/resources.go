@@ -293,6 +293,8 @@ func (c *Client) WaitOperation(ctx context.Context, id string, onProgress func(*
 			return op, op.Error
 		case op.State.Ended():
 			return op, resource.Errorf(resource.CodeInternal, "%s of %s %s failed, and the server does not say why", op.Verb, op.Kind, op.Name)
+		case op.Items != nil:
+			wait = time.Second / 2 // its parts end one by one, which is worth seeing
 		}
 		if time.Since(asked) < wait/2 { // the server does not hold answers back: do not pester it
 			if err := c.pause(ctx, min(early, 3)); err != nil {

@@ -36,6 +36,7 @@ type CreateRequest[S any] struct {
 	Name   string            `json:"name" doc:"Name of the resource, unique within its connection and kind: 1 to 128 letters, digits, dots, underscores and hyphens; it starts with a letter or digit." minLength:"1" maxLength:"128" pattern:"^[A-Za-z0-9][A-Za-z0-9._-]*$" patternDescription:"a letter or digit, then letters, digits, '.', '_' or '-'"`
 	Labels map[string]string `json:"labels,omitempty" doc:"Labels, at most 40; kept as tags on the cloud where it has tags." maxProperties:"40"`
 	Spec   S                 `json:"spec" doc:"What to create."`
+	Count  int               `json:"count,omitempty" doc:"Create so many that differ only in their names: name-1, name-2 and so on. The answer is one operation for all. Default: one, with the name as it is." minimum:"1" maximum:"1000"`
 }
 
 // AdoptRequest is the body of an adoption.
@@ -81,6 +82,13 @@ func (s OperationState) Ended() bool {
 	return s == OperationSucceeded || s == OperationFailed || s == OperationCancelled
 }
 
+// Progress counts the parts of an operation.
+type Progress struct {
+	Total  int `json:"total" doc:"Number of parts."`
+	Ended  int `json:"ended" doc:"Parts that have ended, well or not."`
+	Failed int `json:"failed" doc:"Parts that failed or were cancelled."`
+}
+
 // Step is one thing that happened on an operation's way.
 type Step struct {
 	At        time.Time `json:"at" doc:"When it happened."`
@@ -97,10 +105,12 @@ type Operation struct {
 	Kind       string         `json:"kind" doc:"Kind of the resource."`
 	Connection string         `json:"connection" doc:"Connection of the resource."`
 	Name       string         `json:"name" doc:"Name of the resource."`
-	UID        string         `json:"uid" doc:"Uid of the resource."`
+	UID        string         `json:"uid,omitempty" doc:"Uid of the resource. Absent for the creation of several at once."`
 	State      OperationState `json:"state" doc:"Where the operation is in its life." enum:"queued,running,succeeded,failed,cancelled"`
 	Attempts   int            `json:"attempts" doc:"How often the step that asks the cloud was tried."`
 	Error      *Error         `json:"error,omitempty" doc:"Why it failed, or why the last attempt did."`
+	Parent     string         `json:"parent,omitempty" doc:"Operation that this one is a part of."`
+	Items      *Progress      `json:"items,omitempty" doc:"For the creation of several resources at once: how far their operations are. They are those with this one as parent."`
 	Cancelling bool           `json:"cancelling,omitempty" doc:"Whether it was asked to be cancelled and has not ended yet."`
 	Steps      []Step         `json:"steps,omitempty" doc:"What has happened, the newest last; at most the last 20."`
 	CreatedAt  time.Time      `json:"createdAt" doc:"When it was asked for."`

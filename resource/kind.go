@@ -19,6 +19,7 @@ type Kind struct {
 	Actions []Action // verbs beyond create and delete
 
 	spec, status, create reflect.Type
+	bulk                 reflect.Type
 	schema               schema
 	complete             func(spec any) (map[string]string, error)
 	against              func(spec json.RawMessage, find Find) []Problem
@@ -43,6 +44,9 @@ func (k *Kind) StatusType() reflect.Type { return k.status }
 
 // CreateType is the Go type of the create request's body.
 func (k *Kind) CreateType() reflect.Type { return k.create }
+
+// BulkType is the Go type of the body that creates several.
+func (k *Kind) BulkType() reflect.Type { return k.bulk }
 
 // Action returns the action of that name.
 func (k *Kind) Action(name string) (*Action, error) {
@@ -173,7 +177,7 @@ type Find func(kind, name string) (spec json.RawMessage, known bool)
 
 func define[S, T any](k Kind) Type[S, T] {
 	k.spec, k.status = reflect.TypeFor[S](), reflect.TypeFor[T]()
-	k.create = reflect.TypeFor[CreateRequest[S]]()
+	k.create, k.bulk = reflect.TypeFor[CreateRequest[S]](), reflect.TypeFor[BulkRequest[S]]()
 	k.schema = newSchema(k.create)
 	k.refs = refFields(k.spec)
 	k.complete = func(spec any) (map[string]string, error) {
@@ -215,7 +219,8 @@ func (k *Kind) ParseCreate(body []byte) (*CreateRequest[json.RawMessage], error)
 	if err != nil {
 		return nil, Errorf(CodeInternal, "encode the spec of %s %s: %w", k.Name, name, err)
 	}
-	return &CreateRequest[json.RawMessage]{Name: name, Labels: labels, Spec: raw}, nil
+	count := int(value.Elem().FieldByName("Count").Int())
+	return &CreateRequest[json.RawMessage]{Name: name, Labels: labels, Spec: raw, Count: count}, nil
 }
 
 // Complete fills what the server decides before a spec is recorded and returns

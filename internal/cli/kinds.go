@@ -104,6 +104,7 @@ func (a *app) createCommand(k *resource.Kind) *cobra.Command {
 	var (
 		connection, file string
 		labels           []string
+		count            int
 		w                waiting
 		out              format
 	)
@@ -111,11 +112,12 @@ func (a *app) createCommand(k *resource.Kind) *cobra.Command {
 		Use: "create NAME", ValidArgsFunction: cobra.NoFileCompletions,
 		Short: "Create a " + word(k),
 		Long: "Creates a " + word(k) + ".\n\nThe answer comes at once, with the operation that does it; --wait waits for its end.\n" +
-			"--file takes the whole request as JSON or YAML, with the fields name, labels and\nspec; NAME and flags given beside it win.",
+			"--file takes the whole request as JSON or YAML, with the fields name, labels and\nspec, or a list of such requests as items; NAME and flags given beside it win.",
 	}
 	cmd.Flags().SortFlags = false
 	spec := a.addStructFlags(cmd, "spec", k.SpecType())
 	cmd.Flags().StringArrayVar(&labels, "label", nil, "label as `KEY=VALUE`; may be repeated")
+	cmd.Flags().IntVar(&count, "count", 0, "create `N` at once, named NAME-1, NAME-2 and so on")
 	cmd.Flags().StringVar(&file, "file", "", "`FILE` with the request as JSON or YAML; - for standard input")
 	secrets := addSecretFlags(cmd, k)
 	a.addConnection(cmd, &connection)
@@ -133,7 +135,7 @@ func (a *app) createCommand(k *resource.Kind) *cobra.Command {
 		if err := w.check(cmd); err != nil {
 			return err
 		}
-		body, err := a.createBody(k, args, file, labels, spec)
+		body, err := a.createBody(k, args, file, labels, count, spec)
 		if err != nil {
 			return &fieldError{err, spec.name}
 		}
@@ -158,12 +160,15 @@ func (a *app) createCommand(k *resource.Kind) *cobra.Command {
 }
 
 // createBody makes the request of a file, the flags, or both.
-func (a *app) createBody(k *resource.Kind, args []string, file string, labels []string, flags *structFlags) (json.RawMessage, error) {
+func (a *app) createBody(k *resource.Kind, args []string, file string, labels []string, count int, flags *structFlags) (json.RawMessage, error) {
 	body := map[string]json.RawMessage{}
 	if file != "" {
 		if err := a.readObject(file, &body); err != nil {
 			return nil, err
 		}
+	}
+	if _, many := body["items"]; many {
+		return json.Marshal(body)
 	}
 	spec := map[string]json.RawMessage{}
 	if raw, ok := body["spec"]; ok {
@@ -184,6 +189,9 @@ func (a *app) createBody(k *resource.Kind, args []string, file string, labels []
 	parts := map[string]any{"spec": spec}
 	if len(args) > 0 {
 		parts["name"] = args[0]
+	}
+	if count != 0 {
+		parts["count"] = count
 	}
 	if len(given) > 0 {
 		merged := map[string]string{}
@@ -290,7 +298,10 @@ func (a *app) created(ctx context.Context, c *client.Client, k *resource.Kind, o
 	}
 	limited, cancel := context.WithTimeout(ctx, w.timeout)
 	defer cancel()
-	_, err := a.wait(limited, c, op, out)
+	done, err := a.wait(limited, c, op, out)
+	if op.Items != nil {
+		return a.createdMany(limited, c, done, err, out)
+	}
 	if err == nil {
 		var r *resource.Resource
 		if r, err = c.Get(limited, k.Name, op.Connection, op.Name); err == nil {
@@ -305,6 +316,32 @@ func (a *app) created(ctx context.Context, c *client.Client, k *resource.Kind, o
 		return failures{err, saveErr}
 	}
 	return err
+}
+
+// createdMany shows what came of the creation of several. Those that failed are told
+// one by one.
+func (a *app) createdMany(ctx context.Context, c *client.Client, op *resource.Operation, err error, out format) error {
+	if op == nil {
+		return err
+	}
+	var failed failures
+	if err != nil {
+		failed = append(failed, err)
+		for part, err := range c.Operations(ctx, client.ListOptions{Filter: []string{"parent=" + op.ID, "state!=" + string(resource.OperationSucceeded)}}) {
+			if err != nil {
+				failed = append(failed, err)
+				break
+			}
+			if part.Error != nil {
+				failed = append(failed, fmt.Errorf("%s %s: %w", part.Kind, part.Name, part.Error))
+			}
+		}
+	}
+	printErr := a.printObject(out, op, op.ID, func() error { return a.printView(op, nil) })
+	if len(failed) > 0 {
+		return failed
+	}
+	return printErr
 }
 
 func (a *app) printResource(k *resource.Kind, out format, r *resource.Resource) error {

@@ -83,6 +83,12 @@ func (p *progress) update(op *resource.Operation) {
 		return
 	}
 	state := string(op.State)
+	if op.Items != nil {
+		state += fmt.Sprintf(", %d of %d", op.Items.Ended, op.Items.Total)
+		if op.Items.Failed > 0 {
+			state += fmt.Sprintf(", %d failed", op.Items.Failed)
+		}
+	}
 	if op.Error != nil && !op.State.Ended() {
 		state += ", trying again after: " + op.Error.Message
 	}

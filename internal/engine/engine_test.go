@@ -583,3 +583,61 @@ func TestOldOperationsAndTombstonesAreForgotten(t *testing.T) {
 		assert.Equal(t, resource.CodeNotFound, resource.CodeOf(err))
 	})
 }
+
+func TestManyAtOnce(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, open func() *store.Store) {
+		e := enginetest.New(t, enginetest.Options{Store: open()}, "quotaVMs", "25")
+		e.Network()
+		op, err := e.Create(t.Context(), "mock", "vm", []byte(`{"name":"web","count":20,"spec":`+e.VMSpec()+`}`))
+		require.NoError(t, err)
+		assert.Equal(t, &resource.Progress{Total: 20}, op.Items)
+		ended := e.Ends(op)
+		assert.Equal(t, resource.OperationSucceeded, ended.State)
+		assert.Equal(t, &resource.Progress{Total: 20, Ended: 20}, ended.Items)
+		vms, _, err := e.List(t.Context(), "mock", "vm", store.Query{Limit: 100, Sort: "name"})
+		require.NoError(t, err)
+		require.Len(t, vms, 20)
+		assert.Equal(t, "web-1", vms[0].Name)
+
+		// Five more fit: of ten, five fail, and each says why.
+		op, err = e.Create(t.Context(), "mock", "vm", []byte(`{"name":"more","count":10,"spec":`+e.VMSpec()+`}`))
+		require.NoError(t, err)
+		ended = e.Ends(op)
+		assert.Equal(t, resource.OperationFailed, ended.State)
+		assert.Equal(t, &resource.Progress{Total: 10, Ended: 10, Failed: 5}, ended.Items)
+		parts, _, err := e.Operations(t.Context(), store.Query{Limit: 100, Filters: []store.Filter{{Field: "parent", Op: store.FilterEqual, Value: op.ID}}})
+		require.NoError(t, err)
+		require.Len(t, parts, 10)
+		failed := 0
+		for _, part := range parts {
+			if part.State == resource.OperationFailed {
+				failed++
+				assert.Equal(t, resource.CodeQuota, part.Error.Code)
+			}
+		}
+		assert.Equal(t, 5, failed)
+
+		// All or none are recorded.
+		before := len(parts)
+		_, err = e.Create(t.Context(), "mock", "vpc", []byte(`{"items":[{"name":"new","spec":{"cidr":"10.0.0.0/16"}},{"name":"v","spec":{"cidr":"10.0.0.0/16"}}]}`))
+		require.Equal(t, resource.CodeAlreadyExists, resource.CodeOf(err))
+		_, err = e.Get(t.Context(), "mock", "vpc", "new")
+		assert.Equal(t, resource.CodeNotFound, resource.CodeOf(err))
+		assert.Equal(t, 10, before)
+		for _, bad := range []string{
+			`{"items":[]}`, `{"items":{}}`, `{"items":null,"name":"x"}`, `{"items":[{"name":"a","spec":{"cidr":"10.0.0.0/16"}}],"color":"red"}`,
+			`{"items":[{"name":"a","spec":{"cidr":"10.0.0.0/16"}},{"name":"a","spec":{"cidr":"10.0.0.0/16"}}]}`,
+			`{"items":[{"name":"a","spec":{"cidr":"bad"}}]}`, `{"items":[{"name":"a","count":2,"spec":{"cidr":"10.0.0.0/16"}}]}`,
+			`{"name":"a","count":0,"spec":{"cidr":"10.0.0.0/16"}}`, `{"name":"a","count":1001,"spec":{"cidr":"10.0.0.0/16"}}`,
+		} {
+			_, err := e.Create(t.Context(), "mock", "vpc", []byte(bad))
+			assert.Equal(t, resource.CodeInvalid, resource.CodeOf(err), "%s: %v", bad, err)
+		}
+		_, err = e.Create(t.Context(), "mock", "keypair", []byte(`{"name":"k","count":2,"spec":{}}`))
+		assert.Equal(t, resource.CodeUnsupported, resource.CodeOf(err))
+		_, err = e.Cancel(t.Context(), op.ID, false)
+		assert.Equal(t, resource.CodeUnsupported, resource.CodeOf(err))
+		_, err = e.Retry(t.Context(), op.ID)
+		assert.Equal(t, resource.CodeUnsupported, resource.CodeOf(err))
+	})
+}

@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"time"
 
 	"github.com/google/uuid"
@@ -17,57 +18,120 @@ const (
 	VerbDelete = "delete"
 )
 
-// Create records a new resource and the operation that creates it. body is the
-// request as the user sent it. Secrets in the answer are shown this once.
+// Create records a new resource and the operation that creates it, or several with
+// one operation for all. body is the request as the user sent it. Secrets in the
+// answer are shown this once.
 func (e *Engine) Create(ctx context.Context, connection, kind string, body []byte) (*resource.Operation, error) {
 	k, err := resource.KindNamed(kind)
 	if err != nil {
 		return nil, err
 	}
-	request, err := k.ParseCreate(body)
+	requests, many, err := k.ParseCreates(body)
 	if err != nil {
 		return nil, err
+	}
+	if many && len(k.Secrets) > 0 {
+		return nil, resource.Errorf(resource.CodeUnsupported, "several of the kind %s cannot be created at once: each shows a secret once; create them one by one", kind)
 	}
 	if err := e.offers(ctx, connection, kind, VerbCreate); err != nil {
 		return nil, err
 	}
-	spec, secrets, err := k.Complete(request.Spec)
-	if err != nil {
-		return nil, err
-	}
-	row := &store.Resource{
-		UID: uuid.Must(uuid.NewV7()).String(), Connection: connection, Kind: kind, Name: request.Name,
-		State: resource.StatePending, Labels: request.Labels, Spec: spec,
-		Status: json.RawMessage("{}"), Native: json.RawMessage("null"),
-	}
-	var sealed []store.Secret
-	for name, value := range secrets {
-		box, err := e.sealer.Seal([]byte(value), secretIdentity(row.UID, name))
-		if err != nil {
+	creations := make([]*creation, len(requests))
+	for i, r := range requests {
+		if creations[i], err = e.prepare(k, connection, r); err != nil {
 			return nil, err
 		}
-		sealed = append(sealed, store.Secret{UID: row.UID, Name: name, Sealed: box})
 	}
+	if many {
+		return e.createMany(ctx, connection, k, creations)
+	}
+	one := creations[0]
 	op, err := e.record(ctx, func(ctx context.Context, q *store.Queries) (*store.Resource, *store.Operation, error) {
-		refs, err := e.resolve(ctx, q, k, row)
-		if err != nil {
-			return nil, nil, err
-		}
-		if err := e.makeRoom(ctx, q, row); err != nil {
-			return nil, nil, err
-		}
-		op := e.newOperation(row, VerbCreate, nil)
-		row.CreatedAt = row.UpdatedAt
-		if err := q.InsertResource(ctx, row, refs); err != nil {
-			return nil, nil, err
-		}
-		return row, op, q.InsertSecrets(ctx, sealed)
+		op, err := e.insert(ctx, q, one)
+		return one.row, op, err
 	})
 	if err != nil {
 		return nil, err
 	}
-	op.Secrets = secrets
+	op.Secrets = one.secrets
 	return op, nil
+}
+
+// creation is a new resource before it is recorded.
+type creation struct {
+	kind    *resource.Kind
+	row     *store.Resource
+	secrets map[string]string
+	sealed  []store.Secret
+}
+
+func (e *Engine) prepare(k *resource.Kind, connection string, r *resource.CreateRequest[json.RawMessage]) (*creation, error) {
+	spec, secrets, err := k.Complete(r.Spec)
+	if err != nil {
+		return nil, err
+	}
+	c := &creation{kind: k, secrets: secrets, row: &store.Resource{
+		UID: uuid.Must(uuid.NewV7()).String(), Connection: connection, Kind: k.Name, Name: r.Name,
+		State: resource.StatePending, Labels: r.Labels, Spec: spec,
+		Status: json.RawMessage("{}"), Native: json.RawMessage("null"),
+	}}
+	for name, value := range secrets {
+		box, err := e.sealer.Seal([]byte(value), secretIdentity(c.row.UID, name))
+		if err != nil {
+			return nil, err
+		}
+		c.sealed = append(c.sealed, store.Secret{UID: c.row.UID, Name: name, Sealed: box})
+	}
+	return c, nil
+}
+
+// insert writes the row of a new resource and makes its operation.
+func (e *Engine) insert(ctx context.Context, q *store.Queries, c *creation) (*store.Operation, error) {
+	refs, err := e.resolve(ctx, q, c.kind, c.row)
+	if err != nil {
+		return nil, err
+	}
+	if err := e.makeRoom(ctx, q, c.row); err != nil {
+		return nil, err
+	}
+	op := e.newOperation(c.row, VerbCreate, nil)
+	c.row.CreatedAt = c.row.UpdatedAt
+	if err := q.InsertResource(ctx, c.row, refs); err != nil {
+		return nil, err
+	}
+	return op, q.InsertSecrets(ctx, c.sealed)
+}
+
+// createMany records several resources, all or none, each with an operation, and
+// one that counts those.
+func (e *Engine) createMany(ctx context.Context, connection string, k *resource.Kind, creations []*creation) (*resource.Operation, error) {
+	parent := &store.Operation{
+		ID: uuid.Must(uuid.NewV7()).String(), Verb: VerbCreate, Kind: k.Name, Connection: connection,
+		Name:   fmt.Sprintf("%s … %s", creations[0].row.Name, creations[len(creations)-1].row.Name),
+		Params: json.RawMessage("null"), State: resource.OperationRunning, Total: len(creations), CreatedAt: store.MicrosOf(time.Now()),
+	}
+	ops := make([]*store.Operation, len(creations))
+	err := e.store.Update(ctx, func(ctx context.Context, q *store.Queries) (err error) {
+		for i, c := range creations {
+			if ops[i], err = e.insert(ctx, q, c); err != nil {
+				return fmt.Errorf("%s: %w", c.row.Name, err)
+			}
+			ops[i].Parent = parent.ID
+			if err := q.InsertOperation(ctx, ops[i]); err != nil {
+				return err
+			}
+		}
+		return q.InsertOperation(ctx, parent)
+	})
+	if err != nil {
+		return nil, err
+	}
+	e.events.publish(Event{Operation: parent.Resource()})
+	for i, c := range creations {
+		e.publish(c.row, ops[i])
+		e.enqueue(connection, c.row.UID)
+	}
+	return parent.Resource(), nil
 }
 
 func secretIdentity(uid, name string) string { return "resource/" + uid + "/" + name }
@@ -194,6 +258,8 @@ func (e *Engine) Cancel(ctx context.Context, id string, thenDelete bool) (*resou
 			return err
 		}
 		switch {
+		case op.Total > 0:
+			return resource.Errorf(resource.CodeUnsupported, "the operation %s stands for several; cancel those with parent=%s", id, id)
 		case op.State.Ended():
 			return resource.Errorf(resource.CodeConflict, "the operation %s has ended (%s); there is nothing to cancel", id, op.State)
 		case thenDelete && op.Verb != VerbCreate:
@@ -217,6 +283,9 @@ func (e *Engine) Retry(ctx context.Context, id string) (*resource.Operation, err
 	old, err := e.store.Read().Operation(ctx, id)
 	if err != nil {
 		return nil, err
+	}
+	if old.Total > 0 {
+		return nil, resource.Errorf(resource.CodeUnsupported, "the operation %s stands for several; try those again that failed: parent=%s", id, id)
 	}
 	if old.State != resource.OperationFailed && old.State != resource.OperationCancelled {
 		return nil, resource.Errorf(resource.CodeConflict, "the operation %s is %s; only a failed or cancelled one can be tried again", id, old.State)

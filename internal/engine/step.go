@@ -488,7 +488,7 @@ func (j *job) save(ctx context.Context) error {
 // end of an operation it answers what uses the resource.
 func (j *job) write(ctx context.Context) (users []store.Resource, err error) {
 	j.row.UpdatedAt = store.MicrosOf(time.Now())
-	var then *store.Operation
+	var then, parent *store.Operation
 	err = j.store.Update(ctx, func(ctx context.Context, q *store.Queries) (err error) {
 		if then, err = j.unwanted(ctx, q); err != nil {
 			return err
@@ -508,8 +508,16 @@ func (j *job) write(ctx context.Context) (users []store.Resource, err error) {
 				return err
 			}
 		}
-		if err := q.UpdateOperation(ctx, j.op); err != nil || then == nil {
+		if err := q.UpdateOperation(ctx, j.op); err != nil {
 			return err
+		}
+		if j.op.EndedAt != 0 && j.op.Parent != "" {
+			if parent, err = q.CountPart(ctx, j.op.Parent, j.op.State != resource.OperationSucceeded, j.op.EndedAt); err != nil {
+				return err
+			}
+		}
+		if then == nil {
+			return nil
 		}
 		return q.InsertOperation(ctx, then)
 	})
@@ -517,6 +525,9 @@ func (j *job) write(ctx context.Context) (users []store.Resource, err error) {
 		return nil, err
 	}
 	j.publish(j.row, j.op)
+	if parent != nil {
+		j.events.publish(Event{Operation: parent.Resource()})
+	}
 	if then != nil {
 		j.events.publish(Event{Operation: then.Resource()})
 		j.enqueue(j.row.Connection, j.row.UID)

@@ -81,7 +81,7 @@ func operationTable() table {
 		key: "id", order: "-id", times: " createdAt endedAt ",
 		columns: map[string]string{
 			"id": "id", "verb": "verb", "kind": "kind", "connection": "connection", "name": "name", "uid": "uid",
-			"state": "state", "createdAt": "created_at", "endedAt": "ended_at",
+			"state": "state", "parent": "parent", "createdAt": "created_at", "endedAt": "ended_at",
 		},
 	}
 }
@@ -106,7 +106,7 @@ func (q *Queries) ListOperations(ctx context.Context, query Query) (rows []Opera
 	return page(ctx, q.db.NewSelect().Model(&rows), &rows, operationTable(), query, func(o *Operation) map[string]any {
 		return map[string]any{
 			"id": o.ID, "verb": o.Verb, "kind": o.Kind, "connection": o.Connection, "name": o.Name, "uid": o.UID,
-			"state": o.State, "created_at": o.CreatedAt, "ended_at": o.EndedAt,
+			"state": o.State, "parent": o.Parent, "created_at": o.CreatedAt, "ended_at": o.EndedAt,
 		}
 	})
 }

@@ -204,6 +204,28 @@ func (q *Queries) UpdateOperation(ctx context.Context, row *Operation) error {
 	return failure(err, "record the operation %s", row.ID)
 }
 
+// CountPart notes at an operation that one of its parts has ended. With the last
+// part it ends too.
+func (q *Queries) CountPart(ctx context.Context, id string, failed bool, now Micros) (*Operation, error) {
+	row, err := q.Operation(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	row.Ended++
+	if failed {
+		row.Failed++
+	}
+	if row.Ended == row.Total {
+		row.State, row.EndedAt = resource.OperationSucceeded, now
+		if row.Failed > 0 {
+			row.State = resource.OperationFailed
+			row.Error = resource.Errorf(resource.CodeInternal, "%d of %d failed; see: mcic operation list --filter parent=%s", row.Failed, row.Total, row.ID)
+		}
+	}
+	_, err = q.db.NewUpdate().Model(row).Column("ended", "failed", "state", "error", "ended_at").WherePK().Exec(ctx)
+	return row, failure(err, "count the parts of %s", id)
+}
+
 // SetCancel records that an operation is to be cancelled. Unlike the other columns
 // it is not written by the server that works on the operation.
 func (q *Queries) SetCancel(ctx context.Context, id string, cancel Cancel) error {

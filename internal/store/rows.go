@@ -132,6 +132,10 @@ type Operation struct {
 	State      resource.OperationState
 	Attempts   int
 	Error      *resource.Error `bun:"type:jsonb"`
+	Parent     string
+	Total      int
+	Ended      int
+	Failed     int
 	Cancel     Cancel
 	Steps      []resource.Step `bun:"type:jsonb"`
 	CreatedAt  Micros
@@ -150,7 +154,12 @@ const (
 
 // Resource converts to what users see.
 func (o *Operation) Resource() *resource.Operation {
+	var items *resource.Progress
+	if o.Total > 0 {
+		items = &resource.Progress{Total: o.Total, Ended: o.Ended, Failed: o.Failed}
+	}
 	return &resource.Operation{
+		Parent: o.Parent, Items: items,
 		ID: o.ID, Verb: o.Verb, Kind: o.Kind, Connection: o.Connection, Name: o.Name, UID: o.UID,
 		State: o.State, Attempts: o.Attempts, Error: o.Error, Cancelling: o.Cancel != "" && !o.State.Ended(), Steps: o.Steps,
 		CreatedAt: o.CreatedAt.Time(), AcceptedAt: o.AcceptedAt.pointer(), EndedAt: o.EndedAt.pointer(),

@@ -305,6 +305,21 @@ func TestOperationsAreCancelledAndTriedAgain(t *testing.T) {
 	w.fails(3, "operation retry unknown")
 }
 
+func TestManyVMsInOneCommand(t *testing.T) {
+	w := newWorld(t)
+	w.do("connection create small --cloud mock --region mock-seoul --setting quotaVMs=12")
+	w.do("vpc create v -c small --cidr 10.0.0.0/16 --wait")
+	w.do("subnet create s -c small --vpc v --cidr 10.0.1.0/24 --wait")
+	image := read[[]resource.Image](w, "image list -c small --filter os=ubuntu --filter architecture=x86_64 --limit 1")[0].ID
+	spec := read[[]resource.Spec](w, "spec list -c small --filter architectures=x86_64 --limit 1")[0].Name
+	w.do("vm create web -c small --count 10 --image %s --spec %s --subnet s --wait", image, spec)
+	assert.Len(t, read[[]resource.Resource](w, "vm list -c small --filter state=running"), 10)
+	says := w.fails(9, "vm create more -c small --count 5 --image %s --spec %s --subnet s --wait", image, spec)
+	assert.Contains(t, says, "3 of 5 failed")
+	assert.Contains(t, says, "quota")
+	assert.Len(t, read[[]resource.Resource](w, "vm list -c small --filter state=running"), 12)
+}
+
 func TestWhatWasMadeElsewhereIsAdopted(t *testing.T) {
 	w := newWorld(t, "--dev")
 	w.do("vpc create v -c mock --cidr 10.0.0.0/16 --wait")

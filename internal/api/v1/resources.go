@@ -106,8 +106,8 @@ func (s *server) registerKind(api huma.API, k *resource.Kind) {
 
 	huma.Register(api, register(huma.Operation{
 		OperationID: "create-" + k.Name, Method: http.MethodPost, Path: base, DefaultStatus: http.StatusCreated,
-		Summary: "Create a " + title, Description: k.Doc + " Answers the operation at once, or the settled resource with wait.",
-	}, map[string]*huma.Schema{"201": object, "202": operation}),
+		Summary: "Create a " + title, Description: k.Doc + " Answers the operation at once, or the settled resource with wait. With count or a list of items it creates several and answers one operation for all.",
+	}, map[string]*huma.Schema{"200": operation, "201": object, "202": operation}),
 		func(ctx context.Context, in *struct {
 			InConnection
 			WaitParam
@@ -118,7 +118,9 @@ func (s *server) registerKind(api huma.API, k *resource.Kind) {
 				return s.Engine.Create(ctx, in.Connection, k.Name, in.raw)
 			})
 		})
-	takes(api, base, schemas.Schema(k.CreateType(), true, ""), true)
+	takes(api, base, &huma.Schema{OneOf: []*huma.Schema{
+		schemas.Schema(k.CreateType(), true, ""), schemas.Schema(k.BulkType(), true, ""),
+	}}, true)
 
 	huma.Register(api, register(huma.Operation{
 		OperationID: "delete-" + k.Name, Method: http.MethodDelete, Path: one,
@@ -188,6 +190,8 @@ func (s *server) change(ctx context.Context, w WaitParam, done int, start func()
 		}
 	}
 	switch {
+	case op.Items != nil && op.State.Ended(): // what failed is told for each item
+		return &changed{Status: http.StatusOK, Body: op}, nil
 	case op.State.Ended() && op.State != resource.OperationSucceeded:
 		p := problem(op.Error)
 		p.Operation = op.ID

@@ -70,13 +70,18 @@ CREATE TABLE operations (
     state       text   NOT NULL,
     attempts    bigint NOT NULL,
     error       jsonb,
+    parent      text   NOT NULL, -- the operation that this one is a part of, or ''
+    total       bigint NOT NULL, -- parts of this one, 0 if it is about one resource
+    ended       bigint NOT NULL, -- parts that have ended
+    failed      bigint NOT NULL, -- of those, the ones that failed or were cancelled
     cancel      text   NOT NULL, -- '', or what was asked for: 'cancel', or 'delete' what it creates
     steps       jsonb,
     created_at  bigint NOT NULL,
     accepted_at bigint NOT NULL,
     ended_at    bigint NOT NULL
 );
-CREATE UNIQUE INDEX operations_active ON operations (uid) WHERE ended_at = 0;
+CREATE UNIQUE INDEX operations_active ON operations (uid) WHERE ended_at = 0 AND uid <> '';
+CREATE INDEX operations_parent ON operations (parent) WHERE parent <> '';
 CREATE INDEX operations_uid ON operations (uid);
 CREATE INDEX operations_ended ON operations (ended_at);
 
