@@ -6,9 +6,6 @@ import (
 	"strings"
 )
 
-// maxBulk is how many resources one request creates at the most.
-const maxBulk = 1000
-
 // BulkRequest is the body of a create of several resources that differ.
 type BulkRequest[S any] struct {
 	Items []CreateRequest[S] `json:"items" doc:"What to create, at most 1000." minItems:"1" maxItems:"1000" nullable:"false"`

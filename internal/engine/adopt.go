@@ -216,8 +216,6 @@ func (j *job) takeName(ctx context.Context, q *store.Queries, names []string) er
 }
 
 // notInNames is what a name here cannot hold.
-//
-//nolint:gochecknoglobals // a compiled pattern is a constant
 var notInNames = regexp.MustCompile(`[^A-Za-z0-9._-]+`)
 
 // namesFor are the names that an object is adopted under, the best first: its own,

@@ -414,7 +414,7 @@ func (j *job) succeed(ctx context.Context, item *driver.Item) error {
 // fail ends the operation short of its goal, as failed or cancelled. The resource
 // then shows what is true of it, as far as the cloud tells.
 func (j *job) fail(ctx context.Context, as resource.OperationState, e *resource.Error) error {
-	j.logger.Warn("operation "+string(as), "operation", j.op.ID, "verb", j.op.Verb, "kind", j.row.Kind, "name", j.row.Name, "connection", j.row.Connection, "code", e.Code, "error", e)
+	j.logger.Warn("operation did not reach its goal", "as", as, "operation", j.op.ID, "verb", j.op.Verb, "kind", j.row.Kind, "name", j.row.Name, "connection", j.row.Connection, "code", e.Code, "error", e)
 	j.op.State, j.op.Error, j.row.Error = as, e, e
 	switch {
 	case j.op.Verb == VerbCreate && as == resource.OperationCancelled && !j.row.Uncertain:
