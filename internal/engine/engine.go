@@ -84,6 +84,7 @@ type Engine struct {
 	id     string // of this run of this server, as owner of leases
 
 	events  *events
+	notices chan notice // for the other servers
 	settler *settler
 
 	mu    sync.Mutex
@@ -106,7 +107,7 @@ func New(c Config) *Engine {
 	c = c.withDefaults()
 	e := &Engine{
 		config: c, store: c.Store, host: c.Host, sealer: c.Sealer, logger: c.Logger,
-		id: uuid.NewString(), events: newEvents(), lanes: map[string]*lane{},
+		id: uuid.NewString(), events: newEvents(), notices: make(chan notice, noticeBuffer), lanes: map[string]*lane{},
 	}
 	e.settler = newSettler(e)
 	return e
@@ -130,6 +131,10 @@ func (e *Engine) Run(ctx context.Context) error {
 	}
 	e.mu.Unlock()
 	e.group.Go(func() { e.syncLoop(ctx) })
+	e.group.Go(func() { e.tellPeers(ctx) })
+	e.group.Go(func() {
+		e.store.Listen(ctx, func(text string) { e.hear(ctx, text) }, e.events.lost)
+	})
 
 	tick := time.NewTicker(e.config.Lease / 4)
 	defer tick.Stop()

@@ -88,6 +88,18 @@ func (b *events) since(after int) (missed []Event, complete bool) {
 	return b.recent[after+1-first:], true
 }
 
+// lost has everybody who watches start again, because some events did not arrive.
+func (b *events) lost() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.recent = nil
+	b.next++ // nobody has seen everything before this
+	for s := range b.subscribers {
+		delete(b.subscribers, s)
+		close(s)
+	}
+}
+
 // ended returns a channel that is closed when this server ends the operation.
 func (b *events) ended(id string) (end <-chan struct{}, stop func()) {
 	b.mu.Lock()

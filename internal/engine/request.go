@@ -126,7 +126,7 @@ func (e *Engine) createMany(ctx context.Context, connection string, k *resource.
 	if err != nil {
 		return nil, err
 	}
-	e.events.publish(Event{Operation: parent.Resource()})
+	e.tell(Event{Operation: parent.Resource()})
 	for i, c := range creations {
 		e.publish(c.row, ops[i])
 		e.enqueue(connection, c.row.UID)
@@ -274,7 +274,7 @@ func (e *Engine) Cancel(ctx context.Context, id string, thenDelete bool) (*resou
 		return nil, err
 	}
 	e.enqueue(op.Connection, op.UID)
-	e.events.publish(Event{Operation: op.Resource()})
+	e.tell(Event{Operation: op.Resource()})
 	return op.Resource(), nil
 }
 
@@ -388,9 +388,9 @@ func (e *Engine) record(
 }
 
 func (e *Engine) publish(row *store.Resource, op *store.Operation) {
-	e.events.publish(Event{Resource: row.Envelope()})
+	e.tell(Event{Resource: row.Envelope()})
 	if op != nil {
-		e.events.publish(Event{Operation: op.Resource()})
+		e.tell(Event{Operation: op.Resource()})
 	}
 }
 

@@ -526,10 +526,10 @@ func (j *job) write(ctx context.Context) (users []store.Resource, err error) {
 	}
 	j.publish(j.row, j.op)
 	if parent != nil {
-		j.events.publish(Event{Operation: parent.Resource()})
+		j.tell(Event{Operation: parent.Resource()})
 	}
 	if then != nil {
-		j.events.publish(Event{Operation: then.Resource()})
+		j.tell(Event{Operation: then.Resource()})
 		j.enqueue(j.row.Connection, j.row.UID)
 	}
 	return users, nil

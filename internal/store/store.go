@@ -39,7 +39,8 @@ var migrations embed.FS
 type Store struct {
 	read, write *bun.DB
 	postgres    bool
-	guard       io.Closer // of the SQLite folder
+	config      *pgx.ConnConfig // of PostgreSQL
+	guard       io.Closer       // of the SQLite folder
 }
 
 // SQLiteFile is the name of the database file in the data folder.
@@ -108,7 +109,7 @@ func OpenPostgres(ctx context.Context, databaseURL string) (*Store, error) {
 		return nil, errors.Join(err, db.Close())
 	}
 	b := bun.NewDB(db, pgdialect.New())
-	return &Store{read: b, write: b, postgres: true}, nil
+	return &Store{read: b, write: b, postgres: true, config: config}, nil
 }
 
 // migrate brings the schema up to date, under a lock where several servers could

@@ -1,0 +1,109 @@
+package engine
+
+import (
+	"context"
+	"encoding/json"
+)
+
+// notice tells other servers that a resource or an operation has changed. They read
+// the rows themselves.
+type notice struct {
+	From      string `json:"f"` // the server that changed it
+	Resource  string `json:"r,omitempty"`
+	Operation string `json:"o,omitempty"`
+}
+
+// noticeBuffer is how many changes may wait to be told. More are not told: the
+// others find out from the rows, only later.
+const noticeBuffer = 1024
+
+// tell publishes an event to those who watch here, and has the other servers do the
+// same.
+func (e *Engine) tell(event Event) {
+	e.events.publish(event)
+	if !e.store.Shared() {
+		return
+	}
+	n := notice{From: e.id}
+	if event.Resource != nil {
+		n.Resource = event.Resource.UID
+	} else {
+		n.Operation = event.Operation.ID
+	}
+	select {
+	case e.notices <- n:
+	default:
+	}
+}
+
+// tellPeers sends notices, as many in one message as fit.
+func (e *Engine) tellPeers(ctx context.Context) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case first := <-e.notices:
+			batch := e.gather(first)
+			raw, err := json.Marshal(batch)
+			if err == nil {
+				err = e.store.Notify(ctx, string(raw))
+			}
+			if err != nil && ctx.Err() == nil {
+				e.logger.Warn("the other servers could not be told of changes; they find out by themselves", "error", err)
+			}
+		}
+	}
+}
+
+// noticeSize is more than one notice takes: three UUIDs and what is around them.
+const noticeSize = 160
+
+func (e *Engine) gather(first notice) []notice {
+	batch := []notice{first}
+	for len(batch) < e.store.MaxNotice()/noticeSize {
+		select {
+		case n := <-e.notices:
+			batch = append(batch, n)
+		default:
+			return batch
+		}
+	}
+	return batch
+}
+
+// hear passes on what another server has changed, and wakes a worker if it concerns
+// what this server works on.
+func (e *Engine) hear(ctx context.Context, text string) {
+	var batch []notice
+	if err := json.Unmarshal([]byte(text), &batch); err != nil {
+		e.logger.Warn("a notice from another server is not understood; is it of another version?", "error", err)
+		return
+	}
+	q := e.store.Read()
+	for _, n := range batch {
+		if n.From == e.id {
+			continue
+		}
+		uid := n.Resource
+		if n.Operation != "" {
+			op, err := q.Operation(ctx, n.Operation)
+			if err != nil {
+				continue // it is gone already, or the database is
+			}
+			e.events.publish(Event{Operation: op.Resource()})
+			if uid = op.UID; uid == "" || op.State.Ended() {
+				continue
+			}
+		}
+		row, err := q.ResourceByUID(ctx, uid)
+		if err != nil {
+			continue
+		}
+		if n.Resource != "" {
+			e.events.publish(Event{Resource: row.Envelope()})
+		}
+		if row.LeaseOwner == e.id && row.Operation != "" {
+			e.enqueue(row.Connection, row.UID)
+		}
+	}
+}

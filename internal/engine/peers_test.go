@@ -1,0 +1,70 @@
+package engine_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/m-cmp/mc-infra-connector/internal/engine"
+	"github.com/m-cmp/mc-infra-connector/internal/engine/enginetest"
+	"github.com/m-cmp/mc-infra-connector/internal/store"
+	"github.com/m-cmp/mc-infra-connector/internal/store/storetest"
+	"github.com/m-cmp/mc-infra-connector/resource"
+)
+
+func TestServersTellEachOther(t *testing.T) {
+	databaseURL := storetest.Postgres(t)
+	server := func() *enginetest.Env {
+		db, err := store.OpenPostgres(t.Context(), databaseURL)
+		require.NoError(t, err)
+		t.Cleanup(func() { require.NoError(t, db.Close()) })
+		return enginetest.Start(t, enginetest.Options{Store: db, Engine: engine.Config{Workers: 1}})
+	}
+	one, two := server(), server()
+	one.Connect("mock")
+	stream, _, stop := two.Subscribe(0)
+	defer stop()
+	require.Eventually(t, func() bool { // until the other one listens
+		_, err := one.Ask("mock", "vpc", "probe", `{"cidr":"10.0.0.0/16"}`)
+		if err != nil {
+			assert.Equal(t, resource.CodeAlreadyExists, resource.CodeOf(err))
+		}
+		select {
+		case event := <-stream:
+			return event.Resource != nil || event.Operation != nil
+		default:
+			op, err := one.Delete(t.Context(), "mock", "vpc", "probe")
+			if err == nil {
+				one.Ends(op)
+			}
+			return false
+		}
+	}, 20*time.Second, 50*time.Millisecond)
+
+	one.MustCreate("mock", "vpc", "v", `{"cidr":"10.0.0.0/16"}`)
+	told := map[resource.State]bool{}
+	for !told[resource.StateAvailable] {
+		select {
+		case event := <-stream:
+			if event.Resource != nil && event.Resource.Name == "v" {
+				told[event.Resource.State] = true
+			}
+		case <-time.After(10 * time.Second):
+			t.Fatal("the other server was not told")
+		}
+	}
+
+	// A cancellation reaches the server that works on the operation.
+	one.Connect("busy", "callLatency", "700ms")
+	_, err := one.Ask("busy", "vpc", "first", `{"cidr":"10.0.0.0/16"}`)
+	require.NoError(t, err)
+	waits, err := one.Ask("busy", "vpc", "second", `{"cidr":"10.0.0.0/16"}`)
+	require.NoError(t, err)
+	_, err = two.Cancel(t.Context(), waits.ID, false)
+	require.NoError(t, err)
+	ended, err := two.Wait(t.Context(), waits.ID, 15*time.Second)
+	require.NoError(t, err)
+	assert.Equal(t, resource.OperationCancelled, ended.State)
+}
