@@ -13,8 +13,6 @@ import (
 	"time"
 
 	"github.com/google/uuid"
-	"k8s.io/client-go/util/workqueue"
-
 	"github.com/m-cmp/mc-infra-connector/internal/host"
 	"github.com/m-cmp/mc-infra-connector/internal/secret"
 	"github.com/m-cmp/mc-infra-connector/internal/store"
@@ -94,13 +92,6 @@ type Engine struct {
 	group sync.WaitGroup
 }
 
-// lane is the work of one connection. Each has its own workers, so that a slow
-// cloud keeps nothing from the others.
-type lane struct {
-	connection string
-	queue      workqueue.TypedDelayingInterface[string] // uids
-}
-
 // New returns an engine. It answers requests at once and works on operations
 // while Run runs.
 func New(c Config) *Engine {
@@ -122,6 +113,7 @@ func (e *Engine) Run(ctx context.Context) error {
 			return err
 		}
 	}
+	ctx = host.Background(ctx) // people go first
 	calls, endCalls := context.WithCancel(context.WithoutCancel(ctx))
 	defer endCalls()
 	e.mu.Lock()
@@ -221,7 +213,7 @@ func (e *Engine) lane(connection string) *lane {
 	defer e.mu.Unlock()
 	l := e.lanes[connection]
 	if l == nil {
-		l = &lane{connection: connection, queue: workqueue.NewTypedDelayingQueue[string]()}
+		l = newLane(connection)
 		e.lanes[connection] = l
 		if e.run != nil {
 			e.startWorkers(l)

@@ -164,7 +164,7 @@ func (s *settler) report(key watchKey, w *watch, pending map[string]waiting, loo
 		}
 		s.mu.Unlock()
 		if waits {
-			s.engine.enqueue(key.connection, uid)
+			s.engine.lane(key.connection).addSoon(uid)
 		}
 	}
 }

@@ -137,6 +137,9 @@ func (j *job) ask(ctx context.Context) error {
 	if j.op.Cancel != "" {
 		return j.fail(ctx, resource.OperationCancelled, resource.Errorf(resource.CodeConflict, "cancelled before the cloud accepted it"))
 	}
+	if j.op.AskedAt == 0 {
+		j.op.AskedAt = store.MicrosOf(time.Now())
+	}
 	item, done, err := j.request(ctx)
 	if err == nil && done {
 		return j.succeed(ctx, item)
@@ -153,13 +156,14 @@ func (j *job) ask(ctx context.Context) error {
 		return nil //nolint:nilerr // the server stops; the next one asks again
 	}
 	e := resource.AsError(err)
-	age := time.Since(j.op.CreatedAt.Time())
-	if errors.Is(err, errNotYet) && age < j.config.SettleFor {
+	if errors.Is(err, errNotYet) && time.Since(j.op.CreatedAt.Time()) < j.config.SettleFor {
+		j.op.AskedAt = 0 // nobody was asked
 		j.enqueueAfter(j.row.Connection, j.row.UID, j.config.PollMax)
 		return nil
 	}
+	age := time.Since(j.op.AskedAt.Time())
 	j.op.Attempts++
-	if j.op.Verb == VerbCreate && !errors.Is(err, errNotYet) && (e.Retryable || e.Code == resource.CodeInternal) {
+	if j.op.Verb == VerbCreate && (e.Code == resource.CodeUnavailable || e.Code == resource.CodeInternal) {
 		j.row.Uncertain = true
 	}
 	switch {
@@ -168,6 +172,9 @@ func (j *job) ask(ctx context.Context) error {
 		j.op.Error = e
 		j.note("asked", e)
 		wait := min(j.config.RetryFirst<<min(j.op.Attempts-1, 16), j.config.RetryMax)
+		if e.Code == resource.CodeThrottled { // the limit on calls spreads them already
+			wait = j.config.RetryFirst
+		}
 		if err := j.save(ctx); err != nil {
 			return err
 		}

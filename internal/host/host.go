@@ -79,6 +79,7 @@ type Host struct {
 
 	mu     sync.Mutex
 	slots  map[string]*slot
+	limits map[string]*limiter // by connection
 	closed bool
 }
 
@@ -99,7 +100,7 @@ type slot struct {
 // New returns a host. Close ends it with all its processes.
 func New(c Config) *Host {
 	ctx, stop := context.WithCancel(context.Background())
-	h := &Host{config: c.withDefaults(), starter: newStarter(), stop: stop, ended: make(chan struct{}), slots: map[string]*slot{}}
+	h := &Host{config: c.withDefaults(), starter: newStarter(), stop: stop, ended: make(chan struct{}), slots: map[string]*slot{}, limits: map[string]*limiter{}}
 	go h.stopIdle(ctx)
 	return h
 }
@@ -229,6 +230,7 @@ func (h *Host) Check(ctx context.Context, t Target) error {
 func (h *Host) Forget(cloud, connection string) {
 	h.mu.Lock()
 	s := h.slots[cloud]
+	delete(h.limits, connection)
 	h.mu.Unlock()
 	if s == nil {
 		return
@@ -247,13 +249,51 @@ func (h *Host) Forget(cloud, connection string) {
 // stays usable when the driver is started anew.
 func (h *Host) Session(t Target) driver.Session { return &session{h, t} }
 
+// limiter is the one that all sessions of a connection share.
+func (h *Host) limiter(t Target) *limiter {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	l := h.limits[t.Connection]
+	if l == nil {
+		l = newLimiter(h.config.Logger.With("connection", t.Connection))
+		h.limits[t.Connection] = l
+	}
+	return l
+}
+
+// Limits answers how many calls per second the connections may make that their
+// clouds have throttled.
+func (h *Host) Limits() map[string]float64 {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	limits := map[string]float64{}
+	for connection, l := range h.limits {
+		if rate := l.limit(); rate > 0 {
+			limits[connection] = rate
+		}
+	}
+	return limits
+}
+
 type session struct {
 	host   *Host
 	target Target
 }
 
-// do runs one call, on a session that is opened anew if the driver lost it.
+// do runs one call when the connection's limit lets it.
 func (s *session) do(ctx context.Context, verb string, timeout time.Duration, do func(context.Context, driver.Session) error) error {
+	limit := s.host.limiter(s.target)
+	if err := limit.wait(ctx, timeout); err != nil {
+		return err
+	}
+	started := time.Now()
+	err := s.try(ctx, verb, timeout, do)
+	limit.answer(started, err)
+	return err
+}
+
+// try runs one call, on a session that is opened anew if the driver lost it.
+func (s *session) try(ctx context.Context, verb string, timeout time.Duration, do func(context.Context, driver.Session) error) error {
 	for again := true; ; again = false {
 		p, release, err := s.host.process(ctx, s.target.Cloud)
 		if err != nil {

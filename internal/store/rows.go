@@ -139,6 +139,7 @@ type Operation struct {
 	Cancel     Cancel
 	Steps      []resource.Step `bun:"type:jsonb"`
 	CreatedAt  Micros
+	AskedAt    Micros // when the cloud was first asked
 	AcceptedAt Micros
 	EndedAt    Micros
 }

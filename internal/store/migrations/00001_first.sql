@@ -77,6 +77,7 @@ CREATE TABLE operations (
     cancel      text   NOT NULL, -- '', or what was asked for: 'cancel', or 'delete' what it creates
     steps       jsonb,
     created_at  bigint NOT NULL,
+    asked_at    bigint NOT NULL,
     accepted_at bigint NOT NULL,
     ended_at    bigint NOT NULL
 );
