@@ -66,6 +66,8 @@ file token of the data folder. There is no way to switch that off.`,
 	f.StringVar(&o.logLevel, "log-level", "info", "debug, info, warn or error")
 	f.StringVar(&o.logFormat, "log-format", "text", "text or json")
 	f.BoolVar(&o.dev, "dev", false, "register the connection mock and say what to try")
+	cmd.AddCommand(backupCommand(defaultData, getenv), restoreCommand(defaultData, getenv))
+	cmd.SetUsageTemplate(new(cobra.Command).UsageTemplate()) // it runs by itself too, which the root's leaves out
 	return cmd
 }
 
@@ -85,7 +87,7 @@ func (o *serverOptions) run(ctx context.Context, stdout, stderr io.Writer, defau
 		return err
 	}
 	if o.masterKeyFile == "" {
-		o.masterKeyFile = filepath.Join(o.data, "master.key")
+		o.masterKeyFile = filepath.Join(o.data, masterKeyFile)
 	}
 	sealer, err := secret.Open(o.masterKeyFile)
 	if err != nil {
@@ -263,6 +265,9 @@ func (o *serverOptions) greet(ctx context.Context, w io.Writer, eng *engine.Engi
 
 // defaultListen is where the server listens and the command line looks for it.
 const defaultListen = "127.0.0.1:1024"
+
+// masterKeyFile is the name of the master key's file in the data folder.
+const masterKeyFile = "master.key"
 
 // devConnection is the connection that --dev registers.
 const devConnection = "mock"
