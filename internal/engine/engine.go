@@ -38,6 +38,7 @@ type Config struct {
 	VanishedFor time.Duration // how long an accepted creation may be missing in the cloud
 	SyncEvery   time.Duration // how often the clouds are asked what changed without this server
 	KeepFor     time.Duration // how long operations that have ended and tombstones are kept
+	LookFor     time.Duration // how long what an unclear creation may have made is looked for before it counts as not made
 	DrainFor    time.Duration // how long steps that are under way may take when the engine is to end
 	OnOperation func(o *resource.Operation)
 }
@@ -59,6 +60,7 @@ func (c Config) withDefaults() Config {
 	set(&c.VanishedFor, time.Minute)
 	set(&c.SyncEvery, 5*time.Minute)
 	set(&c.KeepFor, 30*24*time.Hour)
+	set(&c.LookFor, 20*time.Second)
 	set(&c.DrainFor, 10*time.Second)
 	if c.Workers == 0 {
 		c.Workers = 16

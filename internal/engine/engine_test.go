@@ -641,3 +641,27 @@ func TestManyAtOnce(t *testing.T) {
 		assert.Equal(t, resource.CodeUnsupported, resource.CodeOf(err))
 	})
 }
+
+func TestWhatAnUnclearCreationMadeIsFoundAndDeleted(t *testing.T) {
+	e := enginetest.New(t, enginetest.Options{Engine: engine.Config{
+		PollFirst: 10 * time.Millisecond, PollMax: 50 * time.Millisecond, RetryFirst: 10 * time.Millisecond, RetryMax: 10 * time.Millisecond,
+		RetryFor: time.Nanosecond, LookFor: 2 * time.Second,
+	}}, "ambiguousCreate", "1", "consistencyDelay", "700ms")
+	op, err := e.Ask("mock", "vpc", "v", `{"cidr":"10.0.0.0/16"}`) // made, but the answer is lost and nobody asks again
+	require.NoError(t, err)
+	require.Equal(t, resource.CodeUnavailable, e.Fails(op).Code)
+	_, err = e.Ask("mock", "vpc", "v", `{"cidr":"10.0.0.0/16"}`)
+	assert.Equal(t, resource.CodeAlreadyExists, resource.CodeOf(err), "it may exist")
+	assert.Empty(t, e.OnCloud("mock", "vpc"), "the list lags behind")
+	op, err = e.Delete(t.Context(), "mock", "vpc", "v")
+	require.NoError(t, err)
+	e.Succeeds(op)
+	require.Eventually(t, func() bool { return len(e.OnCloud("mock", "vpc")) == 0 }, 10*time.Second, 50*time.Millisecond)
+	session, _, err := e.Session(t.Context(), "mock")
+	require.NoError(t, err)
+	gone, err := e.Store.Read().ResourceByUID(t.Context(), op.UID)
+	require.NoError(t, err)
+	require.NotEmpty(t, gone.CloudID, "it was found")
+	_, err = session.Get(t.Context(), "vpc", gone.CloudID)
+	assert.Equal(t, resource.CodeNotFound, resource.CodeOf(err))
+}

@@ -231,7 +231,8 @@ func (j *job) request(ctx context.Context) (item *driver.Item, done bool, err er
 	}
 }
 
-// findByToken looks for what a failed creation may have left on the cloud.
+// findByToken looks for what a failed creation may have left on the cloud. It looks
+// for a while: lists lag behind.
 func (j *job) findByToken(ctx context.Context) (bool, error) {
 	if !j.row.Uncertain {
 		return false, nil
@@ -244,6 +245,9 @@ func (j *job) findByToken(ctx context.Context) (bool, error) {
 			j.row.CloudID = item.ID
 			return true, nil
 		}
+	}
+	if time.Since(j.op.CreatedAt.Time()) < j.config.LookFor {
+		return false, errNotYet
 	}
 	return false, nil
 }

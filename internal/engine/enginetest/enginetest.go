@@ -93,6 +93,9 @@ func Start(t testing.TB, o Options) *Env {
 	if c.PollFirst == 0 {
 		c.PollFirst, c.PollMax, c.RetryFirst, c.RetryMax = 10*time.Millisecond, 100*time.Millisecond, 10*time.Millisecond, 100*time.Millisecond
 	}
+	if c.LookFor == 0 {
+		c.LookFor = 300 * time.Millisecond
+	}
 	eng := engine.New(c)
 	ctx, cancel := context.WithCancel(context.Background()) //nolint:usetesting // t.Context ends before the cleanups, which need the engine
 	ended := make(chan error, 1)
