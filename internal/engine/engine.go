@@ -86,6 +86,7 @@ type Engine struct {
 	events  *events
 	notices chan notice // for the other servers
 	settler *settler
+	asked   sync.Map // uids of resources for which the cloud was asked and the outcome is not recorded
 
 	mu    sync.Mutex
 	lanes map[string]*lane // by connection

@@ -83,6 +83,7 @@ func (e *Engine) step(ctx context.Context, connection, uid string) {
 	}
 	if j == nil {
 		e.settler.forget(uid)
+		e.asked.Delete(uid) // whoever works on it takes nothing for granted
 		return
 	}
 	if j.op.State == resource.OperationQueued {
@@ -134,6 +135,10 @@ func (e *Engine) load(ctx context.Context, uid string) (*job, error) {
 // ask asks the cloud for what the operation wants, unless that is not wanted any
 // more.
 func (j *job) ask(ctx context.Context) error {
+	_, unrecorded := j.asked.LoadOrStore(j.row.UID, true)
+	if unrecorded && j.op.Verb == VerbCreate {
+		j.row.Uncertain = true
+	}
 	if j.op.Cancel != "" {
 		return j.fail(ctx, resource.OperationCancelled, resource.Errorf(resource.CodeConflict, "cancelled before the cloud accepted it"))
 	}
@@ -158,6 +163,9 @@ func (j *job) ask(ctx context.Context) error {
 	e := resource.AsError(err)
 	if errors.Is(err, errNotYet) && time.Since(j.op.CreatedAt.Time()) < j.config.SettleFor {
 		j.op.AskedAt = 0 // nobody was asked
+		if !unrecorded {
+			j.asked.Delete(j.row.UID)
+		}
 		j.enqueueAfter(j.row.Connection, j.row.UID, j.config.PollMax)
 		return nil
 	}
@@ -535,6 +543,7 @@ func (j *job) write(ctx context.Context) (users []store.Resource, err error) {
 	if err != nil {
 		return nil, err
 	}
+	j.asked.Delete(j.row.UID)
 	j.publish(j.row, j.op)
 	if parent != nil {
 		j.tell(Event{Operation: parent.Resource()})

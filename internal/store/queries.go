@@ -287,7 +287,8 @@ func (q *Queries) RenewLeases(ctx context.Context, owner string, until Micros) (
 }
 
 // TakeLeases hands unfinished work that no server holds a lease on to owner, and
-// answers what it was.
+// answers what it was. Whether the server before had asked the cloud for what is
+// still pending is not known, so that it counts as uncertain.
 func (q *Queries) TakeLeases(ctx context.Context, owner string, now, until Micros, limit int) (rows []Resource, err error) {
 	free := q.db.NewSelect().Model((*Resource)(nil)).Column("uid").
 		Where("operation <> ''").Where("lease_until < ?", now).Limit(int64(limit))
@@ -296,6 +297,7 @@ func (q *Queries) TakeLeases(ctx context.Context, owner string, now, until Micro
 	}
 	_, err = q.db.NewUpdate().Model(&rows).
 		Set("lease_owner = ?", owner).Set("lease_until = ?", until).
+		Set("uncertain = (uncertain OR state = ?)", resource.StatePending).
 		Where("uid IN (?)", free).Returning("uid, connection").Exec(ctx)
 	return rows, failure(err, "take over leases")
 }
