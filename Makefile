@@ -40,6 +40,11 @@ fuzz: ## Look for input that breaks decoding and validation, FUZZTIME=30s for ea
 bench: build ## Measure speed and memory with the Mock cloud (docs/performance.md has the figures)
 	$(GO) run ./test/bench
 
+.PHONY: crashtest
+crashtest: ## Kill servers, drivers and databases at random under load and compare records with clouds
+	$(GO) run ./test/crash -db sqlite -kills 300 -changes 2000
+	$(GO) run ./test/crash -db postgres -kills 300 -changes 2000
+
 .PHONY: lint
 lint: ## Check the code: golangci-lint with the layers of docs/architecture.md, format, protocol
 	$(TOOL) golangci-lint config verify
@@ -63,4 +68,4 @@ clean: ## Remove what was built (not the data folder)
 
 .PHONY: help
 help: ## Show this help
-	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)

@@ -1,0 +1,75 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"io"
+	"os"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/m-cmp/mc-infra-connector/internal/store/storetest"
+)
+
+// seedVariable names the environment variable that makes TestCrash draw the same
+// again.
+const seedVariable = "MCIC_CRASH_SEED"
+
+// TestCrash is a short run on each database. make crashtest makes long ones.
+func TestCrash(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it takes a minute")
+	}
+	seed := newSeed()
+	if text := os.Getenv(seedVariable); text != "" {
+		var err error
+		seed, err = strconv.ParseUint(text, 10, 64)
+		require.NoError(t, err, seedVariable)
+	}
+	t.Logf("%s=%d draws the same again", seedVariable, seed)
+	for _, database := range []string{sqlite, postgres} {
+		t.Run(database, func(t *testing.T) {
+			t.Parallel() // most of the time is spent waiting
+			if _, err := postgresPrograms(); database == postgres && err != nil {
+				if os.Getenv(storetest.RequirePostgres) != "" {
+					t.Fatalf("PostgreSQL is required here: %v", err)
+				}
+				t.Skipf("SKIPPED, NOT TESTED ON POSTGRESQL: %v", err)
+			}
+			ctx := t.Context()
+			if deadline, ok := t.Deadline(); ok { // what was started must be ended before the test is
+				var cancel context.CancelFunc
+				ctx, cancel = context.WithDeadline(ctx, deadline.Add(-30*time.Second))
+				defer cancel()
+			}
+			out := lines(t)
+			r, err := run(ctx, options{database: database, kills: 8, changes: 80, seed: seed, duration: 15 * time.Second}, out)
+			require.NoError(t, err)
+			require.False(t, r.failed(), "see above what was found; %s=%d draws the same again", seedVariable, seed)
+			require.NotZero(t, r.kills.server)
+			require.NotZero(t, r.kills.driver)
+		})
+	}
+}
+
+// lines writes whole lines into the test's log.
+func lines(t *testing.T) io.Writer {
+	t.Helper()
+	r, w := io.Pipe()
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for scan := bufio.NewScanner(r); scan.Scan(); {
+			t.Log(scan.Text())
+		}
+		_, _ = io.Copy(io.Discard, r) // a line was too long
+	}()
+	t.Cleanup(func() {
+		_ = w.Close()
+		<-done
+	})
+	return w
+}

@@ -1,0 +1,85 @@
+package main
+
+import (
+	"context"
+	"errors"
+
+	"github.com/m-cmp/mc-infra-connector/internal/store"
+	"github.com/m-cmp/mc-infra-connector/resource"
+)
+
+// records is what the server's database says, read past the server.
+type records struct {
+	resources  map[string]*store.Resource // by uid, also deleted ones
+	operations []store.Operation
+}
+
+// read reads the database while no server uses it. known are uids beyond those that
+// an operation is about.
+func read(ctx context.Context, k *keeper, d *database, known []string) (_ *records, err error) {
+	var s *store.Store
+	if d != nil {
+		s, err = store.OpenPostgres(ctx, d.url)
+	} else {
+		s, err = store.OpenSQLite(ctx, k.data)
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, s.Close()) }()
+
+	const page = 1000
+	q, r := s.Read(), &records{resources: map[string]*store.Resource{}}
+	for query := (store.Query{Limit: page}); ; {
+		rows, next, err := q.ListOperations(ctx, query)
+		if err != nil {
+			return nil, err
+		}
+		if r.operations = append(r.operations, rows...); next == "" {
+			break
+		}
+		query.Token = next
+	}
+	for _, kind := range resource.Kinds() {
+		for query := (store.Query{Limit: page}); ; {
+			rows, next, err := q.ListResources(ctx, "", kind.Name, query)
+			if err != nil {
+				return nil, err
+			}
+			for i := range rows {
+				r.resources[rows[i].UID] = &rows[i]
+			}
+			if next == "" {
+				break
+			}
+			query.Token = next
+		}
+	}
+	for _, op := range r.operations {
+		known = append(known, op.UID)
+	}
+	for _, uid := range known { // those that are deleted
+		if uid == "" || r.resources[uid] != nil {
+			continue
+		}
+		row, err := q.ResourceByUID(ctx, uid)
+		if err != nil && resource.CodeOf(err) != resource.CodeNotFound {
+			return nil, err
+		}
+		if err == nil {
+			r.resources[uid] = row
+		}
+	}
+	return r, nil
+}
+
+// live are the resources that are not deleted.
+func (r *records) live() []*store.Resource {
+	var rows []*store.Resource
+	for _, row := range r.resources {
+		if row.DeletedAt == 0 {
+			rows = append(rows, row)
+		}
+	}
+	return rows
+}
