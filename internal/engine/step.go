@@ -147,7 +147,12 @@ func (j *job) ask(ctx context.Context) error {
 	}
 	item, done, err := j.request(ctx)
 	if err == nil && done {
-		return j.succeed(ctx, item)
+		if item != nil {
+			if err := j.observe(ctx, item); err != nil {
+				return err
+			}
+		}
+		return j.succeed(ctx)
 	}
 	if err == nil {
 		j.op.State, j.op.AcceptedAt, j.op.Error = resource.OperationRunning, store.MicrosOf(time.Now()), nil
@@ -333,7 +338,7 @@ func (j *job) judge(ctx context.Context, seen sighting) error {
 		}
 		return j.settleLater(ctx)
 	case j.op.Verb == VerbDelete && seen.item == nil:
-		return j.succeed(ctx, nil)
+		return j.succeed(ctx)
 	case seen.item == nil && waited > j.config.VanishedFor:
 		return j.fail(ctx, resource.OperationFailed, resource.Errorf(resource.CodeNotFound, "the cloud accepted the %s, but the %s %s (%s) is not there; it was probably deleted elsewhere", j.op.Verb, j.row.Kind, j.row.Name, j.row.CloudID))
 	case seen.item == nil: // lists lag behind
@@ -350,7 +355,7 @@ func (j *job) judge(ctx context.Context, seen sighting) error {
 	case state == resource.StateFailed:
 		return j.fail(ctx, resource.OperationFailed, resource.Errorf(resource.CodeInternal, "the cloud reports that the %s %s failed (%s): %s", j.row.Kind, j.row.Name, seen.item.CloudState, cmp.Or(seen.item.Reason, "it does not say why")))
 	case j.ends(state):
-		return j.succeed(ctx, seen.item)
+		return j.succeed(ctx)
 	}
 	if waited > j.config.SettleFor {
 		return j.fail(ctx, resource.OperationFailed, resource.Errorf(resource.CodeUnavailable, "the %s %s is still %s after %s; the cloud may finish it yet", j.row.Kind, j.row.Name, state, j.config.SettleFor))
@@ -420,12 +425,7 @@ func (j *job) observe(ctx context.Context, item *driver.Item) error {
 }
 
 // succeed ends the operation at its goal.
-func (j *job) succeed(ctx context.Context, item *driver.Item) error {
-	if item != nil {
-		if err := j.observe(ctx, item); err != nil {
-			return err
-		}
-	}
+func (j *job) succeed(ctx context.Context) error {
 	j.op.State, j.op.Error, j.row.Error = resource.OperationSucceeded, nil, nil
 	return j.end(ctx)
 }
