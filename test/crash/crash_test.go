@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/m-cmp/mc-infra-connector/internal/store/storetest"
+	pgtest "github.com/m-cmp/mc-infra-connector/test/postgres"
 )
 
 // seedVariable names the environment variable that makes TestCrash draw the same
@@ -33,7 +34,7 @@ func TestCrash(t *testing.T) {
 	for _, database := range []string{sqlite, postgres} {
 		t.Run(database, func(t *testing.T) {
 			t.Parallel() // most of the time is spent waiting
-			if _, err := postgresPrograms(); database == postgres && err != nil {
+			if _, err := pgtest.Programs(); database == postgres && err != nil {
 				if os.Getenv(storetest.RequirePostgres) != "" {
 					t.Fatalf("PostgreSQL is required here: %v", err)
 				}

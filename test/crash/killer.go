@@ -4,6 +4,8 @@ import (
 	"context"
 	"math/rand/v2"
 	"time"
+
+	pgtest "github.com/m-cmp/mc-infra-connector/test/postgres"
 )
 
 // strike is one thing that the killer does.
@@ -25,7 +27,7 @@ func (k kills) processes() int { return k.server + k.starting + k.driver }
 // killer strikes at random moments.
 type killer struct {
 	keeper   *keeper
-	database *database // nil on SQLite
+	database *pgtest.Server // nil on SQLite
 	r        *rand.Rand
 	done     kills
 }
@@ -101,12 +103,12 @@ func (k *killer) strike(ctx context.Context, s strike) error {
 		return err
 	case strikeCut:
 		k.done.cut++
-		return k.database.cut(ctx)
+		return k.database.Cut(ctx)
 	default:
 		k.done.database++
-		k.database.crash()
+		k.database.Crash()
 		_ = pause(ctx, between(k.r, 0, 1500*time.Millisecond)) // it is started again in any case
-		return k.database.start(context.WithoutCancel(ctx))
+		return k.database.Start(context.WithoutCancel(ctx))
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 
 	"github.com/m-cmp/mc-infra-connector/resource"
 	"github.com/m-cmp/mc-infra-connector/test/mcic"
+	pgtest "github.com/m-cmp/mc-infra-connector/test/postgres"
 )
 
 // Sizes of the load.
@@ -32,7 +33,7 @@ type crash struct {
 	out      io.Writer
 	began    time.Time
 	keeper   *keeper
-	pg       *database // nil on SQLite
+	pg       *pgtest.Server // nil on SQLite
 	api      *api
 	killer   *killer
 	ledger   ledger
@@ -56,10 +57,10 @@ func run(ctx context.Context, o options, out io.Writer) (_ *report, err error) {
 		}
 	}()
 	if o.database == postgres {
-		if c.pg, err = newDatabase(ctx); err != nil {
+		if c.pg, err = pgtest.New(ctx); err != nil {
 			return nil, err
 		}
-		defer func() { err = errors.Join(err, c.pg.close(err != nil || c.failed())) }()
+		defer func() { err = errors.Join(err, c.pg.Close(err != nil || c.failed())) }()
 	}
 	if err := c.prepare(ctx, dir); err != nil {
 		return nil, err
@@ -68,7 +69,7 @@ func run(ctx context.Context, o options, out io.Writer) (_ *report, err error) {
 	if err != nil || c.failed() {
 		c.folders = append(c.folders, dir)
 		if c.pg != nil {
-			c.folders = append(c.folders, c.pg.dir)
+			c.folders = append(c.folders, c.pg.Dir)
 		}
 	}
 	c.total = time.Since(c.began)
@@ -84,7 +85,7 @@ func (c *crash) say(format string, args ...any) {
 func (c *crash) prepare(ctx context.Context, dir string) (err error) {
 	var args []string
 	if c.pg != nil {
-		args = []string{"--database-url", c.pg.url}
+		args = []string{"--database-url", c.pg.URL}
 	}
 	if c.keeper, err = newKeeper(dir, args...); err != nil {
 		return err

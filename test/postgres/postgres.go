@@ -1,4 +1,5 @@
-package main
+// Package postgres runs a PostgreSQL of a test's own, which can be made to fail.
+package postgres
 
 import (
 	"context"
@@ -16,27 +17,28 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// database is a PostgreSQL of this run's own, reachable through a unix socket only.
-// It can be made to fail.
-type database struct {
-	bin, dir string
-	as       *syscall.SysProcAttr
-	url      string
-	process  *exec.Cmd // nil while it is down
+// Server is a running PostgreSQL, reachable through a unix socket only.
+type Server struct {
+	URL string // of an empty database
+	Dir string // its data and its log
+
+	bin     string
+	as      *syscall.SysProcAttr
+	process *exec.Cmd // nil while it is down
 }
 
-// newDatabase makes and starts one. Its folder is a short one, because the path of a
+// New makes and starts one. Its folder is a short one, because the path of a
 // socket is limited, and the user's that PostgreSQL runs as.
-func newDatabase(ctx context.Context) (_ *database, err error) {
-	bin, err := postgresPrograms()
+func New(ctx context.Context) (_ *Server, err error) {
+	bin, err := Programs()
 	if err != nil {
 		return nil, err
 	}
-	dir, err := os.MkdirTemp("", "mcic-crash-pg-")
+	dir, err := os.MkdirTemp("", "mcic-pg-")
 	if err != nil {
 		return nil, err
 	}
-	d := &database{bin: bin, dir: dir}
+	d := &Server{bin: bin, Dir: dir}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, os.RemoveAll(dir))
@@ -49,24 +51,24 @@ func newDatabase(ctx context.Context) (_ *database, err error) {
 	if out, err := initdb.CombinedOutput(); err != nil {
 		return nil, fmt.Errorf("make a database: %w\n%s", err, out)
 	}
-	d.url = (&url.URL{Scheme: "postgres", Path: "/postgres", RawQuery: url.Values{"host": {dir}, "user": {"mcic"}}.Encode()}).String()
-	return d, d.start(ctx)
+	d.URL = (&url.URL{Scheme: "postgres", Path: "/postgres", RawQuery: url.Values{"host": {dir}, "user": {"mcic"}}.Encode()}).String()
+	return d, d.Start(ctx)
 }
 
-func (d *database) program(ctx context.Context, name string, args ...string) *exec.Cmd {
-	cmd := exec.CommandContext(ctx, filepath.Join(d.bin, name), append([]string{"-D", filepath.Join(d.dir, "data")}, args...)...)
-	cmd.Dir, cmd.SysProcAttr = d.dir, d.as
+func (d *Server) program(ctx context.Context, name string, args ...string) *exec.Cmd {
+	cmd := exec.CommandContext(ctx, filepath.Join(d.bin, name), append([]string{"-D", filepath.Join(d.Dir, "data")}, args...)...)
+	cmd.Dir, cmd.SysProcAttr = d.Dir, d.as
 	return cmd
 }
 
-// start starts it and waits until it answers.
-func (d *database) start(ctx context.Context) error {
-	log, err := os.OpenFile(filepath.Join(d.dir, "log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+// Start starts it and waits until it answers.
+func (d *Server) Start(ctx context.Context) error {
+	log, err := os.OpenFile(filepath.Join(d.Dir, "log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = log.Close() }() // the process has its own
-	d.process = d.program(context.WithoutCancel(ctx), "postgres", "-k", d.dir, "-c", "listen_addresses=", "-c", "fsync=off", "-c", "max_connections=100")
+	d.process = d.program(context.WithoutCancel(ctx), "postgres", "-k", d.Dir, "-c", "listen_addresses=", "-c", "fsync=off", "-c", "max_connections=200")
 	d.process.Stdout, d.process.Stderr = log, log
 	if err := d.process.Start(); err != nil {
 		d.process = nil
@@ -74,20 +76,24 @@ func (d *database) start(ctx context.Context) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
 	for {
 		err := d.query(ctx, "SELECT 1")
 		if err == nil {
 			return nil
 		}
-		if pause(ctx, 20*time.Millisecond) != nil {
-			return fmt.Errorf("PostgreSQL does not come up: %w; see %s", err, filepath.Join(d.dir, "log"))
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return fmt.Errorf("PostgreSQL does not come up: %w; see %s", err, filepath.Join(d.Dir, "log"))
 		}
 	}
 }
 
-// crash ends it at once, without a checkpoint, as a crash does; its connections and
+// Crash ends it at once, without a checkpoint, as a crash does; its connections and
 // open transactions are lost.
-func (d *database) crash() {
+func (d *Server) Crash() {
 	if d.process == nil {
 		return
 	}
@@ -96,13 +102,13 @@ func (d *database) crash() {
 	d.process = nil
 }
 
-// cut breaks all connections to it.
-func (d *database) cut(ctx context.Context) error {
+// Cut breaks all connections to it.
+func (d *Server) Cut(ctx context.Context) error {
 	return d.query(ctx, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()")
 }
 
-func (d *database) query(ctx context.Context, text string) error {
-	conn, err := pgx.Connect(ctx, d.url)
+func (d *Server) query(ctx context.Context, text string) error {
+	conn, err := pgx.Connect(ctx, d.URL)
 	if err != nil {
 		return fmt.Errorf("connect to PostgreSQL: %w", err)
 	}
@@ -110,17 +116,17 @@ func (d *database) query(ctx context.Context, text string) error {
 	return errors.Join(err, conn.Close(ctx))
 }
 
-// close ends it. Its folder goes unless it is to be looked at.
-func (d *database) close(keep bool) error {
-	d.crash()
+// Close ends it. Its folder goes unless it is to be looked at.
+func (d *Server) Close(keep bool) error {
+	d.Crash()
 	if keep {
 		return nil
 	}
-	return os.RemoveAll(d.dir)
+	return os.RemoveAll(d.Dir)
 }
 
-// postgresPrograms finds the folder of PostgreSQL's server programs.
-func postgresPrograms() (string, error) {
+// Programs finds the folder of PostgreSQL's server programs.
+func Programs() (string, error) {
 	if path, err := exec.LookPath("initdb"); err == nil {
 		if _, err := os.Stat(filepath.Join(filepath.Dir(path), "postgres")); err == nil {
 			return filepath.Dir(path), nil
