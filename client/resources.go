@@ -114,6 +114,20 @@ func (c *Client) Act(ctx context.Context, kind, connection, name, action string,
 	return one[resource.Operation](ctx, c, http.MethodPost, params)(kindPath(kind, connection, name+":"+action))
 }
 
+// View asks the cloud for a view of a resource, such as a cluster's kubeconfig. The
+// answer is JSON of the view's type.
+func (c *Client) View(ctx context.Context, kind, connection, name, view string) (json.RawMessage, error) {
+	below, err := kindPath(kind, connection, name)
+	if err != nil {
+		return nil, err
+	}
+	found, err := one[json.RawMessage](ctx, c, http.MethodGet, nil)(below+"/"+url.PathEscape(view), nil)
+	if err != nil {
+		return nil, err
+	}
+	return *found, nil
+}
+
 // Catalog iterates over what a connection offers: its regions, zones, images or
 // specs. The entries are JSON of the catalog's entry type.
 func (c *Client) Catalog(ctx context.Context, catalog, connection string, o ListOptions) iter.Seq2[json.RawMessage, error] {

@@ -1,6 +1,7 @@
 package driver
 
 import (
+	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
@@ -19,6 +20,7 @@ type About struct {
 	Doc         string   `json:"doc,omitempty" doc:"What the driver reaches, in a sentence or two."`
 	Credential  []Field  `json:"credential" doc:"Fields of a credential."`
 	Settings    []Field  `json:"settings" doc:"Settings of a connection."`
+	Native      string   `json:"native,omitempty" doc:"How native calls are written: services and paths. Absent if the driver passes none."`
 	Permissions []string `json:"permissions,omitempty" doc:"The least permissions that the credential needs, in the cloud's own terms."`
 }
 
@@ -50,9 +52,10 @@ const (
 // what the driver's collections implement.
 type Description struct {
 	About
-	ProtocolVersions []int       `json:"protocolVersions" doc:"Versions of the driver protocol that it speaks."`
-	Kinds            []KindOffer `json:"kinds" doc:"Kinds of resources that it offers."`
-	Catalogs         []string    `json:"catalogs" doc:"Catalogs that it offers."`
+	ProtocolVersions []int            `json:"protocolVersions" doc:"Versions of the driver protocol that it speaks."`
+	Kinds            []KindOffer      `json:"kinds" doc:"Kinds of resources that it offers."`
+	Catalogs         []string         `json:"catalogs" doc:"Catalogs that it offers."`
+	Extensions       []ExtensionOffer `json:"extensions,omitempty" doc:"Operations that only this driver has."`
 }
 
 // KindOffer is what a driver offers for one kind.
@@ -60,13 +63,22 @@ type KindOffer struct {
 	Name    string   `json:"name" doc:"The kind."`
 	Verbs   []string `json:"verbs" doc:"Of list, get, create and delete, those it has."`
 	Actions []string `json:"actions,omitempty" doc:"The kind's actions that it has."`
+	Views   []string `json:"views,omitempty" doc:"The kind's views that it has."`
 }
 
-// Offers reports whether the driver has a verb or an action of a kind.
+// ExtensionOffer is an operation that only one driver has.
+type ExtensionOffer struct {
+	Name   string          `json:"name" doc:"Name of the extension."`
+	Doc    string          `json:"doc" doc:"What it does."`
+	Input  json.RawMessage `json:"input" doc:"JSON Schema of what it takes."`
+	Output json.RawMessage `json:"output" doc:"JSON Schema of what it answers."`
+}
+
+// Offers reports whether the driver has a verb, an action or a view of a kind.
 func (d *Description) Offers(kind, verb string) bool {
 	for _, k := range d.Kinds {
 		if k.Name == kind {
-			return slices.Contains(k.Verbs, verb) || slices.Contains(k.Actions, verb)
+			return slices.Contains(k.Verbs, verb) || slices.Contains(k.Actions, verb) || slices.Contains(k.Views, verb)
 		}
 	}
 	return false

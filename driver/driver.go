@@ -37,6 +37,37 @@ type Deleter interface {
 	Delete(ctx context.Context, id string) error
 }
 
+// Lacker is implemented by sessions that may lack some of the driver's kinds and
+// catalogs, because the region or the installation has no such service. Lacks is
+// asked once, when the session opens; it answers them with the reason, for people.
+type Lacker interface {
+	Lacks() map[string]string
+}
+
+// Native is implemented by sessions that pass requests to the cloud's own API.
+type Native interface {
+	Native(ctx context.Context, r NativeRequest) (NativeResponse, error)
+}
+
+// NativeRequest is a request to the cloud's own API. The driver's description says
+// how services and paths are written.
+type NativeRequest struct {
+	Service string              `json:"service" doc:"Service of the cloud, such as ec2 on AWS." minLength:"1" maxLength:"128"`
+	Method  string              `json:"method,omitempty" doc:"HTTP method. Default: GET." enum:"GET,HEAD,POST,PUT,PATCH,DELETE"`
+	Path    string              `json:"path,omitempty" doc:"Path below the service's address, such as /v2.1/servers. Default: /." maxLength:"4096"`
+	Query   map[string][]string `json:"query,omitempty" doc:"Query parameters." maxProperties:"100"`
+	Headers map[string]string   `json:"headers,omitempty" doc:"Headers beside those of the signature." maxProperties:"100"`
+	Body    string              `json:"body,omitempty" doc:"Body as text." maxLength:"1048576"`
+}
+
+// NativeResponse is what the cloud answered, whatever its status.
+type NativeResponse struct {
+	Status  int               `json:"status" doc:"HTTP status."`
+	Headers map[string]string `json:"headers,omitempty" doc:"Headers of the answer; values of the same name are joined with commas."`
+	Body    string            `json:"body,omitempty" doc:"Body as text, or in base64 if it is none."`
+	Base64  bool              `json:"base64,omitempty" doc:"Whether the body is in base64."`
+}
+
 // Lister is what every catalog must offer. A driver may use the query to ask the
 // cloud for less; what it cannot use it ignores, the server filters again.
 type Lister[E any] interface {
@@ -99,6 +130,12 @@ type Session interface {
 	Create(ctx context.Context, kind string, r ItemRequest) (Item, error)
 	Delete(ctx context.Context, kind, id string) error
 	Act(ctx context.Context, kind, id, action string, params json.RawMessage) error
+	View(ctx context.Context, kind, id, view string) (json.RawMessage, error)
+	Extend(ctx context.Context, extension string, input json.RawMessage) (json.RawMessage, error)
+	Native(ctx context.Context, r NativeRequest) (NativeResponse, error)
+	// Lacks answers the kinds and catalogs that the driver offers but not here, with
+	// the reason.
+	Lacks(ctx context.Context) (map[string]string, error)
 	io.Closer
 }
 
@@ -109,6 +146,7 @@ type Driver struct {
 	connect     func(context.Context, Config) (any, error)
 	offers      map[string]offer
 	catalogs    map[string]catalogOffer
+	extensions  map[string]extensionOffer
 }
 
 // New defines a driver. connect checks the credential with the cloud and opens a
@@ -119,6 +157,10 @@ func New[S any](about About, connect func(context.Context, Config) (S, error), o
 		connect:     func(ctx context.Context, c Config) (any, error) { return connect(ctx, c) },
 		offers:      map[string]offer{},
 		catalogs:    map[string]catalogOffer{},
+		extensions:  map[string]extensionOffer{},
+	}
+	if native := reflect.TypeFor[S]().Implements(reflect.TypeFor[Native]()); native != (about.Native != "") {
+		panic("driver " + about.Name + ": sessions with the method Native, and only they, need the text Native in About")
 	}
 	for _, o := range offers {
 		o.add(d)
@@ -162,6 +204,11 @@ type offer struct {
 	list   func(ctx context.Context, collection any) iter.Seq2[Item, error]
 	get    func(ctx context.Context, collection any, id string) (Item, error)
 	create func(ctx context.Context, collection any, r ItemRequest) (Item, error)
+}
+
+// extensionOffer is an operation that only one driver has, with its types taken off.
+type extensionOffer struct {
+	run func(ctx context.Context, session any, input json.RawMessage) (json.RawMessage, error)
 }
 
 type catalogOffer struct {
@@ -226,6 +273,11 @@ func Kind[Session any, C Collection[S, T], S, T any](kind resource.Type[S, T], o
 			described.Actions = append(described.Actions, a.Name)
 		}
 	}
+	for _, v := range kind.Views {
+		if v.Offered(zero) {
+			described.Views = append(described.Views, v.Name)
+		}
+	}
 	return Offer[Session]{func(d *Driver) {
 		d.offers[kind.Name] = o
 		d.description.Kinds = append(d.description.Kinds, described)
@@ -248,6 +300,29 @@ func Catalog[Session any, L Lister[E], E any](catalog resource.CatalogOf[E], ope
 					}
 				}
 			}
+		}}
+	}}
+}
+
+// Extension offers an operation that only this driver has. I and O are structs whose
+// fields carry the tags json and doc; their schemas are part of the description, and
+// input is checked against them before run sees it.
+func Extension[Session, I, O any](name, doc string, run func(context.Context, Session, I) (O, error)) Offer[Session] {
+	described := ExtensionOffer{
+		Name: name, Doc: doc, Input: resource.JSONSchema(reflect.TypeFor[I]()), Output: resource.JSONSchema(reflect.TypeFor[O]()),
+	}
+	return Offer[Session]{func(d *Driver) {
+		d.description.Extensions = append(d.description.Extensions, described)
+		d.extensions[name] = extensionOffer{func(ctx context.Context, session any, raw json.RawMessage) (json.RawMessage, error) {
+			var input I
+			if err := resource.Decode(raw, &input); err != nil {
+				return nil, err
+			}
+			output, err := run(ctx, session.(Session), input)
+			if err != nil {
+				return nil, err
+			}
+			return encode(output)
 		}}
 	}}
 }
@@ -341,6 +416,45 @@ func (s *session) Act(ctx context.Context, kind, id, action string, params json.
 		return err
 	}
 	return a.Call(ctx, c, id, params)
+}
+
+func (s *session) View(ctx context.Context, kind, id, view string) (json.RawMessage, error) {
+	o, c, err := s.collection(kind)
+	if err != nil {
+		return nil, err
+	}
+	v, err := o.kind.View(view)
+	if err != nil {
+		return nil, err
+	}
+	answer, err := v.Read(ctx, c, id)
+	if err != nil {
+		return nil, err
+	}
+	return encode(answer)
+}
+
+func (s *session) Extend(ctx context.Context, extension string, input json.RawMessage) (json.RawMessage, error) {
+	o, ok := s.driver.extensions[extension]
+	if !ok {
+		return nil, resource.Errorf(resource.CodeUnsupported, "the driver %s has no extension %.64q", s.driver.description.Name, extension)
+	}
+	return o.run(ctx, s.own, input)
+}
+
+func (s *session) Native(ctx context.Context, r NativeRequest) (NativeResponse, error) {
+	n, ok := s.own.(Native)
+	if !ok {
+		return NativeResponse{}, resource.Errorf(resource.CodeUnsupported, "the driver %s does not pass requests to the cloud's own API", s.driver.description.Name)
+	}
+	return n.Native(ctx, r)
+}
+
+func (s *session) Lacks(context.Context) (map[string]string, error) {
+	if l, ok := s.own.(Lacker); ok {
+		return l.Lacks(), nil
+	}
+	return nil, nil //nolint:nilnil // it lacks nothing
 }
 
 func (s *session) Close() error {

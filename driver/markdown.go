@@ -22,16 +22,28 @@ func (d *Description) Markdown() string {
 		}
 		b.WriteString("\n")
 	}
-	b.WriteString("## Kinds\n\n| kind | verbs | actions |\n| --- | --- | --- |\n")
+	b.WriteString("## Kinds\n\n| kind | verbs | actions | views |\n| --- | --- | --- | --- |\n")
 	for _, k := range d.Kinds {
-		actions := strings.Join(k.Actions, ", ")
-		if actions == "" {
-			actions = "–"
-		}
-		fmt.Fprintf(&b, "| `%s` | %s | %s |\n", k.Name, strings.Join(k.Verbs, ", "), actions)
+		fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", k.Name, strings.Join(k.Verbs, ", "), listed(k.Actions), listed(k.Views))
 	}
 	fmt.Fprintf(&b, "\nCatalogs: %s.\n", strings.Join(d.Catalogs, ", "))
+	if len(d.Extensions) > 0 {
+		b.WriteString("\n## Extensions\n\nWhat only this driver can do.\n\n| name | description |\n| --- | --- |\n")
+		for _, e := range d.Extensions {
+			fmt.Fprintf(&b, "| `%s` | %s |\n", e.Name, e.Doc)
+		}
+	}
+	if d.Native != "" {
+		fmt.Fprintf(&b, "\n## Native calls\n\n%s\n", d.Native)
+	}
 	return b.String()
+}
+
+func listed(names []string) string {
+	if len(names) == 0 {
+		return "–"
+	}
+	return strings.Join(names, ", ")
 }
 
 func fields(b *strings.Builder, title, flag string, fields []Field) {

@@ -62,11 +62,15 @@ func (s *server) Connect(ctx context.Context, r *driverv1.ConnectRequest) (*driv
 	if err != nil {
 		return nil, err
 	}
+	lacks, err := opened.Lacks(ctx)
+	if err != nil {
+		return nil, err
+	}
 	id := uuid.NewString()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.sessions[id] = opened
-	return &driverv1.ConnectResponse{Session: id}, nil
+	return &driverv1.ConnectResponse{Session: id, Lacks: lacks}, nil
 }
 
 func (s *server) Disconnect(_ context.Context, r *driverv1.DisconnectRequest) (*driverv1.DisconnectResponse, error) {
@@ -155,6 +159,41 @@ func (s *server) Act(ctx context.Context, r *driverv1.ActRequest) (*driverv1.Act
 	}
 	err = opened.Act(ctx, r.GetKind(), r.GetId(), r.GetAction(), r.GetParams())
 	return &driverv1.ActResponse{}, err
+}
+
+func (s *server) View(ctx context.Context, r *driverv1.ViewRequest) (*driverv1.ViewResponse, error) {
+	opened, err := s.session(r.GetSession())
+	if err != nil {
+		return nil, err
+	}
+	answer, err := opened.View(ctx, r.GetKind(), r.GetId(), r.GetView())
+	return &driverv1.ViewResponse{Answer: answer}, err
+}
+
+func (s *server) Extend(ctx context.Context, r *driverv1.ExtendRequest) (*driverv1.ExtendResponse, error) {
+	opened, err := s.session(r.GetSession())
+	if err != nil {
+		return nil, err
+	}
+	output, err := opened.Extend(ctx, r.GetExtension(), r.GetInput())
+	return &driverv1.ExtendResponse{Output: output}, err
+}
+
+func (s *server) Native(ctx context.Context, r *driverv1.NativeRequest) (*driverv1.NativeResponse, error) {
+	opened, err := s.session(r.GetSession())
+	if err != nil {
+		return nil, err
+	}
+	var request NativeRequest
+	if err := json.Unmarshal(r.GetRequest(), &request); err != nil {
+		return nil, resource.Errorf(resource.CodeInvalid, "decode the native request: %w", err)
+	}
+	response, err := opened.Native(ctx, request)
+	if err != nil {
+		return nil, err
+	}
+	raw, err := encode(response)
+	return &driverv1.NativeResponse{Response: raw}, err
 }
 
 // send writes a sequence as batches, each limited in items and bytes.

@@ -96,12 +96,13 @@ func (r *remote) Connect(ctx context.Context, c Config) (Session, error) {
 	if err != nil {
 		return nil, fromStatus(err)
 	}
-	return &remoteSession{r.rpc, answer.GetSession()}, nil
+	return &remoteSession{r.rpc, answer.GetSession(), answer.GetLacks()}, nil
 }
 
 type remoteSession struct {
-	rpc driverv1.DriverServiceClient
-	id  string
+	rpc   driverv1.DriverServiceClient
+	id    string
+	lacks map[string]string
 }
 
 func (s *remoteSession) Catalog(ctx context.Context, catalog string, q Query) iter.Seq2[json.RawMessage, error] {
@@ -151,6 +152,43 @@ func (s *remoteSession) Delete(ctx context.Context, kind, id string) error {
 func (s *remoteSession) Act(ctx context.Context, kind, id, action string, params json.RawMessage) error {
 	_, err := s.rpc.Act(ctx, &driverv1.ActRequest{Session: s.id, Kind: kind, Id: id, Action: action, Params: params})
 	return fromStatus(err)
+}
+
+func (s *remoteSession) View(ctx context.Context, kind, id, view string) (json.RawMessage, error) {
+	answer, err := s.rpc.View(ctx, &driverv1.ViewRequest{Session: s.id, Kind: kind, Id: id, View: view})
+	if err != nil {
+		return nil, fromStatus(err)
+	}
+	return object("view "+view, answer.GetAnswer())
+}
+
+func (s *remoteSession) Extend(ctx context.Context, extension string, input json.RawMessage) (json.RawMessage, error) {
+	answer, err := s.rpc.Extend(ctx, &driverv1.ExtendRequest{Session: s.id, Extension: extension, Input: input})
+	if err != nil {
+		return nil, fromStatus(err)
+	}
+	return object("answer of the extension "+extension, answer.GetOutput())
+}
+
+func (s *remoteSession) Native(ctx context.Context, r NativeRequest) (NativeResponse, error) {
+	request, err := encode(r)
+	if err != nil {
+		return NativeResponse{}, err
+	}
+	answer, err := s.rpc.Native(ctx, &driverv1.NativeRequest{Session: s.id, Request: request})
+	if err != nil {
+		return NativeResponse{}, fromStatus(err)
+	}
+	var response NativeResponse
+	return response, decode("native answer", answer.GetResponse(), &response)
+}
+
+func (s *remoteSession) Lacks(context.Context) (map[string]string, error) { return s.lacks, nil }
+
+// object passes on what must be a JSON object.
+func object(what string, raw json.RawMessage) (json.RawMessage, error) {
+	var fields map[string]json.RawMessage
+	return raw, decode(what, raw, &fields)
 }
 
 // Close ends the session on the driver's side.

@@ -35,11 +35,15 @@ var (
 	Zones   = defineCatalog[Zone](Catalog{Name: "zone", Title: "Zone", Doc: "A part of a region that fails independently of the others."})
 	Images  = defineCatalog[Image](Catalog{Name: "image", Title: "Image", Doc: "A disk that VMs boot from."})
 	Specs   = defineCatalog[Spec](Catalog{Name: "spec", Title: "Spec", Doc: "A type of machine: processors, memory, accelerators."})
+
+	DiskTypes = defineCatalog[DiskType](Catalog{Name: "disktype", Title: "Disk type", Doc: "A type of disk: how fast, how large."})
+	Prices    = defineCatalog[Price](Catalog{Name: "price", Title: "Price", Doc: "What something costs, as the cloud publishes it: without discounts, taxes and free tiers."})
+	Quotas    = defineCatalog[Quota](Catalog{Name: "quota", Title: "Quota", Doc: "How much of something the account may have, and has."})
 )
 
 // Catalogs returns every catalog.
 func Catalogs() []*Catalog {
-	return []*Catalog{Regions.Catalog, Zones.Catalog, Images.Catalog, Specs.Catalog}
+	return []*Catalog{Regions.Catalog, Zones.Catalog, Images.Catalog, Specs.Catalog, DiskTypes.Catalog, Prices.Catalog, Quotas.Catalog}
 }
 
 // CatalogNamed returns the catalog of that name.
@@ -88,4 +92,42 @@ type Spec struct {
 	GPUModel      string   `json:"gpuModel,omitempty" doc:"Model of the graphics processors."`
 	GPUMemoryMiB  int      `json:"gpuMemoryMiB,omitempty" doc:"Memory of all graphics processors together, in MiB."`
 	DiskSizeGiB   int      `json:"diskSizeGiB,omitempty" doc:"Local disk that comes with it, in GiB. Lost when the VM is stopped on most clouds."`
+}
+
+// DiskType is a type of disk.
+type DiskType struct {
+	Name       string `json:"name" doc:"The cloud's name, to be given as a disk's type."`
+	Title      string `json:"title,omitempty" doc:"What it is, for people."`
+	MinSizeGiB int    `json:"minSizeGiB,omitempty" doc:"Least size in GiB."`
+	MaxSizeGiB int    `json:"maxSizeGiB,omitempty" doc:"Largest size in GiB."`
+	RootDisk   bool   `json:"rootDisk" doc:"Whether a VM can boot from it."`
+}
+
+// Price is what one product costs under one kind of contract.
+type Price struct {
+	ID        string     `json:"id" doc:"The cloud's id of the price."`
+	Product   string     `json:"product" doc:"What is priced: vm, disk or what the cloud calls it."`
+	Spec      string     `json:"spec,omitempty" doc:"Machine type, for VMs; see the catalog's specs."`
+	DiskType  string     `json:"diskType,omitempty" doc:"Type of disk, for disks; see the catalog's disktypes."`
+	OS        string     `json:"os,omitempty" doc:"Operating system whose licence is in the price, such as linux or windows."`
+	Zone      string     `json:"zone,omitempty" doc:"Zone that the price is for. Empty: the whole region."`
+	Contract  string     `json:"contract" doc:"onDemand: by use; reserved: for a term; spot: may be taken back at any time." enum:"onDemand,reserved,spot"`
+	Term      string     `json:"term,omitempty" doc:"Length and payment of a reserved contract, in the cloud's own words, such as 1yr, no upfront."`
+	Currency  string     `json:"currency" doc:"ISO 4217 code, such as USD."`
+	Amount    string     `json:"amount" doc:"Price of one unit, as a decimal number: exact, unlike a floating-point number."`
+	Unit      string     `json:"unit" doc:"What is charged for, such as hour, or GiB-month."`
+	ValidFrom *time.Time `json:"validFrom,omitempty" doc:"When the price came into force."`
+	Doc       string     `json:"doc,omitempty" doc:"The cloud's own description."`
+}
+
+// Quota is how much of something an account may have.
+type Quota struct {
+	ID         string   `json:"id" doc:"The cloud's id, such as L-1216C47A on AWS."`
+	Name       string   `json:"name" doc:"What is limited, in the cloud's words."`
+	Service    string   `json:"service,omitempty" doc:"Service of the cloud that sets the limit, such as ec2."`
+	Kind       string   `json:"kind,omitempty" doc:"Kind of resource that it limits, such as vm, if it is one of ours."`
+	Limit      float64  `json:"limit" doc:"How much is allowed; -1 for as much as you like."`
+	Used       *float64 `json:"used,omitempty" doc:"How much is used, where the cloud says so."`
+	Unit       string   `json:"unit,omitempty" doc:"Unit of the limit, such as GiB. Empty: a number of things."`
+	Adjustable bool     `json:"adjustable,omitempty" doc:"Whether the cloud raises it on request."`
 }

@@ -27,6 +27,20 @@ func minimal(kind string) string {
 		return `{}`
 	case "vm":
 		return `{"image":"img-1","spec":"small","subnet":"sub1"}`
+	case "disk":
+		return `{"sizeGiB":10}`
+	case "snapshot":
+		return `{"disk":"disk1"}`
+	case "customimage":
+		return `{"vm":"vm1"}`
+	case "publicip":
+		return `{}`
+	case "nic":
+		return `{"subnet":"sub1"}`
+	case "nlb":
+		return `{"vpc":"vpc1","protocol":"tcp","port":80}`
+	case "cluster":
+		return `{"vpc":"vpc1","subnets":["sub1"]}`
 	}
 	return ""
 }
@@ -161,6 +175,10 @@ func manyLabels(n int) string {
 	return strings.Join(parts, ",")
 }
 
+// nlb and cluster are their least specs with more fields.
+func nlb(more string) string     { return `{"vpc":"v","protocol":"tcp","port":80,` + more + `}` }
+func cluster(more string) string { return `{"vpc":"v","subnets":["s"],` + more + `}` }
+
 func TestSpecs(t *testing.T) {
 	long := strings.Repeat("x", 10_000)
 	many := func(n int, format string) string {
@@ -259,8 +277,14 @@ func TestSpecs(t *testing.T) {
 
 		{"vm", vm(`"securitygroups":["a","b"],"keypair":"k","rootDiskSizeGiB":20`), "", ""},
 		{"vm", vm(`"keypair":""`), "", ""},
-		{"vm", `{}`, "spec.image", "required"},
-		{"vm", `{"image":"","spec":"s","subnet":"n"}`, "spec.image", "length"},
+		{"vm", vm(`"userData":"#!/bin/sh\necho hello","rootDiskType":"ssd"`), "", ""},
+		{"vm", `{"customimage":"c","spec":"s","subnet":"n"}`, "", ""},
+		{"vm", `{}`, "spec.spec", "required"},
+		{"vm", `{"spec":"s","subnet":"n"}`, "spec.image", "required"},
+		{"vm", `{"image":"","spec":"s","subnet":"n"}`, "spec.image", "required"},
+		{"vm", vm(`"customimage":"c"`), "spec.customimage", "not both"},
+		{"vm", vm(`"userData":"` + strings.Repeat("x", 16385) + `"`), "spec.userData", "16384"},
+		{"vm", vm(`"userData":"` + strings.Repeat("한", 6000) + `"`), "spec.userData", "18000 bytes"},
 		{"vm", `{"image":"` + long + `","spec":"s","subnet":"n"}`, "spec.image", "512"},
 		{"vm", `{"image":"i","spec":"` + long + `","subnet":"n"}`, "spec.spec", "128"},
 		{"vm", `{"image":"i","spec":"s","subnet":"` + long + `"}`, "spec.subnet", "512"},
@@ -276,6 +300,53 @@ func TestSpecs(t *testing.T) {
 		{"vm", vm(`"rootDiskSizeGiB":0`), "spec.rootDiskSizeGiB", "1"},
 		{"vm", vm(`"rootDiskSizeGiB":65537`), "spec.rootDiskSizeGiB", "65536"},
 		{"vm", vm(`"rootDiskSizeGiB":true`), "spec.rootDiskSizeGiB", "integer"},
+
+		{"disk", `{"sizeGiB":10,"type":"ssd","zone":"z","snapshot":"s"}`, "", ""},
+		{"disk", `{}`, "spec.sizeGiB", "required"},
+		{"disk", `{"sizeGiB":0}`, "spec.sizeGiB", "1"},
+		{"disk", `{"sizeGiB":65537}`, "spec.sizeGiB", "65536"},
+		{"disk", `{"sizeGiB":"10"}`, "spec.sizeGiB", "integer"},
+		{"disk", `{"sizeGiB":10,"vm":"web"}`, "spec.vm", "unexpected"},
+
+		{"snapshot", `{"disk":"d","description":"before the upgrade 업그레이드"}`, "", ""},
+		{"snapshot", `{}`, "spec.disk", "required"},
+		{"snapshot", `{"disk":""}`, "spec.disk", "length"},
+
+		{"customimage", `{"vm":"v","description":"golden"}`, "", ""},
+		{"customimage", `{}`, "spec.vm", "required"},
+
+		{"publicip", `{"address":"203.0.113.1"}`, "spec.address", "unexpected"},
+
+		{"nic", `{"subnet":"n","securitygroups":["a","b"],"privateAddress":"10.0.1.20"}`, "", ""},
+		{"nic", `{}`, "spec.subnet", "required"},
+		{"nic", `{"subnet":"n","privateAddress":"10.0.1.256"}`, "spec.privateAddress", "IPv4 address"},
+		{"nic", `{"subnet":"n","privateAddress":"fd00::1"}`, "spec.privateAddress", "IPv4 address"},
+		{"nic", `{"subnet":"n","securitygroups":["a","a"]}`, "spec.securitygroups[1]", "the same as securitygroups[0]"},
+
+		{"nlb", nlb(`"members":["a","b"],"subnets":["s"],"internal":true,"targetPort":8080`), "", ""},
+		{"nlb", nlb(`"healthCheck":{"protocol":"http","port":8080,"path":"/healthz","intervalSeconds":30,"timeoutSeconds":10,"threshold":5}`), "", ""},
+		{"nlb", `{"vpc":"v","port":80}`, "spec.protocol", "required"},
+		{"nlb", `{"vpc":"v","protocol":"tcp"}`, "spec.port", "required"},
+		{"nlb", `{"vpc":"v","protocol":"http","port":80}`, "spec.protocol", "tcp"},
+		{"nlb", `{"vpc":"v","protocol":"tcp","port":99999}`, "spec.port", "65535"},
+		{"nlb", nlb(`"members":["a","a"]`), "spec.members[1]", "the same as members[0]"},
+		{"nlb", nlb(`"subnets":["a","a"]`), "spec.subnets[1]", "the same as subnets[0]"},
+		{"nlb", nlb(`"healthCheck":{"path":"/healthz"}`), "spec.healthCheck.path", "only for http"},
+		{"nlb", nlb(`"healthCheck":{"protocol":"https","path":"healthz"}`), "spec.healthCheck.path", "slash"},
+		{"nlb", nlb(`"healthCheck":{"intervalSeconds":5,"timeoutSeconds":6}`), "spec.healthCheck.timeoutSeconds", "longer than the interval"},
+		{"nlb", nlb(`"healthCheck":{"threshold":1}`), "spec.healthCheck.threshold", "2"},
+
+		{"cluster", cluster(`"version":"1.33","securitygroups":["g"]`), "", ""},
+		{"cluster", cluster(`"nodeGroups":[{"name":"workers","spec":"s","keypair":"k","minNodes":1,"desiredNodes":2,"maxNodes":5,"autoscaling":true}]`), "", ""},
+		{"cluster", `{"vpc":"v"}`, "spec.subnets", "required"},
+		{"cluster", `{"vpc":"v","subnets":[]}`, "spec.subnets", "1"},
+		{"cluster", cluster(`"nodeGroups":[{"spec":"s"}]`), "spec.nodeGroups[0].name", "required"},
+		{"cluster", cluster(`"nodeGroups":[{"name":"W","spec":"s"}]`), "spec.nodeGroups[0].name", "lower-case"},
+		{"cluster", cluster(`"nodeGroups":[{"name":"w-","spec":"s"}]`), "spec.nodeGroups[0].name", "hyphen"},
+		{"cluster", cluster(`"nodeGroups":[{"name":"w","spec":"s"},{"name":"w","spec":"s"}]`), "spec.nodeGroups[1]", "the same as nodeGroups[0]"},
+		{"cluster", cluster(`"nodeGroups":[{"name":"w","spec":"s","desiredNodes":1,"minNodes":2}]`), "spec.nodeGroups[0].desiredNodes", "below minNodes"},
+		{"cluster", cluster(`"nodeGroups":[{"name":"w","spec":"s","desiredNodes":3,"maxNodes":2}]`), "spec.nodeGroups[0].desiredNodes", "above maxNodes"},
+		{"cluster", cluster(`"nodeGroups":[{"name":"w","spec":"s","minNodes":3,"maxNodes":2}]`), "spec.nodeGroups[0].desiredNodes", "above maxNodes"},
 	} {
 		k, err := resource.KindNamed(test.kind)
 		if err != nil {
@@ -317,6 +388,18 @@ func TestEveryProblemIsNamed(t *testing.T) {
 func TestDefaultsAreFilled(t *testing.T) {
 	for _, test := range []struct{ kind, spec, want string }{
 		{"securitygroup", `{"vpc":"v"}`, `{"vpc":"v","rules":[]}`},
+		{
+			"nlb", `{"vpc":"v","protocol":"tcp","port":80}`,
+			`{"vpc":"v","protocol":"tcp","port":80,"targetPort":80,"members":[],"healthCheck":{"protocol":"tcp","port":80,"intervalSeconds":10,"timeoutSeconds":5,"threshold":3}}`,
+		},
+		{
+			"nlb", `{"vpc":"v","protocol":"udp","port":53,"targetPort":5353,"healthCheck":{"protocol":"http","intervalSeconds":5}}`,
+			`{"vpc":"v","protocol":"udp","port":53,"targetPort":5353,"members":[],"healthCheck":{"protocol":"http","port":5353,"path":"/","intervalSeconds":5,"timeoutSeconds":5,"threshold":3}}`,
+		},
+		{
+			"cluster", `{"vpc":"v","subnets":["s"],"nodeGroups":[{"name":"w","spec":"x"},{"name":"x","spec":"x","minNodes":2,"maxNodes":4}]}`,
+			`{"vpc":"v","subnets":["s"],"nodeGroups":[{"name":"w","spec":"x","desiredNodes":1,"minNodes":1,"maxNodes":1},{"name":"x","spec":"x","desiredNodes":2,"minNodes":2,"maxNodes":4}]}`,
+		},
 		{
 			"securitygroup", `{"vpc":"v","rules":[{"direction":"in","protocol":"tcp","fromPort":22,"cidr":"0.0.0.0/0"}]}`,
 			`{"vpc":"v","rules":[{"direction":"in","protocol":"tcp","fromPort":22,"toPort":22,"cidr":"0.0.0.0/0"}]}`,

@@ -159,16 +159,16 @@ func textProblems(at string, value any) []Problem {
 // labelKey is what every cloud with tags accepts in a key.
 var labelKey = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._/-]{0,62}$`)
 
-func labelProblems(labels map[string]string) []Problem {
+func labelProblems(at string, labels map[string]string) []Problem {
 	var problems []Problem
 	for _, key := range slices.Sorted(maps.Keys(labels)) {
 		switch {
 		case !labelKey.MatchString(key):
-			problems = append(problems, Problem{Field: "labels", Message: fmt.Sprintf("the key %q is not 1 to 63 letters, digits, '.', '_', '/' or '-' beginning with a letter or digit", printable(key))})
+			problems = append(problems, Problem{Field: at, Message: fmt.Sprintf("the key %q is not 1 to 63 letters, digits, '.', '_', '/' or '-' beginning with a letter or digit", printable(key))})
 		case strings.HasPrefix(strings.ToLower(key), "mcic"):
-			problems = append(problems, Problem{Field: join("labels", key), Message: "keys that begin with mcic are kept for the server; choose another"})
+			problems = append(problems, Problem{Field: join(at, key), Message: "keys that begin with mcic are kept for the server; choose another"})
 		case len(labels[key]) > 255:
-			problems = append(problems, Problem{Field: join("labels", key), Message: "the value is longer than 255 bytes"})
+			problems = append(problems, Problem{Field: join(at, key), Message: "the value is longer than 255 bytes"})
 		}
 	}
 	return problems

@@ -16,14 +16,15 @@ type Kind struct {
 	Title   string   // for people: "VPC"
 	Doc     string   // what it is, in one sentence
 	Secrets []Secret // what a creation answers once and never again
-	Actions []Action // verbs beyond create and delete
+	Actions []Action // verbs beyond create and delete; every kind has label
+	Views   []View   // what the cloud is asked for each time and nothing keeps
 
 	spec, status, create reflect.Type
 	bulk                 reflect.Type
 	schema               schema
 	complete             func(spec any) (map[string]string, error)
 	against              func(spec json.RawMessage, find Find) []Problem
-	refs                 []refField
+	refs, statusRefs     []refField
 }
 
 // Secret is a value that the creation of a resource answers once.
@@ -56,6 +57,16 @@ func (k *Kind) Action(name string) (*Action, error) {
 		}
 	}
 	return nil, Errorf(CodeUnsupported, "%s has no action %q; it has: %s", k.Name, name, joinNames(k.Actions, func(a Action) string { return a.Name }))
+}
+
+// View returns the view of that name.
+func (k *Kind) View(name string) (*View, error) {
+	for i := range k.Views {
+		if k.Views[i].Name == name {
+			return &k.Views[i], nil
+		}
+	}
+	return nil, Errorf(CodeNotFound, "%s has no view %q; it has: %s", k.Name, name, joinNames(k.Views, func(v View) string { return v.Name }))
 }
 
 // Type is a kind together with its Go types, so that the compiler checks what a
@@ -153,6 +164,45 @@ func actionWith[C, P any](a Action, call func(C, context.Context, string, P) err
 	return a
 }
 
+// View is something about one resource that only the cloud knows, such as a
+// cluster's kubeconfig: it is asked each time and kept nowhere.
+type View struct {
+	Name  string // "kubeconfig"
+	Doc   string // what it answers, in one sentence
+	Plain string // field of the answer that a terminal shows alone; "" shows all
+
+	answer  reflect.Type
+	refs    []refField
+	offered func(collection any) bool
+	read    func(ctx context.Context, collection any, id string) (any, error)
+}
+
+// AnswerType is the Go type of what the view answers.
+func (v *View) AnswerType() reflect.Type { return v.answer }
+
+// Offered reports whether a driver's collection implements the view.
+func (v *View) Offered(collection any) bool { return v.offered(collection) }
+
+// Read asks a driver's collection for the view of one object.
+func (v *View) Read(ctx context.Context, collection any, id string) (any, error) {
+	if !v.offered(collection) {
+		return nil, Errorf(CodeUnsupported, "this driver does not offer the view %q", v.Name)
+	}
+	return v.read(ctx, collection, id)
+}
+
+// view describes a view that answers an R. C is the one-method interface that a
+// driver's collection implements to offer it; read is its method.
+func view[C, R any](v View, read func(C, context.Context, string) (R, error)) View {
+	v.answer = reflect.TypeFor[R]()
+	v.refs = refFields(v.answer)
+	v.offered = offers[C]
+	v.read = func(ctx context.Context, collection any, id string) (any, error) {
+		return read(collection.(C), ctx, id)
+	}
+	return v
+}
+
 func offers[C any](collection any) bool {
 	_, ok := collection.(C)
 	return ok
@@ -179,7 +229,8 @@ func define[S, T any](k Kind) Type[S, T] {
 	k.spec, k.status = reflect.TypeFor[S](), reflect.TypeFor[T]()
 	k.create, k.bulk = reflect.TypeFor[CreateRequest[S]](), reflect.TypeFor[BulkRequest[S]]()
 	k.schema = newSchema(k.create)
-	k.refs = refFields(k.spec)
+	k.refs, k.statusRefs = refFields(k.spec), refFields(k.status)
+	k.Actions = append(k.Actions, labelAction())
 	k.complete = func(spec any) (map[string]string, error) {
 		if c, ok := spec.(completer); ok {
 			return c.Complete()
@@ -208,7 +259,7 @@ func (k *Kind) ParseCreate(body []byte) (*CreateRequest[json.RawMessage], error)
 		labels = value.Elem().FieldByName("Labels").Interface().(map[string]string)
 		spec   = value.Elem().FieldByName("Spec").Addr().Interface()
 	)
-	problems := labelProblems(labels)
+	problems := labelProblems("labels", labels)
 	if v, ok := spec.(validator); ok {
 		problems = append(problems, v.Problems("spec")...)
 	}
@@ -263,7 +314,10 @@ func (k *Kind) CheckObject(spec, status json.RawMessage) error {
 // Kinds returns every kind, in the order in which resources depend on each other:
 // what is used comes before what uses it.
 func Kinds() []*Kind {
-	return []*Kind{VPC.Kind, Subnet.Kind, SecurityGroup.Kind, KeyPair.Kind, VM.Kind}
+	return []*Kind{
+		VPC.Kind, Subnet.Kind, SecurityGroup.Kind, KeyPair.Kind, VM.Kind, Disk.Kind, Snapshot.Kind, CustomImage.Kind,
+		PublicIP.Kind, NIC.Kind, NLB.Kind, Cluster.Kind,
+	}
 }
 
 // KindNamed returns the kind of that name.
@@ -285,4 +339,15 @@ type schema struct {
 func newSchema(t reflect.Type) schema {
 	registry := huma.NewMapRegistry("#/components/schemas/", huma.DefaultSchemaNamer)
 	return schema{registry: registry, root: registry.Schema(t, false, t.Name())}
+}
+
+// JSONSchema is the JSON Schema of a Go struct, complete in itself.
+func JSONSchema(t reflect.Type) json.RawMessage {
+	registry := huma.NewMapRegistry("#/$defs/", huma.DefaultSchemaNamer)
+	root := registry.Schema(t, true, t.Name())
+	raw, err := json.Marshal(map[string]any{"$ref": root.Ref, "$defs": registry.Map()})
+	if err != nil { // a type that has no schema is a defect of the program
+		panic("the schema of " + t.String() + ": " + err.Error())
+	}
+	return raw
 }

@@ -33,6 +33,21 @@ func TestKindsAndCatalogs(t *testing.T) {
 			if a.Doc == "" {
 				t.Errorf("%s %s has no doc", k.Name, a.Name)
 			}
+			if p := a.ParamsType(); p != nil {
+				documented(t, p)
+			}
+		}
+		for _, v := range k.Views {
+			if v.Doc == "" {
+				t.Errorf("%s %s has no doc", k.Name, v.Name)
+			}
+			if _, known := v.AnswerType().FieldByNameFunc(func(name string) bool {
+				f, _ := v.AnswerType().FieldByName(name)
+				return resource.JSONName(f) == v.Plain
+			}); v.Plain != "" && !known {
+				t.Errorf("%s %s: there is no field %q to show alone", k.Name, v.Name, v.Plain)
+			}
+			documented(t, v.AnswerType())
 		}
 		documented(t, k.SpecType())
 		documented(t, k.StatusType())
@@ -51,12 +66,12 @@ func TestKindsAndCatalogs(t *testing.T) {
 	}
 }
 
-// refKinds is what a kind's spec can refer to.
+// refKinds is what a kind's spec holds on to.
 func refKinds(t *testing.T, k *resource.Kind) []string {
 	t.Helper()
 	var kinds []string
 	for f := range k.SpecType().Fields() {
-		if kind := f.Tag.Get("ref"); kind != "" {
+		if kind := resource.RefKind(f); kind != "" && !strings.HasSuffix(f.Tag.Get("ref"), ",weak") {
 			kinds = append(kinds, kind)
 		}
 	}
@@ -270,10 +285,10 @@ func TestActions(t *testing.T) {
 	}
 	stop, _ := resource.VM.Action("stop")
 	reboot, _ := resource.VM.Action("reboot")
-	if _, err := resource.VM.Action("dance"); resource.CodeOf(err) != resource.CodeUnsupported || !strings.Contains(err.Error(), "start, stop, reboot") {
+	if _, err := resource.VM.Action("dance"); resource.CodeOf(err) != resource.CodeUnsupported || !strings.Contains(err.Error(), "start, stop, reboot, resize, label") {
 		t.Errorf("got %v, want unsupported with the actions that there are", err)
 	}
-	if _, err := resource.VPC.Action("start"); resource.CodeOf(err) != resource.CodeUnsupported || !strings.Contains(err.Error(), "none") {
+	if _, err := resource.VPC.Action("start"); resource.CodeOf(err) != resource.CodeUnsupported || !strings.Contains(err.Error(), "it has: label") {
 		t.Errorf("got %v", err)
 	}
 

@@ -9,24 +9,39 @@ import (
 
 // Ref is one reference from a resource to another of the same connection.
 type Ref struct {
-	Field string // path in the request, such as spec.subnet
+	Field string // path in the request, such as spec.subnet or spec.nodeGroups[0].keypair
 	Kind  string // kind of the resource referred to
 	Name  string // its name in the API, its cloud id towards a driver
+	Weak  bool   // the one referred to can be deleted all the same
 }
 
-// refField is a field of a spec, or of an action's parameters, that holds
-// references: it has the struct tag ref with a kind's name.
+// refField is a field that holds references, or structs that hold some. A field
+// with references has the struct tag ref with a kind's name; ",weak" after it says
+// that the reference does not keep what it refers to.
 type refField struct {
-	json string
-	kind string
-	list bool
+	json  string
+	kind  string
+	weak  bool
+	list  bool
+	below []refField // of a struct or of a list's structs
 }
 
 func refFields(t reflect.Type) []refField {
 	var fields []refField
 	for f := range t.Fields() {
-		if kind := f.Tag.Get("ref"); kind != "" {
-			fields = append(fields, refField{json: JSONName(f), kind: kind, list: f.Type.Kind() == reflect.Slice})
+		field := refField{json: JSONName(f), list: f.Type.Kind() == reflect.Slice}
+		elem := f.Type
+		for elem.Kind() == reflect.Slice || elem.Kind() == reflect.Pointer {
+			elem = elem.Elem()
+		}
+		if tag := f.Tag.Get("ref"); tag != "" {
+			kind, option, _ := strings.Cut(tag, ",")
+			field.kind, field.weak = kind, option == "weak"
+		} else if elem.Kind() == reflect.Struct {
+			field.below = refFields(elem)
+		}
+		if field.kind != "" || field.below != nil {
+			fields = append(fields, field)
 		}
 	}
 	return fields
@@ -36,6 +51,12 @@ func refFields(t reflect.Type) []refField {
 func JSONName(f reflect.StructField) string {
 	name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
 	return name
+}
+
+// RefKind is the kind that a struct field refers to, or "".
+func RefKind(f reflect.StructField) string {
+	kind, _, _ := strings.Cut(f.Tag.Get("ref"), ",")
+	return kind
 }
 
 // Refs returns what a spec refers to.
@@ -54,6 +75,12 @@ func (k *Kind) MapRefs(spec json.RawMessage, replace func(Ref) (string, error)) 
 	return mapRefs("spec", k.refs, spec, replace)
 }
 
+// MapStatusRefs does the same for a status. What a status refers to is only shown:
+// it keeps nothing from being deleted.
+func (k *Kind) MapStatusRefs(status json.RawMessage, replace func(Ref) (string, error)) (json.RawMessage, error) {
+	return mapRefs("status", k.statusRefs, status, replace)
+}
+
 // MapRefs does the same for an action's parameters.
 func (a *Action) MapRefs(params json.RawMessage, replace func(Ref) (string, error)) (json.RawMessage, error) {
 	if len(params) == 0 {
@@ -62,55 +89,66 @@ func (a *Action) MapRefs(params json.RawMessage, replace func(Ref) (string, erro
 	return mapRefs("", a.refs, params, replace)
 }
 
+// MapRefs does the same for what a view answered.
+func (v *View) MapRefs(answer json.RawMessage, replace func(Ref) (string, error)) (json.RawMessage, error) {
+	return mapRefs("", v.refs, answer, replace)
+}
+
 func mapRefs(at string, fields []refField, raw json.RawMessage, replace func(Ref) (string, error)) (json.RawMessage, error) {
 	if len(fields) == 0 {
 		return raw, nil
 	}
 	var object map[string]json.RawMessage
 	if err := json.Unmarshal(raw, &object); err != nil {
-		return nil, Errorf(CodeInternal, "read references: %w", err)
+		return nil, Errorf(CodeInternal, "read the references of %s: %w", at, err)
 	}
 	for _, f := range fields {
 		value, ok := object[f.json]
 		if !ok || string(value) == "null" {
 			continue
 		}
-		var names []string
-		if f.list {
-			if err := json.Unmarshal(value, &names); err != nil {
-				return nil, Errorf(CodeInternal, "read the references in %s: %w", f.json, err)
-			}
-		} else {
-			names = make([]string, 1)
-			if err := json.Unmarshal(value, &names[0]); err != nil {
-				return nil, Errorf(CodeInternal, "read the reference in %s: %w", f.json, err)
-			}
-		}
-		for i, name := range names {
-			if name == "" {
-				continue
-			}
-			field := join(at, f.json)
-			if f.list {
-				field = fmt.Sprintf("%s[%d]", field, i)
-			}
-			replaced, err := replace(Ref{Field: field, Kind: f.kind, Name: name})
-			if err != nil {
-				return nil, err
-			}
-			names[i] = replaced
-		}
 		var err error
-		if f.list {
-			object[f.json], err = json.Marshal(names)
-		} else {
-			object[f.json], err = json.Marshal(names[0])
-		}
-		if err != nil {
-			return nil, Errorf(CodeInternal, "write the references in %s: %w", f.json, err)
+		if object[f.json], err = f.mapValue(join(at, f.json), value, replace); err != nil {
+			return nil, err
 		}
 	}
 	return json.Marshal(object)
+}
+
+// mapValue maps the references of one field, whose path is at.
+func (f refField) mapValue(at string, value json.RawMessage, replace func(Ref) (string, error)) (json.RawMessage, error) {
+	if !f.list {
+		return f.mapItem(at, value, replace)
+	}
+	var items []json.RawMessage
+	if err := json.Unmarshal(value, &items); err != nil {
+		return nil, Errorf(CodeInternal, "read the references of %s: %w", at, err)
+	}
+	for i := range items {
+		var err error
+		if items[i], err = f.mapItem(fmt.Sprintf("%s[%d]", at, i), items[i], replace); err != nil {
+			return nil, err
+		}
+	}
+	return json.Marshal(items)
+}
+
+func (f refField) mapItem(at string, value json.RawMessage, replace func(Ref) (string, error)) (json.RawMessage, error) {
+	if f.kind == "" {
+		return mapRefs(at, f.below, value, replace)
+	}
+	var name string
+	if err := json.Unmarshal(value, &name); err != nil {
+		return nil, Errorf(CodeInternal, "read the reference %s: %w", at, err)
+	}
+	if name == "" {
+		return value, nil
+	}
+	name, err := replace(Ref{Field: at, Kind: f.kind, Name: name, Weak: f.weak})
+	if err != nil {
+		return nil, err
+	}
+	return json.Marshal(name)
 }
 
 // Overlay returns the spec that was asked for, completed and corrected by what

@@ -1,7 +1,6 @@
 package resource
 
 import (
-	"encoding/json"
 	"fmt"
 	"net/netip"
 )
@@ -45,10 +44,4 @@ func (s *SubnetSpec) ProblemsAgainst(find Find) []Problem {
 		return []Problem{{"spec.cidr", fmt.Sprintf("%s is not inside the range %s of the VPC %s", inner, outer, s.VPC)}}
 	}
 	return nil
-}
-
-// findSpec reads the spec of another resource, if it is known here.
-func findSpec(find Find, kind *Kind, name string, spec any) bool {
-	raw, known := find(kind.Name, name)
-	return known && json.Unmarshal(raw, spec) == nil
 }

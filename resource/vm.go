@@ -3,7 +3,6 @@ package resource
 import (
 	"context"
 	"fmt"
-	"slices"
 )
 
 // VM is the kind of virtual machines.
@@ -15,6 +14,10 @@ var VM = define[VMSpec, VMStatus](Kind{
 		action(Action{Name: "start", Doc: "Powers the VM on.", From: []State{StateStopped}, Until: []State{StateRunning}}, Starter.Start),
 		action(Action{Name: "stop", Doc: "Shuts the VM down and keeps it. Most clouds still charge for its disks.", From: []State{StateRunning}, Until: []State{StateStopped}}, Stopper.Stop),
 		action(Action{Name: "reboot", Doc: "Restarts the VM.", From: []State{StateRunning}, Until: []State{StateRunning}}, Rebooter.Reboot),
+		actionWith(Action{Name: "resize", Doc: "Changes the machine type of a stopped VM.", From: []State{StateStopped}, Until: []State{StateStopped}}, VMResizer.Resize),
+	},
+	Views: []View{
+		view(View{Name: "password", Doc: "The first password of a VM with Windows, sealed with its key pair."}, PasswordReader.Password),
 	},
 })
 
@@ -33,52 +36,69 @@ type Rebooter interface {
 	Reboot(ctx context.Context, id string) error
 }
 
+// VMResizer is implemented by collections whose objects can become another machine
+// type. Resizing to the type that it has already is no error.
+type VMResizer interface {
+	Resize(ctx context.Context, id string, to VMSize) error
+}
+
+// PasswordReader is implemented by collections that know first passwords. While there
+// is none yet, the answer is not_found.
+type PasswordReader interface {
+	Password(ctx context.Context, id string) (VMPassword, error)
+}
+
 // VMSpec is what a VM is asked to be.
 type VMSpec struct {
-	Image           string   `json:"image" doc:"Cloud id of the image to boot, such as ami-0c9c942bd7bf113a2 on AWS; see the catalog's images." minLength:"1" maxLength:"512"`
+	Image           string   `json:"image,omitempty" doc:"Cloud id of the image to boot, such as ami-0c9c942bd7bf113a2 on AWS; see the catalog's images. Give either image or customimage." maxLength:"512"`
 	Spec            string   `json:"spec" doc:"Name of the machine type, such as t3.micro on AWS; see the catalog's specs." minLength:"1" maxLength:"128"`
 	Subnet          string   `json:"subnet" doc:"Name of the subnet to place the VM in. The zone follows from it." ref:"subnet" minLength:"1" maxLength:"512"`
 	SecurityGroups  []string `json:"securitygroups,omitempty" doc:"Names of the security groups of the VM, all of the subnet's VPC. Default: the cloud's default group of the VPC." ref:"securitygroup" flag:"securitygroup" maxItems:"16" minLength:"1" maxLength:"512" nullable:"false"`
 	KeyPair         string   `json:"keypair,omitempty" doc:"Name of the key pair for the image's default user. Without it nobody can log in by SSH." ref:"keypair" maxLength:"512"`
+	CustomImage     string   `json:"customimage,omitempty" doc:"Name of the custom image to boot. Give either image or customimage." ref:"customimage,weak" maxLength:"512"`
+	RootDiskType    string   `json:"rootDiskType,omitempty" doc:"The cloud's name of the type of the root disk, such as gp3 on AWS; see the catalog's disktypes. Default: the cloud's choice." maxLength:"128"`
 	RootDiskSizeGiB int      `json:"rootDiskSizeGiB,omitempty" doc:"Size of the root disk in GiB. Default: the image's size." minimum:"1" maximum:"65536"`
+	UserData        string   `json:"userData,omitempty" doc:"What the VM's system is told at its first start: a script that begins with #!, or a cloud-init document. At most 16 KiB. Whoever may see the VM may read it: put no secret in it." maxLength:"16384"`
 }
 
 // VMStatus is what the cloud reports of a VM.
 type VMStatus struct {
 	Zone           string `json:"zone,omitempty" doc:"Zone that the VM runs in."`
 	PrivateAddress string `json:"privateAddress,omitempty" doc:"First IPv4 address inside the VPC."`
-	PublicAddress  string `json:"publicAddress,omitempty" doc:"IPv4 address that the internet reaches it by. It may change when the VM is stopped and started."`
+	PublicAddress  string `json:"publicAddress,omitempty" doc:"IPv4 address that the internet reaches it by. It may change when the VM is stopped and started, unless it is a public IP's."`
+}
+
+// VMSize is the parameter of a VM's resize.
+type VMSize struct {
+	Spec string `json:"spec" doc:"Name of the new machine type, such as t3.small on AWS; see the catalog's specs." minLength:"1" maxLength:"128"`
+}
+
+// VMPassword is what the view password answers.
+type VMPassword struct {
+	User              string `json:"user" doc:"Name to log in with."`
+	EncryptedPassword string `json:"encryptedPassword" doc:"The password, encrypted with the public key of the VM's key pair (RSA, PKCS #1 v1.5), in base64. Decrypt it with: base64 -d | openssl pkeyutl -decrypt -inkey KEYFILE"`
 }
 
 // Problems implements the rules beyond the schema.
 func (s *VMSpec) Problems(at string) []Problem {
-	var problems []Problem
-	for i, name := range s.SecurityGroups {
-		if before := slices.Index(s.SecurityGroups, name); before < i {
-			problems = append(problems, Problem{
-				Field:   fmt.Sprintf("%s[%d]", join(at, "securitygroups"), i),
-				Message: fmt.Sprintf("the same as securitygroups[%d]; leave one out", before),
-			})
-		}
+	problems := doubleNames(join(at, "securitygroups"), s.SecurityGroups)
+	switch {
+	case s.Image == "" && s.CustomImage == "":
+		problems = append(problems, Problem{join(at, "image"), "is required, or a custom image (customimage); choose one of the catalog's images"})
+	case s.Image != "" && s.CustomImage != "":
+		problems = append(problems, Problem{join(at, "customimage"), "give either image or customimage, not both"})
+	}
+	if size := len(s.UserData); size > maxUserData {
+		problems = append(problems, Problem{join(at, "userData"), fmt.Sprintf("has %d bytes, more than %d; have it fetch the rest", size, maxUserData)})
 	}
 	return problems
 }
 
+// maxUserData is what AWS takes, the strictest of the clouds.
+// https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instancedata-add-user-data.html
+const maxUserData = 16384
+
 // ProblemsAgainst checks that the security groups are of the subnet's VPC.
 func (s *VMSpec) ProblemsAgainst(find Find) []Problem {
-	var subnet SubnetSpec
-	if !findSpec(find, Subnet.Kind, s.Subnet, &subnet) {
-		return nil
-	}
-	var problems []Problem
-	for i, name := range s.SecurityGroups {
-		var group SecurityGroupSpec
-		if findSpec(find, SecurityGroup.Kind, name, &group) && group.VPC != subnet.VPC {
-			problems = append(problems, Problem{
-				Field:   fmt.Sprintf("spec.securitygroups[%d]", i),
-				Message: fmt.Sprintf("%s belongs to the VPC %s, the subnet %s to %s; they must be of the same VPC", name, group.VPC, s.Subnet, subnet.VPC),
-			})
-		}
-	}
-	return problems
+	return groupProblems(find, s.SecurityGroups, s.Subnet)
 }

@@ -105,6 +105,10 @@ func kinds() string {
 				fields(&b, "Parameters of "+a.Name, a.ParamsType())
 			}
 		}
+		for _, v := range k.Views {
+			fmt.Fprintf(&b, "View `%s`: %s Path: `…/{name}/%s`. The cloud is asked each time.\n\n", v.Name, v.Doc, v.Name)
+			fields(&b, "Answer of "+v.Name, v.AnswerType())
+		}
 	}
 	for _, c := range resource.Catalogs() {
 		fmt.Fprintf(&b, "## %s (`%s`)\n\n%s Path: `/v1/catalog/%s?connection=…`.\n\n", c.Title, c.Name, c.Doc, c.Plural())
@@ -150,7 +154,7 @@ func rows(b *strings.Builder, at string, t reflect.Type) {
 		if enum := f.Tag.Get("enum"); enum != "" {
 			doc += " One of: " + strings.ReplaceAll(enum, ",", ", ") + "."
 		}
-		if ref := f.Tag.Get("ref"); ref != "" {
+		if ref := resource.RefKind(f); ref != "" {
 			typ += " (" + ref + ")"
 		}
 		if !strings.Contains(f.Tag.Get("json"), "omitempty") && f.Tag.Get("required") != "false" {
@@ -184,6 +188,8 @@ func typeName(t reflect.Type) (name string, inner reflect.Type) {
 		return "true or false", nil
 	case t.Kind() == reflect.Int:
 		return "integer", nil
+	case t.Kind() == reflect.Float64:
+		return "number", nil
 	default:
 		return "string", nil
 	}

@@ -58,7 +58,7 @@ func (a *app) addStructFlags(cmd *cobra.Command, at string, t reflect.Type) *str
 			json:     name,
 			doc:      f.Tag.Get("doc"),
 			required: !strings.Contains(options, "omitempty") && !strings.Contains(options, "omitzero") && f.Tag.Get("required") != "false",
-			ref:      f.Tag.Get("ref"),
+			ref:      resource.RefKind(f),
 			value:    value.FieldByIndex(f.Index),
 		}
 		if field.flag == "" {
@@ -140,6 +140,9 @@ func (f *structField) usage() string {
 func (f *structField) syntax() string {
 	item := itemOf(f.value.Type())
 	if _, ok := item.Interface().(flagParser); !ok {
+		if item.Elem().Kind() == reflect.Struct {
+			return "as field=value,field=value" + pairsOf(item.Elem().Type())
+		}
 		return ""
 	}
 	if d, ok := item.Interface().(flagDescriber); ok {
@@ -149,6 +152,17 @@ func (f *structField) syntax() string {
 		return "such as " + s
 	}
 	return ""
+}
+
+// pairsOf names the fields of a struct that is written in pairs.
+func pairsOf(t reflect.Type) string {
+	var names []string
+	for f := range t.Fields() {
+		if name := resource.JSONName(f); name != "" && name != "-" {
+			names = append(names, name)
+		}
+	}
+	return " with " + strings.Join(names, ", ")
 }
 
 // itemOf is a pointer to a new value of a type, or of a list's items.
@@ -173,6 +187,14 @@ func writable(t reflect.Type) bool {
 		return t.Elem().Kind() != reflect.Slice && t.Elem().Kind() != reflect.Pointer && writable(t.Elem())
 	case reflect.Map:
 		return t.Key().Kind() == reflect.String && t.Elem().Kind() == reflect.String
+	case reflect.Struct:
+		for f := range t.Fields() {
+			switch f.Type.Kind() {
+			case reflect.Struct, reflect.Slice, reflect.Map:
+				return false // does not fit into pairs
+			}
+		}
+		return t.PkgPath() != "time"
 	default:
 		return false
 	}
@@ -217,6 +239,8 @@ func parseInto(v reflect.Value, text string) error {
 			return err
 		}
 		v.Set(reflect.Append(v, item))
+	case reflect.Struct:
+		return parsePairs(v, text)
 	case reflect.Map:
 		key, value, ok := strings.Cut(text, "=")
 		if !ok || key == "" {
@@ -232,6 +256,29 @@ func parseInto(v reflect.Value, text string) error {
 			return bad("a whole number")
 		}
 		v.SetInt(n)
+	}
+	return nil
+}
+
+// parsePairs reads field=value,field=value into a struct.
+func parsePairs(v reflect.Value, text string) error {
+	for pair := range strings.SplitSeq(text, ",") {
+		name, value, ok := strings.Cut(pair, "=")
+		if !ok {
+			return fmt.Errorf("%q is not field=value", pair)
+		}
+		known := false
+		for f := range v.Type().Fields() {
+			if resource.JSONName(f) == name {
+				known = true
+				if err := parseInto(v.FieldByIndex(f.Index), value); err != nil {
+					return fmt.Errorf("%s: %w", name, err)
+				}
+			}
+		}
+		if !known {
+			return fmt.Errorf("there is no field %q;%s", name, pairsOf(v.Type()))
+		}
 	}
 	return nil
 }

@@ -31,6 +31,9 @@ func (a *app) kindCommand(k *resource.Kind) *cobra.Command {
 	for i := range k.Actions {
 		group.AddCommand(a.actionCommand(k, &k.Actions[i]))
 	}
+	for i := range k.Views {
+		group.AddCommand(a.viewCommand(k, &k.Views[i]))
+	}
 	return group
 }
 
@@ -493,6 +496,43 @@ func (a *app) actionCommand(k *resource.Kind, action *resource.Action) *cobra.Co
 			}
 			return nil
 		}
+	}
+	return cmd
+}
+
+// viewCommand shows what the cloud is asked for each time.
+func (a *app) viewCommand(k *resource.Kind, view *resource.View) *cobra.Command {
+	var (
+		connection string
+		out        format
+	)
+	cmd := &cobra.Command{
+		Use: view.Name + " NAME", Args: oneName,
+		Short:   sentence(view.Doc),
+		Long:    view.Doc + "\n\nThe cloud is asked each time.",
+		Example: fmt.Sprintf("  mcic %[1]s %[2]s my-%[1]s -c %[3]s", k.Name, view.Name, sampleConnection),
+	}
+	cmd.Flags().SortFlags = false
+	a.addConnection(cmd, &connection)
+	addOutput(cmd, &out)
+	cmd.ValidArgsFunction = a.completeResources(k.Name)
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		c, connection, err := a.openIn(cmd.Context(), connection)
+		if err != nil {
+			return err
+		}
+		answer, err := c.View(cmd.Context(), k.Name, connection, args[0], view.Name)
+		if err != nil {
+			return err
+		}
+		return a.printMore(out, answer, args[0], func() error {
+			var fields map[string]json.RawMessage
+			var plain string
+			if view.Plain != "" && json.Unmarshal(answer, &fields) == nil && json.Unmarshal(fields[view.Plain], &plain) == nil {
+				return a.write(strings.TrimSuffix(plain, "\n") + "\n")
+			}
+			return a.printView(answer, view.AnswerType())
+		})
 	}
 	return cmd
 }

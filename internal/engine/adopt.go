@@ -125,6 +125,9 @@ func (e *Engine) AdoptAll(ctx context.Context, connection string) ([]*resource.R
 			continue
 		}
 		for item, err := range session.List(ctx, k.Name) {
+			if resource.CodeOf(err) == resource.CodeUnsupported { // the cloud lacks the service here
+				break
+			}
 			if err != nil {
 				return adopted, fmt.Errorf("list the %ss of %s: %w", k.Name, connection, err)
 			}

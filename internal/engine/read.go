@@ -2,6 +2,8 @@ package engine
 
 import (
 	"context"
+	"encoding/json"
+	"fmt"
 	"time"
 
 	"github.com/m-cmp/mc-infra-connector/internal/store"
@@ -15,6 +17,46 @@ func (e *Engine) Get(ctx context.Context, connection, kind, name string) (*resou
 		return nil, e.orNoConnection(ctx, connection, err)
 	}
 	return row.Envelope(), nil
+}
+
+// View asks the cloud for a view of a resource, such as a cluster's kubeconfig.
+func (e *Engine) View(ctx context.Context, connection, kind, name, view string) (json.RawMessage, error) {
+	k, err := resource.KindNamed(kind)
+	if err != nil {
+		return nil, err
+	}
+	v, err := k.View(view)
+	if err != nil {
+		return nil, err
+	}
+	row, err := e.store.Read().Resource(ctx, connection, kind, name)
+	if err != nil {
+		return nil, e.orNoConnection(ctx, connection, err)
+	}
+	if err := e.offers(ctx, connection, kind, view); err != nil {
+		return nil, err
+	}
+	if row.CloudID == "" {
+		return nil, resource.Errorf(resource.CodeConflict, "the %s %s does not exist on the cloud: it is %s", kind, name, row.State)
+	}
+	session, err := e.session(ctx, connection)
+	if err != nil {
+		return nil, err
+	}
+	answer, err := session.View(ctx, kind, row.CloudID, view)
+	if err != nil {
+		return nil, fmt.Errorf("ask for the %s of the %s %s: %w", view, kind, name, err)
+	}
+	return v.MapRefs(answer, func(ref resource.Ref) (string, error) {
+		target, err := e.store.Read().ResourceByCloudID(ctx, connection, ref.Kind, ref.Name)
+		if resource.CodeOf(err) == resource.CodeNotFound {
+			return ref.Name, nil // not managed here
+		}
+		if err != nil {
+			return "", err
+		}
+		return target.Name, nil
+	})
 }
 
 // List answers a page of the resources of a kind, as they were last recorded;

@@ -161,7 +161,9 @@ func (e *Engine) resolve(ctx context.Context, q *store.Queries, k *resource.Kind
 		case target.State == resource.StateDeleting || target.State == resource.StateDeleted:
 			return nil, resource.Errorf(resource.CodeConflict, "the %s %s is %s; it cannot be used any more", ref.Kind, ref.Name, target.State)
 		}
-		refs = append(refs, store.Ref{From: row.UID, Field: ref.Field, To: target.UID})
+		if !ref.Weak {
+			refs = append(refs, store.Ref{From: row.UID, Field: ref.Field, To: target.UID})
+		}
 		specs[ref.Kind+"/"+ref.Name] = target.Spec
 	}
 	if err := resource.Invalid(problems...); err != nil {
@@ -235,6 +237,9 @@ func (e *Engine) Act(ctx context.Context, connection, kind, name, action string,
 		return nil, err
 	}
 	if err := e.offers(ctx, connection, kind, action); err != nil {
+		if action == resource.ActionLabel && resource.CodeOf(err) == resource.CodeUnsupported {
+			return e.labelHere(ctx, connection, kind, name, params)
+		}
 		return nil, err
 	}
 	return e.change(ctx, connection, kind, name, action, params, func(_ context.Context, _ *store.Queries, row *store.Resource) error {
@@ -242,6 +247,26 @@ func (e *Engine) Act(ctx context.Context, connection, kind, name, action string,
 			return resource.Errorf(resource.CodeConflict, "the %s %s does not exist on the cloud: it is %s", kind, name, row.State)
 		}
 		return nil
+	})
+}
+
+// labelHere changes labels that the cloud has no tags for.
+func (e *Engine) labelHere(ctx context.Context, connection, kind, name string, params json.RawMessage) (*resource.Operation, error) {
+	var change resource.LabelChange
+	if err := json.Unmarshal(params, &change); err != nil {
+		return nil, resource.Errorf(resource.CodeInternal, "decode the change of labels: %w", err)
+	}
+	return e.recordEnded(ctx, resource.ActionLabel, func(ctx context.Context, q *store.Queries) (*store.Resource, error) {
+		row, err := q.Resource(ctx, connection, kind, name)
+		if err != nil {
+			return nil, err
+		}
+		if err := unchanging(row); err != nil {
+			return nil, err
+		}
+		row.Labels = change.Apply(row.Labels)
+		row.UpdatedAt = store.MicrosOf(time.Now())
+		return row, q.UpdateResource(ctx, row, row.LeaseOwner)
 	})
 }
 

@@ -224,7 +224,12 @@ var errNotYet = resource.Errorf(resource.CodeConflict, "something that it needs 
 func (j *job) request(ctx context.Context) (item *driver.Item, done bool, err error) {
 	switch j.op.Verb {
 	case VerbCreate:
-		spec, err := j.kind.MapRefs(j.row.Spec, j.cloudID)
+		spec, err := j.kind.MapRefs(j.row.Spec, func(ref resource.Ref) (string, error) {
+			if ref.Weak {
+				return j.named(ctx, ref)
+			}
+			return j.cloudID(ref)
+		})
 		if err != nil {
 			return nil, false, err
 		}
@@ -283,13 +288,7 @@ func (j *job) requestAction(ctx context.Context) (*driver.Item, bool, error) {
 	case !allowed:
 		return nil, false, resource.Errorf(resource.CodeConflict, "the %s %s is %s; %s is possible in: %s", j.row.Kind, j.row.Name, now.State, action.Name, fmt.Sprint(action.From))
 	}
-	params, err := action.MapRefs(j.op.Params, func(ref resource.Ref) (string, error) {
-		target, err := j.store.Read().Resource(ctx, j.row.Connection, ref.Kind, ref.Name)
-		if err != nil {
-			return "", err
-		}
-		return usable(ref, target)
-	})
+	params, err := action.MapRefs(j.op.Params, func(ref resource.Ref) (string, error) { return j.named(ctx, ref) })
 	if err != nil {
 		return nil, false, err
 	}
@@ -301,6 +300,15 @@ func (j *job) cloudID(ref resource.Ref) (string, error) {
 	target := j.uses[j.refs[ref.Field]]
 	if target == nil {
 		return "", resource.Errorf(resource.CodeDependency, "the %s %s that %s names is gone", ref.Kind, ref.Name, ref.Field)
+	}
+	return usable(ref, target)
+}
+
+// named turns a name that the resource does not hold on to into the cloud's id.
+func (j *job) named(ctx context.Context, ref resource.Ref) (string, error) {
+	target, err := j.store.Read().Resource(ctx, j.row.Connection, ref.Kind, ref.Name)
+	if err != nil {
+		return "", err
 	}
 	return usable(ref, target)
 }
@@ -350,6 +358,10 @@ func (j *job) judge(ctx context.Context, seen sighting) error {
 	}
 	state := seen.item.State
 	switch {
+	case j.op.Verb == VerbDelete && state != resource.StateDeleting && waited > j.config.VanishedFor &&
+		time.Since(j.op.CreatedAt.Time()) < j.config.SettleFor:
+		j.row.State = resource.StateDeleting
+		return j.askAgain(ctx)
 	case j.op.Verb == VerbDelete:
 		j.row.State = resource.StateDeleting
 	case state == resource.StateFailed:
@@ -361,6 +373,17 @@ func (j *job) judge(ctx context.Context, seen sighting) error {
 		return j.fail(ctx, resource.OperationFailed, resource.Errorf(resource.CodeUnavailable, "the %s %s is still %s after %s; the cloud may finish it yet", j.row.Kind, j.row.Name, state, j.config.SettleFor))
 	}
 	return j.settleLater(ctx)
+}
+
+// askAgain asks for a deletion once more that the cloud accepted and does not do: a
+// deletion of several steps, such as a cluster's after that of its nodes, goes on so.
+func (j *job) askAgain(ctx context.Context) error {
+	j.op.State, j.op.AskedAt = resource.OperationQueued, 0
+	if err := j.save(ctx); err != nil {
+		return err
+	}
+	j.enqueue(j.row.Connection, j.row.UID)
+	return nil
 }
 
 // ends reports whether a state is what the operation wants.
@@ -386,21 +409,44 @@ func (j *job) observe(ctx context.Context, item *driver.Item) error {
 	for _, used := range j.uses {
 		byCloudID[used.Kind+"/"+used.CloudID] = used
 	}
+	asked := map[string]string{}
+	if len(j.row.Spec) > 0 {
+		known, err := j.kind.Refs(j.row.Spec)
+		if err != nil {
+			return err
+		}
+		for _, ref := range known {
+			asked[ref.Field] = ref.Name
+		}
+	}
 	refs := map[string]string{}
-	spec, err := j.kind.MapRefs(item.Spec, func(ref resource.Ref) (string, error) {
+	name := func(ref resource.Ref) (string, error) {
 		target := byCloudID[ref.Kind+"/"+ref.Name]
 		if target == nil {
 			var err error
 			target, err = j.store.Read().ResourceByCloudID(ctx, j.row.Connection, ref.Kind, ref.Name)
 			if resource.CodeOf(err) == resource.CodeNotFound {
+				if ref.Weak && asked[ref.Field] != "" { // gone by now: it keeps the name that it had
+					return asked[ref.Field], nil
+				}
 				return ref.Name, nil // not managed here: the cloud's id stays
 			}
 			if err != nil {
 				return "", err
 			}
 		}
-		refs[ref.Field] = target.UID
+		if !ref.Weak {
+			refs[ref.Field] = target.UID
+		}
 		return target.Name, nil
+	}
+	spec, err := j.kind.MapRefs(item.Spec, name)
+	if err != nil {
+		return err
+	}
+	status, err := j.kind.MapStatusRefs(item.Status, func(ref resource.Ref) (string, error) {
+		ref.Weak = true // only shown
+		return name(ref)
 	})
 	if err != nil {
 		return err
@@ -416,7 +462,7 @@ func (j *job) observe(ctx context.Context, item *driver.Item) error {
 	}
 	j.row.CloudID, j.row.State, j.row.CloudState = item.ID, item.State, item.CloudState
 	j.row.Uncertain = false
-	j.row.Status = item.Status
+	j.row.Status = status
 	if item.Labels != nil {
 		j.row.Labels = item.Labels
 	}

@@ -359,6 +359,38 @@ func (s *session) Act(ctx context.Context, kind, id, action string, params json.
 	})
 }
 
+func (s *session) View(ctx context.Context, kind, id, view string) (answer json.RawMessage, err error) {
+	err = s.do(ctx, view, s.host.config.CallTimeout, func(ctx context.Context, open driver.Session) (err error) {
+		answer, err = open.View(ctx, kind, id, view)
+		return err
+	})
+	return answer, err
+}
+
+func (s *session) Extend(ctx context.Context, extension string, input json.RawMessage) (output json.RawMessage, err error) {
+	err = s.do(ctx, "extend", s.host.config.CallTimeout, func(ctx context.Context, open driver.Session) (err error) {
+		output, err = open.Extend(ctx, extension, input)
+		return err
+	})
+	return output, err
+}
+
+func (s *session) Native(ctx context.Context, r driver.NativeRequest) (response driver.NativeResponse, err error) {
+	err = s.do(ctx, "native", s.host.config.CallTimeout, func(ctx context.Context, open driver.Session) (err error) {
+		response, err = open.Native(ctx, r)
+		return err
+	})
+	return response, err
+}
+
+func (s *session) Lacks(ctx context.Context) (lacks map[string]string, err error) {
+	err = s.try(ctx, "lacks", s.host.config.CallTimeout, func(ctx context.Context, open driver.Session) (err error) {
+		lacks, err = open.Lacks(ctx)
+		return err
+	})
+	return lacks, err
+}
+
 func (s *session) Close() error {
 	s.host.Forget(s.target.Cloud, s.target.Connection)
 	return nil

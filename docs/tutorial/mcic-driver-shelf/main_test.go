@@ -99,7 +99,7 @@ func TestConnect(t *testing.T) {
 
 func TestCatalogs(t *testing.T) {
 	s := open(t, nil)
-	for _, c := range resource.Catalogs() {
+	for _, c := range []*resource.Catalog{resource.Regions.Catalog, resource.Zones.Catalog, resource.Images.Catalog, resource.Specs.Catalog} {
 		n := 0
 		for entry, err := range s.Catalog(t.Context(), c.Name, nil) {
 			if err != nil || !json.Valid(entry) {

@@ -42,10 +42,38 @@ func (a *api) posts() map[string]string {
 		"/v1/operations/x:cancel":                           ``,
 		"/v1/operations/x:retry":                            ``,
 		"/v1/connections/mock:adopt":                        ``,
+		"/v1/connections/mock/vms/vm1:resize":               `{"spec":"std2.xlarge"}`,
+		"/v1/connections/mock/disks":                        `{"name":"new","spec":{"sizeGiB":10}}`,
+		"/v1/connections/mock/disks/d:attach":               `{"vm":"vm1"}`,
+		"/v1/connections/mock/disks/d:detach":               ``,
+		"/v1/connections/mock/disks/d:resize":               `{"sizeGiB":20}`,
+		"/v1/connections/mock/snapshots":                    `{"name":"new","spec":{"disk":"d"}}`,
+		"/v1/connections/mock/customimages":                 `{"name":"new","spec":{"vm":"vm1"}}`,
+		"/v1/connections/mock/publicips":                    `{"name":"new","spec":{}}`,
+		"/v1/connections/mock/publicips/p:associate":        `{"vm":"vm1"}`,
+		"/v1/connections/mock/publicips/p:disassociate":     ``,
+		"/v1/connections/mock/nics":                         `{"name":"new","spec":{"subnet":"s"}}`,
+		"/v1/connections/mock/nics/n:attach":                `{"vm":"vm1"}`,
+		"/v1/connections/mock/nics/n:detach":                ``,
+		"/v1/connections/mock/nics/n:addaddresses":          `{"addresses":["10.0.1.9"]}`,
+		"/v1/connections/mock/nics/n:removeaddresses":       `{"addresses":["10.0.1.9"]}`,
+		"/v1/connections/mock/nlbs":                         `{"name":"new","spec":{"vpc":"v","protocol":"tcp","port":80}}`,
+		"/v1/connections/mock/nlbs/b:addmembers":            `{"members":["vm1"]}`,
+		"/v1/connections/mock/nlbs/b:removemembers":         `{"members":["vm1"]}`,
+		"/v1/connections/mock/nlbs/b:sethealthcheck":        `{"protocol":"tcp"}`,
+		"/v1/connections/mock/clusters":                     `{"name":"new","spec":{"vpc":"v","subnets":["s"]}}`,
+		"/v1/connections/mock/clusters/c:addnodegroup":      `{"spec":"std2.large","name":"w"}`,
+		"/v1/connections/mock/clusters/c:removenodegroup":   `{"name":"w"}`,
+		"/v1/connections/mock/clusters/c:scalenodegroup":    `{"desiredNodes":2,"name":"w"}`,
+		"/v1/connections/mock/clusters/c:upgrade":           `{"version":"1.34"}`,
 	}
-	for kinds, name := range map[string]string{"vpcs": "v", "subnets": "s", "securitygroups": "g", "keypairs": "k", "vms": "vm1"} {
+	for kinds, name := range map[string]string{
+		"vpcs": "v", "subnets": "s", "securitygroups": "g", "keypairs": "k", "vms": "vm1", "disks": "d", "snapshots": "sn",
+		"customimages": "ci", "publicips": "p", "nics": "n", "nlbs": "b", "clusters": "c",
+	} {
 		good["/v1/connections/mock/"+kinds+":adopt"] = `{"cloudId":"unknown"}`
 		good["/v1/connections/mock/"+kinds+"/"+name+":release"] = ``
+		good["/v1/connections/mock/"+kinds+"/"+name+":label"] = `{"set":{"a":"b"}}`
 	}
 	count := 0
 	for _, r := range a.schema.routes {
@@ -146,7 +174,9 @@ func (a *api) specs() map[string][]bad {
 			{`{"algorithm":"rsa","publicKey":"x"}`, "spec.algorithm"},
 		}, common...),
 		"vm": append([]bad{
-			{`{}`, "spec.image"},
+			{`{}`, "spec.spec"},
+			{`{"spec":"x","subnet":"s"}`, "spec.image"},
+			{`{"image":"i","customimage":"c","spec":"x","subnet":"s"}`, "spec.customimage"},
 			{`{"image":"i","spec":"x"}`, "spec.subnet"},
 			{`{"image":"i","spec":"x","subnet":"none"}`, "spec.subnet"},
 			{`{"image":"","spec":"x","subnet":"s"}`, "spec.image"},

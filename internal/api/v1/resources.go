@@ -2,6 +2,7 @@ package v1
 
 import (
 	"context"
+	"encoding/json"
 	"io"
 	"net/http"
 	"reflect"
@@ -135,6 +136,20 @@ func (s *server) registerKind(api huma.API, k *resource.Kind) {
 				return s.Engine.Delete(ctx, in.Connection, k.Name, in.Name)
 			})
 		})
+
+	for _, v := range k.Views {
+		huma.Register(api, register(huma.Operation{
+			OperationID: v.Name + "-" + k.Name, Method: http.MethodGet, Path: one + "/" + v.Name,
+			Summary: v.Doc, Description: "Asked of the cloud each time and kept nowhere.",
+		}, map[string]*huma.Schema{"200": schemas.Schema(v.AnswerType(), true, "")}),
+			func(ctx context.Context, in *OneResource) (*body[json.RawMessage], error) {
+				answer, err := s.Engine.View(ctx, in.Connection, k.Name, in.Name, v.Name)
+				if err != nil {
+					return nil, problem(err)
+				}
+				return &body[json.RawMessage]{answer}, nil
+			})
+	}
 
 	for _, a := range k.Actions {
 		path := one + ":" + a.Name

@@ -182,6 +182,7 @@ func (x *ConnectRequest) GetSettings() map[string]string {
 type ConnectResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Session       string                 `protobuf:"bytes,1,opt,name=session,proto3" json:"session,omitempty"`
+	Lacks         map[string]string      `protobuf:"bytes,2,rep,name=lacks,proto3" json:"lacks,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"` // kinds and catalogs that the driver offers but not here, with the reason
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -221,6 +222,13 @@ func (x *ConnectResponse) GetSession() string {
 		return x.Session
 	}
 	return ""
+}
+
+func (x *ConnectResponse) GetLacks() map[string]string {
+	if x != nil {
+		return x.Lacks
+	}
+	return nil
 }
 
 type DisconnectRequest struct {
@@ -919,6 +927,318 @@ func (*ActResponse) Descriptor() ([]byte, []int) {
 	return file_driver_v1_driver_proto_rawDescGZIP(), []int{17}
 }
 
+type ViewRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Session       string                 `protobuf:"bytes,1,opt,name=session,proto3" json:"session,omitempty"`
+	Kind          string                 `protobuf:"bytes,2,opt,name=kind,proto3" json:"kind,omitempty"`
+	Id            string                 `protobuf:"bytes,3,opt,name=id,proto3" json:"id,omitempty"`
+	View          string                 `protobuf:"bytes,4,opt,name=view,proto3" json:"view,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ViewRequest) Reset() {
+	*x = ViewRequest{}
+	mi := &file_driver_v1_driver_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ViewRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ViewRequest) ProtoMessage() {}
+
+func (x *ViewRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_driver_v1_driver_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ViewRequest.ProtoReflect.Descriptor instead.
+func (*ViewRequest) Descriptor() ([]byte, []int) {
+	return file_driver_v1_driver_proto_rawDescGZIP(), []int{18}
+}
+
+func (x *ViewRequest) GetSession() string {
+	if x != nil {
+		return x.Session
+	}
+	return ""
+}
+
+func (x *ViewRequest) GetKind() string {
+	if x != nil {
+		return x.Kind
+	}
+	return ""
+}
+
+func (x *ViewRequest) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *ViewRequest) GetView() string {
+	if x != nil {
+		return x.View
+	}
+	return ""
+}
+
+type ViewResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Answer        []byte                 `protobuf:"bytes,1,opt,name=answer,proto3" json:"answer,omitempty"` // JSON, the view's type
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ViewResponse) Reset() {
+	*x = ViewResponse{}
+	mi := &file_driver_v1_driver_proto_msgTypes[19]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ViewResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ViewResponse) ProtoMessage() {}
+
+func (x *ViewResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_driver_v1_driver_proto_msgTypes[19]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ViewResponse.ProtoReflect.Descriptor instead.
+func (*ViewResponse) Descriptor() ([]byte, []int) {
+	return file_driver_v1_driver_proto_rawDescGZIP(), []int{19}
+}
+
+func (x *ViewResponse) GetAnswer() []byte {
+	if x != nil {
+		return x.Answer
+	}
+	return nil
+}
+
+type ExtendRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Session       string                 `protobuf:"bytes,1,opt,name=session,proto3" json:"session,omitempty"`
+	Extension     string                 `protobuf:"bytes,2,opt,name=extension,proto3" json:"extension,omitempty"`
+	Input         []byte                 `protobuf:"bytes,3,opt,name=input,proto3" json:"input,omitempty"` // JSON, as the description says
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ExtendRequest) Reset() {
+	*x = ExtendRequest{}
+	mi := &file_driver_v1_driver_proto_msgTypes[20]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ExtendRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ExtendRequest) ProtoMessage() {}
+
+func (x *ExtendRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_driver_v1_driver_proto_msgTypes[20]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ExtendRequest.ProtoReflect.Descriptor instead.
+func (*ExtendRequest) Descriptor() ([]byte, []int) {
+	return file_driver_v1_driver_proto_rawDescGZIP(), []int{20}
+}
+
+func (x *ExtendRequest) GetSession() string {
+	if x != nil {
+		return x.Session
+	}
+	return ""
+}
+
+func (x *ExtendRequest) GetExtension() string {
+	if x != nil {
+		return x.Extension
+	}
+	return ""
+}
+
+func (x *ExtendRequest) GetInput() []byte {
+	if x != nil {
+		return x.Input
+	}
+	return nil
+}
+
+type ExtendResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Output        []byte                 `protobuf:"bytes,1,opt,name=output,proto3" json:"output,omitempty"` // JSON, as the description says
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ExtendResponse) Reset() {
+	*x = ExtendResponse{}
+	mi := &file_driver_v1_driver_proto_msgTypes[21]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ExtendResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ExtendResponse) ProtoMessage() {}
+
+func (x *ExtendResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_driver_v1_driver_proto_msgTypes[21]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ExtendResponse.ProtoReflect.Descriptor instead.
+func (*ExtendResponse) Descriptor() ([]byte, []int) {
+	return file_driver_v1_driver_proto_rawDescGZIP(), []int{21}
+}
+
+func (x *ExtendResponse) GetOutput() []byte {
+	if x != nil {
+		return x.Output
+	}
+	return nil
+}
+
+type NativeRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Session       string                 `protobuf:"bytes,1,opt,name=session,proto3" json:"session,omitempty"`
+	Request       []byte                 `protobuf:"bytes,2,opt,name=request,proto3" json:"request,omitempty"` // JSON: service, method, path, query, headers, body
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *NativeRequest) Reset() {
+	*x = NativeRequest{}
+	mi := &file_driver_v1_driver_proto_msgTypes[22]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *NativeRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*NativeRequest) ProtoMessage() {}
+
+func (x *NativeRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_driver_v1_driver_proto_msgTypes[22]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use NativeRequest.ProtoReflect.Descriptor instead.
+func (*NativeRequest) Descriptor() ([]byte, []int) {
+	return file_driver_v1_driver_proto_rawDescGZIP(), []int{22}
+}
+
+func (x *NativeRequest) GetSession() string {
+	if x != nil {
+		return x.Session
+	}
+	return ""
+}
+
+func (x *NativeRequest) GetRequest() []byte {
+	if x != nil {
+		return x.Request
+	}
+	return nil
+}
+
+type NativeResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Response      []byte                 `protobuf:"bytes,1,opt,name=response,proto3" json:"response,omitempty"` // JSON: status, headers, body
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *NativeResponse) Reset() {
+	*x = NativeResponse{}
+	mi := &file_driver_v1_driver_proto_msgTypes[23]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *NativeResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*NativeResponse) ProtoMessage() {}
+
+func (x *NativeResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_driver_v1_driver_proto_msgTypes[23]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use NativeResponse.ProtoReflect.Descriptor instead.
+func (*NativeResponse) Descriptor() ([]byte, []int) {
+	return file_driver_v1_driver_proto_rawDescGZIP(), []int{23}
+}
+
+func (x *NativeResponse) GetResponse() []byte {
+	if x != nil {
+		return x.Response
+	}
+	return nil
+}
+
 // Failure is the detail of every error status.
 type Failure struct {
 	state          protoimpl.MessageState `protogen:"open.v1"`
@@ -936,7 +1256,7 @@ type Failure struct {
 
 func (x *Failure) Reset() {
 	*x = Failure{}
-	mi := &file_driver_v1_driver_proto_msgTypes[18]
+	mi := &file_driver_v1_driver_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -948,7 +1268,7 @@ func (x *Failure) String() string {
 func (*Failure) ProtoMessage() {}
 
 func (x *Failure) ProtoReflect() protoreflect.Message {
-	mi := &file_driver_v1_driver_proto_msgTypes[18]
+	mi := &file_driver_v1_driver_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -961,7 +1281,7 @@ func (x *Failure) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Failure.ProtoReflect.Descriptor instead.
 func (*Failure) Descriptor() ([]byte, []int) {
-	return file_driver_v1_driver_proto_rawDescGZIP(), []int{18}
+	return file_driver_v1_driver_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *Failure) GetCode() string {
@@ -1031,7 +1351,7 @@ type FieldProblem struct {
 
 func (x *FieldProblem) Reset() {
 	*x = FieldProblem{}
-	mi := &file_driver_v1_driver_proto_msgTypes[19]
+	mi := &file_driver_v1_driver_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1043,7 +1363,7 @@ func (x *FieldProblem) String() string {
 func (*FieldProblem) ProtoMessage() {}
 
 func (x *FieldProblem) ProtoReflect() protoreflect.Message {
-	mi := &file_driver_v1_driver_proto_msgTypes[19]
+	mi := &file_driver_v1_driver_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1056,7 +1376,7 @@ func (x *FieldProblem) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FieldProblem.ProtoReflect.Descriptor instead.
 func (*FieldProblem) Descriptor() ([]byte, []int) {
-	return file_driver_v1_driver_proto_rawDescGZIP(), []int{19}
+	return file_driver_v1_driver_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *FieldProblem) GetField() string {
@@ -1093,9 +1413,14 @@ const file_driver_v1_driver_proto_rawDesc = "" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\x1a;\n" +
 	"\rSettingsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"+\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xa7\x01\n" +
 	"\x0fConnectResponse\x12\x18\n" +
-	"\asession\x18\x01 \x01(\tR\asession\"-\n" +
+	"\asession\x18\x01 \x01(\tR\asession\x12@\n" +
+	"\x05lacks\x18\x02 \x03(\v2*.mcic.driver.v1.ConnectResponse.LacksEntryR\x05lacks\x1a8\n" +
+	"\n" +
+	"LacksEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"-\n" +
 	"\x11DisconnectRequest\x12\x18\n" +
 	"\asession\x18\x01 \x01(\tR\asession\"\x14\n" +
 	"\x12DisconnectResponse\"\xc3\x01\n" +
@@ -1138,7 +1463,25 @@ const file_driver_v1_driver_proto_rawDesc = "" +
 	"\x02id\x18\x03 \x01(\tR\x02id\x12\x16\n" +
 	"\x06action\x18\x04 \x01(\tR\x06action\x12\x16\n" +
 	"\x06params\x18\x05 \x01(\fR\x06params\"\r\n" +
-	"\vActResponse\"\xa2\x02\n" +
+	"\vActResponse\"_\n" +
+	"\vViewRequest\x12\x18\n" +
+	"\asession\x18\x01 \x01(\tR\asession\x12\x12\n" +
+	"\x04kind\x18\x02 \x01(\tR\x04kind\x12\x0e\n" +
+	"\x02id\x18\x03 \x01(\tR\x02id\x12\x12\n" +
+	"\x04view\x18\x04 \x01(\tR\x04view\"&\n" +
+	"\fViewResponse\x12\x16\n" +
+	"\x06answer\x18\x01 \x01(\fR\x06answer\"]\n" +
+	"\rExtendRequest\x12\x18\n" +
+	"\asession\x18\x01 \x01(\tR\asession\x12\x1c\n" +
+	"\textension\x18\x02 \x01(\tR\textension\x12\x14\n" +
+	"\x05input\x18\x03 \x01(\fR\x05input\"(\n" +
+	"\x0eExtendResponse\x12\x16\n" +
+	"\x06output\x18\x01 \x01(\fR\x06output\"C\n" +
+	"\rNativeRequest\x12\x18\n" +
+	"\asession\x18\x01 \x01(\tR\asession\x12\x18\n" +
+	"\arequest\x18\x02 \x01(\fR\arequest\",\n" +
+	"\x0eNativeResponse\x12\x1a\n" +
+	"\bresponse\x18\x01 \x01(\fR\bresponse\"\xa2\x02\n" +
 	"\aFailure\x12\x12\n" +
 	"\x04code\x18\x01 \x01(\tR\x04code\x12\x18\n" +
 	"\amessage\x18\x02 \x01(\tR\amessage\x12\x1c\n" +
@@ -1151,7 +1494,7 @@ const file_driver_v1_driver_proto_rawDesc = "" +
 	"\x06fields\x18\b \x03(\v2\x1c.mcic.driver.v1.FieldProblemR\x06fields\">\n" +
 	"\fFieldProblem\x12\x14\n" +
 	"\x05field\x18\x01 \x01(\tR\x05field\x12\x18\n" +
-	"\amessage\x18\x02 \x01(\tR\amessage2\xa4\x05\n" +
+	"\amessage\x18\x02 \x01(\tR\amessage2\xf9\x06\n" +
 	"\rDriverService\x12M\n" +
 	"\bDescribe\x12\x1f.mcic.driver.v1.DescribeRequest\x1a .mcic.driver.v1.DescribeResponse\x12J\n" +
 	"\aConnect\x12\x1e.mcic.driver.v1.ConnectRequest\x1a\x1f.mcic.driver.v1.ConnectResponse\x12S\n" +
@@ -1162,7 +1505,10 @@ const file_driver_v1_driver_proto_rawDesc = "" +
 	"\x03Get\x12\x1a.mcic.driver.v1.GetRequest\x1a\x1b.mcic.driver.v1.GetResponse\x12G\n" +
 	"\x06Create\x12\x1d.mcic.driver.v1.CreateRequest\x1a\x1e.mcic.driver.v1.CreateResponse\x12G\n" +
 	"\x06Delete\x12\x1d.mcic.driver.v1.DeleteRequest\x1a\x1e.mcic.driver.v1.DeleteResponse\x12>\n" +
-	"\x03Act\x12\x1a.mcic.driver.v1.ActRequest\x1a\x1b.mcic.driver.v1.ActResponseB>Z<github.com/m-cmp/mc-infra-connector/proto/driver/v1;driverv1b\x06proto3"
+	"\x03Act\x12\x1a.mcic.driver.v1.ActRequest\x1a\x1b.mcic.driver.v1.ActResponse\x12A\n" +
+	"\x04View\x12\x1b.mcic.driver.v1.ViewRequest\x1a\x1c.mcic.driver.v1.ViewResponse\x12G\n" +
+	"\x06Extend\x12\x1d.mcic.driver.v1.ExtendRequest\x1a\x1e.mcic.driver.v1.ExtendResponse\x12G\n" +
+	"\x06Native\x12\x1d.mcic.driver.v1.NativeRequest\x1a\x1e.mcic.driver.v1.NativeResponseB>Z<github.com/m-cmp/mc-infra-connector/proto/driver/v1;driverv1b\x06proto3"
 
 var (
 	file_driver_v1_driver_proto_rawDescOnce sync.Once
@@ -1176,7 +1522,7 @@ func file_driver_v1_driver_proto_rawDescGZIP() []byte {
 	return file_driver_v1_driver_proto_rawDescData
 }
 
-var file_driver_v1_driver_proto_msgTypes = make([]protoimpl.MessageInfo, 23)
+var file_driver_v1_driver_proto_msgTypes = make([]protoimpl.MessageInfo, 30)
 var file_driver_v1_driver_proto_goTypes = []any{
 	(*DescribeRequest)(nil),    // 0: mcic.driver.v1.DescribeRequest
 	(*DescribeResponse)(nil),   // 1: mcic.driver.v1.DescribeResponse
@@ -1196,40 +1542,54 @@ var file_driver_v1_driver_proto_goTypes = []any{
 	(*DeleteResponse)(nil),     // 15: mcic.driver.v1.DeleteResponse
 	(*ActRequest)(nil),         // 16: mcic.driver.v1.ActRequest
 	(*ActResponse)(nil),        // 17: mcic.driver.v1.ActResponse
-	(*Failure)(nil),            // 18: mcic.driver.v1.Failure
-	(*FieldProblem)(nil),       // 19: mcic.driver.v1.FieldProblem
-	nil,                        // 20: mcic.driver.v1.ConnectRequest.CredentialEntry
-	nil,                        // 21: mcic.driver.v1.ConnectRequest.SettingsEntry
-	nil,                        // 22: mcic.driver.v1.CatalogRequest.FilterEntry
+	(*ViewRequest)(nil),        // 18: mcic.driver.v1.ViewRequest
+	(*ViewResponse)(nil),       // 19: mcic.driver.v1.ViewResponse
+	(*ExtendRequest)(nil),      // 20: mcic.driver.v1.ExtendRequest
+	(*ExtendResponse)(nil),     // 21: mcic.driver.v1.ExtendResponse
+	(*NativeRequest)(nil),      // 22: mcic.driver.v1.NativeRequest
+	(*NativeResponse)(nil),     // 23: mcic.driver.v1.NativeResponse
+	(*Failure)(nil),            // 24: mcic.driver.v1.Failure
+	(*FieldProblem)(nil),       // 25: mcic.driver.v1.FieldProblem
+	nil,                        // 26: mcic.driver.v1.ConnectRequest.CredentialEntry
+	nil,                        // 27: mcic.driver.v1.ConnectRequest.SettingsEntry
+	nil,                        // 28: mcic.driver.v1.ConnectResponse.LacksEntry
+	nil,                        // 29: mcic.driver.v1.CatalogRequest.FilterEntry
 }
 var file_driver_v1_driver_proto_depIdxs = []int32{
-	20, // 0: mcic.driver.v1.ConnectRequest.credential:type_name -> mcic.driver.v1.ConnectRequest.CredentialEntry
-	21, // 1: mcic.driver.v1.ConnectRequest.settings:type_name -> mcic.driver.v1.ConnectRequest.SettingsEntry
-	22, // 2: mcic.driver.v1.CatalogRequest.filter:type_name -> mcic.driver.v1.CatalogRequest.FilterEntry
-	19, // 3: mcic.driver.v1.Failure.fields:type_name -> mcic.driver.v1.FieldProblem
-	0,  // 4: mcic.driver.v1.DriverService.Describe:input_type -> mcic.driver.v1.DescribeRequest
-	2,  // 5: mcic.driver.v1.DriverService.Connect:input_type -> mcic.driver.v1.ConnectRequest
-	4,  // 6: mcic.driver.v1.DriverService.Disconnect:input_type -> mcic.driver.v1.DisconnectRequest
-	6,  // 7: mcic.driver.v1.DriverService.Catalog:input_type -> mcic.driver.v1.CatalogRequest
-	8,  // 8: mcic.driver.v1.DriverService.List:input_type -> mcic.driver.v1.ListRequest
-	10, // 9: mcic.driver.v1.DriverService.Get:input_type -> mcic.driver.v1.GetRequest
-	12, // 10: mcic.driver.v1.DriverService.Create:input_type -> mcic.driver.v1.CreateRequest
-	14, // 11: mcic.driver.v1.DriverService.Delete:input_type -> mcic.driver.v1.DeleteRequest
-	16, // 12: mcic.driver.v1.DriverService.Act:input_type -> mcic.driver.v1.ActRequest
-	1,  // 13: mcic.driver.v1.DriverService.Describe:output_type -> mcic.driver.v1.DescribeResponse
-	3,  // 14: mcic.driver.v1.DriverService.Connect:output_type -> mcic.driver.v1.ConnectResponse
-	5,  // 15: mcic.driver.v1.DriverService.Disconnect:output_type -> mcic.driver.v1.DisconnectResponse
-	7,  // 16: mcic.driver.v1.DriverService.Catalog:output_type -> mcic.driver.v1.CatalogResponse
-	9,  // 17: mcic.driver.v1.DriverService.List:output_type -> mcic.driver.v1.ListResponse
-	11, // 18: mcic.driver.v1.DriverService.Get:output_type -> mcic.driver.v1.GetResponse
-	13, // 19: mcic.driver.v1.DriverService.Create:output_type -> mcic.driver.v1.CreateResponse
-	15, // 20: mcic.driver.v1.DriverService.Delete:output_type -> mcic.driver.v1.DeleteResponse
-	17, // 21: mcic.driver.v1.DriverService.Act:output_type -> mcic.driver.v1.ActResponse
-	13, // [13:22] is the sub-list for method output_type
-	4,  // [4:13] is the sub-list for method input_type
-	4,  // [4:4] is the sub-list for extension type_name
-	4,  // [4:4] is the sub-list for extension extendee
-	0,  // [0:4] is the sub-list for field type_name
+	26, // 0: mcic.driver.v1.ConnectRequest.credential:type_name -> mcic.driver.v1.ConnectRequest.CredentialEntry
+	27, // 1: mcic.driver.v1.ConnectRequest.settings:type_name -> mcic.driver.v1.ConnectRequest.SettingsEntry
+	28, // 2: mcic.driver.v1.ConnectResponse.lacks:type_name -> mcic.driver.v1.ConnectResponse.LacksEntry
+	29, // 3: mcic.driver.v1.CatalogRequest.filter:type_name -> mcic.driver.v1.CatalogRequest.FilterEntry
+	25, // 4: mcic.driver.v1.Failure.fields:type_name -> mcic.driver.v1.FieldProblem
+	0,  // 5: mcic.driver.v1.DriverService.Describe:input_type -> mcic.driver.v1.DescribeRequest
+	2,  // 6: mcic.driver.v1.DriverService.Connect:input_type -> mcic.driver.v1.ConnectRequest
+	4,  // 7: mcic.driver.v1.DriverService.Disconnect:input_type -> mcic.driver.v1.DisconnectRequest
+	6,  // 8: mcic.driver.v1.DriverService.Catalog:input_type -> mcic.driver.v1.CatalogRequest
+	8,  // 9: mcic.driver.v1.DriverService.List:input_type -> mcic.driver.v1.ListRequest
+	10, // 10: mcic.driver.v1.DriverService.Get:input_type -> mcic.driver.v1.GetRequest
+	12, // 11: mcic.driver.v1.DriverService.Create:input_type -> mcic.driver.v1.CreateRequest
+	14, // 12: mcic.driver.v1.DriverService.Delete:input_type -> mcic.driver.v1.DeleteRequest
+	16, // 13: mcic.driver.v1.DriverService.Act:input_type -> mcic.driver.v1.ActRequest
+	18, // 14: mcic.driver.v1.DriverService.View:input_type -> mcic.driver.v1.ViewRequest
+	20, // 15: mcic.driver.v1.DriverService.Extend:input_type -> mcic.driver.v1.ExtendRequest
+	22, // 16: mcic.driver.v1.DriverService.Native:input_type -> mcic.driver.v1.NativeRequest
+	1,  // 17: mcic.driver.v1.DriverService.Describe:output_type -> mcic.driver.v1.DescribeResponse
+	3,  // 18: mcic.driver.v1.DriverService.Connect:output_type -> mcic.driver.v1.ConnectResponse
+	5,  // 19: mcic.driver.v1.DriverService.Disconnect:output_type -> mcic.driver.v1.DisconnectResponse
+	7,  // 20: mcic.driver.v1.DriverService.Catalog:output_type -> mcic.driver.v1.CatalogResponse
+	9,  // 21: mcic.driver.v1.DriverService.List:output_type -> mcic.driver.v1.ListResponse
+	11, // 22: mcic.driver.v1.DriverService.Get:output_type -> mcic.driver.v1.GetResponse
+	13, // 23: mcic.driver.v1.DriverService.Create:output_type -> mcic.driver.v1.CreateResponse
+	15, // 24: mcic.driver.v1.DriverService.Delete:output_type -> mcic.driver.v1.DeleteResponse
+	17, // 25: mcic.driver.v1.DriverService.Act:output_type -> mcic.driver.v1.ActResponse
+	19, // 26: mcic.driver.v1.DriverService.View:output_type -> mcic.driver.v1.ViewResponse
+	21, // 27: mcic.driver.v1.DriverService.Extend:output_type -> mcic.driver.v1.ExtendResponse
+	23, // 28: mcic.driver.v1.DriverService.Native:output_type -> mcic.driver.v1.NativeResponse
+	17, // [17:29] is the sub-list for method output_type
+	5,  // [5:17] is the sub-list for method input_type
+	5,  // [5:5] is the sub-list for extension type_name
+	5,  // [5:5] is the sub-list for extension extendee
+	0,  // [0:5] is the sub-list for field type_name
 }
 
 func init() { file_driver_v1_driver_proto_init() }
@@ -1243,7 +1603,7 @@ func file_driver_v1_driver_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_driver_v1_driver_proto_rawDesc), len(file_driver_v1_driver_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   23,
+			NumMessages:   30,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -38,6 +38,9 @@ const (
 	DriverService_Create_FullMethodName     = "/mcic.driver.v1.DriverService/Create"
 	DriverService_Delete_FullMethodName     = "/mcic.driver.v1.DriverService/Delete"
 	DriverService_Act_FullMethodName        = "/mcic.driver.v1.DriverService/Act"
+	DriverService_View_FullMethodName       = "/mcic.driver.v1.DriverService/View"
+	DriverService_Extend_FullMethodName     = "/mcic.driver.v1.DriverService/Extend"
+	DriverService_Native_FullMethodName     = "/mcic.driver.v1.DriverService/Native"
 )
 
 // DriverServiceClient is the client API for DriverService service.
@@ -64,6 +67,14 @@ type DriverServiceClient interface {
 	Delete(ctx context.Context, in *DeleteRequest, opts ...grpc.CallOption) (*DeleteResponse, error)
 	// Act runs an action on a resource. It returns when the cloud has accepted.
 	Act(ctx context.Context, in *ActRequest, opts ...grpc.CallOption) (*ActResponse, error)
+	// View answers something about one resource that is asked each time and kept
+	// nowhere, such as a cluster's kubeconfig.
+	View(ctx context.Context, in *ViewRequest, opts ...grpc.CallOption) (*ViewResponse, error)
+	// Extend runs an operation that only this driver has.
+	Extend(ctx context.Context, in *ExtendRequest, opts ...grpc.CallOption) (*ExtendResponse, error)
+	// Native passes a request to the cloud's own API, signed with the session's
+	// credential. What the cloud answers is no error, whatever its status.
+	Native(ctx context.Context, in *NativeRequest, opts ...grpc.CallOption) (*NativeResponse, error)
 }
 
 type driverServiceClient struct {
@@ -182,6 +193,36 @@ func (c *driverServiceClient) Act(ctx context.Context, in *ActRequest, opts ...g
 	return out, nil
 }
 
+func (c *driverServiceClient) View(ctx context.Context, in *ViewRequest, opts ...grpc.CallOption) (*ViewResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ViewResponse)
+	err := c.cc.Invoke(ctx, DriverService_View_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *driverServiceClient) Extend(ctx context.Context, in *ExtendRequest, opts ...grpc.CallOption) (*ExtendResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ExtendResponse)
+	err := c.cc.Invoke(ctx, DriverService_Extend_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *driverServiceClient) Native(ctx context.Context, in *NativeRequest, opts ...grpc.CallOption) (*NativeResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(NativeResponse)
+	err := c.cc.Invoke(ctx, DriverService_Native_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // DriverServiceServer is the server API for DriverService service.
 // All implementations must embed UnimplementedDriverServiceServer
 // for forward compatibility.
@@ -206,6 +247,14 @@ type DriverServiceServer interface {
 	Delete(context.Context, *DeleteRequest) (*DeleteResponse, error)
 	// Act runs an action on a resource. It returns when the cloud has accepted.
 	Act(context.Context, *ActRequest) (*ActResponse, error)
+	// View answers something about one resource that is asked each time and kept
+	// nowhere, such as a cluster's kubeconfig.
+	View(context.Context, *ViewRequest) (*ViewResponse, error)
+	// Extend runs an operation that only this driver has.
+	Extend(context.Context, *ExtendRequest) (*ExtendResponse, error)
+	// Native passes a request to the cloud's own API, signed with the session's
+	// credential. What the cloud answers is no error, whatever its status.
+	Native(context.Context, *NativeRequest) (*NativeResponse, error)
 	mustEmbedUnimplementedDriverServiceServer()
 }
 
@@ -242,6 +291,15 @@ func (UnimplementedDriverServiceServer) Delete(context.Context, *DeleteRequest) 
 }
 func (UnimplementedDriverServiceServer) Act(context.Context, *ActRequest) (*ActResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method Act not implemented")
+}
+func (UnimplementedDriverServiceServer) View(context.Context, *ViewRequest) (*ViewResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method View not implemented")
+}
+func (UnimplementedDriverServiceServer) Extend(context.Context, *ExtendRequest) (*ExtendResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method Extend not implemented")
+}
+func (UnimplementedDriverServiceServer) Native(context.Context, *NativeRequest) (*NativeResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method Native not implemented")
 }
 func (UnimplementedDriverServiceServer) mustEmbedUnimplementedDriverServiceServer() {}
 func (UnimplementedDriverServiceServer) testEmbeddedByValue()                       {}
@@ -412,6 +470,60 @@ func _DriverService_Act_Handler(srv interface{}, ctx context.Context, dec func(i
 	return interceptor(ctx, in, info, handler)
 }
 
+func _DriverService_View_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ViewRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(DriverServiceServer).View(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: DriverService_View_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(DriverServiceServer).View(ctx, req.(*ViewRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _DriverService_Extend_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ExtendRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(DriverServiceServer).Extend(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: DriverService_Extend_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(DriverServiceServer).Extend(ctx, req.(*ExtendRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _DriverService_Native_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(NativeRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(DriverServiceServer).Native(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: DriverService_Native_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(DriverServiceServer).Native(ctx, req.(*NativeRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // DriverService_ServiceDesc is the grpc.ServiceDesc for DriverService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -446,6 +558,18 @@ var DriverService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "Act",
 			Handler:    _DriverService_Act_Handler,
+		},
+		{
+			MethodName: "View",
+			Handler:    _DriverService_View_Handler,
+		},
+		{
+			MethodName: "Extend",
+			Handler:    _DriverService_Extend_Handler,
+		},
+		{
+			MethodName: "Native",
+			Handler:    _DriverService_Native_Handler,
 		},
 	},
 	Streams: []grpc.StreamDesc{
