@@ -24,7 +24,7 @@ type Envelope[S, T any] struct {
 	Operation  string            `json:"operation,omitempty" doc:"Id of the operation that is changing the resource now."`
 	CreatedAt  time.Time         `json:"createdAt" doc:"When it was recorded here."`
 	UpdatedAt  time.Time         `json:"updatedAt" doc:"When its record last changed."`
-	SyncedAt   *time.Time        `json:"syncedAt,omitempty" doc:"When the cloud was last asked about it."`
+	SyncedAt   *time.Time        `json:"syncedAt,omitempty" doc:"When the cloud last showed it as it is here: how fresh this is. Absent until the cloud has shown it."`
 	Secrets    map[string]string `json:"secrets,omitempty" doc:"Secrets that are shown once, in the answer to the creation, such as a key pair's privateKey."`
 }
 
@@ -43,6 +43,13 @@ type CreateRequest[S any] struct {
 type AdoptRequest struct {
 	CloudID string `json:"cloudId" doc:"The cloud's id of the resource to adopt." minLength:"1" maxLength:"512"`
 	Name    string `json:"name,omitempty" doc:"Name to give it here, as in a creation. Default: its name on the cloud, made to fit." maxLength:"128" pattern:"^[A-Za-z0-9][A-Za-z0-9._-]*$" patternDescription:"a letter or digit, then letters, digits, '.', '_' or '-'"`
+}
+
+// Stale is a connection whose cloud could not be asked for a list that was to be
+// fresh.
+type Stale struct {
+	Connection string `json:"connection" doc:"Connection that could not be asked. What the list shows of it is as old as its syncedAt says."`
+	Error      *Error `json:"error" doc:"Why."`
 }
 
 // InventoryItem is a resource that the cloud has, that is recorded here, or both.

@@ -219,6 +219,7 @@ func (e *Engine) DeleteConnection(ctx context.Context, name string) error {
 		return err
 	}
 	e.host.Forget(row.Cloud, name)
+	e.looks.forget(name)
 	return nil
 }
 

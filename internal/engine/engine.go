@@ -39,6 +39,7 @@ type Config struct {
 	SyncEvery   time.Duration // how often the clouds are asked what changed without this server
 	KeepFor     time.Duration // how long operations that have ended and tombstones are kept
 	LookFor     time.Duration // how long what an unclear creation may have made is looked for before it counts as not made
+	FreshFor    time.Duration // how long clouds may take to answer when a list is to be fresh
 	DrainFor    time.Duration // how long steps that are under way may take when the engine is to end
 	OnOperation func(o *resource.Operation)
 }
@@ -61,6 +62,7 @@ func (c Config) withDefaults() Config {
 	set(&c.SyncEvery, 5*time.Minute)
 	set(&c.KeepFor, 30*24*time.Hour)
 	set(&c.LookFor, 20*time.Second)
+	set(&c.FreshFor, 15*time.Second)
 	set(&c.DrainFor, 10*time.Second)
 	if c.Workers == 0 {
 		c.Workers = 16
@@ -86,6 +88,7 @@ type Engine struct {
 	events  *events
 	notices chan notice // for the other servers
 	settler *settler
+	looks   *looks
 	asked   sync.Map // uids of resources for which the cloud was asked and the outcome is not recorded
 
 	mu    sync.Mutex
@@ -102,6 +105,7 @@ func New(c Config) *Engine {
 	e := &Engine{
 		config: c, store: c.Store, host: c.Host, sealer: c.Sealer, logger: c.Logger,
 		id: uuid.NewString(), events: newEvents(), notices: make(chan notice, noticeBuffer), lanes: map[string]*lane{},
+		looks: newLooks(),
 	}
 	e.settler = newSettler(e)
 	return e

@@ -42,7 +42,7 @@ func (e *Engine) syncLoop(ctx context.Context) {
 // sync looks at all that is recorded of a connection.
 func (e *Engine) sync(ctx context.Context, connection string) {
 	for _, k := range resource.Kinds() {
-		if err := e.syncKind(ctx, connection, k); err != nil {
+		if err := e.Refresh(ctx, connection, k.Name, e.config.SyncEvery/10); err != nil {
 			if ctx.Err() == nil { // nothing is concluded from an error
 				e.logger.Warn("a connection cannot be synced; tried again later", "connection", connection, "kind", k.Name, "error", err)
 			}
@@ -71,7 +71,7 @@ func (e *Engine) syncKind(ctx context.Context, connection string, k *resource.Ki
 	}
 	var unchanged []string
 	seen := func(row *store.Resource, item *driver.Item) error {
-		same, err := e.refresh(ctx, k, row, item)
+		same, err := e.recordSight(ctx, k, row, item)
 		if same {
 			unchanged = append(unchanged, row.UID)
 		}
@@ -102,9 +102,9 @@ func (e *Engine) syncKind(ctx context.Context, connection string, k *resource.Ki
 	})
 }
 
-// refresh records what the cloud shows of a resource; item is nil if it is gone
+// recordSight records what the cloud shows of a resource; item is nil if it is gone
 // there. It does nothing if an operation has changed the resource meanwhile.
-func (e *Engine) refresh(ctx context.Context, k *resource.Kind, row *store.Resource, item *driver.Item) (same bool, err error) {
+func (e *Engine) recordSight(ctx context.Context, k *resource.Kind, row *store.Resource, item *driver.Item) (same bool, err error) {
 	now := *row
 	j := &job{Engine: e, kind: k, row: &now, refs: map[string]string{}}
 	if item != nil {

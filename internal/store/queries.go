@@ -111,6 +111,14 @@ func (q *Queries) ResourcesIn(ctx context.Context, connection, kind string) (row
 	return rows, failure(err, "list the %ss of %s", kind, connection)
 }
 
+// ConnectionsWith reads the names of the connections in which something of a kind is
+// recorded.
+func (q *Queries) ConnectionsWith(ctx context.Context, kind string) (names []string, err error) {
+	err = q.db.NewSelect().Model((*Resource)(nil)).ColumnExpr("DISTINCT connection").
+		Where("kind = ?", kind).Where("deleted_at = 0").Order("connection").Scan(ctx, &names)
+	return names, failure(err, "list the connections with the kind %s", kind)
+}
+
 // HasResources reports whether anything that is not deleted lives in a connection.
 func (q *Queries) HasResources(ctx context.Context, connection string) (bool, error) {
 	exists, err := q.db.NewSelect().Model((*Resource)(nil)).Where("connection = ?", connection).Where("deleted_at = 0").Exists(ctx)

@@ -1,0 +1,123 @@
+package engine
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+	"golang.org/x/sync/singleflight"
+
+	"github.com/m-cmp/mc-infra-connector/resource"
+)
+
+// looks has those who want to know at the same time how the resources of a connection
+// and kind are on the cloud share one look at it.
+type looks struct {
+	flights singleflight.Group
+
+	mu   sync.Mutex
+	last map[watchKey]time.Time // when the last look that saw everything began
+}
+
+func newLooks() *looks { return &looks{last: map[watchKey]time.Time{}} }
+
+func (l *looks) lastOf(key watchKey) time.Time {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.last[key]
+}
+
+func (l *looks) done(key watchKey, began time.Time) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.last[key] = began
+}
+
+// forget drops what is known of a connection that is gone: another may take its name.
+func (l *looks) forget(connection string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for key := range l.last {
+		if key.connection == connection {
+			delete(l.last, key)
+		}
+	}
+}
+
+// Refresh has the records of a kind in a connection say what the cloud shows, no
+// longer ago than maxAge; with 0 the cloud is asked after the call. It answers an
+// error, and nothing is changed that was not seen, if the cloud cannot be asked.
+//
+// Those who call at the same time share one look at the cloud: one list, and a get
+// for each resource that the list does not have. The end of one caller's context
+// ends only its own wait. The cloud is not asked where nothing is recorded, and
+// resources that an operation is changing are left to it.
+func (e *Engine) Refresh(ctx context.Context, connection, kind string, maxAge time.Duration) error {
+	k, err := resource.KindNamed(kind)
+	if err != nil {
+		return err
+	}
+	if _, err := e.store.Read().Connection(ctx, connection); err != nil {
+		return err
+	}
+	key := watchKey{connection, kind}
+	wanted := time.Now().Add(-maxAge)
+	for e.looks.lastOf(key).Before(wanted) {
+		flight := e.looks.flights.DoChan(connection+"/"+kind, func() (any, error) {
+			began := time.Now()
+			if err := e.syncKind(context.WithoutCancel(ctx), connection, k); err != nil { // it is the look of others, too
+				return nil, err
+			}
+			e.looks.done(key, began)
+			return nil, nil
+		})
+		select {
+		case end := <-flight: // which may have begun too early for this caller
+			if end.Err != nil {
+				return end.Err
+			}
+		case <-ctx.Done():
+			return resource.Errorf(resource.CodeUnavailable, "the cloud of the connection %s did not answer in time: %w", connection, ctx.Err())
+		}
+	}
+	return nil
+}
+
+// manyLooks is how many connections are asked at once for one list.
+const manyLooks = 32
+
+// Freshen has the records of a kind say what the clouds show now: those of one
+// connection or, with "", of all in which something of the kind is recorded. It asks
+// them at the same time, no longer than Config.FreshFor, and answers which could not
+// be asked.
+func (e *Engine) Freshen(ctx context.Context, connection, kind string) ([]resource.Stale, error) {
+	connections := []string{connection}
+	if connection == "" {
+		var err error
+		if connections, err = e.store.Read().ConnectionsWith(ctx, kind); err != nil {
+			return nil, err
+		}
+	} else if _, err := e.store.Read().Connection(ctx, connection); err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, e.config.FreshFor)
+	defer cancel()
+	failures := make([]error, len(connections))
+	var group errgroup.Group
+	group.SetLimit(manyLooks)
+	for i, name := range connections {
+		group.Go(func() error {
+			failures[i] = e.Refresh(ctx, name, kind, 0)
+			return nil
+		})
+	}
+	_ = group.Wait() // each failure is kept by itself
+	var stale []resource.Stale
+	for i, err := range failures {
+		if err != nil {
+			stale = append(stale, resource.Stale{Connection: connections[i], Error: resource.AsError(err)})
+		}
+	}
+	return stale, nil
+}

@@ -1,0 +1,115 @@
+package engine_test
+
+import (
+	"context"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/m-cmp/mc-infra-connector/internal/engine"
+	"github.com/m-cmp/mc-infra-connector/internal/engine/enginetest"
+	"github.com/m-cmp/mc-infra-connector/internal/store"
+	"github.com/m-cmp/mc-infra-connector/resource"
+)
+
+func TestReadersShareOneLookAtTheCloud(t *testing.T) {
+	c := &calls{verbs: map[string]int{}}
+	e := enginetest.New(t, enginetest.Options{Observe: c.observe}, "callLatency", "100ms")
+	e.Network()
+	lists := func() int {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		return c.verbs["list"]
+	}
+	before := lists()
+	var group sync.WaitGroup
+	for range 30 {
+		group.Go(func() { assert.NoError(t, e.Refresh(t.Context(), "mock", "vpc", 0)) })
+	}
+	group.Wait()
+	shared := lists() - before
+	assert.GreaterOrEqual(t, shared, 1)
+	assert.LessOrEqual(t, shared, 3, "whoever comes too late for one look shares the next")
+
+	before = lists()
+	require.NoError(t, e.Refresh(t.Context(), "mock", "vpc", time.Hour))
+	assert.Equal(t, before, lists(), "what is young enough is not asked for")
+	require.NoError(t, e.Refresh(t.Context(), "mock", "vpc", 0))
+	assert.Equal(t, before+1, lists())
+	require.NoError(t, e.Refresh(t.Context(), "mock", "disk", 0))
+	assert.Equal(t, before+1, lists(), "nothing of the kind is recorded")
+
+	short, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
+	defer cancel()
+	var patient sync.WaitGroup
+	patient.Go(func() { assert.NoError(t, e.Refresh(t.Context(), "mock", "vpc", 0)) })
+	assert.Equal(t, resource.CodeUnavailable, resource.CodeOf(e.Refresh(short, "mock", "vpc", 0)))
+	patient.Wait() // not ended by the one who gave up
+	assert.Equal(t, resource.CodeNotFound, resource.CodeOf(e.Refresh(t.Context(), "missing", "vpc", 0)))
+}
+
+func TestARefreshShowsWhatChangedElsewhere(t *testing.T) {
+	e := enginetest.New(t, enginetest.Options{})
+	e.Network()
+	e.MustCreate("mock", "vm", "vm1", e.VMSpec())
+	e.Connect("other")
+	_, err := e.AdoptAll(t.Context(), "other")
+	require.NoError(t, err)
+	op, err := e.Act(t.Context(), "other", "vm", "vm1", "stop", nil)
+	require.NoError(t, err)
+	e.Succeeds(op)
+	state := func() resource.State {
+		vm, err := e.Get(t.Context(), "mock", "vm", "vm1")
+		require.NoError(t, err)
+		return vm.State
+	}
+	assert.Equal(t, resource.StateRunning, state())
+	require.NoError(t, e.Refresh(t.Context(), "mock", "vm", 0))
+	assert.Equal(t, resource.StateStopped, state())
+}
+
+func TestFresheningNamesTheCloudsThatCannotBeAsked(t *testing.T) {
+	db := opened(t)
+	work := t.TempDir()
+	e := enginetest.New(t, enginetest.Options{Store: db, Work: work})
+	e.Network()
+	e.Connect("other")
+	_, err := e.AdoptAll(t.Context(), "other")
+	require.NoError(t, err)
+	e.Connect("slow")
+	_, err = e.AdoptAll(t.Context(), "slow")
+	require.NoError(t, err)
+	e.Stop()
+	e.Host.Close()
+
+	require.NoError(t, db.Update(t.Context(), storeSetting("other", "failCall", "1")))
+	require.NoError(t, db.Update(t.Context(), storeSetting("slow", "callLatency", "1h")))
+	later := enginetest.Start(t, enginetest.Options{Store: db, Work: work, Engine: engine.Config{FreshFor: 5 * time.Second}})
+	synced := func(connection string) store.Micros {
+		row, err := db.Read().Resource(t.Context(), connection, "vpc", "v")
+		require.NoError(t, err)
+		return row.SyncedAt
+	}
+	before := map[string]store.Micros{"mock": synced("mock"), "other": synced("other"), "slow": synced("slow")}
+	began := time.Now()
+	stale, err := later.Freshen(t.Context(), "", "vpc")
+	require.NoError(t, err)
+	assert.Less(t, time.Since(began), 20*time.Second)
+	require.Len(t, stale, 2)
+	assert.Equal(t, "other", stale[0].Connection)
+	assert.Equal(t, resource.CodeUnavailable, stale[0].Error.Code)
+	assert.Equal(t, "slow", stale[1].Connection)
+	assert.Equal(t, resource.CodeUnavailable, stale[1].Error.Code)
+	assert.Greater(t, synced("mock"), before["mock"])
+	assert.Equal(t, before["other"], synced("other"))
+	assert.Equal(t, before["slow"], synced("slow"))
+
+	stale, err = later.Freshen(t.Context(), "mock", "vpc")
+	require.NoError(t, err)
+	assert.Empty(t, stale)
+	_, err = later.Freshen(t.Context(), "missing", "vpc")
+	assert.Equal(t, resource.CodeNotFound, resource.CodeOf(err))
+}
