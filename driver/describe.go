@@ -34,6 +34,7 @@ type Field struct {
 	Secret   bool      `json:"secret,omitempty" doc:"Whether it is sealed and never shown again."`
 	Required bool      `json:"required,omitempty" doc:"Whether it must be given."`
 	Enum     []string  `json:"enum,omitempty" doc:"The values that it can have, if only some are possible."`
+	Aliases  []string  `json:"aliases,omitempty" doc:"What other programs call it, such as ClientId in CB-Spider; /spider takes these names. Letters count alike in both cases."`
 }
 
 // FieldType says how a value is written.

@@ -54,9 +54,9 @@ func about() driver.About {
 		Version: "0.1.0",
 		Doc:     "Amazon EC2 and clouds that speak its API.",
 		Credential: []driver.Field{
-			{Name: "accessKeyId", Title: "Access key ID", Doc: "Id of the access key, such as AKIA….", Where: keys, Type: driver.TypeString, Required: true},
-			{Name: "secretAccessKey", Title: "Secret access key", Doc: "Secret half of the access key.", Where: keys, Type: driver.TypeString, Secret: true, Required: true},
-			{Name: "sessionToken", Title: "Session token", Doc: "Only with temporary keys; they stop working when the session ends. Default: none.", Type: driver.TypeString, Secret: true},
+			{Name: "accessKeyId", Title: "Access key ID", Doc: "Id of the access key, such as AKIA….", Where: keys, Type: driver.TypeString, Required: true, Aliases: []string{"ClientId"}},
+			{Name: "secretAccessKey", Title: "Secret access key", Doc: "Secret half of the access key.", Where: keys, Type: driver.TypeString, Secret: true, Required: true, Aliases: []string{"ClientSecret"}},
+			{Name: "sessionToken", Title: "Session token", Doc: "Only with temporary keys; they stop working when the session ends. Default: none.", Type: driver.TypeString, Secret: true, Aliases: []string{"StsToken"}},
 			{Name: "roleArn", Title: "Role ARN", Doc: "Role to assume with the key, such as arn:aws:iam::123456789012:role/infra. Default: the key itself is used.", Where: "AWS console, IAM, Roles", Type: driver.TypeString},
 			{Name: "externalId", Title: "External ID", Doc: "Only with roleArn: the id that the role's owner asks for. Default: none.", Type: driver.TypeString},
 		},

@@ -48,6 +48,7 @@ func about() driver.About {
 			{
 				Name: "account", Title: "Account", Type: driver.TypeString,
 				Doc: "Any name. Connections with the same account and region see the same objects; other accounts see none of them. Default: default.", Where: "Make one up.",
+				Aliases: []string{"MockName"},
 			},
 			{
 				Name: "password", Title: "Password", Type: driver.TypeString, Secret: true,

@@ -43,7 +43,7 @@ func (e *Engine) Create(ctx context.Context, connection, kind string, body []byt
 		}
 	}
 	if many {
-		return e.createMany(ctx, connection, k, creations)
+		return e.createMany(ctx, connection, creations)
 	}
 	one := creations[0]
 	op, err := e.record(ctx, func(ctx context.Context, q *store.Queries) (*store.Resource, *store.Operation, error) {
@@ -104,12 +104,12 @@ func (e *Engine) insert(ctx context.Context, q *store.Queries, c *creation) (*st
 
 // createMany records several resources, all or none, each with an operation, and
 // one that counts those.
-func (e *Engine) createMany(ctx context.Context, connection string, k *resource.Kind, creations []*creation) (*resource.Operation, error) {
-	parent := &store.Operation{
-		ID: uuid.Must(uuid.NewV7()).String(), Verb: VerbCreate, Kind: k.Name, Connection: connection,
-		Name:   fmt.Sprintf("%s … %s", creations[0].row.Name, creations[len(creations)-1].row.Name),
-		Params: json.RawMessage("null"), State: resource.OperationRunning, Total: len(creations), CreatedAt: store.MicrosOf(time.Now()),
+func (e *Engine) createMany(ctx context.Context, connection string, creations []*creation) (*resource.Operation, error) {
+	rows := make([]*store.Resource, len(creations))
+	for i, c := range creations {
+		rows[i] = c.row
 	}
+	parent := newParent(VerbCreate, connection, rows)
 	ops := make([]*store.Operation, len(creations))
 	err := e.store.Update(ctx, func(ctx context.Context, q *store.Queries) (err error) {
 		for i, c := range creations {
@@ -337,11 +337,15 @@ func mayGo(ctx context.Context, q *store.Queries, row *store.Resource) error {
 		return err
 	}
 	if len(users) > 0 {
-		return resource.Errorf(resource.CodeDependency, "the %s %s is used by: %s; delete those first", row.Kind, row.Name,
-			joined(users, func(r store.Resource) string { return r.Kind + " " + r.Name }))
+		return usedBy(row, users)
 	}
 	row.State = resource.StateDeleting
 	return nil
+}
+
+func usedBy(row *store.Resource, users []store.Resource) error {
+	return resource.Errorf(resource.CodeDependency, "the %s %s is used by: %s; delete those first", row.Kind, row.Name,
+		joined(users, func(r store.Resource) string { return r.Kind + " " + r.Name }))
 }
 
 // unchanging refuses a resource that an operation is changing.

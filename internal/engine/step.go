@@ -238,6 +238,9 @@ func (j *job) request(ctx context.Context) (item *driver.Item, done bool, err er
 		})
 		return &created, false, err
 	case VerbDelete:
+		if err := j.usersGone(ctx); err != nil {
+			return nil, false, err
+		}
 		if j.row.CloudID == "" {
 			if found, err := j.findByToken(ctx); err != nil || !found {
 				return nil, err == nil, err
@@ -247,6 +250,24 @@ func (j *job) request(ctx context.Context) (item *driver.Item, done bool, err er
 	default:
 		return j.requestAction(ctx)
 	}
+}
+
+// usersGone refuses to delete before what uses the resource, when all of it is to be
+// deleted.
+func (j *job) usersGone(ctx context.Context) error {
+	users, err := j.store.Read().Users(ctx, j.row.UID)
+	if err != nil {
+		return err
+	}
+	for i := range users {
+		if users[i].State == resource.StateDeleting && users[i].Operation != "" {
+			return errNotYet
+		}
+	}
+	if len(users) > 0 {
+		return usedBy(j.row, users)
+	}
+	return nil
 }
 
 // findByToken looks for what a failed creation may have left on the cloud. It looks
@@ -519,6 +540,13 @@ func (j *job) end(ctx context.Context) error {
 	for i := range users { // they may have waited for this
 		if users[i].Operation != "" {
 			j.enqueue(users[i].Connection, users[i].UID)
+		}
+	}
+	if j.row.DeletedAt != 0 {
+		for _, used := range j.uses { // their deletion may have waited for this
+			if used.Operation != "" {
+				j.enqueue(used.Connection, used.UID)
+			}
 		}
 	}
 	j.config.OnOperation(j.op.Resource())

@@ -1,0 +1,172 @@
+package engine
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/m-cmp/mc-infra-connector/internal/store"
+	"github.com/m-cmp/mc-infra-connector/resource"
+)
+
+// Wanted is a resource to create: a kind and the request as a user sends it.
+type Wanted struct {
+	Kind string
+	Body json.RawMessage
+}
+
+// CreateTogether records several new resources of a connection, all or none, with
+// one operation for all. What is used comes before what uses it. Kinds that show a
+// secret once cannot be among them.
+func (e *Engine) CreateTogether(ctx context.Context, connection string, items []Wanted) (*resource.Operation, error) {
+	creations := make([]*creation, len(items))
+	for i, item := range items {
+		k, err := resource.KindNamed(item.Kind)
+		if err != nil {
+			return nil, err
+		}
+		if len(k.Secrets) > 0 {
+			return nil, resource.Errorf(resource.CodeUnsupported, "the kind %s shows a secret once; create it by itself", k.Name)
+		}
+		request, err := k.ParseCreate(item.Body)
+		if err != nil {
+			return nil, err
+		}
+		if err := e.offers(ctx, connection, k.Name, VerbCreate); err != nil {
+			return nil, err
+		}
+		if creations[i], err = e.prepare(k, connection, request); err != nil {
+			return nil, err
+		}
+	}
+	return e.createMany(ctx, connection, creations)
+}
+
+// Named is one resource of a connection.
+type Named struct{ Kind, Name string }
+
+// DeleteTogether records the deletion of several resources of a connection, all or
+// none, with one operation for all. They may use each other: what is used waits for
+// what uses it. Whatever is used by others is refused.
+func (e *Engine) DeleteTogether(ctx context.Context, connection string, items []Named) (*resource.Operation, error) {
+	for _, item := range items {
+		if err := e.offers(ctx, connection, item.Kind, VerbDelete); err != nil {
+			return nil, err
+		}
+	}
+	var (
+		parent *store.Operation
+		rows   []*store.Resource
+		ops    []*store.Operation
+	)
+	err := e.store.Update(ctx, func(ctx context.Context, q *store.Queries) error {
+		rows, ops = nil, nil
+		for _, item := range items {
+			row, err := q.Resource(ctx, connection, item.Kind, item.Name)
+			if err != nil {
+				return err
+			}
+			if err := unchanging(row); err != nil {
+				return err
+			}
+			rows = append(rows, row)
+		}
+		if err := onlyUseEachOther(ctx, q, rows); err != nil {
+			return err
+		}
+		parent = newParent(VerbDelete, connection, rows)
+		for _, row := range rows {
+			owner := row.LeaseOwner
+			row.State = resource.StateDeleting
+			op := e.newOperation(row, VerbDelete, nil)
+			op.Parent = parent.ID
+			if err := q.UpdateResource(ctx, row, owner); err != nil {
+				return err
+			}
+			if err := q.InsertOperation(ctx, op); err != nil {
+				return err
+			}
+			ops = append(ops, op)
+		}
+		return q.InsertOperation(ctx, parent)
+	})
+	if err != nil {
+		return nil, err
+	}
+	e.tell(Event{Operation: parent.Resource()})
+	for i, row := range rows {
+		e.publish(row, ops[i])
+		e.enqueue(connection, row.UID)
+	}
+	return parent.Resource(), nil
+}
+
+// onlyUseEachOther refuses resources that others than themselves use.
+func onlyUseEachOther(ctx context.Context, q *store.Queries, rows []*store.Resource) error {
+	among := map[string]bool{}
+	for _, row := range rows {
+		among[row.UID] = true
+	}
+	for _, row := range rows {
+		users, err := q.Users(ctx, row.UID)
+		if err != nil {
+			return err
+		}
+		users = slices.DeleteFunc(users, func(r store.Resource) bool { return among[r.UID] })
+		if len(users) > 0 {
+			return usedBy(row, users)
+		}
+	}
+	return nil
+}
+
+// newParent makes the operation that stands for one on each of the rows.
+func newParent(verb, connection string, rows []*store.Resource) *store.Operation {
+	name := rows[0].Name
+	if last := rows[len(rows)-1].Name; len(rows) > 1 {
+		name = fmt.Sprintf("%s … %s", name, last)
+	}
+	return &store.Operation{
+		ID: uuid.Must(uuid.NewV7()).String(), Verb: verb, Kind: rows[0].Kind, Connection: connection, Name: name,
+		Params: json.RawMessage("null"), State: resource.OperationRunning, Total: len(rows), CreatedAt: store.MicrosOf(time.Now()),
+	}
+}
+
+// Destroy records the deletion of everything that is recorded of a connection, with
+// one operation for all. What is being changed refuses it; wait for that.
+func (e *Engine) Destroy(ctx context.Context, connection string) (*resource.Operation, error) {
+	doomed, err := e.Doomed(ctx, connection)
+	if err != nil {
+		return nil, err
+	}
+	if len(doomed) == 0 {
+		return nil, resource.Errorf(resource.CodeNotFound, "nothing is recorded of the connection %s; there is nothing to destroy", connection)
+	}
+	items := make([]Named, len(doomed))
+	for i, r := range doomed {
+		items[i] = Named{r.Kind, r.Name}
+	}
+	return e.DeleteTogether(ctx, connection, items)
+}
+
+// Doomed answers what Destroy would delete, what uses others before what it uses.
+func (e *Engine) Doomed(ctx context.Context, connection string) ([]*resource.Resource, error) {
+	if err := e.orNoConnection(ctx, connection, nil); err != nil {
+		return nil, err
+	}
+	kinds := resource.Kinds()
+	slices.Reverse(kinds)
+	doomed := []*resource.Resource{}
+	for _, k := range kinds {
+		rows, err := e.store.Read().ResourcesIn(ctx, connection, k.Name)
+		if err != nil {
+			return nil, err
+		}
+		doomed = append(doomed, convert(rows, (*store.Resource).Envelope)...)
+	}
+	return doomed, nil
+}

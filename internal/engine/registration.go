@@ -1,0 +1,179 @@
+package engine
+
+import (
+	"context"
+	"encoding/json"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/m-cmp/mc-infra-connector/internal/store"
+	"github.com/m-cmp/mc-infra-connector/resource"
+)
+
+// Registration is something that a client has named, such as a region with a zone,
+// and that connections are made from. Value is the client's own; it holds no secret.
+type Registration struct {
+	Type  string
+	Name  string
+	Cloud string
+	Value json.RawMessage
+}
+
+func registration(r *store.Registration) Registration {
+	return Registration{Type: r.Type, Name: r.Name, Cloud: r.Cloud, Value: r.Value}
+}
+
+// Register records a registration, in place of one of the same type and name. One
+// that is there already costs no write: clients register everything at each start.
+func (e *Engine) Register(ctx context.Context, r Registration) error {
+	old, err := e.store.Read().Registration(ctx, r.Type, r.Name)
+	if err == nil && old.Cloud == r.Cloud && sameJSON(old.Value, r.Value) {
+		return nil
+	}
+	if err != nil && resource.CodeOf(err) != resource.CodeNotFound {
+		return err
+	}
+	return e.store.Update(ctx, func(ctx context.Context, q *store.Queries) error {
+		return q.PutRegistration(ctx, &store.Registration{
+			Type: r.Type, Name: r.Name, Cloud: r.Cloud, Value: r.Value, CreatedAt: store.MicrosOf(time.Now()),
+		})
+	})
+}
+
+// Registration answers one.
+func (e *Engine) Registration(ctx context.Context, typ, name string) (Registration, error) {
+	row, err := e.store.Read().Registration(ctx, typ, name)
+	if err != nil {
+		return Registration{}, err
+	}
+	return registration(row), nil
+}
+
+// Registrations answers those of a type, by name; with a cloud only that cloud's.
+func (e *Engine) Registrations(ctx context.Context, typ, cloud string) ([]Registration, error) {
+	rows, err := e.store.Read().Registrations(ctx, typ, cloud)
+	return convert(rows, registration), err
+}
+
+// Unregister forgets a registration. One that is not there is no error.
+func (e *Engine) Unregister(ctx context.Context, typ, name string) error {
+	return e.store.Update(ctx, func(ctx context.Context, q *store.Queries) error { return q.DeleteRegistration(ctx, typ, name) })
+}
+
+// PutCredential records a credential, or gives one that is there other values. The
+// same values once more change nothing. Connections that use it reconnect.
+func (e *Engine) PutCredential(ctx context.Context, request resource.CredentialRequest) (*resource.Credential, error) {
+	body, err := json.Marshal(request)
+	if err != nil {
+		return nil, resource.Errorf(resource.CodeInternal, "encode the credential: %w", err)
+	}
+	old, err := e.store.Read().Credential(ctx, request.Name)
+	switch {
+	case resource.CodeOf(err) == resource.CodeNotFound:
+		return e.CreateCredential(ctx, body)
+	case err != nil:
+		return nil, err
+	case old.Cloud != request.Cloud:
+		return nil, resource.Errorf(resource.CodeAlreadyExists, "the credential %s exists already, for the cloud %s; choose another name or delete it first", old.Name, old.Cloud)
+	}
+	d, err := e.driverOf(ctx, request.Cloud)
+	if err != nil {
+		return nil, err
+	}
+	if err := d.CheckCredential(request.Values); err != nil {
+		return nil, err
+	}
+	if e.holds(old, request.Values) {
+		answer := old.Resource()
+		return &answer, nil
+	}
+	raw, err := json.Marshal(request.Values)
+	if err != nil {
+		return nil, resource.Errorf(resource.CodeInternal, "encode the credential: %w", err)
+	}
+	old.Fields = slices.Sorted(maps.Keys(request.Values))
+	if old.Sealed, err = e.sealer.Seal(raw, credentialIdentity(old.Name)); err != nil {
+		return nil, err
+	}
+	err = e.store.Update(ctx, func(ctx context.Context, q *store.Queries) error {
+		if err := q.UpdateCredential(ctx, old); err != nil {
+			return err
+		}
+		return q.TouchConnections(ctx, old.Name, store.MicrosOf(time.Now()))
+	})
+	if err != nil {
+		return nil, err
+	}
+	answer := old.Resource()
+	return &answer, nil
+}
+
+// holds reports whether a credential has these values. One that cannot be opened
+// has not.
+func (e *Engine) holds(row *store.Credential, values map[string]string) bool {
+	raw, err := e.sealer.Unseal(row.Sealed, credentialIdentity(row.Name))
+	var have map[string]string
+	return err == nil && json.Unmarshal(raw, &have) == nil && maps.Equal(have, values)
+}
+
+// PutConnection records a connection without trying it on the cloud, or changes one
+// that is there; its settings stay unless others are given. A connection that
+// resources live in keeps its cloud and region.
+func (e *Engine) PutConnection(ctx context.Context, request resource.ConnectionRequest) (*resource.Connection, error) {
+	old, err := e.store.Read().Connection(ctx, request.Name)
+	switch {
+	case resource.CodeOf(err) == resource.CodeNotFound:
+		body, err := json.Marshal(request)
+		if err != nil {
+			return nil, resource.Errorf(resource.CodeInternal, "encode the connection: %w", err)
+		}
+		return e.CreateConnection(ctx, body, false)
+	case err != nil:
+		return nil, err
+	}
+	answer := old.Resource()
+	if request.Settings == nil {
+		request.Settings = old.Settings
+	}
+	if old.Cloud == request.Cloud && old.Credential == request.Credential && old.Region == request.Region && old.Zone == request.Zone &&
+		maps.Equal(old.Settings, request.Settings) {
+		return &answer, nil
+	}
+	moved := old.Cloud != request.Cloud || old.Region != request.Region
+	d, err := e.driverOf(ctx, request.Cloud)
+	if err != nil {
+		return nil, err
+	}
+	if err := d.CheckSettings(request.Settings); err != nil {
+		return nil, err
+	}
+	err = e.store.Update(ctx, func(ctx context.Context, q *store.Queries) error {
+		row, err := q.Connection(ctx, request.Name)
+		if err != nil {
+			return err
+		}
+		if moved {
+			has, err := q.HasResources(ctx, row.Name)
+			if err != nil {
+				return err
+			}
+			if has {
+				return resource.Errorf(resource.CodeConflict, "resources live in the connection %s (cloud %s, region %s); make another connection for %s, %s", row.Name, row.Cloud, row.Region, request.Cloud, request.Region)
+			}
+		}
+		row.Cloud, row.Credential, row.Region, row.Zone, row.Settings = request.Cloud, request.Credential, request.Region, request.Zone, request.Settings
+		if row.Credential != "" {
+			if err := e.fits(ctx, q, row); err != nil {
+				return err
+			}
+		}
+		row.UpdatedAt = store.MicrosOf(time.Now())
+		answer = row.Resource()
+		return q.UpdateConnection(ctx, row)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &answer, nil
+}

@@ -1,0 +1,79 @@
+package engine_test
+
+import (
+	"encoding/json"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/m-cmp/mc-infra-connector/internal/engine"
+	"github.com/m-cmp/mc-infra-connector/internal/engine/enginetest"
+	"github.com/m-cmp/mc-infra-connector/resource"
+)
+
+func TestRegistrationsAreReplacedAndForgotten(t *testing.T) {
+	e := enginetest.Start(t, enginetest.Options{})
+	r := engine.Registration{Type: "region", Name: "seoul", Cloud: "mock", Value: json.RawMessage(`{"a":"1"}`)}
+	require.NoError(t, e.Register(t.Context(), r))
+	require.NoError(t, e.Register(t.Context(), r), "the same once more")
+	r.Value = json.RawMessage(`{"a":"2"}`)
+	require.NoError(t, e.Register(t.Context(), r))
+	got, err := e.Registration(t.Context(), "region", "seoul")
+	require.NoError(t, err)
+	assert.JSONEq(t, `{"a":"2"}`, string(got.Value))
+
+	all, err := e.Registrations(t.Context(), "region", "mock")
+	require.NoError(t, err)
+	assert.Len(t, all, 1)
+	others, err := e.Registrations(t.Context(), "region", "aws")
+	require.NoError(t, err)
+	assert.Empty(t, others)
+
+	require.NoError(t, e.Unregister(t.Context(), "region", "seoul"))
+	require.NoError(t, e.Unregister(t.Context(), "region", "seoul"), "what is gone is gone")
+	_, err = e.Registration(t.Context(), "region", "seoul")
+	assert.Equal(t, resource.CodeNotFound, resource.CodeOf(err))
+}
+
+func TestAPutCredentialReachesTheConnectionsThatUseIt(t *testing.T) {
+	e := enginetest.Start(t, enginetest.Options{})
+	put := func(values map[string]string) {
+		t.Helper()
+		_, err := e.PutCredential(t.Context(), resource.CredentialRequest{Name: "c", Cloud: "mock", Values: values})
+		require.NoError(t, err)
+	}
+	put(map[string]string{"account": "a", "password": "wrong"})
+	connection := resource.ConnectionRequest{Name: "m", Cloud: "mock", Credential: "c", Region: "mock-seoul"}
+	before, err := e.PutConnection(t.Context(), connection)
+	require.NoError(t, err)
+	require.Equal(t, resource.CodeUnauthenticated, resource.CodeOf(e.CheckConnection(t.Context(), "m")))
+
+	put(map[string]string{"account": "a", "password": "wrong"})
+	same, err := e.PutConnection(t.Context(), connection)
+	require.NoError(t, err)
+	assert.Equal(t, before.UpdatedAt, same.UpdatedAt, "the same once more changes nothing")
+
+	put(map[string]string{"account": "a", "password": "right"})
+	assert.NoError(t, e.CheckConnection(t.Context(), "m"))
+
+	_, err = e.PutCredential(t.Context(), resource.CredentialRequest{Name: "c", Cloud: "mock", Values: map[string]string{"nope": "1"}})
+	assert.Equal(t, resource.CodeInvalid, resource.CodeOf(err))
+}
+
+func TestAConnectionInUseKeepsItsRegion(t *testing.T) {
+	e := enginetest.New(t, enginetest.Options{})
+	move := resource.ConnectionRequest{Name: "mock", Cloud: "mock", Region: "mock-tokyo"}
+	moved, err := e.PutConnection(t.Context(), move)
+	require.NoError(t, err)
+	require.Equal(t, "mock-tokyo", moved.Region)
+
+	e.MustCreate("mock", "vpc", "v", `{"cidr":"10.0.0.0/16"}`)
+	move.Region = "mock-seoul"
+	_, err = e.PutConnection(t.Context(), move)
+	require.Equal(t, resource.CodeConflict, resource.CodeOf(err))
+	move.Region, move.Zone = "mock-tokyo", "mock-tokyo-a"
+	moved, err = e.PutConnection(t.Context(), move)
+	require.NoError(t, err)
+	assert.Equal(t, "mock-tokyo-a", moved.Zone)
+}
