@@ -9,15 +9,13 @@ package aws
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"net/http"
-	"net/url"
 	"slices"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awsmiddleware "github.com/aws/aws-sdk-go-v2/aws/middleware"
-	"github.com/aws/aws-sdk-go-v2/aws/retry"
-	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/credentials/stscreds"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
@@ -25,11 +23,14 @@ import (
 	"github.com/aws/smithy-go/middleware"
 
 	"github.com/m-cmp/mc-infra-connector/driver"
+	"github.com/m-cmp/mc-infra-connector/driver/transport"
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
 
-// program is what AWS's logs show as the caller.
-const program = "mc-infra-connector"
+const (
+	program         = "mc-infra-connector" // what AWS's logs show as the caller
+	settingEndpoint = "endpoint"
+)
 
 // New defines the driver.
 func New() *driver.Driver {
@@ -60,12 +61,12 @@ func about() driver.About {
 			{Name: "roleArn", Title: "Role ARN", Doc: "Role to assume with the key, such as arn:aws:iam::123456789012:role/infra. Default: the key itself is used.", Where: "AWS console, IAM, Roles", Type: driver.TypeString},
 			{Name: "externalId", Title: "External ID", Doc: "Only with roleArn: the id that the role's owner asks for. Default: none.", Type: driver.TypeString},
 		},
-		Settings: []driver.Field{
-			{Name: "endpoint", Title: "Endpoint", Doc: "URL of a cloud that speaks AWS's API, such as https://ec2.example.com; used for every service. Default: AWS.", Type: driver.TypeString},
-		},
+		Settings: append([]driver.Field{
+			{Name: settingEndpoint, Title: "Endpoint", Doc: "URL of a cloud that speaks AWS's API, such as https://ec2.example.com; used for every service. Default: AWS.", Type: driver.TypeString},
+		}, transport.Settings()...),
 		Permissions: []string{
 			"ec2:DescribeRegions", "ec2:DescribeAvailabilityZones", "ec2:DescribeImages", "ec2:DescribeInstanceTypes",
-			"ec2:CreateTags",
+			"ec2:CreateTags", "ec2:DeleteTags",
 			"ec2:DescribeVpcs", "ec2:CreateVpc", "ec2:ModifyVpcAttribute", "ec2:DeleteVpc",
 			"ec2:DescribeInternetGateways", "ec2:CreateInternetGateway", "ec2:AttachInternetGateway", "ec2:DetachInternetGateway", "ec2:DeleteInternetGateway",
 			"ec2:DescribeRouteTables", "ec2:CreateRoute", "ec2:ReplaceRoute",
@@ -80,60 +81,81 @@ func about() driver.About {
 
 // session is an open connection to one region.
 type session struct {
-	ec2  *ec2.Client
-	http *http.Client
-	zone string // for subnets that name none; may be ""
+	transport *transport.Transport
+	ec2       *ec2.Client
+	zone      string // for subnets and disks that name none; may be ""
 }
 
 // Close lets go of the idle connections to the cloud.
 func (s *session) Close() error {
-	s.http.CloseIdleConnections()
+	s.transport.CloseIdleConnections()
 	return nil
 }
 
 // connect builds the configuration from the connection alone: neither variables of
 // the environment nor files of the machine may choose an account.
 func connect(ctx context.Context, c driver.Config) (*session, error) {
-	if err := checkEndpoint(c.Settings["endpoint"]); err != nil {
+	if err := transport.CheckURL(c.Settings, settingEndpoint); err != nil {
 		return nil, err
 	}
-	transport := awshttp.NewBuildableClient().GetTransport()
-	transport.Proxy = nil // not from the environment either
-	client := &http.Client{
-		Transport:     transport,
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }, // signed for one host only
+	way, err := transport.New(transport.Config{Settings: c.Settings, Logger: c.Logger, API: spoken, Operation: operationOf})
+	if err != nil {
+		return nil, err
 	}
 	config := aws.Config{
 		// Regions can be asked from any region: https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeRegions.html
 		Region:      cmp.Or(c.Region, "us-east-1"),
 		Credentials: credentials.NewStaticCredentialsProvider(c.Credential["accessKeyId"], c.Credential["secretAccessKey"], c.Credential["sessionToken"]),
-		HTTPClient:  onlyXML{client},
+		HTTPClient:  way.Client(),
 		AppID:       program,
-		Retryer:     retryThrottled,
+		Retryer:     func() aws.Retryer { return aws.NopRetryer{} }, // the server does it, and looks first
 	}
-	if endpoint := c.Settings["endpoint"]; endpoint != "" {
+	if endpoint := c.Settings[settingEndpoint]; endpoint != "" {
 		config.BaseEndpoint = aws.String(endpoint)
 	}
 	if role := c.Credential["roleArn"]; role != "" {
 		config.Credentials = aws.NewCredentialsCache(stscreds.NewAssumeRoleProvider(sts.NewFromConfig(config), role, func(o *stscreds.AssumeRoleOptions) {
 			o.RoleSessionName = program
-			if id := c.Credential["externalId"]; id != "" {
-				o.ExternalID = aws.String(id)
-			}
+			o.ExternalID = optional(c.Credential["externalId"])
 		}))
 	}
-	s := &session{http: client, zone: c.Zone}
 	if c.Region == "" {
-		s.ec2 = ec2.NewFromConfig(config, onlyRegions)
+		config.APIOptions = append(config.APIOptions, onlyRegions)
+	}
+	s := &session{transport: way, ec2: ec2.NewFromConfig(config), zone: c.Zone}
+	if c.Region == "" {
 		return s, nil
 	}
-	s.ec2 = ec2.NewFromConfig(config)
 	if err := s.check(ctx, c); err != nil {
 		_ = s.Close() // never fails
-		return nil, err
+		return nil, s.explained(err)
 	}
 	return s, nil
 }
+
+// explained adds to a refused login that this machine's clock is off: EC2 answers the
+// same to a wrong key.
+func (s *session) explained(err error) error {
+	if advice := s.transport.ClockAdvice(); advice != "" && resource.CodeOf(err) == resource.CodeUnauthenticated {
+		return fmt.Errorf("%w; %s", err, advice)
+	}
+	return err
+}
+
+// spoken reports whether an answer is in the format that the service speaks: the SDK
+// would read an empty list in another one.
+func spoken(response *http.Response) bool {
+	media := transport.MediaType(response)
+	switch awsmiddleware.GetServiceID(response.Request.Context()) {
+	case ec2.ServiceID, sts.ServiceID:
+		return strings.HasSuffix(media, "xml")
+	default:
+		return strings.HasSuffix(media, "json") || strings.HasPrefix(media, "application/x-amz-json")
+	}
+}
+
+// operationOf names a call; all calls to EC2 have the same path.
+func operationOf(r *http.Request) string { return awsmiddleware.GetOperationName(r.Context()) }
 
 // check asks for the region's zones: that needs the right keys, the right region
 // and an endpoint that speaks EC2, and says whether the default zone exists.
@@ -154,38 +176,13 @@ func (s *session) check(ctx context.Context, c driver.Config) error {
 	return nil
 }
 
-func checkEndpoint(endpoint string) error {
-	if endpoint == "" {
-		return nil
-	}
-	u, err := url.Parse(endpoint)
-	if err != nil || (u.Scheme != "https" && u.Scheme != "http") || u.Host == "" {
-		return resource.Invalid(resource.Problem{Field: "settings.endpoint", Message: "is not a URL such as https://ec2.example.com"})
-	}
-	return nil
-}
-
-// retryThrottled repeats only what AWS says it did not do. What failed otherwise
-// may have been done, and creating a VPC has no client token that would make a
-// blind repeat safe; the server repeats a whole verb, which looks first.
-func retryThrottled() aws.Retryer {
-	return retry.NewStandard(func(o *retry.StandardOptions) {
-		o.MaxAttempts = 3
-		o.Retryables = []retry.IsErrorRetryable{
-			retry.NoRetryCanceledError{},
-			retry.RetryableErrorCode{Codes: retry.DefaultThrottleErrorCodes},
-		}
-	})
-}
-
 // onlyRegions refuses every other call on a connection without a region, so that
 // nothing is made in a region that nobody chose.
-func onlyRegions(o *ec2.Options) {
-	guard := middleware.InitializeMiddlewareFunc("OnlyRegions", func(ctx context.Context, in middleware.InitializeInput, next middleware.InitializeHandler) (middleware.InitializeOutput, middleware.Metadata, error) {
+func onlyRegions(stack *middleware.Stack) error {
+	return stack.Initialize.Add(middleware.InitializeMiddlewareFunc("OnlyRegions", func(ctx context.Context, in middleware.InitializeInput, next middleware.InitializeHandler) (middleware.InitializeOutput, middleware.Metadata, error) {
 		if awsmiddleware.GetOperationName(ctx) != "DescribeRegions" {
 			return middleware.InitializeOutput{}, middleware.Metadata{}, resource.Invalid(resource.Problem{Field: "region", Message: "the connection names no region; without one only regions can be listed"})
 		}
 		return next.HandleInitialize(ctx, in)
-	})
-	o.APIOptions = append(o.APIOptions, func(stack *middleware.Stack) error { return stack.Initialize.Add(guard, middleware.After) })
+	}), middleware.After)
 }

@@ -65,11 +65,10 @@ func TestMeaningOfAWSCodes(t *testing.T) {
 		"MissingParameter":                   resource.CodeInvalid,
 		"SomethingNew":                       "",
 	} {
-		got, _ := meaning(code, "message")
-		assert.Equal(t, want, got, code)
+		assert.Equal(t, want, meaning(code, "message").Code, code)
 	}
-	got, _ := meaning("AuthFailure", "Not authorized for images: [ami-1]")
-	assert.Equal(t, resource.CodeDenied, got, "the key is right, the image is somebody else's")
+	got := meaning("AuthFailure", "Not authorized for images: [ami-1]")
+	assert.Equal(t, resource.CodeDenied, got.Code, "the key is right, the image is somebody else's")
 }
 
 func TestCodedErrors(t *testing.T) {

@@ -28,7 +28,7 @@ func (k keyPairs) List(ctx context.Context) iter.Seq2[keyPair, error] {
 
 // Get answers one key pair.
 func (k keyPairs) Get(ctx context.Context, id string) (keyPair, error) {
-	return one(k.describe(ctx, &ec2.DescribeKeyPairsInput{KeyNames: []string{id}}), "key pair", id)
+	return driver.One(k.describe(ctx, &ec2.DescribeKeyPairsInput{KeyNames: []string{id}}), "key pair", id)
 }
 
 // Create imports a public key. ImportKeyPair knows no client token, so that the
@@ -38,7 +38,7 @@ func (k keyPairs) Create(ctx context.Context, r driver.Request[resource.KeyPairS
 	if err != nil {
 		return keyPair{}, err
 	}
-	made, _, err := ensure(k.describe(ctx, &ec2.DescribeKeyPairsInput{Filters: byToken(r.Token)}), func() (keyPair, error) {
+	made, _, err := driver.Ensure(k.describe(ctx, &ec2.DescribeKeyPairsInput{Filters: byToken(r.Token)}), func() (keyPair, error) {
 		out, err := call(ctx, k.ec2.ImportKeyPair, &ec2.ImportKeyPairInput{
 			KeyName: aws.String(r.Name), PublicKeyMaterial: []byte(r.Spec.PublicKey), TagSpecifications: tags,
 		})
@@ -55,13 +55,25 @@ func (k keyPairs) Create(ctx context.Context, r driver.Request[resource.KeyPairS
 // Delete removes a key pair. AWS takes the removal of what is not there as done.
 func (k keyPairs) Delete(ctx context.Context, id string) error {
 	_, err := call(ctx, k.ec2.DeleteKeyPair, &ec2.DeleteKeyPairInput{KeyName: aws.String(id)})
-	return without(err, resource.CodeNotFound)
+	return driver.Except(err, resource.CodeNotFound)
+}
+
+// Label changes the labels of a key pair; tags go by its other id.
+func (k keyPairs) Label(ctx context.Context, id string, change resource.LabelChange) error {
+	out, err := call(ctx, k.ec2.DescribeKeyPairs, &ec2.DescribeKeyPairsInput{KeyNames: []string{id}})
+	if err != nil {
+		return err
+	}
+	if len(out.KeyPairs) != 1 {
+		return resource.Errorf(resource.CodeNotFound, "the cloud has no key pair %s in this region", id)
+	}
+	return k.session.Label(ctx, aws.ToString(out.KeyPairs[0].KeyPairId), change)
 }
 
 // describe needs no pages: DescribeKeyPairs has none.
 func (k keyPairs) describe(ctx context.Context, in *ec2.DescribeKeyPairsInput) iter.Seq2[keyPair, error] {
 	in.IncludePublicKey = aws.Bool(true)
-	return paged(ctx, &single[ec2.DescribeKeyPairsInput, ec2.DescribeKeyPairsOutput]{op: k.ec2.DescribeKeyPairs, in: in},
+	return paged(ctx, unpaged(k.ec2.DescribeKeyPairs, in),
 		func(page *ec2.DescribeKeyPairsOutput) []types.KeyPairInfo { return page.KeyPairs }, k.object)
 }
 

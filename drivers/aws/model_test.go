@@ -28,9 +28,6 @@ func TestTagsThereAndBack(t *testing.T) {
 	token, name, back = readTags(nil)
 	assert.Empty(t, token+name)
 	assert.Nil(t, back)
-
-	_, err = writeTags("token-1", "web", map[string]string{"Name": "db"})
-	assert.Equal(t, resource.CodeInvalid, resource.CodeOf(err))
 }
 
 func TestRulesThereAndBack(t *testing.T) {

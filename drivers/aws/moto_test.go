@@ -123,6 +123,16 @@ func testLife(t *testing.T, endpoint string) {
 	assert.NotNil(t, vm.CreatedAt)
 	assert.Contains(t, ids(t, s, resource.VM), vm.ID)
 
+	for _, one := range []struct{ kind, id string }{{"vm", vm.ID}, {"keypair", key.ID}, {"securitygroup", group.ID}, {"subnet", subnet.ID}, {"vpc", vpc.ID}} {
+		change := json.RawMessage(`{"set":{"stage":"test","cost":"1"},"remove":["team","Name","nothing"]}`)
+		require.NoError(t, s.Act(t.Context(), one.kind, one.id, resource.ActionLabel, change), one.kind)
+		item, err := s.Get(t.Context(), one.kind, one.id)
+		require.NoError(t, err)
+		assert.Equal(t, map[string]string{"stage": "test", "cost": "1"}, item.Labels, one.kind)
+		assert.NotEmpty(t, item.Token, one.kind)
+		assert.Contains(t, []string{"life", "sg-life"}, item.Name, one.kind)
+	}
+
 	require.NoError(t, s.Act(t.Context(), "vm", vm.ID, "stop", nil))
 	assert.Equal(t, resource.StateStopped, get(t, s, resource.VM, vm.ID).State)
 	require.NoError(t, s.Act(t.Context(), "vm", vm.ID, "start", nil))

@@ -18,7 +18,7 @@ type regions struct{ *session }
 func (r regions) List(ctx context.Context, _ driver.Query) iter.Seq2[resource.Region, error] {
 	titles := regionTitles()
 	return paged(ctx,
-		&single[ec2.DescribeRegionsInput, ec2.DescribeRegionsOutput]{op: r.ec2.DescribeRegions, in: &ec2.DescribeRegionsInput{}},
+		unpaged(r.ec2.DescribeRegions, &ec2.DescribeRegionsInput{}),
 		func(page *ec2.DescribeRegionsOutput) []types.Region { return page.Regions },
 		func(x types.Region) resource.Region {
 			name := aws.ToString(x.RegionName)

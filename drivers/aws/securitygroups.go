@@ -27,7 +27,7 @@ func (g securityGroups) List(ctx context.Context) iter.Seq2[securityGroup, error
 
 // Get answers one security group.
 func (g securityGroups) Get(ctx context.Context, id string) (securityGroup, error) {
-	return one(g.describe(ctx, byGroup(id)), "security group", id)
+	return driver.One(g.describe(ctx, byGroup(id)), "security group", id)
 }
 
 // Create makes a security group. CreateSecurityGroup knows no client token, so
@@ -37,7 +37,7 @@ func (g securityGroups) Create(ctx context.Context, r driver.Request[resource.Se
 	if err != nil {
 		return securityGroup{}, err
 	}
-	id, created, err := ensure(g.ids(ctx, byToken(r.Token)), func() (string, error) {
+	id, created, err := driver.Ensure(g.ids(ctx, byToken(r.Token)), func() (string, error) {
 		out, err := call(ctx, g.ec2.CreateSecurityGroup, &ec2.CreateSecurityGroupInput{
 			VpcId:             aws.String(r.Spec.VPC),
 			GroupName:         aws.String(groupName(r.Name)),
@@ -53,14 +53,14 @@ func (g securityGroups) Create(ctx context.Context, r driver.Request[resource.Se
 		return securityGroup{}, err
 	}
 	made, err := g.complete(ctx, id, r.Spec.Rules)
-	return made, completed(ctx, err, created, func(ctx context.Context) error { return g.Delete(ctx, id) })
+	return made, driver.Completed(ctx, err, created, func(ctx context.Context) error { return g.Delete(ctx, id) })
 }
 
 // complete gives a new group its rules. AWS lets everything out of a new group;
 // that ends as soon as the rules say what may go out.
 // https://docs.aws.amazon.com/vpc/latest/userguide/default-security-group.html
 func (g securityGroups) complete(ctx context.Context, id string, rules []resource.Rule) (securityGroup, error) {
-	group, err := one(g.raw(ctx, byGroup(id)), "security group", id)
+	group, err := driver.One(g.raw(ctx, byGroup(id)), "security group", id)
 	if err != nil {
 		return securityGroup{}, err
 	}
@@ -91,12 +91,12 @@ func (g securityGroups) complete(ctx context.Context, id string, rules []resourc
 // Delete removes a security group.
 func (g securityGroups) Delete(ctx context.Context, id string) error {
 	_, err := call(ctx, g.ec2.DeleteSecurityGroup, &ec2.DeleteSecurityGroupInput{GroupId: aws.String(id)})
-	return without(err, resource.CodeNotFound)
+	return driver.Except(err, resource.CodeNotFound)
 }
 
 // AddRules allows what is not allowed yet.
 func (g securityGroups) AddRules(ctx context.Context, id string, change resource.RuleChange) error {
-	group, err := one(g.raw(ctx, byGroup(id)), "security group", id)
+	group, err := driver.One(g.raw(ctx, byGroup(id)), "security group", id)
 	if err != nil {
 		return err
 	}
@@ -108,7 +108,7 @@ func (g securityGroups) AddRules(ctx context.Context, id string, change resource
 // whole call if one rule is missing.
 // https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_RevokeSecurityGroupIngress.html
 func (g securityGroups) RemoveRules(ctx context.Context, id string, change resource.RuleChange) error {
-	group, err := one(g.raw(ctx, byGroup(id)), "security group", id)
+	group, err := driver.One(g.raw(ctx, byGroup(id)), "security group", id)
 	if err != nil {
 		return err
 	}

@@ -25,7 +25,7 @@ func (s subnets) List(ctx context.Context) iter.Seq2[subnet, error] {
 
 // Get answers one subnet.
 func (s subnets) Get(ctx context.Context, id string) (subnet, error) {
-	return one(s.describe(ctx, &ec2.DescribeSubnetsInput{SubnetIds: []string{id}}), "subnet", id)
+	return driver.One(s.describe(ctx, &ec2.DescribeSubnetsInput{SubnetIds: []string{id}}), "subnet", id)
 }
 
 // Create makes a subnet whose VMs get a public address. CreateSubnet knows no
@@ -39,7 +39,7 @@ func (s subnets) Create(ctx context.Context, r driver.Request[resource.SubnetSpe
 	if zone := cmp.Or(r.Spec.Zone, s.zone); zone != "" {
 		in.AvailabilityZone = aws.String(zone)
 	}
-	made, created, err := ensure(s.describe(ctx, &ec2.DescribeSubnetsInput{Filters: byToken(r.Token)}), func() (subnet, error) {
+	made, created, err := driver.Ensure(s.describe(ctx, &ec2.DescribeSubnetsInput{Filters: byToken(r.Token)}), func() (subnet, error) {
 		out, err := call(ctx, s.ec2.CreateSubnet, in)
 		if err != nil {
 			return subnet{}, err
@@ -53,13 +53,13 @@ func (s subnets) Create(ctx context.Context, r driver.Request[resource.SubnetSpe
 	_, err = call(ctx, s.ec2.ModifySubnetAttribute, &ec2.ModifySubnetAttributeInput{
 		SubnetId: aws.String(made.ID), MapPublicIpOnLaunch: &types.AttributeBooleanValue{Value: aws.Bool(true)},
 	})
-	return made, completed(ctx, err, created, func(ctx context.Context) error { return s.Delete(ctx, made.ID) })
+	return made, driver.Completed(ctx, err, created, func(ctx context.Context) error { return s.Delete(ctx, made.ID) })
 }
 
 // Delete removes a subnet.
 func (s subnets) Delete(ctx context.Context, id string) error {
 	_, err := call(ctx, s.ec2.DeleteSubnet, &ec2.DeleteSubnetInput{SubnetId: aws.String(id)})
-	return without(err, resource.CodeNotFound)
+	return driver.Except(err, resource.CodeNotFound)
 }
 
 func (s subnets) describe(ctx context.Context, in *ec2.DescribeSubnetsInput) iter.Seq2[subnet, error] {
@@ -69,7 +69,7 @@ func (s subnets) describe(ctx context.Context, in *ec2.DescribeSubnetsInput) ite
 
 func (subnets) object(x types.Subnet) subnet {
 	o := object[resource.SubnetSpec, resource.SubnetStatus](x.SubnetId, x.Tags, x)
-	o.State, o.CloudState = stateOf(x.State, map[types.SubnetState]resource.State{
+	o.State, o.CloudState = driver.StateOf(x.State, map[types.SubnetState]resource.State{
 		types.SubnetStatePending:                    resource.StateCreating,
 		types.SubnetStateAvailable:                  resource.StateAvailable,
 		types.SubnetStateUnavailable:                resource.StateFailed,

@@ -30,7 +30,7 @@ func (v vms) List(ctx context.Context) iter.Seq2[vm, error] {
 
 // Get answers one VM.
 func (v vms) Get(ctx context.Context, id string) (vm, error) {
-	found, err := one(v.describe(ctx, &ec2.DescribeInstancesInput{InstanceIds: []string{id}}), "instance", id)
+	found, err := driver.One(v.describe(ctx, &ec2.DescribeInstancesInput{InstanceIds: []string{id}}), "instance", id)
 	if err == nil && found.CloudState == string(types.InstanceStateNameTerminated) {
 		return vm{}, resource.Errorf(resource.CodeNotFound, "the instance %s is terminated", id)
 	}
@@ -77,7 +77,7 @@ func (v vms) Create(ctx context.Context, r driver.Request[resource.VMSpec]) (vm,
 // Delete terminates a VM.
 func (v vms) Delete(ctx context.Context, id string) error {
 	_, err := call(ctx, v.ec2.TerminateInstances, &ec2.TerminateInstancesInput{InstanceIds: []string{id}})
-	return without(err, resource.CodeNotFound)
+	return driver.Except(err, resource.CodeNotFound)
 }
 
 // Start powers a VM on.
@@ -129,7 +129,7 @@ func (vms) object(x types.Instance) vm {
 	if x.State == nil {
 		x.State = &types.InstanceState{}
 	}
-	o.State, o.CloudState = stateOf(x.State.Name, map[types.InstanceStateName]resource.State{
+	o.State, o.CloudState = driver.StateOf(x.State.Name, map[types.InstanceStateName]resource.State{
 		types.InstanceStateNamePending:      resource.StateCreating,
 		types.InstanceStateNameRunning:      resource.StateRunning,
 		types.InstanceStateNameStopping:     resource.StateStopping,

@@ -30,7 +30,7 @@ func (v vpcs) List(ctx context.Context) iter.Seq2[vpc, error] {
 
 // Get answers one VPC.
 func (v vpcs) Get(ctx context.Context, id string) (vpc, error) {
-	return one(v.describe(ctx, &ec2.DescribeVpcsInput{VpcIds: []string{id}}), "VPC", id)
+	return driver.One(v.describe(ctx, &ec2.DescribeVpcsInput{VpcIds: []string{id}}), "VPC", id)
 }
 
 // Create makes a VPC whose VMs can reach the internet and be reached. CreateVpc
@@ -40,7 +40,7 @@ func (v vpcs) Create(ctx context.Context, r driver.Request[resource.VPCSpec]) (v
 	if err != nil {
 		return vpc{}, err
 	}
-	made, created, err := ensure(v.describe(ctx, &ec2.DescribeVpcsInput{Filters: byToken(r.Token)}), func() (vpc, error) {
+	made, created, err := driver.Ensure(v.describe(ctx, &ec2.DescribeVpcsInput{Filters: byToken(r.Token)}), func() (vpc, error) {
 		out, err := call(ctx, v.ec2.CreateVpc, &ec2.CreateVpcInput{CidrBlock: aws.String(r.Spec.CIDR), TagSpecifications: tags})
 		if err != nil {
 			return vpc{}, err
@@ -51,7 +51,7 @@ func (v vpcs) Create(ctx context.Context, r driver.Request[resource.VPCSpec]) (v
 		return vpc{}, err
 	}
 	err = v.openToInternet(ctx, made)
-	return made, completed(ctx, err, created, func(ctx context.Context) error { return v.Delete(ctx, made.ID) })
+	return made, driver.Completed(ctx, err, created, func(ctx context.Context) error { return v.Delete(ctx, made.ID) })
 }
 
 // Delete removes a VPC with the gateway that Create gave it. What uses the VPC is
@@ -59,7 +59,7 @@ func (v vpcs) Create(ctx context.Context, r driver.Request[resource.VPCSpec]) (v
 func (v vpcs) Delete(ctx context.Context, id string) error {
 	found, err := v.Get(ctx, id)
 	if err != nil {
-		return without(err, resource.CodeNotFound)
+		return driver.Except(err, resource.CodeNotFound)
 	}
 	if err := v.unused(ctx, id); err != nil {
 		return err
@@ -70,11 +70,11 @@ func (v vpcs) Delete(ctx context.Context, id string) error {
 	}
 	for _, gateway := range gateways {
 		_, err := call(ctx, v.ec2.DetachInternetGateway, &ec2.DetachInternetGatewayInput{InternetGatewayId: gateway.InternetGatewayId, VpcId: aws.String(id)})
-		if err := without(err, resource.CodeNotFound, resource.CodeConflict); err != nil { // conflict: detached already
+		if err := driver.Except(err, resource.CodeNotFound, resource.CodeConflict); err != nil { // conflict: detached already
 			return err
 		}
 		_, err = call(ctx, v.ec2.DeleteInternetGateway, &ec2.DeleteInternetGatewayInput{InternetGatewayId: gateway.InternetGatewayId})
-		if err := without(err, resource.CodeNotFound); err != nil {
+		if err := driver.Except(err, resource.CodeNotFound); err != nil {
 			return err
 		}
 	}
@@ -84,7 +84,7 @@ func (v vpcs) Delete(ctx context.Context, id string) error {
 			return fmt.Errorf("%w; its internet gateway could not be restored: %w", err, repair)
 		}
 	}
-	return without(err, resource.CodeNotFound)
+	return driver.Except(err, resource.CodeNotFound)
 }
 
 // openToInternet gives a VPC an internet gateway, the route to it and names for
@@ -116,7 +116,7 @@ func (v vpcs) ensureGateway(ctx context.Context, of vpc) (types.InternetGateway,
 	if err != nil {
 		return types.InternetGateway{}, err
 	}
-	gateway, _, err := ensure(v.gateways(ctx, byToken(of.Token)...), func() (types.InternetGateway, error) {
+	gateway, _, err := driver.Ensure(v.gateways(ctx, byToken(of.Token)...), func() (types.InternetGateway, error) {
 		out, err := call(ctx, v.ec2.CreateInternetGateway, &ec2.CreateInternetGatewayInput{TagSpecifications: tags})
 		if err != nil {
 			return types.InternetGateway{}, err
@@ -129,14 +129,14 @@ func (v vpcs) ensureGateway(ctx context.Context, of vpc) (types.InternetGateway,
 // ensureRoute sends what is not for the VPC to its gateway. A VPC has one internet
 // gateway, so that a default route to another one is left over from one that went.
 func (v vpcs) ensureRoute(ctx context.Context, id string, gateway string) error {
-	table, err := one(v.routeTables(ctx, filter("vpc-id", id), filter("association.main", "true")), "main route table of the VPC", id)
+	table, err := driver.One(v.routeTables(ctx, filter("vpc-id", id), filter("association.main", "true")), "main route table of the VPC", id)
 	if err != nil {
 		return err
 	}
 	i := slices.IndexFunc(table.Routes, func(r types.Route) bool { return aws.ToString(r.DestinationCidrBlock) == anywhere })
 	if i < 0 {
 		_, err := call(ctx, v.ec2.CreateRoute, &ec2.CreateRouteInput{RouteTableId: table.RouteTableId, DestinationCidrBlock: aws.String(anywhere), GatewayId: aws.String(gateway)})
-		return without(err, resource.CodeAlreadyExists)
+		return driver.Except(err, resource.CodeAlreadyExists)
 	}
 	if target := aws.ToString(table.Routes[i].GatewayId); strings.HasPrefix(target, "igw-") && target != gateway {
 		_, err := call(ctx, v.ec2.ReplaceRoute, &ec2.ReplaceRouteInput{RouteTableId: table.RouteTableId, DestinationCidrBlock: aws.String(anywhere), GatewayId: aws.String(gateway)})
@@ -149,7 +149,7 @@ func (v vpcs) ensureRoute(ctx context.Context, id string, gateway string) error 
 // in subnets.
 func (v vpcs) unused(ctx context.Context, id string) error {
 	in := []types.Filter{filter("vpc-id", id)}
-	subnet, found, err := first(subnets(v).describe(ctx, &ec2.DescribeSubnetsInput{Filters: in}))
+	subnet, found, err := driver.First(subnets(v).describe(ctx, &ec2.DescribeSubnetsInput{Filters: in}))
 	switch {
 	case err != nil:
 		return err
@@ -204,7 +204,7 @@ func (v vpcs) describe(ctx context.Context, in *ec2.DescribeVpcsInput) iter.Seq2
 
 func (vpcs) object(x types.Vpc) vpc {
 	o := object[resource.VPCSpec, resource.VPCStatus](x.VpcId, x.Tags, x)
-	o.State, o.CloudState = stateOf(x.State, map[types.VpcState]resource.State{
+	o.State, o.CloudState = driver.StateOf(x.State, map[types.VpcState]resource.State{
 		types.VpcStatePending:   resource.StateCreating,
 		types.VpcStateAvailable: resource.StateAvailable,
 	})

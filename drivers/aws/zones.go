@@ -17,7 +17,7 @@ type zones struct{ *session }
 // List answers the zones that are enabled for the account.
 func (z zones) List(ctx context.Context, _ driver.Query) iter.Seq2[resource.Zone, error] {
 	return paged(ctx,
-		&single[ec2.DescribeAvailabilityZonesInput, ec2.DescribeAvailabilityZonesOutput]{op: z.ec2.DescribeAvailabilityZones, in: &ec2.DescribeAvailabilityZonesInput{}},
+		unpaged(z.ec2.DescribeAvailabilityZones, &ec2.DescribeAvailabilityZonesInput{}),
 		func(page *ec2.DescribeAvailabilityZonesOutput) []types.AvailabilityZone {
 			return page.AvailabilityZones
 		},

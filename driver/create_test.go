@@ -1,0 +1,173 @@
+package driver_test
+
+import (
+	"context"
+	"errors"
+	"iter"
+	"strconv"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/m-cmp/mc-infra-connector/driver"
+	"github.com/m-cmp/mc-infra-connector/resource"
+)
+
+// pagesOf answers pages and counts how many were asked for; after them comes last, if
+// it is an error.
+func pagesOf(asked *int, last error, pages ...[]int) iter.Seq2[[]int, error] {
+	return func(yield func([]int, error) bool) {
+		for _, page := range pages {
+			*asked++
+			if !yield(page, nil) {
+				return
+			}
+		}
+		if last != nil {
+			yield(nil, last)
+		}
+	}
+}
+
+func TestItemsOfAllPages(t *testing.T) {
+	var (
+		asked int
+		items []string
+	)
+	for item, err := range driver.Items(pagesOf(&asked, nil, []int{1, 2}, nil, []int{3}), strconv.Itoa) {
+		require.NoError(t, err)
+		items = append(items, item)
+	}
+	assert.Equal(t, []string{"1", "2", "3"}, items)
+	assert.Equal(t, 3, asked)
+
+	asked = 0
+	first, found, err := driver.First(driver.Items(pagesOf(&asked, nil, []int{7}, []int{8}), strconv.Itoa))
+	require.NoError(t, err)
+	assert.True(t, found)
+	assert.Equal(t, "7", first)
+	assert.Equal(t, 1, asked, "no page more than needed")
+}
+
+func TestFailureOfAPageFailsTheItems(t *testing.T) {
+	var (
+		asked int
+		last  error
+		count int
+		bad   = errors.New("bad page")
+	)
+	for _, err := range driver.Items(pagesOf(&asked, bad, []int{1, 2}), strconv.Itoa) {
+		last = err
+		count++
+	}
+	assert.ErrorIs(t, last, bad)
+	assert.Equal(t, 3, count)
+	_, found, err := driver.First(driver.Items(pagesOf(&asked, bad), strconv.Itoa))
+	assert.ErrorIs(t, err, bad)
+	assert.False(t, found)
+}
+
+func TestOneThatIsNotListedIsNotFound(t *testing.T) {
+	var asked int
+	_, err := driver.One(driver.Items(pagesOf(&asked, nil), strconv.Itoa), "disk", "vol-1")
+	assert.Equal(t, resource.CodeNotFound, resource.CodeOf(err))
+	assert.ErrorContains(t, err, "disk vol-1")
+	bad := resource.Errorf(resource.CodeUnavailable, "no answer")
+	_, err = driver.One(driver.Items(pagesOf(&asked, bad), strconv.Itoa), "disk", "vol-1")
+	assert.Equal(t, resource.CodeUnavailable, resource.CodeOf(err))
+}
+
+func TestEnsureMakesOnlyWhatIsNotThere(t *testing.T) {
+	var asked, made int
+	create := func() (string, error) { made++; return "new", nil }
+	item, created, err := driver.Ensure(driver.Items(pagesOf(&asked, nil, []int{1}), strconv.Itoa), create)
+	require.NoError(t, err)
+	assert.Equal(t, "1", item)
+	assert.False(t, created)
+	assert.Zero(t, made)
+
+	item, created, err = driver.Ensure(driver.Items(pagesOf(&asked, nil), strconv.Itoa), create)
+	require.NoError(t, err)
+	assert.Equal(t, "new", item)
+	assert.True(t, created)
+
+	_, _, err = driver.Ensure(driver.Items(pagesOf(&asked, errors.New("cannot look")), strconv.Itoa), create)
+	require.Error(t, err)
+	assert.Equal(t, 1, made, "nothing is made when the look failed")
+}
+
+func TestCreationThatCannotBeCompleted(t *testing.T) {
+	quota, busy := resource.Errorf(resource.CodeQuota, "too many"), resource.Errorf(resource.CodeUnavailable, "busy")
+	for name, test := range map[string]struct {
+		err     error
+		created bool
+		code    resource.Code
+		undone  bool
+	}{
+		"done":                          {nil, true, "", false},
+		"no repeat can help":            {quota, true, resource.CodeQuota, true},
+		"found, not created":            {quota, false, resource.CodeQuota, false},
+		"a repeat can help":             {busy, true, resource.CodeUnavailable, false},
+		"not seen everywhere: a repeat": {resource.Errorf(resource.CodeNotFound, "no such thing"), true, resource.CodeUnavailable, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			undone := false
+			err := driver.Completed(t.Context(), test.err, test.created, func(context.Context) error { undone = true; return nil })
+			assert.Equal(t, test.code, resource.CodeOf(err))
+			assert.Equal(t, test.undone, undone)
+		})
+	}
+
+	err := driver.Completed(t.Context(), quota, true, func(context.Context) error { return errors.New("still attached") })
+	assert.ErrorContains(t, err, "still attached")
+	assert.Equal(t, resource.CodeQuota, resource.CodeOf(err))
+
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	assert.Error(t, driver.Completed(ended, quota, true, func(context.Context) error { t.Error("undone for a caller who has gone"); return nil }))
+}
+
+func TestTagsThereAndBack(t *testing.T) {
+	tags := driver.Tags{Token: "mcic-uid", Name: "Name", Reserved: "aws:"}
+	labels := map[string]string{"team": "infra", "stage": "test", "b": ""}
+	written, err := tags.Write("token-1", "web", labels)
+	require.NoError(t, err)
+	assert.Equal(t, []driver.Tag{{Key: "mcic-uid", Value: "token-1"}, {Key: "Name", Value: "web"}, {Key: "b"}, {Key: "stage", Value: "test"}, {Key: "team", Value: "infra"}}, written)
+
+	token, name, back := tags.Read(func(yield func(string, string) bool) {
+		for _, tag := range append(written, driver.Tag{Key: "aws:stack", Value: "s"}) {
+			if !yield(tag.Key, tag.Value) {
+				return
+			}
+		}
+	})
+	assert.Equal(t, "token-1", token)
+	assert.Equal(t, "web", name)
+	assert.Equal(t, labels, back, "without the cloud's own")
+
+	_, err = tags.Write("token-1", "web", map[string]string{"Name": "db"})
+	assert.Equal(t, resource.CodeInvalid, resource.CodeOf(err))
+	_, err = driver.Tags{Token: "mcic-uid"}.Write("token-1", "web", map[string]string{"Name": "db"})
+	assert.NoError(t, err, "where the name is no tag")
+}
+
+func TestChangeOfLabels(t *testing.T) {
+	tags := driver.Tags{Token: "mcic-uid", Name: "Name"}
+	set, remove, err := tags.Change(resource.LabelChange{Set: map[string]string{"b": "2", "a": "1"}, Remove: []string{"c", "Name"}})
+	require.NoError(t, err)
+	assert.Equal(t, []driver.Tag{{Key: "a", Value: "1"}, {Key: "b", Value: "2"}}, set)
+	assert.Equal(t, []string{"c"}, remove, "the name stays")
+	_, _, err = tags.Change(resource.LabelChange{Set: map[string]string{"Name": "x"}})
+	assert.ErrorContains(t, err, "set.Name")
+}
+
+func TestStateOfAnUnknownWord(t *testing.T) {
+	words := map[string]resource.State{"ok": resource.StateAvailable}
+	state, word := driver.StateOf("ok", words)
+	assert.Equal(t, resource.StateAvailable, state)
+	assert.Equal(t, "ok", word)
+	state, word = driver.StateOf("hibernated", words)
+	assert.Equal(t, resource.StateUnknown, state)
+	assert.Equal(t, "hibernated", word)
+}

@@ -1,0 +1,77 @@
+package driver
+
+import (
+	"iter"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/m-cmp/mc-infra-connector/resource"
+)
+
+// Tags says how a cloud's tags carry what the server wants kept with a resource: the
+// token of its creation, its name and its labels. What keys and values can be is the
+// same on every cloud; see resource.CreateRequest.
+type Tags struct {
+	Token    string // key of the token; begins with mcic, as no label does
+	Name     string // key of the name; "" where resources have names of their own
+	Reserved string // beginning of the keys that belong to the cloud; "" for none
+}
+
+// Tag is one key and its value.
+type Tag struct{ Key, Value string }
+
+// Write answers the tags of a new resource. They are always in the same order: a
+// repeat with the same token must not differ.
+func (t Tags) Write(token, name string, labels map[string]string) ([]Tag, error) {
+	if err := t.check("labels", labels); err != nil {
+		return nil, err
+	}
+	tags := []Tag{{t.Token, token}}
+	if t.Name != "" {
+		tags = append(tags, Tag{t.Name, name})
+	}
+	return append(tags, sortedTags(labels)...), nil
+}
+
+// Read is the way back; labels are the tags that are neither ours nor the cloud's own.
+func (t Tags) Read(tags iter.Seq2[string, string]) (token, name string, labels map[string]string) {
+	for key, value := range tags {
+		switch {
+		case key == t.Token:
+			token = value
+		case t.isName(key):
+			name = value
+		case t.Reserved != "" && strings.HasPrefix(key, t.Reserved):
+		default:
+			if labels == nil {
+				labels = map[string]string{}
+			}
+			labels[key] = value
+		}
+	}
+	return token, name, labels
+}
+
+// Change answers the tags to set and the keys to remove for a change of labels.
+func (t Tags) Change(change resource.LabelChange) (set []Tag, remove []string, err error) {
+	remove = slices.DeleteFunc(slices.Clone(change.Remove), t.isName) // no label
+	return sortedTags(change.Set), remove, t.check("set", change.Set)
+}
+
+func (t Tags) isName(key string) bool { return t.Name != "" && key == t.Name }
+
+func (t Tags) check(at string, labels map[string]string) error {
+	if _, taken := labels[t.Name]; taken && t.Name != "" {
+		return resource.Invalid(resource.Problem{Field: at + "." + t.Name, Message: "is the tag that the cloud shows as the resource's name; choose another key"})
+	}
+	return nil
+}
+
+func sortedTags(labels map[string]string) []Tag {
+	var tags []Tag
+	for _, key := range slices.Sorted(maps.Keys(labels)) {
+		tags = append(tags, Tag{key, labels[key]})
+	}
+	return tags
+}
