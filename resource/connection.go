@@ -35,7 +35,7 @@ type ConnectionRequest struct {
 	Name       string            `json:"name" doc:"Name of the connection: 1 to 128 letters, digits, dots, underscores and hyphens; it starts with a letter or digit." minLength:"1" maxLength:"128" pattern:"^[A-Za-z0-9][A-Za-z0-9._-]*$" patternDescription:"a letter or digit, then letters, digits, '.', '_' or '-'"`
 	Cloud      string            `json:"cloud" doc:"Cloud to reach, such as aws; see the drivers." minLength:"1" maxLength:"64"`
 	Credential string            `json:"credential,omitempty" doc:"Name of a credential for that cloud. Left out only for clouds that need none." maxLength:"128"`
-	Region     string            `json:"region,omitempty" doc:"Region to work in; see the catalog's regions. Left out only for clouds that have a single one." maxLength:"128"`
-	Zone       string            `json:"zone,omitempty" doc:"Zone for what names none. Default: the cloud's choice." maxLength:"128"`
+	Region     string            `json:"region,omitempty" doc:"Region to work in; see the catalog's regions. Left out only for clouds that have a single one." catalog:"region" maxLength:"128"`
+	Zone       string            `json:"zone,omitempty" doc:"Zone for what names none. Default: the cloud's choice." catalog:"zone" maxLength:"128"`
 	Settings   map[string]string `json:"settings,omitempty" doc:"Settings of the driver for this connection; its description says which there are." maxProperties:"64"`
 }

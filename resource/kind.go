@@ -343,11 +343,37 @@ func newSchema(t reflect.Type) schema {
 
 // JSONSchema is the JSON Schema of a Go struct, complete in itself.
 func JSONSchema(t reflect.Type) json.RawMessage {
-	registry := huma.NewMapRegistry("#/$defs/", huma.DefaultSchemaNamer)
+	const prefix = "#/$defs/"
+	registry := huma.NewMapRegistry(prefix, huma.DefaultSchemaNamer)
 	root := registry.Schema(t, true, t.Name())
+	AnnotateSchemas(registry, prefix)
 	raw, err := json.Marshal(map[string]any{"$ref": root.Ref, "$defs": registry.Map()})
 	if err != nil { // a type that has no schema is a defect of the program
 		panic("the schema of " + t.String() + ": " + err.Error())
 	}
 	return raw
+}
+
+// AnnotateSchemas says in the schemas of structs what their fields are chosen from:
+// x-kind is the kind of the resources that a field names, x-catalog the catalog whose
+// entries it names. prefix is what the registry's references begin with.
+func AnnotateSchemas(registry huma.Registry, prefix string) {
+	for name, s := range registry.Map() {
+		t := registry.TypeFromRef(prefix + name)
+		if t == nil || t.Kind() != reflect.Struct {
+			continue
+		}
+		for f := range t.Fields() {
+			property := s.Properties[JSONName(f)]
+			for extension, value := range map[string]string{"x-kind": RefKind(f), "x-catalog": f.Tag.Get("catalog")} {
+				if property == nil || value == "" {
+					continue
+				}
+				if property.Extensions == nil {
+					property.Extensions = map[string]any{}
+				}
+				property.Extensions[extension] = value
+			}
+		}
+	}
 }

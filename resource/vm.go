@@ -50,13 +50,13 @@ type PasswordReader interface {
 
 // VMSpec is what a VM is asked to be.
 type VMSpec struct {
-	Image           string   `json:"image,omitempty" doc:"Cloud id of the image to boot, such as ami-0c9c942bd7bf113a2 on AWS; see the catalog's images. Give either image or customimage." maxLength:"512"`
-	Spec            string   `json:"spec" doc:"Name of the machine type, such as t3.micro on AWS; see the catalog's specs." minLength:"1" maxLength:"128"`
+	Image           string   `json:"image,omitempty" doc:"Cloud id of the image to boot, such as ami-0c9c942bd7bf113a2 on AWS; see the catalog's images. Give either image or customimage." catalog:"image" maxLength:"512"`
+	Spec            string   `json:"spec" doc:"Name of the machine type, such as t3.micro on AWS; see the catalog's specs." catalog:"spec" minLength:"1" maxLength:"128"`
 	Subnet          string   `json:"subnet" doc:"Name of the subnet to place the VM in. The zone follows from it." ref:"subnet" minLength:"1" maxLength:"512"`
 	SecurityGroups  []string `json:"securitygroups,omitempty" doc:"Names of the security groups of the VM, all of the subnet's VPC. Default: the cloud's default group of the VPC." ref:"securitygroup" flag:"securitygroup" maxItems:"16" minLength:"1" maxLength:"512" nullable:"false"`
 	KeyPair         string   `json:"keypair,omitempty" doc:"Name of the key pair for the image's default user. Without it nobody can log in by SSH." ref:"keypair" maxLength:"512"`
 	CustomImage     string   `json:"customimage,omitempty" doc:"Name of the custom image to boot. Give either image or customimage." ref:"customimage,weak" maxLength:"512"`
-	RootDiskType    string   `json:"rootDiskType,omitempty" doc:"The cloud's name of the type of the root disk, such as gp3 on AWS; see the catalog's disktypes. Default: the cloud's choice." maxLength:"128"`
+	RootDiskType    string   `json:"rootDiskType,omitempty" doc:"The cloud's name of the type of the root disk, such as gp3 on AWS; see the catalog's disktypes. Default: the cloud's choice." catalog:"disktype" maxLength:"128"`
 	RootDiskSizeGiB int      `json:"rootDiskSizeGiB,omitempty" doc:"Size of the root disk in GiB. Default: the image's size." minimum:"1" maximum:"65536"`
 	UserData        string   `json:"userData,omitempty" doc:"What the VM's system is told at its first start: a script that begins with #!, or a cloud-init document. At most 16 KiB. Whoever may see the VM may read it: put no secret in it." maxLength:"16384"`
 }
@@ -70,7 +70,7 @@ type VMStatus struct {
 
 // VMSize is the parameter of a VM's resize.
 type VMSize struct {
-	Spec string `json:"spec" doc:"Name of the new machine type, such as t3.small on AWS; see the catalog's specs." minLength:"1" maxLength:"128"`
+	Spec string `json:"spec" doc:"Name of the new machine type, such as t3.small on AWS; see the catalog's specs." catalog:"spec" minLength:"1" maxLength:"128"`
 }
 
 // VMPassword is what the view password answers.

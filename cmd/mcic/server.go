@@ -19,6 +19,7 @@ import (
 	v1 "github.com/m-cmp/mc-infra-connector/internal/api/v1"
 	"github.com/m-cmp/mc-infra-connector/internal/auth"
 	"github.com/m-cmp/mc-infra-connector/internal/catalog"
+	"github.com/m-cmp/mc-infra-connector/internal/console"
 	"github.com/m-cmp/mc-infra-connector/internal/engine"
 	"github.com/m-cmp/mc-infra-connector/internal/host"
 	"github.com/m-cmp/mc-infra-connector/internal/secret"
@@ -115,9 +116,14 @@ func (o *serverOptions) run(ctx context.Context, stdout, stderr io.Writer, defau
 	// Requests end with the server: those that wait answer what they know.
 	requests, endRequests := context.WithCancel(context.WithoutCancel(ctx))
 	defer endRequests()
+	pages, err := console.Handler()
+	if err != nil {
+		return err
+	}
 	web := &http.Server{
 		Handler: v1.New(v1.Config{
-			Engine: eng, Catalog: catalog.New(eng.Session), Allowed: token.Allows, Metrics: metrics.registry, Logger: logger, Version: version,
+			Engine: eng, Catalog: catalog.New(eng.Session), Allowed: token.Allows, Sessions: auth.NewSessions(token), Console: pages,
+			Metrics: metrics.registry, Logger: logger, Version: version,
 		}),
 		ReadHeaderTimeout: 10 * time.Second,
 		IdleTimeout:       2 * time.Minute,
@@ -228,7 +234,7 @@ func (o *serverOptions) greet(ctx context.Context, w io.Writer, eng *engine.Engi
 		_, devErr = eng.CreateConnection(ctx, []byte(`{"name":"`+devConnection+`","cloud":"mock","region":"mock-seoul"}`), true)
 	}
 	tokenFile := filepath.Join(o.data, auth.TokenFile)
-	fmt.Fprintf(w, "\nmc-infra-connector %s is ready at %s (API: %s/docs)\n", version, g.address, g.address)
+	fmt.Fprintf(w, "\nmc-infra-connector %s is ready at %s (console in a browser; API: %s/docs)\n", version, g.address, g.address)
 	if g.tokenCreated {
 		if raw, err := os.ReadFile(tokenFile); err == nil { //nolint:gosec // in the operator's data folder
 			fmt.Fprintf(w, "Admin token, shown this once: %s", raw)

@@ -67,6 +67,9 @@ func start(t *testing.T, o enginetest.Options, settings ...string) *api {
 	return &api{Env: e, t: t, url: server.URL, client: client, schema: newSchema(), active: &active}
 }
 
+// consolePage is what stands in for the web console.
+const consolePage = "the console"
+
 func newHandler(t testing.TB, e *enginetest.Env) http.Handler {
 	t.Helper()
 	dir := t.TempDir()
@@ -76,6 +79,7 @@ func newHandler(t testing.TB, e *enginetest.Env) http.Handler {
 	require.False(t, created)
 	return v1.New(v1.Config{
 		Engine: e.Engine, Catalog: catalog.New(e.Session), Allowed: admin.Allows,
+		Sessions: auth.NewSessions(admin), Console: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(consolePage)) }),
 		Metrics: prometheus.NewRegistry(), Logger: slog.New(slog.DiscardHandler), Version: version,
 	})
 }
@@ -103,15 +107,22 @@ func (a *api) request(method, path string, body io.Reader) *http.Request {
 // send sends a request and checks its answer against the OpenAPI document.
 func (a *api) send(r *http.Request) answer {
 	a.t.Helper()
+	got := a.exchange(r)
+	if r.Method != http.MethodHead {
+		a.schema.check(a.t, r.Method, r.URL.Path, got)
+	}
+	return got
+}
+
+// exchange sends a request to what the OpenAPI document does not have.
+func (a *api) exchange(r *http.Request) answer {
+	a.t.Helper()
 	response, err := a.client.Do(r)
 	require.NoError(a.t, err)
 	defer response.Body.Close()
 	body, err := io.ReadAll(response.Body)
 	require.NoError(a.t, err)
 	got := answer{response.StatusCode, response.Header, body, fmt.Sprintf("%s %.200s", r.Method, r.URL.RequestURI())}
-	if r.Method != http.MethodHead {
-		a.schema.check(a.t, r.Method, r.URL.Path, got)
-	}
 	return got
 }
 

@@ -1,6 +1,7 @@
 package v1_test
 
 import (
+	"encoding/json"
 	"net/http"
 	"strings"
 	"testing"
@@ -8,6 +9,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	v1 "github.com/m-cmp/mc-infra-connector/internal/api/v1"
+	"github.com/m-cmp/mc-infra-connector/internal/auth"
 	"github.com/m-cmp/mc-infra-connector/internal/engine/enginetest"
 	"github.com/m-cmp/mc-infra-connector/internal/store"
 	"github.com/m-cmp/mc-infra-connector/resource"
@@ -89,4 +92,79 @@ func TestBasicPasswordReadsOnly(t *testing.T) {
 	r.SetBasicAuth("anyone", token)
 	isProblem(t, http.StatusUnauthorized, a.send(r))
 	assert.Contains(t, a.names("/v1/connections"), "mock")
+}
+
+func TestABrowserLogsIn(t *testing.T) {
+	a := start(t, enginetest.Options{})
+	var cookie string
+	do := func(method, path, body string) answer {
+		r := a.request(method, path, strings.NewReader(body))
+		r.Header.Del("Authorization")
+		r.Header.Set("Sec-Fetch-Site", "same-origin")
+		r.Header.Set("Sec-Fetch-Mode", "cors")
+		r.Header.Set(auth.SessionHeader, "1")
+		r.Header.Set("Cookie", cookie)
+		return a.exchange(r)
+	}
+	const session = "/v1/session"
+	got := do(http.MethodGet, "/v1/connections", "")
+	isProblem(t, http.StatusUnauthorized, got)
+	assert.Len(t, got.header.Values("WWW-Authenticate"), 1, "the browser would ask for a password")
+	isProblem(t, http.StatusUnauthorized, do(http.MethodGet, session, ""))
+	isProblem(t, http.StatusUnauthorized, do(http.MethodPost, session, `{"token":"wrong"}`))
+	isProblem(t, http.StatusUnprocessableEntity, do(http.MethodPost, session, `token`))
+
+	got = do(http.MethodPost, session, `{"token":"`+token+`"}`)
+	require.Equal(t, http.StatusOK, got.status, string(got.body))
+	cookie, _, _ = strings.Cut(got.header.Get("Set-Cookie"), ";")
+	assert.Equal(t, http.StatusOK, do(http.MethodGet, session, "").status)
+	assert.Equal(t, http.StatusOK, do(http.MethodGet, "/v1/connections", "").status)
+	assert.Equal(t, http.StatusAccepted, do(http.MethodPost, "/v1/connections/mock/vpcs", `{"name":"v1","spec":{"cidr":"10.0.0.0/16"}}`).status)
+
+	forged := a.request(http.MethodPost, "/v1/connections/mock/vpcs", strings.NewReader(`{"name":"v2","spec":{"cidr":"10.0.0.0/16"}}`))
+	forged.Header.Del("Authorization")
+	forged.Header.Set("Cookie", cookie)
+	isProblem(t, http.StatusUnauthorized, a.exchange(forged))
+
+	assert.Equal(t, http.StatusNoContent, do(http.MethodDelete, session, "").status)
+	isProblem(t, http.StatusUnauthorized, do(http.MethodGet, "/v1/connections", ""))
+}
+
+func TestTheConsoleAnswersWhatIsNotTheAPIs(t *testing.T) {
+	a := start(t, enginetest.Options{})
+	open := func(path, accept string) answer {
+		r := a.request(http.MethodGet, path, nil)
+		r.Header.Del("Authorization")
+		r.Header.Set("Accept", accept)
+		return a.exchange(r)
+	}
+	const browser = "text/html,application/xhtml+xml,*/*;q=0.8"
+	for _, path := range []string{"/", "/resources/vms", "/assets/index-1.js", "/v2"} {
+		assert.Equal(t, consolePage, string(open(path, browser).body), path)
+	}
+	for _, path := range []string{"/", "/assets/index-1.js", "/icon.svg"} {
+		assert.Equal(t, consolePage, string(open(path, "*/*").body), path)
+	}
+	for _, path := range []string{"/v1", "/v1/nothing", "/healthz/x", "/openapi.json/x"} {
+		isProblem(t, http.StatusNotFound, open(path, browser))
+	}
+	isProblem(t, http.StatusNotFound, open("/v2/vms", "application/json"))
+	isProblem(t, http.StatusNotFound, a.post("/resources/vms", "{}"))
+}
+
+func TestEveryKindAndCatalogIsDescribed(t *testing.T) {
+	a := start(t, enginetest.Options{})
+	var kinds struct{ Items []v1.KindInfo }
+	require.NoError(t, json.Unmarshal(a.get("/v1/kinds").body, &kinds))
+	require.Len(t, kinds.Items, len(resource.Kinds()))
+	for _, k := range kinds.Items {
+		if k.Name == resource.VM.Name {
+			assert.Contains(t, string(k.Create), `"x-kind":"subnet"`)
+			assert.Contains(t, string(k.Create), `"x-catalog":"image"`)
+			assert.Equal(t, []resource.State{resource.StateStopped}, k.Actions[0].From)
+		}
+	}
+	var catalogs struct{ Items []v1.CatalogInfo }
+	require.NoError(t, json.Unmarshal(a.get("/v1/catalogs").body, &catalogs))
+	assert.Len(t, catalogs.Items, len(resource.Catalogs()))
 }

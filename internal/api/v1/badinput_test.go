@@ -381,7 +381,7 @@ func many(n int) string {
 func TestWhatIsNotThere(t *testing.T) {
 	a := start(t, enginetest.Options{})
 	a.create("mock", "vpc", "v", `{"cidr":"10.0.0.0/16"}`)
-	for _, path := range []string{"/", "/v1", "/v1/", "/v2/vpcs", "/v1/vpc", "/v1/connections/mock/vpcs/v/x", "/v1//vpcs", "/v1/vpcs/", "/openapi", "/v1/connections/mock/vpcs/v:fly", "/v1/connections/"} {
+	for _, path := range []string{"/v1", "/v1/", "/v2/vpcs", "/v1/vpc", "/v1/connections/mock/vpcs/v/x", "/v1//vpcs", "/v1/vpcs/", "/openapi", "/v1/connections/mock/vpcs/v:fly", "/v1/connections/"} {
 		p := isProblem(t, http.StatusNotFound, a.get(path))
 		assert.Equal(t, resource.CodeNotFound, p.Code)
 	}

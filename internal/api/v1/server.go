@@ -27,6 +27,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"github.com/swaggest/swgui/v5emb"
 
+	"github.com/m-cmp/mc-infra-connector/internal/auth"
 	"github.com/m-cmp/mc-infra-connector/internal/catalog"
 	"github.com/m-cmp/mc-infra-connector/internal/engine"
 	"github.com/m-cmp/mc-infra-connector/resource"
@@ -34,12 +35,14 @@ import (
 
 // Config is what the API needs.
 type Config struct {
-	Engine  *engine.Engine
-	Catalog *catalog.Catalog
-	Allowed func(*http.Request) bool // whether a request may use the server
-	Metrics *prometheus.Registry
-	Logger  *slog.Logger
-	Version string
+	Engine   *engine.Engine
+	Catalog  *catalog.Catalog
+	Allowed  func(*http.Request) bool // whether a request may use the server
+	Sessions *auth.Sessions           // logins in browsers, which may use it too
+	Console  http.Handler             // answers what is not the API's
+	Metrics  *prometheus.Registry
+	Logger   *slog.Logger
+	Version  string
 }
 
 // Limits of a request's body.
@@ -63,7 +66,14 @@ func New(c Config) http.Handler {
 
 	router := chi.NewMux()
 	router.Use(s.observe, s.recoverPanics, cleanPath, middleware.GetHead)
-	router.NotFound(func(w http.ResponseWriter, r *http.Request) { notFound(r).write(w) })
+	ours := map[string]bool{} // first segments of the API's paths
+	router.NotFound(func(w http.ResponseWriter, r *http.Request) {
+		if isPage(r) && !ours[firstSegment(r.URL.Path)] {
+			c.Console.ServeHTTP(w, r)
+			return
+		}
+		notFound(r).write(w)
+	})
 	router.MethodNotAllowed(func(w http.ResponseWriter, r *http.Request) {
 		for _, m := range []string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodDelete} {
 			if router.Match(chi.NewRouteContext(), m, r.URL.Path) || m == http.MethodHead && w.Header().Get("Allow") != "" {
@@ -72,6 +82,9 @@ func New(c Config) http.Handler {
 		}
 		methodNotAllowed(r).write(w)
 	})
+	for _, path := range []string{"/", "/assets/*", "/icon.svg"} {
+		router.Method(http.MethodGet, path, c.Console)
+	}
 	router.Get("/healthz", func(w http.ResponseWriter, _ *http.Request) { ok(w) })
 	router.Get("/readyz", func(w http.ResponseWriter, r *http.Request) {
 		if err := c.Engine.Healthy(r.Context()); err != nil {
@@ -80,6 +93,7 @@ func New(c Config) http.Handler {
 		}
 		ok(w)
 	})
+	s.sessionRoutes(router)
 	router.Group(func(r chi.Router) {
 		r.Use(s.authenticate, bufferBody)
 		r.Method(http.MethodGet, "/metrics", promhttp.HandlerFor(c.Metrics, promhttp.HandlerOpts{}))
@@ -88,7 +102,22 @@ func New(c Config) http.Handler {
 		r.Method(http.MethodGet, "/docs/*", docs)
 		s.register(humachi.New(r, openAPI(c.Version)))
 	})
+	_ = chi.Walk(router, func(_, route string, _ http.Handler, _ ...func(http.Handler) http.Handler) error {
+		ours[firstSegment(route)] = true
+		return nil
+	})
 	return router
+}
+
+// isPage reports whether a browser opens a page, which the console has for every path
+// that is not the API's.
+func isPage(r *http.Request) bool {
+	return (r.Method == http.MethodGet || r.Method == http.MethodHead) && strings.Contains(r.Header.Get("Accept"), "text/html")
+}
+
+func firstSegment(path string) string {
+	segment, _, _ := strings.Cut(strings.TrimPrefix(path, "/"), "/")
+	return segment
 }
 
 func openAPI(version string) huma.Config {
@@ -120,6 +149,8 @@ func (s *server) register(api huma.API) {
 	s.registerInventory(api)
 	s.registerOperations(api)
 	s.registerEvents(api)
+	s.registerKinds(api)
+	resource.AnnotateSchemas(api.OpenAPI().Components.Schemas, "#/components/schemas/")
 }
 
 func ok(w http.ResponseWriter) {
@@ -127,20 +158,26 @@ func ok(w http.ResponseWriter) {
 	_, _ = w.Write([]byte("ok\n")) // the client is gone if this fails
 }
 
-// authenticate lets no one in without the token.
+// authenticate lets no one in without the token or a login.
 func (s *server) authenticate(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if s.Allowed(r) {
+		if s.Allowed(r) || s.Sessions.Allows(r) {
 			next.ServeHTTP(w, r)
 			return
 		}
 		w.Header().Add("WWW-Authenticate", `Bearer realm="mcic"`)
-		if r.Method == http.MethodGet || r.Method == http.MethodHead {
+		if (r.Method == http.MethodGet || r.Method == http.MethodHead) && !fromScript(r) { // it would have the browser ask for a password
 			w.Header().Add("WWW-Authenticate", `Basic realm="mcic: any user, the token as password"`)
 		}
 		plain(http.StatusUnauthorized, resource.CodeUnauthenticated,
 			"the admin token is missing or wrong; send it as: Authorization: Bearer TOKEN. It lies in the file token of the server's data folder").write(w)
 	})
+}
+
+// fromScript reports whether a browser says that a page's script makes the request.
+func fromScript(r *http.Request) bool {
+	mode := r.Header.Get("Sec-Fetch-Mode")
+	return mode != "" && mode != "navigate"
 }
 
 // cleanPath routes by the decoded path and refuses what no name, and no database,

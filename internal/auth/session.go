@@ -1,0 +1,137 @@
+package auth
+
+import (
+	"crypto/hkdf"
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/binary"
+	"net/http"
+	"sync"
+	"time"
+)
+
+// SessionLife is how long a login in a browser lasts.
+const SessionLife = 12 * time.Hour
+
+// SessionHeader must be on every request that a session's cookie opens and that can
+// change something. Pages of other sites cannot set it.
+const SessionHeader = "Mcic-Console"
+
+// sessionCookie is the name of the cookie that carries a session.
+const sessionCookie = "mcic_session"
+
+// Sessions are logins in browsers. A session is a signed cookie: it is good on every
+// server with the same token, outlives a restart, and ends with the token. A logout
+// holds on the server that was asked, until it restarts; the browser forgets the
+// cookie all the same.
+type Sessions struct {
+	token Token
+	key   []byte
+	cross *http.CrossOriginProtection
+
+	mu    sync.Mutex
+	ended map[sessionID]time.Time // those that were logged out, with their end
+}
+
+type sessionID [16]byte
+
+// The parts of a cookie's value: end in Unix seconds, id, signature.
+const (
+	sessionBody = 8 + len(sessionID{})
+	sessionSize = sessionBody + sha256.Size
+)
+
+// NewSessions returns the sessions that the token opens.
+func NewSessions(token Token) *Sessions {
+	key, err := hkdf.Key(sha256.New, token.sum[:], nil, "mcic console session", sha256.Size)
+	if err != nil { // the length is one that SHA-256 gives
+		panic("derive the key of sessions: " + err.Error())
+	}
+	return &Sessions{token: token, key: key, cross: http.NewCrossOriginProtection(), ended: map[sessionID]time.Time{}}
+}
+
+// Start sets the cookie of a new session if the token is right. It reports until
+// when the session lasts.
+func (s *Sessions) Start(w http.ResponseWriter, r *http.Request, token string) (until time.Time, ok bool) {
+	if !s.token.Matches(token) || !s.own(r) {
+		return time.Time{}, false
+	}
+	until = time.Now().Add(SessionLife).Truncate(time.Second)
+	value := binary.BigEndian.AppendUint64(nil, uint64(until.Unix())) //nolint:gosec // after 1970
+	var id sessionID
+	_, _ = rand.Read(id[:]) // never fails
+	value = s.sign(append(value, id[:]...))
+	http.SetCookie(w, cookie(r, base64.RawURLEncoding.EncodeToString(value), int(SessionLife.Seconds())))
+	return until, true
+}
+
+// End logs the request's session out.
+func (s *Sessions) End(w http.ResponseWriter, r *http.Request) {
+	if id, until, ok := s.read(r); ok && s.own(r) {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		for old, end := range s.ended {
+			if end.Before(time.Now()) {
+				delete(s.ended, old)
+			}
+		}
+		s.ended[id] = until
+	}
+	http.SetCookie(w, cookie(r, "", -1))
+}
+
+// Until reports until when the request's session lasts, and whether it has one.
+func (s *Sessions) Until(r *http.Request) (time.Time, bool) {
+	_, until, ok := s.read(r)
+	return until, ok
+}
+
+// Allows reports whether a request comes from a page of this server with a session.
+func (s *Sessions) Allows(r *http.Request) bool {
+	_, _, ok := s.read(r)
+	return ok && s.own(r)
+}
+
+// own reports whether a request that can change something comes from a page of this
+// server, by two signs: what the browser says of its origin, and the header.
+func (s *Sessions) own(r *http.Request) bool {
+	if r.Method == http.MethodGet || r.Method == http.MethodHead {
+		return true
+	}
+	return s.cross.Check(r) == nil && r.Header.Get(SessionHeader) != ""
+}
+
+func (s *Sessions) read(r *http.Request) (id sessionID, until time.Time, ok bool) {
+	c, err := r.Cookie(sessionCookie)
+	if err != nil {
+		return id, until, false
+	}
+	value, err := base64.RawURLEncoding.DecodeString(c.Value)
+	if err != nil || len(value) != sessionSize || !hmac.Equal(value, s.sign(value[:sessionBody:sessionBody])) {
+		return id, until, false
+	}
+	until = time.Unix(int64(binary.BigEndian.Uint64(value)), 0) //nolint:gosec // signed by us
+	copy(id[:], value[8:])
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	_, ended := s.ended[id]
+	return id, until, !ended && time.Now().Before(until)
+}
+
+// sign returns body with its signature behind it.
+func (s *Sessions) sign(body []byte) []byte {
+	mac := hmac.New(sha256.New, s.key)
+	mac.Write(body)
+	return mac.Sum(body)
+}
+
+// cookie is one that scripts cannot read and that requests from other sites do not
+// carry. Where the browser speaks TLS, to us or to a proxy, it is kept to TLS.
+func cookie(r *http.Request, value string, age int) *http.Cookie {
+	return &http.Cookie{ //nolint:gosec // Secure would keep the cookie from servers on the loopback address, which have no TLS
+		Name: sessionCookie, Value: value, Path: "/", MaxAge: age, HttpOnly: true, SameSite: http.SameSiteStrictMode,
+		Secure: r.TLS != nil || r.Header.Get("X-Forwarded-Proto") == "https",
+	}
+}

@@ -1,0 +1,73 @@
+// Package console serves the web console, whose source is in web/. What its build
+// has put into dist is embedded; without a build there is a page that says how to
+// make one.
+package console
+
+import (
+	"bytes"
+	"crypto/rand"
+	"embed"
+	"errors"
+	"io/fs"
+	"mime"
+	"net/http"
+	"path"
+	"strings"
+
+	"github.com/go-chi/chi/v5/middleware"
+)
+
+//go:embed all:dist missing.html
+var files embed.FS
+
+// Handler answers the console's files, and its one page for every other path: which
+// page it shows is decided in the browser.
+func Handler() (http.Handler, error) {
+	built, err := fs.Sub(files, "dist")
+	if err != nil {
+		return nil, err
+	}
+	return handler(built)
+}
+
+// nonceMark is where a page has the nonce of its answer.
+const nonceMark = "CSP_NONCE"
+
+func handler(built fs.FS) (http.Handler, error) {
+	page, err := fs.ReadFile(built, "index.html")
+	if errors.Is(err, fs.ErrNotExist) {
+		page, err = files.ReadFile("missing.html")
+	}
+	if err != nil {
+		return nil, err
+	}
+	answer := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h := w.Header()
+		h.Set("X-Content-Type-Options", "nosniff")
+		name := strings.TrimPrefix(path.Clean(r.URL.Path), "/")
+		if content, err := fs.ReadFile(built, name); err == nil && name != "index.html" && !strings.HasPrefix(name, ".") {
+			h.Set("Content-Type", mime.TypeByExtension(path.Ext(name)))
+			h.Set("Cache-Control", "no-cache")
+			if strings.HasPrefix(name, "assets/") { // the name has the hash of the content
+				h.Set("Cache-Control", "public, max-age=31536000, immutable")
+			}
+			_, _ = w.Write(content) //nolint:gosec // a file of ours; the client is gone if this fails
+			return
+		}
+		if strings.HasPrefix(name, "assets/") { // of an older build: no page can stand in for it
+			http.NotFound(w, r)
+			return
+		}
+		nonce := rand.Text()
+		h.Set("Content-Type", "text/html; charset=utf-8")
+		h.Set("Cache-Control", "no-store")
+		h.Set("Referrer-Policy", "no-referrer")
+		h.Set("Content-Security-Policy", "default-src 'none'; script-src 'self'; style-src 'self' 'nonce-"+nonce+"'; img-src 'self' data:; "+
+			"font-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
+		_, _ = w.Write(bytes.ReplaceAll(page, []byte(nonceMark), []byte(nonce)))
+	})
+	return middleware.Compress(compression)(answer), nil
+}
+
+// compression is gzip's level: most of what can be had, at little time.
+const compression = 6
