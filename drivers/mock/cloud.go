@@ -34,7 +34,8 @@ type cloud struct {
 	mu      sync.RWMutex
 	journal *journal // nil until the first connection
 	shelves map[shelfKey]*shelf
-	users   map[string]map[string]shelfKey // id of an object → ids of the objects that refer to it
+	users   map[string]map[string]shelfKey // id of an object → ids of the objects that it cannot leave
+	linked  map[string]map[string]shelfKey // id of an object → ids of the objects that are linked to it
 	claims  map[string]map[string]string   // scope of claims → what only one object can have → id of the object
 	next    map[string]uint32              // range of addresses → where the search for a free one goes on
 	events  []event                        // in the order of their time
@@ -61,14 +62,36 @@ type object struct {
 	Name        string            `json:"name,omitempty"`
 	Token       string            `json:"token"`
 	Labels      map[string]string `json:"labels,omitempty"`
-	Spec        any               `json:"spec"`   // of the kind's own type
-	Status      any               `json:"status"` // of the kind's own type
+	shape                         // when the last change is over
+	Before      *shape            `json:"before,omitempty"` // until then; nil if nothing but the state changes
 	Refs        []string          `json:"refs,omitempty"`
 	Claims      []claim           `json:"claims,omitempty"`
 	Change      change            `json:"change"`
 	CreatedAt   time.Time         `json:"createdAt"`
 	ListedFrom  time.Time         `json:"listedFrom"`
 	ListedUntil time.Time         `json:"listedUntil,omitzero"` // of an object that is being deleted
+}
+
+// shape is what of an object can change during its life.
+type shape struct {
+	Spec   any    `json:"spec"`   // of the kind's own type
+	Status any    `json:"status"` // of the kind's own type
+	Links  []link `json:"links,omitempty"`
+}
+
+// link joins an object to another one, as a disk to the VM that has it. It keeps the
+// other one from nothing: when that is gone, so is the link.
+type link struct {
+	Kind string `json:"kind"`
+	ID   string `json:"id"`
+}
+
+// linkedID is the id of the first object of a kind among links, or "".
+func linkedID(kind string, links []link) string {
+	if i := slices.IndexFunc(links, func(l link) bool { return l.Kind == kind }); i >= 0 {
+		return links[i].ID
+	}
+	return ""
 }
 
 // claim is something that only one object can have within a scope, such as an
@@ -96,6 +119,14 @@ func (c change) state(at time.Time) resource.State {
 	default:
 		return c.Then
 	}
+}
+
+// shapeAt is the object's shape at a time.
+func (o *object) shapeAt(at time.Time) shape {
+	if o.Before != nil && at.Before(o.Change.Until) {
+		return *o.Before
+	}
+	return o.shape
 }
 
 func (o *object) gone(at time.Time) bool { return o.Change.state(at) == resource.StateDeleted }
@@ -151,6 +182,7 @@ func newCloud(dir string) *cloud {
 		rates:   rates{due: map[place]time.Time{}},
 		shelves: map[shelfKey]*shelf{},
 		users:   map[string]map[string]shelfKey{},
+		linked:  map[string]map[string]shelfKey{},
 		claims:  map[string]map[string]string{},
 		next:    map[string]uint32{},
 	}
@@ -165,13 +197,14 @@ func (c *cloud) open(log *slog.Logger) error {
 		return nil
 	}
 	path := filepath.Join(c.dir, "mock-cloud.jsonl")
-	j, err := openJournal(path, func(key shelfKey, o *object) {
-		c.pass(o.Change.At) // in the order in which it all happened
+	j, err := openJournal(path, func(at time.Time, key shelfKey, o *object) {
+		c.pass(at) // in the order in which it all happened
 		c.put(key, o)
 	})
 	if err != nil {
 		clear(c.shelves)
 		clear(c.users)
+		clear(c.linked)
 		clear(c.claims)
 		c.events = nil
 		return resource.Errorf(resource.CodeInternal, "open the journal of the mock cloud: %w; move the file away to begin with an empty cloud", err)
@@ -184,6 +217,19 @@ func (c *cloud) open(log *slog.Logger) error {
 
 // time is now, in the form that comes back from the journal.
 func (c *cloud) time() time.Time { return c.now().Round(0).UTC() }
+
+// catchUp is pass for those who read: it holds the cloud up only if something is due.
+func (c *cloud) catchUp() {
+	c.mu.RLock()
+	now := c.time()
+	due := len(c.events) > 0 && !now.Before(c.events[0].at)
+	c.mu.RUnlock()
+	if due {
+		c.mu.Lock()
+		c.pass(now)
+		c.mu.Unlock()
+	}
+}
 
 // pass does what was due until now. Whoever writes calls it first.
 func (c *cloud) pass(now time.Time) {
@@ -207,7 +253,7 @@ func (c *cloud) at(t time.Time, do func()) {
 
 // commit makes a change of an object last and then visible.
 func (c *cloud) commit(log *slog.Logger, key shelfKey, o *object) error {
-	if err := c.journal.append(key, o); err != nil {
+	if err := c.journal.append(c.time(), key, o); err != nil {
 		return refuse(resource.CodeUnavailable, "StorageFailure", "the mock cloud cannot write its journal, so nothing was done: %v; free some space and try again", err)
 	}
 	c.put(key, o)
@@ -220,44 +266,62 @@ func (c *cloud) commit(log *slog.Logger, key shelfKey, o *object) error {
 // put shows a new or changed object.
 func (c *cloud) put(key shelfKey, o *object) {
 	s := c.shelf(key)
-	if s.live[o.ID] == nil {
-		delete(s.stale, o.ID)
-		for _, id := range o.Refs {
-			if c.users[id] == nil {
-				c.users[id] = map[string]shelfKey{}
-			}
-			c.users[id][o.ID] = key
-		}
-		for _, claim := range o.Claims {
-			if c.claims[claim.Scope] == nil {
-				c.claims[claim.Scope] = map[string]string{}
-			}
-			c.claims[claim.Scope][claim.Value] = o.ID
-		}
+	if was := s.live[o.ID]; was != nil {
+		c.unindex(was)
 	}
+	delete(s.stale, o.ID)
 	s.live[o.ID] = o
+	for _, id := range o.Refs {
+		add(c.users, id, o.ID, key)
+	}
+	for _, l := range o.Links {
+		add(c.linked, l.ID, o.ID, key)
+	}
+	for _, claim := range o.Claims {
+		add(c.claims, claim.Scope, claim.Value, o.ID)
+	}
 	if o.Change.Then == resource.StateDeleted {
 		c.at(o.Change.Until, func() { c.release(s, o) })
 	}
 }
 
-// release ends an object that is gone: what it used and claimed becomes free.
+// unindex forgets what an object uses, is linked to and claims.
+func (c *cloud) unindex(o *object) {
+	for _, id := range o.Refs {
+		remove(c.users, id, o.ID)
+	}
+	for _, l := range o.Links {
+		remove(c.linked, l.ID, o.ID)
+	}
+	for _, claim := range o.Claims {
+		remove(c.claims, claim.Scope, claim.Value)
+	}
+}
+
+func add[V any](index map[string]map[string]V, outer, inner string, value V) {
+	if index[outer] == nil {
+		index[outer] = map[string]V{}
+	}
+	index[outer][inner] = value
+}
+
+func remove[V any](index map[string]map[string]V, outer, inner string) {
+	delete(index[outer], inner)
+	if len(index[outer]) == 0 {
+		delete(index, outer)
+	}
+}
+
+// release ends an object that is gone: what it used and claimed becomes free, and
+// what was linked to it is alone.
 func (c *cloud) release(s *shelf, o *object) {
 	if s.live[o.ID] != o {
 		return
 	}
 	delete(s.live, o.ID)
-	for _, id := range o.Refs {
-		delete(c.users[id], o.ID)
-		if len(c.users[id]) == 0 {
-			delete(c.users, id)
-		}
-	}
-	for _, claim := range o.Claims {
-		delete(c.claims[claim.Scope], claim.Value)
-		if len(c.claims[claim.Scope]) == 0 {
-			delete(c.claims, claim.Scope)
-		}
+	c.unindex(o)
+	for id, key := range c.linked[o.ID] {
+		c.put(key, c.shelf(key).live[id].without(o.ID))
 	}
 	if o.ListedUntil.After(o.Change.Until) {
 		s.stale[o.ID] = o
@@ -267,6 +331,21 @@ func (c *cloud) release(s *shelf, o *object) {
 			}
 		})
 	}
+}
+
+// without is the object without its links to another one.
+func (o *object) without(id string) *object {
+	alone := *o
+	unlinked := func(s shape) shape {
+		s.Links = slices.DeleteFunc(slices.Clone(s.Links), func(l link) bool { return l.ID == id })
+		return s
+	}
+	alone.shape = unlinked(o.shape)
+	if o.Before != nil {
+		before := unlinked(*o.Before)
+		alone.Before = &before
+	}
+	return &alone
 }
 
 func (c *cloud) shelf(key shelfKey) *shelf {
@@ -287,10 +366,13 @@ func (c *cloud) compact(log *slog.Logger) {
 	}
 	enough := journalSlack + journalWaste*live
 	if c.journal.lines >= enough {
-		err := c.journal.rewrite(func(write func(shelfKey, *object) error) error {
-			for key, s := range c.shelves {
-				for _, objects := range []map[string]*object{s.live, s.stale} {
-					for _, o := range objects {
+		err := c.journal.rewrite(c.time(), func(write func(shelfKey, *object) error) error {
+			for _, of := range []func(*shelf) map[string]*object{ // what is gone first: others may have claimed what it had
+				func(s *shelf) map[string]*object { return s.stale },
+				func(s *shelf) map[string]*object { return s.live },
+			} {
+				for key, s := range c.shelves {
+					for _, o := range of(s) {
 						if err := write(key, o); err != nil {
 							return err
 						}
@@ -322,11 +404,34 @@ func (c *cloud) usersOf(id string) string {
 	return strings.Join(names, ", ")
 }
 
-// usersCount is how many objects refer to one.
-func (c *cloud) usersCount(id string) int {
+// claimed is how much of a scope is claimed.
+func (c *cloud) claimed(scope string) int {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
-	return len(c.users[id])
+	return len(c.claims[scope])
+}
+
+// linkedTo are the objects of a kind that are linked to one.
+func (c *cloud) linkedTo(id, kind string) []*object {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	var objects []*object
+	for other, key := range c.linked[id] {
+		if key.Kind == kind {
+			objects = append(objects, c.shelf(key).live[other])
+		}
+	}
+	return objects
+}
+
+// linkOf is the id of the object of a kind that another one is linked to, or "".
+func (c *cloud) linkOf(key shelfKey, id, kind string) string {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	if o := c.find(key, id, c.time()); o != nil {
+		return linkedID(kind, o.Links)
+	}
+	return ""
 }
 
 // called is an object for people.
@@ -349,22 +454,46 @@ func newID(prefix string, key shelfKey, token string) string {
 // soon. reserved are the addresses at the start that are not handed out; the last
 // one is not either.
 func (c *cloud) claimAddress(scope string, within netip.Prefix, reserved uint32) (found claim, ok bool) {
-	var (
-		raw   = within.Addr().As4()
-		first = binary.BigEndian.Uint32(raw[:]) + reserved
-		size  = uint32(1)<<(32-within.Bits()) - reserved - 1
-		taken = c.claims[scope]
-	)
+	first, size := room(within, reserved)
+	taken := c.claims[scope]
 	if uint64(len(taken)) >= uint64(size) {
 		return claim{}, false
 	}
 	for range size {
 		offset := c.next[scope] % size
 		c.next[scope] = offset + 1
+		var raw [4]byte
 		binary.BigEndian.PutUint32(raw[:], first+offset)
 		if address := netip.AddrFrom4(raw).String(); taken[address] == "" {
 			return claim{scope, address}, true
 		}
 	}
 	return claim{}, false
+}
+
+// room is the first address of a range that is handed out, and how many are.
+func room(within netip.Prefix, reserved uint32) (first, size uint32) {
+	raw := within.Addr().As4()
+	return binary.BigEndian.Uint32(raw[:]) + reserved, uint32(1)<<(32-within.Bits()) - reserved - 1
+}
+
+// offered reports whether an address of a range is one that is handed out.
+func offered(within netip.Prefix, address netip.Addr, reserved uint32) bool {
+	first, size := room(within, reserved)
+	raw := address.As4()
+	n := binary.BigEndian.Uint32(raw[:])
+	return n >= first && n-first < size
+}
+
+// publicAddresses are from the range for carriers' own use, which is never routed, so
+// that nobody reaches a stranger.
+const publicAddresses = "100.64.0.0/10"
+
+// claimPublicAddress finds a free address that the internet reaches.
+func (c *cloud) claimPublicAddress() (claim, error) {
+	found, ok := c.claimAddress("public", netip.MustParsePrefix(publicAddresses), 1)
+	if !ok {
+		return claim{}, refuse(resource.CodeQuota, "AddressLimitExceeded", "the mock cloud has no free public address; delete VMs or public IPs")
+	}
+	return found, nil
 }

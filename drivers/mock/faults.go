@@ -50,6 +50,25 @@ func (s *session) stay(ctx context.Context) error {
 	return unanswered(ctx.Err())
 }
 
+// quota is how many objects of a kind the account may have in the region, and
+// whether there is such a limit.
+func (s *session) quota(kind string) (limit int, limited bool) {
+	if kind == resource.VM.Name && s.quotaVMs > 0 {
+		return s.quotaVMs, true
+	}
+	limit, limited = s.quotas[kind]
+	return limit, limited
+}
+
+// checkQuota refuses one more object of a kind than the account may have.
+func (s *session) checkQuota(kind *resource.Kind) error {
+	limit, limited := s.quota(kind.Name)
+	if have := len(s.cloud.shelf(shelfKey{s.place, kind.Name}).live); limited && have >= limit {
+		return refuse(resource.CodeQuota, noun(kind)+"LimitExceeded", "the account %s has %d of the kind %s in the region %s and may have %d (settings quotas and quotaVMs); delete some, or raise the quota", s.Account, have, kind.Name, s.Region, limit)
+	}
+	return nil
+}
+
 // chance draws with probability p. The draw depends on nothing but the seed and
 // what it is for, so that with a seed everything happens the same way again.
 func (s *session) chance(p float64, what, of string) bool {

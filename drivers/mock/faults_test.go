@@ -113,7 +113,7 @@ func TestFailSettle(t *testing.T) {
 	require.Equal(t, resource.StateCreating, create(t, s, "vpc", "other", vpcSpec()).State)
 	r.advance(5 * time.Second)
 	for _, vpc := range list(t, s, "vpc") {
-		require.Equal(t, resource.StateAvailable, vpc.State, "only VMs fail")
+		require.Equal(t, resource.StateAvailable, vpc.State, "nothing has to build it")
 	}
 }
 
@@ -262,6 +262,47 @@ func TestQuotaVMs(t *testing.T) {
 	create(t, r.connect(), "vm", "four", n.vm())
 }
 
+func TestQuotas(t *testing.T) {
+	r := newRig(t)
+	s := r.connect("quotas", "disk=1,snapshot=0,vm=1", "quotaVMs", "2")
+	n := build(t, s)
+	disk := create(t, s, "disk", "one", resource.DiskSpec{SizeGiB: 1})
+	e := refused(t, s, "disk", "two", resource.DiskSpec{SizeGiB: 1})
+	require.Equal(t, resource.CodeQuota, e.Code)
+	require.Equal(t, "DiskLimitExceeded", e.Cloud.Code)
+	require.Equal(t, resource.CodeQuota, refused(t, s, "snapshot", "one", resource.SnapshotSpec{Disk: disk.ID}).Code)
+	create(t, s, "vm", "one", n.vm())
+	create(t, s, "vm", "two", n.vm())
+	require.Equal(t, resource.CodeQuota, refused(t, s, "vm", "three", n.vm()).Code, "quotaVMs counts for VMs")
+	require.NoError(t, s.Delete(t.Context(), "disk", disk.ID))
+	create(t, s, "disk", "two", resource.DiskSpec{SizeGiB: 1})
+}
+
+// TestWhatMachinesBuildFails rehearses on a disk what the tests above do on a VM.
+func TestWhatMachinesBuildFails(t *testing.T) {
+	r := newRig(t)
+	s := r.connect("failSettle", "1", "latency", "5s")
+	disk := create(t, s, "disk", "one", resource.DiskSpec{SizeGiB: 1})
+	require.Equal(t, resource.StateCreating, disk.State)
+	r.advance(5 * time.Second)
+	require.Equal(t, resource.StateFailed, get(t, s, "disk", disk.ID).State)
+	e := refused(t, s, "snapshot", "one", resource.SnapshotSpec{Disk: disk.ID})
+	require.Equal(t, resource.CodeDependency, e.Code)
+	require.False(t, e.Retryable, "it stays as it is")
+	require.NoError(t, s.Delete(t.Context(), "disk", disk.ID))
+	require.Equal(t, resource.StateDeleting, get(t, s, "disk", disk.ID).State)
+	r.advance(5 * time.Second)
+	requireGone(t, s, "disk", disk.ID)
+
+	create(t, r.connect("crashCreate", "1"), "disk", "two", resource.DiskSpec{SizeGiB: 1})
+	require.EqualValues(t, 1, r.exits.Load())
+	ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
+	defer cancel()
+	_, err := r.connect("hang", "true").Create(ctx, "disk", request(t, "three", resource.DiskSpec{SizeGiB: 1}))
+	require.ErrorIs(t, err, context.DeadlineExceeded)
+	require.Len(t, list(t, r.connect(), "disk"), 1)
+}
+
 func TestHang(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
@@ -315,7 +356,7 @@ func TestCrashCreate(t *testing.T) {
 	require.Zero(t, again.exits.Load(), "the repeated create gets its answer")
 	require.Len(t, list(t, s, "vm"), 1)
 	create(t, s, "vpc", "other", vpcSpec())
-	require.Zero(t, again.exits.Load(), "only VMs")
+	require.Zero(t, again.exits.Load(), "nothing has to build it")
 }
 
 // TestCrashEndsTheProcess runs itself as the process that crashes.

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"reflect"
+	"time"
 
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
@@ -33,14 +34,15 @@ type journal struct {
 }
 
 type journalLine struct {
-	Account string `json:"account"`
-	Region  string `json:"region"`
-	Kind    string `json:"kind"`
+	At      time.Time `json:"at"` // when it was written
+	Account string    `json:"account"`
+	Region  string    `json:"region"`
+	Kind    string    `json:"kind"`
 	object
 }
 
 // openJournal reads what is there.
-func openJournal(path string, put func(shelfKey, *object)) (*journal, error) {
+func openJournal(path string, put func(time.Time, shelfKey, *object)) (*journal, error) {
 	content, err := os.ReadFile(path)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
@@ -52,11 +54,11 @@ func openJournal(path string, put func(shelfKey, *object)) (*journal, error) {
 		}
 		j.lines++
 		j.size += int64(len(raw))
-		key, o, err := decodeLine(raw)
+		line, err := decodeLine(raw)
 		if err != nil {
 			return nil, fmt.Errorf("%s, line %d: %w", path, j.lines, err)
 		}
-		put(key, o)
+		put(line.At, shelfKey{place{line.Account, line.Region}, line.Kind}, &line.object)
 	}
 	if j.file, err = os.OpenFile(path, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600); err != nil {
 		return nil, err
@@ -67,32 +69,47 @@ func openJournal(path string, put func(shelfKey, *object)) (*journal, error) {
 	return j, nil
 }
 
-func encodeLine(key shelfKey, o *object) ([]byte, error) {
-	raw, err := json.Marshal(journalLine{key.Account, key.Region, key.Kind, *o})
+func encodeLine(at time.Time, key shelfKey, o *object) ([]byte, error) {
+	raw, err := json.Marshal(journalLine{at, key.Account, key.Region, key.Kind, *o})
 	return append(raw, '\n'), err
 }
 
-func decodeLine(raw []byte) (shelfKey, *object, error) {
+// rawShape is a shape before its kind is known.
+type rawShape struct {
+	Spec   json.RawMessage `json:"spec"`
+	Status json.RawMessage `json:"status"`
+	Links  []link          `json:"links"`
+}
+
+func decodeLine(raw []byte) (*journalLine, error) {
 	var line struct {
 		journalLine
-		Spec   json.RawMessage `json:"spec"`
-		Status json.RawMessage `json:"status"`
+		rawShape
+		Before *rawShape `json:"before"`
 	}
 	if err := json.Unmarshal(raw, &line); err != nil {
-		return shelfKey{}, nil, err
+		return nil, err
 	}
 	kind, err := resource.KindNamed(line.Kind)
 	if err != nil {
-		return shelfKey{}, nil, err
+		return nil, err
 	}
-	o := line.object
-	if o.Spec, err = decodeAs(kind.SpecType(), line.Spec); err != nil {
-		return shelfKey{}, nil, err
+	read := &line.journalLine
+	if read.shape, err = line.decode(kind); err != nil || line.Before == nil {
+		return read, err
 	}
-	if o.Status, err = decodeAs(kind.StatusType(), line.Status); err != nil {
-		return shelfKey{}, nil, err
+	before, err := line.Before.decode(kind)
+	read.Before = &before
+	return read, err
+}
+
+func (r rawShape) decode(kind *resource.Kind) (shape, error) {
+	spec, err := decodeAs(kind.SpecType(), r.Spec)
+	if err != nil {
+		return shape{}, err
 	}
-	return shelfKey{place{line.Account, line.Region}, line.Kind}, &o, nil
+	status, err := decodeAs(kind.StatusType(), r.Status)
+	return shape{spec, status, r.Links}, err
 }
 
 func decodeAs(t reflect.Type, raw json.RawMessage) (any, error) {
@@ -102,11 +119,11 @@ func decodeAs(t reflect.Type, raw json.RawMessage) (any, error) {
 }
 
 // append writes a line whole or not at all.
-func (j *journal) append(key shelfKey, o *object) error {
+func (j *journal) append(at time.Time, key shelfKey, o *object) error {
 	if j.broken != nil {
 		return j.broken
 	}
-	raw, err := encodeLine(key, o)
+	raw, err := encodeLine(at, key, o)
 	if err != nil {
 		return err
 	}
@@ -122,13 +139,13 @@ func (j *journal) append(key shelfKey, o *object) error {
 }
 
 // rewrite replaces the journal by what each writes.
-func (j *journal) rewrite(each func(write func(shelfKey, *object) error) error) error {
+func (j *journal) rewrite(at time.Time, each func(write func(shelfKey, *object) error) error) error {
 	var (
 		content bytes.Buffer
 		lines   int
 	)
 	err := each(func(key shelfKey, o *object) error {
-		raw, err := encodeLine(key, o)
+		raw, err := encodeLine(at, key, o)
 		content.Write(raw)
 		lines++
 		return err

@@ -63,7 +63,7 @@ type nativeKeyPair struct {
 	Fingerprint string `json:"keyFingerprint"`
 }
 
-func showKeyPair(o *object, _ resource.State, spec resource.KeyPairSpec, status *resource.KeyPairStatus) any {
-	algorithm, _, _ := strings.Cut(spec.PublicKey, " ")
-	return nativeKeyPair{KeyPairID: o.ID, KeyName: o.Name, KeyType: strings.TrimPrefix(algorithm, "ssh-"), Fingerprint: status.Fingerprint}
+func showKeyPair(v *sight[resource.KeyPairSpec, resource.KeyPairStatus]) any {
+	algorithm, _, _ := strings.Cut(v.spec.PublicKey, " ")
+	return nativeKeyPair{KeyPairID: v.ID, KeyName: v.Name, KeyType: strings.TrimPrefix(algorithm, "ssh-"), Fingerprint: v.status.Fingerprint}
 }

@@ -149,7 +149,7 @@ func TestVM(t *testing.T) {
 	require.Equal(t, resource.StateRunning, vm.State)
 	require.Equal(t, r.Labels, vm.Labels)
 	spec := n.vm()
-	spec.RootDiskSizeGiB = 8
+	spec.RootDiskSizeGiB, spec.RootDiskType = 8, "SSD"
 	require.Equal(t, spec, decoded[resource.VMSpec](t, vm.Spec))
 	require.Equal(t, resource.VMStatus{Zone: "mock-seoul-a", PrivateAddress: "10.0.0.4", PublicAddress: "100.64.0.1"}, decoded[resource.VMStatus](t, vm.Status))
 	require.Equal(t, vm.ID, vm.Native.(nativeVM).InstanceID)
@@ -179,6 +179,11 @@ func TestVMIsChecked(t *testing.T) {
 		{"key", "spec.keypair", "InvalidKeyPairID.NotFound", func(s *resource.VMSpec) { s.KeyPair = "key-x" }},
 		{"architecture", "spec.spec", "InvalidParameterCombination", func(s *resource.VMSpec) { s.Image = imageID("debian-13-arm64") }},
 		{"disk", "spec.rootDiskSizeGiB", "InvalidBlockDeviceMapping", func(s *resource.VMSpec) { s.RootDiskSizeGiB = 1 }},
+		{"type of disk", "spec.rootDiskType", "InvalidVolumeType", func(s *resource.VMSpec) { s.RootDiskType = "gp3" }},
+		{"no root disk", "spec.rootDiskType", "InvalidVolumeType", func(s *resource.VMSpec) { s.RootDiskType, s.RootDiskSizeGiB = "MEM", 10 }},
+		{"large disk", "spec.rootDiskSizeGiB", "InvalidVolumeSize", func(s *resource.VMSpec) { s.RootDiskSizeGiB = 20000 }},
+		{"no image", "spec.image", "InvalidParameterValue", func(s *resource.VMSpec) { s.Image = "" }},
+		{"custom image", "spec.customimage", "InvalidCustomImageID.NotFound", func(s *resource.VMSpec) { s.Image, s.CustomImage = "", "cimg-x" }},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			spec := n.vm()
@@ -192,7 +197,7 @@ func TestVMIsChecked(t *testing.T) {
 	}
 	require.Empty(t, list(t, s, "vm"))
 	spec := n.vm()
-	spec.Image, spec.Spec, spec.KeyPair, spec.SecurityGroups, spec.RootDiskSizeGiB = imageID("debian-13-arm64"), "burst3a.small", "", nil, 100
+	spec.Image, spec.Spec, spec.KeyPair, spec.SecurityGroups, spec.RootDiskSizeGiB, spec.RootDiskType = imageID("debian-13-arm64"), "burst3a.small", "", nil, 100, "HDD"
 	require.Equal(t, spec, decoded[resource.VMSpec](t, create(t, s, "vm", "good", spec).Spec))
 }
 

@@ -9,9 +9,11 @@ package mock
 import (
 	"context"
 	"crypto/rand"
+	"fmt"
 	"log/slog"
 	"math"
 	"strconv"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -30,11 +32,17 @@ func newDriver(c *cloud) *driver.Driver {
 		driver.Catalog(resource.Zones, openZones),
 		driver.Catalog(resource.Images, openImages),
 		driver.Catalog(resource.Specs, openSpecs),
+		driver.Catalog(resource.DiskTypes, openDiskTypes),
 		driver.Kind(resource.VPC, openVPCs),
 		driver.Kind(resource.Subnet, openSubnets),
 		driver.Kind(resource.SecurityGroup, openSecurityGroups),
 		driver.Kind(resource.KeyPair, openKeyPairs),
 		driver.Kind(resource.VM, openVMs),
+		driver.Kind(resource.Disk, openDisks),
+		driver.Kind(resource.Snapshot, openSnapshots),
+		driver.Kind(resource.CustomImage, openCustomImages),
+		driver.Kind(resource.PublicIP, openPublicIPs),
+		driver.Kind(resource.NIC, openNICs),
 	)
 }
 
@@ -109,6 +117,7 @@ type settings struct {
 	failCreate, failSettle, failCall, ambiguousCreate, crashCreate float64
 	rateLimit                                                      float64
 	pageSize, quotaVMs                                             int
+	quotas                                                         map[string]int // by kind
 	hang                                                           bool
 	seed                                                           string
 }
@@ -132,18 +141,19 @@ func settingFields() []setting {
 		return setting{field(name, title, driver.TypeNumber, doc+" From 0 (never) to 1 (always). Default: 0."), 0, 1}
 	}
 	return []setting{
-		duration("latency", "Latency", "How long creating, starting, stopping, rebooting and the deletion of a VM last after the cloud has accepted them."),
+		duration("latency", "Latency", "How long creations, actions and the deletions of what machines build (VMs, disks, snapshots, custom images, NLBs, clusters) last after the cloud has accepted them."),
 		duration("callLatency", "Call latency", "How long the cloud takes to answer each call."),
 		duration("consistencyDelay", "Consistency delay", "How long lists lag behind the changes of this connection: what it creates is not listed yet, what it deleted is listed still. Getting one object is never late."),
 		probability("failCreate", "Failing creates", "How likely a create is refused for good, with the code internal."),
-		probability("failSettle", "Failing VMs", "How likely a VM that was accepted ends in the state failed."),
+		probability("failSettle", "Failing builds", "How likely what machines build (VMs, disks, snapshots, custom images, NLBs, clusters) ends in the state failed after its creation was accepted."),
 		probability("failCall", "Failing calls", "How likely any call is answered with the code unavailable and nothing is done."),
 		probability("ambiguousCreate", "Lost answers", "How likely a create is done, but the answer is lost and the code is unavailable."),
-		probability("crashCreate", "Crashes", "How likely the driver's process ends in the middle of the creation of a VM, after the cloud has accepted it."),
+		probability("crashCreate", "Crashes", "How likely the driver's process ends in the middle of the creation of what machines build, after the cloud has accepted it."),
 		{field("rateLimit", "Rate limit", driver.TypeNumber, "Calls per second that an account may make in a region, with bursts of as many; the others are answered with the code throttled. 0: as many as it likes. Default: 0."), 0, math.MaxFloat64},
 		{field("pageSize", "Page size", driver.TypeInt, "Objects in one page of a list; each page costs one call. At least 1. Default: "+strconv.Itoa(defaultPageSize)+"."), 1, math.MaxInt32},
 		{field("quotaVMs", "Quota of VMs", driver.TypeInt, "VMs that an account may have in a region; the creation of more is refused with the code quota. 0: as many as it likes. Default: 0."), 0, math.MaxInt32},
-		{field("hang", "Hanging creates", driver.TypeBool, "Whether the creation of a VM is never answered, nor done. Default: false."), 0, 0},
+		{field("quotas", "Quotas", driver.TypeString, "Objects of other kinds that an account may have in a region, such as disk=2,cluster=1. Default: as many as it likes."), 0, 0},
+		{field("hang", "Hanging creates", driver.TypeBool, "Whether the creation of what machines build is never answered, nor done. Default: false."), 0, 0},
 		{field("seed", "Seed", driver.TypeInt, "Makes the same failures happen again: those of creates follow from the seed and the token, those of calls from the seed and their order. Default: different ones each time."), math.MinInt64, math.MaxInt64},
 	}
 }
@@ -155,6 +165,10 @@ func parseSettings(v driver.Values) (settings, error) {
 			problems = append(problems, resource.Problem{Field: "settings." + f.Name, Message: "is out of range: " + f.Doc})
 		}
 	}
+	quotas, problem := parseQuotas(v["quotas"])
+	if problem != "" {
+		problems = append(problems, resource.Problem{Field: "settings.quotas", Message: problem})
+	}
 	if err := resource.Invalid(problems...); err != nil {
 		return settings{}, err
 	}
@@ -163,7 +177,7 @@ func parseSettings(v driver.Values) (settings, error) {
 		failCreate: v.Number("failCreate"), failSettle: v.Number("failSettle"), failCall: v.Number("failCall"),
 		ambiguousCreate: v.Number("ambiguousCreate"), crashCreate: v.Number("crashCreate"),
 		rateLimit: v.Number("rateLimit"), pageSize: v.Int("pageSize"), quotaVMs: v.Int("quotaVMs"),
-		hang: v.Bool("hang"), seed: v["seed"],
+		quotas: quotas, hang: v.Bool("hang"), seed: v["seed"],
 	}
 	if v["pageSize"] == "" {
 		s.pageSize = defaultPageSize
@@ -172,6 +186,26 @@ func parseSettings(v driver.Values) (settings, error) {
 		s.seed = rand.Text()
 	}
 	return s, nil
+}
+
+// parseQuotas reads kind=number,kind=number.
+func parseQuotas(text string) (quotas map[string]int, problem string) {
+	if text == "" {
+		return nil, ""
+	}
+	quotas = map[string]int{}
+	for pair := range strings.SplitSeq(text, ",") {
+		kind, number, _ := strings.Cut(pair, "=")
+		if _, err := resource.KindNamed(kind); err != nil {
+			return nil, err.Error()
+		}
+		limit, err := strconv.Atoi(number)
+		if err != nil || limit < 0 {
+			return nil, fmt.Sprintf("%.64q is not kind=number, such as disk=2", pair)
+		}
+		quotas[kind] = limit
+	}
+	return quotas, ""
 }
 
 // value is the setting as a number, for the check of its range.

@@ -177,13 +177,18 @@ func TestDescribe(t *testing.T) {
 	require.Equal(t, "mock", d.Name)
 	all := []string{"list", "get", "create", "delete"}
 	require.Equal(t, []driver.KindOffer{
-		{Name: "vpc", Verbs: all},
-		{Name: "subnet", Verbs: all},
-		{Name: "securitygroup", Verbs: all, Actions: []string{"addrules", "removerules"}},
-		{Name: "keypair", Verbs: all},
-		{Name: "vm", Verbs: all, Actions: []string{"start", "stop", "reboot"}},
+		{Name: "vpc", Verbs: all, Actions: []string{"label"}},
+		{Name: "subnet", Verbs: all, Actions: []string{"label"}},
+		{Name: "securitygroup", Verbs: all, Actions: []string{"addrules", "removerules", "label"}},
+		{Name: "keypair", Verbs: all, Actions: []string{"label"}},
+		{Name: "vm", Verbs: all, Actions: []string{"start", "stop", "reboot", "resize", "label"}},
+		{Name: "disk", Verbs: all, Actions: []string{"attach", "detach", "resize", "label"}},
+		{Name: "snapshot", Verbs: all, Actions: []string{"label"}},
+		{Name: "customimage", Verbs: all, Actions: []string{"label"}},
+		{Name: "publicip", Verbs: all, Actions: []string{"associate", "disassociate", "label"}},
+		{Name: "nic", Verbs: all, Actions: []string{"attach", "detach", "addaddresses", "removeaddresses", "label"}},
 	}, d.Kinds)
-	require.Equal(t, []string{"region", "zone", "image", "spec"}, d.Catalogs)
+	require.Equal(t, []string{"region", "zone", "image", "spec", "disktype"}, d.Catalogs)
 	for _, f := range append(d.Settings, d.Credential...) {
 		require.NotEmpty(t, f.Title, f.Name)
 		require.Contains(t, f.Doc, "Default: ", f.Name)
@@ -259,6 +264,11 @@ func TestSettingsOutOfRange(t *testing.T) {
 		{"pageSize", "0", false},
 		{"pageSize", "1", true},
 		{"quotaVMs", "-1", false},
+		{"quotas", "disk=0,vpc=2", true},
+		{"quotas", "disk=-1", false},
+		{"quotas", "disk", false},
+		{"quotas", "disk=1,", false},
+		{"quotas", "moon=1", false},
 		{"seed", "-17", true},
 		{"seed", "x", false},
 		{"hang", "maybe", false},
@@ -391,4 +401,31 @@ func TestCancelledContext(t *testing.T) {
 	require.Equal(t, resource.CodeUnavailable, resource.CodeOf(err))
 	require.ErrorIs(t, err, context.Canceled)
 	require.Empty(t, list(t, s, "vpc"))
+}
+
+// oneOfEach creates an object of every kind that there is, and answers their ids.
+func oneOfEach(t testing.TB, r *rig) map[string]string {
+	t.Helper()
+	s := r.connect()
+	n := build(t, s)
+	ids := map[string]string{"vpc": n.vpc, "subnet": n.subnet, "securitygroup": n.group, "keypair": n.key}
+	for _, one := range []struct {
+		kind string
+		spec func() any
+	}{
+		{"vm", func() any { return n.vm() }},
+		{"disk", func() any { return resource.DiskSpec{SizeGiB: 10} }},
+		{"snapshot", func() any { return resource.SnapshotSpec{Disk: ids["disk"]} }},
+		{"customimage", func() any { return resource.CustomImageSpec{VM: ids["vm"]} }},
+		{"publicip", func() any { return resource.PublicIPSpec{} }},
+		{"nic", func() any { return resource.NICSpec{Subnet: n.subnet} }},
+	} {
+		ids[one.kind] = create(t, s, one.kind, "the-"+one.kind, one.spec()).ID
+	}
+	d, err := r.driver.Describe(t.Context())
+	require.NoError(t, err)
+	for _, k := range d.Kinds {
+		require.Contains(t, ids, k.Name)
+	}
+	return ids
 }

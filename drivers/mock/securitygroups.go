@@ -3,7 +3,6 @@ package mock
 import (
 	"context"
 	"slices"
-	"time"
 
 	"github.com/m-cmp/mc-infra-connector/driver"
 	"github.com/m-cmp/mc-infra-connector/resource"
@@ -53,10 +52,9 @@ func (c securityGroups) changeRules(ctx context.Context, id, action string, chan
 	if err := refuseProblems(change.Problems("")); err != nil {
 		return err
 	}
-	return c.alter(ctx, id, action, resource.StateAvailable, func(o *object, _ time.Time) {
-		spec := o.Spec.(resource.SecurityGroupSpec)
-		spec.Rules = apply(spec.Rules, change.Rules)
-		o.Spec = spec
+	return c.alter(ctx, id, action, resource.StateAvailable, func(d *draft[resource.SecurityGroupSpec, resource.SecurityGroupStatus]) error {
+		d.spec.Rules = apply(d.spec.Rules, change.Rules)
+		return nil
 	})
 }
 
@@ -90,9 +88,9 @@ type nativeRule struct {
 	CIDR      string `json:"cidrIp"`
 }
 
-func showSecurityGroup(o *object, _ resource.State, spec resource.SecurityGroupSpec, _ *resource.SecurityGroupStatus) any {
-	native := nativeSecurityGroup{GroupID: o.ID, GroupName: o.Name, VPCID: spec.VPC, Permissions: make([]nativeRule, len(spec.Rules))}
-	for i, r := range spec.Rules {
+func showSecurityGroup(v *sight[resource.SecurityGroupSpec, resource.SecurityGroupStatus]) any {
+	native := nativeSecurityGroup{GroupID: v.ID, GroupName: v.Name, VPCID: v.spec.VPC, Permissions: make([]nativeRule, len(v.spec.Rules))}
+	for i, r := range v.spec.Rules {
 		native.Permissions[i] = nativeRule(r)
 		if r.Protocol == "all" {
 			native.Permissions[i].Protocol = "-1"

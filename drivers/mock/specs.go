@@ -120,10 +120,10 @@ func allSpecs() []resource.Spec {
 	return specs
 }
 
-func (c *cloud) spec(name string) (resource.Spec, error) {
+func (c *cloud) spec(field, name string) (resource.Spec, error) {
 	i := slices.IndexFunc(c.specs, func(s resource.Spec) bool { return s.Name == name })
 	if i < 0 {
-		return resource.Spec{}, refuseField("spec.spec", "InvalidInstanceType", "there is no spec %.64q; choose the name of one of the catalog's specs", name)
+		return resource.Spec{}, refuseField(field, "InvalidInstanceType", "there is no spec %.64q; choose the name of one of the catalog's specs", name)
 	}
 	return c.specs[i], nil
 }

@@ -16,11 +16,11 @@ func openSubnets(s *session) subnets {
 	c := s.cloud
 	return subnets{table[resource.SubnetSpec, resource.SubnetStatus]{
 		s: s, kind: resource.Subnet, prefix: "subnet", ready: resource.StateAvailable,
-		show: func(o *object, state resource.State, spec resource.SubnetSpec, status *resource.SubnetStatus) any {
-			status.AvailableAddresses = 1<<(32-bitsOf(spec.CIDR)) - reservedAddresses - 1 - c.usersCount(o.ID)
+		show: func(v *sight[resource.SubnetSpec, resource.SubnetStatus]) any {
+			v.status.AvailableAddresses = 1<<(32-bitsOf(v.spec.CIDR)) - reservedAddresses - 1 - c.claimed(v.ID)
 			return nativeSubnet{
-				SubnetID: o.ID, VPCID: spec.VPC, CIDRBlock: spec.CIDR, Zone: spec.Zone, State: cloudState(state), MapPublicIP: true,
-				AvailableAddresses: status.AvailableAddresses,
+				SubnetID: v.ID, VPCID: v.spec.VPC, CIDRBlock: v.spec.CIDR, Zone: v.spec.Zone, State: cloudState(v.state), MapPublicIP: true,
+				AvailableAddresses: v.status.AvailableAddresses,
 			}
 		},
 	}}
@@ -42,13 +42,7 @@ func (c subnets) Create(ctx context.Context, r driver.Request[resource.SubnetSpe
 		if err := c.checkRange(d.spec); err != nil {
 			return err
 		}
-		if d.spec.Zone == "" {
-			d.spec.Zone = c.s.zone
-		}
-		if d.spec.Zone == "" {
-			d.spec.Zone = zoneNames(c.s.Region)[0]
-		}
-		return checkZone("spec.zone", c.s.Region, d.spec.Zone)
+		return c.s.chooseZone("spec.zone", &d.spec.Zone)
 	})
 }
 
@@ -82,6 +76,32 @@ type nativeSubnet struct {
 	State              string `json:"state"`
 	MapPublicIP        bool   `json:"mapPublicIpOnLaunch"`
 	AvailableAddresses int    `json:"availableIpAddressCount"`
+}
+
+// claimAddressIn finds a free address of a subnet.
+func (s *session) claimAddressIn(id string) (claim, error) {
+	within := netip.MustParsePrefix(specOf(s, resource.Subnet, id).CIDR)
+	found, ok := s.cloud.claimAddress(id, within, reservedAddresses)
+	if !ok {
+		return claim{}, refuse(resource.CodeQuota, "InsufficientFreeAddressesInSubnet", "the subnet %s has no free address in %s; use another subnet, or delete what has one", id, within)
+	}
+	return found, nil
+}
+
+// claimThisAddressIn claims one address of a subnet.
+func (s *session) claimThisAddressIn(id, field, address string) (claim, error) {
+	within := netip.MustParsePrefix(specOf(s, resource.Subnet, id).CIDR)
+	wanted, err := netip.ParseAddr(address)
+	switch {
+	case err != nil || !within.Contains(wanted):
+		return claim{}, refuseField(field, "InvalidParameterValue", "%.64q is no address in the range %s of the subnet %s; choose one there", address, within, id)
+	case !offered(within, wanted, reservedAddresses):
+		return claim{}, refuseField(field, "InvalidParameterValue", "the cloud keeps %s of the subnet %s for itself, as the first %d addresses and the last one; choose another", wanted, id, reservedAddresses)
+	}
+	if holder := s.cloud.claims[id][address]; holder != "" {
+		return claim{}, refuse(resource.CodeAlreadyExists, "InvalidIPAddress.InUse", "%s: the address %s of the subnet %s is that of %s; choose another", field, wanted, id, holder)
+	}
+	return claim{id, address}, nil
 }
 
 // bitsOf is the length of the prefix of a range that was checked before.

@@ -17,26 +17,39 @@ import (
 // listed, made, changed and removed. What an object refers to is known from the
 // kind's specification, and so is what must not be deleted because it is used.
 type table[S, T any] struct {
-	s       *session
-	kind    resource.Type[S, T]
-	prefix  string         // of ids
-	ready   resource.State // of an object that was created
-	lingers bool           // whether a deletion lasts as long as other changes
-	freely  bool           // whether it can be deleted while it is used
-	// show completes the status with what is known only now and returns the
+	s      *session
+	kind   resource.Type[S, T]
+	prefix string         // of ids
+	ready  resource.State // of an object that was created
+	built  bool           // whether machines build it: its deletion lasts, and it may fail on the way
+	freely bool           // whether it can be deleted while it is used
+	held   bool           // whether it cannot be deleted while it is linked to another object
+	// show completes spec and status with what is known only now and returns the
 	// cloud's own fields.
-	show func(o *object, state resource.State, spec S, status *T) (native any)
-	// made runs when an object was made, before that is answered. May be nil.
-	made func(token string)
+	show func(*sight[S, T]) (native any)
 }
 
-// draft is an object in the making.
+// draft is an object in the making, or while it is changed.
 type draft[S, T any] struct {
+	now    time.Time
+	id     string
 	name   string
+	labels map[string]string
 	spec   S
 	status T
+	links  []link
 	claims []claim // what no other object may have
-	fails  bool    // whether it will end in the state failed
+	change change
+}
+
+// sight is an object at one moment.
+type sight[S, T any] struct {
+	*object
+	at     time.Time
+	state  resource.State
+	spec   S
+	status T
+	links  []link
 }
 
 // List implements driver.Collection.
@@ -44,6 +57,7 @@ func (t table[S, T]) List(ctx context.Context) iter.Seq2[driver.Object[S, T], er
 	return func(yield func(driver.Object[S, T], error) bool) {
 		var at time.Time
 		load := func() []*object {
+			t.s.cloud.catchUp()
 			at = t.s.cloud.time()
 			return t.snapshot(at)
 		}
@@ -53,7 +67,7 @@ func (t table[S, T]) List(ctx context.Context) iter.Seq2[driver.Object[S, T], er
 				return
 			}
 			state, _ := o.listed(at)
-			if !yield(t.view(o, state), nil) {
+			if !yield(t.view(o, state, at), nil) {
 				return
 			}
 		}
@@ -86,6 +100,7 @@ func (t table[S, T]) Get(ctx context.Context, id string) (driver.Object[S, T], e
 		return driver.Object[S, T]{}, err
 	}
 	c := t.s.cloud
+	c.catchUp()
 	c.mu.RLock()
 	now := c.time()
 	o := c.find(t.key(), id, now)
@@ -93,7 +108,7 @@ func (t table[S, T]) Get(ctx context.Context, id string) (driver.Object[S, T], e
 	if o == nil {
 		return driver.Object[S, T]{}, t.missing(id)
 	}
-	return t.view(o, o.Change.state(now)), nil
+	return t.view(o, o.Change.state(now), now), nil
 }
 
 // create does what is left for the kinds' Create: prepare checks the draft as the
@@ -102,18 +117,25 @@ func (t table[S, T]) create(ctx context.Context, r driver.Request[S], prepare fu
 	if err := t.s.callRegion(ctx); err != nil {
 		return driver.Object[S, T]{}, err
 	}
+	if t.built && t.s.hang {
+		return driver.Object[S, T]{}, t.s.stay(ctx)
+	}
 	o, made, err := t.make(r, prepare)
 	if err != nil {
 		return driver.Object[S, T]{}, err
 	}
-	if made && t.made != nil {
-		t.made(r.Token)
+	if made && t.built && t.s.chance(t.s.crashCreate, "crashCreate", r.Token) {
+		t.s.cloud.exit(crashed)
 	}
 	if made && t.s.chance(t.s.ambiguousCreate, "ambiguousCreate", r.Token) {
 		return driver.Object[S, T]{}, refuse(resource.CodeUnavailable, "RequestTimeout", "the answer of the cloud was lost (setting ambiguousCreate); whether the %s was created is unknown; try again with the same token", t.kind.Name)
 	}
-	return t.view(o, o.Change.state(t.s.cloud.time())), nil
+	now := t.s.cloud.time()
+	return t.view(o, o.Change.state(now), now), nil
 }
+
+// crashed is the exit code of a process that the setting crashCreate ended.
+const crashed = 3
 
 // make returns the object of the request's token, and whether it is new.
 func (t table[S, T]) make(r driver.Request[S], prepare func(*draft[S, T]) error) (o *object, made bool, err error) {
@@ -129,61 +151,93 @@ func (t table[S, T]) make(r driver.Request[S], prepare func(*draft[S, T]) error)
 	if o := c.find(t.key(), id, now); o != nil {
 		return o, false, nil
 	}
-	refs, err := t.refs(r.Spec, now)
-	if err != nil {
+	if err := t.findRefs(r.Spec, now); err != nil {
 		return nil, false, err
 	}
-	d := &draft[S, T]{name: r.Name, spec: r.Spec}
+	d := &draft[S, T]{
+		now: now, id: id, name: r.Name, labels: maps.Clone(r.Labels), spec: r.Spec,
+		change: t.s.change(now, resource.StateCreating, resource.StateCreating, t.ready),
+	}
 	if err := prepare(d); err != nil {
 		return nil, false, err
 	}
-	for _, claim := range d.claims {
-		if holder := c.claims[claim.Scope][claim.Value]; holder != "" {
-			return nil, false, refuse(resource.CodeAlreadyExists, "Invalid"+t.noun()+".Duplicate", "the name %.64q is taken by the %s %s; choose another name, or adopt that one", r.Name, t.kind.Name, holder)
-		}
+	if err := t.s.checkQuota(t.kind.Kind); err != nil {
+		return nil, false, err
 	}
 	if t.s.chance(t.s.failCreate, "failCreate", r.Token) {
 		return nil, false, refuse(resource.CodeInternal, "InternalError", "the cloud failed to create the %s (setting failCreate) and will not succeed with this token; create it anew", t.kind.Name)
 	}
-	o = &object{
-		ID: id, Name: r.Name, Token: r.Token, Labels: maps.Clone(r.Labels), Spec: d.spec, Status: d.status, Refs: refs, Claims: d.claims,
-		Change:    t.s.change(now, resource.StateCreating, resource.StateCreating, t.ready),
-		CreatedAt: now, ListedFrom: now.Add(t.s.consistencyDelay),
+	if t.built && t.s.chance(t.s.failSettle, "failSettle", r.Token) {
+		d.change.Then = resource.StateFailed
 	}
-	if d.fails {
-		o.Change.Then = resource.StateFailed
-	}
-	return o, true, c.commit(t.s.log, t.key(), o)
+	o = &object{ID: id, Token: r.Token, CreatedAt: now, ListedFrom: now.Add(t.s.consistencyDelay)}
+	return o, true, t.commit(o, d)
 }
 
-// refs returns the ids of what a spec refers to, all of which must be ready.
-func (t table[S, T]) refs(spec S, now time.Time) ([]string, error) {
+// commit makes what was drafted the object, unless another one has what it claims.
+func (t table[S, T]) commit(o *object, d *draft[S, T]) (err error) {
+	for _, claim := range d.claims {
+		if holder := t.s.cloud.claims[claim.Scope][claim.Value]; holder != "" && holder != o.ID {
+			return refuse(resource.CodeAlreadyExists, "Invalid"+t.noun()+".Duplicate", "the name %.64q is taken by the %s %s; choose another name, or adopt that one", d.name, t.kind.Name, holder)
+		}
+	}
+	o.Name, o.Labels, o.shape, o.Claims, o.Change = d.name, d.labels, shape{d.spec, d.status, d.links}, d.claims, d.change
+	if o.Refs, err = t.refs(d.spec); err != nil {
+		return err
+	}
+	return t.s.cloud.commit(t.s.log, t.key(), o)
+}
+
+// findRefs checks that all that a spec refers to is there and ready.
+func (t table[S, T]) findRefs(spec S, now time.Time) error {
+	refs, err := t.allRefs(spec)
+	if err != nil {
+		return err
+	}
+	for _, ref := range refs {
+		if _, err := t.s.find(ref.Kind, ref.Field, ref.Name, now); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// refs returns the ids of what an object needs as long as it lives.
+func (t table[S, T]) refs(spec S) ([]string, error) {
+	refs, err := t.allRefs(spec)
+	ids := make([]string, 0, len(refs))
+	for _, ref := range refs {
+		if !ref.Weak {
+			ids = append(ids, ref.Name)
+		}
+	}
+	return ids, err
+}
+
+func (t table[S, T]) allRefs(spec S) ([]resource.Ref, error) {
 	raw, err := json.Marshal(spec)
 	if err != nil {
 		return nil, resource.Errorf(resource.CodeInternal, "encode the spec of a %s: %w", t.kind.Name, err)
 	}
-	refs, err := t.kind.Refs(raw)
-	if err != nil {
-		return nil, err
-	}
-	ids := make([]string, 0, len(refs))
-	for _, ref := range refs {
-		o := t.s.cloud.find(shelfKey{t.s.place, ref.Kind}, ref.Name, now)
-		if o == nil {
-			kind, err := resource.KindNamed(ref.Kind)
-			if err != nil {
-				return nil, err
-			}
-			return nil, refuseField(ref.Field, "Invalid"+noun(kind)+"ID.NotFound", "there is no %s %.64q in the region %s of the account %s; create it first", ref.Kind, ref.Name, t.s.Region, t.s.Account)
+	return t.kind.Refs(raw)
+}
+
+// find returns an object that a field of a request names. It must be ready.
+func (s *session) find(kind, field, id string, now time.Time) (*object, error) {
+	o := s.cloud.find(shelfKey{s.place, kind}, id, now)
+	if o == nil {
+		k, err := resource.KindNamed(kind)
+		if err != nil {
+			return nil, err
 		}
-		if state := o.Change.state(now); !state.Usable() {
-			e := refuse(resource.CodeDependency, "IncorrectState", "the %s %s is %s; wait until it is ready", ref.Kind, o.called(), state)
-			e.Retryable = state == resource.StateCreating
-			return nil, e
-		}
-		ids = append(ids, ref.Name)
+		return nil, refuseField(field, "Invalid"+noun(k)+"ID.NotFound", "there is no %s %.64q in the region %s of the account %s; create it first", kind, id, s.Region, s.Account)
 	}
-	return ids, nil
+	if state := o.Change.state(now); !state.Usable() {
+		e := refuse(resource.CodeDependency, "IncorrectState", "the %s %s is %s; wait until it is ready", kind, o.called(), state)
+		e.Retryable = !state.Settled() && state != resource.StateDeleting
+		return nil, e
+	}
+	return o, nil
 }
 
 // Delete implements driver.Deleter.
@@ -203,18 +257,30 @@ func (t table[S, T]) Delete(ctx context.Context, id string) error {
 	if len(c.users[id]) > 0 && !t.freely {
 		return refuse(resource.CodeDependency, "DependencyViolation", "the %s %s is used by %s; delete that first", t.kind.Name, o.called(), c.usersOf(id))
 	}
+	if len(o.Links) > 0 && t.held {
+		return refuse(resource.CodeDependency, "ResourceInUse", "the %s %s belongs to the %s %s now; take it from there first", t.kind.Name, o.called(), o.Links[0].Kind, o.Links[0].ID)
+	}
 	deleted := *o
+	deleted.Before = nil
 	deleted.Change = t.s.change(now, o.Change.state(now), resource.StateDeleting, resource.StateDeleted)
-	if !t.lingers {
+	if !t.built {
 		deleted.Change.Until = now
 	}
 	deleted.ListedUntil = deleted.Change.Until.Add(t.s.consistencyDelay)
 	return c.commit(t.s.log, t.key(), &deleted)
 }
 
+// Label implements resource.Labeler.
+func (t table[S, T]) Label(ctx context.Context, id string, change resource.LabelChange) error {
+	return t.alter(ctx, id, resource.ActionLabel, "", func(d *draft[S, T]) error {
+		d.labels = change.Apply(d.labels)
+		return nil
+	})
+}
+
 // alter does what is left for the kinds' actions: it changes an object that is in
-// the state from.
-func (t table[S, T]) alter(ctx context.Context, id, action string, from resource.State, alter func(o *object, now time.Time)) error {
+// the state from, "" for every state but those of a deletion.
+func (t table[S, T]) alter(ctx context.Context, id, action string, from resource.State, alter func(*draft[S, T]) error) error {
 	if err := t.s.callRegion(ctx); err != nil {
 		return err
 	}
@@ -227,12 +293,36 @@ func (t table[S, T]) alter(ctx context.Context, id, action string, from resource
 	if o == nil {
 		return t.missing(id)
 	}
-	if state := o.Change.state(now); state != from {
+	switch state := o.Change.state(now); {
+	case from == "" && o.Change.Then == resource.StateDeleted:
+		return refuse(resource.CodeConflict, "IncorrectState", "%s is not possible any more, %s is %s", action, o.called(), state)
+	case from != "" && state != from:
 		return refuse(resource.CodeConflict, "IncorrectState", "%s needs a %s that is %s, but %s is %s; wait until it is %s, or bring it there", action, t.kind.Name, from, o.called(), state, from)
 	}
+	d := &draft[S, T]{
+		now: now, id: id, name: o.Name, labels: o.Labels, spec: o.Spec.(S), status: o.Status.(T),
+		links: slices.Clone(o.Links), claims: slices.Clone(o.Claims), change: o.Change,
+	}
+	if err := alter(d); err != nil {
+		return err
+	}
 	altered := *o
-	alter(&altered, now)
-	return c.commit(t.s.log, t.key(), &altered)
+	if d.change != o.Change {
+		before := o.shape
+		altered.Before = &before
+	}
+	return t.commit(&altered, d)
+}
+
+// unlink does what is left for the kinds that take an object from the one that it is
+// linked to.
+func (t table[S, T]) unlink(ctx context.Context, id, action string) error {
+	return t.alter(ctx, id, action, resource.StateAvailable, func(d *draft[S, T]) error {
+		if len(d.links) > 0 {
+			d.links, d.change = nil, t.s.update(d.now, resource.StateAvailable)
+		}
+		return nil
+	})
 }
 
 // change is one that begins now.
@@ -240,13 +330,19 @@ func (s *session) change(now time.Time, was, during, then resource.State) change
 	return change{Was: was, During: during, Then: then, At: now, Until: now.Add(s.latency)}
 }
 
+// update is a change of something else than the state, which stays.
+func (s *session) update(now time.Time, state resource.State) change {
+	return s.change(now, state, resource.StateUpdating, state)
+}
+
 // view is an object as the API shows it.
-func (t table[S, T]) view(o *object, state resource.State) driver.Object[S, T] {
-	spec, status, created := o.Spec.(S), o.Status.(T), o.CreatedAt
-	native := t.show(o, state, spec, &status)
+func (t table[S, T]) view(o *object, state resource.State, at time.Time) driver.Object[S, T] {
+	now := o.shapeAt(at)
+	seen := &sight[S, T]{object: o, at: at, state: state, spec: now.Spec.(S), status: now.Status.(T), links: now.Links}
+	native, created := t.show(seen), o.CreatedAt
 	return driver.Object[S, T]{
 		ID: o.ID, Name: o.Name, Token: o.Token, State: state, CloudState: cloudState(state), Labels: maps.Clone(o.Labels),
-		Spec: spec, Status: status, Native: native, CreatedAt: &created,
+		Spec: seen.spec, Status: seen.status, Native: native, CreatedAt: &created,
 	}
 }
 

@@ -1,9 +1,9 @@
 package mock
 
 import (
+	"cmp"
 	"context"
 	"fmt"
-	"net/netip"
 	"slices"
 	"strings"
 	"time"
@@ -18,40 +18,33 @@ type vms struct {
 
 func openVMs(s *session) vms {
 	return vms{table[resource.VMSpec, resource.VMStatus]{
-		s: s, kind: resource.VM, prefix: "vm", ready: resource.StateRunning, lingers: true, show: showVM,
-		made: func(token string) {
-			if s.chance(s.crashCreate, "crashCreate", token) {
-				s.cloud.exit(crashed)
+		s: s, kind: resource.VM, prefix: "vm", ready: resource.StateRunning, built: true,
+		show: func(v *sight[resource.VMSpec, resource.VMStatus]) any {
+			for _, ip := range s.cloud.linkedTo(v.ID, resource.PublicIP.Name) {
+				v.status.PublicAddress = ip.Status.(resource.PublicIPStatus).Address
 			}
+			return showVM(v)
 		},
 	}}
 }
 
-// crashed is the exit code of a process that the setting crashCreate ended.
-const crashed = 3
-
 // Create implements driver.Creator.
 func (c vms) Create(ctx context.Context, r driver.Request[resource.VMSpec]) (driver.Object[resource.VMSpec, resource.VMStatus], error) {
-	if c.s.hang {
-		return driver.Object[resource.VMSpec, resource.VMStatus]{}, c.s.stay(ctx)
-	}
 	return c.create(ctx, r, func(d *draft[resource.VMSpec, resource.VMStatus]) error {
 		if err := need("spec.subnet", d.spec.Subnet); err != nil {
+			return err
+		}
+		if err := refuseProblems(d.spec.Problems("spec")); err != nil {
 			return err
 		}
 		if err := c.checkMachine(&d.spec); err != nil {
 			return err
 		}
-		subnet := specOf(c.s, resource.Subnet, d.spec.Subnet)
-		if err := c.checkSecurityGroups(d.spec, subnet); err != nil {
+		if err := c.s.checkSecurityGroups(d.spec.SecurityGroups, d.spec.Subnet); err != nil {
 			return err
 		}
-		if have := len(c.s.cloud.shelf(c.key()).live); c.s.quotaVMs > 0 && have >= c.s.quotaVMs {
-			return refuse(resource.CodeQuota, "InstanceLimitExceeded", "the account %s has %d VMs in the region %s and may have %d (setting quotaVMs); delete some, or raise the quota", c.s.Account, have, c.s.Region, c.s.quotaVMs)
-		}
-		d.status.Zone = subnet.Zone
-		d.fails = c.s.chance(c.s.failSettle, "failSettle", r.Token)
-		return c.assignAddresses(d, netip.MustParsePrefix(subnet.CIDR))
+		d.status.Zone = specOf(c.s, resource.Subnet, d.spec.Subnet).Zone
+		return c.assignAddresses(d)
 	})
 }
 
@@ -71,53 +64,94 @@ func (c vms) Reboot(ctx context.Context, id string) error {
 }
 
 func (c vms) power(ctx context.Context, id, action string, from, during, then resource.State) error {
-	return c.alter(ctx, id, action, from, func(o *object, now time.Time) {
-		o.Change = c.s.change(now, from, during, then)
+	return c.alter(ctx, id, action, from, func(d *draft[resource.VMSpec, resource.VMStatus]) error {
+		d.change = c.s.change(d.now, from, during, then)
+		return nil
 	})
 }
 
-// checkMachine checks that image, spec and root disk exist and fit each other, and
-// completes the size of the disk.
-func (c vms) checkMachine(spec *resource.VMSpec) error {
-	image, err := c.s.cloud.image(spec.Image)
-	if err != nil {
-		return err
-	}
-	machine, err := c.s.cloud.spec(spec.Spec)
-	if err != nil {
-		return err
-	}
-	if !slices.Contains(machine.Architectures, image.Architecture) {
-		return refuseField("spec.spec", "InvalidParameterCombination", "the image %s is for %s, but the spec %s runs %s; choose another image or spec", image.Name, image.Architecture, machine.Name, strings.Join(machine.Architectures, " and "))
-	}
-	if spec.RootDiskSizeGiB == 0 {
-		spec.RootDiskSizeGiB = image.DiskSizeGiB
-	}
-	if spec.RootDiskSizeGiB < image.DiskSizeGiB {
-		return refuseField("spec.rootDiskSizeGiB", "InvalidBlockDeviceMapping", "%d GiB are too few for the image %s; ask for at least %d GiB, or leave it out", spec.RootDiskSizeGiB, image.Name, image.DiskSizeGiB)
-	}
-	return nil
+// Resize implements resource.VMResizer.
+func (c vms) Resize(ctx context.Context, id string, to resource.VMSize) error {
+	return c.alter(ctx, id, "resize", resource.StateStopped, func(d *draft[resource.VMSpec, resource.VMStatus]) error {
+		if d.spec.Spec == to.Spec {
+			return nil
+		}
+		present, err := c.s.cloud.spec("spec", d.spec.Spec)
+		if err != nil {
+			return err
+		}
+		next, err := c.s.cloud.spec("spec", to.Spec)
+		if err != nil {
+			return err
+		}
+		if !slices.Equal(next.Architectures, present.Architectures) {
+			return refuseField("spec", "InvalidParameterCombination", "the VM %s runs on %s, but the spec %s is for %s; choose another spec", d.id, strings.Join(present.Architectures, " and "), next.Name, strings.Join(next.Architectures, " and "))
+		}
+		d.spec.Spec = to.Spec
+		d.change = c.s.update(d.now, resource.StateStopped)
+		return nil
+	})
 }
 
-func (c vms) checkSecurityGroups(spec resource.VMSpec, subnet resource.SubnetSpec) error {
-	for i, id := range spec.SecurityGroups {
-		if group := specOf(c.s, resource.SecurityGroup, id); group.VPC != subnet.VPC {
-			return refuseField(fmt.Sprintf("spec.securitygroups[%d]", i), "InvalidParameterCombination", "the security group %s belongs to the VPC %s, the subnet %s to %s; choose one of the same VPC", id, group.VPC, spec.Subnet, subnet.VPC)
+// boot is what a VM boots from: an image of the catalog or a custom one.
+type boot struct {
+	name, architecture string
+	diskGiB            int
+}
+
+// bootOf is what a VM that is asked for boots from.
+func (c vms) bootOf(spec resource.VMSpec) (boot, error) {
+	if spec.CustomImage != "" {
+		custom := c.s.cloud.shelf(shelfKey{c.s.place, resource.CustomImage.Name}).live[spec.CustomImage]
+		status := custom.Status.(resource.CustomImageStatus)
+		return boot{custom.ID, status.Architecture, status.DiskSizeGiB}, nil
+	}
+	image, err := c.s.cloud.image(spec.Image)
+	return boot{image.Name, image.Architecture, image.DiskSizeGiB}, err
+}
+
+// checkMachine checks that image, spec and root disk exist and fit each other, and
+// completes the root disk.
+func (c vms) checkMachine(spec *resource.VMSpec) error {
+	boot, err := c.bootOf(*spec)
+	if err != nil {
+		return err
+	}
+	machine, err := c.s.cloud.spec("spec.spec", spec.Spec)
+	if err != nil {
+		return err
+	}
+	if !slices.Contains(machine.Architectures, boot.architecture) {
+		return refuseField("spec.spec", "InvalidParameterCombination", "the image %s is for %s, but the spec %s runs %s; choose another image or spec", boot.name, boot.architecture, machine.Name, strings.Join(machine.Architectures, " and "))
+	}
+	if spec.RootDiskSizeGiB == 0 {
+		spec.RootDiskSizeGiB = boot.diskGiB
+	}
+	if spec.RootDiskSizeGiB < boot.diskGiB {
+		return refuseField("spec.rootDiskSizeGiB", "InvalidBlockDeviceMapping", "%d GiB are too few for the image %s; ask for at least %d GiB, or leave it out", spec.RootDiskSizeGiB, boot.name, boot.diskGiB)
+	}
+	return checkRootDisk("spec", &spec.RootDiskType, spec.RootDiskSizeGiB)
+}
+
+// checkSecurityGroups checks that groups are of the VPC of a subnet.
+func (s *session) checkSecurityGroups(groups []string, subnet string) error {
+	vpc := specOf(s, resource.Subnet, subnet).VPC
+	for i, id := range groups {
+		if group := specOf(s, resource.SecurityGroup, id); group.VPC != vpc {
+			return refuseField(fmt.Sprintf("spec.securitygroups[%d]", i), "InvalidParameterCombination", "the security group %s belongs to the VPC %s, the subnet %s to %s; choose one of the same VPC", id, group.VPC, subnet, vpc)
 		}
 	}
 	return nil
 }
 
-// assignAddresses gives the VM its addresses. The public ones are from the range for
-// carriers' own use, which is never routed, so that nobody reaches a stranger.
-func (c vms) assignAddresses(d *draft[resource.VMSpec, resource.VMStatus], subnet netip.Prefix) error {
-	private, ok := c.s.cloud.claimAddress(d.spec.Subnet, subnet, reservedAddresses)
-	if !ok {
-		return refuse(resource.CodeQuota, "InsufficientFreeAddressesInSubnet", "the subnet %s has no free address in %s; use another subnet, or delete VMs", d.spec.Subnet, subnet)
+func (c vms) assignAddresses(d *draft[resource.VMSpec, resource.VMStatus]) error {
+	private, err := c.s.claimAddressIn(d.spec.Subnet)
+	if err != nil {
+		return err
 	}
-	public, ok := c.s.cloud.claimAddress("public", netip.PrefixFrom(netip.AddrFrom4([4]byte{100, 64}), 10), 1)
-	if !ok {
-		return refuse(resource.CodeQuota, "AddressLimitExceeded", "the mock cloud has no free public address; delete VMs")
+	public, err := c.s.cloud.claimPublicAddress()
+	if err != nil {
+		return err
 	}
 	d.status.PrivateAddress, d.status.PublicAddress = private.Value, public.Value
 	d.claims = []claim{private, public}
@@ -136,17 +170,17 @@ type nativeVM struct {
 	Fault        string    `json:"fault,omitempty"`
 }
 
-func showVM(o *object, state resource.State, spec resource.VMSpec, status *resource.VMStatus) any {
+func showVM(v *sight[resource.VMSpec, resource.VMStatus]) any {
 	native := nativeVM{
-		InstanceID: o.ID, ImageID: spec.Image, InstanceType: spec.Spec, Status: cloudState(state), Hypervisor: "mock", LaunchTime: o.CreatedAt,
+		InstanceID: v.ID, ImageID: cmp.Or(v.spec.Image, v.spec.CustomImage), InstanceType: v.spec.Spec, Status: cloudState(v.state), Hypervisor: "mock", LaunchTime: v.CreatedAt,
 	}
-	switch state {
+	switch v.state {
 	case resource.StateRunning, resource.StateRebooting, resource.StateStopping:
 		native.PowerState = 1
 	case resource.StateCreating:
-		status.PublicAddress = "" // comes with the machine
+		v.status.PublicAddress = "" // comes with the machine
 	case resource.StateFailed:
-		status.PublicAddress = ""
+		v.status.PublicAddress = ""
 		native.Fault = "No valid host was found (setting failSettle)."
 	}
 	return native

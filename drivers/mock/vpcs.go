@@ -33,6 +33,6 @@ type nativeVPC struct {
 	Default   bool   `json:"isDefault"`
 }
 
-func showVPC(o *object, state resource.State, spec resource.VPCSpec, _ *resource.VPCStatus) any {
-	return nativeVPC{VPCID: o.ID, CIDRBlock: spec.CIDR, State: cloudState(state), Tenancy: "default"}
+func showVPC(v *sight[resource.VPCSpec, resource.VPCStatus]) any {
+	return nativeVPC{VPCID: v.ID, CIDRBlock: v.spec.CIDR, State: cloudState(v.state), Tenancy: "default"}
 }

@@ -1,6 +1,7 @@
 package mock
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 
@@ -28,6 +29,12 @@ func zoneNames(in string) []string {
 		}
 	}
 	return names
+}
+
+// chooseZone completes the zone of a request and checks it.
+func (s *session) chooseZone(field string, zone *string) error {
+	*zone = cmp.Or(*zone, s.zone, zoneNames(s.Region)[0])
+	return checkZone(field, s.Region, *zone)
 }
 
 func checkZone(field, region, name string) error {

@@ -152,7 +152,7 @@ func TestAWaitedOperationThatFailsIsAProblemThatNamesIt(t *testing.T) {
 	p := isProblem(t, http.StatusConflict, got)
 	assert.Equal(t, resource.CodeQuota, p.Code)
 	require.NotNil(t, p.Cloud)
-	assert.Equal(t, "InstanceLimitExceeded", p.Cloud.Code)
+	assert.Equal(t, "VMLimitExceeded", p.Cloud.Code)
 	assert.NotEmpty(t, p.Cloud.RequestID)
 	op := into[resource.Operation](t, a.get("/v1/operations/"+p.Operation))
 	assert.Equal(t, resource.OperationFailed, op.State)

@@ -1,0 +1,85 @@
+package mock
+
+import (
+	"context"
+
+	"github.com/m-cmp/mc-infra-connector/driver"
+	"github.com/m-cmp/mc-infra-connector/resource"
+)
+
+type publicIPs struct {
+	table[resource.PublicIPSpec, resource.PublicIPStatus]
+}
+
+func openPublicIPs(s *session) publicIPs {
+	return publicIPs{table[resource.PublicIPSpec, resource.PublicIPStatus]{
+		s: s, kind: resource.PublicIP, prefix: "ip", ready: resource.StateAvailable, held: true,
+		show: func(v *sight[resource.PublicIPSpec, resource.PublicIPStatus]) any {
+			v.status.VM, v.status.NIC = linkedID(resource.VM.Name, v.links), linkedID(resource.NIC.Name, v.links)
+			if v.status.NIC != "" {
+				v.status.VM = s.cloud.linkOf(shelfKey{s.place, resource.NIC.Name}, v.status.NIC, resource.VM.Name)
+			}
+			return showPublicIP(v)
+		},
+	}}
+}
+
+// Create implements driver.Creator.
+func (c publicIPs) Create(ctx context.Context, r driver.Request[resource.PublicIPSpec]) (driver.Object[resource.PublicIPSpec, resource.PublicIPStatus], error) {
+	return c.create(ctx, r, func(d *draft[resource.PublicIPSpec, resource.PublicIPStatus]) error {
+		address, err := c.s.cloud.claimPublicAddress()
+		if err != nil {
+			return err
+		}
+		d.status.Address = address.Value
+		d.claims = []claim{address}
+		return nil
+	})
+}
+
+// Associate implements resource.Associator. Who has another public IP loses that, as
+// on AWS: https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_AssociateAddress.html
+func (c publicIPs) Associate(ctx context.Context, id string, with resource.Association) error {
+	if err := refuseProblems(with.Problems("")); err != nil {
+		return err
+	}
+	to := link{resource.VM.Name, with.VM}
+	if with.NIC != "" {
+		to = link{resource.NIC.Name, with.NIC}
+	}
+	return c.alter(ctx, id, "associate", resource.StateAvailable, func(d *draft[resource.PublicIPSpec, resource.PublicIPStatus]) error {
+		if _, err := c.s.find(to.Kind, to.Kind, to.ID, d.now); err != nil {
+			return err
+		}
+		if linkedID(to.Kind, d.links) == to.ID {
+			return nil
+		}
+		for other, key := range c.s.cloud.linked[to.ID] {
+			if key.Kind == c.kind.Name {
+				if err := c.s.cloud.commit(c.s.log, key, c.s.cloud.shelf(key).live[other].without(to.ID)); err != nil {
+					return err
+				}
+			}
+		}
+		d.links = []link{to}
+		d.change = c.s.update(d.now, resource.StateAvailable)
+		return nil
+	})
+}
+
+// Disassociate implements resource.Disassociator.
+func (c publicIPs) Disassociate(ctx context.Context, id string) error {
+	return c.unlink(ctx, id, "disassociate")
+}
+
+// nativePublicIP is a public IP in the cloud's own words.
+type nativePublicIP struct {
+	AllocationID string `json:"allocationId"`
+	PublicIP     string `json:"publicIp"`
+	InstanceID   string `json:"instanceId,omitempty"`
+	InterfaceID  string `json:"networkInterfaceId,omitempty"`
+}
+
+func showPublicIP(v *sight[resource.PublicIPSpec, resource.PublicIPStatus]) any {
+	return nativePublicIP{AllocationID: v.ID, PublicIP: v.status.Address, InstanceID: v.status.VM, InterfaceID: v.status.NIC}
+}
