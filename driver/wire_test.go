@@ -9,7 +9,6 @@ import (
 	"io"
 	"iter"
 	"log/slog"
-	"net"
 	"reflect"
 	"slices"
 	"strings"
@@ -19,9 +18,7 @@ import (
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/status"
-	"google.golang.org/grpc/test/bufconn"
 
 	driverv1 "github.com/m-cmp/mc-infra-connector/proto/driver/v1"
 	"github.com/m-cmp/mc-infra-connector/resource"
@@ -38,26 +35,12 @@ func over(t *testing.T, d *Driver) (Client, *logText) {
 
 func dial(t *testing.T, s driverv1.DriverServiceServer, options ...grpc.ServerOption) Client {
 	t.Helper()
-	listener := bufconn.Listen(1 << 20)
-	rpc := grpc.NewServer(options...)
-	driverv1.RegisterDriverServiceServer(rpc, s)
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		_ = rpc.Serve(listener)
-	}()
-	conn, err := grpc.NewClient("passthrough:driver",
-		grpc.WithTransportCredentials(insecure.NewCredentials()),
-		grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) { return listener.DialContext(ctx) }))
+	client, end, err := pipe(s, options...)
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
-		_ = conn.Close()
-		rpc.Stop()
-		<-done
-	})
-	return &remote{driverv1.NewDriverServiceClient(conn)}
+	t.Cleanup(end)
+	return client
 }
 
 // logText is a log that may be read while it is written.

@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/m-cmp/mc-infra-connector/resource"
@@ -30,6 +31,7 @@ type cloud struct {
 	images []resource.Image
 	specs  []resource.Spec
 	rates  rates
+	calls  atomic.Int64 // of all sessions, for tests
 
 	mu      sync.RWMutex
 	journal *journal // nil until the first connection

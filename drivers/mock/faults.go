@@ -18,6 +18,7 @@ func (s *session) call(ctx context.Context) error {
 		return unanswered(err)
 	}
 	n := s.calls.Add(1)
+	s.cloud.calls.Add(1)
 	if !s.cloud.rates.take(s.place, s.rateLimit, s.cloud.now()) {
 		return refuse(resource.CodeThrottled, "RequestLimitExceeded", "more than %v calls per second; wait a moment and try again", s.rateLimit)
 	}

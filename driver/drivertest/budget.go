@@ -1,0 +1,76 @@
+package drivertest
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"slices"
+	"sync"
+)
+
+// budget is how many calls each verb costs: a golden file, a JSON object of kind/verb
+// to a number.
+type budget struct {
+	file   string
+	golden map[string]int
+
+	mu       sync.Mutex
+	measured map[string]int
+}
+
+func readBudget(file string) (*budget, error) {
+	b := &budget{file: file, measured: map[string]int{}}
+	if file == "" {
+		return b, nil
+	}
+	raw, err := os.ReadFile(file) //nolint:gosec // the target names it
+	if errors.Is(err, fs.ErrNotExist) {
+		return b, nil
+	}
+	if err == nil {
+		err = json.Unmarshal(raw, &b.golden)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read the budget of calls: %w", err)
+	}
+	return b, nil
+}
+
+// note records what a verb costs, and what it may cost.
+func (b *budget) note(verb string, calls int) (may int, known bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.measured[verb] = calls
+	may, known = b.golden[verb]
+	return may, known
+}
+
+// stale are the verbs of the golden file that were not measured.
+func (b *budget) stale() []string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	var stale []string
+	for _, verb := range slices.Sorted(maps.Keys(b.golden)) {
+		if _, ok := b.measured[verb]; !ok {
+			stale = append(stale, fmt.Sprintf("%s has %s, whose calls were not counted; %s", b.file, verb, anew))
+		}
+	}
+	return stale
+}
+
+func (b *budget) write() error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return writeJSON(b.file, b.measured)
+}
+
+func writeJSON(file string, value any) error {
+	raw, err := json.MarshalIndent(value, "", "  ")
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(file, append(raw, '\n'), 0o644) //nolint:gosec // a file of the repository, for everyone
+}

@@ -1,0 +1,145 @@
+package drivertest
+
+import (
+	"github.com/m-cmp/mc-infra-connector/driver"
+	"github.com/m-cmp/mc-infra-connector/driver/drivertest/faultproxy"
+	"github.com/m-cmp/mc-infra-connector/resource"
+)
+
+// proxied opens a session whose calls go through a proxy of its own, and answers it.
+func (t *try) proxied() (*conn, *faultproxy.Proxy) {
+	setting, upstream := t.target.Proxy, ""
+	if t.target.Endpoint != "" {
+		setting, upstream = t.target.Endpoint, t.target.Config.Settings[t.target.Endpoint]
+	}
+	if setting == "" {
+		t.Skipf("the target has no setting through which a proxy could be put before the cloud")
+	}
+	proxy, err := faultproxy.New(upstream)
+	if err != nil {
+		t.Fatalf("start the proxy: %v", err)
+	}
+	t.Cleanup(proxy.Close)
+	return t.connectTo(with(t.target.Config, driver.Values{setting: proxy.URL})), proxy
+}
+
+// counted opens a session whose calls can be counted.
+func (t *try) counted() (c *conn, calls func() int) {
+	if t.target.Calls != nil {
+		return t.session(), t.target.Calls
+	}
+	c, proxy := t.proxied()
+	return c, proxy.Calls
+}
+
+// costs compares what a verb costs with the budget.
+func (t *try) costs(calls int) {
+	if t.budget.file == "" {
+		return
+	}
+	may, known := t.budget.note(t.kind+"/"+t.verb, calls)
+	if !t.target.Update && (!known || calls != may) {
+		t.Errorf("it costs %d calls of the cloud's API; %s says %d; %s", calls, t.budget.file, may, anew)
+	}
+}
+
+// callChecks count what each verb costs.
+func (s *suite) callChecks(kind *resource.Kind, offer driver.KindOffer) []check {
+	checks := []check{
+		{kind.Name, "list", "calls", true, checkListCalls},
+		{kind.Name, "get", "calls", true, checkGetCalls},
+		{kind.Name, "create", "calls", true, checkCreateCalls},
+		{kind.Name, "delete", "calls", true, checkDeleteCalls},
+	}
+	for _, action := range kind.Actions {
+		for _, offered := range offer.Actions {
+			if offered == action.Name {
+				checks = append(checks, check{kind.Name, action.Name, "calls", true, func(t *try) { checkActionCalls(t, kind, &action) }})
+			}
+		}
+	}
+	return checks
+}
+
+// checkListCalls: more objects cost no more calls as long as they fit on a page.
+func checkListCalls(t *try) {
+	c, calls := t.counted()
+	if _, err := t.root.need(t, t.kind); err != nil {
+		t.Fatalf("%v", said(err))
+	}
+	measure := func() int {
+		before := calls()
+		t.listed(c)
+		return calls() - before
+	}
+	few := measure()
+	for range t.target.Objects {
+		t.make(t.root, t.kind)
+	}
+	if many := measure(); many > few {
+		t.Errorf("listing %d more objects costs %d calls instead of %d; one call for each object is too much", t.target.Objects, many, few)
+	}
+	t.costs(few)
+}
+
+func checkGetCalls(t *try) {
+	c, calls := t.counted()
+	item, err := t.root.need(t, t.kind)
+	if err != nil {
+		t.Fatalf("%v", said(err))
+	}
+	before := calls()
+	if _, err := c.get(t.ctx, t.kind, item.ID); err != nil {
+		t.Fatalf("get: %v", said(err))
+	}
+	t.costs(calls() - before)
+}
+
+func checkCreateCalls(t *try) {
+	c, calls := t.counted()
+	r := t.ask(t.root, t.kind, nil)
+	before := calls()
+	item, err := c.create(t.ctx, t.kind, r)
+	after := calls()
+	t.disposeOf(t.kind, item.ID)
+	if err != nil {
+		t.Fatalf("create: %v", said(err))
+	}
+	t.costs(after - before)
+}
+
+func checkDeleteCalls(t *try) {
+	c, calls := t.counted()
+	item := t.make(t.root, t.kind)
+	before := calls()
+	if err := c.delete(t.ctx, t.kind, item.ID); err != nil {
+		t.Fatalf("delete: %v", said(err))
+	}
+	t.costs(calls() - before)
+}
+
+func checkActionCalls(t *try, kind *resource.Kind, action *resource.Action) {
+	item := t.make(t.root, t.kind)
+	if before := reactionTo(t.kind + "/" + action.Name).after; before != "" && t.description.Offers(t.kind, before) {
+		first, err := kind.Action(before)
+		if err != nil {
+			t.Fatalf("%v", err)
+		}
+		t.perform(kind, first, item.ID)
+	}
+	t.bring(kind, action, item.ID)
+	params, err := t.params(action)
+	if err != nil {
+		t.Skipf("%v", err)
+	}
+	c, calls := t.counted()
+	before := calls()
+	if err := c.act(t.ctx, t.kind, item.ID, action.Name, params); err != nil {
+		t.Fatalf("%s: %v", action.Name, said(err))
+	}
+	t.costs(calls() - before)
+	if _, err := t.settled(t.session(), t.kind, item.ID); err != nil {
+		t.Errorf("%v", said(err))
+	}
+	t.restore(kind, action, item.ID)
+}

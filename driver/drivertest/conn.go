@@ -1,0 +1,202 @@
+package drivertest
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/m-cmp/mc-infra-connector/driver"
+	"github.com/m-cmp/mc-infra-connector/resource"
+)
+
+// conn is a session whose calls have a deadline, and whose answers are searched for
+// secrets.
+type conn struct {
+	suite *suite
+	open  driver.Session
+}
+
+// connect opens a session of its own.
+func (s *suite) connect(ctx context.Context, c driver.Config) (*conn, error) {
+	s.mu.Lock()
+	client := s.client
+	s.mu.Unlock()
+	opened := &conn{suite: s}
+	err := opened.call(ctx, "connect", func(ctx context.Context) (err error) {
+		opened.open, err = client.Connect(ctx, c)
+		return err
+	})
+	return opened, err
+}
+
+// session is the one that checks share.
+func (t *try) session() *conn {
+	t.suite.mu.Lock()
+	c := t.shared
+	t.suite.mu.Unlock()
+	if c != nil {
+		return c
+	}
+	c = t.connectTo(t.target.Config)
+	t.suite.mu.Lock()
+	defer t.suite.mu.Unlock()
+	t.shared = c
+	return c
+}
+
+// connectTo opens a session of the check's own.
+func (t *try) connectTo(config driver.Config) *conn {
+	c, err := t.connect(t.ctx, config)
+	if err != nil {
+		t.Fatalf("connect: %v", said(err))
+	}
+	return c
+}
+
+// call makes one call, as the server does: the driver is told a deadline and has a
+// little longer.
+func (c *conn) call(ctx context.Context, what string, do func(context.Context) error) error {
+	return c.callWithin(ctx, c.suite.target.Timeout, what, do)
+}
+
+func (c *conn) callWithin(ctx context.Context, timeout time.Duration, what string, do func(context.Context) error) error {
+	bounded, cancel := context.WithTimeout(ctx, timeout+grace)
+	defer cancel()
+	err := do(driver.WithTimeout(bounded, timeout))
+	if err == nil {
+		return nil
+	}
+	c.suite.search("the error of "+what, wholly(err))
+	if bounded.Err() != nil && ctx.Err() == nil {
+		return fmt.Errorf("%w: %s within %s", errHung, what, timeout)
+	}
+	return err
+}
+
+// errHung is in the chain of the error of a call that did not keep its deadline.
+var errHung = errors.New("the driver does not keep its deadline")
+
+func (c *conn) list(ctx context.Context, kind string) (items []driver.Item, err error) {
+	err = c.call(ctx, kind+"/list", func(ctx context.Context) error {
+		items = nil
+		for item, err := range c.open.List(ctx, kind) {
+			if err != nil {
+				return err
+			}
+			c.searchItem(kind+"/list", item)
+			items = append(items, item)
+		}
+		return nil
+	})
+	return items, err
+}
+
+func (c *conn) get(ctx context.Context, kind, id string) (item driver.Item, err error) {
+	err = c.call(ctx, kind+"/get", func(ctx context.Context) (err error) {
+		item, err = c.open.Get(ctx, kind, id)
+		c.searchItem(kind+"/get", item)
+		return err
+	})
+	return item, err
+}
+
+func (c *conn) create(ctx context.Context, kind string, r driver.ItemRequest) (item driver.Item, err error) {
+	err = c.call(ctx, kind+"/create", func(ctx context.Context) (err error) {
+		item, err = c.open.Create(ctx, kind, r)
+		c.searchItem(kind+"/create", item)
+		return err
+	})
+	return item, err
+}
+
+func (c *conn) delete(ctx context.Context, kind, id string) error {
+	return c.call(ctx, kind+"/delete", func(ctx context.Context) error { return c.open.Delete(ctx, kind, id) })
+}
+
+func (c *conn) act(ctx context.Context, kind, id, action string, params json.RawMessage) error {
+	return c.call(ctx, kind+"/"+action, func(ctx context.Context) error { return c.open.Act(ctx, kind, id, action, params) })
+}
+
+func (c *conn) view(ctx context.Context, kind, id, view string) (answer json.RawMessage, err error) {
+	err = c.call(ctx, kind+"/"+view, func(ctx context.Context) (err error) {
+		answer, err = c.open.View(ctx, kind, id, view)
+		return err
+	})
+	return answer, err
+}
+
+func (c *conn) catalog(ctx context.Context, catalog string, q driver.Query) (entries []json.RawMessage, err error) {
+	err = c.call(ctx, catalog+"/list", func(ctx context.Context) error {
+		entries = nil
+		for entry, err := range c.open.Catalog(ctx, catalog, q) {
+			if err != nil {
+				return err
+			}
+			entries = append(entries, entry)
+		}
+		return nil
+	})
+	return entries, err
+}
+
+// searchItem looks for secrets in what an object shows.
+func (c *conn) searchItem(what string, item driver.Item) {
+	if raw, err := json.Marshal(item); err == nil {
+		c.suite.search("what "+what+" shows", string(raw))
+	}
+}
+
+// search notes a text that holds a secret of the credentials.
+func (s *suite) search(what, text string) {
+	for _, config := range s.target.configs() {
+		for _, secret := range s.secrets(*config) {
+			if strings.Contains(text, secret) {
+				s.mu.Lock()
+				if leak := "a secret of the credential is in " + what; !slices.Contains(s.leaks, leak) {
+					s.leaks = append(s.leaks, leak)
+				}
+				s.mu.Unlock()
+			}
+		}
+	}
+}
+
+// minSecret is the length below which a value is no secret that could be searched for.
+const minSecret = 6
+
+// secrets are the secret values of a configuration, in the ways in which they are
+// usually written.
+func (s *suite) secrets(c driver.Config) []string {
+	if s.description == nil {
+		return nil
+	}
+	var all []string
+	for _, secret := range s.description.Secrets(c.Credential) {
+		if len(secret) >= minSecret {
+			all = append(all, secret, base64.StdEncoding.EncodeToString([]byte(secret)))
+		}
+	}
+	return all
+}
+
+// wholly is an error with all its parts.
+func wholly(err error) string {
+	raw, marshalErr := json.Marshal(resource.AsError(err))
+	if marshalErr != nil {
+		return err.Error()
+	}
+	return err.Error() + string(raw)
+}
+
+// said is an error with its code, for messages.
+func said(err error) string {
+	if err == nil {
+		return "no error"
+	}
+	return fmt.Sprintf("%s (%s)", err, resource.CodeOf(err))
+}

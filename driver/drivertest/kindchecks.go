@@ -1,0 +1,812 @@
+package drivertest
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"reflect"
+	"slices"
+	"strings"
+	"sync"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/m-cmp/mc-infra-connector/driver"
+	"github.com/m-cmp/mc-infra-connector/resource"
+)
+
+// kindChecks are those of one kind, as far as the driver offers what they need.
+func (s *suite) kindChecks(kind *resource.Kind, offer driver.KindOffer) []check {
+	var checks []check
+	add := func(verb, name string, run func(*try)) {
+		checks = append(checks, check{kind.Name, verb, name, false, run})
+	}
+	alone := func(verb, name string, run func(*try)) {
+		checks = append(checks, check{kind.Name, verb, name, true, run})
+	}
+	add("list", "shape", checkShape)
+	add("list", "references", checkReferences)
+	add("get", "unknown", checkGetUnknown)
+	creates, deletes := s.description.Offers(kind.Name, "create"), s.description.Offers(kind.Name, "delete")
+	if deletes {
+		add("delete", "unknown", checkDeleteUnknown)
+	}
+	for _, action := range kind.Actions {
+		if slices.Contains(offer.Actions, action.Name) {
+			add(action.Name, "unknown", func(t *try) { checkActionUnknown(t, &action) })
+		}
+	}
+	for _, view := range offer.Views {
+		add(view, "unknown", checkViewUnknown)
+	}
+	if s.target.Outside != nil {
+		add("list", "made-outside", checkOutside)
+	}
+	if !creates || !deletes { // nothing can be made that could also be removed
+		return checks
+	}
+	add("create", "life", checkLife)
+	add("create", "same-token", checkSameToken)
+	add("create", "same-token-at-once", checkSameTokenAtOnce)
+	alone("create", "same-token-after-crash", checkSameTokenAfterCrash)
+	add("create", "same-name", checkSameName)
+	add("create", "names", checkNames)
+	add("create", "labels", checkLabels)
+	if _, ok := fieldOf(kind.SpecType(), "description"); ok {
+		add("create", "free-text", checkFreeText)
+	}
+	add("create", "wrong-type", checkWrongType)
+	for _, change := range slices.Sorted(maps.Keys(invalidSpecs(kind.Name))) {
+		add("create", change, func(t *try) { checkInvalid(t, invalidSpecs(kind.Name)[change]) })
+	}
+	for i, spec := range s.target.Invalid[kind.Name] {
+		add("create", fmt.Sprintf("invalid-%d", i+1), func(t *try) { checkInvalidSpec(t, spec) })
+	}
+	refs, err := s.refersTo(kind.Name)
+	if err == nil {
+		for _, field := range refFieldsOf(refs) {
+			add("create", "unknown-"+field, func(t *try) { checkUnknownReference(t, field) })
+		}
+	}
+	if _, ok := s.target.Quota[kind.Name]; ok {
+		add("create", "quota", checkQuota)
+	}
+	add("list", "complete", func(t *try) { checkComplete(t, nil) })
+	for _, size := range []int{1, 2, s.target.Objects} {
+		name := fmt.Sprintf("pages-of-%d", size)
+		add("list", name, func(t *try) { checkPages(t, size) })
+	}
+	add("list", "other-account", checkOtherAccount)
+	add("get", "as-listed", checkAsListed)
+	add("get", "gone", checkGetGone)
+	add("delete", "gone", checkDelete)
+	if user := s.userOf(kind.Name); user != "" {
+		add("delete", "in-use", func(t *try) { checkInUse(t, user) })
+	}
+	for _, action := range kind.Actions {
+		if !slices.Contains(offer.Actions, action.Name) {
+			continue
+		}
+		if action.Name == resource.ActionLabel {
+			add(action.Name, "works", checkLabelAction)
+			continue
+		}
+		add(action.Name, "works", func(t *try) { checkAction(t, kind, &action) })
+	}
+	for _, view := range kind.Views {
+		if slices.Contains(offer.Views, view.Name) {
+			add(view.Name, "answer", func(t *try) { checkView(t, &view) })
+		}
+	}
+	return append(checks, s.callChecks(kind, offer)...)
+}
+
+// fieldOf is the field of a struct with a JSON name.
+func fieldOf(t reflect.Type, name string) (reflect.StructField, bool) {
+	for f := range t.Fields() {
+		if resource.JSONName(f) == name {
+			return f, true
+		}
+	}
+	return reflect.StructField{}, false
+}
+
+// refFieldsOf are the fields of a specification that hold references, as names of
+// checks.
+func refFieldsOf(refs []resource.Ref) []string {
+	var fields []string
+	for _, ref := range refs {
+		field := strings.TrimPrefix(ref.Field, "spec.")
+		if !strings.ContainsAny(field, ".[") && !slices.Contains(fields, field) {
+			fields = append(fields, field)
+		} else if name, _, list := strings.Cut(field, "["); list && !strings.Contains(field, ".") && !slices.Contains(fields, name) {
+			fields = append(fields, name)
+		}
+	}
+	return fields
+}
+
+// userOf is the first kind that can be made and that refers to another one so that
+// this must not be deleted.
+func (s *suite) userOf(name string) string {
+	for _, kind := range resource.Kinds() {
+		if !s.description.Offers(kind.Name, "create") || !s.description.Offers(kind.Name, "delete") || s.target.Specs[kind.Name] == nil {
+			continue
+		}
+		refs, err := s.refersTo(kind.Name)
+		if err == nil && slices.ContainsFunc(refs, func(r resource.Ref) bool { return r.Name == name && !r.Weak }) {
+			return kind.Name
+		}
+	}
+	return ""
+}
+
+// find answers the entry of a list with an id.
+func find(items []driver.Item, id string) (driver.Item, bool) {
+	i := slices.IndexFunc(items, func(item driver.Item) bool { return item.ID == id })
+	if i < 0 {
+		return driver.Item{}, false
+	}
+	return items[i], true
+}
+
+// withToken are the objects of a list that a token has made, without those that are
+// gone.
+func withToken(items []driver.Item, token string) []string {
+	var ids []string
+	for _, item := range items {
+		if item.Token == token && item.State != resource.StateDeleted {
+			ids = append(ids, item.ID)
+		}
+	}
+	return ids
+}
+
+// listed lists the check's kind.
+func (t *try) listed(c *conn) []driver.Item {
+	var items []driver.Item
+	err := t.until(func() (done bool, err error) {
+		items, err = c.list(t.ctx, t.kind)
+		return err == nil || !resource.AsError(err).Retryable, err
+	})
+	if err != nil {
+		t.Fatalf("list %s: %v", t.kind, said(err))
+	}
+	return items
+}
+
+// onlyOne waits until a list shows exactly one object with a token: the one with the
+// id.
+func (t *try) onlyOne(c *conn, token, id string) {
+	var ids []string
+	_ = t.until(func() (bool, error) { // a list may lag behind, but never show two
+		ids = withToken(t.listed(c), token)
+		return len(ids) != 0, nil
+	})
+	if !slices.Equal(ids, []string{id}) {
+		t.Errorf("the token of %s has made %v", id, ids)
+		for _, other := range ids {
+			if other != id {
+				t.disposeOf(t.kind, other)
+			}
+		}
+	}
+}
+
+// checkShape: whatever a list shows has the kind's form.
+func checkShape(t *try) {
+	kind, err := resource.KindNamed(t.kind)
+	if err != nil {
+		t.Fatalf("%v", err)
+	}
+	if t.target.Specs[t.kind] != nil && t.description.Offers(t.kind, "create") {
+		if _, err := t.root.need(t, t.kind); err != nil {
+			t.Fatalf("%v", err)
+		}
+	}
+	seen := map[string]bool{}
+	for _, item := range t.listed(t.session()) {
+		if seen[item.ID] {
+			t.Errorf("%s is listed twice", item.ID)
+		}
+		seen[item.ID] = true
+		for what, part := range map[string]struct {
+			raw json.RawMessage
+			typ reflect.Type
+		}{"spec": {item.Spec, kind.SpecType()}, "status": {item.Status, kind.StatusType()}} {
+			if err := strictly(part.raw, part.typ); err != nil {
+				t.Errorf("the %s of %s is not that of a %s: %v: %s", what, item.ID, t.kind, err, part.raw)
+			}
+		}
+		for key := range item.Labels {
+			if strings.HasPrefix(strings.ToLower(key), "mcic") {
+				t.Errorf("%s shows the connector's own tag %s as a label", item.ID, key)
+			}
+		}
+	}
+}
+
+// checkReferences: in a driver a reference is a cloud id, always.
+func checkReferences(t *try) {
+	kind, err := resource.KindNamed(t.kind)
+	if err != nil {
+		t.Fatalf("%v", err)
+	}
+	if t.target.Specs[t.kind] != nil && t.description.Offers(t.kind, "create") {
+		if _, err := t.root.need(t, t.kind); err != nil {
+			t.Fatalf("%v", err)
+		}
+	}
+	known := map[string]map[string]bool{} // ids by kind
+	look := func(id string) func(resource.Ref) (string, error) {
+		return func(ref resource.Ref) (string, error) {
+			if ref.Weak || !t.description.Offers(ref.Kind, "list") {
+				return ref.Name, nil
+			}
+			if known[ref.Kind] == nil {
+				known[ref.Kind] = map[string]bool{}
+				items, err := t.session().list(t.ctx, ref.Kind)
+				if err != nil {
+					t.Fatalf("list %s: %v", ref.Kind, said(err))
+				}
+				for _, item := range items {
+					known[ref.Kind][item.ID] = true
+				}
+			}
+			if !known[ref.Kind][ref.Name] {
+				if _, err := t.session().get(t.ctx, ref.Kind, ref.Name); err != nil {
+					t.Errorf("%s of %s is %q, which is not the id of a %s: %v", ref.Field, id, ref.Name, ref.Kind, said(err))
+				}
+			}
+			return ref.Name, nil
+		}
+	}
+	for _, item := range t.listed(t.session()) {
+		if item.State == resource.StateDeleted || item.State == resource.StateDeleting {
+			continue // what it referred to may be gone
+		}
+		if _, err := kind.MapRefs(item.Spec, look(item.ID)); err != nil {
+			t.Errorf("%v", err)
+		}
+		if _, err := kind.MapStatusRefs(item.Status, look(item.ID)); err != nil {
+			t.Errorf("%v", err)
+		}
+	}
+}
+
+// checkGetUnknown: what makes no sense as an id may be called invalid.
+func checkGetUnknown(t *try) {
+	item, err := t.session().get(t.ctx, t.kind, wrongValue)
+	if code := resource.CodeOf(err); code != resource.CodeNotFound && code != resource.CodeInvalid {
+		t.Errorf("got %+v, %s; want not_found or invalid", item, said(err))
+	}
+}
+
+// checkDeleteUnknown: that is how a repeated call ends.
+func checkDeleteUnknown(t *try) {
+	if err := t.session().delete(t.ctx, t.kind, wrongValue); err != nil {
+		t.Errorf("got %s; want no error", said(err))
+	}
+}
+
+func checkActionUnknown(t *try, action *resource.Action) {
+	params, err := t.params(action)
+	if err != nil {
+		t.Skipf("%v", err)
+	}
+	err = t.session().act(t.ctx, t.kind, wrongValue, action.Name, params)
+	if code := resource.CodeOf(err); code != resource.CodeNotFound && code != resource.CodeInvalid {
+		t.Errorf("got %s; want not_found or invalid", said(err))
+	}
+}
+
+func checkViewUnknown(t *try) {
+	_, err := t.session().view(t.ctx, t.kind, wrongValue, t.verb)
+	if code := resource.CodeOf(err); code != resource.CodeNotFound && code != resource.CodeInvalid {
+		t.Errorf("got %s; want not_found or invalid", said(err))
+	}
+}
+
+// checkOutside: the server adopts what others have made.
+func checkOutside(t *try) {
+	id, remove, err := t.target.Outside(t.ctx, t.kind)
+	if err != nil {
+		t.Fatalf("make a %s outside: %v", t.kind, err)
+	}
+	if id == "" {
+		t.Skipf("the target does not make a %s outside", t.kind)
+	}
+	t.Cleanup(func() {
+		if err := remove(t.ctx); err != nil {
+			t.Errorf("remove the %s that was made outside: %v", t.kind, err)
+		}
+	})
+	item, ok := find(t.listed(t.session()), id)
+	if !ok {
+		t.Fatalf("%s, which was made outside, is not listed", id)
+	}
+	if item.Token != "" {
+		t.Errorf("%s, which was made outside, has the token %q", id, item.Token)
+	}
+	if _, err := t.session().get(t.ctx, t.kind, id); err != nil {
+		t.Errorf("get what was made outside: %v", said(err))
+	}
+}
+
+// checkLife: an object is created, settles, is shown as it was asked for, and goes.
+func checkLife(t *try) {
+	r := t.ask(t.root, t.kind, nil)
+	accepted := t.create(t.session(), t.kind, r)
+	if accepted.ID == "" {
+		t.Fatalf("the creation answers no id")
+	}
+	item, err := t.settled(t.session(), t.kind, accepted.ID)
+	if err != nil {
+		t.Fatalf("%v", said(err))
+	}
+	if item.State != resource.StateAvailable && item.State != resource.StateRunning {
+		t.Errorf("it ends up %s (%s): %s", item.State, item.CloudState, item.Reason)
+	}
+	t.asAsked(r, item)
+	if err := t.remove(t.session(), t.kind, item.ID); err != nil {
+		t.Errorf("delete: %v", said(err))
+	}
+	if still, ok := find(t.listed(t.session()), item.ID); ok && still.State != resource.StateDeleted {
+		err := t.until(func() (bool, error) {
+			still, ok := find(t.listed(t.session()), item.ID)
+			return !ok || still.State == resource.StateDeleted, fmt.Errorf("%s is gone, but listed as %s", item.ID, still.State)
+		})
+		if still, ok := find(t.listed(t.session()), item.ID); ok && still.State != resource.StateDeleted {
+			t.Errorf("%v", err)
+		}
+	}
+}
+
+// asAsked compares what is shown with what was asked for. What the specification left
+// out the cloud may have chosen.
+func (t *try) asAsked(r driver.ItemRequest, item driver.Item) {
+	if item.Token != r.Token {
+		t.Errorf("it shows the token %q, asked was %q", item.Token, r.Token)
+	}
+	if item.Name != r.Name {
+		t.Errorf("it shows the name %q, asked was %q", item.Name, r.Name)
+	}
+	var asked, shows map[string]any
+	if err := json.Unmarshal(r.Spec, &asked); err != nil {
+		t.Fatalf("%v", err)
+	}
+	if err := json.Unmarshal(item.Spec, &shows); err != nil {
+		t.Fatalf("the spec is no object: %v", err)
+	}
+	for _, name := range slices.Sorted(maps.Keys(asked)) {
+		if value, ok := shows[name]; ok && !agrees(asked[name], value) {
+			t.Errorf("it shows spec.%s as %s, asked was %s", name, compact(value), compact(asked[name]))
+		}
+	}
+}
+
+// agrees reports whether a value shown has all of a value asked for: fields of
+// objects, elements of lists in any order. Lists of the cloud may be longer, such as
+// by a security group's default rules.
+func agrees(asked, shows any) bool {
+	switch asked := asked.(type) {
+	case map[string]any:
+		fields, ok := shows.(map[string]any)
+		for name, value := range asked {
+			if shown, given := fields[name]; ok && given && !agrees(value, shown) {
+				return false
+			}
+		}
+		return ok
+	case []any:
+		items, ok := shows.([]any)
+		for _, value := range asked {
+			if !slices.ContainsFunc(items, func(shown any) bool { return agrees(value, shown) }) {
+				return false
+			}
+		}
+		return ok || len(asked) == 0
+	default:
+		return reflect.DeepEqual(asked, shows)
+	}
+}
+
+func compact(v any) string {
+	raw, err := json.Marshal(v)
+	if err != nil {
+		return fmt.Sprint(v)
+	}
+	return string(raw)
+}
+
+// checkSameToken: the server asks again after a lost answer, before and after the
+// object has settled, and from another session.
+func checkSameToken(t *try) {
+	c := t.session()
+	r := t.ask(t.root, t.kind, nil)
+	first := t.create(c, t.kind, r)
+	again := func(c *conn, when string) {
+		item, err := t.persist(c, t.kind, r)
+		switch {
+		case err != nil:
+			t.Errorf("create again %s: %v", when, said(err))
+		case item.ID != first.ID:
+			t.disposeOf(t.kind, item.ID)
+			t.Errorf("create again %s: the same token made %s and %s", when, first.ID, item.ID)
+		}
+	}
+	again(c, "at once")
+	if _, err := t.settled(c, t.kind, first.ID); err != nil {
+		t.Errorf("%v", said(err))
+	}
+	again(c, "after it has settled")
+	again(t.connectTo(t.target.Config), "in another session")
+	t.onlyOne(c, r.Token, first.ID)
+}
+
+// atOnce is how many creations with one token run at the same time.
+const atOnce = 6
+
+// checkSameTokenAtOnce: two servers may ask at the same time for a moment.
+func checkSameTokenAtOnce(t *try) {
+	c := t.session()
+	r := t.ask(t.root, t.kind, nil)
+	var (
+		work sync.WaitGroup
+		mu   sync.Mutex
+		ids  = map[string]bool{}
+	)
+	for range atOnce {
+		work.Go(func() {
+			item, err := t.persist(c, t.kind, r)
+			if err != nil {
+				t.Errorf("create: %v", said(err))
+				return
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			ids[item.ID] = true
+		})
+	}
+	work.Wait()
+	for id := range ids {
+		t.disposeOf(t.kind, id)
+	}
+	if len(ids) != 1 {
+		t.Fatalf("%d creations with one token made %v", atOnce, slices.Sorted(maps.Keys(ids)))
+	}
+	for id := range ids {
+		t.onlyOne(c, r.Token, id)
+	}
+}
+
+// checkSameTokenAfterCrash: what a token has made is known to the cloud, not to the
+// driver's memory.
+func checkSameTokenAfterCrash(t *try) {
+	r := t.ask(t.root, t.kind, nil)
+	first := t.create(t.session(), t.kind, r)
+	if err := t.restart(); err != nil {
+		t.Fatalf("start the driver anew: %v", err)
+	}
+	again, err := t.persist(t.session(), t.kind, r)
+	if err != nil {
+		t.Fatalf("create again: %v", said(err))
+	}
+	if again.ID != first.ID {
+		t.disposeOf(t.kind, again.ID)
+		t.Errorf("the same token made %s before the driver was started anew and %s after", first.ID, again.ID)
+	}
+	t.onlyOne(t.session(), r.Token, first.ID)
+}
+
+// checkSameName: names may be unique on a cloud, but are never taken for tokens.
+func checkSameName(t *try) {
+	r := t.ask(t.root, t.kind, nil)
+	first := t.create(t.session(), t.kind, r)
+	if _, err := t.settled(t.session(), t.kind, first.ID); err != nil {
+		t.Errorf("%v", said(err))
+	}
+	other := t.ask(t.root, t.kind, nil)
+	other.Name = r.Name
+	second, err := t.persist(t.session(), t.kind, other)
+	switch code := resource.CodeOf(err); {
+	case code == resource.CodeAlreadyExists:
+	case err != nil:
+		t.Errorf("got %s; want another object, or already_exists", said(err))
+	case second.ID == first.ID:
+		t.Errorf("another token with the same name got the same object %s", first.ID)
+	default:
+		t.disposeOf(t.kind, second.ID)
+	}
+	if item, err := t.settled(t.session(), t.kind, first.ID); err != nil || item.Token != r.Token {
+		t.Errorf("the first object has the token %q and %s; its token was %q", item.Token, said(err), r.Token)
+	}
+}
+
+// longestName is the length of the longest name that the API takes.
+const longestName = 128
+
+// checkNames: whatever the API takes as a name must be possible, or clearly refused.
+func checkNames(t *try) {
+	for _, name := range []string{"x", "sg-1.Default_name", strings.Repeat("n", longestName)} {
+		r := t.ask(t.root, t.kind, nil)
+		r.Name = name
+		item, err := t.persist(t.session(), t.kind, r)
+		if err != nil {
+			if resource.CodeOf(err) != resource.CodeInvalid {
+				t.Errorf("the name %s: got %s; want an object, or invalid", name, said(err))
+			}
+			continue
+		}
+		t.disposeOf(t.kind, item.ID)
+		settled, err := t.settled(t.session(), t.kind, item.ID)
+		if err != nil || settled.Name != name {
+			t.Errorf("the name %q is shown as %q, %s", name, settled.Name, said(err))
+		}
+	}
+}
+
+// checkLabels: they are kept as they are, whatever the script; where the cloud has no
+// tags, none are shown.
+func checkLabels(t *try) {
+	r := t.ask(t.root, t.kind, nil)
+	r.Labels = map[string]string{"team": "infra", "owner": "김하늘, Zoë & 李", "example.com/empty": ""}
+	item := t.create(t.session(), t.kind, r)
+	if _, err := t.settled(t.session(), t.kind, item.ID); err != nil {
+		t.Errorf("%v", said(err))
+	}
+	t.labelled(item.ID, r.Labels)
+}
+
+// labelled waits until an object shows labels.
+func (t *try) labelled(id string, labels map[string]string) {
+	keeps := t.description.Offers(t.kind, resource.ActionLabel)
+	var shows map[string]string
+	fits := func() bool { return maps.Equal(shows, labels) || !keeps && len(shows) == 0 }
+	err := t.until(func() (bool, error) {
+		item, err := t.session().get(t.ctx, t.kind, id)
+		shows = item.Labels
+		return err == nil && fits(), err
+	})
+	if err != nil || !fits() {
+		t.Errorf("the labels %q are shown as %q, %s", labels, shows, said(err))
+	}
+}
+
+// checkFreeText: a cloud may replace what it does not take, but not garble it.
+func checkFreeText(t *try) {
+	const text = "여름 – Zoë's «test» 東京"
+	r := t.ask(t.root, t.kind, map[string]any{"description": text})
+	item := t.create(t.session(), t.kind, r)
+	settled, err := t.settled(t.session(), t.kind, item.ID)
+	if err != nil {
+		t.Fatalf("%v", said(err))
+	}
+	var spec struct{ Description *string }
+	if err := json.Unmarshal(settled.Spec, &spec); err != nil {
+		t.Fatalf("%v", err)
+	}
+	if spec.Description == nil || *spec.Description == text {
+		return
+	}
+	ascii := !strings.ContainsFunc(*spec.Description, func(r rune) bool { return r > unicode.MaxASCII })
+	if !ascii || utf8.RuneCountInString(*spec.Description) != utf8.RuneCountInString(text) {
+		t.Errorf("the description %q is shown as %q", text, *spec.Description)
+	}
+}
+
+// checkWrongType: drivers get checked specifications, but must not panic on others.
+func checkWrongType(t *try) {
+	for _, spec := range []string{`[]`, `"text"`, `7`} {
+		r := driver.ItemRequest{Token: t.token(), Name: "mcic-wrong", Spec: json.RawMessage(spec)}
+		t.refusedToCreate(r, resource.CodeInvalid)
+	}
+}
+
+// refusedToCreate creates what must be refused, and makes sure that nothing is left
+// behind.
+func (t *try) refusedToCreate(r driver.ItemRequest, codes ...resource.Code) {
+	item, err := t.session().create(t.ctx, t.kind, r)
+	if err == nil {
+		t.disposeOf(t.kind, item.ID)
+		t.Errorf("%s was created with %s; want a code of %v", item.ID, r.Spec, codes)
+		return
+	}
+	if code := resource.CodeOf(err); !slices.Contains(codes, code) {
+		t.Errorf("got %s for %s; want a code of %v", said(err), r.Spec, codes)
+	}
+	for _, id := range withToken(t.listed(t.session()), r.Token) {
+		t.disposeOf(t.kind, id)
+		t.Errorf("the refused creation has left %s behind", id)
+	}
+}
+
+func checkInvalid(t *try, change map[string]any) {
+	t.refusedToCreate(t.ask(t.root, t.kind, change), resource.CodeInvalid, resource.CodeNotFound)
+}
+
+func checkInvalidSpec(t *try, spec any) {
+	raw, err := json.Marshal(spec)
+	if err != nil {
+		t.Fatalf("%v", err)
+	}
+	change := map[string]any{}
+	if err := json.Unmarshal(raw, &change); err != nil {
+		t.Fatalf("%v", err)
+	}
+	checkInvalid(t, change)
+}
+
+// checkUnknownReference: what a reference names may have been deleted a moment ago.
+func checkUnknownReference(t *try, field string) {
+	var value any = wrongValue
+	kind, err := resource.KindNamed(t.kind)
+	if err != nil {
+		t.Fatalf("%v", err)
+	}
+	if f, ok := fieldOf(kind.SpecType(), field); ok && f.Type.Kind() == reflect.Slice {
+		value = []string{wrongValue}
+	}
+	t.refusedToCreate(t.ask(t.root, t.kind, map[string]any{field: value}), resource.CodeInvalid, resource.CodeNotFound, resource.CodeDependency)
+}
+
+// mostOfQuota is how many objects a quota for tests may allow.
+const mostOfQuota = 10
+
+// checkQuota: a limit is no failure of the cloud, and waiting does not help.
+func checkQuota(t *try) {
+	limited := t.connectTo(t.target.Quota[t.kind])
+	for range mostOfQuota + 1 {
+		r := t.ask(t.root, t.kind, nil)
+		item, err := t.persist(limited, t.kind, r)
+		if err == nil {
+			t.disposeOf(t.kind, item.ID)
+			continue
+		}
+		if resource.CodeOf(err) != resource.CodeQuota || resource.AsError(err).Retryable {
+			t.Errorf("got %s, retryable: %v; want the code quota, which a retry does not help", said(err), resource.AsError(err).Retryable)
+		}
+		return
+	}
+	t.Errorf("%d objects were created; the target's quota should allow at most %d", mostOfQuota+1, mostOfQuota)
+}
+
+// checkComplete: a short list would look like deleted objects.
+func checkComplete(t *try, settings driver.Values) {
+	var ids []string
+	for range t.target.Objects {
+		ids = append(ids, t.make(t.root, t.kind).ID)
+	}
+	c := t.session()
+	if settings != nil {
+		c = t.connectTo(with(t.target.Config, settings))
+	}
+	var missing []string
+	_ = t.until(func() (bool, error) { // a list may lag behind
+		missing = nil
+		items := t.listed(c)
+		for _, id := range ids {
+			if _, ok := find(items, id); !ok {
+				missing = append(missing, id)
+			}
+		}
+		return len(missing) == 0, nil
+	})
+	if len(missing) > 0 {
+		t.Errorf("of %v the list lacks %v", ids, missing)
+	}
+	counts := map[string]int{}
+	for _, item := range t.listed(c) {
+		counts[item.ID]++
+	}
+	for id, n := range counts {
+		if n > 1 {
+			t.Errorf("%s is listed %d times", id, n)
+		}
+	}
+}
+
+func checkPages(t *try, size int) {
+	if t.target.PageSize == "" {
+		t.Skipf("the target has no setting for the size of a page")
+	}
+	checkComplete(t, driver.Values{t.target.PageSize: fmt.Sprint(size)})
+}
+
+// checkOtherAccount: connections never mix.
+func checkOtherAccount(t *try) {
+	if t.target.Other == nil {
+		t.Skipf("the target has no second account or region")
+	}
+	item := t.make(t.root, t.kind)
+	other := t.connectTo(*t.target.Other)
+	if _, ok := find(t.listed(other), item.ID); ok {
+		t.Errorf("%s is listed in the other account", item.ID)
+	}
+	if _, err := other.get(t.ctx, t.kind, item.ID); resource.CodeOf(err) != resource.CodeNotFound {
+		t.Errorf("get in the other account: got %s; want not_found", said(err))
+	}
+	if err := other.delete(t.ctx, t.kind, item.ID); err != nil {
+		t.Errorf("delete in the other account: got %s; want no error, as of what is not there", said(err))
+	}
+	if _, err := t.session().get(t.ctx, t.kind, item.ID); err != nil {
+		t.Errorf("after the deletion in the other account: %v", said(err))
+	}
+}
+
+// checkAsListed: what a list shows of an object and what Get shows are the same.
+func checkAsListed(t *try) {
+	item := t.make(t.root, t.kind)
+	var got, listed string
+	err := t.until(func() (bool, error) { // both may change meanwhile
+		one, err := t.session().get(t.ctx, t.kind, item.ID)
+		if err != nil {
+			return false, err
+		}
+		entry, ok := find(t.listed(t.session()), item.ID)
+		if !ok {
+			return false, fmt.Errorf("%s is not listed", item.ID)
+		}
+		got, listed = withoutNative(one), withoutNative(entry)
+		return got == listed, nil
+	})
+	if err != nil || got != listed {
+		t.Errorf("%s\nget  shows %s\nlist shows %s", said(err), got, listed)
+	}
+}
+
+// withoutNative is an object's JSON without the cloud's own fields, of which a list
+// may show fewer.
+func withoutNative(item driver.Item) string {
+	item.Native = nil
+	return compact(item)
+}
+
+// checkGetGone: an id that is well-formed and unknown is not_found.
+func checkGetGone(t *try) {
+	item := t.make(t.root, t.kind)
+	if err := t.remove(t.session(), t.kind, item.ID); err != nil {
+		t.Fatalf("delete: %v", said(err))
+	}
+	got, err := t.session().get(t.ctx, t.kind, item.ID)
+	if resource.CodeOf(err) != resource.CodeNotFound && (err != nil || got.State != resource.StateDeleted) {
+		t.Errorf("got %+v, %s; want not_found, or the state deleted", got, said(err))
+	}
+}
+
+// checkDelete: a deletion that is repeated ends like the first one.
+func checkDelete(t *try) {
+	item := t.make(t.root, t.kind)
+	for range 2 {
+		if err := t.session().delete(t.ctx, t.kind, item.ID); err != nil && resource.CodeOf(err) != resource.CodeConflict {
+			t.Errorf("delete: %v", said(err))
+		}
+	}
+	if err := t.gone(t.session(), t.kind, item.ID); err != nil {
+		t.Errorf("%v", said(err))
+	}
+	if err := t.session().delete(t.ctx, t.kind, item.ID); err != nil {
+		t.Errorf("delete what is gone: got %s; want no error", said(err))
+	}
+}
+
+// checkInUse: what is used stays, and so do its users.
+func checkInUse(t *try, user string) {
+	subject := t.make(t.root, t.kind)
+	w := t.inside(t.root) // ends before the subject does
+	w.put(t.kind, subject)
+	on, err := w.need(t, user)
+	if err != nil {
+		t.Fatalf("%v", said(err))
+	}
+	err = t.session().delete(t.ctx, t.kind, subject.ID)
+	if resource.CodeOf(err) != resource.CodeDependency {
+		t.Errorf("the deletion of what the %s %s uses: got %s; want dependency", user, on.ID, said(err))
+	}
+	if item, err := t.session().get(t.ctx, t.kind, subject.ID); err != nil || !item.State.Usable() {
+		t.Errorf("afterwards it is %q, %s", item.State, said(err))
+	}
+	if item, err := t.session().get(t.ctx, user, on.ID); err != nil || item.State != on.State {
+		t.Errorf("afterwards the %s that uses it is %q, %s; it was %q", user, item.State, said(err), on.State)
+	}
+}

@@ -1,0 +1,147 @@
+package drivertest
+
+// What the suite knows of single kinds is data, and all of it is here.
+
+// defaultSpecs are specifications that most clouds take.
+func (t *Target) defaultSpecs() map[string]any {
+	type object = map[string]any
+	specs := map[string]any{
+		"vpc":           object{"cidr": "10.0.0.0/16"},
+		"subnet":        object{"vpc": "vpc", "cidr": "10.0.{n}.0/24"},
+		"securitygroup": object{"vpc": "vpc", "rules": []object{{"direction": "in", "protocol": "tcp", "fromPort": 22, "toPort": 22, "cidr": "0.0.0.0/0"}}},
+		"keypair":       object{"algorithm": "ed25519"},
+		"disk":          object{"sizeGiB": 10},
+		"snapshot":      object{"disk": "disk"},
+		"customimage":   object{"vm": "vm"},
+		"publicip":      object{},
+		"nic":           object{"subnet": "subnet", "securitygroups": []string{"securitygroup"}},
+		"nlb":           object{"vpc": "vpc", "subnets": []string{"subnet"}, "protocol": "tcp", "port": 80, "members": []string{"vm"}},
+	}
+	if t.Image != "" && t.Machine != "" {
+		specs["vm"] = object{"image": t.Image, "spec": t.Machine, "subnet": "subnet", "securitygroups": []string{"securitygroup"}, "keypair": "keypair"}
+		specs["cluster"] = object{
+			"vpc": "vpc", "subnets": []string{"subnet"}, "securitygroups": []string{"securitygroup"},
+			"nodeGroups": []object{{"name": "first", "spec": t.Machine, "keypair": "keypair"}},
+		}
+	}
+	return specs
+}
+
+// defaultParams are parameters of actions that most clouds take.
+func (t *Target) defaultParams() map[string]any {
+	type object = map[string]any
+	rule := object{"rules": []object{{"direction": "in", "protocol": "udp", "fromPort": 5000, "toPort": 5010, "cidr": "10.0.0.0/8"}}}
+	params := map[string]any{
+		"securitygroup/addrules":    rule,
+		"securitygroup/removerules": rule,
+		"disk/attach":               object{"vm": "vm"},
+		"disk/resize":               object{"sizeGiB": 20},
+		"publicip/associate":        object{"vm": "vm"},
+		"nic/attach":                object{"vm": "vm"},
+		"nlb/addmembers":            object{"members": []string{"vm"}},
+		"nlb/removemembers":         object{"members": []string{"vm"}},
+		"nlb/sethealthcheck":        object{"protocol": "http", "path": "/healthz", "intervalSeconds": 30},
+		"cluster/removenodegroup":   object{"name": "second"},
+		"cluster/scalenodegroup":    object{"name": "first", "desiredNodes": 2, "maxNodes": 3},
+	}
+	if t.OtherMachine != "" {
+		params["vm/resize"] = object{"spec": t.OtherMachine}
+	}
+	if t.Machine != "" {
+		params["cluster/addnodegroup"] = object{"name": "second", "spec": t.Machine, "keypair": "keypair"}
+	}
+	return params
+}
+
+// invalidSpecs are changes to a good specification that every cloud refuses.
+func invalidSpecs(kind string) map[string]map[string]any {
+	return map[string]map[string]map[string]any{
+		"subnet":  {"range-outside-of-vpc": {"cidr": "192.168.77.0/24"}},
+		"vm":      {"unknown-image": {"image": "mcic-no-such-image"}, "unknown-machine": {"spec": "mcic-no-such-machine"}},
+		"disk":    {"unknown-type": {"type": "mcic-no-such-type"}},
+		"cluster": {"unknown-version": {"version": "0.1"}},
+	}[kind]
+}
+
+// reaction is what an action needs before it and what shows that it worked.
+type reaction struct {
+	after string // action of the same kind that must have been done, with its own parameters
+	shows func(before, after shown, params map[string]any) bool
+	once  bool // whether doing it again may be refused
+}
+
+// shown is an object's JSON.
+type shown map[string]any
+
+// at is the value at a path of names, nil if there is none.
+func (s shown) at(path ...string) any {
+	var value any = map[string]any(s)
+	for _, name := range path {
+		fields, ok := value.(map[string]any)
+		if !ok {
+			return nil
+		}
+		value = fields[name]
+	}
+	return value
+}
+
+// list is the list at a path.
+func (s shown) list(path ...string) []any {
+	items, _ := s.at(path...).([]any)
+	return items
+}
+
+// reactionTo says what is known of an action, beside what the kind's description
+// says. An action that is not here is checked by the states of its description.
+func reactionTo(action string) reaction {
+	became := func(path ...string) func(shown, shown, map[string]any) bool {
+		return func(_, after shown, params map[string]any) bool {
+			return after.at(path...) != nil && after.at(path...) == params[path[len(path)-1]]
+		}
+	}
+	empty := func(path ...string) func(shown, shown, map[string]any) bool {
+		return func(_, after shown, _ map[string]any) bool {
+			return after.at(path...) == nil || after.at(path...) == ""
+		}
+	}
+	grew := func(by int, path ...string) func(shown, shown, map[string]any) bool {
+		return func(before, after shown, _ map[string]any) bool {
+			return len(after.list(path...)) == len(before.list(path...))+by
+		}
+	}
+	return map[string]reaction{
+		"securitygroup/addrules":    {shows: grew(1, "spec", "rules")},
+		"securitygroup/removerules": {after: "addrules", shows: grew(-1, "spec", "rules")},
+		"vm/resize":                 {shows: became("spec", "spec")},
+		"disk/attach":               {shows: became("status", "vm")},
+		"disk/detach":               {after: "attach", shows: empty("status", "vm")},
+		"disk/resize":               {shows: became("spec", "sizeGiB"), once: true},
+		"publicip/associate":        {shows: became("status", "vm")},
+		"publicip/disassociate":     {after: "associate", shows: empty("status", "vm")},
+		"nic/attach":                {shows: became("status", "vm")},
+		"nic/detach":                {after: "attach", shows: empty("status", "vm")},
+		"nic/addaddresses":          {shows: grew(1, "status", "secondaryAddresses")},
+		"nic/removeaddresses":       {after: "addaddresses", shows: grew(-1, "status", "secondaryAddresses")},
+		"nlb/addmembers":            {after: "removemembers", shows: grew(1, "spec", "members")},
+		"nlb/removemembers":         {shows: grew(-1, "spec", "members")},
+		"nlb/sethealthcheck": {shows: func(_, after shown, params map[string]any) bool {
+			return after.at("spec", "healthCheck", "path") == params["path"]
+		}},
+		"cluster/addnodegroup":    {shows: grew(1, "spec", "nodeGroups")},
+		"cluster/removenodegroup": {after: "addnodegroup", shows: grew(-1, "spec", "nodeGroups")},
+		"cluster/scalenodegroup": {shows: func(_, after shown, params map[string]any) bool {
+			for _, group := range after.list("spec", "nodeGroups") {
+				if g, ok := group.(map[string]any); ok && g["name"] == params["name"] {
+					return g["desiredNodes"] == params["desiredNodes"]
+				}
+			}
+			return false
+		}},
+		"cluster/upgrade": {shows: became("status", "version"), once: true},
+	}[action]
+}
+
+// mayLack are views whose answer may be not_found: what they show comes into being
+// for some objects only.
+func mayLack(view string) bool { return view == "vm/password" }
