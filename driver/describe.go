@@ -21,6 +21,7 @@ type About struct {
 	Credential  []Field  `json:"credential" doc:"Fields of a credential."`
 	Settings    []Field  `json:"settings" doc:"Settings of a connection."`
 	Native      string   `json:"native,omitempty" doc:"How native calls are written: services and paths. Absent if the driver passes none."`
+	LocalState  bool     `json:"localState,omitempty" doc:"Whether the driver keeps state in its working folder. Then never do two of its processes take calls at once, also during an upgrade."`
 	Permissions []string `json:"permissions,omitempty" doc:"The least permissions that the credential needs, in the cloud's own terms."`
 }
 

@@ -48,10 +48,11 @@ func newDriver(c *cloud) *driver.Driver {
 
 func about() driver.About {
 	a := driver.About{
-		Name:    "mock",
-		Title:   "Mock cloud",
-		Version: "0.1.0",
-		Doc:     "A cloud in memory that costs nothing, for trying things out and for rehearsing trouble: its settings make it slow, forgetful, stingy or broken. It keeps what was created when its process ends.",
+		Name:       "mock",
+		Title:      "Mock cloud",
+		Version:    "0.1.0",
+		Doc:        "A cloud in memory that costs nothing, for trying things out and for rehearsing trouble: its settings make it slow, forgetful, stingy or broken. It keeps what was created when its process ends.",
+		LocalState: true, // the journal
 		Credential: []driver.Field{
 			{
 				Name: "account", Title: "Account", Type: driver.TypeString,

@@ -29,7 +29,8 @@ const Prefix = "mcic-driver-"
 
 // Config says how drivers are found and run.
 type Config struct {
-	Dirs      []string            // folders with drivers; the first that has one wins
+	Override  []string            // folders with drivers that are used before installed packages; the first that has one wins
+	Dirs      []string            // folders with drivers that are used after them; the first that has one wins
 	BuiltIn   map[string][]string // command lines of drivers that come with the server, by cloud
 	WorkDir   string              // each driver works in a folder of its own below this
 	SocketDir string              // where sockets lie; "" for the system's temporary folder
@@ -77,10 +78,12 @@ type Host struct {
 	stop    context.CancelFunc
 	ended   chan struct{}
 
-	mu     sync.Mutex
-	slots  map[string]*slot
-	limits map[string]*limiter // by connection
-	closed bool
+	mu       sync.Mutex
+	slots    map[string]*slot
+	packages map[string]Package  // installed, by cloud
+	limits   map[string]*limiter // by connection
+	retiring map[*process]bool   // replaced, with calls that still run
+	closed   bool
 }
 
 // slot is the place of one cloud's driver.
@@ -100,7 +103,7 @@ type slot struct {
 // New returns a host. Close ends it with all its processes.
 func New(c Config) *Host {
 	ctx, stop := context.WithCancel(context.Background())
-	h := &Host{config: c.withDefaults(), starter: newStarter(), stop: stop, ended: make(chan struct{}), slots: map[string]*slot{}, limits: map[string]*limiter{}}
+	h := &Host{config: c.withDefaults(), starter: newStarter(), stop: stop, ended: make(chan struct{}), slots: map[string]*slot{}, packages: map[string]Package{}, limits: map[string]*limiter{}, retiring: map[*process]bool{}}
 	go h.stopIdle(ctx)
 	return h
 }
@@ -114,8 +117,12 @@ func (h *Host) Close() {
 	}
 	h.closed = true
 	slots := slices.Collect(maps.Values(h.slots))
+	retiring := slices.Collect(maps.Keys(h.retiring))
 	h.mu.Unlock()
 	h.stop()
+	for _, p := range retiring {
+		p.kill()
+	}
 	<-h.ended
 	for _, s := range slots {
 		s.lock <- struct{}{}
@@ -132,7 +139,8 @@ func (h *Host) Close() {
 type command struct {
 	path  string
 	args  []string
-	stamp string // changes with the executable
+	stamp string       // changes with the executable
+	check func() error // asked before each start; nil for what was not installed
 }
 
 // cloudName is what can follow the prefix.
@@ -144,7 +152,26 @@ func (h *Host) find() map[string]command {
 	for cloud, line := range h.config.BuiltIn {
 		found[cloud] = command{path: line[0], args: line[1:], stamp: stamp(line[0])}
 	}
-	for _, dir := range slices.Backward(h.config.Dirs) {
+	findIn(h.config.Dirs, found)
+	h.mu.Lock()
+	for cloud, p := range h.packages {
+		found[cloud] = p.command()
+	}
+	h.mu.Unlock()
+	maps.Copy(found, h.overrides())
+	return found
+}
+
+// overrides returns the drivers that are used whatever is installed.
+func (h *Host) overrides() map[string]command {
+	found := map[string]command{}
+	findIn(h.config.Override, found)
+	return found
+}
+
+// findIn adds the drivers of folders.
+func findIn(dirs []string, found map[string]command) {
+	for _, dir := range slices.Backward(dirs) {
 		paths, _ := filepath.Glob(filepath.Join(dir, Prefix+"*")) // the pattern is well-formed
 		for _, path := range paths {
 			cloud := strings.TrimPrefix(filepath.Base(path), Prefix)
@@ -153,7 +180,6 @@ func (h *Host) find() map[string]command {
 			}
 		}
 	}
-	return found
 }
 
 // stamp identifies a version of an executable file; "" if it is none.
@@ -187,6 +213,15 @@ func (h *Host) Describe(ctx context.Context, cloud string) (*driver.Description,
 	}
 	ctx, cancel := context.WithTimeout(ctx, h.config.StartTimeout)
 	defer cancel()
+	d, err := describe(ctx, p, cloud, c)
+	if err != nil {
+		return nil, err
+	}
+	s.description, s.described = d, s.stamp
+	return d, nil
+}
+
+func describe(ctx context.Context, p *process, cloud string, c command) (*driver.Description, error) {
 	d, err := p.client.Describe(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("describe the driver %s: %w", cloud, err)
@@ -194,7 +229,6 @@ func (h *Host) Describe(ctx context.Context, cloud string) (*driver.Description,
 	if d.Name != cloud {
 		return nil, resource.Errorf(resource.CodeInternal, "the driver in %s calls itself %q; rename it to %s%s", c.path, d.Name, Prefix, d.Name)
 	}
-	s.description, s.described = d, s.stamp
 	return d, nil
 }
 
@@ -482,16 +516,15 @@ func (h *Host) process(ctx context.Context, cloud string) (*process, func(), err
 func (h *Host) running(s *slot, c command) (*process, error) {
 	if p := s.process; p != nil {
 		alive := p.alive()
-		if alive && (s.stamp == c.stamp || p.calls.Load() > 0) {
+		if alive && s.stamp == c.stamp {
 			return p, nil
+		}
+		if alive {
+			return h.renew(s, c), nil
 		}
 		p.kill()
 		s.process = nil
-		if alive {
-			p.logger.Info("the driver's executable has changed; the new one is started")
-		} else {
-			s.failed(time.Since(s.startedAt) >= stableAfter)
-		}
+		s.failed(time.Since(s.startedAt) >= stableAfter)
 	}
 	if wait := time.Until(s.retryAt); wait > 0 {
 		return nil, resource.Errorf(resource.CodeUnavailable, "the driver %s failed %d times in a row; it is started again in %s; the server's log says why it fails", s.cloud, s.failures, wait.Round(100*time.Millisecond))
@@ -522,19 +555,25 @@ func (h *Host) slot(cloud string) (command, *slot, error) {
 	found := h.find()
 	c, ok := found[cloud]
 	if !ok {
-		return command{}, nil, resource.Errorf(resource.CodeNotFound, "there is no driver for the cloud %.64q; there are drivers for: %s. Put %s<cloud> into %s", cloud, strings.Join(slices.Sorted(maps.Keys(found)), ", "), Prefix, strings.Join(h.config.Dirs, " or "))
+		return command{}, nil, resource.Errorf(resource.CodeNotFound, "there is no driver for the cloud %.64q; there are drivers for: %s. Install one with: mcic driver install CLOUD, or put %s<cloud> into %s", cloud, strings.Join(slices.Sorted(maps.Keys(found)), ", "), Prefix, strings.Join(slices.Concat(h.config.Override, h.config.Dirs), " or "))
 	}
+	s, err := h.place(cloud)
+	return c, s, err
+}
+
+// place returns the slot of a cloud.
+func (h *Host) place(cloud string) (*slot, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.closed {
-		return command{}, nil, resource.Errorf(resource.CodeUnavailable, "the server is stopping")
+		return nil, resource.Errorf(resource.CodeUnavailable, "the server is stopping")
 	}
 	s := h.slots[cloud]
 	if s == nil {
 		s = &slot{cloud: cloud, lock: make(chan struct{}, 1)}
 		h.slots[cloud] = s
 	}
-	return c, s, nil
+	return s, nil
 }
 
 func (s *slot) take(ctx context.Context) error {

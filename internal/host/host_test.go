@@ -41,6 +41,9 @@ func TestMain(m *testing.M) {
 		_, _ = io.Copy(io.Discard, os.Stdin) // stays until it is killed
 	case "silent":
 		_, _ = io.Copy(io.Discard, os.Stdin) // never shakes hands
+	case "future":
+		fmt.Println("1|99|unix|/nowhere|grpc")
+		_, _ = io.Copy(io.Discard, os.Stdin)
 	case "host":
 		runHost()
 	default:
@@ -49,10 +52,16 @@ func TestMain(m *testing.M) {
 }
 
 // toy is a driver whose VPCs tell about its process: the id of the object to get
-// says what happens.
-func toy(name string) *driver.Driver {
+// says what happens. The mode is its name, with a version and a word on state after @
+// if need be.
+func toy(mode string) *driver.Driver {
+	name, version, _ := strings.Cut(mode, "@")
+	version, state := strings.CutSuffix(version, "-state")
+	if version == "" {
+		version = "1.0.0"
+	}
 	about := driver.About{
-		Name: name, Title: "Toy", Version: "1.0.0",
+		Name: name, Title: "Toy", Version: version, LocalState: state,
 		Credential: []driver.Field{{Name: "key", Title: "Key", Doc: "A key.", Type: driver.TypeString, Secret: true}},
 	}
 	connect := func(_ context.Context, c driver.Config) (*driver.Config, error) {
@@ -87,6 +96,17 @@ func (c vpcs) Get(ctx context.Context, id string) (vpc, error) {
 		panic("a defect")
 	case "hang": // does not obey its context
 		select {}
+	case "pause": // until a file is there
+		for {
+			if _, err := os.Stat("go on"); err == nil {
+				break
+			}
+			select {
+			case <-ctx.Done():
+				return vpc{}, ctx.Err()
+			case <-time.After(5 * time.Millisecond):
+			}
+		}
 	case "slow": // obeys its context
 		<-ctx.Done()
 		return vpc{}, ctx.Err()

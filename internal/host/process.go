@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -45,6 +46,11 @@ type openSession struct {
 // startProcess starts a driver and waits for its handshake. Whatever fails, no
 // process is left behind.
 func (h *Host) startProcess(cloud string, c command) (*process, error) {
+	if c.check != nil {
+		if err := c.check(); err != nil {
+			return nil, err
+		}
+	}
 	work := filepath.Join(h.config.WorkDir, cloud)
 	if err := os.MkdirAll(work, 0o700); err != nil {
 		return nil, fmt.Errorf("make the driver's working folder: %w", err)
@@ -74,12 +80,24 @@ func (h *Host) startProcess(cloud string, c command) (*process, error) {
 	})
 	if err := p.dispense(); err != nil {
 		p.kill()
+		if strings.Contains(err.Error(), "ncompatible API version") { // the plugin library has no other sign of it
+			return nil, resource.Errorf(resource.CodeUnsupported, "the driver %s (%s) speaks another version of the driver protocol than this server, which speaks %s; install a version of the driver that does, or upgrade the server: %w", cloud, c.path, protocols(), err)
+		}
 		return nil, resource.Errorf(resource.CodeUnavailable, "start the driver %s (%s): %w", cloud, c.path, err)
 	}
 	p.used()
 	logger.Info("driver started", "pid", p.runner.ID(), "path", c.path)
 	go p.watch()
 	return p, nil
+}
+
+// protocols lists the versions of the driver protocol that are spoken here.
+func protocols() string {
+	var words []string
+	for _, v := range driver.ProtocolVersions() {
+		words = append(words, strconv.Itoa(v))
+	}
+	return strings.Join(words, " and ")
 }
 
 func (p *process) dispense() error {

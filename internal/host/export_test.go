@@ -1,0 +1,21 @@
+package host
+
+// Calls answers how many calls a cloud's process is working on.
+func (h *Host) Calls(cloud string) int64 {
+	s, err := h.place(cloud)
+	if err != nil {
+		return 0
+	}
+	s.lock <- struct{}{}
+	defer s.release()
+	if s.process == nil {
+		return 0
+	}
+	return s.process.calls.Load()
+}
+
+// Moving reports whether a cloud's place is held, as while its process is replaced.
+func (h *Host) Moving(cloud string) bool {
+	s, err := h.place(cloud)
+	return err == nil && len(s.lock) > 0
+}

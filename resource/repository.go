@@ -1,0 +1,85 @@
+package resource
+
+import "time"
+
+// Repository is a place that drivers are installed from.
+type Repository struct {
+	Name       string       `json:"name" doc:"Name of the repository, unique on the server."`
+	URL        string       `json:"url" doc:"Where it is: oci://host/namespace for an OCI registry, file:///folder for a folder of OCI image layouts."`
+	Priority   int          `json:"priority" doc:"Of several repositories that have a driver the one with the highest priority is used."`
+	Keys       []TrustedKey `json:"keys,omitempty" doc:"Public keys whose signatures are trusted."`
+	Insecure   bool         `json:"insecure,omitempty" doc:"Whether packages that are not signed by a trusted key are installed too. Whoever can write to the repository can then run programs on the server."`
+	PlainHTTP  bool         `json:"plainHTTP,omitempty" doc:"Whether it is reached over HTTP without TLS."`
+	Username   string       `json:"username,omitempty" doc:"The user to log in as."`
+	Configured bool         `json:"configured,omitempty" doc:"Whether it comes from the server's configuration; it can be changed only there."`
+	CreatedAt  *time.Time   `json:"createdAt,omitempty" doc:"When it was registered. Absent if it comes from the configuration."`
+}
+
+// TrustedKey is a key that signatures of packages are verified with.
+type TrustedKey struct {
+	Key    string `json:"key" doc:"Public key in PEM, as mcic driver keygen writes it."`
+	Prefix string `json:"prefix,omitempty" doc:"The key is trusted only for drivers whose names begin so. Absent for all drivers of the repository." maxLength:"32"`
+}
+
+// RepositoryRequest registers a repository.
+type RepositoryRequest struct {
+	Name      string       `json:"name" doc:"Name of the repository: lower-case letters, digits and hyphens, at most 63." minLength:"1" maxLength:"63"`
+	URL       string       `json:"url" doc:"Where it is: oci://host/namespace for an OCI registry, file:///folder for a folder of OCI image layouts on the server." minLength:"1" maxLength:"1024"`
+	Priority  int          `json:"priority,omitempty" doc:"Of several repositories that have a driver the one with the highest priority is used. Default 0."`
+	Keys      []TrustedKey `json:"keys,omitempty" doc:"Public keys whose signatures are trusted. At least one, unless the repository is insecure."`
+	Insecure  bool         `json:"insecure,omitempty" doc:"Install packages that are not signed by a trusted key too. Whoever can write to the repository can then run programs on the server."`
+	PlainHTTP bool         `json:"plainHTTP,omitempty" doc:"Reach it over HTTP without TLS."`
+	Username  string       `json:"username,omitempty" doc:"The user to log in as. Without it the login of Docker's configuration is used, if there is one for the host."`
+	Password  string       `json:"password,omitempty" doc:"The user's password or token. It is sealed and never shown again."`
+}
+
+// DriverRelease is a driver that a repository has.
+type DriverRelease struct {
+	Name       string   `json:"name" doc:"The cloud's name."`
+	Title      string   `json:"title" doc:"The cloud's name for people."`
+	Doc        string   `json:"doc,omitempty" doc:"What the driver reaches."`
+	Version    string   `json:"version" doc:"Its newest version that fits this server, or the newest of all if none does."`
+	Versions   []string `json:"versions" doc:"All versions, the newest first."`
+	Repository string   `json:"repository" doc:"The repository that has it."`
+	Digest     string   `json:"digest" doc:"Digest of the package of this version."`
+	Platforms  []string `json:"platforms" doc:"What it is built for, such as linux/amd64."`
+	Protocols  []int    `json:"protocols" doc:"Versions of the driver protocol that it speaks."`
+	Kinds      []string `json:"kinds" doc:"Kinds of resources that it offers."`
+	Compatible bool     `json:"compatible" doc:"Whether this server can run it: a protocol and a platform fit."`
+	Installed  string   `json:"installed,omitempty" doc:"The version that is installed here."`
+	Source     string   `json:"source,omitempty" doc:"Where its source code is."`
+	Licenses   string   `json:"licenses,omitempty" doc:"Its licence, as an SPDX expression."`
+}
+
+// DriverInstallation is how a server came by a driver.
+type DriverInstallation struct {
+	Version     string     `json:"version" doc:"The version that is wanted on all servers."`
+	Repository  string     `json:"repository" doc:"Name of the repository that it came from."`
+	Digest      string     `json:"digest" doc:"Digest of its package. Every server runs exactly this one."`
+	Key         string     `json:"key,omitempty" doc:"Fingerprint of the key that its signature was verified with. Absent if it was installed without one."`
+	Previous    string     `json:"previous,omitempty" doc:"The version that was installed before."`
+	Problem     string     `json:"problem,omitempty" doc:"Why this server does not run it yet."`
+	InstalledAt *time.Time `json:"installedAt,omitempty" doc:"When it was installed, upgraded or downgraded."`
+}
+
+// DriverRequest asks for a driver to be installed.
+type DriverRequest struct {
+	Name       string `json:"name" doc:"The cloud's name." minLength:"1" maxLength:"32"`
+	Version    string `json:"version,omitempty" doc:"Semantic version. Default: the newest that is no pre-release and fits this server."`
+	Repository string `json:"repository,omitempty" doc:"Name of the repository. Default: the one with the highest priority that has the driver."`
+}
+
+// DriverChange asks for another version of an installed driver.
+type DriverChange struct {
+	Version    string `json:"version,omitempty" doc:"Semantic version. Default for an upgrade: the newest that is no pre-release and fits this server; for a downgrade: the one that was installed before."`
+	Repository string `json:"repository,omitempty" doc:"Name of the repository. Default: the one that the driver was installed from."`
+}
+
+// DriverVerification is what a check of an installed driver has found.
+type DriverVerification struct {
+	Name    string `json:"name" doc:"The cloud's name."`
+	Version string `json:"version" doc:"The installed version."`
+	Digest  string `json:"digest" doc:"Digest of its package."`
+	Files   string `json:"files" doc:"Digest of the files on this server, which are as they were installed."`
+	Key     string `json:"key,omitempty" doc:"Fingerprint of the trusted key that the package in the repository is signed with now."`
+}
