@@ -6,7 +6,6 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/m-cmp/mc-infra-connector/driver"
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
 
@@ -154,26 +153,4 @@ func TestWhatIsClaimedAgainStaysClaimed(t *testing.T) {
 	require.Less(t, r.cloud.journal.lines, journalSlack, "it was rewritten")
 	require.Contains(t, list(t, r.reopened().connect(), "vm"), vm.ID)
 	check(r.reopened())
-}
-
-func TestEveryKindIsLabelled(t *testing.T) {
-	r := newRig(t)
-	s := r.connect("latency", "10s")
-	for kind, id := range oneOfEach(t, r) {
-		before := get(t, s, kind, id)
-		require.NoError(t, act(t, s, kind, id, "label", resource.LabelChange{Set: map[string]string{"team": "blue", "env": "한글"}}))
-		require.NoError(t, act(t, s, kind, id, "label", resource.LabelChange{Set: map[string]string{"team": "red"}, Remove: []string{"env", "none"}}))
-		for _, s := range []driver.Session{s, r.reopened().connect()} {
-			after := get(t, s, kind, id)
-			require.Equal(t, map[string]string{"team": "red"}, after.Labels, kind)
-			after.Labels = before.Labels
-			require.Equal(t, before, after, "nothing else changes")
-		}
-	}
-	disk := create(t, s, "disk", "new", resource.DiskSpec{SizeGiB: 10}).ID
-	require.NoError(t, act(t, s, "disk", disk, "label", resource.LabelChange{Set: map[string]string{"a": "b"}}), "also while it is made")
-	require.Equal(t, resource.StateCreating, get(t, s, "disk", disk).State)
-	r.advance(10 * time.Second)
-	require.NoError(t, s.Delete(t.Context(), "disk", disk))
-	require.Equal(t, resource.CodeConflict, cloudError(t, act(t, s, "disk", disk, "label", resource.LabelChange{Remove: []string{"a"}})).Code)
 }

@@ -436,6 +436,16 @@ func (c *cloud) linkOf(key shelfKey, id, kind string) string {
 	return ""
 }
 
+// stateOf is the state of an object.
+func (c *cloud) stateOf(key shelfKey, id string, now time.Time) resource.State {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	if o := c.find(key, id, now); o != nil {
+		return o.Change.state(now)
+	}
+	return resource.StateDeleted
+}
+
 // called is an object for people.
 func (o *object) called() string {
 	if o.Name == "" {

@@ -42,9 +42,9 @@ func checkDisk(typeField string, name *string, sizeField string, sizeGiB int) (r
 
 // checkRootDisk checks the root disk of a machine, whose fields are below at.
 func checkRootDisk(at string, name *string, sizeGiB int) error {
-	t, err := checkDisk(at+".rootDiskType", name, at+".rootDiskSizeGiB", sizeGiB)
+	t, err := checkDisk(below(at, "rootDiskType"), name, below(at, "rootDiskSizeGiB"), sizeGiB)
 	if err == nil && !t.RootDisk {
-		return refuseField(at+".rootDiskType", "InvalidVolumeType", "nothing boots from the type of disk %s; choose %s, or leave it out", t.Name, allDiskTypes()[0].Name)
+		return refuseField(below(at, "rootDiskType"), "InvalidVolumeType", "nothing boots from the type of disk %s; choose %s, or leave it out", t.Name, allDiskTypes()[0].Name)
 	}
 	return err
 }

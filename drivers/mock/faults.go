@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -94,6 +95,9 @@ func refuseField(field, cloudCode, format string, args ...any) *resource.Error {
 	e.Message = field + ": " + e.Message
 	return e
 }
+
+// below is the path of a field of what is at a path, which may be the request itself.
+func below(at, field string) string { return strings.TrimPrefix(at+"."+field, ".") }
 
 // need is the cloud's answer to a request that lacks a field.
 func need(field, value string) error {

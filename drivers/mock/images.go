@@ -20,6 +20,9 @@ const (
 	arm = "arm64"
 )
 
+// windows is the operating system with a first password.
+const windows = "windows"
+
 // distribution is an operating system with its versions.
 type distribution struct {
 	os, title string
@@ -40,7 +43,7 @@ func distributions() []distribution {
 		{"sles", "SUSE Linux Enterprise Server", "suse", 10, both, []string{"15", "16"}},
 		{"opensuse", "openSUSE Leap", "suse", 10, both, []string{"15.6", "16.0"}},
 		{"fedora", "Fedora", "fedora", 6, both, []string{"43", "44"}},
-		{"windows", "Windows Server", "microsoft", 30, []string{x86}, []string{"2019", "2022", "2025"}},
+		{windows, "Windows Server", "microsoft", 30, []string{x86}, []string{"2019", "2022", "2025"}},
 	}
 }
 
@@ -67,10 +70,10 @@ func imageID(name string) string {
 	return "img-" + hex.EncodeToString(sum[:])[:17]
 }
 
-func (c *cloud) image(id string) (resource.Image, error) {
+func (c *cloud) image(field, id string) (resource.Image, error) {
 	i := slices.IndexFunc(c.images, func(i resource.Image) bool { return i.ID == id })
 	if i < 0 {
-		return resource.Image{}, refuseField("spec.image", "InvalidImageID.NotFound", "there is no image %.64q; choose the id of one of the catalog's images", id)
+		return resource.Image{}, refuseField(field, "InvalidImageID.NotFound", "there is no image %.64q; choose the id of one of the catalog's images", id)
 	}
 	return c.images[i], nil
 }

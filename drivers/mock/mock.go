@@ -33,6 +33,8 @@ func newDriver(c *cloud) *driver.Driver {
 		driver.Catalog(resource.Images, openImages),
 		driver.Catalog(resource.Specs, openSpecs),
 		driver.Catalog(resource.DiskTypes, openDiskTypes),
+		driver.Catalog(resource.Prices, openPrices),
+		driver.Catalog(resource.Quotas, openQuotas),
 		driver.Kind(resource.VPC, openVPCs),
 		driver.Kind(resource.Subnet, openSubnets),
 		driver.Kind(resource.SecurityGroup, openSecurityGroups),
@@ -43,6 +45,8 @@ func newDriver(c *cloud) *driver.Driver {
 		driver.Kind(resource.CustomImage, openCustomImages),
 		driver.Kind(resource.PublicIP, openPublicIPs),
 		driver.Kind(resource.NIC, openNICs),
+		driver.Kind(resource.NLB, openNLBs),
+		driver.Kind(resource.Cluster, openClusters),
 	)
 }
 

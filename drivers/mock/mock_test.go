@@ -181,14 +181,16 @@ func TestDescribe(t *testing.T) {
 		{Name: "subnet", Verbs: all, Actions: []string{"label"}},
 		{Name: "securitygroup", Verbs: all, Actions: []string{"addrules", "removerules", "label"}},
 		{Name: "keypair", Verbs: all, Actions: []string{"label"}},
-		{Name: "vm", Verbs: all, Actions: []string{"start", "stop", "reboot", "resize", "label"}},
+		{Name: "vm", Verbs: all, Actions: []string{"start", "stop", "reboot", "resize", "label"}, Views: []string{"password"}},
 		{Name: "disk", Verbs: all, Actions: []string{"attach", "detach", "resize", "label"}},
 		{Name: "snapshot", Verbs: all, Actions: []string{"label"}},
 		{Name: "customimage", Verbs: all, Actions: []string{"label"}},
 		{Name: "publicip", Verbs: all, Actions: []string{"associate", "disassociate", "label"}},
 		{Name: "nic", Verbs: all, Actions: []string{"attach", "detach", "addaddresses", "removeaddresses", "label"}},
+		{Name: "nlb", Verbs: all, Actions: []string{"addmembers", "removemembers", "sethealthcheck", "label"}, Views: []string{"health"}},
+		{Name: "cluster", Verbs: all, Actions: []string{"addnodegroup", "removenodegroup", "scalenodegroup", "upgrade", "label"}, Views: []string{"kubeconfig", "token"}},
 	}, d.Kinds)
-	require.Equal(t, []string{"region", "zone", "image", "spec", "disktype"}, d.Catalogs)
+	require.Equal(t, []string{"region", "zone", "image", "spec", "disktype", "price", "quota"}, d.Catalogs)
 	for _, f := range append(d.Settings, d.Credential...) {
 		require.NotEmpty(t, f.Title, f.Name)
 		require.Contains(t, f.Doc, "Default: ", f.Name)
@@ -321,14 +323,16 @@ func TestNoSecretInErrorsAndObjects(t *testing.T) {
 	const secret = "hunter2hunter2"
 	r := newRig(t)
 	s := r.connectTo(driver.Config{Region: "mock-seoul", Credential: driver.Values{"password": secret}})
-	n := build(t, s)
 	var texts []string
-	for _, kind := range []string{"vpc", "subnet", "securitygroup", "keypair", "vm"} {
-		_, err := s.Get(t.Context(), kind, "nothing")
-		texts = append(texts, err.Error())
-		texts = append(texts, refused(t, s, kind, "bad", map[string]any{}).Error())
+	ids := map[string]string{}
+	for i, k := range resource.Kinds() {
+		made := create(t, s, k.Name, "the-"+k.Name, specOfEach(ids)[i].spec)
+		ids[k.Name] = made.ID
+		_, err := s.Get(t.Context(), k.Name, "nothing")
+		bad := cloudError(t, act(t, s, k.Name, "nothing", "label", resource.LabelChange{Remove: []string{"a"}}))
+		texts = append(texts, fmt.Sprint(made), err.Error(), bad.Error())
 	}
-	texts = append(texts, s.Delete(t.Context(), "vpc", n.vpc).Error(), fmt.Sprint(create(t, s, "vm", "one", n.vm())))
+	texts = append(texts, s.Delete(t.Context(), "vpc", ids["vpc"]).Error(), refused(t, s, "vm", "bad", map[string]any{}).Error())
 	journal, err := os.ReadFile(r.cloud.journal.path)
 	require.NoError(t, err)
 	texts = append(texts, string(journal))
@@ -403,29 +407,41 @@ func TestCancelledContext(t *testing.T) {
 	require.Empty(t, list(t, s, "vpc"))
 }
 
-// oneOfEach creates an object of every kind that there is, and answers their ids.
+// specOfEach are specs of every kind, each built on those before it. ids holds what
+// was created of those.
+func specOfEach(ids map[string]string) []struct {
+	kind string
+	spec any
+} {
+	n := network{ids["vpc"], ids["subnet"], ids["securitygroup"], ids["keypair"]}
+	return []struct {
+		kind string
+		spec any
+	}{
+		{"vpc", vpcSpec()},
+		{"subnet", resource.SubnetSpec{VPC: n.vpc, CIDR: "10.0.0.0/17"}},
+		{"securitygroup", resource.SecurityGroupSpec{VPC: n.vpc}},
+		{"keypair", resource.KeyPairSpec{PublicKey: publicKey}},
+		{"vm", n.vm()},
+		{"disk", resource.DiskSpec{SizeGiB: 10}},
+		{"snapshot", resource.SnapshotSpec{Disk: ids["disk"]}},
+		{"customimage", resource.CustomImageSpec{VM: ids["vm"]}},
+		{"publicip", resource.PublicIPSpec{}},
+		{"nic", resource.NICSpec{Subnet: n.subnet}},
+		{"nlb", resource.NLBSpec{VPC: n.vpc, Protocol: "tcp", Port: 80, Members: []string{ids["vm"]}}},
+		{"cluster", n.cluster(n.nodes("a"))},
+	}
+}
+
+// oneOfEach creates an object of every kind, and answers their ids.
 func oneOfEach(t testing.TB, r *rig) map[string]string {
 	t.Helper()
 	s := r.connect()
-	n := build(t, s)
-	ids := map[string]string{"vpc": n.vpc, "subnet": n.subnet, "securitygroup": n.group, "keypair": n.key}
-	for _, one := range []struct {
-		kind string
-		spec func() any
-	}{
-		{"vm", func() any { return n.vm() }},
-		{"disk", func() any { return resource.DiskSpec{SizeGiB: 10} }},
-		{"snapshot", func() any { return resource.SnapshotSpec{Disk: ids["disk"]} }},
-		{"customimage", func() any { return resource.CustomImageSpec{VM: ids["vm"]} }},
-		{"publicip", func() any { return resource.PublicIPSpec{} }},
-		{"nic", func() any { return resource.NICSpec{Subnet: n.subnet} }},
-	} {
-		ids[one.kind] = create(t, s, one.kind, "the-"+one.kind, one.spec()).ID
-	}
-	d, err := r.driver.Describe(t.Context())
-	require.NoError(t, err)
-	for _, k := range d.Kinds {
-		require.Contains(t, ids, k.Name)
+	ids := map[string]string{}
+	for i, k := range resource.Kinds() {
+		one := specOfEach(ids)[i]
+		require.Equal(t, k.Name, one.kind, "a new kind needs a line here")
+		ids[k.Name] = create(t, s, k.Name, "the-"+k.Name, one.spec).ID
 	}
 	return ids
 }

@@ -96,19 +96,27 @@ func (t table[S, T]) snapshot(at time.Time) []*object {
 
 // Get implements driver.Collection.
 func (t table[S, T]) Get(ctx context.Context, id string) (driver.Object[S, T], error) {
-	if err := t.s.callRegion(ctx); err != nil {
+	o, now, err := t.read(ctx, id)
+	if err != nil {
 		return driver.Object[S, T]{}, err
+	}
+	return t.view(o, o.Change.state(now), now), nil
+}
+
+// read does what is left for all that ask for one object.
+func (t table[S, T]) read(ctx context.Context, id string) (o *object, now time.Time, err error) {
+	if err := t.s.callRegion(ctx); err != nil {
+		return nil, now, err
 	}
 	c := t.s.cloud
 	c.catchUp()
 	c.mu.RLock()
-	now := c.time()
-	o := c.find(t.key(), id, now)
-	c.mu.RUnlock()
-	if o == nil {
-		return driver.Object[S, T]{}, t.missing(id)
+	defer c.mu.RUnlock()
+	now = c.time()
+	if o = c.find(t.key(), id, now); o == nil {
+		return nil, now, t.missing(id)
 	}
-	return t.view(o, o.Change.state(now), now), nil
+	return o, now, nil
 }
 
 // create does what is left for the kinds' Create: prepare checks the draft as the

@@ -3,10 +3,16 @@ package mock
 import (
 	"cmp"
 	"context"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/sha256"
+	"encoding/base64"
 	"fmt"
 	"slices"
 	"strings"
 	"time"
+
+	"golang.org/x/crypto/ssh"
 
 	"github.com/m-cmp/mc-infra-connector/driver"
 	"github.com/m-cmp/mc-infra-connector/resource"
@@ -93,10 +99,60 @@ func (c vms) Resize(ctx context.Context, id string, to resource.VMSize) error {
 	})
 }
 
+// Password implements resource.PasswordReader, for Windows. Like AWS it seals the
+// password with the key pair: https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_GetPasswordData.html
+func (c vms) Password(ctx context.Context, id string) (resource.VMPassword, error) {
+	o, now, err := c.read(ctx, id)
+	if err != nil {
+		return resource.VMPassword{}, err
+	}
+	none := func(format string, args ...any) (resource.VMPassword, error) {
+		return resource.VMPassword{}, refuse(resource.CodeNotFound, "PasswordDataNotFound", format, args...)
+	}
+	spec := o.Spec.(resource.VMSpec)
+	image, err := c.s.cloud.image("image", spec.Image)
+	switch {
+	case err != nil || image.OS != windows:
+		return none("the VM %s does not run an image of Windows from the catalog, so that it has no first password", o.called())
+	case o.Change.state(now) == resource.StateCreating:
+		return none("the VM %s is still being created; its first password comes with it", o.called())
+	}
+	c.s.cloud.mu.RLock()
+	pair := c.s.cloud.find(shelfKey{c.s.place, resource.KeyPair.Name}, spec.KeyPair, now)
+	c.s.cloud.mu.RUnlock()
+	if pair == nil {
+		return none("the key pair of the VM %s is gone or was never given, so that nobody could read its first password", o.called())
+	}
+	key := rsaKeyOf(pair.Spec.(resource.KeyPairSpec).PublicKey)
+	if key == nil {
+		return none("the key pair %s is not RSA", pair.called())
+	}
+	sum := sha256.Sum256([]byte("password of " + o.ID))                                                          // the same each time
+	sealed, err := rsa.EncryptPKCS1v15(rand.Reader, key, []byte(base64.RawURLEncoding.EncodeToString(sum[:12]))) //nolint:staticcheck // the clouds seal it so
+	if err != nil {
+		return resource.VMPassword{}, resource.Errorf(resource.CodeInternal, "seal the password of the VM %s: %w", o.ID, err)
+	}
+	return resource.VMPassword{User: "Administrator", EncryptedPassword: base64.StdEncoding.EncodeToString(sealed)}, nil
+}
+
+// rsaKeyOf is the key in a line of an authorized_keys file, or nil if it is not RSA.
+func rsaKeyOf(line string) *rsa.PublicKey {
+	parsed, _, _, _, err := ssh.ParseAuthorizedKey([]byte(line))
+	if err != nil {
+		return nil
+	}
+	public, ok := parsed.(ssh.CryptoPublicKey)
+	if !ok {
+		return nil
+	}
+	key, _ := public.CryptoPublicKey().(*rsa.PublicKey)
+	return key
+}
+
 // boot is what a VM boots from: an image of the catalog or a custom one.
 type boot struct {
-	name, architecture string
-	diskGiB            int
+	name, os, architecture string
+	diskGiB                int
 }
 
 // bootOf is what a VM that is asked for boots from.
@@ -104,10 +160,10 @@ func (c vms) bootOf(spec resource.VMSpec) (boot, error) {
 	if spec.CustomImage != "" {
 		custom := c.s.cloud.shelf(shelfKey{c.s.place, resource.CustomImage.Name}).live[spec.CustomImage]
 		status := custom.Status.(resource.CustomImageStatus)
-		return boot{custom.ID, status.Architecture, status.DiskSizeGiB}, nil
+		return boot{custom.ID, "", status.Architecture, status.DiskSizeGiB}, nil
 	}
-	image, err := c.s.cloud.image(spec.Image)
-	return boot{image.Name, image.Architecture, image.DiskSizeGiB}, err
+	image, err := c.s.cloud.image("spec.image", spec.Image)
+	return boot{image.Name, image.OS, image.Architecture, image.DiskSizeGiB}, err
 }
 
 // checkMachine checks that image, spec and root disk exist and fit each other, and
@@ -123,6 +179,9 @@ func (c vms) checkMachine(spec *resource.VMSpec) error {
 	}
 	if !slices.Contains(machine.Architectures, boot.architecture) {
 		return refuseField("spec.spec", "InvalidParameterCombination", "the image %s is for %s, but the spec %s runs %s; choose another image or spec", boot.name, boot.architecture, machine.Name, strings.Join(machine.Architectures, " and "))
+	}
+	if boot.os == windows && spec.KeyPair != "" && rsaKeyOf(specOf(c.s, resource.KeyPair, spec.KeyPair).PublicKey) == nil {
+		return refuseField("spec.keypair", "InvalidParameterCombination", "the key pair %s is not RSA, which Windows needs for its first password; choose another", spec.KeyPair)
 	}
 	if spec.RootDiskSizeGiB == 0 {
 		spec.RootDiskSizeGiB = boot.diskGiB
