@@ -5,6 +5,7 @@ import (
 
 	"github.com/m-cmp/mc-infra-connector/driver"
 	"github.com/m-cmp/mc-infra-connector/driver/drivertest"
+	"github.com/m-cmp/mc-infra-connector/resource"
 )
 
 func TestConformance(t *testing.T) {
@@ -15,6 +16,13 @@ func TestConformance(t *testing.T) {
 			Settings: driver.Values{"latency": "2ms"}, // so that everything is on its way for a while
 		}
 	}
+	stingy := map[string]driver.Config{}
+	for _, k := range resource.Kinds() {
+		c := account("one", "open-sesame")
+		c.Settings["quotas"] = k.Name + "=2"
+		stingy[k.Name] = c
+	}
+	type object = map[string]any
 	var last *cloud // the driver that was started last; it alone is used
 	other := account("two", "sesame-close")
 	drivertest.Run(t, drivertest.Target{
@@ -27,6 +35,20 @@ func TestConformance(t *testing.T) {
 		Refused: []drivertest.Refused{{Name: "wrong-login", Config: account("one", "wrong"), Codes: []string{"unauthenticated"}}},
 		Against: "the Mock cloud", Type: driver.TestedSimulator,
 		Image: imageID("ubuntu-24.04-x86_64"), Machine: "std3.large", OtherMachine: "std3.xlarge",
+		Specs: object{
+			"subnet:nics": object{"vpc": "vpc", "cidr": "10.0.200.0/24"},
+			"nic":         object{"subnet": "subnet:nics", "securitygroups": []string{"securitygroup"}},
+			"cluster": object{
+				"vpc": "vpc", "subnets": []string{"subnet"}, "version": "1.33",
+				"nodeGroups": []object{{"name": "first", "spec": "std3.large", "keypair": "keypair"}},
+			},
+		},
+		Params: object{
+			"nic/addaddresses":    object{"addresses": []string{"10.0.200.99"}},
+			"nic/removeaddresses": object{"addresses": []string{"10.0.200.99"}},
+			"cluster/upgrade":     object{"version": "1.34"},
+		},
+		Quota:      stingy,
 		PageSize:   "pageSize",
 		Calls:      func() int { return int(last.calls.Load()) },
 		Budget:     "testdata/calls.json",
