@@ -23,6 +23,10 @@ run: build ## Build, then serve at http://127.0.0.1:1024 with the Mock cloud reg
 test: ## Run every test; those that lack PostgreSQL or Python say so and are skipped
 	$(GO) test -timeout 20m ./...
 
+.PHONY: test-openstack
+test-openstack: ## Start a real OpenStack on the loopback address, test its driver on it, stop it (Debian 12, root, 3 GB)
+	test/openstack/cloud.sh run $(GO) test -timeout 20m -count 1 ./drivers/openstack/... ./test/openstack/...
+
 RACE ?= ./resource/... ./driver/... ./client/... ./internal/... ./drivers/mock/... ./docs/...
 
 .PHONY: race

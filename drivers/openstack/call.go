@@ -1,0 +1,203 @@
+package openstack
+
+import (
+	"context"
+	"encoding/json"
+	"iter"
+	"maps"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/gophercloud/gophercloud/v2"
+
+	"github.com/m-cmp/mc-infra-connector/driver"
+	"github.com/m-cmp/mc-infra-connector/resource"
+)
+
+// defaultPageSize is the most that the services answer at once unless they are
+// configured otherwise.
+const defaultPageSize = 1000
+
+// shown is something as the SDK knows it, and as the cloud answered it.
+type shown[A any] struct {
+	is  A
+	raw json.RawMessage
+}
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (s *shown[A]) UnmarshalJSON(raw []byte) error {
+	s.raw = slices.Clone(raw)
+	return json.Unmarshal(raw, &s.is)
+}
+
+// list answers a list page by page. A service answers at most what it likes at once
+// and links to the rest. Of such a link only the query is followed: behind a proxy many
+// clouds answer links that lead past it.
+func list[A any](ctx context.Context, s *session, c *gophercloud.ServiceClient, path, key string, query url.Values) iter.Seq2[[]shown[A], error] {
+	return func(yield func([]shown[A], error) bool) {
+		query := maps.Clone(query)
+		if query == nil {
+			query = url.Values{}
+		}
+		size := defaultPageSize
+		if n := s.settings.Int(settingPageSize); n > 0 {
+			size = n
+		}
+		query.Set("limit", strconv.Itoa(size))
+		for query != nil {
+			var body map[string]json.RawMessage
+			if err := request(ctx, c, http.MethodGet, path+"?"+query.Encode(), nil, &body); err != nil {
+				yield(nil, err)
+				return
+			}
+			var page []shown[A]
+			if err := json.Unmarshal(body[key], &page); err != nil {
+				yield(nil, resource.Errorf(resource.CodeUnavailable, "the answer to %s holds no %s; check the endpoint: %w", path, key, err))
+				return
+			}
+			if len(page) == 0 || !yield(page, nil) {
+				return
+			}
+			query = nextPage(body, key)
+		}
+	}
+}
+
+// nextPage reads the query of the link to the next page: Nova, Neutron, Cinder and
+// Octavia have a list of links, Glance and Magnum one.
+func nextPage(body map[string]json.RawMessage, key string) url.Values {
+	var links []struct{ Rel, Href string }
+	var next string
+	_ = json.Unmarshal(body["next"], &next) // may be missing or null
+	_ = json.Unmarshal(body[key+"_links"], &links)
+	for _, link := range links {
+		if link.Rel == "next" {
+			next = link.Href
+		}
+	}
+	u, err := url.Parse(next)
+	if next == "" || err != nil {
+		return nil
+	}
+	return u.Query()
+}
+
+// get answers one thing; key is what the answer wraps it in, or "".
+func get[A any](ctx context.Context, c *gophercloud.ServiceClient, key string, path ...string) (shown[A], error) {
+	var body json.RawMessage
+	if err := request(ctx, c, http.MethodGet, strings.Join(path, "/"), nil, &body); err != nil {
+		return shown[A]{}, err
+	}
+	return unwrap[A](body, key)
+}
+
+// made reads the answer to a creation or a change.
+func made[A any](r gophercloud.Result, key string) (shown[A], error) {
+	if r.Err != nil {
+		return shown[A]{}, coded(r.Err)
+	}
+	body, err := json.Marshal(r.Body)
+	if err != nil {
+		return shown[A]{}, resource.Errorf(resource.CodeInternal, "read the cloud's answer: %w", err)
+	}
+	return unwrap[A](body, key)
+}
+
+func unwrap[A any](body json.RawMessage, key string) (shown[A], error) {
+	var of shown[A]
+	if key != "" {
+		var wrapped map[string]json.RawMessage
+		if err := json.Unmarshal(body, &wrapped); err != nil {
+			return of, resource.Errorf(resource.CodeUnavailable, "the cloud's answer is no object; check the endpoint: %w", err)
+		}
+		body = wrapped[key]
+	}
+	if err := json.Unmarshal(body, &of); err != nil {
+		return of, resource.Errorf(resource.CodeUnavailable, "the cloud's answer holds no %s; check the endpoint: %w", key, err)
+	}
+	return of, nil
+}
+
+// put replaces something small, such as tags.
+func put(ctx context.Context, c *gophercloud.ServiceClient, body any, path ...string) error {
+	return request(ctx, c, http.MethodPut, strings.Join(path, "/"), body, nil)
+}
+
+// request makes one call. Services differ in the status that means success.
+func request(ctx context.Context, c *gophercloud.ServiceClient, method, path string, in, out any) error {
+	_, err := c.Request(ctx, method, c.ServiceURL(path), &gophercloud.RequestOpts{ //nolint:bodyclose // the SDK closes it
+		JSONBody: in, JSONResponse: out, OkCodes: []int{http.StatusOK, http.StatusCreated, http.StatusAccepted, http.StatusNoContent},
+	})
+	return coded(err)
+}
+
+// object begins a resource with what all kinds have in common.
+func object[S, T, A any](id, name string, of shown[A]) driver.Object[S, T] {
+	return driver.Object[S, T]{ID: id, Name: name, Native: of.raw}
+}
+
+// survivor answers the one of those that were made with one token that stays, and
+// removes the others. Two creations with one token at the same time both find nothing
+// and make one each; whoever looks afterwards finds both. All choose the same one: the
+// oldest, and among those of the same second the one with the smallest id.
+func survivor[S, T any](ctx context.Context, all []driver.Object[S, T], remove func(context.Context, string) error) (driver.Object[S, T], error) {
+	slices.SortFunc(all, older)
+	for _, surplus := range all[1:] {
+		if err := remove(ctx, surplus.ID); err != nil {
+			return all[0], err
+		}
+	}
+	return all[0], nil
+}
+
+func older[S, T any](a, b driver.Object[S, T]) int {
+	if a.CreatedAt != nil && b.CreatedAt != nil && !a.CreatedAt.Equal(*b.CreatedAt) {
+		return a.CreatedAt.Compare(*b.CreatedAt)
+	}
+	if a.ID < b.ID {
+		return -1
+	}
+	return 1
+}
+
+// ensure answers what was made with a token, and makes it if it is not there.
+// OpenStack knows no client tokens, so that it looks before and after.
+func ensure[S, T any](ctx context.Context, found func() iter.Seq2[driver.Object[S, T], error], create func() (driver.Object[S, T], error), remove func(context.Context, string) error) (o driver.Object[S, T], created bool, err error) {
+	all, err := collect(found())
+	if err != nil {
+		return o, false, err
+	}
+	if len(all) == 0 {
+		if o, err = create(); err != nil {
+			return o, false, err
+		}
+		created = true
+		if all, err = collect(found()); err != nil {
+			return o, created, err
+		}
+	}
+	if len(all) == 0 { // not seen yet
+		return o, created, nil
+	}
+	o, err = survivor(ctx, all, remove)
+	return o, created, err
+}
+
+func collect[E any](items iter.Seq2[E, error]) ([]E, error) {
+	var all []E
+	for item, err := range items {
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, item)
+	}
+	return all, nil
+}
+
+// pathSegment makes a name safe as one part of a path.
+func pathSegment(name string) string { return url.PathEscape(name) }
+
+func unmarshal(raw []byte, into any) error { return json.Unmarshal(raw, into) }

@@ -1,0 +1,367 @@
+package openstack_test
+
+import (
+	"encoding/json"
+	"maps"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/m-cmp/mc-infra-connector/driver"
+	driverpkg "github.com/m-cmp/mc-infra-connector/drivers/openstack"
+	"github.com/m-cmp/mc-infra-connector/resource"
+	"github.com/m-cmp/mc-infra-connector/test/openstack"
+)
+
+const publicKey = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGNsOcYWyw8Cl5g9XyqKFaGDXg9EVz8ItSOTjYvMbmrB test"
+
+const tick = 250 * time.Millisecond // between two looks at the cloud
+
+// typed is an object of the cloud with the kind's own types.
+type typed[S, T any] = driver.Object[S, T]
+
+// config is a connection to a project.
+func config(p *openstack.Project, c *openstack.Cloud) driver.Config {
+	return driver.Config{Credential: p.Values(), Region: c.Region, Settings: driver.Values{}}
+}
+
+func open(t *testing.T, c driver.Config) driver.Session {
+	t.Helper()
+	s, err := driverpkg.New().Connect(t.Context(), c)
+	require.NoError(t, err)
+	t.Cleanup(func() { assert.NoError(t, s.Close()) })
+	return s
+}
+
+// fresh opens a session of a project of its own.
+func fresh(t *testing.T) driver.Session {
+	t.Helper()
+	cloud := openstack.Open(t)
+	return open(t, config(cloud.Project(t), cloud))
+}
+
+func decoded[S, T any](t *testing.T, item driver.Item) typed[S, T] {
+	t.Helper()
+	assert.NotEmpty(t, item.Native, "the cloud's own fields")
+	o := typed[S, T]{ID: item.ID, Name: item.Name, Token: item.Token, State: item.State, CloudState: item.CloudState, Reason: item.Reason, Labels: item.Labels, CreatedAt: item.CreatedAt}
+	require.NoError(t, json.Unmarshal(item.Spec, &o.Spec))
+	require.NoError(t, json.Unmarshal(item.Status, &o.Status))
+	return o
+}
+
+func tryCreate[S, T any](t *testing.T, s driver.Session, kind resource.Type[S, T], token, name string, labels map[string]string, spec S) (driver.Item, error) {
+	t.Helper()
+	raw, err := json.Marshal(spec)
+	require.NoError(t, err)
+	return s.Create(t.Context(), kind.Name, driver.ItemRequest{Token: token, Name: name, Labels: labels, Spec: raw})
+}
+
+// create makes an object and waits until it has settled.
+func create[S, T any](t *testing.T, s driver.Session, kind resource.Type[S, T], name string, labels map[string]string, spec S) typed[S, T] {
+	t.Helper()
+	item, err := tryCreate(t, s, kind, name+"-"+kind.Name, name, labels, spec)
+	require.NoError(t, err)
+	assert.Equal(t, name+"-"+kind.Name, item.Token)
+	return settled(t, s, kind, item.ID)
+}
+
+// settled waits until nothing more happens to an object by itself.
+func settled[S, T any](t *testing.T, s driver.Session, kind resource.Type[S, T], id string) typed[S, T] {
+	t.Helper()
+	var item driver.Item
+	require.Eventually(t, func() bool {
+		var err error
+		item, err = s.Get(t.Context(), kind.Name, id)
+		require.NoError(t, err)
+		return item.State.Settled()
+	}, time.Minute, tick, "%s %s does not settle", kind.Name, id)
+	require.NotEqual(t, resource.StateFailed, item.State, "%s: %s", item.CloudState, item.Reason)
+	return decoded[S, T](t, item)
+}
+
+// act runs an action and waits until its object has settled.
+func act[S, T any](t *testing.T, s driver.Session, kind resource.Type[S, T], id, action string, params any) typed[S, T] {
+	t.Helper()
+	raw, err := json.Marshal(params)
+	require.NoError(t, err)
+	require.NoError(t, s.Act(t.Context(), kind.Name, id, action, raw), action)
+	return settled(t, s, kind, id)
+}
+
+// remove deletes an object, twice, and waits until it is gone.
+func remove[S, T any](t *testing.T, s driver.Session, kind resource.Type[S, T], id string) {
+	t.Helper()
+	require.Eventually(t, func() bool {
+		err := s.Delete(t.Context(), kind.Name, id)
+		require.True(t, err == nil || resource.AsError(err).Retryable, "%v", err)
+		return err == nil
+	}, time.Minute, tick, "%s %s is not deleted", kind.Name, id)
+	gone(t, s, kind, id)
+	require.NoError(t, s.Delete(t.Context(), kind.Name, id), "%s again", kind.Name)
+}
+
+func gone[S, T any](t *testing.T, s driver.Session, kind resource.Type[S, T], id string) {
+	t.Helper()
+	require.Eventually(t, func() bool {
+		item, err := s.Get(t.Context(), kind.Name, id)
+		if err == nil {
+			return item.State == resource.StateDeleted
+		}
+		require.Equal(t, resource.CodeNotFound, resource.CodeOf(err), "%v", err)
+		return true
+	}, time.Minute, tick, "%s %s does not go", kind.Name, id)
+	require.NotContains(t, all(t, s, kind), id)
+}
+
+// all answers the objects of a kind by id.
+func all[S, T any](t *testing.T, s driver.Session, kind resource.Type[S, T]) map[string]typed[S, T] {
+	t.Helper()
+	found := map[string]typed[S, T]{}
+	for item, err := range s.List(t.Context(), kind.Name) {
+		require.NoError(t, err)
+		require.NotContains(t, found, item.ID, "twice in one list")
+		found[item.ID] = decoded[S, T](t, item)
+	}
+	return found
+}
+
+func entries[E any](t *testing.T, s driver.Session, c resource.CatalogOf[E], q driver.Query) []E {
+	t.Helper()
+	var all []E
+	for raw, err := range s.Catalog(t.Context(), c.Name, q) {
+		require.NoError(t, err)
+		var entry E
+		require.NoError(t, json.Unmarshal(raw, &entry))
+		all = append(all, entry)
+	}
+	return all
+}
+
+func anImage(t *testing.T, s driver.Session) string {
+	t.Helper()
+	found := entries(t, s, resource.Images, driver.Query{"name": "ubuntu-22.04"})
+	require.Len(t, found, 1)
+	return found[0].ID
+}
+
+// place makes what VMs need.
+func place(t *testing.T, s driver.Session, name string) (vpc, subnet, group string) {
+	t.Helper()
+	vpc = create(t, s, resource.VPC, name, nil, resource.VPCSpec{CIDR: "10.1.0.0/16"}).ID
+	subnet = create(t, s, resource.Subnet, name, nil, resource.SubnetSpec{VPC: vpc, CIDR: "10.1.1.0/24"}).ID
+	group = create(t, s, resource.SecurityGroup, name, nil, resource.SecurityGroupSpec{VPC: vpc}).ID
+	return vpc, subnet, group
+}
+
+func TestCatalogs(t *testing.T) {
+	cloud := openstack.Open(t)
+	c := config(cloud.Project(t), cloud)
+	c.Region = ""
+	assert.Equal(t, []resource.Region{{Name: "RegionOne"}}, entries(t, open(t, c), resource.Regions, nil))
+
+	c.Region = cloud.Region
+	s := open(t, c)
+	assert.Equal(t, []resource.Zone{{Name: "nova", Region: "RegionOne", Available: true}}, entries(t, s, resource.Zones, nil))
+	ubuntu := entries(t, s, resource.Images, driver.Query{"name": "ubuntu-22.04"})
+	require.Len(t, ubuntu, 1)
+	assert.Equal(t, "ubuntu", ubuntu[0].OS)
+	assert.Equal(t, "22.04", ubuntu[0].OSVersion)
+	assert.GreaterOrEqual(t, len(entries(t, s, resource.Images, nil)), 4)
+	assert.Contains(t, entries(t, s, resource.Specs, nil), resource.Spec{Name: "m1.small", VCPUs: 1, MemoryMiB: 2048, DiskSizeGiB: 20})
+	types := entries(t, s, resource.DiskTypes, nil)
+	assert.True(t, slices.ContainsFunc(types, func(x resource.DiskType) bool { return x.Name == "ssd" && x.RootDisk }), "%v", types)
+	used := map[string]float64{}
+	for _, quota := range entries(t, s, resource.Quotas, nil) {
+		if quota.Used != nil {
+			used[quota.ID] = *quota.Used
+		}
+	}
+	for _, id := range []string{"compute/instances", "volume/volumes", "network/port"} {
+		assert.Contains(t, used, id, "%v", slices.Sorted(maps.Keys(used)))
+	}
+}
+
+func TestLife(t *testing.T) {
+	s := fresh(t)
+	labels := map[string]string{"team": "인프라", "empty": ""}
+
+	vpc := create(t, s, resource.VPC, "life", labels, resource.VPCSpec{CIDR: "10.1.0.0/16"})
+	assert.Equal(t, "life", vpc.Name)
+	assert.Equal(t, labels, vpc.Labels)
+	assert.Equal(t, resource.VPCSpec{CIDR: "10.1.0.0/16"}, vpc.Spec)
+	assert.NotNil(t, vpc.CreatedAt)
+	assert.Equal(t, map[string]string{"team": "infra"}, act(t, s, resource.VPC, vpc.ID, "label",
+		resource.LabelChange{Set: map[string]string{"team": "infra"}, Remove: []string{"empty", "nobody"}}).Labels)
+
+	subnet := create(t, s, resource.Subnet, "life", labels, resource.SubnetSpec{VPC: vpc.ID, CIDR: "10.1.1.0/24"})
+	assert.Equal(t, resource.SubnetSpec{VPC: vpc.ID, CIDR: "10.1.1.0/24"}, subnet.Spec)
+	assert.Equal(t, labels, subnet.Labels)
+
+	ssh := resource.Rule{Direction: "in", Protocol: "tcp", FromPort: 22, ToPort: 22, CIDR: "0.0.0.0/0"}
+	ping := resource.Rule{Direction: "in", Protocol: "icmp", CIDR: "10.0.0.0/8"}
+	everything := resource.Rule{Direction: "out", Protocol: "all", CIDR: "0.0.0.0/0"}
+	dns := resource.Rule{Direction: "out", Protocol: "udp", FromPort: 53, ToPort: 53, CIDR: "0.0.0.0/0"}
+	group := create(t, s, resource.SecurityGroup, "life", labels, resource.SecurityGroupSpec{VPC: vpc.ID, Description: "웹 서버", Rules: []resource.Rule{ssh, ping}})
+	assert.Equal(t, resource.SecurityGroupSpec{VPC: vpc.ID, Description: "웹 서버", Rules: []resource.Rule{ping, ssh, everything}}, group.Spec)
+	group = act(t, s, resource.SecurityGroup, group.ID, "addrules", resource.RuleChange{Rules: []resource.Rule{ssh, dns}})
+	assert.Equal(t, []resource.Rule{ping, ssh, everything, dns}, group.Spec.Rules)
+	group = act(t, s, resource.SecurityGroup, group.ID, "removerules", resource.RuleChange{Rules: []resource.Rule{ping, everything, ping}})
+	assert.Equal(t, []resource.Rule{ssh, dns}, group.Spec.Rules)
+	closed := create(t, s, resource.SecurityGroup, "closed", nil, resource.SecurityGroupSpec{VPC: vpc.ID, Rules: []resource.Rule{dns}})
+	assert.Equal(t, []resource.Rule{dns}, closed.Spec.Rules, "the rules say what may go out")
+
+	key := create(t, s, resource.KeyPair, "life.key", nil, resource.KeyPairSpec{PublicKey: publicKey})
+	assert.Equal(t, resource.KeyPairSpec{Algorithm: "ed25519", PublicKey: publicKey}, key.Spec)
+	assert.NotEmpty(t, key.Status.Fingerprint)
+
+	asked := resource.VMSpec{Image: anImage(t, s), Spec: "m1.small", Subnet: subnet.ID, SecurityGroups: []string{group.ID}, KeyPair: key.ID, UserData: "#!/bin/sh\ntrue\n"}
+	vm := create(t, s, resource.VM, "life", labels, asked)
+	assert.Equal(t, resource.StateRunning, vm.State)
+	asked.UserData = "" // Nova does not show it
+	assert.Equal(t, asked, vm.Spec)
+	assert.Equal(t, labels, vm.Labels)
+	assert.Equal(t, "nova", vm.Status.Zone)
+	assert.Regexp(t, `^10\.1\.1\.\d+$`, vm.Status.PrivateAddress)
+	assert.Equal(t, vm, all(t, s, resource.VM)[vm.ID], "a list shows what a look at one shows")
+	assert.Empty(t, all(t, s, resource.NIC), "the port that the VM was created with is none")
+
+	assert.Equal(t, resource.StateStopped, act(t, s, resource.VM, vm.ID, "stop", nil).State)
+	assert.Equal(t, "m1.medium", act(t, s, resource.VM, vm.ID, "resize", resource.VMSize{Spec: "m1.medium"}).Spec.Spec)
+	assert.Equal(t, "m1.medium", act(t, s, resource.VM, vm.ID, "resize", resource.VMSize{Spec: "m1.medium"}).Spec.Spec, "again")
+	assert.Equal(t, resource.StateRunning, act(t, s, resource.VM, vm.ID, "start", nil).State)
+	assert.Equal(t, resource.StateRunning, act(t, s, resource.VM, vm.ID, "reboot", nil).State)
+	assert.Equal(t, map[string]string{"team": "infra"}, act(t, s, resource.VM, vm.ID, "label",
+		resource.LabelChange{Set: map[string]string{"team": "infra"}, Remove: []string{"empty", "nobody"}}).Labels)
+	_, err := s.View(t.Context(), "vm", vm.ID, "password")
+	assert.Equal(t, resource.CodeNotFound, resource.CodeOf(err), "%v", err)
+
+	for _, used := range []struct{ kind, id string }{{"vpc", vpc.ID}, {"subnet", subnet.ID}, {"securitygroup", group.ID}} {
+		err := s.Delete(t.Context(), used.kind, used.id)
+		assert.Equal(t, resource.CodeDependency, resource.CodeOf(err), "%s: %v", used.kind, err)
+	}
+	assert.Equal(t, vm.Status.PrivateAddress, settled(t, s, resource.VM, vm.ID).Status.PrivateAddress, "unharmed")
+
+	remove(t, s, resource.VM, vm.ID)
+	remove(t, s, resource.KeyPair, key.ID)
+	remove(t, s, resource.SecurityGroup, closed.ID)
+	remove(t, s, resource.SecurityGroup, group.ID)
+	remove(t, s, resource.Subnet, subnet.ID)
+	remove(t, s, resource.VPC, vpc.ID)
+}
+
+func TestLifeOfDisks(t *testing.T) {
+	s := fresh(t)
+	_, subnet, _ := place(t, s, "disks")
+	vm := create(t, s, resource.VM, "disks", nil, resource.VMSpec{Image: anImage(t, s), Spec: "m1.tiny", Subnet: subnet})
+	labels := map[string]string{"team": "인프라"}
+
+	disk := create(t, s, resource.Disk, "data", labels, resource.DiskSpec{SizeGiB: 2, Type: "ssd"})
+	assert.Equal(t, resource.DiskSpec{SizeGiB: 2, Type: "ssd", Zone: "nova"}, disk.Spec)
+	assert.Equal(t, labels, disk.Labels)
+	disk = act(t, s, resource.Disk, disk.ID, "attach", resource.DiskAttachment{VM: vm.ID})
+	assert.Equal(t, vm.ID, disk.Status.VM)
+	assert.NotEmpty(t, disk.Status.Device)
+	assert.Equal(t, disk, act(t, s, resource.Disk, disk.ID, "attach", resource.DiskAttachment{VM: vm.ID}), "again")
+	assert.Equal(t, 3, act(t, s, resource.Disk, disk.ID, "resize", resource.DiskSize{SizeGiB: 3}).Spec.SizeGiB)
+	err := s.Delete(t.Context(), "disk", disk.ID)
+	assert.Equal(t, resource.CodeDependency, resource.CodeOf(err), "%v", err)
+
+	snapshot := create(t, s, resource.Snapshot, "copy", labels, resource.SnapshotSpec{Disk: disk.ID, Description: "복사본"})
+	assert.Equal(t, resource.SnapshotSpec{Disk: disk.ID, Description: "복사본"}, snapshot.Spec)
+	assert.Equal(t, 3, snapshot.Status.SizeGiB)
+	assert.Equal(t, map[string]string{"stage": "test"}, act(t, s, resource.Snapshot, snapshot.ID, "label",
+		resource.LabelChange{Set: map[string]string{"stage": "test"}, Remove: []string{"team"}}).Labels)
+	assert.Equal(t, "copy-snapshot", settled(t, s, resource.Snapshot, snapshot.ID).Token, "labels leave the token")
+
+	assert.Empty(t, act(t, s, resource.Disk, disk.ID, "detach", nil).Status.VM)
+	assert.Empty(t, act(t, s, resource.Disk, disk.ID, "detach", nil).Status.VM, "again")
+	err = s.Delete(t.Context(), "disk", disk.ID)
+	assert.Equal(t, resource.CodeDependency, resource.CodeOf(err), "it has a snapshot: %v", err)
+	filled := create(t, s, resource.Disk, "filled", nil, resource.DiskSpec{SizeGiB: 3, Snapshot: snapshot.ID})
+	assert.Equal(t, snapshot.ID, filled.Spec.Snapshot)
+
+	image := create(t, s, resource.CustomImage, "golden", labels, resource.CustomImageSpec{VM: vm.ID, Description: "황금"})
+	assert.Equal(t, resource.CustomImageSpec{VM: vm.ID, Description: "황금"}, image.Spec)
+	assert.Equal(t, labels, image.Labels)
+	assert.NotContains(t, entries(t, s, resource.Images, nil), image.ID)
+	second := create(t, s, resource.VM, "second", nil, resource.VMSpec{CustomImage: image.ID, Spec: "m1.tiny", Subnet: subnet, RootDiskSizeGiB: 5, RootDiskType: "ssd"})
+	disks := all(t, s, resource.Disk)
+	root := slices.Collect(maps.Keys(disks))
+	root = slices.DeleteFunc(root, func(id string) bool { return disks[id].Status.VM != second.ID })
+	require.Len(t, root, 1, "it boots from a volume")
+	assert.Equal(t, 5, disks[root[0]].Spec.SizeGiB)
+	assert.Equal(t, "ssd", disks[root[0]].Spec.Type)
+
+	copied := create(t, s, resource.CustomImage, "of-volume", nil, resource.CustomImageSpec{VM: second.ID})
+	assert.Len(t, all(t, s, resource.Snapshot), 2, "Nova makes a snapshot of the volume")
+	remove(t, s, resource.CustomImage, copied.ID)
+	require.Eventually(t, func() bool { return len(all(t, s, resource.Snapshot)) == 1 }, time.Minute, tick, "it goes with the image")
+
+	remove(t, s, resource.VM, second.ID)
+	gone(t, s, resource.Disk, root[0])
+	third := create(t, s, resource.VM, "third", nil, resource.VMSpec{CustomImage: image.ID, Spec: "m1.tiny", Subnet: subnet})
+	assert.Equal(t, image.ID, third.Spec.CustomImage)
+	assert.Empty(t, third.Spec.Image)
+	remove(t, s, resource.VM, third.ID)
+	remove(t, s, resource.CustomImage, image.ID)
+	remove(t, s, resource.Disk, filled.ID)
+	remove(t, s, resource.Snapshot, snapshot.ID)
+	remove(t, s, resource.Disk, disk.ID)
+	remove(t, s, resource.VM, vm.ID)
+}
+
+func TestLifeOfAddresses(t *testing.T) {
+	s := fresh(t)
+	_, subnet, group := place(t, s, "addresses")
+	vm := create(t, s, resource.VM, "addresses", nil, resource.VMSpec{Image: anImage(t, s), Spec: "m1.tiny", Subnet: subnet, SecurityGroups: []string{group}})
+	labels := map[string]string{"team": "인프라"}
+
+	nic := create(t, s, resource.NIC, "second", labels, resource.NICSpec{Subnet: subnet, SecurityGroups: []string{group}, PrivateAddress: "10.1.1.77"})
+	assert.Equal(t, resource.NICSpec{Subnet: subnet, SecurityGroups: []string{group}, PrivateAddress: "10.1.1.77"}, nic.Spec)
+	assert.NotEmpty(t, nic.Status.MACAddress)
+	assert.Equal(t, labels, nic.Labels)
+	nic = act(t, s, resource.NIC, nic.ID, "addaddresses", resource.AddressChange{Addresses: []string{"10.1.1.5", "10.1.1.99", "10.1.1.77"}})
+	assert.Equal(t, "10.1.1.77", nic.Status.PrivateAddress)
+	assert.ElementsMatch(t, []string{"10.1.1.5", "10.1.1.99"}, nic.Status.SecondaryAddresses)
+	assert.Equal(t, labels, nic.Labels)
+	nic = act(t, s, resource.NIC, nic.ID, "removeaddresses", resource.AddressChange{Addresses: []string{"10.1.1.5", "10.1.1.200", "10.1.1.77"}})
+	assert.Equal(t, []string{"10.1.1.99"}, nic.Status.SecondaryAddresses)
+	assert.Equal(t, "10.1.1.77", nic.Status.PrivateAddress, "the primary one stays")
+
+	require.NoError(t, s.Act(t.Context(), "nic", nic.ID, "attach", []byte(`{"vm":"`+vm.ID+`"}`)))
+	require.Eventually(t, func() bool { return settled(t, s, resource.NIC, nic.ID).Status.VM == vm.ID }, time.Minute, tick)
+	act(t, s, resource.NIC, nic.ID, "attach", resource.NICAttachment{VM: vm.ID})
+	err := s.Delete(t.Context(), "nic", nic.ID)
+	assert.Equal(t, resource.CodeDependency, resource.CodeOf(err), "%v", err)
+	assert.Equal(t, vm.Status.PrivateAddress, settled(t, s, resource.VM, vm.ID).Status.PrivateAddress, "the first port's, still")
+
+	address := create(t, s, resource.PublicIP, "door", labels, resource.PublicIPSpec{})
+	assert.Equal(t, "door", address.Name)
+	assert.Regexp(t, `^203\.0\.113\.\d+$`, address.Status.Address)
+	assert.Equal(t, labels, address.Labels)
+	address = act(t, s, resource.PublicIP, address.ID, "associate", resource.Association{VM: vm.ID})
+	assert.Equal(t, vm.ID, address.Status.VM)
+	assert.Empty(t, address.Status.NIC)
+	assert.Equal(t, address, all(t, s, resource.PublicIP)[address.ID])
+	act(t, s, resource.PublicIP, address.ID, "associate", resource.Association{VM: vm.ID})
+	require.Eventually(t, func() bool {
+		return settled(t, s, resource.VM, vm.ID).Status.PublicAddress == address.Status.Address
+	}, time.Minute, tick, "the VM shows it")
+	err = s.Delete(t.Context(), "publicip", address.ID)
+	assert.Equal(t, resource.CodeDependency, resource.CodeOf(err), "%v", err)
+	address = act(t, s, resource.PublicIP, address.ID, "associate", resource.Association{NIC: nic.ID})
+	assert.Equal(t, nic.ID, address.Status.NIC, "moved")
+	assert.Empty(t, act(t, s, resource.PublicIP, address.ID, "disassociate", nil).Status.NIC)
+	act(t, s, resource.PublicIP, address.ID, "disassociate", nil)
+	remove(t, s, resource.PublicIP, address.ID)
+
+	require.NoError(t, s.Act(t.Context(), "nic", nic.ID, "detach", nil))
+	require.Eventually(t, func() bool { return settled(t, s, resource.NIC, nic.ID).Status.VM == "" }, time.Minute, tick)
+	act(t, s, resource.NIC, nic.ID, "detach", nil)
+	remove(t, s, resource.NIC, nic.ID)
+	remove(t, s, resource.VM, vm.ID)
+	assert.Empty(t, all(t, s, resource.NIC), "its port went with it")
+}

@@ -1,0 +1,176 @@
+package openstack
+
+import (
+	"context"
+	"encoding/json"
+	"iter"
+	"net/http"
+	"net/url"
+
+	snap "github.com/gophercloud/gophercloud/v2/openstack/blockstorage/v3/snapshots"
+	"github.com/gophercloud/gophercloud/v2/openstack/compute/v2/servers"
+	sdk "github.com/gophercloud/gophercloud/v2/openstack/image/v2/images"
+
+	"github.com/m-cmp/mc-infra-connector/driver"
+	"github.com/m-cmp/mc-infra-connector/resource"
+)
+
+// A custom image is an image that was made from a server; its properties say so, and
+// carry the token.
+type (
+	customImages struct{ *session }
+	customImage  = driver.Object[resource.CustomImageSpec, resource.CustomImageStatus]
+)
+
+const (
+	propToken       = "mcic_uid"
+	propDescription = "mcic_description"
+	propServer      = "instance_uuid"        // Nova's
+	propMapping     = "block_device_mapping" // Nova's, if the server had booted from a volume
+)
+
+// List answers the project's images that were made from servers.
+func (c customImages) List(ctx context.Context) iter.Seq2[customImage, error] {
+	return c.describe(ctx, nil)
+}
+
+// Get answers one image.
+func (c customImages) Get(ctx context.Context, id string) (customImage, error) {
+	found, err := c.raw(ctx, id)
+	if err != nil {
+		return customImage{}, err
+	}
+	return c.shows(found), nil
+}
+
+// Create asks Nova for an image of a server. The properties come with the creation.
+func (c customImages) Create(ctx context.Context, r driver.Request[resource.CustomImageSpec]) (customImage, error) {
+	tags, err := writeLabels(r.Labels)
+	if err != nil {
+		return customImage{}, err
+	}
+	made, created, err := ensure(ctx,
+		func() iter.Seq2[customImage, error] { return c.describe(ctx, url.Values{propToken: {r.Token}}) },
+		func() (customImage, error) {
+			properties := map[string]string{propToken: r.Token}
+			if r.Spec.Description != "" {
+				properties[propDescription] = r.Spec.Description
+			}
+			id, err := servers.CreateImage(ctx, c.compute, r.Spec.VM, servers.CreateImageOpts{Name: r.Name, Metadata: properties}).ExtractImageID()
+			if err != nil {
+				return customImage{}, coded(err)
+			}
+			return c.Get(ctx, id)
+		}, c.Delete)
+	if err != nil || len(tags) == 0 || len(made.Labels) > 0 {
+		return made, err
+	}
+	err = c.tag(ctx, made.ID, tags)
+	made.Labels = r.Labels
+	return made, driver.Completed(ctx, err, created, func(ctx context.Context) error { return c.Delete(ctx, made.ID) })
+}
+
+// Delete removes an image, and the snapshots that Nova has made for it if its server
+// had booted from a volume.
+func (c customImages) Delete(ctx context.Context, id string) error {
+	found, err := c.raw(ctx, id)
+	if err != nil {
+		return driver.Except(err, resource.CodeNotFound)
+	}
+	for _, snapshot := range snapshotsOf(found.is) {
+		err := coded(snap.Delete(ctx, c.volume, snapshot).Err)
+		if resource.CodeOf(err) == resource.CodeConflict {
+			return resource.Errorf(resource.CodeUnavailable, "the snapshot %s, which the image consists of, is not settled: %w", snapshot, err)
+		}
+		if err := driver.Except(err, resource.CodeNotFound); err != nil {
+			return err
+		}
+	}
+	return driver.Except(coded(sdk.Delete(ctx, c.image, id).Err), resource.CodeNotFound)
+}
+
+// Label changes the tags.
+func (c customImages) Label(ctx context.Context, id string, change resource.LabelChange) error {
+	found, err := c.raw(ctx, id)
+	if err != nil {
+		return err
+	}
+	tags, err := changeLabels(found.is.Tags, change)
+	if err != nil {
+		return err
+	}
+	return c.tag(ctx, id, tags)
+}
+
+func (c customImages) tag(ctx context.Context, id string, tags []string) error {
+	body := []map[string]any{{"op": "replace", "path": "/tags", "value": tags}}
+	glance := *c.image
+	glance.MoreHeaders = map[string]string{"Content-Type": "application/openstack-images-v2.1-json-patch"}
+	return request(ctx, &glance, http.MethodPatch, "images/"+id, body, nil)
+}
+
+// raw answers an image that is gone as not found: Glance may still show it.
+func (c customImages) raw(ctx context.Context, id string) (shown[sdk.Image], error) {
+	found, err := get[sdk.Image](ctx, c.image, "", "images", id)
+	if err == nil && found.is.Status == sdk.ImageStatusDeleted {
+		err = resource.Errorf(resource.CodeNotFound, "the image %s is deleted", id)
+	}
+	return found, err
+}
+
+func (c customImages) describe(ctx context.Context, query url.Values) iter.Seq2[customImage, error] {
+	return func(yield func(customImage, error) bool) {
+		mine := url.Values{"owner": {c.project}}
+		for key, values := range query {
+			mine[key] = values
+		}
+		for page, err := range list[sdk.Image](ctx, c.session, c.image, "images", "images", mine) {
+			if err != nil {
+				yield(customImage{}, err)
+				return
+			}
+			for _, x := range page {
+				if isCustom(x.is) && !yield(c.shows(x), nil) {
+					return
+				}
+			}
+		}
+	}
+}
+
+func isCustom(x sdk.Image) bool {
+	return property(x, propServer) != "" || property(x, propToken) != "" || property(x, "image_type") == "snapshot"
+}
+
+func property(x sdk.Image, name string) string {
+	text, _ := x.Properties[name].(string)
+	return text
+}
+
+// snapshotsOf reads the ids of the snapshots that an image consists of.
+func snapshotsOf(x sdk.Image) []string {
+	var mapping []struct {
+		SnapshotID string `json:"snapshot_id"`
+	}
+	_ = json.Unmarshal([]byte(property(x, propMapping)), &mapping) // most images have none
+	var ids []string
+	for _, device := range mapping {
+		if device.SnapshotID != "" {
+			ids = append(ids, device.SnapshotID)
+		}
+	}
+	return ids
+}
+
+func (customImages) shows(x shown[sdk.Image]) customImage {
+	o := object[resource.CustomImageSpec, resource.CustomImageStatus](x.is.ID, x.is.Name, x)
+	o.Token, o.Labels, o.CreatedAt = property(x.is, propToken), readLabels(x.is.Tags), at(x.is.CreatedAt)
+	o.State, o.CloudState = driver.StateOf(x.is.Status, map[sdk.ImageStatus]resource.State{
+		sdk.ImageStatusQueued: resource.StateCreating, sdk.ImageStatusSaving: resource.StateCreating, sdk.ImageStatusImporting: resource.StateCreating,
+		"uploading": resource.StateCreating, sdk.ImageStatusActive: resource.StateAvailable, sdk.ImageStatusDeactivated: resource.StateStopped,
+		sdk.ImageStatusKilled: resource.StateFailed, sdk.ImageStatusPendingDelete: resource.StateDeleting, sdk.ImageStatusDeleted: resource.StateDeleted,
+	})
+	o.Spec = resource.CustomImageSpec{VM: property(x.is, propServer), Description: property(x.is, propDescription)}
+	o.Status = resource.CustomImageStatus{Architecture: architecture(property(x.is, "architecture")), DiskSizeGiB: imageGiB(x.is)}
+	return o
+}

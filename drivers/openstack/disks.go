@@ -1,0 +1,160 @@
+package openstack
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"iter"
+	"maps"
+	"net/url"
+
+	"github.com/gophercloud/gophercloud/v2/openstack/blockstorage/v3/volumes"
+	"github.com/gophercloud/gophercloud/v2/openstack/compute/v2/volumeattach"
+
+	"github.com/m-cmp/mc-infra-connector/driver"
+	"github.com/m-cmp/mc-infra-connector/resource"
+)
+
+type (
+	disks struct{ *session }
+	disk  = driver.Object[resource.DiskSpec, resource.DiskStatus]
+)
+
+// List answers the project's volumes.
+func (d disks) List(ctx context.Context) iter.Seq2[disk, error] { return d.describe(ctx, nil) }
+
+// Get answers one volume.
+func (d disks) Get(ctx context.Context, id string) (disk, error) {
+	found, err := get[volumes.Volume](ctx, d.volume, "volume", "volumes", id)
+	if err != nil {
+		return disk{}, err
+	}
+	return d.shows(found), nil
+}
+
+// Create makes a volume. Its metadata carry the token.
+func (d disks) Create(ctx context.Context, r driver.Request[resource.DiskSpec]) (disk, error) {
+	made, _, err := ensure(ctx,
+		func() iter.Seq2[disk, error] { return d.describe(ctx, byToken(r.Token)) },
+		func() (disk, error) {
+			made, err := made[volumes.Volume](volumes.Create(ctx, d.volume, volumes.CreateOpts{
+				Size: r.Spec.SizeGiB, VolumeType: r.Spec.Type, AvailabilityZone: cmp.Or(r.Spec.Zone, d.zone), SnapshotID: r.Spec.Snapshot,
+				Name: r.Name, Metadata: writeMetadata(r.Token, r.Labels),
+			}, nil).Result, "volume")
+			if err != nil {
+				return disk{}, err
+			}
+			return d.shows(made), nil
+		}, d.Delete)
+	return made, err
+}
+
+// Delete removes a volume. Cinder refuses while a VM has it or snapshots of it exist.
+func (d disks) Delete(ctx context.Context, id string) error {
+	return driver.Except(coded(volumes.Delete(ctx, d.volume, id, nil).Err), resource.CodeNotFound)
+}
+
+// Attach gives a volume to a server.
+func (d disks) Attach(ctx context.Context, id string, to resource.DiskAttachment) error {
+	found, err := d.Get(ctx, id)
+	switch {
+	case err != nil:
+		return err
+	case found.Status.VM == to.VM:
+		return nil
+	case found.Status.VM != "":
+		return resource.Errorf(resource.CodeConflict, "the volume %s is attached to the VM %s; detach it first", id, found.Status.VM)
+	}
+	return coded(volumeattach.Create(ctx, d.compute, to.VM, volumeattach.CreateOpts{VolumeID: id}).Err)
+}
+
+// Detach takes a volume from the server that has it.
+func (d disks) Detach(ctx context.Context, id string) error {
+	found, err := d.Get(ctx, id)
+	if err != nil || found.Status.VM == "" {
+		return err
+	}
+	return driver.Except(coded(volumeattach.Delete(ctx, d.compute, found.Status.VM, id).Err), resource.CodeNotFound)
+}
+
+// Resize makes a volume larger.
+func (d disks) Resize(ctx context.Context, id string, to resource.DiskSize) error {
+	return coded(volumes.ExtendSize(ctx, d.volume, id, volumes.ExtendSizeOpts{NewSize: to.SizeGiB}).Err)
+}
+
+// Label changes the metadata.
+func (d disks) Label(ctx context.Context, id string, change resource.LabelChange) error {
+	return relabel(ctx, d.session, "volumes", "volume", id, change)
+}
+
+func (d disks) describe(ctx context.Context, query url.Values) iter.Seq2[disk, error] {
+	return driver.Items(list[volumes.Volume](ctx, d.session, d.volume, "volumes/detail", "volumes", query), d.shows)
+}
+
+func (disks) shows(x shown[volumes.Volume]) disk {
+	o := object[resource.DiskSpec, resource.DiskStatus](x.is.ID, x.is.Name, x)
+	o.Token, o.Labels = readMetadata(x.is.Metadata)
+	o.CreatedAt = at(x.is.CreatedAt)
+	o.State, o.CloudState = volumeState(x.is.Status)
+	o.Spec = resource.DiskSpec{SizeGiB: x.is.Size, Type: x.is.VolumeType, Zone: x.is.AvailabilityZone, Snapshot: x.is.SnapshotID}
+	for _, attachment := range x.is.Attachments {
+		o.Status.VM, o.Status.Device = attachment.ServerID, attachment.Device
+	}
+	return o
+}
+
+// volumeState translates the states of volumes and snapshots.
+// https://docs.openstack.org/api-ref/block-storage/v3/#volumes-volumes
+func volumeState(word string) (resource.State, string) {
+	return driver.StateOf(word, map[string]resource.State{
+		"creating": resource.StateCreating, "downloading": resource.StateCreating, "restoring-backup": resource.StateCreating,
+		"available": resource.StateAvailable, "in-use": resource.StateAvailable, "reserved": resource.StateUpdating, "maintenance": resource.StateUpdating,
+		"attaching": resource.StateUpdating, "detaching": resource.StateUpdating, "extending": resource.StateUpdating, "retyping": resource.StateUpdating,
+		"uploading": resource.StateUpdating, "backing-up": resource.StateUpdating, "awaiting-transfer": resource.StateAvailable,
+		"deleting": resource.StateDeleting, "deleted": resource.StateDeleted,
+		"error": resource.StateFailed, "error_deleting": resource.StateFailed, "error_extending": resource.StateFailed,
+		"error_backing-up": resource.StateFailed, "error_restoring": resource.StateFailed,
+	})
+}
+
+// Cinder keeps metadata: the token and the labels.
+
+func writeMetadata(token string, labels map[string]string) map[string]string {
+	metadata := map[string]string{tokenKey: token}
+	maps.Copy(metadata, labels)
+	return metadata
+}
+
+func readMetadata(metadata map[string]string) (token string, labels map[string]string) {
+	for key, value := range metadata {
+		if key == tokenKey {
+			token = value
+			continue
+		}
+		if labels == nil {
+			labels = map[string]string{}
+		}
+		labels[key] = value
+	}
+	return token, labels
+}
+
+// byToken asks a list of Cinder for what was made with a token.
+func byToken(token string) url.Values {
+	raw, _ := json.Marshal(map[string]string{tokenKey: token}) // cannot fail
+	return url.Values{"metadata": {string(raw)}}
+}
+
+// relabel replaces the metadata of a volume or snapshot.
+func relabel(ctx context.Context, s *session, many, one, id string, change resource.LabelChange) error {
+	found, err := get[struct{ Metadata map[string]string }](ctx, s.volume, one, many, id)
+	if err != nil {
+		return err
+	}
+	token, labels := readMetadata(found.is.Metadata)
+	metadata := change.Apply(labels)
+	if token != "" {
+		metadata[tokenKey] = token
+	}
+	return put(ctx, s.volume, map[string]any{"metadata": metadata}, many, id, "metadata")
+}

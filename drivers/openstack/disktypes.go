@@ -1,0 +1,21 @@
+package openstack
+
+import (
+	"context"
+	"iter"
+
+	"github.com/gophercloud/gophercloud/v2/openstack/blockstorage/v3/volumetypes"
+
+	"github.com/m-cmp/mc-infra-connector/driver"
+	"github.com/m-cmp/mc-infra-connector/resource"
+)
+
+type diskTypes struct{ *session }
+
+// List answers the volume types. VMs boot from volumes of each.
+func (d diskTypes) List(ctx context.Context, _ driver.Query) iter.Seq2[resource.DiskType, error] {
+	return driver.Items(list[volumetypes.VolumeType](ctx, d.session, d.volume, "types", "volume_types", nil),
+		func(x shown[volumetypes.VolumeType]) resource.DiskType {
+			return resource.DiskType{Name: x.is.Name, Title: x.is.Description, RootDisk: true}
+		})
+}

@@ -1,0 +1,66 @@
+package openstack
+
+import (
+	"context"
+	"iter"
+	"net/url"
+
+	sdk "github.com/gophercloud/gophercloud/v2/openstack/image/v2/images"
+
+	"github.com/m-cmp/mc-infra-connector/driver"
+	"github.com/m-cmp/mc-infra-connector/resource"
+)
+
+type images struct{ *session }
+
+// List answers the images that VMs of the project can boot, without those made from
+// servers, which are custom images. What an image holds is what its publisher says in
+// the common properties.
+// https://docs.openstack.org/glance/latest/admin/useful-image-properties.html
+func (i images) List(ctx context.Context, q driver.Query) iter.Seq2[resource.Image, error] {
+	query := url.Values{"status": {"active"}}
+	for _, field := range []string{"id", "name", "owner"} {
+		if value := q[field]; value != "" {
+			query.Set(field, value)
+		}
+	}
+	return func(yield func(resource.Image, error) bool) {
+		for page, err := range list[sdk.Image](ctx, i.session, i.image, "images", "images", query) {
+			if err != nil {
+				yield(resource.Image{}, err)
+				return
+			}
+			for _, x := range page {
+				if !isCustom(x.is) && !yield(image(x.is), nil) {
+					return
+				}
+			}
+		}
+	}
+}
+
+func image(x sdk.Image) resource.Image {
+	return resource.Image{
+		ID: x.ID, Name: x.Name, Description: property(x, "description"),
+		OS: property(x, "os_distro"), OSVersion: property(x, "os_version"), Architecture: architecture(property(x, "architecture")),
+		DiskSizeGiB: imageGiB(x), Owner: x.Owner, CreatedAt: at(x.CreatedAt),
+	}
+}
+
+// architecture translates the words that images use.
+func architecture(word string) string {
+	switch word {
+	case "x86_64", "amd64":
+		return "x86_64"
+	case "aarch64", "arm64":
+		return "arm64"
+	default:
+		return ""
+	}
+}
+
+// imageGiB is the least disk for an image: what it asks for, or what it holds.
+func imageGiB(x sdk.Image) int {
+	const gib = 1 << 30
+	return max(x.MinDiskGigabytes, int((max(x.VirtualSize, x.SizeBytes)+gib-1)/gib))
+}

@@ -1,0 +1,168 @@
+package openstack
+
+import (
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/gophercloud/gophercloud/v2"
+	"github.com/gophercloud/gophercloud/v2/openstack/compute/v2/flavors"
+	"github.com/gophercloud/gophercloud/v2/openstack/compute/v2/servers"
+	sdk "github.com/gophercloud/gophercloud/v2/openstack/image/v2/images"
+	"github.com/gophercloud/gophercloud/v2/openstack/networking/v2/extensions/security/rules"
+	"github.com/gophercloud/gophercloud/v2/openstack/networking/v2/ports"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/m-cmp/mc-infra-connector/resource"
+)
+
+func TestMarksThereAndBack(t *testing.T) {
+	for written, m := range map[string]mark{
+		"[mcic-uid=t-1]":                              {token: "t-1"},
+		"[mcic-uid=t-1 cidr=10.0.0.0/16]":             {token: "t-1", more: "cidr=10.0.0.0/16"},
+		"웹 [서버]\nof us [mcic-uid=t-1 vpc=8e7c-11]":    {text: "웹 [서버]\nof us", token: "t-1", more: "vpc=8e7c-11"},
+		"written elsewhere":                           {text: "written elsewhere"},
+		"[mcic-uid=t-1] in the middle":                {text: "[mcic-uid=t-1] in the middle"},
+		"[mcic-uid=other] and ours [mcic-uid=t-2]":    {text: "[mcic-uid=other] and ours", token: "t-2"},
+		"ssh-rsa AAAA me@example.com [mcic-uid=t-12]": {text: "ssh-rsa AAAA me@example.com", token: "t-12"},
+	} {
+		assert.Equal(t, m, readMark(written))
+		if m.token != "" {
+			assert.Equal(t, written, m.String())
+		}
+	}
+	assert.Equal(t, "10.0.0.0/16", mark{more: "cidr=10.0.0.0/16"}.value("cidr"))
+	assert.Empty(t, mark{more: "cidr=10.0.0.0/16"}.value("vpc"))
+
+	room := maxDescription - len(" [mcic-uid=t-1]")
+	assert.NoError(t, mark{token: "t-1", text: strings.Repeat("웹", room)}.check())
+	assert.ErrorContains(t, mark{token: "t-1", text: strings.Repeat("웹", room+1)}.check(), "at most 240 characters fit")
+}
+
+func TestLabelsThereAndBack(t *testing.T) {
+	labels := map[string]string{"team": "인프라", "empty": "", "equation": "a=b"}
+	tags, err := writeLabels(labels)
+	require.NoError(t, err)
+	assert.Equal(t, []string{"empty", "equation=a=b", "team=인프라"}, tags)
+	assert.Equal(t, labels, readLabels(append(tags, secondaryTag+"10.0.0.1")))
+	assert.Nil(t, readLabels(nil))
+
+	changed, err := changeLabels(append(tags, secondaryTag+"10.0.0.1"), resource.LabelChange{Set: map[string]string{"empty": "no"}, Remove: []string{"team", "equation"}})
+	require.NoError(t, err)
+	assert.Equal(t, []string{"empty=no", secondaryTag + "10.0.0.1"}, changed)
+
+	_, err = writeLabels(map[string]string{"key": strings.Repeat("x", 252)})
+	assert.Equal(t, resource.CodeInvalid, resource.CodeOf(err))
+}
+
+func TestRulesThatHaveNoWordsAreNotShown(t *testing.T) {
+	shown := rules.SecGroupRule{Direction: "ingress", EtherType: "IPv4", Protocol: "tcp"}
+	rule, ok := ruleOf(shown)
+	assert.True(t, ok)
+	assert.Equal(t, resource.Rule{Direction: "in", Protocol: "tcp", FromPort: 1, ToPort: 65535, CIDR: "0.0.0.0/0"}, rule)
+	for name, change := range map[string]func(*rules.SecGroupRule){
+		"IPv6":              func(r *rules.SecGroupRule) { r.EtherType = "IPv6" },
+		"another group":     func(r *rules.SecGroupRule) { r.RemoteGroupID = "g" },
+		"addresses":         func(r *rules.SecGroupRule) { r.RemoteAddressGroupID = "a" },
+		"one type of ICMP":  func(r *rules.SecGroupRule) { r.Protocol, r.PortRangeMin = "icmp", 8 },
+		"another protocol":  func(r *rules.SecGroupRule) { r.Protocol = "sctp" },
+		"number of TCP":     func(r *rules.SecGroupRule) { r.Protocol = "6" },
+		"protocol of VRRP ": func(r *rules.SecGroupRule) { r.Protocol = "vrrp" },
+	} {
+		r := shown
+		change(&r)
+		_, ok := ruleOf(r)
+		assert.False(t, ok, name)
+	}
+}
+
+func TestStatesOfVMs(t *testing.T) {
+	for word, state := range map[string]resource.State{
+		"ACTIVE": resource.StateRunning, "ACTIVE/powering-off": resource.StateStopping, "SHUTOFF": resource.StateStopped, "SHUTOFF/powering-on": resource.StateStarting,
+		"BUILD/spawning": resource.StateCreating, "REBOOT/reboot_started": resource.StateRebooting, "SHUTOFF/resize_prep": resource.StateUpdating,
+		"VERIFY_RESIZE": resource.StateUpdating, "ERROR": resource.StateFailed, "ACTIVE/deleting": resource.StateDeleting, "SOMETHING": resource.StateUnknown,
+	} {
+		status, task, _ := strings.Cut(word, "/")
+		got, shown := vmState(servers.Server{Status: status, TaskState: task})
+		assert.Equal(t, state, got, word)
+		assert.Equal(t, word, shown)
+	}
+}
+
+func TestRootDisk(t *testing.T) {
+	image, flavor := sdk.Image{ID: "i", MinDiskGigabytes: 3, SizeBytes: 5<<30 + 1}, flavors.Flavor{Disk: 20}
+	assert.Nil(t, rootDisk(resource.VMSpec{}, image, flavor), "the flavor's own")
+	assert.Equal(t, 30, rootDisk(resource.VMSpec{RootDiskSizeGiB: 30}, image, flavor)[0].VolumeSize)
+	assert.Equal(t, 20, rootDisk(resource.VMSpec{RootDiskType: "ssd"}, image, flavor)[0].VolumeSize)
+	assert.Equal(t, 6, rootDisk(resource.VMSpec{}, image, flavors.Flavor{})[0].VolumeSize, "a flavor without a disk")
+	assert.True(t, rootDisk(resource.VMSpec{}, image, flavors.Flavor{})[0].DeleteOnTermination)
+}
+
+func TestPrimaryAddressStaysFirst(t *testing.T) {
+	port := ports.Port{
+		FixedIPs: []ports.IP{{IPAddress: "10.0.0.2"}, {IPAddress: "fd00::1"}, {IPAddress: "10.0.0.9"}, {IPAddress: "10.0.0.1"}},
+		Tags:     []string{secondaryTag + "10.0.0.2", secondaryTag + "10.0.0.1"},
+	}
+	var addresses []string
+	for _, ip := range addressesOf(port) {
+		addresses = append(addresses, ip.IPAddress)
+	}
+	assert.Equal(t, []string{"10.0.0.9", "10.0.0.2", "10.0.0.1"}, addresses)
+}
+
+// The services' own words, as they answer them.
+func TestErrorsOfTheServices(t *testing.T) {
+	for _, test := range []struct {
+		status    int
+		body      string
+		code      resource.Code
+		cloud     string
+		says      string
+		retryable bool
+	}{
+		{status: 401, body: `{"error":{"code":401,"message":"The request you have made requires authentication.","title":"Unauthorized"}}`, code: resource.CodeUnauthenticated, cloud: "Unauthorized"},
+		{status: 403, body: `{"forbidden": {"code": 403, "message": "Quota exceeded for instances: Requested 1, but already used 10 of 10 instances"}}`, code: resource.CodeQuota, cloud: "forbidden", says: "a higher quota"},
+		{status: 403, body: `{"forbidden": {"code": 403, "message": "Policy doesn't allow os_compute_api:servers:create to be performed."}}`, code: resource.CodeDenied, cloud: "forbidden"},
+		{status: 404, body: `{"itemNotFound": {"code": 404, "message": "Instance x could not be found."}}`, code: resource.CodeNotFound, cloud: "itemNotFound"},
+		{status: 409, body: `{"conflictingRequest": {"code": 409, "message": "Cannot 'start' instance x while it is in vm_state active"}}`, code: resource.CodeConflict, cloud: "conflictingRequest"},
+		{status: 409, body: `{"conflictingRequest": {"code": 409, "message": "Key pair 'x' already exists."}}`, code: resource.CodeAlreadyExists, cloud: "conflictingRequest"},
+		{status: 409, body: `{"NeutronError": {"type": "OverQuota", "message": "Quota exceeded for resources: ['network'].", "detail": ""}}`, code: resource.CodeQuota, cloud: "OverQuota"},
+		{status: 409, body: `{"NeutronError": {"type": "SubnetInUse", "message": "Unable to complete operation on subnet x", "detail": ""}}`, code: resource.CodeDependency, cloud: "SubnetInUse"},
+		{status: 404, body: `{"NeutronError": {"type": "PortNotFound", "message": "Port x could not be found.", "detail": ""}}`, code: resource.CodeNotFound, cloud: "PortNotFound"},
+		{status: 413, body: `{"overLimit": {"code": 413, "message": "VolumeLimitExceeded: Maximum number of volumes allowed (1) exceeded for quota 'volumes'.", "retryAfter": "0"}}`, code: resource.CodeQuota, cloud: "overLimit"},
+		{status: 400, body: `{"badRequest": {"code": 400, "message": "Invalid volume: Volume status must be available or error or error_restoring or error_extending or error_managing and must not be migrating, attached, belong to a group, have snapshots or be disassociated from snapshots after volume transfer."}}`, code: resource.CodeDependency, cloud: "badRequest"},
+		{status: 409, body: `{"faultcode": "Client", "faultstring": "Load Balancer x is immutable and cannot be updated.", "debuginfo": null}`, code: resource.CodeConflict, cloud: "Conflict", retryable: true},
+		{status: 403, body: `{"faultcode": "Client", "faultstring": "Quota has been met for resources: Load Balancer", "debuginfo": null}`, code: resource.CodeQuota, cloud: "Forbidden"},
+		{status: 409, body: `{"errors": [{"request_id": "", "code": "client", "status": 409, "title": "Operation not allowed", "detail": "Cluster is in status UPDATE_IN_PROGRESS", "links": []}]}`, code: resource.CodeConflict, cloud: "Conflict", says: "UPDATE_IN_PROGRESS"},
+		{status: 404, body: `{"message": "No image found with ID x<br /><br />", "code": "404 Not Found", "title": "Not Found"}`, code: resource.CodeNotFound, cloud: "NotFound"},
+		{status: 406, body: `{"computeFault": {"code": 406, "message": "Version 2.92 is not supported by the API. Minimum is 2.1 and maximum is 2.87."}}`, code: resource.CodeUnsupported, cloud: "computeFault"},
+		{status: 429, body: `{"error": {"message": "Too many"}}`, code: resource.CodeThrottled, cloud: "TooManyRequests", retryable: true},
+		{status: 500, body: `{"computeFault": {"code": 500, "message": "Unexpected API Error."}}`, code: resource.CodeUnavailable, cloud: "computeFault", retryable: true},
+		{status: 503, body: `The server is down`, code: resource.CodeUnavailable, cloud: "ServiceUnavailable", retryable: true},
+	} {
+		err := resource.AsError(coded(gophercloud.ErrUnexpectedResponseCode{
+			Actual: test.status, Body: []byte(test.body), ResponseHeader: http.Header{"X-Openstack-Request-Id": {"req-42"}},
+		}))
+		assert.Equal(t, test.code, err.Code, test.body)
+		assert.Equal(t, test.cloud, err.Cloud.Code, test.body)
+		assert.Equal(t, "req-42", err.Cloud.RequestID)
+		assert.Equal(t, test.retryable, err.Retryable, test.body)
+		assert.Contains(t, err.Message, test.says)
+	}
+}
+
+func TestLinksToTheNextPage(t *testing.T) {
+	for body, query := range map[string]url.Values{
+		`{"ports": [], "ports_links": [{"rel": "previous", "href": "http://x/p"}, {"rel": "next", "href": "http://inside:9696/v2.0/ports?limit=2&marker=m"}]}`: {"limit": {"2"}, "marker": {"m"}},
+		`{"ports": [], "next": "/v2/ports?marker=m"}`: {"marker": {"m"}},
+		`{"ports": [], "next": null}`:                 nil,
+		`{"ports": []}`:                               nil,
+	} {
+		var fields map[string]json.RawMessage
+		require.NoError(t, json.Unmarshal([]byte(body), &fields))
+		assert.Equal(t, query, nextPage(fields, "ports"), body)
+	}
+}

@@ -1,0 +1,236 @@
+package openstack
+
+import (
+	"cmp"
+	"context"
+	"iter"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/gophercloud/gophercloud/v2"
+	"github.com/gophercloud/gophercloud/v2/openstack/compute/v2/attachinterfaces"
+	"github.com/gophercloud/gophercloud/v2/openstack/networking/v2/ports"
+
+	"github.com/m-cmp/mc-infra-connector/driver"
+	"github.com/m-cmp/mc-infra-connector/resource"
+)
+
+// A NIC is a port. Neutron answers a port's addresses in any order, so that tags keep
+// which of them are secondary.
+type (
+	nics struct {
+		neutron[resource.NICSpec, resource.NICStatus, portFields]
+	}
+	nic        = driver.Object[resource.NICSpec, resource.NICStatus]
+	portFields struct{ ports.Port }
+)
+
+const (
+	firstOfVM    = "of=vm"           // marks the port that a VM was created with
+	secondaryTag = "mcic-secondary=" // a secondary address
+)
+
+func newNICs(s *session) nics {
+	n := nics{}
+	n.session, n.one, n.many, n.object = s, "port", "ports", n.shows
+	return n
+}
+
+// List answers the project's ports that are or can be of VMs, without those that VMs
+// were created with.
+func (n nics) List(ctx context.Context) iter.Seq2[nic, error] {
+	return func(yield func(nic, error) bool) {
+		for page, err := range n.raw(ctx, nil) {
+			if err != nil {
+				yield(nic{}, err)
+				return
+			}
+			for _, port := range page {
+				if isNIC(port.is.Port) && !yield(n.shows(port), nil) {
+					return
+				}
+			}
+		}
+	}
+}
+
+func isNIC(port ports.Port) bool {
+	owned := port.DeviceOwner == "" || strings.HasPrefix(port.DeviceOwner, "compute:")
+	return owned && readMark(port.Description).more != firstOfVM
+}
+
+// describe answers the ports that a query asks for, the first one of a VM before its
+// others.
+func (n nics) describe(ctx context.Context, query url.Values) iter.Seq2[nic, error] {
+	return func(yield func(nic, error) bool) {
+		all, err := collect(driver.Items(n.raw(ctx, query), func(x shown[portFields]) shown[portFields] { return x }))
+		if err != nil {
+			yield(nic{}, err)
+			return
+		}
+		slices.SortStableFunc(all, func(a, b shown[portFields]) int { return firstBefore(a.is.Port, b.is.Port) })
+		for _, port := range all {
+			if !yield(n.shows(port), nil) {
+				return
+			}
+		}
+	}
+}
+
+// firstBefore orders the ports of a VM: the one that it was created with, then the
+// oldest.
+func firstBefore(a, b ports.Port) int {
+	return cmp.Or(cmp.Compare(readMark(b.Description).more, readMark(a.Description).more), a.CreatedAt.Compare(b.CreatedAt))
+}
+
+// Create makes a port.
+func (n nics) Create(ctx context.Context, r driver.Request[resource.NICSpec]) (nic, error) {
+	made, _, err := n.port(ctx, mark{token: r.Token}, r.Name, r.Labels, r.Spec)
+	return made, err
+}
+
+// port makes a port in a subnet.
+func (n nics) port(ctx context.Context, m mark, name string, labels map[string]string, s resource.NICSpec) (nic, bool, error) {
+	in, err := newSubnets(n.session).Get(ctx, s.Subnet)
+	if err != nil {
+		return nic{}, false, err
+	}
+	opts := ports.CreateOpts{
+		Name: name, Description: m.String(), NetworkID: in.Spec.VPC,
+		FixedIPs: []ports.IP{{SubnetID: s.Subnet, IPAddress: s.PrivateAddress}},
+	}
+	if len(s.SecurityGroups) > 0 {
+		opts.SecurityGroups = &s.SecurityGroups
+	}
+	return n.create(ctx, m, labels, func() gophercloud.Result { return ports.Create(ctx, n.network, opts).Result }, n.delete)
+}
+
+// Delete removes a port. Neutron would take it away from a running VM.
+func (n nics) Delete(ctx context.Context, id string) error {
+	found, err := n.Get(ctx, id)
+	if err != nil {
+		return driver.Except(err, resource.CodeNotFound)
+	}
+	if found.Status.VM != "" {
+		return resource.Errorf(resource.CodeDependency, "the port %s is attached to the VM %s; detach it first", id, found.Status.VM)
+	}
+	return n.delete(ctx, id)
+}
+
+// Attach gives a port to a server.
+func (n nics) Attach(ctx context.Context, id string, to resource.NICAttachment) error {
+	found, err := n.Get(ctx, id)
+	switch {
+	case err != nil:
+		return err
+	case found.Status.VM == to.VM:
+		return nil
+	case found.Status.VM != "":
+		return resource.Errorf(resource.CodeConflict, "the port %s is attached to the VM %s; detach it first", id, found.Status.VM)
+	}
+	return coded(attachinterfaces.Create(ctx, n.compute, to.VM, attachinterfaces.CreateOpts{PortID: id}).Err)
+}
+
+// Detach takes a port from the server that has it.
+func (n nics) Detach(ctx context.Context, id string) error {
+	found, err := n.Get(ctx, id)
+	if err != nil || found.Status.VM == "" {
+		return err
+	}
+	return driver.Except(coded(attachinterfaces.Delete(ctx, n.compute, found.Status.VM, id).Err), resource.CodeNotFound)
+}
+
+// AddAddresses adds secondary addresses. Their tags are set before, so that they are
+// never taken for the primary one.
+func (n nics) AddAddresses(ctx context.Context, id string, change resource.AddressChange) error {
+	return n.changeAddresses(ctx, id, func(addresses []ports.IP, subnet string) []ports.IP {
+		for _, address := range change.Addresses {
+			if !slices.ContainsFunc(addresses, func(ip ports.IP) bool { return ip.IPAddress == address }) {
+				addresses = append(addresses, ports.IP{SubnetID: subnet, IPAddress: address})
+			}
+		}
+		return addresses
+	}, change.Addresses, nil)
+}
+
+// RemoveAddresses removes secondary addresses; the primary one stays.
+func (n nics) RemoveAddresses(ctx context.Context, id string, change resource.AddressChange) error {
+	return n.changeAddresses(ctx, id, func(addresses []ports.IP, _ string) []ports.IP {
+		primary := addresses[0].IPAddress
+		return slices.DeleteFunc(addresses, func(ip ports.IP) bool {
+			return ip.IPAddress != primary && slices.Contains(change.Addresses, ip.IPAddress)
+		})
+	}, nil, change.Addresses)
+}
+
+func (n nics) changeAddresses(ctx context.Context, id string, change func([]ports.IP, string) []ports.IP, secondary, gone []string) error {
+	found, err := get[portFields](ctx, n.network, n.one, n.many, id)
+	if err != nil {
+		return err
+	}
+	has := addressesOf(found.is.Port)
+	if len(has) == 0 {
+		return resource.Errorf(resource.CodeConflict, "the port %s has no address to add others to", id)
+	}
+	tags := found.is.Tags
+	for _, address := range secondary {
+		if address != has[0].IPAddress && !slices.Contains(tags, secondaryTag+address) {
+			tags = append(tags, secondaryTag+address)
+		}
+	}
+	if len(tags) > len(found.is.Tags) {
+		if err := put(ctx, n.network, map[string]any{"tags": tags}, n.many, id, "tags"); err != nil {
+			return err
+		}
+	}
+	wanted := change(slices.Clone(has), has[0].SubnetID)
+	if len(wanted) != len(has) {
+		if err := coded(ports.Update(ctx, n.network, id, ports.UpdateOpts{FixedIPs: wanted}).Err); err != nil {
+			return err
+		}
+	}
+	kept := slices.DeleteFunc(slices.Clone(tags), func(tag string) bool {
+		address, ok := strings.CutPrefix(tag, secondaryTag)
+		return ok && slices.Contains(gone, address)
+	})
+	if len(kept) < len(tags) {
+		return put(ctx, n.network, map[string]any{"tags": kept}, n.many, id, "tags")
+	}
+	return nil
+}
+
+// addressesOf answers the IPv4 addresses of a port, the primary one first.
+func addressesOf(port ports.Port) []ports.IP {
+	all := slices.DeleteFunc(slices.Clone(port.FixedIPs), func(ip ports.IP) bool { return strings.Contains(ip.IPAddress, ":") })
+	slices.SortStableFunc(all, func(a, b ports.IP) int {
+		return boolToInt(slices.Contains(port.Tags, secondaryTag+a.IPAddress)) - boolToInt(slices.Contains(port.Tags, secondaryTag+b.IPAddress))
+	})
+	return all
+}
+
+func boolToInt(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+func (nics) shows(x shown[portFields]) nic {
+	o := object[resource.NICSpec, resource.NICStatus](x.is.ID, x.is.Name, x)
+	o.Token, o.Labels, o.CreatedAt = readMark(x.is.Description).token, readLabels(x.is.Tags), at(x.is.CreatedAt)
+	o.State, o.CloudState = networkState(x.is.Status)
+	o.Spec.SecurityGroups = x.is.SecurityGroups
+	o.Status.MACAddress = x.is.MACAddress
+	if strings.HasPrefix(x.is.DeviceOwner, "compute:") {
+		o.Status.VM = x.is.DeviceID
+	}
+	for i, ip := range addressesOf(x.is.Port) {
+		if i > 0 {
+			o.Status.SecondaryAddresses = append(o.Status.SecondaryAddresses, ip.IPAddress)
+			continue
+		}
+		o.Spec.Subnet, o.Spec.PrivateAddress, o.Status.PrivateAddress = ip.SubnetID, ip.IPAddress, ip.IPAddress
+	}
+	return o
+}

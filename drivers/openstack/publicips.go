@@ -1,0 +1,164 @@
+package openstack
+
+import (
+	"context"
+	"iter"
+	"net/url"
+
+	"github.com/gophercloud/gophercloud/v2"
+	"github.com/gophercloud/gophercloud/v2/openstack/networking/v2/extensions/layer3/floatingips"
+	"github.com/gophercloud/gophercloud/v2/openstack/networking/v2/ports"
+
+	"github.com/m-cmp/mc-infra-connector/driver"
+	"github.com/m-cmp/mc-infra-connector/resource"
+)
+
+// A public IP is a floating IP. It has no name of its own: the text before the mark is
+// its name.
+type (
+	publicIPs struct {
+		neutron[resource.PublicIPSpec, resource.PublicIPStatus, floatingIP]
+	}
+	publicIP   = driver.Object[resource.PublicIPSpec, resource.PublicIPStatus]
+	floatingIP struct {
+		floatingips.FloatingIP
+		near *ports.Port // the port that has it
+	}
+)
+
+const ofNLB = "of=nlb" // marks the address of a load balancer
+
+func newPublicIPs(s *session) publicIPs {
+	p := publicIPs{}
+	p.session, p.one, p.many, p.object = s, "floatingip", "floatingips", p.shows
+	return p
+}
+
+// List answers the project's floating IPs, without those of load balancers.
+func (p publicIPs) List(ctx context.Context) iter.Seq2[publicIP, error] {
+	return func(yield func(publicIP, error) bool) {
+		var near map[string]*ports.Port
+		for page, err := range p.raw(ctx, nil) {
+			if err == nil && near == nil {
+				near, err = p.near(ctx, nil)
+			}
+			if err != nil {
+				yield(publicIP{}, err)
+				return
+			}
+			for _, x := range page {
+				x.is.near = near[x.is.PortID]
+				if readMark(x.is.Description).more != ofNLB && !yield(p.shows(x), nil) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// Get answers one floating IP.
+func (p publicIPs) Get(ctx context.Context, id string) (publicIP, error) {
+	found, err := get[floatingIP](ctx, p.network, p.one, p.many, id)
+	if err != nil {
+		return publicIP{}, err
+	}
+	if found.is.PortID != "" {
+		near, err := p.near(ctx, url.Values{"id": {found.is.PortID}})
+		if err != nil {
+			return publicIP{}, err
+		}
+		found.is.near = near[found.is.PortID]
+	}
+	return p.shows(found), nil
+}
+
+// Create takes an address from the external network.
+func (p publicIPs) Create(ctx context.Context, r driver.Request[resource.PublicIPSpec]) (publicIP, error) {
+	made, _, err := p.allocate(ctx, mark{text: r.Name, token: r.Token}, r.Labels, "")
+	return made, err
+}
+
+// allocate makes a floating IP, for a port if one is given.
+func (p publicIPs) allocate(ctx context.Context, m mark, labels map[string]string, port string) (publicIP, bool, error) {
+	var from string
+	if err := p.externalNetwork(ctx, func(id string) { from = id }); err != nil {
+		return publicIP{}, false, err
+	}
+	if from == "" {
+		return publicIP{}, false, resource.Errorf(resource.CodeUnsupported, "the cloud shows this project no external network, from which public addresses could come")
+	}
+	return p.create(ctx, m, labels, func() gophercloud.Result {
+		return floatingips.Create(ctx, p.network, floatingips.CreateOpts{FloatingNetworkID: from, Description: m.String(), PortID: port}).Result
+	}, p.delete)
+}
+
+// Delete gives an address back. Neutron would take it away from what has it.
+func (p publicIPs) Delete(ctx context.Context, id string) error {
+	found, err := get[floatingIP](ctx, p.network, p.one, p.many, id)
+	if err != nil {
+		return driver.Except(err, resource.CodeNotFound)
+	}
+	if found.is.PortID != "" {
+		return resource.Errorf(resource.CodeDependency, "the address %s belongs to the port %s; disassociate it first", found.is.FloatingIP.FloatingIP, found.is.PortID)
+	}
+	return p.delete(ctx, id)
+}
+
+// Associate gives the address to a port; another one loses it. A port with secondary
+// addresses is reached at its primary one.
+func (p publicIPs) Associate(ctx context.Context, id string, with resource.Association) error {
+	query := url.Values{"id": {with.NIC}}
+	if with.VM != "" {
+		query = url.Values{"device_id": {with.VM}}
+	}
+	ports, err := collect(newNICs(p.session).describe(ctx, query))
+	if err != nil {
+		return err
+	}
+	if len(ports) == 0 && with.VM != "" {
+		if _, err := (vms{p.session}).Get(ctx, with.VM); err != nil {
+			return err
+		}
+		return resource.Errorf(resource.CodeConflict, "the VM %s has no port yet that could have an address", with.VM)
+	}
+	if len(ports) == 0 {
+		return resource.Errorf(resource.CodeNotFound, "the cloud has no port %s", with.NIC)
+	}
+	return coded(floatingips.Update(ctx, p.network, id, floatingips.UpdateOpts{PortID: &ports[0].ID, FixedIP: ports[0].Status.PrivateAddress}).Err)
+}
+
+// Disassociate takes the address from what has it.
+func (p publicIPs) Disassociate(ctx context.Context, id string) error {
+	return coded(floatingips.Update(ctx, p.network, id, floatingips.UpdateOpts{PortID: new(string)}).Err)
+}
+
+// near answers the ports that can have addresses, by id.
+func (p publicIPs) near(ctx context.Context, query url.Values) (map[string]*ports.Port, error) {
+	found := map[string]*ports.Port{}
+	for page, err := range newNICs(p.session).raw(ctx, query) {
+		if err != nil {
+			return nil, err
+		}
+		for i := range page {
+			found[page[i].is.ID] = &page[i].is.Port
+		}
+	}
+	return found, nil
+}
+
+func (publicIPs) shows(x shown[floatingIP]) publicIP {
+	m := readMark(x.is.Description)
+	o := object[resource.PublicIPSpec, resource.PublicIPStatus](x.is.ID, m.text, x)
+	o.Token, o.Labels, o.CreatedAt = m.token, readLabels(x.is.Tags), at(x.is.CreatedAt)
+	o.State, o.CloudState = networkState(x.is.Status)
+	o.Status.Address = x.is.FloatingIP.FloatingIP
+	if port := x.is.near; port != nil {
+		if isNIC(*port) {
+			o.Status.NIC = port.ID
+		}
+		if port.DeviceOwner != "" {
+			o.Status.VM = port.DeviceID
+		}
+	}
+	return o
+}

@@ -1,0 +1,69 @@
+package openstack
+
+import (
+	"context"
+	"iter"
+	"net/url"
+
+	sdk "github.com/gophercloud/gophercloud/v2/openstack/blockstorage/v3/snapshots"
+
+	"github.com/m-cmp/mc-infra-connector/driver"
+	"github.com/m-cmp/mc-infra-connector/resource"
+)
+
+type (
+	snapshots struct{ *session }
+	snapshot  = driver.Object[resource.SnapshotSpec, resource.SnapshotStatus]
+)
+
+// List answers the project's snapshots.
+func (n snapshots) List(ctx context.Context) iter.Seq2[snapshot, error] { return n.describe(ctx, nil) }
+
+// Get answers one snapshot.
+func (n snapshots) Get(ctx context.Context, id string) (snapshot, error) {
+	found, err := get[sdk.Snapshot](ctx, n.volume, "snapshot", "snapshots", id)
+	if err != nil {
+		return snapshot{}, err
+	}
+	return n.shows(found), nil
+}
+
+// Create copies a volume, also one that a VM has. Its metadata carry the token.
+func (n snapshots) Create(ctx context.Context, r driver.Request[resource.SnapshotSpec]) (snapshot, error) {
+	made, _, err := ensure(ctx,
+		func() iter.Seq2[snapshot, error] { return n.describe(ctx, byToken(r.Token)) },
+		func() (snapshot, error) {
+			made, err := made[sdk.Snapshot](sdk.Create(ctx, n.volume, sdk.CreateOpts{
+				VolumeID: r.Spec.Disk, Force: true, Name: r.Name, Description: r.Spec.Description, Metadata: writeMetadata(r.Token, r.Labels),
+			}).Result, "snapshot")
+			if err != nil {
+				return snapshot{}, err
+			}
+			return n.shows(made), nil
+		}, n.Delete)
+	return made, err
+}
+
+// Delete removes a snapshot.
+func (n snapshots) Delete(ctx context.Context, id string) error {
+	return driver.Except(coded(sdk.Delete(ctx, n.volume, id).Err), resource.CodeNotFound)
+}
+
+// Label changes the metadata.
+func (n snapshots) Label(ctx context.Context, id string, change resource.LabelChange) error {
+	return relabel(ctx, n.session, "snapshots", "snapshot", id, change)
+}
+
+func (n snapshots) describe(ctx context.Context, query url.Values) iter.Seq2[snapshot, error] {
+	return driver.Items(list[sdk.Snapshot](ctx, n.session, n.volume, "snapshots/detail", "snapshots", query), n.shows)
+}
+
+func (snapshots) shows(x shown[sdk.Snapshot]) snapshot {
+	o := object[resource.SnapshotSpec, resource.SnapshotStatus](x.is.ID, x.is.Name, x)
+	o.Token, o.Labels = readMetadata(x.is.Metadata)
+	o.CreatedAt = at(x.is.CreatedAt)
+	o.State, o.CloudState = volumeState(x.is.Status)
+	o.Spec = resource.SnapshotSpec{Disk: x.is.VolumeID, Description: x.is.Description}
+	o.Status.SizeGiB = x.is.Size
+	return o
+}

@@ -1,0 +1,112 @@
+package openstack
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+	"strings"
+
+	"github.com/gophercloud/gophercloud/v2"
+	"github.com/gophercloud/gophercloud/v2/openstack/networking/v2/extensions/layer3/routers"
+	"github.com/gophercloud/gophercloud/v2/openstack/networking/v2/ports"
+	sdk "github.com/gophercloud/gophercloud/v2/openstack/networking/v2/subnets"
+
+	"github.com/m-cmp/mc-infra-connector/driver"
+	"github.com/m-cmp/mc-infra-connector/resource"
+)
+
+type (
+	subnets struct {
+		neutron[resource.SubnetSpec, resource.SubnetStatus, sdk.Subnet]
+	}
+	subnet = driver.Object[resource.SubnetSpec, resource.SubnetStatus]
+)
+
+func newSubnets(s *session) subnets {
+	n := subnets{}
+	n.session, n.one, n.many, n.object = s, "subnet", "subnets", n.shows
+	return n
+}
+
+// Create makes a subnet and connects it to the router of its VPC.
+func (n subnets) Create(ctx context.Context, r driver.Request[resource.SubnetSpec]) (subnet, error) {
+	of, err := newVPCs(n.session).Get(ctx, r.Spec.VPC)
+	if err != nil {
+		return subnet{}, err
+	}
+	m := mark{token: r.Token}
+	made, created, err := n.create(ctx, m, r.Labels, func() gophercloud.Result {
+		opts := sdk.CreateOpts{NetworkID: of.ID, CIDR: r.Spec.CIDR, Name: r.Name, Description: m.String(), IPVersion: gophercloud.IPv4}
+		if servers := n.settings[settingDNS]; servers != "" {
+			opts.DNSNameservers = strings.Split(strings.ReplaceAll(servers, " ", ""), ",")
+		}
+		return sdk.Create(ctx, n.network, opts).Result
+	}, n.Delete)
+	if err != nil {
+		return subnet{}, err
+	}
+	err = n.connect(ctx, made.ID, of)
+	return made, driver.Completed(ctx, err, created, func(ctx context.Context) error { return n.Delete(ctx, made.ID) })
+}
+
+// Delete removes a subnet. It has to be taken from its router before, so that who uses
+// it is looked for first.
+func (n subnets) Delete(ctx context.Context, id string) error {
+	found, err := n.Get(ctx, id)
+	if err != nil {
+		return driver.Except(err, resource.CodeNotFound)
+	}
+	var connected []string
+	for page, err := range list[ports.Port](ctx, n.session, n.network, "ports", "ports", url.Values{"fixed_ips": {"subnet_id=" + id}}) {
+		if err != nil {
+			return err
+		}
+		for _, port := range page {
+			switch owner := port.is.DeviceOwner; {
+			case isRouter(owner):
+				connected = append(connected, port.is.DeviceID)
+			case !strings.HasPrefix(owner, "network:"):
+				return resource.Errorf(resource.CodeDependency, "the subnet %s is still used by the port %s (%s); delete first what uses it", id, port.is.ID, owner+port.is.DeviceID)
+			}
+		}
+	}
+	for _, router := range connected {
+		err := coded(routers.RemoveInterface(ctx, n.network, router, routers.RemoveInterfaceOpts{SubnetID: id}).Err)
+		if err := driver.Except(err, resource.CodeNotFound); err != nil {
+			return err
+		}
+	}
+	err = n.delete(ctx, id)
+	if resource.CodeOf(err) == resource.CodeDependency && len(connected) > 0 { // somebody came between
+		if repair := n.connect(ctx, id, vpc{ID: found.Spec.VPC}, connected...); repair != nil {
+			return fmt.Errorf("%w; it could not be connected to its router again: %w", err, repair)
+		}
+	}
+	return err
+}
+
+// connect gives a subnet's gateway address to the routers, or to its VPC's.
+func (n subnets) connect(ctx context.Context, id string, of vpc, to ...string) error {
+	if len(to) == 0 {
+		router, err := newRouters(n.session).of(ctx, of)
+		if err != nil || router == "" { // a network without a router stays one
+			return err
+		}
+		to = []string{router}
+	}
+	for _, router := range to {
+		err := coded(routers.AddInterface(ctx, n.network, router, routers.AddInterfaceOpts{SubnetID: id}).Err)
+		if err := driver.Except(err, resource.CodeAlreadyExists); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (subnets) shows(x shown[sdk.Subnet]) subnet {
+	o := object[resource.SubnetSpec, resource.SubnetStatus](x.is.ID, x.is.Name, x)
+	o.Token, o.Labels, o.CreatedAt = readMark(x.is.Description).token, readLabels(x.is.Tags), at(x.is.CreatedAt)
+	o.State = resource.StateAvailable // Neutron knows no states of subnets
+	o.Spec = resource.SubnetSpec{VPC: x.is.NetworkID, CIDR: x.is.CIDR}
+	return o
+}

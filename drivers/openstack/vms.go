@@ -1,0 +1,358 @@
+package openstack
+
+import (
+	"cmp"
+	"context"
+	"iter"
+	"maps"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/gophercloud/gophercloud/v2/openstack/compute/v2/flavors"
+	"github.com/gophercloud/gophercloud/v2/openstack/compute/v2/keypairs"
+	"github.com/gophercloud/gophercloud/v2/openstack/compute/v2/servers"
+	sdk "github.com/gophercloud/gophercloud/v2/openstack/image/v2/images"
+	"github.com/gophercloud/gophercloud/v2/openstack/networking/v2/ports"
+
+	"github.com/m-cmp/mc-infra-connector/driver"
+	"github.com/m-cmp/mc-infra-connector/resource"
+)
+
+type (
+	vms struct{ *session }
+	vm  = driver.Object[resource.VMSpec, resource.VMStatus]
+)
+
+// Tags of a server. Nova takes them with the creation, and lists can be asked for them.
+const (
+	tokenTag  = tokenKey + "="
+	customTag = "mcic-customimage" // what it booted is one of ours
+)
+
+// deleted is the status of servers that Nova still shows for a moment.
+const deleted = "DELETED"
+
+// List answers the project's servers.
+func (v vms) List(ctx context.Context) iter.Seq2[vm, error] { return v.describe(ctx, nil, nil) }
+
+// Get answers one server.
+func (v vms) Get(ctx context.Context, id string) (vm, error) {
+	found, err := get[servers.Server](ctx, v.compute, "server", "servers", id)
+	if err == nil && found.is.Status == deleted {
+		err = resource.Errorf(resource.CodeNotFound, "the server %s is deleted", id)
+	}
+	if err != nil {
+		return vm{}, err
+	}
+	near, err := v.ports(ctx, url.Values{"device_id": {id}})
+	if err != nil {
+		return vm{}, err
+	}
+	return v.shows(found, near), nil
+}
+
+// Create boots a server on a port of its own: Nova by itself chooses only networks, not
+// subnets.
+func (v vms) Create(ctx context.Context, r driver.Request[resource.VMSpec]) (vm, error) {
+	flavor, err := v.flavor(ctx, r.Spec.Spec)
+	if err != nil {
+		return vm{}, err
+	}
+	made, created, err := ensure(ctx,
+		func() iter.Seq2[vm, error] { return v.describe(ctx, url.Values{"tags": {tokenTag + r.Token}}, nil) },
+		func() (vm, error) { return v.boot(ctx, r, flavor) }, v.Delete)
+	if created && made.State == "" { // Nova does not list it yet
+		made.State, made.Spec, made.Token, made.Name = resource.StateCreating, r.Spec, r.Token, r.Name
+	}
+	return made, err
+}
+
+// Delete removes a server and the port that it was created with, which Nova would
+// leave. The port goes first: afterwards nobody would know whose it was.
+func (v vms) Delete(ctx context.Context, id string) error {
+	found, err := get[servers.Server](ctx, v.compute, "server", "servers", id)
+	if err != nil {
+		return driver.Except(err, resource.CodeNotFound)
+	}
+	if found.is.Locked != nil && *found.is.Locked {
+		return resource.Errorf(resource.CodeConflict, "the server %s is locked; unlock it first", id)
+	}
+	near, err := v.ports(ctx, url.Values{"device_id": {id}})
+	if err != nil {
+		return err
+	}
+	for _, port := range near[id] {
+		if readMark(port.Description).more == firstOfVM {
+			if err := newNICs(v.session).delete(ctx, port.ID); err != nil {
+				return err
+			}
+		}
+	}
+	return driver.Except(coded(servers.Delete(ctx, v.compute, id).Err), resource.CodeNotFound)
+}
+
+// Start powers a server on.
+func (v vms) Start(ctx context.Context, id string) error {
+	return coded(servers.Start(ctx, v.compute, id).Err)
+}
+
+// Stop shuts a server down.
+func (v vms) Stop(ctx context.Context, id string) error {
+	return coded(servers.Stop(ctx, v.compute, id).Err)
+}
+
+// Reboot restarts a server.
+func (v vms) Reboot(ctx context.Context, id string) error {
+	return coded(servers.Reboot(ctx, v.compute, id, servers.RebootOpts{Type: servers.SoftReboot}).Err)
+}
+
+// Resize changes the flavor. Nova keeps the old server until the new one is confirmed,
+// so that Resize waits for that; what takes longer is confirmed when the server asks again.
+// https://docs.openstack.org/api-ref/compute/#resize-server-resize-action
+func (v vms) Resize(ctx context.Context, id string, to resource.VMSize) error {
+	const patience = 40 * time.Second
+	flavor, err := v.flavor(ctx, to.Spec)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	for asked := false; ; {
+		found, err := get[servers.Server](ctx, v.compute, "server", "servers", id)
+		if err != nil {
+			return err
+		}
+		is := found.is.Flavor["original_name"] == flavor.Name
+		switch {
+		case found.is.Status == "VERIFY_RESIZE" && is:
+			return coded(servers.ConfirmResize(ctx, v.compute, id).Err)
+		case found.is.Status == "ERROR":
+			return resource.Errorf(resource.CodeConflict, "the server could not be resized: %s", cmp.Or(found.is.Fault.Message, "Nova does not say why"))
+		case is && found.is.TaskState == "":
+			return nil
+		case !asked && found.is.TaskState == "" && found.is.Status != "RESIZE":
+			if err := coded(servers.Resize(ctx, v.compute, id, servers.ResizeOpts{FlavorRef: flavor.ID}).Err); err != nil {
+				return err
+			}
+			asked = true
+		case asked && found.is.TaskState == "" && found.is.Status == "SHUTOFF":
+			return resource.Errorf(resource.CodeQuota, "no host has room for the server with the spec %s: %s", to.Spec, cmp.Or(found.is.Fault.Message, "Nova does not say more"))
+		}
+		select {
+		case <-ctx.Done():
+			return resource.Errorf(resource.CodeUnavailable, "the server is still being resized; it has to be confirmed later")
+		case <-time.After(time.Second):
+		}
+	}
+}
+
+// Label changes the metadata.
+func (v vms) Label(ctx context.Context, id string, change resource.LabelChange) error {
+	if len(change.Set) > 0 {
+		if err := coded(servers.UpdateMetadata(ctx, v.compute, id, servers.MetadataOpts(change.Set)).Err); err != nil {
+			return err
+		}
+	}
+	for _, key := range change.Remove {
+		if err := driver.Except(coded(servers.DeleteMetadatum(ctx, v.compute, id, key).Err), resource.CodeNotFound); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Password answers what the guest has put into Nova: cloudbase-init does so on Windows.
+func (v vms) Password(ctx context.Context, id string) (resource.VMPassword, error) {
+	sealed, err := servers.GetPassword(ctx, v.compute, id).ExtractPassword(nil)
+	switch {
+	case err != nil:
+		return resource.VMPassword{}, coded(err)
+	case sealed == "":
+		return resource.VMPassword{}, resource.Errorf(resource.CodeNotFound, "the server has set no password yet; Windows images with cloudbase-init do so some minutes after the first start")
+	}
+	return resource.VMPassword{User: "Admin", EncryptedPassword: sealed}, nil
+}
+
+func (v vms) boot(ctx context.Context, r driver.Request[resource.VMSpec], flavor flavors.Flavor) (vm, error) {
+	image, err := get[sdk.Image](ctx, v.image, "", "images", cmp.Or(r.Spec.Image, r.Spec.CustomImage))
+	if err != nil { // before anything is made
+		return vm{}, err
+	}
+	disk := rootDisk(r.Spec, image.is, flavor)
+	port, fresh, err := newNICs(v.session).port(ctx, mark{token: r.Token, more: firstOfVM}, r.Name, nil, resource.NICSpec{Subnet: r.Spec.Subnet, SecurityGroups: r.Spec.SecurityGroups})
+	if err != nil {
+		return vm{}, err
+	}
+	opts := servers.CreateOpts{
+		Name: r.Name, FlavorRef: flavor.ID, ImageRef: image.is.ID, BlockDevice: disk, AvailabilityZone: v.zone,
+		Networks: []servers.Network{{Port: port.ID}}, Metadata: r.Labels, Tags: []string{tokenTag + r.Token},
+	}
+	if r.Spec.CustomImage != "" {
+		opts.Tags = append(opts.Tags, customTag)
+	}
+	if r.Spec.UserData != "" {
+		opts.UserData = []byte(r.Spec.UserData)
+	}
+	if v.settings.Bool(settingDrive) {
+		opts.ConfigDrive = new(true)
+	}
+	nova := *v.compute
+	if disk != nil {
+		opts.ImageRef = "" // the disk says it
+		if disk[0].VolumeType != "" {
+			nova.Microversion = "2.67" // the first that chooses the type
+		}
+	}
+	made, err := made[servers.Server](servers.Create(ctx, &nova, keypairs.CreateOptsExt{CreateOptsBuilder: opts, KeyName: r.Spec.KeyPair}, nil).Result, "server")
+	if err != nil {
+		return vm{}, driver.Completed(ctx, err, fresh, func(ctx context.Context) error { return newNICs(v.session).delete(ctx, port.ID) })
+	}
+	return vm{ID: made.is.ID}, nil // the rest of the answer is a password
+}
+
+// rootDisk answers the volume to boot from: if one is asked for, or if the flavor brings
+// no disk. nil is the flavor's own disk.
+func rootDisk(s resource.VMSpec, image sdk.Image, flavor flavors.Flavor) []servers.BlockDevice {
+	if s.RootDiskSizeGiB == 0 && s.RootDiskType == "" && flavor.Disk > 0 {
+		return nil
+	}
+	return []servers.BlockDevice{{
+		SourceType: servers.SourceImage, DestinationType: servers.DestinationVolume, UUID: image.ID,
+		VolumeSize: cmp.Or(s.RootDiskSizeGiB, max(flavor.Disk, imageGiB(image), 1)), VolumeType: s.RootDiskType, DeleteOnTermination: true,
+	}}
+}
+
+// flavor finds a flavor by its name: Nova wants the id.
+func (v vms) flavor(ctx context.Context, name string) (flavors.Flavor, error) {
+	for page, err := range list[flavors.Flavor](ctx, v.session, v.compute, "flavors/detail", "flavors", nil) {
+		if err != nil {
+			return flavors.Flavor{}, err
+		}
+		for _, flavor := range page {
+			if flavor.is.Name == name || flavor.is.ID == name {
+				return flavor.is, nil
+			}
+		}
+	}
+	return flavors.Flavor{}, resource.Errorf(resource.CodeNotFound, "the cloud has no spec (flavor) %s for this project", name)
+}
+
+// ports answers ports by the server that has them, the first one of each before others.
+func (v vms) ports(ctx context.Context, query url.Values) (map[string][]ports.Port, error) {
+	found := map[string][]ports.Port{}
+	for page, err := range newNICs(v.session).raw(ctx, query) {
+		if err != nil {
+			return nil, err
+		}
+		for _, port := range page {
+			if port.is.DeviceID != "" {
+				found[port.is.DeviceID] = append(found[port.is.DeviceID], port.is.Port)
+			}
+		}
+	}
+	for _, near := range found {
+		slices.SortStableFunc(near, firstBefore)
+	}
+	return found, nil
+}
+
+// describe answers the servers that a query asks for. What Nova does not tell of them,
+// their subnets and security groups, is read from the ports, once for all.
+func (v vms) describe(ctx context.Context, query, near url.Values) iter.Seq2[vm, error] {
+	return func(yield func(vm, error) bool) {
+		var all map[string][]ports.Port
+		for page, err := range list[servers.Server](ctx, v.session, v.compute, "servers/detail", "servers", query) {
+			if err == nil && all == nil {
+				all, err = v.ports(ctx, near)
+			}
+			if err != nil {
+				yield(vm{}, err)
+				return
+			}
+			for _, x := range page {
+				if x.is.Status != deleted && !yield(v.shows(x, all), nil) {
+					return
+				}
+			}
+		}
+	}
+}
+
+func (v vms) shows(x shown[servers.Server], near map[string][]ports.Port) vm {
+	o := object[resource.VMSpec, resource.VMStatus](x.is.ID, x.is.Name, x)
+	o.State, o.CloudState = vmState(x.is)
+	o.Reason, o.CreatedAt = x.is.Fault.Message, at(x.is.Created)
+	if len(x.is.Metadata) > 0 {
+		o.Labels = maps.Clone(x.is.Metadata)
+	}
+	image, _ := x.is.Image["id"].(string) // none if it booted from a volume
+	o.Spec.Spec, _ = x.is.Flavor["original_name"].(string)
+	o.Spec.KeyPair, o.Spec.Image = x.is.KeyName, image
+	if x.is.Tags != nil {
+		for _, tag := range *x.is.Tags {
+			if token, ok := strings.CutPrefix(tag, tokenTag); ok {
+				o.Token = token
+			}
+			if tag == customTag {
+				o.Spec.Image, o.Spec.CustomImage = "", image
+			}
+		}
+	}
+	o.Status.Zone = x.is.AvailabilityZone
+	o.Status.PublicAddress = publicAddress(x.is)
+	if own := near[x.is.ID]; len(own) > 0 {
+		o.Spec.SecurityGroups = own[0].SecurityGroups
+		if len(own[0].FixedIPs) > 0 {
+			o.Spec.Subnet, o.Status.PrivateAddress = own[0].FixedIPs[0].SubnetID, own[0].FixedIPs[0].IPAddress
+		}
+	}
+	return o
+}
+
+// vmState translates Nova's words: what it does at the moment goes before what the
+// server is.
+func vmState(x servers.Server) (resource.State, string) {
+	word := x.Status
+	if x.TaskState != "" {
+		word += "/" + x.TaskState
+	}
+	switch x.TaskState {
+	case "powering-on":
+		return resource.StateStarting, word
+	case "powering-off":
+		return resource.StateStopping, word
+	case "deleting", "soft-deleting":
+		return resource.StateDeleting, word
+	}
+	if strings.HasPrefix(x.TaskState, "reboot") {
+		return resource.StateRebooting, word
+	}
+	if strings.HasPrefix(x.TaskState, "resize") {
+		return resource.StateUpdating, word
+	}
+	state, _ := driver.StateOf(x.Status, map[string]resource.State{
+		"ACTIVE": resource.StateRunning, "BUILD": resource.StateCreating, "ERROR": resource.StateFailed,
+		"SHUTOFF": resource.StateStopped, "SUSPENDED": resource.StateStopped, "PAUSED": resource.StateStopped,
+		"SHELVED": resource.StateStopped, "SHELVED_OFFLOADED": resource.StateStopped, "RESCUE": resource.StateRunning, "PASSWORD": resource.StateRunning,
+		"REBOOT": resource.StateRebooting, "HARD_REBOOT": resource.StateRebooting,
+		"RESIZE": resource.StateUpdating, "VERIFY_RESIZE": resource.StateUpdating, "REVERT_RESIZE": resource.StateUpdating, "MIGRATING": resource.StateUpdating, "REBUILD": resource.StateUpdating,
+		deleted: resource.StateDeleted, "SOFT_DELETED": resource.StateDeleting,
+	})
+	return state, word
+}
+
+// publicAddress reads the floating IP of a server.
+func publicAddress(x servers.Server) string {
+	for _, name := range slices.Sorted(maps.Keys(x.Addresses)) {
+		entries, _ := x.Addresses[name].([]any)
+		for _, entry := range entries {
+			fields, _ := entry.(map[string]any)
+			if address, ok := fields["addr"].(string); ok && fields["OS-EXT-IPS:type"] == "floating" {
+				return address
+			}
+		}
+	}
+	return ""
+}

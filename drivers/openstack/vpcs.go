@@ -1,0 +1,117 @@
+package openstack
+
+import (
+	"context"
+	"fmt"
+	"iter"
+	"net/url"
+	"time"
+
+	"github.com/gophercloud/gophercloud/v2"
+	"github.com/gophercloud/gophercloud/v2/openstack/networking/v2/extensions/external"
+	"github.com/gophercloud/gophercloud/v2/openstack/networking/v2/networks"
+
+	"github.com/m-cmp/mc-infra-connector/driver"
+	"github.com/m-cmp/mc-infra-connector/resource"
+)
+
+// A VPC is a network with a router to the external network. OpenStack's networks have
+// no range of their own; the mark keeps the one that was asked for.
+type (
+	vpcs struct {
+		neutron[resource.VPCSpec, resource.VPCStatus, networkFields]
+	}
+	vpc           = driver.Object[resource.VPCSpec, resource.VPCStatus]
+	networkFields struct {
+		networks.Network
+		external.NetworkExternalExt
+	}
+)
+
+// UnmarshalJSON implements json.Unmarshaler: each part reads its own fields.
+func (f *networkFields) UnmarshalJSON(raw []byte) error {
+	if err := f.Network.UnmarshalJSON(raw); err != nil {
+		return err
+	}
+	return unmarshal(raw, &f.NetworkExternalExt)
+}
+
+const keyCIDR = "cidr"
+
+func newVPCs(s *session) vpcs {
+	v := vpcs{}
+	v.session, v.one, v.many, v.object = s, "network", "networks", v.shows
+	return v
+}
+
+// List answers the project's networks, without those that lead out of the cloud.
+func (v vpcs) List(ctx context.Context) iter.Seq2[vpc, error] {
+	return v.list(ctx, url.Values{"router:external": {"false"}})
+}
+
+// Create makes a network and its router.
+func (v vpcs) Create(ctx context.Context, r driver.Request[resource.VPCSpec]) (vpc, error) {
+	m := mark{token: r.Token, more: keyCIDR + "=" + r.Spec.CIDR}
+	made, created, err := v.create(ctx, m, r.Labels, func() gophercloud.Result {
+		return networks.Create(ctx, v.network, networks.CreateOpts{Name: r.Name, Description: m.String()}).Result
+	}, v.Delete)
+	if err != nil {
+		return vpc{}, err
+	}
+	err = newRouters(v.session).ensure(ctx, r.Token, r.Name)
+	return made, driver.Completed(ctx, err, created, func(ctx context.Context) error { return v.Delete(ctx, made.ID) })
+}
+
+// Delete removes a network with the router that Create gave it. Neutron would remove
+// subnets with their network, so that they are looked for.
+func (v vpcs) Delete(ctx context.Context, id string) error {
+	found, err := v.Get(ctx, id)
+	if err != nil {
+		return driver.Except(err, resource.CodeNotFound)
+	}
+	sub, used, err := driver.First(newSubnets(v.session).list(ctx, url.Values{"network_id": {id}}))
+	switch {
+	case err != nil:
+		return err
+	case used:
+		return resource.Errorf(resource.CodeDependency, "the VPC %s still has the subnet %s; delete its subnets first", id, sub.ID)
+	}
+	if err := newRouters(v.session).remove(ctx, found.Token); err != nil {
+		return err
+	}
+	err = v.delete(ctx, id)
+	if resource.CodeOf(err) == resource.CodeDependency && found.Token != "" { // used by what was not looked for
+		if repair := newRouters(v.session).ensure(ctx, found.Token, found.Name); repair != nil {
+			return fmt.Errorf("%w; its router could not be restored: %w", err, repair)
+		}
+	}
+	return err
+}
+
+func (vpcs) shows(x shown[networkFields]) vpc {
+	m := readMark(x.is.Description)
+	o := object[resource.VPCSpec, resource.VPCStatus](x.is.ID, x.is.Name, x)
+	o.Token, o.Labels, o.CreatedAt = m.token, readLabels(x.is.Tags), at(x.is.CreatedAt)
+	o.State, o.CloudState = networkState(x.is.Status)
+	o.Spec.CIDR = m.value(keyCIDR)
+	return o
+}
+
+// networkState translates the states of Neutron's objects. DOWN says that they are not
+// connected, which new networks, routers and ports are for as long as nothing uses them.
+func networkState(word string) (resource.State, string) {
+	return driver.StateOf(word, map[string]resource.State{
+		"ACTIVE": resource.StateAvailable,
+		"DOWN":   resource.StateAvailable,
+		"BUILD":  resource.StateCreating,
+		"N/A":    resource.StateAvailable,
+		"ERROR":  resource.StateFailed,
+	})
+}
+
+func at(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	return &t
+}
