@@ -3,10 +3,12 @@ package driver
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"io"
 	"iter"
 	"log/slog"
 	"reflect"
+	"sync"
 	"time"
 
 	"github.com/m-cmp/mc-infra-connector/resource"
@@ -147,6 +149,7 @@ type Driver struct {
 	offers      map[string]offer
 	catalogs    map[string]catalogOffer
 	extensions  map[string]extensionOffer
+	creating    tokens
 }
 
 // New defines a driver. connect checks the credential with the cloud and opens a
@@ -158,6 +161,7 @@ func New[S any](about About, connect func(context.Context, Config) (S, error), o
 		offers:      map[string]offer{},
 		catalogs:    map[string]catalogOffer{},
 		extensions:  map[string]extensionOffer{},
+		creating:    tokens{taken: map[string]chan struct{}{}},
 	}
 	if native := reflect.TypeFor[S]().Implements(reflect.TypeFor[Native]()); native != (about.Native != "") {
 		panic("driver " + about.Name + ": sessions with the method Native, and only they, need the text Native in About")
@@ -348,6 +352,38 @@ func encode(v any) (json.RawMessage, error) {
 	return raw, nil
 }
 
+// tokens holds up creations with a token with which another one is running: drivers
+// that look first for what a token has made would both find nothing.
+type tokens struct {
+	mu    sync.Mutex
+	taken map[string]chan struct{} // closed when the token is free again
+}
+
+// take waits for its turn.
+func (t *tokens) take(ctx context.Context, token string) (free func(), err error) {
+	for {
+		t.mu.Lock()
+		before, busy := t.taken[token]
+		if !busy {
+			mine := make(chan struct{})
+			t.taken[token] = mine
+			t.mu.Unlock()
+			return func() {
+				t.mu.Lock()
+				delete(t.taken, token)
+				t.mu.Unlock()
+				close(mine)
+			}, nil
+		}
+		t.mu.Unlock()
+		select {
+		case <-before:
+		case <-ctx.Done():
+			return nil, fmt.Errorf("wait for another creation with the same token: %w", ctx.Err())
+		}
+	}
+}
+
 // session runs calls on the collections of a driver in this process.
 type session struct {
 	driver *Driver
@@ -391,6 +427,11 @@ func (s *session) Create(ctx context.Context, kind string, r ItemRequest) (Item,
 	if err != nil {
 		return Item{}, err
 	}
+	free, err := s.driver.creating.take(ctx, r.Token)
+	if err != nil {
+		return Item{}, err
+	}
+	defer free()
 	return o.create(ctx, c, r)
 }
 

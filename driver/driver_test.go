@@ -4,11 +4,14 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"iter"
 	"reflect"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/m-cmp/mc-infra-connector/resource"
@@ -183,6 +186,64 @@ func last[T any](items iter.Seq2[T, error]) error {
 		err = e
 	}
 	return err
+}
+
+func TestCreationsWithOneTokenWaitForEachOther(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var running, most int
+		var mu sync.Mutex
+		toy := &toy{create: func(context.Context, Request[resource.VPCSpec]) (Object[resource.VPCSpec, resource.VPCStatus], error) {
+			count := func(by int) {
+				mu.Lock()
+				defer mu.Unlock()
+				running += by
+				most = max(most, running)
+			}
+			count(1)
+			defer count(-1)
+			<-time.After(time.Second)
+			return toyVPC(0), nil
+		}}
+		d := toy.driver()
+		create := func(ctx context.Context, token string) error {
+			s, err := d.Connect(ctx, toyConfig())
+			if err == nil {
+				_, err = s.Create(ctx, "vpc", ItemRequest{Token: token, Spec: json.RawMessage(`{"cidr":"10.0.0.0/16"}`)})
+			}
+			return err
+		}
+		var work sync.WaitGroup
+		for range 3 {
+			work.Go(func() {
+				if err := create(t.Context(), "same"); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		work.Wait()
+		if most != 1 {
+			t.Errorf("%d creations with one token ran at once", most)
+		}
+		for i := range 3 {
+			work.Go(func() {
+				if err := create(t.Context(), fmt.Sprint("other", i)); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		work.Wait()
+		if most != 3 {
+			t.Errorf("of 3 creations with different tokens %d ran at once", most)
+		}
+		work.Go(func() { _ = create(t.Context(), "same") })
+		synctest.Wait()
+		ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
+		defer cancel()
+		if err := create(ctx, "same"); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("got %v; who waits has a deadline too", err)
+		}
+		work.Wait()
+	})
 }
 
 func TestListStopsAtTheFirstError(t *testing.T) {

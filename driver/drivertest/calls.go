@@ -1,18 +1,20 @@
 package drivertest
 
 import (
+	"cmp"
+
 	"github.com/m-cmp/mc-infra-connector/driver"
 	"github.com/m-cmp/mc-infra-connector/driver/drivertest/faultproxy"
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
 
-// proxied opens a session whose calls go through a proxy of its own, and answers it.
-func (t *try) proxied() (*conn, *faultproxy.Proxy) {
-	setting, upstream := t.target.Proxy, ""
-	if t.target.Endpoint != "" {
-		setting, upstream = t.target.Endpoint, t.target.Config.Settings[t.target.Endpoint]
-	}
-	if setting == "" {
+// proxy starts a proxy before the cloud, which ends with the check.
+func (t *try) proxy() *faultproxy.Proxy {
+	upstream := ""
+	switch {
+	case t.target.Endpoint != "":
+		upstream = t.target.Config.Settings[t.target.Endpoint]
+	case t.target.Proxy == "":
 		t.Skipf("the target has no setting through which a proxy could be put before the cloud")
 	}
 	proxy, err := faultproxy.New(upstream)
@@ -20,7 +22,18 @@ func (t *try) proxied() (*conn, *faultproxy.Proxy) {
 		t.Fatalf("start the proxy: %v", err)
 	}
 	t.Cleanup(proxy.Close)
-	return t.connectTo(with(t.target.Config, driver.Values{setting: proxy.URL})), proxy
+	return proxy
+}
+
+// through is the target's configuration with a proxy before the cloud.
+func (t *try) through(proxy *faultproxy.Proxy) driver.Config {
+	return with(t.target.Config, driver.Values{cmp.Or(t.target.Endpoint, t.target.Proxy): proxy.URL})
+}
+
+// proxied opens a session whose calls go through a proxy of its own, and answers both.
+func (t *try) proxied() (*conn, *faultproxy.Proxy) {
+	proxy := t.proxy()
+	return t.connectTo(t.through(proxy)), proxy
 }
 
 // counted opens a session whose calls can be counted.

@@ -23,15 +23,19 @@ type conn struct {
 
 // connect opens a session of its own.
 func (s *suite) connect(ctx context.Context, c driver.Config) (*conn, error) {
-	s.mu.Lock()
-	client := s.client
-	s.mu.Unlock()
 	opened := &conn{suite: s}
 	err := opened.call(ctx, "connect", func(ctx context.Context) (err error) {
-		opened.open, err = client.Connect(ctx, c)
+		opened.open, err = s.running().Connect(ctx, c)
 		return err
 	})
 	return opened, err
+}
+
+// running is the driver that was started last.
+func (s *suite) running() driver.Client {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.client
 }
 
 // session is the one that checks share.

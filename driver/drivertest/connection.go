@@ -37,7 +37,7 @@ func (s *suite) connectionChecks() []check {
 	for _, refused := range s.target.Refused {
 		checks = append(checks, check{"connection", "connect", refused.Name, false, func(t *try) { checkRefused(t, refused) }})
 	}
-	return checks
+	return append(checks, s.connectTroubleChecks()...)
 }
 
 // changing is the target's configuration with a changed credential.

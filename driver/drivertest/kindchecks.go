@@ -98,7 +98,7 @@ func (s *suite) kindChecks(kind *resource.Kind, offer driver.KindOffer) []check 
 			add(view.Name, "answer", func(t *try) { checkView(t, &view) })
 		}
 	}
-	return append(checks, s.callChecks(kind, offer)...)
+	return slices.Concat(checks, s.callChecks(kind, offer), s.troubleChecks(kind))
 }
 
 // fieldOf is the field of a struct with a JSON name.
@@ -656,11 +656,13 @@ const mostOfQuota = 10
 // checkQuota: a limit is no failure of the cloud, and waiting does not help.
 func checkQuota(t *try) {
 	limited := t.connectTo(t.target.Quota[t.kind])
+	w := t.inside(nil)
+	w.conn = limited
 	for range mostOfQuota + 1 {
-		r := t.ask(t.root, t.kind, nil)
+		r := t.ask(w, t.kind, nil)
 		item, err := t.persist(limited, t.kind, r)
 		if err == nil {
-			t.disposeOf(t.kind, item.ID)
+			t.Cleanup(func() { t.dispose(limited, t.kind, item.ID) })
 			continue
 		}
 		if resource.CodeOf(err) != resource.CodeQuota || resource.AsError(err).Retryable {

@@ -8,13 +8,14 @@ func (t *Target) defaultSpecs() map[string]any {
 	specs := map[string]any{
 		"vpc":           object{"cidr": "10.0.0.0/16"},
 		"subnet":        object{"vpc": "vpc", "cidr": "10.0.{n}.0/24"},
+		"subnet:nic":    object{"vpc": "vpc", "cidr": "10.0.250.0/24"}, // whose addresses are known to be free
 		"securitygroup": object{"vpc": "vpc", "rules": []object{{"direction": "in", "protocol": "tcp", "fromPort": 22, "toPort": 22, "cidr": "0.0.0.0/0"}}},
 		"keypair":       object{"algorithm": "ed25519"},
 		"disk":          object{"sizeGiB": 10},
 		"snapshot":      object{"disk": "disk"},
 		"customimage":   object{"vm": "vm"},
 		"publicip":      object{},
-		"nic":           object{"subnet": "subnet", "securitygroups": []string{"securitygroup"}},
+		"nic":           object{"subnet": "subnet:nic", "securitygroups": []string{"securitygroup"}},
 		"nlb":           object{"vpc": "vpc", "subnets": []string{"subnet"}, "protocol": "tcp", "port": 80, "members": []string{"vm"}},
 	}
 	if t.Image != "" && t.Machine != "" {
@@ -38,6 +39,8 @@ func (t *Target) defaultParams() map[string]any {
 		"disk/resize":               object{"sizeGiB": 20},
 		"publicip/associate":        object{"vm": "vm"},
 		"nic/attach":                object{"vm": "vm"},
+		"nic/addaddresses":          object{"addresses": []string{"10.0.250.77"}},
+		"nic/removeaddresses":       object{"addresses": []string{"10.0.250.77"}},
 		"nlb/addmembers":            object{"members": []string{"vm"}},
 		"nlb/removemembers":         object{"members": []string{"vm"}},
 		"nlb/sethealthcheck":        object{"protocol": "http", "path": "/healthz", "intervalSeconds": 30},

@@ -134,6 +134,9 @@ func (t *Target) complete() error {
 	if t.Against == "" {
 		return fmt.Errorf("the target does not say what it runs against")
 	}
+	if unknown := unknownFaults(t.Faults); len(unknown) > 0 {
+		return fmt.Errorf("there are no faults %v; there are: %v", unknown, slices.Sorted(maps.Keys(Faults())))
+	}
 	set := func(value *int, to int) {
 		if *value == 0 {
 			*value = to

@@ -22,6 +22,7 @@ import (
 type world struct {
 	suite  *suite
 	parent *world
+	conn   *conn // session that its objects are made in, nil for the one that checks share
 
 	mu   sync.Mutex
 	made map[string]*making
@@ -42,6 +43,14 @@ func (t *try) inside(parent *world) *world {
 	w := &world{suite: t.suite, parent: parent, made: map[string]*making{}}
 	t.Cleanup(func() { w.end(t) })
 	return w
+}
+
+// session is the one that the world's objects are made in.
+func (w *world) session(t *try) *conn {
+	if w.conn != nil {
+		return w.conn
+	}
+	return t.session()
 }
 
 // kindOf is the kind of a specification's name: subnet:b is one of subnet.
@@ -103,7 +112,7 @@ func (w *world) need(t *try, name string) (driver.Item, error) {
 			m.err = err
 			return
 		}
-		m.item, m.err = t.makeSettled(t.session(), kindOf(name), r)
+		m.item, m.err = t.makeSettled(w.session(t), kindOf(name), r)
 		if m.item.ID != "" {
 			w.mu.Lock()
 			w.all = append(w.all, thing{kindOf(name), m.item.ID})
@@ -132,9 +141,7 @@ func (w *world) end(t *try) {
 	w.all, w.made = nil, map[string]*making{}
 	w.mu.Unlock()
 	for _, o := range slices.Backward(all) {
-		if err := t.remove(t.session(), o.kind, o.id); err != nil {
-			t.Errorf("remove the %s %s after the check: %v", o.kind, o.id, said(err))
-		}
+		t.dispose(w.session(t), o.kind, o.id)
 	}
 }
 
@@ -232,11 +239,14 @@ func (t *try) disposeOf(kind, id string) {
 	if id == "" {
 		return
 	}
-	t.Cleanup(func() {
-		if err := t.remove(t.session(), kind, id); err != nil {
-			t.Errorf("remove the %s %s after the check: %v", kind, id, said(err))
-		}
-	})
+	t.Cleanup(func() { t.dispose(t.session(), kind, id) })
+}
+
+// dispose removes an object after a check.
+func (t *try) dispose(c *conn, kind, id string) {
+	if err := t.remove(c, kind, id); err != nil {
+		t.Errorf("remove the %s %s after the check: %v", kind, id, said(err))
+	}
 }
 
 // create creates an object, and again with the same token while the cloud says that
@@ -324,6 +334,16 @@ func (t *try) gone(c *conn, kind, id string) error {
 		}
 		return false, fmt.Errorf("the %s %s was deleted and is still %s (%s)", kind, id, item.State, item.CloudState)
 	})
+}
+
+// comes waits until something is so, and reports whether it came to be.
+func (t *try) comes(so func() bool) bool {
+	came := false
+	_ = t.until(func() (bool, error) { // there is no error but that it does not come
+		came = so()
+		return came, nil
+	})
+	return came
 }
 
 // until repeats f, later and later, until it is done or the time to settle is over.

@@ -36,20 +36,19 @@ func TestConformance(t *testing.T) {
 		Against: "the Mock cloud", Type: driver.TestedSimulator,
 		Image: imageID("ubuntu-24.04-x86_64"), Machine: "std3.large", OtherMachine: "std3.xlarge",
 		Specs: object{
-			"subnet:nics": object{"vpc": "vpc", "cidr": "10.0.200.0/24"},
-			"nic":         object{"subnet": "subnet:nics", "securitygroups": []string{"securitygroup"}},
 			"cluster": object{
 				"vpc": "vpc", "subnets": []string{"subnet"}, "version": "1.33",
 				"nodeGroups": []object{{"name": "first", "spec": "std3.large", "keypair": "keypair"}},
 			},
 		},
 		Params: object{
-			"nic/addaddresses":    object{"addresses": []string{"10.0.200.99"}},
-			"nic/removeaddresses": object{"addresses": []string{"10.0.200.99"}},
-			"cluster/upgrade":     object{"version": "1.34"},
+			"cluster/upgrade": object{"version": "1.34"},
+		},
+		PageSize: "pageSize",
+		Faults: map[string]driver.Values{
+			"no-answer": {"callLatency": "1h"}, "unavailable": {"failCall": "1"}, "lost-answer": {"ambiguousCreate": "1"},
 		},
 		Quota:      stingy,
-		PageSize:   "pageSize",
 		Calls:      func() int { return int(last.calls.Load()) },
 		Budget:     "testdata/calls.json",
 		Deviations: "deviations.yaml",

@@ -8,11 +8,18 @@
 package faultproxy
 
 import (
+	"bytes"
 	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
+	"math/big"
 	"net"
 	"net/http"
 	"net/http/httputil"
@@ -43,6 +50,7 @@ type Proxy struct {
 
 	mu     sync.Mutex
 	calls  int
+	open   int // calls that are going on
 	choose func(call int, r *http.Request) Fault
 }
 
@@ -52,9 +60,29 @@ func New(upstream string) (*Proxy, error) {
 	return start(upstream, nil)
 }
 
-// NewTLS is New for drivers that speak only TLS; certificate is the proxy's own.
-func NewTLS(upstream string, certificate tls.Certificate) (*Proxy, error) {
+// NewTLS is New with TLS and a certificate that nobody vouches for.
+func NewTLS(upstream string) (*Proxy, error) {
+	certificate, err := selfSigned()
+	if err != nil {
+		return nil, fmt.Errorf("make a certificate: %w", err)
+	}
 	return start(upstream, &tls.Config{Certificates: []tls.Certificate{certificate}, MinVersion: tls.VersionTLS12})
+}
+
+func selfSigned() (tls.Certificate, error) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return tls.Certificate{}, err
+	}
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1),
+		NotBefore:    time.Now().Add(-time.Hour),
+		NotAfter:     time.Now().Add(24 * time.Hour),
+		IPAddresses:  []net.IP{net.IPv4(127, 0, 0, 1)},
+		ExtKeyUsage:  []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
+	}
+	raw, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	return tls.Certificate{Certificate: [][]byte{raw}, PrivateKey: key}, err
 }
 
 func start(upstream string, secure *tls.Config) (*Proxy, error) {
@@ -116,6 +144,13 @@ func (p *Proxy) Calls() int {
 	return p.calls
 }
 
+// Open is how many calls are going on.
+func (p *Proxy) Open() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.open
+}
+
 // Inject says what happens to the following calls; they are counted from 1 again for
 // choose alone. nil ends all trouble.
 func (p *Proxy) Inject(choose func(call int, r *http.Request) Fault) {
@@ -133,13 +168,24 @@ func (p *Proxy) handler(forward http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		p.mu.Lock()
 		p.calls++
+		p.open++
 		call, choose := p.calls, p.choose
 		p.mu.Unlock()
+		defer func() {
+			p.mu.Lock()
+			defer p.mu.Unlock()
+			p.open--
+		}()
 		var f Fault
 		if choose != nil {
 			f = choose(call, r)
 		}
 		if f.Delay > 0 {
+			body, err := io.ReadAll(r.Body) // the end of a caller is seen only behind the body
+			if err != nil {
+				return
+			}
+			r.Body = io.NopCloser(bytes.NewReader(body))
 			timer := time.NewTimer(f.Delay)
 			defer timer.Stop()
 			select {

@@ -2,6 +2,7 @@ package faultproxy
 
 import (
 	"context"
+	"crypto/tls"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -154,6 +155,7 @@ func TestDelaysEndWithTheCaller(t *testing.T) {
 			defer cancel()
 			_, _, _, err := r.post(ctx, t)
 			require.ErrorIs(t, err, context.DeadlineExceeded)
+			require.Eventually(t, func() bool { return r.proxy.Open() == 0 }, 10*time.Second, time.Millisecond)
 		})
 	}
 	r := newRig(t)
@@ -161,4 +163,20 @@ func TestDelaysEndWithTheCaller(t *testing.T) {
 	_, _, body, err := r.post(t.Context(), t)
 	require.NoError(t, err)
 	assert.Equal(t, r.long, body)
+}
+
+func TestCertificate(t *testing.T) {
+	r := newRig(t)
+	secure, err := NewTLS(r.proxy.URL)
+	require.NoError(t, err)
+	defer secure.Close()
+	r.url = secure.URL
+	_, _, _, err = r.post(t.Context(), t)
+	require.ErrorAs(t, err, new(*tls.CertificateVerificationError))
+	assert.Zero(t, secure.Calls())
+	r.client.Transport.(*http.Transport).TLSClientConfig = &tls.Config{InsecureSkipVerify: true}
+	_, _, body, err := r.post(t.Context(), t)
+	require.NoError(t, err)
+	assert.Equal(t, r.long, body)
+	assert.Equal(t, 1, secure.Calls())
 }
