@@ -16,6 +16,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/spf13/cobra"
 
+	"github.com/m-cmp/mc-infra-connector/internal/api/spider"
 	v1 "github.com/m-cmp/mc-infra-connector/internal/api/v1"
 	"github.com/m-cmp/mc-infra-connector/internal/auth"
 	"github.com/m-cmp/mc-infra-connector/internal/catalog"
@@ -32,6 +33,8 @@ type serverOptions struct {
 	data, listen, databaseURL, masterKeyFile string
 	driverDirs                               []string
 	driverIdle                               time.Duration
+	spider                                   auth.Password
+	spiderFresh                              time.Duration
 	logLevel, logFormat                      string
 	dev                                      bool
 }
@@ -54,6 +57,10 @@ file token of the data folder. There is no way to switch that off.`,
 			if o.databaseURL == "" {
 				o.databaseURL = getenv("MCIC_DATABASE_URL")
 			}
+			var err error
+			if o.spider, err = auth.NewPassword(getenv("SPIDER_USERNAME"), getenv("SPIDER_PASSWORD")); err != nil {
+				return fmt.Errorf("SPIDER_USERNAME and SPIDER_PASSWORD, for clients of CB-Spider: %w", err)
+			}
 			return o.run(cmd.Context(), cmd.OutOrStdout(), cmd.ErrOrStderr(), defaultData)
 		},
 	}
@@ -64,6 +71,7 @@ file token of the data folder. There is no way to switch that off.`,
 	f.StringVar(&o.masterKeyFile, "master-key-file", "", "`file` with the key that seals secrets (default: master.key in the data folder, created if missing)")
 	f.StringArrayVar(&o.driverDirs, "driver-dir", nil, "further `folder` with drivers; may be repeated (always: drivers in the data folder, and the folder of mcic)")
 	f.DurationVar(&o.driverIdle, "driver-idle", 30*time.Minute, "stop a driver that was unused for so long")
+	f.DurationVar(&o.spiderFresh, "spider-fresh", 2*time.Second, "how old what /spider shows of a cloud may be")
 	f.StringVar(&o.logLevel, "log-level", "info", "debug, info, warn or error")
 	f.StringVar(&o.logFormat, "log-format", "text", "text or json")
 	f.BoolVar(&o.dev, "dev", false, "register the connection mock and say what to try")
@@ -120,10 +128,15 @@ func (o *serverOptions) run(ctx context.Context, stdout, stderr io.Writer, defau
 	if err != nil {
 		return err
 	}
+	choices := catalog.New(eng.Session)
 	web := &http.Server{
 		Handler: v1.New(v1.Config{
-			Engine: eng, Catalog: catalog.New(eng.Session), Allowed: token.Allows, Sessions: auth.NewSessions(token), Console: pages,
+			Engine: eng, Catalog: choices, Allowed: token.Allows, Sessions: auth.NewSessions(token), Console: pages,
 			Metrics: metrics.registry, Logger: logger, Version: version,
+			Spider: spider.New(spider.Config{
+				Engine: eng, Catalog: choices, Fresh: o.spiderFresh, Logger: logger, Version: version,
+				Allowed: func(r *http.Request) bool { return token.Allows(r) || o.spider.Allows(r) },
+			}),
 		}),
 		ReadHeaderTimeout: 10 * time.Second,
 		IdleTimeout:       2 * time.Minute,

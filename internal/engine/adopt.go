@@ -282,3 +282,54 @@ func (e *Engine) recordEnded(ctx context.Context, verb string, write func(contex
 	e.config.OnOperation(op.Resource())
 	return op.Resource(), nil
 }
+
+// Survey answers what a connection's cloud has of a kind now, as resources: what is
+// managed here under its name, the rest without name and uid. here is what the cloud
+// does not have. Nothing is recorded.
+func (e *Engine) Survey(ctx context.Context, connection, kind string) (cloud, here []*resource.Resource, err error) {
+	k, err := resource.KindNamed(kind)
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := e.offers(ctx, connection, kind, "list"); err != nil {
+		return nil, nil, err
+	}
+	session, err := e.session(ctx, connection)
+	if err != nil {
+		return nil, nil, err
+	}
+	rows, err := e.store.Read().ResourcesIn(ctx, connection, kind)
+	if err != nil {
+		return nil, nil, err
+	}
+	managed := map[string]*store.Resource{} // by cloud id
+	for i := range rows {
+		if rows[i].CloudID != "" {
+			managed[rows[i].CloudID] = &rows[i]
+		}
+	}
+	for item, err := range session.List(ctx, kind) {
+		if err != nil {
+			return nil, nil, fmt.Errorf("list the %ss of %s: %w", kind, connection, err)
+		}
+		row := managed[item.ID]
+		if row == nil {
+			row = &store.Resource{Connection: connection, Kind: kind}
+			if item.CreatedAt != nil {
+				row.CreatedAt = store.MicrosOf(*item.CreatedAt)
+			}
+		}
+		delete(managed, item.ID)
+		j := &job{Engine: e, kind: k, row: row, refs: map[string]string{}}
+		if err := j.observe(ctx, &item); err != nil {
+			return nil, nil, err
+		}
+		cloud = append(cloud, row.Envelope())
+	}
+	for i := range rows {
+		if rows[i].CloudID == "" || managed[rows[i].CloudID] != nil {
+			here = append(here, rows[i].Envelope())
+		}
+	}
+	return cloud, here, nil
+}

@@ -38,12 +38,16 @@ type Config struct {
 	Engine   *engine.Engine
 	Catalog  *catalog.Catalog
 	Allowed  func(*http.Request) bool // whether a request may use the server
+	Spider   http.Handler             // the API of CB-Spider, below SpiderPrefix; it checks its requests itself
 	Sessions *auth.Sessions           // logins in browsers, which may use it too
 	Console  http.Handler             // answers what is not the API's
 	Metrics  *prometheus.Registry
 	Logger   *slog.Logger
 	Version  string
 }
+
+// SpiderPrefix is the path below which the API of CB-Spider is served.
+const SpiderPrefix = "/spider"
 
 // Limits of a request's body.
 const (
@@ -84,6 +88,9 @@ func New(c Config) http.Handler {
 	})
 	for _, path := range []string{"/", "/assets/*", "/icon.svg"} {
 		router.Method(http.MethodGet, path, c.Console)
+	}
+	if c.Spider != nil {
+		router.Mount(SpiderPrefix, c.Spider)
 	}
 	router.Get("/healthz", func(w http.ResponseWriter, _ *http.Request) { ok(w) })
 	router.Get("/readyz", func(w http.ResponseWriter, r *http.Request) {
@@ -184,6 +191,10 @@ func fromScript(r *http.Request) bool {
 // can hold.
 func cleanPath(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasPrefix(r.URL.Path, SpiderPrefix+"/") { // where a name can hold an escaped slash
+			next.ServeHTTP(w, r)
+			return
+		}
 		r.URL.RawPath = ""
 		query, err := url.ParseQuery(r.URL.RawQuery)
 		switch {

@@ -227,3 +227,8 @@ func (e *Env) OnCloud(connection, kind string) []driver.Item {
 	}
 	return items
 }
+
+// SubnetRequest asks a cloud for a subnet that this server knows nothing of.
+func SubnetRequest(name, vpcID, cidr string) driver.ItemRequest {
+	return driver.ItemRequest{Token: name, Name: name, Spec: fmt.Appendf(nil, `{"vpc":%q,"cidr":%q}`, vpcID, cidr)}
+}

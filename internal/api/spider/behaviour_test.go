@@ -1,0 +1,308 @@
+package spider_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/m-cmp/mc-infra-connector/internal/engine"
+	"github.com/m-cmp/mc-infra-connector/internal/engine/enginetest"
+	"github.com/m-cmp/mc-infra-connector/resource"
+)
+
+// network makes a VPC, a security group and a key pair.
+func (a *api) network() {
+	a.t.Helper()
+	a.ok(http.MethodPost, "/vpc", in(`{"Name":"v","IPv4_CIDR":"10.0.0.0/16","SubnetInfoList":[{"Name":"s","IPv4_CIDR":"10.0.1.0/24"}]}`))
+	a.ok(http.MethodPost, "/securitygroup", in(`{"Name":"g","VPCName":"v","SecurityRules":[{"Direction":"inbound","IPProtocol":"tcp","FromPort":"22","ToPort":"22"}]}`))
+	a.ok(http.MethodPost, "/keypair", in(`{"Name":"k"}`))
+}
+
+// vmBody asks for a VM.
+func (a *api) vmBody(name string) string {
+	return in(fmt.Sprintf(`{"Name":%q,"ImageName":%q,"VMSpecName":%q,"VPCName":"v","SubnetName":"s","SecurityGroupNames":["g"],"KeyPairName":"k"}`, name, a.Image, a.Spec))
+}
+
+func TestOnlyThoseWithThePasswordGetIn(t *testing.T) {
+	a := registered(t, enginetest.Options{})
+	as := func(path, user, password string, headers ...string) int {
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, a.url+path, nil)
+		require.NoError(t, err)
+		if user != "" {
+			req.SetBasicAuth(user, password)
+		}
+		for i := 0; i+1 < len(headers); i += 2 {
+			req.Header.Set(headers[i], headers[i+1])
+		}
+		client := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+		res, err := client.Do(req)
+		require.NoError(t, err)
+		require.NoError(t, res.Body.Close())
+		return res.StatusCode
+	}
+	assert.Equal(t, http.StatusOK, as("/driver", user, password))
+	assert.Equal(t, http.StatusUnauthorized, as("/driver", "", ""))
+	assert.Equal(t, http.StatusUnauthorized, as("/driver", user, "wrong"))
+	assert.Equal(t, http.StatusUnauthorized, as("/driver", "wrong", password))
+	assert.Equal(t, http.StatusUnauthorized, as("/driver", "", "", "X-Connection-Name", connection, "X-Forwarded-User", user), "no header opens the door")
+	assert.Equal(t, http.StatusForbidden, as("/controlvm/x?action=suspend&ConnectionName="+connection, user, password, "Sec-Fetch-Site", "cross-site"))
+	for _, open := range []string{"/readyz", "/ping", "/health", "/healthcheck", "/version", "/ver", "/endpointinfo"} {
+		assert.Equal(t, http.StatusOK, as(open, "", ""), open)
+	}
+	assert.Equal(t, http.StatusFound, as("/adminweb", "", ""))
+	assert.Equal(t, http.StatusFound, as("/adminweb/left_menu", "", ""))
+}
+
+func TestRequestsAreReadAsTheyCome(t *testing.T) {
+	a := registered(t, enginetest.Options{})
+	a.ok(http.MethodPost, "/vpc/", `{"connectionname":"`+connection+`","REQINFO":{"name":"v","ipv4_cidr":"10.0.0.0/16","Unknown":1,"subnetInfoList":[]},"IDTransformMode":"ON"}`)
+	for _, get := range [][2]string{
+		{"/vpc/v", `{"ConnectionName":"` + connection + `"}`},
+		{"/vpc/v/?ConnectionName=" + connection, ""},
+		{"/vpc/%76?connectionname=" + connection, ""},
+	} {
+		r := a.ok(http.MethodGet, get[0], get[1])
+		assert.Contains(t, r.body, `"NameId":"v"`)
+		assert.Equal(t, "application/json", r.header.Get("Content-Type"))
+	}
+	assert.Equal(t, `{"Result":"true"}`, a.ok(http.MethodDelete, "/vpc/v?ConnectionName="+connection, "").body)
+	assert.Equal(t, http.StatusUnsupportedMediaType, a.call(http.MethodPost, "/vpc", "Name=v", "Content-Type", "application/x-www-form-urlencoded").status)
+	missing := a.call(http.MethodGet, "/vmimage/projects%2Fdebian%2Fimage?ConnectionName="+connection, "")
+	assert.Equal(t, http.StatusNotFound, missing.status)
+	assert.Equal(t, "projects/debian/image image does not exist!!", missing.message(t))
+}
+
+func TestRegisteringAtEachStartIsCheapAndChangesNothing(t *testing.T) {
+	a := registered(t, enginetest.Options{})
+	register := func() time.Duration {
+		began := time.Now()
+		for i := range 750 {
+			a.ok(http.MethodPost, "/region", fmt.Sprintf(`{"RegionName":"r%d","ProviderName":"AWS","KeyValueInfoList":[{"Key":"Region","Value":"r%d"},{"Key":"Zone","Value":"z"}],"AvailableZoneList":["z"]}`, i, i))
+		}
+		a.ok(http.MethodPost, "/connectionconfig", `{"ConfigName":"mock-config01","ProviderName":"MOCK","DriverName":"mock-driver01","CredentialName":"mock-credential01","RegionName":"mock-region01"}`)
+		return time.Since(began)
+	}
+	t.Logf("751 registrations took %s, and once more %s", register(), register())
+	var regions struct{ Region []json.RawMessage }
+	require.NoError(t, json.Unmarshal([]byte(a.ok(http.MethodGet, "/region?ProviderName=AWS", "").body), &regions))
+	assert.Len(t, regions.Region, 750)
+	assert.JSONEq(t, `{"RegionName":"r7","ProviderName":"AWS","KeyValueInfoList":[{"Key":"Region","Value":"r7"},{"Key":"Zone","Value":"z"}],"AvailableZoneList":["z"]}`, a.ok(http.MethodGet, "/region/r7", "").body)
+	assert.Equal(t, `{"Result":"true"}`, a.ok(http.MethodDelete, "/region/gone", "").body)
+}
+
+func TestWhatIsSecretIsNotShown(t *testing.T) {
+	a := registered(t, enginetest.Options{})
+	made := a.ok(http.MethodPost, "/credential", `{"CredentialName":"c","ProviderName":"MOCK","KeyValueInfoList":[{"Key":"MockName","Value":"tell-nobody"},{"Key":"S3AccessKey","Value":"tell-nobody"}]}`)
+	key := a.ok(http.MethodPost, "/keypair", in(`{"Name":"k"}`))
+	assert.Contains(t, key.body, "PRIVATE KEY")
+	for _, r := range []response{
+		made, a.ok(http.MethodGet, "/credential", ""), a.ok(http.MethodGet, "/credential/c", ""), a.ok(http.MethodGet, "/keypair", in("{}")),
+		a.ok(http.MethodGet, "/keypair/k", in("{}")), a.ok(http.MethodGet, "/allkeypairinfo", in("{}")), a.ok(http.MethodGet, "/allkeypair", in("{}")),
+	} {
+		assert.NotContains(t, r.body, "tell-nobody")
+		assert.NotContains(t, r.body, "PRIVATE KEY")
+	}
+	assert.JSONEq(t, `{"CredentialName":"c","ProviderName":"MOCK","KeyValueInfoList":[{"Key":"MockName","Value":"Hidden for security."}]}`, made.body)
+}
+
+func TestTheLifeOfAVM(t *testing.T) {
+	a := registered(t, enginetest.Options{})
+	a.network()
+	var vm struct {
+		IId            struct{ NameId, SystemId string }
+		VMUserId       string
+		PublicIP       string
+		SSHAccessPoint string
+		VpcIID         struct{ NameId string }
+	}
+	require.NoError(t, json.Unmarshal([]byte(a.ok(http.MethodPost, "/vm", a.vmBody("vm1")).body), &vm))
+	assert.Equal(t, "cb-user", vm.VMUserId)
+	assert.Equal(t, vm.PublicIP+":22", vm.SSHAccessPoint)
+	assert.Equal(t, "v", vm.VpcIID.NameId)
+	recorded, err := a.Get(t.Context(), connection, "vm", "vm1")
+	require.NoError(t, err)
+	assert.Contains(t, string(recorded.Spec), "ssh-rsa ", "the user gets the key pair's public key")
+
+	assert.Equal(t, a.ok(http.MethodGet, "/vm/vm1", in("{}")).body, a.ok(http.MethodGet, "/node/vm1", in("{}")).body)
+	assert.Equal(t, `{"Status":"Suspending"}`, a.ok(http.MethodGet, "/controlvm/vm1?action=suspend", in("{}")).body)
+	assert.Equal(t, `{"Status":"Suspended"}`, a.ok(http.MethodGet, "/vmstatus/vm1", in("{}")).body)
+	used := a.ok(http.MethodGet, "/getvmusingresources?ConnectionName="+connection+"&CSPId="+vm.IId.SystemId, "")
+	assert.Contains(t, used.body, `"SGList":[{"NameId":"g"`)
+	assert.Contains(t, used.body, `"VMKey":{"NameId":"k"`)
+	assert.Contains(t, a.ok(http.MethodGet, "/cspvm/"+vm.IId.SystemId, in("{}")).body, vm.IId.SystemId)
+
+	assert.Equal(t, http.StatusConflict, a.call(http.MethodDelete, "/vpc/v", in("{}")).status)
+	assert.Equal(t, `{"Status":"Terminating"}`, a.ok(http.MethodDelete, "/vm/vm1", in("{}")).body)
+	gone := a.call(http.MethodGet, "/vm/vm1", in("{}"))
+	assert.Equal(t, http.StatusNotFound, gone.status)
+	assert.Equal(t, "VM 'vm1' does not exist in connection 'mock-config01'", gone.message(t))
+	assert.JSONEq(t, `{"AllList":{"MappedList":[],"OnlySpiderList":[],"OnlyCSPList":[]}}`, a.ok(http.MethodGet, "/allvm", in("{}")).body)
+}
+
+func TestACreationThatFailsLeavesNothing(t *testing.T) {
+	a := registered(t, enginetest.Options{})
+	a.network()
+	refused := a.call(http.MethodPost, "/vm", strings.Replace(a.vmBody("vm1"), a.Image, "nope", 1))
+	assert.Equal(t, http.StatusBadRequest, refused.status, refused.body)
+	assert.Contains(t, refused.message(t), "ImageName")
+	assert.JSONEq(t, `{"vm":[]}`, a.ok(http.MethodGet, "/vm", in("{}")).body)
+	assert.Equal(t, http.StatusNotFound, a.call(http.MethodGet, "/vm/vm1", in("{}")).status)
+
+	bad := a.call(http.MethodPost, "/vpc", in(`{"Name":"w","IPv4_CIDR":"10.1.0.0/16","SubnetInfoList":[{"Name":"w1","IPv4_CIDR":"10.1.1.0/24"},{"Name":"w2","IPv4_CIDR":"10.9.0.0/24"}]}`))
+	assert.Equal(t, http.StatusBadRequest, bad.status)
+	assert.Equal(t, http.StatusNotFound, a.call(http.MethodGet, "/vpc/w", in("{}")).status, "one subnet is wrong, and so nothing is made")
+
+	a.Connect("failing", "failSettle", "1")
+	for _, body := range []string{
+		in(`{"Name":"v","IPv4_CIDR":"10.0.0.0/16","SubnetInfoList":[{"Name":"s","IPv4_CIDR":"10.0.1.0/24"}]}`),
+	} {
+		a.ok(http.MethodPost, "/vpc", strings.Replace(body, connection, "failing", 1))
+	}
+	failed := a.call(http.MethodPost, "/vm", strings.NewReplacer(connection, "failing", `"SecurityGroupNames":["g"],"KeyPairName":"k"`, `"SecurityGroupNames":[]`).Replace(a.vmBody("vm1")))
+	assert.GreaterOrEqual(t, failed.status, 500)
+	assert.Empty(t, a.OnCloud("failing", "vm"), "the VM that failed to boot is deleted")
+	assert.JSONEq(t, `{"count":0}`, a.ok(http.MethodGet, "/countvm/failing", "").body)
+}
+
+func TestClientsThatDoNotWait(t *testing.T) {
+	a := registered(t, enginetest.Options{})
+	r := a.call(http.MethodPost, "/vpc", in(`{"Name":"v","IPv4_CIDR":"10.0.0.0/16","SubnetInfoList":[{"Name":"s","IPv4_CIDR":"10.0.1.0/24"}]}`), "Prefer", "respond-async")
+	require.Equal(t, http.StatusAccepted, r.status, r.body)
+	assert.Equal(t, "respond-async", r.header.Get("Preference-Applied"))
+	var op resource.Operation
+	require.NoError(t, json.Unmarshal([]byte(r.body), &op))
+	assert.Equal(t, "/v1/operations/"+op.ID, r.header.Get("Location"))
+	a.Succeeds(&op)
+	assert.Contains(t, a.ok(http.MethodGet, "/vpc/v", in("{}")).body, `"NameId":"s"`)
+}
+
+func TestAClientThatGoesAwayChangesNothing(t *testing.T) {
+	a := registered(t, enginetest.Options{})
+	a.Connect("slow", "latency", "300ms")
+	a.ok(http.MethodPost, "/vpc", strings.Replace(in(`{"Name":"v","IPv4_CIDR":"10.0.0.0/16","SubnetInfoList":[{"Name":"s","IPv4_CIDR":"10.0.1.0/24"}]}`), connection, "slow", 1))
+	ctx, leave := context.WithCancel(t.Context())
+	body := strings.NewReplacer(connection, "slow", `"SecurityGroupNames":["g"],"KeyPairName":"k"`, `"SecurityGroupNames":[]`).Replace(a.vmBody("vm1"))
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, a.url+"/vm", strings.NewReader(body))
+	require.NoError(t, err)
+	req.SetBasicAuth(user, password)
+	req.Header.Set("Content-Type", "application/json")
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		res, err := http.DefaultTransport.RoundTrip(req)
+		if err == nil {
+			_ = res.Body.Close()
+		}
+	}()
+	require.Eventually(t, func() bool {
+		_, err := a.Get(t.Context(), "slow", "vm", "vm1")
+		return err == nil
+	}, 10*time.Second, 5*time.Millisecond)
+	leave()
+	<-ended
+	require.Eventually(t, func() bool {
+		vm, err := a.Get(t.Context(), "slow", "vm", "vm1")
+		return err == nil && vm.State == resource.StateRunning
+	}, 10*time.Second, 10*time.Millisecond)
+}
+
+func TestADeletionByForce(t *testing.T) {
+	a := registered(t, enginetest.Options{Engine: engine.Config{UsedFor: 50 * time.Millisecond, RetryFor: 50 * time.Millisecond}})
+	a.ok(http.MethodPost, "/vpc", in(`{"Name":"v","IPv4_CIDR":"10.0.0.0/16","SubnetInfoList":[]}`))
+	session, _, err := a.Session(t.Context(), connection)
+	require.NoError(t, err)
+	vpc, err := a.Get(t.Context(), connection, "vpc", "v")
+	require.NoError(t, err)
+	_, err = session.Create(t.Context(), "subnet", enginetest.SubnetRequest("elsewhere", vpc.CloudID, "10.0.9.0/24"))
+	require.NoError(t, err, "somebody else's subnet keeps the VPC from being deleted")
+
+	assert.Equal(t, http.StatusConflict, a.call(http.MethodDelete, "/vpc/v", in("{}")).status)
+	assert.Equal(t, `{"Result":"true"}`, a.ok(http.MethodDelete, "/vpc/v?force=true", in("{}")).body)
+	assert.Equal(t, http.StatusNotFound, a.call(http.MethodGet, "/vpc/v", in("{}")).status)
+	assert.Contains(t, a.ok(http.MethodGet, "/allvpc", in("{}")).body, `"OnlyCSPList":[{"NameId":"v"`)
+}
+
+func TestWhatTheCloudShowsIsNotLate(t *testing.T) {
+	a := registered(t, enginetest.Options{})
+	a.network()
+	a.ok(http.MethodPost, "/vm", a.vmBody("vm1"))
+	session, _, err := a.Session(t.Context(), connection)
+	require.NoError(t, err)
+	vm, err := a.Get(t.Context(), connection, "vm", "vm1")
+	require.NoError(t, err)
+	require.NoError(t, session.Act(t.Context(), "vm", vm.CloudID, "stop", nil))
+	require.Eventually(t, func() bool {
+		return a.ok(http.MethodGet, "/vmstatus/vm1", in("{}")).body == `{"Status":"Suspended"}`
+	}, 5*time.Second, 10*time.Millisecond, "what happens on the cloud is seen")
+}
+
+func TestACloudThatCannotBeAsked(t *testing.T) {
+	a := registered(t, enginetest.Options{})
+	a.network()
+	a.ok(http.MethodPost, "/credential", `{"CredentialName":"mock-credential01","ProviderName":"MOCK","KeyValueInfoList":[{"Key":"MockName","Value":"mock01"},{"Key":"password","Value":"wrong"}]}`)
+	for _, path := range []string{"/vpc", "/vpc/v", "/allvpc", "/allkeypair"} {
+		r := a.call(http.MethodGet, path, in("{}"))
+		assert.Equal(t, http.StatusUnauthorized, r.status, "%s: %s", path, r.body)
+	}
+}
+
+func TestRegistration(t *testing.T) {
+	a := registered(t, enginetest.Options{})
+	a.network()
+	var all struct {
+		AllList struct {
+			MappedList, OnlySpiderList, OnlyCSPList []struct{ NameId, SystemId string }
+		}
+	}
+	list := func() {
+		t.Helper()
+		require.NoError(t, json.Unmarshal([]byte(a.ok(http.MethodGet, "/allsecuritygroup", in("{}")).body), &all))
+	}
+	list()
+	require.Len(t, all.AllList.MappedList, 1)
+	id := all.AllList.MappedList[0].SystemId
+	assert.Contains(t, a.ok(http.MethodPost, "/getsecuritygroupowner", in(`{"CSPId":"`+id+`"}`)).body, `"NameId":"v"`)
+	a.ok(http.MethodDelete, "/regsecuritygroup/g", in("{}"))
+	list()
+	require.Len(t, all.AllList.OnlyCSPList, 1)
+	taken := a.ok(http.MethodPost, "/regsecuritygroup", in(`{"Name":"g2","VPCName":"v","CSPId":"`+id+`"}`))
+	assert.Contains(t, taken.body, `{"NameId":"g2","SystemId":"`+id+`"}`)
+	assert.Contains(t, taken.body, `"VpcIID":{"NameId":"v"`)
+	double := a.call(http.MethodPost, "/regsecuritygroup", in(`{"Name":"g2","VPCName":"v","CSPId":"`+id+`"}`))
+	assert.Equal(t, "Security Group 'g2' already exists in connection 'mock-config01'", double.message(t))
+	assert.Equal(t, `{"Result":"true"}`, a.ok(http.MethodDelete, "/cspsecuritygroup/"+id, in("{}")).body)
+	list()
+	assert.Empty(t, all.AllList.MappedList)
+	assert.Empty(t, all.AllList.OnlyCSPList)
+}
+
+func TestDestroy(t *testing.T) {
+	a := registered(t, enginetest.Options{})
+	a.network()
+	a.ok(http.MethodPost, "/vm", a.vmBody("vm1"))
+	plan := a.ok(http.MethodDelete, "/destroy?dryrun=true", in("{}"))
+	assert.Contains(t, plan.body, `"NameId":"vm1"`)
+	assert.Len(t, a.OnCloud(connection, "vm"), 1, "a dry run deletes nothing")
+	var answer struct {
+		IsAllDestroyed               bool
+		DeletedAllListByResourceType []struct{ ResourceType string }
+	}
+	require.NoError(t, json.Unmarshal([]byte(a.ok(http.MethodDelete, "/destroy", in("{}")).body), &answer))
+	assert.True(t, answer.IsAllDestroyed)
+	var order []string
+	for _, one := range answer.DeletedAllListByResourceType {
+		order = append(order, one.ResourceType)
+	}
+	assert.Equal(t, []string{"vm", "keypair", "sg", "subnet", "vpc"}, order)
+	for _, kind := range []string{"vm", "keypair", "securitygroup", "subnet", "vpc"} {
+		assert.Empty(t, a.OnCloud(connection, kind), kind)
+	}
+	assert.Equal(t, `{"IsAllDestroyed":true,"DeletedAllListByResourceType":[]}`, a.ok(http.MethodDelete, "/destroy", in("{}")).body)
+}

@@ -1,0 +1,263 @@
+package spider
+
+import (
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/m-cmp/mc-infra-connector/resource"
+)
+
+// ClusterInfo is CB-Spider's Kubernetes cluster.
+type ClusterInfo struct {
+	IId           IID
+	Version       string
+	Network       NetworkInfo
+	NodeGroupList []NodeGroupInfo
+	AccessInfo    AccessInfo
+	Addons        struct{}
+	Status        string
+	CreatedTime   time.Time
+	TagList       []KeyValue `json:",omitempty"`
+	KeyValueList  []KeyValue `json:",omitempty"`
+}
+
+// NetworkInfo is where a cluster lives.
+type NetworkInfo struct {
+	VpcIID            IID
+	SubnetIIDs        []IID
+	SecurityGroupIIDs []IID
+}
+
+// AccessInfo is how to reach a cluster.
+type AccessInfo struct {
+	Endpoint   string `json:",omitempty"`
+	Kubeconfig string `json:",omitempty"`
+}
+
+// NodeGroupInfo is one of its groups of nodes.
+type NodeGroupInfo struct {
+	IId             IID
+	ImageIID        IID
+	VMSpecName      string
+	RootDiskType    string `json:",omitempty"`
+	RootDiskSize    string `json:",omitempty"`
+	KeyPairIID      IID
+	OnAutoScaling   bool
+	DesiredNodeSize int
+	MinNodeSize     int
+	MaxNodeSize     int
+	Status          string
+	Nodes           []IID `json:",omitempty"`
+}
+
+type clusterRequest struct {
+	named
+	Version, VPCName                text
+	SubnetNames, SecurityGroupNames []text
+	NodeGroupList                   []nodeGroupRequest
+}
+
+type nodeGroupRequest struct {
+	Name, ImageName, VMSpecName, RootDiskType, RootDiskSize, KeyPairName text
+	OnAutoScaling, DesiredNodeSize, MinNodeSize, MaxNodeSize             text
+}
+
+func (n nodeGroupRequest) translate(problems *[]resource.Problem) resource.NodeGroup {
+	return resource.NodeGroup{
+		Name: string(n.Name), Spec: string(n.VMSpecName), Image: n.ImageName.chosen(), KeyPair: string(n.KeyPairName),
+		RootDiskType: n.RootDiskType.chosen(), RootDiskSizeGiB: n.RootDiskSize.number("RootDiskSize", problems),
+		DesiredNodes: n.DesiredNodeSize.number("DesiredNodeSize", problems), MinNodes: n.MinNodeSize.number("MinNodeSize", problems),
+		MaxNodes: n.MaxNodeSize.number("MaxNodeSize", problems), Autoscaling: n.OnAutoScaling.truth("OnAutoScaling", problems),
+	}
+}
+
+func cluster() *kind {
+	k := &kind{
+		of: resource.Cluster.Kind, path: "cluster", envelope: "cluster", word: "cluster", title: "Kubernetes Cluster",
+		fields: map[string]string{
+			"vpc": "VPCName", "subnets": "SubnetNames", "securitygroups": "SecurityGroupNames", "nodeGroups": "NodeGroupList", "spec": "VMSpecName",
+			"image": "ImageName", "keypair": "KeyPairName", "rootDiskSizeGiB": "RootDiskSize", "desiredNodes": "DesiredNodeSize",
+			"minNodes": "MinNodeSize", "maxNodes": "MaxNodeSize", "autoscaling": "OnAutoScaling", "labels": "TagList",
+		},
+	}
+	k.create = creates(k.of, func(_ *request, req clusterRequest, problems *[]resource.Problem) resource.ClusterSpec {
+		spec := resource.ClusterSpec{
+			VPC: string(req.VPCName), Subnets: texts(req.SubnetNames), SecurityGroups: texts(req.SecurityGroupNames), Version: req.Version.chosen(),
+		}
+		for _, group := range req.NodeGroupList {
+			spec.NodeGroups = append(spec.NodeGroups, group.translate(problems))
+		}
+		return spec
+	})
+	k.info = func(v *view, r *resource.Resource, _ map[string]string) any { return clusterInfo(v, r) }
+	k.changes = []change{
+		{method: http.MethodPost, path: "/nodegroup", action: "addnodegroup", info: true, params: func(r *request) (any, error) {
+			var (
+				req      nodeGroupRequest
+				problems []resource.Problem
+			)
+			if err := r.decode(&req); err != nil {
+				return nil, err
+			}
+			group := req.translate(&problems)
+			return group, resource.Invalid(problems...)
+		}},
+		{method: http.MethodDelete, path: "/nodegroup/{NodeGroupName}", action: "removenodegroup", check: hasNodeGroup, params: func(r *request) (any, error) {
+			name, err := r.param("NodeGroupName")
+			return resource.NodeGroupName{Name: name}, err
+		}},
+		{method: http.MethodPut, path: "/nodegroup/{NodeGroupName}/onautoscaling", action: "scalenodegroup", check: hasNodeGroup, params: func(r *request) (any, error) {
+			return scale(r, func(problems *[]resource.Problem, req nodeGroupRequest, to *resource.NodeGroupScale) {
+				on := req.OnAutoScaling.truth("OnAutoScaling", problems)
+				to.Autoscaling = &on
+			})
+		}},
+		{
+			method: http.MethodPut, path: "/nodegroup/{NodeGroupName}/autoscalesize", action: "scalenodegroup", check: hasNodeGroup,
+			params: func(r *request) (any, error) {
+				return scale(r, func(problems *[]resource.Problem, req nodeGroupRequest, to *resource.NodeGroupScale) {
+					to.DesiredNodes = req.DesiredNodeSize.number("DesiredNodeSize", problems)
+					to.MinNodes, to.MaxNodes = req.MinNodeSize.number("MinNodeSize", problems), req.MaxNodeSize.number("MaxNodeSize", problems)
+				})
+			},
+			answer: func(r *request, v *view, found *resource.Resource) (any, error) {
+				name, err := r.param("NodeGroupName")
+				groups := clusterInfo(v, found).NodeGroupList
+				if i := slices.IndexFunc(groups, func(g NodeGroupInfo) bool { return g.IId.NameId == name }); i >= 0 {
+					return groups[i], err
+				}
+				return nil, err
+			},
+		},
+		{method: http.MethodPut, path: "/upgrade", action: "upgrade", info: true, params: func(r *request) (any, error) {
+			version, err := r.need("Version")
+			return resource.ClusterVersion{Version: version}, err
+		}},
+	}
+	return k
+}
+
+func scale(r *request, set func(*[]resource.Problem, nodeGroupRequest, *resource.NodeGroupScale)) (any, error) {
+	name, err := r.param("NodeGroupName")
+	if err != nil {
+		return nil, err
+	}
+	var (
+		req      nodeGroupRequest
+		problems []resource.Problem
+	)
+	if err := r.decode(&req); err != nil {
+		return nil, err
+	}
+	to := resource.NodeGroupScale{Name: name}
+	set(&problems, req, &to)
+	return to, resource.Invalid(problems...)
+}
+
+// hasNodeGroup refuses a node group that the cluster does not have.
+func hasNodeGroup(r *request, found *resource.Resource) error {
+	name, err := r.param("NodeGroupName")
+	if err != nil {
+		return err
+	}
+	for _, group := range read[resource.ClusterSpec](found.Spec).NodeGroups {
+		if group.Name == name {
+			return nil
+		}
+	}
+	return resource.Errorf(resource.CodeNotFound, "Kubernetes NodeGroup '%s' does not exist in connection '%s'", name, found.Connection)
+}
+
+func clusterInfo(v *view, r *resource.Resource) ClusterInfo {
+	spec, status := read[resource.ClusterSpec](r.Spec), read[resource.ClusterStatus](r.Status)
+	info := ClusterInfo{
+		IId: v.iidOf(r), Version: spec.Version,
+		Network: NetworkInfo{
+			VpcIID: v.iid(resource.VPC.Name, spec.VPC), SubnetIIDs: v.iids(resource.Subnet.Name, spec.Subnets),
+			SecurityGroupIIDs: v.iids(resource.SecurityGroup.Name, spec.SecurityGroups),
+		},
+		NodeGroupList: []NodeGroupInfo{}, AccessInfo: AccessInfo{Endpoint: status.Endpoint}, Status: clusterStatus(r.State),
+		CreatedTime: r.CreatedAt, TagList: tags(r.Labels), KeyValueList: native(r),
+	}
+	if status.Version != "" {
+		info.Version = status.Version
+	}
+	for _, group := range spec.NodeGroups {
+		g := NodeGroupInfo{
+			IId: IID{group.Name, group.Name}, ImageIID: IID{group.Image, group.Image}, VMSpecName: group.Spec, RootDiskType: group.RootDiskType,
+			RootDiskSize: whole(group.RootDiskSizeGiB), KeyPairIID: v.iid(resource.KeyPair.Name, group.KeyPair), OnAutoScaling: group.Autoscaling,
+			DesiredNodeSize: group.DesiredNodes, MinNodeSize: group.MinNodes, MaxNodeSize: group.MaxNodes, Status: info.Status,
+		}
+		for _, shown := range status.NodeGroups {
+			if shown.Name != group.Name {
+				continue
+			}
+			if shown.CloudID != "" {
+				g.IId.SystemId = shown.CloudID
+			}
+			g.Status = clusterStatus(shown.State)
+			for _, node := range shown.Nodes {
+				g.Nodes = append(g.Nodes, IID{node, node})
+			}
+		}
+		info.NodeGroupList = append(info.NodeGroupList, g)
+	}
+	return info
+}
+
+func clusterStatus(s resource.State) string {
+	switch s {
+	case resource.StatePending, resource.StateCreating:
+		return "Creating"
+	case resource.StateAvailable, resource.StateRunning:
+		return "Active"
+	case resource.StateUpdating:
+		return "Updating"
+	case resource.StateDeleting, resource.StateDeleted:
+		return "Deleting"
+	}
+	return "Inactive"
+}
+
+// clusterRoutes are those that only clusters have.
+func (s *server) clusterRoutes() []route {
+	k := cluster()
+	view := func(r *request, name string) (*resource.Resource, []byte, string, error) {
+		connection, cluster, err := k.target(r)
+		if err != nil {
+			return nil, nil, "", err
+		}
+		found, err := k.find(r, connection, cluster)
+		if err != nil {
+			return nil, nil, "", err
+		}
+		raw, err := s.Engine.View(r.Context(), connection, k.of.Name, cluster, name)
+		return found, raw, connection, err
+	}
+	return []route{
+		{method: http.MethodGet, path: "/cluster/{Name}", handle: func(r *request) (any, error) {
+			if err := k.refresh(r); err != nil {
+				return nil, err
+			}
+			found, raw, connection, err := view(r, "kubeconfig")
+			if code := resource.CodeOf(err); found == nil || err != nil && code != resource.CodeUnsupported && code != resource.CodeConflict {
+				return nil, err // else there is none (yet)
+			}
+			v := r.view(connection)
+			info := clusterInfo(v, found)
+			info.AccessInfo.Kubeconfig = read[resource.Kubeconfig](raw).Kubeconfig
+			return info, v.err
+		}},
+		{method: http.MethodGet, path: "/cluster/{Name}/token", handle: func(r *request) (any, error) {
+			_, raw, _, err := view(r, "token")
+			if err != nil {
+				return nil, err
+			}
+			return map[string]any{
+				"apiVersion": "client.authentication.k8s.io/v1", "kind": "ExecCredential",
+				"status": map[string]string{"token": read[resource.ClusterToken](raw).Token},
+			}, nil
+		}},
+	}
+}

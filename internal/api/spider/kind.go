@@ -1,0 +1,657 @@
+package spider
+
+import (
+	"cmp"
+	"encoding/json"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/m-cmp/mc-infra-connector/internal/engine"
+	"github.com/m-cmp/mc-infra-connector/internal/store"
+	"github.com/m-cmp/mc-infra-connector/resource"
+)
+
+// kind is one of CB-Spider's types of resources: how it differs from the others.
+type kind struct {
+	of       *resource.Kind
+	path     string            // in routes: "securitygroup"
+	envelope string            // field of a list: "securitygroup"
+	word     string            // in ResourceType: "sg"
+	title    string            // in messages: "Security Group"
+	fields   map[string]string // CB-Spider's names of our fields that are not just spelled with a capital
+	deleted  any               // answer to a deletion; default: {"Result":"true"}
+	without  string            // generic routes that CB-Spider does not have: "all csp"
+
+	// create translates a request. What is created together with the resource, such
+	// as a VPC's subnets, follows it.
+	create func(*request) ([]wanted, error)
+	// info translates a resource. secrets are those of a creation.
+	info func(v *view, r *resource.Resource, secrets map[string]string) any
+	// parts answers what goes with the resource when it is deleted.
+	parts func(v *view, name string) []engine.Named
+	// then does what a creation asks for beyond the resource itself. If it fails the
+	// resource does not stay.
+	then func(r *request, connection, name string) error
+	// changes are the routes of the kind's actions.
+	changes []change
+}
+
+// kinds are CB-Spider's types of resources, in the order of its documents.
+func kinds() []*kind {
+	return []*kind{vpc(), securityGroup(), keyPair(), vm(), disk(), myImage(), publicIP(), nic(), nlb(), cluster()}
+}
+
+// wanted is a resource to create.
+type wanted struct {
+	kind   *resource.Kind
+	name   string
+	labels map[string]string
+	spec   any
+}
+
+func (w wanted) body() (json.RawMessage, error) {
+	return json.Marshal(resource.CreateRequest[any]{Name: w.name, Labels: w.labels, Spec: w.spec})
+}
+
+// named is what every creation has in its ReqInfo.
+type named struct {
+	Name    text
+	TagList KeyValues
+}
+
+// creates makes the creation of a kind with one resource from the translation of its
+// ReqInfo, a Req, which embeds named. spec adds to problems what no spec can hold.
+func creates[Req interface{ basics() named }, S any](of *resource.Kind, spec func(r *request, req Req, problems *[]resource.Problem) S) func(*request) ([]wanted, error) {
+	return func(r *request) ([]wanted, error) {
+		var req Req
+		if err := r.decode(&req); err != nil {
+			return nil, err
+		}
+		var problems []resource.Problem
+		s := spec(r, req, &problems)
+		if err := resource.Invalid(problems...); err != nil {
+			return nil, err
+		}
+		b := req.basics()
+		return []wanted{{kind: of, name: string(b.Name), labels: b.TagList.labels(), spec: s}}, nil
+	}
+}
+
+func (n named) basics() named { return n }
+
+// change is a route that runs an action.
+type change struct {
+	method, path string // path below that of the resource: "/attach"
+	action       string
+	params       func(*request) (any, error) // nil: none
+	info         bool                        // whether it answers the resource; else {"Result":"true"}
+
+	check  func(*request, *resource.Resource) error               // refuses what makes no sense
+	answer func(*request, *view, *resource.Resource) (any, error) // default: as info says
+}
+
+// Result is the answer of CB-Spider to what has none.
+type Result struct{ Result string }
+
+func done() Result { return Result{"true"} }
+
+// routes are those that all types of resources have.
+func (k *kind) routes(s *server) []route {
+	one := "/" + k.path + "/{Name}"
+	generic := []route{
+		{method: http.MethodPost, path: "/" + k.path, handle: k.createOne},
+		{method: http.MethodGet, path: "/" + k.path, handle: k.list},
+		{method: http.MethodGet, path: one, handle: k.get},
+		{method: http.MethodDelete, path: one, handle: k.delete},
+		{method: http.MethodPost, path: "/reg" + k.path, handle: k.register},
+		{method: http.MethodDelete, path: "/reg" + k.path + "/{Name}", handle: k.unregister},
+		{method: http.MethodGet, path: "/all" + k.path, handle: k.listAll},
+		{method: http.MethodGet, path: "/all" + k.path + "info", handle: k.listAllInfo},
+		{method: http.MethodDelete, path: "/csp" + k.path + "/{Id}", handle: k.deleteOnCloud},
+		{method: http.MethodGet, path: "/count" + k.path, handle: s.count(k.of)},
+		{method: http.MethodGet, path: "/count" + k.path + "/{ConnectionName}", handle: s.count(k.of)},
+	}
+	var list []route
+	for _, r := range generic {
+		if without, _, _ := strings.Cut(strings.TrimPrefix(r.path, "/"), k.path); without == "" || !strings.Contains(k.without, without) {
+			list = append(list, r)
+		}
+	}
+	for _, c := range k.changes {
+		list = append(list, route{method: c.method, path: one + c.path, handle: k.change(c)})
+	}
+	return list
+}
+
+// createOne creates a resource and answers it when it has settled. One that fails
+// does not stay.
+func (k *kind) createOne(r *request) (any, error) {
+	connection, err := r.connection()
+	if err != nil {
+		return nil, err
+	}
+	items, err := k.create(r)
+	if err != nil {
+		return nil, err
+	}
+	op, err := k.record(r, connection, items)
+	if err != nil {
+		return nil, k.explain(r, connection, items, err)
+	}
+	if r.async() {
+		return accepted(op), nil
+	}
+	secrets := op.Secrets
+	op, err = r.wait(op)
+	if err == nil && k.then != nil {
+		err = k.then(r, connection, items[0].name)
+	}
+	if err != nil {
+		if op != nil {
+			k.cleanUp(r, connection, items)
+		}
+		return nil, k.rename(err)
+	}
+	return k.answer(r, connection, items[0].name, secrets)
+}
+
+func (k *kind) record(r *request, connection string, items []wanted) (*resource.Operation, error) {
+	list := make([]engine.Wanted, len(items))
+	for i, item := range items {
+		body, err := item.body()
+		if err != nil {
+			return nil, err
+		}
+		list[i] = engine.Wanted{Kind: item.kind.Name, Body: body}
+	}
+	if len(list) == 1 {
+		return r.server.Engine.Create(r.Context(), connection, list[0].Kind, list[0].Body)
+	}
+	return r.server.Engine.CreateTogether(r.Context(), connection, list)
+}
+
+// cleanUp deletes what a failed creation has left. Whatever cannot be deleted stays
+// to be seen.
+func (k *kind) cleanUp(r *request, connection string, items []wanted) {
+	for i := len(items) - 1; i >= 0; i-- { // what is used goes after what uses it
+		op, err := r.server.Engine.Delete(r.Context(), connection, items[i].kind.Name, items[i].name)
+		if err == nil {
+			_, err = r.wait(op)
+		}
+		if err != nil {
+			r.server.Logger.Warn("what a failed creation left cannot be deleted", "connection", connection, "kind", items[i].kind.Name, "name", items[i].name, "error", err)
+		}
+	}
+}
+
+// explain gives an error of a creation CB-Spider's words: what is there already, and
+// what is referred to and is not there.
+func (k *kind) explain(r *request, connection string, items []wanted, err error) error {
+	switch resource.CodeOf(err) {
+	case resource.CodeAlreadyExists:
+		for _, item := range items {
+			if _, err := r.server.Engine.Get(r.Context(), connection, item.kind.Name, item.name); err == nil {
+				return kindOf(item.kind.Name).exists(item.name, connection)
+			}
+		}
+	case resource.CodeInvalid:
+		for _, item := range items {
+			if missing := r.missing(connection, item, items); missing != nil {
+				return missing
+			}
+		}
+	}
+	return k.rename(err)
+}
+
+// missing finds the first resource that a wanted one refers to and that is not there,
+// nor among those that are wanted with it.
+func (r *request) missing(connection string, item wanted, with []wanted) error {
+	spec, err := json.Marshal(item.spec)
+	if err != nil {
+		return nil //nolint:nilerr // it explains nothing
+	}
+	refs, err := item.kind.Refs(spec)
+	if err != nil {
+		return nil //nolint:nilerr // as above
+	}
+	for _, ref := range refs {
+		if slices.ContainsFunc(with, func(w wanted) bool { return w.kind.Name == ref.Kind && w.name == ref.Name }) {
+			continue
+		}
+		_, err := r.server.Engine.Get(r.Context(), connection, ref.Kind, ref.Name)
+		if resource.CodeOf(err) == resource.CodeNotFound {
+			return kindOf(ref.Kind).missing(ref.Name, connection)
+		}
+	}
+	return nil
+}
+
+// kindOf is the type of resources of one of our kinds.
+func kindOf(name string) *kind {
+	for _, k := range append(kinds(), subnet()) {
+		if k.of.Name == name {
+			return k
+		}
+	}
+	return &kind{title: name}
+}
+
+// answer answers one resource as it is recorded.
+func (k *kind) answer(r *request, connection, name string, secrets map[string]string) (any, error) {
+	found, err := k.find(r, connection, name)
+	if err != nil {
+		return nil, err
+	}
+	return k.render(r.view(connection), found, secrets)
+}
+
+// find reads one resource.
+func (k *kind) find(r *request, connection, name string) (*resource.Resource, error) {
+	found, err := r.server.Engine.Get(r.Context(), connection, k.of.Name, name)
+	if resource.CodeOf(err) == resource.CodeNotFound || err == nil && !exists(found) {
+		return nil, k.missing(name, connection)
+	}
+	return found, err
+}
+
+func (k *kind) render(v *view, found *resource.Resource, secrets map[string]string) (any, error) {
+	info := k.info(v, found, secrets)
+	return info, v.err
+}
+
+// target reads connection and name of the resource that a call is about.
+func (k *kind) target(r *request) (connection, name string, err error) {
+	if connection, err = r.connection(); err != nil {
+		return "", "", err
+	}
+	name, err = r.param("Name")
+	return connection, name, err
+}
+
+func (k *kind) get(r *request) (any, error) {
+	if err := k.refresh(r); err != nil {
+		return nil, err
+	}
+	connection, name, err := k.target(r)
+	if err != nil {
+		return nil, err
+	}
+	return k.answer(r, connection, name, nil)
+}
+
+// refresh has the record of a resource that is there say what the cloud shows.
+func (k *kind) refresh(r *request) error {
+	connection, name, err := k.target(r)
+	if err != nil {
+		return err
+	}
+	if _, err := k.find(r, connection, name); err != nil {
+		return err
+	}
+	return r.server.Engine.Refresh(r.Context(), connection, k.of.Name, r.server.Fresh)
+}
+
+func (k *kind) list(r *request) (any, error) {
+	connection, err := r.connection()
+	if err != nil {
+		return nil, err
+	}
+	infos, err := k.infos(r, connection, func(*resource.Resource) bool { return true })
+	return map[string]any{k.envelope: infos}, err
+}
+
+// infos answers the fresh resources that are wanted.
+func (k *kind) infos(r *request, connection string, wanted func(*resource.Resource) bool) ([]any, error) {
+	items, err := r.server.fresh(r.Context(), connection, k.of.Name)
+	if err != nil {
+		return nil, err
+	}
+	v := r.view(connection)
+	infos := make([]any, 0, len(items))
+	for _, item := range items {
+		if wanted(item) {
+			infos = append(infos, k.info(v, item, nil))
+		}
+	}
+	return infos, v.err
+}
+
+// delete deletes a resource, with what goes with it, and answers when it is gone.
+func (k *kind) delete(r *request) (any, error) {
+	connection, name, err := k.target(r)
+	if err != nil {
+		return nil, err
+	}
+	return k.deleteNamed(r, connection, name)
+}
+
+func (k *kind) deleteNamed(r *request, connection, name string) (any, error) {
+	op, err := k.recordDeletion(r, connection, name)
+	if err == nil && r.async() {
+		return accepted(op), nil
+	}
+	if err == nil {
+		_, err = r.wait(op)
+	}
+	if err != nil && r.forced() && resource.CodeOf(err) != resource.CodeNotFound {
+		if _, released := r.server.Engine.Release(r.Context(), connection, k.of.Name, name); released == nil {
+			err = nil
+		}
+	}
+	switch {
+	case err != nil:
+		return nil, err
+	case k.deleted != nil:
+		return k.deleted, nil
+	}
+	return done(), nil
+}
+
+func (k *kind) recordDeletion(r *request, connection, name string) (*resource.Operation, error) {
+	var parts []engine.Named
+	if k.parts != nil {
+		v := r.view(connection)
+		if parts = k.parts(v, name); v.err != nil {
+			return nil, v.err
+		}
+	}
+	var (
+		op  *resource.Operation
+		err error
+	)
+	if len(parts) > 0 {
+		op, err = r.server.Engine.DeleteTogether(r.Context(), connection, append(parts, engine.Named{Kind: k.of.Name, Name: name}))
+	} else {
+		op, err = r.server.Engine.Delete(r.Context(), connection, k.of.Name, name)
+	}
+	if resource.CodeOf(err) == resource.CodeNotFound {
+		return nil, k.missing(name, connection)
+	}
+	return op, err
+}
+
+// register takes a resource that exists on the cloud under management.
+func (k *kind) register(r *request) (any, error) {
+	connection, err := r.connection()
+	if err != nil {
+		return nil, err
+	}
+	name, err := r.need("Name")
+	if err != nil {
+		return nil, err
+	}
+	id, err := r.need("CSPId")
+	if err != nil {
+		return nil, err
+	}
+	if err := k.adopt(r, connection, name, id); err != nil {
+		return nil, err
+	}
+	return k.answer(r, connection, name, nil)
+}
+
+func (k *kind) adopt(r *request, connection, name, id string) error {
+	body, err := json.Marshal(resource.AdoptRequest{CloudID: id, Name: name})
+	if err != nil {
+		return err
+	}
+	_, err = r.server.Engine.Adopt(r.Context(), connection, k.of.Name, body)
+	switch resource.CodeOf(err) {
+	case resource.CodeNotFound:
+		return resource.Errorf(resource.CodeNotFound, "%s '%s' does not exist on the cloud of connection '%s': %w", k.title, id, connection, err)
+	case resource.CodeAlreadyExists:
+		if _, taken := r.server.Engine.Get(r.Context(), connection, k.of.Name, name); taken == nil {
+			return k.exists(name, connection)
+		}
+	}
+	return k.rename(err)
+}
+
+// unregister forgets a resource and leaves it on the cloud, with its parts.
+func (k *kind) unregister(r *request) (any, error) {
+	connection, name, err := k.target(r)
+	if err != nil {
+		return nil, err
+	}
+	if k.parts != nil {
+		v := r.view(connection)
+		for _, part := range k.parts(v, name) {
+			if _, err := r.server.Engine.Release(r.Context(), connection, part.Kind, part.Name); err != nil {
+				return nil, err
+			}
+		}
+		if v.err != nil {
+			return nil, v.err
+		}
+	}
+	_, err = r.server.Engine.Release(r.Context(), connection, k.of.Name, name)
+	if resource.CodeOf(err) == resource.CodeNotFound {
+		return nil, k.missing(name, connection)
+	}
+	return done(), err
+}
+
+// AllList is where the resources of a kind are known.
+type AllList struct {
+	AllList struct{ MappedList, OnlySpiderList, OnlyCSPList []IID }
+}
+
+func (k *kind) listAll(r *request) (any, error) {
+	connection, err := r.connection()
+	if err != nil {
+		return nil, err
+	}
+	items, err := r.server.Engine.Inventory(r.Context(), connection, k.of.Name)
+	if err != nil {
+		return nil, err
+	}
+	var all AllList
+	lists := &all.AllList
+	lists.MappedList, lists.OnlySpiderList, lists.OnlyCSPList = []IID{}, []IID{}, []IID{}
+	for _, item := range items {
+		switch item.Where {
+		case resource.InBoth:
+			lists.MappedList = append(lists.MappedList, IID{item.Name, item.CloudID})
+		case resource.InHere:
+			if item.CloudID != "" || item.State != resource.StateFailed {
+				lists.OnlySpiderList = append(lists.OnlySpiderList, IID{item.Name, item.CloudID})
+			}
+		case resource.InCloud:
+			lists.OnlyCSPList = append(lists.OnlyCSPList, IID{cmp.Or(item.CloudName, item.CloudID), item.CloudID})
+		}
+	}
+	return all, nil
+}
+
+// AllInfoList is the same with all that is known of each.
+type AllInfoList struct {
+	ResourceType string
+	AllListInfo  struct {
+		MappedInfoList  []any
+		OnlySpiderList  []IID
+		OnlyCSPInfoList []any
+	}
+}
+
+func (k *kind) listAllInfo(r *request) (any, error) {
+	connection, err := r.connection()
+	if err != nil {
+		return nil, err
+	}
+	objects, here, err := r.server.Engine.Survey(r.Context(), connection, k.of.Name)
+	if err != nil {
+		return nil, err
+	}
+	all := AllInfoList{ResourceType: k.word}
+	lists := &all.AllListInfo
+	v := r.view(connection)
+	v.foreign = true
+	if len(objects)+len(here) > 0 { // CB-Spider answers null if there is nothing
+		lists.MappedInfoList, lists.OnlySpiderList, lists.OnlyCSPInfoList = []any{}, []IID{}, []any{}
+	}
+	for _, object := range objects {
+		info := k.info(v, object, nil)
+		if object.UID != "" {
+			lists.MappedInfoList = append(lists.MappedInfoList, info)
+		} else {
+			lists.OnlyCSPInfoList = append(lists.OnlyCSPInfoList, info)
+		}
+	}
+	for _, one := range here {
+		if exists(one) {
+			lists.OnlySpiderList = append(lists.OnlySpiderList, IID{one.Name, one.CloudID})
+		}
+	}
+	return all, v.err
+}
+
+// deleteOnCloud deletes what is known by its cloud id alone: it comes under
+// management for the time of its deletion.
+func (k *kind) deleteOnCloud(r *request) (any, error) {
+	connection, err := r.connection()
+	if err != nil {
+		return nil, err
+	}
+	id, err := r.param("Id")
+	if err != nil {
+		return nil, err
+	}
+	name, err := k.nameOf(r, connection, id)
+	if err != nil {
+		return nil, err
+	}
+	return k.deleteNamed(r, connection, name)
+}
+
+// nameOf answers the name of what the cloud knows by an id, taking it under
+// management if it is not.
+func (k *kind) nameOf(r *request, connection, id string) (string, error) {
+	items, err := r.server.recorded(r.Context(), connection, k.of.Name)
+	if err != nil {
+		return "", err
+	}
+	for _, item := range items {
+		if item.CloudID == id {
+			return item.Name, nil
+		}
+	}
+	body, err := json.Marshal(resource.AdoptRequest{CloudID: id})
+	if err != nil {
+		return "", err
+	}
+	adopted, err := r.server.Engine.Adopt(r.Context(), connection, k.of.Name, body)
+	if resource.CodeOf(err) == resource.CodeNotFound {
+		return "", resource.Errorf(resource.CodeNotFound, "%s '%s' does not exist on the cloud of connection '%s'", k.title, id, connection)
+	}
+	if err != nil {
+		return "", err
+	}
+	return adopted.Name, nil
+}
+
+// Count is how many there are.
+type Count struct {
+	Count int `json:"count"`
+}
+
+// count counts what is recorded of a kind, in one connection or in all.
+func (s *server) count(of *resource.Kind) func(*request) (any, error) {
+	return func(r *request) (any, error) {
+		connection, err := r.param("ConnectionName")
+		if err != nil {
+			return nil, err
+		}
+		n := 0
+		query := store.Query{Limit: pageSize}
+		for {
+			items, next, err := s.Engine.List(r.Context(), connection, of.Name, query)
+			if resource.CodeOf(err) == resource.CodeNotFound {
+				return nil, noConnection(connection)
+			}
+			if err != nil {
+				return nil, err
+			}
+			for _, item := range items {
+				if exists(item) {
+					n++
+				}
+			}
+			if next == "" {
+				return Count{n}, nil
+			}
+			query.Token = next
+		}
+	}
+}
+
+// change runs an action and answers when it has ended.
+func (k *kind) change(c change) func(*request) (any, error) {
+	return func(r *request) (any, error) {
+		connection, name, err := k.target(r)
+		if err != nil {
+			return nil, err
+		}
+		var params any
+		if c.params != nil {
+			if params, err = c.params(r); err != nil {
+				return nil, err
+			}
+		}
+		found, err := k.find(r, connection, name)
+		if err != nil {
+			return nil, err
+		}
+		if c.check != nil {
+			if err := c.check(r, found); err != nil {
+				return nil, err
+			}
+		}
+		op, err := k.act(r, connection, name, c.action, params)
+		if err != nil {
+			return nil, err
+		}
+		if r.async() {
+			return accepted(op), nil
+		}
+		if _, err := r.wait(op); err != nil {
+			return nil, k.rename(err)
+		}
+		switch {
+		case c.answer != nil:
+			if found, err = k.find(r, connection, name); err != nil {
+				return nil, err
+			}
+			v := r.view(connection)
+			answer, err := c.answer(r, v, found)
+			if err == nil {
+				err = v.err
+			}
+			return answer, err
+		case c.info:
+			return k.answer(r, connection, name, nil)
+		}
+		return done(), nil
+	}
+}
+
+// act records an action on a resource that exists.
+func (k *kind) act(r *request, connection, name, action string, params any) (*resource.Operation, error) {
+	if _, err := k.find(r, connection, name); err != nil {
+		return nil, err
+	}
+	var body []byte
+	if params != nil {
+		var err error
+		if body, err = json.Marshal(params); err != nil {
+			return nil, err
+		}
+	}
+	op, err := r.server.Engine.Act(r.Context(), connection, k.of.Name, name, action, body)
+	return op, k.rename(err)
+}
+
+// longest is how long a client is let wait; it goes away before.
+const longest = 24 * time.Hour

@@ -1,0 +1,409 @@
+package spider
+
+import (
+	"encoding/json"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/m-cmp/mc-infra-connector/internal/store"
+	"github.com/m-cmp/mc-infra-connector/resource"
+)
+
+// otherRoutes are those that are about no one type of resources.
+func (s *server) otherRoutes() []route {
+	const get, post, del = http.MethodGet, http.MethodPost, http.MethodDelete
+	all := []route{
+		{method: post, path: "/tag", handle: addTag},
+		{method: get, path: "/tag", handle: listTags},
+		{method: get, path: "/tag/{Key}", handle: getTag},
+		{method: del, path: "/tag/{Key}", handle: removeTag},
+		{method: post, path: "/anycall", handle: anyCall},
+		{method: del, path: "/destroy", handle: destroy},
+		{method: get, path: "/cspresourcename/{Name}", handle: nameOnCloud},
+		{method: get, path: "/cspresourceinfo/{Name}", handle: infoOnCloud},
+		{method: get, path: "/splockinfo", handle: func(*request) (any, error) { return map[string]any{"splockinfo": []string{}}, nil }}, // nothing is locked
+	}
+	for _, method := range []string{get, post} {
+		all = append(all,
+			route{method: method, path: "/getvmusingresources", handle: usedByVM},
+			route{method: method, path: "/getsecuritygroupowner", handle: ownerOf(securityGroup(), "SecurityGroup")},
+			route{method: method, path: "/getnlbowner", handle: ownerOf(nlb(), "NLB")},
+			route{method: method, path: "/getclusterowner", handle: ownerOf(cluster(), "Cluster")},
+		)
+	}
+	return all
+}
+
+func (s *server) nicRoutes() []route {
+	return []route{{method: http.MethodGet, path: "/nic/{Name}/osconfigscript", handle: nic().osConfigScript}}
+}
+
+func (s *server) nlbRoutes() []route {
+	return []route{{method: http.MethodGet, path: "/nlb/{Name}/health", handle: nlb().health}}
+}
+
+// typed finds the type of resources that a call is about by its word.
+func (r *request) typed() (*kind, error) {
+	word, err := r.need("ResourceType")
+	if err != nil {
+		return nil, err
+	}
+	known := append(kinds(), subnet())
+	var words []string
+	for _, k := range known {
+		if strings.EqualFold(k.word, word) || strings.EqualFold(k.path, word) {
+			return k, nil
+		}
+		words = append(words, k.word)
+	}
+	return nil, invalid("ResourceType", "%q is not one of: %s", shorten(word), strings.Join(words, ", "))
+}
+
+// tagged finds the resource whose tags a call is about.
+func (r *request) tagged() (*kind, *resource.Resource, error) {
+	k, err := r.typed()
+	if err != nil {
+		return nil, nil, err
+	}
+	connection, err := r.connection()
+	if err != nil {
+		return nil, nil, err
+	}
+	name, err := r.need("ResourceName")
+	if err != nil {
+		return nil, nil, err
+	}
+	found, err := k.find(r, connection, name)
+	return k, found, err
+}
+
+func (k *kind) label(r *request, found *resource.Resource, change resource.LabelChange) error {
+	op, err := k.act(r, found.Connection, found.Name, resource.ActionLabel, change)
+	if err == nil {
+		_, err = r.wait(op)
+	}
+	return err
+}
+
+func addTag(r *request) (any, error) {
+	k, found, err := r.tagged()
+	if err != nil {
+		return nil, err
+	}
+	var req struct{ Tag struct{ Key, Value text } }
+	if err := r.decode(&req); err != nil {
+		return nil, err
+	}
+	if req.Tag.Key == "" {
+		return nil, invalid("Tag.Key", "is empty!")
+	}
+	tag := KeyValue{string(req.Tag.Key), string(req.Tag.Value)}
+	return tag, k.label(r, found, resource.LabelChange{Set: map[string]string{tag.Key: tag.Value}})
+}
+
+func listTags(r *request) (any, error) {
+	k, found, err := r.tagged()
+	if err != nil {
+		return nil, err
+	}
+	return map[string]any{"tag": list(tags(found.Labels)), "resourceType": strings.ToUpper(k.word)}, nil
+}
+
+func (r *request) tag() (*kind, *resource.Resource, string, error) {
+	k, found, err := r.tagged()
+	if err != nil {
+		return nil, nil, "", err
+	}
+	key, err := r.param("Key")
+	if err == nil {
+		if _, ok := found.Labels[key]; !ok {
+			err = resource.Errorf(resource.CodeNotFound, "the tag %s does not exist on %s '%s'", shorten(key), k.title, found.Name)
+		}
+	}
+	return k, found, key, err
+}
+
+func getTag(r *request) (any, error) {
+	_, found, key, err := r.tag()
+	if err != nil {
+		return nil, err
+	}
+	return KeyValue{key, found.Labels[key]}, nil
+}
+
+func removeTag(r *request) (any, error) {
+	k, found, key, err := r.tag()
+	if err != nil {
+		return nil, err
+	}
+	return done(), k.label(r, found, resource.LabelChange{Remove: []string{key}})
+}
+
+// AnyCall is an operation that only one driver has, in CB-Spider's form.
+type AnyCall struct {
+	FID           string
+	IKeyValueList []KeyValue
+	OKeyValueList []KeyValue
+}
+
+// anyCall runs an extension of the driver.
+func anyCall(r *request) (any, error) {
+	connection, err := r.connection()
+	if err != nil {
+		return nil, err
+	}
+	var req struct {
+		FID           text
+		IKeyValueList KeyValues
+	}
+	if err := r.decode(&req); err != nil {
+		return nil, err
+	}
+	session, c, err := r.server.Engine.Session(r.Context(), connection)
+	if err != nil {
+		return nil, err
+	}
+	d, err := r.server.Engine.Driver(r.Context(), c.Cloud)
+	if err != nil {
+		return nil, err
+	}
+	name := ""
+	for _, e := range d.Extensions {
+		if strings.EqualFold(e.Name, string(req.FID)) {
+			name = e.Name
+		}
+	}
+	if name == "" {
+		return nil, resource.Errorf(resource.CodeUnsupported, "%s Driver: %s Function is not implemented!", capital(d.Name), shorten(string(req.FID)))
+	}
+	call := AnyCall{FID: string(req.FID), IKeyValueList: []KeyValue{}, OKeyValueList: []KeyValue{}}
+	for _, kv := range req.IKeyValueList {
+		call.IKeyValueList = append(call.IKeyValueList, KeyValue{string(kv.Key), string(kv.Value)})
+	}
+	input, err := json.Marshal(req.IKeyValueList.labels())
+	if err != nil {
+		return nil, err
+	}
+	if len(req.IKeyValueList) == 0 {
+		input = json.RawMessage("{}")
+	}
+	output, err := session.Extend(r.Context(), name, input)
+	if err != nil {
+		return nil, err
+	}
+	fields := read[map[string]json.RawMessage](output)
+	for _, key := range slices.Sorted(maps.Keys(fields)) {
+		var value text
+		if json.Unmarshal(fields[key], &value) != nil {
+			value = text(fields[key])
+		}
+		call.OKeyValueList = append(call.OKeyValueList, KeyValue{capital(key), string(value)})
+	}
+	return call, nil
+}
+
+// Destroyed is what became of everything in a connection.
+type Destroyed struct {
+	IsAllDestroyed               bool
+	DeletedAllListByResourceType []DestroyedType
+}
+
+// DestroyedType is what became of the resources of one type.
+type DestroyedType struct {
+	ResourceType          string
+	IsAllDeleted          bool
+	DeletedIIDList        []IID
+	RemainedErrorInfoList []RemainedError
+}
+
+// RemainedError is why one remained.
+type RemainedError struct{ Name, ErrorMsg string }
+
+// destroy deletes everything of a connection. With dryrun it tells what that would
+// be.
+func destroy(r *request) (any, error) {
+	connection, err := r.connection()
+	if err != nil {
+		return nil, err
+	}
+	doomed, err := r.server.Engine.Doomed(r.Context(), connection)
+	if err != nil {
+		return nil, err
+	}
+	dry, err := r.text("dryrun")
+	if err != nil {
+		return nil, err
+	}
+	failed := map[string]error{}
+	switch {
+	case len(doomed) == 0 || strings.EqualFold(dry, "true"):
+	default:
+		op, err := r.server.Engine.Destroy(r.Context(), connection)
+		if err != nil {
+			return nil, err
+		}
+		if r.async() {
+			return accepted(op), nil
+		}
+		if _, err = r.wait(op); err != nil && r.Context().Err() != nil {
+			return nil, err
+		}
+		if failed, err = r.remained(op.ID); err != nil {
+			return nil, err
+		}
+	}
+	return destroyed(doomed, failed), nil
+}
+
+// remained answers the errors of the parts of an operation that failed, by kind and
+// name.
+func (r *request) remained(id string) (map[string]error, error) {
+	failed := map[string]error{}
+	query := partsOf(id)
+	for {
+		parts, next, err := r.server.Engine.Operations(r.Context(), query)
+		if err != nil {
+			return nil, err
+		}
+		for _, part := range parts {
+			if part.State != resource.OperationSucceeded && part.Error != nil {
+				failed[part.Kind+"/"+part.Name] = part.Error
+			}
+		}
+		if next == "" {
+			return failed, nil
+		}
+		query.Token = next
+	}
+}
+
+func destroyed(doomed []*resource.Resource, failed map[string]error) Destroyed {
+	answer := Destroyed{IsAllDestroyed: len(failed) == 0, DeletedAllListByResourceType: []DestroyedType{}}
+	types := &answer.DeletedAllListByResourceType
+	for _, one := range doomed {
+		word := kindOf(one.Kind).word
+		if word == "" {
+			word = one.Kind
+		}
+		if n := len(*types); n == 0 || (*types)[n-1].ResourceType != word {
+			*types = append(*types, DestroyedType{ResourceType: word, IsAllDeleted: true})
+		}
+		last := &(*types)[len(*types)-1]
+		if err := failed[one.Kind+"/"+one.Name]; err != nil {
+			last.IsAllDeleted = false
+			last.RemainedErrorInfoList = append(last.RemainedErrorInfoList, RemainedError{one.Name, err.Error()})
+		} else {
+			last.DeletedIIDList = append(last.DeletedIIDList, IID{one.Name, one.CloudID})
+		}
+	}
+	return answer
+}
+
+// nameOnCloud answers what a resource is called on the cloud.
+func nameOnCloud(r *request) (any, error) {
+	k, connection, name, err := r.typedName()
+	if err != nil {
+		return nil, err
+	}
+	if _, err := k.find(r, connection, name); err != nil {
+		return nil, err
+	}
+	items, err := r.server.Engine.Inventory(r.Context(), connection, k.of.Name)
+	if err != nil {
+		return nil, err
+	}
+	for _, item := range items {
+		if item.Name == name && item.Where == resource.InBoth {
+			called := item.CloudName
+			if called == "" {
+				called = item.CloudID
+			}
+			return struct{ Name string }{called}, nil
+		}
+	}
+	return nil, k.missing(name, connection)
+}
+
+// infoOnCloud answers the cloud's own fields of a resource, by its name or cloud id.
+func infoOnCloud(r *request) (any, error) {
+	k, connection, name, err := r.typedName()
+	if err != nil {
+		return nil, err
+	}
+	objects, _, err := r.server.Engine.Survey(r.Context(), connection, k.of.Name)
+	if err != nil {
+		return nil, err
+	}
+	for _, object := range objects {
+		if object.CloudID == name || object.Name == name {
+			return object.Native, nil
+		}
+	}
+	return nil, resource.Errorf(resource.CodeNotFound, "%s %s iid does not exist!!", shorten(name), k.word)
+}
+
+func (r *request) typedName() (k *kind, connection, name string, err error) {
+	if k, err = r.typed(); err != nil {
+		return nil, "", "", err
+	}
+	connection, name, err = k.target(r)
+	return k, connection, name, err
+}
+
+// byCloudID finds a resource that is managed here by its cloud id.
+func (k *kind) byCloudID(r *request, called string) (*resource.Resource, *view, error) {
+	connection, err := r.connection()
+	if err != nil {
+		return nil, nil, err
+	}
+	id, err := r.need("CSPId")
+	if err != nil {
+		return nil, nil, err
+	}
+	items, _, err := r.server.Engine.List(r.Context(), connection, k.of.Name, store.Query{
+		Limit: 1, Filters: []store.Filter{{Field: "cloudId", Op: store.FilterEqual, Value: id}},
+	})
+	if err == nil && len(items) == 0 {
+		err = resource.Errorf(resource.CodeNotFound, "%s %s does not exist!!", shorten(id), called)
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	return items[0], r.view(connection), nil
+}
+
+// ownerOf answers the VPC that something with a cloud id belongs to.
+func ownerOf(k *kind, called string) func(*request) (any, error) {
+	return func(r *request) (any, error) {
+		found, v, err := k.byCloudID(r, called)
+		if err != nil {
+			return nil, err
+		}
+		id := v.iid(resource.VPC.Name, read[struct{ VPC string }](found.Spec).VPC)
+		return id, v.err
+	}
+}
+
+// VMUsing is what a VM uses.
+type VMUsing struct {
+	Resources struct {
+		VPC    IID
+		SGList []IID
+		VMKey  *IID `json:",omitempty"`
+	}
+}
+
+func usedByVM(r *request) (any, error) {
+	found, v, err := vm().byCloudID(r, "vm iid")
+	if err != nil {
+		return nil, err
+	}
+	spec := read[resource.VMSpec](found.Spec)
+	var using VMUsing
+	using.Resources.VPC = v.vpcOf(spec.Subnet)
+	using.Resources.SGList = v.iids(resource.SecurityGroup.Name, spec.SecurityGroups)
+	using.Resources.VMKey = v.maybe(resource.KeyPair.Name, spec.KeyPair)
+	return using, v.err
+}

@@ -1,0 +1,510 @@
+package spider
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/m-cmp/mc-infra-connector/driver"
+	"github.com/m-cmp/mc-infra-connector/internal/engine"
+	"github.com/m-cmp/mc-infra-connector/resource"
+)
+
+// Clients of CB-Spider register drivers and regions by names of their own, and make
+// connections from them. A provider is a cloud's name in capitals.
+
+// DriverInfo is a driver as it was registered. Which one is used follows from the
+// cloud; the file is only shown again.
+type DriverInfo struct{ DriverName, ProviderName, DriverLibFileName string }
+
+// RegistrationRegion is a region, perhaps with a zone, under a name.
+type RegistrationRegion struct {
+	RegionName        string
+	ProviderName      string
+	KeyValueInfoList  []KeyValue
+	AvailableZoneList []string
+}
+
+// CredentialInfo is a credential, whose values are hidden.
+type CredentialInfo struct {
+	CredentialName   string
+	ProviderName     string
+	KeyValueInfoList []KeyValue
+}
+
+// ConnectionInfo is a connection with what it was made from.
+type ConnectionInfo struct{ ConfigName, ProviderName, DriverName, CredentialName, RegionName string }
+
+// The types of registrations.
+const (
+	typeDriver     = "driver"
+	typeRegion     = "region"
+	typeConnection = "connection"
+)
+
+// registered are the routes of what is kept as it was registered.
+type registered[T any] struct {
+	typ      string // of registrations, and in paths and envelopes
+	name     string // field with the name
+	complete func(T) T
+}
+
+func provider(cloud string) string { return strings.ToUpper(cloud) }
+func cloudOf(name string) string   { return strings.ToLower(name) }
+
+// basics reads name and provider of what is to be registered.
+func (r *request) registration(field string) (name, cloud string, err error) {
+	if name, err = r.need(field); err != nil {
+		return "", "", err
+	}
+	if !nameable(name) {
+		return "", "", invalid(field, "%q is not 1 to 128 letters, digits, dots, underscores and hyphens that start with a letter or digit", shorten(name))
+	}
+	cloud, err = r.need("ProviderName")
+	if err == nil && !nameable(cloud) {
+		err = invalid("ProviderName", "%q is not the name of a cloud", shorten(cloud))
+	}
+	return name, cloudOf(cloud), err
+}
+
+// nameable reports whether a resource could have the name.
+func nameable(name string) bool {
+	return len(name) <= 128 && strings.Trim(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-") == "" &&
+		name != "" && !strings.ContainsRune("._-", rune(name[0]))
+}
+
+func (g registered[T]) register(r *request) (any, error) {
+	name, cloud, err := r.registration(g.name)
+	if err != nil {
+		return nil, err
+	}
+	var value T
+	if err := decode(r.body, &value, "body"); err != nil {
+		return nil, err
+	}
+	raw, err := json.Marshal(value)
+	if err != nil {
+		return nil, err
+	}
+	if err := r.server.Engine.Register(r.Context(), engine.Registration{Type: g.typ, Name: name, Cloud: cloud, Value: raw}); err != nil {
+		return nil, err
+	}
+	return g.complete(value), nil
+}
+
+func (g registered[T]) list(r *request) (any, error) {
+	cloud, err := r.provider()
+	if err != nil {
+		return nil, err
+	}
+	all, err := r.server.Engine.Registrations(r.Context(), g.typ, cloud)
+	if err != nil {
+		return nil, err
+	}
+	values := make([]T, len(all))
+	for i, one := range all {
+		values[i] = g.complete(read[T](one.Value))
+	}
+	return map[string]any{g.typ: values}, nil
+}
+
+// provider reads which cloud a list is to be of.
+func (r *request) provider() (cloud string, err error) {
+	name, err := r.text("ProviderName")
+	if err == nil && name == "" {
+		name, err = r.text("provider")
+	}
+	return cloudOf(name), err
+}
+
+func (g registered[T]) get(r *request) (any, error) {
+	name, err := r.param("Name")
+	if err != nil {
+		return nil, err
+	}
+	one, err := r.server.Engine.Registration(r.Context(), g.typ, name)
+	if err != nil {
+		return nil, unregistered(name, err)
+	}
+	return g.complete(read[T](one.Value)), nil
+}
+
+// unregistered gives a missing registration CB-Spider's words.
+func unregistered(name string, err error) error {
+	if resource.CodeOf(err) == resource.CodeNotFound {
+		return resource.Errorf(resource.CodeNotFound, "%s: does not exist!", name)
+	}
+	return err
+}
+
+func (g registered[T]) unregister(r *request) (any, error) {
+	name, err := r.param("Name")
+	if err != nil {
+		return nil, err
+	}
+	return done(), r.server.Engine.Unregister(r.Context(), g.typ, name)
+}
+
+func (g registered[T]) routes() []route {
+	return []route{
+		{method: http.MethodPost, path: "/" + g.typ, handle: g.register},
+		{method: http.MethodGet, path: "/" + g.typ, handle: g.list},
+		{method: http.MethodGet, path: "/" + g.typ + "/{Name}", handle: g.get},
+		{method: http.MethodDelete, path: "/" + g.typ + "/{Name}", handle: g.unregister},
+	}
+}
+
+func (s *server) registrationRoutes() []route {
+	drivers := registered[DriverInfo]{typ: typeDriver, name: "DriverName", complete: func(d DriverInfo) DriverInfo { return d }}
+	regions := registered[RegistrationRegion]{typ: typeRegion, name: "RegionName", complete: func(r RegistrationRegion) RegistrationRegion { return r }}
+	return slices.Concat(drivers.routes(), regions.routes(), []route{
+		{method: http.MethodPost, path: "/credential", handle: putCredential},
+		{method: http.MethodGet, path: "/credential", handle: listCredentials},
+		{method: http.MethodGet, path: "/credential/{Name}", handle: getCredential},
+		{method: http.MethodDelete, path: "/credential/{Name}", handle: forget(s.Engine.DeleteCredential)},
+		{method: http.MethodPost, path: "/connectionconfig", handle: putConnection},
+		{method: http.MethodGet, path: "/connectionconfig", handle: listConnections},
+		{method: http.MethodGet, path: "/connectionconfig/{Name}", handle: getConnection},
+		{method: http.MethodDelete, path: "/connectionconfig/{Name}", handle: deleteConnection},
+		{method: http.MethodGet, path: "/countconnectionconfig", handle: countConnections},
+		{method: http.MethodGet, path: "/countconnectionconfig/{ProviderName}", handle: countConnections},
+		{method: http.MethodGet, path: "/cloudos", handle: listClouds},
+		{method: http.MethodGet, path: "/cloudos/metainfo/{Name}", handle: getCloud},
+		{method: http.MethodGet, path: "/driver/capability", handle: getCapability},
+		{method: http.MethodPost, path: "/driver/upload", missing: "drivers are not uploaded here; install one with: mcic driver, or put its executable into the folder drivers of the data folder"},
+	})
+}
+
+// putCredential seals a credential. Its values are named as CB-Spider names them;
+// the driver says which of its fields those are, and others are passed over.
+func putCredential(r *request) (any, error) {
+	name, cloud, err := r.registration("CredentialName")
+	if err != nil {
+		return nil, err
+	}
+	var req struct{ KeyValueInfoList KeyValues }
+	if err := decode(r.body, &req, "body"); err != nil {
+		return nil, err
+	}
+	d, err := r.server.Engine.Driver(r.Context(), cloud)
+	if resource.CodeOf(err) == resource.CodeNotFound {
+		return nil, invalid("ProviderName", "%v", err)
+	}
+	if err != nil {
+		return nil, err
+	}
+	values := map[string]string{}
+	for _, kv := range req.KeyValueInfoList {
+		for _, f := range d.Credential {
+			if answersTo(f, string(kv.Key)) && kv.Value != "" {
+				values[f.Name] = string(kv.Value)
+			}
+		}
+	}
+	credential, err := r.server.Engine.PutCredential(r.Context(), resource.CredentialRequest{Name: name, Cloud: cloud, Values: values})
+	if err != nil {
+		return nil, err
+	}
+	return credentialInfo(credential, d), nil
+}
+
+// answersTo reports whether a field has the name.
+func answersTo(f driver.Field, name string) bool {
+	return strings.EqualFold(f.Name, name) || slices.ContainsFunc(f.Aliases, func(a string) bool { return strings.EqualFold(a, name) })
+}
+
+// alias is what CB-Spider calls a field.
+func alias(fields []driver.Field, name string) string {
+	for _, f := range fields {
+		if f.Name == name && len(f.Aliases) > 0 {
+			return f.Aliases[0]
+		}
+	}
+	return name
+}
+
+func credentialInfo(c *resource.Credential, d *driver.Description) CredentialInfo {
+	info := CredentialInfo{CredentialName: c.Name, ProviderName: provider(c.Cloud), KeyValueInfoList: []KeyValue{}}
+	for _, name := range c.Fields {
+		if d != nil {
+			name = alias(d.Credential, name)
+		}
+		info.KeyValueInfoList = append(info.KeyValueInfoList, KeyValue{name, hidden})
+	}
+	return info
+}
+
+// shown describes the driver of a cloud for what can be shown without it.
+func (r *request) shown(cloud string) *driver.Description {
+	d, err := r.server.Engine.Driver(r.Context(), cloud)
+	if err != nil {
+		return nil
+	}
+	return d
+}
+
+func listCredentials(r *request) (any, error) {
+	cloud, err := r.provider()
+	if err != nil {
+		return nil, err
+	}
+	all, err := r.server.Engine.Credentials(r.Context())
+	if err != nil {
+		return nil, err
+	}
+	infos := []CredentialInfo{}
+	for i := range all {
+		if cloud == "" || all[i].Cloud == cloud {
+			infos = append(infos, credentialInfo(&all[i], r.shown(all[i].Cloud)))
+		}
+	}
+	return map[string]any{"credential": infos}, nil
+}
+
+func getCredential(r *request) (any, error) {
+	name, err := r.param("Name")
+	if err != nil {
+		return nil, err
+	}
+	c, err := r.server.Engine.Credential(r.Context(), name)
+	if err != nil {
+		return nil, unregistered(name, err)
+	}
+	return credentialInfo(c, r.shown(c.Cloud)), nil
+}
+
+// putConnection makes a connection from what was registered.
+func putConnection(r *request) (any, error) {
+	name, cloud, err := r.registration("ConfigName")
+	if err != nil {
+		return nil, err
+	}
+	info := ConnectionInfo{ConfigName: name, ProviderName: provider(cloud)}
+	for field, value := range map[string]*string{"DriverName": &info.DriverName, "CredentialName": &info.CredentialName, "RegionName": &info.RegionName} {
+		if *value, err = r.need(field); err != nil {
+			return nil, err
+		}
+	}
+	region, err := r.server.Engine.Registration(r.Context(), typeRegion, info.RegionName)
+	if err != nil {
+		return nil, unregistered(info.RegionName, err)
+	}
+	if _, err := r.server.Engine.Registration(r.Context(), typeDriver, info.DriverName); err != nil {
+		return nil, unregistered(info.DriverName, err)
+	}
+	if _, err := r.server.Engine.Credential(r.Context(), info.CredentialName); err != nil {
+		return nil, unregistered(info.CredentialName, err)
+	}
+	request := resource.ConnectionRequest{Name: name, Cloud: cloud, Credential: info.CredentialName}
+	for _, kv := range read[RegistrationRegion](region.Value).KeyValueInfoList {
+		switch strings.ToLower(kv.Key) {
+		case "region", "location":
+			request.Region = kv.Value
+		case "zone":
+			request.Zone = kv.Value
+		}
+	}
+	if _, err := r.server.Engine.PutConnection(r.Context(), request); err != nil {
+		return nil, connectionKind().rename(err)
+	}
+	raw, err := json.Marshal(info)
+	if err != nil {
+		return nil, err
+	}
+	err = r.server.Engine.Register(r.Context(), engine.Registration{Type: typeConnection, Name: name, Cloud: cloud, Value: raw})
+	return info, err
+}
+
+// connectionKind names the fields of a connection.
+func connectionKind() *kind {
+	return &kind{fields: map[string]string{ //nolint:gosec // names of fields, no secrets
+		"cloud": "ProviderName", "credential": "CredentialName", "region": "RegionName", "zone": "RegionName", "name": "ConfigName",
+	}}
+}
+
+// connectionInfo shows a connection. One that was not made here was made from what
+// its own fields say.
+func (r *request) connectionInfo(c *resource.Connection, made map[string]ConnectionInfo) ConnectionInfo {
+	if info, ok := made[c.Name]; ok {
+		return info
+	}
+	return ConnectionInfo{
+		ConfigName: c.Name, ProviderName: provider(c.Cloud), DriverName: c.Cloud, CredentialName: c.Credential,
+		RegionName: strings.Trim(c.Region+"-"+c.Zone, "-"),
+	}
+}
+
+func (r *request) madeConnections() (map[string]ConnectionInfo, error) {
+	all, err := r.server.Engine.Registrations(r.Context(), typeConnection, "")
+	made := map[string]ConnectionInfo{}
+	for _, one := range all {
+		made[one.Name] = read[ConnectionInfo](one.Value)
+	}
+	return made, err
+}
+
+func listConnections(r *request) (any, error) {
+	cloud, err := r.provider()
+	if err != nil {
+		return nil, err
+	}
+	all, err := r.server.Engine.Connections(r.Context())
+	if err != nil {
+		return nil, err
+	}
+	made, err := r.madeConnections()
+	if err != nil {
+		return nil, err
+	}
+	infos := []ConnectionInfo{}
+	for i := range all {
+		if cloud == "" || all[i].Cloud == cloud {
+			infos = append(infos, r.connectionInfo(&all[i], made))
+		}
+	}
+	return map[string]any{"connectionconfig": infos}, nil
+}
+
+func getConnection(r *request) (any, error) {
+	name, err := r.param("Name")
+	if err != nil {
+		return nil, err
+	}
+	c, err := r.server.Engine.Connection(r.Context(), name)
+	if err != nil {
+		return nil, unregistered(name, err)
+	}
+	made, err := r.madeConnections()
+	return r.connectionInfo(c, made), err
+}
+
+func countConnections(r *request) (any, error) {
+	name, err := r.param("ProviderName")
+	if err != nil {
+		return nil, err
+	}
+	all, err := r.server.Engine.Connections(r.Context())
+	n := 0
+	for _, c := range all {
+		if name == "" || c.Cloud == cloudOf(name) {
+			n++
+		}
+	}
+	return Count{n}, err
+}
+
+func deleteConnection(r *request) (any, error) {
+	answer, err := forget(r.server.Engine.DeleteConnection)(r)
+	if err != nil {
+		return nil, err
+	}
+	name, err := r.param("Name")
+	if err != nil {
+		return nil, err
+	}
+	return answer, r.server.Engine.Unregister(r.Context(), typeConnection, name)
+}
+
+// listClouds answers the clouds that there is a driver for.
+func listClouds(r *request) (any, error) {
+	var names []string
+	for _, d := range r.server.Engine.Drivers(r.Context()) {
+		names = append(names, provider(d.Name))
+	}
+	return map[string]any{"cloudos": list(names)}, nil
+}
+
+// CloudInfo is what a client must know to register a cloud.
+type CloudInfo struct {
+	Region, Credential, CredentialCSP, RootDiskType, RootDiskSize, DiskType, DiskSize, IdMaxLength, DefaultRegionToQuery []string
+}
+
+// getCloud answers it from the driver's description. An unknown cloud has none.
+func getCloud(r *request) (any, error) {
+	name, err := r.param("Name")
+	if err != nil {
+		return nil, err
+	}
+	d, err := r.server.Engine.Driver(r.Context(), cloudOf(name))
+	if resource.CodeOf(err) == resource.CodeNotFound {
+		return CloudInfo{}, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	info := CloudInfo{Region: []string{"Region", "Zone"}, RootDiskType: []string{""}, RootDiskSize: []string{""}, DiskType: []string{""}, DiskSize: []string{""}, DefaultRegionToQuery: []string{""}}
+	for _, f := range d.Credential {
+		info.Credential = append(info.Credential, alias(d.Credential, f.Name))
+		info.CredentialCSP = append(info.CredentialCSP, f.Name)
+	}
+	for range 11 { // of image, VPC, subnet, … in CB-Spider's order; names can be that long here
+		info.IdMaxLength = append(info.IdMaxLength, "128")
+	}
+	return info, nil
+}
+
+// Capability is what a driver can do.
+type Capability struct {
+	ZoneBasedControl, RegionZoneHandler, PriceInfoHandler, ImageHandler, VMSpecHandler, VPCHandler, SecurityHandler, KeyPairHandler, VMHandler, DiskHandler, MyImageHandler,
+	NLBHandler, ClusterHandler, FileSystemHandler, QuotaInfoHandler, RDBMSHandler, DBSpecHandler, RDBMSMySQLHandler, RDBMSMariaDBHandler, RDBMSPostgreSQLHandler,
+	PublicIPHandler, NICHandler, TagHandler bool
+	TagSupportResourceType             []string
+	VPC_CIDR, EMULATED_VPC, SINGLE_VPC bool
+}
+
+func getCapability(r *request) (any, error) {
+	connection, err := r.connection()
+	if err != nil {
+		return nil, err
+	}
+	c, err := r.server.Engine.Connection(r.Context(), connection)
+	if err != nil {
+		return nil, err
+	}
+	d, err := r.server.Engine.Driver(r.Context(), c.Cloud)
+	if err != nil {
+		return nil, err
+	}
+	has := func(c *resource.Catalog) bool { return slices.Contains(d.Catalogs, c.Name) }
+	creates := func(k *resource.Kind) bool { return d.Offers(k.Name, "create") }
+	answer := Capability{
+		ZoneBasedControl: has(resource.Zones.Catalog), RegionZoneHandler: has(resource.Regions.Catalog), PriceInfoHandler: has(resource.Prices.Catalog),
+		ImageHandler: has(resource.Images.Catalog), VMSpecHandler: has(resource.Specs.Catalog), QuotaInfoHandler: has(resource.Quotas.Catalog),
+		VPCHandler: creates(resource.VPC.Kind), SecurityHandler: creates(resource.SecurityGroup.Kind), KeyPairHandler: creates(resource.KeyPair.Kind),
+		VMHandler: creates(resource.VM.Kind), DiskHandler: creates(resource.Disk.Kind), MyImageHandler: creates(resource.CustomImage.Kind),
+		NLBHandler: creates(resource.NLB.Kind), ClusterHandler: creates(resource.Cluster.Kind), PublicIPHandler: creates(resource.PublicIP.Kind),
+		NICHandler: creates(resource.NIC.Kind), TagHandler: true, VPC_CIDR: true, TagSupportResourceType: []string{},
+	}
+	for _, k := range append([]*kind{vpc(), subnet()}, r.server.kinds[1:]...) {
+		if creates(k.of) { // where the cloud has no tags they are kept here
+			answer.TagSupportResourceType = append(answer.TagSupportResourceType, k.word)
+		}
+	}
+	return answer, nil
+}
+
+// cloudOfConnection answers the provider and the region of a connection.
+func (r *request) place(connection string) (cloud, region string, err error) {
+	c, err := r.server.Engine.Connection(r.Context(), connection)
+	if err != nil {
+		return "", "", err
+	}
+	return provider(c.Cloud), cmp.Or(c.Region, c.Zone), nil
+}
+
+// forget makes the deletion of something that need not be there.
+func forget(remove func(context.Context, string) error) func(*request) (any, error) {
+	return func(r *request) (any, error) {
+		name, err := r.param("Name")
+		if err != nil {
+			return nil, err
+		}
+		if err := remove(r.Context(), name); err != nil && resource.CodeOf(err) != resource.CodeNotFound {
+			return nil, err
+		}
+		return done(), nil
+	}
+}

@@ -1,0 +1,113 @@
+package spider_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/m-cmp/mc-infra-connector/internal/api/spider"
+	"github.com/m-cmp/mc-infra-connector/internal/auth"
+	"github.com/m-cmp/mc-infra-connector/internal/catalog"
+	"github.com/m-cmp/mc-infra-connector/internal/engine/enginetest"
+)
+
+func TestMain(m *testing.M) { enginetest.Main(m) }
+
+// api is a server with CB-Spider's API over the Mock cloud.
+type api struct {
+	*enginetest.Env
+	url string
+	t   testing.TB
+}
+
+// The names that the golden requests use.
+const (
+	connection = "mock-config01"
+	user       = "admin"
+	password   = "open sesame"
+)
+
+func start(t testing.TB, o enginetest.Options, settings ...string) *api {
+	t.Helper()
+	e := enginetest.New(t, o, settings...)
+	login, err := auth.NewPassword(user, password)
+	require.NoError(t, err)
+	handler := spider.New(spider.Config{
+		Engine: e.Engine, Catalog: catalog.New(e.Session), Allowed: login.Allows, Fresh: time.Millisecond, Logger: slog.New(slog.DiscardHandler), Version: "test",
+	})
+	server := httptest.NewServer(handler)
+	t.Cleanup(server.Close)
+	return &api{Env: e, url: server.URL + "/spider", t: t}
+}
+
+// registered also has what CB-Spider's clients register at their start.
+func registered(t testing.TB, o enginetest.Options) *api {
+	t.Helper()
+	a := start(t, o)
+	for _, other := range []string{"mock", "catalog-only"} {
+		require.NoError(t, a.DeleteConnection(t.Context(), other))
+	}
+	for _, r := range [][2]string{
+		{"/driver", `{"DriverName":"mock-driver01","ProviderName":"MOCK","DriverLibFileName":"mock-driver-v1.0.so"}`},
+		{"/credential", `{"CredentialName":"mock-credential01","ProviderName":"MOCK","KeyValueInfoList":[{"Key":"MockName","Value":"mock01"}]}`},
+		{"/region", `{"RegionName":"mock-region01","ProviderName":"MOCK","KeyValueInfoList":[{"Key":"Region","Value":"mock-seoul"}],"AvailableZoneList":null}`},
+		{"/connectionconfig", `{"ConfigName":"mock-config01","ProviderName":"MOCK","DriverName":"mock-driver01","CredentialName":"mock-credential01","RegionName":"mock-region01"}`},
+	} {
+		a.ok(http.MethodPost, r[0], r[1])
+	}
+	return a
+}
+
+// response is what came back.
+type response struct {
+	status int
+	header http.Header
+	body   string
+}
+
+func (r response) message(t testing.TB) string {
+	t.Helper()
+	var m struct{ Message string }
+	require.NoError(t, json.Unmarshal([]byte(r.body), &m), r.body)
+	return m.Message
+}
+
+func (a *api) call(method, path, body string, headers ...string) response {
+	a.t.Helper()
+	req, err := http.NewRequestWithContext(a.t.Context(), method, a.url+path, strings.NewReader(body))
+	require.NoError(a.t, err)
+	req.SetBasicAuth(user, password)
+	if body != "" {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	for i := 0; i+1 < len(headers); i += 2 {
+		req.Header.Set(headers[i], headers[i+1])
+	}
+	client := &http.Client{Timeout: time.Minute, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	res, err := client.Do(req)
+	require.NoError(a.t, err)
+	raw, err := io.ReadAll(res.Body)
+	require.NoError(a.t, err)
+	require.NoError(a.t, res.Body.Close())
+	return response{res.StatusCode, res.Header, string(bytes.TrimSpace(raw))}
+}
+
+func (a *api) ok(method, path, body string) response {
+	a.t.Helper()
+	r := a.call(method, path, body)
+	require.Less(a.t, r.status, 300, "%s %s %s: %s", method, path, body, r.body)
+	return r
+}
+
+// in is a body with ReqInfo.
+func in(info string) string {
+	return `{"ConnectionName":"` + connection + `","ReqInfo":` + info + `}`
+}

@@ -1,0 +1,343 @@
+package spider
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/m-cmp/mc-infra-connector/resource"
+)
+
+// VMInfo is CB-Spider's VM.
+type VMInfo struct {
+	IId               IID
+	StartTime         time.Time
+	Region            RegionInfo
+	ImageType         string
+	ImageIId          IID
+	VMSpecName        string
+	VpcIID            IID
+	SubnetIID         IID
+	SecurityGroupIIds []IID
+	KeyPairIId        IID
+	RootDiskType      string
+	RootDiskSize      string
+	RootDeviceName    string
+	DataDiskIIDs      []IID `json:",omitempty"`
+	VMUserId          string
+	NetworkInterface  string
+	PublicIP          string
+	PrivateIP         string
+	Platform          string
+	SSHAccessPoint    string `json:",omitempty"`
+	AccessPoint       string
+	TagList           []KeyValue `json:",omitempty"`
+	KeyValueList      []KeyValue `json:",omitempty"`
+}
+
+// RegionInfo is where a VM runs.
+type RegionInfo struct {
+	Region string
+	Zone   string `json:",omitempty"`
+}
+
+type vmRequest struct {
+	named
+	ImageType, ImageName, VMSpecName  text
+	VPCName, SubnetName, KeyPairName  text
+	SecurityGroupNames, DataDiskNames []text
+	RootDiskType, RootDiskSize        text
+	VMUserId                          text
+}
+
+// The types of images.
+const (
+	publicImage = "PublicImage"
+	ownImage    = "MyImage"
+)
+
+// vmUser is the user that CB-Spider makes on every VM, and its clients log in as.
+const vmUser = "cb-user"
+
+// userData has a VM's system make that user. https://cloudinit.readthedocs.io/en/latest/reference/examples.html
+const userData = `#cloud-config
+users:
+  - default
+  - name: ` + vmUser + `
+    shell: /bin/bash
+    sudo: ALL=(ALL) NOPASSWD:ALL
+    ssh_authorized_keys:
+      - %s
+`
+
+func vm() *kind {
+	k := &kind{
+		of: resource.VM.Kind, path: "vm", envelope: "vm", word: "vm", title: "VM", deleted: VMStatus{"Terminating"},
+		fields: map[string]string{
+			"image": "ImageName", "customimage": "ImageName", "spec": "VMSpecName", "subnet": "SubnetName", "keypair": "KeyPairName",
+			"securitygroups": "SecurityGroupNames", "rootDiskSizeGiB": "RootDiskSize", "labels": "TagList",
+		},
+	}
+	k.create = func(r *request) ([]wanted, error) {
+		var req vmRequest
+		if err := r.decode(&req); err != nil {
+			return nil, err
+		}
+		if err := r.checkVM(req); err != nil {
+			return nil, err
+		}
+		return creates(k.of, vmSpec)(r)
+	}
+	k.then = attachDisks
+	k.info = vmInfo
+	return k
+}
+
+// checkVM checks what the spec of a VM does not say: its subnet's VPC, its disks.
+func (r *request) checkVM(req vmRequest) error {
+	connection, err := r.connection()
+	if err != nil {
+		return err
+	}
+	if req.VPCName == "" {
+		return invalid("VPCName", "is required")
+	}
+	if _, err := vpc().find(r, connection, string(req.VPCName)); err != nil {
+		return err
+	}
+	found, err := subnet().find(r, connection, string(req.SubnetName))
+	if err != nil {
+		return err
+	}
+	if read[resource.SubnetSpec](found.Spec).VPC != string(req.VPCName) {
+		return resource.Errorf(resource.CodeNotFound, "Subnet '%s' does not exist in VPC '%s' in connection '%s'", req.SubnetName, req.VPCName, connection)
+	}
+	for _, name := range req.DataDiskNames {
+		if _, err := disk().find(r, connection, string(name)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func vmSpec(r *request, req vmRequest, problems *[]resource.Problem) resource.VMSpec {
+	spec := resource.VMSpec{
+		Image: string(req.ImageName), Spec: string(req.VMSpecName), Subnet: string(req.SubnetName), KeyPair: string(req.KeyPairName), SecurityGroups: texts(req.SecurityGroupNames),
+		RootDiskType: req.RootDiskType.chosen(), RootDiskSizeGiB: req.RootDiskSize.number("RootDiskSize", problems),
+	}
+	switch {
+	case strings.EqualFold(string(req.ImageType), ownImage):
+		spec.Image, spec.CustomImage = "", string(req.ImageName)
+	case req.ImageType != "" && !strings.EqualFold(string(req.ImageType), publicImage):
+		*problems = append(*problems, resource.Problem{Field: "ImageType", Message: fmt.Sprintf("%q is neither %s nor %s", shorten(string(req.ImageType)), publicImage, ownImage)})
+	}
+	connection, _ := r.text("ConnectionName") // known by now
+	if key, err := r.server.Engine.Get(r.Context(), connection, resource.KeyPair.Name, spec.KeyPair); err == nil {
+		spec.UserData = fmt.Sprintf(userData, read[resource.KeyPairSpec](key.Spec).PublicKey)
+	}
+	return spec
+}
+
+// attachDisks gives a new VM the disks that were asked for with it.
+func attachDisks(r *request, connection, name string) error {
+	var req vmRequest
+	if err := r.decode(&req); err != nil {
+		return err
+	}
+	for _, d := range req.DataDiskNames {
+		op, err := disk().act(r, connection, string(d), "attach", resource.DiskAttachment{VM: name})
+		if err != nil {
+			return err
+		}
+		if _, err := r.wait(op); err != nil {
+			return fmt.Errorf("attach the disk %s: %w", d, err)
+		}
+	}
+	return nil
+}
+
+func vmInfo(v *view, r *resource.Resource, _ map[string]string) any {
+	spec, status, place := read[resource.VMSpec](r.Spec), read[resource.VMStatus](r.Status), v.place()
+	info := VMInfo{
+		IId: v.iidOf(r), StartTime: r.CreatedAt, Region: RegionInfo{place.Region, status.Zone},
+		ImageType: publicImage, ImageIId: IID{spec.Image, spec.Image}, VMSpecName: spec.Spec,
+		VpcIID: v.vpcOf(spec.Subnet), SubnetIID: v.iid(resource.Subnet.Name, spec.Subnet),
+		SecurityGroupIIds: v.iids(resource.SecurityGroup.Name, spec.SecurityGroups), KeyPairIId: v.iid(resource.KeyPair.Name, spec.KeyPair),
+		RootDiskType: spec.RootDiskType, RootDiskSize: whole(spec.RootDiskSizeGiB), DataDiskIIDs: v.disksOf(r),
+		PublicIP: status.PublicAddress, PrivateIP: status.PrivateAddress,
+		TagList: tags(r.Labels), KeyValueList: native(r),
+	}
+	if spec.CustomImage != "" {
+		info.ImageType, info.ImageIId = ownImage, v.iid(resource.CustomImage.Name, spec.CustomImage)
+	}
+	if strings.Contains(spec.UserData, "name: "+vmUser) {
+		info.VMUserId = vmUser
+	}
+	if status.PublicAddress != "" {
+		info.SSHAccessPoint = status.PublicAddress + ":22"
+	}
+	return info
+}
+
+// disksOf answers the disks that a VM has.
+func (v *view) disksOf(vm *resource.Resource) []IID {
+	if v.owned == nil {
+		v.owned = map[string][]IID{}
+		if !v.foreign {
+			if err := v.server.Engine.Refresh(v.ctx, v.connection, resource.Disk.Name, v.server.Fresh); err != nil {
+				v.err = err
+				return nil
+			}
+		}
+		for _, d := range v.all(resource.Disk.Name) {
+			if owner := read[resource.DiskStatus](d.Status).VM; owner != "" {
+				v.owned[owner] = append(v.owned[owner], v.iidOf(d))
+			}
+		}
+		for _, ids := range v.owned {
+			slices.SortFunc(ids, func(a, b IID) int { return strings.Compare(a.NameId, b.NameId) })
+		}
+	}
+	if vm.Name == "" {
+		return v.owned[vm.CloudID]
+	}
+	return v.owned[vm.Name]
+}
+
+// VMStatus is the state of a VM in CB-Spider's words.
+type VMStatus struct{ Status string }
+
+// VMStatusInfo is the same with the VM.
+type VMStatusInfo struct {
+	IId      IID
+	VmStatus string
+}
+
+func vmStatus(r *resource.Resource) string {
+	switch r.State {
+	case resource.StatePending, resource.StateCreating:
+		return "Creating"
+	case resource.StateRunning:
+		return "Running"
+	case resource.StateStopping:
+		return "Suspending"
+	case resource.StateStopped, resource.StateUpdating: // it is changed while it is stopped
+		return "Suspended"
+	case resource.StateStarting:
+		return "Resuming"
+	case resource.StateRebooting:
+		return "Rebooting"
+	case resource.StateDeleting:
+		return "Terminating"
+	case resource.StateDeleted:
+		return "Terminated"
+	case resource.StateFailed:
+		return "Failed"
+	}
+	return "Undefined" // as clients call what they do not know
+}
+
+// vmRoutes are those that only VMs have.
+func (s *server) vmRoutes() []route {
+	k := vm()
+	return []route{
+		{method: http.MethodGet, path: "/vmstatus", handle: func(r *request) (any, error) {
+			connection, err := r.connection()
+			if err != nil {
+				return nil, err
+			}
+			items, err := s.fresh(r.Context(), connection, k.of.Name)
+			if err != nil {
+				return nil, err
+			}
+			statuses := []VMStatusInfo{}
+			v := r.view(connection)
+			for _, item := range items {
+				statuses = append(statuses, VMStatusInfo{v.iidOf(item), vmStatus(item)})
+			}
+			return map[string]any{"vmstatus": statuses}, nil
+		}},
+		{method: http.MethodGet, path: "/vmstatus/{Name}", handle: func(r *request) (any, error) {
+			connection, name, err := k.target(r)
+			if err != nil {
+				return nil, err
+			}
+			if err := s.Engine.Refresh(r.Context(), connection, k.of.Name, s.Fresh); err != nil {
+				return nil, err
+			}
+			found, err := k.find(r, connection, name)
+			if err != nil {
+				return nil, err
+			}
+			return VMStatus{vmStatus(found)}, nil
+		}},
+		{method: http.MethodGet, path: "/node/{Name}", handle: k.get}, // what a new client calls it
+		{method: http.MethodGet, path: "/controlvm/{Name}", handle: k.control},
+		{method: http.MethodPut, path: "/controlvm/{Name}", handle: k.control},
+		{method: http.MethodGet, path: "/cspvm/{Id}", handle: k.getOnCloud},
+	}
+}
+
+// settledSoon is how long the answer to a control waits for the VM to be there, once
+// the cloud has accepted it.
+const settledSoon = 2 * time.Second
+
+// control runs suspend, resume and reboot. It answers when the cloud has accepted.
+func (k *kind) control(r *request) (any, error) {
+	connection, name, err := k.target(r)
+	if err != nil {
+		return nil, err
+	}
+	action, err := r.need("action")
+	if err != nil {
+		return nil, err
+	}
+	ours, ok := map[string]struct{ action, word string }{
+		"suspend": {"stop", "Suspending"}, "resume": {"start", "Resuming"}, "reboot": {"reboot", "Rebooting"},
+	}[strings.ToLower(action)]
+	if !ok {
+		return nil, &resource.Error{Code: resource.CodeInvalid, Message: fmt.Sprintf("action: %s is not a valid action!! Use suspend, resume or reboot", shorten(action))}
+	}
+	op, err := k.act(r, connection, name, ours.action, nil)
+	if err != nil {
+		return nil, err
+	}
+	if r.async() {
+		return accepted(op), nil
+	}
+	for op.State == resource.OperationQueued && r.Context().Err() == nil {
+		if op, err = r.server.Engine.Wait(r.Context(), op.ID, settledSoon); err != nil {
+			return nil, err
+		}
+	}
+	if op.State == resource.OperationFailed || op.State == resource.OperationCancelled {
+		return nil, op.Error
+	}
+	return VMStatus{ours.word}, nil
+}
+
+// getOnCloud answers what the cloud knows by an id, managed here or not.
+func (k *kind) getOnCloud(r *request) (any, error) {
+	connection, err := r.connection()
+	if err != nil {
+		return nil, err
+	}
+	id, err := r.param("Id")
+	if err != nil {
+		return nil, err
+	}
+	objects, _, err := r.server.Engine.Survey(r.Context(), connection, k.of.Name)
+	if err != nil {
+		return nil, err
+	}
+	for _, object := range objects {
+		if object.CloudID == id {
+			v := r.view(connection)
+			v.foreign = true
+			return k.render(v, object, nil)
+		}
+	}
+	return nil, resource.Errorf(resource.CodeNotFound, "%s '%s' does not exist on the cloud of connection '%s'", k.title, id, connection)
+}
