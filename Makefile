@@ -15,8 +15,21 @@ export GOFLAGS     := $(filter-out -trimpath,$(GOFLAGS)) -trimpath
 build: ## Build bin/mcic and a bin/mcic-driver-<cloud> for every cloud
 	$(GO) build -ldflags '-s -w -X main.version=$(VERSION)' -o bin/ ./cmd/...
 
+.PHONY: repository
+repository: build ## Pack the drivers of bin/ into the repository beside mcic, signed with a key made for it
+	@test -e build/repository.key || { mkdir -p build && bin/mcic driver keygen build/repository.key; }
+	@for driver in bin/mcic-driver-*; do \
+		name=$${driver#bin/mcic-driver-}; sum="$$(cksum <$$driver)"; \
+		if test "$$sum" != "$$(cat bin/repository/$$name.sum 2>/dev/null)"; then \
+			bin/mcic driver package --build $$($(GO) env GOOS)/$$($(GO) env GOARCH)=$$driver --to build/dist --license Apache-2.0 && \
+			bin/mcic driver publish $$name --from build/dist --to bin/repository --key build/repository.key --replace && \
+			echo "$$sum" >bin/repository/$$name.sum || exit 1; \
+		fi; \
+	done
+	@cp build/repository.key.pub bin/repository.pub
+
 .PHONY: run
-run: build ## Build, then serve at http://127.0.0.1:1024 with the Mock cloud registered (state in DATA=folder)
+run: repository ## Build, then serve at http://127.0.0.1:1024 with the Mock cloud registered (state in DATA=folder)
 	bin/mcic server --dev $(if $(DATA),--data $(DATA))
 
 .PHONY: test

@@ -150,6 +150,64 @@ func (c *Client) Driver(ctx context.Context, name string) (*driver.Description, 
 	return one[driver.Description](ctx, c, http.MethodGet, nil)(path("drivers", name))
 }
 
+// SearchDrivers iterates over the drivers that repositories have and that contain all
+// words of a text; an empty repository asks all of them.
+func (c *Client) SearchDrivers(ctx context.Context, text, repository string) iter.Seq2[resource.DriverRelease, error] {
+	query := url.Values{}
+	if text != "" {
+		query.Set("text", text)
+	}
+	if repository != "" {
+		query.Set("repository", repository)
+	}
+	return pages[resource.DriverRelease](ctx, c, "/drivers:search", query, nil)
+}
+
+// InstallDriver installs a driver from a repository.
+func (c *Client) InstallDriver(ctx context.Context, request resource.DriverRequest) (*driver.Description, error) {
+	return one[driver.Description](ctx, c, http.MethodPost, request)(path("drivers"))
+}
+
+// UpgradeDriver moves an installed driver to a newer version.
+func (c *Client) UpgradeDriver(ctx context.Context, name string, change resource.DriverChange) (*driver.Description, error) {
+	return one[driver.Description](ctx, c, http.MethodPost, change)(path("drivers", name+":upgrade"))
+}
+
+// DowngradeDriver moves an installed driver to an older version.
+func (c *Client) DowngradeDriver(ctx context.Context, name string, change resource.DriverChange) (*driver.Description, error) {
+	return one[driver.Description](ctx, c, http.MethodPost, change)(path("drivers", name+":downgrade"))
+}
+
+// VerifyDriver checks the files of an installed driver and the signature of its package.
+func (c *Client) VerifyDriver(ctx context.Context, name string) (*resource.DriverVerification, error) {
+	return one[resource.DriverVerification](ctx, c, http.MethodPost, nil)(path("drivers", name+":verify"))
+}
+
+// RemoveDriver removes an installed driver.
+func (c *Client) RemoveDriver(ctx context.Context, name string) error {
+	return none(ctx, c, http.MethodDelete)(path("drivers", name))
+}
+
+// Repositories iterates over the repositories of drivers.
+func (c *Client) Repositories(ctx context.Context) iter.Seq2[resource.Repository, error] {
+	return pages[resource.Repository](ctx, c, "/repositories", url.Values{}, nil)
+}
+
+// Repository returns one repository.
+func (c *Client) Repository(ctx context.Context, name string) (*resource.Repository, error) {
+	return one[resource.Repository](ctx, c, http.MethodGet, nil)(path("repositories", name))
+}
+
+// CreateRepository registers a repository.
+func (c *Client) CreateRepository(ctx context.Context, request resource.RepositoryRequest) (*resource.Repository, error) {
+	return one[resource.Repository](ctx, c, http.MethodPost, request)(path("repositories"))
+}
+
+// DeleteRepository forgets a repository.
+func (c *Client) DeleteRepository(ctx context.Context, name string) error {
+	return none(ctx, c, http.MethodDelete)(path("repositories", name))
+}
+
 // Credentials iterates over the credentials. Their values are never answered.
 func (c *Client) Credentials(ctx context.Context) iter.Seq2[resource.Credential, error] {
 	return pages[resource.Credential](ctx, c, "/credentials", url.Values{}, nil)

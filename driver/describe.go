@@ -58,6 +58,9 @@ type Description struct {
 	Kinds            []KindOffer      `json:"kinds" doc:"Kinds of resources that it offers."`
 	Catalogs         []string         `json:"catalogs" doc:"Catalogs that it offers."`
 	Extensions       []ExtensionOffer `json:"extensions,omitempty" doc:"Operations that only this driver has."`
+
+	// Installed is filled by the server.
+	Installed *resource.DriverInstallation `json:"installed,omitempty" doc:"How the server came by the driver. Absent if it was not installed from a repository."`
 }
 
 // KindOffer is what a driver offers for one kind.

@@ -17,20 +17,20 @@ type Repository struct {
 
 // TrustedKey is a key that signatures of packages are verified with.
 type TrustedKey struct {
-	Key    string `json:"key" doc:"Public key in PEM, as mcic driver keygen writes it."`
+	Key    string `json:"key" doc:"Public key in PEM, as mcic driver keygen writes it." minLength:"1" maxLength:"4096"`
 	Prefix string `json:"prefix,omitempty" doc:"The key is trusted only for drivers whose names begin so. Absent for all drivers of the repository." maxLength:"32"`
 }
 
 // RepositoryRequest registers a repository.
 type RepositoryRequest struct {
-	Name      string       `json:"name" doc:"Name of the repository: lower-case letters, digits and hyphens, at most 63." minLength:"1" maxLength:"63"`
+	Name      string       `json:"name" doc:"Name of the repository: lower-case letters, digits and hyphens, at most 63." minLength:"1" maxLength:"63" pattern:"^[a-z0-9][a-z0-9-]*$" patternDescription:"a lower-case letter or digit, then lower-case letters, digits or hyphens"`
 	URL       string       `json:"url" doc:"Where it is: oci://host/namespace for an OCI registry, file:///folder for a folder of OCI image layouts on the server." minLength:"1" maxLength:"1024"`
-	Priority  int          `json:"priority,omitempty" doc:"Of several repositories that have a driver the one with the highest priority is used. Default 0."`
-	Keys      []TrustedKey `json:"keys,omitempty" doc:"Public keys whose signatures are trusted. At least one, unless the repository is insecure."`
+	Priority  int          `json:"priority,omitempty" doc:"Of several repositories that have a driver the one with the highest priority is used. Default 0." minimum:"-1000000" maximum:"1000000"`
+	Keys      []TrustedKey `json:"keys,omitempty" doc:"Public keys whose signatures are trusted. At least one, unless the repository is insecure." maxItems:"100"`
 	Insecure  bool         `json:"insecure,omitempty" doc:"Install packages that are not signed by a trusted key too. Whoever can write to the repository can then run programs on the server."`
 	PlainHTTP bool         `json:"plainHTTP,omitempty" doc:"Reach it over HTTP without TLS."`
-	Username  string       `json:"username,omitempty" doc:"The user to log in as. Without it the login of Docker's configuration is used, if there is one for the host."`
-	Password  string       `json:"password,omitempty" doc:"The user's password or token. It is sealed and never shown again."`
+	Username  string       `json:"username,omitempty" doc:"The user to log in as. Without it the login of Docker's configuration is used, if there is one for the host." maxLength:"256"`
+	Password  string       `json:"password,omitempty" doc:"The user's password or token. It is sealed and never shown again." maxLength:"16384"`
 }
 
 // DriverRelease is a driver that a repository has.
@@ -65,14 +65,14 @@ type DriverInstallation struct {
 // DriverRequest asks for a driver to be installed.
 type DriverRequest struct {
 	Name       string `json:"name" doc:"The cloud's name." minLength:"1" maxLength:"32"`
-	Version    string `json:"version,omitempty" doc:"Semantic version. Default: the newest that is no pre-release and fits this server."`
-	Repository string `json:"repository,omitempty" doc:"Name of the repository. Default: the one with the highest priority that has the driver."`
+	Version    string `json:"version,omitempty" doc:"Semantic version. Default: the newest that is no pre-release and fits this server." maxLength:"128"`
+	Repository string `json:"repository,omitempty" maxLength:"63" doc:"Name of the repository. Default: the one with the highest priority that has the driver."`
 }
 
 // DriverChange asks for another version of an installed driver.
 type DriverChange struct {
-	Version    string `json:"version,omitempty" doc:"Semantic version. Default for an upgrade: the newest that is no pre-release and fits this server; for a downgrade: the one that was installed before."`
-	Repository string `json:"repository,omitempty" doc:"Name of the repository. Default: the one that the driver was installed from."`
+	Version    string `json:"version,omitempty" doc:"Semantic version. Default for an upgrade: the newest that is no pre-release and fits this server; for a downgrade: the one that was installed before." maxLength:"128"`
+	Repository string `json:"repository,omitempty" doc:"Name of the repository. Default: the one that the driver was installed from." maxLength:"63"`
 }
 
 // DriverVerification is what a check of an installed driver has found.

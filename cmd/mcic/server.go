@@ -32,6 +32,7 @@ import (
 type serverOptions struct {
 	data, listen, databaseURL, masterKeyFile string
 	driverDirs                               []string
+	repositories                             string
 	driverIdle                               time.Duration
 	spider                                   auth.Password
 	spiderFresh                              time.Duration
@@ -69,7 +70,8 @@ file token of the data folder. There is no way to switch that off.`,
 	f.StringVar(&o.listen, "listen", defaultListen, "`address` to listen on; port 0 takes a free one")
 	f.StringVar(&o.databaseURL, "database-url", "", "PostgreSQL database, postgres://user:password@host/name (default: SQLite in the data folder; also MCIC_DATABASE_URL)")
 	f.StringVar(&o.masterKeyFile, "master-key-file", "", "`file` with the key that seals secrets (default: master.key in the data folder, created if missing)")
-	f.StringArrayVar(&o.driverDirs, "driver-dir", nil, "further `folder` with drivers; may be repeated (always: drivers in the data folder, and the folder of mcic)")
+	f.StringArrayVar(&o.driverDirs, "driver-dir", nil, "`folder` whose drivers are used whatever is installed, for developing them; may be repeated")
+	f.StringVar(&o.repositories, "repositories", "", "`file` with the repositories that drivers are installed from (default: repositories.yaml in the data folder, if it is there)")
 	f.DurationVar(&o.driverIdle, "driver-idle", 30*time.Minute, "stop a driver that was unused for so long")
 	f.DurationVar(&o.spiderFresh, "spider-fresh", 2*time.Second, "how old what /spider shows of a cloud may be")
 	f.StringVar(&o.logLevel, "log-level", "info", "debug, info, warn or error")
@@ -115,6 +117,10 @@ func (o *serverOptions) run(ctx context.Context, stdout, stderr io.Writer, defau
 	}
 	defer drivers.Close()
 
+	installed, err := o.manager(ctx, db, drivers, sealer, logger)
+	if err != nil {
+		return err
+	}
 	eng := engine.New(engine.Config{Store: db, Host: drivers, Sealer: sealer, Logger: logger, OnOperation: metrics.operation})
 	metrics.watchQueue(eng)
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", o.listen)
@@ -131,7 +137,7 @@ func (o *serverOptions) run(ctx context.Context, stdout, stderr io.Writer, defau
 	choices := catalog.New(eng.Session)
 	web := &http.Server{
 		Handler: v1.New(v1.Config{
-			Engine: eng, Catalog: choices, Allowed: token.Allows, Sessions: auth.NewSessions(token), Console: pages,
+			Engine: eng, Catalog: choices, Drivers: installed, Allowed: token.Allows, Sessions: auth.NewSessions(token), Console: pages,
 			Metrics: metrics.registry, Logger: logger, Version: version,
 			Spider: spider.New(spider.Config{
 				Engine: eng, Catalog: choices, Fresh: o.spiderFresh, Logger: logger, Version: version,
@@ -154,6 +160,11 @@ func (o *serverOptions) run(ctx context.Context, stdout, stderr io.Writer, defau
 			failed <- err
 		}
 	}()
+	convergeEnded := make(chan struct{})
+	go func() {
+		defer close(convergeEnded)
+		installed.Run(work)
+	}()
 	go func() {
 		if err := web.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
 			failed <- err
@@ -175,6 +186,7 @@ func (o *serverOptions) run(ctx context.Context, stdout, stderr io.Writer, defau
 	err = errors.Join(err, web.Shutdown(deadline))
 	stopWork()
 	<-engineEnded
+	<-convergeEnded
 	return err
 }
 
@@ -224,7 +236,8 @@ func (o *serverOptions) host(logger *slog.Logger, level slog.Level, m *metrics) 
 		sockets = run
 	}
 	return host.New(host.Config{
-		Dirs:        append(o.driverDirs, filepath.Join(o.data, "drivers"), filepath.Dir(self)),
+		Override:    o.driverDirs,
+		Dirs:        []string{filepath.Join(o.data, "drivers"), filepath.Dir(self)},
 		BuiltIn:     map[string][]string{"mock": {self, mockCommand}},
 		WorkDir:     filepath.Join(o.data, "work"),
 		SocketDir:   sockets,

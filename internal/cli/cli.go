@@ -178,7 +178,7 @@ connection for commands without -c.`,
 	for _, c := range resource.Catalogs() {
 		root.AddCommand(a.catalogCommand(c))
 	}
-	root.AddCommand(a.credentialCommand(), a.connectionCommand(), a.driverCommand(), a.contextCommand())
+	root.AddCommand(a.credentialCommand(), a.connectionCommand(), a.driverCommand(), a.repositoryCommand(), a.contextCommand())
 	root.AddCommand(a.operationCommand(), a.eventCommand(), a.versionCommand(), exitCodesTopic())
 	root.AddCommand(extra...)
 	for _, c := range extra {

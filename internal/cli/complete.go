@@ -93,6 +93,8 @@ func (a *app) completeSetup(noun string, count int) cobra.CompletionFunc {
 		return completeArgs(count, a.completeCredentialFlag)
 	case "connection":
 		return completeArgs(count, a.completeConnectionFlag)
+	case "repository":
+		return completeArgs(count, a.completeRepositories)
 	default:
 		return completeArgs(count, a.completeDrivers)
 	}
@@ -107,6 +109,12 @@ func (a *app) completeConnectionFlag(cmd *cobra.Command, _ []string, _ string) (
 func (a *app) completeCredentialFlag(cmd *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
 	return a.completion(cmd, func(ctx context.Context, c *client.Client) ([]string, error) {
 		return names(c.Credentials(ctx), func(c resource.Credential) string { return c.Name })
+	})
+}
+
+func (a *app) completeRepositories(cmd *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
+	return a.completion(cmd, func(ctx context.Context, c *client.Client) ([]string, error) {
+		return names(c.Repositories(ctx), func(r resource.Repository) string { return r.Name })
 	})
 }
 

@@ -98,7 +98,7 @@ func (f *fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}})
 	case len(parts) > 1 && strings.HasSuffix(parts[1], ":check"):
 		answer(w, http.StatusOK, map[string]bool{"ok": true})
-	case slices.Contains([]string{"credentials", "connections", "drivers", "operations"}, parts[0]):
+	case slices.Contains([]string{"credentials", "connections", "drivers", "drivers:search", "repositories", "operations"}, parts[0]):
 		f.setup(w, r, parts, body)
 	default:
 		f.list(w, r, "", strings.TrimSuffix(parts[0], "s"))
@@ -184,7 +184,7 @@ func (f *fake) setup(w http.ResponseWriter, r *http.Request, parts []string, bod
 	case r.Method == http.MethodDelete:
 		w.WriteHeader(http.StatusNoContent)
 	case r.Method == http.MethodPost:
-		var request map[string]any
+		request := map[string]any{}
 		_ = json.Unmarshal(body, &request)
 		delete(request, "values")
 		request["createdAt"] = start2026()

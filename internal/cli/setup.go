@@ -11,7 +11,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/m-cmp/mc-infra-connector/client"
-	"github.com/m-cmp/mc-infra-connector/driver"
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
 
@@ -219,32 +218,6 @@ func (a *app) connectionCommand() *cobra.Command {
 	return group
 }
 
-func (a *app) driverCommand() *cobra.Command {
-	group := a.group("driver", groupSetup, "Clouds that the server can reach, and what they need",
-		"A driver makes one cloud reachable. It says which values a credential needs, which\nsettings a connection has, and which kinds of resources the cloud offers.",
-		"  mcic driver list\n  mcic driver get aws")
-	group.Aliases = []string{"drivers"}
-	nameOf := func(d driver.Description) string { return d.Name }
-	drivers := func(ctx context.Context, c *client.Client) ([]driver.Description, error) {
-		return client.Collect(c.Drivers(ctx))
-	}
-	group.AddCommand(
-		setupList(a, "driver", drivers, nameOf, []column[driver.Description]{
-			{"NAME", nameOf},
-			{"TITLE", func(d driver.Description) string { return d.Title }},
-			{"VERSION", func(d driver.Description) string { return d.Version }},
-			{"KINDS", func(d driver.Description) string {
-				names := make([]string, len(d.Kinds))
-				for i, k := range d.Kinds {
-					names[i] = k.Name
-				}
-				return strings.Join(names, ",")
-			}},
-		}),
-		setupGet(a, "driver", (*client.Client).Driver, nameOf))
-	return group
-}
-
 // setupFlag is the flag of a field of a credential's or a connection's request.
 func setupFlag(field string) string {
 	if flag := requestFlag(field); flag != "" {
@@ -264,7 +237,7 @@ func setupList[T any](a *app, noun string, list func(context.Context, *client.Cl
 	var out format
 	cmd := &cobra.Command{
 		Use: "list", Args: noArgs, Aliases: []string{"ls"},
-		Short:   "List the " + noun + "s",
+		Short:   "List the " + plural(noun),
 		Example: "  mcic " + noun + " list\n  mcic " + noun + " list -o json",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			c, err := a.client(cmd.Context())
@@ -307,8 +280,8 @@ func setupGet[T any](a *app, noun string, get func(*client.Client, context.Conte
 func setupDelete(a *app, noun string, remove func(*client.Client, context.Context, string) error) *cobra.Command {
 	return &cobra.Command{
 		Use: "delete NAME…", Args: someNames, Aliases: []string{"rm"}, ValidArgsFunction: a.completeSetup(noun, -1),
-		Short:   "Forget " + noun + "s",
-		Long:    "Forgets " + noun + "s. One that is in use is kept.",
+		Short:   "Forget " + plural(noun),
+		Long:    "Forgets " + plural(noun) + ". One that is in use is kept.",
 		Example: "  mcic " + noun + " delete " + sampleOf(noun),
 		RunE: func(cmd *cobra.Command, names []string) error {
 			c, err := a.client(cmd.Context())
@@ -333,12 +306,21 @@ func setupDelete(a *app, noun string, remove func(*client.Client, context.Contex
 	}
 }
 
+func plural(noun string) string {
+	if stem, ok := strings.CutSuffix(noun, "y"); ok {
+		return stem + "ies"
+	}
+	return noun + "s"
+}
+
 func sampleOf(noun string) string {
 	switch noun {
 	case "driver":
 		return "aws"
 	case "connection":
 		return sampleConnection
+	case "repository":
+		return "team"
 	default:
 		return "my-key"
 	}

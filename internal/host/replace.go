@@ -49,6 +49,22 @@ func (h *Host) DropPackage(ctx context.Context, cloud string) error {
 	return nil
 }
 
+// Uses answers the digest of a cloud's package, "" if it has none.
+func (h *Host) Uses(cloud string) string {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.packages[cloud].Digest
+}
+
+// FoundElsewhere reports whether there is a driver for a cloud without its package.
+func (h *Host) FoundElsewhere(cloud string) bool {
+	found := h.overrides()
+	findIn(h.config.Dirs, found)
+	_, builtIn := h.config.BuiltIn[cloud]
+	_, ok := found[cloud]
+	return ok || builtIn
+}
+
 // UsePackage moves a cloud to a package while the server runs. The package's process
 // is started beside the one that runs, and must answer what it is; then new calls go
 // to it, and the old one ends when its calls have. If anything fails, everything

@@ -26,7 +26,10 @@ import (
 	v1 "github.com/m-cmp/mc-infra-connector/internal/api/v1"
 	"github.com/m-cmp/mc-infra-connector/internal/auth"
 	"github.com/m-cmp/mc-infra-connector/internal/catalog"
+	"github.com/m-cmp/mc-infra-connector/internal/drivers"
 	"github.com/m-cmp/mc-infra-connector/internal/engine/enginetest"
+	"github.com/m-cmp/mc-infra-connector/internal/repository"
+	"github.com/m-cmp/mc-infra-connector/internal/secret"
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
 
@@ -77,10 +80,17 @@ func newHandler(t testing.TB, e *enginetest.Env) http.Handler {
 	admin, created, err := auth.OpenToken(dir)
 	require.NoError(t, err)
 	require.False(t, created)
+	shelf, err := repository.OpenShelf(filepath.Join(dir, "installed"))
+	require.NoError(t, err)
+	sealer, err := secret.Open(filepath.Join(dir, "master.key"))
+	require.NoError(t, err)
+	logger := slog.New(slog.DiscardHandler)
+	installed, err := drivers.New(t.Context(), drivers.Config{Store: e.Store, Host: e.Host, Sealer: sealer, Shelf: shelf, Logger: logger})
+	require.NoError(t, err)
 	return v1.New(v1.Config{
-		Engine: e.Engine, Catalog: catalog.New(e.Session), Allowed: admin.Allows,
+		Engine: e.Engine, Catalog: catalog.New(e.Session), Drivers: installed, Allowed: admin.Allows,
 		Sessions: auth.NewSessions(admin), Console: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(consolePage)) }),
-		Metrics: prometheus.NewRegistry(), Logger: slog.New(slog.DiscardHandler), Version: version,
+		Metrics: prometheus.NewRegistry(), Logger: logger, Version: version,
 	})
 }
 

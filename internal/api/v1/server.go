@@ -29,6 +29,7 @@ import (
 
 	"github.com/m-cmp/mc-infra-connector/internal/auth"
 	"github.com/m-cmp/mc-infra-connector/internal/catalog"
+	"github.com/m-cmp/mc-infra-connector/internal/drivers"
 	"github.com/m-cmp/mc-infra-connector/internal/engine"
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
@@ -37,6 +38,7 @@ import (
 type Config struct {
 	Engine   *engine.Engine
 	Catalog  *catalog.Catalog
+	Drivers  *drivers.Manager
 	Allowed  func(*http.Request) bool // whether a request may use the server
 	Spider   http.Handler             // the API of CB-Spider, below SpiderPrefix; it checks its requests itself
 	Sessions *auth.Sessions           // logins in browsers, which may use it too
@@ -147,6 +149,7 @@ func Document(version string) *huma.OpenAPI {
 }
 
 func (s *server) register(api huma.API) {
+	s.registerDrivers(api)
 	s.registerSetup(api)
 	s.registerCatalogs(api)
 	for _, k := range resource.Kinds() {

@@ -7,7 +7,6 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
-	"github.com/m-cmp/mc-infra-connector/driver"
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
 
@@ -38,25 +37,13 @@ func remove(api huma.API, o huma.Operation, handle func(context.Context, string)
 	})
 }
 
-// registerSetup registers drivers, credentials and connections.
+// registerSetup registers credentials and connections.
 func (s *server) registerSetup(api huma.API) {
 	schemas := api.OpenAPI().Components.Schemas
 	tags := func(tag string, o huma.Operation) huma.Operation {
 		o.Tags = []string{tag}
 		return o
 	}
-
-	const drivers = "Drivers"
-	answer(api, tags(drivers, huma.Operation{
-		OperationID: "list-drivers", Method: http.MethodGet, Path: "/v1/drivers", Summary: "List the drivers with what they offer",
-	}), func(ctx context.Context, _ *struct{}) (list[*driver.Description], error) {
-		return list[*driver.Description]{Items: s.Engine.Drivers(ctx)}, nil
-	})
-	answer(api, tags(drivers, huma.Operation{
-		OperationID: "get-driver", Method: http.MethodGet, Path: "/v1/drivers/{name}", Summary: "Get what a driver is and offers",
-	}), func(ctx context.Context, in *Named) (*driver.Description, error) {
-		return s.Engine.Driver(ctx, in.Name)
-	})
 
 	const credentials = "Credentials"
 	answer(api, tags(credentials, huma.Operation{

@@ -1,0 +1,135 @@
+package v1
+
+import (
+	"context"
+	"net/http"
+	"reflect"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/m-cmp/mc-infra-connector/driver"
+	"github.com/m-cmp/mc-infra-connector/resource"
+)
+
+// registerDrivers registers drivers and the repositories that they come from.
+func (s *server) registerDrivers(api huma.API) {
+	schemas := api.OpenAPI().Components.Schemas
+	tags := func(tag string, o huma.Operation) huma.Operation {
+		o.Tags = []string{tag}
+		return o
+	}
+
+	const drivers = "Drivers"
+	answer(api, tags(drivers, huma.Operation{
+		OperationID: "list-drivers", Method: http.MethodGet, Path: "/v1/drivers", Summary: "List the drivers with what they offer",
+	}), func(ctx context.Context, _ *struct{}) (list[*driver.Description], error) {
+		items, err := s.Drivers.Annotate(ctx, s.Engine.Drivers(ctx))
+		return list[*driver.Description]{Items: items}, err
+	})
+	answer(api, tags(drivers, huma.Operation{
+		OperationID: "search-drivers", Method: http.MethodGet, Path: "/v1/drivers:search", Summary: "Search the repositories for drivers",
+		Description: "Answers the drivers that the repositories have, without fetching their programs.",
+	}), func(ctx context.Context, in *struct {
+		Text       string `query:"text" doc:"Words that name, title, description or kinds must contain. Default: all drivers." maxLength:"256"`
+		Repository string `query:"repository" doc:"Name of a repository. Default: all." maxLength:"63"`
+	},
+	) (list[resource.DriverRelease], error) {
+		items, err := s.Drivers.Search(ctx, in.Text, in.Repository)
+		return list[resource.DriverRelease]{Items: items}, err
+	})
+	answer(api, tags(drivers, huma.Operation{
+		OperationID: "install-driver", Method: http.MethodPost, Path: "/v1/drivers", DefaultStatus: http.StatusCreated,
+		Summary:     "Install a driver from a repository",
+		Description: "Its signature is verified, it is fetched and tried, and all servers run it from then on. Installing what is installed already checks and repairs it. It is answered when the driver runs, and goes on if the caller leaves.",
+	}), func(ctx context.Context, in *struct{ JSONBody }) (*driver.Description, error) {
+		var request resource.DriverRequest
+		if err := resource.Decode(in.raw, &request); err != nil {
+			return nil, err
+		}
+		return s.Drivers.Install(ctx, request)
+	})
+	takes(api, "/v1/drivers", schemas.Schema(reflect.TypeFor[resource.DriverRequest](), true, ""), true)
+	answer(api, tags(drivers, huma.Operation{
+		OperationID: "get-driver", Method: http.MethodGet, Path: "/v1/drivers/{name}", Summary: "Get what a driver is and offers",
+	}), func(ctx context.Context, in *Named) (*driver.Description, error) {
+		d, err := s.Engine.Driver(ctx, in.Name)
+		if err != nil {
+			return nil, err
+		}
+		annotated, err := s.Drivers.Annotate(ctx, []*driver.Description{d})
+		for _, a := range annotated {
+			if a.Name == d.Name {
+				d = a
+			}
+		}
+		return d, err
+	})
+	for _, move := range []struct {
+		verb, summary string
+		do            func(context.Context, string, resource.DriverChange) (*driver.Description, error)
+	}{
+		{"upgrade", "Move an installed driver to a newer version", func(ctx context.Context, name string, c resource.DriverChange) (*driver.Description, error) {
+			return s.Drivers.Upgrade(ctx, name, c)
+		}},
+		{"downgrade", "Move an installed driver to an older version", func(ctx context.Context, name string, c resource.DriverChange) (*driver.Description, error) {
+			return s.Drivers.Downgrade(ctx, name, c)
+		}},
+	} {
+		path := "/v1/drivers/{name}:" + move.verb
+		answer(api, tags(drivers, huma.Operation{
+			OperationID: move.verb + "-driver", Method: http.MethodPost, Path: path, Summary: move.summary,
+			Description: "The other version is started beside the one that runs. New calls go to it once it has answered what it is; calls that run end in the old one. If it does not work, the old one stays.",
+		}), func(ctx context.Context, in *struct {
+			Named
+			JSONBody
+		},
+		) (*driver.Description, error) {
+			var change resource.DriverChange
+			if err := resource.Decode(in.raw, &change); err != nil {
+				return nil, err
+			}
+			return move.do(ctx, in.Name, change)
+		})
+		takes(api, path, schemas.Schema(reflect.TypeFor[resource.DriverChange](), true, ""), false)
+	}
+	answer(api, tags(drivers, huma.Operation{
+		OperationID: "verify-driver", Method: http.MethodPost, Path: "/v1/drivers/{name}:verify", Summary: "Check an installed driver",
+		Description: "Compares its files with what was installed, and verifies the signature of its package in the repository once more.",
+	}), func(ctx context.Context, in *struct {
+		Named
+		JSONBody
+	},
+	) (*resource.DriverVerification, error) {
+		if err := resource.Decode(in.raw, &struct{}{}); err != nil {
+			return nil, err
+		}
+		return s.Drivers.Verify(ctx, in.Name)
+	})
+	takes(api, "/v1/drivers/{name}:verify", nothing(), false)
+	remove(api, tags(drivers, huma.Operation{
+		OperationID: "remove-driver", Path: "/v1/drivers/{name}", Summary: "Remove an installed driver that no connection needs",
+	}), func(ctx context.Context, name string) error { return s.Drivers.Remove(ctx, name) })
+
+	const repositories = "Repositories"
+	answer(api, tags(repositories, huma.Operation{
+		OperationID: "list-repositories", Method: http.MethodGet, Path: "/v1/repositories", Summary: "List the repositories of drivers, the one with the highest priority first",
+	}), func(ctx context.Context, _ *struct{}) (list[resource.Repository], error) {
+		items, err := s.Drivers.List(ctx)
+		return list[resource.Repository]{Items: items}, err
+	})
+	answer(api, tags(repositories, huma.Operation{
+		OperationID: "create-repository", Method: http.MethodPost, Path: "/v1/repositories", DefaultStatus: http.StatusCreated,
+		Summary: "Register a repository of drivers",
+	}), func(ctx context.Context, in *struct{ JSONBody }) (*resource.Repository, error) {
+		return s.Drivers.Register(ctx, in.raw)
+	})
+	takes(api, "/v1/repositories", schemas.Schema(reflect.TypeFor[resource.RepositoryRequest](), true, ""), true)
+	answer(api, tags(repositories, huma.Operation{
+		OperationID: "get-repository", Method: http.MethodGet, Path: "/v1/repositories/{name}", Summary: "Get a repository",
+	}), func(ctx context.Context, in *Named) (*resource.Repository, error) {
+		return s.Drivers.Repository(ctx, in.Name)
+	})
+	remove(api, tags(repositories, huma.Operation{
+		OperationID: "delete-repository", Path: "/v1/repositories/{name}", Summary: "Delete a repository that no installed driver came from",
+	}), func(ctx context.Context, name string) error { return s.Drivers.Unregister(ctx, name) })
+}

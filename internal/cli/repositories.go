@@ -1,0 +1,215 @@
+package cli
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/m-cmp/mc-infra-connector/client"
+	"github.com/m-cmp/mc-infra-connector/internal/repository"
+	"github.com/m-cmp/mc-infra-connector/resource"
+)
+
+func (a *app) repositoryCommand() *cobra.Command {
+	group := a.group("repository", groupSetup, "Places that drivers are installed from",
+		`A repository holds packages of drivers: any OCI registry, or a folder. The server
+installs only packages that are signed with a key that you trust for the repository.`,
+		"  mcic repository create team --url oci://registry.example.com/drivers --key team.pub\n  mcic repository list\n  mcic repository serve /srv/drivers")
+	group.Aliases = []string{"repositories"}
+	nameOf := func(r resource.Repository) string { return r.Name }
+	repositories := func(ctx context.Context, c *client.Client) ([]resource.Repository, error) {
+		return client.Collect(c.Repositories(ctx))
+	}
+	group.AddCommand(a.repositoryCreate(),
+		setupList(a, "repository", repositories, nameOf, []column[resource.Repository]{
+			{"NAME", nameOf},
+			{"PRIORITY", func(r resource.Repository) string { return strconv.Itoa(r.Priority) }},
+			{"URL", func(r resource.Repository) string { return r.URL }},
+			{"TRUST", func(r resource.Repository) string {
+				if r.Insecure {
+					return "INSECURE"
+				}
+				return fmt.Sprintf("%d keys", len(r.Keys))
+			}},
+			{"CONFIGURED", func(r resource.Repository) string {
+				if r.Configured {
+					return "yes"
+				}
+				return ""
+			}},
+		}),
+		setupGet(a, "repository", (*client.Client).Repository, nameOf),
+		setupDelete(a, "repository", (*client.Client).DeleteRepository),
+		a.repositoryServe())
+	return group
+}
+
+func (a *app) repositoryCreate() *cobra.Command {
+	var (
+		out      format
+		request  resource.RepositoryRequest
+		keys     []string
+		password string
+	)
+	cmd := &cobra.Command{
+		Use: "create NAME --url URL", Args: oneName, ValidArgsFunction: cobra.NoFileCompletions,
+		Short: "Register a repository",
+		Long: `Registers a repository with the public keys whose signatures are trusted. A key can
+be bound to the drivers whose names begin with a prefix: --key aws=aws-team.pub.
+
+Without a password the server uses the login in Docker's configuration of its own
+user, if there is one for the host.`,
+		Example: "  mcic repository create team --url oci://registry.example.com/drivers --key team.pub\n  mcic repository create site --url file:///srv/drivers --key site.pub --priority 10",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			request.Name = args[0]
+			for _, text := range keys {
+				prefix, file, ok := strings.Cut(text, "=")
+				if !ok {
+					prefix, file = "", text
+				}
+				raw, err := os.ReadFile(file)
+				if err != nil {
+					return usageError("--key: %w", err)
+				}
+				request.Keys = append(request.Keys, resource.TrustedKey{Key: string(raw), Prefix: prefix})
+			}
+			switch {
+			case request.URL == "":
+				return usageError("--url is required: where the repository is, such as oci://registry.example.com/drivers")
+			case len(keys) == 0 && !request.Insecure:
+				return usageError("--key is required: a file with the public key of those whose drivers may run on the server")
+			}
+			if password != "" {
+				values, err := a.credentialValues(cmd.Context(), []string{"password=" + password}, nil)
+				if err != nil {
+					return err
+				}
+				request.Password = values["password"]
+			}
+			c, err := a.client(cmd.Context())
+			if err != nil {
+				return err
+			}
+			created, err := c.CreateRepository(cmd.Context(), request)
+			if err != nil {
+				return err
+			}
+			return a.printObject(out, created, created.Name, func() error { return a.printView(created, nil) })
+		},
+	}
+	f := cmd.Flags()
+	f.SortFlags = false
+	f.StringVar(&request.URL, "url", "", "`URL`: oci://host/namespace of a registry, or file:///folder on the server (required)")
+	f.StringArrayVar(&keys, "key", nil, "`FILE` with a public key that is trusted, or PREFIX=FILE for some drivers only; may be repeated")
+	f.IntVar(&request.Priority, "priority", 0, "`NUMBER`; of several repositories that have a driver the highest is used")
+	f.StringVar(&request.Username, "username", "", "`USER` to log in as")
+	f.StringVar(&password, "password", "", "`PASSWORD` or token; - asks for it")
+	f.BoolVar(&request.PlainHTTP, "plain-http", false, "speak HTTP without TLS to the registry")
+	f.BoolVar(&request.Insecure, "insecure", false, "install packages without a trusted signature: whoever can write to the repository can run programs on the server")
+	addOutput(cmd, &out)
+	return cmd
+}
+
+// The served repository's token lies in a file in its folder, unless another is named.
+const serveTokenFile = ".token"
+
+func (a *app) repositoryServe() *cobra.Command {
+	var (
+		listen, tokenFile, certificate, key string
+		public                              bool
+	)
+	cmd := &cobra.Command{
+		Use: "serve FOLDER", Args: oneFile,
+		Short: "Serve a folder of packages as an OCI registry",
+		Long: `Serves a folder of packages over the OCI distribution protocol, so that a team can
+share drivers with no other software. It speaks to mcic and to any other OCI client,
+such as oras.
+
+Pulling and pushing need a token, which is made at the first start and lies in the
+file .token of the folder: as a bearer token, or as the password of any user.`,
+		Example: "  mcic repository serve /srv/drivers\n  mcic repository serve /srv/drivers --listen 0.0.0.0:5000 --tls-cert cert.pem --tls-key key.pem --public",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if (certificate == "") != (key == "") {
+				return usageError("--tls-cert and --tls-key belong together")
+			}
+			dir := args[0]
+			if err := os.MkdirAll(dir, 0o755); err != nil { //nolint:gosec // packages are for others to read
+				return err
+			}
+			if tokenFile == "" {
+				tokenFile = filepath.Join(dir, serveTokenFile)
+				if _, err := os.Stat(tokenFile); errors.Is(err, fs.ErrNotExist) {
+					if err := writeNew(tokenFile, []byte(rand.Text()+"\n"), 0o600); err != nil {
+						return err
+					}
+				}
+			}
+			token, err := os.ReadFile(tokenFile)
+			if err != nil {
+				return usageError("--token-file: %w", err)
+			}
+			access := repository.Access{Token: strings.TrimSpace(string(token)), Public: public}
+			if access.Token == "" {
+				return usageError("%s is empty; put a token into it, or remove it", tokenFile)
+			}
+			handler, err := repository.Serve(dir, access)
+			if err != nil {
+				return err
+			}
+			return a.serve(cmd.Context(), listen, handler, certificate, key, "the packages in "+dir+" are served at %s; the token lies in "+tokenFile+"\n")
+		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&listen, "listen", "127.0.0.1:5000", "`ADDRESS` to listen on; port 0 takes a free one")
+	f.StringVar(&tokenFile, "token-file", "", "`FILE` with the token (default: .token in the folder, made if it is not there)")
+	f.StringVar(&certificate, "tls-cert", "", "`FILE` with the certificate in PEM; without it HTTP is spoken")
+	f.StringVar(&key, "tls-key", "", "`FILE` with the certificate's key in PEM")
+	f.BoolVar(&public, "public", false, "let everybody pull; pushing needs the token")
+	return cmd
+}
+
+// serve serves until the context ends. greeting has a place for the address.
+func (a *app) serve(ctx context.Context, listen string, handler http.Handler, certificate, key, greeting string) error {
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", listen)
+	if err != nil {
+		return fmt.Errorf("listen on %s: %w; choose another address with --listen", listen, err)
+	}
+	server := &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10}
+	failed := make(chan error, 1)
+	scheme := "http"
+	if certificate != "" {
+		scheme = "https"
+	}
+	go func() {
+		if certificate != "" {
+			failed <- server.ServeTLS(listener, certificate, key)
+			return
+		}
+		failed <- server.Serve(listener)
+	}()
+	if err := a.write(fmt.Sprintf(greeting, scheme+"://"+listener.Addr().String())); err != nil {
+		return err
+	}
+	select {
+	case err := <-failed:
+		return err
+	case <-ctx.Done():
+	}
+	deadline, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+	defer cancel()
+	if err := server.Shutdown(deadline); err != nil && !errors.Is(err, context.DeadlineExceeded) {
+		return err
+	}
+	return nil
+}

@@ -1,0 +1,410 @@
+package drivers_test
+
+import (
+	"context"
+	"encoding/json"
+	"iter"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/m-cmp/mc-infra-connector/driver"
+	"github.com/m-cmp/mc-infra-connector/internal/drivers"
+	"github.com/m-cmp/mc-infra-connector/internal/host"
+	"github.com/m-cmp/mc-infra-connector/internal/repository"
+	"github.com/m-cmp/mc-infra-connector/internal/repository/repositorytest"
+	"github.com/m-cmp/mc-infra-connector/internal/secret"
+	"github.com/m-cmp/mc-infra-connector/internal/store"
+	"github.com/m-cmp/mc-infra-connector/resource"
+)
+
+// The test's executable is also the driver that it installs: its first argument is
+// the driver's name and version.
+func TestMain(m *testing.M) {
+	if len(os.Args) > 1 && strings.Contains(os.Args[1], "@") {
+		name, version, _ := strings.Cut(os.Args[1], "@")
+		driver.ServeArgs(toy(name, version), os.Args[2:])
+		return
+	}
+	os.Exit(m.Run())
+}
+
+func toy(name, version string) *driver.Driver {
+	return driver.New(driver.About{Name: name, Title: "Toy " + name, Version: version}, func(context.Context, driver.Config) (string, error) { return version, nil },
+		driver.Kind(resource.VPC, func(version string) vpcs { return vpcs{version} }))
+}
+
+type (
+	vpcs struct{ version string }
+	vpc  = driver.Object[resource.VPCSpec, resource.VPCStatus]
+)
+
+func (vpcs) List(context.Context) iter.Seq2[vpc, error] { return func(func(vpc, error) bool) {} }
+
+func (c vpcs) Get(_ context.Context, id string) (vpc, error) {
+	return vpc{ID: id, Name: c.version, State: resource.StateAvailable}, nil
+}
+
+// team publishes drivers to a folder.
+type team struct {
+	t    *testing.T
+	key  *repository.PrivateKey
+	dir  string
+	dist string
+}
+
+func newTeam(t *testing.T) *team {
+	t.Helper()
+	key, err := repository.NewKey()
+	require.NoError(t, err)
+	return &team{t, key, t.TempDir(), t.TempDir()}
+}
+
+func (p *team) description(name, version string) *driver.Description {
+	p.t.Helper()
+	d, err := toy(name, version).Describe(p.t.Context())
+	require.NoError(p.t, err)
+	copied := *d
+	return &copied
+}
+
+// publish publishes a version; change may make the package another one than the driver.
+func (p *team) publish(name, version string, change func(d *driver.Description, b *repository.Build)) {
+	p.t.Helper()
+	self, err := os.Executable()
+	require.NoError(p.t, err)
+	d := p.description(name, version)
+	b := repository.Build{Platform: repository.Platform(), Dir: repositorytest.Script(p.t, name, "exec "+self+" "+name+"@"+version)}
+	if change != nil {
+		change(d, &b)
+	}
+	from, err := repository.Open(repository.Spec{Name: "dist", URL: "file://" + p.dist})
+	require.NoError(p.t, err)
+	_, err = from.Pack(p.t.Context(), d, []repository.Build{b}, "", "")
+	require.NoError(p.t, err)
+	to, err := repository.Open(repository.Spec{Name: "team", URL: "file://" + p.dir})
+	require.NoError(p.t, err)
+	_, err = to.Publish(p.t.Context(), from, name, version, p.key, false)
+	require.NoError(p.t, err)
+}
+
+func (p *team) request(name string, change func(*resource.RepositoryRequest)) []byte {
+	p.t.Helper()
+	r := resource.RepositoryRequest{Name: name, URL: "file://" + p.dir, Keys: []resource.TrustedKey{{Key: p.key.Public().PEM()}}}
+	if change != nil {
+		change(&r)
+	}
+	raw, err := json.Marshal(r)
+	require.NoError(p.t, err)
+	return raw
+}
+
+// site is one server.
+type site struct {
+	*drivers.Manager
+	t    *testing.T
+	host *host.Host
+	data string
+}
+
+func newStore(t *testing.T) *store.Store {
+	t.Helper()
+	db, err := store.OpenSQLite(t.Context(), t.TempDir())
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = db.Close() })
+	return db
+}
+
+func newSite(t *testing.T, db *store.Store, data, keys string) *site {
+	t.Helper()
+	h := host.New(host.Config{WorkDir: filepath.Join(data, "work"), StartTimeout: 5 * time.Second})
+	t.Cleanup(h.Close)
+	shelf, err := repository.OpenShelf(filepath.Join(data, "installed"))
+	require.NoError(t, err)
+	sealer, err := secret.Open(filepath.Join(keys, "master.key"))
+	require.NoError(t, err)
+	m, err := drivers.New(t.Context(), drivers.Config{
+		Store: db, Host: h, Sealer: sealer, Shelf: shelf, Logger: slog.New(slog.DiscardHandler), Poll: 10 * time.Millisecond,
+	})
+	require.NoError(t, err)
+	return &site{m, t, h, data}
+}
+
+// runs starts to bring the site in line, as a server does.
+func (s *site) runs() {
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		s.Run(ctx)
+	}()
+	s.t.Cleanup(func() {
+		cancel()
+		<-ended
+	})
+}
+
+// version asks the running driver which version it is, "" if there is none.
+func (s *site) version() string {
+	item, err := s.host.Session(host.Target{Connection: "c", Revision: "1", Cloud: "toy", Config: func(context.Context) (driver.Config, error) {
+		return driver.Config{Region: "r"}, nil
+	}}).Get(s.t.Context(), "vpc", "x")
+	if err != nil {
+		return ""
+	}
+	return item.Name
+}
+
+func (s *site) installed() *resource.DriverInstallation {
+	s.t.Helper()
+	all, err := s.Annotate(s.t.Context(), nil)
+	require.NoError(s.t, err)
+	for _, d := range all {
+		if d.Name == "toy" {
+			return d.Installed
+		}
+	}
+	return nil
+}
+
+func register(t *testing.T, s *site, raw []byte) {
+	t.Helper()
+	_, err := s.Register(t.Context(), raw)
+	require.NoError(t, err)
+}
+
+func TestTheLifeOfADriver(t *testing.T) {
+	p := newTeam(t)
+	p.publish("toy", "1.0.0", nil)
+	p.publish("toy", "1.1.0", nil)
+	p.publish("toy", "2.0.0-rc.1", nil)
+	dir := t.TempDir()
+	s := newSite(t, newStore(t), dir, dir)
+	register(t, s, p.request("team", nil))
+
+	found, err := s.Search(t.Context(), "TOY vpc", "")
+	require.NoError(t, err)
+	require.Len(t, found, 1)
+	assert.Equal(t, "1.1.0", found[0].Version, "the newest that is no pre-release")
+	assert.Equal(t, []string{"2.0.0-rc.1", "1.1.0", "1.0.0"}, found[0].Versions)
+	assert.True(t, found[0].Compatible)
+	found, err = s.Search(t.Context(), "toy kubernetes", "")
+	require.NoError(t, err)
+	assert.Empty(t, found)
+
+	d, err := s.Install(t.Context(), resource.DriverRequest{Name: "toy", Version: "1.0.0"})
+	require.NoError(t, err)
+	assert.Equal(t, "1.0.0", d.Version)
+	assert.Equal(t, p.key.Public().Fingerprint(), d.Installed.Key)
+	assert.Equal(t, "1.0.0", s.version())
+	_, err = s.Install(t.Context(), resource.DriverRequest{Name: "toy", Version: "1.1.0"})
+	assert.Equal(t, resource.CodeConflict, resource.CodeOf(err))
+	assert.ErrorContains(t, err, "mcic driver upgrade toy --version 1.1.0")
+
+	d, err = s.Upgrade(t.Context(), "toy", resource.DriverChange{})
+	require.NoError(t, err)
+	assert.Equal(t, "1.1.0", d.Version)
+	assert.Equal(t, "1.0.0", d.Installed.Previous)
+	assert.Equal(t, "1.1.0", s.version())
+	_, err = s.Upgrade(t.Context(), "toy", resource.DriverChange{})
+	assert.ErrorContains(t, err, "the newest that the repository team has")
+	_, err = s.Upgrade(t.Context(), "toy", resource.DriverChange{Version: "1.0.0"})
+	assert.Equal(t, resource.CodeConflict, resource.CodeOf(err))
+
+	v, err := s.Verify(t.Context(), "toy")
+	require.NoError(t, err)
+	assert.Equal(t, p.key.Public().Fingerprint(), v.Key)
+
+	d, err = s.Downgrade(t.Context(), "toy", resource.DriverChange{})
+	require.NoError(t, err)
+	assert.Equal(t, "1.0.0", d.Version)
+	assert.Equal(t, "1.0.0", s.version())
+	_, err = s.Downgrade(t.Context(), "toy", resource.DriverChange{})
+	assert.ErrorContains(t, err, "no older version")
+
+	err = s.Unregister(t.Context(), "team")
+	assert.Equal(t, resource.CodeDependency, resource.CodeOf(err))
+	require.NoError(t, s.Remove(t.Context(), "toy"))
+	assert.Empty(t, s.version())
+	assert.Nil(t, s.installed())
+	assert.Equal(t, resource.CodeNotFound, resource.CodeOf(s.Remove(t.Context(), "toy")))
+	require.NoError(t, s.Unregister(t.Context(), "team"))
+	left, err := filepath.Glob(filepath.Join(dir, "installed", "toy-*"))
+	require.NoError(t, err)
+	assert.Empty(t, left)
+}
+
+func TestADriverInUseIsKept(t *testing.T) {
+	p := newTeam(t)
+	p.publish("toy", "1.0.0", nil)
+	db, dir := newStore(t), t.TempDir()
+	s := newSite(t, db, dir, dir)
+	register(t, s, p.request("team", nil))
+	_, err := s.Install(t.Context(), resource.DriverRequest{Name: "toy"})
+	require.NoError(t, err)
+	require.NoError(t, db.Update(t.Context(), func(ctx context.Context, q *store.Queries) error {
+		return q.InsertConnection(ctx, &store.Connection{Name: "mine", Cloud: "toy"})
+	}))
+	err = s.Remove(t.Context(), "toy")
+	assert.Equal(t, resource.CodeDependency, resource.CodeOf(err))
+	assert.ErrorContains(t, err, "mine")
+	assert.Equal(t, "1.0.0", s.version())
+}
+
+func TestABrokenVersionChangesNothing(t *testing.T) {
+	p := newTeam(t)
+	p.publish("toy", "1.0.0", nil)
+	p.publish("toy", "1.1.0", func(_ *driver.Description, b *repository.Build) {
+		b.Dir = repositorytest.Script(t, "toy", "exit 3")
+	})
+	dir := t.TempDir()
+	s := newSite(t, newStore(t), dir, dir)
+	register(t, s, p.request("team", nil))
+	_, err := s.Install(t.Context(), resource.DriverRequest{Name: "toy", Version: "1.1.0"})
+	require.Error(t, err)
+	assert.Nil(t, s.installed())
+	_, err = s.Install(t.Context(), resource.DriverRequest{Name: "toy", Version: "1.0.0"})
+	require.NoError(t, err)
+	_, err = s.Upgrade(t.Context(), "toy", resource.DriverChange{})
+	require.Equal(t, resource.CodeUnavailable, resource.CodeOf(err), "%v", err)
+	assert.Equal(t, "1.0.0", s.version())
+	assert.Equal(t, "1.0.0", s.installed().Version)
+	left, err := filepath.Glob(filepath.Join(dir, "installed", "toy-*"))
+	require.NoError(t, err)
+	assert.Len(t, left, 1)
+}
+
+func TestWhatCannotRunHereIsRefusedWithWhatWould(t *testing.T) {
+	p := newTeam(t)
+	p.publish("toy", "1.0.0", nil)
+	p.publish("toy", "2.0.0", func(d *driver.Description, _ *repository.Build) { d.ProtocolVersions = []int{7, 8} })
+	p.publish("toy", "3.0.0", func(_ *driver.Description, b *repository.Build) { b.Platform = "plan9/arm" })
+	dir := t.TempDir()
+	s := newSite(t, newStore(t), dir, dir)
+	register(t, s, p.request("team", nil))
+	_, err := s.Install(t.Context(), resource.DriverRequest{Name: "toy", Version: "2.0.0"})
+	assert.Equal(t, resource.CodeUnsupported, resource.CodeOf(err))
+	assert.EqualError(t, err, "the driver toy 2.0.0 speaks version 7, 8 of the driver protocol, and this server speaks 1; these versions would do: 1.0.0")
+	_, err = s.Install(t.Context(), resource.DriverRequest{Name: "toy", Version: "3.0.0"})
+	assert.ErrorContains(t, err, "is built for plan9/arm")
+	d, err := s.Install(t.Context(), resource.DriverRequest{Name: "toy"})
+	require.NoError(t, err)
+	assert.Equal(t, "1.0.0", d.Version, "the newest that fits")
+}
+
+func TestTheRepositoryWithTheHighestPriorityIsUsed(t *testing.T) {
+	one, two := newTeam(t), newTeam(t)
+	one.publish("toy", "1.0.0", nil)
+	one.publish("toy", "3.0.0", nil)
+	two.publish("toy", "2.0.0", nil)
+	dir := t.TempDir()
+	s := newSite(t, newStore(t), dir, dir)
+	register(t, s, one.request("low", nil))
+	register(t, s, two.request("high", func(r *resource.RepositoryRequest) { r.Priority = 10 }))
+	register(t, s, two.request("gone", func(r *resource.RepositoryRequest) { r.Priority = 20; r.URL = "file:///does/not/exist" }))
+	d, err := s.Install(t.Context(), resource.DriverRequest{Name: "toy"})
+	require.NoError(t, err)
+	assert.Equal(t, "2.0.0", d.Version)
+	assert.Equal(t, "high", d.Installed.Repository)
+	_, err = s.Upgrade(t.Context(), "toy", resource.DriverChange{Version: "3.0.0"})
+	assert.Equal(t, resource.CodeNotFound, resource.CodeOf(err), "another repository's keys are not asked for it")
+	d, err = s.Upgrade(t.Context(), "toy", resource.DriverChange{Version: "3.0.0", Repository: "low"})
+	require.NoError(t, err)
+	assert.Equal(t, "low", d.Installed.Repository)
+	shown, err := s.List(t.Context())
+	require.NoError(t, err)
+	assert.Equal(t, []string{"gone", "high", "low"}, []string{shown[0].Name, shown[1].Name, shown[2].Name})
+}
+
+func TestTrustMustBeGivenOrWaived(t *testing.T) {
+	p, stranger := newTeam(t), newTeam(t)
+	stranger.dir = p.dir
+	stranger.publish("toy", "1.0.0", nil)
+	dir := t.TempDir()
+	s := newSite(t, newStore(t), dir, dir)
+	_, err := s.Register(t.Context(), p.request("team", func(r *resource.RepositoryRequest) { r.Keys = nil }))
+	assert.Equal(t, resource.CodeInvalid, resource.CodeOf(err))
+	_, err = s.Register(t.Context(), p.request("team", func(r *resource.RepositoryRequest) { r.Keys[0].Key = "no key" }))
+	assert.Equal(t, resource.CodeInvalid, resource.CodeOf(err))
+	register(t, s, p.request("team", nil))
+	_, err = s.Install(t.Context(), resource.DriverRequest{Name: "toy"})
+	assert.Equal(t, resource.CodeDenied, resource.CodeOf(err))
+	register(t, s, p.request("wild", func(r *resource.RepositoryRequest) { r.Keys = nil; r.Insecure = true }))
+	d, err := s.Install(t.Context(), resource.DriverRequest{Name: "toy", Repository: "wild"})
+	require.NoError(t, err)
+	assert.Empty(t, d.Installed.Key, "it is seen that nobody vouches for it")
+}
+
+func TestServersOfAClusterConverge(t *testing.T) {
+	p := newTeam(t)
+	p.publish("toy", "1.0.0", nil)
+	p.publish("toy", "1.1.0", nil)
+	db, keys := newStore(t), t.TempDir()
+	one, two := newSite(t, db, t.TempDir(), keys), newSite(t, db, t.TempDir(), keys)
+	one.runs()
+	two.runs()
+	register(t, one, p.request("team", func(r *resource.RepositoryRequest) { r.Password = "sealed with the key that they share" }))
+	same := func(version string) {
+		t.Helper()
+		require.Eventually(t, func() bool { return one.version() == version && two.version() == version }, 10*time.Second, 10*time.Millisecond, version)
+	}
+	_, err := one.Install(t.Context(), resource.DriverRequest{Name: "toy", Version: "1.0.0"})
+	require.NoError(t, err)
+	same("1.0.0")
+	_, err = two.Upgrade(t.Context(), "toy", resource.DriverChange{})
+	require.NoError(t, err)
+	same("1.1.0")
+
+	// One that comes later, and one that lost its folder.
+	three := newSite(t, db, t.TempDir(), keys)
+	three.runs()
+	require.Eventually(t, func() bool { return three.version() == "1.1.0" }, 10*time.Second, 10*time.Millisecond)
+	again := newSite(t, db, three.data, keys)
+	assert.Equal(t, "1.1.0", again.version(), "a restart needs no repository")
+
+	// Without the repository the newcomer says why, and catches up when it is back.
+	require.NoError(t, os.Rename(p.dir, p.dir+"-away"))
+	late := newSite(t, db, t.TempDir(), keys)
+	late.runs()
+	require.Eventually(t, func() bool { i := late.installed(); return i != nil && strings.Contains(i.Problem, "toy") }, 10*time.Second, 10*time.Millisecond)
+	require.NoError(t, os.Rename(p.dir+"-away", p.dir))
+	require.Eventually(t, func() bool { return late.version() == "1.1.0" }, 10*time.Second, 10*time.Millisecond)
+	assert.Empty(t, late.installed().Problem)
+
+	require.NoError(t, one.Remove(t.Context(), "toy"))
+	same("")
+}
+
+func TestAnAlteredDriverIsNotStartedAndRepaired(t *testing.T) {
+	p := newTeam(t)
+	p.publish("toy", "1.0.0", nil)
+	db, dir := newStore(t), t.TempDir()
+	s := newSite(t, db, dir, dir)
+	register(t, s, p.request("team", nil))
+	_, err := s.Install(t.Context(), resource.DriverRequest{Name: "toy"})
+	require.NoError(t, err)
+	s.host.Close()
+	files, err := filepath.Glob(filepath.Join(dir, "installed", "toy-*", "mcic-driver-toy"))
+	require.NoError(t, err)
+	require.Len(t, files, 1)
+	raw, err := os.ReadFile(files[0])
+	require.NoError(t, err)
+	require.NoError(t, os.Chmod(files[0], 0o700))
+	require.NoError(t, os.WriteFile(files[0], append(raw, "# evil\n"...), 0o700))
+
+	s = newSite(t, db, dir, dir)
+	_, err = s.host.Describe(t.Context(), "toy")
+	assert.Equal(t, resource.CodeDenied, resource.CodeOf(err))
+	assert.ErrorContains(t, err, "are not those that were installed")
+	_, err = s.Verify(t.Context(), "toy")
+	assert.Equal(t, resource.CodeDenied, resource.CodeOf(err))
+	_, err = s.Install(t.Context(), resource.DriverRequest{Name: "toy"})
+	require.NoError(t, err, "installing it again repairs it")
+	assert.Equal(t, "1.0.0", s.version())
+}

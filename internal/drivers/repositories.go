@@ -1,0 +1,382 @@
+package drivers
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/m-cmp/mc-infra-connector/internal/repository"
+	"github.com/m-cmp/mc-infra-connector/internal/store"
+	"github.com/m-cmp/mc-infra-connector/resource"
+)
+
+// place is a repository that can be used.
+type place struct {
+	*repository.Repository
+	shown resource.Repository
+}
+
+// places answers all repositories, the one with the highest priority first.
+func (m *Manager) places(ctx context.Context) ([]place, error) {
+	rows, err := m.Store.Read().Repositories(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var all []place
+	add := func(spec repository.Spec, shown resource.Repository) error {
+		if slices.ContainsFunc(all, func(p place) bool { return p.Name() == spec.Name }) {
+			return nil // the configuration has one of the same name, which counts
+		}
+		r, err := repository.Open(spec)
+		if err != nil {
+			return fmt.Errorf("the repository %s: %w", spec.Name, err)
+		}
+		all = append(all, place{r, shown})
+		return nil
+	}
+	for _, c := range m.Repositories {
+		if err := add(c.Spec, resource.Repository{
+			Name: c.Spec.Name, URL: c.Spec.URL, Priority: c.Priority, Keys: c.Spec.Keys, Insecure: c.Spec.Insecure,
+			PlainHTTP: c.Spec.PlainHTTP, Username: c.Spec.Username, Configured: true,
+		}); err != nil {
+			return nil, err
+		}
+	}
+	for _, row := range rows {
+		spec, err := m.spec(&row)
+		if err != nil {
+			return nil, err
+		}
+		if err := add(spec, row.Resource()); err != nil {
+			return nil, err
+		}
+	}
+	slices.SortStableFunc(all, func(a, b place) int {
+		return cmp.Or(cmp.Compare(b.shown.Priority, a.shown.Priority), strings.Compare(a.Name(), b.Name()))
+	})
+	return all, nil
+}
+
+func (m *Manager) spec(row *store.Repository) (repository.Spec, error) {
+	spec := repository.Spec{
+		Name: row.Name, URL: row.URL, PlainHTTP: row.PlainHTTP, Insecure: row.Insecure, Keys: row.Keys, Username: row.Username,
+	}
+	if len(row.Sealed) > 0 {
+		password, err := m.Sealer.Unseal(row.Sealed, repositoryIdentity(row.Name))
+		if err != nil {
+			return spec, err
+		}
+		spec.Password = string(password)
+	}
+	return spec, nil
+}
+
+func repositoryIdentity(name string) string { return "repository/" + name }
+
+// open opens one repository.
+func (m *Manager) open(ctx context.Context, name string) (*repository.Repository, error) {
+	p, err := m.find(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	return p.Repository, nil
+}
+
+func (m *Manager) find(ctx context.Context, name string) (place, error) {
+	all, err := m.places(ctx)
+	if err != nil {
+		return place{}, err
+	}
+	i := slices.IndexFunc(all, func(p place) bool { return p.Name() == name })
+	if i < 0 {
+		return place{}, resource.Errorf(resource.CodeNotFound, "there is no repository %s; list them with: mcic repository list", name)
+	}
+	return all[i], nil
+}
+
+// List answers the repositories, the one with the highest priority first.
+func (m *Manager) List(ctx context.Context) ([]resource.Repository, error) {
+	all, err := m.places(ctx)
+	if err != nil {
+		return nil, err
+	}
+	shown := make([]resource.Repository, len(all))
+	for i, p := range all {
+		shown[i] = p.shown
+	}
+	return shown, nil
+}
+
+// Repository answers one.
+func (m *Manager) Repository(ctx context.Context, name string) (*resource.Repository, error) {
+	p, err := m.find(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	return &p.shown, nil
+}
+
+// Register records a repository.
+func (m *Manager) Register(ctx context.Context, body []byte) (*resource.Repository, error) {
+	var request resource.RepositoryRequest
+	if err := resource.Decode(body, &request); err != nil {
+		return nil, err
+	}
+	row := &store.Repository{
+		Name: request.Name, URL: request.URL, Priority: request.Priority, Keys: request.Keys, Insecure: request.Insecure,
+		PlainHTTP: request.PlainHTTP, Username: request.Username, CreatedAt: store.MicrosOf(time.Now()),
+	}
+	if len(request.Keys) == 0 && !request.Insecure {
+		return nil, resource.Invalid(resource.Problem{Field: "keys", Message: "is required: the public keys of those whose drivers may run here; insecure leaves out all checks"})
+	}
+	if slices.ContainsFunc(m.Repositories, func(c Configured) bool { return c.Spec.Name == request.Name }) {
+		return nil, resource.Errorf(resource.CodeAlreadyExists, "the server's configuration has a repository %s already; choose another name", request.Name)
+	}
+	if _, err := repository.Open(repository.Spec{Name: row.Name, URL: row.URL, PlainHTTP: row.PlainHTTP, Keys: row.Keys}); err != nil {
+		return nil, err
+	}
+	if request.Password != "" {
+		var err error
+		if row.Sealed, err = m.Sealer.Seal([]byte(request.Password), repositoryIdentity(row.Name)); err != nil {
+			return nil, err
+		}
+	}
+	if err := m.Store.Update(ctx, func(ctx context.Context, q *store.Queries) error { return q.InsertRepository(ctx, row) }); err != nil {
+		return nil, err
+	}
+	if row.Insecure {
+		m.Logger.Warn("an insecure repository was registered: whoever can write to it can run programs on this server", "repository", row.Name, "url", row.URL)
+	}
+	answer := row.Resource()
+	return &answer, nil
+}
+
+// Unregister forgets a repository that no installed driver came from.
+func (m *Manager) Unregister(ctx context.Context, name string) error {
+	if slices.ContainsFunc(m.Repositories, func(c Configured) bool { return c.Spec.Name == name }) {
+		return resource.Errorf(resource.CodeConflict, "the repository %s comes from the server's configuration; remove it there", name)
+	}
+	return m.Store.Update(ctx, func(ctx context.Context, q *store.Queries) error {
+		if _, err := q.Repository(ctx, name); err != nil {
+			return err
+		}
+		installed, err := q.Drivers(ctx)
+		if err != nil {
+			return err
+		}
+		var users []string
+		for _, d := range installed {
+			if d.Repository == name {
+				users = append(users, d.Name)
+			}
+		}
+		if len(users) > 0 {
+			return resource.Errorf(resource.CodeDependency, "these drivers were installed from the repository %s: %s; other servers need it to install them too: remove the drivers first", name, strings.Join(users, ", "))
+		}
+		return q.DeleteRepository(ctx, name)
+	})
+}
+
+// candidates is how many versions are looked at to find one that fits.
+const candidates = 20
+
+// pick finds a release: of the repository that is named, or else of the first that
+// has the driver; the version that is given, or else the newest that fits.
+func (m *Manager) pick(ctx context.Context, name, version, from string) (*repository.Repository, *repository.Release, error) {
+	all, err := m.places(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	if from != "" {
+		p, err := m.find(ctx, from)
+		if err != nil {
+			return nil, nil, err
+		}
+		all = []place{p}
+	}
+	if len(all) == 0 {
+		return nil, nil, resource.Errorf(resource.CodeNotFound, "no repository is registered; register one with: mcic repository create")
+	}
+	var silent []error
+	names := make([]string, 0, len(all))
+	for _, p := range all {
+		names = append(names, p.Name())
+		versions, err := p.Versions(ctx, name)
+		if err != nil {
+			silent = append(silent, err)
+			continue
+		}
+		if len(versions) == 0 || version != "" && !slices.Contains(versions, version) {
+			continue
+		}
+		if version == "" {
+			if version, err = m.newest(ctx, p.Repository, name, versions); err != nil {
+				return nil, nil, err
+			}
+		}
+		release, err := p.Release(ctx, name, version)
+		return p.Repository, release, err
+	}
+	if len(silent) > 0 {
+		return nil, nil, errors.Join(silent...)
+	}
+	what := name
+	if version != "" {
+		what += " " + version
+	}
+	return nil, nil, resource.Errorf(resource.CodeNotFound, "no repository has the driver %s (asked: %s); see what there is with: mcic driver search", what, strings.Join(names, ", "))
+}
+
+// newest answers the newest version that fits, a pre-release only if there is nothing
+// else; the newest of all if none fits, so that the reason can be told.
+func (m *Manager) newest(ctx context.Context, repo *repository.Repository, name string, versions []string) (string, error) {
+	pre := ""
+	for _, v := range versions[:min(len(versions), candidates)] {
+		release, err := repo.Release(ctx, name, v)
+		if err != nil {
+			return "", err
+		}
+		switch {
+		case !fits(release):
+		case repository.Stable(v):
+			return v, nil
+		case pre == "":
+			pre = v
+		}
+	}
+	return cmp.Or(pre, versions[0]), nil
+}
+
+// fits reports whether this server can run a release.
+func fits(r *repository.Release) bool {
+	return repository.Compatible(r.Description) && slices.Contains(r.Platforms, repository.Platform())
+}
+
+// fits refuses a release that this server cannot run, and says which would do.
+func (m *Manager) fits(ctx context.Context, repo *repository.Repository, r *repository.Release) error {
+	if fits(r) {
+		return nil
+	}
+	d := r.Description
+	reason := fmt.Sprintf("is built for %s, and this server runs on %s", strings.Join(r.Platforms, ", "), repository.Platform())
+	if !repository.Compatible(d) {
+		reason = fmt.Sprintf("speaks version %s of the driver protocol, and this server speaks %s", numbers(d.ProtocolVersions), numbers(repository.Protocols()))
+	}
+	would := "no version of it in the repository would do; upgrade the server, or ask the driver's publisher"
+	versions, err := repo.Versions(ctx, d.Name)
+	if err != nil {
+		return err
+	}
+	var good []string
+	for _, v := range versions[:min(len(versions), candidates)] {
+		if other, err := repo.Release(ctx, d.Name, v); err == nil && fits(other) {
+			good = append(good, v)
+		}
+	}
+	if len(good) > 0 {
+		would = "these versions would do: " + strings.Join(good, ", ")
+	}
+	return resource.Errorf(resource.CodeUnsupported, "the driver %s %s %s; %s", d.Name, d.Version, reason, would)
+}
+
+func numbers(n []int) string { return strings.Trim(strings.ReplaceAll(fmt.Sprint(n), " ", ", "), "[]") }
+
+// asks is how many drivers are looked up at once during a search.
+const asks = 8
+
+// Search answers the drivers that repositories have, and that a text is found in:
+// name, title, description or kinds. Only descriptions are fetched, no programs. A
+// repository that cannot be reached is an error only if it was asked for by its name;
+// otherwise it is logged.
+func (m *Manager) Search(ctx context.Context, text, from string) ([]resource.DriverRelease, error) {
+	all, err := m.places(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if from != "" {
+		p, err := m.find(ctx, from)
+		if err != nil {
+			return nil, err
+		}
+		all = []place{p}
+	}
+	installed, err := m.Store.Read().Drivers(ctx)
+	if err != nil {
+		return nil, err
+	}
+	found := []resource.DriverRelease{}
+	for _, p := range all {
+		names, err := p.Names(ctx)
+		if err != nil {
+			if from != "" {
+				return nil, err
+			}
+			m.Logger.Warn("a repository cannot be searched", "repository", p.Name(), "error", err)
+			continue
+		}
+		releases := make([]*resource.DriverRelease, len(names))
+		group, groupCtx := errgroup.WithContext(ctx)
+		group.SetLimit(asks)
+		for i, name := range names {
+			group.Go(func() (err error) {
+				releases[i], err = m.describe(groupCtx, p, name)
+				if err != nil && groupCtx.Err() == nil {
+					m.Logger.Warn("a package cannot be read", "repository", p.Name(), "driver", name, "error", err)
+					err = nil
+				}
+				return err
+			})
+		}
+		if err := group.Wait(); err != nil {
+			return nil, err
+		}
+		for _, r := range releases {
+			if r == nil || !matches(r, text) {
+				continue
+			}
+			if i := slices.IndexFunc(installed, func(d store.Driver) bool { return d.Name == r.Name }); i >= 0 {
+				r.Installed = installed[i].Version
+			}
+			found = append(found, *r)
+		}
+	}
+	slices.SortStableFunc(found, func(a, b resource.DriverRelease) int { return strings.Compare(a.Name, b.Name) })
+	return found, nil
+}
+
+// describe answers what a repository has of a driver, nil if nothing.
+func (m *Manager) describe(ctx context.Context, p place, name string) (*resource.DriverRelease, error) {
+	versions, err := p.Versions(ctx, name)
+	if err != nil || len(versions) == 0 {
+		return nil, err
+	}
+	version, err := m.newest(ctx, p.Repository, name, versions)
+	if err != nil {
+		return nil, err
+	}
+	release, err := p.Release(ctx, name, version)
+	if err != nil {
+		return nil, err
+	}
+	d := release.Description
+	r := &resource.DriverRelease{
+		Name: d.Name, Title: d.Title, Doc: d.Doc, Version: version, Versions: versions, Repository: p.Name(), Digest: release.Digest,
+		Platforms: release.Platforms, Protocols: d.ProtocolVersions, Compatible: fits(release), Source: release.Source, Licenses: release.Licenses,
+	}
+	for _, k := range d.Kinds {
+		r.Kinds = append(r.Kinds, k.Name)
+	}
+	return r, nil
+}
+
+// matches reports whether every word of a text is somewhere in a release.
+func matches(r *resource.DriverRelease, text string) bool {
+	all := strings.ToLower(strings.Join(append([]string{r.Name, r.Title, r.Doc}, r.Kinds...), " "))
+	return !slices.ContainsFunc(strings.Fields(strings.ToLower(text)), func(word string) bool { return !strings.Contains(all, word) })
+}
