@@ -110,6 +110,9 @@ func gone[S, T any](t *testing.T, s driver.Session, kind resource.Type[S, T], id
 		if err == nil {
 			return item.State == resource.StateDeleted
 		}
+		if resource.AsError(err).Retryable {
+			return false
+		}
 		require.Equal(t, resource.CodeNotFound, resource.CodeOf(err), "%v", err)
 		return true
 	}, time.Minute, tick, "%s %s does not go", kind.Name, id)
@@ -157,6 +160,7 @@ func place(t *testing.T, s driver.Session, name string) (vpc, subnet, group stri
 }
 
 func TestCatalogs(t *testing.T) {
+	t.Parallel()
 	cloud := openstack.Open(t)
 	c := config(cloud.Project(t), cloud)
 	c.Region = ""
@@ -185,6 +189,7 @@ func TestCatalogs(t *testing.T) {
 }
 
 func TestLife(t *testing.T) {
+	t.Parallel()
 	s := fresh(t)
 	labels := map[string]string{"team": "인프라", "empty": ""}
 
@@ -253,6 +258,7 @@ func TestLife(t *testing.T) {
 }
 
 func TestLifeOfDisks(t *testing.T) {
+	t.Parallel()
 	s := fresh(t)
 	_, subnet, _ := place(t, s, "disks")
 	vm := create(t, s, resource.VM, "disks", nil, resource.VMSpec{Image: anImage(t, s), Spec: "m1.tiny", Subnet: subnet})
@@ -314,6 +320,7 @@ func TestLifeOfDisks(t *testing.T) {
 }
 
 func TestLifeOfAddresses(t *testing.T) {
+	t.Parallel()
 	s := fresh(t)
 	_, subnet, group := place(t, s, "addresses")
 	vm := create(t, s, resource.VM, "addresses", nil, resource.VMSpec{Image: anImage(t, s), Spec: "m1.tiny", Subnet: subnet, SecurityGroups: []string{group}})
@@ -364,4 +371,56 @@ func TestLifeOfAddresses(t *testing.T) {
 	remove(t, s, resource.NIC, nic.ID)
 	remove(t, s, resource.VM, vm.ID)
 	assert.Empty(t, all(t, s, resource.NIC), "its port went with it")
+}
+
+func TestLifeOfNLBs(t *testing.T) {
+	t.Parallel()
+	s := fresh(t)
+	vpc, subnet, _ := place(t, s, "nlb")
+	var members []string
+	for _, name := range []string{"one", "two"} {
+		members = append(members, create(t, s, resource.VM, name, nil, resource.VMSpec{Image: anImage(t, s), Spec: "m1.tiny", Subnet: subnet}).ID)
+	}
+	check := resource.HealthCheck{Protocol: "http", Port: 8080, Path: "/healthz", IntervalSeconds: 10, TimeoutSeconds: 5, Threshold: 3}
+	labels := map[string]string{"team": "인프라"}
+	nlb := create(t, s, resource.NLB, "front", labels, resource.NLBSpec{VPC: vpc, Protocol: "tcp", Port: 80, TargetPort: 8080, Members: members[:1], HealthCheck: check})
+	assert.Equal(t, resource.NLBSpec{VPC: vpc, Subnets: []string{subnet}, Protocol: "tcp", Port: 80, TargetPort: 8080, Members: members[:1], HealthCheck: check}, nlb.Spec)
+	assert.Equal(t, labels, nlb.Labels)
+	assert.Regexp(t, `^203\.0\.113\.\d+$`, nlb.Status.Address)
+	assert.Equal(t, nlb, all(t, s, resource.NLB)[nlb.ID])
+	assert.Empty(t, all(t, s, resource.PublicIP), "its address is not one to be given away")
+	assert.Empty(t, all(t, s, resource.NIC))
+
+	again, err := tryCreate(t, s, resource.NLB, "front-nlb", "front", labels, resource.NLBSpec{VPC: vpc, Protocol: "tcp", Port: 80, TargetPort: 8080, Members: members[:1], HealthCheck: check})
+	require.NoError(t, err)
+	assert.Equal(t, nlb.ID, again.ID)
+
+	slices.Sort(members)
+	assert.Equal(t, members, act(t, s, resource.NLB, nlb.ID, "addmembers", resource.MemberChange{Members: members}).Spec.Members)
+	raw, err := s.View(t.Context(), "nlb", nlb.ID, "health")
+	require.NoError(t, err)
+	var health resource.Health
+	require.NoError(t, json.Unmarshal(raw, &health))
+	assert.Len(t, health.Members, 2)
+	assert.Equal(t, members[:1], act(t, s, resource.NLB, nlb.ID, "removemembers", resource.MemberChange{Members: members[1:]}).Spec.Members)
+
+	check.IntervalSeconds, check.Threshold = 20, 2
+	assert.Equal(t, check, act(t, s, resource.NLB, nlb.ID, "sethealthcheck", check).Spec.HealthCheck)
+	other := resource.HealthCheck{Protocol: "tcp", Port: 9090, IntervalSeconds: 10, TimeoutSeconds: 5, Threshold: 3}
+	assert.Equal(t, other, act(t, s, resource.NLB, nlb.ID, "sethealthcheck", other).Spec.HealthCheck, "another type is another monitor")
+	assert.Equal(t, map[string]string{"stage": "test"}, act(t, s, resource.NLB, nlb.ID, "label",
+		resource.LabelChange{Set: map[string]string{"stage": "test"}, Remove: []string{"team"}}).Labels)
+
+	require.NoError(t, s.Act(t.Context(), "nlb", nlb.ID, "label", []byte(`{"set":{"a":"b"}}`)))
+	err = s.Act(t.Context(), "nlb", nlb.ID, "label", []byte(`{"set":{"a":"c"}}`))
+	assert.Equal(t, resource.CodeConflict, resource.CodeOf(err), "it takes one change after another: %v", err)
+	assert.True(t, resource.AsError(err).Retryable)
+	settled(t, s, resource.NLB, nlb.ID)
+	err = s.Delete(t.Context(), "subnet", subnet)
+	assert.Equal(t, resource.CodeDependency, resource.CodeOf(err), "%v", err)
+
+	inside := create(t, s, resource.NLB, "inside", nil, resource.NLBSpec{VPC: vpc, Subnets: []string{subnet}, Internal: true, Protocol: "udp", Port: 53, TargetPort: 53, Members: []string{}, HealthCheck: other})
+	assert.Regexp(t, `^10\.1\.1\.\d+$`, inside.Status.Address)
+	remove(t, s, resource.NLB, inside.ID)
+	remove(t, s, resource.NLB, nlb.ID)
 }

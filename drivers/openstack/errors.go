@@ -107,7 +107,7 @@ func refused(answer gophercloud.ErrUnexpectedResponseCode, err error) error {
 	e := driver.Refuse("OpenStack", means, cloud, err)
 	// Octavia locks a load balancer while it is being changed.
 	// https://docs.openstack.org/api-ref/load-balancer/v2/#provisioning-status-codes
-	if e.Code == resource.CodeConflict && strings.Contains(message, "immutable") {
+	if e.Code == resource.CodeConflict && (strings.Contains(message, "immutable") || strings.Contains(message, "Invalid state PENDING_")) {
 		e.Retryable = true
 	}
 	return e

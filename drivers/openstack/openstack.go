@@ -43,6 +43,7 @@ func New() *driver.Driver {
 		driver.Kind(resource.CustomImage, func(s *session) customImages { return customImages{s} }),
 		driver.Kind(resource.PublicIP, newPublicIPs),
 		driver.Kind(resource.NIC, newNICs),
+		driver.Kind(resource.NLB, func(s *session) nlbs { return nlbs{s} }),
 	)
 }
 
