@@ -1,6 +1,9 @@
 package openstack_test
 
 import (
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/base64"
 	"encoding/json"
 	"maps"
 	"slices"
@@ -9,6 +12,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"go.yaml.in/yaml/v3"
 
 	"github.com/m-cmp/mc-infra-connector/driver"
 	driverpkg "github.com/m-cmp/mc-infra-connector/drivers/openstack"
@@ -423,4 +427,87 @@ func TestLifeOfNLBs(t *testing.T) {
 	assert.Regexp(t, `^10\.1\.1\.\d+$`, inside.Status.Address)
 	remove(t, s, resource.NLB, inside.ID)
 	remove(t, s, resource.NLB, nlb.ID)
+}
+
+func TestLifeOfClusters(t *testing.T) {
+	t.Parallel()
+	s := fresh(t)
+	vpc, subnet, _ := place(t, s, "cluster")
+	key := create(t, s, resource.KeyPair, "cluster", nil, resource.KeyPairSpec{PublicKey: publicKey}).ID
+	first := resource.NodeGroup{Name: "first", Spec: "m1.small", KeyPair: key, DesiredNodes: 2, MinNodes: 1, MaxNodes: 3, RootDiskSizeGiB: 20, Autoscaling: true}
+	asked := resource.ClusterSpec{VPC: vpc, Subnets: []string{subnet}, Version: "v1.27.8", NodeGroups: []resource.NodeGroup{first}}
+	cluster := create(t, s, resource.Cluster, "life", nil, asked)
+	require.Len(t, cluster.Spec.NodeGroups, 1)
+	assert.Equal(t, "v1.27.8", cluster.Spec.Version)
+	assert.Equal(t, vpc, cluster.Spec.VPC)
+	assert.Equal(t, []string{subnet}, cluster.Spec.Subnets)
+	group := cluster.Spec.NodeGroups[0]
+	assert.Equal(t, []any{"first", "m1.small", key, 2, 20, true}, []any{group.Name, group.Spec, group.KeyPair, group.DesiredNodes, group.RootDiskSizeGiB, group.Autoscaling})
+	assert.Equal(t, resource.StateAvailable, cluster.Status.NodeGroups[0].State)
+	assert.NotEmpty(t, cluster.Status.Endpoint)
+	assert.Equal(t, cluster, all(t, s, resource.Cluster)[cluster.ID])
+
+	again, err := tryCreate(t, s, resource.Cluster, "life-cluster", "life", nil, asked)
+	require.NoError(t, err)
+	assert.Equal(t, cluster.ID, again.ID)
+	asked.Version = "v0.1"
+	_, err = tryCreate(t, s, resource.Cluster, "old", "old", nil, asked)
+	assert.ErrorContains(t, err, "v1.28.9, v1.27.8")
+
+	raw, err := s.View(t.Context(), "cluster", cluster.ID, "kubeconfig")
+	require.NoError(t, err)
+	var kubeconfig resource.Kubeconfig
+	require.NoError(t, json.Unmarshal(raw, &kubeconfig))
+	assert.NotNil(t, kubeconfig.ExpiresAt)
+	checkKubeconfig(t, kubeconfig.Kubeconfig, cluster.Status.Endpoint)
+
+	second := resource.NodeGroup{Name: "second", Spec: "m1.medium", DesiredNodes: 1, MinNodes: 1, MaxNodes: 4}
+	cluster = act(t, s, resource.Cluster, cluster.ID, "addnodegroup", second)
+	cluster = act(t, s, resource.Cluster, cluster.ID, "addnodegroup", second)
+	require.Len(t, cluster.Spec.NodeGroups, 2)
+	assert.Equal(t, "second", cluster.Spec.NodeGroups[1].Name)
+	cluster = act(t, s, resource.Cluster, cluster.ID, "scalenodegroup", resource.NodeGroupScale{Name: "second", DesiredNodes: 5, MaxNodes: 6})
+	assert.Equal(t, 5, cluster.Spec.NodeGroups[1].DesiredNodes)
+	assert.Equal(t, 6, cluster.Spec.NodeGroups[1].MaxNodes)
+	assert.Equal(t, 3, act(t, s, resource.Cluster, cluster.ID, "scalenodegroup", resource.NodeGroupScale{Name: "first", DesiredNodes: 3}).Spec.NodeGroups[0].DesiredNodes)
+	assert.Len(t, act(t, s, resource.Cluster, cluster.ID, "removenodegroup", resource.NodeGroupName{Name: "second"}).Spec.NodeGroups, 1)
+	act(t, s, resource.Cluster, cluster.ID, "removenodegroup", resource.NodeGroupName{Name: "second"})
+	err = s.Act(t.Context(), "cluster", cluster.ID, "removenodegroup", []byte(`{"name":"first"}`))
+	assert.Equal(t, resource.CodeConflict, resource.CodeOf(err), "%v", err)
+	assert.Equal(t, "v1.28.9", act(t, s, resource.Cluster, cluster.ID, "upgrade", resource.ClusterVersion{Version: "1.28.9"}).Spec.Version)
+	remove(t, s, resource.Cluster, cluster.ID)
+}
+
+// checkKubeconfig checks what a client makes of a kubeconfig: the key belongs to the
+// certificate, and that is of the cluster's authority.
+func checkKubeconfig(t *testing.T, file, server string) {
+	t.Helper()
+	var config struct {
+		Clusters []struct {
+			Cluster struct {
+				Server    string
+				Authority string `yaml:"certificate-authority-data"`
+			}
+		}
+		Users []struct {
+			User struct {
+				Certificate string `yaml:"client-certificate-data"`
+				Key         string `yaml:"client-key-data"`
+			}
+		}
+	}
+	require.NoError(t, yaml.Unmarshal([]byte(file), &config))
+	assert.Equal(t, server, config.Clusters[0].Cluster.Server)
+	plain := func(text string) []byte {
+		raw, err := base64.StdEncoding.DecodeString(text)
+		require.NoError(t, err)
+		return raw
+	}
+	pair, err := tls.X509KeyPair(plain(config.Users[0].User.Certificate), plain(config.Users[0].User.Key))
+	require.NoError(t, err)
+	authority := x509.NewCertPool()
+	require.True(t, authority.AppendCertsFromPEM(plain(config.Clusters[0].Cluster.Authority)))
+	_, err = pair.Leaf.Verify(x509.VerifyOptions{Roots: authority, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageAny}})
+	assert.NoError(t, err)
+	assert.Equal(t, []string{"system:masters"}, pair.Leaf.Subject.Organization)
 }

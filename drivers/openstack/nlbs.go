@@ -29,10 +29,10 @@ type (
 
 // balancerParts is what belongs to load balancers, each by its owner's id.
 type balancerParts struct {
-	listener map[string]listeners.Listener    // by load balancer
-	pool     map[string]pools.Pool            // by load balancer
-	monitor  map[string]monitors.Monitor      // by pool
-	members  map[string][]pools.Member        // by pool
+	listener map[string]listeners.Listener     // by load balancer
+	pool     map[string]pools.Pool             // by load balancer
+	monitor  map[string]monitors.Monitor       // by pool
+	members  map[string][]pools.Member         // by pool
 	address  map[string]floatingips.FloatingIP // by port
 }
 

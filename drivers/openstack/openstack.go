@@ -44,6 +44,7 @@ func New() *driver.Driver {
 		driver.Kind(resource.PublicIP, newPublicIPs),
 		driver.Kind(resource.NIC, newNICs),
 		driver.Kind(resource.NLB, func(s *session) nlbs { return nlbs{s} }),
+		driver.Kind(resource.Cluster, func(s *session) clusters { return clusters{s} }),
 	)
 }
 

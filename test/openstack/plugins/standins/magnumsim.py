@@ -64,7 +64,8 @@ class SimDriver(driver.Driver):
                        nodegroup=None):
         _later(cluster, 'UPDATE')
 
-    def upgrade_cluster(self, context, cluster, *args, **kwargs):
+    def upgrade_cluster(self, context, cluster, cluster_template, *args, **kwargs):
+        cluster.cluster_template_id = cluster_template.uuid      # as the real one does
         _later(cluster, 'UPDATE')
 
     def delete_cluster(self, context, cluster):
