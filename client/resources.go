@@ -117,19 +117,35 @@ func (c *Client) Act(ctx context.Context, kind, connection, name, action string,
 // View asks the cloud for a view of a resource, such as a cluster's kubeconfig. The
 // answer is JSON of the view's type.
 func (c *Client) View(ctx context.Context, kind, connection, name, view string) (json.RawMessage, error) {
-	below, err := kindPath(kind, connection, name)
-	if err != nil {
-		return nil, err
-	}
-	found, err := one[json.RawMessage](ctx, c, http.MethodGet, nil)(below+"/"+url.PathEscape(view), nil)
+	found, err := one[json.RawMessage](ctx, c, http.MethodGet, nil)(kindPath(kind, connection, name, view))
 	if err != nil {
 		return nil, err
 	}
 	return *found, nil
 }
 
-// Catalog iterates over what a connection offers: its regions, zones, images or
-// specs. The entries are JSON of the catalog's entry type.
+// Capabilities returns what a connection offers.
+func (c *Client) Capabilities(ctx context.Context, connection string) (*driver.Capabilities, error) {
+	return one[driver.Capabilities](ctx, c, http.MethodGet, nil)(path("connections", connection, "capabilities"))
+}
+
+// Extend runs an operation that only the connection's driver has. The input is what
+// the capabilities say, and so is the answer, as JSON.
+func (c *Client) Extend(ctx context.Context, connection, extension string, input any) (json.RawMessage, error) {
+	answer, err := one[json.RawMessage](ctx, c, http.MethodPost, input)(path("connections", connection, "extensions", extension))
+	if err != nil {
+		return nil, err
+	}
+	return *answer, nil
+}
+
+// Native passes a request to the cloud's own API. What the cloud answers is no error,
+// whatever its status.
+func (c *Client) Native(ctx context.Context, connection string, request driver.NativeRequest) (*driver.NativeResponse, error) {
+	return one[driver.NativeResponse](ctx, c, http.MethodPost, request)(path("connections", connection, "native"))
+}
+
+// Catalog iterates over what a connection offers to choose from, such as images. The entries are JSON of the catalog's entry type.
 func (c *Client) Catalog(ctx context.Context, catalog, connection string, o ListOptions) iter.Seq2[json.RawMessage, error] {
 	query := o.query()
 	query.Set("connection", connection)

@@ -79,6 +79,48 @@ type ExtensionOffer struct {
 	Output json.RawMessage `json:"output" doc:"JSON Schema of what it answers."`
 }
 
+// Capabilities is what one connection offers: what its driver does, without what the
+// cloud does not have there.
+type Capabilities struct {
+	Cloud      string           `json:"cloud" doc:"The cloud, which is also the driver's name."`
+	Kinds      []KindOffer      `json:"kinds" doc:"Kinds of resources with what the connection offers for each." nullable:"false"`
+	Catalogs   []string         `json:"catalogs" doc:"Catalogs." nullable:"false"`
+	Extensions []ExtensionOffer `json:"extensions" doc:"Operations that only this driver has." nullable:"false"`
+	Native     string           `json:"native,omitempty" doc:"How native calls are written: services and paths. Absent if the driver passes none."`
+	Lacks      []Lack           `json:"lacks" doc:"What the driver offers, but not here." nullable:"false"`
+}
+
+// Lack is a kind or a catalog that a connection does not have.
+type Lack struct {
+	Name   string `json:"name" doc:"The kind or the catalog."`
+	Reason string `json:"reason" doc:"Why, for people."`
+}
+
+// Without is what is left of the description in a session that lacks some of it.
+func (d *Description) Without(lacks map[string]string) *Capabilities {
+	c := &Capabilities{
+		Cloud: d.Name, Kinds: []KindOffer{}, Catalogs: []string{}, Extensions: append([]ExtensionOffer{}, d.Extensions...), Native: d.Native, Lacks: []Lack{},
+	}
+	lacking := func(name string) bool {
+		reason, lacking := lacks[name]
+		if lacking {
+			c.Lacks = append(c.Lacks, Lack{name, reason})
+		}
+		return lacking
+	}
+	for _, k := range d.Kinds {
+		if !lacking(k.Name) {
+			c.Kinds = append(c.Kinds, k)
+		}
+	}
+	for _, catalog := range d.Catalogs {
+		if !lacking(catalog) {
+			c.Catalogs = append(c.Catalogs, catalog)
+		}
+	}
+	return c
+}
+
 // Offers reports whether the driver has a verb, an action or a view of a kind.
 func (d *Description) Offers(kind, verb string) bool {
 	for _, k := range d.Kinds {

@@ -8,6 +8,7 @@ import (
 	"iter"
 	"log/slog"
 	"reflect"
+	"regexp"
 	"sync"
 	"time"
 
@@ -42,6 +43,7 @@ type Deleter interface {
 // Lacker is implemented by sessions that may lack some of the driver's kinds and
 // catalogs, because the region or the installation has no such service. Lacks is
 // asked once, when the session opens; it answers them with the reason, for people.
+// No call for one of them reaches the session.
 type Lacker interface {
 	Lacks() map[string]string
 }
@@ -191,11 +193,15 @@ func (d *Driver) Connect(ctx context.Context, c Config) (Session, error) {
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
-	s, err := d.connect(ctx, c)
+	own, err := d.connect(ctx, c)
 	if err != nil {
 		return nil, err
 	}
-	return &session{driver: d, own: s}, nil
+	s := &session{driver: d, own: own}
+	if l, ok := own.(Lacker); ok {
+		s.lacks = l.Lacks()
+	}
+	return s, nil
 }
 
 // Offer is one kind or catalog that a driver with sessions of type S offers.
@@ -316,6 +322,9 @@ func Extension[Session, I, O any](name, doc string, run func(context.Context, Se
 		Name: name, Doc: doc, Input: resource.JSONSchema(reflect.TypeFor[I]()), Output: resource.JSONSchema(reflect.TypeFor[O]()),
 	}
 	return Offer[Session]{func(d *Driver) {
+		if _, double := d.extensions[name]; double || !extensionName.MatchString(name) {
+			panic("driver.Extension(" + name + "): the name is taken, or not letters, digits, '.', '_' and '-' beginning with a letter")
+		}
 		d.description.Extensions = append(d.description.Extensions, described)
 		d.extensions[name] = extensionOffer{func(ctx context.Context, session any, raw json.RawMessage) (json.RawMessage, error) {
 			var input I
@@ -330,6 +339,9 @@ func Extension[Session, I, O any](name, doc string, run func(context.Context, Se
 		}}
 	}}
 }
+
+// extensionName is what can stand in a path and after a command.
+var extensionName = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9._-]{0,63}$`)
 
 func erase[S, T any](o Object[S, T]) (Item, error) {
 	item := Item{
@@ -388,12 +400,24 @@ func (t *tokens) take(ctx context.Context, token string) (free func(), err error
 type session struct {
 	driver *Driver
 	own    any
+	lacks  map[string]string
+}
+
+// has refuses a kind or catalog that the cloud does not have here.
+func (s *session) has(name string) error {
+	if reason, lacks := s.lacks[name]; lacks {
+		return resource.Errorf(resource.CodeUnsupported, "this connection has no %s: %s", name, reason)
+	}
+	return nil
 }
 
 func (s *session) collection(kind string) (offer, any, error) {
 	o, ok := s.driver.offers[kind]
 	if !ok {
 		return offer{}, nil, resource.Errorf(resource.CodeUnsupported, "the driver %s does not offer the kind %q", s.driver.description.Name, kind)
+	}
+	if err := s.has(kind); err != nil {
+		return offer{}, nil, err
 	}
 	return o, o.open(s.own), nil
 }
@@ -402,6 +426,9 @@ func (s *session) Catalog(ctx context.Context, catalog string, q Query) iter.Seq
 	o, ok := s.driver.catalogs[catalog]
 	if !ok {
 		return fail[json.RawMessage](resource.Errorf(resource.CodeUnsupported, "the driver %s does not offer the catalog %q", s.driver.description.Name, catalog))
+	}
+	if err := s.has(catalog); err != nil {
+		return fail[json.RawMessage](err)
 	}
 	return o.list(ctx, s.own, q)
 }
@@ -491,12 +518,7 @@ func (s *session) Native(ctx context.Context, r NativeRequest) (NativeResponse, 
 	return n.Native(ctx, r)
 }
 
-func (s *session) Lacks(context.Context) (map[string]string, error) {
-	if l, ok := s.own.(Lacker); ok {
-		return l.Lacks(), nil
-	}
-	return nil, nil //nolint:nilnil // it lacks nothing
-}
+func (s *session) Lacks(context.Context) (map[string]string, error) { return s.lacks, nil }
 
 func (s *session) Close() error {
 	if c, ok := s.own.(io.Closer); ok {

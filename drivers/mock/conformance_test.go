@@ -48,6 +48,8 @@ func TestConformance(t *testing.T) {
 		Faults: map[string]driver.Values{
 			"no-answer": {"callLatency": "1h"}, "unavailable": {"failCall": "1"}, "lost-answer": {"ambiguousCreate": "1"},
 		},
+		Extensions: object{"countAll": object{"rsType": "vpc"}, "echo": object{"text": "hello"}},
+		Native:     []driver.NativeRequest{{Service: "mock", Path: "/vms"}},
 		Quota:      stingy,
 		Calls:      func() int { return int(last.calls.Load()) },
 		Budget:     "testdata/calls.json",

@@ -65,7 +65,7 @@ func (s *session) quota(kind string) (limit int, limited bool) {
 // checkQuota refuses one more object of a kind than the account may have.
 func (s *session) checkQuota(kind *resource.Kind) error {
 	limit, limited := s.quota(kind.Name)
-	if have := len(s.cloud.shelf(shelfKey{s.place, kind.Name}).live); limited && have >= limit {
+	if have := s.count(kind.Name); limited && have >= limit {
 		return refuse(resource.CodeQuota, noun(kind)+"LimitExceeded", "the account %s has %d of the kind %s in the region %s and may have %d (settings quotas and quotaVMs); delete some, or raise the quota", s.Account, have, kind.Name, s.Region, limit)
 	}
 	return nil

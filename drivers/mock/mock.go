@@ -47,6 +47,8 @@ func newDriver(c *cloud) *driver.Driver {
 		driver.Kind(resource.NIC, openNICs),
 		driver.Kind(resource.NLB, openNLBs),
 		driver.Kind(resource.Cluster, openClusters),
+		driver.Extension("countAll", "Counts what the account has of one kind in the region.", countAll),
+		driver.Extension("echo", "Answers what it is given, with who asked, to try calls out.", echo),
 	)
 }
 
@@ -57,6 +59,7 @@ func about() driver.About {
 		Version:    "0.1.0",
 		Doc:        "A cloud in memory that costs nothing, for trying things out and for rehearsing trouble: its settings make it slow, forgetful, stingy or broken. It keeps what was created when its process ends.",
 		LocalState: true, // the journal
+		Native:     nativeDoc,
 		Credential: []driver.Field{
 			{
 				Name: "account", Title: "Account", Type: driver.TypeString,
@@ -122,7 +125,8 @@ type settings struct {
 	failCreate, failSettle, failCall, ambiguousCreate, crashCreate float64
 	rateLimit                                                      float64
 	pageSize, quotaVMs                                             int
-	quotas                                                         map[string]int // by kind
+	quotas                                                         map[string]int    // by kind
+	lacks                                                          map[string]string // reasons by kind or catalog
 	hang                                                           bool
 	seed                                                           string
 }
@@ -158,6 +162,7 @@ func settingFields() []setting {
 		{field("pageSize", "Page size", driver.TypeInt, "Objects in one page of a list; each page costs one call. At least 1. Default: "+strconv.Itoa(defaultPageSize)+"."), 1, math.MaxInt32},
 		{field("quotaVMs", "Quota of VMs", driver.TypeInt, "VMs that an account may have in a region; the creation of more is refused with the code quota. 0: as many as it likes. Default: 0."), 0, math.MaxInt32},
 		{field("quotas", "Quotas", driver.TypeString, "Objects of other kinds that an account may have in a region, such as disk=2,cluster=1. Default: as many as it likes."), 0, 0},
+		{field("lacks", "What is lacking", driver.TypeString, "Kinds and catalogs that the region does not have, such as cluster,price. Default: none."), 0, 0},
 		{field("hang", "Hanging creates", driver.TypeBool, "Whether the creation of what machines build is never answered, nor done. Default: false."), 0, 0},
 		{field("seed", "Seed", driver.TypeInt, "Makes the same failures happen again: those of creates follow from the seed and the token, those of calls from the seed and their order. Default: different ones each time."), math.MinInt64, math.MaxInt64},
 	}
@@ -174,6 +179,10 @@ func parseSettings(v driver.Values) (settings, error) {
 	if problem != "" {
 		problems = append(problems, resource.Problem{Field: "settings.quotas", Message: problem})
 	}
+	lacks, problem := parseLacks(v["lacks"])
+	if problem != "" {
+		problems = append(problems, resource.Problem{Field: "settings.lacks", Message: problem})
+	}
 	if err := resource.Invalid(problems...); err != nil {
 		return settings{}, err
 	}
@@ -182,7 +191,7 @@ func parseSettings(v driver.Values) (settings, error) {
 		failCreate: v.Number("failCreate"), failSettle: v.Number("failSettle"), failCall: v.Number("failCall"),
 		ambiguousCreate: v.Number("ambiguousCreate"), crashCreate: v.Number("crashCreate"),
 		rateLimit: v.Number("rateLimit"), pageSize: v.Int("pageSize"), quotaVMs: v.Int("quotaVMs"),
-		quotas: quotas, hang: v.Bool("hang"), seed: v["seed"],
+		quotas: quotas, lacks: lacks, hang: v.Bool("hang"), seed: v["seed"],
 	}
 	if v["pageSize"] == "" {
 		s.pageSize = defaultPageSize
@@ -212,6 +221,26 @@ func parseQuotas(text string) (quotas map[string]int, problem string) {
 	}
 	return quotas, ""
 }
+
+// parseLacks reads kind,catalog,….
+func parseLacks(text string) (lacks map[string]string, problem string) {
+	if text == "" {
+		return nil, ""
+	}
+	lacks = map[string]string{}
+	for name := range strings.SplitSeq(text, ",") {
+		_, noKind := resource.KindNamed(name)
+		_, noCatalog := resource.CatalogNamed(name)
+		if noKind != nil && noCatalog != nil {
+			return nil, noKind.Error() + "; " + noCatalog.Error()
+		}
+		lacks[name] = "the setting lacks of the connection takes it away"
+	}
+	return lacks, ""
+}
+
+// Lacks implements driver.Lacker.
+func (s *session) Lacks() map[string]string { return s.lacks }
 
 // value is the setting as a number, for the check of its range.
 func (f setting) value(v driver.Values) float64 {

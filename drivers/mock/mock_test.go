@@ -271,6 +271,8 @@ func TestSettingsOutOfRange(t *testing.T) {
 		{"quotas", "disk", false},
 		{"quotas", "disk=1,", false},
 		{"quotas", "moon=1", false},
+		{"lacks", "nlb,price", true},
+		{"lacks", "nlb,moon", false},
 		{"seed", "-17", true},
 		{"seed", "x", false},
 		{"hang", "maybe", false},

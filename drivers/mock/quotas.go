@@ -15,10 +15,7 @@ func openQuotas(s *session) catalog[resource.Quota] {
 			if limit, limited := s.quota(k.Name); limited {
 				one.Limit = float64(limit)
 			}
-			used := 0.0
-			if shelf := s.cloud.shelves[shelfKey{s.place, k.Name}]; shelf != nil {
-				used = float64(len(shelf.live))
-			}
+			used := float64(s.count(k.Name))
 			one.Used = &used
 			quotas = append(quotas, one)
 		}

@@ -175,6 +175,7 @@ connection for commands without -c.`,
 	for _, k := range resource.Kinds() {
 		root.AddCommand(a.kindCommand(k))
 	}
+	root.AddCommand(a.extensionCommand(), a.nativeCommand())
 	for _, c := range resource.Catalogs() {
 		root.AddCommand(a.catalogCommand(c))
 	}

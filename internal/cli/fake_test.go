@@ -42,6 +42,7 @@ type fake struct {
 	asked     func()
 	listed    chan struct{}                             // told of each list
 	streams   []func(send func(event string, data any)) // one for each connection to /v1/events
+	answers   map[string]any                            // by path, before anything else
 }
 
 func newFake(t *testing.T) *fake {
@@ -72,6 +73,10 @@ func (f *fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	parts := strings.Split(strings.TrimPrefix(r.URL.Path, "/v1/"), "/")
+	if v, ok := f.answers[strings.Join(parts, "/")]; ok {
+		answer(w, http.StatusOK, v)
+		return
+	}
 	switch {
 	case parts[0] == "operations" && len(parts) == 2:
 		f.operation(w, parts[1])

@@ -1,13 +1,11 @@
 package cli
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
-	"os"
 	"slices"
 	"strings"
 	"time"
@@ -227,15 +225,7 @@ func (a *app) createBody(k *resource.Kind, args []string, file string, labels []
 
 // readObject reads a file of JSON or YAML.
 func (a *app) readObject(file string, object *map[string]json.RawMessage) error {
-	var raw []byte
-	var err error
-	if file == "-" {
-		var b bytes.Buffer
-		_, err = b.ReadFrom(a.env.Stdin)
-		raw = b.Bytes()
-	} else {
-		raw, err = os.ReadFile(file)
-	}
+	raw, err := a.readFile(file)
 	if err != nil {
 		return usageError("--file: %w", err)
 	}
@@ -515,7 +505,7 @@ func (a *app) viewCommand(k *resource.Kind, view *resource.View) *cobra.Command 
 	cmd.Flags().SortFlags = false
 	a.addConnection(cmd, &connection)
 	addOutput(cmd, &out)
-	cmd.ValidArgsFunction = a.completeResources(k.Name)
+	cmd.ValidArgsFunction = a.completeNames(k.Name, 1)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		c, connection, err := a.openIn(cmd.Context(), connection)
 		if err != nil {
@@ -525,11 +515,12 @@ func (a *app) viewCommand(k *resource.Kind, view *resource.View) *cobra.Command 
 		if err != nil {
 			return err
 		}
-		return a.printMore(out, answer, args[0], func() error {
+		return a.printObject(out, answer, args[0], func() error {
 			var fields map[string]json.RawMessage
 			var plain string
 			if view.Plain != "" && json.Unmarshal(answer, &fields) == nil && json.Unmarshal(fields[view.Plain], &plain) == nil {
-				return a.write(strings.TrimSuffix(plain, "\n") + "\n")
+				plain = strings.ReplaceAll(plain, "\r\n", "\n")
+				return a.write(cleanLines(strings.TrimSuffix(plain, "\n")) + "\n")
 			}
 			return a.printView(answer, view.AnswerType())
 		})

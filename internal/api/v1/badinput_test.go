@@ -39,6 +39,8 @@ func (a *api) posts() map[string]string {
 		"/v1/connections/mock/vms/vm1:start":                ``,
 		"/v1/connections/mock/vms/vm1:stop":                 ``,
 		"/v1/connections/mock/vms/vm1:reboot":               ``,
+		"/v1/connections/mock/extensions/echo":              `{"text":"x"}`,
+		"/v1/connections/mock/native":                       `{"service":"mock","path":"/vms"}`,
 		"/v1/operations/x:cancel":                           ``,
 		"/v1/drivers":                                       `{"name":"nosuch"}`,
 		"/v1/drivers/nosuch:upgrade":                        `{"version":"1.0.0"}`,

@@ -103,7 +103,7 @@ func TestTheDocumentIsWhole(t *testing.T) {
 					object, _ = at(d, strings.Split(strings.TrimPrefix(ref, "#/"), "/")...).(map[string]any)
 				}
 				assert.Equal(t, "object", object["type"], "%s does not document its body", where)
-				assert.Equal(t, false, object["additionalProperties"], where)
+				assert.Equal(t, id == "run-extension", object["additionalProperties"], where) // whose input only its driver knows
 			} else {
 				assert.Nil(t, body, where)
 			}

@@ -157,6 +157,7 @@ func (s *server) register(api huma.API) {
 		s.registerAdoption(api, k)
 	}
 	s.registerInventory(api)
+	s.registerExtensions(api)
 	s.registerOperations(api)
 	s.registerEvents(api)
 	s.registerKinds(api)

@@ -1,0 +1,59 @@
+package v1
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"reflect"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/m-cmp/mc-infra-connector/driver"
+)
+
+// registerExtensions registers what a connection offers and what only its cloud has.
+func (s *server) registerExtensions(api huma.API) {
+	schemas := api.OpenAPI().Components.Schemas
+	tags := []string{"Connections"}
+	const (
+		connection = "/v1/connections/{connection}"
+		extension  = connection + "/extensions/{name}"
+		native     = connection + "/native"
+	)
+	answer(api, huma.Operation{
+		OperationID: "get-capabilities", Method: http.MethodGet, Path: connection + "/capabilities", Tags: tags,
+		Summary:     "Get what a connection offers",
+		Description: "What its driver offers, without what the cloud does not have in the region or the installation, with the reasons.",
+	}, func(ctx context.Context, in *InConnection) (*driver.Capabilities, error) {
+		return s.Engine.Capabilities(ctx, in.Connection)
+	})
+	object := &huma.Schema{Type: huma.TypeObject, AdditionalProperties: true}
+	answer(api, huma.Operation{
+		OperationID: "run-extension", Method: http.MethodPost, Path: extension, Tags: tags,
+		Summary:     "Run an operation that only one driver has",
+		Description: "The input and the answer are as the capabilities of the connection say. Nothing of it is kept, and it is not tried again.",
+		Responses: map[string]*huma.Response{"200": {
+			Description: "What the extension answers.", Content: map[string]*huma.MediaType{"application/json": {Schema: object}},
+		}},
+	}, func(ctx context.Context, in *struct {
+		InConnection
+		Name string `path:"name" doc:"Name of the extension." maxLength:"64"`
+		JSONBody
+	},
+	) (json.RawMessage, error) {
+		return s.Engine.Extend(ctx, in.Connection, in.Name, in.raw)
+	})
+	takes(api, extension, object, true)
+	answer(api, huma.Operation{
+		OperationID: "call-native", Method: http.MethodPost, Path: native, Tags: tags,
+		Summary:     "Pass a request to the cloud's own API",
+		Description: "The driver signs the request with the connection's credential. Whatever the cloud answers is the answer, with its status inside. Nothing of it is kept, and it is not tried again.",
+	}, func(ctx context.Context, in *struct {
+		InConnection
+		JSONBody
+	},
+	) (*driver.NativeResponse, error) {
+		return s.Engine.Native(ctx, in.Connection, in.raw)
+	})
+	takes(api, native, schemas.Schema(reflect.TypeFor[driver.NativeRequest](), true, ""), true)
+}

@@ -1,0 +1,88 @@
+package engine
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+
+	"github.com/m-cmp/mc-infra-connector/driver"
+	"github.com/m-cmp/mc-infra-connector/resource"
+)
+
+// What goes to a driver as it is and leaves no record: what only one cloud has.
+
+// Capabilities answers what a connection offers: what its driver does, without what
+// the cloud lacks there, with the reasons. The cloud is asked when no session is open.
+func (e *Engine) Capabilities(ctx context.Context, connection string) (*driver.Capabilities, error) {
+	session, c, err := e.Session(ctx, connection)
+	if err != nil {
+		return nil, err
+	}
+	d, err := e.host.Describe(ctx, c.Cloud)
+	if err != nil {
+		return nil, err
+	}
+	lacks, err := session.Lacks(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("find out what %s lacks: %w", connection, err)
+	}
+	return d.Without(lacks), nil
+}
+
+// Extend runs an operation that only the connection's driver has. body is its input
+// as the user sent it.
+func (e *Engine) Extend(ctx context.Context, connection, extension string, body []byte) (json.RawMessage, error) {
+	if err := resource.Decode(body, &map[string]any{}); err != nil { // fields and limits are the driver's to check
+		return nil, err
+	}
+	session, c, err := e.Session(ctx, connection)
+	if err != nil {
+		return nil, err
+	}
+	d, err := e.host.Describe(ctx, c.Cloud)
+	if err != nil {
+		return nil, err
+	}
+	if !slices.ContainsFunc(d.Extensions, func(o driver.ExtensionOffer) bool { return o.Name == extension }) {
+		names := joined(d.Extensions, func(o driver.ExtensionOffer) string { return o.Name })
+		if names == "" {
+			names = "none"
+		}
+		return nil, resource.Errorf(resource.CodeNotFound, "the driver %s has no extension %.64q; it has: %s", c.Cloud, extension, names)
+	}
+	if len(bytes.TrimSpace(body)) == 0 {
+		body = []byte("{}")
+	}
+	output, err := session.Extend(ctx, extension, body)
+	if err != nil {
+		return nil, fmt.Errorf("run the extension %s of %s: %w", extension, c.Cloud, err)
+	}
+	return output, nil
+}
+
+// Native passes a request to the cloud's own API. body is a driver.NativeRequest as
+// the user sent it. What the cloud answers is no error, whatever its status.
+func (e *Engine) Native(ctx context.Context, connection string, body []byte) (*driver.NativeResponse, error) {
+	var request driver.NativeRequest
+	if err := resource.Decode(body, &request); err != nil {
+		return nil, err
+	}
+	session, c, err := e.Session(ctx, connection)
+	if err != nil {
+		return nil, err
+	}
+	d, err := e.host.Describe(ctx, c.Cloud)
+	if err != nil {
+		return nil, err
+	}
+	if d.Native == "" {
+		return nil, resource.Errorf(resource.CodeUnsupported, "the driver %s does not pass requests to the cloud's own API", c.Cloud)
+	}
+	response, err := session.Native(ctx, request)
+	if err != nil {
+		return nil, fmt.Errorf("pass a request to the service %.64q of %s: %w", request.Service, c.Cloud, err)
+	}
+	return &response, nil
+}
