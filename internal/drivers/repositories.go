@@ -275,7 +275,11 @@ func (m *Manager) fits(ctx context.Context, repo *repository.Repository, r *repo
 	}
 	var good []string
 	for _, v := range versions[:min(len(versions), candidates)] {
-		if other, err := repo.Release(ctx, d.Name, v); err == nil && fits(other) {
+		other, err := repo.Release(ctx, d.Name, v)
+		if err != nil || !fits(other) {
+			continue
+		}
+		if _, err := repo.Verify(ctx, other); err == nil || repo.Insecure() {
 			good = append(good, v)
 		}
 	}
