@@ -52,7 +52,7 @@ func checkAction(t *try, kind *resource.Kind, action *resource.Action) {
 		t.perform(kind, before, item.ID)
 	}
 	before := t.bring(kind, action, item.ID)
-	params := t.perform(kind, action, item.ID)
+	raw, params := t.perform(kind, action, item.ID)
 	shows := func() (shown, error) {
 		after, err := t.settled(t.session(), t.kind, item.ID)
 		if err != nil {
@@ -74,17 +74,13 @@ func checkAction(t *try, kind *resource.Kind, action *resource.Action) {
 	case known.shows != nil && !known.shows(before, after, params):
 		t.Errorf("%s with %s shows no effect; before: %s, after: %s", action.Name, compact(params), compact(before), compact(after))
 	}
-	if len(action.From) == 0 || len(action.Until) == 0 {
-		if raw, err := json.Marshal(params); err == nil && !known.once { // such actions are no error if there is nothing to do
-			if params == nil {
-				raw = nil
-			}
-			if err := t.act(action, item.ID, raw); err != nil {
-				t.Errorf("%s for the second time: %v", action.Name, said(err))
-			}
-			if _, err := t.settled(t.session(), t.kind, item.ID); err != nil {
-				t.Errorf("%v", said(err))
-			}
+	if len(action.Until) == 0 && !known.once { // such actions are no error if there is nothing to do
+		if err := t.act(action, item.ID, raw); err != nil {
+			t.Errorf("%s for the second time: %v", action.Name, said(err))
+		}
+		after, err := shows()
+		if err != nil || known.shows != nil && !known.shows(before, after, params) {
+			t.Errorf("%s for the second time has another effect: %s, after: %s", action.Name, said(err), compact(after))
 		}
 	}
 	t.restore(kind, action, item.ID)
@@ -110,7 +106,7 @@ func (t *try) act(action *resource.Action, id string, params json.RawMessage) er
 
 // perform runs an action with the target's parameters and waits until the object has
 // settled.
-func (t *try) perform(kind *resource.Kind, action *resource.Action, id string) map[string]any {
+func (t *try) perform(kind *resource.Kind, action *resource.Action, id string) (raw json.RawMessage, params map[string]any) {
 	raw, err := t.params(action)
 	if err != nil {
 		t.Skipf("%v", err)
@@ -121,13 +117,12 @@ func (t *try) perform(kind *resource.Kind, action *resource.Action, id string) m
 	if _, err := t.settled(t.session(), t.kind, id); err != nil {
 		t.Errorf("after %s: %v", action.Name, said(err))
 	}
-	var params map[string]any
 	if len(raw) > 0 {
 		if err := json.Unmarshal(raw, &params); err != nil {
 			t.Fatalf("%v", err)
 		}
 	}
-	return params
+	return raw, params
 }
 
 // bring brings an object to a state in which an action makes sense, by other actions.

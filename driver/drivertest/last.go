@@ -1,8 +1,11 @@
 package drivertest
 
 import (
+	"context"
+	"fmt"
 	"slices"
 
+	"github.com/m-cmp/mc-infra-connector/driver"
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
 
@@ -12,6 +15,25 @@ func (s *suite) lastChecks() []check {
 		{"suite", "delete", "nothing-left", true, checkNothingLeft},
 		{"suite", "secrets", "untold", true, checkSecretsUntold},
 	}
+}
+
+// look notes what is on the cloud before anything is made.
+func (s *suite) look(ctx context.Context) error {
+	c, err := s.connect(ctx, s.target.Config)
+	if err != nil {
+		return err
+	}
+	s.before = map[thing]bool{}
+	for _, offer := range s.description.Kinds {
+		items, err := c.list(ctx, offer.Name)
+		if err != nil {
+			return fmt.Errorf("list %s: %w", offer.Name, err)
+		}
+		for _, item := range items {
+			s.before[thing{offer.Name, item.ID}] = true
+		}
+	}
+	return c.open.Close()
 }
 
 // checkNothingLeft removes what the checks shared, and finds what they have lost.
@@ -28,7 +50,13 @@ func checkNothingLeft(t *try) {
 			continue
 		}
 		for _, item := range items {
-			if !t.mine(item.Token) || item.State == resource.StateDeleted {
+			switch {
+			case item.State == resource.StateDeleted, t.before[thing{kind.Name, item.ID}]:
+				continue
+			case !t.mine(item.Token): // in an account of its own nobody else has made it; all the same it stays
+				if t.target.Type != driver.TestedService {
+					t.Errorf("the %s %s (%s) has come into being, and nobody knows of it", kind.Name, item.ID, item.Name)
+				}
 				continue
 			}
 			t.Errorf("the %s %s (%s) is left, made with the token %s", kind.Name, item.ID, item.Name, item.Token)

@@ -38,6 +38,7 @@ type suite struct {
 	shared  *conn // session that checks share, until the next restart
 	leaks   []string
 	tokens  map[string]bool // of all that was asked for
+	before  map[thing]bool  // what was there before
 	results map[string]driver.Result
 }
 
@@ -83,6 +84,10 @@ func newSuite(ctx context.Context, target Target) (*suite, error) {
 	if err != nil {
 		s.close()
 		return nil, fmt.Errorf("describe the driver: %w", err)
+	}
+	if err := s.look(ctx); err != nil {
+		s.close()
+		return nil, fmt.Errorf("look at what is on the cloud before: %w", err)
 	}
 	return s, nil
 }

@@ -247,6 +247,12 @@ func (t *try) onceMore(c *conn, r driver.ItemRequest) {
 	}
 	t.asAsked(r, settled)
 	t.onlyOne(c, r.Token, item.ID)
+	for _, other := range t.listed(c) { // of which no token tells
+		if other.Name == r.Name && other.ID != item.ID && other.State != resource.StateDeleted && other.State != resource.StateDeleting {
+			t.disposeOf(t.kind, other.ID)
+			t.Errorf("beside %s there is %s with the same name, which nobody knows of", item.ID, other.ID)
+		}
+	}
 }
 
 // checkTroubledDelete: a deletion is over when the cloud says so.

@@ -244,8 +244,12 @@ type slow struct {
 	fault Fault
 }
 
-// piece is how many bytes come at once.
-const piece = 256
+// An answer comes in at most so many pieces, none of which is smaller than a few
+// bytes.
+const (
+	mostPieces    = 64
+	smallestPiece = 8
+)
 
 // Unwrap serves http.ResponseController.
 func (s *slow) Unwrap() http.ResponseWriter { return s.ResponseWriter }
@@ -256,7 +260,7 @@ func (s *slow) Write(p []byte) (int, error) {
 		_ = http.NewResponseController(s.ResponseWriter).Flush() // so that the half is seen
 		panic(http.ErrAbortHandler)
 	}
-	written := 0
+	written, piece := 0, max(len(p)/mostPieces, smallestPiece)
 	for written < len(p) {
 		timer := time.NewTimer(s.fault.Trickle)
 		select {

@@ -1,0 +1,191 @@
+package drivertest
+
+import (
+	"context"
+	"maps"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/m-cmp/mc-infra-connector/driver"
+	"github.com/m-cmp/mc-infra-connector/resource"
+)
+
+// toyTarget is the toy driver against a toy cloud of its own.
+func toyTarget(t *testing.T, defect string) Target {
+	t.Helper()
+	cloud := newToyCloud(t)
+	account := func(key string) driver.Config {
+		return driver.Config{Credential: driver.Values{"key": key}, Region: "here", Settings: driver.Values{"endpoint": cloud.URL}}
+	}
+	other := account("key-of-two")
+	return Target{
+		Driver: newToy(defect), Config: account("key-of-one"), Other: &other,
+		Against: "the toy cloud", Type: driver.TestedSimulator,
+		Image: toyImage, Machine: toyMachine, Settle: 300 * time.Millisecond, Timeout: 2 * time.Second, Parallel: 8,
+		Specs: map[string]any{
+			"vm":      resource.VMSpec{Image: toyImage, Spec: toyMachine, Subnet: "subnet", SecurityGroups: []string{"securitygroup"}},
+			"cluster": resource.ClusterSpec{VPC: "vpc", Subnets: []string{"subnet"}, NodeGroups: []resource.NodeGroup{}},
+		},
+		Invalid:    map[string][]any{"vm": {map[string]any{"spec": "tiny"}}},
+		Extensions: map[string]any{"echo": map[string]any{"word": "hello"}},
+		Native:     []driver.NativeRequest{{Service: "toy", Path: "/"}},
+		Refused:    []Refused{{Name: "stolen-key", Config: account("key-of-none"), Codes: []string{"unauthenticated"}}},
+		PageSize:   "pageSize", Endpoint: "endpoint",
+		Quota: map[string]driver.Config{"vpc": account("key-of-small")},
+		Outside: func(_ context.Context, kind string) (string, func(context.Context) error, error) {
+			if kind != "vpc" {
+				return "", nil, nil
+			}
+			id := cloud.outside()
+			return id, func(context.Context) error { cloud.drop(id); return nil }, nil
+		},
+		Budget: filepath.Join("testdata", "toy-calls.json"),
+	}
+}
+
+// TestGoodDriver: a driver without a defect passes every check, and each check that
+// could be run was.
+func TestGoodDriver(t *testing.T) { Run(t, toyTarget(t, "")) }
+
+// caught are the checks that must fail for a defect.
+func caught() map[string][]string {
+	return map[string][]string{
+		"undocumented":               {"connection/describe/documented"},
+		"closes all sessions":        {"connection/connect/side-by-side"},
+		"does not ask":               {"connection/connect/wrong-key", "connection/connect/stolen-key", "connection/connect/nobody-listens"},
+		"any region":                 {"connection/connect/unknown-region"},
+		"no regions":                 {"connection/connect/without-region", "region/list/entries"},
+		"any certificate":            {"connection/connect/bad-certificate"},
+		"trouble is a wrong key":     {"connection/connect/reset", "connection/connect/lost-answer", "connection/connect/cut-answer", "connection/connect/throttled", "connection/connect/throttled-for-long", "connection/connect/unavailable", "connection/connect/html", "connection/connect/no-answer"},
+		"images twice":               {"image/list/entries"},
+		"filter loses":               {"spec/list/filter"},
+		"mixes accounts":             {"vpc/list/other-account"},
+		"forgets tokens":             {"vpc/create/same-token", "vpc/create/same-token-at-once", "vpc/create/life", "vpc/create/cancelled"},
+		"remembers in memory":        {"vpc/create/same-token-after-crash", "vpc/create/lost-answer-and-crash"},
+		"marks afterwards":           {"vpc/create/lost-answer", "vpc/create/reset"},
+		"takes names for tokens":     {"vpc/create/same-name"},
+		"makes twins":                {"vpc/create/same-token", "(vpc/delete/gone)", "suite/delete/nothing-left"},
+		"cuts names":                 {"vpc/create/names"},
+		"shows no labels":            {"vpc/create/labels", "vpc/label/works"},
+		"drops other labels":         {"vm/label/works"},
+		"shows its tags":             {"vpc/list/shape", "vpc/create/labels"},
+		"garbles text":               {"securitygroup/create/free-text"},
+		"names instead of ids":       {"subnet/list/references"},
+		"other spec":                 {"subnet/create/life"},
+		"never settles":              {"vpc/create/life"},
+		"fails":                      {"vpc/create/life"},
+		"takes anything":             {"subnet/create/unknown-vpc", "subnet/create/range-outside-of-vpc", "vm/create/unknown-image", "vm/create/unknown-machine", "vm/create/unknown-subnet", "vm/create/unknown-securitygroups", "vm/create/invalid-1", "cluster/create/unknown-version", "cluster/create/unknown-subnets", "cluster/create/unknown-vpc", "securitygroup/create/unknown-vpc"},
+		"leaves rubble":              {"subnet/create/range-outside-of-vpc"},
+		"quota is a failure":         {"vpc/create/quota"},
+		"reads one page":             {"vpc/list/pages-of-1", "vpc/list/pages-of-2"},
+		"lists twice":                {"vpc/list/shape", "vpc/list/complete", "vpc/list/pages-of-3"},
+		"lists what it gets":         {"vpc/list/reset", "vpc/list/lost-answer", "vpc/list/cut-answer", "vpc/list/unavailable", "vpc/list/throttled", "vpc/list/throttled-for-long", "vpc/list/html", "vpc/list/no-answer"},
+		"pages are answers":          {"vpc/list/html"},
+		"lists another name":         {"vpc/get/as-listed"},
+		"asks for each":              {"vpc/list/calls"},
+		"asks twice":                 {"vpc/get/calls", "vpc/create/calls", "vpc/delete/calls", "vm/stop/calls"},
+		"hides others":               {"vpc/list/made-outside"},
+		"shows what is not there":    {"vpc/get/unknown", "vpc/get/gone"},
+		"trouble is not_found":       {"vpc/get/html", "vpc/create/html", "vpc/get/reset", "vpc/get/lost-answer", "vpc/get/cut-answer", "vpc/get/no-answer", "vpc/create/no-answer", "vpc/create/cut-answer", "vpc/create/reset"},
+		"throttled is denied":        {"vpc/get/throttled", "vpc/create/throttled", "vpc/create/throttled-for-long", "vpc/delete/throttled", "vpc/get/throttled-for-long"},
+		"never try again":            {"vpc/get/unavailable", "vpc/create/unavailable", "vpc/delete/reset", "vpc/delete/lost-answer", "vpc/delete/cut-answer"},
+		"no codes":                   {"vpc/delete/unavailable", "vpc/delete/in-use"},
+		"reads once":                 {"connection/connect/slow-answer", "vpc/list/slow-answer", "vpc/get/slow-answer", "vpc/create/slow-answer", "vpc/delete/slow-answer"},
+		"keeps no deadline":          {"vpc/get/no-answer"},
+		"goes on":                    {"vpc/list/cancelled", "vpc/create/cancelled"},
+		"deletes for show":           {"vpc/delete/in-use"},
+		"takes errors for deletions": {"vpc/delete/no-answer", "vpc/delete/throttled", "vpc/delete/throttled-for-long", "vpc/delete/unavailable", "vpc/delete/html"},
+		"deletes users too":          {"vpc/delete/in-use"},
+		"misses what is gone":        {"vpc/delete/unknown", "vpc/delete/gone"},
+		"actions always work":        {"securitygroup/addrules/unknown", "vm/start/unknown", "vm/label/unknown"},
+		"actions do nothing":         {"securitygroup/addrules/works", "securitygroup/removerules/works", "vm/stop/works"},
+		"adds again":                 {"securitygroup/addrules/works"},
+		"empty views":                {"cluster/kubeconfig/answer"},
+		"views of nothing":           {"cluster/kubeconfig/unknown"},
+		"broken extension":           {"extension/echo/answer"},
+		"broken native":              {"extension/native/answer"},
+		"tells the key in errors":    {"(vpc/get/unknown)", "suite/secrets/untold"},
+		"tells the key in its log":   {"(vpc/list/shape)", "suite/secrets/untold"},
+		"shows the key":              {"(vpc/list/shape)", "suite/secrets/untold"},
+	}
+}
+
+// checkedElsewhere are checks that no driver made with package driver can fail, because
+// that does what they check, and those of what may well go wrong with such a driver.
+func checkedElsewhere() map[string]string {
+	return map[string]string{
+		"connection/unknown-setting": "driver.Driver checks settings",
+		"connection/unknown-field":   "driver.Driver checks credentials",
+		"connection/missing-key":     "driver.Driver checks credentials",
+		"create/wrong-type":          "driver.Kind decodes specifications",
+		"extension/unknown-field":    "driver.Extension checks inputs",
+	}
+}
+
+// TestEveryCheckCatchesSomething: a check that nothing can fail checks nothing.
+func TestEveryCheckCatchesSomething(t *testing.T) {
+	s, err := newSuite(t.Context(), toyTarget(t, ""))
+	require.NoError(t, err)
+	defer s.close()
+	// A check is the same for every kind; those of actions and views have the name of
+	// the action or view as verb.
+	general := func(c check) string {
+		switch {
+		case c.kind == "connection" || c.kind == "extension":
+			return c.kind + "/" + c.name
+		case slices.Contains([]string{"list", "get", "create", "delete"}, c.verb):
+			return c.verb + "/" + c.name
+		default:
+			return "action/" + c.name
+		}
+	}
+	catches := map[string]bool{}
+	for _, paths := range caught() {
+		for _, path := range paths {
+			parts := strings.Split(path, "/")
+			if len(parts) == 3 && !strings.HasPrefix(path, "(") {
+				catches[general(check{kind: parts[0], verb: parts[1], name: parts[2]})] = true
+			}
+		}
+	}
+	for _, g := range s.plan() {
+		for _, c := range g.checks {
+			name := general(c)
+			assert.True(t, catches[name] || checkedElsewhere()[name] != "", "%s (%s) catches no defect", c.path(), name)
+		}
+	}
+}
+
+// TestDefectsAreCaught: each defect is caught by the checks that are there for it.
+func TestDefectsAreCaught(t *testing.T) {
+	for _, defect := range slices.Sorted(maps.Keys(caught())) {
+		t.Run(defect, func(t *testing.T) {
+			t.Parallel()
+			s, err := newSuite(t.Context(), toyTarget(t, defect))
+			require.NoError(t, err)
+			defer s.close()
+			wanted := caught()[defect]
+			for _, g := range s.plan() {
+				for _, c := range g.checks {
+					if slices.Contains(wanted, "("+c.path()+")") { // only comes before
+						s.do(t.Context(), c)
+						wanted = slices.DeleteFunc(slices.Clone(wanted), func(path string) bool { return path == "("+c.path()+")" })
+					}
+					if !slices.Contains(wanted, c.path()) {
+						continue
+					}
+					result := s.do(t.Context(), c)
+					assert.Equal(t, driver.Failed, result.Outcome, "%s: %s", c.path(), result.Reason)
+					wanted = slices.DeleteFunc(slices.Clone(wanted), func(path string) bool { return path == c.path() })
+				}
+			}
+			assert.Empty(t, wanted, "there are no such checks")
+		})
+	}
+}

@@ -1,0 +1,274 @@
+package drivertest
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/m-cmp/mc-infra-connector/resource"
+)
+
+// toyCloud is a cloud with one HTTP API for all kinds, as correct as it can be: the
+// defects are in the driver.
+type toyCloud struct {
+	URL string
+
+	mu     sync.Mutex
+	next   int
+	things []*toyThing
+}
+
+// toyThing is an object of the toy cloud.
+type toyThing struct {
+	Account string            `json:"account,omitempty"`
+	Kind    string            `json:"kind,omitempty"`
+	ID      string            `json:"id,omitempty"`
+	Token   string            `json:"token,omitempty"`
+	Name    string            `json:"name,omitempty"`
+	Labels  map[string]string `json:"labels,omitempty"`
+	State   resource.State    `json:"state,omitempty"`
+	Spec    json.RawMessage   `json:"spec,omitempty"`
+	Status  json.RawMessage   `json:"status,omitempty"`
+
+	looks int // how often it was looked at since it was made
+}
+
+// toyPage is a page of a list.
+type toyPage struct {
+	Items []toyThing `json:"items"`
+	Next  string     `json:"next,omitempty"`
+}
+
+// toyAccounts are the accounts by their keys. The account small may have two VPCs.
+func toyAccounts() map[string]string {
+	return map[string]string{"key-of-one": "one", "key-of-two": "two", "key-of-small": "small"}
+}
+
+const toyImage, toyMachine = "img-1", "large"
+
+func newToyCloud(t *testing.T) *toyCloud {
+	t.Helper()
+	c := &toyCloud{}
+	mux := http.NewServeMux()
+	for pattern, handle := range map[string]toyHandler{
+		"GET /{$}": func(w http.ResponseWriter, _ *http.Request, account string) {
+			answer(w, http.StatusOK, map[string]string{"account": account})
+		},
+		"GET /{kind}":         c.list,
+		"POST /{kind}":        c.create,
+		"GET /{kind}/{id}":    c.get,
+		"PATCH /{kind}/{id}":  c.patch,
+		"DELETE /{kind}/{id}": c.delete,
+	} {
+		mux.HandleFunc(pattern, handle.serve)
+	}
+	server := httptest.NewServer(mux)
+	t.Cleanup(server.Close)
+	c.URL = server.URL
+	return c
+}
+
+type toyHandler func(w http.ResponseWriter, r *http.Request, account string)
+
+func (h toyHandler) serve(w http.ResponseWriter, r *http.Request) {
+	account, ok := toyAccounts()[r.Header.Get("Key")]
+	if !ok {
+		answer(w, http.StatusUnauthorized, "who are you?")
+		return
+	}
+	h(w, r, account)
+}
+
+func answer(w http.ResponseWriter, status int, body any) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(body)
+}
+
+// find answers a thing; the caller holds the lock.
+func (c *toyCloud) find(account, kind, id string) *toyThing {
+	for _, o := range c.things {
+		if o.Account == account && o.Kind == kind && o.ID == id {
+			return o
+		}
+	}
+	return nil
+}
+
+// look is how a thing shows itself: it takes a few looks until it is ready.
+func (o *toyThing) look() toyThing {
+	o.looks++
+	if o.State == resource.StateCreating && o.looks > 2 {
+		o.State = resource.StateAvailable
+		if o.Kind == "vm" {
+			o.State = resource.StateRunning
+		}
+	}
+	return *o
+}
+
+func (c *toyCloud) list(w http.ResponseWriter, r *http.Request, account string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	limit, _ := strconv.Atoi(r.URL.Query().Get("limit"))
+	after, _ := strconv.Atoi(r.URL.Query().Get("after"))
+	page := toyPage{Items: []toyThing{}}
+	for i, o := range c.things {
+		if i < after || o.Account != account || o.Kind != r.PathValue("kind") {
+			continue
+		}
+		if len(page.Items) == limit {
+			page.Next = strconv.Itoa(i)
+			break
+		}
+		page.Items = append(page.Items, o.look())
+	}
+	answer(w, http.StatusOK, page)
+}
+
+func (c *toyCloud) get(w http.ResponseWriter, r *http.Request, account string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if o := c.find(account, r.PathValue("kind"), r.PathValue("id")); o != nil {
+		answer(w, http.StatusOK, o.look())
+		return
+	}
+	answer(w, http.StatusNotFound, "there is no such thing")
+}
+
+func (c *toyCloud) create(w http.ResponseWriter, r *http.Request, account string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	o := &toyThing{}
+	if err := json.NewDecoder(r.Body).Decode(o); err != nil {
+		answer(w, http.StatusBadRequest, err.Error())
+		return
+	}
+	o.Account, o.Kind = account, r.PathValue("kind")
+	for _, other := range c.things {
+		if o.Token != "" && other.Token == o.Token && other.Account == account {
+			answer(w, http.StatusOK, other)
+			return
+		}
+	}
+	if problem := c.problem(o); problem != "" {
+		answer(w, http.StatusBadRequest, problem)
+		return
+	}
+	if account == "small" && o.Kind == "vpc" && len(slices.DeleteFunc(slices.Clone(c.things), func(other *toyThing) bool { return other.Account != account || other.Kind != "vpc" })) >= 2 {
+		answer(w, http.StatusForbidden, "two are enough")
+		return
+	}
+	c.next++
+	o.ID, o.State, o.Status = fmt.Sprintf("%s-%d", o.Kind, c.next), resource.StateCreating, json.RawMessage(`{}`)
+	if o.Kind == "cluster" {
+		o.Status = json.RawMessage(`{"nodeGroups":[]}`)
+	}
+	c.things = append(c.things, o)
+	answer(w, http.StatusOK, o)
+}
+
+// problem is what is wrong with a specification.
+func (c *toyCloud) problem(o *toyThing) string {
+	kind, err := resource.KindNamed(o.Kind)
+	if err != nil {
+		return err.Error()
+	}
+	refs, err := kind.Refs(o.Spec)
+	if err != nil {
+		return err.Error()
+	}
+	for _, ref := range refs {
+		if c.find(o.Account, ref.Kind, ref.Name) == nil {
+			return "there is no " + ref.Name
+		}
+	}
+	switch o.Kind {
+	case "subnet":
+		var spec resource.SubnetSpec
+		var vpc resource.VPCSpec
+		if json.Unmarshal(o.Spec, &spec) != nil || json.Unmarshal(c.find(o.Account, "vpc", spec.VPC).Spec, &vpc) != nil {
+			return "what is that?"
+		}
+		if !netip.MustParsePrefix(vpc.CIDR).Contains(netip.MustParsePrefix(spec.CIDR).Addr()) {
+			return "the range is outside"
+		}
+	case "vm":
+		var spec resource.VMSpec
+		if json.Unmarshal(o.Spec, &spec) != nil || spec.Image != toyImage || spec.Spec != toyMachine {
+			return "there is no such image or machine"
+		}
+	case "cluster":
+		var spec resource.ClusterSpec
+		if json.Unmarshal(o.Spec, &spec) != nil || spec.Version == "0.1" {
+			return "there is no such version"
+		}
+	}
+	return ""
+}
+
+func (c *toyCloud) patch(w http.ResponseWriter, r *http.Request, account string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	o := c.find(account, r.PathValue("kind"), r.PathValue("id"))
+	if o == nil {
+		answer(w, http.StatusNotFound, "there is no such thing")
+		return
+	}
+	var change toyThing
+	if err := json.NewDecoder(r.Body).Decode(&change); err != nil {
+		answer(w, http.StatusBadRequest, err.Error())
+		return
+	}
+	for _, field := range []string{"Token", "Labels", "State", "Spec"} {
+		if value := reflect.ValueOf(change).FieldByName(field); !value.IsZero() {
+			reflect.ValueOf(o).Elem().FieldByName(field).Set(value)
+		}
+	}
+	answer(w, http.StatusOK, o)
+}
+
+func (c *toyCloud) delete(w http.ResponseWriter, r *http.Request, account string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	id := r.PathValue("id")
+	if c.find(account, r.PathValue("kind"), id) == nil {
+		answer(w, http.StatusNotFound, "there is no such thing")
+		return
+	}
+	for _, other := range c.things {
+		if strings.Contains(string(other.Spec), strconv.Quote(id)) && r.URL.Query().Get("force") == "" {
+			answer(w, http.StatusConflict, "used by "+other.ID)
+			return
+		}
+	}
+	c.things = slices.DeleteFunc(c.things, func(o *toyThing) bool {
+		return o.Account == account && (o.ID == id || r.URL.Query().Get("force") != "" && strings.Contains(string(o.Spec), strconv.Quote(id)))
+	})
+	answer(w, http.StatusOK, "it is gone for good")
+}
+
+// outside makes a VPC as people do in a console.
+func (c *toyCloud) outside() string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.next++
+	o := &toyThing{Account: "one", Kind: "vpc", ID: fmt.Sprint("vpc-", c.next), State: resource.StateAvailable, Spec: json.RawMessage(`{"cidr":"10.9.0.0/16"}`), Status: json.RawMessage(`{}`)}
+	c.things = append(c.things, o)
+	return o.ID
+}
+
+// drop removes a thing whatever uses it.
+func (c *toyCloud) drop(id string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.things = slices.DeleteFunc(c.things, func(o *toyThing) bool { return o.ID == id })
+}
