@@ -78,6 +78,10 @@ func TestRequests(t *testing.T) {
 			_, err := client.Collect(c.List(ctx, "vm", "", client.ListOptions{Filter: []string{"state=running", "name~a"}, Sort: "-name", PageSize: 5}))
 			return err
 		}, seen{"GET", "/v1/vms?filter=state%3Drunning&filter=name~a&pageSize=5&sort=-name", ""}},
+		{"search", func() error {
+			_, err := client.Collect(c.List(ctx, "vm", "", client.ListOptions{Search: "a b", Fresh: true}))
+			return err
+		}, seen{"GET", "/v1/vms?fresh=true&q=a+b", ""}},
 		{"catalog", func() error {
 			_, err := client.Collect(c.Catalog(ctx, "image", "m", client.ListOptions{}))
 			return err

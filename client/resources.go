@@ -18,6 +18,11 @@ type ListOptions struct {
 	Filter   []string // field=value, field!=value or field~text; all must hold
 	Sort     string   // a field, with a leading - for descending
 	PageSize int      // 0 for the server's default; every page is fetched either way
+
+	// Of lists of resources only:
+	Search string                 // words that all must be in a resource's name, ids, labels or addresses
+	Fresh  bool                   // have the server ask the clouds first
+	Stale  func([]resource.Stale) // with Fresh: called with the connections that could not be asked, if there are any
 }
 
 func (o ListOptions) query() url.Values {
@@ -31,12 +36,23 @@ func (o ListOptions) query() url.Values {
 	if o.PageSize > 0 {
 		q.Set("pageSize", strconv.Itoa(o.PageSize))
 	}
+	if o.Search != "" {
+		q.Set("q", o.Search)
+	}
+	if o.Fresh {
+		q.Set("fresh", "true")
+	}
 	return q
 }
 
 // pages iterates over the items of all pages. The next page is fetched only when
 // the caller gets there.
 func pages[T any](ctx context.Context, c *Client, path string, query url.Values, err error) iter.Seq2[T, error] {
+	return pagesOf[T](ctx, c, path, query, nil, err)
+}
+
+// pagesOf is pages that hands on what lists of resources say beside their items.
+func pagesOf[T any](ctx context.Context, c *Client, path string, query url.Values, stale func([]resource.Stale), err error) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
 		var zero T
 		if err != nil {
@@ -45,12 +61,16 @@ func pages[T any](ctx context.Context, c *Client, path string, query url.Values,
 		}
 		for {
 			var page struct {
-				Items         []T    `json:"items"`
-				NextPageToken string `json:"nextPageToken"`
+				Items         []T              `json:"items"`
+				NextPageToken string           `json:"nextPageToken"`
+				Stale         []resource.Stale `json:"stale"`
 			}
 			if err := c.do(ctx, call{method: http.MethodGet, path: path, query: query}, &page); err != nil {
 				yield(zero, err)
 				return
+			}
+			if len(page.Stale) > 0 && stale != nil {
+				stale(page.Stale)
 			}
 			for _, item := range page.Items {
 				if !yield(item, nil) {
@@ -85,7 +105,7 @@ func Collect[T any](list iter.Seq2[T, error]) ([]T, error) {
 // connection is empty.
 func (c *Client) List(ctx context.Context, kind, connection string, o ListOptions) iter.Seq2[resource.Resource, error] {
 	path, err := kindPath(kind, connection)
-	return pages[resource.Resource](ctx, c, path, o.query(), err)
+	return pagesOf[resource.Resource](ctx, c, path, o.query(), o.Stale, err)
 }
 
 // Get returns one resource.

@@ -353,6 +353,9 @@ long-name-한글  failed   xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx…  evil\x1b[
 	assert.Equal(t, "there is no subnet in the connection mock\n", s.err.String())
 	s.ok("vm list -A --filter state=running --filter name~a --sort -name --limit 3")
 	assert.Contains(t, f.seen(), "GET /vms?filter=state%3Drunning&filter=name~a&pageSize=3&sort=-name")
+	s.ok("vm list -A --search 10.0. --fresh")
+	assert.Contains(t, f.seen(), "GET /vms?fresh=true&pageSize=1000&q=10.0.")
+	assert.Equal(t, "Warning: the cloud of the connection far could not be asked; what it shows may be old: the cloud sleeps\n", s.err.String())
 }
 
 func TestColumnsOfAllKinds(t *testing.T) {

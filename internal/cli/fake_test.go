@@ -179,6 +179,9 @@ func (f *fake) list(w http.ResponseWriter, r *http.Request, connection, kind str
 	if from+2 < len(items) {
 		page["nextPageToken"] = fmt.Sprint(from + 2)
 	}
+	if r.URL.Query().Get("fresh") == "true" && from == 0 {
+		page["stale"] = []resource.Stale{{Connection: "far", Error: resource.Errorf(resource.CodeUnavailable, "the cloud sleeps")}}
+	}
 	answer(w, http.StatusOK, page)
 	f.listed <- struct{}{}
 }

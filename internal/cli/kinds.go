@@ -360,6 +360,8 @@ func (a *app) listCommand(k *resource.Kind) *cobra.Command {
 	var (
 		connection string
 		all, watch bool
+		fresh      bool
+		search     string
 		o          listFlags
 		out        format
 	)
@@ -367,7 +369,7 @@ func (a *app) listCommand(k *resource.Kind) *cobra.Command {
 		Use: "list", Args: noArgs, Aliases: []string{"ls"},
 		Short: "List the " + word(k) + "s",
 		Long: "Lists the " + word(k) + "s of one connection, or of all.\n\n" + filterHelp +
-			"\nThe fields are name, state, cloudId, connection, labels.KEY, spec.FIELD and\nstatus.FIELD.\n\n--watch goes on with a line for each change, until Ctrl-C; with -o json each line is\na resource.",
+			"\nThe fields are name, state, cloudId, connection, labels.KEY, spec.FIELD and\nstatus.FIELD. --search keeps what has the words, or parts of words, in its name, ids,\nlabels (as key=value) or addresses.\n\nShown is what was last recorded; --fresh has the clouds asked first.\n\n--watch goes on with a line for each change, until Ctrl-C; with -o json each line is\na resource.",
 		Example: fmt.Sprintf("  mcic %[1]s list -c %[2]s\n  mcic %[1]s list --all-connections --filter state!=deleted --sort -createdAt -o json\n  mcic %[1]s list -c %[2]s --watch", k.Name, sampleConnection),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctx := cmd.Context()
@@ -388,6 +390,8 @@ func (a *app) listCommand(k *resource.Kind) *cobra.Command {
 			if err != nil {
 				return err
 			}
+			options.Search, options.Fresh = search, fresh
+			options.Stale = a.warnStale
 			columns := a.kindColumns(k, connection == "")
 			if watch {
 				return a.watchResources(ctx, c, k, connection, options, out, columns)
@@ -402,9 +406,19 @@ func (a *app) listCommand(k *resource.Kind) *cobra.Command {
 	a.addConnection(cmd, &connection)
 	cmd.Flags().BoolVarP(&all, "all-connections", "A", false, "of all connections, also when there is a default one")
 	addListFlags(cmd, &o)
+	cmd.Flags().StringVar(&search, "search", "", "`WORDS` that all must be in the name, ids, labels or addresses")
+	cmd.Flags().BoolVar(&fresh, "fresh", false, "ask the clouds first instead of showing what was last recorded")
+	must(cmd.RegisterFlagCompletionFunc("search", cobra.NoFileCompletions))
 	cmd.Flags().BoolVarP(&watch, "watch", "w", false, "go on with what changes")
 	addOutput(cmd, &out)
 	return cmd
+}
+
+// warnStale tells of the connections that could not be asked for a fresh list.
+func (a *app) warnStale(stale []resource.Stale) {
+	for _, one := range stale {
+		fmt.Fprintf(a.env.Stderr, "Warning: the cloud of the connection %s could not be asked; what it shows may be old: %s\n", clean(one.Connection), clean(one.Error.Error()))
+	}
 }
 
 func none(k *resource.Kind, connection string) string {

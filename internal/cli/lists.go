@@ -150,6 +150,9 @@ func (a *app) watchResources(ctx context.Context, c *client.Client, k *resource.
 	return nil
 }
 
+// narrowed reports whether the list shows only some.
+func (w *watcher) narrowed() bool { return len(w.options.Filter) > 0 || w.options.Search != "" }
+
 // list shows what is new since the last time; the first time that is everything.
 func (w *watcher) list(ctx context.Context) error {
 	items, err := client.Collect(w.c.List(ctx, w.kind.Name, w.connection, w.options))
@@ -168,7 +171,7 @@ func (w *watcher) list(ctx context.Context) error {
 	for _, uid := range sortedKeys(gone) {
 		r := gone[uid]
 		delete(w.shown, uid)
-		if len(w.options.Filter) == 0 { // with a filter it may only have ceased to match
+		if !w.narrowed() { // with a filter it may only have ceased to match
 			r.State = resource.StateDeleted
 			changed = append(changed, r)
 		}
@@ -189,9 +192,10 @@ func (w *watcher) changed(ctx context.Context, event client.Event) error {
 		return nil
 	}
 	_, known := w.shown[r.UID]
-	if len(w.options.Filter) > 0 && (r.State != resource.StateDeleted || !known) {
+	if w.narrowed() && (r.State != resource.StateDeleted || !known) {
 		// Only the server knows what its filters mean.
 		o := w.options
+		o.Fresh = false // this is news
 		o.Filter = append(slices.Clone(o.Filter), "name="+r.Name)
 		items, err := client.Collect(w.c.List(ctx, w.kind.Name, r.Connection, o))
 		if err != nil {

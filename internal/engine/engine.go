@@ -135,14 +135,11 @@ func (e *Engine) Run(ctx context.Context) error {
 		e.store.Listen(ctx, func(text string) { e.hear(ctx, text) }, e.events.lost)
 	})
 
+	e.group.Go(func() { e.tidyLoop(ctx) })
+
 	tick := time.NewTicker(e.config.Lease / 4)
 	defer tick.Stop()
-	forgotten := time.Time{}
 	for n := 0; ; n++ {
-		if time.Since(forgotten) > forgetEvery {
-			forgotten = time.Now()
-			e.forgetEnded(ctx)
-		}
 		if err := e.takeWork(ctx, n%resyncEvery == 0); err != nil && ctx.Err() == nil {
 			e.logger.Error("cannot look for unfinished operations; tried again soon", "error", err)
 		}
@@ -154,15 +151,36 @@ func (e *Engine) Run(ctx context.Context) error {
 	}
 }
 
-// forgetEvery is how often operations and tombstones that are old enough are removed.
-const forgetEvery = time.Hour
+// tidyEvery is how often records that are old enough are removed.
+const tidyEvery = time.Hour
 
-func (e *Engine) forgetEnded(ctx context.Context) {
+// tidyLoop removes what has been kept long enough, and has everything found by
+// searches, whichever version wrote it.
+func (e *Engine) tidyLoop(ctx context.Context) {
+	tick := time.NewTicker(tidyEvery)
+	defer tick.Stop()
+	for {
+		if err := e.tidy(ctx); err != nil && ctx.Err() == nil {
+			e.logger.Error("cannot tidy the records; tried again later", "error", err)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
+}
+
+func (e *Engine) tidy(ctx context.Context) error {
 	before := store.MicrosOf(time.Now().Add(-e.config.KeepFor))
 	err := e.store.Update(ctx, func(ctx context.Context, q *store.Queries) error { return q.ForgetEnded(ctx, before) })
-	if err != nil && ctx.Err() == nil {
-		e.logger.Error("cannot remove old operations; tried again later", "error", err)
+	for more := err == nil; more && err == nil; {
+		err = e.store.Update(ctx, func(ctx context.Context, q *store.Queries) (err error) {
+			more, err = q.FillSearch(ctx)
+			return err
+		})
 	}
+	return err
 }
 
 // resyncEvery is in how many rounds everything that this server works on is looked

@@ -93,7 +93,7 @@ func newestSchema() (int64, error) {
 	if err != nil {
 		return 0, err
 	}
-	newest := int64(0)
+	newest := int64(searchVersion)
 	for _, f := range files {
 		version, err := goose.NumericComponent(f)
 		if err != nil {

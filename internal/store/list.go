@@ -18,6 +18,7 @@ import (
 // Query narrows, orders and pages a list.
 type Query struct {
 	Filters []Filter
+	Search  string // words that all must be in a resource's name, ids, labels or addresses, ignoring case
 	Sort    string // field, with a leading hyphen for descending; "" is the list's own order
 	Limit   int    // rows of a page
 	Token   string // of the page before, "" for the first
@@ -89,7 +90,15 @@ func operationTable() table {
 // ListResources reads a page of the resources that are not deleted. Without a
 // connection they are those of all.
 func (q *Queries) ListResources(ctx context.Context, connection, kind string, query Query) (rows []Resource, next string, err error) {
-	sel := q.db.NewSelect().Model(&rows).Where("kind = ?", kind).Where("deleted_at = 0")
+	sel, few, err := q.search(ctx, q.db.NewSelect().Model(&rows), connection, kind, query)
+	if err != nil {
+		return nil, "", err
+	}
+	if few != nil { // SQLite then reads those few and nothing else
+		sel = sel.ModelTableExpr("resources AS resources INDEXED BY sqlite_autoindex_resources_1").
+			Where("uid IN (SELECT uid FROM search_ids WHERE id IN (?))", bun.List(few))
+	}
+	sel = sel.Where("kind = ?", kind).Where("deleted_at = 0")
 	if connection != "" {
 		sel = sel.Where("connection = ?", connection)
 	}
@@ -125,7 +134,7 @@ func page[R any](ctx context.Context, sel *bun.SelectQuery, rows *[]R, t table, 
 		case FilterNotEqual:
 			sel = sel.Where("coalesce("+expr+", '') <> ?", append(args, f.Value)...)
 		case FilterContains:
-			sel = sel.Where("lower("+expr+") LIKE ? ESCAPE '!'", append(args, "%"+likeEscaper().Replace(strings.ToLower(f.Value))+"%")...)
+			sel = sel.Where("lower("+expr+") LIKE ? ESCAPE '!'", append(args, containing(strings.ToLower(f.Value)))...)
 		}
 	}
 	order := query.Sort

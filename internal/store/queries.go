@@ -127,6 +127,7 @@ func (q *Queries) HasResources(ctx context.Context, connection string) (bool, er
 
 // InsertResource records one with what it uses.
 func (q *Queries) InsertResource(ctx context.Context, row *Resource, refs []Ref) error {
+	row.Search = searchText(row)
 	if err := q.insert(ctx, row, "the %s %s exists already in the connection %s; choose another name or delete it first", row.Kind, row.Name, row.Connection); err != nil {
 		return err
 	}
@@ -140,6 +141,7 @@ func (q *Queries) InsertResource(ctx context.Context, row *Resource, refs []Ref)
 // UpdateResource writes all that can change, provided that owner holds the lease.
 // It answers conflict if another server has taken over.
 func (q *Queries) UpdateResource(ctx context.Context, row *Resource, owner string) error {
+	row.Search = searchText(row)
 	result, err := q.db.NewUpdate().Model(row).
 		ExcludeColumn("uid", "connection", "kind", "name", "created_at").
 		WherePK().Where("lease_owner = ?", owner).Exec(ctx)

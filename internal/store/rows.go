@@ -89,6 +89,7 @@ type Resource struct {
 	DeletedAt  Micros
 	LeaseOwner string
 	LeaseUntil Micros
+	Search     string // what it is found by; written by InsertResource and UpdateResource
 }
 
 // Envelope converts to what users see.

@@ -35,6 +35,12 @@ import (
 //go:embed migrations/*.sql
 var migrations embed.FS
 
+//go:embed search_sqlite.sql
+var searchSQLite string
+
+//go:embed search_postgres.sql
+var searchPostgres string
+
 // Store is the database. It is safe for concurrent use.
 type Store struct {
 	read, write *bun.DB
@@ -127,6 +133,7 @@ func migrate(ctx context.Context, d goose.Dialect, db *sql.DB) error {
 		}
 		options = append(options, goose.WithSessionLocker(locker))
 	}
+	options = append(options, goose.WithGoMigrations(searchIndex(d)))
 	provider, err := goose.NewProvider(d, db, files, options...)
 	if err != nil {
 		return fmt.Errorf("read the migrations: %w", err)
@@ -143,6 +150,21 @@ func migrate(ctx context.Context, d goose.Dialect, db *sql.DB) error {
 		return fmt.Errorf("the database has schema version %d, this program knows up to %d; start the newer version of mcic that wrote it, or restore a backup", have, newest)
 	}
 	return nil
+}
+
+// searchVersion is the version of the migration that is not a file in migrations/.
+const searchVersion = 3
+
+// searchIndex is the migration that is not the same on both databases.
+func searchIndex(d goose.Dialect) *goose.Migration {
+	return goose.NewGoMigration(searchVersion, &goose.GoFunc{RunTx: func(ctx context.Context, tx *sql.Tx) error {
+		text := searchSQLite
+		if d == goose.DialectPostgres {
+			text = searchPostgres
+		}
+		_, err := tx.ExecContext(ctx, text)
+		return err
+	}}, nil)
 }
 
 // Shared reports whether other servers may use the same database.
@@ -166,17 +188,18 @@ func (s *Store) Close() error {
 
 // Queries reads and writes rows, either directly or inside one transaction.
 type Queries struct {
-	db   bun.IDB
-	lock bool // rows that are read are locked until the transaction ends
+	db       bun.IDB
+	postgres bool
+	lock     bool // rows that are read are locked until the transaction ends
 }
 
 // Read returns queries outside of a transaction.
-func (s *Store) Read() *Queries { return &Queries{db: s.read} }
+func (s *Store) Read() *Queries { return &Queries{db: s.read, postgres: s.postgres} }
 
 // Update runs change in one transaction.
 func (s *Store) Update(ctx context.Context, change func(context.Context, *Queries) error) error {
 	err := s.write.RunInTx(ctx, nil, func(ctx context.Context, tx bun.Tx) error {
-		return change(ctx, &Queries{db: tx, lock: s.postgres})
+		return change(ctx, &Queries{db: tx, postgres: s.postgres, lock: s.postgres})
 	})
 	if err == nil {
 		return nil

@@ -5,6 +5,7 @@ package main
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"net/http"
 	"os"
@@ -21,13 +22,15 @@ import (
 )
 
 func main() {
-	if err := run(context.Background()); err != nil {
+	count := flag.Int("inventory", 0, "measure lists of so many VMs instead")
+	flag.Parse()
+	if err := run(context.Background(), *count); err != nil {
 		fmt.Fprintln(os.Stderr, "Error:", err)
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context) (err error) {
+func run(ctx context.Context, count int) (err error) {
 	dir, err := os.MkdirTemp("", "mcic-bench-")
 	if err != nil {
 		return err
@@ -36,6 +39,9 @@ func run(ctx context.Context) (err error) {
 	bin := filepath.Join(dir, "bin")
 	if err := mcic.Build(ctx, bin, "./cmd/mcic"); err != nil {
 		return err
+	}
+	if count > 0 {
+		return inventory(ctx, bin, dir, count)
 	}
 	info, err := os.Stat(filepath.Join(bin, "mcic"))
 	if err != nil {

@@ -28,10 +28,23 @@ func (p ListParams) query() (store.Query, error) {
 	return q, nil
 }
 
+// ResourceListParams are the parameters of the lists of resources.
+type ResourceListParams struct {
+	ListParams
+	Search string `query:"q" doc:"Keeps what has all of these words, or parts of words, in its name, ids, labels (as key=value) or addresses, ignoring case." maxLength:"256" example:"web 10.0.1."`
+	Fresh  bool   `query:"fresh" doc:"Ask the clouds first, at the same time and not for longer than a deadline, and answer in stale which could not be asked. Otherwise the answer is what was last recorded; syncedAt of each item says when the cloud showed it so. With a pageToken nothing is asked again." default:"false"`
+}
+
 // list is the body of every list.
 type list[T any] struct {
 	Items         []T    `json:"items" nullable:"false" doc:"The items of this page."`
 	NextPageToken string `json:"nextPageToken,omitempty" doc:"Token of the next page; absent on the last."`
+}
+
+// resourceList is the body of the lists of resources.
+type resourceList struct {
+	list[*resource.Resource]
+	Stale []resource.Stale `json:"stale,omitempty" doc:"With fresh: the connections whose clouds could not be asked. What is shown of those is what was last recorded."`
 }
 
 // body wraps an answer's body.

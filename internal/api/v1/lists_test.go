@@ -1,6 +1,7 @@
 package v1_test
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -107,6 +108,19 @@ func TestListsOfResources(t *testing.T) {
 		isProblem(t, http.StatusNotFound, a.get("/v1/connections/nowhere/vpcs"))
 		isProblem(t, http.StatusNotFound, a.get("/v1/connections/nowhere/vpcs/a1"))
 
+		for q, want := range map[string][]string{
+			"C_1": {"c_1"}, "env=prod": {"a2", "b1", "c_1"}, "ENV=prod 10.3.0.0": {"b1"}, "10.3.": {"b1"}, "%": {}, "nothing": {},
+		} {
+			assert.ElementsMatch(t, want, a.names(list+query("q", q)), q)
+			assert.ElementsMatch(t, want, slices.Concat(a.all(list, "q", q, "pageSize", "1")...), q)
+		}
+		assert.Equal(t, []string{"a1", "a1"}, a.names("/v1/vpcs"+query("q", "10.0.0.0/16")))
+		for name, value := range map[string]string{"q": strings.Repeat("x", 257), "fresh": "maybe"} {
+			namesField(t, isProblem(t, http.StatusUnprocessableEntity, a.get(list+query(name, value))), value, name)
+		}
+		namesField(t, isProblem(t, http.StatusUnprocessableEntity, a.get(list+query("q", strings.Repeat("a ", 11)))), "words", "q")
+		namesField(t, isProblem(t, http.StatusUnprocessableEntity, a.get("/v1/operations?q=a")), "operations", "q")
+
 		operations := a.names("/v1/operations")
 		assert.Len(t, operations, 9)
 		assert.Equal(t, "s", operations[0], "the newest comes first")
@@ -121,6 +135,46 @@ func TestListsOfResources(t *testing.T) {
 		namesField(t, isProblem(t, http.StatusUnprocessableEntity, a.get(list+query("sort", "-name", "pageToken", token))), "another order", "pageToken")
 		namesField(t, isProblem(t, http.StatusUnprocessableEntity, a.get("/v1/operations"+query("pageToken", token))), "another list", "pageToken")
 	})
+}
+
+func TestAFreshList(t *testing.T) {
+	a := start(t, enginetest.Options{})
+	a.create("mock", "vpc", "v", `{"cidr":"10.0.0.0/8"}`)
+	a.Connect("locked", "failCall", "1")
+	a.Connect("other")
+	_, err := a.AdoptAll(t.Context(), "other")
+	require.NoError(t, err)
+	got := a.delete("/v1/connections/other/vpcs/v?wait=30s")
+	require.Equal(t, http.StatusOK, got.status, "%s", got.body)
+	type fresh struct {
+		Items []resource.Resource
+		Stale []resource.Stale
+	}
+	old := into[fresh](t, a.get("/v1/vpcs"))
+	require.Len(t, old.Items, 1)
+	assert.Equal(t, resource.StateAvailable, old.Items[0].State, "what was last recorded")
+	now := into[fresh](t, a.get("/v1/vpcs?fresh=true"))
+	require.Len(t, now.Items, 1)
+	assert.Equal(t, resource.StateDeleted, now.Items[0].State)
+	assert.Empty(t, now.Stale)
+	assert.NotContains(t, string(a.get("/v1/vpcs?fresh=true").body), "stale")
+
+	require.NoError(t, a.Store.Update(t.Context(), func(ctx context.Context, q *store.Queries) error {
+		row, err := q.Resource(ctx, "mock", "vpc", "v")
+		if err != nil {
+			return err
+		}
+		row.UID, row.Connection, row.CloudID = "u", "locked", "x"
+		return q.InsertResource(ctx, row, nil)
+	}))
+	for path, items := range map[string]int{"/v1/vpcs": 2, "/v1/connections/locked/vpcs": 1} {
+		now = into[fresh](t, a.get(path+"?fresh=true"))
+		assert.Len(t, now.Items, items, path)
+		require.Len(t, now.Stale, 1, path)
+		assert.Equal(t, "locked", now.Stale[0].Connection)
+		assert.Equal(t, resource.CodeUnavailable, now.Stale[0].Error.Code)
+	}
+	isProblem(t, http.StatusNotFound, a.get("/v1/connections/nowhere/vpcs?fresh=true"))
 }
 
 // badLists asks lists for what makes no sense.

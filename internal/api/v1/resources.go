@@ -59,6 +59,10 @@ func (s *server) registerKind(api huma.API, k *resource.Kind) {
 	page := &huma.Schema{Type: huma.TypeObject, Required: []string{"items"}, Properties: map[string]*huma.Schema{
 		"items":         {Type: huma.TypeArray, Items: object, Description: "The items of this page."},
 		"nextPageToken": {Type: huma.TypeString, Description: "Token of the next page; absent on the last."},
+		"stale": {
+			Type: huma.TypeArray, Items: schemas.Schema(reflect.TypeFor[resource.Stale](), true, ""),
+			Description: "With fresh: the connections whose clouds could not be asked. What is shown of those is what was last recorded.",
+		},
 	}}
 	operation := schemas.Schema(reflect.TypeFor[resource.Operation](), true, "")
 	register := func(o huma.Operation, responses map[string]*huma.Schema) huma.Operation {
@@ -79,17 +83,17 @@ func (s *server) registerKind(api huma.API, k *resource.Kind) {
 	}, map[string]*huma.Schema{"200": page}),
 		func(ctx context.Context, in *struct {
 			InConnection
-			ListParams
+			ResourceListParams
 		},
-		) (*body[list[*resource.Resource]], error) {
-			return s.listResources(ctx, in.Connection, k, in.ListParams)
+		) (*body[resourceList], error) {
+			return s.listResources(ctx, in.Connection, k, in.ResourceListParams)
 		})
 
 	huma.Register(api, register(huma.Operation{
 		OperationID: "list-all-" + k.Plural(), Method: http.MethodGet, Path: "/v1/" + k.Plural(),
 		Summary: "List the " + title + "s of all connections", Description: k.Doc,
 	}, map[string]*huma.Schema{"200": page}),
-		func(ctx context.Context, in *ListParams) (*body[list[*resource.Resource]], error) {
+		func(ctx context.Context, in *ResourceListParams) (*body[resourceList], error) {
 			return s.listResources(ctx, "", k, *in)
 		})
 
@@ -175,16 +179,22 @@ func (s *server) registerKind(api huma.API, k *resource.Kind) {
 	}
 }
 
-func (s *server) listResources(ctx context.Context, connection string, k *resource.Kind, p ListParams) (*body[list[*resource.Resource]], error) {
+func (s *server) listResources(ctx context.Context, connection string, k *resource.Kind, p ResourceListParams) (*body[resourceList], error) {
 	query, err := p.query()
 	if err != nil {
 		return nil, problem(err)
 	}
-	items, next, err := s.Engine.List(ctx, connection, k.Name, query)
-	if err != nil {
+	query.Search = p.Search
+	var answer resourceList
+	if p.Fresh && p.PageToken == "" {
+		if answer.Stale, err = s.Engine.Freshen(ctx, connection, k.Name); err != nil {
+			return nil, problem(err)
+		}
+	}
+	if answer.Items, answer.NextPageToken, err = s.Engine.List(ctx, connection, k.Name, query); err != nil {
 		return nil, problem(err)
 	}
-	return &body[list[*resource.Resource]]{list[*resource.Resource]{Items: items, NextPageToken: next}}, nil
+	return &body[resourceList]{answer}, nil
 }
 
 // change starts an operation and answers it, or, if the client waits and it ends
