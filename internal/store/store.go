@@ -153,7 +153,7 @@ func migrate(ctx context.Context, d goose.Dialect, db *sql.DB) error {
 }
 
 // searchVersion is the version of the migration that is not a file in migrations/.
-const searchVersion = 3
+const searchVersion = 5
 
 // searchIndex is the migration that is not the same on both databases.
 func searchIndex(d goose.Dialect) *goose.Migration {
