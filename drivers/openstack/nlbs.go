@@ -260,7 +260,7 @@ func (n nlbs) addresses(ctx context.Context, s resource.NLBSpec) ([]pools.BatchU
 	if len(s.Members) == 0 {
 		return members, nil
 	}
-	near, err := vms{n.session}.ports(ctx, nil)
+	near, err := vms(n).ports(ctx, nil)
 	if err != nil {
 		return nil, err
 	}

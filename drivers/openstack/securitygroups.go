@@ -37,6 +37,9 @@ func newSecurityGroups(s *session) securityGroups {
 
 // Create makes a security group and gives it its rules.
 func (g securityGroups) Create(ctx context.Context, r driver.Request[resource.SecurityGroupSpec]) (securityGroup, error) {
+	if _, err := newVPCs(g.session).Get(ctx, r.Spec.VPC); err != nil { // Neutron would not mind
+		return securityGroup{}, err
+	}
 	m := mark{text: r.Spec.Description, token: r.Token, more: keyVPC + "=" + r.Spec.VPC}
 	made, created, err := g.create(ctx, m, r.Labels, func() gophercloud.Result {
 		return groups.Create(ctx, g.network, groups.CreateOpts{Name: r.Name, Description: m.String()}).Result

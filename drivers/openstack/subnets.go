@@ -3,6 +3,7 @@ package openstack
 import (
 	"context"
 	"fmt"
+	"net/netip"
 	"net/url"
 	"strings"
 
@@ -32,6 +33,9 @@ func newSubnets(s *session) subnets {
 func (n subnets) Create(ctx context.Context, r driver.Request[resource.SubnetSpec]) (subnet, error) {
 	of, err := newVPCs(n.session).Get(ctx, r.Spec.VPC)
 	if err != nil {
+		return subnet{}, err
+	}
+	if err := within(r.Spec.CIDR, of.Spec.CIDR); err != nil {
 		return subnet{}, err
 	}
 	m := mark{token: r.Token}
@@ -83,6 +87,16 @@ func (n subnets) Delete(ctx context.Context, id string) error {
 		}
 	}
 	return err
+}
+
+// within checks that a range lies in that of the VPC, which Neutron does not know.
+func within(cidr, vpc string) error {
+	inner, err := netip.ParsePrefix(cidr)
+	outer, err2 := netip.ParsePrefix(vpc)
+	if err == nil && err2 == nil && (inner.Bits() < outer.Bits() || !outer.Contains(inner.Addr())) {
+		return resource.Invalid(resource.Problem{Field: "spec.cidr", Message: cidr + " is not inside the VPC's range " + vpc})
+	}
+	return nil
 }
 
 // connect gives a subnet's gateway address to the routers, or to its VPC's.

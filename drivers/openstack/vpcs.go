@@ -76,6 +76,14 @@ func (v vpcs) Delete(ctx context.Context, id string) error {
 	case used:
 		return resource.Errorf(resource.CodeDependency, "the VPC %s still has the subnet %s; delete its subnets first", id, sub.ID)
 	}
+	for group, err := range newSecurityGroups(v.session).list(ctx, nil) {
+		switch {
+		case err != nil:
+			return err
+		case group.Spec.VPC == id:
+			return resource.Errorf(resource.CodeDependency, "the VPC %s still has the security group %s; delete its security groups first", id, group.ID)
+		}
+	}
 	if err := newRouters(v.session).remove(ctx, found.Token); err != nil {
 		return err
 	}
