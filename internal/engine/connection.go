@@ -220,6 +220,7 @@ func (e *Engine) DeleteConnection(ctx context.Context, name string) error {
 	}
 	e.host.Forget(row.Cloud, name)
 	e.looks.forget(name)
+	e.snapshots.dropAll()
 	return nil
 }
 

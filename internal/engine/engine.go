@@ -89,7 +89,9 @@ type Engine struct {
 	notices chan notice // for the other servers
 	settler *settler
 	looks   *looks
-	asked   sync.Map // uids of resources for which the cloud was asked and the outcome is not recorded
+
+	snapshots *snapshots
+	asked     sync.Map // uids of resources for which the cloud was asked and the outcome is not recorded
 
 	mu    sync.Mutex
 	lanes map[string]*lane // by connection
@@ -105,9 +107,10 @@ func New(c Config) *Engine {
 	e := &Engine{
 		config: c, store: c.Store, host: c.Host, sealer: c.Sealer, logger: c.Logger,
 		id: uuid.NewString(), events: newEvents(), notices: make(chan notice, noticeBuffer), lanes: map[string]*lane{},
-		looks: newLooks(),
+		looks: newLooks(), snapshots: newSnapshots(),
 	}
 	e.settler = newSettler(e)
+	e.events.changed, e.events.missed = e.snapshots.drop, e.snapshots.dropAll
 	return e
 }
 

@@ -27,13 +27,22 @@ type events struct {
 	recent      []Event // the last ones, oldest first
 	subscribers map[chan Event]struct{}
 	ends        map[string][]chan struct{} // closed when the operation of that id ends
+
+	changed func(connection, kind string) // told of each change of a resource, before all others
+	missed  func()                        // told that changes were missed
 }
 
 func newEvents() *events {
-	return &events{next: int(time.Now().UnixMicro()), subscribers: map[chan Event]struct{}{}, ends: map[string][]chan struct{}{}}
+	return &events{
+		next: int(time.Now().UnixMicro()), subscribers: map[chan Event]struct{}{}, ends: map[string][]chan struct{}{},
+		changed: func(string, string) {}, missed: func() {},
+	}
 }
 
 func (b *events) publish(e Event) {
+	if e.Resource != nil {
+		b.changed(e.Resource.Connection, e.Resource.Kind)
+	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	e.ID = b.next
@@ -90,6 +99,7 @@ func (b *events) since(after int) (missed []Event, complete bool) {
 
 // lost has everybody who watches start again, because some events did not arrive.
 func (b *events) lost() {
+	b.missed()
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.recent = nil

@@ -112,6 +112,9 @@ func (e *Engine) Wait(ctx context.Context, id string, d time.Duration) (*resourc
 	for {
 		op, err := e.Operation(ctx, id)
 		if err != nil || op.State.Ended() {
+			if e.store.Shared() { // another server may have ended it, and who waits looks at what came out of it
+				e.snapshots.dropAll()
+			}
 			return op, err
 		}
 		select {

@@ -58,11 +58,14 @@ func (e *Engine) Refresh(ctx context.Context, connection, kind string, maxAge ti
 	if err != nil {
 		return err
 	}
+	key := watchKey{connection, kind}
+	wanted := time.Now().Add(-maxAge)
+	if !e.looks.lastOf(key).Before(wanted) {
+		return nil
+	}
 	if _, err := e.store.Read().Connection(ctx, connection); err != nil {
 		return err
 	}
-	key := watchKey{connection, kind}
-	wanted := time.Now().Add(-maxAge)
 	for e.looks.lastOf(key).Before(wanted) {
 		flight := e.looks.flights.DoChan(connection+"/"+kind, func() (any, error) {
 			began := time.Now()

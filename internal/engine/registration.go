@@ -175,5 +175,6 @@ func (e *Engine) PutConnection(ctx context.Context, request resource.ConnectionR
 	if err != nil {
 		return nil, err
 	}
+	e.snapshots.dropAll()
 	return &answer, nil
 }

@@ -91,6 +91,7 @@ func TestContract(t *testing.T) {
 	ours := strings.NewReplacer(
 		"mock-vmimage-01", a.Image, "mock-vmspec-01", a.Spec, "/regionzone/default", "/regionzone/mock-seoul",
 		"/vm/default", "/vm/mock-seoul", "/productfamily/default", "/productfamily/mock-seoul",
+		`"1.23.4"`, `"1.34"`, `"1.30"`, `"1.35"`,
 	)
 	file, err := os.Open("testdata/golden.jsonl")
 	require.NoError(t, err)

@@ -250,11 +250,15 @@ func (k *kind) answer(r *request, connection, name string, secrets map[string]st
 
 // find reads one resource.
 func (k *kind) find(r *request, connection, name string) (*resource.Resource, error) {
-	found, err := r.server.Engine.Get(r.Context(), connection, k.of.Name, name)
-	if resource.CodeOf(err) == resource.CodeNotFound || err == nil && !exists(found) {
+	snapshot, err := r.server.Engine.Snapshot(r.Context(), connection, k.of.Name)
+	if err != nil {
+		return nil, err
+	}
+	found := snapshot.Named(name)
+	if found == nil || !exists(found) {
 		return nil, k.missing(name, connection)
 	}
-	return found, err
+	return found, nil
 }
 
 func (k *kind) render(v *view, found *resource.Resource, secrets map[string]string) (any, error) {

@@ -3,6 +3,7 @@ package spider
 import (
 	"cmp"
 	"context"
+	"slices"
 
 	"github.com/m-cmp/mc-infra-connector/internal/store"
 	"github.com/m-cmp/mc-infra-connector/resource"
@@ -15,7 +16,7 @@ type view struct {
 	ctx        context.Context //nolint:containedctx // lives as long as the request
 	server     *server
 	connection string
-	known      map[string]map[string]*resource.Resource // by kind and name
+	known      map[string]func(string) *resource.Resource // by kind: the resource of a name
 	zone       *resource.Connection
 	err        error            // the first that came in the way; what was answered since is worth nothing
 	foreign    bool             // names are the cloud's: for objects that are not managed here
@@ -23,13 +24,13 @@ type view struct {
 }
 
 func (r *request) view(connection string) *view {
-	return &view{ctx: r.Context(), server: r.server, connection: connection, known: map[string]map[string]*resource.Resource{}}
+	return &view{ctx: r.Context(), server: r.server, connection: connection, known: map[string]func(string) *resource.Resource{}}
 }
 
-// all answers the resources of a kind that exist, by name.
-func (v *view) all(kind string) map[string]*resource.Resource {
-	if known, ok := v.known[kind]; ok || v.err != nil {
-		return known
+// all answers the resources of a kind: on the cloud if names are the cloud's.
+func (v *view) all(kind string) []*resource.Resource {
+	if v.err != nil {
+		return nil
 	}
 	var (
 		items []*resource.Resource
@@ -42,14 +43,31 @@ func (v *view) all(kind string) map[string]*resource.Resource {
 	}
 	if err != nil && resource.CodeOf(err) != resource.CodeUnsupported {
 		v.err = err
-		return nil
 	}
-	known := make(map[string]*resource.Resource, len(items))
-	for _, r := range items {
-		known[cmp.Or(r.Name, r.CloudID)] = r
+	return items
+}
+
+// named answers the resource of a name, or of a cloud id where that is its only name.
+func (v *view) named(kind, name string) *resource.Resource {
+	find := v.known[kind]
+	if find == nil {
+		if v.foreign {
+			byName := map[string]*resource.Resource{}
+			for _, r := range v.all(kind) {
+				byName[cmp.Or(r.Name, r.CloudID)] = r
+			}
+			find = func(name string) *resource.Resource { return byName[name] }
+		} else {
+			snapshot, err := v.server.Engine.Snapshot(v.ctx, v.connection, kind)
+			if err != nil {
+				v.err = err
+				return nil
+			}
+			find = snapshot.Named
+		}
+		v.known[kind] = find
 	}
-	v.known[kind] = known
-	return known
+	return find(name)
 }
 
 // iid answers name and cloud id of what a resource refers to. One that is not
@@ -58,7 +76,7 @@ func (v *view) iid(kind, name string) IID {
 	if name == "" {
 		return IID{}
 	}
-	if r := v.all(kind)[name]; r != nil {
+	if r := v.named(kind, name); r != nil {
 		return v.iidOf(r)
 	}
 	return IID{NameId: name, SystemId: name}
@@ -81,7 +99,7 @@ func (v *view) iidOf(r *resource.Resource) IID {
 
 // vpcOf answers the VPC of a subnet.
 func (v *view) vpcOf(subnet string) IID {
-	r := v.all(resource.Subnet.Name)[subnet]
+	r := v.named(resource.Subnet.Name, subnet)
 	if r == nil {
 		return IID{}
 	}
@@ -91,7 +109,7 @@ func (v *view) vpcOf(subnet string) IID {
 // place is the region and zone of the connection.
 func (v *view) place() resource.Connection {
 	if v.zone == nil {
-		c, err := v.server.Engine.Connection(v.ctx, v.connection)
+		c, err := v.server.Engine.KnownConnection(v.ctx, v.connection)
 		if err != nil {
 			v.err = err
 			return resource.Connection{}
@@ -101,25 +119,14 @@ func (v *view) place() resource.Connection {
 	return *v.zone
 }
 
-// recorded answers what is recorded of a kind, without looking at the cloud.
+// recorded answers what is recorded of a kind and exists, without looking at the
+// cloud.
 func (s *server) recorded(ctx context.Context, connection, kind string) ([]*resource.Resource, error) {
-	var all []*resource.Resource
-	query := store.Query{Limit: pageSize}
-	for {
-		items, next, err := s.Engine.List(ctx, connection, kind, query)
-		if err != nil {
-			return nil, err
-		}
-		for _, r := range items {
-			if exists(r) {
-				all = append(all, r)
-			}
-		}
-		if next == "" {
-			return all, nil
-		}
-		query.Token = next
+	snapshot, err := s.Engine.Snapshot(ctx, connection, kind)
+	if err != nil {
+		return nil, err
 	}
+	return slices.DeleteFunc(slices.Clone(snapshot.Items), func(r *resource.Resource) bool { return !exists(r) }), nil
 }
 
 const pageSize = 1000

@@ -1,0 +1,146 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/singleflight"
+
+	"github.com/m-cmp/mc-infra-connector/resource"
+)
+
+// Snapshot is what is recorded of a kind in a connection, read once for many readers,
+// who must not change it. As long as nothing changes it is the same one.
+type Snapshot struct {
+	Items  []*resource.Resource // by name
+	byName map[string]*resource.Resource
+	readAt time.Time
+}
+
+// Named returns the resource of that name, or nil.
+func (s *Snapshot) Named(name string) *resource.Resource { return s.byName[name] }
+
+// snapshots keeps the snapshots that are read again and again. Every change of a
+// resource is published, and drops that of its kind.
+type snapshots struct {
+	flights singleflight.Group
+
+	mu          sync.Mutex
+	kept        map[watchKey]*Snapshot
+	connections map[string]knownConnection
+
+	changes map[watchKey]int // how often something changed, so that no older reading is kept
+	lost    int              // how often changes were missed
+}
+
+type knownConnection struct {
+	*resource.Connection
+	readAt time.Time
+}
+
+func newSnapshots() *snapshots {
+	return &snapshots{kept: map[watchKey]*Snapshot{}, connections: map[string]knownConnection{}, changes: map[watchKey]int{}}
+}
+
+// keepSnapshots is how long a snapshot is kept at most. Changes by other servers may
+// be missed.
+const keepSnapshots = time.Second
+
+func (s *snapshots) drop(connection, kind string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	key := watchKey{connection, kind}
+	s.changes[key]++
+	delete(s.kept, key)
+}
+
+// dropAll forgets everything: changes were missed.
+func (s *snapshots) dropAll() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.lost++
+	clear(s.kept)
+	clear(s.connections)
+}
+
+// KnownConnection answers a connection as it was at most a second ago, for those who
+// ask often.
+func (e *Engine) KnownConnection(ctx context.Context, name string) (*resource.Connection, error) {
+	s := e.snapshots
+	s.mu.Lock()
+	known, ok := s.connections[name]
+	lost := s.lost
+	s.mu.Unlock()
+	if ok && time.Since(known.readAt) < keepSnapshots {
+		return known.Connection, nil
+	}
+	began := time.Now()
+	c, err := e.Connection(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.lost == lost {
+		s.connections[name] = knownConnection{c, began}
+	}
+	return c, nil
+}
+
+// get returns what is kept, and otherwise a mark of what is known to have changed.
+func (s *snapshots) get(key watchKey, shared bool) (*Snapshot, string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if kept := s.kept[key]; kept != nil && (!shared || time.Since(kept.readAt) < keepSnapshots) {
+		return kept, ""
+	}
+	return nil, s.markOf(key)
+}
+
+func (s *snapshots) markOf(key watchKey) string {
+	return fmt.Sprint(key.connection, "/", key.kind, "/", s.changes[key], "/", s.lost)
+}
+
+// keep keeps a snapshot unless something has changed since it was begun. It lets go
+// of what is old: what is still wanted is soon read again.
+func (s *snapshots) keep(key watchKey, mark string, snapshot *Snapshot) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.markOf(key) != mark {
+		return
+	}
+	for other, kept := range s.kept {
+		if time.Since(kept.readAt) > time.Minute {
+			delete(s.kept, other)
+		}
+	}
+	s.kept[key] = snapshot
+}
+
+// Snapshot answers all that is recorded of a kind in a connection. Readers share it.
+func (e *Engine) Snapshot(ctx context.Context, connection, kind string) (*Snapshot, error) {
+	key := watchKey{connection, kind}
+	kept, mark := e.snapshots.get(key, e.store.Shared())
+	if kept != nil {
+		return kept, nil
+	}
+	read, err, _ := e.snapshots.flights.Do(mark, func() (any, error) {
+		rows, err := e.store.Read().ResourcesIn(context.WithoutCancel(ctx), connection, kind) // it is read for others, too
+		if err != nil {
+			return nil, err
+		}
+		s := &Snapshot{Items: make([]*resource.Resource, len(rows)), byName: make(map[string]*resource.Resource, len(rows)), readAt: time.Now()}
+		for i := range rows {
+			s.Items[i] = rows[i].Envelope()
+			s.byName[rows[i].Name] = s.Items[i]
+		}
+		e.snapshots.keep(key, mark, s)
+		return s, nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return read.(*Snapshot), nil //nolint:forcetypeassert // made above
+}
