@@ -15,6 +15,7 @@ package client
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -110,6 +111,7 @@ func (c *Client) Server() string { return strings.TrimSuffix(c.base, "/v1") }
 type call struct {
 	method string
 	path   string // below /v1, escaped
+	spider bool   // the path is below /spider instead
 	query  url.Values
 	body   any           // sent as JSON unless nil
 	wait   time.Duration // how long the server may hold the answer back on purpose
@@ -154,6 +156,9 @@ func (c *Client) send(ctx context.Context, r call) (*http.Response, error) {
 		body = bytes.NewReader(raw)
 	}
 	target := c.base + r.path
+	if r.spider {
+		target = c.Server() + "/spider" + r.path
+	}
 	if len(r.query) > 0 {
 		target += "?" + r.query.Encode()
 	}
@@ -195,6 +200,7 @@ func (c *Client) networkError(ctx, limited context.Context, err error) error {
 func (c *Client) problem(resp *http.Response, body []byte) error {
 	var doc struct {
 		Title     string               `json:"title"`
+		Message   string               `json:"message"` // of CB-Spider's API
 		Detail    string               `json:"detail"`
 		Code      resource.Code        `json:"code"`
 		Retryable bool                 `json:"retryable"`
@@ -203,8 +209,8 @@ func (c *Client) problem(resp *http.Response, body []byte) error {
 	}
 	if err := json.Unmarshal(body, &doc); err != nil || doc.Code == "" { // a proxy, or no mcic server at all
 		err := resource.Errorf(codeOfStatus(resp.StatusCode), "the server at %s answered %s, and not as an mcic server does; check the address and what lies between", c.Server(), resp.Status)
-		if doc.Detail != "" {
-			err.Message = doc.Detail
+		if text := cmp.Or(doc.Detail, doc.Message); text != "" {
+			err.Message = text
 		}
 		return err
 	}

@@ -309,6 +309,18 @@ func (c *Client) Adopt(ctx context.Context, kind, connection string, request res
 	return one[resource.Resource](ctx, c, http.MethodPost, request)(p+":adopt", err)
 }
 
+// Spider makes a call of CB-Spider's API, whose path is below /spider, and decodes the
+// answer into out, unless that is nil. It waits as long as the server does.
+func (c *Client) Spider(ctx context.Context, method, path string, body, out any) error {
+	return c.do(ctx, call{method: method, path: path, spider: true, body: body, wait: 30 * time.Minute}, out)
+}
+
+// Destroy deletes everything that is recorded of a connection, on the cloud, too. It
+// answers what that is and the operation that does it; with dryRun nothing is done.
+func (c *Client) Destroy(ctx context.Context, connection string, dryRun bool) (*resource.Destruction, error) {
+	return one[resource.Destruction](ctx, c, http.MethodPost, resource.DestroyRequest{DryRun: dryRun})(path("connections", connection+":destroy"))
+}
+
 // AdoptAll records everything that exists in a connection and is not managed yet.
 func (c *Client) AdoptAll(ctx context.Context, connection string) ([]resource.Resource, error) {
 	adopted, err := one[struct{ Items []resource.Resource }](ctx, c, http.MethodPost, nil)(path("connections", connection+":adopt"))

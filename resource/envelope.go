@@ -52,6 +52,17 @@ type Stale struct {
 	Error      *Error `json:"error" doc:"Why."`
 }
 
+// DestroyRequest is the body of the destruction of everything in a connection.
+type DestroyRequest struct {
+	DryRun bool `json:"dryRun,omitempty" doc:"Whether only to tell what would be deleted."`
+}
+
+// Destruction is the answer to it.
+type Destruction struct {
+	Items     []Resource `json:"items" doc:"What is deleted, or would be: what uses others before what it uses." nullable:"false"`
+	Operation *Operation `json:"operation,omitempty" doc:"The operation that deletes it. Its parts are those with it as parent. Absent if there is nothing to do, or with dryRun."`
+}
+
 // InventoryItem is a resource that the cloud has, that is recorded here, or both.
 type InventoryItem struct {
 	Kind      string `json:"kind" doc:"Kind of the resource."`

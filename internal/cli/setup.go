@@ -214,7 +214,7 @@ func (a *app) connectionCommand() *cobra.Command {
 		}),
 		setupGet(a, "connection", (*client.Client).Connection, nameOf),
 		setupDelete(a, "connection", (*client.Client).DeleteConnection),
-		check, a.connectionAdopt(), a.connectionInventory(), a.connectionCapabilities())
+		check, a.connectionAdopt(), a.connectionInventory(), a.connectionCapabilities(), a.connectionDestroy())
 	return group
 }
 

@@ -137,36 +137,39 @@ func newParent(verb, connection string, rows []*store.Resource) *store.Operation
 }
 
 // Destroy records the deletion of everything that is recorded of a connection, with
-// one operation for all. What is being changed refuses it; wait for that.
-func (e *Engine) Destroy(ctx context.Context, connection string) (*resource.Operation, error) {
-	doomed, err := e.Doomed(ctx, connection)
+// one operation for all; dry only tells what that would be. What is being changed
+// refuses it; wait for that.
+func (e *Engine) Destroy(ctx context.Context, connection string, dry bool) (*resource.Destruction, error) {
+	doomed, err := e.doomed(ctx, connection)
 	if err != nil {
 		return nil, err
 	}
-	if len(doomed) == 0 {
-		return nil, resource.Errorf(resource.CodeNotFound, "nothing is recorded of the connection %s; there is nothing to destroy", connection)
+	d := &resource.Destruction{Items: doomed}
+	if dry || len(doomed) == 0 {
+		return d, nil
 	}
 	items := make([]Named, len(doomed))
 	for i, r := range doomed {
 		items[i] = Named{r.Kind, r.Name}
 	}
-	return e.DeleteTogether(ctx, connection, items)
+	d.Operation, err = e.DeleteTogether(ctx, connection, items)
+	return d, err
 }
 
-// Doomed answers what Destroy would delete, what uses others before what it uses.
-func (e *Engine) Doomed(ctx context.Context, connection string) ([]*resource.Resource, error) {
+// doomed answers what Destroy would delete, what uses others before what it uses.
+func (e *Engine) doomed(ctx context.Context, connection string) ([]resource.Resource, error) {
 	if err := e.orNoConnection(ctx, connection, nil); err != nil {
 		return nil, err
 	}
 	kinds := resource.Kinds()
 	slices.Reverse(kinds)
-	doomed := []*resource.Resource{}
+	doomed := []resource.Resource{}
 	for _, k := range kinds {
 		rows, err := e.store.Read().ResourcesIn(ctx, connection, k.Name)
 		if err != nil {
 			return nil, err
 		}
-		doomed = append(doomed, convert(rows, (*store.Resource).Envelope)...)
+		doomed = append(doomed, convert(rows, func(r *store.Resource) resource.Resource { return *r.Envelope() })...)
 	}
 	return doomed, nil
 }

@@ -60,25 +60,29 @@ func TestWhatIsDeletedTogetherMayUseEachOther(t *testing.T) {
 
 func TestDestroyDeletesEverythingOfOneConnection(t *testing.T) {
 	e := enginetest.New(t, enginetest.Options{})
-	_, err := e.Destroy(t.Context(), "mock")
-	require.Equal(t, resource.CodeNotFound, resource.CodeOf(err), "nothing is there yet")
-	_, err = e.Destroy(t.Context(), "nope")
+	nothing, err := e.Destroy(t.Context(), "mock", false)
+	require.NoError(t, err)
+	require.Empty(t, nothing.Items)
+	require.Nil(t, nothing.Operation)
+	_, err = e.Destroy(t.Context(), "nope", false)
 	require.ErrorContains(t, err, "no connection nope")
 
 	e.Network()
 	e.MustCreate("mock", "vm", "vm1", e.VMSpec())
 	e.MustCreate("mock", "vm", "vm2", e.VMSpec())
-	doomed, err := e.Doomed(t.Context(), "mock")
+	plan, err := e.Destroy(t.Context(), "mock", true)
 	require.NoError(t, err)
+	require.Nil(t, plan.Operation)
+	require.Len(t, e.OnCloud("mock", "vm"), 2, "a dry run deletes nothing")
 	var order []string
-	for _, r := range doomed {
+	for _, r := range plan.Items {
 		order = append(order, r.Name)
 	}
 	require.Equal(t, []string{"vm1", "vm2", "s", "v"}, order)
 
-	op, err := e.Destroy(t.Context(), "mock")
+	done, err := e.Destroy(t.Context(), "mock", false)
 	require.NoError(t, err)
-	e.Succeeds(op)
+	e.Succeeds(done.Operation)
 	assert.Empty(t, e.OnCloud("mock", "vpc"))
 	require.NoError(t, e.DeleteConnection(t.Context(), "mock"))
 }

@@ -88,9 +88,9 @@ func (k *kind) rename(err error) error {
 	problems := make([]resource.Problem, len(e.Fields))
 	for i, p := range e.Fields {
 		var path []string
-		for _, step := range strings.Split(p.Field, ".") {
+		for _, step := range strings.Split(strings.TrimPrefix(p.Field, "spec."), ".") {
 			parts := segment.FindStringSubmatch(step)
-			if len(parts) < 3 || parts[1] == "spec" || parts[1] == "items" {
+			if len(parts) < 3 {
 				continue
 			}
 			name, known := k.fields[parts[1]]

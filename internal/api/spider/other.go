@@ -228,33 +228,27 @@ func destroy(r *request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	doomed, err := r.server.Engine.Doomed(r.Context(), connection)
-	if err != nil {
-		return nil, err
-	}
 	dry, err := r.text("dryrun")
 	if err != nil {
 		return nil, err
 	}
+	d, err := r.server.Engine.Destroy(r.Context(), connection, strings.EqualFold(dry, "true"))
+	if err != nil {
+		return nil, err
+	}
 	failed := map[string]error{}
-	switch {
-	case len(doomed) == 0 || strings.EqualFold(dry, "true"):
-	default:
-		op, err := r.server.Engine.Destroy(r.Context(), connection)
-		if err != nil {
-			return nil, err
-		}
+	if d.Operation != nil {
 		if r.async() {
-			return accepted(op), nil
+			return accepted(d.Operation), nil
 		}
-		if _, err = r.wait(op); err != nil && r.Context().Err() != nil {
+		if _, err = r.wait(d.Operation); err != nil && r.Context().Err() != nil {
 			return nil, err
 		}
-		if failed, err = r.remained(op.ID); err != nil {
+		if failed, err = r.remained(d.Operation.ID); err != nil {
 			return nil, err
 		}
 	}
-	return destroyed(doomed, failed), nil
+	return destroyed(d.Items, failed), nil
 }
 
 // remained answers the errors of the parts of an operation that failed, by kind and
@@ -279,7 +273,7 @@ func (r *request) remained(id string) (map[string]error, error) {
 	}
 }
 
-func destroyed(doomed []*resource.Resource, failed map[string]error) Destroyed {
+func destroyed(doomed []resource.Resource, failed map[string]error) Destroyed {
 	answer := Destroyed{IsAllDestroyed: len(failed) == 0, DeletedAllListByResourceType: []DestroyedType{}}
 	types := &answer.DeletedAllListByResourceType
 	for _, one := range doomed {

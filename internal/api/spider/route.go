@@ -1,6 +1,7 @@
 package spider
 
 import (
+	"cmp"
 	"net/http"
 	"slices"
 )
@@ -11,6 +12,19 @@ type route struct {
 	handle       func(*request) (any, error)
 	missing      string // why it is answered by 501; then handle is nil
 	public       bool   // open to everybody
+}
+
+// Route is one of CB-Spider's routes, for documents.
+type Route struct{ Method, Path, Missing string }
+
+// Routes answers all that are there, by path, with what is missing where that is.
+func Routes() []Route {
+	var all []Route
+	for _, r := range (&server{kinds: kinds()}).routes() {
+		all = append(all, Route{r.method, Prefix + r.path, r.missing})
+	}
+	slices.SortFunc(all, func(a, b Route) int { return cmp.Or(cmp.Compare(a.Path, b.Path), cmp.Compare(a.Method, b.Method)) })
+	return all
 }
 
 // routes are all of them. A route of one kind stands before the generic ones that it

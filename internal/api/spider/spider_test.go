@@ -33,6 +33,7 @@ const (
 	connection = "mock-config01"
 	user       = "admin"
 	password   = "open sesame"
+	token      = "a token of sixteen characters or more"
 )
 
 func start(t testing.TB, o enginetest.Options, settings ...string) *api {
@@ -41,7 +42,10 @@ func start(t testing.TB, o enginetest.Options, settings ...string) *api {
 	login, err := auth.NewPassword(user, password)
 	require.NoError(t, err)
 	handler := spider.New(spider.Config{
-		Engine: e.Engine, Catalog: catalog.New(e.Session), Allowed: login.Allows, Fresh: time.Millisecond, Logger: slog.New(slog.DiscardHandler), Version: "test",
+		Engine: e.Engine, Catalog: catalog.New(e.Session), Fresh: time.Millisecond, Logger: slog.New(slog.DiscardHandler), Version: "test",
+		Allowed: func(r *http.Request) bool {
+			return login.Allows(r) || r.Header.Get("Authorization") == "Bearer "+token
+		},
 	})
 	server := httptest.NewServer(handler)
 	t.Cleanup(server.Close)

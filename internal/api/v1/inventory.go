@@ -41,6 +41,35 @@ func (s *server) registerInventory(api huma.API) {
 		return list[*resource.Resource]{Items: items}, err
 	})
 	takes(api, all, nothing(), false)
+	const destroy = "/v1/connections/{connection}:destroy"
+	answer(api, huma.Operation{
+		OperationID: "destroy-connection", Method: http.MethodPost, Path: destroy, Tags: tags,
+		Summary: "Delete everything that is recorded of a connection", Description: "On the cloud, too, in the order of who uses what. Answers what it is and the operation, ended with wait. The connection itself stays.",
+	}, func(ctx context.Context, in *struct {
+		InConnection
+		WaitParam
+		JSONBody
+	},
+	) (*resource.Destruction, error) {
+		wait, err := in.duration()
+		if err != nil {
+			return nil, err
+		}
+		var request resource.DestroyRequest
+		if err := resource.Decode(in.raw, &request); err != nil {
+			return nil, err
+		}
+		d, err := s.Engine.Destroy(ctx, in.Connection, request.DryRun)
+		if err == nil && d.Operation != nil && wait > 0 {
+			d.Operation, err = s.Engine.Wait(ctx, d.Operation.ID, wait)
+		}
+		return d, err
+	})
+	takes(api, destroy, schemasOf(api, reflect.TypeFor[resource.DestroyRequest]()), false)
+}
+
+func schemasOf(api huma.API, t reflect.Type) *huma.Schema {
+	return api.OpenAPI().Components.Schemas.Schema(t, true, "")
 }
 
 // registerAdoption registers the routes with which one resource of a kind comes
