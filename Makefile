@@ -12,7 +12,7 @@ export GOFLAGS     := $(filter-out -trimpath,$(GOFLAGS)) -trimpath
 .DEFAULT_GOAL := build
 
 .PHONY: build
-build: ## Build bin/mcic and a bin/mcic-driver-<cloud> for every cloud
+build: console ## Build the web console, bin/mcic and a bin/mcic-driver-<cloud> for every cloud
 	$(GO) build -ldflags '-s -w -X main.version=$(VERSION)' -o bin/ ./cmd/...
 
 .PHONY: repository
@@ -28,13 +28,39 @@ repository: build ## Pack the drivers of bin/ into the repository beside mcic, s
 	done
 	@cp build/repository.key.pub bin/repository.pub
 
+# What is built depends on all of web/, so that it is built again only when that has changed.
+CONSOLE := internal/console/dist/index.html
+
+.PHONY: console
+console: ## Build the web console into internal/console/dist (needs Node; without it that is left out)
+	@if command -v npm >/dev/null; then $(MAKE) --no-print-directory $(CONSOLE); \
+	else echo '!!! npm is not there: mcic is built without its web console'; fi
+
+$(CONSOLE): web/node_modules/.package-lock.json docs/openapi.json $(shell find web -type f -not -path 'web/node_modules/*' -not -path 'web/src/api/schema.d.ts' -not -path 'web/test-results/*' 2>/dev/null)
+	cd web && npm run build
+
+web/node_modules/.package-lock.json: web/package-lock.json
+	cd web && npm ci --no-audit --no-fund
+	@touch $@
+
 .PHONY: run
 run: repository ## Build, then serve at http://127.0.0.1:1024 with the Mock cloud registered (state in DATA=folder)
 	bin/mcic server --dev $(if $(DATA),--data $(DATA))
 
 .PHONY: test
-test: ## Run every test; those that lack PostgreSQL or Python say so and are skipped
+test: build ## Run every test; those that lack PostgreSQL, Python, Node or Chromium say so and are skipped
 	$(GO) test -timeout 20m ./...
+	@if command -v npm >/dev/null; then $(MAKE) --no-print-directory test-console; \
+	else echo '!!! SKIPPED: the tests of the web console, because npm is not there'; fi
+
+CHROMIUM ?= $(shell command -v chromium || command -v chromium-browser)
+
+.PHONY: test-console
+test-console: build ## Run the tests of the web console, in Chromium if it is there
+	cd web && npm test
+	@if test -n "$(CHROMIUM)"; then cd web && CHROMIUM="$(CHROMIUM)" npm run e2e; \
+	elif test -n "$$MCIC_REQUIRE_CHROMIUM"; then echo 'Chromium is not there'; exit 1; \
+	else echo '!!! SKIPPED: the tests of the web console in a browser, because Chromium is not there'; fi
 
 .PHONY: test-openstack
 test-openstack: ## Start a real OpenStack on the loopback address, test its driver on it, stop it (Debian 12, root, 3 GB)
@@ -68,11 +94,18 @@ lint: ## Check the code: golangci-lint with the layers of docs/architecture.md, 
 	$(TOOL) golangci-lint run --allow-serial-runners ./...
 	@unformatted="$$($(TOOL) gofumpt -l .)"; test -z "$$unformatted" || { echo "not formatted; run make fmt:" $$unformatted; exit 1; }
 	$(TOOL) buf lint
+	@if command -v npm >/dev/null; then $(MAKE) --no-print-directory lint-console; \
+	else echo '!!! SKIPPED: the check of web/, because npm is not there'; fi
+
+.PHONY: lint-console
+lint-console: web/node_modules/.package-lock.json ## Check the web console's source: format, rules, types, texts
+	cd web && npm run check
 
 .PHONY: fmt
 fmt: ## Format the code
 	$(TOOL) gofumpt -w .
 	$(TOOL) buf format -w
+	@if test -d web/node_modules; then cd web && npm run format; fi
 
 .PHONY: generate
 generate: ## Write all generated files anew; CI checks that this changes nothing
@@ -81,8 +114,9 @@ generate: ## Write all generated files anew; CI checks that this changes nothing
 
 .PHONY: clean
 clean: ## Remove what was built (not the data folder)
-	rm -rf bin build
+	rm -rf bin build web/node_modules
+	find internal/console/dist -mindepth 1 ! -name .gitkeep -delete
 
 .PHONY: help
 help: ## Show this help
-	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)

@@ -341,17 +341,29 @@ func newSchema(t reflect.Type) schema {
 	return schema{registry: registry, root: registry.Schema(t, false, t.Name())}
 }
 
-// JSONSchema is the JSON Schema of a Go struct, complete in itself.
+// JSONSchema is the JSON Schema of a Go struct, complete in itself. x-order has the
+// names of an object's properties in the order in which people should see them.
 func JSONSchema(t reflect.Type) json.RawMessage {
 	const prefix = "#/$defs/"
 	registry := huma.NewMapRegistry(prefix, huma.DefaultSchemaNamer)
 	root := registry.Schema(t, true, t.Name())
 	AnnotateSchemas(registry, prefix)
+	for name, s := range registry.Map() {
+		s.Extensions = map[string]any{"x-order": jsonNames(registry.TypeFromRef(prefix + name))}
+	}
 	raw, err := json.Marshal(map[string]any{"$ref": root.Ref, "$defs": registry.Map()})
 	if err != nil { // a type that has no schema is a defect of the program
 		panic("the schema of " + t.String() + ": " + err.Error())
 	}
 	return raw
+}
+
+func jsonNames(t reflect.Type) []string {
+	var names []string
+	for f := range t.Fields() {
+		names = append(names, JSONName(f))
+	}
+	return names
 }
 
 // AnnotateSchemas says in the schemas of structs what their fields are chosen from:

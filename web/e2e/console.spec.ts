@@ -1,0 +1,257 @@
+import type { Page } from '@playwright/test';
+import en from '../src/i18n/en.json' with { type: 'json' };
+import ko from '../src/i18n/ko.json' with { type: 'json' };
+import koWords from '../src/i18n/ko-words.json' with { type: 'json' };
+import { enter, expect, test } from './server';
+
+test.describe.configure({ mode: 'serial' });
+
+const creating = (texts: typeof en, kind: string) => texts.resource.createOne.replace('{{kind}}', kind);
+
+test('a login needs the right token, and goes on where it ran out', async ({ page, server, context }) => {
+  await page.goto(`${server.url}/resources/vpcs`);
+  await page.getByRole('textbox', { name: 'Admin token' }).fill('wrong-token-of-some-length');
+  await page.getByRole('button', { name: 'Log in' }).click();
+  await expect(page.getByText('This is not the admin token.')).toBeVisible();
+  await page.getByRole('textbox', { name: 'Admin token' }).fill(server.token);
+  await page.getByRole('button', { name: 'Log in' }).click();
+  await expect(page.getByRole('heading', { name: 'VPCs' })).toBeVisible();
+  const cookie = (await context.cookies()).find((c) => c.name === 'mcic_session');
+  expect(cookie).toMatchObject({ httpOnly: true, sameSite: 'Strict' });
+  expect(await page.evaluate(() => document.cookie)).toBe('');
+
+  await context.clearCookies();
+  await page.getByRole('button', { name: 'Refresh' }).click();
+  const again = page.getByRole('dialog');
+  await expect(again.getByText('Your login has run out.')).toBeVisible();
+  await again.getByRole('textbox').fill(server.token);
+  await again.getByRole('button', { name: 'Log in' }).click();
+  await expect(again).toBeHidden();
+  await expect(page.getByText('There is none yet')).toBeVisible();
+
+  await page.getByRole('button', { name: 'Language, theme and logout' }).click();
+  await page.getByRole('menuitem', { name: 'Log out' }).click();
+  await expect(page.getByRole('button', { name: 'Log in' })).toBeVisible();
+});
+
+/** pick chooses from a field's list. */
+async function pick(page: Page, field: string, option: string | RegExp) {
+  await page.getByRole('dialog').getByRole('combobox', { name: field, exact: true }).click();
+  await page.getByRole('option', { name: option }).first().click();
+  await page.keyboard.press('Tab');
+}
+
+for (const { language, texts, words } of [
+  {
+    language: 'en' as const,
+    texts: en,
+    words: {
+      vpc: 'VPC',
+      subnet: 'Subnet',
+      group: 'Security group',
+      key: 'Key pair',
+      vm: 'VM',
+      groups: 'Security groups',
+      spec: 'Spec',
+      image: 'Image',
+      name: 'Name',
+      running: 'running',
+    },
+  },
+  {
+    language: 'ko' as const,
+    texts: ko,
+    words: {
+      vpc: koWords.kind.vpc,
+      subnet: koWords.kind.subnet,
+      group: koWords.kind.securitygroup,
+      key: koWords.kind.keypair,
+      vm: koWords.kind.vm,
+      groups: koWords.field.securitygroups,
+      spec: koWords.field.spec,
+      image: koWords.field.image,
+      name: koWords.field.name,
+      running: koWords.state.running,
+    },
+  },
+]) {
+  test(`from a VPC to a running VM, in ${language}`, async ({ page, server }) => {
+    const id = (name: string) => `${name}-${language}`;
+    await enter(page, server, '/resources/vpcs', language);
+    await expect(page.locator('html')).toHaveAttribute('lang', language);
+    const dialog = page.getByRole('dialog');
+    const open = async (plural: string, kind: string, name: string) => {
+      await page.goto(`${server.url}/resources/${plural}`);
+      await page
+        .getByRole('button', { name: creating(texts, kind) })
+        .first()
+        .click();
+      await dialog.getByRole('textbox', { name: words.name, exact: true }).fill(id(name));
+    };
+    const create = async (name: string, state: string) => {
+      await dialog.getByRole('button', { name: texts.resource.create, exact: true }).click();
+      const row = page.getByRole('row').filter({ hasText: id(name) });
+      await expect(row).toContainText(state);
+    };
+    const available = language === 'en' ? 'available' : koWords.state.available;
+
+    await open('vpcs', words.vpc, 'net');
+    await dialog.getByRole('button', { name: texts.resource.create, exact: true }).click();
+    await expect(dialog.getByText(texts.form.required)).toBeVisible();
+    await dialog.getByRole('textbox', { name: 'CIDR' }).fill('10.0.0.0/99');
+    await dialog.getByRole('button', { name: texts.resource.create, exact: true }).click();
+    await expect(dialog.getByRole('alert')).toBeVisible();
+    await expect(dialog.getByRole('textbox', { name: 'CIDR' })).toHaveAttribute('aria-invalid', 'true');
+    await dialog.getByRole('textbox', { name: 'CIDR' }).fill('10.0.0.0/16');
+    await create('net', available);
+
+    await open('subnets', words.subnet, 'sub');
+    await dialog.getByRole('textbox', { name: 'CIDR' }).fill('10.0.1.0/24');
+    await pick(page, words.vpc, id('net'));
+    await create('sub', available);
+
+    await open('securitygroups', words.group, 'sg');
+    await pick(page, words.vpc, id('net'));
+    await dialog.getByRole('button', { name: texts.rules.preset.replace('{{name}}', 'SSH') }).click();
+    await create('sg', available);
+
+    await open('keypairs', words.key, 'key');
+    await dialog.getByRole('button', { name: texts.resource.create, exact: true }).click();
+    await expect(dialog.getByText(texts.secret.title)).toBeVisible();
+    const download = page.waitForEvent('download');
+    await dialog.getByRole('button', { name: texts.secret.save }).click();
+    expect((await download).suggestedFilename()).toBe(`${id('key')}.pem`);
+    await dialog.getByRole('button', { name: texts.secret.done }).click();
+
+    await open('vms', words.vm, 'web');
+    await pick(page, words.image, /ubuntu/i);
+    await pick(page, words.spec, /large/);
+    await pick(page, words.subnet, id('sub'));
+    await pick(page, words.groups, id('sg'));
+    await pick(page, words.key, id('key'));
+    await create('web', words.running);
+
+    await page.getByRole('link', { name: id('web') }).click();
+    await expect(page.getByRole('link', { name: id('sub') })).toBeVisible();
+    await page.goto(`${server.url}/resources/subnets/mock/${id('sub')}`);
+    await expect(page.getByText(texts.resource.usedBy)).toBeVisible();
+    await expect(page.getByRole('link', { name: id('web') })).toBeVisible();
+  });
+}
+
+test('lists are filtered by their address and changed many at a time, without a reload', async ({ page, server }) => {
+  await server.network();
+  await server.vms(40, 'many', 'net-sub');
+  await server.call('POST', '/v1/connections/mock/vms/many-7:stop?wait=30s');
+  await enter(page, server, '/resources/vms?filter=state=stopped&filter=name~many');
+  const grid = page.getByRole('grid');
+  await expect(grid.getByRole('link', { name: 'many-7' })).toBeVisible();
+  await expect(page.getByText('1 in all')).toBeVisible();
+  await page.getByRole('button', { name: 'Remove the filter state=stopped' }).click();
+  await expect(page.getByText('40 in all')).toBeVisible();
+  expect(page.url()).toContain('filter=name~many');
+  expect(page.url()).not.toContain('stopped');
+
+  await page.getByRole('button', { name: 'Created at' }).click();
+  await page.getByRole('button', { name: 'Created at' }).click();
+  expect(page.url()).toContain('sort=-createdAt');
+  await page.getByRole('button', { name: 'Created at' }).click();
+
+  await page.getByRole('checkbox', { name: 'Select all that are loaded' }).check();
+  const tools = page.getByRole('toolbar');
+  await expect(tools.getByText('40 selected')).toBeVisible();
+  await tools.getByRole('button', { name: 'Stop' }).click();
+  const dialog = page.getByRole('dialog');
+  await expect(dialog.getByText('Left alone, because of their state or cloud: 1')).toBeVisible();
+  await dialog.getByRole('button', { name: 'Stop (39)' }).click();
+  await expect(dialog).toBeHidden();
+  await expect(grid.getByRole('row').filter({ hasText: 'running' })).toHaveCount(0);
+
+  await page.getByRole('checkbox', { name: 'Select all that are loaded' }).check();
+  await tools.getByRole('button', { name: 'Delete' }).click();
+  await dialog.getByRole('button', { name: 'Delete (40)' }).click();
+  await expect(page.getByText('Nothing fits the filters.')).toBeVisible();
+});
+
+test('what is refused says why, at its place', async ({ page, server }) => {
+  await enter(page, server, '/resources/vpcs?create=true');
+  const dialog = page.getByRole('dialog');
+  await dialog.getByRole('textbox', { name: 'Name', exact: true }).fill('net');
+  await dialog.getByRole('textbox', { name: 'CIDR' }).fill('10.9.0.0/16');
+  await dialog.getByRole('button', { name: 'Create', exact: true }).click();
+  await expect(dialog.getByRole('alert')).toContainText('Not possible now');
+  await page.goto(`${server.url}/resources/vpcs/mock/nothing`);
+  await expect(page.getByRole('alert')).toContainText('Not found');
+});
+
+test('what fails shows its cause', async ({ page, server }) => {
+  const bad = { name: 'bad', cloud: 'mock', region: 'mock-seoul', settings: { failCreate: '1' } };
+  await server.call('POST', '/v1/connections', bad);
+  await enter(page, server, '/resources/vpcs?connection=bad');
+  await server.call('POST', '/v1/connections/bad/vpcs', { name: 'never', spec: { cidr: '10.0.0.0/16' } });
+  const row = page.getByRole('row').filter({ hasText: 'failed' });
+  await row.getByRole('link', { name: 'never' }).click();
+  await expect(page.getByRole('alert')).toContainText('It failed');
+  await page.getByRole('tab', { name: 'Operations' }).click();
+  await expect(page.getByText('Cloud code').first()).toBeVisible();
+  await expect(page.getByRole('button', { name: 'Try again' }).first()).toBeVisible();
+});
+
+test('text of others is shown as text', async ({ page, server }) => {
+  const markup = '<img src=x onerror=alert(1)>';
+  await server.call('POST', '/v1/connections/mock/vpcs?wait=30s', {
+    name: 'marked',
+    labels: { note: markup },
+    spec: { cidr: '10.8.0.0/16' },
+  });
+  await enter(page, server, '/resources/vpcs/mock/marked');
+  await expect(page.getByText(`note=${markup}`)).toBeVisible();
+  await expect(page.locator('img[src=x]')).toHaveCount(0);
+});
+
+test('a restart of the server in the middle heals by itself', async ({ page, server }) => {
+  await enter(page, server, '/resources/vpcs');
+  await expect(page.getByRole('link', { name: 'marked' })).toBeVisible();
+  await server.stop();
+  await expect(page.getByRole('status').filter({ hasText: 'Offline' })).toBeVisible();
+  await server.restart();
+  await expect(page.getByRole('status').filter({ hasText: 'Offline' })).toBeHidden({ timeout: 30_000 });
+  await server.call('POST', '/v1/connections/mock/vpcs?wait=30s', { name: 'later', spec: { cidr: '10.7.0.0/16' } });
+  await expect(page.getByRole('link', { name: 'later' })).toBeVisible();
+});
+
+test('what exists only on the cloud is adopted', async ({ page, server }) => {
+  await server.call('POST', '/v1/connections/mock/vpcs/later:release');
+  await enter(page, server, '/connections/mock');
+  await page.getByText('Only on the cloud', { exact: true }).first().click();
+  const row = page.getByRole('row').filter({ hasText: 'later' });
+  await row.getByRole('checkbox').check();
+  await page.getByRole('button', { name: 'Adopt 1' }).click();
+  await expect(row).toBeHidden();
+  await page.goto(`${server.url}/resources/vpcs/mock/later`);
+  await expect(page.getByText('available').first()).toBeVisible();
+});
+
+test('a cloud is connected step by step, and everything is reached from the keyboard', async ({ page, server }) => {
+  await enter(page, server);
+  await page.keyboard.press('Control+k');
+  await page.getByRole('textbox', { name: 'Go to a resource' }).fill('connect a');
+  await page.keyboard.press('Enter');
+  await page.getByRole('button', { name: /^Mock cloud/ }).click();
+  await page.getByRole('textbox', { name: 'Password' }).fill('wrong');
+  await page.getByRole('button', { name: 'Save and go on' }).click();
+  await page.getByRole('textbox', { name: 'Name', exact: true }).fill('second');
+  await page.getByRole('combobox', { name: 'Region' }).click();
+  await page.getByRole('option').first().click();
+  await page.getByRole('button', { name: 'Test and connect' }).click();
+  await expect(page.getByRole('alert').filter({ hasText: 'password is wrong' })).toBeVisible();
+  await page.getByRole('button', { name: /Credential/ }).click();
+  await page.getByRole('textbox', { name: 'Name of the credential' }).fill('good');
+  await page.getByRole('textbox', { name: 'Password' }).fill('right');
+  await page.getByRole('button', { name: 'Save and go on' }).click();
+  await page.getByRole('textbox', { name: 'Name', exact: true }).fill('second');
+  await page.getByRole('combobox', { name: 'Region' }).click();
+  await page.getByRole('option').first().click();
+  await page.getByRole('button', { name: 'Test and connect' }).click();
+  await expect(page.getByRole('heading', { name: 'second' })).toBeVisible();
+});

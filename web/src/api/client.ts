@@ -1,0 +1,107 @@
+import createClient from 'openapi-fetch';
+import type { components, paths } from './schema';
+
+export type Schemas = components['schemas'];
+export type Problem = Schemas['ProblemDocument'];
+export type FieldProblem = Schemas['Problem'];
+
+/** ApiError is an answer that is not a success, or none at all (status 0). */
+export class ApiError extends Error {
+  readonly status: number;
+  readonly problem?: Problem;
+
+  constructor(status: number, message: string, problem?: Problem) {
+    super(message);
+    this.status = status;
+    this.problem = problem;
+  }
+
+  get fields(): FieldProblem[] {
+    return this.problem?.fields ?? [];
+  }
+}
+
+/** The header without which the server changes nothing for a session. */
+const headers = { 'Mcic-Console': '1' };
+
+/** client calls what the OpenAPI document describes one by one. */
+export const client = createClient<paths>({ baseUrl: '/', headers, fetch: reach });
+
+let whenLoggedOut = () => {};
+
+/** onLoggedOut says what to do when the server does not know the session any more. */
+export function onLoggedOut(then: () => void) {
+  whenLoggedOut = then;
+}
+
+async function reach(request: Request): Promise<Response> {
+  try {
+    return await fetch(request);
+  } catch (cause) {
+    if (cause instanceof DOMException && cause.name === 'AbortError') throw cause;
+    throw new ApiError(0, String(cause));
+  }
+}
+
+/** data returns what a call answered, or throws the problem. */
+export async function data<T>(call: Promise<{ data?: T; error?: unknown; response: Response }>): Promise<T> {
+  const { data: body, error, response } = await call;
+  if (!response.ok) throw failure(response, error);
+  return body as T;
+}
+
+function failure(response: Response, error: unknown): ApiError {
+  // A cloud that refuses a credential is answered by 401, too, but without a challenge.
+  if (response.status === 401 && response.headers.has('WWW-Authenticate')) whenLoggedOut();
+  const problem = typeof error === 'object' && error !== null && 'detail' in error ? (error as Problem) : undefined;
+  return new ApiError(response.status, problem?.detail ?? `HTTP ${response.status}`, problem);
+}
+
+/** send calls a path that is known only at run time, such as those of a kind. */
+export async function send<T>(
+  method: 'GET' | 'POST' | 'DELETE',
+  path: string,
+  body?: unknown,
+  signal?: AbortSignal,
+): Promise<T> {
+  const json = body === undefined ? undefined : JSON.stringify(body);
+  const response = await reach(
+    new Request(path, {
+      method,
+      signal,
+      body: json,
+      headers: json ? { ...headers, 'Content-Type': 'application/json' } : headers,
+    }),
+  );
+  const text = await response.text();
+  const answer: unknown = text && response.headers.get('Content-Type')?.includes('json') ? JSON.parse(text) : undefined;
+  if (!response.ok) throw failure(response, answer);
+  return answer as T;
+}
+
+export type Session = { until: string };
+
+/** session returns how the browser is logged in, or null. */
+export async function session(): Promise<Session | null> {
+  const response = await reach(new Request('/v1/session', { headers }));
+  if (response.status === 401) return null;
+  if (!response.ok) throw new ApiError(response.status, `HTTP ${response.status}`);
+  return (await response.json()) as Session;
+}
+
+export async function login(token: string): Promise<Session> {
+  const response = await reach(
+    new Request('/v1/session', {
+      method: 'POST',
+      headers: { ...headers, 'Content-Type': 'application/json' },
+      body: JSON.stringify({ token }),
+    }),
+  );
+  const answer: unknown = await response.json();
+  if (!response.ok) throw new ApiError(response.status, (answer as Problem).detail, answer as Problem);
+  return answer as Session;
+}
+
+export function logout(): Promise<void> {
+  return send('DELETE', '/v1/session');
+}

@@ -1,0 +1,188 @@
+import {
+  type InfiniteData,
+  keepPreviousData,
+  QueryClient,
+  queryOptions,
+  useInfiniteQuery,
+  useQuery,
+} from '@tanstack/react-query';
+import type { Schema } from '../model/schema';
+import { inline } from '../model/schema';
+import { ApiError, client, data, type Schemas, send, session } from './client';
+
+export type Resource = Omit<Schemas['EnvelopeRawMessageRawMessage'], 'spec' | 'status' | 'native'> & {
+  spec: Record<string, unknown>;
+  status: Record<string, unknown>;
+  native?: unknown;
+};
+export type Operation = Schemas['Operation'];
+export type Driver = Schemas['Description'];
+export type Connection = Schemas['Connection'];
+export type Action = Omit<Schemas['ActionInfo'], 'params'> & { params?: Schema };
+export type Kind = Omit<Schemas['KindInfo'], 'create' | 'status' | 'actions' | 'views'> & {
+  create: Schema;
+  spec: Schema;
+  status: Schema;
+  actions: Action[];
+  views: (Omit<Schemas['ViewInfo'], 'answer'> & { answer: Schema })[];
+};
+export type Catalog = Omit<Schemas['CatalogInfo'], 'entry'> & { entry: Schema };
+
+export type Page<T> = { items: T[]; nextPageToken?: string };
+export type Pages<T> = InfiniteData<Page<T>, string>;
+
+export function newQueryClient(): QueryClient {
+  return new QueryClient({
+    defaultOptions: {
+      queries: {
+        staleTime: 30_000,
+        // What a retry cannot change is shown at once; a server that restarts is waited for.
+        retry: (count, error) => count < 6 && error instanceof ApiError && (error.status === 0 || error.status >= 502),
+        retryDelay: (count) => Math.min(500 * 2 ** count, 8000),
+      },
+    },
+  });
+}
+
+export const sessionQuery = queryOptions({ queryKey: ['session'], queryFn: session, staleTime: 5 * 60_000 });
+
+const described = { staleTime: Number.POSITIVE_INFINITY };
+
+export const kindsQuery = queryOptions({
+  queryKey: ['kinds'],
+  ...described,
+  queryFn: async (): Promise<Kind[]> => {
+    const { items } = await data(client.GET('/v1/kinds'));
+    return items.map((k) => {
+      const create = inline(k.create as Schema);
+      return {
+        ...k,
+        create,
+        spec: create.properties?.spec ?? {},
+        status: inline(k.status as Schema),
+        actions: k.actions.map((a) => ({ ...a, params: a.params ? inline(a.params as Schema) : undefined })),
+        views: k.views.map((v) => ({ ...v, answer: inline(v.answer as Schema) })),
+      };
+    });
+  },
+});
+
+export const catalogsQuery = queryOptions({
+  queryKey: ['catalogs'],
+  ...described,
+  queryFn: async (): Promise<Catalog[]> => {
+    const { items } = await data(client.GET('/v1/catalogs'));
+    return items.map((c) => ({ ...c, entry: inline(c.entry as Schema) }));
+  },
+});
+
+export const driversQuery = queryOptions({
+  queryKey: ['drivers'],
+  queryFn: async () => (await data(client.GET('/v1/drivers'))).items,
+});
+
+export const connectionsQuery = queryOptions({
+  queryKey: ['connections'],
+  queryFn: async () => (await data(client.GET('/v1/connections'))).items,
+});
+
+export const credentialsQuery = queryOptions({
+  queryKey: ['credentials'],
+  queryFn: async () => (await data(client.GET('/v1/credentials'))).items,
+});
+
+export function operationQuery(id: string) {
+  return queryOptions({
+    queryKey: ['operation', id],
+    queryFn: () => data(client.GET('/v1/operations/{id}', { params: { path: { id } } })),
+  });
+}
+
+/** ListQuery is what of a list is asked for. It is kept in the page's address. */
+export type ListQuery = { connection?: string; filter: string[]; sort?: string };
+
+export const pageSize = 200;
+
+function listParams(q: ListQuery, size: number, token?: string): URLSearchParams {
+  const params = new URLSearchParams(q.filter.map((f) => ['filter', f]));
+  if (q.sort) params.set('sort', q.sort);
+  params.set('pageSize', String(size));
+  if (token) params.set('pageToken', token);
+  return params;
+}
+
+export function resourcesPath(plural: string, connection?: string): string {
+  return connection ? `/v1/connections/${encodeURIComponent(connection)}/${plural}` : `/v1/${plural}`;
+}
+
+export function resourcePath(r: { connection: string; name: string }, plural: string): string {
+  return `${resourcesPath(plural, r.connection)}/${encodeURIComponent(r.name)}`;
+}
+
+/** list reads one page of any list. */
+export function list<T>(
+  path: string,
+  q: ListQuery,
+  token?: string,
+  signal?: AbortSignal,
+  size = pageSize,
+  connection?: string,
+): Promise<Page<T>> {
+  const params = listParams(q, size, token);
+  if (connection) params.set('connection', connection);
+  return send('GET', `${path}?${params}`, undefined, signal);
+}
+
+/** all reads every page of a list, up to a limit. */
+export async function all<T>(path: string, q: ListQuery, limit = 10_000, signal?: AbortSignal): Promise<T[]> {
+  const items: T[] = [];
+  let token: string | undefined;
+  do {
+    const page: Page<T> = await list<T>(path, q, token, signal, 1000);
+    items.push(...page.items);
+    token = page.nextPageToken;
+  } while (token && items.length < limit);
+  return items;
+}
+
+/** usePages reads a list page by page, as far as it is scrolled. */
+export function usePages<T>(key: readonly unknown[], path: string, q: ListQuery, enabled = true) {
+  return useInfiniteQuery({
+    queryKey: [...key, q],
+    enabled,
+    initialPageParam: '',
+    queryFn: ({ pageParam, signal }) => list<T>(path, q, pageParam, signal),
+    getNextPageParam: (last) => last.nextPageToken,
+    placeholderData: keepPreviousData,
+  });
+}
+
+export function useResource(connection: string, plural: string, name: string) {
+  return useQuery({
+    queryKey: ['resource', plural, connection, name],
+    queryFn: ({ signal }) => send<Resource>('GET', resourcePath({ connection, name }, plural), undefined, signal),
+  });
+}
+
+/** useOffers says what the driver of a connection's cloud offers. */
+export function useOffers() {
+  const { data: drivers } = useQuery(driversQuery);
+  const { data: connections } = useQuery(connectionsQuery);
+  return (connection: string, kind: string, what: string): boolean => {
+    const cloud = connections?.find((c) => c.name === connection)?.cloud;
+    const offer = drivers?.find((d) => d.name === cloud)?.kinds?.find((k) => k.name === kind);
+    return [offer?.verbs, offer?.actions, offer?.views].some((names) => names?.includes(what));
+  };
+}
+
+/** useCatalogPages reads what a connection offers, as far as it is scrolled. */
+export function useCatalogPages<T>(plural: string, connection: string, q: ListQuery) {
+  return useInfiniteQuery({
+    queryKey: ['catalog', plural, connection, q],
+    enabled: connection !== '',
+    initialPageParam: '',
+    queryFn: ({ pageParam, signal }) => list<T>(`/v1/catalog/${plural}`, q, pageParam, signal, pageSize, connection),
+    getNextPageParam: (last) => last.nextPageToken,
+    placeholderData: keepPreviousData,
+  });
+}

@@ -1,0 +1,57 @@
+import { Button, Text } from '@mantine/core';
+import type { ComponentType } from 'react';
+import { useTranslation } from 'react-i18next';
+import { read } from '../model/schema';
+import { addresses } from './cidr';
+import { Field, type FieldProps, ListField } from './SchemaForm';
+
+/**
+ * refinements are inputs that do more for one field than its schema tells: by owner
+ * and path, such as securitygroup.spec.rules. Everything works without them.
+ */
+export const refinements: Record<string, ComponentType<FieldProps>> = {
+  'securitygroup.spec.rules': Rules,
+  'securitygroup:addrules.rules': Rules,
+  'vpc.spec.cidr': Cidr,
+  'subnet.spec.cidr': Cidr,
+};
+
+const presets: Record<string, object> = {
+  SSH: { direction: 'in', protocol: 'tcp', fromPort: 22, toPort: 22, cidr: '0.0.0.0/0' },
+  HTTP: { direction: 'in', protocol: 'tcp', fromPort: 80, toPort: 80, cidr: '0.0.0.0/0' },
+  HTTPS: { direction: 'in', protocol: 'tcp', fromPort: 443, toPort: 443, cidr: '0.0.0.0/0' },
+  RDP: { direction: 'in', protocol: 'tcp', fromPort: 3389, toPort: 3389, cidr: '0.0.0.0/0' },
+  Ping: { direction: 'in', protocol: 'icmp', fromPort: '', toPort: '', cidr: '0.0.0.0/0' },
+};
+
+/** Rules edits a security group's rules, with the usual ones at a click. */
+function Rules(p: FieldProps) {
+  const { t } = useTranslation();
+  const at = p.path.join('.');
+  const extra = Object.entries(presets).map(([name, rule]) => (
+    <Button
+      key={name}
+      variant="light"
+      size="compact-sm"
+      aria-label={t('rules.preset', { name })}
+      onClick={() => p.form.insertListItem(at, { ...rule })}
+    >
+      {name}
+    </Button>
+  ));
+  return <ListField {...p} extra={extra} />;
+}
+
+/** Cidr says how large a range of addresses is. */
+function Cidr(p: FieldProps) {
+  const { t, i18n } = useTranslation();
+  const size = addresses(String(read(p.form.getValues(), p.path) ?? ''));
+  return (
+    <div>
+      <Field {...p} path={p.path} bare />
+      <Text size="xs" c="dimmed" mt={4}>
+        {size ? t('cidr.size', { count: size, size: size.toLocaleString(i18n.language) }) : p.schema.description}
+      </Text>
+    </div>
+  );
+}

@@ -1,0 +1,75 @@
+import i18next from 'i18next';
+import type { Catalog, Kind } from '../api/queries';
+
+/**
+ * The server's own words, such as names of kinds and fields, are shown as its
+ * descriptions have them. Languages other than English translate those that they
+ * know; a new kind needs nothing here.
+ */
+function word(key: string, fallback: string): string {
+  const translated = i18next.getResource(i18next.language, 'words', key) as unknown;
+  return typeof translated === 'string' ? translated : fallback;
+}
+
+export const kindTitle = (k: Kind) => word(`kind.${k.name}`, k.title);
+/** kindTitles is the title for many; Korean has no plural. */
+export const kindTitles = (k: Kind) =>
+  word(`kind.${k.name}`, /[^aeiou]y$/.test(k.title) ? `${k.title.slice(0, -1)}ies` : `${k.title}s`);
+export const catalogTitle = (c: Catalog) => word(`catalog.${c.name}`, c.title);
+export const catalogTitles = (c: Catalog) => word(`catalog.${c.name}`, `${c.title}s`);
+export const fieldTitle = (name: string) => word(`field.${name}`, humanize(name));
+export const verbTitle = (name: string) => word(`verb.${name}`, humanize(name));
+export const stateTitle = (name: string) => word(`state.${name}`, name);
+
+/** fieldDoc is what a field is for, by the name of its schema's owner and its own. */
+export const fieldDoc = (name: string, doc = '') => word(`doc.${name}`, doc);
+
+const known: Record<string, string> = {
+  securitygroup: 'Security group',
+  securitygroups: 'Security groups',
+  keypair: 'Key pair',
+  customimage: 'Custom image',
+  publicip: 'Public IP',
+  vpc: 'VPC',
+  vm: 'VM',
+  nic: 'NIC',
+  nlb: 'NLB',
+  cidr: 'CIDR',
+  vcpus: 'vCPUs',
+  os: 'OS',
+  id: 'ID',
+  gpus: 'GPUs',
+  addrules: 'Add rules',
+  removerules: 'Remove rules',
+  addaddresses: 'Add addresses',
+  removeaddresses: 'Remove addresses',
+  addmembers: 'Add members',
+  removemembers: 'Remove members',
+  sethealthcheck: 'Set health check',
+  addnodegroup: 'Add node group',
+  removenodegroup: 'Remove node group',
+  scalenodegroup: 'Scale node group',
+  label: 'Edit labels',
+  cloudId: 'Cloud ID',
+  uid: 'UID',
+};
+
+const short: Record<string, string> = {
+  os: 'OS',
+  id: 'ID',
+  ip: 'IP',
+  gpu: 'GPU',
+  cidr: 'CIDR',
+  vpc: 'VPC',
+  vm: 'VM',
+  gib: 'GiB',
+  mib: 'MiB',
+};
+
+/** humanize writes rootDiskSizeGiB as Root disk size GiB. */
+export function humanize(name: string): string {
+  if (known[name]) return known[name];
+  const words = name.match(/GiB|MiB|[A-Z]?[a-z0-9]+|[A-Z]+(?![a-z])/g) ?? [name];
+  const text = words.map((w) => short[w.toLowerCase()] ?? w.toLowerCase()).join(' ');
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}

@@ -1,0 +1,104 @@
+import { useDebouncedValue } from '@mantine/hooks';
+import { Spotlight, type SpotlightActionData } from '@mantine/spotlight';
+import { IconActivity, IconHome, IconList, IconPlugConnected, IconPlus, IconSearch } from '@tabler/icons-react';
+import { useQuery } from '@tanstack/react-query';
+import { useNavigate } from '@tanstack/react-router';
+import { useState } from 'react';
+import { useTranslation } from 'react-i18next';
+import { catalogsQuery, kindsQuery, list, type Resource, resourcesPath } from '../api/queries';
+import { catalogTitles, kindTitle, kindTitles, stateTitle } from '../i18n/words';
+import { KindIcon } from '../pages/icons';
+
+/** Palette goes to any page or resource by its name, from the keyboard. */
+export function Palette() {
+  const { t } = useTranslation();
+  const go = useNavigate();
+  const [text, setText] = useState('');
+  const [query] = useDebouncedValue(text.trim(), 200);
+  const { data: kinds = [] } = useQuery(kindsQuery);
+  const { data: catalogs = [] } = useQuery(catalogsQuery);
+  const { data: found = [] } = useQuery({
+    queryKey: ['palette', query],
+    enabled: query.length >= 2,
+    queryFn: async ({ signal }) => {
+      const pages = await Promise.all(
+        kinds.map((k) => list<Resource>(resourcesPath(k.plural), { filter: [`name~${query}`] }, undefined, signal, 5)),
+      );
+      return pages.flatMap((p) => p.items);
+    },
+  });
+  const page = (id: string, label: string, to: string, icon: React.ReactNode, search = {}): SpotlightActionData => ({
+    id,
+    label,
+    leftSection: icon,
+    onClick: () => void go({ to, search }),
+  });
+  const actions = [
+    {
+      group: t('palette.resources'),
+      actions: found.map(
+        (r): SpotlightActionData => ({
+          id: r.uid,
+          label: r.name,
+          description: [kinds.find((k) => k.name === r.kind)?.title, r.connection, stateTitle(r.state)].join(' · '),
+          leftSection: <KindIcon kind={r.kind} />,
+          keywords: query,
+          onClick: () => {
+            const plural = kinds.find((k) => k.name === r.kind)?.plural ?? `${r.kind}s`;
+            void go({
+              to: '/resources/$plural/$connection/$name',
+              params: { plural, connection: r.connection, name: r.name },
+            });
+          },
+        }),
+      ),
+    },
+    {
+      group: t('palette.pages'),
+      actions: [
+        page('overview', t('nav.overview'), '/', <IconHome size={16} />),
+        ...kinds.map((k) =>
+          page(`list-${k.name}`, kindTitles(k), `/resources/${k.plural}`, <KindIcon kind={k.name} />),
+        ),
+        page('operations', t('nav.operations'), '/operations', <IconActivity size={16} />),
+        page('connections', t('nav.connections'), '/connections', <IconPlugConnected size={16} />),
+        ...catalogs.map((c) =>
+          page(`catalog-${c.name}`, catalogTitles(c), `/catalog/${c.plural}`, <IconList size={16} />),
+        ),
+      ],
+    },
+    {
+      group: t('palette.create'),
+      actions: [
+        ...kinds.map((k) =>
+          page(
+            `create-${k.name}`,
+            t('resource.createOne', { kind: kindTitle(k) }),
+            `/resources/${k.plural}`,
+            <IconPlus size={16} />,
+            { create: true },
+          ),
+        ),
+        page('create-connection', t('setup.title'), '/setup', <IconPlus size={16} />),
+      ],
+    },
+  ].filter((g) => g.actions.length > 0);
+  return (
+    <Spotlight
+      actions={actions}
+      query={text}
+      onQueryChange={setText}
+      limit={40}
+      scrollable
+      maxHeight={420}
+      highlightQuery
+      shortcut={['mod + K']}
+      nothingFound={t('palette.nothing')}
+      searchProps={{
+        leftSection: <IconSearch size={18} />,
+        placeholder: t('palette.placeholder'),
+        'aria-label': t('palette.placeholder'),
+      }}
+    />
+  );
+}

@@ -1,0 +1,178 @@
+import { Badge, Button, Group, SegmentedControl, Select, Text } from '@mantine/core';
+import { notifications } from '@mantine/notifications';
+import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
+import { getRouteApi, useNavigate } from '@tanstack/react-router';
+import { useMemo, useState } from 'react';
+import { useTranslation } from 'react-i18next';
+import { client, data, type Schemas, send } from '../api/client';
+import { connectionsQuery, kindsQuery, resourcesPath } from '../api/queries';
+import { fieldTitle, kindTitle, verbTitle } from '../i18n/words';
+import type { Search } from '../router';
+import { type Column, DataTable, type Selection } from '../table/DataTable';
+import { Failure, Head, ResourceLink, State } from './parts';
+
+type Item = Schemas['InventoryItem'];
+
+const route = getRouteApi('/connections/$connection');
+const places = ['all', 'both', 'cloud', 'here'] as const;
+const colors = { both: 'teal', cloud: 'blue', here: 'orange' } as const;
+const idOf = (i: Item) => `${i.kind}/${i.cloudId ?? ''}/${i.name ?? ''}`;
+
+/** Inventory compares a connection's cloud with what is recorded here. */
+export function Inventory() {
+  const { t, i18n } = useTranslation();
+  const { connection } = route.useParams();
+  const { kind } = route.useSearch();
+  const go = useNavigate();
+  const queries = useQueryClient();
+  const { data: connections } = useQuery(connectionsQuery);
+  const { data: kinds = [] } = useQuery(kindsQuery);
+  const [where, setWhere] = useState<(typeof places)[number]>('all');
+  const [selection, setSelection] = useState<Selection>({});
+  const own = connections?.find((c) => c.name === connection);
+  const inventory = useQuery({
+    queryKey: ['inventory', connection, kind],
+    staleTime: 0,
+    queryFn: async ({ signal }) =>
+      (
+        await data(
+          client.GET('/v1/connections/{connection}/inventory', {
+            params: { path: { connection }, query: { kind } },
+            signal,
+          }),
+        )
+      ).items,
+  });
+  const rows = useMemo(
+    () => inventory.data?.filter((i) => where === 'all' || i.where === where) ?? [],
+    [inventory.data, where],
+  );
+  const chosen = rows.filter((i) => selection[idOf(i)] && i.where === 'cloud');
+  const plural = (name: string) => kinds.find((k) => k.name === name)?.plural ?? `${name}s`;
+  const done = () => {
+    setSelection({});
+    void queries.invalidateQueries({ queryKey: ['inventory'] });
+    void queries.invalidateQueries({ queryKey: ['resources'] });
+  };
+  const failed = (e: Error) =>
+    notifications.show({ color: 'red', title: verbTitle('adopt'), message: e.message, autoClose: 15_000 });
+  const adopt = useMutation({
+    mutationFn: async (items: Item[]) => {
+      // What is used comes before what uses it.
+      const order = new Map(kinds.map((k, i) => [k.name, i]));
+      for (const i of [...items].sort((a, b) => (order.get(a.kind) ?? 0) - (order.get(b.kind) ?? 0))) {
+        await send('POST', `${resourcesPath(plural(i.kind), connection)}:adopt`, { cloudId: i.cloudId });
+      }
+    },
+    onError: failed,
+    onSettled: done,
+  });
+  const everything = useMutation({
+    mutationFn: () => data(client.POST('/v1/connections/{connection}:adopt', { params: { path: { connection } } })),
+    onSuccess: (r) => notifications.show({ color: 'teal', message: t('inventory.adopted', { count: r.items.length }) }),
+    onError: failed,
+    onSettled: done,
+  });
+  // biome-ignore lint/correctness/useExhaustiveDependencies: titles follow the language
+  const columns = useMemo((): Column<Item>[] => {
+    const title = (name: string) => {
+      const k = kinds.find((x) => x.name === name);
+      return k ? kindTitle(k) : name;
+    };
+    return [
+      { id: 'kind', title: fieldTitle('kind'), width: 150, cell: (i) => title(i.kind) },
+      {
+        id: 'where',
+        title: t('inventory.where'),
+        width: 170,
+        cell: (i) => (
+          <Badge variant="dot" color={colors[i.where]} tt="none">
+            {t(`inventory.${i.where}`)}
+          </Badge>
+        ),
+      },
+      {
+        id: 'name',
+        title: fieldTitle('name'),
+        width: 200,
+        cell: (i) => (i.name ? <ResourceLink kind={i.kind} connection={connection} name={i.name} /> : ''),
+      },
+      { id: 'cloudName', title: t('inventory.cloudName'), width: 200, cell: (i) => i.cloudName },
+      {
+        id: 'cloudId',
+        title: fieldTitle('cloudId'),
+        width: 240,
+        cell: (i) => <span className="mono">{i.cloudId}</span>,
+      },
+      { id: 'state', title: fieldTitle('state'), width: 130, cell: (i) => <State state={i.state} /> },
+    ];
+  }, [kinds, connection, i18n.language]);
+  return (
+    <div className="page">
+      <Head
+        title={connection}
+        aside={
+          <Text size="sm" c="dimmed">
+            {[own?.cloud, own?.region, own?.zone].filter(Boolean).join(' · ')}
+          </Text>
+        }
+        actions={
+          <>
+            <Button size="xs" variant="default" loading={inventory.isFetching} onClick={() => void inventory.refetch()}>
+              {t('inventory.again')}
+            </Button>
+            <Button
+              size="xs"
+              variant="default"
+              loading={everything.isPending}
+              onClick={() => everything.mutate()}
+              title={t('inventory.adoptAllDoc')}
+            >
+              {t('inventory.adoptAll')}
+            </Button>
+          </>
+        }
+      />
+      <Group gap="sm">
+        <SegmentedControl
+          size="xs"
+          value={where}
+          onChange={(v) => setWhere(v as typeof where)}
+          data={places.map((p) => ({ value: p, label: t(`inventory.${p}`) }))}
+        />
+        <Select
+          size="xs"
+          w={180}
+          placeholder={t('inventory.allKinds')}
+          aria-label={fieldTitle('kind')}
+          data={kinds.map((k) => ({ value: k.name, label: kindTitle(k) }))}
+          value={kind ?? null}
+          onChange={(k) =>
+            void go({ to: '.', search: (old: Search) => ({ ...old, kind: k ?? undefined }), replace: true })
+          }
+          clearable
+        />
+        {chosen.length > 0 && (
+          <Button size="xs" loading={adopt.isPending} onClick={() => adopt.mutate(chosen)}>
+            {t('inventory.adopt', { count: chosen.length })}
+          </Button>
+        )}
+        <Text size="xs" c="dimmed">
+          {t('inventory.doc')}
+        </Text>
+      </Group>
+      {inventory.error && <Failure error={inventory.error} onRetry={() => void inventory.refetch()} />}
+      <DataTable
+        name="inventory"
+        label={t('inventory.title')}
+        rows={rows}
+        rowId={idOf}
+        columns={columns}
+        selection={selection}
+        onSelection={setSelection}
+        loading={inventory.isPending}
+        empty={t('inventory.empty')}
+      />
+    </div>
+  );
+}

@@ -1,0 +1,115 @@
+import { Anchor, Button, Card, Code, Group, Progress, Stack, Text, Timeline } from '@mantine/core';
+import { useMutation } from '@tanstack/react-query';
+import { Link } from '@tanstack/react-router';
+import { useTranslation } from 'react-i18next';
+import { client, data } from '../api/client';
+import type { Operation } from '../api/queries';
+import { verbTitle } from '../i18n/words';
+import { tray } from '../layout/Tray';
+import { KindIcon } from './icons';
+import { Ago, CloudSays, Failure, ResourceLink, State } from './parts';
+
+/** OperationCard is one operation: how far it is, what happened, and what can be done. */
+export function OperationCard({ operation: o, full = false }: { operation: Operation; full?: boolean }) {
+  const { t } = useTranslation();
+  const path = { params: { path: { id: o.id } } };
+  const cancel = useMutation({
+    mutationFn: () => data(client.POST('/v1/operations/{id}:cancel', path)),
+    onSuccess: tray.start,
+  });
+  const retry = useMutation({
+    mutationFn: () => data(client.POST('/v1/operations/{id}:retry', path)),
+    onSuccess: tray.start,
+  });
+  const items = o.items;
+  return (
+    <Card withBorder padding="sm">
+      <Stack gap={8}>
+        <Group justify="space-between" wrap="nowrap">
+          <Group gap={6} wrap="nowrap" miw={0}>
+            <KindIcon kind={o.kind} />
+            <Anchor
+              component={Link}
+              to="/operations/$id"
+              params={{ id: o.id } as never}
+              size="sm"
+              fw={550}
+              onClick={tray.close}
+            >
+              {verbTitle(o.verb)}
+            </Anchor>
+            <Text size="sm" truncate>
+              {o.items || (o.verb === 'delete' && o.state === 'succeeded') ? (
+                o.name
+              ) : (
+                <ResourceLink kind={o.kind} connection={o.connection} name={o.name} />
+              )}
+            </Text>
+          </Group>
+          <State state={o.cancelling && !o.endedAt ? 'cancelling' : o.state} />
+        </Group>
+        {items && (
+          <Progress.Root size="lg">
+            <Progress.Section
+              value={(100 * (items.ended - items.failed)) / items.total}
+              color="teal"
+              aria-label={t('operation.progress', { ...items })}
+            />
+            <Progress.Section
+              value={(100 * items.failed) / items.total}
+              color="red"
+              aria-label={t('operation.failed')}
+            />
+          </Progress.Root>
+        )}
+        {items && <Text size="xs">{t('operation.progress', { ...items })}</Text>}
+        <Text size="xs" c="dimmed">
+          {o.connection} · <Ago time={o.createdAt} />
+          {o.attempts > 1 && ` · ${t('operation.attempts', { count: o.attempts })}`}
+        </Text>
+        {o.error && (
+          <Stack gap={4}>
+            <Text size="sm" c={o.endedAt ? 'red' : undefined} style={{ overflowWrap: 'anywhere' }}>
+              <Code>{o.error.code}</Code> {o.error.message}
+            </Text>
+            {o.error.cloud && <CloudSays cloud={o.error.cloud} />}
+          </Stack>
+        )}
+        {full && o.steps && (
+          <Timeline bulletSize={12} lineWidth={2} active={o.steps.length}>
+            {o.steps.map((s) => (
+              <Timeline.Item
+                key={s.at + s.what}
+                title={<Text size="sm">{t(`step.${s.what}`)}</Text>}
+                color={s.code ? 'red' : 'teal'}
+              >
+                <Text size="xs" c="dimmed">
+                  <Ago time={s.at} />
+                </Text>
+                {s.message && (
+                  <Text size="xs" style={{ overflowWrap: 'anywhere' }}>
+                    {s.code && <Code>{s.code}</Code>} {s.message} {s.requestId && <Code>{s.requestId}</Code>}
+                  </Text>
+                )}
+              </Timeline.Item>
+            ))}
+          </Timeline>
+        )}
+        {cancel.error && <Failure error={cancel.error} />}
+        {retry.error && <Failure error={retry.error} />}
+        <Group gap={6}>
+          {o.state === 'queued' && !o.cancelling && (
+            <Button size="compact-xs" variant="default" loading={cancel.isPending} onClick={() => cancel.mutate()}>
+              {t('operation.cancel')}
+            </Button>
+          )}
+          {(o.state === 'failed' || o.state === 'cancelled') && (
+            <Button size="compact-xs" variant="default" loading={retry.isPending} onClick={() => retry.mutate()}>
+              {t('operation.retry')}
+            </Button>
+          )}
+        </Group>
+      </Stack>
+    </Card>
+  );
+}

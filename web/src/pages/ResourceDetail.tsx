@@ -1,0 +1,418 @@
+import {
+  Alert,
+  Anchor,
+  Button,
+  Code,
+  Group,
+  Loader,
+  Menu,
+  Modal,
+  ScrollArea,
+  SimpleGrid,
+  Stack,
+  Tabs,
+  Text,
+  Title,
+} from '@mantine/core';
+import { IconDotsVertical, IconTrash } from '@tabler/icons-react';
+import { useMutation, useQueries, useQuery } from '@tanstack/react-query';
+import { getRouteApi, Link, useNavigate } from '@tanstack/react-router';
+import { type ReactNode, useState } from 'react';
+import { useTranslation } from 'react-i18next';
+import { send } from '../api/client';
+import {
+  type Action,
+  type Kind,
+  kindsQuery,
+  list,
+  type Operation,
+  type Resource,
+  resourcePath,
+  resourcesPath,
+  useOffers,
+  usePages,
+  useResource,
+} from '../api/queries';
+import { SchemaForm, showProblems, useSchemaForm } from '../form/SchemaForm';
+import { fieldTitle, kindTitle, kindTitles, verbTitle } from '../i18n/words';
+import { tray } from '../layout/Tray';
+import { named, references, type Schema, type Values } from '../model/schema';
+import type { Search } from '../router';
+import { download } from '../table/export';
+import { Bulk, type BulkVerb } from './Bulk';
+import { KindIcon } from './icons';
+import { NotFound } from './NotFound';
+import { OperationCard } from './OperationCard';
+import { Ago, CloudSays, Failure, Head, Labels, ResourceLink, State, Value } from './parts';
+
+const route = getRouteApi('/resources/$plural/$connection/$name');
+
+/** ResourceDetail is everything about one resource of any kind. */
+export function ResourceDetail() {
+  const { plural, connection, name } = route.useParams();
+  const { data: kinds = [] } = useQuery(kindsQuery);
+  const kind = kinds.find((k) => k.plural === plural);
+  const { data: r, error, isPending, refetch } = useResource(connection, plural, name);
+  if (!kind) return <NotFound />;
+  return (
+    <div className="page page-scroll">
+      {error && <Failure error={error} onRetry={() => void refetch()} />}
+      {isPending && <Loader size="sm" />}
+      {r && <Shown key={r.uid} kind={kind} kinds={kinds} r={r} />}
+    </div>
+  );
+}
+
+function Shown({ kind, kinds, r }: { kind: Kind; kinds: Kind[]; r: Resource }) {
+  const { t } = useTranslation();
+  const go = useNavigate();
+  const { tab = 'overview' } = route.useSearch();
+  const offers = useOffers();
+  const [verb, setVerb] = useState<BulkVerb>();
+  const [action, setAction] = useState<Action>();
+  const has = (what: string) => offers(r.connection, kind.name, what);
+  const views = kind.views.filter((v) => has(v.name));
+  return (
+    <>
+      <Head
+        title={r.name}
+        icon={<KindIcon kind={kind.name} size={20} />}
+        aside={
+          <>
+            <State state={r.state} detail={r.cloudState} />
+            <Text size="sm" c="dimmed">
+              <Anchor component={Link} inherit to="/resources/$plural" params={{ plural: kind.plural } as never}>
+                {kindTitle(kind)}
+              </Anchor>{' '}
+              · {r.connection}
+            </Text>
+          </>
+        }
+        actions={
+          <>
+            {kind.actions
+              .filter((a) => has(a.name))
+              .map((a) => (
+                <Button
+                  key={a.name}
+                  size="xs"
+                  variant="default"
+                  title={a.doc}
+                  disabled={r.operation !== undefined || (a.from.length > 0 && !a.from.includes(r.state as never))}
+                  onClick={() => (a.params ? setAction(a) : setVerb({ name: a.name, action: a }))}
+                >
+                  {verbTitle(a.name)}
+                </Button>
+              ))}
+            <Menu position="bottom-end">
+              <Menu.Target>
+                <Button size="xs" variant="default" px={6} aria-label={t('resource.more')}>
+                  <IconDotsVertical size={16} />
+                </Button>
+              </Menu.Target>
+              <Menu.Dropdown>
+                <Menu.Item onClick={() => setVerb({ name: 'release' })}>{verbTitle('release')}</Menu.Item>
+                <Menu.Item
+                  color="red"
+                  leftSection={<IconTrash size={14} />}
+                  onClick={() => setVerb({ name: 'delete' })}
+                >
+                  {verbTitle('delete')}
+                </Menu.Item>
+              </Menu.Dropdown>
+            </Menu>
+          </>
+        }
+      />
+      {r.error && (
+        <Alert color="red" title={r.state === 'failed' ? t('resource.failed') : t('resource.changeFailed')}>
+          <Stack gap={4}>
+            <Text size="sm" style={{ overflowWrap: 'anywhere' }}>
+              <Code>{r.error.code}</Code> {r.error.message}
+            </Text>
+            {r.error.cloud && <CloudSays cloud={r.error.cloud} />}
+          </Stack>
+        </Alert>
+      )}
+      <Tabs
+        value={tab}
+        onChange={(v) =>
+          void go({
+            to: '.',
+            search: (old: Search) => ({ ...old, tab: v === 'overview' ? undefined : (v ?? undefined) }),
+            replace: true,
+          })
+        }
+        keepMounted={false}
+      >
+        <Tabs.List>
+          <Tabs.Tab value="overview">{t('resource.overview')}</Tabs.Tab>
+          <Tabs.Tab value="operations">{t('nav.operations')}</Tabs.Tab>
+          {views.map((v) => (
+            <Tabs.Tab key={v.name} value={`view-${v.name}`}>
+              {fieldTitle(v.name)}
+            </Tabs.Tab>
+          ))}
+          <Tabs.Tab value="json">JSON</Tabs.Tab>
+        </Tabs.List>
+        <Tabs.Panel value="overview" pt="md">
+          <SimpleGrid cols={{ base: 1, md: 2 }} spacing="xl" verticalSpacing="lg">
+            <Part title={fieldTitle('spec')}>
+              <Facts value={r.spec} schema={kind.spec} connection={r.connection} />
+            </Part>
+            <Stack gap="lg">
+              <Part title={fieldTitle('status')}>
+                <dl className="facts">
+                  <dt>{fieldTitle('labels')}</dt>
+                  <dd>
+                    <Labels labels={r.labels} />
+                  </dd>
+                </dl>
+                <Facts value={r.status} schema={kind.status} connection={r.connection} />
+                <dl className="facts">
+                  {r.cloudState && <Fact name="cloudState">{r.cloudState}</Fact>}
+                  <Fact name="cloudId">
+                    <span className="mono">{r.cloudId ?? '–'}</span>
+                  </Fact>
+                  <Fact name="uid">
+                    <span className="mono">{r.uid}</span>
+                  </Fact>
+                  <Fact name="createdAt">
+                    <Ago time={r.createdAt} />
+                  </Fact>
+                  <Fact name="updatedAt">
+                    <Ago time={r.updatedAt} />
+                  </Fact>
+                  <Fact name="syncedAt">
+                    <Ago time={r.syncedAt} />
+                  </Fact>
+                </dl>
+              </Part>
+              <Users kinds={kinds} of={kind} r={r} />
+            </Stack>
+          </SimpleGrid>
+        </Tabs.Panel>
+        <Tabs.Panel value="operations" pt="md">
+          <History uid={r.uid} />
+        </Tabs.Panel>
+        {views.map((v) => (
+          <Tabs.Panel key={v.name} value={`view-${v.name}`} pt="md">
+            <ViewPanel r={r} plural={kind.plural} view={v} />
+          </Tabs.Panel>
+        ))}
+        <Tabs.Panel value="json" pt="md">
+          <ScrollArea.Autosize mah="calc(100dvh - 220px)">
+            <Code block>{JSON.stringify(r, null, 2)}</Code>
+          </ScrollArea.Autosize>
+        </Tabs.Panel>
+      </Tabs>
+      <Bulk kind={kind} verb={verb} chosen={[r]} onClose={() => setVerb(undefined)} onDone={() => {}} />
+      <Modal
+        opened={action !== undefined}
+        onClose={() => setAction(undefined)}
+        title={action && `${verbTitle(action.name)} · ${r.name}`}
+        size="lg"
+        closeButtonProps={{ 'aria-label': t('common.close') }}
+      >
+        {action?.params && (
+          <ActionForm kind={kind} r={r} action={action} params={action.params} onDone={() => setAction(undefined)} />
+        )}
+      </Modal>
+    </>
+  );
+}
+
+function Part({ title, children }: { title: string; children: ReactNode }) {
+  return (
+    <Stack gap={8} component="section">
+      <Title order={2} fz="sm">
+        {title}
+      </Title>
+      {children}
+    </Stack>
+  );
+}
+
+function Fact({ name, children }: { name: string; children: ReactNode }) {
+  return (
+    <>
+      <dt>{fieldTitle(name)}</dt>
+      <dd>{children}</dd>
+    </>
+  );
+}
+
+function Facts({ value, schema, connection }: { value: Record<string, unknown>; schema: Schema; connection: string }) {
+  const names = [...new Set([...Object.keys(schema.properties ?? {}), ...Object.keys(value ?? {})])];
+  return (
+    <dl className="facts">
+      {names.map((n) => (
+        <Fact key={n} name={n}>
+          <Value value={value?.[n]} schema={schema.properties?.[n]} connection={connection} />
+        </Fact>
+      ))}
+    </dl>
+  );
+}
+
+/** Users shows what refers to a resource: that is known from the schemas of all kinds. */
+function Users({ kinds, of, r }: { kinds: Kind[]; of: Kind; r: Resource }) {
+  const { t } = useTranslation();
+  const from = kinds.flatMap((k) => {
+    const paths = references(k.spec)
+      .filter((x) => x.kind === of.name)
+      .map((x) => x.path);
+    return paths.length > 0 ? [{ kind: k, paths }] : [];
+  });
+  const found = useQueries({
+    queries: from.flatMap(({ kind, paths }) =>
+      paths.map((path) => ({
+        queryKey: ['users', kind.plural, path.join('.'), r.connection, r.name],
+        queryFn: async ({ signal }: { signal: AbortSignal }) => {
+          const filter = [`spec.${path[0]}~${r.name}`];
+          const page = await list<Resource>(
+            resourcesPath(kind.plural, r.connection),
+            { filter },
+            undefined,
+            signal,
+            100,
+          );
+          return page.items.filter((x) => named(x.spec, path).includes(r.name));
+        },
+        staleTime: 5000,
+      })),
+    ),
+  });
+  const users = [...new Map(found.flatMap((q) => q.data ?? []).map((x) => [x.uid, x])).values()];
+  if (from.length === 0) return null;
+  return (
+    <Part title={t('resource.usedBy')}>
+      {users.length === 0 && (
+        <Text size="sm" c="dimmed">
+          {found.some((q) => q.isPending) ? t('common.loading') : t('resource.unused')}
+        </Text>
+      )}
+      {from.map(({ kind }) => {
+        const own = users.filter((u) => u.kind === kind.name);
+        return own.length === 0 ? null : (
+          <Stack key={kind.name} gap={4}>
+            <Text size="xs" c="dimmed">
+              {kindTitles(kind)} · {own.length}
+            </Text>
+            <Group gap="xs">
+              {own.map((u) => (
+                <Group key={u.uid} gap={4}>
+                  <KindIcon kind={u.kind} size={14} />
+                  <Text size="sm">
+                    <ResourceLink kind={u.kind} connection={u.connection} name={u.name} />
+                  </Text>
+                </Group>
+              ))}
+            </Group>
+          </Stack>
+        );
+      })}
+    </Part>
+  );
+}
+
+function History({ uid }: { uid: string }) {
+  const { t } = useTranslation();
+  const pages = usePages<Operation>(['operations'], '/v1/operations', { filter: [`uid=${uid}`] });
+  const operations = pages.data?.pages.flatMap((p) => p.items) ?? [];
+  return (
+    <Stack gap="sm" maw={640}>
+      {pages.error && <Failure error={pages.error} />}
+      {operations.length === 0 && !pages.isPending && <Text c="dimmed">{t('operation.none')}</Text>}
+      {operations.map((o) => (
+        <OperationCard key={o.id} operation={o} full />
+      ))}
+      {pages.hasNextPage && (
+        <Button variant="default" size="xs" onClick={() => void pages.fetchNextPage()}>
+          {t('common.more')}
+        </Button>
+      )}
+    </Stack>
+  );
+}
+
+/** ViewPanel asks the cloud for a view, such as a kubeconfig, and offers it as a file. */
+function ViewPanel({ r, plural, view }: { r: Resource; plural: string; view: Kind['views'][number] }) {
+  const { t } = useTranslation();
+  const { data, error, isFetching, refetch } = useQuery({
+    queryKey: ['view', plural, r.uid, view.name],
+    queryFn: () => send<Record<string, unknown>>('GET', `${resourcePath(r, plural)}/${view.name}`),
+    gcTime: 0,
+    retry: false,
+  });
+  const plain = view.plain ? data?.[view.plain] : undefined;
+  return (
+    <Stack gap="sm">
+      <Text size="sm" c="dimmed">
+        {view.doc}
+      </Text>
+      {error && <Failure error={error} onRetry={() => void refetch()} />}
+      {isFetching && <Loader size="sm" />}
+      {plain !== undefined ? (
+        <>
+          <Group>
+            <Button
+              size="xs"
+              onClick={() =>
+                download(
+                  `${r.name}-${view.name}.${view.name === 'kubeconfig' ? 'yaml' : 'txt'}`,
+                  'text/plain',
+                  String(plain),
+                )
+              }
+            >
+              {t('resource.download')}
+            </Button>
+          </Group>
+          <Code block>{String(plain)}</Code>
+        </>
+      ) : (
+        data && <Facts value={data} schema={view.answer} connection={r.connection} />
+      )}
+    </Stack>
+  );
+}
+
+function ActionForm({
+  kind,
+  r,
+  action,
+  params,
+  onDone,
+}: {
+  kind: Kind;
+  r: Resource;
+  action: Action;
+  params: Schema;
+  onDone: () => void;
+}) {
+  const form = useSchemaForm(params);
+  const act = useMutation({
+    mutationFn: (values: Values) => send<Operation>('POST', `${resourcePath(r, kind.plural)}:${action.name}`, values),
+    onSuccess: (o) => {
+      tray.start(o);
+      onDone();
+    },
+    onError: (e) => showProblems(form, e),
+  });
+  return (
+    <SchemaForm
+      form={form}
+      schema={params}
+      place={{ connection: r.connection, owner: `${kind.name}:${action.name}` }}
+      error={act.error}
+      submit={verbTitle(action.name)}
+      pending={act.isPending}
+      onSubmit={(values) => act.mutate(values)}
+    >
+      <Text size="sm" c="dimmed">
+        {action.doc}
+      </Text>
+    </SchemaForm>
+  );
+}
