@@ -136,7 +136,7 @@ func TestTagsThereAndBack(t *testing.T) {
 	assert.Equal(t, []driver.Tag{{Key: "mcic-uid", Value: "token-1"}, {Key: "Name", Value: "web"}, {Key: "b"}, {Key: "stage", Value: "test"}, {Key: "team", Value: "infra"}}, written)
 
 	token, name, back := tags.Read(func(yield func(string, string) bool) {
-		for _, tag := range append(written, driver.Tag{Key: "aws:stack", Value: "s"}) {
+		for _, tag := range append(written, driver.Tag{Key: "aws:stack", Value: "s"}, driver.Tag{Key: "mcic-more", Value: "m"}) {
 			if !yield(tag.Key, tag.Value) {
 				return
 			}
@@ -144,7 +144,7 @@ func TestTagsThereAndBack(t *testing.T) {
 	})
 	assert.Equal(t, "token-1", token)
 	assert.Equal(t, "web", name)
-	assert.Equal(t, labels, back, "without the cloud's own")
+	assert.Equal(t, labels, back, "without the cloud's own and ours")
 
 	_, err = tags.Write("token-1", "web", map[string]string{"Name": "db"})
 	assert.Equal(t, resource.CodeInvalid, resource.CodeOf(err))

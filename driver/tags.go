@@ -13,7 +13,7 @@ import (
 // token of its creation, its name and its labels. What keys and values can be is the
 // same on every cloud; see resource.CreateRequest.
 type Tags struct {
-	Token    string // key of the token; begins with mcic, as no label does
+	Token    string // key of the token; begins with mcic, as keys of ours do and those of labels do not
 	Name     string // key of the name; "" where resources have names of their own
 	Reserved string // beginning of the keys that belong to the cloud; "" for none
 }
@@ -42,7 +42,7 @@ func (t Tags) Read(tags iter.Seq2[string, string]) (token, name string, labels m
 			token = value
 		case t.isName(key):
 			name = value
-		case t.Reserved != "" && strings.HasPrefix(key, t.Reserved):
+		case strings.HasPrefix(key, "mcic"), t.Reserved != "" && strings.HasPrefix(key, t.Reserved):
 		default:
 			if labels == nil {
 				labels = map[string]string{}

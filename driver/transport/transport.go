@@ -8,9 +8,12 @@
 package transport
 
 import (
+	"bytes"
 	"cmp"
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
+	"io"
 	"log/slog"
 	"mime"
 	"net"
@@ -144,6 +147,10 @@ type rawKey struct{}
 func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	t.calls.Add(1)
 	began := time.Now()
+	r, err := ownBody(r)
+	if err != nil {
+		return nil, err
+	}
 	response, err := t.base.RoundTrip(r)
 	t.log(r, response, err, time.Since(began))
 	if err != nil {
@@ -157,6 +164,26 @@ func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
 		return nil, foreign(r, response)
 	}
 	return response, nil
+}
+
+// maxOwnBody is the longest body that is copied; calls of an API are shorter.
+const maxOwnBody = 1 << 20
+
+// ownBody gives a request a body that nobody else closes. The AWS SDK closes its body as
+// soon as it has the beginning of the answer. A fast cloud answers before net/http has
+// looked for the end of the body; that look then fails, and the connection is ended in
+// the middle of the answer.
+func ownBody(r *http.Request) (*http.Request, error) {
+	if r.Body == nil || r.ContentLength <= 0 || r.ContentLength > maxOwnBody {
+		return r, nil
+	}
+	body, err := io.ReadAll(r.Body)
+	if err := errors.Join(err, r.Body.Close()); err != nil {
+		return nil, err
+	}
+	own := r.WithContext(r.Context())
+	own.Body = io.NopCloser(bytes.NewReader(body))
+	return own, nil
 }
 
 func (t *Transport) log(r *http.Request, response *http.Response, err error, took time.Duration) {

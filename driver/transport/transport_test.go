@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"context"
 	"encoding/pem"
+	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -192,4 +194,36 @@ func TestCodeOfStatus(t *testing.T) {
 	} {
 		assert.Equal(t, code, transport.CodeOfStatus(status), status)
 	}
+}
+
+// hastyBody fails when it is read after it was closed, as those of SDKs do.
+type hastyBody struct {
+	io.Reader
+	closed bool
+}
+
+func (b *hastyBody) Read(p []byte) (int, error) {
+	if b.closed {
+		return 0, errors.New("read after close")
+	}
+	return b.Reader.Read(p)
+}
+
+func (b *hastyBody) Close() error { b.closed = true; return nil }
+
+func TestBodyIsNotNeededAfterwards(t *testing.T) {
+	body := &hastyBody{Reader: strings.NewReader("Action=ListThings")}
+	inside := make(chan bool, 1)
+	url := serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		raw, _ := io.ReadAll(r.Body) // compared below
+		inside <- string(raw) == "Action=ListThings" && body.closed
+		w.Header().Set("Content-Type", "application/json")
+	}))
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, url, body)
+	require.NoError(t, err)
+	request.ContentLength = int64(len("Action=ListThings"))
+	response, err := open(t, nil, nil).Client().Do(request)
+	require.NoError(t, err)
+	require.NoError(t, response.Body.Close())
+	assert.True(t, <-inside, "sent whole from a copy, the caller's closed before")
 }

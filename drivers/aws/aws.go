@@ -19,6 +19,10 @@ import (
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/credentials/stscreds"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	"github.com/aws/aws-sdk-go-v2/service/eks"
+	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
+	"github.com/aws/aws-sdk-go-v2/service/pricing"
+	"github.com/aws/aws-sdk-go-v2/service/servicequotas"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 	"github.com/aws/smithy-go/middleware"
 
@@ -28,8 +32,11 @@ import (
 )
 
 const (
-	program         = "mc-infra-connector" // what AWS's logs show as the caller
-	settingEndpoint = "endpoint"
+	program = "mc-infra-connector" // what AWS's logs show as the caller
+
+	settingEndpoint    = "endpoint"
+	settingClusterRole = "clusterRole"
+	settingNodeRole    = "nodeRole"
 )
 
 // New defines the driver.
@@ -39,11 +46,24 @@ func New() *driver.Driver {
 		driver.Catalog(resource.Zones, func(s *session) zones { return zones{s} }),
 		driver.Catalog(resource.Images, func(s *session) images { return images{s} }),
 		driver.Catalog(resource.Specs, func(s *session) specs { return specs{s} }),
+		driver.Catalog(resource.DiskTypes, func(s *session) diskTypes { return diskTypes{s} }),
+		driver.Catalog(resource.Prices, func(s *session) prices { return prices{s} }),
+		driver.Catalog(resource.Quotas, func(s *session) quotas { return quotas{s} }),
 		driver.Kind(resource.VPC, func(s *session) vpcs { return vpcs{s} }),
 		driver.Kind(resource.Subnet, func(s *session) subnets { return subnets{s} }),
 		driver.Kind(resource.SecurityGroup, func(s *session) securityGroups { return securityGroups{s} }),
 		driver.Kind(resource.KeyPair, func(s *session) keyPairs { return keyPairs{s} }),
 		driver.Kind(resource.VM, func(s *session) vms { return vms{s} }),
+		driver.Kind(resource.Disk, func(s *session) disks { return disks{s} }),
+		driver.Kind(resource.Snapshot, func(s *session) snapshots { return snapshots{s} }),
+		driver.Kind(resource.CustomImage, func(s *session) customImages { return customImages{s} }),
+		driver.Kind(resource.PublicIP, func(s *session) publicIPs { return publicIPs{s} }),
+		driver.Kind(resource.NIC, func(s *session) nics { return nics{s} }),
+		driver.Kind(resource.NLB, func(s *session) nlbs { return nlbs{s} }),
+		driver.Kind(resource.Cluster, func(s *session) clusters { return clusters{s} }),
+		driver.Extension("createTags", "Sets tags of anything that EC2 names by id, whatever its kind.", createTags),
+		driver.Extension("getRegionInfo", "Answers the region that the connection is in, with its zones.", regionInfoOf),
+		driver.Extension("getConsoleOutput", "Answers what a VM wrote to its console; AWS keeps the last 64 KiB.", consoleOutput),
 	)
 }
 
@@ -63,7 +83,11 @@ func about() driver.About {
 		},
 		Settings: append([]driver.Field{
 			{Name: settingEndpoint, Title: "Endpoint", Doc: "URL of a cloud that speaks AWS's API, such as https://ec2.example.com; used for every service. Default: AWS.", Type: driver.TypeString},
+			{Name: settingClusterRole, Title: "Cluster role", Doc: "Name or ARN of the IAM role that EKS runs clusters with; it has the policy AmazonEKSClusterPolicy and trusts eks.amazonaws.com. Default: AmazonEKSClusterRole. See https://docs.aws.amazon.com/eks/latest/userguide/cluster-iam-role.html", Type: driver.TypeString},
+			{Name: settingNodeRole, Title: "Node role", Doc: "Name or ARN of the IAM role of the nodes of clusters; it has the policies AmazonEKSWorkerNodePolicy, AmazonEKS_CNI_Policy and AmazonEC2ContainerRegistryPullOnly and trusts ec2.amazonaws.com. Default: AmazonEKSNodeRole. See https://docs.aws.amazon.com/eks/latest/userguide/create-node-role.html", Type: driver.TypeString},
 		}, transport.Settings()...),
+		Native: "The service is the first part of AWS's endpoint: ec2, s3, iam, api.pricing. The region is the connection's; another one follows an @: api.pricing@us-east-1. " +
+			"Path, query, headers and body are those of AWS's API reference; the driver signs them (Signature Version 4). With an endpoint setting all services are asked there.",
 		Permissions: []string{
 			"ec2:DescribeRegions", "ec2:DescribeAvailabilityZones", "ec2:DescribeImages", "ec2:DescribeInstanceTypes",
 			"ec2:CreateTags", "ec2:DeleteTags",
@@ -74,7 +98,19 @@ func about() driver.About {
 			"ec2:DescribeSecurityGroups", "ec2:CreateSecurityGroup", "ec2:DeleteSecurityGroup",
 			"ec2:AuthorizeSecurityGroupIngress", "ec2:AuthorizeSecurityGroupEgress", "ec2:RevokeSecurityGroupIngress", "ec2:RevokeSecurityGroupEgress",
 			"ec2:DescribeKeyPairs", "ec2:ImportKeyPair", "ec2:DeleteKeyPair",
-			"ec2:DescribeInstances", "ec2:RunInstances", "ec2:StartInstances", "ec2:StopInstances", "ec2:RebootInstances", "ec2:TerminateInstances",
+			"ec2:DescribeInstances", "ec2:RunInstances", "ec2:StartInstances", "ec2:StopInstances", "ec2:RebootInstances", "ec2:TerminateInstances", "ec2:ModifyInstanceAttribute", "ec2:GetPasswordData",
+			"ec2:DescribeVolumes", "ec2:CreateVolume", "ec2:DeleteVolume", "ec2:AttachVolume", "ec2:DetachVolume", "ec2:ModifyVolume",
+			"ec2:DescribeSnapshots", "ec2:CreateSnapshot", "ec2:DeleteSnapshot", "ec2:CreateImage", "ec2:DeregisterImage",
+			"ec2:DescribeAddresses", "ec2:AllocateAddress", "ec2:ReleaseAddress", "ec2:AssociateAddress", "ec2:DisassociateAddress",
+			"ec2:DescribeNetworkInterfaces", "ec2:CreateNetworkInterface", "ec2:DeleteNetworkInterface", "ec2:AttachNetworkInterface", "ec2:DetachNetworkInterface",
+			"ec2:AssignPrivateIpAddresses", "ec2:UnassignPrivateIpAddresses", "ec2:GetConsoleOutput",
+			"elasticloadbalancing:DescribeLoadBalancers", "elasticloadbalancing:DescribeTargetGroups", "elasticloadbalancing:DescribeListeners", "elasticloadbalancing:DescribeTargetHealth", "elasticloadbalancing:DescribeTags",
+			"elasticloadbalancing:CreateLoadBalancer", "elasticloadbalancing:CreateTargetGroup", "elasticloadbalancing:CreateListener",
+			"elasticloadbalancing:DeleteLoadBalancer", "elasticloadbalancing:DeleteTargetGroup", "elasticloadbalancing:DeleteListener",
+			"elasticloadbalancing:RegisterTargets", "elasticloadbalancing:DeregisterTargets", "elasticloadbalancing:ModifyTargetGroup", "elasticloadbalancing:AddTags", "elasticloadbalancing:RemoveTags",
+			"eks:ListClusters", "eks:DescribeCluster", "eks:ListNodegroups", "eks:DescribeNodegroup", "eks:CreateCluster", "eks:CreateNodegroup", "eks:DeleteCluster", "eks:DeleteNodegroup",
+			"eks:UpdateClusterVersion", "eks:UpdateNodegroupVersion", "eks:UpdateNodegroupConfig", "eks:TagResource", "eks:UntagResource", "iam:PassRole", "sts:GetCallerIdentity",
+			"pricing:GetProducts", "servicequotas:ListServiceQuotas",
 		},
 	}
 }
@@ -82,8 +118,16 @@ func about() driver.About {
 // session is an open connection to one region.
 type session struct {
 	transport *transport.Transport
+	config    aws.Config
 	ec2       *ec2.Client
-	zone      string // for subnets and disks that name none; may be ""
+	elb       *elb.Client
+	eks       *eks.Client
+	sts       *sts.Client
+	pricing   *pricing.Client
+	quotas    *servicequotas.Client
+
+	region, zone          string // zone is for subnets and disks that name none; may be ""
+	clusterRole, nodeRole string // ARNs or names
 }
 
 // Close lets go of the idle connections to the cloud.
@@ -122,7 +166,12 @@ func connect(ctx context.Context, c driver.Config) (*session, error) {
 	if c.Region == "" {
 		config.APIOptions = append(config.APIOptions, onlyRegions)
 	}
-	s := &session{transport: way, ec2: ec2.NewFromConfig(config), zone: c.Zone}
+	s := &session{
+		transport: way, config: config, region: c.Region, zone: c.Zone,
+		ec2: ec2.NewFromConfig(config), elb: elb.NewFromConfig(config), eks: eks.NewFromConfig(config), sts: sts.NewFromConfig(config),
+		pricing: pricing.NewFromConfig(config, func(o *pricing.Options) { o.Region = priceRegion(c.Region) }), quotas: servicequotas.NewFromConfig(config),
+		clusterRole: cmp.Or(c.Settings[settingClusterRole], "AmazonEKSClusterRole"), nodeRole: cmp.Or(c.Settings[settingNodeRole], "AmazonEKSNodeRole"),
+	}
 	if c.Region == "" {
 		return s, nil
 	}
@@ -147,7 +196,7 @@ func (s *session) explained(err error) error {
 func spoken(response *http.Response) bool {
 	media := transport.MediaType(response)
 	switch awsmiddleware.GetServiceID(response.Request.Context()) {
-	case ec2.ServiceID, sts.ServiceID:
+	case ec2.ServiceID, sts.ServiceID, elb.ServiceID:
 		return strings.HasSuffix(media, "xml")
 	default:
 		return strings.HasSuffix(media, "json") || strings.HasPrefix(media, "application/x-amz-json")
@@ -181,8 +230,12 @@ func (s *session) check(ctx context.Context, c driver.Config) error {
 func onlyRegions(stack *middleware.Stack) error {
 	return stack.Initialize.Add(middleware.InitializeMiddlewareFunc("OnlyRegions", func(ctx context.Context, in middleware.InitializeInput, next middleware.InitializeHandler) (middleware.InitializeOutput, middleware.Metadata, error) {
 		if awsmiddleware.GetOperationName(ctx) != "DescribeRegions" {
-			return middleware.InitializeOutput{}, middleware.Metadata{}, resource.Invalid(resource.Problem{Field: "region", Message: "the connection names no region; without one only regions can be listed"})
+			return middleware.InitializeOutput{}, middleware.Metadata{}, regionless()
 		}
 		return next.HandleInitialize(ctx, in)
 	}), middleware.After)
+}
+
+func regionless() error {
+	return resource.Invalid(resource.Problem{Field: "region", Message: "the connection names no region; without one only regions can be listed"})
 }

@@ -3,12 +3,14 @@ package aws
 import (
 	"encoding/json"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -100,15 +102,21 @@ func fake(t *testing.T, answer func(url.Values) (int, string)) (*fakeEC2, string
 	return f, server.URL
 }
 
-func TestDescriptionOffersTheCoreKindsAndCatalogs(t *testing.T) {
+func TestDescriptionOffersAllKindsAndCatalogs(t *testing.T) {
 	d, err := New().Describe(t.Context())
 	require.NoError(t, err)
-	for _, name := range []string{"vpc", "subnet", "securitygroup", "keypair", "vm"} {
+	for _, kind := range resource.Kinds() {
 		for _, verb := range []string{"list", "get", "create", "delete"} {
-			assert.True(t, d.Offers(name, verb), "%s %s", name, verb)
+			assert.True(t, d.Offers(kind.Name, verb), "%s %s", kind.Name, verb)
+		}
+		for _, action := range kind.Actions {
+			assert.True(t, d.Offers(kind.Name, action.Name), "%s %s", kind.Name, action.Name)
+		}
+		for _, view := range kind.Views {
+			assert.True(t, d.Offers(kind.Name, view.Name), "%s %s", kind.Name, view.Name)
 		}
 	}
-	assert.Equal(t, []string{"region", "zone", "image", "spec"}, d.Catalogs)
+	assert.Equal(t, []string{"region", "zone", "image", "spec", "disktype", "price", "quota"}, d.Catalogs)
 	assert.Equal(t, []string{"s3cret"}, d.Secrets(driver.Values{"accessKeyId": "AKIA", "secretAccessKey": "s3cret"}))
 }
 
@@ -128,24 +136,30 @@ func TestConnectSaysWhatIsWrong(t *testing.T) {
 	}
 	gone := httptest.NewServer(http.NotFoundHandler())
 	gone.Close()
+	secure := httptest.NewUnstartedServer(http.NotFoundHandler())
+	secure.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)
+	secure.StartTLS()
+	t.Cleanup(secure.Close)
 	for name, test := range map[string]struct {
 		endpoint string
 		code     resource.Code
 		says     string
 	}{
 		// moto takes every key, so that AWS's documented answers stand here.
-		"wrong key":      {refusing("AuthFailure", "AWS was not able to validate the provided access credentials"), resource.CodeUnauthenticated, "check the access key"},
-		"wrong secret":   {refusing("SignatureDoesNotMatch", "The request signature we calculated does not match"), resource.CodeUnauthenticated, "secret access key"},
-		"wrong clock":    {refusing("RequestExpired", "Request has expired"), resource.CodeUnauthenticated, "clock"},
-		"clock of sts":   {refusing("SignatureDoesNotMatch", "Signature expired: 20260101T000000Z is now earlier than 20260101T010000Z"), resource.CodeUnauthenticated, "clock"},
-		"no permission":  {refusing("UnauthorizedOperation", "You are not authorized to perform this operation."), resource.CodeDenied, "IAM"},
-		"web page":       {serving("text/html; charset=utf-8", "<html><body>Log in</body></html>"), resource.CodeUnavailable, `"text/html" instead`},
-		"other XML":      {serving("text/xml", "<feed></feed>"), resource.CodeUnavailable, "names no zone"},
-		"JSON":           {serving("application/json", `{"ok":true}`), resource.CodeUnavailable, `"application/json" instead`},
-		"broken XML":     {serving("text/xml", "<DescribeAvailabilityZonesResponse><availab"), resource.CodeUnavailable, "check the connection's endpoint"},
-		"nobody there":   {gone.URL, resource.CodeUnavailable, "could not reach"},
-		"not a URL":      {"ec2.example.com", resource.CodeInvalid, "settings.endpoint"},
-		"not of the web": {"ftp://ec2.example.com", resource.CodeInvalid, "settings.endpoint"},
+		"wrong key":       {refusing("AuthFailure", "AWS was not able to validate the provided access credentials"), resource.CodeUnauthenticated, "check the access key"},
+		"wrong secret":    {refusing("SignatureDoesNotMatch", "The request signature we calculated does not match"), resource.CodeUnauthenticated, "secret access key"},
+		"wrong clock":     {refusing("RequestExpired", "Request has expired"), resource.CodeUnauthenticated, "clock"},
+		"clock of sts":    {refusing("SignatureDoesNotMatch", "Signature expired: 20260101T000000Z is now earlier than 20260101T010000Z"), resource.CodeUnauthenticated, "clock"},
+		"expired token":   {refusing("ExpiredToken", "The security token included in the request is expired"), resource.CodeUnauthenticated, "session token has run out"},
+		"bad certificate": {secure.URL, resource.CodeUnavailable, "caCertificate"},
+		"no permission":   {refusing("UnauthorizedOperation", "You are not authorized to perform this operation."), resource.CodeDenied, "IAM"},
+		"web page":        {serving("text/html; charset=utf-8", "<html><body>Log in</body></html>"), resource.CodeUnavailable, `"text/html" instead`},
+		"other XML":       {serving("text/xml", "<feed></feed>"), resource.CodeUnavailable, "names no zone"},
+		"JSON":            {serving("application/json", `{"ok":true}`), resource.CodeUnavailable, `"application/json" instead`},
+		"broken XML":      {serving("text/xml", "<DescribeAvailabilityZonesResponse><availab"), resource.CodeUnavailable, "check the connection's endpoint"},
+		"nobody there":    {gone.URL, resource.CodeUnavailable, "could not reach"},
+		"not a URL":       {"ec2.example.com", resource.CodeInvalid, "settings.endpoint"},
+		"not of the web":  {"ftp://ec2.example.com", resource.CodeInvalid, "settings.endpoint"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := New().Connect(t.Context(), config(test.endpoint, seoul))
@@ -155,6 +169,20 @@ func TestConnectSaysWhatIsWrong(t *testing.T) {
 			assert.NotContains(t, err.Error(), "secret-of-the-test")
 		})
 	}
+}
+
+// EC2 answers a clock that is off like a wrong key.
+func TestConnectTellsAClockThatIsOff(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Date", time.Now().Add(-time.Hour).UTC().Format(http.TimeFormat))
+		w.Header().Set("Content-Type", "text/xml")
+		w.WriteHeader(http.StatusUnauthorized)
+		fmt.Fprint(w, errorXML("AuthFailure", "AWS was not able to validate the provided access credentials"))
+	}))
+	t.Cleanup(server.Close)
+	_, err := New().Connect(t.Context(), config(server.URL, seoul))
+	assert.Equal(t, resource.CodeUnauthenticated, resource.CodeOf(err))
+	assert.ErrorContains(t, err, "ahead of the cloud's")
 }
 
 func TestErrorKeepsWhatTheCloudSaid(t *testing.T) {

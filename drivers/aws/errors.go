@@ -27,7 +27,8 @@ const (
 // https://docs.aws.amazon.com/eks/latest/APIReference/CommonErrors.html
 func codes() driver.Meanings {
 	return driver.Meanings{
-		{Code: resource.CodeUnauthenticated, Advice: checkClock, Of: []string{"RequestExpired", "RequestTimeTooSkewed"}},
+		{Code: resource.CodeUnauthenticated, Advice: checkClock, Of: []string{"RequestTimeTooSkewed"}},
+		{Code: resource.CodeUnauthenticated, Advice: "either the session token has run out: record a credential with new keys; or " + checkClock, Of: []string{"RequestExpired"}},
 		{Code: resource.CodeUnauthenticated, Advice: "the session token has run out; record a credential with new keys", Of: []string{"ExpiredToken*"}},
 		{Code: resource.CodeUnauthenticated, Advice: "check the secret access key", Of: []string{"SignatureDoesNotMatch", "InvalidSignatureException"}},
 		{Code: resource.CodeUnauthenticated, Advice: checkKeys, Of: []string{
@@ -46,7 +47,6 @@ func codes() driver.Meanings {
 		{Code: resource.CodeQuota, Advice: "remove what is not needed, or ask AWS for a higher quota", Of: []string{"*LimitExceeded*", "Max*Exceeded", "TooMany*"}},
 		{Code: resource.CodeQuota, Advice: "remove what is not needed", Of: []string{"ResourceCountExceeded"}},
 
-		{Code: resource.CodeAlreadyExists, Advice: "choose another address", Of: []string{"InvalidIPAddress.InUse"}},
 		{Code: resource.CodeConflict, Advice: "AWS changes a disk again six hours after the last change at the earliest", Of: []string{"VolumeModificationRateExceeded"}},
 		{Code: resource.CodeNotFound, Of: []string{
 			"*NotFound", "*NotFoundException", "NoSuchResource*",
@@ -61,7 +61,7 @@ func codes() driver.Meanings {
 		{Code: resource.CodeUnavailable, Of: []string{"Internal*", "Server*", "Service*", "*Unavailable*", "RequestTimeout*"}},
 		{Code: resource.CodeUnsupported, Of: []string{"Unsupported*", "UnknownOperation*", "InvalidAction"}},
 		{Code: resource.CodeInvalid, Of: []string{
-			"Invalid*", "Missing*", "Malformed*", "UnknownParameter*", "Validation*", "VPCIdNotSpecified", "ClientException", "*NotSupported", "IncompatibleProtocols",
+			"Invalid*", "Unknown*", "Missing*", "Malformed*", "Validation*", "VPCIdNotSpecified", "ClientException", "*NotSupported", "IncompatibleProtocols",
 		}},
 	}
 }
@@ -104,6 +104,13 @@ func refused(doing string, api smithy.APIError, err error) error {
 	}
 	m.Code = cmp.Or(m.Code, resource.CodeInternal)
 	return driver.Refuse(doing, m, cloud, err)
+}
+
+// recoded is an error with another code, where the driver knows better what it means.
+func recoded(err error, code resource.Code, why string) error {
+	e := resource.Errorf(code, "%w; %s", err, why)
+	e.Cloud = resource.AsError(err).Cloud
+	return e
 }
 
 // meaning answers the zero Meaning for a code that AWS does not document.

@@ -19,19 +19,31 @@ import (
 
 type images struct{ *session }
 
-// publishers are whose images are listed unless the query names an owner: anybody
-// may make an image public and name it as he likes, so that only the accounts of
-// the distributions themselves are trusted.
-func publishers() []string {
-	return []string{
-		"self",
-		"amazon",       // Amazon Linux, Windows: https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/finding-an-ami.html
-		"099720109477", // Canonical: https://documentation.ubuntu.com/aws/aws-how-to/instances/find-ubuntu-images/
-		"136693071363", // Debian: https://wiki.debian.org/Cloud/AmazonEC2Image
-		"792107900819", // Rocky Linux: https://rockylinux.org/download
-		"309956199498", // Red Hat: https://access.redhat.com/solutions/15356
-		"013907871322", // SUSE: https://pint.suse.com/
+// publisher is an account of a distribution itself. Anybody may make an image public and
+// name it as he likes, so that only these are trusted unless a query names an owner.
+type publisher struct{ account, os string }
+
+func publishers() []publisher {
+	return []publisher{
+		{"self", ""},
+		{"amazon", ""},             // Amazon Linux, Windows: https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/finding-an-ami.html
+		{"099720109477", "ubuntu"}, // Canonical: https://documentation.ubuntu.com/aws/aws-how-to/instances/find-ubuntu-images/
+		{"136693071363", "debian"}, // Debian: https://wiki.debian.org/Cloud/AmazonEC2Image
+		{"792107900819", "rocky"},  // Rocky Linux: https://rockylinux.org/download
+		{"309956199498", "rhel"},   // Red Hat: https://access.redhat.com/solutions/15356
+		{"013907871322", "sles"},   // SUSE: https://pint.suse.com/
 	}
+}
+
+// ownersOf are the accounts that may have images of a distribution; "" is every one.
+func ownersOf(os string) []string {
+	var owners []string
+	for _, p := range publishers() {
+		if os == "" || p.os == "" || p.os == os {
+			owners = append(owners, p.account)
+		}
+	}
+	return owners
 }
 
 // List answers the images that VMs here can boot.
@@ -39,7 +51,7 @@ func publishers() []string {
 func (i images) List(ctx context.Context, q driver.Query) iter.Seq2[resource.Image, error] {
 	in := &ec2.DescribeImagesInput{
 		MaxResults: aws.Int32(pageSize),
-		Owners:     publishers(),
+		Owners:     ownersOf(q["os"]),
 		Filters:    []types.Filter{filter("state", "available"), filter("image-type", "machine")},
 	}
 	if owner := q["owner"]; owner != "" {
@@ -57,10 +69,18 @@ func (i images) List(ctx context.Context, q driver.Query) iter.Seq2[resource.Ima
 	} else { // the others are for Macs and 32 bits
 		in.Filters = append(in.Filters, filter("architecture", "x86_64", "arm64"))
 	}
+	if q["os"] == "windows" {
+		in.Filters = append(in.Filters, filter("platform", "windows"))
+	}
 	tell := newDistributions()
-	return paged(ctx, ec2.NewDescribeImagesPaginator(i.ec2, in),
-		func(page *ec2.DescribeImagesOutput) []types.Image { return page.Images },
-		func(x types.Image) resource.Image { return image(x, tell) })
+	return describeImages(ctx, i.session, in, func(x types.Image) resource.Image { return image(x, tell) })
+}
+
+// describeImages makes of AWS's images what is wanted: entries of the catalog, or
+// resources of the kind customimage.
+func describeImages[E any](ctx context.Context, s *session, in *ec2.DescribeImagesInput, convert func(types.Image) E) iter.Seq2[E, error] {
+	return paged(ctx, ec2.NewDescribeImagesPaginator(s.ec2, in),
+		func(page *ec2.DescribeImagesOutput) []types.Image { return page.Images }, convert)
 }
 
 func image(x types.Image, tell distributions) resource.Image {

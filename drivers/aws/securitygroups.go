@@ -175,9 +175,7 @@ func changedMeanwhile(err error) error {
 	if e == nil || e.Cloud == nil || !strings.HasPrefix(e.Cloud.Code, "InvalidPermission.") {
 		return err
 	}
-	again := resource.Errorf(resource.CodeUnavailable, "the rules of the security group changed meanwhile: %w", err)
-	again.Cloud = e.Cloud
-	return again
+	return recoded(err, resource.CodeUnavailable, "the rules of the security group changed meanwhile")
 }
 
 func byGroup(id string) *ec2.DescribeSecurityGroupsInput {

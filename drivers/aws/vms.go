@@ -1,8 +1,12 @@
 package aws
 
 import (
+	"cmp"
 	"context"
+	"encoding/base64"
 	"iter"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -44,21 +48,25 @@ func (v vms) Create(ctx context.Context, r driver.Request[resource.VMSpec]) (vm,
 	if err != nil {
 		return vm{}, err
 	}
+	if r.Spec.CustomImage != "" {
+		tags[0].Tags = append(tags[0].Tags, types.Tag{Key: aws.String(customImageTag), Value: aws.String(r.Spec.CustomImage)})
+	}
 	in := &ec2.RunInstancesInput{
 		ClientToken:       aws.String(r.Token),
 		MinCount:          aws.Int32(1),
 		MaxCount:          aws.Int32(1),
-		ImageId:           aws.String(r.Spec.Image),
+		ImageId:           aws.String(cmp.Or(r.Spec.CustomImage, r.Spec.Image)),
 		InstanceType:      types.InstanceType(r.Spec.Spec),
 		SubnetId:          aws.String(r.Spec.Subnet),
 		SecurityGroupIds:  r.Spec.SecurityGroups,
+		KeyName:           optional(r.Spec.KeyPair),
 		TagSpecifications: tags,
 	}
-	if r.Spec.KeyPair != "" {
-		in.KeyName = aws.String(r.Spec.KeyPair)
+	if r.Spec.UserData != "" {
+		in.UserData = aws.String(base64.StdEncoding.EncodeToString([]byte(r.Spec.UserData)))
 	}
-	if r.Spec.RootDiskSizeGiB > 0 {
-		if in.BlockDeviceMappings, err = v.rootDisk(ctx, r.Spec.Image, r.Spec.RootDiskSizeGiB); err != nil {
+	if r.Spec.RootDiskType != "" || r.Spec.RootDiskSizeGiB > 0 {
+		if in.BlockDeviceMappings, err = v.rootDisk(ctx, aws.ToString(in.ImageId), r.Spec); err != nil {
 			return vm{}, err
 		}
 	}
@@ -70,7 +78,7 @@ func (v vms) Create(ctx context.Context, r driver.Request[resource.VMSpec]) (vm,
 		return vm{}, resource.Errorf(resource.CodeInternal, "AWS RunInstances answered %d instances instead of one", len(out.Instances))
 	}
 	made := v.object(out.Instances[0])
-	made.Spec.RootDiskSizeGiB = r.Spec.RootDiskSizeGiB
+	made.Spec.RootDiskType, made.Spec.RootDiskSizeGiB = r.Spec.RootDiskType, r.Spec.RootDiskSizeGiB // asked of the disk, not shown here
 	return made, nil
 }
 
@@ -98,30 +106,69 @@ func (v vms) Reboot(ctx context.Context, id string) error {
 	return err
 }
 
-// rootDisk asks for a size of the root disk, which has another name on each image.
+// Resize changes the instance type of a stopped VM.
+// https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/change-instance-type-of-ebs-backed-instance.html
+func (v vms) Resize(ctx context.Context, id string, to resource.VMSize) error {
+	_, err := call(ctx, v.ec2.ModifyInstanceAttribute, &ec2.ModifyInstanceAttributeInput{
+		InstanceId: aws.String(id), InstanceType: &types.AttributeValue{Value: aws.String(to.Spec)},
+	})
+	return err
+}
+
+// Password answers the first password of the administrator. Windows makes it while it
+// starts for the first time.
+// https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_GetPasswordData.html
+func (v vms) Password(ctx context.Context, id string) (resource.VMPassword, error) {
+	out, err := call(ctx, v.ec2.GetPasswordData, &ec2.GetPasswordDataInput{InstanceId: aws.String(id)})
+	if err != nil {
+		return resource.VMPassword{}, err
+	}
+	sealed := strings.TrimSpace(aws.ToString(out.PasswordData))
+	if sealed == "" {
+		return resource.VMPassword{}, resource.Errorf(resource.CodeNotFound, "the instance %s has no password, or not yet: only Windows with a key pair makes one, within about 15 minutes of its first start", id)
+	}
+	return resource.VMPassword{User: "Administrator", EncryptedPassword: sealed}, nil
+}
+
+// customImageTag is the key of the custom image that a VM was made from: AWS does not
+// tell it from other images.
+const customImageTag = "mcic-customimage"
+
+// rootDisk asks for a type or size of the root disk, which has another name on each
+// image.
 // https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/device_naming.html
-func (v vms) rootDisk(ctx context.Context, image string, sizeGiB int) ([]types.BlockDeviceMapping, error) {
-	out, err := call(ctx, v.ec2.DescribeImages, &ec2.DescribeImagesInput{ImageIds: []string{image}})
+func (v vms) rootDisk(ctx context.Context, image string, spec resource.VMSpec) ([]types.BlockDeviceMapping, error) {
+	found, err := driver.One(describeImages(ctx, v.session, &ec2.DescribeImagesInput{ImageIds: []string{image}}, same), "image", image)
 	if err != nil {
 		return nil, err
 	}
-	if len(out.Images) != 1 {
-		return nil, resource.Errorf(resource.CodeNotFound, "AWS has no image %s in this region", image)
+	disk := &types.EbsBlockDevice{VolumeType: types.VolumeType(spec.RootDiskType), DeleteOnTermination: aws.Bool(true)}
+	size := spec.RootDiskSizeGiB
+	if shown := rootDisk(found); shown != nil && size == 0 {
+		size = int(aws.ToInt32(shown.VolumeSize))
 	}
-	return []types.BlockDeviceMapping{{
-		DeviceName: out.Images[0].RootDeviceName,
-		Ebs:        &types.EbsBlockDevice{VolumeSize: aws.Int32(int32(sizeGiB)), DeleteOnTermination: aws.Bool(true)}, //nolint:gosec // at most 65536
-	}}, nil
+	if size > 0 {
+		disk.VolumeSize = aws.Int32(int32(size)) //nolint:gosec // at most 65536
+	}
+	disk.Iops = leastIOPS(disk.VolumeType, size)
+	return []types.BlockDeviceMapping{{DeviceName: found.RootDeviceName, Ebs: disk}}, nil
+}
+
+// instance answers one VM as AWS shows it.
+func (v vms) instance(ctx context.Context, id string) (types.Instance, error) {
+	return driver.One(paged(ctx, ec2.NewDescribeInstancesPaginator(v.ec2, &ec2.DescribeInstancesInput{InstanceIds: []string{id}}), instancesOf, same), "instance", id)
 }
 
 func (v vms) describe(ctx context.Context, in *ec2.DescribeInstancesInput) iter.Seq2[vm, error] {
-	return paged(ctx, ec2.NewDescribeInstancesPaginator(v.ec2, in), func(page *ec2.DescribeInstancesOutput) []types.Instance {
-		var all []types.Instance
-		for _, reservation := range page.Reservations {
-			all = append(all, reservation.Instances...)
-		}
-		return all
-	}, v.object)
+	return paged(ctx, ec2.NewDescribeInstancesPaginator(v.ec2, in), instancesOf, v.object)
+}
+
+func instancesOf(page *ec2.DescribeInstancesOutput) []types.Instance {
+	var all []types.Instance
+	for _, reservation := range page.Reservations {
+		all = append(all, reservation.Instances...)
+	}
+	return all
 }
 
 func (vms) object(x types.Instance) vm {
@@ -143,6 +190,9 @@ func (vms) object(x types.Instance) vm {
 	}
 	o.CreatedAt = created
 	o.Spec = resource.VMSpec{Image: aws.ToString(x.ImageId), Spec: string(x.InstanceType), Subnet: aws.ToString(x.SubnetId), KeyPair: aws.ToString(x.KeyName)}
+	if i := slices.IndexFunc(x.Tags, func(t types.Tag) bool { return aws.ToString(t.Key) == customImageTag }); i >= 0 {
+		o.Spec.Image, o.Spec.CustomImage = "", aws.ToString(x.Tags[i].Value)
+	}
 	for _, group := range x.SecurityGroups {
 		o.Spec.SecurityGroups = append(o.Spec.SecurityGroups, aws.ToString(group.GroupId))
 	}

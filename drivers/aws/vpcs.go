@@ -148,7 +148,7 @@ func (v vpcs) ensureRoute(ctx context.Context, id string, gateway string) error 
 // unused fails when something lives in the VPC. Interfaces need no look: they lie
 // in subnets.
 func (v vpcs) unused(ctx context.Context, id string) error {
-	in := []types.Filter{filter("vpc-id", id)}
+	in := inVPC(id)
 	subnet, found, err := driver.First(subnets(v).describe(ctx, &ec2.DescribeSubnetsInput{Filters: in}))
 	switch {
 	case err != nil:
@@ -166,6 +166,9 @@ func (v vpcs) unused(ctx context.Context, id string) error {
 	}
 	return nil
 }
+
+// inVPC asks a list for what is in a VPC.
+func inVPC(id string) []types.Filter { return []types.Filter{filter("vpc-id", id)} }
 
 // attachedGateways answers the VPC's gateways that Create made; a gateway of
 // somebody else is not ours to take away.

@@ -1,0 +1,90 @@
+package aws
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strconv"
+)
+
+// pricingAPI stands for AWS's Pricing API, which moto has not: two pages of machines, one
+// of disks. It answers only what is asked for as AWS documents it.
+// https://docs.aws.amazon.com/aws-cost-management/latest/APIReference/API_pricing_GetProducts.html
+func pricingAPI(w http.ResponseWriter, r *http.Request, body []byte) {
+	var in struct {
+		ServiceCode, FormatVersion, NextToken string
+		MaxResults                            int
+		Filters                               []struct{ Type, Field, Value string }
+	}
+	attributes := map[string]string{}
+	err := json.Unmarshal(body, &in)
+	for _, f := range in.Filters {
+		if f.Type != "TERM_MATCH" || f.Field == "" || f.Value == "" {
+			err = fmt.Errorf("the filter %v", f)
+		}
+		attributes[f.Field] = f.Value
+	}
+	page, _ := strconv.Atoi(in.NextToken) // the first has none
+	switch {
+	case err != nil, r.Header.Get("X-Amz-Target") != "AWSPriceListService.GetProducts", in.ServiceCode != "AmazonEC2", in.FormatVersion != "aws_v1",
+		in.MaxResults < 1 || in.MaxResults > 100, attributes["regionCode"] == "":
+		answerJSON(w, http.StatusBadRequest, map[string]string{"__type": "InvalidParameterException", "message": fmt.Sprintf("%s (%v)", body, err)})
+	case attributes["productFamily"] == "Storage":
+		answerJSON(w, http.StatusOK, map[string]any{"FormatVersion": "aws_v1", "PriceList": []string{
+			priceOf("Storage", `"volumeApiName":"gp3"`, `"OnDemand":{"S.T":{"effectiveDate":"2026-11-01T00:00:00Z","priceDimensions":{"S.T.R":{"unit":"GB-Mo","description":"General purpose","pricePerUnit":{"USD":"0.0912000000"}}},"termAttributes":{}}}`),
+		}})
+	case page == 0 && attributes["instanceType"] == "":
+		answerJSON(w, http.StatusOK, map[string]any{"FormatVersion": "aws_v1", "NextToken": "1", "PriceList": []string{machinePrice("t3.micro", "Linux", "0.0130000000")}})
+	default:
+		name := attributes["instanceType"]
+		if name == "" {
+			name = "t3.small"
+		}
+		answerJSON(w, http.StatusOK, map[string]any{"FormatVersion": "aws_v1", "PriceList": []string{machinePrice(name, "Windows", "0.0350000000")}})
+	}
+}
+
+func machinePrice(name, system, amount string) string {
+	return priceOf("Compute Instance", fmt.Sprintf(`"instanceType":%q,"operatingSystem":%q`, name, system), fmt.Sprintf(
+		`"OnDemand":{"%[1]s.T":{"effectiveDate":"2026-11-01T00:00:00Z","priceDimensions":{"%[1]s.T.R":{"unit":"Hrs","description":"per hour","pricePerUnit":{"USD":%[2]q}}},"termAttributes":{}}},`+
+			`"Reserved":{"%[1]s.N":{"effectiveDate":"2026-11-01T00:00:00Z","priceDimensions":{"%[1]s.N.R":{"unit":"Hrs","description":"reserved","pricePerUnit":{"USD":"0.0080000000"}}},`+
+			`"termAttributes":{"LeaseContractLength":"1yr","OfferingClass":"standard","PurchaseOption":"No Upfront"}}}`, name, amount))
+}
+
+func priceOf(family, attributes, terms string) string {
+	return fmt.Sprintf(`{"product":{"productFamily":%q,"attributes":{%s},"sku":"S"},"serviceCode":"AmazonEC2","terms":{%s}}`, family, attributes, terms)
+}
+
+// quotaAPI stands for Service Quotas, which fails in moto: two pages for the service vpc.
+// https://docs.aws.amazon.com/servicequotas/2019-06-24/apireference/API_ListServiceQuotas.html
+func quotaAPI(w http.ResponseWriter, r *http.Request, body []byte) {
+	var in struct {
+		ServiceCode, QuotaCode, NextToken string
+		MaxResults                        int
+	}
+	err := json.Unmarshal(body, &in)
+	quota := func(code, name string, value float64) map[string]any {
+		return map[string]any{
+			"ServiceCode": in.ServiceCode, "QuotaCode": code, "QuotaName": name, "Value": value, "Unit": "None", "Adjustable": true,
+			"QuotaArn": "arn:aws:servicequotas:ap-northeast-2:123456789012:" + in.ServiceCode + "/" + code,
+		}
+	}
+	switch {
+	case err != nil, r.Header.Get("X-Amz-Target") != "ServiceQuotasV20190624.ListServiceQuotas", in.MaxResults < 1 || in.MaxResults > 100, in.ServiceCode == "":
+		answerJSON(w, http.StatusBadRequest, map[string]string{"__type": "IllegalArgumentException", "Message": fmt.Sprintf("%s (%v)", body, err)})
+	case in.ServiceCode == "eks": // as for a service that a region has not
+		answerJSON(w, http.StatusBadRequest, map[string]string{"__type": "NoSuchResourceException", "Message": "The request failed because the specified service does not exist."})
+	case in.ServiceCode == "vpc" && in.NextToken == "":
+		answerJSON(w, http.StatusOK, map[string]any{"NextToken": "more", "Quotas": []any{quota("L-F678F1CE", "VPCs per Region", 5)}})
+	case in.ServiceCode == "vpc":
+		answerJSON(w, http.StatusOK, map[string]any{"Quotas": []any{quota("L-407747CB", "Subnets per VPC", 200)}})
+	default:
+		answerJSON(w, http.StatusOK, map[string]any{"Quotas": []any{quota("L-"+in.ServiceCode, "Something of "+in.ServiceCode, 1.5)}})
+	}
+}
+
+func answerJSON(w http.ResponseWriter, status int, body any) {
+	w.Header().Set("Content-Type", "application/x-amz-json-1.1")
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(body) // a test's client
+}

@@ -1,0 +1,125 @@
+package aws
+
+import (
+	"context"
+	"iter"
+	"slices"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
+
+	"github.com/m-cmp/mc-infra-connector/driver"
+	"github.com/m-cmp/mc-infra-connector/resource"
+)
+
+// customImages are the images that the account owns.
+type (
+	customImages struct{ *session }
+	customImage  = driver.Object[resource.CustomImageSpec, resource.CustomImageStatus]
+)
+
+// List answers the account's images in the region.
+func (c customImages) List(ctx context.Context) iter.Seq2[customImage, error] {
+	return c.describe(ctx, &ec2.DescribeImagesInput{Owners: []string{"self"}, MaxResults: aws.Int32(pageSize)})
+}
+
+// Get answers one image.
+func (c customImages) Get(ctx context.Context, id string) (customImage, error) {
+	found, err := driver.One(c.describe(ctx, &ec2.DescribeImagesInput{ImageIds: []string{id}}), "image", id)
+	if err == nil && found.State == resource.StateDeleted {
+		return customImage{}, resource.Errorf(resource.CodeNotFound, "the image %s is deregistered", id)
+	}
+	return found, err
+}
+
+// Create makes an image of a VM without stopping it. CreateImage knows no client token,
+// so that the tag is looked up first.
+func (c customImages) Create(ctx context.Context, r driver.Request[resource.CustomImageSpec]) (customImage, error) {
+	tags, err := writeTags(r.Token, r.Name, r.Labels, types.ResourceTypeImage)
+	if err != nil {
+		return customImage{}, err
+	}
+	made, _, err := driver.Ensure(c.describe(ctx, &ec2.DescribeImagesInput{Owners: []string{"self"}, Filters: byToken(r.Token)}), func() (customImage, error) {
+		out, err := call(ctx, c.ec2.CreateImage, &ec2.CreateImageInput{
+			InstanceId: aws.String(r.Spec.VM), Name: aws.String(imageName(r.Name)), Description: optional(r.Spec.Description),
+			NoReboot: aws.Bool(true), TagSpecifications: tags,
+		})
+		if err != nil {
+			return customImage{}, err
+		}
+		made := c.object(types.Image{ImageId: out.ImageId, State: types.ImageStatePending, Tags: tags[0].Tags})
+		made.Spec = r.Spec
+		return made, nil
+	})
+	return made, err
+}
+
+// Delete removes an image with the copies of disks that it consists of, unless other
+// images need them.
+// https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DeregisterImage.html
+func (c customImages) Delete(ctx context.Context, id string) error {
+	found, err := driver.One(describeImages(ctx, c.session, &ec2.DescribeImagesInput{ImageIds: []string{id}}, same), "image", id)
+	if err != nil {
+		return driver.Except(err, resource.CodeNotFound)
+	}
+	out, err := call(ctx, c.ec2.DeregisterImage, &ec2.DeregisterImageInput{ImageId: aws.String(id), DeleteAssociatedSnapshots: aws.Bool(true)})
+	if err != nil {
+		return driver.Except(err, resource.CodeNotFound)
+	}
+	for _, m := range found.BlockDeviceMappings {
+		if m.Ebs == nil || m.Ebs.SnapshotId == nil || slices.ContainsFunc(out.DeleteSnapshotResults, func(r types.DeleteSnapshotReturnCode) bool {
+			return aws.ToString(r.SnapshotId) == aws.ToString(m.Ebs.SnapshotId)
+		}) {
+			continue
+		}
+		// A cloud with an older API leaves this to its users.
+		if err := driver.Except(snapshots(c).Delete(ctx, aws.ToString(m.Ebs.SnapshotId)), resource.CodeDependency); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (c customImages) describe(ctx context.Context, in *ec2.DescribeImagesInput) iter.Seq2[customImage, error] {
+	return describeImages(ctx, c.session, in, c.object)
+}
+
+func (customImages) object(x types.Image) customImage {
+	o := object[resource.CustomImageSpec, resource.CustomImageStatus](x.ImageId, x.Tags, x)
+	if o.Name == "" {
+		o.Name = aws.ToString(x.Name)
+	}
+	o.State, o.CloudState = driver.StateOf(x.State, map[types.ImageState]resource.State{
+		types.ImageStatePending:      resource.StateCreating,
+		types.ImageStateTransient:    resource.StateCreating,
+		types.ImageStateAvailable:    resource.StateAvailable,
+		types.ImageStateDisabled:     resource.StateStopped,
+		types.ImageStateInvalid:      resource.StateFailed,
+		types.ImageStateFailed:       resource.StateFailed,
+		types.ImageStateError:        resource.StateFailed,
+		types.ImageStateDeregistered: resource.StateDeleted,
+	})
+	if x.StateReason != nil {
+		o.Reason = aws.ToString(x.StateReason.Message)
+	}
+	if created, err := time.Parse(time.RFC3339, aws.ToString(x.CreationDate)); err == nil {
+		o.CreatedAt = &created
+	}
+	o.Spec = resource.CustomImageSpec{VM: aws.ToString(x.SourceInstanceId), Description: aws.ToString(x.Description)}
+	o.Status.Architecture = string(x.Architecture)
+	if root := rootDisk(x); root != nil {
+		o.Status.DiskSizeGiB = int(aws.ToInt32(root.VolumeSize))
+	}
+	return o
+}
+
+// imageName is a name that AWS takes: of 3 to 128 characters.
+// https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CreateImage.html
+func imageName(name string) string {
+	if len(name) < 3 {
+		return "mcic-" + name
+	}
+	return name
+}

@@ -1,0 +1,176 @@
+package aws
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"iter"
+	"slices"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
+
+	"github.com/m-cmp/mc-infra-connector/driver"
+	"github.com/m-cmp/mc-infra-connector/resource"
+)
+
+// disks are EBS volumes, the root disks of VMs among them.
+type (
+	disks struct{ *session }
+	disk  = driver.Object[resource.DiskSpec, resource.DiskStatus]
+)
+
+// List answers all volumes of the region.
+func (d disks) List(ctx context.Context) iter.Seq2[disk, error] {
+	return d.describe(ctx, &ec2.DescribeVolumesInput{MaxResults: aws.Int32(pageSize)})
+}
+
+// Get answers one volume.
+func (d disks) Get(ctx context.Context, id string) (disk, error) {
+	return driver.One(d.describe(ctx, &ec2.DescribeVolumesInput{VolumeIds: []string{id}}), "disk", id)
+}
+
+// Create makes a volume. AWS forgets client tokens, but not tags.
+func (d disks) Create(ctx context.Context, r driver.Request[resource.DiskSpec]) (disk, error) {
+	tags, err := writeTags(r.Token, r.Name, r.Labels, types.ResourceTypeVolume)
+	if err != nil {
+		return disk{}, err
+	}
+	made, _, err := driver.Ensure(d.describe(ctx, &ec2.DescribeVolumesInput{Filters: byToken(r.Token)}), func() (disk, error) {
+		zone, err := d.zoneFor(ctx, r.Spec.Zone)
+		if err != nil {
+			return disk{}, err
+		}
+		out, err := call(ctx, d.ec2.CreateVolume, &ec2.CreateVolumeInput{
+			ClientToken:       aws.String(r.Token),
+			AvailabilityZone:  aws.String(zone),
+			Size:              aws.Int32(int32(r.Spec.SizeGiB)), //nolint:gosec // at most 65536
+			VolumeType:        types.VolumeType(r.Spec.Type),
+			Iops:              leastIOPS(types.VolumeType(r.Spec.Type), r.Spec.SizeGiB),
+			SnapshotId:        optional(r.Spec.Snapshot),
+			TagSpecifications: tags,
+		})
+		if err != nil {
+			return disk{}, err
+		}
+		return d.object(types.Volume{
+			VolumeId: out.VolumeId, State: out.State, Size: out.Size, VolumeType: out.VolumeType, AvailabilityZone: out.AvailabilityZone,
+			SnapshotId: out.SnapshotId, CreateTime: out.CreateTime, Tags: tags[0].Tags,
+		}), nil
+	})
+	return made, err
+}
+
+// Delete removes a volume.
+func (d disks) Delete(ctx context.Context, id string) error {
+	_, err := call(ctx, d.ec2.DeleteVolume, &ec2.DeleteVolumeInput{VolumeId: aws.String(id)})
+	return driver.Except(err, resource.CodeNotFound)
+}
+
+// Attach gives a volume to a VM, under a name that is free there.
+func (d disks) Attach(ctx context.Context, id string, to resource.DiskAttachment) error {
+	found, err := d.Get(ctx, id)
+	switch {
+	case err != nil:
+		return err
+	case found.Status.VM == to.VM:
+		return nil
+	case found.Status.VM != "":
+		return resource.Errorf(resource.CodeConflict, "the disk %s is attached to %s; detach it first", id, found.Status.VM)
+	}
+	instance, err := vms(d).instance(ctx, to.VM)
+	if err != nil {
+		return err
+	}
+	device, err := freeDevice(instance)
+	if err != nil {
+		return err
+	}
+	_, err = call(ctx, d.ec2.AttachVolume, &ec2.AttachVolumeInput{VolumeId: aws.String(id), InstanceId: aws.String(to.VM), Device: aws.String(device)})
+	return err
+}
+
+// Detach takes a volume from the VM that has it.
+func (d disks) Detach(ctx context.Context, id string) error {
+	found, err := d.Get(ctx, id)
+	if err != nil || found.Status.VM == "" {
+		return err
+	}
+	_, err = call(ctx, d.ec2.DetachVolume, &ec2.DetachVolumeInput{VolumeId: aws.String(id), InstanceId: aws.String(found.Status.VM)})
+	return err
+}
+
+// Resize makes a volume larger.
+// https://docs.aws.amazon.com/ebs/latest/userguide/requesting-ebs-volume-modifications.html
+func (d disks) Resize(ctx context.Context, id string, to resource.DiskSize) error {
+	found, err := d.Get(ctx, id)
+	switch {
+	case err != nil:
+		return err
+	case found.Spec.SizeGiB == to.SizeGiB: // done before
+		return nil
+	case found.Spec.SizeGiB > to.SizeGiB:
+		return resource.Invalid(resource.Problem{Field: "sizeGiB", Message: fmt.Sprintf("the disk has %d GiB; AWS only makes disks larger", found.Spec.SizeGiB)})
+	}
+	_, err = call(ctx, d.ec2.ModifyVolume, &ec2.ModifyVolumeInput{VolumeId: aws.String(id), Size: aws.Int32(int32(to.SizeGiB))}) //nolint:gosec // at most 65536
+	return err
+}
+
+// zoneFor is where a disk goes: AWS wants a zone.
+func (d disks) zoneFor(ctx context.Context, wanted string) (string, error) {
+	if zone := cmp.Or(wanted, d.zone); zone != "" {
+		return zone, nil
+	}
+	for zone, err := range zones(d).List(ctx, nil) {
+		if err != nil || zone.Available {
+			return zone.Name, err
+		}
+	}
+	return "", resource.Errorf(resource.CodeUnavailable, "no zone of the region takes new disks")
+}
+
+// freeDevice is a name for one more disk.
+// https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/device_naming.html
+func freeDevice(x types.Instance) (string, error) {
+	prefix := "/dev/sd"
+	if x.Platform == types.PlatformValuesWindows {
+		prefix = "xvd"
+	}
+	for _, letter := range "fghijklmnopqrstuvwxyz" {
+		name := prefix + string(letter)
+		if !slices.ContainsFunc(x.BlockDeviceMappings, func(m types.InstanceBlockDeviceMapping) bool { return aws.ToString(m.DeviceName) == name }) {
+			return name, nil
+		}
+	}
+	return "", resource.Errorf(resource.CodeQuota, "the instance %s has no name for another disk left", aws.ToString(x.InstanceId))
+}
+
+func (d disks) describe(ctx context.Context, in *ec2.DescribeVolumesInput) iter.Seq2[disk, error] {
+	return paged(ctx, ec2.NewDescribeVolumesPaginator(d.ec2, in),
+		func(page *ec2.DescribeVolumesOutput) []types.Volume { return page.Volumes }, d.object)
+}
+
+func (disks) object(x types.Volume) disk {
+	o := object[resource.DiskSpec, resource.DiskStatus](x.VolumeId, x.Tags, x)
+	o.State, o.CloudState = driver.StateOf(x.State, map[types.VolumeState]resource.State{
+		types.VolumeStateCreating:  resource.StateCreating,
+		types.VolumeStateAvailable: resource.StateAvailable,
+		types.VolumeStateInUse:     resource.StateAvailable,
+		types.VolumeStateDeleting:  resource.StateDeleting,
+		types.VolumeStateDeleted:   resource.StateDeleted,
+		types.VolumeStateError:     resource.StateFailed,
+	})
+	o.CreatedAt = x.CreateTime
+	o.Spec = resource.DiskSpec{SizeGiB: int(aws.ToInt32(x.Size)), Type: string(x.VolumeType), Zone: aws.ToString(x.AvailabilityZone), Snapshot: aws.ToString(x.SnapshotId)}
+	for _, a := range x.Attachments {
+		if a.State == types.VolumeAttachmentStateDetached {
+			continue
+		}
+		if a.State == types.VolumeAttachmentStateAttaching || a.State == types.VolumeAttachmentStateDetaching {
+			o.State, o.CloudState = resource.StateUpdating, string(a.State)
+		}
+		o.Status = resource.DiskStatus{VM: aws.ToString(a.InstanceId), Device: aws.ToString(a.Device)}
+	}
+	return o
+}

@@ -1,0 +1,72 @@
+package aws
+
+import (
+	"context"
+	"encoding/base64"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
+
+	"github.com/m-cmp/mc-infra-connector/resource"
+)
+
+// tagsInput is the input of createTags.
+type tagsInput struct {
+	ID   string            `json:"id" doc:"AWS's id of the resource, such as i-0123456789abcdef0." minLength:"1" maxLength:"512"`
+	Tags map[string]string `json:"tags" doc:"Tags to set." minProperties:"1" maxProperties:"40"`
+}
+
+// nothing is the output of what only succeeds.
+type nothing struct{}
+
+func createTags(ctx context.Context, s *session, in tagsInput) (nothing, error) {
+	return nothing{}, s.Label(ctx, in.ID, resource.LabelChange{Set: in.Tags})
+}
+
+type regionInfo struct {
+	Region   string          `json:"region" doc:"The connection's region."`
+	Title    string          `json:"title,omitempty" doc:"Where it is, for people."`
+	Endpoint string          `json:"endpoint,omitempty" doc:"Where its EC2 API is asked."`
+	Zones    []resource.Zone `json:"zones" doc:"Its zones." nullable:"false"`
+}
+
+func regionInfoOf(ctx context.Context, s *session, _ nothing) (regionInfo, error) {
+	if s.region == "" {
+		return regionInfo{}, regionless()
+	}
+	out, err := call(ctx, s.ec2.DescribeRegions, &ec2.DescribeRegionsInput{RegionNames: []string{s.region}})
+	if err != nil {
+		return regionInfo{}, err
+	}
+	info := regionInfo{Region: s.region, Title: regionTitles()[s.region], Zones: []resource.Zone{}}
+	if len(out.Regions) == 1 {
+		info.Endpoint = aws.ToString(out.Regions[0].Endpoint)
+	}
+	for zone, err := range (zones{s}).List(ctx, nil) {
+		if err != nil {
+			return regionInfo{}, err
+		}
+		info.Zones = append(info.Zones, zone)
+	}
+	return info, nil
+}
+
+type consoleInput struct {
+	VM string `json:"vm" doc:"AWS's id of the VM." minLength:"1" maxLength:"512"`
+}
+
+type console struct {
+	Output string `json:"output" doc:"The text."`
+}
+
+func consoleOutput(ctx context.Context, s *session, in consoleInput) (console, error) {
+	out, err := call(ctx, s.ec2.GetConsoleOutput, &ec2.GetConsoleOutputInput{InstanceId: aws.String(in.VM)})
+	if err != nil {
+		return console{}, err
+	}
+	text, err := base64.StdEncoding.DecodeString(aws.ToString(out.Output))
+	if err != nil {
+		return console{}, resource.Errorf(resource.CodeInternal, "read the console's output: %w", err)
+	}
+	return console{string(text)}, nil
+}

@@ -1,0 +1,493 @@
+package aws
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	ekstypes "github.com/aws/aws-sdk-go-v2/service/eks/types"
+	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"sigs.k8s.io/yaml"
+
+	"github.com/m-cmp/mc-infra-connector/driver"
+	"github.com/m-cmp/mc-infra-connector/resource"
+)
+
+// These run on moto behind the shim, called by TestOnMoto.
+
+func testPricesAndQuotas(t *testing.T, endpoint string) {
+	s := open(t, config(endpoint, seoul))
+	from := time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC)
+	all := catalog(t, s, resource.Prices, nil)
+	assert.Len(t, all, 5, "two pages of machines, on demand and reserved, and a disk")
+	assert.Contains(t, all, resource.Price{
+		ID: "t3.micro.T.R", Product: "vm", Spec: "t3.micro", OS: "linux", Contract: "onDemand", Currency: "USD", Amount: "0.0130000000", Unit: "hour", ValidFrom: &from, Doc: "per hour",
+	})
+	assert.Contains(t, all, resource.Price{
+		ID: "t3.micro.N.R", Product: "vm", Spec: "t3.micro", OS: "linux", Contract: "reserved", Term: "1yr standard No Upfront", Currency: "USD", Amount: "0.0080000000", Unit: "hour", ValidFrom: &from, Doc: "reserved",
+	})
+	assert.Equal(t, []resource.Price{{ID: "S.T.R", Product: "disk", DiskType: "gp3", Contract: "onDemand", Currency: "USD", Amount: "0.0912000000", Unit: "GiB-month", ValidFrom: &from, Doc: "General purpose"}},
+		catalog(t, s, resource.Prices, driver.Query{"product": "disk"}))
+	one := catalog(t, s, resource.Prices, driver.Query{"spec": "m5.large", "contract": "onDemand"})
+	require.Len(t, one, 1)
+	assert.Equal(t, "m5.large", one[0].Spec)
+
+	quotas := catalog(t, s, resource.Quotas, driver.Query{"service": "vpc"})
+	assert.Equal(t, []resource.Quota{
+		{ID: "L-F678F1CE", Name: "VPCs per Region", Service: "vpc", Kind: "vpc", Limit: 5, Adjustable: true},
+		{ID: "L-407747CB", Name: "Subnets per VPC", Service: "vpc", Kind: "subnet", Limit: 200, Adjustable: true},
+	}, quotas)
+	assert.Len(t, catalog(t, s, resource.Quotas, nil), 5, "of all services but the one that the region has not")
+}
+
+func testNativeAndExtensions(t *testing.T, endpoint string) {
+	s := open(t, config(endpoint, seoul))
+	answer, err := s.Native(t.Context(), driver.NativeRequest{Service: "ec2", Query: map[string][]string{"Action": {"DescribeVpcs"}, "Version": {"2016-11-15"}}})
+	require.NoError(t, err)
+	assert.Equal(t, http.StatusOK, answer.Status)
+	assert.Contains(t, answer.Body, "DescribeVpcsResponse")
+	assert.Contains(t, answer.Headers["Content-Type"], "xml")
+
+	answer, err = s.Native(t.Context(), driver.NativeRequest{Service: "ec2", Method: http.MethodPost, Body: "Action=DescribeVpcs&Version=2016-11-15&VpcId.1=vpc-0123456789abcdef0"})
+	require.NoError(t, err, "whatever the status")
+	assert.Equal(t, http.StatusBadRequest, answer.Status)
+	assert.Contains(t, answer.Body, "InvalidVpcID.NotFound")
+
+	answer, err = s.Native(t.Context(), driver.NativeRequest{Service: "s3", Method: http.MethodPut, Path: "/mcic-native"})
+	require.NoError(t, err)
+	assert.Less(t, answer.Status, 500)
+
+	_, err = s.Native(t.Context(), driver.NativeRequest{Service: "evil.example.com/x"})
+	assert.Equal(t, resource.CodeInvalid, resource.CodeOf(err))
+
+	vpc := create(t, s, resource.VPC, "extension", nil, resource.VPCSpec{CIDR: "10.20.0.0/16"})
+	extend := func(name, input string) map[string]any {
+		t.Helper()
+		raw, err := s.Extend(t.Context(), name, json.RawMessage(input))
+		require.NoError(t, err)
+		var output map[string]any
+		require.NoError(t, json.Unmarshal(raw, &output))
+		return output
+	}
+	extend("createTags", `{"id":"`+vpc.ID+`","tags":{"by":"extension"}}`)
+	assert.Equal(t, "extension", get(t, s, resource.VPC, vpc.ID).Labels["by"])
+	info := extend("getRegionInfo", `{}`)
+	assert.Equal(t, "Asia Pacific (Seoul)", info["title"])
+	assert.Len(t, info["zones"], 4)
+	require.NoError(t, s.Delete(t.Context(), "vpc", vpc.ID))
+}
+
+func testVMFields(t *testing.T, endpoint string) {
+	s, cloud := open(t, config(endpoint, seoul)), client(endpoint, seoul)
+	vpc := create(t, s, resource.VPC, "fields", nil, resource.VPCSpec{CIDR: "10.21.0.0/16"})
+	subnet := create(t, s, resource.Subnet, "fields", nil, resource.SubnetSpec{VPC: vpc.ID, CIDR: "10.21.1.0/24"})
+	vm := create(t, s, resource.VM, "fields", nil, resource.VMSpec{Image: anImage(t, s), Spec: "t3.micro", Subnet: subnet.ID, RootDiskType: "gp2", RootDiskSizeGiB: 40, UserData: "#!/bin/sh\necho 안녕"})
+	volumes, err := cloud.DescribeVolumes(t.Context(), &ec2.DescribeVolumesInput{Filters: byToken("fields-vm")})
+	require.NoError(t, err)
+	require.Len(t, volumes.Volumes, 1)
+	assert.Equal(t, "gp2", string(volumes.Volumes[0].VolumeType))
+	data, err := cloud.DescribeInstanceAttribute(t.Context(), &ec2.DescribeInstanceAttributeInput{InstanceId: aws.String(vm.ID), Attribute: "userData"})
+	require.NoError(t, err)
+	plain, err := base64.StdEncoding.DecodeString(aws.ToString(data.UserData.Value))
+	require.NoError(t, err)
+	assert.Equal(t, "#!/bin/sh\necho 안녕", string(plain))
+
+	image := create(t, s, resource.CustomImage, "fields", map[string]string{"team": "infra"}, resource.CustomImageSpec{VM: vm.ID, Description: "golden"})
+	shown := get(t, s, resource.CustomImage, image.ID)
+	assert.Equal(t, "fields", shown.Name)
+	assert.Equal(t, "golden", shown.Spec.Description)
+	second := create(t, s, resource.VM, "second", nil, resource.VMSpec{CustomImage: image.ID, Spec: "t3.micro", Subnet: subnet.ID})
+	assert.Equal(t, image.ID, second.Spec.CustomImage, "shown as what it was asked as")
+	assert.Empty(t, second.Spec.Image)
+	assert.Equal(t, image.ID, get(t, s, resource.VM, second.ID).Spec.CustomImage)
+	require.NoError(t, s.Delete(t.Context(), "customimage", image.ID))
+	snapshots, err := cloud.DescribeSnapshots(t.Context(), &ec2.DescribeSnapshotsInput{OwnerIds: []string{"self"}})
+	require.NoError(t, err)
+	for _, left := range snapshots.Snapshots {
+		assert.NotContains(t, aws.ToString(left.Description), image.ID, "the copies of its disks go with it")
+	}
+}
+
+func testNLB(t *testing.T, endpoint string) {
+	s := open(t, config(endpoint, seoul))
+	api := elb.New(elb.Options{Region: seoul, BaseEndpoint: aws.String(endpoint), Credentials: credentials.NewStaticCredentialsProvider("AKIAEXAMPLE", "secret-of-the-test", "")})
+	vpc := create(t, s, resource.VPC, "nlb", nil, resource.VPCSpec{CIDR: "10.23.0.0/16"})
+	subnet := create(t, s, resource.Subnet, "nlb", nil, resource.SubnetSpec{VPC: vpc.ID, CIDR: "10.23.1.0/24"})
+	vm := create(t, s, resource.VM, "nlb", nil, resource.VMSpec{Image: anImage(t, s), Spec: "t3.micro", Subnet: subnet.ID})
+	spec := resource.NLBSpec{
+		VPC: vpc.ID, Protocol: "tcp", Port: 80, TargetPort: 8080, Members: []string{vm.ID},
+		HealthCheck: resource.HealthCheck{Protocol: "http", Port: 8080, Path: "/healthz", IntervalSeconds: 30, TimeoutSeconds: 6, Threshold: 4},
+	}
+	// What a crash after the first step leaves.
+	name := balancerName("nlb.web", tokenOf("nlb.web", "nlb"))
+	_, err := nlbs{&session{elb: api}}.createGroup(t.Context(), name, spec, nil)
+	require.NoError(t, err)
+
+	made := create(t, s, resource.NLB, "nlb.web", map[string]string{"team": "infra"}, spec)
+	assert.Equal(t, made.ID, create(t, s, resource.NLB, "nlb.web", map[string]string{"team": "infra"}, spec).ID)
+	shown := get(t, s, resource.NLB, made.ID)
+	spec.Subnets = []string{subnet.ID} // chosen
+	assert.Equal(t, spec, shown.Spec)
+	assert.Equal(t, "nlb.web", shown.Name)
+	assert.NotEmpty(t, shown.Status.DNSName)
+	groups, err := api.DescribeTargetGroups(t.Context(), &elb.DescribeTargetGroupsInput{LoadBalancerArn: aws.String(made.ID)})
+	require.NoError(t, err)
+	require.Len(t, groups.TargetGroups, 1)
+	assert.Equal(t, name, aws.ToString(groups.TargetGroups[0].TargetGroupName))
+
+	raw, err := s.View(t.Context(), "nlb", made.ID, "health")
+	require.NoError(t, err)
+	assert.Contains(t, string(raw), vm.ID)
+
+	require.NoError(t, s.Delete(t.Context(), "nlb", made.ID))
+	require.NoError(t, s.Delete(t.Context(), "nlb", made.ID), "again")
+	_, err = api.DescribeTargetGroups(t.Context(), &elb.DescribeTargetGroupsInput{Names: []string{name}})
+	assert.ErrorContains(t, err, "TargetGroupNotFound", "it goes with its load balancer")
+}
+
+func testCluster(t *testing.T, endpoint string) {
+	c := config(endpoint, seoul)
+	c.Settings[settingNodeRole] = "arn:aws:iam::123456789012:role/nodes"
+	s := open(t, c)
+	vpc := create(t, s, resource.VPC, "eks", nil, resource.VPCSpec{CIDR: "10.22.0.0/16"})
+	subnet := create(t, s, resource.Subnet, "eks", nil, resource.SubnetSpec{VPC: vpc.ID, CIDR: "10.22.1.0/24"})
+	made := create(t, s, resource.Cluster, "eks.prod", nil, resource.ClusterSpec{
+		VPC: vpc.ID, Subnets: []string{subnet.ID}, NodeGroups: []resource.NodeGroup{{Name: "first", Spec: "t3.medium", DesiredNodes: 2, MinNodes: 1, MaxNodes: 4, Autoscaling: true, RootDiskSizeGiB: 30}},
+	})
+	assert.Equal(t, "eks-prod", made.ID)
+	shown := get(t, s, resource.Cluster, made.ID)
+	assert.Equal(t, "eks.prod", shown.Name)
+	assert.Equal(t, resource.StateAvailable, shown.State)
+	require.Len(t, shown.Spec.NodeGroups, 1)
+	group := shown.Spec.NodeGroups[0]
+	assert.Equal(t, []any{"first", "t3.medium", 2, 1, 4, true, 30}, []any{group.Name, group.Spec, group.DesiredNodes, group.MinNodes, group.MaxNodes, group.Autoscaling, group.RootDiskSizeGiB})
+	assert.Contains(t, string(must(json.Marshal(shown.Native))), "arn:aws:iam::123456789012:role/AmazonEKSClusterRole", "the role's name with the account's id")
+
+	raw, err := s.View(t.Context(), "cluster", made.ID, "kubeconfig")
+	require.NoError(t, err)
+	var view resource.Kubeconfig
+	require.NoError(t, json.Unmarshal(raw, &view))
+	var file struct {
+		CurrentContext string `json:"current-context"`
+		Clusters       []struct{ Cluster struct{ Server string } }
+		Users          []struct{ User struct{ Token string } }
+	}
+	require.NoError(t, yaml.Unmarshal([]byte(view.Kubeconfig), &file))
+	assert.Equal(t, made.ID, file.CurrentContext)
+	assert.Contains(t, file.Clusters[0].Cluster.Server, "https://")
+	assert.WithinDuration(t, time.Now().Add(tokenLife), *view.ExpiresAt, time.Minute)
+	signed, err := base64.RawURLEncoding.DecodeString(strings.TrimPrefix(file.Users[0].User.Token, "k8s-aws-v1."))
+	require.NoError(t, err)
+	u, err := url.Parse(string(signed))
+	require.NoError(t, err)
+	assert.Equal(t, "GetCallerIdentity", u.Query().Get("Action"))
+	assert.Equal(t, "60", u.Query().Get("X-Amz-Expires"))
+	assert.Contains(t, u.Query().Get("X-Amz-SignedHeaders"), "x-k8s-aws-id")
+	assert.NotEmpty(t, u.Query().Get("X-Amz-Signature"))
+
+	require.NoError(t, s.Delete(t.Context(), "cluster", made.ID))
+	require.NoError(t, s.Delete(t.Context(), "cluster", made.ID), "again")
+}
+
+func must[T any](value T, err error) T {
+	if err != nil {
+		panic(err)
+	}
+	return value
+}
+
+// fakeEKS answers EKS's paths from a table of method and path; what it was asked is kept.
+// moto's clusters are there at once, AWS's are not.
+type fakeEKS struct {
+	answers map[string]any
+	asked   []string
+}
+
+func (f *fakeEKS) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if !strings.HasPrefix(r.URL.Path, "/clusters") {
+		(&fakeEC2{answer: func(form url.Values) (int, string) {
+			if form.Get("Action") == "GetCallerIdentity" {
+				return http.StatusOK, `<GetCallerIdentityResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><GetCallerIdentityResult><Arn>arn:aws-cn:iam::1:user/x</Arn><Account>1</Account></GetCallerIdentityResult></GetCallerIdentityResponse>`
+			}
+			if form.Get("Action") == "DescribeSubnets" {
+				return http.StatusOK, `<DescribeSubnetsResponse><subnetSet><item><subnetId>subnet-1</subnetId><vpcId>vpc-1</vpcId></item></subnetSet></DescribeSubnetsResponse>`
+			}
+			if form.Get("Action") == "DescribeInstances" {
+				return http.StatusOK, `<DescribeInstancesResponse/>`
+			}
+			return http.StatusOK, zonesXML
+		}}).ServeHTTP(w, r)
+		return
+	}
+	f.asked = append(f.asked, r.Method+" "+r.URL.Path)
+	w.Header().Set("Content-Type", "application/json")
+	answer, known := f.answers[r.Method+" "+r.URL.Path]
+	if refusal, refused := answer.(string); refused || !known {
+		if !known {
+			refusal = "ResourceNotFoundException"
+		}
+		w.Header().Set("X-Amzn-Errortype", refusal)
+		w.WriteHeader(map[bool]int{true: http.StatusConflict, false: http.StatusNotFound}[known])
+		fmt.Fprintf(w, `{"message":"%s"}`, refusal)
+		return
+	}
+	_ = json.NewEncoder(w).Encode(answer)
+}
+
+func TestWhatAClusterHasToWaitFor(t *testing.T) {
+	f := &fakeEKS{answers: map[string]any{}}
+	server := httptest.NewServer(f)
+	t.Cleanup(server.Close)
+	s := open(t, config(server.URL, seoul))
+	state := func(status, version string) {
+		f.answers["GET /clusters/prod"] = map[string]any{"cluster": map[string]any{"name": "prod", "status": status, "version": version, "tags": map[string]string{tokenTag: "token-1"}}}
+	}
+	ask := driver.ItemRequest{Token: "token-1", Name: "prod", Spec: json.RawMessage(`{"vpc":"vpc-1","subnets":["subnet-1"],"nodeGroups":[{"name":"first","spec":"t3.medium"}]}`)}
+
+	f.answers["POST /clusters"] = map[string]any{"cluster": map[string]any{"name": "prod", "status": "CREATING"}}
+	_, err := s.Create(t.Context(), "cluster", ask)
+	assert.Equal(t, resource.CodeUnavailable, resource.CodeOf(err), "%v", err)
+	assert.ErrorContains(t, err, "node groups are made when it runs")
+	assert.True(t, resource.AsError(err).Retryable)
+
+	state("ACTIVE", "1.33")
+	f.answers["POST /clusters/prod/node-groups"] = map[string]any{"nodegroup": map[string]any{"nodegroupName": "first"}}
+	f.answers["GET /clusters/prod/node-groups"] = map[string]any{"nodegroups": []string{}}
+	_, err = s.Create(t.Context(), "cluster", ask)
+	require.NoError(t, err)
+	assert.Equal(t, 1, count(f.asked, "POST /clusters"), "made once")
+	assert.Equal(t, 1, count(f.asked, "POST /clusters/prod/node-groups"))
+
+	other := ask
+	other.Token = "token-2"
+	_, err = s.Create(t.Context(), "cluster", other)
+	assert.Equal(t, resource.CodeAlreadyExists, resource.CodeOf(err), "%v", err)
+
+	f.answers["GET /clusters/prod/node-groups"] = map[string]any{"nodegroups": []string{"first"}}
+	f.answers["GET /clusters/prod/node-groups/first"] = map[string]any{"nodegroup": map[string]any{"nodegroupName": "first", "status": "UPDATING", "version": "1.33"}}
+	item, err := s.Get(t.Context(), "cluster", "prod")
+	require.NoError(t, err)
+	assert.Equal(t, resource.StateUpdating, item.State, "as long as a node group is on its way")
+
+	f.answers["POST /clusters/prod/updates"] = map[string]any{"update": map[string]any{}}
+	f.answers["POST /clusters/prod/node-groups/first/update-version"] = map[string]any{"update": map[string]any{}}
+	upgrade := func() error {
+		return s.Act(t.Context(), "cluster", "prod", "upgrade", json.RawMessage(`{"version":"1.34"}`))
+	}
+	assert.ErrorContains(t, upgrade(), "node groups follow")
+	assert.Zero(t, count(f.asked, "POST /clusters/prod/node-groups/first/update-version"))
+	state("ACTIVE", "1.34")
+	require.NoError(t, upgrade())
+	assert.Equal(t, 1, count(f.asked, "POST /clusters/prod/updates"))
+	assert.Equal(t, 1, count(f.asked, "POST /clusters/prod/node-groups/first/update-version"))
+
+	f.answers["DELETE /clusters/prod/node-groups/first"] = map[string]any{"nodegroup": map[string]any{}}
+	f.answers["DELETE /clusters/prod"] = "ResourceInUseException"
+	err = s.Delete(t.Context(), "cluster", "prod")
+	assert.Equal(t, resource.CodeUnavailable, resource.CodeOf(err), "%v", err)
+	f.answers = map[string]any{}
+	require.NoError(t, s.Delete(t.Context(), "cluster", "prod"), "gone")
+}
+
+func count(all []string, one string) int {
+	n := 0
+	for _, each := range all {
+		if each == one {
+			n++
+		}
+	}
+	return n
+}
+
+// A service that fails costs what it is for, and nothing else.
+func TestServiceThatFailsDegradesOnlyItself(t *testing.T) {
+	f := &fakeEKS{answers: map[string]any{"GET /clusters": "ServiceUnavailableException"}}
+	server := httptest.NewServer(f)
+	t.Cleanup(server.Close)
+	s := open(t, config(server.URL, seoul))
+	for _, err := range s.List(t.Context(), "cluster") {
+		assert.Equal(t, resource.CodeUnavailable, resource.CodeOf(err), "%v", err)
+	}
+	for _, err := range s.List(t.Context(), "vm") {
+		require.NoError(t, err)
+	}
+}
+
+func TestSizesOfANodeGroup(t *testing.T) {
+	for name, test := range map[string]struct {
+		to   resource.NodeGroupScale
+		want [3]int32 // desired, least, most
+	}{
+		"desired alone": {resource.NodeGroupScale{DesiredNodes: 9}, [3]int32{9, 1, 9}},
+		"limits alone":  {resource.NodeGroupScale{MinNodes: 4, MaxNodes: 6}, [3]int32{4, 4, 6}},
+		"all":           {resource.NodeGroupScale{DesiredNodes: 2, MinNodes: 2, MaxNodes: 2}, [3]int32{2, 2, 2}},
+		"nothing":       {resource.NodeGroupScale{}, [3]int32{3, 1, 5}},
+	} {
+		now := ekstypes.NodegroupScalingConfig{DesiredSize: aws.Int32(3), MinSize: aws.Int32(1), MaxSize: aws.Int32(5)}
+		got := scaled(now, test.to)
+		assert.Equal(t, test.want, [3]int32{*got.DesiredSize, *got.MinSize, *got.MaxSize}, name)
+	}
+}
+
+func TestNamesThatLoadBalancersTake(t *testing.T) {
+	for _, name := range []string{"web", "a.b_c", strings.Repeat("x", 128), "internal-web", "7"} {
+		got := balancerName(name, "token-1")
+		assert.Regexp(t, `^[A-Za-z0-9][A-Za-z0-9-]{0,30}[A-Za-z0-9]$`, got)
+		assert.NotContains(t, got[:9], "internal-")
+		assert.Equal(t, got, balancerName(name, "token-1"))
+		assert.NotEqual(t, got, balancerName(name, "token-2"))
+	}
+}
+
+// AWS seals the password of Windows; moto makes none.
+func TestPasswordOfWindows(t *testing.T) {
+	password := ""
+	_, endpoint := fake(t, func(form url.Values) (int, string) {
+		assert.Equal(t, "i-1", form.Get("InstanceId"))
+		return http.StatusOK, "<GetPasswordDataResponse><instanceId>i-1</instanceId><passwordData>" + password + "</passwordData></GetPasswordDataResponse>"
+	})
+	s := open(t, config(endpoint, seoul))
+	_, err := s.View(t.Context(), "vm", "i-1", "password")
+	assert.Equal(t, resource.CodeNotFound, resource.CodeOf(err))
+	password = "\nc2VhbGVk\n"
+	raw, err := s.View(t.Context(), "vm", "i-1", "password")
+	require.NoError(t, err)
+	assert.JSONEq(t, `{"user":"Administrator","encryptedPassword":"c2VhbGVk"}`, string(raw))
+}
+
+// imageServer answers 100 pages of 1,000 images.
+func imageServer(t *testing.T) (*fakeEC2, string) {
+	const pages, size = 100, 1000
+	return fake(t, func(form url.Values) (int, string) {
+		var page int
+		_, _ = fmt.Sscan(form.Get("NextToken"), &page) // none is page 0
+		var b strings.Builder
+		b.WriteString("<DescribeImagesResponse><imagesSet>")
+		for i := range size {
+			fmt.Fprintf(&b, "<item><imageId>ami-%08d</imageId><name>ubuntu/images/ubuntu-noble-24.04-amd64-%d</name><architecture>x86_64</architecture></item>", page*size+i, i)
+		}
+		b.WriteString("</imagesSet>")
+		if page+1 < pages {
+			fmt.Fprintf(&b, "<nextToken>%d</nextToken>", page+1)
+		}
+		b.WriteString("</DescribeImagesResponse>")
+		return http.StatusOK, b.String()
+	})
+}
+
+func TestImagesStream(t *testing.T) {
+	f, endpoint := imageServer(t)
+	s := open(t, config(endpoint, seoul))
+	n := 0
+	for _, err := range s.Catalog(t.Context(), "image", driver.Query{"os": "ubuntu", "architecture": "arm64", "owner": ""}) {
+		require.NoError(t, err)
+		if n++; n%1000 == 1 {
+			assert.Len(t, f.calls("DescribeImages"), n/1000+1, "a page is asked for when it is needed")
+		}
+	}
+	assert.Equal(t, 100_000, n)
+	asked := f.calls("DescribeImages")[0]
+	assert.Contains(t, asked.Encode(), "arm64")
+	assert.Contains(t, asked.Encode(), "099720109477", "Canonical's own")
+	assert.NotContains(t, asked.Encode(), "136693071363", "not Debian's")
+}
+
+func TestFiveThousandVMsInFiveCalls(t *testing.T) {
+	f, endpoint := fake(t, func(form url.Values) (int, string) {
+		var page int
+		_, _ = fmt.Sscan(form.Get("NextToken"), &page) // none is page 0
+		assert.Equal(t, "1000", form.Get("MaxResults"))
+		return http.StatusOK, instancesPage(page, 5, 1000)
+	})
+	s := open(t, config(endpoint, seoul))
+	seen := map[string]bool{}
+	for item, err := range s.List(t.Context(), "vm") {
+		require.NoError(t, err)
+		seen[item.ID] = true
+	}
+	assert.Len(t, seen, 5000)
+	assert.Len(t, f.calls("DescribeInstances"), 5)
+}
+
+// instancesPage is a page of DescribeInstances.
+func instancesPage(page, pages, size int) string {
+	var b strings.Builder
+	b.WriteString("<DescribeInstancesResponse><reservationSet>")
+	for i := range size {
+		n := page*size + i
+		fmt.Fprintf(&b, "<item><instancesSet><item><instanceId>i-%017x</instanceId><imageId>ami-1</imageId><instanceState><name>running</name></instanceState><instanceType>t3.micro</instanceType><subnetId>subnet-1</subnetId><privateIpAddress>10.0.%d.%d</privateIpAddress><tagSet><item><key>Name</key><value>vm-%d</value></item></tagSet></item></instancesSet></item>", n, n/250, n%250, n)
+	}
+	b.WriteString("</reservationSet>")
+	if page+1 < pages {
+		fmt.Fprintf(&b, "<nextToken>%d</nextToken>", page+1)
+	}
+	b.WriteString("</DescribeInstancesResponse>")
+	return b.String()
+}
+
+// Each connection keeps its own endpoint and key, at the same time in one process.
+func TestConnectionsDoNotMix(t *testing.T) {
+	const rounds = 20
+	type asked struct{ key, action string }
+	serve := func(log chan<- asked) string {
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			key, _, _ := strings.Cut(strings.TrimPrefix(r.Header.Get("Authorization"), "AWS4-HMAC-SHA256 Credential="), "/")
+			_ = r.ParseForm() // the SDK's
+			log <- asked{key, r.PostForm.Get("Action")}
+			w.Header().Set("Content-Type", "text/xml")
+			if r.PostForm.Get("Action") == "DescribeAvailabilityZones" {
+				fmt.Fprint(w, zonesXML)
+			} else {
+				fmt.Fprintf(w, "<DescribeVpcsResponse><vpcSet><item><vpcId>vpc-%s</vpcId></item></vpcSet></DescribeVpcsResponse>", key)
+			}
+		}))
+		t.Cleanup(server.Close)
+		return server.URL
+	}
+	d := New()
+	errs := make(chan error, 2)
+	logs := map[string]chan asked{"AKIAONE": make(chan asked, rounds+1), "AKIATWO": make(chan asked, rounds+1)}
+	for key, log := range logs {
+		c := config(serve(log), seoul)
+		c.Credential["accessKeyId"] = key
+		go func() { errs <- listOften(t.Context(), d, c, "vpc-"+key, rounds) }()
+	}
+	require.NoError(t, <-errs)
+	require.NoError(t, <-errs)
+	for key, log := range logs {
+		close(log)
+		n := 0
+		for a := range log {
+			assert.Equal(t, key, a.key)
+			n++
+		}
+		assert.Equal(t, rounds+1, n)
+	}
+}
+
+func listOften(ctx context.Context, d *driver.Driver, c driver.Config, want string, rounds int) error {
+	s, err := d.Connect(ctx, c)
+	if err != nil {
+		return err
+	}
+	for range rounds {
+		for item, err := range s.List(ctx, "vpc") {
+			if err != nil || item.ID != want {
+				return fmt.Errorf("%s instead of %s: %w", item.ID, want, err)
+			}
+		}
+	}
+	return s.Close()
+}

@@ -1,0 +1,203 @@
+package aws
+
+import (
+	"context"
+	"iter"
+	"slices"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
+
+	"github.com/m-cmp/mc-infra-connector/driver"
+	"github.com/m-cmp/mc-infra-connector/resource"
+)
+
+type (
+	nics struct{ *session }
+	nic  = driver.Object[resource.NICSpec, resource.NICStatus]
+)
+
+// List answers the network interfaces of the region but those that come and go with a
+// VM, a load balancer or another service.
+func (n nics) List(ctx context.Context) iter.Seq2[nic, error] {
+	return func(yield func(nic, error) bool) {
+		for x, err := range n.raw(ctx, &ec2.DescribeNetworkInterfacesInput{MaxResults: aws.Int32(pageSize)}) {
+			if err != nil {
+				yield(nic{}, err)
+				return
+			}
+			if isFirst(x) || aws.ToBool(x.RequesterManaged) {
+				continue
+			}
+			if !yield(n.object(x), nil) {
+				return
+			}
+		}
+	}
+}
+
+// Get answers one network interface.
+func (n nics) Get(ctx context.Context, id string) (nic, error) {
+	return driver.One(n.describe(ctx, byInterface(id)), "network interface", id)
+}
+
+// Create makes a network interface. AWS forgets client tokens, but not tags.
+func (n nics) Create(ctx context.Context, r driver.Request[resource.NICSpec]) (nic, error) {
+	tags, err := writeTags(r.Token, r.Name, r.Labels, types.ResourceTypeNetworkInterface)
+	if err != nil {
+		return nic{}, err
+	}
+	made, _, err := driver.Ensure(n.describe(ctx, &ec2.DescribeNetworkInterfacesInput{Filters: byToken(r.Token)}), func() (nic, error) {
+		out, err := call(ctx, n.ec2.CreateNetworkInterface, &ec2.CreateNetworkInterfaceInput{
+			ClientToken: aws.String(r.Token), SubnetId: aws.String(r.Spec.Subnet), Groups: r.Spec.SecurityGroups,
+			PrivateIpAddress: optional(r.Spec.PrivateAddress), TagSpecifications: tags,
+		})
+		if err != nil {
+			return nic{}, err
+		}
+		out.NetworkInterface.TagSet = tags[0].Tags
+		return n.object(*out.NetworkInterface), nil
+	})
+	return made, err
+}
+
+// Delete removes a network interface.
+func (n nics) Delete(ctx context.Context, id string) error {
+	_, err := call(ctx, n.ec2.DeleteNetworkInterface, &ec2.DeleteNetworkInterfaceInput{NetworkInterfaceId: aws.String(id)})
+	if e := resource.AsError(err); e != nil && e.Code == resource.CodeInvalid && strings.Contains(e.Message, "in use") { // AWS says so with InvalidParameterValue
+		return recoded(err, resource.CodeDependency, "detach it first")
+	}
+	return driver.Except(err, resource.CodeNotFound)
+}
+
+// Attach gives a network interface to a VM, in a place that is free there.
+func (n nics) Attach(ctx context.Context, id string, to resource.NICAttachment) error {
+	found, err := n.Get(ctx, id)
+	switch {
+	case err != nil:
+		return err
+	case found.Status.VM == to.VM:
+		return nil
+	case found.Status.VM != "":
+		return resource.Errorf(resource.CodeConflict, "the network interface %s is attached to %s; detach it first", id, found.Status.VM)
+	}
+	instance, err := vms(n).instance(ctx, to.VM)
+	if err != nil {
+		return err
+	}
+	_, err = call(ctx, n.ec2.AttachNetworkInterface, &ec2.AttachNetworkInterfaceInput{
+		NetworkInterfaceId: aws.String(id), InstanceId: aws.String(to.VM), DeviceIndex: aws.Int32(freeIndex(instance)),
+	})
+	return err
+}
+
+// Detach takes a network interface from the VM that has it.
+func (n nics) Detach(ctx context.Context, id string) error {
+	x, err := driver.One(n.raw(ctx, byInterface(id)), "network interface", id)
+	if err != nil || x.Attachment == nil || x.Attachment.AttachmentId == nil {
+		return err
+	}
+	_, err = call(ctx, n.ec2.DetachNetworkInterface, &ec2.DetachNetworkInterfaceInput{AttachmentId: x.Attachment.AttachmentId})
+	return driver.Except(err, resource.CodeNotFound)
+}
+
+// AddAddresses adds the secondary addresses that are missing.
+func (n nics) AddAddresses(ctx context.Context, id string, change resource.AddressChange) error {
+	_, missing, err := n.addresses(ctx, id, change.Addresses)
+	if err != nil || len(missing) == 0 {
+		return err
+	}
+	_, err = call(ctx, n.ec2.AssignPrivateIpAddresses, &ec2.AssignPrivateIpAddressesInput{NetworkInterfaceId: aws.String(id), PrivateIpAddresses: missing})
+	return err
+}
+
+// RemoveAddresses removes the secondary addresses that are there.
+func (n nics) RemoveAddresses(ctx context.Context, id string, change resource.AddressChange) error {
+	there, _, err := n.addresses(ctx, id, change.Addresses)
+	if err != nil || len(there) == 0 {
+		return err
+	}
+	_, err = call(ctx, n.ec2.UnassignPrivateIpAddresses, &ec2.UnassignPrivateIpAddressesInput{NetworkInterfaceId: aws.String(id), PrivateIpAddresses: there})
+	return err
+}
+
+// addresses says which of some addresses an interface has.
+func (n nics) addresses(ctx context.Context, id string, some []string) (there, missing []string, err error) {
+	x, err := driver.One(n.raw(ctx, byInterface(id)), "network interface", id)
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, address := range some {
+		if slices.ContainsFunc(x.PrivateIpAddresses, func(a types.NetworkInterfacePrivateIpAddress) bool {
+			return aws.ToString(a.PrivateIpAddress) == address
+		}) {
+			there = append(there, address)
+		} else {
+			missing = append(missing, address)
+		}
+	}
+	return there, missing, nil
+}
+
+// isFirst reports whether an interface is the one that a VM was made with.
+func isFirst(x types.NetworkInterface) bool {
+	return x.Attachment != nil && x.Attachment.InstanceId != nil && aws.ToInt32(x.Attachment.DeviceIndex) == 0
+}
+
+// freeIndex is the place for one more interface.
+func freeIndex(x types.Instance) int32 {
+	for index := int32(1); ; index++ {
+		if !slices.ContainsFunc(x.NetworkInterfaces, func(i types.InstanceNetworkInterface) bool {
+			return i.Attachment != nil && aws.ToInt32(i.Attachment.DeviceIndex) == index
+		}) {
+			return index
+		}
+	}
+}
+
+func byInterface(id string) *ec2.DescribeNetworkInterfacesInput {
+	return &ec2.DescribeNetworkInterfacesInput{NetworkInterfaceIds: []string{id}}
+}
+
+func (n nics) raw(ctx context.Context, in *ec2.DescribeNetworkInterfacesInput) iter.Seq2[types.NetworkInterface, error] {
+	return paged(ctx, ec2.NewDescribeNetworkInterfacesPaginator(n.ec2, in), interfacesOf, same)
+}
+
+func (n nics) describe(ctx context.Context, in *ec2.DescribeNetworkInterfacesInput) iter.Seq2[nic, error] {
+	return paged(ctx, ec2.NewDescribeNetworkInterfacesPaginator(n.ec2, in), interfacesOf, n.object)
+}
+
+func interfacesOf(page *ec2.DescribeNetworkInterfacesOutput) []types.NetworkInterface {
+	return page.NetworkInterfaces
+}
+
+func (nics) object(x types.NetworkInterface) nic {
+	o := object[resource.NICSpec, resource.NICStatus](x.NetworkInterfaceId, x.TagSet, x)
+	o.State, o.CloudState = driver.StateOf(x.Status, map[types.NetworkInterfaceStatus]resource.State{
+		"pending":                              resource.StateCreating, // only in the answer to the creation
+		types.NetworkInterfaceStatusAvailable:  resource.StateAvailable,
+		types.NetworkInterfaceStatusAssociated: resource.StateAvailable,
+		types.NetworkInterfaceStatusInUse:      resource.StateAvailable,
+		types.NetworkInterfaceStatusAttaching:  resource.StateUpdating,
+		types.NetworkInterfaceStatusDetaching:  resource.StateUpdating,
+	})
+	o.Spec = resource.NICSpec{Subnet: aws.ToString(x.SubnetId), PrivateAddress: aws.ToString(x.PrivateIpAddress)}
+	for _, group := range x.Groups {
+		o.Spec.SecurityGroups = append(o.Spec.SecurityGroups, aws.ToString(group.GroupId))
+	}
+	o.Status = resource.NICStatus{PrivateAddress: o.Spec.PrivateAddress, MACAddress: aws.ToString(x.MacAddress)}
+	for _, a := range x.PrivateIpAddresses {
+		if !aws.ToBool(a.Primary) {
+			o.Status.SecondaryAddresses = append(o.Status.SecondaryAddresses, aws.ToString(a.PrivateIpAddress))
+		}
+	}
+	if a := x.Attachment; a != nil {
+		o.Status.VM = aws.ToString(a.InstanceId)
+	}
+	if a := x.Association; a != nil {
+		o.Status.PublicAddress = aws.ToString(a.PublicIp)
+	}
+	return o
+}
