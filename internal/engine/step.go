@@ -450,6 +450,9 @@ func (j *job) observe(ctx context.Context, item *driver.Item) error {
 				if ref.Weak && asked[ref.Field] != "" { // gone by now: it keeps the name that it had
 					return asked[ref.Field], nil
 				}
+				if !ref.Weak {
+					delete(j.refs, ref.Field) // what was there before in a list is not any more
+				}
 				return ref.Name, nil // not managed here: the cloud's id stays
 			}
 			if err != nil {

@@ -279,6 +279,10 @@ func TestTheTutorialsDriverArrivesWhileTheServerRuns(t *testing.T) {
 	w.do("vm create vm1 -c shelf --image img-debian --spec shoebox --subnet s --wait")
 	w.do("vm stop vm1 -c shelf --wait")
 	assert.Contains(t, w.fails(8, "keypair create k -c shelf"), "does not offer")
+	w.do("vpc label v -c shelf --set kept=here --wait") // the shelf has no tags
+	assert.Equal(t, map[string]string{"kept": "here"}, read[resource.Resource](w, "vpc get v -c shelf").Labels)
+	assert.Contains(t, w.fails(3, "extension run dance -c shelf"), "no extension")
+	assert.Contains(t, w.fails(8, "native anything -c shelf"), "does not pass requests")
 	for _, one := range []string{"vm delete vm1", "subnet delete s", "vpc delete v"} {
 		w.do("%s -c shelf --wait", one)
 	}

@@ -221,7 +221,7 @@ func (s *server) change(ctx context.Context, w WaitParam, done int, start func()
 		p := problem(op.Error)
 		p.Operation = op.ID
 		return nil, p
-	case op.State != resource.OperationSucceeded:
+	case op.State != resource.OperationSucceeded || wait == 0: // what is done here alone has ended at once
 		op.Secrets = secrets
 		return &changed{Status: http.StatusAccepted, Location: "/v1/operations/" + op.ID, Body: op}, nil
 	case op.Verb == engine.VerbDelete:

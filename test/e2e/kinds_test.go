@@ -1,0 +1,93 @@
+package e2e
+
+import (
+	"encoding/json"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"k8s.io/client-go/tools/clientcmd"
+
+	"github.com/m-cmp/mc-infra-connector/driver"
+	"github.com/m-cmp/mc-infra-connector/resource"
+)
+
+// TestEveryKindOnTheMockCloud creates, changes and deletes one of every kind with the
+// command line.
+func TestEveryKindOnTheMockCloud(t *testing.T) {
+	w := newWorld(t, "--dev")
+	image := read[[]resource.Image](w, "image list -c mock --filter os=ubuntu --filter architecture=x86_64 --limit 1")[0].ID
+	specs := read[[]resource.Spec](w, "spec list -c mock --filter architectures=x86_64 --limit 2")
+	spec, larger := specs[0].Name, specs[1].Name
+	created := map[string]bool{}
+	create := func(kind, flags string, args ...any) {
+		t.Helper()
+		w.do(kind+" create my-"+kind+" -c mock "+flags+" --wait", args...)
+		created[kind] = true
+	}
+	create("vpc", "--cidr 10.0.0.0/16")
+	create("subnet", "--vpc my-vpc --cidr 10.0.1.0/24")
+	create("securitygroup", "--vpc my-vpc --rule in:tcp:22:0.0.0.0/0")
+	create("keypair", "--private-key-out key.pem")
+	create("vm", "--image %s --spec %s --subnet my-subnet --securitygroup my-securitygroup --keypair my-keypair --root-disk-type HDD", image, spec)
+	create("disk", "--size-gib 10 --type SSD")
+	create("snapshot", "--disk my-disk")
+	create("customimage", "--vm my-vm")
+	create("publicip", "")
+	create("nic", "--subnet my-subnet")
+	create("nlb", "--vpc my-vpc --protocol tcp --port 80 --member my-vm --health-check protocol=http,path=/healthz")
+	create("cluster", "--vpc my-vpc --subnet my-subnet --version 1.34 --node-group name=a,spec=%s,desiredNodes=2", spec)
+	for _, k := range resource.Kinds() {
+		require.True(t, created[k.Name], "a new kind needs a line here: %s", k.Name)
+		w.do("%s label my-%s -c mock --set team=blue --wait", k.Name, k.Name)
+		assert.Equal(t, "my-"+k.Name+"\n", w.do("%s list -c mock --filter labels.team=blue -o name", k.Name))
+	}
+
+	for _, step := range []string{
+		"disk attach my-disk --vm my-vm", "disk resize my-disk --size-gib 20", "publicip associate my-publicip --vm my-vm", "nic attach my-nic --vm my-vm",
+		"nic addaddresses my-nic --address 10.0.1.99", "cluster upgrade my-cluster --version 1.35", "cluster addnodegroup my-cluster --name b --spec " + spec,
+		"cluster scalenodegroup my-cluster --node-group b --desired-nodes 3", "vm stop my-vm", "vm resize my-vm --spec " + larger, "vm start my-vm",
+	} {
+		w.do("%s -c mock --wait", step)
+	}
+	disk := read[resource.Envelope[resource.DiskSpec, resource.DiskStatus]](w, "disk get my-disk -c mock")
+	assert.Equal(t, 20, disk.Spec.SizeGiB)
+	assert.Equal(t, "my-vm", disk.Status.VM)
+	vm := read[resource.Envelope[resource.VMSpec, resource.VMStatus]](w, "vm get my-vm -c mock")
+	ip := read[resource.Envelope[resource.PublicIPSpec, resource.PublicIPStatus]](w, "publicip get my-publicip -c mock")
+	assert.Equal(t, larger, vm.Spec.Spec)
+	assert.Equal(t, ip.Status.Address, vm.Status.PublicAddress)
+	cluster := read[resource.Envelope[resource.ClusterSpec, resource.ClusterStatus]](w, "cluster get my-cluster -c mock")
+	assert.Equal(t, "1.35", cluster.Status.Version)
+	require.Len(t, cluster.Status.NodeGroups, 2)
+	assert.Len(t, cluster.Status.NodeGroups[1].Nodes, 3)
+
+	config, err := clientcmd.RESTConfigFromKubeConfig([]byte(w.do("cluster kubeconfig my-cluster -c mock")))
+	require.NoError(t, err, "what the command writes is a file for kubectl")
+	assert.Equal(t, cluster.Status.Endpoint, config.Host)
+	require.NotEmpty(t, config.BearerToken)
+	noSecretOnDisk(t, w.data, config.BearerToken)
+	assert.NotContains(t, w.Output(), config.BearerToken)
+	health := read[resource.Health](w, "nlb health my-nlb -c mock")
+	assert.Equal(t, []resource.MemberHealth{{VM: "my-vm", State: "healthy"}}, health.Members)
+	for _, catalog := range []string{"disktype", "price", "quota"} {
+		assert.NotEmpty(t, w.do("%s list -c mock --limit 3 -o name", catalog), catalog)
+	}
+	assert.InDelta(t, 1, *read[[]resource.Quota](w, "quota list -c mock --filter kind=vm")[0].Used, 0)
+
+	assert.JSONEq(t, `{"Count":1}`, w.do("extension run countAll -c mock --set rsType=vm"))
+	assert.Contains(t, w.do("native mock -c mock --path /vms"), vm.CloudID)
+	w.fails(3, "native mock -c mock --path /moons")
+	w.do("connection create less --cloud mock --region mock-tokyo --setting lacks=cluster")
+	assert.Equal(t, "cluster", read[driver.Capabilities](w, "connection capabilities less").Lacks[0].Name)
+
+	assert.Contains(t, w.fails(4, "vm delete my-vm -c mock"), "nlb my-nlb")
+	for _, last := range []string{
+		"cluster", "nlb", "vm", "nic", "publicip", "disk", "snapshot", "customimage", "keypair", "securitygroup", "subnet", "vpc",
+	} {
+		w.do("%s delete my-%s -c mock --wait", last, last)
+	}
+	var left []resource.InventoryItem
+	require.NoError(t, json.Unmarshal([]byte(w.do("connection inventory mock -o json")), &left))
+	assert.Empty(t, left, "nothing is left on the cloud")
+}
