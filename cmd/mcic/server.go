@@ -34,6 +34,9 @@ type serverOptions struct {
 	driverDirs                               []string
 	repositories                             string
 	driverIdle                               time.Duration
+	driverSandbox                            string
+	driverReadable                           []string
+	driverMemory, driverFiles                uint64
 	spider                                   auth.Password
 	spiderFresh                              time.Duration
 	logLevel, logFormat                      string
@@ -74,6 +77,10 @@ file token of the data folder. There is no way to switch that off.`,
 	f.StringVar(&o.repositories, "repositories", "", "`file` with the repositories that drivers are installed from (default: repositories.yaml in the data folder, if it is there)")
 	f.DurationVar(&o.driverIdle, "driver-idle", 30*time.Minute, "stop a driver that was unused for so long")
 	f.DurationVar(&o.spiderFresh, "spider-fresh", 2*time.Second, "how old what /spider shows of a cloud may be")
+	f.StringVar(&o.driverSandbox, "driver-sandbox", "auto", "keep drivers from the server's files: auto where the kernel can, require, or off")
+	f.StringArrayVar(&o.driverReadable, "driver-readable", nil, "further `path` that drivers may read in spite of the sandbox; may be repeated")
+	f.Uint64Var(&o.driverMemory, "driver-memory", 0, "`MiB` of data that a driver may have, on Linux; 0 for no limit")
+	f.Uint64Var(&o.driverFiles, "driver-files", 4096, "files that a driver may have open, on Linux; 0 for no limit")
 	f.StringVar(&o.logLevel, "log-level", "info", "debug, info, warn or error")
 	f.StringVar(&o.logFormat, "log-format", "text", "text or json")
 	f.BoolVar(&o.dev, "dev", false, "register the connection mock and say what to try")
@@ -222,6 +229,15 @@ func (o *serverOptions) host(logger *slog.Logger, level slog.Level, m *metrics) 
 	if err != nil {
 		return nil, fmt.Errorf("find the program itself: %w", err)
 	}
+	sandbox := host.Sandbox{Readable: o.driverReadable, Memory: o.driverMemory << 20, OpenFiles: o.driverFiles}
+	switch o.driverSandbox {
+	case "auto", "require":
+		sandbox.Mode = host.SandboxMode(o.driverSandbox)
+	case "off":
+		logger.Warn("drivers are not kept from reading the server's files: --driver-sandbox off")
+	default:
+		return nil, fmt.Errorf("--driver-sandbox %q is not one of auto, require, off", o.driverSandbox)
+	}
 	run := filepath.Join(o.data, "run")
 	sockets := ""
 	if o.databaseURL == "" { // this server's alone: what an earlier run left can go
@@ -245,6 +261,7 @@ func (o *serverOptions) host(logger *slog.Logger, level slog.Level, m *metrics) 
 		Logger:      logger,
 		IdleTimeout: o.driverIdle,
 		Observe:     m.call,
+		Sandbox:     sandbox,
 	}), nil
 }
 

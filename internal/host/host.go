@@ -43,6 +43,8 @@ type Config struct {
 	ListTimeout  time.Duration // for one complete list
 	Grace        time.Duration // how much later than its timeout a driver may answer before it counts as hung
 
+	Sandbox Sandbox // what drivers may reach and use
+
 	Observe func(cloud, verb string, code resource.Code, took time.Duration) // after each call
 }
 
@@ -78,6 +80,9 @@ type Host struct {
 	stop    context.CancelFunc
 	ended   chan struct{}
 
+	confines       bool  // whether drivers are confined
+	sandboxMissing error // why they cannot be, if they should
+
 	mu       sync.Mutex
 	slots    map[string]*slot
 	packages map[string]Package  // installed, by cloud
@@ -104,6 +109,12 @@ type slot struct {
 func New(c Config) *Host {
 	ctx, stop := context.WithCancel(context.Background())
 	h := &Host{config: c.withDefaults(), starter: newStarter(), stop: stop, ended: make(chan struct{}), slots: map[string]*slot{}, packages: map[string]Package{}, limits: map[string]*limiter{}, retiring: map[*process]bool{}}
+	if h.config.Sandbox.Mode != SandboxOff {
+		if h.sandboxMissing = sandboxSupported(); h.sandboxMissing != nil {
+			h.config.Logger.Warn("drivers are NOT kept from reading the server's files, as this system cannot do that", "reason", h.sandboxMissing)
+		}
+		h.confines = h.sandboxMissing == nil
+	}
 	go h.stopIdle(ctx)
 	return h
 }

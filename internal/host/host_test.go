@@ -112,6 +112,8 @@ func (c vpcs) Get(ctx context.Context, id string) (vpc, error) {
 		return vpc{}, ctx.Err()
 	case "nonsense":
 		return vpc{}, nil
+	case "read", "write", "memory", "descriptors", "files":
+		return probe(id, c.config.Zone)
 	case "environment":
 		return vpc{ID: strings.Join(os.Environ(), " "), State: resource.StateAvailable}, nil
 	case "log":
@@ -121,7 +123,7 @@ func (c vpcs) Get(ctx context.Context, id string) (vpc, error) {
 	return vpc{ID: id, Name: strconv.Itoa(os.Getpid()), State: resource.StateAvailable, Status: resource.VPCStatus{}, CloudState: c.config.Region}, nil
 }
 
-func newHost(t *testing.T, change func(*host.Config)) *host.Host {
+func newHost(t testing.TB, change func(*host.Config)) *host.Host {
 	t.Helper()
 	self, err := os.Executable()
 	require.NoError(t, err)
@@ -267,6 +269,10 @@ func TestAStoppedDriverIsEnded(t *testing.T) {
 	s := newHost(t, func(c *host.Config) { c.CallTimeout = 200 * time.Millisecond }).Session(target("toy", "r"))
 	before := pid(t, s)
 	require.NoError(t, syscall.Kill(before, syscall.SIGSTOP))
+	require.Eventually(t, func() bool { // the signal needs a moment to stop all threads
+		out, err := exec.CommandContext(t.Context(), "ps", "-o", "stat=", "-p", strconv.Itoa(before)).Output()
+		return err == nil && strings.HasPrefix(string(out), "T")
+	}, 10*time.Second, 5*time.Millisecond)
 	_, err := s.Get(t.Context(), "vpc", "x")
 	require.Equal(t, resource.CodeUnavailable, resource.CodeOf(err), "%v", err)
 	gone(t, before)

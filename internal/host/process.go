@@ -71,11 +71,19 @@ func (h *Host) startProcess(cloud string, c command) (*process, error) {
 		Stderr:           lines,
 		SyncStdout:       io.Discard,
 		SyncStderr:       lines,
-		RunnerFunc: func(_ hclog.Logger, spec *exec.Cmd, _ string) (runner.Runner, error) {
-			r, err := newRun(c, work, append(spec.Env,
+		RunnerFunc: func(_ hclog.Logger, spec *exec.Cmd, sockets string) (runner.Runner, error) {
+			confined, err := h.confine(c, work, sockets)
+			if err != nil {
+				return nil, err
+			}
+			r, err := newRun(c, work, append(spec.Env, "TMPDIR="+work,
 				driver.EnvExitWithStdin+"=1", driver.EnvLogLevel+"="+h.config.LogLevel.String()), h.starter)
+			if err != nil {
+				return nil, err
+			}
+			r.confined, r.sandbox = confined, h.config.Sandbox
 			p.runner = r
-			return r, err
+			return r, nil
 		},
 	})
 	if err := p.dispense(); err != nil {
@@ -208,13 +216,15 @@ func (p *process) bury() {
 // given, in a process group of its own, and with a pipe as its standard input
 // that ends when this process does.
 type run struct {
-	cmd     *exec.Cmd
-	stdin   io.WriteCloser
-	stdout  io.ReadCloser
-	stderr  io.ReadCloser
-	starter *starter
-	done    chan struct{} // closed when the process has ended
-	once    sync.Once
+	cmd      *exec.Cmd
+	stdin    io.WriteCloser
+	stdout   io.ReadCloser
+	stderr   io.ReadCloser
+	starter  *starter
+	sandbox  Sandbox
+	confined *confinement  // nil for everything
+	done     chan struct{} // closed when the process has ended
+	once     sync.Once
 }
 
 func newRun(c command, dir string, env []string, s *starter) (*run, error) {
@@ -233,11 +243,15 @@ func newRun(c command, dir string, env []string, s *starter) (*run, error) {
 }
 
 func (r *run) Start(context.Context) error {
-	err := r.starter.start(r.cmd)
+	err := r.starter.start(r.cmd, r.confined, r.done)
 	if err != nil {
 		r.ended()
+		return err
 	}
-	return err
+	if err := r.sandbox.limit(r.cmd.Process); err != nil {
+		return errors.Join(err, killGroup(r.cmd.Process))
+	}
+	return nil
 }
 
 func (r *run) ended() { r.once.Do(func() { close(r.done) }) }
