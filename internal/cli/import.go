@@ -22,7 +22,9 @@ import (
 )
 
 func (a *app) importCommand() *cobra.Command {
-	cmd := &cobra.Command{Use: "import", Short: "Take over what another program manages"}
+	cmd := a.group("import", groupSetup, "Take over what another program manages",
+		"Records here what another program manages, so that it can be managed here instead. Nothing is\nchanged on any cloud.",
+		"  mcic import cb-spider --db meta_db/cb-spider.db --dry-run")
 	var (
 		file string
 		dry  bool

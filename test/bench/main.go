@@ -23,14 +23,15 @@ import (
 
 func main() {
 	count := flag.Int("inventory", 0, "measure lists of so many VMs instead")
+	spider := flag.Bool("spider", false, "measure CB-Spider's API instead")
 	flag.Parse()
-	if err := run(context.Background(), *count); err != nil {
+	if err := run(context.Background(), *count, *spider); err != nil {
 		fmt.Fprintln(os.Stderr, "Error:", err)
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, count int) (err error) {
+func run(ctx context.Context, count int, spider bool) (err error) {
 	dir, err := os.MkdirTemp("", "mcic-bench-")
 	if err != nil {
 		return err
@@ -42,6 +43,9 @@ func run(ctx context.Context, count int) (err error) {
 	}
 	if count > 0 {
 		return inventory(ctx, bin, dir, count)
+	}
+	if spider {
+		return spiderBench(ctx, bin, dir)
 	}
 	info, err := os.Stat(filepath.Join(bin, "mcic"))
 	if err != nil {
@@ -114,6 +118,8 @@ type bench struct {
 	server *mcic.Server
 	http   *http.Client
 	vm     string // spec
+	image  string
+	spec   string
 }
 
 func (b *bench) prepare() error {
@@ -127,6 +133,7 @@ func (b *bench) prepare() error {
 			return err
 		}
 	}
+	b.image, b.spec = images.Items[0].ID, specs.Items[0].Name
 	b.vm = fmt.Sprintf(`{"image":%q,"spec":%q,"subnet":"s"}`, images.Items[0].ID, specs.Items[0].Name)
 	for _, one := range []struct{ kinds, body string }{
 		{"vpcs", `{"name":"v","spec":{"cidr":"10.0.0.0/8"}}`},

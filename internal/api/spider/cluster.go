@@ -237,7 +237,7 @@ func (s *server) clusterRoutes() []route {
 	}
 	return []route{
 		{method: http.MethodGet, path: "/cluster/{Name}", handle: func(r *request) (any, error) {
-			if err := k.refresh(r); err != nil {
+			if _, err := k.fresh(r); err != nil {
 				return nil, err
 			}
 			found, raw, connection, err := view(r, "kubeconfig")

@@ -250,6 +250,29 @@ func (k *kind) answer(r *request, connection, name string, secrets map[string]st
 
 // find reads one resource.
 func (k *kind) find(r *request, connection, name string) (*resource.Resource, error) {
+	found, err := r.server.Engine.Get(r.Context(), connection, k.of.Name, name)
+	if resource.CodeOf(err) == resource.CodeNotFound || err == nil && !exists(found) {
+		return nil, k.missing(name, connection)
+	}
+	return found, err
+}
+
+// fresh reads one resource as its cloud shows it, together with others who read.
+func (k *kind) fresh(r *request) (*resource.Resource, error) {
+	connection, name, err := k.target(r)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := k.seen(r, connection, name); err != nil { // before the cloud is asked
+		return nil, err
+	}
+	if err := r.server.Engine.Refresh(r.Context(), connection, k.of.Name, r.server.Fresh); err != nil {
+		return nil, err
+	}
+	return k.seen(r, connection, name)
+}
+
+func (k *kind) seen(r *request, connection, name string) (*resource.Resource, error) {
 	snapshot, err := r.server.Engine.Snapshot(r.Context(), connection, k.of.Name)
 	if err != nil {
 		return nil, err
@@ -276,26 +299,11 @@ func (k *kind) target(r *request) (connection, name string, err error) {
 }
 
 func (k *kind) get(r *request) (any, error) {
-	if err := k.refresh(r); err != nil {
-		return nil, err
-	}
-	connection, name, err := k.target(r)
+	found, err := k.fresh(r)
 	if err != nil {
 		return nil, err
 	}
-	return k.answer(r, connection, name, nil)
-}
-
-// refresh has the record of a resource that is there say what the cloud shows.
-func (k *kind) refresh(r *request) error {
-	connection, name, err := k.target(r)
-	if err != nil {
-		return err
-	}
-	if _, err := k.find(r, connection, name); err != nil {
-		return err
-	}
-	return r.server.Engine.Refresh(r.Context(), connection, k.of.Name, r.server.Fresh)
+	return k.render(r.view(found.Connection), found, nil)
 }
 
 func (k *kind) list(r *request) (any, error) {
@@ -303,24 +311,21 @@ func (k *kind) list(r *request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	infos, err := k.infos(r, connection, func(*resource.Resource) bool { return true })
-	return map[string]any{k.envelope: infos}, err
+	return r.server.shared(r, connection, k.path, func(v *view) (any, error) {
+		return map[string]any{k.envelope: k.infos(v, func(*resource.Resource) bool { return true })}, nil
+	})
 }
 
 // infos answers the fresh resources that are wanted.
-func (k *kind) infos(r *request, connection string, wanted func(*resource.Resource) bool) ([]any, error) {
-	items, err := r.server.fresh(r.Context(), connection, k.of.Name)
-	if err != nil {
-		return nil, err
-	}
-	v := r.view(connection)
-	infos := make([]any, 0, len(items))
-	for _, item := range items {
+func (k *kind) infos(v *view, wanted func(*resource.Resource) bool) []any {
+	v.look(k.of.Name)
+	infos := []any{}
+	for _, item := range v.all(k.of.Name) {
 		if wanted(item) {
 			infos = append(infos, k.info(v, item, nil))
 		}
 	}
-	return infos, v.err
+	return infos
 }
 
 // delete deletes a resource, with what goes with it, and answers when it is gone.

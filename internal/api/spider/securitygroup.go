@@ -127,9 +127,10 @@ func (s *server) securityGroupRoutes() []route {
 		if err != nil {
 			return nil, err
 		}
-		infos, err := k.infos(r, connection, func(group *resource.Resource) bool {
+		v := r.view(connection)
+		infos := k.infos(v, func(group *resource.Resource) bool {
 			return read[resource.SecurityGroupSpec](group.Spec).VPC == vpc
 		})
-		return map[string]any{k.envelope: infos}, err
+		return map[string]any{k.envelope: infos}, v.err
 	}}}
 }

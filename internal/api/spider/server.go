@@ -55,12 +55,13 @@ const defaultFresh = 2 * time.Second
 type server struct {
 	Config
 	kinds []*kind
+	lists lists
 }
 
 // New returns the handler of the API, for the paths below Prefix.
 func New(c Config) http.Handler {
 	c.Fresh = cmp.Or(c.Fresh, defaultFresh)
-	s := &server{Config: c, kinds: kinds()}
+	s := &server{Config: c, kinds: kinds(), lists: lists{kept: map[string]*listed{}}}
 	router := chi.NewMux()
 	router.NotFound(func(w http.ResponseWriter, _ *http.Request) { fail(w, http.StatusNotFound, "Not Found") })
 	router.MethodNotAllowed(func(w http.ResponseWriter, _ *http.Request) {

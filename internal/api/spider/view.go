@@ -5,6 +5,7 @@ import (
 	"context"
 	"slices"
 
+	"github.com/m-cmp/mc-infra-connector/internal/engine"
 	"github.com/m-cmp/mc-infra-connector/internal/store"
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
@@ -18,13 +19,15 @@ type view struct {
 	connection string
 	known      map[string]func(string) *resource.Resource // by kind: the resource of a name
 	zone       *resource.Connection
-	err        error            // the first that came in the way; what was answered since is worth nothing
-	foreign    bool             // names are the cloud's: for objects that are not managed here
-	owned      map[string][]IID // disks by VM, once somebody asked
+	looked     map[string]bool             // kinds of which the cloud was asked
+	parts      map[string]*engine.Snapshot // what was read, by kind
+	err        error                       // the first that came in the way; what was answered since is worth nothing
+	foreign    bool                        // names are the cloud's: for objects that are not managed here
+	owned      map[string][]IID            // disks by VM, once somebody asked
 }
 
 func (r *request) view(connection string) *view {
-	return &view{ctx: r.Context(), server: r.server, connection: connection, known: map[string]func(string) *resource.Resource{}}
+	return &view{ctx: r.Context(), server: r.server, connection: connection, known: map[string]func(string) *resource.Resource{}, looked: map[string]bool{}, parts: map[string]*engine.Snapshot{}}
 }
 
 // all answers the resources of a kind: on the cloud if names are the cloud's.
@@ -39,7 +42,7 @@ func (v *view) all(kind string) []*resource.Resource {
 	if v.foreign {
 		items, _, err = v.server.Engine.Survey(v.ctx, v.connection, kind)
 	} else {
-		items, err = v.server.recorded(v.ctx, v.connection, kind)
+		items, err = existing(v.snapshot(kind))
 	}
 	if err != nil && resource.CodeOf(err) != resource.CodeUnsupported {
 		v.err = err
@@ -58,7 +61,7 @@ func (v *view) named(kind, name string) *resource.Resource {
 			}
 			find = func(name string) *resource.Resource { return byName[name] }
 		} else {
-			snapshot, err := v.server.Engine.Snapshot(v.ctx, v.connection, kind)
+			snapshot, err := v.snapshot(kind)
 			if err != nil {
 				v.err = err
 				return nil
@@ -68,6 +71,25 @@ func (v *view) named(kind, name string) *resource.Resource {
 		v.known[kind] = find
 	}
 	return find(name)
+}
+
+func (v *view) snapshot(kind string) (*engine.Snapshot, error) {
+	if part := v.parts[kind]; part != nil {
+		return part, nil
+	}
+	part, err := v.server.Engine.Snapshot(v.ctx, v.connection, kind)
+	if err == nil {
+		v.parts[kind] = part
+	}
+	return part, err
+}
+
+// look has what is recorded of a kind say what the cloud shows.
+func (v *view) look(kind string) {
+	if v.err == nil && !v.foreign && !v.looked[kind] {
+		v.looked[kind] = true
+		v.err = v.server.Engine.Refresh(v.ctx, v.connection, kind, v.server.Fresh)
+	}
 }
 
 // iid answers name and cloud id of what a resource refers to. One that is not
@@ -122,7 +144,10 @@ func (v *view) place() resource.Connection {
 // recorded answers what is recorded of a kind and exists, without looking at the
 // cloud.
 func (s *server) recorded(ctx context.Context, connection, kind string) ([]*resource.Resource, error) {
-	snapshot, err := s.Engine.Snapshot(ctx, connection, kind)
+	return existing(s.Engine.Snapshot(ctx, connection, kind))
+}
+
+func existing(snapshot *engine.Snapshot, err error) ([]*resource.Resource, error) {
 	if err != nil {
 		return nil, err
 	}

@@ -185,12 +185,7 @@ func vmInfo(v *view, r *resource.Resource, _ map[string]string) any {
 func (v *view) disksOf(vm *resource.Resource) []IID {
 	if v.owned == nil {
 		v.owned = map[string][]IID{}
-		if !v.foreign {
-			if err := v.server.Engine.Refresh(v.ctx, v.connection, resource.Disk.Name, v.server.Fresh); err != nil {
-				v.err = err
-				return nil
-			}
-		}
+		v.look(resource.Disk.Name)
 		for _, d := range v.all(resource.Disk.Name) {
 			if owner := read[resource.DiskStatus](d.Status).VM; owner != "" {
 				v.owned[owner] = append(v.owned[owner], v.iidOf(d))
@@ -260,14 +255,7 @@ func (s *server) vmRoutes() []route {
 			return map[string]any{"vmstatus": statuses}, nil
 		}},
 		{method: http.MethodGet, path: "/vmstatus/{Name}", handle: func(r *request) (any, error) {
-			connection, name, err := k.target(r)
-			if err != nil {
-				return nil, err
-			}
-			if err := s.Engine.Refresh(r.Context(), connection, k.of.Name, s.Fresh); err != nil {
-				return nil, err
-			}
-			found, err := k.find(r, connection, name)
+			found, err := k.fresh(r)
 			if err != nil {
 				return nil, err
 			}

@@ -49,6 +49,7 @@ func (a *api) posts() map[string]string {
 		"/v1/repositories":                                  `{"name":"new","url":"file:///nowhere","insecure":true}`,
 		"/v1/operations/x:retry":                            ``,
 		"/v1/connections/mock:adopt":                        ``,
+		"/v1/connections/mock:destroy":                      `{"dryRun":true}`,
 		"/v1/connections/mock/vms/vm1:resize":               `{"spec":"std2.xlarge"}`,
 		"/v1/connections/mock/disks":                        `{"name":"new","spec":{"sizeGiB":10}}`,
 		"/v1/connections/mock/disks/d:attach":               `{"vm":"vm1"}`,

@@ -301,3 +301,21 @@ func TestAClientThatLeavesCancelsNothing(t *testing.T) {
 		return into[resource.Resource](t, a.get("/v1/connections/mock/vpcs/v")).State == resource.StateAvailable
 	})
 }
+
+func TestAConnectionsResourcesAreDestroyed(t *testing.T) {
+	a := start(t, enginetest.Options{})
+	for _, one := range [][2]string{{"vpcs", `{"name":"v","spec":{"cidr":"10.0.0.0/16"}}`}, {"subnets", `{"name":"s","spec":{"vpc":"v","cidr":"10.0.1.0/24"}}`}} {
+		require.Equal(t, http.StatusCreated, a.post("/v1/connections/mock/"+one[0]+"?wait=30s", one[1]).status)
+	}
+	plan := into[resource.Destruction](t, a.post("/v1/connections/mock:destroy", `{"dryRun":true}`))
+	require.Len(t, plan.Items, 2)
+	assert.Equal(t, "s", plan.Items[0].Name, "what uses others comes first")
+	assert.Nil(t, plan.Operation)
+	assert.Equal(t, []string{"v"}, a.names("/v1/vpcs"), "a dry run deletes nothing")
+
+	done := into[resource.Destruction](t, a.post("/v1/connections/mock:destroy?wait=30s", `{}`))
+	require.NotNil(t, done.Operation)
+	assert.Equal(t, resource.OperationSucceeded, done.Operation.State)
+	assert.Empty(t, a.names("/v1/vpcs"))
+	isProblem(t, http.StatusNotFound, a.post("/v1/connections/nope:destroy", `{}`))
+}
