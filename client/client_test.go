@@ -73,6 +73,11 @@ func TestRequests(t *testing.T) {
 			return err
 		}, seen{"POST", "/v1/connections/m/vpcs", `{"name":"n","spec":{"cidr":"10.0.0.0/16"}}`}},
 		{"delete", func() error { _, err := c.Delete(ctx, "vpc", "m", "n"); return err }, seen{"DELETE", "/v1/connections/m/vpcs/n", ""}},
+		{"force", func() error { _, err := c.ForceDelete(ctx, "vpc", "m", "n"); return err }, seen{"DELETE", "/v1/connections/m/vpcs/n?force=true", ""}},
+		{"audit", func() error {
+			_, err := client.Collect(c.Audit(ctx, client.ListOptions{Filter: []string{"verb=delete"}}))
+			return err
+		}, seen{"GET", "/v1/audit?filter=verb%3Ddelete", ""}},
 		{"act", func() error { _, err := c.Act(ctx, "vm", "m", "n", "stop", nil); return err }, seen{"POST", "/v1/connections/m/vms/n:stop", ""}},
 		{"list", func() error {
 			_, err := client.Collect(c.List(ctx, "vm", "", client.ListOptions{Filter: []string{"state=running", "name~a"}, Sort: "-name", PageSize: 5}))

@@ -129,6 +129,22 @@ func (c *Client) Delete(ctx context.Context, kind, connection, name string) (*re
 	return one[resource.Operation](ctx, c, http.MethodDelete, nil)(kindPath(kind, connection, name))
 }
 
+// ForceDelete does the same, and has the resource forgotten even if the cloud refuses or
+// cannot be asked. The operation's warning then says what may be left there.
+func (c *Client) ForceDelete(ctx context.Context, kind, connection, name string) (*resource.Operation, error) {
+	p, err := kindPath(kind, connection, name)
+	if err != nil {
+		return nil, err
+	}
+	op := &resource.Operation{}
+	return op, c.do(ctx, call{method: http.MethodDelete, path: p, query: url.Values{"force": {"true"}}}, op)
+}
+
+// Audit iterates over who did what, the newest first.
+func (c *Client) Audit(ctx context.Context, o ListOptions) iter.Seq2[resource.AuditEntry, error] {
+	return pages[resource.AuditEntry](ctx, c, "/audit", o.query(), nil)
+}
+
 // Act starts an action of a resource. params is nil for an action without parameters.
 func (c *Client) Act(ctx context.Context, kind, connection, name, action string, params any) (*resource.Operation, error) {
 	return one[resource.Operation](ctx, c, http.MethodPost, params)(kindPath(kind, connection, name+":"+action))

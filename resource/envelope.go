@@ -45,6 +45,22 @@ type AdoptRequest struct {
 	Name    string `json:"name,omitempty" doc:"Name to give it here, as in a creation. Default: its name on the cloud, made to fit." maxLength:"128" pattern:"^[A-Za-z0-9][A-Za-z0-9._-]*$" patternDescription:"a letter or digit, then letters, digits, '.', '_' or '-'"`
 }
 
+// AuditEntry says who did what. It is kept longer than what it is about.
+type AuditEntry struct {
+	ID         string    `json:"id" doc:"Id of the entry; later ones sort after earlier ones."`
+	At         time.Time `json:"at" doc:"When it was done."`
+	Who        string    `json:"who" doc:"Who asked for it: admin, spider (a client of CB-Spider), or system (the server itself)."`
+	Verb       string    `json:"verb" doc:"create, update or delete of a credential or connection; delete, release or adopt of a resource."`
+	Kind       string    `json:"kind" doc:"Kind of the resource, or credential, or connection."`
+	Connection string    `json:"connection,omitempty" doc:"Connection of the resource."`
+	Name       string    `json:"name" doc:"Name of what it is about."`
+	UID        string    `json:"uid,omitempty" doc:"Uid of the resource."`
+	CloudID    string    `json:"cloudId,omitempty" doc:"The cloud's id of the resource."`
+	Operation  string    `json:"operation,omitempty" doc:"Operation that did it."`
+	Outcome    string    `json:"outcome" doc:"ok, or the code of the error."`
+	Detail     string    `json:"detail,omitempty" doc:"The error, or what a forced deletion may have left on the cloud."`
+}
+
 // Stale is a connection whose cloud could not be asked for a list that was to be
 // fresh.
 type Stale struct {
@@ -127,6 +143,9 @@ type Operation struct {
 	State      OperationState `json:"state" doc:"Where the operation is in its life." enum:"queued,running,succeeded,failed,cancelled"`
 	Attempts   int            `json:"attempts" doc:"How often the step that asks the cloud was tried."`
 	Error      *Error         `json:"error,omitempty" doc:"Why it failed, or why the last attempt did."`
+	By         string         `json:"by,omitempty" doc:"Who asked for it."`
+	Force      bool           `json:"force,omitempty" doc:"For a deletion: whether the resource is forgotten here even if the cloud does not delete it."`
+	Warning    string         `json:"warning,omitempty" doc:"For a forced deletion that the cloud did not do: what may be left there."`
 	Parent     string         `json:"parent,omitempty" doc:"Operation that this one is a part of."`
 	Items      *Progress      `json:"items,omitempty" doc:"For the creation of several resources at once: how far their operations are. They are those with this one as parent."`
 	Cancelling bool           `json:"cancelling,omitempty" doc:"Whether it was asked to be cancelled and has not ended yet."`

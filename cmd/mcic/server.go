@@ -37,6 +37,8 @@ type serverOptions struct {
 	driverSandbox                            string
 	driverReadable                           []string
 	driverMemory, driverFiles                uint64
+	syncEvery, syncPassing                   time.Duration
+	keepOperations, keepAudit                time.Duration
 	spider                                   auth.Password
 	spiderFresh                              time.Duration
 	logLevel, logFormat                      string
@@ -76,6 +78,10 @@ file token of the data folder. There is no way to switch that off.`,
 	f.StringArrayVar(&o.driverDirs, "driver-dir", nil, "`folder` whose drivers are used whatever is installed, for developing them; may be repeated")
 	f.StringVar(&o.repositories, "repositories", "", "`file` with the repositories that drivers are installed from (default: repositories.yaml in the data folder, if it is there)")
 	f.DurationVar(&o.driverIdle, "driver-idle", 30*time.Minute, "stop a driver that was unused for so long")
+	f.DurationVar(&o.syncEvery, "sync-every", 5*time.Minute, "how often to look for what changed on the clouds without this server")
+	f.DurationVar(&o.syncPassing, "sync-passing", 30*time.Second, "how often to look at what is in a passing state, such as starting, without an operation of this server")
+	f.DurationVar(&o.keepOperations, "keep-operations", 30*24*time.Hour, "how long to keep operations that have ended and deleted resources")
+	f.DurationVar(&o.keepAudit, "keep-audit", 365*24*time.Hour, "how long to keep the audit trail")
 	f.DurationVar(&o.spiderFresh, "spider-fresh", 2*time.Second, "how old what /spider shows of a cloud may be")
 	f.StringVar(&o.driverSandbox, "driver-sandbox", "auto", "keep drivers from the server's files: auto where the kernel can, require, or off")
 	f.StringArrayVar(&o.driverReadable, "driver-readable", nil, "further `path` that drivers may read in spite of the sandbox; may be repeated")
@@ -89,7 +95,22 @@ file token of the data folder. There is no way to switch that off.`,
 	return cmd
 }
 
+// check refuses times that would have the server do nothing else, or forget at once.
+func (o *serverOptions) check() error {
+	for flag, given := range map[string]time.Duration{
+		"sync-every": o.syncEvery, "sync-passing": o.syncPassing, "keep-operations": o.keepOperations, "keep-audit": o.keepAudit,
+	} {
+		if given < time.Second {
+			return fmt.Errorf("--%s: %s is shorter than 1s; give a longer time, such as 5m or 720h", flag, given)
+		}
+	}
+	return nil
+}
+
 func (o *serverOptions) run(ctx context.Context, stdout, stderr io.Writer, defaultData string) (err error) {
+	if err := o.check(); err != nil {
+		return err
+	}
 	logger, level, err := o.logger(stderr)
 	if err != nil {
 		return err
@@ -128,7 +149,10 @@ func (o *serverOptions) run(ctx context.Context, stdout, stderr io.Writer, defau
 	if err != nil {
 		return err
 	}
-	eng := engine.New(engine.Config{Store: db, Host: drivers, Sealer: sealer, Logger: logger, OnOperation: metrics.operation})
+	eng := engine.New(engine.Config{
+		Store: db, Host: drivers, Sealer: sealer, Logger: logger, OnOperation: metrics.operation,
+		SyncEvery: o.syncEvery, SyncPassing: o.syncPassing, KeepFor: o.keepOperations, KeepAudit: o.keepAudit,
+	})
 	metrics.watchQueue(eng)
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", o.listen)
 	if err != nil {

@@ -180,7 +180,7 @@ connection for commands without -c.`,
 		root.AddCommand(a.catalogCommand(c))
 	}
 	root.AddCommand(a.credentialCommand(), a.connectionCommand(), a.driverCommand(), a.repositoryCommand(), a.contextCommand())
-	root.AddCommand(a.operationCommand(), a.eventCommand(), a.importCommand(), a.versionCommand(), exitCodesTopic())
+	root.AddCommand(a.operationCommand(), a.auditCommand(), a.eventCommand(), a.importCommand(), a.versionCommand(), exitCodesTopic())
 	root.AddCommand(extra...)
 	for _, c := range extra {
 		if c.GroupID == "" && !c.Hidden {

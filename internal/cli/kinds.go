@@ -458,6 +458,7 @@ func (a *app) getCommand(k *resource.Kind) *cobra.Command {
 }
 
 func (a *app) deleteCommand(k *resource.Kind) *cobra.Command {
+	force := false
 	cmd := &cobra.Command{
 		Use: "delete NAME…", Aliases: []string{"rm"},
 		Short:   "Delete " + word(k) + "s",
@@ -465,8 +466,12 @@ func (a *app) deleteCommand(k *resource.Kind) *cobra.Command {
 		Example: fmt.Sprintf("  mcic %[1]s delete my-%[1]s -c %[2]s --wait", k.Name, sampleConnection),
 	}
 	a.changes(cmd, k, func(ctx context.Context, c *client.Client, connection, name string) (*resource.Operation, error) {
+		if force {
+			return c.ForceDelete(ctx, k.Name, connection, name)
+		}
 		return c.Delete(ctx, k.Name, connection, name)
 	})
+	cmd.Flags().BoolVar(&force, "force", false, "forget it here even if the cloud refuses or cannot be asked; the operation says what may be left there")
 	return cmd
 }
 
@@ -636,6 +641,9 @@ func (a *app) finish(ctx context.Context, c *client.Client, k *resource.Kind, op
 	done, err := a.wait(ctx, c, op, out)
 	if err != nil {
 		return err
+	}
+	if done.Warning != "" {
+		fmt.Fprintf(a.env.Stderr, "Warning: %s\n", clean(done.Warning))
 	}
 	if done.Verb == "delete" || done.Verb == "release" {
 		return a.printMore(out, done, done.Name, func() error {

@@ -11,6 +11,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/m-cmp/mc-infra-connector/driver"
+	"github.com/m-cmp/mc-infra-connector/internal/auth"
 	"github.com/m-cmp/mc-infra-connector/internal/store"
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
@@ -271,7 +272,10 @@ func (e *Engine) recordEnded(ctx context.Context, verb string, write func(contex
 		now := store.MicrosOf(time.Now())
 		op = &store.Operation{
 			ID: uuid.Must(uuid.NewV7()).String(), Verb: verb, Kind: row.Kind, Connection: row.Connection, Name: row.Name, UID: row.UID,
-			Params: json.RawMessage("null"), State: resource.OperationSucceeded, CreatedAt: now, EndedAt: now,
+			Params: json.RawMessage("null"), State: resource.OperationSucceeded, CreatedAt: now, EndedAt: now, AskedBy: auth.Who(ctx),
+		}
+		if err := note(ctx, q, entryOf(op, row), nil); err != nil {
+			return err
 		}
 		return q.InsertOperation(ctx, op)
 	})

@@ -58,7 +58,7 @@ func (e *Engine) CreateCredential(ctx context.Context, body []byte) (*resource.C
 	if row.Sealed, err = e.sealer.Seal(raw, credentialIdentity(row.Name)); err != nil {
 		return nil, err
 	}
-	err = e.store.Update(ctx, func(ctx context.Context, q *store.Queries) error { return q.InsertCredential(ctx, row) })
+	err = e.audited(ctx, VerbCreate, auditCredential, row.Name, func(ctx context.Context, q *store.Queries) error { return q.InsertCredential(ctx, row) })
 	if err != nil {
 		return nil, err
 	}
@@ -95,7 +95,7 @@ func (e *Engine) Credential(ctx context.Context, name string) (*resource.Credent
 
 // DeleteCredential forgets a credential that no connection uses.
 func (e *Engine) DeleteCredential(ctx context.Context, name string) error {
-	return e.store.Update(ctx, func(ctx context.Context, q *store.Queries) error {
+	return e.audited(ctx, VerbDelete, auditCredential, name, func(ctx context.Context, q *store.Queries) error {
 		if _, err := q.Credential(ctx, name); err != nil {
 			return err
 		}
@@ -141,7 +141,7 @@ func (e *Engine) CreateConnection(ctx context.Context, body []byte, check bool) 
 			return nil, fmt.Errorf("connect to %s: %w", row.Cloud, err)
 		}
 	}
-	err = e.store.Update(ctx, func(ctx context.Context, q *store.Queries) error {
+	err = e.audited(ctx, VerbCreate, auditConnection, row.Name, func(ctx context.Context, q *store.Queries) error {
 		if row.Credential != "" { // again: it may have gone meanwhile
 			if err := e.fits(ctx, q, row); err != nil {
 				return err
@@ -202,7 +202,7 @@ func (e *Engine) CheckConnection(ctx context.Context, name string) error {
 // DeleteConnection forgets a connection that nothing lives in.
 func (e *Engine) DeleteConnection(ctx context.Context, name string) error {
 	var row *store.Connection
-	err := e.store.Update(ctx, func(ctx context.Context, q *store.Queries) (err error) {
+	err := e.audited(ctx, VerbDelete, auditConnection, name, func(ctx context.Context, q *store.Queries) (err error) {
 		if row, err = q.Connection(ctx, name); err != nil {
 			return err
 		}

@@ -37,7 +37,10 @@ type Config struct {
 	SettleFor   time.Duration // how long a change may take after the cloud has accepted it
 	VanishedFor time.Duration // how long an accepted creation may be missing in the cloud
 	SyncEvery   time.Duration // how often the clouds are asked what changed without this server
+	SyncPassing time.Duration // how often, of kinds of which something is in a passing state without an operation of ours
 	KeepFor     time.Duration // how long operations that have ended and tombstones are kept
+	KeepAudit   time.Duration // how long the audit trail is kept
+	ForceFor    time.Duration // how long a forced deletion is tried on the cloud
 	LookFor     time.Duration // how long what an unclear creation may have made is looked for before it counts as not made
 	FreshFor    time.Duration // how long clouds may take to answer when a list is to be fresh
 	DrainFor    time.Duration // how long steps that are under way may take when the engine is to end
@@ -60,7 +63,10 @@ func (c Config) withDefaults() Config {
 	set(&c.SettleFor, 30*time.Minute)
 	set(&c.VanishedFor, time.Minute)
 	set(&c.SyncEvery, 5*time.Minute)
+	set(&c.SyncPassing, 30*time.Second)
 	set(&c.KeepFor, 30*24*time.Hour)
+	set(&c.KeepAudit, 365*24*time.Hour)
+	set(&c.ForceFor, 15*time.Second)
 	set(&c.LookFor, 20*time.Second)
 	set(&c.FreshFor, 15*time.Second)
 	set(&c.DrainFor, 10*time.Second)
@@ -133,6 +139,7 @@ func (e *Engine) Run(ctx context.Context) error {
 	}
 	e.mu.Unlock()
 	e.group.Go(func() { e.syncLoop(ctx) })
+	e.group.Go(func() { e.syncPassingLoop(ctx) })
 	e.group.Go(func() { e.tellPeers(ctx) })
 	e.group.Go(func() {
 		e.store.Listen(ctx, func(text string) { e.hear(ctx, text) }, e.events.lost)
@@ -175,8 +182,13 @@ func (e *Engine) tidyLoop(ctx context.Context) {
 }
 
 func (e *Engine) tidy(ctx context.Context) error {
-	before := store.MicrosOf(time.Now().Add(-e.config.KeepFor))
-	err := e.store.Update(ctx, func(ctx context.Context, q *store.Queries) error { return q.ForgetEnded(ctx, before) })
+	now := time.Now()
+	err := e.store.Update(ctx, func(ctx context.Context, q *store.Queries) error {
+		if err := q.ForgetAudit(ctx, store.MicrosOf(now.Add(-e.config.KeepAudit))); err != nil {
+			return err
+		}
+		return q.ForgetEnded(ctx, store.MicrosOf(now.Add(-e.config.KeepFor)))
+	})
 	for more := err == nil; more && err == nil; {
 		err = e.store.Update(ctx, func(ctx context.Context, q *store.Queries) (err error) {
 			more, err = q.FillSearch(ctx)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/m-cmp/mc-infra-connector/internal/auth"
 	"github.com/m-cmp/mc-infra-connector/internal/store"
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
@@ -78,11 +79,11 @@ func (e *Engine) DeleteTogether(ctx context.Context, connection string, items []
 		if err := onlyUseEachOther(ctx, q, rows); err != nil {
 			return err
 		}
-		parent = newParent(VerbDelete, connection, rows)
+		parent = newParent(ctx, VerbDelete, connection, rows)
 		for _, row := range rows {
 			owner := row.LeaseOwner
 			row.State = resource.StateDeleting
-			op := e.newOperation(row, VerbDelete, nil)
+			op := e.newOperation(ctx, row, VerbDelete, nil)
 			op.Parent = parent.ID
 			if err := q.UpdateResource(ctx, row, owner); err != nil {
 				return err
@@ -125,14 +126,14 @@ func onlyUseEachOther(ctx context.Context, q *store.Queries, rows []*store.Resou
 }
 
 // newParent makes the operation that stands for one on each of the rows.
-func newParent(verb, connection string, rows []*store.Resource) *store.Operation {
+func newParent(ctx context.Context, verb, connection string, rows []*store.Resource) *store.Operation {
 	name := rows[0].Name
 	if last := rows[len(rows)-1].Name; len(rows) > 1 {
 		name = fmt.Sprintf("%s … %s", name, last)
 	}
 	return &store.Operation{
 		ID: uuid.Must(uuid.NewV7()).String(), Verb: verb, Kind: rows[0].Kind, Connection: connection, Name: name,
-		Params: json.RawMessage("null"), State: resource.OperationRunning, Total: len(rows), CreatedAt: store.MicrosOf(time.Now()),
+		Params: json.RawMessage("null"), State: resource.OperationRunning, Total: len(rows), CreatedAt: store.MicrosOf(time.Now()), AskedBy: auth.Who(ctx),
 	}
 }
 

@@ -96,7 +96,7 @@ func (e *Engine) PutCredential(ctx context.Context, request resource.CredentialR
 	if old.Sealed, err = e.sealer.Seal(raw, credentialIdentity(old.Name)); err != nil {
 		return nil, err
 	}
-	err = e.store.Update(ctx, func(ctx context.Context, q *store.Queries) error {
+	err = e.audited(ctx, verbUpdate, auditCredential, old.Name, func(ctx context.Context, q *store.Queries) error {
 		if err := q.UpdateCredential(ctx, old); err != nil {
 			return err
 		}
@@ -148,7 +148,7 @@ func (e *Engine) PutConnection(ctx context.Context, request resource.ConnectionR
 	if err := d.CheckSettings(request.Settings); err != nil {
 		return nil, err
 	}
-	err = e.store.Update(ctx, func(ctx context.Context, q *store.Queries) error {
+	err = e.audited(ctx, verbUpdate, auditConnection, request.Name, func(ctx context.Context, q *store.Queries) error {
 		row, err := q.Connection(ctx, request.Name)
 		if err != nil {
 			return err

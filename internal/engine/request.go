@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/m-cmp/mc-infra-connector/internal/auth"
 	"github.com/m-cmp/mc-infra-connector/internal/store"
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
@@ -94,7 +95,7 @@ func (e *Engine) insert(ctx context.Context, q *store.Queries, c *creation) (*st
 	if err := e.makeRoom(ctx, q, c.row); err != nil {
 		return nil, err
 	}
-	op := e.newOperation(c.row, VerbCreate, nil)
+	op := e.newOperation(ctx, c.row, VerbCreate, nil)
 	c.row.CreatedAt = c.row.UpdatedAt
 	if err := q.InsertResource(ctx, c.row, refs); err != nil {
 		return nil, err
@@ -109,7 +110,7 @@ func (e *Engine) createMany(ctx context.Context, connection string, creations []
 	for i, c := range creations {
 		rows[i] = c.row
 	}
-	parent := newParent(VerbCreate, connection, rows)
+	parent := newParent(ctx, VerbCreate, connection, rows)
 	ops := make([]*store.Operation, len(creations))
 	err := e.store.Update(ctx, func(ctx context.Context, q *store.Queries) (err error) {
 		for i, c := range creations {
@@ -219,6 +220,20 @@ func (e *Engine) Delete(ctx context.Context, connection, kind, name string) (*re
 		return nil, err
 	}
 	return e.change(ctx, connection, kind, name, VerbDelete, nil, mayGo)
+}
+
+// ForceDelete records an operation that deletes a resource and forgets it here even if
+// the cloud refuses, or cannot be asked for a while; the operation then says what may
+// be left there. What is used here is not deleted with force either.
+func (e *Engine) ForceDelete(ctx context.Context, connection, kind, name string) (*resource.Operation, error) {
+	if _, err := resource.KindNamed(kind); err != nil {
+		return nil, err
+	}
+	params, err := json.Marshal(store.Forced{Force: true})
+	if err != nil {
+		return nil, resource.Errorf(resource.CodeInternal, "encode the parameters: %w", err)
+	}
+	return e.change(ctx, connection, kind, name, VerbDelete, params, mayGo)
 }
 
 // Act records the operation that runs an action. body holds its parameters as the
@@ -373,14 +388,14 @@ func (e *Engine) change(
 			return nil, nil, err
 		}
 		owner := row.LeaseOwner
-		op := e.newOperation(row, verb, params)
+		op := e.newOperation(ctx, row, verb, params)
 		return row, op, q.UpdateResource(ctx, row, owner)
 	})
 }
 
 // newOperation makes an operation and notes it, under a lease of this server, in
 // the row of the resource.
-func (e *Engine) newOperation(row *store.Resource, verb string, params json.RawMessage) *store.Operation {
+func (e *Engine) newOperation(ctx context.Context, row *store.Resource, verb string, params json.RawMessage) *store.Operation {
 	if params == nil {
 		params = json.RawMessage("null")
 	}
@@ -389,7 +404,7 @@ func (e *Engine) newOperation(row *store.Resource, verb string, params json.RawM
 	row.LeaseOwner, row.LeaseUntil = e.id, store.MicrosOf(now.Add(e.config.Lease))
 	return &store.Operation{
 		ID: row.Operation, Verb: verb, Kind: row.Kind, Connection: row.Connection, Name: row.Name, UID: row.UID,
-		Params: params, State: resource.OperationQueued, CreatedAt: store.MicrosOf(now),
+		Params: params, State: resource.OperationQueued, CreatedAt: store.MicrosOf(now), AskedBy: auth.Who(ctx),
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/m-cmp/mc-infra-connector/driver"
+	"github.com/m-cmp/mc-infra-connector/internal/auth"
 	"github.com/m-cmp/mc-infra-connector/internal/store"
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
@@ -179,9 +180,13 @@ func (j *job) ask(ctx context.Context) error {
 	if j.op.Verb == VerbCreate && (e.Code == resource.CodeUnavailable || e.Code == resource.CodeInternal) {
 		j.row.Uncertain = true
 	}
+	retryFor := j.config.RetryFor
+	if j.op.Force() {
+		retryFor = j.config.ForceFor
+	}
 	switch {
-	case e.Retryable && age < j.config.RetryFor,
-		e.Code == resource.CodeDependency && j.op.Verb == VerbDelete && age < j.config.UsedFor:
+	case e.Retryable && age < retryFor,
+		e.Code == resource.CodeDependency && j.op.Verb == VerbDelete && age < min(j.config.UsedFor, retryFor):
 		j.op.Error = e
 		j.note("asked", e)
 		wait := min(j.config.RetryFirst<<min(j.op.Attempts-1, 16), j.config.RetryMax)
@@ -359,11 +364,15 @@ func (j *job) look(ctx context.Context) error {
 // operation that the cloud has accepted.
 func (j *job) judge(ctx context.Context, seen sighting) error {
 	waited := time.Since(j.op.AcceptedAt.Time())
+	settleFor := j.config.SettleFor
+	if j.op.Force() {
+		settleFor = j.config.ForceFor + j.config.VanishedFor // what the cloud has accepted mostly goes
+	}
 	switch {
 	case seen.err != nil:
 		j.op.Error = resource.AsError(seen.err)
-		if waited > j.config.SettleFor {
-			return j.fail(ctx, resource.OperationFailed, resource.Errorf(resource.CodeUnavailable, "the cloud could not be asked for %s: %w", j.config.SettleFor, seen.err))
+		if waited > settleFor {
+			return j.fail(ctx, resource.OperationFailed, resource.Errorf(resource.CodeUnavailable, "the cloud could not be asked for %s: %w", settleFor, seen.err))
 		}
 		return j.settleLater(ctx)
 	case j.op.Verb == VerbDelete && seen.item == nil:
@@ -380,7 +389,7 @@ func (j *job) judge(ctx context.Context, seen sighting) error {
 	state := seen.item.State
 	switch {
 	case j.op.Verb == VerbDelete && state != resource.StateDeleting && waited > j.config.VanishedFor &&
-		time.Since(j.op.CreatedAt.Time()) < j.config.SettleFor:
+		time.Since(j.op.CreatedAt.Time()) < settleFor:
 		j.row.State = resource.StateDeleting
 		return j.askAgain(ctx)
 	case j.op.Verb == VerbDelete:
@@ -390,8 +399,8 @@ func (j *job) judge(ctx context.Context, seen sighting) error {
 	case j.ends(state):
 		return j.succeed(ctx)
 	}
-	if waited > j.config.SettleFor {
-		return j.fail(ctx, resource.OperationFailed, resource.Errorf(resource.CodeUnavailable, "the %s %s is still %s after %s; the cloud may finish it yet", j.row.Kind, j.row.Name, state, j.config.SettleFor))
+	if waited > settleFor {
+		return j.fail(ctx, resource.OperationFailed, resource.Errorf(resource.CodeUnavailable, "the %s %s is still %s after %s; the cloud may finish it yet", j.row.Kind, j.row.Name, state, settleFor))
 	}
 	return j.settleLater(ctx)
 }
@@ -503,6 +512,9 @@ func (j *job) succeed(ctx context.Context) error {
 // fail ends the operation short of its goal, as failed or cancelled. The resource
 // then shows what is true of it, as far as the cloud tells.
 func (j *job) fail(ctx context.Context, as resource.OperationState, e *resource.Error) error {
+	if j.op.Force() && as == resource.OperationFailed {
+		return j.forget(ctx, e)
+	}
 	j.logger.Warn("operation did not reach its goal", "as", as, "operation", j.op.ID, "verb", j.op.Verb, "kind", j.row.Kind, "name", j.row.Name, "connection", j.row.Connection, "code", e.Code, "error", e)
 	j.op.State, j.op.Error, j.row.Error = as, e, e
 	switch {
@@ -525,6 +537,21 @@ func (j *job) fail(ctx context.Context, as resource.OperationState, e *resource.
 		j.row.State = resource.StateFailed
 	}
 	return j.end(ctx)
+}
+
+// forget ends a forced deletion that the cloud did not do.
+func (j *job) forget(ctx context.Context, e *resource.Error) error {
+	left := fmt.Sprintf("the %s %s was forgotten here, but the cloud did not delete it; it may be left there, as %s: %s", j.row.Kind, j.row.Name, j.row.CloudID, e.Message)
+	if j.row.CloudID == "" {
+		left = fmt.Sprintf("the %s %s was forgotten here; whether the cloud has one with the token %s is not known: %s", j.row.Kind, j.row.Name, j.row.UID, e.Message)
+	}
+	params, err := json.Marshal(store.Forced{Force: true, Left: left})
+	if err != nil {
+		return resource.Errorf(resource.CodeInternal, "encode what is left: %w", err)
+	}
+	j.op.Params = params
+	j.note("asked", e)
+	return j.succeed(ctx)
 }
 
 // end records the end of the operation and frees the resource.
@@ -566,7 +593,7 @@ func (j *job) unwanted(ctx context.Context, q *store.Queries) (*store.Operation,
 	if err != nil || op.Cancel != store.CancelDelete {
 		return nil, err
 	}
-	then := j.newOperation(j.row, VerbDelete, nil)
+	then := j.newOperation(auth.As(ctx, j.op.AskedBy), j.row, VerbDelete, nil)
 	j.row.State = resource.StateDeleting
 	return then, nil
 }
@@ -598,6 +625,11 @@ func (j *job) write(ctx context.Context) (users []store.Resource, err error) {
 		if j.row.DeletedAt != 0 {
 			if err := q.DeleteSecrets(ctx, j.row.UID); err != nil {
 				return err
+			}
+			if j.op.Verb == VerbDelete {
+				if err := note(ctx, q, entryOf(j.op, j.row), nil); err != nil {
+					return err
+				}
 			}
 		} else if j.op.EndedAt != 0 {
 			if users, err = q.Users(ctx, j.row.UID); err != nil {

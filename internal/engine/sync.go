@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"maps"
+	"slices"
 	"time"
 
 	"github.com/m-cmp/mc-infra-connector/driver"
@@ -35,6 +36,32 @@ func (e *Engine) syncLoop(ctx context.Context) {
 		}
 		for _, c := range due {
 			e.group.Go(func() { e.sync(ctx, c.Name) }) // a slow cloud delays no other
+		}
+	}
+}
+
+// syncPassingLoop looks more often at what is in a passing state, such as starting,
+// without an operation of ours that looks: somebody else changes it.
+func (e *Engine) syncPassingLoop(ctx context.Context) {
+	states := slices.DeleteFunc(resource.States(), resource.State.Settled)
+	tick := time.NewTicker(e.config.SyncPassing)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		passing, err := e.store.Read().Passing(ctx, states, store.MicrosOf(time.Now().Add(-e.config.SyncPassing)))
+		if err != nil && ctx.Err() == nil {
+			e.logger.Error("cannot look for what is in a passing state; tried again soon", "error", err)
+		}
+		for _, p := range passing {
+			e.group.Go(func() {
+				if err := e.Refresh(ctx, p.Connection, p.Kind, e.config.SyncPassing/2); err != nil && ctx.Err() == nil {
+					e.logger.Warn("what is in a passing state cannot be looked at; tried again soon", "connection", p.Connection, "kind", p.Kind, "error", err)
+				}
+			})
 		}
 	}
 }

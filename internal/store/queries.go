@@ -119,6 +119,15 @@ func (q *Queries) ConnectionsWith(ctx context.Context, kind string) (names []str
 	return names, failure(err, "list the connections with the kind %s", kind)
 }
 
+// Passing reads the connections and kinds with resources in one of some states that no
+// operation is changing and that were last seen before a time.
+func (q *Queries) Passing(ctx context.Context, states []resource.State, seen Micros) (rows []Resource, err error) {
+	err = q.db.NewSelect().Model(&rows).Column("connection", "kind").Distinct().
+		Where("state IN (?)", bun.List(states)).Where("operation = ''").Where("cloud_id <> ''").Where("deleted_at = 0").
+		Where("synced_at < ?", seen).Scan(ctx)
+	return rows, failure(err, "look for what is in a passing state")
+}
+
 // HasResources reports whether anything that is not deleted lives in a connection.
 func (q *Queries) HasResources(ctx context.Context, connection string) (bool, error) {
 	exists, err := q.db.NewSelect().Model((*Resource)(nil)).Where("connection = ?", connection).Where("deleted_at = 0").Exists(ctx)
@@ -210,7 +219,7 @@ func (q *Queries) InsertOperation(ctx context.Context, row *Operation) error {
 // UpdateOperation writes all that can change.
 func (q *Queries) UpdateOperation(ctx context.Context, row *Operation) error {
 	_, err := q.db.NewUpdate().Model(row).
-		Column("state", "attempts", "error", "steps", "asked_at", "accepted_at", "ended_at").WherePK().Exec(ctx)
+		Column("params", "state", "attempts", "error", "steps", "asked_at", "accepted_at", "ended_at").WherePK().Exec(ctx)
 	return failure(err, "record the operation %s", row.ID)
 }
 

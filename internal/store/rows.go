@@ -143,7 +143,29 @@ type Operation struct {
 	AskedAt    Micros // when the cloud was first asked
 	AcceptedAt Micros
 	EndedAt    Micros
+	AskedBy    string
 }
+
+// Forced is what a forced deletion keeps in Params.
+type Forced struct {
+	Force bool   `json:"force"`
+	Left  string `json:"left,omitempty"` // what may be left on the cloud
+}
+
+// forced reads it back.
+func (o *Operation) forced() (f Forced) {
+	if o.Verb == "delete" && json.Unmarshal(o.Params, &f) != nil {
+		return Forced{}
+	}
+	return f
+}
+
+// Force reports whether the resource is forgotten even if the cloud does not delete
+// it.
+func (o *Operation) Force() bool { return o.forced().Force }
+
+// Left says what a forced deletion may have left on the cloud.
+func (o *Operation) Left() string { return o.forced().Left }
 
 // Cancel is what was asked for of an operation that has not ended.
 type Cancel string
@@ -161,7 +183,7 @@ func (o *Operation) Resource() *resource.Operation {
 		items = &resource.Progress{Total: o.Total, Ended: o.Ended, Failed: o.Failed}
 	}
 	return &resource.Operation{
-		Parent: o.Parent, Items: items,
+		Parent: o.Parent, Items: items, By: o.AskedBy, Force: o.Force(), Warning: o.Left(),
 		ID: o.ID, Verb: o.Verb, Kind: o.Kind, Connection: o.Connection, Name: o.Name, UID: o.UID,
 		State: o.State, Attempts: o.Attempts, Error: o.Error, Cancelling: o.Cancel != "" && !o.State.Ended(), Steps: o.Steps,
 		CreatedAt: o.CreatedAt.Time(), AcceptedAt: o.AcceptedAt.pointer(), EndedAt: o.EndedAt.pointer(),

@@ -26,6 +26,7 @@ import (
 
 	"github.com/go-chi/chi/v5"
 
+	"github.com/m-cmp/mc-infra-connector/internal/auth"
 	"github.com/m-cmp/mc-infra-connector/internal/catalog"
 	"github.com/m-cmp/mc-infra-connector/internal/engine"
 	"github.com/m-cmp/mc-infra-connector/resource"
@@ -106,7 +107,7 @@ func (s *server) authenticate(next http.Handler) http.Handler {
 			w.Header().Set("WWW-Authenticate", `Basic realm="CB-Spider API"`)
 			fail(w, http.StatusUnauthorized, "the user name or password is missing or wrong; the server's operator sets them with SPIDER_USERNAME and SPIDER_PASSWORD. The admin token works too, as: Authorization: Bearer TOKEN")
 		default:
-			next.ServeHTTP(w, r)
+			next.ServeHTTP(w, r.WithContext(auth.As(r.Context(), auth.Spider)))
 		}
 	})
 }

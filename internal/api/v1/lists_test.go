@@ -177,6 +177,24 @@ func TestAFreshList(t *testing.T) {
 	isProblem(t, http.StatusNotFound, a.get("/v1/connections/nowhere/vpcs?fresh=true"))
 }
 
+func TestTheAuditTrailAndForce(t *testing.T) {
+	a := start(t, enginetest.Options{})
+	a.create("mock", "vpc", "v", `{"cidr":"10.0.0.0/8"}`)
+	got := a.delete("/v1/connections/mock/vpcs/v?force=true&wait=30s")
+	require.Equal(t, http.StatusOK, got.status, "%s", got.body)
+	op := into[resource.Operation](t, got)
+	assert.True(t, op.Force)
+	assert.Equal(t, "admin", op.By)
+	entries := into[page[resource.AuditEntry]](t, a.get("/v1/audit?filter=verb=delete")).Items
+	require.Len(t, entries, 1)
+	assert.Equal(t, "admin", entries[0].Who)
+	assert.Equal(t, op.ID, entries[0].Operation)
+	assert.Equal(t, "ok", entries[0].Outcome)
+	namesField(t, isProblem(t, http.StatusUnprocessableEntity, a.get("/v1/audit?sort=detail")), "sort", "sort")
+	namesField(t, isProblem(t, http.StatusUnprocessableEntity, a.delete("/v1/connections/mock/vpcs/v?force=perhaps")), "force", "force")
+	isProblem(t, http.StatusNotFound, a.delete("/v1/connections/mock/vpcs/v?force=true"))
+}
+
 // badLists asks lists for what makes no sense.
 func (a *api) badLists(lists ...string) {
 	a.t.Helper()

@@ -26,6 +26,18 @@ func (s *server) registerOperations(api huma.API) {
 		return list[*resource.Operation]{Items: items, NextPageToken: next}, err
 	})
 	answer(api, huma.Operation{
+		OperationID: "list-audit", Method: http.MethodGet, Path: "/v1/audit", Tags: []string{"Audit"},
+		Summary:     "List who did what, the newest first",
+		Description: "Changes of credentials and connections, also those that were refused, and resources that were deleted, released or adopted.",
+	}, func(ctx context.Context, in *ListParams) (list[resource.AuditEntry], error) {
+		query, err := in.query()
+		if err != nil {
+			return list[resource.AuditEntry]{}, err
+		}
+		items, next, err := s.Engine.Audit(ctx, query)
+		return list[resource.AuditEntry]{Items: items, NextPageToken: next}, err
+	})
+	answer(api, huma.Operation{
 		OperationID: "get-operation", Method: http.MethodGet, Path: "/v1/operations/{id}", Tags: tags,
 		Summary: "Get an operation", Description: "With wait it answers when the operation has ended or the time is over.",
 	}, func(ctx context.Context, in *struct {

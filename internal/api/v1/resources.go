@@ -129,14 +129,19 @@ func (s *server) registerKind(api huma.API, k *resource.Kind) {
 
 	huma.Register(api, register(huma.Operation{
 		OperationID: "delete-" + k.Name, Method: http.MethodDelete, Path: one,
-		Summary: "Delete a " + title, Description: "Refused while something uses it. Answers the operation, ended with wait.",
+		Summary:     "Delete a " + title,
+		Description: "Refused while something uses it. Answers the operation, ended with wait. With force it is forgotten here even if the cloud refuses or cannot be asked; warning then says what may be left there.",
 	}, map[string]*huma.Schema{"200": operation, "202": operation}),
 		func(ctx context.Context, in *struct {
 			OneResource
 			WaitParam
+			Force bool `query:"force" doc:"Forget it here even if the cloud does not delete it." default:"false"`
 		},
 		) (*changed, error) {
 			return s.change(ctx, in.WaitParam, http.StatusOK, func() (*resource.Operation, error) {
+				if in.Force {
+					return s.Engine.ForceDelete(ctx, in.Connection, k.Name, in.Name)
+				}
 				return s.Engine.Delete(ctx, in.Connection, k.Name, in.Name)
 			})
 		})

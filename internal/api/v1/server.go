@@ -173,7 +173,7 @@ func ok(w http.ResponseWriter) {
 func (s *server) authenticate(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if s.Allowed(r) || s.Sessions.Allows(r) {
-			next.ServeHTTP(w, r)
+			next.ServeHTTP(w, r.WithContext(auth.As(r.Context(), auth.Admin)))
 			return
 		}
 		w.Header().Add("WWW-Authenticate", `Bearer realm="mcic"`)

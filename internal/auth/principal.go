@@ -1,0 +1,25 @@
+package auth
+
+import "context"
+
+// The principals that there are so far.
+const (
+	Admin  = "admin"  // who has the admin token
+	Spider = "spider" // who has the password of CB-Spider's clients
+	System = "system" // the server itself
+)
+
+type principalKey struct{}
+
+// As returns a context in which everything is done by a principal.
+func As(ctx context.Context, principal string) context.Context {
+	return context.WithValue(ctx, principalKey{}, principal)
+}
+
+// Who answers the principal of a context. Where nobody asked, that is the server.
+func Who(ctx context.Context) string {
+	if who, ok := ctx.Value(principalKey{}).(string); ok {
+		return who
+	}
+	return System
+}

@@ -1,0 +1,68 @@
+package engine
+
+import (
+	"context"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/m-cmp/mc-infra-connector/internal/auth"
+	"github.com/m-cmp/mc-infra-connector/internal/store"
+	"github.com/m-cmp/mc-infra-connector/resource"
+)
+
+// What the entries about credentials and connections have as kind.
+const (
+	auditCredential = "credential"
+	auditConnection = "connection"
+)
+
+// verbUpdate is the verb of the entries about what was changed by hand.
+const verbUpdate = "update"
+
+// Audit answers a page of the audit trail, the newest entries first.
+func (e *Engine) Audit(ctx context.Context, query store.Query) ([]resource.AuditEntry, string, error) {
+	rows, next, err := e.store.Read().ListAudit(ctx, query)
+	return convert(rows, (*store.Audit).Resource), next, err
+}
+
+// audited runs a change and records it in the same transaction, or that it failed.
+func (e *Engine) audited(ctx context.Context, verb, kind, name string, change func(context.Context, *store.Queries) error) error {
+	entry := store.Audit{Who: auth.Who(ctx), Verb: verb, Kind: kind, Name: name}
+	err := e.store.Update(ctx, func(ctx context.Context, q *store.Queries) error {
+		if err := change(ctx, q); err != nil {
+			return err
+		}
+		return note(ctx, q, entry, nil)
+	})
+	if err != nil {
+		e.noteFailure(ctx, entry, err)
+	}
+	return err
+}
+
+// note writes an entry of the audit trail.
+func note(ctx context.Context, q *store.Queries, entry store.Audit, failure error) error {
+	entry.ID, entry.At, entry.Outcome = uuid.Must(uuid.NewV7()).String(), store.MicrosOf(time.Now()), store.OutcomeOK
+	if failure != nil {
+		entry.Outcome, entry.Detail = string(resource.CodeOf(failure)), failure.Error()
+	}
+	return q.InsertAudit(ctx, &entry)
+}
+
+// noteFailure writes that something was tried. It has changed nothing, so that the
+// entry may be missing when the database is.
+func (e *Engine) noteFailure(ctx context.Context, entry store.Audit, failure error) {
+	err := e.store.Update(context.WithoutCancel(ctx), func(ctx context.Context, q *store.Queries) error { return note(ctx, q, entry, failure) })
+	if err != nil {
+		e.logger.Warn("a failed attempt is not in the audit trail", "who", entry.Who, "verb", entry.Verb, "kind", entry.Kind, "name", entry.Name, "error", err)
+	}
+}
+
+// entryOf is what the audit trail says of an operation on a resource.
+func entryOf(op *store.Operation, row *store.Resource) store.Audit {
+	return store.Audit{
+		Who: op.AskedBy, Verb: op.Verb, Kind: op.Kind, Connection: op.Connection, Name: op.Name, UID: op.UID,
+		CloudID: row.CloudID, Operation: op.ID, Detail: op.Left(),
+	}
+}

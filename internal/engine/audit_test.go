@@ -1,0 +1,157 @@
+package engine_test
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/m-cmp/mc-infra-connector/internal/auth"
+	"github.com/m-cmp/mc-infra-connector/internal/engine"
+	"github.com/m-cmp/mc-infra-connector/internal/engine/enginetest"
+	"github.com/m-cmp/mc-infra-connector/internal/store"
+	"github.com/m-cmp/mc-infra-connector/internal/store/storetest"
+	"github.com/m-cmp/mc-infra-connector/resource"
+)
+
+// trail is the audit trail, the oldest entry first.
+func trail(t *testing.T, e *enginetest.Env) []resource.AuditEntry {
+	t.Helper()
+	entries, _, err := e.Audit(t.Context(), store.Query{Sort: "id", Limit: 1000})
+	require.NoError(t, err)
+	return entries
+}
+
+func TestTheAuditTrailSaysWhoDidWhat(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, open func() *store.Store) {
+		e := enginetest.New(t, enginetest.Options{Store: open()})
+		ctx := auth.As(t.Context(), "kim")
+		before := len(trail(t, e))
+		_, err := e.CreateConnection(ctx, []byte(`{"name":"c","cloud":"mock","region":"mock-seoul"}`), false)
+		require.NoError(t, err)
+		_, err = e.CreateConnection(ctx, []byte(`{"name":"c","cloud":"mock","region":"mock-seoul"}`), false)
+		require.Equal(t, resource.CodeAlreadyExists, resource.CodeOf(err))
+		op, err := e.Create(ctx, "c", "vpc", []byte(`{"name":"v","spec":{"cidr":"10.0.0.0/16"}}`))
+		require.NoError(t, err)
+		assert.Equal(t, "kim", op.By)
+		e.Succeeds(op)
+		vpc, err := e.Get(ctx, "c", "vpc", "v")
+		require.NoError(t, err)
+		released, err := e.Release(ctx, "c", "vpc", "v")
+		require.NoError(t, err)
+		_, err = e.Adopt(auth.As(ctx, "lee"), "c", "vpc", []byte(`{"cloudId":"`+vpc.CloudID+`","name":"again"}`))
+		require.NoError(t, err)
+		op, err = e.Delete(ctx, "c", "vpc", "again")
+		require.NoError(t, err)
+		e.Succeeds(op)
+		require.NoError(t, e.DeleteConnection(ctx, "c"))
+
+		type said struct{ who, verb, kind, connection, name, cloudID, operation, outcome string }
+		var got []said
+		for _, a := range trail(t, e)[before:] {
+			got = append(got, said{a.Who, a.Verb, a.Kind, a.Connection, a.Name, a.CloudID, a.Operation, a.Outcome})
+			assert.WithinDuration(t, time.Now(), a.At, time.Minute)
+		}
+		require.Len(t, got, 6)
+		adopted := got[3].operation
+		assert.NotEmpty(t, adopted)
+		assert.Equal(t, []said{
+			{"kim", "create", "connection", "", "c", "", "", "ok"},
+			{"kim", "create", "connection", "", "c", "", "", "already_exists"},
+			{"kim", "release", "vpc", "c", "v", vpc.CloudID, released.ID, "ok"},
+			{"lee", "adopt", "vpc", "c", "again", vpc.CloudID, adopted, "ok"},
+			{"kim", "delete", "vpc", "c", "again", vpc.CloudID, op.ID, "ok"},
+			{"kim", "delete", "connection", "", "c", "", "", "ok"},
+		}, got)
+		deleted, _, err := e.Audit(ctx, store.Query{Limit: 10, Filters: []store.Filter{{Field: "cloudId", Op: store.FilterEqual, Value: vpc.CloudID}}})
+		require.NoError(t, err)
+		assert.Len(t, deleted, 3)
+	})
+}
+
+func TestTheAuditTrailIsForgotten(t *testing.T) {
+	db := opened(t)
+	e := enginetest.New(t, enginetest.Options{Store: db})
+	require.NotEmpty(t, trail(t, e))
+	e.Stop()
+	later := enginetest.Start(t, enginetest.Options{Store: db, Engine: engine.Config{KeepAudit: time.Nanosecond}})
+	require.Eventually(t, func() bool { return len(trail(t, later)) == 0 }, 10*time.Second, 5*time.Millisecond)
+}
+
+func TestAForcedDeletionForgetsWhatTheCloudKeeps(t *testing.T) {
+	db := opened(t)
+	work := t.TempDir()
+	e := enginetest.New(t, enginetest.Options{Store: db, Work: work})
+	e.Network()
+	subnet, err := e.Get(t.Context(), "mock", "subnet", "s")
+	require.NoError(t, err)
+	_, err = e.ForceDelete(t.Context(), "mock", "vpc", "v")
+	assert.Equal(t, resource.CodeDependency, resource.CodeOf(err), "what is used here stays")
+	e.Stop()
+	e.Host.Close()
+
+	require.NoError(t, db.Update(t.Context(), storeSetting("mock", "failCall", "1")))
+	later := enginetest.Start(t, enginetest.Options{Store: db, Work: work, Engine: engine.Config{ForceFor: 300 * time.Millisecond}})
+	op, err := later.ForceDelete(auth.As(t.Context(), "kim"), "mock", "subnet", "s")
+	require.NoError(t, err)
+	assert.True(t, op.Force)
+	ended := later.Ends(op)
+	assert.Equal(t, resource.OperationSucceeded, ended.State)
+	assert.Contains(t, ended.Warning, subnet.CloudID)
+	assert.Greater(t, ended.Attempts, 1, "it was tried")
+	_, err = later.Get(t.Context(), "mock", "subnet", "s")
+	assert.Equal(t, resource.CodeNotFound, resource.CodeOf(err))
+	last := trail(t, later)
+	entry := last[len(last)-1]
+	assert.Equal(t, "kim", entry.Who)
+	assert.Equal(t, subnet.CloudID, entry.CloudID)
+	assert.Equal(t, ended.Warning, entry.Detail)
+	later.Stop()
+	later.Host.Close()
+
+	require.NoError(t, db.Update(t.Context(), storeSetting("mock", "latency", "0s")))
+	well := enginetest.Start(t, enginetest.Options{Store: db, Work: work, Engine: engine.Config{ForceFor: 300 * time.Millisecond}})
+	assert.Len(t, well.OnCloud("mock", "subnet"), 1, "it is still there, as was said")
+	op, err = well.ForceDelete(t.Context(), "mock", "vpc", "v")
+	require.NoError(t, err)
+	ended = well.Ends(op)
+	assert.Equal(t, resource.OperationSucceeded, ended.State)
+	assert.Contains(t, ended.Warning, "it may be left there", "the cloud refuses: the subnet uses it")
+}
+
+func TestAForcedDeletionThatTheCloudDoesIsLikeAnyOther(t *testing.T) {
+	e := enginetest.New(t, enginetest.Options{})
+	e.Network()
+	op, err := e.ForceDelete(t.Context(), "mock", "subnet", "s")
+	require.NoError(t, err)
+	ended := e.Ends(op)
+	assert.Equal(t, resource.OperationSucceeded, ended.State)
+	assert.Empty(t, ended.Warning)
+	assert.Empty(t, e.OnCloud("mock", "subnet"))
+}
+
+func TestWhatPassesElsewhereIsSeenSoon(t *testing.T) {
+	db := opened(t)
+	e := enginetest.New(t, enginetest.Options{Store: db, Engine: engine.Config{SyncEvery: time.Hour, SyncPassing: 100 * time.Millisecond}})
+	e.Network()
+	vm := e.MustCreate("mock", "vm", "vm1", e.VMSpec())
+	require.NoError(t, db.Update(t.Context(), func(ctx context.Context, q *store.Queries) error { // as a look from outside would find it
+		row, err := q.ResourceByUID(ctx, vm.UID)
+		if err != nil {
+			return err
+		}
+		row.State = resource.StateStopping
+		return q.UpdateResource(ctx, row, "")
+	}))
+	stream, _, stop := e.Subscribe(0)
+	defer stop()
+	require.Eventually(t, func() bool {
+		now, err := e.Get(t.Context(), "mock", "vm", "vm1")
+		return err == nil && now.State == resource.StateRunning
+	}, 15*time.Second, 10*time.Millisecond)
+	event := <-stream
+	require.NotNil(t, event.Resource)
+	assert.Equal(t, vm.UID, event.Resource.UID)
+}
