@@ -18,6 +18,7 @@ const pages = [
   '/connections/mock',
   '/setup',
   '/catalog/images',
+  '/topology',
 ];
 
 for (const scheme of ['light', 'dark'] as const) {

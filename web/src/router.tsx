@@ -86,6 +86,11 @@ const routes = [
     path: '/catalog/$plural',
     component: lazyRouteComponent(() => import('./pages/Catalog'), 'CatalogPage'),
   }),
+  createRoute({
+    getParentRoute: () => root,
+    path: '/topology',
+    component: lazyRouteComponent(() => import('./pages/Topology'), 'Topology'),
+  }),
 ] as const;
 
 export function newRouter() {

@@ -1,6 +1,14 @@
 import { useDebouncedValue } from '@mantine/hooks';
 import { Spotlight, type SpotlightActionData } from '@mantine/spotlight';
-import { IconActivity, IconHome, IconList, IconPlugConnected, IconPlus, IconSearch } from '@tabler/icons-react';
+import {
+  IconActivity,
+  IconHome,
+  IconList,
+  IconPlugConnected,
+  IconPlus,
+  IconSearch,
+  IconTopologyStar3,
+} from '@tabler/icons-react';
 import { useQuery } from '@tanstack/react-query';
 import { useNavigate } from '@tanstack/react-router';
 import { useState } from 'react';
@@ -60,6 +68,7 @@ export function Palette() {
         ...kinds.map((k) =>
           page(`list-${k.name}`, kindTitles(k), `/resources/${k.plural}`, <KindIcon kind={k.name} />),
         ),
+        page('topology', t('topology.title'), '/topology', <IconTopologyStar3 size={16} />),
         page('operations', t('nav.operations'), '/operations', <IconActivity size={16} />),
         page('connections', t('nav.connections'), '/connections', <IconPlugConnected size={16} />),
         ...catalogs.map((c) =>

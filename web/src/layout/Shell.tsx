@@ -31,6 +31,7 @@ import {
   IconPlugConnected,
   IconSearch,
   IconSun,
+  IconTopologyStar3,
   IconWifiOff,
 } from '@tabler/icons-react';
 import { useQuery, useQueryClient } from '@tanstack/react-query';
@@ -142,6 +143,7 @@ function Frame() {
             {heading(t('nav.resources'))}
             {kinds?.map((k) => item(`/resources/${k.plural}`, kindTitles(k), <KindIcon kind={k.name} />))}
             {heading(t('nav.work'))}
+            {item('/topology', t('topology.title'), <IconTopologyStar3 size={16} />)}
             {item('/operations', t('nav.operations'), <IconActivity size={16} />)}
             {item('/connections', t('nav.connections'), <IconPlugConnected size={16} />)}
             {heading(t('nav.catalog'))}
