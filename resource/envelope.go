@@ -70,7 +70,7 @@ type Stale struct {
 
 // DestroyRequest is the body of the destruction of everything in a connection.
 type DestroyRequest struct {
-	DryRun bool `json:"dryRun,omitempty" doc:"Whether only to tell what would be deleted."`
+	DryRun bool `json:"dryRun" doc:"Whether only to tell what would be deleted. It must be given: false deletes."`
 }
 
 // Destruction is the answer to it.

@@ -65,7 +65,7 @@ func (s *server) registerInventory(api huma.API) {
 		}
 		return d, err
 	})
-	takes(api, destroy, schemasOf(api, reflect.TypeFor[resource.DestroyRequest]()), false)
+	takes(api, destroy, schemasOf(api, reflect.TypeFor[resource.DestroyRequest]()), true)
 }
 
 func schemasOf(api huma.API, t reflect.Type) *huma.Schema {

@@ -313,9 +313,9 @@ func TestAConnectionsResourcesAreDestroyed(t *testing.T) {
 	assert.Nil(t, plan.Operation)
 	assert.Equal(t, []string{"v"}, a.names("/v1/vpcs"), "a dry run deletes nothing")
 
-	done := into[resource.Destruction](t, a.post("/v1/connections/mock:destroy?wait=30s", `{}`))
+	done := into[resource.Destruction](t, a.post("/v1/connections/mock:destroy?wait=30s", `{"dryRun":false}`))
 	require.NotNil(t, done.Operation)
 	assert.Equal(t, resource.OperationSucceeded, done.Operation.State)
 	assert.Empty(t, a.names("/v1/vpcs"))
-	isProblem(t, http.StatusNotFound, a.post("/v1/connections/nope:destroy", `{}`))
+	isProblem(t, http.StatusNotFound, a.post("/v1/connections/nope:destroy", `{"dryRun":false}`))
 }
