@@ -103,7 +103,7 @@ type NodeGroupName struct {
 // NodeGroupScale is the parameter of scalenodegroup.
 type NodeGroupScale struct {
 	Name         string `json:"name" doc:"Name of the node group." flag:"node-group" minLength:"1" maxLength:"128"`
-	DesiredNodes int    `json:"desiredNodes,omitempty" doc:"Number of nodes. Default: as it is." minimum:"1" maximum:"1000"`
+	DesiredNodes int    `json:"desiredNodes,omitempty" doc:"Number of nodes; with autoscaling between the least and the most, which follow it otherwise. Default: as it is." minimum:"1" maximum:"1000"`
 	MinNodes     int    `json:"minNodes,omitempty" doc:"Least number of nodes with autoscaling. Default: as it is." minimum:"1" maximum:"1000"`
 	MaxNodes     int    `json:"maxNodes,omitempty" doc:"Most nodes with autoscaling. Default: as it is." minimum:"1" maximum:"1000"`
 	Autoscaling  *bool  `json:"autoscaling,omitempty" doc:"Switches autoscaling on or off. Default: as it is."`

@@ -26,7 +26,8 @@ type Detacher interface {
 	Detach(ctx context.Context, id string) error
 }
 
-// DiskResizer is implemented by collections that make disks larger.
+// DiskResizer is implemented by collections that make disks larger. Resizing to the
+// size that the disk has already is no error.
 type DiskResizer interface {
 	Resize(ctx context.Context, id string, to DiskSize) error
 }

@@ -11,7 +11,10 @@ import (
 const ActionLabel = "label"
 
 func labelAction() Action {
-	return actionWith(Action{Name: ActionLabel, Doc: "Sets and removes labels; the others stay."}, Labeler.Label)
+	return actionWith(Action{
+		Name: ActionLabel, Doc: "Sets and removes labels; the others stay.",
+		Until: []State{StateAvailable, StateRunning, StateStopped, StateFailed}, // it changes none of them
+	}, Labeler.Label)
 }
 
 // Labeler is implemented by collections whose objects carry tags. Tags of the

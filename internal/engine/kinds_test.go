@@ -297,3 +297,19 @@ func TestAClusterChangesAndGoesWithItsNodeGroups(t *testing.T) {
 	mustDelete(t, e, "mock", "cluster", "cluster")
 	assert.Empty(t, e.OnCloud("mock", "cluster"))
 }
+
+func TestWhatFailedIsStillLabelled(t *testing.T) {
+	e := enginetest.New(t, enginetest.Options{}, "failSettle", "1", "latency", "20ms")
+	op, err := e.Ask("mock", "disk", "d", `{"sizeGiB":10}`)
+	require.NoError(t, err)
+	e.Fails(op)
+	mustAct(t, e, "disk", "d", "label", `{"set":{"why":"unknown"}}`)
+	r, err := e.Get(t.Context(), "mock", "disk", "d")
+	require.NoError(t, err)
+	assert.Equal(t, resource.StateFailed, r.State)
+	assert.NotNil(t, r.Error, "it still says why")
+	assert.Equal(t, map[string]string{"why": "unknown"}, r.Labels)
+	op, err = e.Act(t.Context(), "mock", "disk", "d", "resize", []byte(`{"sizeGiB":20}`))
+	require.NoError(t, err)
+	assert.Equal(t, resource.CodeConflict, e.Fails(op).Code, "nothing else is possible")
+}

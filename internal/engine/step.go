@@ -394,7 +394,7 @@ func (j *job) judge(ctx context.Context, seen sighting) error {
 		return j.askAgain(ctx)
 	case j.op.Verb == VerbDelete:
 		j.row.State = resource.StateDeleting
-	case state == resource.StateFailed:
+	case state == resource.StateFailed && !j.ends(state):
 		return j.fail(ctx, resource.OperationFailed, resource.Errorf(resource.CodeInternal, "the cloud reports that the %s %s failed (%s): %s", j.row.Kind, j.row.Name, seen.item.CloudState, cmp.Or(seen.item.Reason, "it does not say why")))
 	case j.ends(state):
 		return j.succeed(ctx)
@@ -421,7 +421,7 @@ func (j *job) ends(state resource.State) bool {
 	if action, err := j.kind.Action(j.op.Verb); err == nil {
 		return action.Ends(state)
 	}
-	return state.Settled()
+	return state.Settled() && state != resource.StateFailed
 }
 
 // settleLater records how far the operation is and has the settler look again.
@@ -505,7 +505,10 @@ func (j *job) observe(ctx context.Context, item *driver.Item) error {
 
 // succeed ends the operation at its goal.
 func (j *job) succeed(ctx context.Context) error {
-	j.op.State, j.op.Error, j.row.Error = resource.OperationSucceeded, nil, nil
+	j.op.State, j.op.Error = resource.OperationSucceeded, nil
+	if j.row.State != resource.StateFailed { // otherwise it still says why
+		j.row.Error = nil
+	}
 	return j.end(ctx)
 }
 
