@@ -1,6 +1,7 @@
 package openstack
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"iter"
@@ -25,17 +26,23 @@ const defaultPageSize = 1000
 type shown[A any] struct {
 	is  A
 	raw json.RawMessage
+	id  string // "" for what has none
 }
 
 // UnmarshalJSON implements json.Unmarshaler.
 func (s *shown[A]) UnmarshalJSON(raw []byte) error {
 	s.raw = slices.Clone(raw)
+	var key struct{ ID, UUID any } // Magnum's clusters have a uuid; some ids are numbers
+	if json.Unmarshal(raw, &key) == nil {
+		s.id, _ = cmp.Or(key.UUID, key.ID).(string)
+	}
 	return json.Unmarshal(raw, &s.is)
 }
 
 // list answers a list page by page. A service answers at most what it likes at once
 // and links to the rest. Of such a link only the query is followed: behind a proxy many
-// clouds answer links that lead past it.
+// clouds answer links that lead past it. Neutron begins anew if the object that a page
+// ended with has been deleted meanwhile, so that what came already is left out.
 func list[A any](ctx context.Context, s *session, c *gophercloud.ServiceClient, path, key string, query url.Values) iter.Seq2[[]shown[A], error] {
 	return func(yield func([]shown[A], error) bool) {
 		query := maps.Clone(query)
@@ -47,6 +54,7 @@ func list[A any](ctx context.Context, s *session, c *gophercloud.ServiceClient, 
 			size = n
 		}
 		query.Set("limit", strconv.Itoa(size))
+		seen := map[string]bool{}
 		for query != nil {
 			var body map[string]json.RawMessage
 			if err := request(ctx, c, http.MethodGet, path+"?"+query.Encode(), nil, &body); err != nil {
@@ -58,7 +66,15 @@ func list[A any](ctx context.Context, s *session, c *gophercloud.ServiceClient, 
 				yield(nil, resource.Errorf(resource.CodeUnavailable, "the answer to %s holds no %s; check the endpoint: %w", path, key, err))
 				return
 			}
-			if len(page) == 0 || !yield(page, nil) {
+			if len(page) == 0 {
+				return
+			}
+			page = slices.DeleteFunc(page, func(x shown[A]) bool {
+				double := x.id != "" && seen[x.id]
+				seen[x.id] = true
+				return double
+			})
+			if !yield(page, nil) {
 				return
 			}
 			query = nextPage(body, key)
@@ -146,8 +162,8 @@ func object[S, T, A any](id, name string, of shown[A]) driver.Object[S, T] {
 func survivor[S, T any](ctx context.Context, all []driver.Object[S, T], remove func(context.Context, string) error) (driver.Object[S, T], error) {
 	slices.SortFunc(all, older)
 	for _, surplus := range all[1:] {
-		if err := remove(ctx, surplus.ID); err != nil {
-			return all[0], err
+		if err := remove(ctx, surplus.ID); err != nil { // it may still be on its way
+			return all[0], resource.Errorf(resource.CodeUnavailable, "what another creation with the same token made cannot be removed yet: %w", err)
 		}
 	}
 	return all[0], nil

@@ -314,6 +314,27 @@ func TestListsAreCompleteWhateverTheServicesLimit(t *testing.T) {
 	assert.Equal(t, "p-1", asked[0].URL.Query().Get("project_id"), "administrators see those of all projects otherwise")
 }
 
+// Neutron does not know where to go on if what a page ended with is deleted meanwhile.
+func TestListThatBeginsAnewHasNothingTwice(t *testing.T) {
+	lost := false
+	f := fake(t, func(r *http.Request) (int, string) {
+		const shown = `{"networks": [{"id": "n-%d", "name": "n"}], "networks_links": [{"rel": "next", "href": "?marker=n-%d"}]}`
+		switch r.URL.Query().Get("marker") {
+		case "n-1":
+			if !lost { // and begins anew
+				lost = true
+				return http.StatusOK, fmt.Sprintf(shown, 1, 1)
+			}
+			return http.StatusOK, fmt.Sprintf(shown, 2, 2)
+		case "n-2":
+			return http.StatusOK, `{"networks": []}`
+		}
+		return http.StatusOK, fmt.Sprintf(shown, 1, 1)
+	})
+	assert.Len(t, all(t, open(t, f.config()), resource.VPC), 2)
+	assert.Len(t, f.requests("/networks"), 4)
+}
+
 func TestPageThatFailsFailsTheList(t *testing.T) {
 	f := fake(t, func(r *http.Request) (int, string) {
 		if r.URL.Query().Get("marker") == "" {

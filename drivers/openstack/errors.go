@@ -95,6 +95,9 @@ func refused(answer gophercloud.ErrUnexpectedResponseCode, err error) error {
 		RequestID: cmp.Or(answer.ResponseHeader.Get("X-Openstack-Request-Id"), answer.ResponseHeader.Get("X-Compute-Request-Id")),
 	}
 	means := meanings().Of(typ)
+	if strings.Contains(message, "concurrent operation") { // Neutron calls it in use
+		means = driver.Meaning{Code: resource.CodeUnavailable}
+	}
 	if lower := strings.ToLower(message); means.Code == "" {
 		for _, p := range phrases() {
 			if p.status == answer.Actual && strings.Contains(lower, p.text) {

@@ -68,7 +68,7 @@ func about() driver.About {
 		Name:    "openstack",
 		Title:   "OpenStack",
 		Version: "0.1.0",
-		Doc:     "OpenStack clouds from the release Rocky on, through Keystone v3. The fields of a credential are those of a clouds.yaml. Give either user and password with a project, or an application credential.",
+		Doc:     "OpenStack clouds from the release Rocky on (load balancers from Stein, clusters from Train), through Keystone v3; tested on the real services of Zed. The fields of a credential are those of a clouds.yaml. Give either user and password with a project, or an application credential.",
 		Credential: []driver.Field{
 			{Name: "auth_url", Title: "Auth URL", Doc: "Address of Keystone, such as https://keystone.example.com:5000/v3.", Where: rc, Type: driver.TypeString, Required: true},
 			{Name: "application_credential_id", Title: "Application credential ID", Doc: "Id of an application credential. It brings its project with it and can be withdrawn without changing a password.", Where: keys, Type: driver.TypeString},

@@ -151,12 +151,12 @@ func (v vms) Resize(ctx context.Context, id string, to resource.VMSize) error {
 // Label changes the metadata.
 func (v vms) Label(ctx context.Context, id string, change resource.LabelChange) error {
 	if len(change.Set) > 0 {
-		if err := coded(servers.UpdateMetadata(ctx, v.compute, id, servers.MetadataOpts(change.Set)).Err); err != nil {
+		if err := coded(servers.UpdateMetadata(ctx, v.compute, id, servers.MetadataOpts(metadata(change.Set, "/", ":"))).Err); err != nil {
 			return err
 		}
 	}
 	for _, key := range change.Remove {
-		if err := driver.Except(coded(servers.DeleteMetadatum(ctx, v.compute, id, key).Err), resource.CodeNotFound); err != nil {
+		if err := driver.Except(coded(servers.DeleteMetadatum(ctx, v.compute, id, strings.ReplaceAll(key, "/", ":")).Err), resource.CodeNotFound); err != nil {
 			return err
 		}
 	}
@@ -187,7 +187,7 @@ func (v vms) boot(ctx context.Context, r driver.Request[resource.VMSpec], flavor
 	}
 	opts := servers.CreateOpts{
 		Name: r.Name, FlavorRef: flavor.ID, ImageRef: image.is.ID, BlockDevice: disk, AvailabilityZone: v.zone,
-		Networks: []servers.Network{{Port: port.ID}}, Metadata: r.Labels, Tags: []string{tokenTag + r.Token},
+		Networks: []servers.Network{{Port: port.ID}}, Metadata: metadata(r.Labels, "/", ":"), Tags: []string{tokenTag + r.Token},
 	}
 	if r.Spec.CustomImage != "" {
 		opts.Tags = append(opts.Tags, customTag)
@@ -206,6 +206,9 @@ func (v vms) boot(ctx context.Context, r driver.Request[resource.VMSpec], flavor
 		}
 	}
 	made, err := made[servers.Server](servers.Create(ctx, &nova, keypairs.CreateOptsExt{CreateOptsBuilder: opts, KeyName: r.Spec.KeyPair}, nil).Result, "server")
+	if resource.CodeOf(err) == resource.CodeDependency && !fresh { // the port has a server that Nova did not list yet
+		return vm{}, resource.Errorf(resource.CodeUnavailable, "another try to create the VM is under way: %w", err)
+	}
 	if err != nil {
 		return vm{}, driver.Completed(ctx, err, fresh, func(ctx context.Context) error { return newNICs(v.session).delete(ctx, port.ID) })
 	}
@@ -284,9 +287,7 @@ func (v vms) shows(x shown[servers.Server], near map[string][]ports.Port) vm {
 	o := object[resource.VMSpec, resource.VMStatus](x.is.ID, x.is.Name, x)
 	o.State, o.CloudState = vmState(x.is)
 	o.Reason, o.CreatedAt = x.is.Fault.Message, at(x.is.Created)
-	if len(x.is.Metadata) > 0 {
-		o.Labels = maps.Clone(x.is.Metadata)
-	}
+	o.Labels = metadata(x.is.Metadata, ":", "/")
 	image, _ := x.is.Image["id"].(string) // none if it booted from a volume
 	o.Spec.Spec, _ = x.is.Flavor["original_name"].(string)
 	o.Spec.KeyPair, o.Spec.Image = x.is.KeyName, image
@@ -309,6 +310,18 @@ func (v vms) shows(x shown[servers.Server], near map[string][]ports.Port) vm {
 		}
 	}
 	return o
+}
+
+// metadata translates the keys of labels: Nova takes no slash, and labels have no colon.
+func metadata(labels map[string]string, from, to string) map[string]string {
+	if len(labels) == 0 {
+		return nil
+	}
+	translated := map[string]string{}
+	for key, value := range labels {
+		translated[strings.ReplaceAll(key, from, to)] = value
+	}
+	return translated
 }
 
 // vmState translates Nova's words: what it does at the moment goes before what the

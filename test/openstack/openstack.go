@@ -11,6 +11,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/gophercloud/gophercloud/v2"
 	"github.com/gophercloud/gophercloud/v2/openstack"
@@ -113,8 +114,11 @@ func (p *Project) ApplicationCredential(t testing.TB) map[string]string {
 	require.NoError(t, err)
 	identity, err := openstack.NewIdentityV3(own, gophercloud.EndpointOpts{})
 	require.NoError(t, err)
-	made, err := applicationcredentials.Create(t.Context(), identity, p.UserID, applicationcredentials.CreateOpts{Name: "test"}).Extract()
-	require.NoError(t, err)
+	var made *applicationcredentials.ApplicationCredential
+	require.Eventually(t, func() bool { // Keystone caches for a moment what roles a user has
+		made, err = applicationcredentials.Create(t.Context(), identity, p.UserID, applicationcredentials.CreateOpts{Name: "test"}).Extract()
+		return err == nil
+	}, time.Minute, time.Second, "the application credential is not made")
 	return map[string]string{"auth_url": p.cloud.AuthURL, "application_credential_id": made.ID, "application_credential_secret": made.Secret}
 }
 
