@@ -1,7 +1,7 @@
 import AxeBuilder from '@axe-core/playwright';
 import { enter, expect, test } from './server';
 
-test.setTimeout(240_000);
+test.setTimeout(600_000);
 
 test.beforeAll(async ({ server }) => {
   await server.network('axe');
