@@ -23,6 +23,10 @@ type About struct {
 	Native      string   `json:"native,omitempty" doc:"How native calls are written: services and paths. Absent if the driver passes none."`
 	LocalState  bool     `json:"localState,omitempty" doc:"Whether the driver keeps state in its working folder. Then never do two of its processes take calls at once, also during an upgrade."`
 	Permissions []string `json:"permissions,omitempty" doc:"The least permissions that the credential needs, in the cloud's own terms."`
+
+	// Missing and Tested are for the matrix of what works where.
+	Missing map[string]string `json:"missing,omitempty" doc:"Why kinds, catalogs, or verbs of them written as kind/verb are not offered."`
+	Tested  []Tested          `json:"tested,omitempty" doc:"What the conformance suite has shown." nullable:"false"`
 }
 
 // Field is one value of a credential, or one setting of a connection.

@@ -36,7 +36,29 @@ func (d *Description) Markdown() string {
 	if d.Native != "" {
 		fmt.Fprintf(&b, "\n## Native calls\n\n%s\n", d.Native)
 	}
+	if len(d.Tested) > 0 {
+		b.WriteString("\n## Tested\n\n")
+		for _, t := range d.Tested {
+			fmt.Fprintf(&b, "- against %s (%s)\n", t.Against, t.Type)
+		}
+	}
 	return b.String()
+}
+
+// tests say what the conformance suite has shown.
+func (d *Description) tests() string {
+	if len(d.Tested) == 0 {
+		return "The driver carries no report of the conformance suite. Run it with: mcic driver conformance\n"
+	}
+	var b strings.Builder
+	for _, t := range d.Tested {
+		fmt.Fprintf(&b, "Against %s (%s):\n\n| kind | verb | checks passed | left out, or otherwise there |\n| --- | --- | --- | --- |\n", t.Against, t.Type)
+		for _, v := range t.Verbs {
+			fmt.Fprintf(&b, "| `%s` | %s | %d | %s |\n", v.Kind, v.Verb, v.Passed, strings.Join(v.Reasons, "; "))
+		}
+		b.WriteString("\n")
+	}
+	return strings.TrimSuffix(b.String(), "\n")
 }
 
 func listed(names []string) string {

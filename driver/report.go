@@ -2,6 +2,7 @@ package driver
 
 import (
 	"encoding/json"
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -23,10 +24,26 @@ type Report struct {
 	Checks  map[string]Result `json:"checks"` // by kind/verb/check
 }
 
-// Result is the outcome of one check.
+// Result is the outcome of one check. As JSON it is one text, such as "passed", or
+// "skipped: no second account".
 type Result struct {
-	Outcome Outcome `json:"outcome"`
-	Reason  string  `json:"reason,omitempty"` // why it was skipped, deviates or failed
+	Outcome Outcome
+	Reason  string // why it was skipped, deviates or failed
+}
+
+// MarshalText implements encoding.TextMarshaler.
+func (r Result) MarshalText() ([]byte, error) {
+	if r.Reason == "" {
+		return []byte(r.Outcome), nil
+	}
+	return []byte(string(r.Outcome) + ": " + r.Reason), nil
+}
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (r *Result) UnmarshalText(text []byte) error {
+	outcome, reason, _ := strings.Cut(string(text), ": ")
+	r.Outcome, r.Reason = Outcome(outcome), reason
+	return nil
 }
 
 // Outcome is how a check ended.
@@ -56,18 +73,19 @@ type TestedVerb struct {
 	Reasons []string `json:"reasons,omitempty" doc:"Why other checks were left out, or fail on what it was tested against." nullable:"false"`
 }
 
-// ReadReports reads the reports that are built into a driver, for [About]. One that
-// cannot be read is a defect of the program, and panics.
+// ReadReports reads the reports that are built into a driver, for [About]. An empty one
+// is passed over; one that cannot be read is a defect of the program, and panics.
 func ReadReports(reports ...[]byte) []Tested {
 	var tested []Tested
 	for _, raw := range reports {
+		if len(raw) == 0 { // before the first run
+			continue
+		}
 		var r Report
 		if err := json.Unmarshal(raw, &r); err != nil {
 			panic("a report of the conformance suite that is built in cannot be read: " + err.Error())
 		}
-		if len(r.Checks) > 0 { // nothing was recorded yet
-			tested = append(tested, r.Summary())
-		}
+		tested = append(tested, r.Summary())
 	}
 	return tested
 }
@@ -75,24 +93,35 @@ func ReadReports(reports ...[]byte) []Tested {
 // Summary is what a report says of each verb.
 func (r *Report) Summary() Tested {
 	t := Tested{Against: r.Against, Type: r.Type, Verbs: []TestedVerb{}}
-	at := map[string]int{}
 	for _, path := range slices.Sorted(maps.Keys(r.Checks)) {
 		kind, rest, _ := strings.Cut(path, "/")
-		verb, check, _ := strings.Cut(rest, "/")
-		i, ok := at[kind+"/"+verb]
-		if !ok {
-			i = len(t.Verbs)
-			at[kind+"/"+verb] = i
-			t.Verbs = append(t.Verbs, TestedVerb{Kind: kind, Verb: verb})
+		verb, _, _ := strings.Cut(rest, "/")
+		if last := len(t.Verbs) - 1; last < 0 || t.Verbs[last].Kind != kind || t.Verbs[last].Verb != verb {
+			t.Verbs = append(t.Verbs, r.verb(kind, verb))
 		}
-		v, result := &t.Verbs[i], r.Checks[path]
+	}
+	return t
+}
+
+func (r *Report) verb(kind, verb string) TestedVerb {
+	v := TestedVerb{Kind: kind, Verb: verb}
+	other := map[string][]string{} // names of checks by what became of them
+	for _, path := range slices.Sorted(maps.Keys(r.Checks)) {
+		name, ok := strings.CutPrefix(path, kind+"/"+verb+"/")
+		if !ok {
+			continue
+		}
+		result := r.Checks[path]
 		if result.Outcome == Passed {
 			v.Passed++
 			continue
 		}
-		if reason := check + ": " + result.Reason; !slices.Contains(v.Reasons, reason) {
-			v.Reasons = append(v.Reasons, reason)
-		}
+		became := string(result.Outcome) + ": " + result.Reason
+		other[became] = append(other[became], name)
 	}
-	return t
+	for _, became := range slices.Sorted(maps.Keys(other)) {
+		outcome, reason, _ := strings.Cut(became, ": ")
+		v.Reasons = append(v.Reasons, fmt.Sprintf("%s %s: %s", outcome, strings.Join(other[became], ", "), reason))
+	}
+	return v
 }

@@ -20,7 +20,8 @@ const (
 )
 
 // Serve is the main function of a driver's executable. Started by the server it
-// serves d until the server ends; started by a person it answers describe and doc.
+// serves d until the server ends; started by a person it answers describe, doc and
+// conformance: what it offers, the same as a page, and what of it was tested.
 func Serve(d *Driver) { ServeArgs(d, os.Args[1:]) }
 
 // ServeArgs is Serve for an executable that holds more than the driver: args is
@@ -42,11 +43,14 @@ func serve(d *Driver, args []string, stdin io.Reader, stdout, stderr io.Writer) 
 		out := json.NewEncoder(stdout)
 		out.SetIndent("", "  ")
 		return out.Encode(d.description)
+	case len(args) == 1 && args[0] == "conformance":
+		_, err := io.WriteString(stdout, d.description.tests())
+		return err
 	case len(args) == 1 && args[0] == "doc":
 		_, err := io.WriteString(stdout, d.description.Markdown())
 		return err
 	default:
-		return fmt.Errorf("this is the driver %s %s of mc-infra-connector: the server starts it by itself when it lies beside mcic or in the data folder's drivers; it answers: describe, doc", d.description.Name, d.description.Version)
+		return fmt.Errorf("this is the driver %s %s of mc-infra-connector: the server starts it by itself when it lies beside mcic or in the data folder's drivers; it answers: describe, doc, conformance", d.description.Name, d.description.Version)
 	}
 }
 

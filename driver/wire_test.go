@@ -590,6 +590,13 @@ func TestServeForPeople(t *testing.T) {
 	if out, err := run("doc"); err != nil || !strings.HasPrefix(out, "# Toy (`toy`)") {
 		t.Errorf("doc: got %s, %v", out, err)
 	}
+	if out, err := run("conformance"); err != nil || !strings.Contains(out, "carries no report") {
+		t.Errorf("conformance: got %s, %v", out, err)
+	}
+	d.description.Tested = ReadReports([]byte(`{"cloud":"toy","against":"a box","type":"simulator","checks":{"vpc/create/life":"passed"}}`))
+	if out, err := run("conformance"); err != nil || !strings.Contains(out, "Against a box (simulator)") || !strings.Contains(out, "| `vpc` | create | 1 |") {
+		t.Errorf("conformance: got %s, %v", out, err)
+	}
 	for _, args := range [][]string{{}, {"help"}, {"describe", "x"}} {
 		if out, err := run(args...); err == nil || out != "" || !strings.Contains(err.Error(), "toy 1.2.3") || !strings.Contains(err.Error(), "describe, doc") {
 			t.Errorf("%q: got %s, %v; want an error that says how it is meant", args, out, err)

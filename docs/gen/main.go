@@ -13,6 +13,7 @@ import (
 	"reflect"
 	"strings"
 
+	"github.com/m-cmp/mc-infra-connector/driver"
 	"github.com/m-cmp/mc-infra-connector/internal/api/spider"
 	v1 "github.com/m-cmp/mc-infra-connector/internal/api/v1"
 	"github.com/m-cmp/mc-infra-connector/resource"
@@ -37,21 +38,23 @@ func write(docs string) error {
 		return err
 	}
 	files := map[string]string{"openapi.json": string(openAPI) + "\n", "kinds.md": kinds()}
+	var clouds []driver.Description
 	drivers, err := filepath.Glob(filepath.Join(docs, "..", "cmd", "mcic-driver-*"))
 	if err != nil {
 		return err
 	}
 	for _, dir := range drivers {
-		if err := page(files, strings.TrimPrefix(filepath.Base(dir), "mcic-driver-"), dir); err != nil {
+		if err := page(files, &clouds, strings.TrimPrefix(filepath.Base(dir), "mcic-driver-"), dir); err != nil {
 			return err
 		}
 	}
-	if err := page(files, "mock", filepath.Join(docs, "..", "cmd", "mcic"), "driver-mock"); err != nil {
+	if err := page(files, &clouds, "mock", filepath.Join(docs, "..", "cmd", "mcic"), "driver-mock"); err != nil {
 		return err
 	}
 	if files["spider.md"], err = withRoutes(filepath.Join(docs, "spider.md")); err != nil {
 		return err
 	}
+	files["clouds.md"] = matrix(clouds)
 	for name, content := range files {
 		path := filepath.Join(docs, name)
 		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil { //nolint:gosec // documents are for everyone
@@ -88,19 +91,24 @@ func withRoutes(page string) (string, error) {
 	return before + begin + table.String() + "\n" + end + after, nil
 }
 
-// page asks a driver for its page, as a person would.
-func page(files map[string]string, cloud, dir string, args ...string) error {
+// page asks a driver what it offers, as a person would, and writes its page.
+func page(files map[string]string, clouds *[]driver.Description, cloud, dir string, args ...string) error {
 	run := append([]string{"run", "./" + filepath.ToSlash(dir)}, args...)
 	if filepath.IsAbs(dir) {
 		run[1] = dir
 	}
-	cmd := exec.CommandContext(context.Background(), "go", append(run, "doc")...) //nolint:gosec // the drivers of this repository
+	cmd := exec.CommandContext(context.Background(), "go", append(run, "describe")...) //nolint:gosec // the drivers of this repository
 	cmd.Stderr = os.Stderr
 	out, err := cmd.Output()
 	if err != nil {
-		return fmt.Errorf("ask the driver %s for its page: %w", cloud, err)
+		return fmt.Errorf("ask the driver %s what it offers: %w", cloud, err)
 	}
-	files[filepath.Join("clouds", cloud+".md")] = generated + string(out)
+	var d driver.Description
+	if err := json.Unmarshal(out, &d); err != nil {
+		return fmt.Errorf("read what the driver %s offers: %w", cloud, err)
+	}
+	*clouds = append(*clouds, d)
+	files[filepath.Join("clouds", cloud+".md")] = generated + d.Markdown()
 	return nil
 }
 

@@ -83,7 +83,6 @@ func checkAction(t *try, kind *resource.Kind, action *resource.Action) {
 			t.Errorf("%s for the second time has another effect: %s, after: %s", action.Name, said(err), compact(after))
 		}
 	}
-	t.restore(kind, action, item.ID)
 }
 
 // asShown is an object's JSON for looking into.
@@ -111,6 +110,7 @@ func (t *try) perform(kind *resource.Kind, action *resource.Action, id string) (
 	if err != nil {
 		t.Skipf("%v", err)
 	}
+	t.undo(kind, action, id)
 	if err := t.act(action, id, raw); err != nil {
 		t.Fatalf("%s of the %s %s: %v", action.Name, kind.Name, id, said(err))
 	}
@@ -152,12 +152,19 @@ func (t *try) bring(kind *resource.Kind, action *resource.Action, id string) sho
 	return nil
 }
 
-// restore takes away what an action has tied to objects of the whole run, so that
-// these can go.
-func (t *try) restore(kind *resource.Kind, action *resource.Action, id string) {
+// undo takes away, when the check has ended, what an action has tied to objects of the
+// whole run, so that all of them can go.
+func (t *try) undo(kind *resource.Kind, action *resource.Action, id string) {
 	for i := range kind.Actions {
 		if undo := &kind.Actions[i]; reactionTo(t.kind+"/"+undo.Name).after == action.Name && undo.ParamsType() == nil && t.description.Offers(t.kind, undo.Name) {
-			t.perform(kind, undo, id)
+			t.Cleanup(func() {
+				if err := t.act(undo, id, nil); err != nil {
+					t.Errorf("%s after the check: %v", undo.Name, said(err))
+				}
+				if _, err := t.settled(t.session(), t.kind, id); err != nil {
+					t.Errorf("after %s: %v", undo.Name, said(err))
+				}
+			})
 		}
 	}
 }

@@ -132,6 +132,7 @@ func checkDeleteCalls(t *try) {
 }
 
 func checkActionCalls(t *try, kind *resource.Kind, action *resource.Action) {
+	c, calls := t.counted()
 	item := t.make(t.root, t.kind)
 	if before := reactionTo(t.kind + "/" + action.Name).after; before != "" && t.description.Offers(t.kind, before) {
 		first, err := kind.Action(before)
@@ -145,7 +146,7 @@ func checkActionCalls(t *try, kind *resource.Kind, action *resource.Action) {
 	if err != nil {
 		t.Skipf("%v", err)
 	}
-	c, calls := t.counted()
+	t.undo(kind, action, item.ID)
 	before := calls()
 	if err := c.act(t.ctx, t.kind, item.ID, action.Name, params); err != nil {
 		t.Fatalf("%s: %v", action.Name, said(err))
@@ -154,5 +155,4 @@ func checkActionCalls(t *try, kind *resource.Kind, action *resource.Action) {
 	if _, err := t.settled(t.session(), t.kind, item.ID); err != nil {
 		t.Errorf("%v", said(err))
 	}
-	t.restore(kind, action, item.ID)
 }

@@ -53,6 +53,7 @@ func TestConformance(t *testing.T) {
 		Quota:      stingy,
 		Calls:      func() int { return int(last.calls.Load()) },
 		Budget:     "testdata/calls.json",
+		Report:     "conformance.json",
 		Deviations: "deviations.yaml",
 	})
 }

@@ -9,6 +9,7 @@ package mock
 import (
 	"context"
 	"crypto/rand"
+	_ "embed"
 	"fmt"
 	"log/slog"
 	"math"
@@ -20,6 +21,11 @@ import (
 	"github.com/m-cmp/mc-infra-connector/driver"
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
+
+// conformance is the report of the last run of the conformance suite.
+//
+//go:embed conformance.json
+var conformance []byte
 
 // New returns the driver. It touches no file before the first connection; then it
 // keeps its cloud in the file mock-cloud.jsonl of the working directory.
@@ -60,6 +66,7 @@ func about() driver.About {
 		Doc:        "A cloud in memory that costs nothing, for trying things out and for rehearsing trouble: its settings make it slow, forgetful, stingy or broken. It keeps what was created when its process ends.",
 		LocalState: true, // the journal
 		Native:     nativeDoc,
+		Tested:     driver.ReadReports(conformance),
 		Credential: []driver.Field{
 			{
 				Name: "account", Title: "Account", Type: driver.TypeString,

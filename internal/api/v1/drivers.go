@@ -50,6 +50,17 @@ func (s *server) registerDrivers(api huma.API) {
 	})
 	takes(api, "/v1/drivers", schemas.Schema(reflect.TypeFor[resource.DriverRequest](), true, ""), true)
 	answer(api, tags(drivers, huma.Operation{
+		OperationID: "list-capabilities", Method: http.MethodGet, Path: "/v1/drivers/{name}/capabilities",
+		Summary:     "List what works on a cloud, and what it was tested against",
+		Description: "Every verb, action and view of every kind, and every catalog: whether the driver offers it, and what the last runs of the conformance suite have shown.",
+	}), func(ctx context.Context, in *Named) (list[driver.Capability], error) {
+		d, err := s.Engine.Driver(ctx, in.Name)
+		if err != nil {
+			return list[driver.Capability]{}, err
+		}
+		return list[driver.Capability]{Items: d.Capabilities()}, nil
+	})
+	answer(api, tags(drivers, huma.Operation{
 		OperationID: "get-driver", Method: http.MethodGet, Path: "/v1/drivers/{name}", Summary: "Get what a driver is and offers",
 	}), func(ctx context.Context, in *Named) (*driver.Description, error) {
 		d, err := s.Engine.Driver(ctx, in.Name)

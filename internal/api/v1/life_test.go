@@ -278,6 +278,10 @@ func TestDrivers(t *testing.T) {
 	a := start(t, enginetest.Options{})
 	assert.Equal(t, []string{"mock"}, a.names("/v1/drivers"))
 	assert.Equal(t, http.StatusOK, a.get("/v1/drivers/mock").status)
+	capabilities := a.get("/v1/drivers/mock/capabilities")
+	assert.Equal(t, http.StatusOK, capabilities.status)
+	assert.Contains(t, string(capabilities.body), `{"kind":"vm","verb":"create","offered":true,"tested":[{"against":"the Mock cloud","type":"simulator"`)
+	isProblem(t, http.StatusNotFound, a.get("/v1/drivers/moon/capabilities"))
 	isProblem(t, http.StatusNotFound, a.get("/v1/drivers/moon"))
 }
 

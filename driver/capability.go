@@ -1,0 +1,62 @@
+package driver
+
+import (
+	"cmp"
+	"slices"
+
+	"github.com/m-cmp/mc-infra-connector/resource"
+)
+
+// Capability is one verb of one kind on one cloud: whether it is there, and what it
+// was tested against.
+type Capability struct {
+	Kind    string           `json:"kind" doc:"Kind or catalog."`
+	Verb    string           `json:"verb" doc:"Verb, action or view."`
+	Offered bool             `json:"offered" doc:"Whether the driver has it. A connection may still lack it, if its installation has no such service."`
+	Reason  string           `json:"reason,omitempty" doc:"Why the driver does not have it, if it says so."`
+	Tested  []CapabilityTest `json:"tested,omitempty" doc:"What it was tested against. Absent if it was not." nullable:"false"`
+}
+
+// CapabilityTest is a test of a capability.
+type CapabilityTest struct {
+	Against string   `json:"against" doc:"What stood for the cloud, with its version."`
+	Type    string   `json:"type" doc:"service: the cloud's own; emulator: written by others; simulator: written by this project." enum:"service,emulator,simulator"`
+	Passed  int      `json:"passed" doc:"Number of checks that passed."`
+	Reasons []string `json:"reasons,omitempty" doc:"Why other checks were left out, or fail on what it was tested against." nullable:"false"`
+}
+
+// Capabilities are all kinds with their verbs, actions and views, and all catalogs,
+// offered or not.
+func (d *Description) Capabilities() []Capability {
+	var all []Capability
+	add := func(kind, verb string, offered bool) {
+		c := Capability{Kind: kind, Verb: verb, Offered: offered}
+		if !offered {
+			c.Reason = cmp.Or(d.Missing[kind+"/"+verb], d.Missing[kind])
+		}
+		for _, t := range d.Tested {
+			for _, v := range t.Verbs {
+				if offered && v.Kind == kind && v.Verb == verb {
+					c.Tested = append(c.Tested, CapabilityTest{Against: t.Against, Type: t.Type, Passed: v.Passed, Reasons: v.Reasons})
+				}
+			}
+		}
+		all = append(all, c)
+	}
+	for _, kind := range resource.Kinds() {
+		verbs := []string{"list", "get", "create", "delete"}
+		for _, action := range kind.Actions {
+			verbs = append(verbs, action.Name)
+		}
+		for _, view := range kind.Views {
+			verbs = append(verbs, view.Name)
+		}
+		for _, verb := range verbs {
+			add(kind.Name, verb, d.Offers(kind.Name, verb))
+		}
+	}
+	for _, catalog := range resource.Catalogs() {
+		add(catalog.Name, "list", slices.Contains(d.Catalogs, catalog.Name))
+	}
+	return all
+}
