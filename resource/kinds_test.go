@@ -106,13 +106,13 @@ func TestEveryKindCanBeLabelled(t *testing.T) {
 		}
 		for body, field := range map[string]string{
 			`{"set":{"env":"prod"},"remove":["old"]}`: "",
-			`{}`:                               "set",
-			`{"set":{"mcic-uid":"x"}}`:         "set.mcic-uid",
-			`{"set":{"a b":"x"}}`:              "set",
-			`{"set":{"a":"x"},"remove":["a"]}`: "remove",
-			`{"set":{"a":1}}`:                  "set.a",
-			`{"set":{"a":"` + long256() + `"}}`:  "set.a",
-			`{"remove":["` + long256() + `"]}`:   "remove[0]",
+			`{}`:                                "set",
+			`{"set":{"mcic-uid":"x"}}`:          "set.mcic-uid",
+			`{"set":{"a b":"x"}}`:               "set",
+			`{"set":{"a":"x"},"remove":["a"]}`:  "remove",
+			`{"set":{"a":1}}`:                   "set.a",
+			`{"set":{"a":"` + long256() + `"}}`: "set.a",
+			`{"remove":["` + long256() + `"]}`:  "remove[0]",
 		} {
 			_, err := label.ParseParams([]byte(body))
 			if field != "" {
