@@ -166,6 +166,8 @@ func TestOverlay(t *testing.T) {
 		{`null`, `{"a":1}`, `{"a":1}`},
 		{`{"a":1,"b":2}`, `{"b":3,"c":4}`, `{"a":1,"b":3,"c":4}`},
 		{`{"a":[1,2]}`, `{"a":[3]}`, `{"a":[3]}`},
+		{`{"a":"x","b":[1],"c":true}`, `{"a":"","b":null,"c":false}`, `{"a":"x","b":[1],"c":false}`},
+		{`{}`, `{"a":"","b":null}`, `{"a":"","b":null}`},
 		{``, ``, `{}`},
 	} {
 		got, err := resource.Overlay(json.RawMessage(test.asked), json.RawMessage(test.shown))

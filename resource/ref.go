@@ -152,15 +152,22 @@ func (f refField) mapItem(at string, value json.RawMessage, replace func(Ref) (s
 }
 
 // Overlay returns the spec that was asked for, completed and corrected by what
-// the cloud shows. A field that the cloud leaves out keeps what was asked for.
+// the cloud shows. A field that the cloud leaves out, or of which it shows null or "",
+// keeps what was asked for.
 func Overlay(asked, shown json.RawMessage) (json.RawMessage, error) {
 	merged := map[string]json.RawMessage{}
 	for _, raw := range []json.RawMessage{asked, shown} {
-		if len(raw) == 0 || string(raw) == "null" { // null would empty the map
+		if len(raw) == 0 {
 			continue
 		}
-		if err := json.Unmarshal(raw, &merged); err != nil {
+		var fields map[string]json.RawMessage
+		if err := json.Unmarshal(raw, &fields); err != nil {
 			return nil, Errorf(CodeInternal, "merge specs: %w", err)
+		}
+		for field, value := range fields {
+			if _, known := merged[field]; !known || string(value) != "null" && string(value) != `""` {
+				merged[field] = value
+			}
 		}
 	}
 	return json.Marshal(merged)
