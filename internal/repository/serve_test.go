@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -148,10 +149,22 @@ func TestOnlyTheLayerOfThisPlatformIsPulled(t *testing.T) {
 	t.Setenv("DOCKER_CONFIG", t.TempDir())
 	handler, err := repository.Serve(t.TempDir(), repository.Access{Public: true, Token: token})
 	require.NoError(t, err)
-	var blobs []string
+	var (
+		mu    sync.Mutex
+		blobs []string
+	)
+	asked := func() []string { // since the last time
+		mu.Lock()
+		defer mu.Unlock()
+		was := blobs
+		blobs = nil
+		return was
+	}
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method == http.MethodGet && strings.Contains(r.URL.Path, "/blobs/") {
+			mu.Lock()
 			blobs = append(blobs, r.URL.Path)
+			mu.Unlock()
 		}
 		handler.ServeHTTP(w, r)
 	}))
@@ -164,15 +177,14 @@ func TestOnlyTheLayerOfThisPlatformIsPulled(t *testing.T) {
 	require.NoError(t, err)
 	_, err = repo.Publish(t.Context(), p.dist, "toy", "1.0.0", p.key, false)
 	require.NoError(t, err)
-	blobs = nil
+	asked()
 	_, err = repo.Release(t.Context(), "toy", "1.0.0")
 	require.NoError(t, err)
-	assert.Len(t, blobs, 1, "the description alone")
-	blobs = nil
+	assert.Len(t, asked(), 1, "the description alone")
 	shelf, _ := newShelf(t)
 	_, err = install(t.Context(), shelf, repo, "toy", "1.0.0")
 	require.NoError(t, err)
-	assert.Len(t, blobs, 3, "the description, the signature, and one archive")
+	assert.Len(t, asked(), 3, "the description, the signature, and one archive")
 }
 
 // The conformance suite of the OCI distribution specification, which others wrote,
