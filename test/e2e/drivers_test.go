@@ -79,8 +79,10 @@ func (m *team) build(version, mood, state string) {
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	out, err := cmd.CombinedOutput()
 	require.NoError(m.w.t, err, "%s", out)
-	m.w.do("driver package --build %s=%s --to %s", runtime.GOOS+"/"+runtime.GOARCH, program, m.dist)
+	m.w.do("driver package --build %s=%s --to %s", platform(), program, m.dist)
 }
+
+func platform() string { return runtime.GOOS + "/" + runtime.GOARCH }
 
 func (m *team) publish(version string, args ...string) {
 	m.w.t.Helper()
