@@ -84,12 +84,12 @@ func exceptions(b *strings.Builder, d driver.Description, capabilities []driver.
 	var lines []string
 	for _, c := range capabilities {
 		if c.Reason != "" {
-			lines = append(lines, fmt.Sprintf("- `%s` %s is not offered: %s", c.Kind, c.Verb, c.Reason))
+			lines = append(lines, fmt.Sprintf("- %#q %s is not offered: %s", c.Kind, c.Verb, c.Reason))
 		}
 		for _, t := range c.Tested {
 			for _, reason := range t.Reasons {
 				if deviates(reason) {
-					lines = append(lines, fmt.Sprintf("- `%s` %s %s (%s)", c.Kind, c.Verb, reason, t.Against))
+					lines = append(lines, fmt.Sprintf("- %#q %s %s (%s)", c.Kind, c.Verb, reason, t.Against))
 				}
 			}
 		}
