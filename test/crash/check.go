@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/m-cmp/mc-infra-connector/internal/engine"
 	"github.com/m-cmp/mc-infra-connector/internal/store"
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
@@ -71,6 +72,7 @@ func compareClouds(f *findings, r *records, objects []object) {
 		recorded[at] = row
 	}
 	seen, tokens := map[place]object{}, map[place]object{}
+	released := r.ended(verbRelease)
 	for _, o := range objects {
 		at := place{o.connection, o.kind, o.ID}
 		seen[at] = o
@@ -83,7 +85,7 @@ func compareClouds(f *findings, r *records, objects []object) {
 		switch row := recorded[at]; {
 		case row == nil:
 			f.add(checkOrphan, "%s %s %s %q (%s) is on the cloud; its record: %s", o.connection, o.kind, o.ID, o.Name, o.State, shown(r.resources[o.Token]))
-		case row.UID != o.Token:
+		case row.UID != o.Token && !released[o.Token]: // what was released and adopted again has another uid
 			f.add(checkDuplicate, "%s has the cloud id of what was made for %s", shown(row), shown(r.resources[o.Token]))
 		case row.Operation == "" && row.State != o.State:
 			f.add(checkState, "%s is %s on the cloud", shown(row), o.State)
@@ -97,15 +99,12 @@ func compareClouds(f *findings, r *records, objects []object) {
 }
 
 func compareOperations(f *findings, r *records) {
-	deleted := map[string]bool{}
+	deleted, released := r.ended(verbDelete), r.ended(verbRelease)
 	for i := range r.operations {
 		op := &r.operations[i]
 		row := r.resources[op.UID]
-		if op.Verb == "delete" && op.State == resource.OperationSucceeded {
-			deleted[op.UID] = true
-			if row != nil && row.DeletedAt == 0 {
-				f.add(checkLost, "%s: its deletion %s succeeded, and it is still recorded", shown(row), op.ID)
-			}
+		if op.Verb == verbDelete && op.State == resource.OperationSucceeded && row != nil && row.DeletedAt == 0 {
+			f.add(checkLost, "%s: its deletion %s succeeded, and it is still recorded", shown(row), op.ID)
 		}
 		if !op.State.Ended() {
 			f.add(checkStuck, "operation %s (%s) is %s after %d attempts: %v; its record: %s", op.ID, op.Verb, op.State, op.Attempts, op.Error, shown(row))
@@ -113,12 +112,9 @@ func compareOperations(f *findings, r *records) {
 		if row == nil && op.UID != "" { // one that only counts others has none
 			f.add(checkForgotten, "the %s %s %s of the operation %s is not in the records", op.Connection, op.Kind, op.Name, op.ID)
 		}
-	}
-	for i := range r.operations {
-		op := &r.operations[i]
-		row := r.resources[op.UID]
-		if op.Verb == "create" && op.State == resource.OperationSucceeded && row != nil && row.DeletedAt != 0 && !deleted[op.UID] {
-			f.add(checkLost, "%s: it was created, and nothing deleted it", shown(row))
+		made := op.Verb == verbCreate || op.Verb == engine.VerbAdopt
+		if made && op.State == resource.OperationSucceeded && row != nil && row.DeletedAt != 0 && !deleted[op.UID] && !released[op.UID] {
+			f.add(checkLost, "%s: it was there, and nothing deleted it", shown(row))
 		}
 	}
 	for _, row := range r.live() {

@@ -26,7 +26,7 @@ func newScene() *scene {
 	s.operation("o2", "create", "u2", resource.OperationSucceeded)
 	s.operation("o3", "delete", "u2", resource.OperationSucceeded)
 	s.object("i-1", "u1", resource.StateRunning)
-	s.told = []receipt{{"c", target{"vm", "vm1"}, true, "u1", "o1"}}
+	s.told = []receipt{{"c", target{"vm", "vm1"}, verbCreate, "u1", "o1"}}
 	return s
 }
 

@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"encoding/json"
+	"fmt"
 	"math/rand/v2"
 	"net/http"
 	"sync"
@@ -26,7 +28,7 @@ type ledger struct {
 type receipt struct {
 	connection     string
 	what           target
-	create         bool
+	verb           string
 	uid, operation string // either may be missing, not both
 }
 
@@ -35,10 +37,11 @@ func (l *ledger) note(connection string, c change, got answer) {
 	defer l.mu.Unlock()
 	switch {
 	case got.accepted:
-		l.accepted = append(l.accepted, receipt{connection, c.target, c.create, got.uid, got.operation})
-		if c.create {
-			l.creates++
-		} else {
+		l.accepted = append(l.accepted, receipt{connection, c.target, c.verb, got.uid, got.operation})
+		switch c.verb {
+		case verbCreate:
+			l.creates += len(c.makes())
+		case verbDelete:
 			l.deletes++
 		}
 	case got.unknown():
@@ -91,11 +94,15 @@ func (c *client) run(ctx context.Context) {
 }
 
 func (c *client) change(ctx context.Context, t *tree, ask change) {
-	method, path, query := http.MethodDelete, kindPath(t.connection, ask.kind)+"/"+ask.name, ""
-	if ask.create {
-		method, path = http.MethodPost, kindPath(t.connection, ask.kind)
+	cloudID := ""
+	if ask.verb == verbRelease {
+		if cloudID = c.cloudID(ctx, t, ask.target); cloudID == "" {
+			return // what is not known to be on the cloud could not be adopted again
+		}
 	}
-	if c.r.IntN(8) == 0 {
+	method, path := ask.request(t.connection)
+	query := ""
+	if ask.verb != verbRelease && c.r.IntN(8) == 0 { // a release does not take long
 		query = "?wait=" + between(c.r, 100*time.Millisecond, 3*time.Second).String()
 	}
 	got := c.api.request(ctx, method, path+query, ask.body)
@@ -105,12 +112,23 @@ func (c *client) change(ctx context.Context, t *tree, ask change) {
 	c.ledger.note(t.connection, ask, got)
 	switch {
 	case got.unknown():
-		c.lookup(ctx, t, ask.target)
+		for _, what := range ask.makes() {
+			c.lookup(ctx, t, what)
+		}
+	case got.accepted && ask.verb == verbRelease:
+		t.learn(ask.target, false)
+		if c.r.IntN(2) == 0 { // else it is adopted when the load is over
+			c.adopt(ctx, t, ask.target, cloudID)
+		}
 	case got.accepted:
-		t.learn(ask.target, ask.create)
+		for _, what := range ask.makes() {
+			t.learn(what, ask.verb != verbDelete)
+		}
 		if got.operation != "" && c.r.IntN(10) == 0 {
 			c.changeMind(ctx, t, ask.target, got.operation)
 		}
+	case got.code == resource.CodeAlreadyExists && ask.many != nil:
+		c.look(ctx, t)
 	case got.code == resource.CodeAlreadyExists:
 		t.learn(ask.target, true)
 	case got.code == resource.CodeNotFound:
@@ -138,10 +156,35 @@ func (c *client) changeMind(ctx context.Context, t *tree, what target, operation
 	case 0:
 		c.ledger.noteRetry(c.api.request(ctx, http.MethodPost, path+":retry", ""))
 	case 1:
-		c.change(ctx, t, change{target: what})
+		c.change(ctx, t, change{target: what, verb: verbDelete})
 		return
 	}
 	c.lookup(ctx, t, what)
+}
+
+// cloudID is the cloud's id of a resource, "" if none is known.
+func (c *client) cloudID(ctx context.Context, t *tree, what target) string {
+	got, err := c.api.insist(ctx, http.MethodGet, kindPath(t.connection, what.kind)+"/"+what.name, "")
+	if err != nil || !got.accepted {
+		return ""
+	}
+	var known resource.Resource
+	if json.Unmarshal(got.body, &known) != nil {
+		return ""
+	}
+	return known.CloudID
+}
+
+// adopt takes back what was released.
+func (c *client) adopt(ctx context.Context, t *tree, what target, cloudID string) {
+	got := c.api.request(ctx, http.MethodPost, kindPath(t.connection, what.kind)+":adopt", fmt.Sprintf(`{"cloudId":%q,"name":%q}`, cloudID, what.name))
+	if got.unknown() {
+		c.lookup(ctx, t, what)
+		return
+	}
+	if got.accepted {
+		t.learn(what, true)
+	}
 }
 
 // lookup finds out what came of a request that was not answered.

@@ -74,6 +74,17 @@ func read(ctx context.Context, k *keeper, d *pgtest.Server, known []string) (_ *
 	return r, nil
 }
 
+// ended are the uids of those on which an operation of that verb has succeeded.
+func (r *records) ended(verb string) map[string]bool {
+	uids := map[string]bool{}
+	for i := range r.operations {
+		if op := &r.operations[i]; op.Verb == verb && op.State == resource.OperationSucceeded {
+			uids[op.UID] = true
+		}
+	}
+	return uids
+}
+
 // live are the resources that are not deleted.
 func (r *records) live() []*store.Resource {
 	var rows []*store.Resource

@@ -5,6 +5,7 @@ import (
 	"io"
 	"time"
 
+	"github.com/m-cmp/mc-infra-connector/internal/engine"
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
 
@@ -28,16 +29,26 @@ func (r *report) failed() bool { return len(r.findings) > 0 }
 const mostShown = 20 // findings of one check
 
 func (r *report) print(w io.Writer) {
-	creates, deletes, failed, cancelled, repeated := 0, 0, 0, 0, 0
+	creates, together, deletes, releases, adoptions, actions := 0, 0, 0, 0, 0, 0
+	failed, cancelled, repeated := 0, 0, 0
 	if r.records != nil {
 		for i := range r.records.operations {
 			op := &r.records.operations[i]
 			switch {
 			case op.UID == "": // it only counts others
-			case op.Verb == "create":
+			case op.Verb == verbCreate:
 				creates++
-			default:
+				if op.Parent != "" {
+					together++
+				}
+			case op.Verb == verbDelete:
 				deletes++
+			case op.Verb == verbRelease:
+				releases++
+			case op.Verb == engine.VerbAdopt:
+				adoptions++
+			default:
+				actions++
 			}
 			switch op.State {
 			case resource.OperationFailed:
@@ -58,9 +69,13 @@ func (r *report) print(w io.Writer) {
 		row("all connections to the database cut", r.kills.cut)
 	}
 	row("creates", creates)
+	row("… of these several in one request", together)
 	row("deletes", deletes)
-	row("… of both ended failed, as the clouds had it", failed)
-	row("… of both ended cancelled", cancelled)
+	row("actions", actions)
+	row("releases", releases)
+	row("adoptions", adoptions)
+	row("… of all ended failed, as the clouds had it", failed)
+	row("… of all ended cancelled", cancelled)
 	row("cancellations accepted", r.cancels)
 	row("operations tried again on request", r.retries)
 	row("attempts that had to be repeated", repeated)

@@ -40,12 +40,13 @@ type crash struct {
 	accounts []account
 	machine  machine
 	trees    map[string][]*tree // by connection
+	seen     map[string]bool    // entries of the audit trail about releases that adoptReleased is done with
 }
 
 // run makes one run and prints what it comes to. The error says why it could not be
 // made; what it has found is in the report.
 func run(ctx context.Context, o options, out io.Writer) (_ *report, err error) {
-	c := &crash{report: report{options: o}, out: out, began: time.Now(), trees: map[string][]*tree{}}
+	c := &crash{report: report{options: o}, out: out, began: time.Now(), trees: map[string][]*tree{}, seen: map[string]bool{}}
 	c.say("seed %d; replay with: go run ./test/crash %s", o.seed, o.replay())
 	dir, err := os.MkdirTemp("", "mcic-crash-")
 	if err != nil {
@@ -175,13 +176,40 @@ func (c *crash) disturb(ctx context.Context, n, kills, changes int) error {
 	})
 }
 
-// settle waits until nothing goes on, has what failed deleted, and waits again.
+// settle waits until nothing goes on, has what was released adopted and what failed
+// deleted, and waits again.
 // What does not end is for compare to find.
 func (c *crash) settle(ctx context.Context) error {
 	if err := c.quiet(ctx); err != nil {
 		return err
 	}
+	if err := c.adoptReleased(ctx); err != nil {
+		return err
+	}
 	return c.deleteAll(ctx, "state="+string(resource.StateFailed))
+}
+
+// adoptReleased adopts what was released, unless somebody has adopted it again or it
+// is gone. What cannot be adopted is for compare to find.
+func (c *crash) adoptReleased(ctx context.Context) error {
+	entries, err := list[resource.AuditEntry](ctx, c.api, "/v1/audit", "verb="+verbRelease)
+	if err != nil {
+		return err
+	}
+	began := time.Now()
+	for _, entry := range entries {
+		for !c.seen[entry.ID] && time.Since(began) < patience {
+			got, err := c.api.insist(ctx, http.MethodPost, kindPath(entry.Connection, entry.Kind)+":adopt", fmt.Sprintf(`{"cloudId":%q}`, entry.CloudID))
+			if err != nil {
+				return err
+			}
+			c.seen[entry.ID] = got.accepted || got.code == resource.CodeAlreadyExists || got.code == resource.CodeNotFound
+			if err := pause(ctx, 20*time.Millisecond); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // quiet waits until no operation goes on, or patience ends.
@@ -220,7 +248,7 @@ func (c *crash) deleteAll(ctx context.Context, filters ...string) error {
 			}
 			for _, item := range items {
 				if item.Operation == "" {
-					ask := change{target: target{kind, item.Name}}
+					ask := change{target: target{kind, item.Name}, verb: verbDelete}
 					c.ledger.note(item.Connection, ask, c.api.request(ctx, http.MethodDelete, kindPath(item.Connection, kind)+"/"+item.Name, ""))
 				}
 			}

@@ -3,10 +3,12 @@ package main
 import (
 	"fmt"
 	"math/rand/v2"
+	"net/http"
 	"slices"
 	"strings"
 	"sync"
 
+	"github.com/m-cmp/mc-infra-connector/internal/engine"
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
 
@@ -27,8 +29,36 @@ type target struct{ kind, name string }
 // change is one thing that a client asks for.
 type change struct {
 	target
-	create bool
-	body   string
+	verb string // verbCreate, verbDelete, verbRelease or an action
+	body string
+	many []target // of the creation of several at once, else nil
+}
+
+// Verbs of changes that are not actions.
+const (
+	verbCreate  = engine.VerbCreate
+	verbDelete  = engine.VerbDelete
+	verbRelease = engine.VerbRelease
+)
+
+// makes is what a creation makes.
+func (c change) makes() []target {
+	if c.many != nil {
+		return c.many
+	}
+	return []target{c.target}
+}
+
+// request is how the server is asked for it.
+func (c change) request(connection string) (method, path string) {
+	switch all := kindPath(connection, c.kind); c.verb {
+	case verbCreate:
+		return http.MethodPost, all
+	case verbDelete:
+		return http.MethodDelete, all + "/" + c.name
+	default:
+		return http.MethodPost, all + "/" + c.name + ":" + c.verb
+	}
 }
 
 // Sizes of a tree.
@@ -36,6 +66,7 @@ const (
 	subnetsOfTree = 2
 	groupsOfTree  = 2
 	vmsOfTree     = 6
+	manyOfTree    = 3 // VMs that are created together
 )
 
 func newTree(connection string, number int) *tree {
@@ -55,6 +86,18 @@ func (t *tree) group(i int) target {
 }
 func (t *tree) vm(i int) target { return target{resource.VM.Name, fmt.Sprint(t.root(), "vm", i)} }
 
+// many is what the names of the VMs that are created together begin with.
+func (t *tree) many() string { return t.root() + "many" }
+
+// manyVMs are the VMs that are created together, as the server names them.
+func (t *tree) manyVMs() []target {
+	var all []target
+	for i := range manyOfTree {
+		all = append(all, target{resource.VM.Name, fmt.Sprintf("%s-%d", t.many(), i+1)})
+	}
+	return all
+}
+
 // next draws what to do next. A tree grows for a while and is then torn down, from
 // its leaves to its root.
 func (t *tree) next(r *rand.Rand, m machine) change {
@@ -68,16 +111,20 @@ func (t *tree) next(r *rand.Rand, m machine) change {
 	}
 	for _, kind := range []string{resource.VM.Name, resource.SecurityGroup.Name, resource.Subnet.Name, resource.VPC.Name} {
 		if leaves := t.known(kind); len(leaves) > 0 {
-			return change{target: pick(r, leaves)}
+			return change{target: pick(r, leaves), verb: verbDelete}
 		}
 	}
 	t.building = true
 	return t.grow(r, m)
 }
 
-// grow draws a create, and now and then the deletion of a VM. t.mu is held.
+// grow draws a create, and now and then what happens to a VM. t.mu is held.
 func (t *tree) grow(r *rand.Rand, m machine) change {
-	subnet, group, vm := r.IntN(subnetsOfTree), r.IntN(groupsOfTree), r.IntN(vmsOfTree)
+	subnet, group := r.IntN(subnetsOfTree), r.IntN(groupsOfTree)
+	vm, together := t.vm(r.IntN(vmsOfTree)), r.IntN(8) == 0
+	if together {
+		vm = pick(r, t.manyVMs())
+	}
 	switch n := r.IntN(20); {
 	case !t.there[t.vpc()]:
 		return create(t.vpc(), `{"cidr":"10.%d.0.0/16"}`, t.number)
@@ -85,18 +132,27 @@ func (t *tree) grow(r *rand.Rand, m machine) change {
 		return create(t.subnet(subnet), `{"vpc":%q,"cidr":"10.%d.%d.0/24"}`, t.vpc().name, t.number, subnet)
 	case !t.there[t.group(group)] && n < 8:
 		return create(t.group(group), `{"vpc":%q,"rules":[{"direction":"in","protocol":"tcp","fromPort":22,"toPort":22,"cidr":"0.0.0.0/0"}]}`, t.vpc().name)
-	case t.there[t.vm(vm)] && n < 18:
-		return change{target: t.vm(vm)}
+	case t.there[vm] && n < 10:
+		return change{target: vm, verb: verbDelete}
+	case t.there[vm] && n < 18:
+		return change{target: vm, verb: pick(r, []string{"stop", "start", "reboot", verbRelease})}
 	}
 	groups := ""
 	if t.there[t.group(group)] {
 		groups = fmt.Sprintf(`,"securitygroups":[%q]`, t.group(group).name)
 	}
-	return create(t.vm(vm), `{"image":%q,"spec":%q,"subnet":%q%s}`, m.image, m.spec, t.subnet(subnet).name, groups)
+	spec := fmt.Sprintf(`{"image":%q,"spec":%q,"subnet":%q%s}`, m.image, m.spec, t.subnet(subnet).name, groups)
+	if together {
+		return change{
+			target: target{resource.VM.Name, t.many()}, verb: verbCreate, many: t.manyVMs(),
+			body: fmt.Sprintf(`{"name":%q,"count":%d,"spec":%s}`, t.many(), manyOfTree, spec),
+		}
+	}
+	return create(vm, "%s", spec)
 }
 
 func create(what target, spec string, args ...any) change {
-	return change{what, true, fmt.Sprintf(`{"name":%q,"spec":%s}`, what.name, fmt.Sprintf(spec, args...))}
+	return change{target: what, verb: verbCreate, body: fmt.Sprintf(`{"name":%q,"spec":%s}`, what.name, fmt.Sprintf(spec, args...))}
 }
 
 // known is what the clients believe to be there, in a fixed order. t.mu is held.
