@@ -1,10 +1,26 @@
 package store
 
-import "context"
+import (
+	"context"
+	"fmt"
+)
 
 // SetSchemaVersion pretends that a later version has migrated the database.
 func (s *Store) SetSchemaVersion(ctx context.Context, version int64) error {
 	_, err := s.write.ExecContext(ctx, "INSERT INTO goose_db_version (version_id, is_applied) VALUES (?, 1)", version)
+	return err
+}
+
+// Fill lets the database become no larger than it is, as a full disk does, or again
+// as large as it likes.
+func (s *Store) Fill(ctx context.Context, full bool) error {
+	pages := 1 << 30
+	if full {
+		if err := s.write.QueryRowContext(ctx, "PRAGMA page_count").Scan(&pages); err != nil {
+			return err
+		}
+	}
+	_, err := s.write.ExecContext(ctx, fmt.Sprintf("PRAGMA max_page_count = %d", pages))
 	return err
 }
 

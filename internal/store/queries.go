@@ -306,11 +306,13 @@ func (q *Queries) RenewLeases(ctx context.Context, owner string, until Micros) (
 }
 
 // TakeLeases hands unfinished work that no server holds a lease on to owner, and
-// answers what it was. Whether the server before had asked the cloud for what is
+// answers what it was. A lease that ends much later than one of now would is of a
+// clock that was wrong, and is none. Whether the server before had asked the cloud for what is
 // still pending is not known, so that it counts as uncertain.
 func (q *Queries) TakeLeases(ctx context.Context, owner string, now, until Micros, limit int) (rows []Resource, err error) {
+	latest := until + (until - now)
 	free := q.db.NewSelect().Model((*Resource)(nil)).Column("uid").
-		Where("operation <> ''").Where("lease_until < ?", now).Limit(int64(limit))
+		Where("operation <> ''").Where("(lease_until < ? OR lease_until > ?)", now, latest).Limit(int64(limit))
 	if q.lock {
 		free = free.For("UPDATE SKIP LOCKED")
 	}

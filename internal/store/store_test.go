@@ -184,6 +184,57 @@ func TestLeasesGoToOneServer(t *testing.T) {
 	})
 }
 
+func TestALeaseOfAClockThatWasWrongIsNone(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, open func() *store.Store) {
+		s := open()
+		const now, until = 1000, 2000
+		for i, leased := range []store.Micros{now - 1, until, until + 999, until + 1001, 1 << 40} {
+			row := vm(i)
+			row.Operation, row.LeaseOwner, row.LeaseUntil = "op", "before", leased
+			insert(t, s, row)
+		}
+		var taken []string
+		require.NoError(t, s.Update(t.Context(), func(ctx context.Context, q *store.Queries) error {
+			rows, err := q.TakeLeases(ctx, "one", now, until, 10)
+			for _, r := range rows {
+				taken = append(taken, r.UID)
+			}
+			return err
+		}))
+		assert.ElementsMatch(t, []string{"uid-0000", "uid-0003", "uid-0004"}, taken)
+	})
+}
+
+func TestAFullDiskIsAClearErrorAndLosesNothing(t *testing.T) {
+	s, err := store.OpenSQLite(t.Context(), t.TempDir())
+	require.NoError(t, err)
+	t.Cleanup(func() { assert.NoError(t, s.Close()) })
+	insert(t, s, vm(0))
+	many := func() error {
+		return s.Update(t.Context(), func(ctx context.Context, q *store.Queries) error {
+			for i := range 1000 {
+				if err := q.InsertResource(ctx, vm(1+i), nil); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	}
+	count := func() int {
+		rows, _, err := s.Read().ListResources(t.Context(), "c", "vm", store.Query{Limit: 2000})
+		require.NoError(t, err)
+		return len(rows)
+	}
+	require.NoError(t, s.Fill(t.Context(), true))
+	err = many()
+	assert.Equal(t, resource.CodeUnavailable, resource.CodeOf(err))
+	assert.ErrorContains(t, err, "full")
+	assert.Equal(t, 1, count(), "all or nothing, and what was there can be read")
+	require.NoError(t, s.Fill(t.Context(), false))
+	require.NoError(t, many())
+	assert.Equal(t, 1001, count())
+}
+
 func TestListsPageFilterAndSort(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, open func() *store.Store) {
 		s := open()
