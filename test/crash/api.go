@@ -10,16 +10,17 @@ import (
 	"time"
 
 	"github.com/m-cmp/mc-infra-connector/resource"
+	"github.com/m-cmp/mc-infra-connector/test/mcic"
 )
 
-// api sends requests to a server that comes and goes.
+// api sends requests to servers that come and go.
 type api struct {
-	keeper *keeper
-	http   *http.Client
+	current func() *mcic.Server // the one to send the next request to
+	http    *http.Client
 }
 
-func newAPI(k *keeper) *api {
-	return &api{keeper: k, http: &http.Client{Timeout: 30 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: 32}}}
+func newAPI(current func() *mcic.Server) *api {
+	return &api{current: current, http: &http.Client{Timeout: 30 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: 32}}}
 }
 
 // answer is what came of a request.
@@ -40,7 +41,12 @@ func (a answer) unknown() bool {
 
 // request sends one request.
 func (a *api) request(ctx context.Context, method, path, body string) answer {
-	status, raw, err := a.keeper.current().Do(ctx, a.http, method, path, body)
+	return a.requestOf(ctx, a.current(), method, path, body)
+}
+
+// requestOf sends one request to a server.
+func (a *api) requestOf(ctx context.Context, s *mcic.Server, method, path, body string) answer {
+	status, raw, err := s.Do(ctx, a.http, method, path, body)
 	if err != nil {
 		return answer{detail: err.Error()}
 	}

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
-	"path/filepath"
 	"strconv"
 	"time"
 
@@ -74,9 +73,8 @@ type object struct {
 }
 
 // onClouds asks the clouds themselves what there is, through connections without
-// troubles and a driver of its own. The server must have stopped: only one process
-// may play the clouds.
-func onClouds(ctx context.Context, k *keeper, all []account) (objects []object, err error) {
+// troubles and a driver of its own. config says where that is found and works.
+func onClouds(ctx context.Context, config host.Config, all []account) (objects []object, err error) {
 	if err := pause(ctx, longestLag); err != nil { // lists are complete then
 		return nil, err
 	}
@@ -85,10 +83,8 @@ func onClouds(ctx context.Context, k *keeper, all []account) (objects []object, 
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(sockets)) }()
-	drivers := host.New(host.Config{
-		BuiltIn: map[string][]string{"mock": {filepath.Join(k.bin, "mcic"), "driver-mock"}},
-		WorkDir: filepath.Join(k.data, "work"), SocketDir: sockets,
-	})
+	config.SocketDir = sockets
+	drivers := host.New(config)
 	defer drivers.Close()
 	for _, a := range all {
 		session := drivers.Session(host.Target{

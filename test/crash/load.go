@@ -74,6 +74,17 @@ func (l *ledger) changes() int {
 	return l.creates + l.deletes
 }
 
+// uids are those of what was accepted.
+func (l *ledger) uids() []string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var uids []string
+	for _, one := range l.accepted {
+		uids = append(uids, one.uid)
+	}
+	return uids
+}
+
 // client changes things in one connection, as somebody who does not know that the
 // server has a bad day.
 type client struct {

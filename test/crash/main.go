@@ -1,6 +1,6 @@
 // Command crash kills the server, its drivers and its database at random moments
-// while clients create and delete on Mock clouds that are slow, forgetful and
-// ambiguous, and then compares what is on the clouds with what is in the records.
+// while clients create, change, release and delete on Mock clouds that are slow,
+// forgetful and ambiguous, and then compares what is on the clouds with what is in the records.
 // docs/reliability.md says what is promised; this is how it is tested.
 package main
 

@@ -6,7 +6,6 @@ import (
 
 	"github.com/m-cmp/mc-infra-connector/internal/store"
 	"github.com/m-cmp/mc-infra-connector/resource"
-	pgtest "github.com/m-cmp/mc-infra-connector/test/postgres"
 )
 
 // records is what the server's database says, read past the server.
@@ -17,13 +16,8 @@ type records struct {
 
 // read reads the database while no server uses it. known are uids beyond those that
 // an operation is about.
-func read(ctx context.Context, k *keeper, d *pgtest.Server, known []string) (_ *records, err error) {
-	var s *store.Store
-	if d != nil {
-		s, err = store.OpenPostgres(ctx, d.URL)
-	} else {
-		s, err = store.OpenSQLite(ctx, k.data)
-	}
+func read(ctx context.Context, open func(context.Context) (*store.Store, error), known []string) (_ *records, err error) {
+	s, err := open(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -11,6 +11,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/m-cmp/mc-infra-connector/internal/host"
+	"github.com/m-cmp/mc-infra-connector/internal/store"
 	"github.com/m-cmp/mc-infra-connector/resource"
 	"github.com/m-cmp/mc-infra-connector/test/mcic"
 	pgtest "github.com/m-cmp/mc-infra-connector/test/postgres"
@@ -94,7 +96,7 @@ func (c *crash) prepare(ctx context.Context, dir string) (err error) {
 	if err := mcic.Build(ctx, c.keeper.bin, "github.com/m-cmp/mc-infra-connector/cmd/mcic"); err != nil {
 		return err
 	}
-	c.api = newAPI(c.keeper)
+	c.api = newAPI(c.keeper.current)
 	c.killer = &killer{keeper: c.keeper, database: c.pg, r: generator(c.seed, "killer", 0)}
 	c.accounts = accounts(c.seed)
 	for _, a := range c.accounts {
@@ -263,20 +265,27 @@ func (c *crash) deleteAll(ctx context.Context, filters ...string) error {
 	return nil
 }
 
-// compare stops the server and compares.
+// open opens the database, which the server must not use.
+func (c *crash) open(ctx context.Context) (*store.Store, error) {
+	if c.pg != nil {
+		return store.OpenPostgres(ctx, c.pg.URL)
+	}
+	return store.OpenSQLite(ctx, c.keeper.data)
+}
+
+// compare stops the server, as only one process may play the clouds, and compares.
 func (c *crash) compare(ctx context.Context) error {
 	if err := c.keeper.stop(); err != nil {
 		return err
 	}
-	var uids []string
-	for _, one := range c.ledger.accepted {
-		uids = append(uids, one.uid)
-	}
 	var err error
-	if c.records, err = read(ctx, c.keeper, c.pg, uids); err != nil {
+	if c.records, err = read(ctx, c.open, c.ledger.uids()); err != nil {
 		return fmt.Errorf("read the records: %w", err)
 	}
-	objects, err := onClouds(ctx, c.keeper, c.accounts)
+	objects, err := onClouds(ctx, host.Config{
+		BuiltIn: map[string][]string{"mock": {filepath.Join(c.keeper.bin, "mcic"), "driver-mock"}},
+		WorkDir: filepath.Join(c.keeper.data, "work"),
+	}, c.accounts)
 	if err != nil {
 		return fmt.Errorf("ask the clouds: %w", err)
 	}
