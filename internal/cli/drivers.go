@@ -54,7 +54,7 @@ Their signatures are verified, and all servers that share a database run the sam
 		a.driverMove("upgrade", "Move an installed driver to a newer version", (*client.Client).UpgradeDriver),
 		a.driverMove("downgrade", "Move an installed driver to an older version", (*client.Client).DowngradeDriver),
 		a.driverVerify(), a.driverRemove(),
-		a.driverNew(), a.driverKeygen(), a.driverPackage(), a.driverPublish())
+		a.driverNew(), a.driverKeygen(), a.driverPackage(), a.driverPublish(), a.driverConformance())
 	return group
 }
 
