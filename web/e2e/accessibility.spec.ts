@@ -1,6 +1,7 @@
 import AxeBuilder from '@axe-core/playwright';
 import { enter, expect, test } from './server';
 
+test.use({ file: 'accessibility' });
 test.setTimeout(600_000);
 
 test.beforeAll(async ({ server }) => {

@@ -4,6 +4,7 @@ import ko from '../src/i18n/ko.json' with { type: 'json' };
 import koWords from '../src/i18n/ko-words.json' with { type: 'json' };
 import { enter, expect, test } from './server';
 
+test.use({ file: 'console' });
 test.describe.configure({ mode: 'serial' });
 
 const creating = (texts: typeof en, kind: string) => texts.resource.createOne.replace('{{kind}}', kind);

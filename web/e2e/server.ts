@@ -6,9 +6,13 @@ import { test as base, expect, type Page } from '@playwright/test';
 
 /** Server is a real mcic server with the Mock cloud, which lasts as long as a test file. */
 export class Server {
-  readonly data = mkdtempSync(join(tmpdir(), 'mcic-e2e-'));
+  readonly data: string;
   url = '';
   private process?: ChildProcess;
+
+  constructor(name: string) {
+    this.data = mkdtempSync(join(tmpdir(), `mcic-e2e-${name}-`));
+  }
 
   /** start waits until the server says that it is ready. */
   async start(listen = '127.0.0.1:0') {
@@ -84,12 +88,16 @@ export class Server {
   }
 }
 
-/** The pages of a test must not break the page's policy or fail by a defect. */
-export const test = base.extend<{ watched: undefined }, { server: Server }>({
+/**
+ * The pages of a test must not break the page's policy or fail by a defect. A file
+ * that sets file to its own name has a server to itself: otherwise Playwright runs
+ * several files with the same one.
+ */
+export const test = base.extend<{ watched: undefined }, { file: string; server: Server }>({
+  file: ['', { scope: 'worker', option: true }],
   server: [
-    // biome-ignore lint/correctness/noEmptyPattern: Playwright reads the parameters
-    async ({}, use) => {
-      const server = new Server();
+    async ({ file }, use) => {
+      const server = new Server(file);
       await server.start();
       await use(server);
       await server.remove();

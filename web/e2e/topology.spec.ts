@@ -1,5 +1,7 @@
 import { enter, expect, test } from './server';
 
+test.use({ file: 'topology' });
+
 test('the topology shows what rests on what, and many as one', async ({ page, server }) => {
   await server.network('top');
   await server.vms(12, 'top-vm', 'top-sub');
