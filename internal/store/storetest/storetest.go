@@ -41,10 +41,17 @@ func opened(t *testing.T, open func() (*store.Store, error)) *store.Store {
 	return s
 }
 
-// Postgres starts a PostgreSQL of the test's own, reachable through a unix socket
-// only, and returns the URL of an empty database. Without PostgreSQL's programs the
-// test is skipped, or fails where they are required.
+// Postgres starts a PostgreSQL as PostgresServer does and returns the URL of an empty
+// database.
 func Postgres(t *testing.T) string {
+	t.Helper()
+	return PostgresServer(t).URL
+}
+
+// PostgresServer starts a PostgreSQL of the test's own, reachable through a unix socket
+// only. Without PostgreSQL's programs the test is skipped, or fails where they are
+// required.
+func PostgresServer(t *testing.T) *pgtest.Server {
 	t.Helper()
 	if _, err := pgtest.Programs(); err != nil {
 		if os.Getenv(RequirePostgres) != "" {
@@ -55,5 +62,5 @@ func Postgres(t *testing.T) string {
 	server, err := pgtest.New(t.Context())
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = server.Close(false) })
-	return server.URL
+	return server
 }
