@@ -66,14 +66,24 @@ type trouble struct {
 
 // inTrouble opens a session for a fault, which comes with on.
 func (t *try) inTrouble(f fault) *trouble {
-	if f.timeout == 0 {
-		f.timeout = min(troubled, t.target.Timeout)
-	}
+	f.timeout = t.patience(f)
 	if settings, ok := t.target.Faults[f.name]; ok {
 		return &trouble{f, t.connectTo(with(t.target.Config, settings)), t.session(), nil}
 	}
 	c, proxy := t.proxied()
 	return &trouble{f, c, c, proxy}
+}
+
+// patience is how long a driver has for a call. One that must succeed has as long as
+// without the fault.
+func (t *try) patience(f fault) time.Duration {
+	switch {
+	case f.timeout != 0:
+		return f.timeout
+	case len(f.codes) == 0:
+		return t.target.Timeout
+	}
+	return min(troubled, t.target.Timeout)
 }
 
 // on begins the trouble: for the n-th of the following calls, or for all if n is 0.
@@ -310,10 +320,8 @@ func (s *suite) connectTroubleChecks() []check {
 func checkTroubledConnect(t *try, f fault) {
 	proxy := t.proxy()
 	proxy.Inject(func(int, *http.Request) faultproxy.Fault { return f.inject })
+	f.timeout = t.patience(f)
 	trouble := &trouble{fault: f, proxy: proxy}
-	if trouble.timeout == 0 {
-		trouble.timeout = min(troubled, t.target.Timeout)
-	}
 	c := &conn{suite: t.suite}
 	err := c.callWithin(t.ctx, trouble.timeout, "connect", func(ctx context.Context) (err error) {
 		c.open, err = t.running().Connect(ctx, t.through(proxy))
