@@ -11,34 +11,11 @@ func (a *app) auditCommand() *cobra.Command {
 	group := a.group("audit", groupOther, "Who did what",
 		"The server keeps who changed credentials and connections, and who deleted, released\nor adopted resources, longer than the operations themselves.",
 		"  mcic audit list --limit 20\n  mcic audit list --filter verb=delete --filter kind=vm")
-	var (
-		o   listFlags
-		out format
-	)
-	list := &cobra.Command{
-		Use: "list", Args: noArgs, Aliases: []string{"ls"},
+	group.AddCommand(lists(a, &cobra.Command{
 		Short:   "List who did what, the newest first",
 		Long:    "Lists who did what, the newest first.\n\n" + filterHelp + "\nThe fields are who, verb, kind, connection, name, uid, cloudId, operation and outcome.",
 		Example: "  mcic audit list --filter verb=delete --filter outcome=ok -o json",
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			c, err := a.client(cmd.Context())
-			if err != nil {
-				return err
-			}
-			options, err := o.options()
-			if err != nil {
-				return err
-			}
-			items, err := client.Collect(limit(c.Audit(cmd.Context(), options), o.limit))
-			if err != nil {
-				return err
-			}
-			return printItems(a, out, items, "there is no entry", func(e resource.AuditEntry) string { return e.ID }, a.auditColumns())
-		},
-	}
-	addListFlags(list, &o)
-	addOutput(list, &out)
-	group.AddCommand(list)
+	}, (*client.Client).Audit, "there is no entry", func(e resource.AuditEntry) string { return e.ID }, a.auditColumns()))
 	return group
 }
 

@@ -71,6 +71,37 @@ func limit[T any](list iter.Seq2[T, error], n int) iter.Seq2[T, error] {
 	}
 }
 
+// pages is a list of the client, such as (*client.Client).Operations.
+type pages[T any] func(*client.Client, context.Context, client.ListOptions) iter.Seq2[T, error]
+
+// lists makes a command of cmd that lists with the usual flags; none is what it says
+// where there is nothing.
+func lists[T any](a *app, cmd *cobra.Command, fetch pages[T], none string, name func(T) string, columns []column[T]) *cobra.Command {
+	var (
+		o   listFlags
+		out format
+	)
+	cmd.Use, cmd.Args, cmd.Aliases = "list", noArgs, []string{"ls"}
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		c, err := a.client(cmd.Context())
+		if err != nil {
+			return err
+		}
+		options, err := o.options()
+		if err != nil {
+			return err
+		}
+		items, err := client.Collect(limit(fetch(c, cmd.Context(), options), o.limit))
+		if err != nil {
+			return err
+		}
+		return printItems(a, out, items, none, name, columns)
+	}
+	addListFlags(cmd, &o)
+	addOutput(cmd, &out)
+	return cmd
+}
+
 // catalogCommand returns the commands of one catalog.
 func (a *app) catalogCommand(c *resource.Catalog) *cobra.Command {
 	example := fmt.Sprintf("  mcic %s list -c %s", c.Name, sampleConnection)

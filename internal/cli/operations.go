@@ -38,34 +38,11 @@ func (a *app) operationCommand() *cobra.Command {
 }
 
 func (a *app) operationList() *cobra.Command {
-	var (
-		o   listFlags
-		out format
-	)
-	cmd := &cobra.Command{
-		Use: "list", Args: noArgs, Aliases: []string{"ls"},
+	return lists(a, &cobra.Command{
 		Short:   "List the operations",
 		Long:    "Lists the operations.\n\n" + filterHelp + "\nThe fields are state, kind, verb, connection and name.",
 		Example: "  mcic operation list --filter state=running\n  mcic operation list --filter kind=vm --sort -createdAt --limit 20",
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			c, err := a.client(cmd.Context())
-			if err != nil {
-				return err
-			}
-			options, err := o.options()
-			if err != nil {
-				return err
-			}
-			items, err := client.Collect(limit(c.Operations(cmd.Context(), options), o.limit))
-			if err != nil {
-				return err
-			}
-			return printItems(a, out, items, "there is no operation", func(op resource.Operation) string { return op.ID }, a.operationColumns())
-		},
-	}
-	addListFlags(cmd, &o)
-	addOutput(cmd, &out)
-	return cmd
+	}, (*client.Client).Operations, "there is no operation", func(op resource.Operation) string { return op.ID }, a.operationColumns())
 }
 
 func (a *app) operationColumns() []column[resource.Operation] {
