@@ -9,6 +9,7 @@ package aws
 import (
 	"cmp"
 	"context"
+	_ "embed"
 	"fmt"
 	"net/http"
 	"slices"
@@ -30,6 +31,11 @@ import (
 	"github.com/m-cmp/mc-infra-connector/driver/transport"
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
+
+// conformance is the report of the last run of the conformance suite.
+//
+//go:embed conformance.json
+var conformance []byte
 
 const (
 	program = "mc-infra-connector" // what AWS's logs show as the caller
@@ -73,6 +79,7 @@ func about() driver.About {
 		Name:    "aws",
 		Title:   "Amazon Web Services",
 		Version: "0.1.0",
+		Tested:  driver.ReadReports(conformance),
 		Doc:     "Amazon EC2 and clouds that speak its API.",
 		Credential: []driver.Field{
 			{Name: "accessKeyId", Title: "Access key ID", Doc: "Id of the access key, such as AKIA….", Where: keys, Type: driver.TypeString, Required: true, Aliases: []string{"ClientId"}},

@@ -16,6 +16,6 @@ func TestConformance(t *testing.T) {
 		Image: anImage(t, open(t, config(endpoint, seoul))), Machine: "t3.micro", OtherMachine: "t3.small",
 		Extensions: map[string]any{"getRegionInfo": struct{}{}},
 		Native:     []driver.NativeRequest{{Service: "ec2", Query: map[string][]string{"Action": {"DescribeVpcs"}, "Version": {"2016-11-15"}}}},
-		Deviations: "testdata/deviations.yaml", Budget: "testdata/calls.json", Report: "testdata/report.json",
+		Deviations: "testdata/deviations.yaml", Budget: "testdata/calls.json", Report: "conformance.json",
 	})
 }

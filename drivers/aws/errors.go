@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"io"
 	"strings"
 
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
@@ -88,6 +89,9 @@ func coded(err error) error {
 		return refused(doing, api, err)
 	}
 	if response, ok := errors.AsType[*smithyhttp.ResponseError](err); ok { // an answer that the SDK cannot read
+		if errors.Is(err, io.ErrUnexpectedEOF) { // cut off: its status says nothing without the error in it
+			return resource.Errorf(resource.CodeUnavailable, "%s lost the connection in the middle of the answer: %w", doing, err)
+		}
 		code := cmp.Or(transport.CodeOfStatus(response.HTTPStatusCode()), resource.CodeUnavailable)
 		return resource.Errorf(code, "%s got an answer with HTTP status %d that is not of AWS's API; check the connection's endpoint: %w", doing, response.HTTPStatusCode(), err)
 	}

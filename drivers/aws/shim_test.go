@@ -2,7 +2,9 @@ package aws
 
 import (
 	"bytes"
+	"encoding/json"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
@@ -69,6 +71,9 @@ func (s *shim) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case "servicequotas":
 		quotaAPI(w, r, body)
 		return
+	case "eks":
+		s.tellVPC(w, r, region, forward)
+		return
 	}
 	form, err := url.ParseQuery(string(body))
 	if (service != "ec2" && service != "elasticloadbalancing") || err != nil {
@@ -92,6 +97,36 @@ func (s *shim) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	forward(w)
 }
 
+// tellVPC adds the VPC to what moto tells of a cluster, as AWS does.
+// https://docs.aws.amazon.com/eks/latest/APIReference/API_VpcConfigResponse.html
+func (s *shim) tellVPC(w http.ResponseWriter, r *http.Request, region string, forward func(http.ResponseWriter)) {
+	answer := httptest.NewRecorder()
+	forward(answer)
+	raw := answer.Body.Bytes()
+	var body struct {
+		Cluster map[string]any `json:"cluster"`
+	}
+	if json.Unmarshal(raw, &body) == nil && body.Cluster != nil {
+		config, _ := body.Cluster["resourcesVpcConfig"].(map[string]any)
+		subnets, _ := config["subnetIds"].([]any)
+		if len(subnets) > 0 {
+			out, err := client(s.upstream, region).DescribeSubnets(r.Context(), &ec2.DescribeSubnetsInput{SubnetIds: []string{subnets[0].(string)}})
+			if err == nil && len(out.Subnets) == 1 {
+				config["vpcId"] = out.Subnets[0].VpcId
+				raw, _ = json.Marshal(body) // what was JSON before
+			}
+		}
+	}
+	answer.Header().Del("Content-Length")
+	replay(w, answer, raw)
+}
+
+func replay(w http.ResponseWriter, answer *httptest.ResponseRecorder, body []byte) {
+	maps.Copy(w.Header(), answer.Header())
+	w.WriteHeader(answer.Code)
+	_, _ = w.Write(body) // a test's client
+}
+
 // launch answers the same instance for the same client token, which moto passes over.
 // https://docs.aws.amazon.com/ec2/latest/devguide/ec2-api-idempotency.html
 func (s *shim) launch(w http.ResponseWriter, token string, forward func(http.ResponseWriter)) {
@@ -105,11 +140,7 @@ func (s *shim) launch(w http.ResponseWriter, token string, forward func(http.Res
 			s.launched[token] = answer
 		}
 	}
-	for name, values := range answer.Header() {
-		w.Header()[name] = values
-	}
-	w.WriteHeader(answer.Code)
-	_, _ = w.Write(answer.Body.Bytes()) // a test's client
+	replay(w, answer, answer.Body.Bytes())
 }
 
 // refuses answers the error of AWS for what moto lets pass.
