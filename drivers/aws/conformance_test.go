@@ -12,7 +12,7 @@ func TestConformance(t *testing.T) {
 	other := config(endpoint, tokyo)
 	drivertest.Run(t, drivertest.Target{
 		Driver: New, Config: config(endpoint, seoul), Other: &other, Endpoint: settingEndpoint,
-		Against: "moto 5.2.5", Type: driver.TestedEmulator, Parallel: 4,
+		Against: "moto 5.2.5", Type: driver.TestedEmulator,
 		Image: anImage(t, open(t, config(endpoint, seoul))), Machine: "t3.micro", OtherMachine: "t3.small",
 		Extensions: map[string]any{"getRegionInfo": struct{}{}},
 		Native:     []driver.NativeRequest{{Service: "ec2", Query: map[string][]string{"Action": {"DescribeVpcs"}, "Version": {"2016-11-15"}}}},

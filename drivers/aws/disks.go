@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"iter"
 	"slices"
+	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
@@ -79,16 +80,29 @@ func (d disks) Attach(ctx context.Context, id string, to resource.DiskAttachment
 	case found.Status.VM != "":
 		return resource.Errorf(resource.CodeConflict, "the disk %s is attached to %s; detach it first", id, found.Status.VM)
 	}
-	instance, err := vms(d).instance(ctx, to.VM)
-	if err != nil {
-		return err
+	for try := 1; ; try++ {
+		instance, err := vms(d).instance(ctx, to.VM)
+		if err != nil {
+			return err
+		}
+		device, err := freeDevice(instance)
+		if err != nil {
+			return err
+		}
+		_, err = call(ctx, d.ec2.AttachVolume, &ec2.AttachVolumeInput{VolumeId: aws.String(id), InstanceId: aws.String(to.VM), Device: aws.String(device)})
+		if try == attachTries || !nameTaken(err) {
+			return err
+		}
 	}
-	device, err := freeDevice(instance)
-	if err != nil {
-		return err
-	}
-	_, err = call(ctx, d.ec2.AttachVolume, &ec2.AttachVolumeInput{VolumeId: aws.String(id), InstanceId: aws.String(to.VM), Device: aws.String(device)})
-	return err
+}
+
+// attachTries is how often a free name is looked for.
+const attachTries = 5
+
+// nameTaken reports whether another disk got the name in between.
+func nameTaken(err error) bool {
+	e := resource.AsError(err)
+	return err != nil && e.Cloud != nil && e.Cloud.Code == "InvalidParameterValue" && strings.Contains(e.Cloud.Message, "already in use")
 }
 
 // Detach takes a volume from the VM that has it.

@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -490,4 +491,32 @@ func listOften(ctx context.Context, d *driver.Driver, c driver.Config, want stri
 		}
 	}
 	return s.Close()
+}
+
+func testDisksAtOnce(t *testing.T, endpoint string) {
+	s := open(t, config(endpoint, seoul))
+	vpc := create(t, s, resource.VPC, "at-once", nil, resource.VPCSpec{CIDR: "10.29.0.0/16"})
+	subnet := create(t, s, resource.Subnet, "at-once", nil, resource.SubnetSpec{VPC: vpc.ID, CIDR: "10.29.1.0/24"})
+	vm := create(t, s, resource.VM, "at-once", nil, resource.VMSpec{Image: anImage(t, s), Spec: "t3.micro", Subnet: subnet.ID})
+	const count = 4
+	var ids []string
+	for i := range count {
+		ids = append(ids, create(t, s, resource.Disk, fmt.Sprintf("at-once-%d", i), nil, resource.DiskSpec{SizeGiB: 1, Zone: vm.Status.Zone}).ID)
+	}
+	var group sync.WaitGroup
+	for _, id := range ids {
+		group.Go(func() {
+			assert.NoError(t, s.Act(t.Context(), "disk", id, "attach", json.RawMessage(`{"vm":"`+vm.ID+`"}`)))
+		})
+	}
+	group.Wait()
+	names := map[string]bool{}
+	for _, id := range ids {
+		item, err := s.Get(t.Context(), "disk", id)
+		require.NoError(t, err)
+		found := decoded[resource.DiskSpec, resource.DiskStatus](t, item)
+		assert.Equal(t, vm.ID, found.Status.VM)
+		names[found.Status.Device] = true
+	}
+	assert.Len(t, names, count, "each has a name of its own")
 }

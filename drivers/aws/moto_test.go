@@ -44,6 +44,7 @@ func TestOnMoto(t *testing.T) {
 		"fields of a VM":         testVMFields,
 		"load balancer":          testNLB,
 		"cluster":                testCluster,
+		"disks at once":          testDisksAtOnce,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, endpoint) })
 	}

@@ -40,6 +40,7 @@ type shim struct {
 	moto     http.Handler
 
 	launching sync.Mutex
+	attaching sync.Mutex
 	launched  map[string]*httptest.ResponseRecorder // answers of RunInstances by region and client token
 }
 
@@ -90,6 +91,10 @@ func (s *shim) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.WriteString(w, answer) // a test's client
 		return
 	}
+	if form.Get("Action") == "AttachVolume" {
+		s.attach(w, r, region, form, forward)
+		return
+	}
 	if token := form.Get("ClientToken"); form.Get("Action") == "RunInstances" && token != "" {
 		s.launch(w, region+"/"+token, forward)
 		return
@@ -125,6 +130,24 @@ func replay(w http.ResponseWriter, answer *httptest.ResponseRecorder, body []byt
 	maps.Copy(w.Header(), answer.Header())
 	w.WriteHeader(answer.Code)
 	_, _ = w.Write(body) // a test's client
+}
+
+// attach refuses a name that another volume has on the instance, where moto loses the
+// other one.
+func (s *shim) attach(w http.ResponseWriter, r *http.Request, region string, form url.Values, forward func(http.ResponseWriter)) {
+	s.attaching.Lock()
+	defer s.attaching.Unlock()
+	device := form.Get("Device")
+	out, err := client(s.upstream, region).DescribeInstances(r.Context(), &ec2.DescribeInstancesInput{InstanceIds: []string{form.Get("InstanceId")}})
+	if err == nil && len(out.Reservations) == 1 && slices.ContainsFunc(out.Reservations[0].Instances[0].BlockDeviceMappings, func(m types.InstanceBlockDeviceMapping) bool {
+		return m.DeviceName != nil && *m.DeviceName == device
+	}) {
+		w.Header().Set("Content-Type", "text/xml;charset=UTF-8")
+		w.WriteHeader(http.StatusBadRequest)
+		_, _ = io.WriteString(w, errorXML("InvalidParameterValue", "Invalid value '"+device+"' for unixDevice. Attachment point "+device+" is already in use")) // a test's client
+		return
+	}
+	forward(w)
 }
 
 // launch answers the same instance for the same client token, which moto passes over.
