@@ -1,8 +1,10 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"slices"
 
 	"github.com/m-cmp/mc-infra-connector/internal/store"
 	"github.com/m-cmp/mc-infra-connector/resource"
@@ -79,7 +81,8 @@ func (r *records) ended(verb string) map[string]bool {
 	return uids
 }
 
-// live are the resources that are not deleted.
+// live are the resources that are not deleted, the oldest first: a uid begins with its
+// time.
 func (r *records) live() []*store.Resource {
 	var rows []*store.Resource
 	for _, row := range r.resources {
@@ -87,5 +90,6 @@ func (r *records) live() []*store.Resource {
 			rows = append(rows, row)
 		}
 	}
+	slices.SortFunc(rows, func(a, b *store.Resource) int { return cmp.Compare(a.UID, b.UID) })
 	return rows
 }
