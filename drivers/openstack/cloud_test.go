@@ -5,6 +5,7 @@ import (
 	"crypto/x509"
 	"encoding/base64"
 	"encoding/json"
+	"fmt"
 	"maps"
 	"slices"
 	"testing"
@@ -75,16 +76,28 @@ func create[S, T any](t *testing.T, s driver.Session, kind resource.Type[S, T], 
 	return settled(t, s, kind, item.ID)
 }
 
+// until polls on the test's own goroutine, so that the condition may end the test.
+func until(t *testing.T, condition func() bool, what string, args ...any) {
+	t.Helper()
+	for deadline := time.After(patience); !condition(); {
+		select {
+		case <-deadline:
+			require.FailNow(t, "in vain: "+fmt.Sprintf(what, args...))
+		case <-time.After(tick):
+		}
+	}
+}
+
 // settled waits until nothing more happens to an object by itself.
 func settled[S, T any](t *testing.T, s driver.Session, kind resource.Type[S, T], id string) typed[S, T] {
 	t.Helper()
 	var item driver.Item
-	require.Eventually(t, func() bool {
+	until(t, func() bool {
 		var err error
 		item, err = s.Get(t.Context(), kind.Name, id)
 		require.NoError(t, err)
 		return item.State.Settled()
-	}, patience, tick, "%s %s does not settle", kind.Name, id)
+	}, "%s %s does not settle", kind.Name, id)
 	require.NotEqual(t, resource.StateFailed, item.State, "%s: %s", item.CloudState, item.Reason)
 	return decoded[S, T](t, item)
 }
@@ -101,18 +114,18 @@ func act[S, T any](t *testing.T, s driver.Session, kind resource.Type[S, T], id,
 // remove deletes an object, twice, and waits until it is gone.
 func remove[S, T any](t *testing.T, s driver.Session, kind resource.Type[S, T], id string) {
 	t.Helper()
-	require.Eventually(t, func() bool {
+	until(t, func() bool {
 		err := s.Delete(t.Context(), kind.Name, id)
 		require.True(t, err == nil || resource.AsError(err).Retryable, "%v", err)
 		return err == nil
-	}, patience, tick, "%s %s is not deleted", kind.Name, id)
+	}, "%s %s is not deleted", kind.Name, id)
 	gone(t, s, kind, id)
 	require.NoError(t, s.Delete(t.Context(), kind.Name, id), "%s again", kind.Name)
 }
 
 func gone[S, T any](t *testing.T, s driver.Session, kind resource.Type[S, T], id string) {
 	t.Helper()
-	require.Eventually(t, func() bool {
+	until(t, func() bool {
 		item, err := s.Get(t.Context(), kind.Name, id)
 		if err == nil {
 			return item.State == resource.StateDeleted
@@ -122,7 +135,7 @@ func gone[S, T any](t *testing.T, s driver.Session, kind resource.Type[S, T], id
 		}
 		require.Equal(t, resource.CodeNotFound, resource.CodeOf(err), "%v", err)
 		return true
-	}, patience, tick, "%s %s does not go", kind.Name, id)
+	}, "%s %s does not go", kind.Name, id)
 	require.NotContains(t, all(t, s, kind), id)
 }
 
@@ -311,7 +324,7 @@ func TestLifeOfDisks(t *testing.T) {
 	copied := create(t, s, resource.CustomImage, "of-volume", nil, resource.CustomImageSpec{VM: second.ID})
 	assert.Len(t, all(t, s, resource.Snapshot), 2, "Nova makes a snapshot of the volume")
 	remove(t, s, resource.CustomImage, copied.ID)
-	require.Eventually(t, func() bool { return len(all(t, s, resource.Snapshot)) == 1 }, patience, tick, "it goes with the image")
+	until(t, func() bool { return len(all(t, s, resource.Snapshot)) == 1 }, "it goes with the image")
 
 	remove(t, s, resource.VM, second.ID)
 	gone(t, s, resource.Disk, root[0])
@@ -346,7 +359,7 @@ func TestLifeOfAddresses(t *testing.T) {
 	assert.Equal(t, "10.1.1.77", nic.Status.PrivateAddress, "the primary one stays")
 
 	require.NoError(t, s.Act(t.Context(), "nic", nic.ID, "attach", []byte(`{"vm":"`+vm.ID+`"}`)))
-	require.Eventually(t, func() bool { return settled(t, s, resource.NIC, nic.ID).Status.VM == vm.ID }, patience, tick)
+	until(t, func() bool { return settled(t, s, resource.NIC, nic.ID).Status.VM == vm.ID }, "it is attached")
 	act(t, s, resource.NIC, nic.ID, "attach", resource.NICAttachment{VM: vm.ID})
 	err := s.Delete(t.Context(), "nic", nic.ID)
 	assert.Equal(t, resource.CodeDependency, resource.CodeOf(err), "%v", err)
@@ -361,9 +374,9 @@ func TestLifeOfAddresses(t *testing.T) {
 	assert.Empty(t, address.Status.NIC)
 	assert.Equal(t, address, all(t, s, resource.PublicIP)[address.ID])
 	act(t, s, resource.PublicIP, address.ID, "associate", resource.Association{VM: vm.ID})
-	require.Eventually(t, func() bool {
+	until(t, func() bool {
 		return settled(t, s, resource.VM, vm.ID).Status.PublicAddress == address.Status.Address
-	}, patience, tick, "the VM shows it")
+	}, "the VM shows it")
 	err = s.Delete(t.Context(), "publicip", address.ID)
 	assert.Equal(t, resource.CodeDependency, resource.CodeOf(err), "%v", err)
 	address = act(t, s, resource.PublicIP, address.ID, "associate", resource.Association{NIC: nic.ID})
@@ -373,7 +386,7 @@ func TestLifeOfAddresses(t *testing.T) {
 	remove(t, s, resource.PublicIP, address.ID)
 
 	require.NoError(t, s.Act(t.Context(), "nic", nic.ID, "detach", nil))
-	require.Eventually(t, func() bool { return settled(t, s, resource.NIC, nic.ID).Status.VM == "" }, patience, tick)
+	until(t, func() bool { return settled(t, s, resource.NIC, nic.ID).Status.VM == "" }, "it is detached")
 	act(t, s, resource.NIC, nic.ID, "detach", nil)
 	remove(t, s, resource.NIC, nic.ID)
 	remove(t, s, resource.VM, vm.ID)

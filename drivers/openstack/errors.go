@@ -64,6 +64,8 @@ func phrases() []phrase {
 		{http.StatusBadRequest, "can not find", notFound},
 		{http.StatusBadRequest, "not found", notFound},
 		{http.StatusBadRequest, "and must not be migrating, attached", dependency}, // Cinder: in use, or has snapshots
+		// Magnum deletes a cluster's node groups just before it, and cannot show it meanwhile.
+		{http.StatusBadRequest, "attribute master_count", driver.Meaning{Code: resource.CodeUnavailable}},
 		{http.StatusBadRequest, "status must be", driver.Meaning{Code: resource.CodeConflict}},
 		{http.StatusBadRequest, "must be available", driver.Meaning{Code: resource.CodeConflict}},
 		{http.StatusNotFound, "", notFound},

@@ -139,6 +139,7 @@ func TestErrorsOfTheServices(t *testing.T) {
 		{status: 409, body: `{"faultcode": "Client", "faultstring": "Invalid state PENDING_UPDATE of loadbalancer resource x", "debuginfo": null}`, code: resource.CodeConflict, cloud: "Conflict", retryable: true},
 		{status: 403, body: `{"faultcode": "Client", "faultstring": "Quota has been met for resources: Load Balancer", "debuginfo": null}`, code: resource.CodeQuota, cloud: "Forbidden"},
 		{status: 409, body: `{"errors": [{"request_id": "", "code": "client", "status": 409, "title": "Operation not allowed", "detail": "Cluster is in status UPDATE_IN_PROGRESS", "links": []}]}`, code: resource.CodeConflict, cloud: "Conflict", says: "UPDATE_IN_PROGRESS"},
+		{status: 400, body: `{"errors": [{"request_id": "", "code": "client", "status": 400, "title": "Invalid input for field/attribute master_count", "detail": "Invalid input for field/attribute master_count. Value: '0'. Value should be greater or equal to 1", "links": []}]}`, code: resource.CodeUnavailable, cloud: "BadRequest", retryable: true},
 		{status: 404, body: `{"message": "No image found with ID x<br /><br />", "code": "404 Not Found", "title": "Not Found"}`, code: resource.CodeNotFound, cloud: "NotFound"},
 		{status: 406, body: `{"computeFault": {"code": 406, "message": "Version 2.92 is not supported by the API. Minimum is 2.1 and maximum is 2.87."}}`, code: resource.CodeUnsupported, cloud: "computeFault"},
 		{status: 429, body: `{"error": {"message": "Too many"}}`, code: resource.CodeThrottled, cloud: "TooManyRequests", retryable: true},

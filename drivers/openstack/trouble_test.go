@@ -109,7 +109,7 @@ func TestOneTokenInTwoSessionsMakesOneObject(t *testing.T) {
 	work.Wait()
 	item, err := tryCreate(t, one, resource.Disk, "token", "same", nil, resource.DiskSpec{SizeGiB: 1})
 	require.NoError(t, err)
-	require.Eventually(t, func() bool { return len(all(t, other, resource.Disk)) == 1 }, patience, tick)
+	until(t, func() bool { return len(all(t, other, resource.Disk)) == 1 }, "the other lists its disk")
 	assert.Contains(t, ids, item.ID)
 	settled(t, one, resource.Disk, item.ID)
 	remove(t, one, resource.Disk, item.ID)
