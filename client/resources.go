@@ -202,6 +202,13 @@ func (c *Client) Driver(ctx context.Context, name string) (*driver.Description, 
 	return one[driver.Description](ctx, c, http.MethodGet, nil)(path("drivers", name))
 }
 
+// DriverCapabilities iterates over what there can be on a cloud: every verb of every
+// kind, and every catalog, with what the driver offers and what it was tested against.
+func (c *Client) DriverCapabilities(ctx context.Context, name string) iter.Seq2[driver.Capability, error] {
+	p, err := path("drivers", name, "capabilities")
+	return pages[driver.Capability](ctx, c, p, url.Values{}, err)
+}
+
 // SearchDrivers iterates over the drivers that repositories have and that contain all
 // words of a text; an empty repository asks all of them.
 func (c *Client) SearchDrivers(ctx context.Context, text, repository string) iter.Seq2[resource.DriverRelease, error] {

@@ -1,7 +1,6 @@
 package driver
 
 import (
-	"cmp"
 	"slices"
 
 	"github.com/m-cmp/mc-infra-connector/resource"
@@ -32,7 +31,7 @@ func (d *Description) Capabilities() []Capability {
 	add := func(kind, verb string, offered bool) {
 		c := Capability{Kind: kind, Verb: verb, Offered: offered}
 		if !offered {
-			c.Reason = cmp.Or(d.Missing[kind+"/"+verb], d.Missing[kind])
+			c.Reason = d.WhyNot(kind, verb)
 		}
 		for _, t := range d.Tested {
 			for _, v := range t.Verbs {

@@ -1,6 +1,7 @@
 package driver
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -24,8 +25,9 @@ type About struct {
 	LocalState  bool     `json:"localState,omitempty" doc:"Whether the driver keeps state in its working folder. Then never do two of its processes take calls at once, also during an upgrade."`
 	Permissions []string `json:"permissions,omitempty" doc:"The least permissions that the credential needs, in the cloud's own terms."`
 
-	// Missing and Tested are for the matrix of what works where.
-	Missing map[string]string `json:"missing,omitempty" doc:"Why kinds, catalogs, or verbs of them written as kind/verb are not offered."`
+	// Missing and Tested are for the matrix of what works where. What Missing names must
+	// be in the model and not be offered.
+	Missing map[string]string `json:"missing,omitempty" doc:"Why kinds, catalogs, or verbs of them written as kind/verb are not offered, and what does instead."`
 	Tested  []Tested          `json:"tested,omitempty" doc:"What the conformance suite has shown." nullable:"false"`
 }
 
@@ -133,6 +135,28 @@ func (d *Description) Offers(kind, verb string) bool {
 		}
 	}
 	return false
+}
+
+// WhyNot answers why a verb, an action or a view of a kind is not offered; "" if the
+// driver does not say.
+func (d *Description) WhyNot(kind, verb string) string {
+	return cmp.Or(d.Missing[kind+"/"+verb], d.Missing[kind])
+}
+
+// checkMissing finds what is given a reason for and is offered all the same, or is in
+// no model.
+func (d *Description) checkMissing() error {
+	offered := map[string]bool{} // whether it is, of everything that there can be
+	for _, c := range d.Capabilities() {
+		offered[c.Kind+"/"+c.Verb] = c.Offered
+		offered[c.Kind] = offered[c.Kind] || c.Offered
+	}
+	for _, name := range slices.Sorted(maps.Keys(d.Missing)) {
+		if is, known := offered[name]; is || !known {
+			return fmt.Errorf("the driver %s says why it does not offer %q, which it offers or nothing knows", d.Name, name)
+		}
+	}
+	return nil
 }
 
 // CheckCredential checks a credential's values against the fields.

@@ -2,6 +2,8 @@ package driver
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 )
 
@@ -27,6 +29,12 @@ func (d *Description) Markdown() string {
 		fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", k.Name, strings.Join(k.Verbs, ", "), listed(k.Actions), listed(k.Views))
 	}
 	fmt.Fprintf(&b, "\nCatalogs: %s.\n", strings.Join(d.Catalogs, ", "))
+	if len(d.Missing) > 0 {
+		b.WriteString("\n## Not offered\n\n")
+		for _, name := range slices.Sorted(maps.Keys(d.Missing)) {
+			fmt.Fprintf(&b, "- `%s`: %s\n", name, d.Missing[name])
+		}
+	}
 	if len(d.Extensions) > 0 {
 		b.WriteString("\n## Extensions\n\nWhat only this driver can do.\n\n| name | description |\n| --- | --- |\n")
 		for _, e := range d.Extensions {

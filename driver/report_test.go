@@ -83,3 +83,18 @@ func TestCapabilities(t *testing.T) {
 		t.Errorf("got %+v", c)
 	}
 }
+
+// What a driver says of what it lacks cannot become wrong unnoticed.
+func TestMissingIsWhatIsNotOffered(t *testing.T) {
+	(&toy{missing: map[string]string{"disk": "too big", "vpc/label": "nothing sticks", "price": "it is free"}}).driver()
+	for _, wrong := range []string{"vpc", "vpc/create", "vpc/dance", "image", "unicorn"} {
+		t.Run(wrong, func(t *testing.T) {
+			defer func() {
+				if recover() == nil {
+					t.Error("it was taken")
+				}
+			}()
+			(&toy{missing: map[string]string{wrong: "because"}}).driver()
+		})
+	}
+}

@@ -22,6 +22,7 @@ type toy struct {
 	images  func(ctx context.Context, q Query) iter.Seq2[resource.Image, error]
 	connect func(ctx context.Context, c Config) error
 	close   func() error
+	missing map[string]string
 	closed  atomic.Int32
 }
 
@@ -83,6 +84,7 @@ func (t *toy) driver() *Driver {
 				{Name: "mode", Doc: "How it behaves.", Type: TypeString, Enum: []string{"good", "bad"}},
 			},
 			Permissions: []string{"toy:Play"},
+			Missing:     t.missing,
 		},
 		func(ctx context.Context, c Config) (*toy, error) {
 			if t.connect != nil {

@@ -15,7 +15,7 @@ func matrix(clouds []driver.Description) string {
 
 Each driver is tested by the [conformance suite](driver-author.md#the-conformance-suite), and carries its last
 report with it. This page follows from what the drivers offer and from these reports; for one cloud a server
-answers the same at ` + "`/v1/drivers/{name}/capabilities`" + `.
+answers the same at ` + "`/v1/drivers/{name}/capabilities` (`mcic driver capabilities NAME`)" + `.
 
 | mark | meaning |
 | --- | --- |

@@ -88,7 +88,13 @@ func about() driver.About {
 			{Name: settingDrive, Title: "Config drive", Doc: "Whether VMs get their user data from a drive instead of the metadata service. Default: false.", Type: driver.TypeBool},
 			{Name: settingPageSize, Title: "Page size", Doc: "How much to ask of a list at once; a service may answer less. Default: 1000.", Type: driver.TypeInt},
 		}, transport.Settings()...),
-		Native:      "service is a type of the catalog (compute, network, image, volumev3, load-balancer, …) and path is below the service's endpoint there, with the version if the endpoint has none: service compute, path /servers; service network, path /v2.0/networks. The token is added.",
+		Native: "service is a type of the catalog (compute, network, image, volumev3, load-balancer, …) and path is below the service's endpoint there, with the version if the endpoint has none: service compute, path /servers; service network, path /v2.0/networks. The token is added.",
+		Missing: map[string]string{
+			"keypair/label": "Nova keeps no tags with key pairs; the server keeps the labels",
+			"cluster/label": "Magnum's labels configure a cluster and cannot be changed later; the server keeps the labels",
+			"cluster/token": "Magnum's clusters know certificates, not tokens; use kubeconfig",
+			"price":         "OpenStack has no API for prices; ask whoever runs the cloud",
+		},
 		Permissions: []string{"role member (in older clouds _member_) of the project", "role load-balancer_member of the project, for NLBs", "to list what is there: role reader"},
 	}
 }

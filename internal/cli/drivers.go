@@ -2,6 +2,8 @@ package cli
 
 import (
 	"context"
+	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -18,7 +20,7 @@ settings a connection has, and which kinds of resources the cloud offers.
 
 Drivers are installed from repositories (see mcic repository) while the server runs.
 Their signatures are verified, and all servers that share a database run the same.`,
-		"  mcic driver list\n  mcic driver get aws\n  mcic driver search kubernetes\n  mcic driver install aws\n  mcic driver upgrade aws")
+		"  mcic driver list\n  mcic driver get aws\n  mcic driver capabilities aws\n  mcic driver search kubernetes\n  mcic driver install aws\n  mcic driver upgrade aws")
 	group.Aliases = []string{"drivers"}
 	nameOf := func(d driver.Description) string { return d.Name }
 	drivers := func(ctx context.Context, c *client.Client) ([]driver.Description, error) {
@@ -50,12 +52,94 @@ Their signatures are verified, and all servers that share a database run the sam
 			}},
 		}),
 		setupGet(a, "driver", (*client.Client).Driver, nameOf),
+		a.driverCapabilities(),
 		a.driverSearch(), a.driverInstall(),
 		a.driverMove("upgrade", "Move an installed driver to a newer version", (*client.Client).UpgradeDriver),
 		a.driverMove("downgrade", "Move an installed driver to an older version", (*client.Client).DowngradeDriver),
 		a.driverVerify(), a.driverRemove(),
 		a.driverNew(), a.driverKeygen(), a.driverPackage(), a.driverPublish(), a.driverConformance())
 	return group
+}
+
+func (a *app) driverCapabilities() *cobra.Command {
+	var (
+		out   format
+		kinds []string
+	)
+	cmd := &cobra.Command{
+		Use: "capabilities NAME", Args: oneName, ValidArgsFunction: a.completeSetup("driver", 1),
+		Short: "Show what works on a cloud and what that was tested against",
+		Long: `Shows every verb, action and view of every kind, and every catalog: whether the driver
+has it, or why not, and what the last runs of the conformance suite have shown. A
+connection may lack some of it: mcic connection capabilities NAME.`,
+		Example: "  mcic driver capabilities aws\n  mcic driver capabilities aws --kind vm --kind disk -o json",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			c, err := a.client(cmd.Context())
+			if err != nil {
+				return err
+			}
+			all, err := client.Collect(c.DriverCapabilities(cmd.Context(), args[0]))
+			if err != nil {
+				return err
+			}
+			if len(kinds) > 0 {
+				all = slices.DeleteFunc(all, func(c driver.Capability) bool { return !slices.Contains(kinds, c.Kind) })
+			}
+			return printItems(a, out, all, "there is no such kind or catalog; see: mcic driver capabilities "+clean(args[0]), func(c driver.Capability) string { return c.Kind + "/" + c.Verb }, []column[driver.Capability]{
+				{"KIND", func(c driver.Capability) string { return c.Kind }},
+				{"VERB", func(c driver.Capability) string { return c.Verb }},
+				{"OFFERED", func(c driver.Capability) string { return yesOrNo(c.Offered) }},
+				{"TESTED", testedOf},
+				{"REMARK", remarkOf},
+			})
+		},
+	}
+	cmd.Flags().StringArrayVar(&kinds, "kind", nil, "only this `KIND` or catalog; may be repeated")
+	must(cmd.RegisterFlagCompletionFunc("kind", cobra.FixedCompletions(kindsAndCatalogs(), cobra.ShellCompDirectiveNoFileComp)))
+	addOutput(cmd, &out)
+	return cmd
+}
+
+func yesOrNo(is bool) string {
+	if is {
+		return "yes"
+	}
+	return "no"
+}
+
+func kindsAndCatalogs() []string {
+	var names []string
+	for _, k := range resource.Kinds() {
+		names = append(names, k.Name)
+	}
+	for _, c := range resource.Catalogs() {
+		names = append(names, c.Name)
+	}
+	return names
+}
+
+// testedOf says what a capability was tested against, and with how many checks.
+func testedOf(c driver.Capability) string {
+	var tests []string
+	for _, t := range c.Tested {
+		if t.Passed > 0 {
+			tests = append(tests, fmt.Sprintf("%d checks, %s", t.Passed, t.Against))
+		}
+	}
+	return strings.Join(tests, "; ")
+}
+
+// remarkOf says why a capability is not there, or what is otherwise with it.
+func remarkOf(c driver.Capability) string {
+	remarks := []string{c.Reason}
+	for _, t := range c.Tested {
+		for _, reason := range t.Reasons {
+			if strings.HasPrefix(reason, string(driver.Deviates)) {
+				remarks = append(remarks, reason)
+			}
+		}
+	}
+	return strings.Trim(strings.Join(remarks, "; "), "; ")
 }
 
 func (a *app) driverSearch() *cobra.Command {
@@ -82,12 +166,7 @@ func (a *app) driverSearch() *cobra.Command {
 				{"VERSION", func(r resource.DriverRelease) string { return r.Version }},
 				{"INSTALLED", func(r resource.DriverRelease) string { return r.Installed }},
 				{"REPOSITORY", func(r resource.DriverRelease) string { return r.Repository }},
-				{"RUNS HERE", func(r resource.DriverRelease) string {
-					if r.Compatible {
-						return "yes"
-					}
-					return "no"
-				}},
+				{"RUNS HERE", func(r resource.DriverRelease) string { return yesOrNo(r.Compatible) }},
 				{"TITLE", func(r resource.DriverRelease) string { return r.Title }},
 			})
 		},

@@ -3,6 +3,7 @@ package cli
 import (
 	"encoding/json"
 	"os"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -44,6 +45,28 @@ func TestCapabilities(t *testing.T) {
 	var c driver.Capabilities
 	require.NoError(t, json.Unmarshal([]byte(s.ok("connection capabilities mock -o json")), &c))
 	assert.Equal(t, "odd", c.Cloud)
+}
+
+func TestDriverCapabilities(t *testing.T) {
+	f, s := odd(t)
+	f.answers["drivers/odd/capabilities"] = map[string]any{"items": []driver.Capability{
+		{Kind: "vm", Verb: "list", Offered: true, Tested: []driver.CapabilityTest{{Against: "odd 1.0", Type: driver.TestedService, Passed: 7, Reasons: []string{"skipped pages: no setting", "deviates shape: it is round"}}}},
+		{Kind: "vm", Verb: "create", Reason: "nobody builds them"},
+		{Kind: "image", Verb: "list", Offered: true},
+	}}
+	rows := strings.Split(strings.TrimSpace(s.ok("driver capabilities odd")), "\n")
+	require.Len(t, rows, 4)
+	assert.Regexp(t, `^vm +list +yes +7 checks, odd 1.0 +deviates shape: it is round$`, rows[1])
+	assert.Regexp(t, `^vm +create +no +- +nobody builds them$`, rows[2])
+	assert.Regexp(t, `^image +list +yes +- +-$`, rows[3])
+	assert.Equal(t, "image/list\n", s.ok("driver capabilities odd --kind image -o name"))
+	var all []driver.Capability
+	require.NoError(t, json.Unmarshal([]byte(s.ok("driver capabilities odd --kind vm --kind image -o json")), &all))
+	assert.Len(t, all, 3)
+	assert.Contains(t, s.ok("driver capabilities odd -o yaml"), "reason: nobody builds them")
+	assert.Empty(t, s.ok("driver capabilities odd --kind unicorn"))
+	assert.Contains(t, s.err.String(), "no such kind")
+	assert.Equal(t, exitUsage, s.run("driver capabilities"))
 }
 
 func TestExtensions(t *testing.T) {
