@@ -49,6 +49,16 @@ func TestFailCreate(t *testing.T) {
 	require.Len(t, all, 20)
 }
 
+func TestForgetDelete(t *testing.T) {
+	s := newRig(t).connect("forgetDelete", "1")
+	vpc, err := s.Create(t.Context(), "vpc", request(t, "net", vpcSpec()))
+	require.NoError(t, err)
+	require.NoError(t, s.Delete(t.Context(), "vpc", vpc.ID))
+	require.Len(t, list(t, s, "vpc"), 1, "accepted and not done")
+	require.NoError(t, s.Delete(t.Context(), "vpc", vpc.ID))
+	require.Empty(t, list(t, s, "vpc"))
+}
+
 func TestWithoutSeedFailuresDiffer(t *testing.T) {
 	first, _ := outcomes(t, newRig(t).connect("failCreate", "0.5"), 64)
 	second, _ := outcomes(t, newRig(t).connect("failCreate", "0.5"), 64)

@@ -15,6 +15,7 @@ import (
 	"math"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -93,6 +94,8 @@ type session struct {
 	zone  string // for subnets that name none, may be ""
 	log   *slog.Logger
 	calls atomic.Uint64
+
+	forgotten sync.Map // ids whose deletion the setting forgetDelete has passed over
 }
 
 func connect(c *cloud, config driver.Config) (*session, error) {
@@ -130,6 +133,7 @@ func connect(c *cloud, config driver.Config) (*session, error) {
 type settings struct {
 	latency, callLatency, consistencyDelay                         time.Duration
 	failCreate, failSettle, failCall, ambiguousCreate, crashCreate float64
+	forgetDelete                                                   float64
 	rateLimit                                                      float64
 	pageSize, quotaVMs                                             int
 	quotas                                                         map[string]int    // by kind
@@ -165,6 +169,7 @@ func settingFields() []setting {
 		probability("failCall", "Failing calls", "How likely any call is answered with the code unavailable and nothing is done."),
 		probability("ambiguousCreate", "Lost answers", "How likely a create is done, but the answer is lost and the code is unavailable."),
 		probability("crashCreate", "Crashes", "How likely the driver's process ends in the middle of the creation of what machines build, after the cloud has accepted it."),
+		probability("forgetDelete", "Forgotten deletes", "How likely the first deletion of an object is accepted and never done; the next one is."),
 		{field("rateLimit", "Rate limit", driver.TypeNumber, "Calls per second that an account may make in a region, with bursts of as many; the others are answered with the code throttled. 0: as many as it likes. Default: 0."), 0, math.MaxFloat64},
 		{field("pageSize", "Page size", driver.TypeInt, "Objects in one page of a list; each page costs one call. At least 1. Default: "+strconv.Itoa(defaultPageSize)+"."), 1, math.MaxInt32},
 		{field("quotaVMs", "Quota of VMs", driver.TypeInt, "VMs that an account may have in a region; the creation of more is refused with the code quota. 0: as many as it likes. Default: 0."), 0, math.MaxInt32},
@@ -197,7 +202,8 @@ func parseSettings(v driver.Values) (settings, error) {
 		latency: v.Duration("latency"), callLatency: v.Duration("callLatency"), consistencyDelay: v.Duration("consistencyDelay"),
 		failCreate: v.Number("failCreate"), failSettle: v.Number("failSettle"), failCall: v.Number("failCall"),
 		ambiguousCreate: v.Number("ambiguousCreate"), crashCreate: v.Number("crashCreate"),
-		rateLimit: v.Number("rateLimit"), pageSize: v.Int("pageSize"), quotaVMs: v.Int("quotaVMs"),
+		forgetDelete: v.Number("forgetDelete"),
+		rateLimit:    v.Number("rateLimit"), pageSize: v.Int("pageSize"), quotaVMs: v.Int("quotaVMs"),
 		quotas: quotas, lacks: lacks, hang: v.Bool("hang"), seed: v["seed"],
 	}
 	if v["pageSize"] == "" {

@@ -268,6 +268,11 @@ func (t table[S, T]) Delete(ctx context.Context, id string) error {
 	if len(o.Links) > 0 && t.held {
 		return refuse(resource.CodeDependency, "ResourceInUse", "the %s %s belongs to the %s %s now; take it from there first", t.kind.Name, o.called(), o.Links[0].Kind, o.Links[0].ID)
 	}
+	if t.s.chance(t.s.forgetDelete, "forgetDelete", id) {
+		if _, again := t.s.forgotten.LoadOrStore(id, true); !again {
+			return nil
+		}
+	}
 	deleted := *o
 	deleted.Before = nil
 	deleted.Change = t.s.change(now, o.Change.state(now), resource.StateDeleting, resource.StateDeleted)

@@ -46,7 +46,7 @@ func (e *Engine) Inventory(ctx context.Context, connection, kind string) ([]reso
 }
 
 func (e *Engine) inventory(ctx context.Context, connection, kind string) ([]resource.InventoryItem, error) {
-	if err := e.offers(ctx, connection, kind, "list"); err != nil {
+	if _, err := e.offers(ctx, connection, kind, "list"); err != nil {
 		return nil, err
 	}
 	session, err := e.session(ctx, connection)
@@ -94,7 +94,7 @@ func (e *Engine) Adopt(ctx context.Context, connection, kind string, body []byte
 	if err := resource.Decode(body, &request); err != nil {
 		return nil, err
 	}
-	if err := e.offers(ctx, connection, kind, "get"); err != nil {
+	if _, err := e.offers(ctx, connection, kind, "get"); err != nil {
 		return nil, err
 	}
 	session, err := e.session(ctx, connection)
@@ -295,7 +295,7 @@ func (e *Engine) Survey(ctx context.Context, connection, kind string) (cloud, he
 	if err != nil {
 		return nil, nil, err
 	}
-	if err := e.offers(ctx, connection, kind, "list"); err != nil {
+	if _, err := e.offers(ctx, connection, kind, "list"); err != nil {
 		return nil, nil, err
 	}
 	session, err := e.session(ctx, connection)

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -664,4 +665,24 @@ func TestWhatAnUnclearCreationMadeIsFoundAndDeleted(t *testing.T) {
 	require.NotEmpty(t, gone.CloudID, "it was found")
 	_, err = session.Get(t.Context(), "vpc", gone.CloudID)
 	assert.Equal(t, resource.CodeNotFound, resource.CodeOf(err))
+}
+
+// What a cloud accepts and does not do is asked for again: a deletion of several steps
+// goes on so.
+func TestADeletionThatIsNotDoneIsAskedForAgain(t *testing.T) {
+	var deletions atomic.Int32
+	e := enginetest.New(t, enginetest.Options{
+		Engine: engine.Config{VanishedFor: 50 * time.Millisecond},
+		Observe: func(_, verb string, _ resource.Code, _ time.Duration) {
+			if verb == "delete" {
+				deletions.Add(1)
+			}
+		},
+	}, "forgetDelete", "1")
+	e.MustCreate("mock", "vpc", "v", `{"cidr":"10.0.0.0/16"}`)
+	op, err := e.Delete(t.Context(), "mock", "vpc", "v")
+	require.NoError(t, err)
+	e.Succeeds(op)
+	assert.Equal(t, int32(2), deletions.Load())
+	assert.Empty(t, e.OnCloud("mock", "vpc"))
 }

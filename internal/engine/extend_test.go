@@ -1,11 +1,13 @@
 package engine_test
 
 import (
+	"fmt"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/m-cmp/mc-infra-connector/internal/engine"
 	"github.com/m-cmp/mc-infra-connector/internal/engine/enginetest"
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
@@ -31,14 +33,58 @@ func TestCapabilitiesAreWhatTheConnectionHas(t *testing.T) {
 
 	// The others go on without what is lacking.
 	e.Network()
-	op, err := e.Ask("mock", "nlb", "web", `{"vpc":"v","protocol":"tcp","port":80}`)
-	require.NoError(t, err)
-	assert.Equal(t, resource.CodeUnsupported, e.Fails(op).Code)
+	refused(t, e, "mock")
 	items, err := e.Inventory(t.Context(), "mock", "")
 	require.NoError(t, err)
 	assert.Len(t, items, 2)
 	_, err = e.AdoptAll(t.Context(), "mock")
 	require.NoError(t, err)
+}
+
+// refused asks for what a connection lacks, alone and with others.
+func refused(t *testing.T, e *enginetest.Env, connection string) {
+	t.Helper()
+	_, err := e.Ask(connection, "nlb", "web", `{"vpc":"v","protocol":"tcp","port":80}`)
+	assert.Equal(t, resource.CodeUnsupported, resource.CodeOf(err))
+	assert.ErrorContains(t, err, "mcic connection capabilities "+connection)
+	_, err = e.CreateTogether(t.Context(), connection, []engine.Wanted{
+		{Kind: "vpc", Body: []byte(`{"name":"other","spec":{"cidr":"10.0.0.0/16"}}`)},
+		{Kind: "nlb", Body: []byte(`{"name":"web","spec":{"vpc":"other","protocol":"tcp","port":80}}`)},
+	})
+	assert.Equal(t, resource.CodeUnsupported, resource.CodeOf(err))
+	_, err = e.Get(t.Context(), connection, "vpc", "other")
+	assert.Equal(t, resource.CodeNotFound, resource.CodeOf(err), "nothing of it is recorded")
+}
+
+func TestWhatAConnectionLacksIsRefusedAtOnce(t *testing.T) {
+	e := enginetest.New(t, enginetest.Options{})
+	const body = `{"name":%q,"cloud":"mock","region":"mock-seoul","settings":{"lacks":"nlb"}}`
+	_, err := e.CreateConnection(t.Context(), fmt.Appendf(nil, body, "less"), true)
+	require.NoError(t, err)
+	refused(t, e, "less")
+	_, err = e.Act(t.Context(), "less", "nlb", "web", "label", []byte(`{"set":{"a":"b"}}`))
+	assert.Equal(t, resource.CodeUnsupported, resource.CodeOf(err))
+
+	// Nobody has looked yet: then it is the cloud that refuses, and what is recorded can go.
+	_, err = e.CreateConnection(t.Context(), fmt.Appendf(nil, body, "unseen"), false)
+	require.NoError(t, err)
+	e.MustCreate("mock", "vpc", "v", `{"cidr":"10.0.0.0/16"}`)
+	op, err := e.CreateTogether(t.Context(), "unseen", []engine.Wanted{
+		{Kind: "vpc", Body: []byte(`{"name":"v","spec":{"cidr":"10.0.0.0/16"}}`)},
+		{Kind: "nlb", Body: []byte(`{"name":"web","spec":{"vpc":"v","protocol":"tcp","port":80}}`)},
+	})
+	require.NoError(t, err)
+	assert.Equal(t, resource.OperationFailed, e.Ends(op).State)
+	op, err = e.Delete(t.Context(), "unseen", "nlb", "web")
+	require.NoError(t, err)
+	e.Succeeds(op)
+	refused(t, e, "unseen")
+
+	// Settings that change are looked at anew.
+	_, err = e.PutConnection(t.Context(), resource.ConnectionRequest{Name: "less", Cloud: "mock", Region: "mock-seoul", Settings: map[string]string{}})
+	require.NoError(t, err)
+	e.MustCreate("less", "vpc", "v", `{"cidr":"10.0.0.0/16"}`)
+	e.MustCreate("less", "nlb", "web", `{"vpc":"v","protocol":"tcp","port":80}`)
 }
 
 func TestAConnectionThatFailsHasNoCapabilities(t *testing.T) {

@@ -37,7 +37,7 @@ func (e *Engine) CreateTogether(ctx context.Context, connection string, items []
 		if err != nil {
 			return nil, err
 		}
-		if err := e.offers(ctx, connection, k.Name, VerbCreate); err != nil {
+		if err := e.has(ctx, connection, k.Name, VerbCreate); err != nil {
 			return nil, err
 		}
 		if creations[i], err = e.prepare(k, connection, request); err != nil {
@@ -55,7 +55,7 @@ type Named struct{ Kind, Name string }
 // what uses it. Whatever is used by others is refused.
 func (e *Engine) DeleteTogether(ctx context.Context, connection string, items []Named) (*resource.Operation, error) {
 	for _, item := range items {
-		if err := e.offers(ctx, connection, item.Kind, VerbDelete); err != nil {
+		if _, err := e.offers(ctx, connection, item.Kind, VerbDelete); err != nil {
 			return nil, err
 		}
 	}

@@ -33,7 +33,7 @@ func (e *Engine) View(ctx context.Context, connection, kind, name, view string) 
 	if err != nil {
 		return nil, e.orNoConnection(ctx, connection, err)
 	}
-	if err := e.offers(ctx, connection, kind, view); err != nil {
+	if _, err := e.offers(ctx, connection, kind, view); err != nil {
 		return nil, err
 	}
 	if row.CloudID == "" {

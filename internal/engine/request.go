@@ -34,7 +34,7 @@ func (e *Engine) Create(ctx context.Context, connection, kind string, body []byt
 	if many && len(k.Secrets) > 0 {
 		return nil, resource.Errorf(resource.CodeUnsupported, "several of the kind %s cannot be created at once: each shows a secret once; create them one by one", kind)
 	}
-	if err := e.offers(ctx, connection, kind, VerbCreate); err != nil {
+	if err := e.has(ctx, connection, kind, VerbCreate); err != nil {
 		return nil, err
 	}
 	creations := make([]*creation, len(requests))
@@ -216,7 +216,7 @@ func (e *Engine) Delete(ctx context.Context, connection, kind, name string) (*re
 	if _, err := resource.KindNamed(kind); err != nil {
 		return nil, err
 	}
-	if err := e.offers(ctx, connection, kind, VerbDelete); err != nil {
+	if _, err := e.offers(ctx, connection, kind, VerbDelete); err != nil {
 		return nil, err
 	}
 	return e.change(ctx, connection, kind, name, VerbDelete, nil, mayGo)
@@ -251,10 +251,12 @@ func (e *Engine) Act(ctx context.Context, connection, kind, name, action string,
 	if err != nil {
 		return nil, err
 	}
-	if err := e.offers(ctx, connection, kind, action); err != nil {
-		if action == resource.ActionLabel && resource.CodeOf(err) == resource.CodeUnsupported {
+	if action == resource.ActionLabel {
+		if _, err := e.offers(ctx, connection, kind, action); resource.CodeOf(err) == resource.CodeUnsupported {
 			return e.labelHere(ctx, connection, kind, name, params)
 		}
+	}
+	if err := e.has(ctx, connection, kind, action); err != nil {
 		return nil, err
 	}
 	return e.change(ctx, connection, kind, name, action, params, func(_ context.Context, _ *store.Queries, row *store.Resource) error {
@@ -439,17 +441,35 @@ func (e *Engine) publish(row *store.Resource, op *store.Operation) {
 }
 
 // offers refuses what the connection's driver does not have.
-func (e *Engine) offers(ctx context.Context, connection, kind, verb string) error {
+func (e *Engine) offers(ctx context.Context, connection, kind, verb string) (*store.Connection, error) {
 	c, err := e.store.Read().Connection(ctx, connection)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	d, err := e.host.Describe(ctx, c.Cloud)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if !d.Offers(kind, verb) {
-		return resource.Errorf(resource.CodeUnsupported, "the driver %s does not offer %s for the kind %s; see: mcic driver get %s", c.Cloud, verb, kind, c.Cloud)
+		why := d.WhyNot(kind, verb)
+		if why != "" {
+			why = ": " + why
+		}
+		return nil, resource.Errorf(resource.CodeUnsupported, "the driver %s does not offer %s for the kind %s%s; what it offers: mcic driver capabilities %s", c.Cloud, verb, kind, why, c.Cloud)
+	}
+	return c, nil
+}
+
+// has refuses a verb of a kind that the connection's driver offers, but the cloud does
+// not have there, as far as that is known. A deletion is not refused: what is recorded
+// may not be on the cloud.
+func (e *Engine) has(ctx context.Context, connection, kind, verb string) error {
+	c, err := e.offers(ctx, connection, kind, verb)
+	if err != nil {
+		return err
+	}
+	if why, lacks := e.host.Lacks(e.target(c))[kind]; lacks {
+		return resource.Errorf(resource.CodeUnsupported, "the connection %s has no %s: %s; use a connection that has it. What this one offers: mcic connection capabilities %s", connection, kind, why, connection)
 	}
 	return nil
 }

@@ -87,6 +87,7 @@ type Host struct {
 	slots    map[string]*slot
 	packages map[string]Package  // installed, by cloud
 	limits   map[string]*limiter // by connection
+	lacks    map[string]lacking  // by connection
 	retiring map[*process]bool   // replaced, with calls that still run
 	closed   bool
 }
@@ -108,7 +109,7 @@ type slot struct {
 // New returns a host. Close ends it with all its processes.
 func New(c Config) *Host {
 	ctx, stop := context.WithCancel(context.Background())
-	h := &Host{config: c.withDefaults(), starter: newStarter(), stop: stop, ended: make(chan struct{}), slots: map[string]*slot{}, packages: map[string]Package{}, limits: map[string]*limiter{}, retiring: map[*process]bool{}}
+	h := &Host{config: c.withDefaults(), starter: newStarter(), stop: stop, ended: make(chan struct{}), slots: map[string]*slot{}, packages: map[string]Package{}, limits: map[string]*limiter{}, lacks: map[string]lacking{}, retiring: map[*process]bool{}}
 	if h.config.Sandbox.Mode != SandboxOff {
 		if h.sandboxMissing = sandboxSupported(); h.sandboxMissing != nil {
 			h.config.Logger.Warn("drivers are NOT kept from reading the server's files, as this system cannot do that", "reason", h.sandboxMissing)
@@ -267,8 +268,37 @@ func (h *Host) Check(ctx context.Context, t Target) error {
 		if err != nil {
 			return err
 		}
+		h.learn(ctx, t, s)
 		return s.Close()
 	})
+}
+
+// lacking is what a connection was found to lack, and of which revision of it.
+type lacking struct {
+	revision string
+	what     map[string]string
+}
+
+// learn remembers what a session of a connection that was just opened lacks.
+func (h *Host) learn(ctx context.Context, t Target, opened driver.Session) {
+	what, err := opened.Lacks(ctx)
+	if err != nil { // it is asked again when it matters
+		return
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.lacks[t.Connection] = lacking{t.Revision, what}
+}
+
+// Lacks answers the kinds and catalogs that a connection was found to lack when it was
+// last opened, with the reasons. It asks nobody: before that it answers none.
+func (h *Host) Lacks(t Target) map[string]string {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if known := h.lacks[t.Connection]; known.revision == t.Revision {
+		return known.what
+	}
+	return nil
 }
 
 // Forget closes the session of a connection that is gone or has changed.
@@ -276,6 +306,7 @@ func (h *Host) Forget(cloud, connection string) {
 	h.mu.Lock()
 	s := h.slots[cloud]
 	delete(h.limits, connection)
+	delete(h.lacks, connection)
 	h.mu.Unlock()
 	if s == nil {
 		return

@@ -29,6 +29,7 @@ type process struct {
 	plugin *plugin.Client
 	runner *run
 	logger *slog.Logger
+	opened func(context.Context, Target, driver.Session) // told of each session
 
 	calls    atomic.Int64 // running now
 	killed   atomic.Bool  // by the host
@@ -56,7 +57,7 @@ func (h *Host) startProcess(cloud string, c command) (*process, error) {
 		return nil, fmt.Errorf("make the driver's working folder: %w", err)
 	}
 	logger := h.config.Logger.With("driver", cloud)
-	p := &process{logger: logger, sessions: map[string]*openSession{}}
+	p := &process{logger: logger, opened: h.learn, sessions: map[string]*openSession{}}
 	lines := &logWriter{logger: logger}
 	p.plugin = plugin.NewClient(&plugin.ClientConfig{
 		HandshakeConfig:  driver.Handshake(),
@@ -166,6 +167,7 @@ func (p *process) session(ctx context.Context, t Target) (*openSession, error) {
 	if err != nil {
 		return nil, err
 	}
+	p.opened(ctx, t, s)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if other := p.sessions[t.Connection]; other != nil {
