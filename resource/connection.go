@@ -39,3 +39,12 @@ type ConnectionRequest struct {
 	Zone       string            `json:"zone,omitempty" doc:"Zone for what names none. Default: the cloud's choice." catalog:"zone" maxLength:"128"`
 	Settings   map[string]string `json:"settings,omitempty" doc:"Settings of the driver for this connection; its description says which there are." maxProperties:"64"`
 }
+
+// ConnectionDraft is a connection that is not recorded, to look at what it would offer.
+type ConnectionDraft struct {
+	Credential string            `json:"credential,omitempty" doc:"Name of a credential for the cloud." maxLength:"128"`
+	Values     map[string]string `json:"values,omitempty" doc:"Instead of a credential's name: values of its fields. They are used once and kept nowhere." maxProperties:"64"`
+	Region     string            `json:"region,omitempty" doc:"Region to work in. Regions can be looked up without one." catalog:"region" maxLength:"128"`
+	Zone       string            `json:"zone,omitempty" doc:"Zone for what names none." catalog:"zone" maxLength:"128"`
+	Settings   map[string]string `json:"settings,omitempty" doc:"Settings of the driver for the connection; its description says which there are." maxProperties:"64"`
+}

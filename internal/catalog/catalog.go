@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"iter"
 	"maps"
 	"slices"
 	"strconv"
@@ -55,33 +56,60 @@ func New(open Sessions) *Catalog { return &Catalog{open: open, kept: map[string]
 
 // List answers a page of a catalog.
 func (c *Catalog) List(ctx context.Context, connection, catalog string, query store.Query) (items []json.RawMessage, next string, err error) {
-	k, err := resource.CatalogNamed(catalog)
+	narrow, err := check(catalog, query)
 	if err != nil {
 		return nil, "", err
+	}
+	all, err := c.entries(ctx, connection, catalog, narrow)
+	if err != nil {
+		return nil, "", err
+	}
+	return page(all, query)
+}
+
+// LookUp answers a page of a catalog of which nothing is kept: each page asks anew.
+func LookUp(catalog string, query store.Query, ask func(driver.Query) iter.Seq2[json.RawMessage, error]) (items []json.RawMessage, next string, err error) {
+	narrow, err := check(catalog, query)
+	if err != nil {
+		return nil, "", err
+	}
+	all, err := read(ask(narrow))
+	if err != nil {
+		return nil, "", fmt.Errorf("ask for the %ss: %w", catalog, err)
+	}
+	return page(all, query)
+}
+
+// check refuses what a catalog's list cannot be asked for, and answers what of it the
+// driver can narrow.
+func check(catalog string, query store.Query) (driver.Query, error) {
+	k, err := resource.CatalogNamed(catalog)
+	if err != nil {
+		return nil, err
 	}
 	known := fieldNames(k)
 	narrow := driver.Query{}
 	for _, f := range query.Filters {
 		if !slices.Contains(known, f.Field) {
-			return nil, "", invalid("filter", "%.64q is not a field of %s; those are: %s", f.Field, k.Plural(), strings.Join(known, ", "))
+			return nil, invalid("filter", "%.64q is not a field of %s; those are: %s", f.Field, k.Plural(), strings.Join(known, ", "))
 		}
 		if f.Op == store.FilterEqual {
 			narrow[f.Field] = f.Value
 		}
 	}
-	field, desc := strings.CutPrefix(query.Sort, "-")
-	if field != "" && !slices.Contains(known, field) {
-		return nil, "", invalid("sort", "%.64q is not a field of %s; those are: %s", field, k.Plural(), strings.Join(known, ", "))
+	if field := strings.TrimPrefix(query.Sort, "-"); field != "" && !slices.Contains(known, field) {
+		return nil, invalid("sort", "%.64q is not a field of %s; those are: %s", field, k.Plural(), strings.Join(known, ", "))
 	}
+	return narrow, nil
+}
+
+// page answers what of a whole catalog fits a query.
+func page(all []entry, query store.Query) (items []json.RawMessage, next string, err error) {
 	offset := 0
 	if query.Token != "" {
 		if offset, err = strconv.Atoi(query.Token); err != nil || offset < 0 {
 			return nil, "", invalid("pageToken", "is not one that this list answered; start again without it")
 		}
-	}
-	all, err := c.entries(ctx, connection, catalog, narrow)
-	if err != nil {
-		return nil, "", err
 	}
 	var matching []entry
 	for _, e := range all {
@@ -89,7 +117,7 @@ func (c *Catalog) List(ctx context.Context, connection, catalog string, query st
 			matching = append(matching, e)
 		}
 	}
-	if field != "" {
+	if field, desc := strings.CutPrefix(query.Sort, "-"); field != "" {
 		slices.SortStableFunc(matching, func(a, b entry) int {
 			if desc {
 				a, b = b, a
@@ -105,6 +133,22 @@ func (c *Catalog) List(ctx context.Context, connection, catalog string, query st
 		next = strconv.Itoa(end)
 	}
 	return items, next, nil
+}
+
+// read reads a whole catalog.
+func read(answers iter.Seq2[json.RawMessage, error]) ([]entry, error) {
+	var entries []entry
+	for raw, err := range answers {
+		if err != nil {
+			return nil, err
+		}
+		e := entry{raw: raw}
+		if err := json.Unmarshal(raw, &e.fields); err != nil {
+			return nil, resource.Errorf(resource.CodeInternal, "the driver answered an entry that is not a JSON object: %w", err)
+		}
+		entries = append(entries, e)
+	}
+	return entries, nil
 }
 
 // entries answers a whole catalog in the cloud's order. Many who ask at once cost
@@ -123,16 +167,9 @@ func (c *Catalog) entries(ctx context.Context, connection, catalog string, narro
 	}
 	// The call goes on when the one who asked first goes away: others wait for it.
 	result := c.flight.DoChan(string(key), func() (any, error) {
-		var entries []entry
-		for raw, err := range session.Catalog(context.WithoutCancel(ctx), catalog, narrow) {
-			if err != nil {
-				return nil, fmt.Errorf("ask %s for its %ss: %w", connection, catalog, err)
-			}
-			e := entry{raw: raw}
-			if err := json.Unmarshal(raw, &e.fields); err != nil {
-				return nil, resource.Errorf(resource.CodeInternal, "the driver answered an entry that is not a JSON object: %w", err)
-			}
-			entries = append(entries, e)
+		entries, err := read(session.Catalog(context.WithoutCancel(ctx), catalog, narrow))
+		if err != nil {
+			return nil, fmt.Errorf("ask %s for its %ss: %w", connection, catalog, err)
 		}
 		c.keep(string(key), entries)
 		return entries, nil

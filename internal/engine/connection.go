@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"iter"
 	"maps"
 	"slices"
 	"strings"
@@ -154,6 +155,50 @@ func (e *Engine) CreateConnection(ctx context.Context, body []byte, check bool) 
 	}
 	answer := row.Resource()
 	return &answer, nil
+}
+
+// LookUp answers a catalog of a connection that is not recorded, so that people can
+// choose its region. body is a resource.ConnectionDraft. Nothing of it is kept, neither
+// here nor in the driver.
+func (e *Engine) LookUp(ctx context.Context, cloud string, body []byte, catalog string, q driver.Query) iter.Seq2[json.RawMessage, error] {
+	return func(yield func(json.RawMessage, error) bool) {
+		t, err := e.draft(ctx, cloud, body)
+		if err != nil {
+			yield(nil, err)
+			return
+		}
+		e.host.LookUp(ctx, t, catalog, q)(yield)
+	}
+}
+
+// draft is a connection that is not recorded as the host needs it.
+func (e *Engine) draft(ctx context.Context, cloud string, body []byte) (host.Target, error) {
+	var request resource.ConnectionDraft
+	if err := resource.Decode(body, &request); err != nil {
+		return host.Target{}, err
+	}
+	d, err := e.host.Describe(ctx, cloud)
+	if err != nil {
+		return host.Target{}, err
+	}
+	if err := d.CheckSettings(request.Settings); err != nil {
+		return host.Target{}, err
+	}
+	row := &store.Connection{Cloud: cloud, Credential: request.Credential, Region: request.Region, Zone: request.Zone, Settings: request.Settings}
+	if row.Credential != "" {
+		if len(request.Values) > 0 {
+			return host.Target{}, resource.Invalid(resource.Problem{Field: "values", Message: "give either credential or values, not both"})
+		}
+		return e.target(row), e.fits(ctx, e.store.Read(), row)
+	}
+	if err := d.CheckCredential(request.Values); err != nil {
+		return host.Target{}, err
+	}
+	t := e.target(row)
+	t.Config = func(context.Context) (driver.Config, error) {
+		return driver.Config{Region: row.Region, Zone: row.Zone, Settings: row.Settings, Credential: request.Values}, nil
+	}
+	return t, nil
 }
 
 // fits checks that the connection's credential is there and for its cloud.

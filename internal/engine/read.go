@@ -74,6 +74,12 @@ func (e *Engine) List(ctx context.Context, connection, kind string, query store.
 	return convert(rows, (*store.Resource).Envelope), next, nil
 }
 
+// Count counts what List would answer on all its pages for all connections, and with a
+// field also each of the field's values, the most frequent first.
+func (e *Engine) Count(ctx context.Context, kind, field string, query store.Query) (total int, groups []store.Group, err error) {
+	return e.store.Read().CountResources(ctx, kind, field, query)
+}
+
 // orNoConnection answers the more helpful error when the connection is missing.
 func (e *Engine) orNoConnection(ctx context.Context, connection string, err error) error {
 	if _, missing := e.store.Read().Connection(ctx, connection); missing != nil {

@@ -254,12 +254,30 @@ type Target struct {
 
 // Check opens a session of its own, as a test of the connection's configuration.
 func (h *Host) Check(ctx context.Context, t Target) error {
+	return h.once(ctx, t, "connect", h.config.CallTimeout, func(ctx context.Context, open driver.Session) error {
+		h.learn(ctx, t, open)
+		return nil
+	})
+}
+
+// LookUp answers a catalog from a session of its own, for a connection that nobody has
+// recorded yet. Nothing of it is kept.
+func (h *Host) LookUp(ctx context.Context, t Target, catalog string, q driver.Query) iter.Seq2[json.RawMessage, error] {
+	return stream(func(each func(json.RawMessage) bool) error {
+		return h.once(ctx, t, "catalog", h.config.ListTimeout, func(ctx context.Context, open driver.Session) error {
+			return drain(open.Catalog(ctx, catalog, q), each)
+		})
+	})
+}
+
+// once opens a session for one use and closes it.
+func (h *Host) once(ctx context.Context, t Target, verb string, timeout time.Duration, use func(context.Context, driver.Session) error) error {
 	p, release, err := h.process(ctx, t.Cloud)
 	if err != nil {
 		return err
 	}
 	defer release()
-	return h.call(ctx, p, t.Cloud, "connect", h.config.CallTimeout, func(ctx context.Context) error {
+	return h.call(ctx, p, t.Cloud, verb, timeout, func(ctx context.Context) error {
 		config, err := t.Config(ctx)
 		if err != nil {
 			return err
@@ -268,7 +286,10 @@ func (h *Host) Check(ctx context.Context, t Target) error {
 		if err != nil {
 			return err
 		}
-		h.learn(ctx, t, s)
+		if err := use(ctx, s); err != nil {
+			_ = s.Close() // the first failure says more
+			return err
+		}
 		return s.Close()
 	})
 }

@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -65,6 +66,7 @@ type table struct {
 	columns map[string]string // field to column
 	times   string            // fields, in spaces, that are times: they sort, but do not filter
 	objects string            // fields, in spaces, whose members are reached as field.member
+	looked  map[string]string // field to the SQL that looks it up elsewhere: they filter, but do not sort
 }
 
 func resourceTable() table {
@@ -73,6 +75,10 @@ func resourceTable() table {
 		columns: map[string]string{
 			"name": "name", "state": "state", "cloudState": "cloud_state", "cloudId": "cloud_id", "connection": "connection",
 			"kind": "kind", "uid": "uid", "createdAt": "created_at", "updatedAt": "updated_at", "syncedAt": "synced_at",
+		},
+		looked: map[string]string{
+			"cloud":  "(SELECT cloud FROM connections AS c WHERE c.name = resources.connection)",
+			"region": "(SELECT region FROM connections AS c WHERE c.name = resources.connection)",
 		},
 	}
 }
@@ -90,17 +96,9 @@ func operationTable() table {
 // ListResources reads a page of the resources that are not deleted. Without a
 // connection they are those of all.
 func (q *Queries) ListResources(ctx context.Context, connection, kind string, query Query) (rows []Resource, next string, err error) {
-	sel, few, err := q.search(ctx, q.db.NewSelect().Model(&rows), connection, kind, query)
+	sel, err := q.ofKind(ctx, q.db.NewSelect().Model(&rows), connection, kind, query)
 	if err != nil {
 		return nil, "", err
-	}
-	if few != nil { // SQLite then reads those few and nothing else
-		sel = sel.ModelTableExpr("resources AS resources INDEXED BY sqlite_autoindex_resources_1").
-			Where("uid IN (SELECT uid FROM search_ids WHERE id IN (?))", bun.List(few))
-	}
-	sel = sel.Where("kind = ?", kind).Where("deleted_at = 0")
-	if connection != "" {
-		sel = sel.Where("connection = ?", connection)
 	}
 	return page(ctx, sel, &rows, resourceTable(), query, func(r *Resource) map[string]any {
 		return map[string]any{
@@ -110,9 +108,72 @@ func (q *Queries) ListResources(ctx context.Context, connection, kind string, qu
 	})
 }
 
+// ofKind narrows a selection to the resources of a kind that are not deleted and fit the
+// query's search and filters. Without a connection they are those of all.
+func (q *Queries) ofKind(ctx context.Context, sel *bun.SelectQuery, connection, kind string, query Query) (*bun.SelectQuery, error) {
+	sel, few, err := q.search(ctx, sel, connection, kind, query)
+	if err != nil {
+		return nil, err
+	}
+	if few != nil { // SQLite then reads those few and nothing else
+		sel = sel.ModelTableExpr("resources AS resources INDEXED BY sqlite_autoindex_resources_1").
+			Where("uid IN (SELECT uid FROM search_ids WHERE id IN (?))", bun.List(few))
+	}
+	sel = sel.Where("kind = ?", kind).Where("deleted_at = 0")
+	if connection != "" {
+		sel = sel.Where("connection = ?", connection)
+	}
+	return resourceTable().filter(sel, query.Filters)
+}
+
+// Group is how many resources have the same value of a field.
+type Group struct {
+	Value string
+	Count int
+}
+
+// MaxGroups is how many groups are answered at most.
+const MaxGroups = 1000
+
+// CountResources counts what ListResources would list on all its pages, of all
+// connections. With a field it also counts each of the field's values, the most
+// frequent first; what has none counts for "".
+func (q *Queries) CountResources(ctx context.Context, kind, field string, query Query) (total int, groups []Group, err error) {
+	sel, err := q.ofKind(ctx, q.db.NewSelect().Model((*Resource)(nil)), "", kind, query)
+	if err != nil {
+		return 0, nil, err
+	}
+	if field == "" {
+		n, err := sel.Count(ctx)
+		return int(n), nil, failure(err, "count")
+	}
+	expr, args, err := resourceTable().expr("groupBy", field)
+	if err != nil {
+		return 0, nil, err
+	}
+	var rows []struct {
+		Group
+		Total int
+	}
+	err = sel.ColumnExpr("coalesce("+expr+", '') AS value", args...).ColumnExpr("count(*) AS count").
+		ColumnExpr("CAST(sum(count(*)) OVER () AS bigint) AS total").
+		GroupExpr("1").OrderExpr("2 DESC, 1").Limit(MaxGroups).Scan(ctx, &rows)
+	if err != nil {
+		return 0, nil, failure(err, "count")
+	}
+	for _, r := range rows {
+		total, groups = r.Total, append(groups, r.Group)
+	}
+	return total, groups, nil
+}
+
 // ListOperations reads a page of the operations, the newest first.
 func (q *Queries) ListOperations(ctx context.Context, query Query) (rows []Operation, next string, err error) {
-	return page(ctx, q.db.NewSelect().Model(&rows), &rows, operationTable(), query, func(o *Operation) map[string]any {
+	sel, err := operationTable().filter(q.db.NewSelect().Model(&rows), query.Filters)
+	if err != nil {
+		return nil, "", err
+	}
+	return page(ctx, sel, &rows, operationTable(), query, func(o *Operation) map[string]any {
 		return map[string]any{
 			"id": o.ID, "verb": o.Verb, "kind": o.Kind, "connection": o.Connection, "name": o.Name, "uid": o.UID,
 			"state": o.State, "parent": o.Parent, "created_at": o.CreatedAt, "ended_at": o.EndedAt,
@@ -120,13 +181,12 @@ func (q *Queries) ListOperations(ctx context.Context, query Query) (rows []Opera
 	})
 }
 
-// page reads one page. Pages are found by the last row's place in the order, so
-// that rows that come and go in between neither repeat nor hide others.
-func page[R any](ctx context.Context, sel *bun.SelectQuery, rows *[]R, t table, query Query, values func(*R) map[string]any) ([]R, string, error) {
-	for _, f := range query.Filters {
-		expr, args, err := t.filterExpr(f.Field)
+// filter narrows a selection to the rows that fit all of the filters.
+func (t table) filter(sel *bun.SelectQuery, filters []Filter) (*bun.SelectQuery, error) {
+	for _, f := range filters {
+		expr, args, err := t.expr("filter", f.Field)
 		if err != nil {
-			return nil, "", err
+			return nil, err
 		}
 		switch f.Op {
 		case FilterEqual:
@@ -137,6 +197,12 @@ func page[R any](ctx context.Context, sel *bun.SelectQuery, rows *[]R, t table, 
 			sel = sel.Where("lower("+expr+") LIKE ? ESCAPE '!'", append(args, containing(strings.ToLower(f.Value)))...)
 		}
 	}
+	return sel, nil
+}
+
+// page reads one page of a selection. Pages are found by the last row's place in the
+// order, so that rows that come and go in between neither repeat nor hide others.
+func page[R any](ctx context.Context, sel *bun.SelectQuery, rows *[]R, t table, query Query, values func(*R) map[string]any) ([]R, string, error) {
 	order := query.Sort
 	if order == "" {
 		order = t.order
@@ -144,7 +210,7 @@ func page[R any](ctx context.Context, sel *bun.SelectQuery, rows *[]R, t table, 
 	field, desc := strings.CutPrefix(order, "-")
 	column, ok := t.columns[field]
 	if !ok {
-		return nil, "", invalidParam("sort", "%.64q is not a field to sort by; those are: %s, each with a leading - for descending", field, t.fields())
+		return nil, "", invalidParam("sort", "%.64q is not a field to sort by; those are: %s, each with a leading - for descending", field, strings.Join(slices.Sorted(maps.Keys(t.columns)), ", "))
 	}
 	direction, compare := "ASC", ">"
 	if desc {
@@ -173,8 +239,11 @@ func page[R any](ctx context.Context, sel *bun.SelectQuery, rows *[]R, t table, 
 // SQLite takes some others for a path of its own.
 var memberName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._/-]*$`)
 
-// filterExpr returns the SQL of a field to filter by.
-func (t table) filterExpr(field string) (expr string, args []any, err error) {
+// expr returns the SQL of a field that the parameter param names.
+func (t table) expr(param, field string) (expr string, args []any, err error) {
+	if sql, ok := t.looked[field]; ok {
+		return sql, nil, nil
+	}
 	if column, ok := t.columns[field]; ok && !strings.Contains(t.times, " "+field+" ") {
 		return "?", []any{bun.Ident(column)}, nil
 	}
@@ -182,19 +251,13 @@ func (t table) filterExpr(field string) (expr string, args []any, err error) {
 	if ok && memberName.MatchString(member) && strings.Contains(t.objects, " "+object+" ") {
 		return "CAST(? ->> ? AS text)", []any{bun.Ident(object), member}, nil
 	}
-	return "", nil, invalidParam("filter", "%.64q is not a field to filter by; those are: %s", field, t.fields())
-}
-
-func (t table) fields() string {
-	names := make([]string, 0, len(t.columns))
-	for name := range t.columns {
-		names = append(names, name)
-	}
+	names := slices.AppendSeq(slices.Collect(maps.Keys(t.columns)), maps.Keys(t.looked))
 	for _, object := range strings.Fields(t.objects) {
 		names = append(names, object+".…")
 	}
+	names = slices.DeleteFunc(names, func(name string) bool { return strings.Contains(t.times, " "+name+" ") })
 	slices.Sort(names)
-	return strings.Join(names, ", ")
+	return "", nil, invalidParam(param, "%.64q is not a field that it knows; those are: %s", field, strings.Join(names, ", "))
 }
 
 func likeEscaper() *strings.Replacer { return strings.NewReplacer("!", "!!", "%", "!%", "_", "!_") }

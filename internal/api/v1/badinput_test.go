@@ -83,6 +83,9 @@ func (a *api) posts() map[string]string {
 		good["/v1/connections/mock/"+kinds+"/"+name+":release"] = ``
 		good["/v1/connections/mock/"+kinds+"/"+name+":label"] = `{"set":{"a":"b"}}`
 	}
+	for _, c := range resource.Catalogs() {
+		good["/v1/drivers/mock/catalog/"+c.Plural()] = `{"region":"mock-seoul"}`
+	}
 	count := 0
 	for _, r := range a.schema.routes {
 		if r.method == http.MethodPost {

@@ -8,31 +8,46 @@ import (
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
 
-// ListParams are the parameters of every list.
-type ListParams struct {
-	Filter    []string `query:"filter,explode" doc:"Keeps what fits all of: field=value, field!=value, field~text (contains, ignoring case). Give the parameter several times to combine." maxItems:"20" maxLength:"1024"`
-	Sort      string   `query:"sort" doc:"Field to sort by, with a leading - for descending." maxLength:"64"`
-	PageSize  int      `query:"pageSize" doc:"How many items at most." minimum:"1" maximum:"1000" default:"100"`
-	PageToken string   `query:"pageToken" doc:"nextPageToken of the page before." maxLength:"4096"`
+// FilterParams are the parameters of what is about a part of a list.
+type FilterParams struct {
+	Filter []string `query:"filter,explode" doc:"Keeps what fits all of: field=value, field!=value, field~text (contains, ignoring case). Give the parameter several times to combine." maxItems:"20" maxLength:"1024"`
 }
 
-func (p ListParams) query() (store.Query, error) {
-	q := store.Query{Sort: p.Sort, Limit: p.PageSize, Token: p.PageToken}
+func (p FilterParams) filters() ([]store.Filter, error) {
+	var filters []store.Filter
 	for _, text := range p.Filter {
 		f, err := store.ParseFilter(text)
 		if err != nil {
-			return q, err
+			return nil, err
 		}
-		q.Filters = append(q.Filters, f)
+		filters = append(filters, f)
 	}
-	return q, nil
+	return filters, nil
+}
+
+// SearchParams are the parameters of what is about resources that are searched for.
+type SearchParams struct {
+	Search string `query:"q" doc:"Keeps what has all of these words, or parts of words, in its name, ids, labels (as key=value) or addresses, ignoring case." maxLength:"256" example:"web 10.0.1."`
+}
+
+// ListParams are the parameters of every list.
+type ListParams struct {
+	FilterParams
+	Sort      string `query:"sort" doc:"Field to sort by, with a leading - for descending." maxLength:"64"`
+	PageSize  int    `query:"pageSize" doc:"How many items at most." minimum:"1" maximum:"1000" default:"100"`
+	PageToken string `query:"pageToken" doc:"nextPageToken of the page before." maxLength:"4096"`
+}
+
+func (p ListParams) query() (store.Query, error) {
+	filters, err := p.filters()
+	return store.Query{Filters: filters, Sort: p.Sort, Limit: p.PageSize, Token: p.PageToken}, err
 }
 
 // ResourceListParams are the parameters of the lists of resources.
 type ResourceListParams struct {
 	ListParams
-	Search string `query:"q" doc:"Keeps what has all of these words, or parts of words, in its name, ids, labels (as key=value) or addresses, ignoring case." maxLength:"256" example:"web 10.0.1."`
-	Fresh  bool   `query:"fresh" doc:"Ask the clouds first, at the same time and not for longer than a deadline, and answer in stale which could not be asked. Otherwise the answer is what was last recorded; syncedAt of each item says when the cloud showed it so. With a pageToken nothing is asked again." default:"false"`
+	SearchParams
+	Fresh bool `query:"fresh" doc:"Ask the clouds first, at the same time and not for longer than a deadline, and answer in stale which could not be asked. Otherwise the answer is what was last recorded; syncedAt of each item says when the cloud showed it so. With a pageToken nothing is asked again." default:"false"`
 }
 
 // list is the body of every list.

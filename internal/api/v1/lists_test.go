@@ -137,6 +137,41 @@ func TestListsOfResources(t *testing.T) {
 	})
 }
 
+func TestCounts(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, open func() *store.Store) {
+		a := start(t, enginetest.Options{Store: open()})
+		require.Equal(t, http.StatusCreated, a.post("/v1/connections", `{"name":"far","cloud":"mock","region":"mock-tokyo"}`).status)
+		for i, connection := range []string{"mock", "mock", "mock", "far"} {
+			body := fmt.Sprintf(`{"name":"v%d","labels":{"env":%q},"spec":{"cidr":"10.%d.0.0/16"}}`, i, []string{"dev", "prod"}[i%2], i)
+			got := a.post("/v1/connections/"+connection+"/vpcs?wait=30s", body)
+			require.Equal(t, http.StatusCreated, got.status, "%s", got.body)
+		}
+		a.create("mock", "vpc", "bare", `{"cidr":"10.0.0.0/16"}`)
+
+		for groupBy, want := range map[string]string{
+			"":           `[]`,
+			"state":      `[{"value":"available","count":5}]`,
+			"cloud":      `[{"value":"mock","count":5}]`,
+			"region":     `[{"value":"mock-seoul","count":4},{"value":"mock-tokyo","count":1}]`,
+			"connection": `[{"value":"mock","count":4},{"value":"far","count":1}]`,
+			"labels.env": `[{"value":"dev","count":2},{"value":"prod","count":2},{"value":"","count":1}]`,
+			"spec.cidr": `[{"value":"10.0.0.0/16","count":2},{"value":"10.1.0.0/16","count":1},{"value":"10.2.0.0/16","count":1},` +
+				`{"value":"10.3.0.0/16","count":1}]`,
+		} {
+			assert.JSONEq(t, `{"total":5,"groups":`+want+`}`, string(a.get("/v1/vpcs:count"+query("groupBy", groupBy)).body), groupBy)
+		}
+		assert.JSONEq(t, `{"total":1,"groups":[{"value":"mock-seoul","count":1}]}`,
+			string(a.get("/v1/vpcs:count"+query("groupBy", "region", "filter", "labels.env=prod", "filter", "region=mock-seoul", "q", "10.1.")).body))
+		assert.JSONEq(t, `{"total":0,"groups":[]}`, string(a.get("/v1/vms:count?groupBy=state").body))
+		assert.Equal(t, []string{"v3"}, a.names("/v1/vpcs"+query("filter", "region=mock-tokyo", "filter", "cloud=mock")))
+		assert.Equal(t, []string{"v3"}, a.names("/v1/vpcs"+query("filter", "region~TOKYO")))
+		for name, value := range map[string]string{"groupBy": "createdAt", "filter": "color=red", "q": strings.Repeat("a ", 11)} {
+			namesField(t, isProblem(t, http.StatusUnprocessableEntity, a.get("/v1/vpcs:count"+query(name, value))), value, name)
+		}
+		namesField(t, isProblem(t, http.StatusUnprocessableEntity, a.get("/v1/vpcs?sort=region")), "sort", "sort")
+	})
+}
+
 func TestAFreshList(t *testing.T) {
 	a := start(t, enginetest.Options{})
 	a.create("mock", "vpc", "v", `{"cidr":"10.0.0.0/8"}`)
@@ -347,4 +382,40 @@ func TestListsOfTheCatalog(t *testing.T) {
 		isProblem(t, http.StatusNotFound, a.get("/v1/catalog/"+c.Plural()+"?connection=nowhere"))
 	}
 	isProblem(t, http.StatusNotFound, a.get("/v1/catalog/rockets?connection=mock"))
+}
+
+func TestACatalogIsLookedUpBeforeThereIsAConnection(t *testing.T) {
+	a := start(t, enginetest.Options{})
+	const regions = "/v1/drivers/mock/catalog/regions"
+	look := func(path, body string) []string {
+		got := a.post(path, body)
+		require.Equal(t, http.StatusOK, got.status, "%s", got.body)
+		var names []string
+		for _, r := range into[page[resource.Region]](t, got).Items {
+			names = append(names, r.Name)
+		}
+		return names
+	}
+	require.Equal(t, http.StatusCreated, a.post("/v1/credentials", `{"name":"good","cloud":"mock","values":{"password":"p"}}`).status)
+	require.Equal(t, http.StatusCreated, a.post("/v1/credentials", `{"name":"bad","cloud":"mock","values":{"password":"wrong"}}`).status)
+	before := a.state()
+	assert.Equal(t, a.names("/v1/catalog/regions?connection=mock"), look(regions, `{"values":{"password":"secret"},"region":"mock-seoul"}`))
+	assert.Equal(t, []string{"mock-tokyo"}, look(regions+query("filter", "name~TOKYO"), `{"credential":"good","region":"mock-seoul","settings":{"latency":"1ms"}}`))
+	assert.Equal(t, []string{"mock-tokyo-a", "mock-tokyo-b"}, look("/v1/drivers/mock/catalog/zones?pageSize=2", `{"region":"mock-tokyo"}`))
+
+	for _, body := range []string{`{"values":{"password":"wrong"},"region":"mock-seoul"}`, `{"credential":"bad","region":"mock-seoul"}`} {
+		p := isProblem(t, http.StatusUnauthorized, a.post(regions, body))
+		assert.Equal(t, "AuthFailure", p.Cloud.Code, body)
+	}
+	for body, field := range map[string]string{
+		`{"credential":"good","values":{"password":"p"}}`: "values",
+		`{"credential":"none"}`:                           "credential",
+		`{"values":{"colour":"red"}}`:                     "values",
+		`{"settings":{"colour":"red"}}`:                   "settings",
+	} {
+		a.refuses(http.StatusUnprocessableEntity, a.post(regions, body), body, field)
+	}
+	namesField(t, isProblem(t, http.StatusUnprocessableEntity, a.post(regions+"?sort=colour", `{}`)), "sort", "sort")
+	isProblem(t, http.StatusNotFound, a.post("/v1/drivers/nosuch/catalog/regions", `{}`))
+	assert.Equal(t, before, a.state(), "nothing of it is kept")
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/m-cmp/mc-infra-connector/internal/engine"
+	"github.com/m-cmp/mc-infra-connector/internal/store"
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
 
@@ -96,6 +97,19 @@ func (s *server) registerKind(api huma.API, k *resource.Kind) {
 		func(ctx context.Context, in *ResourceListParams) (*body[resourceList], error) {
 			return s.listResources(ctx, "", k, *in)
 		})
+
+	answer(api, huma.Operation{
+		OperationID: "count-" + k.Plural(), Method: http.MethodGet, Path: "/v1/" + k.Plural() + ":count", Tags: []string{k.Title},
+		Summary:     "Count the " + title + "s of all connections, by the values of a field",
+		Description: "Counts what a list with the same filters and search has on all its pages.",
+	}, func(ctx context.Context, in *struct {
+		FilterParams
+		SearchParams
+		GroupBy string `query:"groupBy" doc:"Field whose values are counted, too: any that lists are filtered by, such as state, cloud, region, connection, labels.env or spec.zone." maxLength:"128"`
+	},
+	) (counts, error) {
+		return s.count(ctx, k, in.FilterParams, in.Search, in.GroupBy)
+	})
 
 	huma.Register(api, register(huma.Operation{
 		OperationID: "get-" + k.Name, Method: http.MethodGet, Path: one,
@@ -200,6 +214,30 @@ func (s *server) listResources(ctx context.Context, connection string, k *resour
 		return nil, problem(err)
 	}
 	return &body[resourceList]{answer}, nil
+}
+
+// counts is how many resources there are, and of which kinds.
+type counts struct {
+	Total  int     `json:"total" doc:"How many there are."`
+	Groups []group `json:"groups" nullable:"false" doc:"With groupBy: the field's values, the most frequent first, 1,000 at most."`
+}
+
+type group struct {
+	Value string `json:"value" doc:"The value. Empty for what has none."`
+	Count int    `json:"count" doc:"How many have it."`
+}
+
+func (s *server) count(ctx context.Context, k *resource.Kind, p FilterParams, search, field string) (counts, error) {
+	filters, err := p.filters()
+	if err != nil {
+		return counts{}, err
+	}
+	total, groups, err := s.Engine.Count(ctx, k.Name, field, store.Query{Filters: filters, Search: search})
+	answer := counts{Total: total, Groups: []group{}}
+	for _, g := range groups {
+		answer.Groups = append(answer.Groups, group(g))
+	}
+	return answer, err
 }
 
 // change starts an operation and answers it, or, if the client waits and it ends
