@@ -46,9 +46,13 @@ func (a *app) releaseCommand(k *resource.Kind) *cobra.Command {
 		Example: fmt.Sprintf("  mcic %[1]s release my-%[1]s -c %[2]s", k.Name, sampleConnection),
 	}
 	a.changes(cmd, k, func(ctx context.Context, c *client.Client, connection, name string) (*resource.Operation, error) {
-		return c.Act(ctx, k.Name, connection, name, "release", nil)
+		return release(ctx, c, k, connection, name)
 	})
 	return cmd
+}
+
+func release(ctx context.Context, c *client.Client, k *resource.Kind, connection, name string) (*resource.Operation, error) {
+	return c.Act(ctx, k.Name, connection, name, "release", nil)
 }
 
 func (a *app) connectionAdopt() *cobra.Command {

@@ -458,7 +458,7 @@ func (a *app) getCommand(k *resource.Kind) *cobra.Command {
 }
 
 func (a *app) deleteCommand(k *resource.Kind) *cobra.Command {
-	force := false
+	var force, releaseOnly bool
 	cmd := &cobra.Command{
 		Use: "delete NAME…", Aliases: []string{"rm"},
 		Short:   "Delete " + word(k) + "s",
@@ -466,12 +466,18 @@ func (a *app) deleteCommand(k *resource.Kind) *cobra.Command {
 		Example: fmt.Sprintf("  mcic %[1]s delete my-%[1]s -c %[2]s --wait", k.Name, sampleConnection),
 	}
 	a.changes(cmd, k, func(ctx context.Context, c *client.Client, connection, name string) (*resource.Operation, error) {
-		if force {
+		switch {
+		case force && releaseOnly:
+			return nil, usageError("--force deletes on the cloud if it can, --release-only leaves it there; give one of them")
+		case force:
 			return c.ForceDelete(ctx, k.Name, connection, name)
+		case releaseOnly:
+			return release(ctx, c, k, connection, name)
 		}
 		return c.Delete(ctx, k.Name, connection, name)
 	})
 	cmd.Flags().BoolVar(&force, "force", false, "forget it here even if the cloud refuses or cannot be asked; the operation says what may be left there")
+	cmd.Flags().BoolVar(&releaseOnly, "release-only", false, "forget it here and leave it on the cloud, as release does")
 	return cmd
 }
 

@@ -66,3 +66,11 @@ func entryOf(op *store.Operation, row *store.Resource) store.Audit {
 		CloudID: row.CloudID, Operation: op.ID, Detail: op.Left(),
 	}
 }
+
+// failureOf is why an operation has failed, nil if it has not.
+func failureOf(op *store.Operation) error {
+	if op.Error == nil || op.State == resource.OperationSucceeded {
+		return nil
+	}
+	return op.Error
+}

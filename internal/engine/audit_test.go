@@ -71,6 +71,21 @@ func TestTheAuditTrailSaysWhoDidWhat(t *testing.T) {
 	})
 }
 
+func TestADeletionThatTheCloudRefusesIsInTheAuditTrail(t *testing.T) {
+	e := enginetest.New(t, enginetest.Options{Engine: engine.Config{UsedFor: time.Nanosecond}})
+	e.Network()
+	_, err := e.Release(t.Context(), "mock", "subnet", "s")
+	require.NoError(t, err)
+	op, err := e.Delete(auth.As(t.Context(), "kim"), "mock", "vpc", "v")
+	require.NoError(t, err)
+	failure := e.Fails(op)
+	require.Equal(t, resource.CodeDependency, failure.Code, "the subnet is still on the cloud")
+	all := trail(t, e)
+	last := all[len(all)-1]
+	assert.Equal(t, []string{"kim", "delete", "v", op.ID, "dependency"}, []string{last.Who, last.Verb, last.Name, last.Operation, last.Outcome})
+	assert.Contains(t, last.Detail, failure.Message)
+}
+
 func TestTheAuditTrailIsForgotten(t *testing.T) {
 	db := opened(t)
 	e := enginetest.New(t, enginetest.Options{Store: db})

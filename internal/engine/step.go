@@ -629,13 +629,13 @@ func (j *job) write(ctx context.Context) (users []store.Resource, err error) {
 			if err := q.DeleteSecrets(ctx, j.row.UID); err != nil {
 				return err
 			}
-			if j.op.Verb == VerbDelete {
-				if err := note(ctx, q, entryOf(j.op, j.row), nil); err != nil {
-					return err
-				}
-			}
 		} else if j.op.EndedAt != 0 {
 			if users, err = q.Users(ctx, j.row.UID); err != nil {
+				return err
+			}
+		}
+		if j.op.Verb == VerbDelete && j.op.EndedAt != 0 {
+			if err := note(ctx, q, entryOf(j.op, j.row), failureOf(j.op)); err != nil {
 				return err
 			}
 		}
