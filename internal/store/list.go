@@ -109,7 +109,7 @@ func (q *Queries) ListResources(ctx context.Context, connection, kind string, qu
 }
 
 // ofKind narrows a selection to the resources of a kind that are not deleted and fit the
-// query's search and filters. Without a connection they are those of all.
+// query's search. Without a connection they are those of all.
 func (q *Queries) ofKind(ctx context.Context, sel *bun.SelectQuery, connection, kind string, query Query) (*bun.SelectQuery, error) {
 	sel, few, err := q.search(ctx, sel, connection, kind, query)
 	if err != nil {
@@ -123,7 +123,7 @@ func (q *Queries) ofKind(ctx context.Context, sel *bun.SelectQuery, connection, 
 	if connection != "" {
 		sel = sel.Where("connection = ?", connection)
 	}
-	return resourceTable().filter(sel, query.Filters)
+	return sel, nil
 }
 
 // Group is how many resources have the same value of a field.
@@ -141,6 +141,9 @@ const MaxGroups = 1000
 func (q *Queries) CountResources(ctx context.Context, kind, field string, query Query) (total int, groups []Group, err error) {
 	sel, err := q.ofKind(ctx, q.db.NewSelect().Model((*Resource)(nil)), "", kind, query)
 	if err != nil {
+		return 0, nil, err
+	}
+	if sel, err = resourceTable().filter(sel, query.Filters); err != nil {
 		return 0, nil, err
 	}
 	if field == "" {
@@ -169,11 +172,7 @@ func (q *Queries) CountResources(ctx context.Context, kind, field string, query 
 
 // ListOperations reads a page of the operations, the newest first.
 func (q *Queries) ListOperations(ctx context.Context, query Query) (rows []Operation, next string, err error) {
-	sel, err := operationTable().filter(q.db.NewSelect().Model(&rows), query.Filters)
-	if err != nil {
-		return nil, "", err
-	}
-	return page(ctx, sel, &rows, operationTable(), query, func(o *Operation) map[string]any {
+	return page(ctx, q.db.NewSelect().Model(&rows), &rows, operationTable(), query, func(o *Operation) map[string]any {
 		return map[string]any{
 			"id": o.ID, "verb": o.Verb, "kind": o.Kind, "connection": o.Connection, "name": o.Name, "uid": o.UID,
 			"state": o.State, "parent": o.Parent, "created_at": o.CreatedAt, "ended_at": o.EndedAt,
@@ -200,9 +199,13 @@ func (t table) filter(sel *bun.SelectQuery, filters []Filter) (*bun.SelectQuery,
 	return sel, nil
 }
 
-// page reads one page of a selection. Pages are found by the last row's place in the
+// page reads one page of what of a selection fits the filters. Pages are found by the last row's place in the
 // order, so that rows that come and go in between neither repeat nor hide others.
 func page[R any](ctx context.Context, sel *bun.SelectQuery, rows *[]R, t table, query Query, values func(*R) map[string]any) ([]R, string, error) {
+	sel, err := t.filter(sel, query.Filters)
+	if err != nil {
+		return nil, "", err
+	}
 	order := query.Sort
 	if order == "" {
 		order = t.order
