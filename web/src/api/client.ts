@@ -57,12 +57,12 @@ function failure(response: Response, error: unknown): ApiError {
   return new ApiError(response.status, problem?.detail ?? `HTTP ${response.status}`, problem);
 }
 
-/** send calls a path that is known only at run time, such as those of a kind. */
+/** send calls a path that is known only at run time, such as those of a kind. With a key the server does it once. */
 export async function send<T>(
-  method: 'GET' | 'POST' | 'DELETE',
+  method: 'GET' | 'POST' | 'PATCH' | 'DELETE',
   path: string,
   body?: unknown,
-  signal?: AbortSignal,
+  { signal, key }: { signal?: AbortSignal; key?: string } = {},
 ): Promise<T> {
   const json = body === undefined ? undefined : JSON.stringify(body);
   const response = await reach(
@@ -70,7 +70,11 @@ export async function send<T>(
       method,
       signal,
       body: json,
-      headers: json ? { ...headers, 'Content-Type': 'application/json' } : headers,
+      headers: {
+        ...headers,
+        ...(json && { 'Content-Type': 'application/json' }),
+        ...(key && { 'Idempotency-Key': key }),
+      },
     }),
   );
   const text = await response.text();

@@ -1,10 +1,14 @@
 import type { QueryClient } from '@tanstack/react-query';
 import { useSyncExternalStore } from 'react';
 import { fits } from '../model/filter';
-import type { Kind, ListQuery, Operation, Pages, Resource } from './queries';
+import { found } from '../model/search';
+import { connectionsQuery, type Kind, type ListQuery, type Operation, type Pages, type Resource } from './queries';
 
 /** How often what has changed is shown; in between, changes are gathered. */
 const gather = 150; // ms
+
+/** How often at most what changes is counted anew. */
+const countAgain = 2000; // ms
 
 /** How many pages of a list are read anew because a row may have been added. */
 const smallList = 3;
@@ -27,6 +31,7 @@ export function live(
   const stale = new Set<string>();
   let flushing: ReturnType<typeof setTimeout> | undefined;
   let again: ReturnType<typeof setTimeout> | undefined;
+  let counting: ReturnType<typeof setTimeout> | undefined;
   let source: EventSource;
 
   const flush = () => {
@@ -35,6 +40,16 @@ export function live(
     const removed = gone;
     resources = new Map();
     gone = new Set();
+    counting ??= setTimeout(() => {
+      counting = undefined;
+      void client.invalidateQueries({ queryKey: ['counts'] });
+    }, countAgain);
+    // What a list is filtered by besides is of the resource's connection.
+    const places = new Map(client.getQueryData(connectionsQuery.queryKey)?.map((c) => [c.name, c]));
+    const belongs = (q: ListQuery) => (r: Resource) => {
+      const place = places.get(r.connection);
+      return fits({ ...r, cloud: place?.cloud, region: place?.region }, q.filter) && found(r, q.q);
+    };
     for (const query of client.getQueryCache().findAll({ queryKey: ['resources'] })) {
       const [, plural, q] = query.queryKey as [string, string, ListQuery];
       const pages = query.state.data as Pages<Resource> | undefined;
@@ -44,7 +59,7 @@ export function live(
           ([, r]) => plurals.get(r.kind) === plural && (!q.connection || q.connection === r.connection),
         ),
       );
-      const { next, added } = patch(pages, mine, removed, q.filter);
+      const { next, added } = patch(pages, mine, removed, belongs(q));
       if (next !== pages) client.setQueryData(query.queryKey, next);
       if (added && pages.pages.length <= smallList) stale.add(JSON.stringify(query.queryKey));
     }
@@ -91,6 +106,7 @@ export function live(
   return () => {
     clearTimeout(flushing);
     clearTimeout(again);
+    clearTimeout(counting);
     source.close();
   };
 }
@@ -99,22 +115,22 @@ function newer(old: Resource | undefined, r: Resource): Resource {
   return old && old.uid === r.uid && old.updatedAt > r.updatedAt ? old : r;
 }
 
-/** patch puts what has changed into the pages of a list. added says that a row is missing there. */
+/** patch puts what has changed into the pages of a list that has what belongs there. added says that a row is missing there. */
 export function patch(
   pages: Pages<Resource>,
   changed: ReadonlyMap<string, Resource>,
   gone: ReadonlySet<string>,
-  filters: readonly string[],
+  belongs: (r: Resource) => boolean,
 ): { next: Pages<Resource>; added: boolean } {
   if (changed.size === 0 && gone.size === 0) return { next: pages, added: false };
-  const missing = new Map([...changed].filter(([, r]) => fits(r, filters)));
+  const missing = new Map([...changed].filter(([, r]) => belongs(r)));
   let touched = false;
   const next = pages.pages.map((page) => {
     let own = false;
     const items = page.items.flatMap((row) => {
       const now = changed.get(row.uid);
       missing.delete(row.uid);
-      if (gone.has(row.uid) || (now && !fits(now, filters))) {
+      if (gone.has(row.uid) || (now && !belongs(now))) {
         own = true;
         return [];
       }

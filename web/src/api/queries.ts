@@ -99,13 +99,14 @@ export function operationQuery(id: string) {
 }
 
 /** ListQuery is what of a list is asked for. It is kept in the page's address. */
-export type ListQuery = { connection?: string; filter: string[]; sort?: string };
+export type ListQuery = { connection?: string; filter: string[]; sort?: string; q?: string };
 
 export const pageSize = 200;
 
 function listParams(q: ListQuery, size: number, token?: string): URLSearchParams {
   const params = new URLSearchParams(q.filter.map((f) => ['filter', f]));
   if (q.sort) params.set('sort', q.sort);
+  if (q.q) params.set('q', q.q);
   params.set('pageSize', String(size));
   if (token) params.set('pageToken', token);
   return params;
@@ -130,7 +131,25 @@ export function list<T>(
 ): Promise<Page<T>> {
   const params = listParams(q, size, token);
   if (connection) params.set('connection', connection);
-  return send('GET', `${path}?${params}`, undefined, signal);
+  return send('GET', `${path}?${params}`, undefined, { signal });
+}
+
+/** Counts is how many resources fit a query, and how many have each value of a field. */
+export type Counts = Schemas['Counts'];
+
+/** countsQuery counts what a list would show, by the values of a field. */
+export function countsQuery(plural: string, groupBy: string, q: ListQuery = { filter: [] }) {
+  const filter = q.connection ? [...q.filter, `connection=${q.connection}`] : q.filter;
+  return queryOptions({
+    queryKey: ['counts', plural, groupBy, { filter, q: q.q }],
+    placeholderData: keepPreviousData,
+    queryFn: ({ signal }) => {
+      const params = new URLSearchParams(filter.map((f) => ['filter', f]));
+      if (groupBy) params.set('groupBy', groupBy);
+      if (q.q) params.set('q', q.q);
+      return send<Counts>('GET', `/v1/${plural}:count?${params}`, undefined, { signal });
+    },
+  });
 }
 
 /** all reads every page of a list, up to a limit. */
@@ -160,7 +179,7 @@ export function usePages<T>(key: readonly unknown[], path: string, q: ListQuery,
 export function useResource(connection: string, plural: string, name: string) {
   return useQuery({
     queryKey: ['resource', plural, connection, name],
-    queryFn: ({ signal }) => send<Resource>('GET', resourcePath({ connection, name }, plural), undefined, signal),
+    queryFn: ({ signal }) => send<Resource>('GET', resourcePath({ connection, name }, plural), undefined, { signal }),
   });
 }
 
