@@ -50,7 +50,7 @@ type AuditEntry struct {
 	ID         string    `json:"id" doc:"Id of the entry; later ones sort after earlier ones."`
 	At         time.Time `json:"at" doc:"When it was done."`
 	Who        string    `json:"who" doc:"Who asked for it: admin, spider (a client of CB-Spider), or system (the server itself)."`
-	Verb       string    `json:"verb" doc:"create, update or delete of a credential or connection; delete, release or adopt of a resource."`
+	Verb       string    `json:"verb" doc:"create, update or delete of a credential or connection; delete, release or adopt of a resource; login to and logout from one by SSH, and forgethostkey."`
 	Kind       string    `json:"kind" doc:"Kind of the resource, or credential, or connection."`
 	Connection string    `json:"connection,omitempty" doc:"Connection of the resource."`
 	Name       string    `json:"name" doc:"Name of what it is about."`
@@ -58,7 +58,7 @@ type AuditEntry struct {
 	CloudID    string    `json:"cloudId,omitempty" doc:"The cloud's id of the resource."`
 	Operation  string    `json:"operation,omitempty" doc:"Operation that did it."`
 	Outcome    string    `json:"outcome" doc:"ok, or the code of the error."`
-	Detail     string    `json:"detail,omitempty" doc:"The error, or what a forced deletion may have left on the cloud."`
+	Detail     string    `json:"detail,omitempty" doc:"The error, what a forced deletion may have left on the cloud, or as whom and how somebody logged in."`
 }
 
 // Stale is a connection whose cloud could not be asked for a list that was to be
@@ -155,4 +155,14 @@ type Operation struct {
 	EndedAt    *time.Time     `json:"endedAt,omitempty" doc:"When it ended."`
 
 	Secrets map[string]string `json:"secrets,omitempty" doc:"Secrets that are shown once, in the answer to the creation, such as a key pair's privateKey."`
+}
+
+// HostKey is the key by which an SSH server shows that it is the one that was seen
+// before.
+type HostKey struct {
+	Port        int       `json:"port" doc:"Port of the SSH server."`
+	Key         string    `json:"key" doc:"The public key, as in a line of a known_hosts file."`
+	Fingerprint string    `json:"fingerprint" doc:"SHA-256 of the key, as ssh-keygen -l shows it."`
+	By          string    `json:"by" doc:"Who was the first to log in."`
+	SeenAt      time.Time `json:"seenAt" doc:"When it was seen first."`
 }

@@ -24,6 +24,7 @@ type Kind struct {
 	schema               schema
 	complete             func(spec any) (map[string]string, error)
 	against              func(spec json.RawMessage, find Find) []Problem
+	login                func(spec, status json.RawMessage) (Login, error) // nil: there is nothing to log in to
 	refs, statusRefs     []refField
 }
 
@@ -231,6 +232,7 @@ func define[S, T any](k Kind) Type[S, T] {
 	k.schema = newSchema(k.create)
 	k.refs, k.statusRefs = refFields(k.spec), refFields(k.status)
 	k.Actions = append(k.Actions, labelAction())
+	k.login = loginOf[S, T]()
 	k.complete = func(spec any) (map[string]string, error) {
 		if c, ok := spec.(completer); ok {
 			return c.Complete()

@@ -66,6 +66,8 @@ type VMStatus struct {
 	Zone           string `json:"zone,omitempty" doc:"Zone that the VM runs in."`
 	PrivateAddress string `json:"privateAddress,omitempty" doc:"First IPv4 address inside the VPC."`
 	PublicAddress  string `json:"publicAddress,omitempty" doc:"IPv4 address that the internet reaches it by. It may change when the VM is stopped and started, unless it is a public IP's."`
+	SSHPort        int    `json:"sshPort,omitempty" doc:"Port of the VM's SSH server. Absent if it is 22, or not known."`
+	SSHUser        string `json:"sshUser,omitempty" doc:"Name to log in with by SSH. Absent where the cloud does not tell."`
 }
 
 // VMSize is the parameter of a VM's resize.
@@ -101,4 +103,9 @@ const maxUserData = 16384
 // ProblemsAgainst checks that the security groups are of the subnet's VPC.
 func (s *VMSpec) ProblemsAgainst(find Find) []Problem {
 	return groupProblems(find, s.SecurityGroups, s.Subnet)
+}
+
+// Login says how one logs in to the VM.
+func (s *VMSpec) Login(status *VMStatus) Login {
+	return Login{Public: status.PublicAddress, Private: status.PrivateAddress, Port: status.SSHPort, User: status.SSHUser, KeyPair: s.KeyPair}
 }

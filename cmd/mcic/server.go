@@ -25,6 +25,7 @@ import (
 	"github.com/m-cmp/mc-infra-connector/internal/host"
 	"github.com/m-cmp/mc-infra-connector/internal/secret"
 	"github.com/m-cmp/mc-infra-connector/internal/store"
+	"github.com/m-cmp/mc-infra-connector/internal/terminal"
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
 
@@ -41,6 +42,8 @@ type serverOptions struct {
 	keepOperations, keepAudit                time.Duration
 	spider                                   auth.Password
 	spiderFresh                              time.Duration
+	terminals                                int
+	terminalIdle, terminalLongest            time.Duration
 	logLevel, logFormat                      string
 	dev                                      bool
 }
@@ -83,6 +86,9 @@ file token of the data folder. There is no way to switch that off.`,
 	f.DurationVar(&o.keepOperations, "keep-operations", 30*24*time.Hour, "how long to keep operations that have ended and deleted resources")
 	f.DurationVar(&o.keepAudit, "keep-audit", 365*24*time.Hour, "how long to keep the audit trail")
 	f.DurationVar(&o.spiderFresh, "spider-fresh", 2*time.Second, "how old what /spider shows of a cloud may be")
+	f.IntVar(&o.terminals, "terminals", 100, "SSH sessions with VMs that may be open at once; 0 for none")
+	f.DurationVar(&o.terminalIdle, "terminal-idle", 15*time.Minute, "end an SSH session in which nothing was written or read for so long")
+	f.DurationVar(&o.terminalLongest, "terminal-longest", 8*time.Hour, "how long an SSH session may last")
 	f.StringVar(&o.driverSandbox, "driver-sandbox", "auto", "keep drivers from the server's files: auto where the kernel can, require, or off")
 	f.StringArrayVar(&o.driverReadable, "driver-readable", nil, "further `path` that drivers may read in spite of the sandbox; may be repeated")
 	f.Uint64Var(&o.driverMemory, "driver-memory", 0, "`MiB` of data that a driver may have, on Linux; 0 for no limit")
@@ -99,6 +105,7 @@ file token of the data folder. There is no way to switch that off.`,
 func (o *serverOptions) check() error {
 	for flag, given := range map[string]time.Duration{
 		"sync-every": o.syncEvery, "sync-passing": o.syncPassing, "keep-operations": o.keepOperations, "keep-audit": o.keepAudit,
+		"terminal-idle": o.terminalIdle, "terminal-longest": o.terminalLongest,
 	} {
 		if given < time.Second {
 			return fmt.Errorf("--%s: %s is shorter than 1s; give a longer time, such as 5m or 720h", flag, given)
@@ -166,10 +173,12 @@ func (o *serverOptions) run(ctx context.Context, stdout, stderr io.Writer, defau
 		return err
 	}
 	choices := catalog.New(eng.Session)
+	terminals := terminal.New(terminal.Config{Engine: eng, Logger: logger, Most: o.terminals, Idle: o.terminalIdle, Longest: o.terminalLongest})
+	metrics.watchTerminals(terminals)
 	web := &http.Server{
 		Handler: v1.New(v1.Config{
 			Engine: eng, Catalog: choices, Drivers: installed, Allowed: token.Allows, Sessions: auth.NewSessions(token), Console: pages,
-			Metrics: metrics.registry, Logger: logger, Version: version,
+			Terminal: terminals, Metrics: metrics.registry, Logger: logger, Version: version,
 			Spider: spider.New(spider.Config{
 				Engine: eng, Catalog: choices, Fresh: o.spiderFresh, Logger: logger, Version: version,
 				Allowed: func(r *http.Request) bool { return token.Allows(r) || o.spider.Allows(r) },
@@ -215,6 +224,7 @@ func (o *serverOptions) run(ctx context.Context, stdout, stderr io.Writer, defau
 	deadline, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
 	err = errors.Join(err, web.Shutdown(deadline))
+	terminals.Close(deadline) // which Shutdown does not know
 	stopWork()
 	<-engineEnded
 	<-convergeEnded
@@ -383,4 +393,10 @@ func (m *metrics) watchQueue(e *engine.Engine) {
 	m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "mcic_queue_depth", Help: "Resources that wait for a worker.",
 	}, func() float64 { return float64(e.QueueDepth()) }))
+}
+
+func (m *metrics) watchTerminals(t *terminal.Terminals) {
+	m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "mcic_terminals", Help: "SSH sessions that are open.",
+	}, func() float64 { return float64(t.Open()) }))
 }

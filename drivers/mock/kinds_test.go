@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/netip"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -223,4 +224,16 @@ func TestAddressesAreUniqueAndComeBack(t *testing.T) {
 	require.Equal(t, "InsufficientFreeAddressesInSubnet", e.Cloud.Code)
 	require.NoError(t, s.Delete(t.Context(), "vm", private["10.0.255.9"]))
 	require.Equal(t, "10.0.255.9", decoded[resource.VMStatus](t, create(t, s, "vm", "more", n.vm()).Status).PrivateAddress)
+}
+
+func TestAnSSHServerStandsForThoseOfAllVMs(t *testing.T) {
+	r := newRig(t)
+	n := build(t, r.connect())
+	s := r.connect("ssh", "ubuntu@127.0.0.1:2222", "latency", "1s")
+	vm := create(t, s, "vm", "vm", n.vm())
+	require.Empty(t, decoded[resource.VMStatus](t, vm.Status).SSHUser, "it is being created")
+	r.advance(time.Second)
+	status := decoded[resource.VMStatus](t, get(t, s, "vm", vm.ID).Status)
+	require.Equal(t, resource.VMStatus{Zone: "mock-seoul-a", PrivateAddress: "10.0.0.4", PublicAddress: "127.0.0.1", SSHPort: 2222, SSHUser: "ubuntu"}, status)
+	require.Zero(t, decoded[resource.VMStatus](t, get(t, r.connect(), "vm", vm.ID).Status).SSHPort, "of other connections it does not")
 }

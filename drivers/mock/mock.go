@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math"
+	"net/netip"
 	"strconv"
 	"strings"
 	"sync"
@@ -138,6 +139,7 @@ type settings struct {
 	pageSize, quotaVMs                                             int
 	quotas                                                         map[string]int    // by kind
 	lacks                                                          map[string]string // reasons by kind or catalog
+	ssh                                                            sshServer
 	hang                                                           bool
 	seed                                                           string
 }
@@ -175,6 +177,7 @@ func settingFields() []setting {
 		{field("quotaVMs", "Quota of VMs", driver.TypeInt, "VMs that an account may have in a region; the creation of more is refused with the code quota. 0: as many as it likes. Default: 0."), 0, math.MaxInt32},
 		{field("quotas", "Quotas", driver.TypeString, "Objects of other kinds that an account may have in a region, such as disk=2,cluster=1. Default: as many as it likes."), 0, 0},
 		{field("lacks", "What is lacking", driver.TypeString, "Kinds and catalogs that the region does not have, such as cluster,price. Default: none."), 0, 0},
+		{field("ssh", "SSH server", driver.TypeString, "An SSH server that stands for those of all VMs, such as ubuntu@127.0.0.1:2222: its address and port are shown as theirs. Default: none, nothing answers at their addresses."), 0, 0},
 		{field("hang", "Hanging creates", driver.TypeBool, "Whether the creation of what machines build is never answered, nor done. Default: false."), 0, 0},
 		{field("seed", "Seed", driver.TypeInt, "Makes the same failures happen again: those of creates follow from the seed and the token, those of calls from the seed and their order. Default: different ones each time."), math.MinInt64, math.MaxInt64},
 	}
@@ -195,6 +198,10 @@ func parseSettings(v driver.Values) (settings, error) {
 	if problem != "" {
 		problems = append(problems, resource.Problem{Field: "settings.lacks", Message: problem})
 	}
+	ssh, problem := parseSSHServer(v["ssh"])
+	if problem != "" {
+		problems = append(problems, resource.Problem{Field: "settings.ssh", Message: problem})
+	}
 	if err := resource.Invalid(problems...); err != nil {
 		return settings{}, err
 	}
@@ -204,7 +211,7 @@ func parseSettings(v driver.Values) (settings, error) {
 		ambiguousCreate: v.Number("ambiguousCreate"), crashCreate: v.Number("crashCreate"),
 		forgetDelete: v.Number("forgetDelete"),
 		rateLimit:    v.Number("rateLimit"), pageSize: v.Int("pageSize"), quotaVMs: v.Int("quotaVMs"),
-		quotas: quotas, lacks: lacks, hang: v.Bool("hang"), seed: v["seed"],
+		quotas: quotas, lacks: lacks, ssh: ssh, hang: v.Bool("hang"), seed: v["seed"],
 	}
 	if v["pageSize"] == "" {
 		s.pageSize = defaultPageSize
@@ -250,6 +257,25 @@ func parseLacks(text string) (lacks map[string]string, problem string) {
 		lacks[name] = "the setting lacks of the connection takes it away"
 	}
 	return lacks, ""
+}
+
+// sshServer stands for those of all VMs; the zero value for none.
+type sshServer struct {
+	user    string
+	address netip.AddrPort
+}
+
+// parseSSHServer reads user@address:port.
+func parseSSHServer(text string) (server sshServer, problem string) {
+	if text == "" {
+		return sshServer{}, ""
+	}
+	user, address, _ := strings.Cut(text, "@")
+	at, err := netip.ParseAddrPort(address)
+	if err != nil || user == "" || at.Port() == 0 {
+		return sshServer{}, fmt.Sprintf("%.64q is not user@address:port, such as ubuntu@127.0.0.1:2222", text)
+	}
+	return sshServer{user, at}, ""
 }
 
 // Lacks implements driver.Lacker.

@@ -29,7 +29,11 @@ func openVMs(s *session) vms {
 			for _, ip := range s.cloud.linkedTo(v.ID, resource.PublicIP.Name) {
 				v.status.PublicAddress = ip.Status.(resource.PublicIPStatus).Address
 			}
-			return showVM(v)
+			native := showVM(v)
+			if s.ssh.user != "" && v.status.PublicAddress != "" {
+				v.status.PublicAddress, v.status.SSHPort, v.status.SSHUser = s.ssh.address.Addr().String(), int(s.ssh.address.Port()), s.ssh.user
+			}
+			return native
 		},
 	}}
 }

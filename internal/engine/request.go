@@ -194,13 +194,23 @@ func (e *Engine) makeRoom(ctx context.Context, q *store.Queries, row *store.Reso
 func (e *Engine) entomb(ctx context.Context, q *store.Queries, row *store.Resource) error {
 	owner := row.LeaseOwner
 	e.bury(row)
-	if err := q.DeleteSecrets(ctx, row.UID); err != nil {
+	if err := forgetSecrets(ctx, q, row.UID); err != nil {
 		return err
 	}
 	if err := q.ReplaceRefs(ctx, row.UID, nil); err != nil {
 		return err
 	}
 	return q.UpdateResource(ctx, row, owner)
+}
+
+// forgetSecrets removes the sealed values and the host keys of a resource that is
+// gone.
+func forgetSecrets(ctx context.Context, q *store.Queries, uid string) error {
+	if err := q.DeleteSecrets(ctx, uid); err != nil {
+		return err
+	}
+	_, err := q.DeleteHostKeys(ctx, uid)
+	return err
 }
 
 // bury makes a tombstone of a row.

@@ -626,7 +626,7 @@ func (j *job) write(ctx context.Context) (users []store.Resource, err error) {
 			return err
 		}
 		if j.row.DeletedAt != 0 {
-			if err := q.DeleteSecrets(ctx, j.row.UID); err != nil {
+			if err := forgetSecrets(ctx, q, j.row.UID); err != nil {
 				return err
 			}
 		} else if j.op.EndedAt != 0 {

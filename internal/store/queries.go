@@ -271,6 +271,12 @@ func (q *Queries) InsertSecrets(ctx context.Context, rows []Secret) error {
 	return failure(err, "record the secrets")
 }
 
+// Secret reads one of a resource's sealed values.
+func (q *Queries) Secret(ctx context.Context, uid, name string) (*Secret, error) {
+	row := &Secret{}
+	return row, q.one(ctx, q.db.NewSelect().Model(row).Where("uid = ?", uid).Where("name = ?", name), "there is no %s of %s", name, uid)
+}
+
 // DeleteSecrets removes a resource's sealed values.
 func (q *Queries) DeleteSecrets(ctx context.Context, uid string) error {
 	_, err := q.db.NewDelete().Model((*Secret)(nil)).Where("uid = ?", uid).Exec(ctx)

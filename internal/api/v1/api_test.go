@@ -30,6 +30,7 @@ import (
 	"github.com/m-cmp/mc-infra-connector/internal/engine/enginetest"
 	"github.com/m-cmp/mc-infra-connector/internal/repository"
 	"github.com/m-cmp/mc-infra-connector/internal/secret"
+	"github.com/m-cmp/mc-infra-connector/internal/terminal"
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
 
@@ -90,7 +91,8 @@ func newHandler(t testing.TB, e *enginetest.Env) http.Handler {
 	return v1.New(v1.Config{
 		Engine: e.Engine, Catalog: catalog.New(e.Session), Drivers: installed, Allowed: admin.Allows,
 		Sessions: auth.NewSessions(admin), Console: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(consolePage)) }),
-		Metrics: prometheus.NewRegistry(), Logger: logger, Version: version,
+		Terminal: terminal.New(terminal.Config{Engine: e.Engine, Most: 10, Connect: time.Minute}),
+		Metrics:  prometheus.NewRegistry(), Logger: logger, Version: version,
 	})
 }
 

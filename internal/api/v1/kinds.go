@@ -21,6 +21,7 @@ type KindInfo struct {
 	Secrets []SecretInfo    `json:"secrets" nullable:"false" doc:"What a creation answers once and never again."`
 	Actions []ActionInfo    `json:"actions" nullable:"false" doc:"Verbs beyond create and delete. Which of them a cloud has is in its driver's description."`
 	Views   []ViewInfo      `json:"views" nullable:"false" doc:"What the cloud is asked for each time."`
+	Login   bool            `json:"login" doc:"Whether one can log in to it by SSH: it has a terminal and host keys."`
 }
 
 // SecretInfo is a value that is shown once.
@@ -78,7 +79,7 @@ func kindInfos() []KindInfo {
 		info := KindInfo{
 			Name: k.Name, Plural: k.Plural(), Title: k.Title, Doc: k.Doc,
 			Create: resource.JSONSchema(k.CreateType()), Status: resource.JSONSchema(k.StatusType()),
-			Secrets: []SecretInfo{}, Actions: []ActionInfo{}, Views: []ViewInfo{},
+			Secrets: []SecretInfo{}, Actions: []ActionInfo{}, Views: []ViewInfo{}, Login: k.HasLogin(),
 		}
 		for _, secret := range k.Secrets {
 			info.Secrets = append(info.Secrets, SecretInfo(secret))

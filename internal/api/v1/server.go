@@ -31,6 +31,7 @@ import (
 	"github.com/m-cmp/mc-infra-connector/internal/catalog"
 	"github.com/m-cmp/mc-infra-connector/internal/drivers"
 	"github.com/m-cmp/mc-infra-connector/internal/engine"
+	"github.com/m-cmp/mc-infra-connector/internal/terminal"
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
 
@@ -43,6 +44,7 @@ type Config struct {
 	Spider   http.Handler             // the API of CB-Spider, below SpiderPrefix; it checks its requests itself
 	Sessions *auth.Sessions           // logins in browsers, which may use it too
 	Console  http.Handler             // answers what is not the API's
+	Terminal *terminal.Terminals
 	Metrics  *prometheus.Registry
 	Logger   *slog.Logger
 	Version  string
@@ -155,6 +157,9 @@ func (s *server) register(api huma.API) {
 	for _, k := range resource.Kinds() {
 		s.registerKind(api, k)
 		s.registerAdoption(api, k)
+		if k.HasLogin() {
+			s.registerTerminal(api, k)
+		}
 	}
 	s.registerInventory(api)
 	s.registerExtensions(api)
