@@ -9,8 +9,8 @@ import (
 
 func (a *app) auditCommand() *cobra.Command {
 	group := a.group("audit", groupOther, "Who did what",
-		"The server keeps who changed credentials and connections, and who deleted, released\nor adopted resources, longer than the operations themselves.",
-		"  mcic audit list --limit 20\n  mcic audit list --filter verb=delete --filter kind=vm")
+		"The server keeps who changed credentials and connections, who deleted, released or\nadopted resources, longer than the operations themselves, and who called extensions\nand the cloud's own API; never what was sent or answered.",
+		"  mcic audit list --limit 20\n  mcic audit list --filter verb=delete --filter kind=vm\n  mcic audit list --filter verb=call")
 	group.AddCommand(lists(a, &cobra.Command{
 		Short:   "List who did what, the newest first",
 		Long:    "Lists who did what, the newest first.\n\n" + filterHelp + "\nThe fields are who, verb, kind, connection, name, uid, cloudId, operation and outcome.",

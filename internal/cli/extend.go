@@ -90,7 +90,7 @@ func (a *app) extensionRun() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "run NAME", Args: oneName,
 		Short:   "Run an extension",
-		Long:    "Runs an operation that only the connection's driver has and shows its answer as JSON.\nNothing of it is recorded, and it is not tried again.",
+		Long:    "Runs an operation that only the connection's driver has and shows its answer as JSON.\nIt is not tried again. Only the audit trail says that it was called, and by whom.",
 		Example: "  mcic extension run echo -c " + sampleConnection + " --set text=hello\n  mcic extension run echo -c " + sampleConnection + " --file input.yaml -o yaml",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			c, connection, err := a.openIn(cmd.Context(), connection)
@@ -188,7 +188,7 @@ func (a *app) nativeCommand() *cobra.Command {
 		Use: "native SERVICE", GroupID: groupResources, Args: oneService,
 		Short: "Call the cloud's own API",
 		Long: "Passes a request to a service of the connection's cloud, signed with its credential, and\nshows the body of the answer; with -o json also status and headers. How services and\npaths are written: mcic connection capabilities NAME, under native.\n\n" +
-			"Nothing of it is recorded, and it is not tried again. An answer that is no success ends\nwith an exit code of its kind.",
+			"It is not tried again. Only the audit trail says that it was called, and by whom. An answer\nthat is no success ends with an exit code of its kind.",
 		Example: "  mcic native ec2 -c " + sampleConnection + " --query Action=DescribeVpcs --query Version=2016-11-15\n  mcic native network -c " + sampleConnection + " --method POST --path /v2.0/networks --body @network.json",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			c, connection, err := a.openIn(cmd.Context(), connection)

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"time"
 
@@ -11,14 +12,19 @@ import (
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
 
-// What the entries about credentials and connections have as kind.
+// What the entries that are not about resources have as kind.
 const (
 	auditCredential = "credential"
 	auditConnection = "connection"
+	auditExtension  = "extension"
+	auditNative     = "native"
 )
 
-// verbUpdate is the verb of the entries about what was changed by hand.
-const verbUpdate = "update"
+// The verbs of entries beside those of kinds.
+const (
+	verbUpdate = "update" // of what was changed by hand
+	verbCall   = "call"   // of what went to a driver as it was
+)
 
 // Audit answers a page of the audit trail, the newest entries first.
 func (e *Engine) Audit(ctx context.Context, query store.Query) ([]resource.AuditEntry, string, error) {
@@ -35,27 +41,35 @@ func (e *Engine) audited(ctx context.Context, verb, kind, name string, change fu
 		}
 		return note(ctx, q, entry, nil)
 	})
-	if err != nil {
-		e.noteFailure(ctx, entry, err)
+	if err != nil { // it has changed nothing
+		e.noteAfter(ctx, entry, err)
 	}
 	return err
 }
 
+// noteCall writes that something was called that leaves no other record. What was sent
+// and answered may be secret, and an error may repeat it: neither is written.
+func (e *Engine) noteCall(ctx context.Context, connection, kind, name, detail string, failure error) {
+	e.noteAfter(ctx, store.Audit{
+		Who: auth.Who(ctx), Verb: verbCall, Kind: kind, Connection: connection, Name: name, Detail: detail, Outcome: string(resource.CodeOf(failure)),
+	}, nil)
+}
+
 // note writes an entry of the audit trail.
 func note(ctx context.Context, q *store.Queries, entry store.Audit, failure error) error {
-	entry.ID, entry.At, entry.Outcome = uuid.Must(uuid.NewV7()).String(), store.MicrosOf(time.Now()), store.OutcomeOK
+	entry.ID, entry.At, entry.Outcome = uuid.Must(uuid.NewV7()).String(), store.MicrosOf(time.Now()), cmp.Or(entry.Outcome, store.OutcomeOK)
 	if failure != nil {
 		entry.Outcome, entry.Detail = string(resource.CodeOf(failure)), failure.Error()
 	}
 	return q.InsertAudit(ctx, &entry)
 }
 
-// noteFailure writes that something was tried. It has changed nothing, so that the
-// entry may be missing when the database is.
-func (e *Engine) noteFailure(ctx context.Context, entry store.Audit, failure error) {
+// noteAfter writes an entry about what has ended, whether somebody still waits or not.
+// It may be missing when the database is.
+func (e *Engine) noteAfter(ctx context.Context, entry store.Audit, failure error) {
 	err := e.store.Update(context.WithoutCancel(ctx), func(ctx context.Context, q *store.Queries) error { return note(ctx, q, entry, failure) })
 	if err != nil {
-		e.logger.Warn("a failed attempt is not in the audit trail", "who", entry.Who, "verb", entry.Verb, "kind", entry.Kind, "name", entry.Name, "error", err)
+		e.logger.Error("something is not in the audit trail", "who", entry.Who, "verb", entry.Verb, "kind", entry.Kind, "connection", entry.Connection, "name", entry.Name, "outcome", entry.Outcome, "error", err)
 	}
 }
 

@@ -86,6 +86,35 @@ func TestADeletionThatTheCloudRefusesIsInTheAuditTrail(t *testing.T) {
 	assert.Contains(t, last.Detail, failure.Message)
 }
 
+func TestTheAuditTrailHasCallsOfWhatOnlyOneCloudHas(t *testing.T) {
+	e := enginetest.New(t, enginetest.Options{})
+	before := len(trail(t, e))
+	ctx := auth.As(t.Context(), "kim")
+	_, err := e.Extend(ctx, "mock", "echo", []byte(`{"text":"hush-hush"}`))
+	require.NoError(t, err)
+	_, err = e.Extend(ctx, "mock", "echo", []byte(`{"text":"hush-hush","fail":"quota"}`))
+	require.Equal(t, resource.CodeQuota, resource.CodeOf(err))
+	_, err = e.Native(ctx, "mock", []byte(`{"service":"mock","path":"/vpcs","query":{"key":["hush-hush"]},"headers":{"x-key":"hush-hush"}}`))
+	require.NoError(t, err)
+	_, err = e.Native(ctx, "mock", []byte(`{"service":"mock","method":"DELETE","path":"/vpcs","body":"hush-hush"}`))
+	require.NoError(t, err)
+	_, err = e.Native(ctx, "mock", []byte(`{"service":"moon","body":"hush-hush"}`))
+	require.Equal(t, resource.CodeInvalid, resource.CodeOf(err))
+
+	type said struct{ who, verb, kind, connection, name, detail, outcome string }
+	var got []said
+	for _, a := range trail(t, e)[before:] {
+		got = append(got, said{a.Who, a.Verb, a.Kind, a.Connection, a.Name, a.Detail, a.Outcome})
+	}
+	assert.Equal(t, []said{
+		{"kim", "call", "extension", "mock", "echo", "", "ok"},
+		{"kim", "call", "extension", "mock", "echo", "", "quota"},
+		{"kim", "call", "native", "mock", "mock", "GET /vpcs: 200", "ok"},
+		{"kim", "call", "native", "mock", "mock", "DELETE /vpcs: 405", "ok"},
+		{"kim", "call", "native", "mock", "moon", "GET /", "invalid"},
+	}, got)
+}
+
 func TestTheAuditTrailIsForgotten(t *testing.T) {
 	db := opened(t)
 	e := enginetest.New(t, enginetest.Options{Store: db})

@@ -2,16 +2,20 @@ package engine
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
+	"net/http"
 	"slices"
+	"strconv"
 
 	"github.com/m-cmp/mc-infra-connector/driver"
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
 
-// What goes to a driver as it is and leaves no record: what only one cloud has.
+// What goes to a driver as it is: what only one cloud has. Of it only the audit trail
+// says that it was called, and by whom.
 
 // Capabilities answers what a connection offers: what its driver does, without what
 // the cloud lacks there, with the reasons. The cloud is asked when no session is open.
@@ -56,6 +60,7 @@ func (e *Engine) Extend(ctx context.Context, connection, extension string, body 
 		body = []byte("{}")
 	}
 	output, err := session.Extend(ctx, extension, body)
+	e.noteCall(ctx, connection, auditExtension, extension, "", err)
 	if err != nil {
 		return nil, fmt.Errorf("run the extension %s of %s: %w", extension, c.Cloud, err)
 	}
@@ -81,6 +86,11 @@ func (e *Engine) Native(ctx context.Context, connection string, body []byte) (*d
 		return nil, resource.Errorf(resource.CodeUnsupported, "the driver %s does not pass requests to the cloud's own API", c.Cloud)
 	}
 	response, err := session.Native(ctx, request)
+	called := cmp.Or(request.Method, http.MethodGet) + " " + cmp.Or(request.Path, "/")
+	if err == nil {
+		called += ": " + strconv.Itoa(response.Status)
+	}
+	e.noteCall(ctx, connection, auditNative, request.Service, called, err)
 	if err != nil {
 		return nil, fmt.Errorf("pass a request to the service %.64q of %s: %w", request.Service, c.Cloud, err)
 	}

@@ -161,7 +161,7 @@ func anyCall(r *request) (any, error) {
 	if err := r.decode(&req); err != nil {
 		return nil, err
 	}
-	session, c, err := r.server.Engine.Session(r.Context(), connection)
+	c, err := r.server.Engine.Connection(r.Context(), connection)
 	if err != nil {
 		return nil, err
 	}
@@ -186,10 +186,7 @@ func anyCall(r *request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if len(req.IKeyValueList) == 0 {
-		input = json.RawMessage("{}")
-	}
-	output, err := session.Extend(r.Context(), name, input)
+	output, err := r.server.Engine.Extend(r.Context(), connection, name, input)
 	if err != nil {
 		return nil, err
 	}

@@ -31,7 +31,7 @@ func (s *server) registerExtensions(api huma.API) {
 	answer(api, huma.Operation{
 		OperationID: "run-extension", Method: http.MethodPost, Path: extension, Tags: tags,
 		Summary:     "Run an operation that only one driver has",
-		Description: "The input and the answer are as the capabilities of the connection say. Nothing of it is kept, and it is not tried again.",
+		Description: "The input and the answer are as the capabilities of the connection say. It is not tried again, and only the audit trail says that it was called, and by whom.",
 		Responses: map[string]*huma.Response{"200": {
 			Description: "What the extension answers.", Content: map[string]*huma.MediaType{"application/json": {Schema: object}},
 		}},
@@ -47,7 +47,7 @@ func (s *server) registerExtensions(api huma.API) {
 	answer(api, huma.Operation{
 		OperationID: "call-native", Method: http.MethodPost, Path: native, Tags: tags,
 		Summary:     "Pass a request to the cloud's own API",
-		Description: "The driver signs the request with the connection's credential. Whatever the cloud answers is the answer, with its status inside. Nothing of it is kept, and it is not tried again.",
+		Description: "The driver signs the request with the connection's credential. Whatever the cloud answers is the answer, with its status inside. It is not tried again, and only the audit trail says that it was called, and by whom.",
 	}, func(ctx context.Context, in *struct {
 		InConnection
 		JSONBody

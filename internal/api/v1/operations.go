@@ -28,7 +28,7 @@ func (s *server) registerOperations(api huma.API) {
 	answer(api, huma.Operation{
 		OperationID: "list-audit", Method: http.MethodGet, Path: "/v1/audit", Tags: []string{"Audit"},
 		Summary:     "List who did what, the newest first",
-		Description: "Changes of credentials and connections, also those that were refused, and resources that were deleted, released, adopted or logged in to by SSH.",
+		Description: "Changes of credentials and connections, also those that were refused, resources that were deleted, released, adopted or logged in to by SSH, and calls of extensions and of the clouds' own APIs, without what was sent or answered.",
 	}, func(ctx context.Context, in *ListParams) (list[resource.AuditEntry], error) {
 		query, err := in.query()
 		if err != nil {
