@@ -81,6 +81,9 @@ func newSuite(ctx context.Context, target Target) (*suite, error) {
 	if err == nil {
 		err = s.knownKinds()
 	}
+	if err == nil {
+		err = s.chooseSpecs()
+	}
 	if err != nil {
 		s.close()
 		return nil, fmt.Errorf("describe the driver: %w", err)
@@ -90,6 +93,30 @@ func newSuite(ctx context.Context, target Target) (*suite, error) {
 		return nil, fmt.Errorf("look at what is on the cloud before: %w", err)
 	}
 	return s, nil
+}
+
+// chooseSpecs takes the suite's specifications where the target has none of its own,
+// without references to kinds that the driver cannot make.
+func (s *suite) chooseSpecs() error {
+	own := s.target.Specs
+	s.target.Specs = merged(s.target.defaultSpecs(), own)
+	for name, spec := range s.target.defaultSpecs() {
+		if _, given := own[name]; given {
+			continue
+		}
+		refs, err := s.refersTo(name)
+		if err != nil {
+			return err
+		}
+		fields := spec.(map[string]any)
+		for _, ref := range refs {
+			if field, _, _ := strings.Cut(strings.TrimPrefix(ref.Field, "spec."), "["); !s.description.Offers(ref.Kind, "create") && !strings.Contains(ref.Field, "].") {
+				delete(fields, field)
+			}
+		}
+		s.target.Specs[name] = fields
+	}
+	return nil
 }
 
 // knownKinds refuses a driver with kinds, actions or views that the model lacks.

@@ -39,7 +39,8 @@ type Target struct {
 	Machine      string // machine type
 	OtherMachine string // another one, to resize to
 
-	// Specs are specifications by kind, beside the suite's own. Each is a struct of
+	// Specs are specifications by kind, beside the suite's own, of which references to
+	// kinds are left out that the driver cannot make. Each is a struct of
 	// package resource, or a map with its JSON names. A reference is the name of a
 	// kind; the suite makes one of that kind first. In texts, {n} is a small number
 	// that differs from object to object. A key such as subnet:b is another
@@ -160,7 +161,6 @@ func (t *Target) complete() error {
 		}
 		*file = path
 	}
-	t.Specs = merged(t.defaultSpecs(), t.Specs)
 	t.Params = merged(t.defaultParams(), t.Params)
 	return nil
 }

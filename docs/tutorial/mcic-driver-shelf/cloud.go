@@ -3,6 +3,7 @@ package main
 import (
 	"crypto/rand"
 	"fmt"
+	"net/netip"
 	"slices"
 	"strings"
 	"sync"
@@ -32,7 +33,14 @@ type fault string
 const (
 	noSuchThing fault = "NoSuchThing"
 	inUse       fault = "InUse"
+	badRequest  fault = "BadRequest"
 	badToken    fault = "BadToken"
+)
+
+// The only image and the only size that the cloud has.
+const (
+	debian  = "img-debian"
+	shoebox = "shoebox"
 )
 
 func (f fault) Error() string { return "the shelf answers " + string(f) }
@@ -80,6 +88,13 @@ func (c *cloud) get(region, kind, id string) (t thing, err error) {
 	return t, err
 }
 
+// within reports whether a range of addresses is part of another.
+func within(inner, outer string) bool {
+	i, innerErr := netip.ParsePrefix(inner)
+	o, outerErr := netip.ParsePrefix(outer)
+	return innerErr == nil && outerErr == nil && o.Contains(i.Addr()) && i.Bits() >= o.Bits()
+}
+
 // put adds a thing, or answers the one that the same token has made before.
 func (c *cloud) put(t thing, boot time.Duration) (thing, error) {
 	c.mu.Lock()
@@ -87,8 +102,15 @@ func (c *cloud) put(t thing, boot time.Duration) (thing, error) {
 	if i := slices.IndexFunc(c.things, func(o thing) bool { return o.Token == t.Token }); i >= 0 {
 		return c.things[i], nil
 	}
-	if t.Inside != "" && !slices.ContainsFunc(c.things, func(o thing) bool { return o.ID == t.Inside && o.Region == t.Region }) {
+	holder := slices.IndexFunc(c.things, func(o thing) bool { return o.ID == t.Inside && o.Region == t.Region })
+	if t.Inside != "" && holder < 0 {
 		return thing{}, fmt.Errorf("%s to put it in: %w", t.Inside, noSuchThing)
+	}
+	if t.Kind == "subnet" && !within(t.Range, c.things[holder].Range) {
+		return thing{}, fmt.Errorf("%s does not fit into %s: %w", t.Range, c.things[holder].Range, badRequest)
+	}
+	if t.Kind == "vm" && (t.Image != debian || t.Size != shoebox) {
+		return thing{}, fmt.Errorf("%s of the size %s: %w", t.Image, t.Size, badRequest)
 	}
 	t.ID, t.Made, t.Ready = t.Kind+"-"+rand.Text()[:8], time.Now(), time.Now().Add(boot)
 	c.things = append(c.things, t)

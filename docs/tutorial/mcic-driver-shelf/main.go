@@ -43,10 +43,10 @@ func shelf(c *cloud) *driver.Driver {
 			return entries[resource.Zone]{{Name: s.region + "-left", Region: s.region, Available: true}}
 		}),
 		driver.Catalog(resource.Images, func(*session) entries[resource.Image] {
-			return entries[resource.Image]{{ID: "img-debian", Name: "Debian 12", OS: "debian", OSVersion: "12", Architecture: "x86_64", DiskSizeGiB: 10}}
+			return entries[resource.Image]{{ID: debian, Name: "Debian 12", OS: "debian", OSVersion: "12", Architecture: "x86_64", DiskSizeGiB: 10}}
 		}),
 		driver.Catalog(resource.Specs, func(*session) entries[resource.Spec] {
-			return entries[resource.Spec]{{Name: "shoebox", VCPUs: 1, MemoryMiB: 1024, Architectures: []string{"x86_64"}}}
+			return entries[resource.Spec]{{Name: shoebox, VCPUs: 1, MemoryMiB: 1024, Architectures: []string{"x86_64"}}}
 		}),
 		driver.Kind(resource.VPC, func(s *session) vpcs { return vpcs{s, "vpc", showVPC, askVPC} }),
 		driver.Kind(resource.Subnet, func(s *session) subnets { return subnets{s, "subnet", showSubnet, askSubnet} }),
@@ -172,7 +172,7 @@ func translate(err error) error {
 		return err
 	}
 	e := resource.Errorf(map[fault]resource.Code{
-		noSuchThing: resource.CodeNotFound, inUse: resource.CodeDependency, badToken: resource.CodeUnauthenticated,
+		noSuchThing: resource.CodeNotFound, inUse: resource.CodeDependency, badRequest: resource.CodeInvalid, badToken: resource.CodeUnauthenticated,
 	}[f], "%w", err)
 	e.Cloud = &resource.CloudError{Code: string(f)}
 	return e

@@ -24,8 +24,8 @@ func TestLength(t *testing.T) {
 		}
 		lines += bytes.Count(source, []byte("\n"))
 	}
-	if lines >= 300 {
-		t.Errorf("the driver has %d lines; it should have less than 300", lines)
+	if lines >= 330 {
+		t.Errorf("the driver has %d lines; it should have less than 330", lines)
 	}
 }
 
