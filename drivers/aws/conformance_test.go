@@ -8,6 +8,7 @@ import (
 )
 
 func TestConformance(t *testing.T) {
+	t.Parallel()
 	endpoint := cloud(t)
 	other := config(endpoint, tokyo)
 	drivertest.Run(t, drivertest.Target{
@@ -16,6 +17,7 @@ func TestConformance(t *testing.T) {
 		Image: anImage(t, open(t, config(endpoint, seoul))), Machine: "t3.micro", OtherMachine: "t3.small",
 		Extensions: map[string]any{"getRegionInfo": struct{}{}},
 		Native:     []driver.NativeRequest{{Service: "ec2", Query: map[string][]string{"Action": {"DescribeVpcs"}, "Version": {"2016-11-15"}}}},
+		Parallel:   4,
 		Deviations: "testdata/deviations.yaml", Budget: "testdata/calls.json", Report: "conformance.json",
 	})
 }

@@ -23,6 +23,7 @@ const publicKey = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGNsOcYWyw8Cl5g9XyqKFaGDX
 // TestOnMoto runs the driver against one emulator. The sub-tests keep apart by
 // region or by what they make.
 func TestOnMoto(t *testing.T) {
+	t.Parallel()
 	endpoint := cloud(t)
 	for name, test := range map[string]func(*testing.T, string){
 		"catalogs":               testCatalogs,

@@ -1,11 +1,14 @@
 """Serves moto until standard input ends: with the test process, however that ended."""
 
+import functools
 import json
 import os
 import sys
 import tempfile
 import threading
 
+import moto.backends
+import moto.eks.utils
 from moto.server import main
 from moto.utilities.utils import load_resource
 
@@ -28,5 +31,11 @@ with tempfile.NamedTemporaryFile("w", suffix=".json") as images:
     images.flush()
     os.environ["MOTO_AMIS_PATH"] = images.name
     import moto.ec2.models  # noqa: F401
+
+# What moto would look up anew: for each call the folders of its modules, and for each
+# role of a cluster the endpoints of all of AWS.
+modules = tuple(moto.backends.list_of_moto_modules())
+moto.backends.list_of_moto_modules = lambda: modules
+moto.eks.utils.Session = functools.cache(moto.eks.utils.Session)
 
 main(["--host", "127.0.0.1", "--port", "0"])  # a free port, which it prints
