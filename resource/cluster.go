@@ -69,7 +69,7 @@ type NodeGroup struct {
 	Name            string `json:"name" doc:"Name of the node group, unique within the cluster: 1 to 20 lower-case letters, digits and hyphens, beginning with a letter." minLength:"1" maxLength:"20"`
 	Spec            string `json:"spec" doc:"Name of the machine type of its nodes, such as t3.medium on AWS; see the catalog's specs." catalog:"spec" minLength:"1" maxLength:"128"`
 	Image           string `json:"image,omitempty" doc:"The cloud's name of the nodes' system. Default: the cloud's choice, which fits the version." maxLength:"512"`
-	KeyPair         string `json:"keypair,omitempty" doc:"Name of the key pair for logging in to the nodes. Without it nobody can." ref:"keypair" maxLength:"512"`
+	KeyPair         string `json:"keypair,omitempty" doc:"Name of the key pair for logging in to the nodes. Without it nobody can." ref:"keypair,loose" maxLength:"512"`
 	RootDiskType    string `json:"rootDiskType,omitempty" doc:"Type of the nodes' root disk; see the catalog's disktypes. Default: the cloud's choice." catalog:"disktype" maxLength:"128"`
 	RootDiskSizeGiB int    `json:"rootDiskSizeGiB,omitempty" doc:"Size of the nodes' root disk in GiB. Default: the cloud's choice." minimum:"1" maximum:"65536"`
 	DesiredNodes    int    `json:"desiredNodes,omitempty" doc:"Number of nodes to begin with. Default: 1." minimum:"1" maximum:"1000"`

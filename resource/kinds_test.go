@@ -21,7 +21,7 @@ func TestNestedAndWeakRefs(t *testing.T) {
 		{Field: "spec.vpc", Kind: "vpc", Name: "v"},
 		{Field: "spec.subnets[0]", Kind: "subnet", Name: "a"},
 		{Field: "spec.subnets[1]", Kind: "subnet", Name: "b"},
-		{Field: "spec.nodeGroups[1].keypair", Kind: "keypair", Name: "k"},
+		{Field: "spec.nodeGroups[1].keypair", Kind: "keypair", Name: "k", Loose: true},
 	}
 	if !slices.Equal(got, want) {
 		t.Errorf("got %v, want %v", got, want)
@@ -35,6 +35,9 @@ func TestNestedAndWeakRefs(t *testing.T) {
 
 	if got, _ := resource.Snapshot.Refs(json.RawMessage(`{"disk":"d"}`)); len(got) != 1 || !got[0].Weak || got[0].Kind != "disk" {
 		t.Errorf("got %v, want one weak reference to a disk", got)
+	}
+	if got, _ := resource.NLB.Refs(json.RawMessage(`{"vpc":"v","members":["a"]}`)); len(got) != 2 || got[0].Loose || !got[1].Loose || got[1].Weak {
+		t.Errorf("got %v, want a reference to a VPC and a loose one to a VM", got)
 	}
 	status, err := resource.Disk.MapStatusRefs(json.RawMessage(`{"vm":"i-1","device":"/dev/sdf"}`), upper)
 	if err != nil {

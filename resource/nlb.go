@@ -48,7 +48,7 @@ type NLBSpec struct {
 	Protocol    string      `json:"protocol" doc:"Protocol that it listens to and forwards." enum:"tcp,udp"`
 	Port        int         `json:"port" doc:"Port that it listens on, such as 80." minimum:"1" maximum:"65535"`
 	TargetPort  int         `json:"targetPort,omitempty" doc:"Port of the members. Default: the port that it listens on." minimum:"1" maximum:"65535"`
-	Members     []string    `json:"members" required:"false" doc:"Names of the VMs that it forwards to." ref:"vm" flag:"member" maxItems:"100" minLength:"1" maxLength:"512" nullable:"false"`
+	Members     []string    `json:"members" required:"false" doc:"Names of the VMs that it forwards to." ref:"vm,loose" flag:"member" maxItems:"100" minLength:"1" maxLength:"512" nullable:"false"`
 	HealthCheck HealthCheck `json:"healthCheck,omitzero" doc:"How members are checked. Default: a TCP connection to the target port." flag:"health-check"`
 }
 

@@ -13,15 +13,17 @@ type Ref struct {
 	Kind  string // kind of the resource referred to
 	Name  string // its name in the API, its cloud id towards a driver
 	Weak  bool   // the one referred to can be deleted all the same
+	Loose bool   // clouds delete the one referred to all the same; only the server refuses
 }
 
 // refField is a field that holds references, or structs that hold some. A field
 // with references has the struct tag ref with a kind's name; ",weak" after it says
-// that the reference does not keep what it refers to.
+// that the reference does not keep what it refers to, ",loose" that it does so only here.
 type refField struct {
 	json  string
 	kind  string
 	weak  bool
+	loose bool
 	list  bool
 	below []refField // of a struct or of a list's structs
 }
@@ -36,7 +38,7 @@ func refFields(t reflect.Type) []refField {
 		}
 		if tag := f.Tag.Get("ref"); tag != "" {
 			kind, option, _ := strings.Cut(tag, ",")
-			field.kind, field.weak = kind, option == "weak"
+			field.kind, field.weak, field.loose = kind, option == "weak", option == "loose"
 		} else if elem.Kind() == reflect.Struct {
 			field.below = refFields(elem)
 		}
@@ -144,7 +146,7 @@ func (f refField) mapItem(at string, value json.RawMessage, replace func(Ref) (s
 	if name == "" {
 		return value, nil
 	}
-	name, err := replace(Ref{Field: at, Kind: f.kind, Name: name, Weak: f.weak})
+	name, err := replace(Ref{Field: at, Kind: f.kind, Name: name, Weak: f.weak, Loose: f.loose})
 	if err != nil {
 		return nil, err
 	}

@@ -54,7 +54,7 @@ type VMSpec struct {
 	Spec            string   `json:"spec" doc:"Name of the machine type, such as t3.micro on AWS; see the catalog's specs." catalog:"spec" minLength:"1" maxLength:"128"`
 	Subnet          string   `json:"subnet" doc:"Name of the subnet to place the VM in. The zone follows from it." ref:"subnet" minLength:"1" maxLength:"512"`
 	SecurityGroups  []string `json:"securitygroups,omitempty" doc:"Names of the security groups of the VM, all of the subnet's VPC. Default: the cloud's default group of the VPC." ref:"securitygroup" flag:"securitygroup" maxItems:"16" minLength:"1" maxLength:"512" nullable:"false"`
-	KeyPair         string   `json:"keypair,omitempty" doc:"Name of the key pair for the image's default user. Without it nobody can log in by SSH." ref:"keypair" maxLength:"512"`
+	KeyPair         string   `json:"keypair,omitempty" doc:"Name of the key pair for the image's default user. Without it nobody can log in by SSH." ref:"keypair,loose" maxLength:"512"`
 	CustomImage     string   `json:"customimage,omitempty" doc:"Name of the custom image to boot. Give either image or customimage." ref:"customimage,weak" maxLength:"512"`
 	RootDiskType    string   `json:"rootDiskType,omitempty" doc:"The cloud's name of the type of the root disk, such as gp3 on AWS; see the catalog's disktypes. Default: the cloud's choice." catalog:"disktype" maxLength:"128"`
 	RootDiskSizeGiB int      `json:"rootDiskSizeGiB,omitempty" doc:"Size of the root disk in GiB. Default: the image's size." minimum:"1" maximum:"65536"`

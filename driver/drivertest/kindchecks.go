@@ -21,9 +21,6 @@ func (s *suite) kindChecks(kind *resource.Kind, offer driver.KindOffer) []check 
 	add := func(verb, name string, run func(*try)) {
 		checks = append(checks, check{kind.Name, verb, name, false, run})
 	}
-	alone := func(verb, name string, run func(*try)) {
-		checks = append(checks, check{kind.Name, verb, name, true, run})
-	}
 	add("list", "shape", checkShape)
 	add("list", "references", checkReferences)
 	add("get", "unknown", checkGetUnknown)
@@ -48,7 +45,7 @@ func (s *suite) kindChecks(kind *resource.Kind, offer driver.KindOffer) []check 
 	add("create", "life", checkLife)
 	add("create", "same-token", checkSameToken)
 	add("create", "same-token-at-once", checkSameTokenAtOnce)
-	alone("create", "same-token-after-crash", checkSameTokenAfterCrash)
+	checks = append(checks, check{kind.Name, "create", "same-token-after-crash", s.description.LocalState, checkSameTokenAfterCrash})
 	add("create", "same-name", checkSameName)
 	add("create", "names", checkNames)
 	add("create", "labels", checkLabels)
@@ -127,14 +124,14 @@ func refFieldsOf(refs []resource.Ref) []string {
 }
 
 // userOf is the first kind that can be made and that refers to another one so that
-// this must not be deleted.
+// the cloud must not delete this.
 func (s *suite) userOf(name string) string {
 	for _, kind := range resource.Kinds() {
 		if !s.description.Offers(kind.Name, "create") || !s.description.Offers(kind.Name, "delete") || s.target.Specs[kind.Name] == nil {
 			continue
 		}
 		refs, err := s.refersTo(kind.Name)
-		if err == nil && slices.ContainsFunc(refs, func(r resource.Ref) bool { return r.Name == name && !r.Weak }) {
+		if err == nil && slices.ContainsFunc(refs, func(r resource.Ref) bool { return r.Name == name && !r.Weak && !r.Loose }) {
 			return kind.Name
 		}
 	}
@@ -483,12 +480,11 @@ func checkSameTokenAtOnce(t *try) {
 // checkSameTokenAfterCrash: what a token has made is known to the cloud, not to the
 // driver's memory.
 func checkSameTokenAfterCrash(t *try) {
+	t.mortal()
 	r := t.ask(t.root, t.kind, nil)
-	first := t.create(t.session(), t.kind, r)
-	if err := t.restart(); err != nil {
-		t.Fatalf("start the driver anew: %v", err)
-	}
-	again, err := t.persist(t.session(), t.kind, r)
+	first := t.create(t.connectTo(t.target.Config), t.kind, r)
+	t.crash()
+	again, err := t.persist(t.connectTo(t.target.Config), t.kind, r)
 	if err != nil {
 		t.Fatalf("create again: %v", said(err))
 	}

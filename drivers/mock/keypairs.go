@@ -18,7 +18,6 @@ type keyPairs struct {
 func openKeyPairs(s *session) keyPairs {
 	return keyPairs{table[resource.KeyPairSpec, resource.KeyPairStatus]{
 		s: s, kind: resource.KeyPair, prefix: "key", ready: resource.StateAvailable, show: showKeyPair,
-		freely: true, // a VM has its own copy of the key
 	}}
 }
 

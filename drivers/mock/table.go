@@ -22,7 +22,6 @@ type table[S, T any] struct {
 	prefix string         // of ids
 	ready  resource.State // of an object that was created
 	built  bool           // whether machines build it: its deletion lasts, and it may fail on the way
-	freely bool           // whether it can be deleted while it is used
 	held   bool           // whether it cannot be deleted while it is linked to another object
 	// show completes spec and status with what is known only now and returns the
 	// cloud's own fields.
@@ -215,7 +214,7 @@ func (t table[S, T]) refs(spec S) ([]string, error) {
 	refs, err := t.allRefs(spec)
 	ids := make([]string, 0, len(refs))
 	for _, ref := range refs {
-		if !ref.Weak {
+		if !ref.Weak && !ref.Loose {
 			ids = append(ids, ref.Name)
 		}
 	}
@@ -262,7 +261,7 @@ func (t table[S, T]) Delete(ctx context.Context, id string) error {
 	if o == nil || o.Change.Then == resource.StateDeleted {
 		return nil
 	}
-	if len(c.users[id]) > 0 && !t.freely {
+	if len(c.users[id]) > 0 {
 		return refuse(resource.CodeDependency, "DependencyViolation", "the %s %s is used by %s; delete that first", t.kind.Name, o.called(), c.usersOf(id))
 	}
 	if len(o.Links) > 0 && t.held {
