@@ -23,9 +23,14 @@ type conn struct {
 
 // connect opens a session of its own.
 func (s *suite) connect(ctx context.Context, c driver.Config) (*conn, error) {
+	return s.connectBy(ctx, s.running(), c)
+}
+
+// connectBy opens a session in a driver.
+func (s *suite) connectBy(ctx context.Context, client driver.Client, c driver.Config) (*conn, error) {
 	opened := &conn{suite: s}
 	err := opened.call(ctx, "connect", func(ctx context.Context) (err error) {
-		opened.open, err = s.running().Connect(ctx, c)
+		opened.open, err = client.Connect(ctx, c)
 		return err
 	})
 	return opened, err
@@ -46,16 +51,23 @@ func (t *try) session() *conn {
 	if c != nil {
 		return c
 	}
-	c = t.connectTo(t.target.Config)
+	c = t.connected(t.running(), t.target.Config)
 	t.suite.mu.Lock()
 	defer t.suite.mu.Unlock()
 	t.shared = c
 	return c
 }
 
-// connectTo opens a session of the check's own.
+// connectTo opens a session of the check's own, in its own driver if it has one.
 func (t *try) connectTo(config driver.Config) *conn {
-	c, err := t.connect(t.ctx, config)
+	if t.own != nil {
+		return t.connected(t.own, config)
+	}
+	return t.connected(t.running(), config)
+}
+
+func (t *try) connected(client driver.Client, config driver.Config) *conn {
+	c, err := t.connectBy(t.ctx, client, config)
 	if err != nil {
 		t.Fatalf("connect: %v", said(err))
 	}

@@ -158,6 +158,38 @@ func (s *suite) restart() error {
 	return err
 }
 
+// mortal gives a check a driver that it can crash: one of its own, so that the others
+// need not wait. A driver with state in its working folder never has two processes at
+// work; of it the check crashes the one that all use, and must be alone.
+func (t *try) mortal() {
+	if t.description.LocalState {
+		return
+	}
+	t.Cleanup(func() {
+		if t.endOwn != nil {
+			t.endOwn()
+		}
+	})
+	t.crash()
+}
+
+// crash ends the check's driver without a farewell and starts it anew. Sessions in it
+// are over.
+func (t *try) crash() {
+	var err error
+	if t.description.LocalState {
+		err = t.restart()
+	} else {
+		if t.endOwn != nil {
+			t.endOwn()
+		}
+		t.own, t.endOwn, err = t.target.start(t.dir, t.ear)
+	}
+	if err != nil {
+		t.Fatalf("start the driver anew: %v", err)
+	}
+}
+
 func (s *suite) close() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -201,6 +233,9 @@ type try struct {
 	*suite
 	check
 	ctx context.Context
+
+	own    driver.Client // of a driver that this check alone uses, nil for the one of all
+	endOwn func()
 
 	mu       sync.Mutex
 	failures []string

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"net/http"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/m-cmp/mc-infra-connector/driver"
@@ -130,7 +131,7 @@ func (s *suite) troubleChecks(kind *resource.Kind) []check {
 			check{kind.Name, "create", f.name, false, func(t *try) { checkTroubledCreate(t, f, false) }},
 			check{kind.Name, "delete", f.name, false, func(t *try) { checkTroubledDelete(t, f) }})
 		if f.name == "lost-answer" {
-			checks = append(checks, check{kind.Name, "create", f.name + "-and-crash", true, func(t *try) { checkTroubledCreate(t, f, true) }})
+			checks = append(checks, check{kind.Name, "create", f.name + "-and-crash", s.description.LocalState, func(t *try) { checkTroubledCreate(t, f, true) }})
 		}
 	}
 	return append(checks,
@@ -204,20 +205,11 @@ const mostCalls = 20
 // checkTroubledCreate: whatever happened, the same token leads to one object. With
 // crash, the driver is started anew before it is asked again.
 func checkTroubledCreate(t *try, f fault, crash bool) {
+	if crash {
+		t.mortal()
+	}
 	trouble := t.inTrouble(f)
-	if crash && trouble.proxy == nil {
-		trouble.after = nil // a session of the new driver
-	}
-	steps := []int{0}
-	if f.once && trouble.proxy != nil {
-		before := trouble.proxy.Calls()
-		t.create(trouble.c, t.kind, t.ask(t.root, t.kind, nil))
-		steps = nil
-		for n := range min(trouble.proxy.Calls()-before, mostCalls) {
-			steps = append(steps, n+1)
-		}
-	}
-	for _, step := range steps {
+	for _, step := range t.steps(trouble) {
 		r := t.ask(t.root, t.kind, nil)
 		trouble.on(step)
 		err := trouble.c.callWithin(t.ctx, trouble.timeout, t.kind+"/create", func(ctx context.Context) error {
@@ -230,16 +222,40 @@ func checkTroubledCreate(t *try, f fault, crash bool) {
 			t.Errorf("call %d: %v", step, problem)
 		}
 		if crash {
-			if err := t.restart(); err != nil {
-				t.Fatalf("start the driver anew: %v", err)
-			}
-			trouble.after = t.session()
+			t.crash()
+			trouble.after = t.connectTo(t.target.Config)
 			if trouble.proxy != nil {
 				trouble.c = t.connectTo(t.through(trouble.proxy))
 			}
 		}
 		t.onceMore(trouble.after, r)
 	}
+}
+
+// steps are the calls of a creation that are troubled one after the other, or 0 for all
+// at once. An answer that is lost makes a difference only where the cloud has done
+// something: otherwise the connection might as well have broken before.
+func (t *try) steps(trouble *trouble) []int {
+	if !trouble.once || trouble.proxy == nil {
+		return []int{0}
+	}
+	var (
+		mu    sync.Mutex
+		steps []int
+	)
+	trouble.proxy.Inject(func(call int, r *http.Request) faultproxy.Fault {
+		mu.Lock()
+		defer mu.Unlock()
+		if call <= mostCalls && (!trouble.inject.Lose || r.Method != http.MethodGet) {
+			steps = append(steps, call)
+		}
+		return faultproxy.Fault{}
+	})
+	t.create(trouble.c, t.kind, t.ask(t.root, t.kind, nil))
+	trouble.off()
+	mu.Lock()
+	defer mu.Unlock()
+	return steps
 }
 
 // onceMore creates again with the same token and checks that it leads to one object.

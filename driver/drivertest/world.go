@@ -346,11 +346,14 @@ func (t *try) comes(so func() bool) bool {
 	return came
 }
 
+// soonest is how long after the first look comes the second one.
+const soonest = 10 * time.Millisecond
+
 // until repeats f, later and later, until it is done or the time to settle is over.
 func (t *try) until(f func() (done bool, err error)) error {
 	ctx, cancel := context.WithTimeout(t.ctx, t.target.Settle)
 	defer cancel()
-	for wait := time.Millisecond; ; wait = min(2*wait, time.Second) {
+	for wait := soonest; ; wait = min(2*wait, time.Second) {
 		done, err := f()
 		if done {
 			return err
