@@ -673,7 +673,7 @@ sys.modules['nova.virt.standins'] = nova.virt.standins = standins.novafake   # n
 from nova.cmd.compute import main; sys.exit(main())"
 NEUTRON_MAIN="import sys; sys.argv[0]='neutron-server'
 import neutron.cmd.eventlet                       # monkey-patches first
-import standins.l3
+import standins.db, standins.l3
 from neutron.cmd.eventlet.server import main; sys.exit(main())"
 py() {  # py NAME MODULE CONFDIR|CONFFILE [ARG...]
   local name=$1 mod=$2 conf=$3; shift 3
