@@ -153,10 +153,13 @@ func (t *try) bring(kind *resource.Kind, action *resource.Action, id string) sho
 }
 
 // undo takes away, when the check has ended, what an action has tied to objects of the
-// whole run, so that all of them can go.
+// whole run, so that all of them can go. Until then no other check ties one of the kind to
+// them: a VM may have only one public IP.
 func (t *try) undo(kind *resource.Kind, action *resource.Action, id string) {
 	for i := range kind.Actions {
 		if undo := &kind.Actions[i]; reactionTo(t.kind+"/"+undo.Name).after == action.Name && undo.ParamsType() == nil && t.description.Offers(t.kind, undo.Name) {
+			t.tying.Lock()
+			t.Cleanup(t.tying.Unlock)
 			t.Cleanup(func() {
 				if err := t.act(undo, id, nil); err != nil {
 					t.Errorf("%s after the check: %v", undo.Name, said(err))

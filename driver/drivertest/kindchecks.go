@@ -671,10 +671,7 @@ func checkQuota(t *try) {
 
 // checkComplete: a short list would look like deleted objects.
 func checkComplete(t *try, settings driver.Values) {
-	var ids []string
-	for range t.target.Objects {
-		ids = append(ids, t.make(t.root, t.kind).ID)
-	}
+	ids := t.several()
 	c := t.session()
 	if settings != nil {
 		c = t.connectTo(with(t.target.Config, settings))
@@ -702,6 +699,23 @@ func checkComplete(t *try, settings driver.Values) {
 			t.Errorf("%s is listed %d times", id, n)
 		}
 	}
+}
+
+// several answers as many objects of the whole run as lists are tested with.
+func (t *try) several() []string {
+	ids := make([]string, t.target.Objects)
+	for n := range ids {
+		name := t.kind
+		if n > 0 {
+			name = fmt.Sprintf("%s#%d", t.kind, n+1)
+		}
+		item, err := t.root.need(t, name)
+		if err != nil {
+			t.Fatalf("%v", said(err))
+		}
+		ids[n] = item.ID
+	}
+	return ids
 }
 
 func checkPages(t *try, size int) {
@@ -734,9 +748,12 @@ func checkOtherAccount(t *try) {
 
 // checkAsListed: what a list shows of an object and what Get shows are the same.
 func checkAsListed(t *try) {
-	item := t.make(t.root, t.kind)
+	item, err := t.root.need(t, t.kind)
+	if err != nil {
+		t.Fatalf("%v", said(err))
+	}
 	var got, listed string
-	err := t.until(func() (bool, error) { // both may change meanwhile
+	err = t.until(func() (bool, error) { // both may change meanwhile
 		one, err := t.session().get(t.ctx, t.kind, item.ID)
 		if err != nil {
 			return false, err

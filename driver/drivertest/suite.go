@@ -32,6 +32,7 @@ type suite struct {
 	counter     counter
 
 	using   sync.RWMutex // held for reading by checks, for writing by those that must be alone
+	tying   sync.Mutex   // held while something is tied to objects of the whole run
 	mu      sync.Mutex   // guards what follows
 	client  driver.Client
 	end     func()

@@ -53,9 +53,18 @@ func (w *world) session(t *try) *conn {
 	return t.session()
 }
 
-// kindOf is the kind of a specification's name: subnet:b is one of subnet.
+// A name in a world is that of a specification, or with a number after it that of
+// another object of the same one: subnet:b#2.
+
+// specOf is the name of the specification of a name in a world.
+func specOf(name string) string {
+	spec, _, _ := strings.Cut(name, "#")
+	return spec
+}
+
+// kindOf is the kind of a name: subnet:b is one of subnet.
 func kindOf(name string) string {
-	kind, _, _ := strings.Cut(name, ":")
+	kind, _, _ := strings.Cut(specOf(name), ":")
 	return kind
 }
 
@@ -65,7 +74,7 @@ func (s *suite) refersTo(name string) ([]resource.Ref, error) {
 	if err != nil {
 		return nil, err
 	}
-	raw, err := written(s.target.Specs[name], 0)
+	raw, err := written(s.target.Specs[specOf(name)], 0)
 	if err != nil {
 		return nil, err
 	}
@@ -149,7 +158,7 @@ func (w *world) end(t *try) {
 // server does it, with references to objects of the world. Fields of change replace
 // those of the specification.
 func (w *world) request(t *try, name string, change map[string]any) (driver.ItemRequest, error) {
-	spec, ok := w.suite.target.Specs[name]
+	spec, ok := w.suite.target.Specs[specOf(name)]
 	if !ok {
 		return driver.ItemRequest{}, fmt.Errorf("the target has no specification of a %s", name)
 	}
@@ -157,7 +166,7 @@ func (w *world) request(t *try, name string, change map[string]any) (driver.Item
 	if err != nil {
 		return driver.ItemRequest{}, err
 	}
-	raw, err := written(spec, w.suite.counter.number(name))
+	raw, err := written(spec, w.suite.counter.number(specOf(name)))
 	if err != nil {
 		return driver.ItemRequest{}, err
 	}

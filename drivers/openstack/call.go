@@ -18,9 +18,14 @@ import (
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
 
-// defaultPageSize is the most that the services answer at once unless they are
-// configured otherwise.
-const defaultPageSize = 1000
+const (
+	// defaultPageSize is the most that the services answer at once unless they are
+	// configured otherwise.
+	defaultPageSize = 1000
+
+	marker      = "marker" // of a query: the object that the page before ended with
+	mostRestart = 20       // of a list whose markers go away
+)
 
 // shown is something as the SDK knows it, and as the cloud answered it.
 type shown[A any] struct {
@@ -32,17 +37,21 @@ type shown[A any] struct {
 // UnmarshalJSON implements json.Unmarshaler.
 func (s *shown[A]) UnmarshalJSON(raw []byte) error {
 	s.raw = slices.Clone(raw)
-	var key struct{ ID, UUID any } // Magnum's clusters have a uuid; some ids are numbers
+	var key struct {
+		ID, UUID any                // Magnum's clusters have a uuid; some ids are numbers
+		KeyPair  struct{ Name any } // which Nova wraps in lists
+	}
 	if json.Unmarshal(raw, &key) == nil {
-		s.id, _ = cmp.Or(key.UUID, key.ID).(string)
+		s.id, _ = cmp.Or(key.UUID, key.ID, key.KeyPair.Name).(string)
 	}
 	return json.Unmarshal(raw, &s.is)
 }
 
 // list answers a list page by page. A service answers at most what it likes at once
 // and links to the rest. Of such a link only the query is followed: behind a proxy many
-// clouds answer links that lead past it. Neutron begins anew if the object that a page
-// ended with has been deleted meanwhile, so that what came already is left out.
+// clouds answer links that lead past it. If the object that a page ended with has been
+// deleted meanwhile, Neutron begins anew by itself, and the others are asked to; what came
+// already is left out.
 func list[A any](ctx context.Context, s *session, c *gophercloud.ServiceClient, path, key string, query url.Values) iter.Seq2[[]shown[A], error] {
 	return func(yield func([]shown[A], error) bool) {
 		query := maps.Clone(query)
@@ -55,9 +64,17 @@ func list[A any](ctx context.Context, s *session, c *gophercloud.ServiceClient, 
 		}
 		query.Set("limit", strconv.Itoa(size))
 		seen := map[string]bool{}
-		for query != nil {
+		for first, restarts := query, 0; query != nil; {
 			var body map[string]json.RawMessage
-			if err := request(ctx, c, http.MethodGet, path+"?"+query.Encode(), nil, &body); err != nil {
+			err := request(ctx, c, http.MethodGet, path+"?"+query.Encode(), nil, &body)
+			if code := resource.CodeOf(err); query.Has(marker) && (code == resource.CodeNotFound || code == resource.CodeInvalid) {
+				if restarts++; restarts <= mostRestart {
+					query = first
+					continue
+				}
+				err = resource.Errorf(resource.CodeUnavailable, "the list of %s changes faster than it can be read: %w", key, err)
+			}
+			if err != nil {
 				yield(nil, err)
 				return
 			}

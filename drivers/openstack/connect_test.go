@@ -335,6 +335,49 @@ func TestListThatBeginsAnewHasNothingTwice(t *testing.T) {
 	assert.Len(t, f.requests("/networks"), 4)
 }
 
+// The other services refuse to go on after what a page ended with if that is deleted
+// meanwhile.
+func TestListWhoseMarkerIsGoneIsReadAnew(t *testing.T) {
+	for name, test := range map[string]struct {
+		refusals int
+		code     resource.Code
+		calls    int
+	}{
+		"once":     {1, "", 5},
+		"for ever": {1 << 20, resource.CodeUnavailable, 42},
+	} {
+		t.Run(name, func(t *testing.T) {
+			refusals := test.refusals
+			f := fake(t, func(r *http.Request) (int, string) {
+				const shown = `{"keypairs": [{"keypair": {"name": "k-%d"}}], "keypairs_links": [{"rel": "next", "href": "?marker=k-%d"}]}`
+				switch r.URL.Query().Get("marker") {
+				case "k-1":
+					if refusals--; refusals >= 0 {
+						return http.StatusBadRequest, `{"badRequest": {"code": 400, "message": "Marker k-1 could not be found."}}`
+					}
+					return http.StatusOK, fmt.Sprintf(shown, 2, 2)
+				case "k-2":
+					return http.StatusOK, `{"keypairs": []}`
+				}
+				return http.StatusOK, fmt.Sprintf(shown, 1, 1)
+			})
+			var found []string
+			var last error
+			for item, err := range open(t, f.config()).List(t.Context(), "keypair") {
+				if last = err; err == nil {
+					found = append(found, item.ID)
+				}
+			}
+			if test.code == "" {
+				require.NoError(t, last)
+				assert.Equal(t, []string{"k-1", "k-2"}, found)
+			}
+			assert.Equal(t, test.code, resource.CodeOf(last), "%v", last)
+			assert.Len(t, f.requests("/os-keypairs"), test.calls)
+		})
+	}
+}
+
 func TestPageThatFailsFailsTheList(t *testing.T) {
 	f := fake(t, func(r *http.Request) (int, string) {
 		if r.URL.Query().Get("marker") == "" {

@@ -300,7 +300,7 @@ EOF
 bind_host = $HOST
 bind_port = $P_NEUTRON
 core_plugin = ml2
-service_plugins = router,port_forwarding,tag,qos,network_segment_range,auto_allocate
+service_plugins = router
 api_workers = 0
 rpc_workers = 0
 rpc_state_report_workers = 0
@@ -320,7 +320,7 @@ router_auto_schedule = false
 type_drivers = flat,vlan,vxlan,geneve,local
 tenant_network_types = vxlan
 mechanism_drivers = standins
-extension_drivers = port_security,qos
+extension_drivers = port_security
 [ml2_type_flat]
 flat_networks = *
 [ml2_type_vlan]
