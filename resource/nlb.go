@@ -13,6 +13,8 @@ var NLB = define[NLBSpec, NLBStatus](Kind{
 	Actions: []Action{
 		actionWith(Action{Name: "addmembers", Doc: "Adds VMs; one that is a member already is left as it is.", From: []State{StateAvailable}}, MemberAdder.AddMembers),
 		actionWith(Action{Name: "removemembers", Doc: "Removes VMs; one that is no member is passed over.", From: []State{StateAvailable}}, MemberRemover.RemoveMembers),
+		actionWith(Action{Name: "setlistener", Doc: "Changes where it listens; the port of the members stays. Connections that are open may break.", From: []State{StateAvailable}}, ListenerSetter.SetListener),
+		actionWith(Action{Name: "settarget", Doc: "Changes the port of the members. A health check of that port follows it. Connections that are open may break.", From: []State{StateAvailable}}, TargetSetter.SetTarget),
 		actionWith(Action{Name: "sethealthcheck", Doc: "Changes how members are checked.", From: []State{StateAvailable}}, HealthCheckSetter.SetHealthCheck),
 	},
 	Views: []View{
@@ -28,6 +30,16 @@ type MemberAdder interface {
 // MemberRemover is implemented by collections that remove members.
 type MemberRemover interface {
 	RemoveMembers(ctx context.Context, id string, change MemberChange) error
+}
+
+// ListenerSetter is implemented by collections that change where load balancers listen.
+type ListenerSetter interface {
+	SetListener(ctx context.Context, id string, to ListenerChange) error
+}
+
+// TargetSetter is implemented by collections that change the port of the members.
+type TargetSetter interface {
+	SetTarget(ctx context.Context, id string, to TargetChange) error
 }
 
 // HealthCheckSetter is implemented by collections that change health checks.
@@ -74,6 +86,17 @@ type MemberChange struct {
 	Members []string `json:"members" doc:"Names of the VMs." ref:"vm" flag:"member" minItems:"1" maxItems:"100" minLength:"1" maxLength:"512" nullable:"false"`
 }
 
+// ListenerChange is the parameter of setlistener.
+type ListenerChange struct {
+	Protocol string `json:"protocol,omitempty" doc:"Protocol that it listens to and forwards. Default: as before." enum:"tcp,udp"`
+	Port     int    `json:"port,omitempty" doc:"Port that it listens on. Default: as before." minimum:"1" maximum:"65535"`
+}
+
+// TargetChange is the parameter of settarget.
+type TargetChange struct {
+	Port int `json:"port" doc:"Port of the members." minimum:"1" maximum:"65535"`
+}
+
 // Health is what the view health answers.
 type Health struct {
 	Members []MemberHealth `json:"members" doc:"One entry for each member." nullable:"false"`
@@ -103,6 +126,14 @@ func (s *NLBSpec) Problems(at string) []Problem {
 // Problems implements the rules beyond the schema.
 func (c *MemberChange) Problems(at string) []Problem {
 	return doubleNames(join(at, "members"), c.Members)
+}
+
+// Problems implements the rules beyond the schema.
+func (c *ListenerChange) Problems(at string) []Problem {
+	if *c == (ListenerChange{}) {
+		return []Problem{{join(at, "port"), "nothing is given; give a port, a protocol or both"}}
+	}
+	return nil
 }
 
 // Problems implements the rules beyond the schema of sethealthcheck. Without a port a

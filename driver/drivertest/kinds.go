@@ -43,6 +43,8 @@ func (t *Target) defaultParams() map[string]any {
 		"nic/removeaddresses":       object{"addresses": []string{"10.0.250.77"}},
 		"nlb/addmembers":            object{"members": []string{"vm"}},
 		"nlb/removemembers":         object{"members": []string{"vm"}},
+		"nlb/setlistener":           object{"port": 8443},
+		"nlb/settarget":             object{"port": 8081},
 		"nlb/sethealthcheck":        object{"protocol": "http", "path": "/healthz", "intervalSeconds": 30},
 		"cluster/removenodegroup":   object{"name": "second"},
 		"cluster/scalenodegroup":    object{"name": "first", "desiredNodes": 2, "maxNodes": 3},
@@ -128,6 +130,10 @@ func reactionTo(action string) reaction {
 		"nic/removeaddresses":       {after: "addaddresses", shows: grew(-1, "status", "secondaryAddresses")},
 		"nlb/addmembers":            {after: "removemembers", shows: grew(1, "spec", "members")},
 		"nlb/removemembers":         {shows: grew(-1, "spec", "members")},
+		"nlb/setlistener":           {shows: became("spec", "port")},
+		"nlb/settarget": {shows: func(_, after shown, params map[string]any) bool {
+			return after.at("spec", "targetPort") == params["port"]
+		}},
 		"nlb/sethealthcheck": {shows: func(_, after shown, params map[string]any) bool {
 			return after.at("spec", "healthCheck", "path") == params["path"]
 		}},

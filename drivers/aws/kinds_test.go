@@ -152,10 +152,51 @@ func testNLB(t *testing.T, endpoint string) {
 	require.NoError(t, err)
 	assert.Contains(t, string(raw), vm.ID)
 
+	names := func() []string { // of the target groups that there are
+		var names []string
+		for _, name := range groupNames(name) {
+			if found, err := api.DescribeTargetGroups(t.Context(), &elb.DescribeTargetGroupsInput{Names: []string{name}}); err == nil {
+				names = append(names, aws.ToString(found.TargetGroups[0].TargetGroupName))
+			} else {
+				require.ErrorContains(t, err, "TargetGroupNotFound")
+			}
+		}
+		return names
+	}
+	spec.Port = 8443
+	require.NoError(t, s.Act(t.Context(), "nlb", made.ID, "setlistener", []byte(`{"port":8443}`)))
+	assert.Equal(t, spec, get(t, s, resource.NLB, made.ID).Spec)
+	assert.Equal(t, []string{name}, names(), "the port alone takes no other group")
+	// What a change leaves that did not get further.
+	_, err = nlbs{&session{elb: api}}.createGroup(t.Context(), groupNames(name)[1], spec, nil)
+	require.NoError(t, err)
+	spec.TargetPort, spec.HealthCheck.Port = 9090, 9090
+	for range 2 {
+		require.NoError(t, s.Act(t.Context(), "nlb", made.ID, "settarget", []byte(`{"port":9090}`)))
+		assert.Equal(t, spec, get(t, s, resource.NLB, made.ID).Spec, "with its members and its check, which follows")
+		assert.Equal(t, []string{groupNames(name)[1]}, names(), "the other one takes its place")
+	}
+	tags, err := api.DescribeTags(t.Context(), &elb.DescribeTagsInput{ResourceArns: []string{made.ID}})
+	require.NoError(t, err)
+	assert.NotEmpty(t, tags.TagDescriptions[0].Tags)
+	spec.TargetPort, spec.HealthCheck.Port = 9091, 7070
+	require.NoError(t, s.Act(t.Context(), "nlb", made.ID, "sethealthcheck", []byte(`{"protocol":"http","port":7070,"path":"/healthz","intervalSeconds":30,"timeoutSeconds":6,"threshold":4}`)))
+	require.NoError(t, s.Act(t.Context(), "nlb", made.ID, "settarget", []byte(`{"port":9091}`)))
+	assert.Equal(t, spec, get(t, s, resource.NLB, made.ID).Spec, "a check of another port stays")
+	assert.Equal(t, []string{name}, names(), "and back")
+
 	require.NoError(t, s.Delete(t.Context(), "nlb", made.ID))
 	require.NoError(t, s.Delete(t.Context(), "nlb", made.ID), "again")
-	_, err = api.DescribeTargetGroups(t.Context(), &elb.DescribeTargetGroupsInput{Names: []string{name}})
-	assert.ErrorContains(t, err, "TargetGroupNotFound", "it goes with its load balancer")
+	assert.Empty(t, names(), "they go with their load balancer")
+
+	// moto changes no listener to UDP, so that it is shown the other way round.
+	spec.Protocol, spec.Port = "udp", 53
+	udp := create(t, s, resource.NLB, "nlb.dns", nil, spec)
+	assert.Equal(t, "udp", get(t, s, resource.NLB, udp.ID).Spec.Protocol)
+	require.NoError(t, s.Act(t.Context(), "nlb", udp.ID, "setlistener", []byte(`{"protocol":"tcp"}`)))
+	spec.Protocol = "tcp"
+	assert.Equal(t, spec, get(t, s, resource.NLB, udp.ID).Spec)
+	require.NoError(t, s.Delete(t.Context(), "nlb", udp.ID))
 }
 
 func testCluster(t *testing.T, endpoint string) {

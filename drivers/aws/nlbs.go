@@ -30,22 +30,24 @@ type (
 // List answers all network load balancers of the region.
 func (n nlbs) List(ctx context.Context) iter.Seq2[nlb, error] {
 	return func(yield func(nlb, error) bool) {
-		groups := map[string]elbtypes.TargetGroup{} // by ARN of the load balancer
+		groups := map[string]elbtypes.TargetGroup{} // by ARN
 		for group, err := range n.targetGroups(ctx, &elb.DescribeTargetGroupsInput{PageSize: aws.Int32(elbPageSize)}) {
 			if err != nil {
 				yield(nlb{}, err)
 				return
 			}
-			for _, arn := range group.LoadBalancerArns {
-				groups[arn] = group
-			}
+			groups[aws.ToString(group.TargetGroupArn)] = group
+		}
+		groupOf := func(arn string) (elbtypes.TargetGroup, bool, error) {
+			group, found := groups[arn]
+			return group, found, nil
 		}
 		for page, err := range n.balancers(ctx, &elb.DescribeLoadBalancersInput{PageSize: aws.Int32(elbPageSize)}) {
 			if err != nil {
 				yield(nlb{}, err)
 				return
 			}
-			if !n.show(ctx, page, groups, yield) {
+			if !n.show(ctx, page, groupOf, yield) {
 				return
 			}
 		}
@@ -58,13 +60,10 @@ func (n nlbs) Get(ctx context.Context, id string) (nlb, error) {
 	if err != nil {
 		return nlb{}, err
 	}
-	groups := map[string]elbtypes.TargetGroup{}
-	if group, found, err := driver.First(n.targetGroups(ctx, &elb.DescribeTargetGroupsInput{LoadBalancerArn: aws.String(id)})); err != nil {
-		return nlb{}, err
-	} else if found {
-		groups[id] = group
+	groupOf := func(arn string) (elbtypes.TargetGroup, bool, error) {
+		return driver.First(unlessMissing(n.targetGroups(ctx, &elb.DescribeTargetGroupsInput{TargetGroupArns: []string{arn}})))
 	}
-	return driver.One(func(yield func(nlb, error) bool) { n.show(ctx, []elbtypes.LoadBalancer{balancer}, groups, yield) }, "load balancer", id)
+	return driver.One(func(yield func(nlb, error) bool) { n.show(ctx, []elbtypes.LoadBalancer{balancer}, groupOf, yield) }, "load balancer", id)
 }
 
 // Create makes the target group, then the load balancer, then the listener between
@@ -154,20 +153,30 @@ func (n nlbs) remove(ctx context.Context, name, arn string) error {
 			}
 		}
 	}
-	for group, err := range n.named(ctx, name) {
-		if err != nil {
-			return err
-		}
-		_, err := call(ctx, n.elb.DeleteTargetGroup, &elb.DeleteTargetGroupInput{TargetGroupArn: group.TargetGroupArn})
-		if err := driver.Except(err, resource.CodeNotFound); err != nil {
-			return err
-		}
-	}
-	if arn == "" {
-		return nil
+	if err := n.removeGroups(ctx, name, nil); err != nil || arn == "" {
+		return err
 	}
 	_, err := call(ctx, n.elb.DeleteLoadBalancer, &elb.DeleteLoadBalancerInput{LoadBalancerArn: aws.String(arn)})
 	return driver.Except(err, resource.CodeNotFound)
+}
+
+// removeGroups removes the target groups of a load balancer's name, except for one.
+func (n nlbs) removeGroups(ctx context.Context, name string, except *string) error {
+	for _, name := range groupNames(name) {
+		for group, err := range n.named(ctx, name) {
+			if err != nil {
+				return err
+			}
+			if aws.ToString(group.TargetGroupArn) == aws.ToString(except) {
+				continue
+			}
+			_, err := call(ctx, n.elb.DeleteTargetGroup, &elb.DeleteTargetGroupInput{TargetGroupArn: group.TargetGroupArn})
+			if err := driver.Except(err, resource.CodeNotFound); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // AddMembers registers VMs; AWS passes over those that are registered.
@@ -198,6 +207,93 @@ func (n nlbs) RemoveMembers(ctx context.Context, id string, change resource.Memb
 	}
 	_, err = call(ctx, n.elb.DeregisterTargets, &elb.DeregisterTargetsInput{TargetGroupArn: group.TargetGroupArn, Targets: targets(change.Members)})
 	return err
+}
+
+// SetListener changes where a load balancer listens. Another protocol takes another
+// target group.
+func (n nlbs) SetListener(ctx context.Context, id string, to resource.ListenerChange) error {
+	return n.redirect(ctx, id, func(port *int32, protocol *elbtypes.ProtocolEnum, _ *int32) {
+		*protocol = cmp.Or(elbtypes.ProtocolEnum(strings.ToUpper(to.Protocol)), *protocol)
+		*port = cmp.Or(int32(to.Port), *port) //nolint:gosec // at most 65535
+	})
+}
+
+// SetTarget changes the port of the members, which takes another target group.
+func (n nlbs) SetTarget(ctx context.Context, id string, to resource.TargetChange) error {
+	return n.redirect(ctx, id, func(_ *int32, _ *elbtypes.ProtocolEnum, target *int32) {
+		*target = int32(to.Port) //nolint:gosec // at most 65535
+	})
+}
+
+// redirect changes a listener and where it forwards to. AWS changes neither the protocol
+// nor the port of a target group, so that another one takes its place: it is made with
+// the members first, then the listener goes over to it in one call, then the old one
+// goes. Whatever stops in between, the same call once more ends it.
+func (n nlbs) redirect(ctx context.Context, id string, change func(port *int32, protocol *elbtypes.ProtocolEnum, target *int32)) error {
+	balancer, err := n.balancer(ctx, id)
+	if err != nil {
+		return err
+	}
+	listener, err := n.listener(ctx, id)
+	if err != nil {
+		return err
+	}
+	group, err := n.groupBehind(ctx, listener)
+	if err != nil {
+		return err
+	}
+	port, protocol, target := aws.ToInt32(listener.Port), listener.Protocol, aws.ToInt32(group.Port)
+	change(&port, &protocol, &target)
+	next := group
+	if group.Protocol != protocol || aws.ToInt32(group.Port) != target {
+		if next, err = n.replacement(ctx, balancer, group, protocol, target); err != nil {
+			return err
+		}
+	}
+	if aws.ToString(next.TargetGroupArn) != aws.ToString(group.TargetGroupArn) || aws.ToInt32(listener.Port) != port {
+		_, err := call(ctx, n.elb.ModifyListener, &elb.ModifyListenerInput{
+			ListenerArn: listener.ListenerArn, Protocol: protocol, Port: aws.Int32(port),
+			DefaultActions: []elbtypes.Action{{Type: elbtypes.ActionTypeEnumForward, TargetGroupArn: next.TargetGroupArn}},
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return n.removeGroups(ctx, aws.ToString(balancer.LoadBalancerName), next.TargetGroupArn)
+}
+
+// replacement makes a target group like another one, with its members. What has the
+// name already was left by a change that did not get further.
+func (n nlbs) replacement(ctx context.Context, balancer elbtypes.LoadBalancer, old elbtypes.TargetGroup, protocol elbtypes.ProtocolEnum, target int32) (elbtypes.TargetGroup, error) {
+	name := aws.ToString(balancer.LoadBalancerName)
+	if err := n.removeGroups(ctx, name, old.TargetGroupArn); err != nil {
+		return elbtypes.TargetGroup{}, err
+	}
+	names := groupNames(name)
+	if name == aws.ToString(old.TargetGroupName) {
+		name = names[1]
+	}
+	tags, err := n.tags(ctx, []elbtypes.LoadBalancer{balancer})
+	if err != nil {
+		return elbtypes.TargetGroup{}, err
+	}
+	members, err := n.members(ctx, old)
+	if err != nil {
+		return elbtypes.TargetGroup{}, err
+	}
+	spec := resource.NLBSpec{VPC: aws.ToString(old.VpcId), Protocol: string(protocol), TargetPort: int(target), HealthCheck: checkBehind(old)}
+	if spec.HealthCheck.Port == int(aws.ToInt32(old.Port)) {
+		spec.HealthCheck.Port = 0 // it follows
+	}
+	made, err := n.createGroup(ctx, name, spec, tags[aws.ToString(balancer.LoadBalancerArn)])
+	if err != nil {
+		return elbtypes.TargetGroup{}, err
+	}
+	vms := make([]string, len(members))
+	for i, m := range members {
+		vms[i] = aws.ToString(m.Target.Id)
+	}
+	return made, n.register(ctx, made, vms)
 }
 
 // SetHealthCheck changes how members are checked.
@@ -257,7 +353,6 @@ func (n nlbs) Label(ctx context.Context, id string, change resource.LabelChange)
 // follows from the token, so that a repeat finds it.
 // https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_CreateLoadBalancer.html
 func balancerName(name, token string) string {
-	const most, suffix = 32, 4 // characters, and bytes as hexadecimal digits
 	plain := strings.Map(func(r rune) rune {
 		if r == '.' || r == '_' {
 			return '-'
@@ -267,7 +362,19 @@ func balancerName(name, token string) string {
 	if strings.HasPrefix(plain, "internal-") {
 		plain = "mcic-" + plain
 	}
-	return fmt.Sprintf("%s-%.*x", plain[:min(len(plain), most-2*suffix-1)], suffix, sha256.Sum256([]byte(token)))
+	return endingIn(token, plain)
+}
+
+// endingIn shortens a name so that a suffix that follows from a text fits.
+func endingIn(text, plain string) string {
+	const most, suffix = 32, 4 // characters, and bytes as hexadecimal digits
+	return fmt.Sprintf("%s-%.*x", plain[:min(len(plain), most-2*suffix-1)], suffix, sha256.Sum256([]byte(text)))
+}
+
+// groupNames are the names that target groups of a load balancer can have: its own, and
+// the one that they alternate with when one takes the place of the other.
+func groupNames(name string) [2]string {
+	return [2]string{name, endingIn(name, strings.TrimRight(name[:min(len(name), 16)], "-"))}
 }
 
 func (n nlbs) createGroup(ctx context.Context, name string, spec resource.NLBSpec, tags []elbtypes.Tag) (elbtypes.TargetGroup, error) {
@@ -396,7 +503,49 @@ func (n nlbs) groupOf(ctx context.Context, id string) (elbtypes.TargetGroup, err
 	if _, err := n.balancer(ctx, id); err != nil {
 		return elbtypes.TargetGroup{}, err
 	}
-	return driver.One(n.targetGroups(ctx, &elb.DescribeTargetGroupsInput{LoadBalancerArn: aws.String(id)}), "target group of the load balancer", id)
+	listener, err := n.listener(ctx, id)
+	if err != nil {
+		return elbtypes.TargetGroup{}, err
+	}
+	return n.groupBehind(ctx, listener)
+}
+
+// groupBehind is the target group that a listener forwards to.
+func (n nlbs) groupBehind(ctx context.Context, l elbtypes.Listener) (elbtypes.TargetGroup, error) {
+	arn := groupARN(l)
+	if arn == "" {
+		return elbtypes.TargetGroup{}, resource.Errorf(resource.CodeConflict, "the listener %s forwards to no target group", aws.ToString(l.ListenerArn))
+	}
+	return driver.One(n.targetGroups(ctx, &elb.DescribeTargetGroupsInput{TargetGroupArns: []string{arn}}), "target group", arn)
+}
+
+// groupARN is that of the target group that a listener forwards to, "" if there is none.
+func groupARN(l elbtypes.Listener) string {
+	for _, action := range l.DefaultActions {
+		if action.TargetGroupArn != nil {
+			return *action.TargetGroupArn
+		}
+		if action.ForwardConfig != nil && len(action.ForwardConfig.TargetGroups) > 0 {
+			return aws.ToString(action.ForwardConfig.TargetGroups[0].TargetGroupArn)
+		}
+	}
+	return ""
+}
+
+// listener is the one of a load balancer. One that was made elsewhere may have several;
+// which of them is meant cannot be told.
+func (n nlbs) listener(ctx context.Context, arn string) (elbtypes.Listener, error) {
+	var all []elbtypes.Listener
+	for l, err := range n.listeners(ctx, arn) {
+		if err != nil {
+			return elbtypes.Listener{}, err
+		}
+		all = append(all, l)
+	}
+	if len(all) != 1 {
+		return elbtypes.Listener{}, resource.Errorf(resource.CodeConflict, "the load balancer %s has %d listeners instead of one; change it with AWS's own tools", arn, len(all))
+	}
+	return all[0], nil
 }
 
 func (n nlbs) listeners(ctx context.Context, arn string) iter.Seq2[elbtypes.Listener, error] {
@@ -416,7 +565,7 @@ func (n nlbs) members(ctx context.Context, group elbtypes.TargetGroup) ([]elbtyp
 }
 
 // show yields load balancers with all that belongs to them, and reports whether to go on.
-func (n nlbs) show(ctx context.Context, balancers []elbtypes.LoadBalancer, groups map[string]elbtypes.TargetGroup, yield func(nlb, error) bool) bool {
+func (n nlbs) show(ctx context.Context, balancers []elbtypes.LoadBalancer, groupOf func(arn string) (elbtypes.TargetGroup, bool, error), yield func(nlb, error) bool) bool {
 	tags, err := n.tags(ctx, balancers)
 	if err != nil {
 		yield(nlb{}, err)
@@ -425,7 +574,7 @@ func (n nlbs) show(ctx context.Context, balancers []elbtypes.LoadBalancer, group
 	for _, balancer := range balancers {
 		arn := aws.ToString(balancer.LoadBalancerArn)
 		o := n.object(balancer, tags[arn])
-		err := n.fill(ctx, &o, arn, groups)
+		err := n.fill(ctx, &o, arn, groupOf)
 		if resource.CodeOf(err) == resource.CodeNotFound { // it has gone meanwhile
 			continue
 		}
@@ -437,30 +586,39 @@ func (n nlbs) show(ctx context.Context, balancers []elbtypes.LoadBalancer, group
 }
 
 // fill adds what the listener and the target group say.
-func (n nlbs) fill(ctx context.Context, o *nlb, arn string, groups map[string]elbtypes.TargetGroup) error {
+func (n nlbs) fill(ctx context.Context, o *nlb, arn string, groupOf func(arn string) (elbtypes.TargetGroup, bool, error)) error {
 	listener, _, err := driver.First(n.listeners(ctx, arn))
 	if err != nil {
 		return err
 	}
 	o.Spec.Port, o.Spec.Protocol = int(aws.ToInt32(listener.Port)), strings.ToLower(string(listener.Protocol))
-	group, found := groups[arn]
-	if !found { // half made, or half deleted
+	target := groupARN(listener)
+	if target == "" { // half made, or half deleted
 		return nil
 	}
-	o.Spec.TargetPort = int(aws.ToInt32(group.Port))
-	o.Spec.HealthCheck = resource.HealthCheck{
-		Protocol: strings.ToLower(string(group.HealthCheckProtocol)), Port: o.Spec.TargetPort, Path: aws.ToString(group.HealthCheckPath),
-		IntervalSeconds: int(aws.ToInt32(group.HealthCheckIntervalSeconds)), TimeoutSeconds: int(aws.ToInt32(group.HealthCheckTimeoutSeconds)), Threshold: int(aws.ToInt32(group.HealthyThresholdCount)),
+	group, found, err := groupOf(target)
+	if err != nil || !found {
+		return err
 	}
-	if port, err := strconv.Atoi(aws.ToString(group.HealthCheckPort)); err == nil { // not traffic-port
-		o.Spec.HealthCheck.Port = port
-	}
+	o.Spec.TargetPort, o.Spec.HealthCheck = int(aws.ToInt32(group.Port)), checkBehind(group)
 	members, err := n.members(ctx, group)
 	for _, m := range members {
 		o.Spec.Members = append(o.Spec.Members, aws.ToString(m.Target.Id))
 	}
 	slices.Sort(o.Spec.Members)
 	return err
+}
+
+// checkBehind is the health check of a target group in the model's terms.
+func checkBehind(group elbtypes.TargetGroup) resource.HealthCheck {
+	check := resource.HealthCheck{
+		Protocol: strings.ToLower(string(group.HealthCheckProtocol)), Port: int(aws.ToInt32(group.Port)), Path: aws.ToString(group.HealthCheckPath),
+		IntervalSeconds: int(aws.ToInt32(group.HealthCheckIntervalSeconds)), TimeoutSeconds: int(aws.ToInt32(group.HealthCheckTimeoutSeconds)), Threshold: int(aws.ToInt32(group.HealthyThresholdCount)),
+	}
+	if port, err := strconv.Atoi(aws.ToString(group.HealthCheckPort)); err == nil { // not traffic-port
+		check.Port = port
+	}
+	return check
 }
 
 // tags answers the tags of load balancers by ARN.

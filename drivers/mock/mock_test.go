@@ -187,7 +187,7 @@ func TestDescribe(t *testing.T) {
 		{Name: "customimage", Verbs: all, Actions: []string{"label"}},
 		{Name: "publicip", Verbs: all, Actions: []string{"associate", "disassociate", "label"}},
 		{Name: "nic", Verbs: all, Actions: []string{"attach", "detach", "addaddresses", "removeaddresses", "label"}},
-		{Name: "nlb", Verbs: all, Actions: []string{"addmembers", "removemembers", "sethealthcheck", "label"}, Views: []string{"health"}},
+		{Name: "nlb", Verbs: all, Actions: []string{"addmembers", "removemembers", "setlistener", "settarget", "sethealthcheck", "label"}, Views: []string{"health"}},
 		{Name: "cluster", Verbs: all, Actions: []string{"addnodegroup", "removenodegroup", "scalenodegroup", "upgrade", "label"}, Views: []string{"kubeconfig", "token"}},
 	}, d.Kinds)
 	require.Equal(t, []string{"region", "zone", "image", "spec", "disktype", "price", "quota"}, d.Catalogs)

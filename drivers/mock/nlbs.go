@@ -1,6 +1,7 @@
 package mock
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -125,6 +126,31 @@ func (c nlbs) RemoveMembers(ctx context.Context, id string, change resource.Memb
 		if len(d.links) < before {
 			d.change = c.s.update(d.now, resource.StateAvailable)
 		}
+		return nil
+	})
+}
+
+// SetListener implements resource.ListenerSetter.
+func (c nlbs) SetListener(ctx context.Context, id string, to resource.ListenerChange) error {
+	return c.alter(ctx, id, "setlistener", resource.StateAvailable, func(d *draft[resource.NLBSpec, resource.NLBStatus]) error {
+		protocol, port := cmp.Or(to.Protocol, d.spec.Protocol), cmp.Or(to.Port, d.spec.Port)
+		if protocol != d.spec.Protocol || port != d.spec.Port {
+			d.spec.Protocol, d.spec.Port, d.change = protocol, port, c.s.update(d.now, resource.StateAvailable)
+		}
+		return nil
+	})
+}
+
+// SetTarget implements resource.TargetSetter.
+func (c nlbs) SetTarget(ctx context.Context, id string, to resource.TargetChange) error {
+	return c.alter(ctx, id, "settarget", resource.StateAvailable, func(d *draft[resource.NLBSpec, resource.NLBStatus]) error {
+		if d.spec.TargetPort == to.Port {
+			return nil
+		}
+		if d.spec.HealthCheck.Port == d.spec.TargetPort {
+			d.spec.HealthCheck.Port = to.Port
+		}
+		d.spec.TargetPort, d.change = to.Port, c.s.update(d.now, resource.StateAvailable)
 		return nil
 	})
 }

@@ -428,6 +428,16 @@ func TestLifeOfNLBs(t *testing.T) {
 	assert.Equal(t, check, act(t, s, resource.NLB, nlb.ID, "sethealthcheck", check).Spec.HealthCheck)
 	other := resource.HealthCheck{Protocol: "tcp", Port: 9090, IntervalSeconds: 10, TimeoutSeconds: 5, Threshold: 3}
 	assert.Equal(t, other, act(t, s, resource.NLB, nlb.ID, "sethealthcheck", other).Spec.HealthCheck, "another type is another monitor")
+	moved := act(t, s, resource.NLB, nlb.ID, "setlistener", resource.ListenerChange{Port: 8443}).Spec
+	assert.Equal(t, []any{"tcp", 8443, 8080, other, members[:1]}, []any{moved.Protocol, moved.Port, moved.TargetPort, moved.HealthCheck, moved.Members})
+	assert.Equal(t, moved, act(t, s, resource.NLB, nlb.ID, "setlistener", resource.ListenerChange{Port: 8443}).Spec, "again")
+	moved.Protocol, moved.Port = "udp", 53
+	assert.Equal(t, moved, act(t, s, resource.NLB, nlb.ID, "setlistener", resource.ListenerChange{Protocol: "udp", Port: 53}).Spec, "another protocol is another pool, with the same members and monitor")
+	moved.TargetPort = 5353
+	assert.Equal(t, moved, act(t, s, resource.NLB, nlb.ID, "settarget", resource.TargetChange{Port: 5353}).Spec, "a check of another port stays")
+	require.Empty(t, act(t, s, resource.NLB, nlb.ID, "removemembers", resource.MemberChange{Members: members}).Spec.Members)
+	assert.Equal(t, 5454, act(t, s, resource.NLB, nlb.ID, "settarget", resource.TargetChange{Port: 5454}).Spec.TargetPort, "it is kept without members")
+	assert.Equal(t, 5454, act(t, s, resource.NLB, nlb.ID, "addmembers", resource.MemberChange{Members: members[:1]}).Spec.TargetPort)
 	assert.Equal(t, map[string]string{"stage": "test"}, act(t, s, resource.NLB, nlb.ID, "label",
 		resource.LabelChange{Set: map[string]string{"stage": "test"}, Remove: []string{"team"}}).Labels)
 

@@ -6,6 +6,7 @@ import (
 	"iter"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -129,6 +130,198 @@ func (n nlbs) RemoveMembers(ctx context.Context, id string, change resource.Memb
 	})
 }
 
+// SetListener changes where a load balancer listens. Octavia changes neither the port nor
+// the protocol of a listener, so that another one takes its place, and for another
+// protocol another pool, too: what is new comes before the old goes. Whatever stops in
+// between, the same call once more ends it.
+func (n nlbs) SetListener(ctx context.Context, id string, to resource.ListenerChange) error {
+	found, err := n.Get(ctx, id)
+	if err != nil {
+		return err
+	}
+	all, err := n.listenersOf(ctx, id)
+	if err != nil {
+		return err
+	}
+	if len(all) == 0 {
+		return resource.Errorf(resource.CodeConflict, "the load balancer %s has no listener that could be changed", id)
+	}
+	protocol, port := strings.ToUpper(to.Protocol), to.Port
+	for _, l := range all { // all have the same, but for what is changed
+		protocol, port = cmp.Or(protocol, l.Protocol), cmp.Or(port, l.ProtocolPort)
+	}
+	wanted := func(l listeners.Listener) bool { return l.Protocol == protocol && l.ProtocolPort == port }
+	next := slices.IndexFunc(all, wanted)
+	if next < 0 {
+		if len(all) > 1 { // made elsewhere
+			return resource.Errorf(resource.CodeConflict, "the load balancer %s has %d listeners, and which one is meant cannot be told; change it with OpenStack's own tools", id, len(all))
+		}
+		old := all[0]
+		opts := listeners.CreateOpts{
+			Name: old.Name, LoadbalancerID: id, Protocol: listeners.Protocol(protocol), ProtocolPort: port, DefaultPoolID: old.DefaultPoolID, Tags: []string{replacesTag + old.ID},
+		}
+		if protocol != old.Protocol {
+			if opts.DefaultPoolID, err = n.poolBeside(ctx, found, old.DefaultPoolID, protocol); err != nil {
+				return err
+			}
+			opts.Tags = append(opts.Tags, replacesTag+old.DefaultPoolID)
+		}
+		if err := coded(listeners.Create(ctx, n.balancer, opts).Err); err != nil {
+			return err
+		}
+		if err := n.settle(ctx, id); err != nil {
+			return err
+		}
+		if all, err = n.listenersOf(ctx, id); err != nil {
+			return err
+		}
+		if next = slices.IndexFunc(all, wanted); next < 0 {
+			return resource.Errorf(resource.CodeUnavailable, "the new listener of the load balancer %s is not to be seen yet; try again", id)
+		}
+	}
+	return n.removeReplaced(ctx, id, all, all[next])
+}
+
+// replacesTag is on a listener that takes the place of another one, with the id of that,
+// and of the pool that went with it.
+const replacesTag = "mcic-replaces="
+
+// removeReplaced removes the listener that another one has taken the place of, and its
+// pool, unless both share it.
+func (n nlbs) removeReplaced(ctx context.Context, id string, all []listeners.Listener, by listeners.Listener) error {
+	for _, old := range all {
+		if !slices.Contains(by.Tags, replacesTag+old.ID) {
+			continue
+		}
+		if err := driver.Except(coded(listeners.Delete(ctx, n.balancer, old.ID).ExtractErr()), resource.CodeNotFound); err != nil {
+			return err
+		}
+		if err := n.settle(ctx, id); err != nil {
+			return err
+		}
+	}
+	balancer, err := get[loadbalancers.LoadBalancer](ctx, n.balancer, "loadbalancer", "lbaas/loadbalancers", id)
+	if err != nil {
+		return err
+	}
+	for _, old := range balancer.is.Pools {
+		if !slices.Contains(by.Tags, replacesTag+old.ID) {
+			continue
+		}
+		if err := driver.Except(coded(pools.Delete(ctx, n.balancer, old.ID).ExtractErr()), resource.CodeNotFound); err != nil {
+			return err
+		}
+		if err := n.settle(ctx, id); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// poolBeside makes a pool for another protocol, with the members and the monitor of the
+// one that serves, and answers its id. It goes on with one that is not complete yet.
+func (n nlbs) poolBeside(ctx context.Context, of nlb, serves, protocol string) (string, error) {
+	balancer, err := get[loadbalancers.LoadBalancer](ctx, n.balancer, "loadbalancer", "lbaas/loadbalancers", of.ID)
+	if err != nil {
+		return "", err
+	}
+	var pool pools.Pool
+	for _, some := range balancer.is.Pools {
+		found, err := get[pools.Pool](ctx, n.balancer, "pool", "lbaas/pools", some.ID)
+		if err != nil {
+			return "", err
+		}
+		if found.is.Protocol == protocol && slices.Contains(found.is.Tags, replacesTag+serves) {
+			pool = found.is
+		}
+	}
+	if pool.ID == "" {
+		opts := pools.CreateOpts{
+			Name: of.Name, LoadbalancerID: of.ID, Protocol: pools.Protocol(protocol), LBMethod: pools.LBMethodRoundRobin,
+			Tags: []string{targetTag(of.Spec), replacesTag + serves},
+		}
+		made, err := made[pools.Pool](pools.Create(ctx, n.balancer, opts).Result, "pool")
+		if err != nil {
+			return "", err
+		}
+		if err := n.settle(ctx, of.ID); err != nil {
+			return "", err
+		}
+		pool = made.is
+	}
+	if len(of.Spec.Members) > 0 {
+		if err := n.setMembers(ctx, pool.ID, of.Spec); err != nil {
+			return "", err
+		}
+		if err := n.settle(ctx, of.ID); err != nil {
+			return "", err
+		}
+	}
+	if pool.MonitorID == "" {
+		opts := monitorOf(of.Spec.HealthCheck)
+		opts.PoolID = pool.ID
+		if err := coded(monitors.Create(ctx, n.balancer, opts).Err); err != nil {
+			return "", err
+		}
+	}
+	return pool.ID, n.settle(ctx, of.ID)
+}
+
+// listenersOf answers the listeners of one load balancer.
+func (n nlbs) listenersOf(ctx context.Context, id string) ([]listeners.Listener, error) {
+	balancer, err := get[loadbalancers.LoadBalancer](ctx, n.balancer, "loadbalancer", "lbaas/loadbalancers", id)
+	if err != nil {
+		return nil, err
+	}
+	var all []listeners.Listener
+	for _, some := range balancer.is.Listeners {
+		l, err := get[listeners.Listener](ctx, n.balancer, "listener", "lbaas/listeners", some.ID)
+		if err := driver.Except(err, resource.CodeNotFound); err != nil {
+			return nil, err
+		}
+		if l.is.ID != "" {
+			all = append(all, l.is)
+		}
+	}
+	return all, nil
+}
+
+// SetTarget changes the port of the members. Octavia knows a port of members only; what
+// the next ones get is in a tag of the pool.
+func (n nlbs) SetTarget(ctx context.Context, id string, to resource.TargetChange) error {
+	found, err := n.Get(ctx, id)
+	if err != nil {
+		return err
+	}
+	parts, err := n.parts(ctx)
+	if err != nil {
+		return err
+	}
+	if found.Spec.HealthCheck.Port == found.Spec.TargetPort {
+		found.Spec.HealthCheck.Port = to.Port
+	}
+	found.Spec.TargetPort = to.Port
+	pool := parts.pool[id]
+	if tag := targetTag(found.Spec); !slices.Contains(pool.Tags, tag) {
+		tags := append(slices.DeleteFunc(slices.Clone(pool.Tags), func(tag string) bool { return strings.HasPrefix(tag, targetKey) }), tag)
+		if err := coded(pools.Update(ctx, n.balancer, pool.ID, pools.UpdateOpts{Tags: &tags}).Err); err != nil {
+			return err
+		}
+		if err := n.settle(ctx, id); err != nil {
+			return err
+		}
+	}
+	if len(found.Spec.Members) == 0 {
+		return nil
+	}
+	return n.setMembers(ctx, pool.ID, found.Spec)
+}
+
+// targetKey begins the tag of a pool that keeps the port of its members.
+const targetKey = "mcic-target="
+
+func targetTag(s resource.NLBSpec) string { return targetKey + strconv.Itoa(s.TargetPort) }
+
 // SetHealthCheck changes the monitor. Octavia cannot change a monitor's type, so that
 // another type means another monitor.
 func (n nlbs) SetHealthCheck(ctx context.Context, id string, to resource.HealthCheck) error {
@@ -226,7 +419,7 @@ func (n nlbs) options(ctx context.Context, r driver.Request[resource.NLBSpec]) (
 	if err != nil {
 		return loadbalancers.CreateOpts{}, err
 	}
-	pool := pools.CreateOpts{Name: r.Name, Protocol: pools.Protocol(strings.ToUpper(r.Spec.Protocol)), LBMethod: pools.LBMethodRoundRobin, Monitor: monitorOf(r.Spec.HealthCheck)}
+	pool := pools.CreateOpts{Name: r.Name, Protocol: pools.Protocol(strings.ToUpper(r.Spec.Protocol)), LBMethod: pools.LBMethodRoundRobin, Monitor: monitorOf(r.Spec.HealthCheck), Tags: []string{targetTag(r.Spec)}}
 	for _, member := range members {
 		pool.Members = append(pool.Members, pools.CreateMemberOpts{Name: *member.Name, Address: member.Address, ProtocolPort: member.ProtocolPort, SubnetID: *member.SubnetID, MonitorPort: member.MonitorPort})
 	}
@@ -283,18 +476,19 @@ func (n nlbs) changeMembers(ctx context.Context, id string, change func([]string
 	if err != nil {
 		return err
 	}
-	pool, err := get[loadbalancers.LoadBalancer](ctx, n.balancer, "loadbalancer", "lbaas/loadbalancers", id)
+	parts, err := n.parts(ctx)
 	if err != nil {
 		return err
 	}
-	if len(pool.is.Pools) == 0 {
+	pool := parts.poolOf(id)
+	if pool == "" {
 		return resource.Errorf(resource.CodeConflict, "the load balancer %s has no pool that could have members", id)
 	}
 	had := len(found.Spec.Members)
 	if found.Spec.Members = change(slices.Clone(found.Spec.Members)); len(found.Spec.Members) == had {
 		return nil
 	}
-	return n.setMembers(ctx, pool.is.Pools[0].ID, found.Spec)
+	return n.setMembers(ctx, pool, found.Spec)
 }
 
 // setMembers replaces the members in one call: a load balancer takes one change after
@@ -341,12 +535,19 @@ func (n nlbs) members(ctx context.Context, pool string) ([]pools.Member, error) 
 func (n nlbs) parts(ctx context.Context) (balancerParts, error) {
 	mine := url.Values{"project_id": {n.project}}
 	p := balancerParts{map[string]listeners.Listener{}, map[string]pools.Pool{}, map[string]monitors.Monitor{}, map[string][]pools.Member{}, map[string]floatingips.FloatingIP{}}
-	for x, err := range driver.Items(list[listeners.Listener](ctx, n.session, n.balancer, "lbaas/listeners", "listeners", mine), is) {
-		if err != nil {
-			return p, err
-		}
+	all, err := collect(driver.Items(list[listeners.Listener](ctx, n.session, n.balancer, "lbaas/listeners", "listeners", mine), is))
+	if err != nil {
+		return p, err
+	}
+	var replaced []string
+	for _, x := range all {
+		replaced = append(replaced, x.Tags...)
+	}
+	for _, x := range all {
 		for _, of := range x.Loadbalancers {
-			p.listener[of.ID] = x
+			if !slices.Contains(replaced, replacesTag+x.ID) {
+				p.listener[of.ID] = x
+			}
 		}
 	}
 	for x, err := range driver.Items(list[pools.Pool](ctx, n.session, n.balancer, "lbaas/pools", "pools", mine), is) {
@@ -354,7 +555,9 @@ func (n nlbs) parts(ctx context.Context) (balancerParts, error) {
 			return p, err
 		}
 		for _, of := range x.Loadbalancers {
-			p.pool[of.ID] = x
+			if serves := p.listener[of.ID].DefaultPoolID; serves == "" || serves == x.ID {
+				p.pool[of.ID] = x
+			}
 		}
 	}
 	for x, err := range driver.Items(list[monitors.Monitor](ctx, n.session, n.balancer, "lbaas/healthmonitors", "healthmonitors", mine), is) {
@@ -444,6 +647,11 @@ func (nlbs) shows(x shown[loadbalancers.LoadBalancer], p balancerParts) nlb {
 	}
 	if monitor.Type == "HTTP" || monitor.Type == "HTTPS" {
 		o.Spec.HealthCheck.Path = monitor.URLPath
+	}
+	for _, tag := range pool.Tags {
+		if port, err := strconv.Atoi(strings.TrimPrefix(tag, targetKey)); err == nil && strings.HasPrefix(tag, targetKey) {
+			o.Spec.TargetPort = port
+		}
 	}
 	for _, member := range members {
 		o.Spec.Members = append(o.Spec.Members, member.Name)

@@ -88,9 +88,8 @@ func nlb() *kind {
 		},
 	}
 	k.create = creates(k.of, func(_ *request, req nlbRequest, problems *[]resource.Problem) resource.NLBSpec {
-		protocol := map[string]string{"tcp": "tcp", "udp": "udp"}
 		spec := resource.NLBSpec{
-			VPC: string(req.VPCName), Protocol: oneOf("Listener.Protocol", string(req.Listener.Protocol), protocol, problems),
+			VPC: string(req.VPCName), Protocol: oneOf("Listener.Protocol", string(req.Listener.Protocol), protocols(), problems),
 			Port: port("Listener.Port", req.Listener.Port, problems), Members: texts(req.VMGroup.VMs),
 			HealthCheck: req.HealthChecker.translate("HealthChecker.", problems),
 		}
@@ -122,6 +121,37 @@ func nlb() *kind {
 	k.changes = []change{
 		{method: http.MethodPost, path: "/vms", action: "addmembers", params: vms, info: true},
 		{method: http.MethodDelete, path: "/vms", action: "removemembers", params: vms},
+		{method: http.MethodPut, path: "/listener", action: "setlistener", info: true, params: func(r *request) (any, error) {
+			var (
+				req      struct{ Protocol, Port text }
+				problems []resource.Problem
+				to       resource.ListenerChange
+			)
+			if err := r.decode(&req); err != nil {
+				return nil, err
+			}
+			if req.Protocol != "" {
+				to.Protocol = oneOf("Protocol", string(req.Protocol), protocols(), &problems)
+			}
+			if req.Port != "" {
+				to.Port = port("Port", req.Port, &problems)
+			}
+			return to, resource.Invalid(problems...)
+		}},
+		{method: http.MethodPut, path: "/vmgroup", action: "settarget", info: true, check: sameProtocol, params: func(r *request) (any, error) {
+			var (
+				req      struct{ Port text }
+				problems []resource.Problem
+			)
+			if err := r.decode(&req); err != nil {
+				return nil, err
+			}
+			if req.Port == "" {
+				return nil, invalid("Port", "is empty!")
+			}
+			to := resource.TargetChange{Port: port("Port", req.Port, &problems)}
+			return to, resource.Invalid(problems...)
+		}},
 		{method: http.MethodPut, path: "/healthchecker", action: "sethealthcheck", info: true, params: func(r *request) (any, error) {
 			var (
 				req      healthCheckerRequest
@@ -135,6 +165,21 @@ func nlb() *kind {
 		}},
 	}
 	return k
+}
+
+func protocols() map[string]string { return map[string]string{"tcp": "tcp", "udp": "udp"} }
+
+// sameProtocol refuses another protocol between a load balancer and its VMs than the one
+// that it listens to: no cloud translates.
+func sameProtocol(r *request, found *resource.Resource) error {
+	var req struct{ Protocol text }
+	if err := r.decode(&req); err != nil {
+		return err
+	}
+	if is := read[resource.NLBSpec](found.Spec).Protocol; req.Protocol != "" && !strings.EqualFold(string(req.Protocol), is) {
+		return invalid("Protocol", "%q is not the protocol that the load balancer listens to, %s; change that with PUT /nlb/%s/listener", shorten(string(req.Protocol)), strings.ToUpper(is), found.Name)
+	}
+	return nil
 }
 
 func nlbInfo(v *view, r *resource.Resource, _ map[string]string) any {

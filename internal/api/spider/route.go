@@ -111,7 +111,5 @@ func missingRoutes() []route {
 		post, "/sshrun")
 	add("this server does not connect to addresses that a client names; check the port from where it is to be reached",
 		get, "/check/tcp", get, "/check/udp")
-	add("the port of a load balancer cannot be changed; make another one",
-		put, "/nlb/{Name}/listener", put, "/nlb/{Name}/vmgroup")
 	return all
 }

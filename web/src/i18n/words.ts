@@ -46,6 +46,8 @@ const known: Record<string, string> = {
   addmembers: 'Add members',
   removemembers: 'Remove members',
   sethealthcheck: 'Set health check',
+  setlistener: 'Set listener',
+  settarget: 'Set target port',
   addnodegroup: 'Add node group',
   removenodegroup: 'Remove node group',
   scalenodegroup: 'Scale node group',
