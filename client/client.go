@@ -29,6 +29,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/google/uuid"
+
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
 
@@ -116,20 +118,30 @@ type call struct {
 	body   any           // sent as JSON unless nil
 	wait   time.Duration // how long the server may hold the answer back on purpose
 	header http.Header   // beyond what every request has
+	once   bool          // the server does it once, however often it is sent
 }
+
+// keyHeader holds what the server knows a request by that is sent again.
+const keyHeader = "Idempotency-Key"
+
+// lostRequests is how often a request is sent again whose answer was lost.
+const lostRequests = 5
 
 // do makes the call and decodes the answer into out, unless that is nil.
 func (c *Client) do(ctx context.Context, r call, out any) error {
-	limited, cancel := context.WithTimeout(ctx, c.timeout+r.wait)
-	defer cancel()
-	resp, err := c.send(limited, r)
-	if err != nil {
-		return c.networkError(ctx, limited, err)
+	if r.once {
+		r.header = http.Header{keyHeader: {uuid.NewString()}}
 	}
-	defer resp.Body.Close()
-	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
+	resp, body, err := c.attempt(ctx, r)
+	again := r.once && !unreached(err)
+	for lost := 1; again && isLost(err) && lost <= lostRequests; lost++ {
+		if c.pause(ctx, lost) != nil {
+			return err
+		}
+		resp, body, err = c.attempt(ctx, r)
+	}
 	if err != nil {
-		return c.networkError(ctx, limited, err)
+		return err
 	}
 	if len(body) > maxAnswer {
 		return resource.Errorf(resource.CodeInternal, "the server at %s answered more than %d MiB", c.Server(), maxAnswer>>20)
@@ -144,6 +156,34 @@ func (c *Client) do(ctx context.Context, r call, out any) error {
 		return resource.Errorf(resource.CodeInternal, "the server at %s answered what is no answer of this API; is it the address of an mcic server? (%w)", c.Server(), err)
 	}
 	return nil
+}
+
+// isLost reports whether it is not known if a request was answered, for another reason
+// than that nobody waits any more.
+func isLost(err error) bool {
+	return resource.CodeOf(err) == resource.CodeUnavailable && !errors.Is(err, context.DeadlineExceeded) && !errors.Is(err, context.Canceled)
+}
+
+// unreached reports whether a request reached nobody.
+func unreached(err error) bool {
+	e, ok := errors.AsType[*net.OpError](err)
+	return ok && e.Op == "dial"
+}
+
+// attempt sends a request and reads the answer whole.
+func (c *Client) attempt(ctx context.Context, r call) (*http.Response, []byte, error) {
+	limited, cancel := context.WithTimeout(ctx, c.timeout+r.wait)
+	defer cancel()
+	resp, err := c.send(limited, r)
+	if err != nil {
+		return nil, nil, c.networkError(ctx, limited, err)
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
+	if err != nil {
+		return nil, nil, c.networkError(ctx, limited, err)
+	}
+	return resp, body, nil
 }
 
 func (c *Client) send(ctx context.Context, r call) (*http.Response, error) {

@@ -347,3 +347,37 @@ func TestBrokenEvent(t *testing.T) {
 	_, err := client.Event{ID: "e1", Data: json.RawMessage("{")}.Resource()
 	assert.Equal(t, resource.CodeInternal, resource.CodeOf(err))
 }
+
+func TestARequestWhoseAnswerIsLostIsSentAgain(t *testing.T) {
+	var keys []string
+	lose := 2
+	c := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		keys = append(keys, r.Header.Get("Idempotency-Key"))
+		if len(keys) <= lose {
+			panic(http.ErrAbortHandler) // the connection breaks
+		}
+		answer(w, http.StatusAccepted, resource.Operation{ID: "op1"})
+	})
+	op, err := c.Create(t.Context(), "vpc", "mock", resource.CreateRequest[any]{Name: "v"})
+	require.NoError(t, err)
+	assert.Equal(t, "op1", op.ID)
+	require.Len(t, keys, 3)
+	assert.NotEmpty(t, keys[0])
+	assert.Equal(t, []string{keys[0], keys[0], keys[0]}, keys, "by its key the server knows that it is the same")
+	other := keys[0]
+
+	keys, lose = nil, 0
+	_, err = c.Act(t.Context(), "vm", "mock", "x", "stop", nil)
+	require.NoError(t, err)
+	require.Len(t, keys, 1)
+	assert.NotEqual(t, other, keys[0], "another request, another key")
+
+	keys, lose = nil, 100
+	_, err = c.CreateCredential(t.Context(), resource.CredentialRequest{Name: "c"})
+	assert.Equal(t, resource.CodeUnavailable, resource.CodeOf(err))
+	assert.Equal(t, []string{""}, keys, "what is no operation is sent once")
+	keys = nil
+	_, err = c.Create(t.Context(), "vpc", "mock", resource.CreateRequest[any]{Name: "v"})
+	assert.Equal(t, resource.CodeUnavailable, resource.CodeOf(err), "it gives up")
+	assert.Len(t, keys, 6)
+}

@@ -116,12 +116,12 @@ func (c *Client) Get(ctx context.Context, kind, connection, name string) (*resou
 // Create asks for a resource and returns the operation that makes it. Secrets, such
 // as a private key, are in the operation and are never answered again.
 func (c *Client) Create(ctx context.Context, kind, connection string, request resource.CreateRequest[any]) (*resource.Operation, error) {
-	return one[resource.Operation](ctx, c, http.MethodPost, request)(kindPath(kind, connection))
+	return once[resource.Operation](ctx, c, request)(kindPath(kind, connection))
 }
 
 // CreateJSON does the same with a request that is JSON already.
 func (c *Client) CreateJSON(ctx context.Context, kind, connection string, request json.RawMessage) (*resource.Operation, error) {
-	return one[resource.Operation](ctx, c, http.MethodPost, request)(kindPath(kind, connection))
+	return once[resource.Operation](ctx, c, request)(kindPath(kind, connection))
 }
 
 // Delete removes a resource and returns the operation that does it.
@@ -147,7 +147,7 @@ func (c *Client) Audit(ctx context.Context, o ListOptions) iter.Seq2[resource.Au
 
 // Act starts an action of a resource. params is nil for an action without parameters.
 func (c *Client) Act(ctx context.Context, kind, connection, name, action string, params any) (*resource.Operation, error) {
-	return one[resource.Operation](ctx, c, http.MethodPost, params)(kindPath(kind, connection, name+":"+action))
+	return once[resource.Operation](ctx, c, params)(kindPath(kind, connection, name+":"+action))
 }
 
 // View asks the cloud for a view of a resource, such as a cluster's kubeconfig. The
@@ -341,7 +341,7 @@ func (c *Client) Spider(ctx context.Context, method, path string, body, out any)
 // Destroy deletes everything that is recorded of a connection, on the cloud, too. It
 // answers what that is and the operation that does it; with dryRun nothing is done.
 func (c *Client) Destroy(ctx context.Context, connection string, dryRun bool) (*resource.Destruction, error) {
-	return one[resource.Destruction](ctx, c, http.MethodPost, resource.DestroyRequest{DryRun: dryRun})(path("connections", connection+":destroy"))
+	return once[resource.Destruction](ctx, c, resource.DestroyRequest{DryRun: dryRun})(path("connections", connection+":destroy"))
 }
 
 // AdoptAll records everything that exists in a connection and is not managed yet.
@@ -377,7 +377,7 @@ func (c *Client) CancelOperation(ctx context.Context, id string, thenDelete bool
 // RetryOperation does again, as a new operation, what a failed or cancelled one did
 // not do.
 func (c *Client) RetryOperation(ctx context.Context, id string) (*resource.Operation, error) {
-	return one[resource.Operation](ctx, c, http.MethodPost, nil)(path("operations", id+":retry"))
+	return once[resource.Operation](ctx, c, nil)(path("operations", id+":retry"))
 }
 
 // Operation returns one operation. With a wait the server answers when it has ended,
@@ -451,12 +451,23 @@ func (c *Client) WaitOperation(ctx context.Context, id string, onProgress func(*
 // one makes a call that answers one thing. It takes the path with its error, so that
 // a call reads as one line.
 func one[T any](ctx context.Context, c *Client, method string, body any) func(string, error) (*T, error) {
+	return answered[T](ctx, c, call{method: method, body: body})
+}
+
+// once makes a call that records an operation. It is sent again if its answer is lost,
+// and done once all the same.
+func once[T any](ctx context.Context, c *Client, body any) func(string, error) (*T, error) {
+	return answered[T](ctx, c, call{method: http.MethodPost, body: body, once: true})
+}
+
+func answered[T any](ctx context.Context, c *Client, r call) func(string, error) (*T, error) {
 	return func(path string, err error) (*T, error) {
 		if err != nil {
 			return nil, err
 		}
+		r.path = path
 		out := new(T)
-		if err := c.do(ctx, call{method: method, path: path, body: body}, out); err != nil {
+		if err := c.do(ctx, r, out); err != nil {
 			return nil, err
 		}
 		return out, nil

@@ -277,7 +277,7 @@ func (e *Engine) recordEnded(ctx context.Context, verb string, write func(contex
 		if err := note(ctx, q, entryOf(op, row), nil); err != nil {
 			return err
 		}
-		return q.InsertOperation(ctx, op)
+		return q.InsertOperation(ctx, keyed(ctx, op))
 	})
 	if err != nil {
 		return nil, err

@@ -131,30 +131,58 @@ func newParent(ctx context.Context, verb, connection string, rows []*store.Resou
 	if last := rows[len(rows)-1].Name; len(rows) > 1 {
 		name = fmt.Sprintf("%s … %s", name, last)
 	}
-	return &store.Operation{
+	return keyed(ctx, &store.Operation{
 		ID: uuid.Must(uuid.NewV7()).String(), Verb: verb, Kind: rows[0].Kind, Connection: connection, Name: name,
 		Params: json.RawMessage("null"), State: resource.OperationRunning, Total: len(rows), CreatedAt: store.MicrosOf(time.Now()), AskedBy: auth.Who(ctx),
-	}
+	})
 }
 
 // Destroy records the deletion of everything that is recorded of a connection, with
 // one operation for all; dry only tells what that would be. What is being changed
 // refuses it; wait for that.
 func (e *Engine) Destroy(ctx context.Context, connection string, dry bool) (*resource.Destruction, error) {
-	doomed, err := e.doomed(ctx, connection)
+	var d *resource.Destruction
+	op, err := e.Once(ctx, func() (*resource.Operation, error) {
+		doomed, err := e.doomed(ctx, connection)
+		if err != nil {
+			return nil, err
+		}
+		d = &resource.Destruction{Items: doomed}
+		if dry || len(doomed) == 0 {
+			return nil, nil //nolint:nilnil // nothing is recorded
+		}
+		items := make([]Named, len(doomed))
+		for i, r := range doomed {
+			items[i] = Named{r.Kind, r.Name}
+		}
+		return e.DeleteTogether(ctx, connection, items)
+	})
+	if err == nil && d == nil { // the same request came before
+		d = &resource.Destruction{}
+		d.Items, err = e.partsOf(ctx, op)
+	}
 	if err != nil {
 		return nil, err
 	}
-	d := &resource.Destruction{Items: doomed}
-	if dry || len(doomed) == 0 {
-		return d, nil
+	d.Operation = op
+	return d, nil
+}
+
+// partsOf answers the resources that an operation for several is about.
+func (e *Engine) partsOf(ctx context.Context, op *resource.Operation) ([]resource.Resource, error) {
+	parts, err := e.store.Read().Parts(ctx, op.ID)
+	if err != nil {
+		return nil, err
 	}
-	items := make([]Named, len(doomed))
-	for i, r := range doomed {
-		items[i] = Named{r.Kind, r.Name}
+	items := make([]resource.Resource, 0, len(parts))
+	for _, part := range parts {
+		row, err := e.store.Read().ResourceByUID(ctx, part.UID)
+		if err != nil {
+			return nil, err
+		}
+		items = append(items, *row.Envelope())
 	}
-	d.Operation, err = e.DeleteTogether(ctx, connection, items)
-	return d, err
+	return items, nil
 }
 
 // doomed answers what Destroy would delete, what uses others before what it uses.

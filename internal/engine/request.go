@@ -433,7 +433,7 @@ func (e *Engine) record(
 		if row, op, err = write(ctx, q); err != nil {
 			return err
 		}
-		return q.InsertOperation(ctx, op)
+		return q.InsertOperation(ctx, keyed(ctx, op))
 	})
 	if err != nil {
 		return nil, err

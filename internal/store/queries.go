@@ -211,6 +211,19 @@ func (q *Queries) Operation(ctx context.Context, id string) (*Operation, error) 
 		"there is no operation %s; list them with: mcic operation list", id)
 }
 
+// OperationWithKey reads the one that a request with an idempotency key has led to.
+func (q *Queries) OperationWithKey(ctx context.Context, key string) (*Operation, error) {
+	row := &Operation{}
+	return row, q.one(ctx, q.db.NewSelect().Model(row).Where("idempotency_key = ?", key).Where("idempotency_key <> ''"),
+		"no operation has the idempotency key %s", key)
+}
+
+// Parts reads the operations that are parts of one, in the order in which they were made.
+func (q *Queries) Parts(ctx context.Context, parent string) (rows []Operation, err error) {
+	err = q.db.NewSelect().Model(&rows).Where("parent = ?", parent).Order("id").Scan(ctx)
+	return rows, failure(err, "read the parts of %s", parent)
+}
+
 // InsertOperation records one.
 func (q *Queries) InsertOperation(ctx context.Context, row *Operation) error {
 	return q.insert(ctx, row, "another operation is changing the %s %s", row.Kind, row.Name)
@@ -275,6 +288,12 @@ func (q *Queries) InsertSecrets(ctx context.Context, rows []Secret) error {
 func (q *Queries) Secret(ctx context.Context, uid, name string) (*Secret, error) {
 	row := &Secret{}
 	return row, q.one(ctx, q.db.NewSelect().Model(row).Where("uid = ?", uid).Where("name = ?", name), "there is no %s of %s", name, uid)
+}
+
+// Secrets reads a resource's sealed values.
+func (q *Queries) Secrets(ctx context.Context, uid string) (rows []Secret, err error) {
+	err = q.db.NewSelect().Model(&rows).Where("uid = ?", uid).Scan(ctx)
+	return rows, failure(err, "read the secrets of %s", uid)
 }
 
 // DeleteSecrets removes a resource's sealed values.

@@ -144,6 +144,9 @@ type Operation struct {
 	AcceptedAt Micros
 	EndedAt    Micros
 	AskedBy    string
+
+	IdempotencyKey string // that the client gave the request, or ''
+	Request        string // hash of the request that had the key
 }
 
 // Forced is what a forced deletion keeps in Params.

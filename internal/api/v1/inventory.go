@@ -48,6 +48,7 @@ func (s *server) registerInventory(api huma.API) {
 	}, func(ctx context.Context, in *struct {
 		InConnection
 		WaitParam
+		KeyParam
 		JSONBody
 	},
 	) (*resource.Destruction, error) {

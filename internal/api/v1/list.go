@@ -73,6 +73,11 @@ type WaitParam struct {
 	Wait string `query:"wait" doc:"How long to wait for the operation's end, such as 30s, at most 30m. Default: not at all." example:"30s" maxLength:"16"`
 }
 
+// KeyParam is a header that bufferBody reads; it is here to be documented.
+type KeyParam struct {
+	Key string `header:"Idempotency-Key" doc:"A key of the client's own, such as a new UUID. Sent again with the same key, the same request answers the same operation, for as long as operations are kept; another request with it is refused with 422."`
+}
+
 func (p WaitParam) duration() (time.Duration, error) {
 	if p.Wait == "" {
 		return 0, nil

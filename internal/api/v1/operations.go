@@ -75,7 +75,7 @@ func (s *server) registerOperations(api huma.API) {
 				if err := resource.Decode(body, &struct{}{}); err != nil {
 					return nil, err
 				}
-				return s.Engine.Retry(ctx, id)
+				return s.Engine.Once(ctx, func() (*resource.Operation, error) { return s.Engine.Retry(ctx, id) })
 			},
 		},
 	} {
@@ -85,6 +85,7 @@ func (s *server) registerOperations(api huma.API) {
 			Summary: change.summary, Description: change.description,
 		}, func(ctx context.Context, in *struct {
 			ID string `path:"id" doc:"Id of the operation." maxLength:"64"`
+			KeyParam
 			JSONBody
 		},
 		) (*resource.Operation, error) {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"github.com/m-cmp/mc-infra-connector/internal/engine"
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
 
@@ -65,6 +66,9 @@ func problem(err error) *ProblemDocument {
 	code := status(e.Code)
 	if errors.Is(err, context.DeadlineExceeded) && e.Code == resource.CodeUnavailable {
 		code = http.StatusGatewayTimeout
+	}
+	if errors.Is(err, engine.ErrOtherRequest) {
+		return badField(http.StatusUnprocessableEntity, keyHeader, e.Message)
 	}
 	return &ProblemDocument{
 		Type: "about:blank", Title: http.StatusText(code), Status: code, Detail: e.Message,

@@ -130,6 +130,7 @@ func (s *server) registerKind(api huma.API, k *resource.Kind) {
 		func(ctx context.Context, in *struct {
 			InConnection
 			WaitParam
+			KeyParam
 			JSONBody
 		},
 		) (*changed, error) {
@@ -183,6 +184,7 @@ func (s *server) registerKind(api huma.API, k *resource.Kind) {
 			func(ctx context.Context, in *struct {
 				OneResource
 				WaitParam
+				KeyParam
 				JSONBody
 			},
 			) (*changed, error) {
@@ -247,7 +249,7 @@ func (s *server) change(ctx context.Context, w WaitParam, done int, start func()
 	if err != nil {
 		return nil, problem(err)
 	}
-	op, err := start()
+	op, err := s.Engine.Once(ctx, start)
 	if err != nil {
 		return nil, problem(err)
 	}

@@ -4,6 +4,8 @@ package v1
 
 import (
 	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -257,9 +259,44 @@ func bufferBody(next http.Handler) http.Handler {
 			badField(http.StatusUnsupportedMediaType, "body", fmt.Sprintf("is sent as %.64q; send JSON with the header Content-Type: application/json", kind)).write(w)
 		default:
 			r.Body = io.NopCloser(bytes.NewReader(body))
+			if r, err = withKey(r, body); err != nil {
+				badField(http.StatusBadRequest, keyHeader, err.Error()).write(w)
+				return
+			}
 			next.ServeHTTP(w, r)
 		}
 	})
+}
+
+// keyHeader holds the key of a request that may come more than once.
+// https://datatracker.ietf.org/doc/draft-ietf-httpapi-idempotency-key-header/
+const (
+	keyHeader = "Idempotency-Key"
+	maxKey    = 255 // characters
+)
+
+// withKey notes the key of a request. The draft has it as a quoted string; most clients
+// leave the quotes out.
+func withKey(r *http.Request, body []byte) (*http.Request, error) {
+	values := r.Header.Values(keyHeader)
+	if len(values) == 0 {
+		return r, nil
+	}
+	key := values[0]
+	if inner, ok := strings.CutPrefix(key, `"`); ok && strings.HasSuffix(inner, `"`) {
+		key = strings.TrimSuffix(inner, `"`)
+	}
+	visible := func(c rune) bool { return c > ' ' && c < unicode.MaxASCII && c != '"' && c != '\\' }
+	if len(values) > 1 || key == "" || len(key) > maxKey || strings.ContainsFunc(key, func(c rune) bool { return !visible(c) }) {
+		return nil, fmt.Errorf("is not a key; send it once, as 1 to %d letters, digits and marks without spaces, such as a new UUID", maxKey)
+	}
+	query := r.URL.Query()
+	query.Del("wait") // how long a client waits makes no other request
+	hash := sha256.New()
+	for _, part := range []string{r.Method, r.URL.Path, query.Encode(), string(body)} {
+		_, _ = fmt.Fprintf(hash, "%d:%s", len(part), part) // a hash never fails
+	}
+	return r.WithContext(engine.WithKey(r.Context(), engine.Key{Text: key, Request: hex.EncodeToString(hash.Sum(nil))})), nil
 }
 
 // isJSON reports whether a content type is one of JSON. None counts as JSON.

@@ -1,0 +1,101 @@
+package v1_test
+
+import (
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/m-cmp/mc-infra-connector/internal/engine/enginetest"
+	"github.com/m-cmp/mc-infra-connector/resource"
+)
+
+// keyed posts with an idempotency key.
+func (a *api) keyed(key, path, body string) answer {
+	a.t.Helper()
+	r := a.request(http.MethodPost, path, strings.NewReader(body))
+	r.Header.Set("Idempotency-Key", key)
+	return a.send(r)
+}
+
+func TestARequestWithAKeyIsDoneOnce(t *testing.T) {
+	a := start(t, enginetest.Options{})
+	const vpcs, vpc = "/v1/connections/mock/vpcs", `{"name":"v","spec":{"cidr":"10.0.0.0/16"}}`
+
+	first := into[resource.Operation](t, a.keyed("create-1", vpcs, vpc))
+	again := into[resource.Operation](t, a.keyed(`"create-1"`, vpcs, vpc))
+	assert.Equal(t, first.ID, again.ID, "with the quotes of the draft, too")
+	made := a.keyed("create-1", vpcs+"?wait=30s", vpc)
+	require.Equal(t, http.StatusCreated, made.status, "one that waits gets what came out of it: %s", made.body)
+	assert.Equal(t, "v", into[resource.Resource](t, made).Name)
+	for _, other := range []answer{
+		a.keyed("create-1", vpcs, `{"name":"w","spec":{"cidr":"10.0.0.0/16"}}`),
+		a.keyed("create-1", "/v1/connections/mock/vpcs/v:label", `{"set":{"a":"b"}}`),
+		a.keyed("create-1", vpcs, `not JSON`),
+	} {
+		p := isProblem(t, http.StatusUnprocessableEntity, other)
+		assert.Contains(t, p.Detail, first.ID, "it says what the key was used for")
+		assert.Equal(t, "Idempotency-Key", p.Fields[0].Field)
+	}
+	isProblem(t, http.StatusConflict, a.post(vpcs, vpc))
+	isProblem(t, http.StatusConflict, a.keyed("create-2", vpcs, vpc))
+	isProblem(t, http.StatusUnprocessableEntity, a.keyed("create-3", vpcs, `{"name":"w"}`))
+	assert.Equal(t, http.StatusAccepted, a.keyed("create-3", vpcs, `{"name":"w","spec":{"cidr":"10.0.0.0/16"}}`).status, "what was refused leaves the key free")
+	for _, bad := range []string{"", "two words", `"`, "a\\b", strings.Repeat("k", 256)} {
+		isProblem(t, http.StatusBadRequest, a.keyed(bad, vpcs, vpc))
+	}
+
+	label := func() resource.Operation {
+		return into[resource.Operation](t, a.keyed("label", "/v1/connections/mock/vpcs/v:label", `{"set":{"a":"b"}}`))
+	}
+	labelled := label()
+	_, err := a.Wait(t.Context(), labelled.ID, patience)
+	require.NoError(t, err)
+	assert.Equal(t, labelled.ID, label().ID, "an action is not run again either")
+
+	many := `{"name":"m","count":3,"spec":{"cidr":"10.0.0.0/16"}}`
+	assert.Equal(t, into[resource.Operation](t, a.keyed("many", vpcs, many)).ID, into[resource.Operation](t, a.keyed("many", vpcs, many)).ID)
+
+	ended := into[resource.Destruction](t, a.keyed("destroy", "/v1/connections/mock:destroy?wait=30s", `{"dryRun":true}`))
+	assert.Nil(t, ended.Operation, "a dry run needs no key")
+	ended = into[resource.Destruction](t, a.keyed("destroy", "/v1/connections/mock:destroy?wait=30s", `{"dryRun":false}`))
+	same := into[resource.Destruction](t, a.keyed("destroy", "/v1/connections/mock:destroy?wait=30s", `{"dryRun":false}`))
+	assert.Equal(t, ended.Operation.ID, same.Operation.ID)
+	assert.Len(t, same.Items, len(ended.Items))
+	assert.Len(t, ended.Items, 5)
+	assert.Empty(t, a.names(vpcs))
+	assert.Equal(t, first.ID, into[resource.Operation](t, a.keyed("create-1", vpcs, vpc)).ID, "after the VPC has gone nothing is made either")
+	assert.Empty(t, a.names(vpcs))
+}
+
+func TestTheRepetitionOfACreationAnswersItsSecret(t *testing.T) {
+	a := start(t, enginetest.Options{})
+	const keys, key = "/v1/connections/mock/keypairs?wait=30s", `{"name":"k","spec":{"algorithm":"ed25519"}}`
+	first := into[resource.Resource](t, a.keyed("k1", keys, key))
+	require.NotEmpty(t, first.Secrets["privateKey"])
+	assert.Equal(t, first.Secrets, into[resource.Resource](t, a.keyed("k1", keys, key)).Secrets, "its first answer may have been lost")
+	assert.Empty(t, into[resource.Resource](t, a.get("/v1/connections/mock/keypairs/k")).Secrets)
+}
+
+func TestTheSameRequestManyTimesAtOnce(t *testing.T) {
+	a := start(t, enginetest.Options{})
+	var (
+		group sync.WaitGroup
+		mu    sync.Mutex
+		ids   = map[string]int{}
+	)
+	for range 16 {
+		group.Go(func() {
+			got := a.keyed("same", "/v1/connections/mock/vpcs", `{"name":"v","spec":{"cidr":"10.0.0.0/16"}}`)
+			mu.Lock()
+			defer mu.Unlock()
+			ids[into[resource.Operation](t, got).ID]++
+			assert.Equal(t, http.StatusAccepted, got.status, "%s", got.body)
+		})
+	}
+	group.Wait()
+	assert.Len(t, ids, 1)
+}
