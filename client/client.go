@@ -132,16 +132,51 @@ func (c *Client) do(ctx context.Context, r call, out any) error {
 	if r.once {
 		r.header = http.Header{keyHeader: {uuid.NewString()}}
 	}
-	resp, body, err := c.attempt(ctx, r)
+	err := c.attempt(ctx, r, out)
 	again := r.once && !unreached(err)
 	for lost := 1; again && isLost(err) && lost <= lostRequests; lost++ {
 		if c.pause(ctx, lost) != nil {
 			return err
 		}
-		resp, body, err = c.attempt(ctx, r)
+		err = c.attempt(ctx, r, out)
 	}
+	if e, ok := errors.AsType[*noAnswer](err); ok {
+		return e.error
+	}
+	return err
+}
+
+// noAnswer is the error of a request of which it is not known what became of it.
+type noAnswer struct{ error }
+
+// Unwrap returns the cause.
+func (e *noAnswer) Unwrap() error { return e.error }
+
+// isLost reports whether there was no answer, for another reason than that nobody waits
+// any more.
+func isLost(err error) bool {
+	_, ok := errors.AsType[*noAnswer](err)
+	return ok && !errors.Is(err, context.DeadlineExceeded) && !errors.Is(err, context.Canceled)
+}
+
+// unreached reports whether a request reached nobody.
+func unreached(err error) bool {
+	e, ok := errors.AsType[*net.OpError](err)
+	return ok && e.Op == "dial"
+}
+
+// attempt makes the call once.
+func (c *Client) attempt(ctx context.Context, r call, out any) error {
+	limited, cancel := context.WithTimeout(ctx, c.timeout+r.wait)
+	defer cancel()
+	resp, err := c.send(limited, r)
 	if err != nil {
-		return err
+		return &noAnswer{c.networkError(ctx, limited, err)}
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
+	if err != nil {
+		return &noAnswer{c.networkError(ctx, limited, err)}
 	}
 	if len(body) > maxAnswer {
 		return resource.Errorf(resource.CodeInternal, "the server at %s answered more than %d MiB", c.Server(), maxAnswer>>20)
@@ -156,34 +191,6 @@ func (c *Client) do(ctx context.Context, r call, out any) error {
 		return resource.Errorf(resource.CodeInternal, "the server at %s answered what is no answer of this API; is it the address of an mcic server? (%w)", c.Server(), err)
 	}
 	return nil
-}
-
-// isLost reports whether it is not known if a request was answered, for another reason
-// than that nobody waits any more.
-func isLost(err error) bool {
-	return resource.CodeOf(err) == resource.CodeUnavailable && !errors.Is(err, context.DeadlineExceeded) && !errors.Is(err, context.Canceled)
-}
-
-// unreached reports whether a request reached nobody.
-func unreached(err error) bool {
-	e, ok := errors.AsType[*net.OpError](err)
-	return ok && e.Op == "dial"
-}
-
-// attempt sends a request and reads the answer whole.
-func (c *Client) attempt(ctx context.Context, r call) (*http.Response, []byte, error) {
-	limited, cancel := context.WithTimeout(ctx, c.timeout+r.wait)
-	defer cancel()
-	resp, err := c.send(limited, r)
-	if err != nil {
-		return nil, nil, c.networkError(ctx, limited, err)
-	}
-	defer resp.Body.Close()
-	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
-	if err != nil {
-		return nil, nil, c.networkError(ctx, limited, err)
-	}
-	return resp, body, nil
 }
 
 func (c *Client) send(ctx context.Context, r call) (*http.Response, error) {

@@ -31,7 +31,7 @@ func (k *Kind) ParseCreates(body []byte) (requests []*CreateRequest[json.RawMess
 		return nil, true, Invalid(Problem{Field: "name", Message: fmt.Sprintf("is too long for %d resources: with the number it would have %d characters, more than %d", one.Count, length, maxName)})
 	}
 	for i := range one.Count {
-		requests = append(requests, &CreateRequest[json.RawMessage]{Name: fmt.Sprintf("%s-%d", one.Name, i+1), Labels: one.Labels, Spec: one.Spec})
+		requests = append(requests, &CreateRequest[json.RawMessage]{Name: fmt.Sprintf("%s-%d", one.Name, i+1), Labels: one.Labels, Spec: one.Spec, OnFailure: one.OnFailure})
 	}
 	return requests, true, nil
 }

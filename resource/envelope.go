@@ -36,8 +36,20 @@ type CreateRequest[S any] struct {
 	Name   string            `json:"name" doc:"Name of the resource, unique within its connection and kind: 1 to 128 letters, digits, dots, underscores and hyphens; it starts with a letter or digit." minLength:"1" maxLength:"128" pattern:"^[A-Za-z0-9][A-Za-z0-9._-]*$" patternDescription:"a letter or digit, then letters, digits, '.', '_' or '-'"`
 	Labels map[string]string `json:"labels,omitempty" doc:"Labels, at most 40; kept as tags on the cloud where it has tags." maxProperties:"40"`
 	Spec   S                 `json:"spec" doc:"What to create."`
-	Count  int               `json:"count,omitempty" doc:"Create so many that differ only in their names: name-1, name-2 and so on. The answer is one operation for all. Default: one, with the name as it is." minimum:"1" maximum:"1000"`
+
+	OnFailure OnFailure `json:"onFailure,omitempty" doc:"What becomes of it if the creation fails: keep it, to be looked at and tried again, or delete what there is of it, here and on the cloud. Default: keep." enum:"keep,delete"`
+
+	Count int `json:"count,omitempty" doc:"Create so many that differ only in their names: name-1, name-2 and so on. The answer is one operation for all. Default: one, with the name as it is." minimum:"1" maximum:"1000"`
 }
+
+// OnFailure is what becomes of a resource whose creation fails.
+type OnFailure string
+
+// What can become of it.
+const (
+	OnFailureKeep   OnFailure = "keep"   // it stays, shown as failed
+	OnFailureDelete OnFailure = "delete" // it is deleted, here and on the cloud
+)
 
 // AdoptRequest is the body of an adoption.
 type AdoptRequest struct {
@@ -144,6 +156,7 @@ type Operation struct {
 	Attempts   int            `json:"attempts" doc:"How often the step that asks the cloud was tried."`
 	Error      *Error         `json:"error,omitempty" doc:"Why it failed, or why the last attempt did."`
 	By         string         `json:"by,omitempty" doc:"Who asked for it."`
+	OnFailure  OnFailure      `json:"onFailure,omitempty" doc:"For a creation: delete, if what there is of the resource goes when it fails."`
 	Force      bool           `json:"force,omitempty" doc:"For a deletion: whether the resource is forgotten here even if the cloud does not delete it."`
 	Warning    string         `json:"warning,omitempty" doc:"For a forced deletion that the cloud did not do: what may be left there."`
 	Parent     string         `json:"parent,omitempty" doc:"Operation that this one is a part of."`

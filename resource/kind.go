@@ -273,7 +273,8 @@ func (k *Kind) ParseCreate(body []byte) (*CreateRequest[json.RawMessage], error)
 		return nil, Errorf(CodeInternal, "encode the spec of %s %s: %w", k.Name, name, err)
 	}
 	count := int(value.Elem().FieldByName("Count").Int())
-	return &CreateRequest[json.RawMessage]{Name: name, Labels: labels, Spec: raw, Count: count}, nil
+	onFailure := OnFailure(value.Elem().FieldByName("OnFailure").String())
+	return &CreateRequest[json.RawMessage]{Name: name, Labels: labels, Spec: raw, OnFailure: onFailure, Count: count}, nil
 }
 
 // Complete fills what the server decides before a spec is recorded and returns

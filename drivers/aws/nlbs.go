@@ -38,7 +38,7 @@ func (n nlbs) List(ctx context.Context) iter.Seq2[nlb, error] {
 			}
 			groups[aws.ToString(group.TargetGroupArn)] = group
 		}
-		groupOf := func(arn string) (elbtypes.TargetGroup, bool, error) {
+		groupOf := func(arn string) (elbtypes.TargetGroup, bool, error) { //nolint:unparam // that of Get can fail
 			group, found := groups[arn]
 			return group, found, nil
 		}

@@ -106,6 +106,7 @@ func (a *app) createCommand(k *resource.Kind) *cobra.Command {
 		connection, file string
 		labels           []string
 		count            int
+		onFailure        string
 		w                waiting
 		out              format
 	)
@@ -119,6 +120,8 @@ func (a *app) createCommand(k *resource.Kind) *cobra.Command {
 	spec := a.addStructFlags(cmd, "spec", k.SpecType())
 	cmd.Flags().StringArrayVar(&labels, "label", nil, "label as `KEY=VALUE`; may be repeated")
 	cmd.Flags().IntVar(&count, "count", 0, "create `N` at once, named NAME-1, NAME-2 and so on")
+	cmd.Flags().StringVar(&onFailure, "on-failure", "", "`keep` what a failed creation leaves, to be tried again, or delete it, here and on the cloud (default keep)")
+	must(cmd.RegisterFlagCompletionFunc("on-failure", cobra.FixedCompletions([]string{"keep", "delete"}, cobra.ShellCompDirectiveNoFileComp)))
 	cmd.Flags().StringVar(&file, "file", "", "`FILE` with the request as JSON or YAML; - for standard input")
 	secrets := addSecretFlags(cmd, k)
 	a.addConnection(cmd, &connection)
@@ -136,7 +139,7 @@ func (a *app) createCommand(k *resource.Kind) *cobra.Command {
 		if err := w.check(cmd); err != nil {
 			return err
 		}
-		body, err := a.createBody(k, args, file, labels, count, spec)
+		body, err := a.createBody(k, args, file, labels, count, onFailure, spec)
 		if err != nil {
 			return &fieldError{err, spec.name}
 		}
@@ -161,7 +164,7 @@ func (a *app) createCommand(k *resource.Kind) *cobra.Command {
 }
 
 // createBody makes the request of a file, the flags, or both.
-func (a *app) createBody(k *resource.Kind, args []string, file string, labels []string, count int, flags *structFlags) (json.RawMessage, error) {
+func (a *app) createBody(k *resource.Kind, args []string, file string, labels []string, count int, onFailure string, flags *structFlags) (json.RawMessage, error) {
 	body := map[string]json.RawMessage{}
 	if file != "" {
 		if err := a.readObject(file, &body); err != nil {
@@ -193,6 +196,9 @@ func (a *app) createBody(k *resource.Kind, args []string, file string, labels []
 	}
 	if count != 0 {
 		parts["count"] = count
+	}
+	if onFailure != "" {
+		parts["onFailure"] = onFailure
 	}
 	if len(given) > 0 {
 		merged := map[string]string{}

@@ -21,9 +21,14 @@ type Wanted struct {
 }
 
 // CreateTogether records several new resources of a connection, all or none, with
-// one operation for all. What is used comes before what uses it. Kinds that show a
-// secret once cannot be among them.
-func (e *Engine) CreateTogether(ctx context.Context, connection string, items []Wanted) (*resource.Operation, error) {
+// one operation for all. What is used comes before what uses it. If the creation of one
+// fails, all of them are deleted when onFailure says so. Kinds that show a secret once
+// cannot be among them.
+func (e *Engine) CreateTogether(ctx context.Context, connection string, items []Wanted, onFailure resource.OnFailure) (*resource.Operation, error) {
+	params, err := creationParams(onFailure)
+	if err != nil {
+		return nil, err
+	}
 	creations := make([]*creation, len(items))
 	for i, item := range items {
 		k, err := resource.KindNamed(item.Kind)
@@ -44,7 +49,7 @@ func (e *Engine) CreateTogether(ctx context.Context, connection string, items []
 			return nil, err
 		}
 	}
-	return e.createMany(ctx, connection, creations)
+	return e.createMany(ctx, connection, creations, params)
 }
 
 // Named is one resource of a connection.

@@ -18,7 +18,7 @@ func TestSeveralKindsAreCreatedTogetherOrNotAtAll(t *testing.T) {
 		return e.CreateTogether(t.Context(), "mock", []engine.Wanted{
 			{Kind: "vpc", Body: json.RawMessage(`{"name":"v","spec":{"cidr":"10.0.0.0/16"}}`)},
 			{Kind: "subnet", Body: json.RawMessage(`{"name":"s","spec":{"vpc":"v","cidr":"` + cidr + `"}}`)},
-		})
+		}, resource.OnFailureKeep)
 	}
 	_, err := together("192.168.0.0/24")
 	require.ErrorContains(t, err, "not inside the range")
@@ -34,7 +34,7 @@ func TestSeveralKindsAreCreatedTogetherOrNotAtAll(t *testing.T) {
 		assert.Equal(t, resource.StateAvailable, r.State)
 	}
 
-	_, err = e.CreateTogether(t.Context(), "mock", []engine.Wanted{{Kind: "keypair", Body: json.RawMessage(`{"name":"k","spec":{}}`)}})
+	_, err = e.CreateTogether(t.Context(), "mock", []engine.Wanted{{Kind: "keypair", Body: json.RawMessage(`{"name":"k","spec":{}}`)}}, "")
 	assert.Equal(t, resource.CodeUnsupported, resource.CodeOf(err), "the private key would be lost")
 }
 

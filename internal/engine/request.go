@@ -44,7 +44,7 @@ func (e *Engine) Create(ctx context.Context, connection, kind string, body []byt
 		}
 	}
 	if many {
-		return e.createMany(ctx, connection, creations)
+		return e.createMany(ctx, connection, creations, nil)
 	}
 	one := creations[0]
 	op, err := e.record(ctx, func(ctx context.Context, q *store.Queries) (*store.Resource, *store.Operation, error) {
@@ -62,6 +62,7 @@ func (e *Engine) Create(ctx context.Context, connection, kind string, body []byt
 type creation struct {
 	kind    *resource.Kind
 	row     *store.Resource
+	params  json.RawMessage
 	secrets map[string]string
 	sealed  []store.Secret
 }
@@ -76,6 +77,9 @@ func (e *Engine) prepare(k *resource.Kind, connection string, r *resource.Create
 		State: resource.StatePending, Labels: r.Labels, Spec: spec,
 		Status: json.RawMessage("{}"), Native: json.RawMessage("null"),
 	}}
+	if c.params, err = creationParams(r.OnFailure); err != nil {
+		return nil, err
+	}
 	for name, value := range secrets {
 		box, err := e.sealer.Seal([]byte(value), secretIdentity(c.row.UID, name))
 		if err != nil {
@@ -84,6 +88,18 @@ func (e *Engine) prepare(k *resource.Kind, connection string, r *resource.Create
 		c.sealed = append(c.sealed, store.Secret{UID: c.row.UID, Name: name, Sealed: box})
 	}
 	return c, nil
+}
+
+// creationParams is what a creation keeps.
+func creationParams(onFailure resource.OnFailure) (json.RawMessage, error) {
+	if onFailure == "" || onFailure == resource.OnFailureKeep {
+		return nil, nil
+	}
+	params, err := json.Marshal(store.Creation{OnFailure: onFailure})
+	if err != nil {
+		return nil, resource.Errorf(resource.CodeInternal, "encode the parameters: %w", err)
+	}
+	return params, nil
 }
 
 // insert writes the row of a new resource and makes its operation.
@@ -95,7 +111,7 @@ func (e *Engine) insert(ctx context.Context, q *store.Queries, c *creation) (*st
 	if err := e.makeRoom(ctx, q, c.row); err != nil {
 		return nil, err
 	}
-	op := e.newOperation(ctx, c.row, VerbCreate, nil)
+	op := e.newOperation(ctx, c.row, VerbCreate, c.params)
 	c.row.CreatedAt = c.row.UpdatedAt
 	if err := q.InsertResource(ctx, c.row, refs); err != nil {
 		return nil, err
@@ -104,13 +120,16 @@ func (e *Engine) insert(ctx context.Context, q *store.Queries, c *creation) (*st
 }
 
 // createMany records several resources, all or none, each with an operation, and
-// one that counts those.
-func (e *Engine) createMany(ctx context.Context, connection string, creations []*creation) (*resource.Operation, error) {
+// one that counts those, with params.
+func (e *Engine) createMany(ctx context.Context, connection string, creations []*creation, params json.RawMessage) (*resource.Operation, error) {
 	rows := make([]*store.Resource, len(creations))
 	for i, c := range creations {
 		rows[i] = c.row
 	}
 	parent := newParent(ctx, VerbCreate, connection, rows)
+	if params != nil {
+		parent.Params = params
+	}
 	ops := make([]*store.Operation, len(creations))
 	err := e.store.Update(ctx, func(ctx context.Context, q *store.Queries) (err error) {
 		for i, c := range creations {

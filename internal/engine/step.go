@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"github.com/m-cmp/mc-infra-connector/driver"
@@ -521,7 +522,8 @@ func (j *job) fail(ctx context.Context, as resource.OperationState, e *resource.
 	j.logger.Warn("operation did not reach its goal", "as", as, "operation", j.op.ID, "verb", j.op.Verb, "kind", j.row.Kind, "name", j.row.Name, "connection", j.row.Connection, "code", e.Code, "error", e)
 	j.op.State, j.op.Error, j.row.Error = as, e, e
 	switch {
-	case j.op.Verb == VerbCreate && as == resource.OperationCancelled && !j.row.Uncertain:
+	case j.op.Verb == VerbCreate && !j.row.Uncertain &&
+		(as == resource.OperationCancelled || j.row.CloudID == "" && j.op.OnFailure() == resource.OnFailureDelete):
 		j.bury(j.row) // nothing came of it
 		return j.end(ctx)
 	case j.row.CloudID == "" || j.op.Verb == VerbCreate:
@@ -587,18 +589,66 @@ func (j *job) end(ctx context.Context) error {
 }
 
 // unwanted answers the operation that deletes what was created although its
-// creation was to be cancelled, or nil.
+// creation was to be cancelled, or what a creation has left that failed and was to leave
+// nothing; or nil.
 func (j *job) unwanted(ctx context.Context, q *store.Queries) (*store.Operation, error) {
-	if j.op.EndedAt == 0 || j.op.Verb != VerbCreate || j.row.DeletedAt != 0 || j.row.CloudID == "" {
-		return nil, nil //nolint:nilnil // wanted
+	if j.op.EndedAt == 0 || j.op.Verb != VerbCreate || j.row.DeletedAt != 0 || j.row.CloudID == "" && !j.row.Uncertain {
+		return nil, nil //nolint:nilnil // there is nothing
 	}
-	op, err := q.Operation(ctx, j.op.ID) // anew: it may have been asked for just now
-	if err != nil || op.Cancel != store.CancelDelete {
-		return nil, err
+	if j.op.State == resource.OperationSucceeded || j.op.OnFailure() != resource.OnFailureDelete {
+		op, err := q.Operation(ctx, j.op.ID) // anew: it may have been asked for just now
+		if err != nil || op.Cancel != store.CancelDelete || j.row.CloudID == "" {
+			return nil, err
+		}
 	}
 	then := j.newOperation(auth.As(ctx, j.op.AskedBy), j.row, VerbDelete, nil)
 	j.row.State = resource.StateDeleting
 	return then, nil
+}
+
+// left is a resource of a creation of several that is deleted because not all of them
+// could be created.
+type left struct {
+	row *store.Resource
+	op  *store.Operation // nil: nothing is left of it but the record
+}
+
+// takeBack records the deletion of everything that the creations have left which an
+// operation stands for. What is used waits for what uses it.
+func (j *job) takeBack(ctx context.Context, q *store.Queries, parent *store.Operation) ([]left, error) {
+	parts, err := q.Parts(ctx, parent.ID)
+	if err != nil {
+		return nil, err
+	}
+	slices.Reverse(parts)
+	var all []left
+	for _, part := range parts {
+		row, err := q.ResourceByUID(ctx, part.UID)
+		if err != nil {
+			return nil, err
+		}
+		switch {
+		case row.DeletedAt != 0 || row.Operation != "": // by somebody else, meanwhile
+			continue
+		case row.CloudID == "" && !row.Uncertain:
+			if err := j.entomb(ctx, q, row); err != nil {
+				return nil, err
+			}
+			all = append(all, left{row: row})
+			continue
+		}
+		owner := row.LeaseOwner
+		row.State = resource.StateDeleting
+		op := j.newOperation(auth.As(ctx, parent.AskedBy), row, VerbDelete, nil)
+		if err := q.UpdateResource(ctx, row, owner); err != nil {
+			return nil, err
+		}
+		if err := q.InsertOperation(ctx, op); err != nil {
+			return nil, err
+		}
+		all = append(all, left{row, op})
+	}
+	return all, nil
 }
 
 // save records the job while its operation goes on, if it has moved.
@@ -614,7 +664,10 @@ func (j *job) save(ctx context.Context) error {
 // end of an operation it answers what uses the resource.
 func (j *job) write(ctx context.Context) (users []store.Resource, err error) {
 	j.row.UpdatedAt = store.MicrosOf(time.Now())
-	var then, parent *store.Operation
+	var (
+		then, parent *store.Operation
+		back         []left
+	)
 	err = j.store.Update(ctx, func(ctx context.Context, q *store.Queries) (err error) {
 		if then, err = j.unwanted(ctx, q); err != nil {
 			return err
@@ -646,6 +699,11 @@ func (j *job) write(ctx context.Context) (users []store.Resource, err error) {
 			if parent, err = q.CountPart(ctx, j.op.Parent, j.op.State != resource.OperationSucceeded, j.op.EndedAt); err != nil {
 				return err
 			}
+			if parent.Failed > 0 && parent.State.Ended() && parent.OnFailure() == resource.OnFailureDelete {
+				if back, err = j.takeBack(ctx, q, parent); err != nil {
+					return err
+				}
+			}
 		}
 		if then == nil {
 			return nil
@@ -663,6 +721,12 @@ func (j *job) write(ctx context.Context) (users []store.Resource, err error) {
 	if then != nil {
 		j.tell(Event{Operation: then.Resource()})
 		j.enqueue(j.row.Connection, j.row.UID)
+	}
+	for _, b := range back {
+		j.publish(b.row, b.op)
+		if b.op != nil {
+			j.enqueue(b.row.Connection, b.row.UID)
+		}
 	}
 	return users, nil
 }

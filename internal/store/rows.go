@@ -149,6 +149,21 @@ type Operation struct {
 	Request        string // hash of the request that had the key
 }
 
+// Creation is what a creation keeps in Params. Of one of several at once it is about all of
+// them: they stay together or not at all.
+type Creation struct {
+	OnFailure resource.OnFailure `json:"onFailure,omitempty"`
+}
+
+// OnFailure says what becomes of the resource if its creation fails, "" for the default.
+func (o *Operation) OnFailure() resource.OnFailure {
+	var c Creation
+	if o.Verb != "create" || string(o.Params) == "null" || json.Unmarshal(o.Params, &c) != nil {
+		return ""
+	}
+	return c.OnFailure
+}
+
 // Forced is what a forced deletion keeps in Params.
 type Forced struct {
 	Force bool   `json:"force"`
@@ -186,7 +201,7 @@ func (o *Operation) Resource() *resource.Operation {
 		items = &resource.Progress{Total: o.Total, Ended: o.Ended, Failed: o.Failed}
 	}
 	return &resource.Operation{
-		Parent: o.Parent, Items: items, By: o.AskedBy, Force: o.Force(), Warning: o.Left(),
+		Parent: o.Parent, Items: items, By: o.AskedBy, OnFailure: o.OnFailure(), Force: o.Force(), Warning: o.Left(),
 		ID: o.ID, Verb: o.Verb, Kind: o.Kind, Connection: o.Connection, Name: o.Name, UID: o.UID,
 		State: o.State, Attempts: o.Attempts, Error: o.Error, Cancelling: o.Cancel != "" && !o.State.Ended(), Steps: o.Steps,
 		CreatedAt: o.CreatedAt.Time(), AcceptedAt: o.AcceptedAt.pointer(), EndedAt: o.EndedAt.pointer(),

@@ -14,6 +14,7 @@ import (
 
 	"github.com/m-cmp/mc-infra-connector/internal/engine"
 	"github.com/m-cmp/mc-infra-connector/internal/engine/enginetest"
+	"github.com/m-cmp/mc-infra-connector/internal/store"
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
 
@@ -169,6 +170,15 @@ func TestACreationThatFailsLeavesNothing(t *testing.T) {
 	assert.GreaterOrEqual(t, failed.status, 500)
 	assert.Empty(t, a.OnCloud("failing", "vm"), "the VM that failed to boot is deleted")
 	assert.JSONEq(t, `{"count":0}`, a.ok(http.MethodGet, "/countvm/failing", "").body)
+
+	nobody := a.call(http.MethodPost, "/disk", strings.Replace(in(`{"Name":"d","DiskType":"","DiskSize":"50"}`), connection, "failing", 1), "Prefer", "respond-async")
+	require.Equal(t, http.StatusAccepted, nobody.status, nobody.body)
+	require.EventuallyWithT(t, func(c *assert.CollectT) {
+		items, _, err := a.List(t.Context(), "failing", "disk", store.Query{Limit: 1})
+		assert.NoError(c, err)
+		assert.Empty(c, items)
+	}, 30*time.Second, 10*time.Millisecond, "nor does one that no client waits for")
+	assert.Empty(t, a.OnCloud("failing", "disk"))
 }
 
 func TestClientsThatDoNotWait(t *testing.T) {

@@ -52,7 +52,7 @@ type wanted struct {
 }
 
 func (w wanted) body() (json.RawMessage, error) {
-	return json.Marshal(resource.CreateRequest[any]{Name: w.name, Labels: w.labels, Spec: w.spec})
+	return json.Marshal(resource.CreateRequest[any]{Name: w.name, Labels: w.labels, Spec: w.spec, OnFailure: resource.OnFailureDelete})
 }
 
 // named is what every creation has in its ReqInfo.
@@ -144,15 +144,17 @@ func (k *kind) createOne(r *request) (any, error) {
 		return accepted(op), nil
 	}
 	secrets := op.Secrets
-	op, err = r.wait(op)
-	if err == nil && k.then != nil {
-		err = k.then(r, connection, items[0].name)
-	}
-	if err != nil {
+	if op, err = r.wait(op); err != nil {
 		if op != nil {
-			k.cleanUp(r, connection, items)
+			k.untilGone(r, connection, items)
 		}
 		return nil, k.rename(err)
+	}
+	if k.then != nil {
+		if err := k.then(r, connection, items[0].name); err != nil {
+			k.cleanUp(r, connection, items)
+			return nil, k.rename(err)
+		}
 	}
 	return k.answer(r, connection, items[0].name, secrets)
 }
@@ -169,10 +171,24 @@ func (k *kind) record(r *request, connection string, items []wanted) (*resource.
 	if len(list) == 1 {
 		return r.server.Engine.Create(r.Context(), connection, list[0].Kind, list[0].Body)
 	}
-	return r.server.Engine.CreateTogether(r.Context(), connection, list)
+	return r.server.Engine.CreateTogether(r.Context(), connection, list, resource.OnFailureDelete)
 }
 
-// cleanUp deletes what a failed creation has left. Whatever cannot be deleted stays
+// untilGone waits until what a failed creation has left is deleted, so that its name is
+// free when the client hears of it.
+func (k *kind) untilGone(r *request, connection string, items []wanted) {
+	for _, item := range items {
+		found, err := r.server.Engine.Get(r.Context(), connection, item.kind.Name, item.name)
+		if err == nil && found.Operation != "" {
+			_, err = r.server.Engine.Wait(r.Context(), found.Operation, longest)
+		}
+		if err != nil && resource.CodeOf(err) != resource.CodeNotFound && r.Context().Err() == nil {
+			r.server.Logger.Warn("what a failed creation left cannot be looked at", "connection", connection, "kind", item.kind.Name, "name", item.name, "error", err)
+		}
+	}
+}
+
+// cleanUp deletes what a creation has made that could not be completed. Whatever cannot be deleted stays
 // to be seen.
 func (k *kind) cleanUp(r *request, connection string, items []wanted) {
 	for i := len(items) - 1; i >= 0; i-- { // what is used goes after what uses it

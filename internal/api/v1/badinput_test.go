@@ -69,6 +69,8 @@ func (a *api) posts() map[string]string {
 		"/v1/connections/mock/nlbs/b:addmembers":            `{"members":["vm1"]}`,
 		"/v1/connections/mock/nlbs/b:removemembers":         `{"members":["vm1"]}`,
 		"/v1/connections/mock/nlbs/b:sethealthcheck":        `{"protocol":"tcp"}`,
+		"/v1/connections/mock/nlbs/b:setlistener":           `{"port":8443}`,
+		"/v1/connections/mock/nlbs/b:settarget":             `{"port":8081}`,
 		"/v1/connections/mock/clusters":                     `{"name":"new","spec":{"vpc":"v","subnets":["s"]}}`,
 		"/v1/connections/mock/clusters/c:addnodegroup":      `{"spec":"std2.large","name":"w"}`,
 		"/v1/connections/mock/clusters/c:removenodegroup":   `{"name":"w"}`,
