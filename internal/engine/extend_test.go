@@ -50,7 +50,7 @@ func refused(t *testing.T, e *enginetest.Env, connection string) {
 	_, err = e.CreateTogether(t.Context(), connection, []engine.Wanted{
 		{Kind: "vpc", Body: []byte(`{"name":"other","spec":{"cidr":"10.0.0.0/16"}}`)},
 		{Kind: "nlb", Body: []byte(`{"name":"web","spec":{"vpc":"other","protocol":"tcp","port":80}}`)},
-	})
+	}, "")
 	assert.Equal(t, resource.CodeUnsupported, resource.CodeOf(err))
 	_, err = e.Get(t.Context(), connection, "vpc", "other")
 	assert.Equal(t, resource.CodeNotFound, resource.CodeOf(err), "nothing of it is recorded")
@@ -72,7 +72,7 @@ func TestWhatAConnectionLacksIsRefusedAtOnce(t *testing.T) {
 	op, err := e.CreateTogether(t.Context(), "unseen", []engine.Wanted{
 		{Kind: "vpc", Body: []byte(`{"name":"v","spec":{"cidr":"10.0.0.0/16"}}`)},
 		{Kind: "nlb", Body: []byte(`{"name":"web","spec":{"vpc":"v","protocol":"tcp","port":80}}`)},
-	})
+	}, "")
 	require.NoError(t, err)
 	assert.Equal(t, resource.OperationFailed, e.Ends(op).State)
 	op, err = e.Delete(t.Context(), "unseen", "nlb", "web")
