@@ -53,9 +53,10 @@ func TestConformance(t *testing.T) {
 		Quota:      stingy(t, cloud),
 		PageSize:   "pageSize",
 		Proxy:      "proxy",
-		Parallel:   4,
-		Settle:     2 * time.Minute,
-		Deviations: "deviations.yaml",
+		Parallel:   8,
+		Settle:     5 * time.Minute,
+		Timeout:    2 * time.Minute,
+		Deviations: "testdata/deviations.yaml",
 	})
 }
 
