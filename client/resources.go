@@ -209,9 +209,10 @@ func (c *Client) DriverCapabilities(ctx context.Context, name string) iter.Seq2[
 	return pages[driver.Capability](ctx, c, p, url.Values{}, err)
 }
 
-// SearchDrivers iterates over the drivers that repositories have and that contain all
-// words of a text; an empty repository asks all of them.
-func (c *Client) SearchDrivers(ctx context.Context, text, repository string) iter.Seq2[resource.DriverRelease, error] {
+// SearchDrivers returns the drivers that repositories have and that contain all words
+// of a text, of one repository or, with "", of all; and of all which ones could not be
+// searched.
+func (c *Client) SearchDrivers(ctx context.Context, text, repository string) ([]resource.DriverRelease, []resource.RepositoryProblem, error) {
 	query := url.Values{}
 	if text != "" {
 		query.Set("text", text)
@@ -219,7 +220,15 @@ func (c *Client) SearchDrivers(ctx context.Context, text, repository string) ite
 	if repository != "" {
 		query.Set("repository", repository)
 	}
-	return pages[resource.DriverRelease](ctx, c, "/drivers:search", query, nil)
+	type releases struct {
+		Items    []resource.DriverRelease     `json:"items"`
+		Problems []resource.RepositoryProblem `json:"problems"`
+	}
+	found, err := one[releases](ctx, c, http.MethodGet, nil)("/drivers:search?"+query.Encode(), nil)
+	if err != nil {
+		return nil, nil, err
+	}
+	return found.Items, found.Problems, nil
 }
 
 // InstallDriver installs a driver from a repository.
@@ -260,6 +269,21 @@ func (c *Client) Repository(ctx context.Context, name string) (*resource.Reposit
 // CreateRepository registers a repository.
 func (c *Client) CreateRepository(ctx context.Context, request resource.RepositoryRequest) (*resource.Repository, error) {
 	return one[resource.Repository](ctx, c, http.MethodPost, request)(path("repositories"))
+}
+
+// UpdateRepository changes a repository.
+func (c *Client) UpdateRepository(ctx context.Context, name string, change resource.RepositoryChange) (*resource.Repository, error) {
+	return one[resource.Repository](ctx, c, http.MethodPatch, change)(path("repositories", name))
+}
+
+// RepositoryDriver returns what a driver in a repository is and offers, of the newest
+// version unless one is given.
+func (c *Client) RepositoryDriver(ctx context.Context, repository, name, version string) (*driver.Description, error) {
+	p, err := path("repositories", repository, "drivers", name)
+	if version != "" {
+		p += "?" + url.Values{"version": {version}}.Encode()
+	}
+	return one[driver.Description](ctx, c, http.MethodGet, nil)(p, err)
 }
 
 // DeleteRepository forgets a repository.

@@ -19,6 +19,8 @@ type Repository struct {
 type TrustedKey struct {
 	Key    string `json:"key" doc:"Public key in PEM, as mcic driver keygen writes it." minLength:"1" maxLength:"4096"`
 	Prefix string `json:"prefix,omitempty" doc:"The key is trusted only for drivers whose names begin so. Absent for all drivers of the repository." maxLength:"32"`
+
+	Fingerprint string `json:"fingerprint,omitempty" readOnly:"true" doc:"Fingerprint of the key, as installed drivers and the audit trail name it. The server computes it; one that is given counts for nothing."`
 }
 
 // RepositoryRequest registers a repository.
@@ -31,6 +33,17 @@ type RepositoryRequest struct {
 	PlainHTTP bool         `json:"plainHTTP,omitempty" doc:"Reach it over HTTP without TLS."`
 	Username  string       `json:"username,omitempty" doc:"The user to log in as. Without it the login of Docker's configuration is used, if there is one for the host." maxLength:"256"`
 	Password  string       `json:"password,omitempty" doc:"The user's password or token. It is sealed and never shown again." maxLength:"16384"`
+}
+
+// RepositoryChange changes a repository. What is absent stays as it is.
+type RepositoryChange struct {
+	URL       *string      `json:"url,omitempty" doc:"Where it is. With another URL a recorded password must be given again: it is not sent to a place that it was not meant for." minLength:"1" maxLength:"1024"`
+	Priority  *int         `json:"priority,omitempty" doc:"Of several repositories that have a driver the one with the highest priority is used." minimum:"-1000000" maximum:"1000000"`
+	Keys      []TrustedKey `json:"keys,omitzero" doc:"All public keys whose signatures are trusted, in place of those so far. Drivers that are installed stay, whatever key they were verified with." maxItems:"100"`
+	Insecure  *bool        `json:"insecure,omitempty" doc:"Whether packages that are not signed by a trusted key are installed too. Whoever can write to the repository can then run programs on the server."`
+	PlainHTTP *bool        `json:"plainHTTP,omitempty" doc:"Whether it is reached over HTTP without TLS."`
+	Username  *string      `json:"username,omitempty" doc:"The user to log in as; an empty text for none." maxLength:"256"`
+	Password  *string      `json:"password,omitempty" doc:"The user's password or token; an empty text for none. It is sealed and never shown again." maxLength:"16384"`
 }
 
 // DriverRelease is a driver that a repository has.
@@ -46,9 +59,16 @@ type DriverRelease struct {
 	Protocols  []int    `json:"protocols" doc:"Versions of the driver protocol that it speaks."`
 	Kinds      []string `json:"kinds" doc:"Kinds of resources that it offers."`
 	Compatible bool     `json:"compatible" doc:"Whether this server can run it: a protocol and a platform fit."`
-	Installed  string   `json:"installed,omitempty" doc:"The version that is installed here."`
+	Installed  string   `json:"installed,omitempty" doc:"The version that is installed here, from whichever repository."`
+	Upgrade    string   `json:"upgrade,omitempty" doc:"The version that an upgrade would move to: the driver was installed from this repository, which has a newer one that fits this server."`
 	Source     string   `json:"source,omitempty" doc:"Where its source code is."`
 	Licenses   string   `json:"licenses,omitempty" doc:"Its licence, as an SPDX expression."`
+}
+
+// RepositoryProblem is a repository that could not be searched.
+type RepositoryProblem struct {
+	Repository string `json:"repository" doc:"Its name."`
+	Message    string `json:"message" doc:"Why not."`
 }
 
 // DriverInstallation is how a server came by a driver.

@@ -51,8 +51,7 @@ Their signatures are verified, and all servers that share a database run the sam
 				return d.Installed.Problem
 			}},
 		}),
-		setupGet(a, "driver", (*client.Client).Driver, nameOf),
-		a.driverCapabilities(),
+		a.driverGet(), a.driverCapabilities(),
 		a.driverSearch(), a.driverInstall(),
 		a.driverMove("upgrade", "Move an installed driver to a newer version", (*client.Client).UpgradeDriver),
 		a.driverMove("downgrade", "Move an installed driver to an older version", (*client.Client).DowngradeDriver),
@@ -142,6 +141,21 @@ func remarkOf(c driver.Capability) string {
 	return strings.Trim(strings.Join(remarks, "; "), "; ")
 }
 
+func (a *app) driverGet() *cobra.Command {
+	var repository, version string
+	cmd := setupGet(a, "driver", func(c *client.Client, ctx context.Context, name string) (*driver.Description, error) {
+		if repository == "" {
+			return c.Driver(ctx, name)
+		}
+		return c.RepositoryDriver(ctx, repository, name, version)
+	}, func(d driver.Description) string { return d.Name })
+	cmd.Example += "\n  mcic driver get aws --repository team"
+	cmd.Flags().StringVar(&repository, "repository", "", "`NAME` of the repository that has it, to see what is not installed")
+	cmd.Flags().StringVar(&version, "version", "", "`VERSION` in the repository (default: the newest that fits)")
+	must(cmd.RegisterFlagCompletionFunc("repository", a.completeRepositories))
+	return cmd
+}
+
 func (a *app) driverSearch() *cobra.Command {
 	var (
 		out        format
@@ -157,14 +171,18 @@ func (a *app) driverSearch() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			found, err := client.Collect(c.SearchDrivers(cmd.Context(), strings.Join(words, " "), repository))
+			found, problems, err := c.SearchDrivers(cmd.Context(), strings.Join(words, " "), repository)
 			if err != nil {
 				return err
+			}
+			for _, p := range problems {
+				fmt.Fprintln(a.env.Stderr, clean(fmt.Sprintf("the repository %s could not be searched: %s", p.Repository, p.Message)))
 			}
 			return printItems(a, out, found, "no repository has such a driver", func(r resource.DriverRelease) string { return r.Name }, []column[resource.DriverRelease]{
 				{"NAME", func(r resource.DriverRelease) string { return r.Name }},
 				{"VERSION", func(r resource.DriverRelease) string { return r.Version }},
 				{"INSTALLED", func(r resource.DriverRelease) string { return r.Installed }},
+				{"UPGRADE", func(r resource.DriverRelease) string { return r.Upgrade }},
 				{"REPOSITORY", func(r resource.DriverRelease) string { return r.Repository }},
 				{"RUNS HERE", func(r resource.DriverRelease) string { return yesOrNo(r.Compatible) }},
 				{"TITLE", func(r resource.DriverRelease) string { return r.Title }},

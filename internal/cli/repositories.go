@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/m-cmp/mc-infra-connector/client"
 	"github.com/m-cmp/mc-infra-connector/internal/repository"
@@ -31,7 +32,7 @@ installs only packages that are signed with a key that you trust for the reposit
 	repositories := func(ctx context.Context, c *client.Client) ([]resource.Repository, error) {
 		return client.Collect(c.Repositories(ctx))
 	}
-	group.AddCommand(a.repositoryCreate(),
+	group.AddCommand(a.repositoryCreate(), a.repositoryUpdate(),
 		setupList(a, "repository", repositories, nameOf, []column[resource.Repository]{
 			{"NAME", nameOf},
 			{"PRIORITY", func(r resource.Repository) string { return strconv.Itoa(r.Priority) }},
@@ -55,12 +56,51 @@ installs only packages that are signed with a key that you trust for the reposit
 	return group
 }
 
+// repositoryFlags say where a repository is and whom to trust.
+type repositoryFlags struct {
+	resource.RepositoryRequest
+	keys     []string
+	password string
+}
+
+func (r *repositoryFlags) add(f *pflag.FlagSet) {
+	f.SortFlags = false
+	f.StringVar(&r.URL, "url", "", "`URL`: oci://host/namespace of a registry, or file:///folder on the server")
+	f.StringArrayVar(&r.keys, "key", nil, "`FILE` with a public key that is trusted, or PREFIX=FILE for some drivers only; may be repeated")
+	f.IntVar(&r.Priority, "priority", 0, "`NUMBER`; of several repositories that have a driver the highest is used")
+	f.StringVar(&r.Username, "username", "", "`USER` to log in as")
+	f.StringVar(&r.password, "password", "", "`PASSWORD` or token; - asks for it")
+	f.BoolVar(&r.PlainHTTP, "plain-http", false, "speak HTTP without TLS to the registry")
+	f.BoolVar(&r.Insecure, "insecure", false, "install packages without a trusted signature: whoever can write to the repository can run programs on the server")
+}
+
+// read reads the keys and the password.
+func (r *repositoryFlags) read(ctx context.Context, a *app) error {
+	for _, text := range r.keys {
+		prefix, file, ok := strings.Cut(text, "=")
+		if !ok {
+			prefix, file = "", text
+		}
+		raw, err := os.ReadFile(file)
+		if err != nil {
+			return usageError("--key: %w", err)
+		}
+		r.Keys = append(r.Keys, resource.TrustedKey{Key: string(raw), Prefix: prefix})
+	}
+	if r.password != "" {
+		values, err := a.credentialValues(ctx, []string{"password=" + r.password}, nil)
+		if err != nil {
+			return err
+		}
+		r.Password = values["password"]
+	}
+	return nil
+}
+
 func (a *app) repositoryCreate() *cobra.Command {
 	var (
-		out      format
-		request  resource.RepositoryRequest
-		keys     []string
-		password string
+		out   format
+		given repositoryFlags
 	)
 	cmd := &cobra.Command{
 		Use: "create NAME --url URL", Args: oneName, ValidArgsFunction: cobra.NoFileCompletions,
@@ -72,53 +112,77 @@ Without a password the server uses the login in Docker's configuration of its ow
 user, if there is one for the host.`,
 		Example: "  mcic repository create team --url oci://registry.example.com/drivers --key team.pub\n  mcic repository create site --url file:///srv/drivers --key site.pub --priority 10",
 		RunE: func(cmd *cobra.Command, args []string) error {
-			request.Name = args[0]
-			for _, text := range keys {
-				prefix, file, ok := strings.Cut(text, "=")
-				if !ok {
-					prefix, file = "", text
-				}
-				raw, err := os.ReadFile(file)
-				if err != nil {
-					return usageError("--key: %w", err)
-				}
-				request.Keys = append(request.Keys, resource.TrustedKey{Key: string(raw), Prefix: prefix})
-			}
 			switch {
-			case request.URL == "":
+			case given.URL == "":
 				return usageError("--url is required: where the repository is, such as oci://registry.example.com/drivers")
-			case len(keys) == 0 && !request.Insecure:
+			case len(given.keys) == 0 && !given.Insecure:
 				return usageError("--key is required: a file with the public key of those whose drivers may run on the server")
 			}
-			if password != "" {
-				values, err := a.credentialValues(cmd.Context(), []string{"password=" + password}, nil)
-				if err != nil {
-					return err
-				}
-				request.Password = values["password"]
+			if err := given.read(cmd.Context(), a); err != nil {
+				return err
 			}
 			c, err := a.client(cmd.Context())
 			if err != nil {
 				return err
 			}
-			created, err := c.CreateRepository(cmd.Context(), request)
+			given.Name = args[0]
+			created, err := c.CreateRepository(cmd.Context(), given.RepositoryRequest)
 			if err != nil {
 				return err
 			}
 			return a.printObject(out, created, created.Name, func() error { return a.printView(created, nil) })
 		},
 	}
-	f := cmd.Flags()
-	f.SortFlags = false
-	f.StringVar(&request.URL, "url", "", "`URL`: oci://host/namespace of a registry, or file:///folder on the server (required)")
-	f.StringArrayVar(&keys, "key", nil, "`FILE` with a public key that is trusted, or PREFIX=FILE for some drivers only; may be repeated")
-	f.IntVar(&request.Priority, "priority", 0, "`NUMBER`; of several repositories that have a driver the highest is used")
-	f.StringVar(&request.Username, "username", "", "`USER` to log in as")
-	f.StringVar(&password, "password", "", "`PASSWORD` or token; - asks for it")
-	f.BoolVar(&request.PlainHTTP, "plain-http", false, "speak HTTP without TLS to the registry")
-	f.BoolVar(&request.Insecure, "insecure", false, "install packages without a trusted signature: whoever can write to the repository can run programs on the server")
+	given.add(cmd.Flags())
 	addOutput(cmd, &out)
 	return cmd
+}
+
+func (a *app) repositoryUpdate() *cobra.Command {
+	var (
+		out   format
+		given repositoryFlags
+	)
+	cmd := &cobra.Command{
+		Use: "update NAME", Args: oneName, ValidArgsFunction: a.completeSetup("repository", 1),
+		Short: "Change a repository",
+		Long: `Changes what is given and leaves the rest as it is. --key replaces all keys. What was
+installed from the repository stays installed.`,
+		Example: "  mcic repository update team --priority 20\n  mcic repository update team --key new.pub\n  mcic repository update team --insecure=false --key team.pub",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := given.read(cmd.Context(), a); err != nil {
+				return err
+			}
+			change := resource.RepositoryChange{Keys: given.Keys}
+			changed := cmd.Flags().Changed
+			change.URL = ifGiven(changed("url"), given.URL)
+			change.Priority = ifGiven(changed("priority"), given.Priority)
+			change.Username = ifGiven(changed("username"), given.Username)
+			change.Password = ifGiven(changed("password"), given.Password)
+			change.PlainHTTP = ifGiven(changed("plain-http"), given.PlainHTTP)
+			change.Insecure = ifGiven(changed("insecure"), given.Insecure)
+			c, err := a.client(cmd.Context())
+			if err != nil {
+				return err
+			}
+			updated, err := c.UpdateRepository(cmd.Context(), args[0], change)
+			if err != nil {
+				return err
+			}
+			return a.printObject(out, updated, updated.Name, func() error { return a.printView(updated, nil) })
+		},
+	}
+	given.add(cmd.Flags())
+	addOutput(cmd, &out)
+	return cmd
+}
+
+// ifGiven is what a flag changes, nil if it was not given.
+func ifGiven[T any](given bool, value T) *T {
+	if !given {
+		return nil
+	}
+	return &value
 }
 
 // The served repository's token lies in a file in its folder, unless another is named.

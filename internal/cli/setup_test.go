@@ -185,6 +185,9 @@ func TestSetup(t *testing.T) {
 	require.NoError(t, os.WriteFile(key, []byte("KEY"), 0o600))
 	asks("repository create r --url oci://h/n --key "+key+" --key aws="+key+" --priority 5 --username u --password p",
 		`POST /repositories {"name":"r","url":"oci://h/n","priority":5,"keys":[{"key":"KEY"},{"key":"KEY","prefix":"aws"}],"username":"u","password":"p"}`)
+	asks("repository update r --priority 0 --insecure=false --key aws="+key+" --password=",
+		`PATCH /repositories/r {"priority":0,"keys":[{"key":"KEY","prefix":"aws"}],"insecure":false,"password":""}`)
+	asks("driver get aws --repository r --version 1.0.0", "GET /repositories/r/drivers/aws?version=1.0.0")
 	asks("repository list", "GET /repositories")
 	asks("repository delete r", "DELETE /repositories/r")
 	assert.Equal(t, 2, s.run("repository create r --url oci://h/n"), "without a key")

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/m-cmp/mc-infra-connector/driver"
+	"github.com/m-cmp/mc-infra-connector/internal/auth"
 	"github.com/m-cmp/mc-infra-connector/internal/host"
 	"github.com/m-cmp/mc-infra-connector/internal/repository"
 	"github.com/m-cmp/mc-infra-connector/internal/secret"
@@ -235,7 +236,7 @@ func (m *Manager) Install(ctx context.Context, request resource.DriverRequest) (
 	if err := repository.CheckName(request.Name); err != nil {
 		return nil, err
 	}
-	return m.set(ctx, request.Name, func(ctx context.Context, row *store.Driver) (*repository.Repository, *repository.Release, error) {
+	return m.set(ctx, verbInstall, request.Name, func(ctx context.Context, row *store.Driver) (*repository.Repository, *repository.Release, error) {
 		if row != nil && request.Version != "" && row.Version != request.Version {
 			return nil, nil, resource.Errorf(resource.CodeConflict, "the driver %s is installed in version %s; move it with: mcic driver %s %[1]s --version %[4]s", row.Name, row.Version, direction(row.Version, request.Version), request.Version)
 		}
@@ -252,23 +253,23 @@ func (m *Manager) Install(ctx context.Context, request resource.DriverRequest) (
 // direction is the command that leads from one version to another.
 func direction(from, to string) string {
 	if repository.CheckVersion(to) == nil && repository.CompareVersions(from, to) > 0 {
-		return "downgrade"
+		return verbDowngrade
 	}
-	return "upgrade"
+	return verbUpgrade
 }
 
 // Upgrade moves an installed driver to a newer version.
 func (m *Manager) Upgrade(ctx context.Context, name string, change resource.DriverChange) (*driver.Description, error) {
-	return m.move(ctx, name, change, "upgrade", 1)
+	return m.move(ctx, name, change, verbUpgrade, 1)
 }
 
 // Downgrade moves an installed driver to an older version.
 func (m *Manager) Downgrade(ctx context.Context, name string, change resource.DriverChange) (*driver.Description, error) {
-	return m.move(ctx, name, change, "downgrade", -1)
+	return m.move(ctx, name, change, verbDowngrade, -1)
 }
 
 func (m *Manager) move(ctx context.Context, name string, change resource.DriverChange, verb string, sign int) (*driver.Description, error) {
-	return m.set(ctx, name, func(ctx context.Context, row *store.Driver) (*repository.Repository, *repository.Release, error) {
+	return m.set(ctx, verb, name, func(ctx context.Context, row *store.Driver) (*repository.Repository, *repository.Release, error) {
 		if row == nil {
 			return nil, nil, resource.Errorf(resource.CodeNotFound, "the driver %s is not installed from a repository; install it with: mcic driver install %[1]s", name)
 		}
@@ -297,7 +298,14 @@ func (m *Manager) move(ctx context.Context, name string, change resource.DriverC
 
 // set makes a release the one that is wanted, and runs it here. choose is told what
 // is wanted so far, nil if nothing is. If anything fails, everything stays as it was.
-func (m *Manager) set(ctx context.Context, name string, choose func(context.Context, *store.Driver) (*repository.Repository, *repository.Release, error)) (*driver.Description, error) {
+// Either way it is in the audit trail under the verb.
+func (m *Manager) set(ctx context.Context, verb, name string, choose func(context.Context, *store.Driver) (*repository.Repository, *repository.Release, error)) (_ *driver.Description, err error) {
+	entry := store.Audit{Who: auth.Who(ctx), Verb: verb, Kind: auditDriver, Name: name}
+	defer func() {
+		if err != nil {
+			m.Store.NoteAfter(ctx, m.Logger, entry, err)
+		}
+	}()
 	ctx, cancel := m.change(ctx)
 	defer cancel()
 	release, err := m.hold(ctx)
@@ -340,7 +348,13 @@ func (m *Manager) set(ctx context.Context, name string, choose func(context.Cont
 	default:
 		next.Previous, next.PreviousDigest = row.Version, row.Digest
 	}
-	if err := m.Store.Update(ctx, func(ctx context.Context, q *store.Queries) error { return q.PutDriver(ctx, next) }); err != nil {
+	entry.Detail = origin(e, repo.Name())
+	if err := m.Store.Update(ctx, func(ctx context.Context, q *store.Queries) error {
+		if err := q.PutDriver(ctx, next); err != nil {
+			return err
+		}
+		return q.Note(ctx, entry, nil)
+	}); err != nil {
 		return nil, err // the host goes back when this server is brought in line
 	}
 	m.note(name, nil)
@@ -371,7 +385,8 @@ func (m *Manager) Remove(ctx context.Context, name string) error {
 		return err
 	}
 	defer release()
-	err = m.Store.Update(ctx, func(ctx context.Context, q *store.Queries) error {
+	entry := store.Audit{Who: auth.Who(ctx), Verb: verbRemove, Kind: auditDriver, Name: name}
+	err = m.Store.Audited(ctx, m.Logger, entry, func(ctx context.Context, q *store.Queries) error {
 		if _, err := q.Driver(ctx, name); err != nil {
 			return err
 		}

@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/m-cmp/mc-infra-connector/driver"
+	"github.com/m-cmp/mc-infra-connector/internal/auth"
 	"github.com/m-cmp/mc-infra-connector/internal/drivers"
 	"github.com/m-cmp/mc-infra-connector/internal/host"
 	"github.com/m-cmp/mc-infra-connector/internal/repository"
@@ -36,7 +37,7 @@ func TestMain(m *testing.M) {
 }
 
 func toy(name, version string) *driver.Driver {
-	return driver.New(driver.About{Name: name, Title: "Toy " + name, Version: version}, func(context.Context, driver.Config) (string, error) { return version, nil },
+	return driver.New(driver.About{Name: name, Title: "Toy " + name, Version: version, Credential: []driver.Field{{Name: "token", Type: driver.TypeString}}}, func(context.Context, driver.Config) (string, error) { return version, nil },
 		driver.Kind(resource.VPC, func(version string) vpcs { return vpcs{version} }))
 }
 
@@ -188,13 +189,13 @@ func TestTheLifeOfADriver(t *testing.T) {
 	s := newSite(t, newStore(t), dir, dir)
 	register(t, s, p.request("team", nil))
 
-	found, err := s.Search(t.Context(), "TOY vpc", "")
+	found, _, err := s.Search(t.Context(), "TOY vpc", "")
 	require.NoError(t, err)
 	require.Len(t, found, 1)
 	assert.Equal(t, "1.1.0", found[0].Version, "the newest that is no pre-release")
 	assert.Equal(t, []string{"2.0.0-rc.1", "1.1.0", "1.0.0"}, found[0].Versions)
 	assert.True(t, found[0].Compatible)
-	found, err = s.Search(t.Context(), "toy kubernetes", "")
+	found, _, err = s.Search(t.Context(), "toy kubernetes", "")
 	require.NoError(t, err)
 	assert.Empty(t, found)
 
@@ -206,6 +207,14 @@ func TestTheLifeOfADriver(t *testing.T) {
 	_, err = s.Install(t.Context(), resource.DriverRequest{Name: "toy", Version: "1.1.0"})
 	assert.Equal(t, resource.CodeConflict, resource.CodeOf(err))
 	assert.ErrorContains(t, err, "mcic driver upgrade toy --version 1.1.0")
+
+	found, _, err = s.Search(t.Context(), "", "")
+	require.NoError(t, err)
+	assert.Equal(t, []string{"1.0.0", "1.1.0"}, []string{found[0].Installed, found[0].Upgrade})
+	d, err = s.Describe(t.Context(), "team", "toy", "2.0.0-rc.1")
+	require.NoError(t, err)
+	assert.Equal(t, "2.0.0-rc.1", d.Version)
+	assert.Equal(t, "token", d.Credential[0].Name, "a form can be shown before the driver is installed")
 
 	d, err = s.Upgrade(t.Context(), "toy", resource.DriverChange{})
 	require.NoError(t, err)
@@ -308,6 +317,12 @@ func TestTheRepositoryWithTheHighestPriorityIsUsed(t *testing.T) {
 	register(t, s, one.request("low", nil))
 	register(t, s, two.request("high", func(r *resource.RepositoryRequest) { r.Priority = 10 }))
 	register(t, s, two.request("gone", func(r *resource.RepositoryRequest) { r.Priority = 20; r.URL = "file:///does/not/exist" }))
+	found, problems, err := s.Search(t.Context(), "", "")
+	require.NoError(t, err)
+	assert.Len(t, found, 2)
+	require.Len(t, problems, 1, "what cannot be searched is told")
+	assert.Equal(t, "gone", problems[0].Repository)
+	assert.Contains(t, problems[0].Message, "/does/not/exist")
 	d, err := s.Install(t.Context(), resource.DriverRequest{Name: "toy"})
 	require.NoError(t, err)
 	assert.Equal(t, "2.0.0", d.Version)
@@ -339,6 +354,131 @@ func TestTrustMustBeGivenOrWaived(t *testing.T) {
 	d, err := s.Install(t.Context(), resource.DriverRequest{Name: "toy", Repository: "wild"})
 	require.NoError(t, err)
 	assert.Empty(t, d.Installed.Key, "it is seen that nobody vouches for it")
+}
+
+func TestARepositoryIsChanged(t *testing.T) {
+	p, other := newTeam(t), newTeam(t)
+	db, dir := newStore(t), t.TempDir()
+	s := newSite(t, db, dir, dir)
+	register(t, s, p.request("team", func(r *resource.RepositoryRequest) { r.Username, r.Password = "u", "hush" }))
+	change := func(c resource.RepositoryChange) (*resource.Repository, error) {
+		raw, err := json.Marshal(c)
+		require.NoError(t, err)
+		return s.Change(t.Context(), "team", raw)
+	}
+	sealed := func() string {
+		row, err := db.Read().Repository(t.Context(), "team")
+		require.NoError(t, err)
+		if len(row.Sealed) == 0 {
+			return ""
+		}
+		spec, err := s.Sealer.Unseal(row.Sealed, "repository/team")
+		require.NoError(t, err)
+		return string(spec)
+	}
+	priority, yes, no, none := 7, true, false, ""
+
+	before, err := s.Repository(t.Context(), "team")
+	require.NoError(t, err)
+	assert.Equal(t, p.key.Public().Fingerprint(), before.Keys[0].Fingerprint)
+	after, err := change(resource.RepositoryChange{Priority: &priority})
+	require.NoError(t, err)
+	before.Priority = 7
+	assert.Equal(t, before, after, "the rest stays")
+	assert.Equal(t, "hush", sealed())
+
+	// What was shown can be sent back, and a fingerprint that is made up shows nothing.
+	key := other.key.Public()
+	after, err = change(resource.RepositoryChange{Keys: []resource.TrustedKey{{Key: key.PEM(), Prefix: "to", Fingerprint: before.Keys[0].Fingerprint}}})
+	require.NoError(t, err)
+	assert.Equal(t, []resource.TrustedKey{{Key: key.PEM(), Prefix: "to", Fingerprint: key.Fingerprint()}}, after.Keys)
+	shown, err := s.Repository(t.Context(), "team")
+	require.NoError(t, err)
+	assert.Equal(t, after, shown)
+
+	_, err = change(resource.RepositoryChange{Keys: []resource.TrustedKey{}})
+	assert.ErrorContains(t, err, "keys")
+	_, err = change(resource.RepositoryChange{Keys: []resource.TrustedKey{{Key: "no key"}}})
+	assert.Equal(t, resource.CodeInvalid, resource.CodeOf(err))
+	elsewhere := "file://" + other.dir
+	_, err = change(resource.RepositoryChange{URL: &elsewhere})
+	assert.ErrorContains(t, err, "password")
+	assert.Equal(t, "hush", sealed())
+	after, err = change(resource.RepositoryChange{URL: &elsewhere, Password: &none, Username: &none})
+	require.NoError(t, err)
+	assert.Equal(t, elsewhere, after.URL)
+	assert.Empty(t, sealed())
+
+	other.publish("toy", "1.0.0", nil)
+	_, err = s.Install(t.Context(), resource.DriverRequest{Name: "toy"})
+	require.NoError(t, err, "the new place and the new key count at once")
+	after, err = change(resource.RepositoryChange{Insecure: &yes, Keys: []resource.TrustedKey{}})
+	require.NoError(t, err)
+	assert.True(t, after.Insecure)
+	_, err = change(resource.RepositoryChange{Insecure: &no})
+	assert.ErrorContains(t, err, "keys")
+
+	s.Repositories = []drivers.Configured{{Spec: repository.Spec{Name: "fixed", URL: elsewhere, Insecure: true}}}
+	_, err = s.Change(t.Context(), "fixed", []byte(`{"priority":1}`))
+	assert.Equal(t, resource.CodeConflict, resource.CodeOf(err))
+	_, err = s.Change(t.Context(), "unknown", []byte(`{"priority":1}`))
+	assert.Equal(t, resource.CodeNotFound, resource.CodeOf(err))
+}
+
+func TestWhatIsInstalledAndWhomItTrustsIsInTheAuditTrail(t *testing.T) {
+	p, stranger := newTeam(t), newTeam(t)
+	stranger.dir = p.dir
+	p.publish("toy", "1.0.0", nil)
+	p.publish("toy", "1.1.0", nil)
+	stranger.publish("toy", "6.6.6", nil)
+	db, dir := newStore(t), t.TempDir()
+	s := newSite(t, db, dir, dir)
+	kim := auth.As(t.Context(), "kim")
+	_, err := s.Register(kim, p.request("team", nil))
+	require.NoError(t, err)
+	d, err := s.Install(kim, resource.DriverRequest{Name: "toy", Version: "1.0.0"})
+	require.NoError(t, err)
+	first := d.Installed.Digest
+	_, err = s.Upgrade(kim, "toy", resource.DriverChange{Version: "6.6.6"})
+	require.Equal(t, resource.CodeDenied, resource.CodeOf(err))
+	d, err = s.Upgrade(kim, "toy", resource.DriverChange{Version: "1.1.0"})
+	require.NoError(t, err)
+	_, err = s.Downgrade(auth.As(t.Context(), "lee"), "toy", resource.DriverChange{})
+	require.NoError(t, err)
+	require.Equal(t, resource.CodeDependency, resource.CodeOf(s.Unregister(kim, "team")))
+	require.NoError(t, s.Remove(kim, "toy"))
+	_, err = s.Change(kim, "team", []byte(`{"insecure":true}`))
+	require.NoError(t, err)
+	_, err = s.Install(kim, resource.DriverRequest{Name: "toy", Version: "6.6.6"})
+	require.NoError(t, err)
+	require.NoError(t, s.Remove(kim, "toy"))
+	require.NoError(t, s.Unregister(kim, "team"))
+
+	rows, _, err := db.Read().ListAudit(t.Context(), store.Query{Sort: "id", Limit: 100})
+	require.NoError(t, err)
+	key := p.key.Public().Fingerprint()
+	by := func(who, verb, kind, name, outcome string, details ...string) {
+		t.Helper()
+		require.NotEmpty(t, rows)
+		a := rows[0]
+		rows = rows[1:]
+		assert.Equal(t, []string{who, verb, kind, name, outcome}, []string{a.Who, a.Verb, a.Kind, a.Name, a.Outcome})
+		for _, d := range details {
+			assert.Contains(t, a.Detail, d)
+		}
+	}
+	by("kim", "create", "repository", "team", "ok", "file://"+p.dir, key)
+	by("kim", "install", "driver", "toy", "ok", "1.0.0", first, "team", key)
+	by("kim", "upgrade", "driver", "toy", "denied", "6.6.6", "no valid signature")
+	by("kim", "upgrade", "driver", "toy", "ok", "1.1.0", d.Installed.Digest, key)
+	by("lee", "downgrade", "driver", "toy", "ok", "1.0.0", first)
+	by("kim", "delete", "repository", "team", "dependency")
+	by("kim", "remove", "driver", "toy", "ok")
+	by("kim", "update", "repository", "team", "ok", "INSECURE")
+	by("kim", "install", "driver", "toy", "ok", "6.6.6", "NOT SIGNED")
+	by("kim", "remove", "driver", "toy", "ok")
+	by("kim", "delete", "repository", "team", "ok")
+	assert.Empty(t, rows)
 }
 
 func TestServersOfAClusterConverge(t *testing.T) {

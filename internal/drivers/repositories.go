@@ -5,12 +5,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/m-cmp/mc-infra-connector/driver"
+	"github.com/m-cmp/mc-infra-connector/internal/auth"
 	"github.com/m-cmp/mc-infra-connector/internal/repository"
 	"github.com/m-cmp/mc-infra-connector/internal/store"
 	"github.com/m-cmp/mc-infra-connector/resource"
@@ -37,12 +40,13 @@ func (m *Manager) places(ctx context.Context) ([]place, error) {
 		if err != nil {
 			return fmt.Errorf("the repository %s: %w", spec.Name, err)
 		}
+		shown.Keys = r.TrustedKeys()
 		all = append(all, place{r, shown})
 		return nil
 	}
 	for _, c := range m.Repositories {
 		if err := add(c.Spec, resource.Repository{
-			Name: c.Spec.Name, URL: c.Spec.URL, Priority: c.Priority, Keys: c.Spec.Keys, Insecure: c.Spec.Insecure,
+			Name: c.Spec.Name, URL: c.Spec.URL, Priority: c.Priority, Insecure: c.Spec.Insecure,
 			PlainHTTP: c.Spec.PlainHTTP, Username: c.Spec.Username, Configured: true,
 		}); err != nil {
 			return nil, err
@@ -132,37 +136,95 @@ func (m *Manager) Register(ctx context.Context, body []byte) (*resource.Reposito
 		Name: request.Name, URL: request.URL, Priority: request.Priority, Keys: request.Keys, Insecure: request.Insecure,
 		PlainHTTP: request.PlainHTTP, Username: request.Username, CreatedAt: store.MicrosOf(time.Now()),
 	}
-	if len(request.Keys) == 0 && !request.Insecure {
-		return nil, resource.Invalid(resource.Problem{Field: "keys", Message: "is required: the public keys of those whose drivers may run here; insecure leaves out all checks"})
+	if m.configures(row.Name) {
+		return nil, resource.Errorf(resource.CodeAlreadyExists, "the server's configuration has a repository %s already; choose another name", row.Name)
 	}
-	if slices.ContainsFunc(m.Repositories, func(c Configured) bool { return c.Spec.Name == request.Name }) {
-		return nil, resource.Errorf(resource.CodeAlreadyExists, "the server's configuration has a repository %s already; choose another name", request.Name)
-	}
-	if _, err := repository.Open(repository.Spec{Name: row.Name, URL: row.URL, PlainHTTP: row.PlainHTTP, Keys: row.Keys}); err != nil {
+	return m.put(ctx, verbCreate, row, request.Password, func(ctx context.Context, q *store.Queries) error { return q.InsertRepository(ctx, row) })
+}
+
+// Change changes a repository. What was installed from it stays as it is, also if its
+// key is trusted no more.
+func (m *Manager) Change(ctx context.Context, name string, body []byte) (*resource.Repository, error) {
+	var change resource.RepositoryChange
+	if err := resource.Decode(body, &change); err != nil {
 		return nil, err
 	}
-	if request.Password != "" {
-		var err error
-		if row.Sealed, err = m.Sealer.Seal([]byte(request.Password), repositoryIdentity(row.Name)); err != nil {
+	if m.configures(name) {
+		return nil, fromConfiguration(name, "change")
+	}
+	row, err := m.Store.Read().Repository(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	before := *row
+	replace(&row.URL, change.URL)
+	replace(&row.Priority, change.Priority)
+	replace(&row.Insecure, change.Insecure)
+	replace(&row.PlainHTTP, change.PlainHTTP)
+	replace(&row.Username, change.Username)
+	if change.Keys != nil {
+		row.Keys = change.Keys
+	}
+	password := ""
+	switch {
+	case change.Password != nil:
+		row.Sealed, password = nil, *change.Password
+	case row.URL != before.URL && len(row.Sealed) > 0:
+		return nil, resource.Invalid(resource.Problem{Field: "password", Message: "must be given with another url: the recorded password is not sent to a place that it was not meant for; an empty text removes it"})
+	}
+	return m.put(ctx, verbUpdate, row, password, func(ctx context.Context, q *store.Queries) error {
+		if now, err := q.Repository(ctx, name); err != nil {
+			return err
+		} else if !reflect.DeepEqual(*now, before) {
+			return resource.Errorf(resource.CodeConflict, "the repository %s has just been changed by another request; look at it and try again", name)
+		}
+		return q.UpdateRepository(ctx, row)
+	})
+}
+
+// replace replaces a value if there is one to replace it.
+func replace[T any](value, by *T) {
+	if by != nil {
+		*value = *by
+	}
+}
+
+// put checks a repository and writes it, with a password if one is given.
+func (m *Manager) put(ctx context.Context, verb string, row *store.Repository, password string, write func(context.Context, *store.Queries) error) (*resource.Repository, error) {
+	if len(row.Keys) == 0 && !row.Insecure {
+		return nil, resource.Invalid(resource.Problem{Field: "keys", Message: "is required: the public keys of those whose drivers may run here; insecure leaves out all checks"})
+	}
+	opened, err := repository.Open(repository.Spec{Name: row.Name, URL: row.URL, PlainHTTP: row.PlainHTTP, Keys: row.Keys})
+	if err != nil {
+		return nil, err
+	}
+	for i := range row.Keys {
+		row.Keys[i].Fingerprint = "" // it is computed when it is shown
+	}
+	if password != "" {
+		if row.Sealed, err = m.Sealer.Seal([]byte(password), repositoryIdentity(row.Name)); err != nil {
 			return nil, err
 		}
 	}
-	if err := m.Store.Update(ctx, func(ctx context.Context, q *store.Queries) error { return q.InsertRepository(ctx, row) }); err != nil {
+	answer := row.Resource()
+	answer.Keys = opened.TrustedKeys()
+	if err := m.Store.Audited(ctx, m.Logger, store.Audit{
+		Who: auth.Who(ctx), Verb: verb, Kind: auditRepository, Name: row.Name, Detail: trust(&answer),
+	}, write); err != nil {
 		return nil, err
 	}
 	if row.Insecure {
-		m.Logger.Warn("an insecure repository was registered: whoever can write to it can run programs on this server", "repository", row.Name, "url", row.URL)
+		m.Logger.Warn("an insecure repository is registered: whoever can write to it can run programs on this server", "repository", row.Name, "url", row.URL)
 	}
-	answer := row.Resource()
 	return &answer, nil
 }
 
 // Unregister forgets a repository that no installed driver came from.
 func (m *Manager) Unregister(ctx context.Context, name string) error {
-	if slices.ContainsFunc(m.Repositories, func(c Configured) bool { return c.Spec.Name == name }) {
-		return resource.Errorf(resource.CodeConflict, "the repository %s comes from the server's configuration; remove it there", name)
+	if m.configures(name) {
+		return fromConfiguration(name, "remove")
 	}
-	return m.Store.Update(ctx, func(ctx context.Context, q *store.Queries) error {
+	return m.Store.Audited(ctx, m.Logger, store.Audit{Who: auth.Who(ctx), Verb: verbDelete, Kind: auditRepository, Name: name}, func(ctx context.Context, q *store.Queries) error {
 		if _, err := q.Repository(ctx, name); err != nil {
 			return err
 		}
@@ -181,6 +243,15 @@ func (m *Manager) Unregister(ctx context.Context, name string) error {
 		}
 		return q.DeleteRepository(ctx, name)
 	})
+}
+
+// configures reports whether the server's configuration has a repository.
+func (m *Manager) configures(name string) bool {
+	return slices.ContainsFunc(m.Repositories, func(c Configured) bool { return c.Spec.Name == name })
+}
+
+func fromConfiguration(name, verb string) error {
+	return resource.Errorf(resource.CodeConflict, "the repository %s comes from the server's configuration; %s it there", name, verb)
 }
 
 // candidates is how many versions are looked at to find one that fits.
@@ -296,31 +367,33 @@ const asks = 8
 
 // Search answers the drivers that repositories have, and that a text is found in:
 // name, title, description or kinds. Only descriptions are fetched, no programs. A
-// repository that cannot be reached is an error only if it was asked for by its name;
-// otherwise it is logged.
-func (m *Manager) Search(ctx context.Context, text, from string) ([]resource.DriverRelease, error) {
+// repository that cannot be searched is an error only if it was asked for by its
+// name; otherwise it is among the problems.
+func (m *Manager) Search(ctx context.Context, text, from string) ([]resource.DriverRelease, []resource.RepositoryProblem, error) {
 	all, err := m.places(ctx)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if from != "" {
 		p, err := m.find(ctx, from)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		all = []place{p}
 	}
 	installed, err := m.Store.Read().Drivers(ctx)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	found := []resource.DriverRelease{}
+	var problems []resource.RepositoryProblem
 	for _, p := range all {
 		names, err := p.Names(ctx)
 		if err != nil {
 			if from != "" {
-				return nil, err
+				return nil, nil, err
 			}
+			problems = append(problems, resource.RepositoryProblem{Repository: p.Name(), Message: err.Error()})
 			m.Logger.Warn("a repository cannot be searched", "repository", p.Name(), "error", err)
 			continue
 		}
@@ -338,7 +411,7 @@ func (m *Manager) Search(ctx context.Context, text, from string) ([]resource.Dri
 			})
 		}
 		if err := group.Wait(); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		for _, r := range releases {
 			if r == nil || !matches(r, text) {
@@ -346,12 +419,15 @@ func (m *Manager) Search(ctx context.Context, text, from string) ([]resource.Dri
 			}
 			if i := slices.IndexFunc(installed, func(d store.Driver) bool { return d.Name == r.Name }); i >= 0 {
 				r.Installed = installed[i].Version
+				if r.Compatible && installed[i].Repository == r.Repository && repository.CompareVersions(r.Version, r.Installed) > 0 {
+					r.Upgrade = r.Version
+				}
 			}
 			found = append(found, *r)
 		}
 	}
 	slices.SortStableFunc(found, func(a, b resource.DriverRelease) int { return strings.Compare(a.Name, b.Name) })
-	return found, nil
+	return found, problems, nil
 }
 
 // describe answers what a repository has of a driver, nil if nothing.
@@ -371,12 +447,25 @@ func (m *Manager) describe(ctx context.Context, p place, name string) (*resource
 	d := release.Description
 	r := &resource.DriverRelease{
 		Name: d.Name, Title: d.Title, Doc: d.Doc, Version: version, Versions: versions, Repository: p.Name(), Digest: release.Digest,
-		Platforms: release.Platforms, Protocols: d.ProtocolVersions, Compatible: fits(release), Source: release.Source, Licenses: release.Licenses,
+		Platforms: release.Platforms, Protocols: d.ProtocolVersions, Compatible: fits(release), Source: release.Source, Licenses: release.Licenses, Kinds: []string{},
 	}
 	for _, k := range d.Kinds {
 		r.Kinds = append(r.Kinds, k.Name)
 	}
 	return r, nil
+}
+
+// Describe answers what a driver in a repository is and offers, without fetching its
+// program; of the newest version that fits this server unless one is given.
+func (m *Manager) Describe(ctx context.Context, from, name, version string) (*driver.Description, error) {
+	if err := repository.CheckName(name); err != nil {
+		return nil, err
+	}
+	_, release, err := m.pick(ctx, name, version, from)
+	if err != nil {
+		return nil, err
+	}
+	return release.Description, nil
 }
 
 // matches reports whether every word of a text is somewhere in a release.

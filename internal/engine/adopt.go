@@ -274,7 +274,7 @@ func (e *Engine) recordEnded(ctx context.Context, verb string, write func(contex
 			ID: uuid.Must(uuid.NewV7()).String(), Verb: verb, Kind: row.Kind, Connection: row.Connection, Name: row.Name, UID: row.UID,
 			Params: json.RawMessage("null"), State: resource.OperationSucceeded, CreatedAt: now, EndedAt: now, AskedBy: auth.Who(ctx),
 		}
-		if err := note(ctx, q, entryOf(op, row), nil); err != nil {
+		if err := q.Note(ctx, entryOf(op, row), nil); err != nil {
 			return err
 		}
 		return q.InsertOperation(ctx, keyed(ctx, op))

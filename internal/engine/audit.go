@@ -1,11 +1,7 @@
 package engine
 
 import (
-	"cmp"
 	"context"
-	"time"
-
-	"github.com/google/uuid"
 
 	"github.com/m-cmp/mc-infra-connector/internal/auth"
 	"github.com/m-cmp/mc-infra-connector/internal/store"
@@ -34,43 +30,15 @@ func (e *Engine) Audit(ctx context.Context, query store.Query) ([]resource.Audit
 
 // audited runs a change and records it in the same transaction, or that it failed.
 func (e *Engine) audited(ctx context.Context, verb, kind, name string, change func(context.Context, *store.Queries) error) error {
-	entry := store.Audit{Who: auth.Who(ctx), Verb: verb, Kind: kind, Name: name}
-	err := e.store.Update(ctx, func(ctx context.Context, q *store.Queries) error {
-		if err := change(ctx, q); err != nil {
-			return err
-		}
-		return note(ctx, q, entry, nil)
-	})
-	if err != nil { // it has changed nothing
-		e.noteAfter(ctx, entry, err)
-	}
-	return err
+	return e.store.Audited(ctx, e.logger, store.Audit{Who: auth.Who(ctx), Verb: verb, Kind: kind, Name: name}, change)
 }
 
 // noteCall writes that something was called that leaves no other record. What was sent
 // and answered may be secret, and an error may repeat it: neither is written.
 func (e *Engine) noteCall(ctx context.Context, connection, kind, name, detail string, failure error) {
-	e.noteAfter(ctx, store.Audit{
+	e.store.NoteAfter(ctx, e.logger, store.Audit{
 		Who: auth.Who(ctx), Verb: verbCall, Kind: kind, Connection: connection, Name: name, Detail: detail, Outcome: string(resource.CodeOf(failure)),
 	}, nil)
-}
-
-// note writes an entry of the audit trail.
-func note(ctx context.Context, q *store.Queries, entry store.Audit, failure error) error {
-	entry.ID, entry.At, entry.Outcome = uuid.Must(uuid.NewV7()).String(), store.MicrosOf(time.Now()), cmp.Or(entry.Outcome, store.OutcomeOK)
-	if failure != nil {
-		entry.Outcome, entry.Detail = string(resource.CodeOf(failure)), failure.Error()
-	}
-	return q.InsertAudit(ctx, &entry)
-}
-
-// noteAfter writes an entry about what has ended, whether somebody still waits or not.
-// It may be missing when the database is.
-func (e *Engine) noteAfter(ctx context.Context, entry store.Audit, failure error) {
-	err := e.store.Update(context.WithoutCancel(ctx), func(ctx context.Context, q *store.Queries) error { return note(ctx, q, entry, failure) })
-	if err != nil {
-		e.logger.Error("something is not in the audit trail", "who", entry.Who, "verb", entry.Verb, "kind", entry.Kind, "connection", entry.Connection, "name", entry.Name, "outcome", entry.Outcome, "error", err)
-	}
 }
 
 // entryOf is what the audit trail says of an operation on a resource.

@@ -168,7 +168,7 @@ func (e *Engine) ForgetHostKeys(ctx context.Context, connection, kind, name stri
 		if err != nil || n == 0 {
 			return err
 		}
-		return note(ctx, q, l.entry(ctx, verbForgetHostKey, ""), nil)
+		return q.Note(ctx, l.entry(ctx, verbForgetHostKey, ""), nil)
 	})
 }
 
@@ -180,14 +180,14 @@ func (e *Engine) LoggedIn(ctx context.Context, l *Login, how string, failure err
 		if failure != nil {
 			failure = fmt.Errorf("%s: %w", how, failure)
 		}
-		return note(ctx, q, entry, failure)
+		return q.Note(ctx, entry, failure)
 	})
 }
 
 // LoggedOut records that it is over, and how it was.
 func (e *Engine) LoggedOut(ctx context.Context, l *Login, how string) error {
 	return e.store.Update(ctx, func(ctx context.Context, q *store.Queries) error {
-		return note(ctx, q, l.entry(ctx, verbLogout, how), nil)
+		return q.Note(ctx, l.entry(ctx, verbLogout, how), nil)
 	})
 }
 

@@ -688,7 +688,7 @@ func (j *job) write(ctx context.Context) (users []store.Resource, err error) {
 			}
 		}
 		if j.op.Verb == VerbDelete && j.op.EndedAt != 0 {
-			if err := note(ctx, q, entryOf(j.op, j.row), failureOf(j.op)); err != nil {
+			if err := q.Note(ctx, entryOf(j.op, j.row), failureOf(j.op)); err != nil {
 				return err
 			}
 		}

@@ -128,6 +128,15 @@ func (r *Repository) Name() string { return r.spec.Name }
 // Insecure reports whether packages need no signature.
 func (r *Repository) Insecure() bool { return r.spec.Insecure }
 
+// TrustedKeys are the keys that signatures are verified with, with their fingerprints.
+func (r *Repository) TrustedKeys() []resource.TrustedKey {
+	keys := make([]resource.TrustedKey, len(r.keys))
+	for i, k := range r.keys {
+		keys[i] = resource.TrustedKey{Key: r.spec.Keys[i].Key, Prefix: k.prefix, Fingerprint: k.Fingerprint()}
+	}
+	return keys
+}
+
 // target opens the place of one driver's packages.
 func (r *Repository) target(ctx context.Context, name string, create bool) (target, error) {
 	if err := CheckName(name); err != nil {

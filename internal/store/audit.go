@@ -1,8 +1,12 @@
 package store
 
 import (
+	"cmp"
 	"context"
+	"log/slog"
+	"time"
 
+	"github.com/google/uuid"
 	"github.com/uptrace/bun"
 
 	"github.com/m-cmp/mc-infra-connector/resource"
@@ -57,10 +61,37 @@ func (q *Queries) ListAudit(ctx context.Context, query Query) (rows []Audit, nex
 	})
 }
 
-// InsertAudit records an entry.
-func (q *Queries) InsertAudit(ctx context.Context, row *Audit) error {
-	_, err := q.db.NewInsert().Model(row).Exec(ctx)
+// Note writes that something is done, in the transaction that does it, or why it failed.
+func (q *Queries) Note(ctx context.Context, entry Audit, cause error) error {
+	entry.ID, entry.At, entry.Outcome = uuid.Must(uuid.NewV7()).String(), MicrosOf(time.Now()), cmp.Or(entry.Outcome, OutcomeOK)
+	if cause != nil {
+		entry.Outcome, entry.Detail = string(resource.CodeOf(cause)), cause.Error()
+	}
+	_, err := q.db.NewInsert().Model(&entry).Exec(ctx)
 	return failure(err, "write to the audit trail")
+}
+
+// Audited runs a change and records it in the same transaction, or that it failed.
+func (s *Store) Audited(ctx context.Context, logger *slog.Logger, entry Audit, change func(context.Context, *Queries) error) error {
+	err := s.Update(ctx, func(ctx context.Context, q *Queries) error {
+		if err := change(ctx, q); err != nil {
+			return err
+		}
+		return q.Note(ctx, entry, nil)
+	})
+	if err != nil { // it has changed nothing
+		s.NoteAfter(ctx, logger, entry, err)
+	}
+	return err
+}
+
+// NoteAfter writes an entry about what has ended, whether somebody still waits or not.
+// It may be missing when the database is.
+func (s *Store) NoteAfter(ctx context.Context, logger *slog.Logger, entry Audit, cause error) {
+	err := s.Update(context.WithoutCancel(ctx), func(ctx context.Context, q *Queries) error { return q.Note(ctx, entry, cause) })
+	if err != nil {
+		logger.Error("something is not in the audit trail", "who", entry.Who, "verb", entry.Verb, "kind", entry.Kind, "connection", entry.Connection, "name", entry.Name, "outcome", entry.Outcome, "error", err)
+	}
 }
 
 // ForgetAudit removes the entries from before a time.

@@ -23,7 +23,7 @@ type Repository struct {
 	CreatedAt Micros
 }
 
-// Resource converts to what users see.
+// Resource converts to what users see, but for its keys' fingerprints.
 func (r *Repository) Resource() resource.Repository {
 	return resource.Repository{
 		Name: r.Name, URL: r.URL, Priority: r.Priority, Keys: r.Keys, Insecure: r.Insecure, PlainHTTP: r.PlainHTTP, Username: r.Username,
@@ -68,6 +68,12 @@ func (q *Queries) Repository(ctx context.Context, name string) (*Repository, err
 // InsertRepository records one.
 func (q *Queries) InsertRepository(ctx context.Context, row *Repository) error {
 	return q.insert(ctx, row, "the repository %s exists already; choose another name or delete it first", row.Name)
+}
+
+// UpdateRepository changes one.
+func (q *Queries) UpdateRepository(ctx context.Context, row *Repository) error {
+	_, err := q.db.NewUpdate().Model(row).WherePK().Exec(ctx)
+	return failure(err, "change the repository %s", row.Name)
 }
 
 // DeleteRepository removes one.

@@ -251,7 +251,7 @@ func newSchema() schema {
 	variable := regexp.MustCompile(`\\\{[a-z]+\\\}`)
 	for path, item := range s.document.Paths {
 		pattern := regexp.MustCompile("^" + variable.ReplaceAllString(regexp.QuoteMeta(path), "[^/]+") + "$")
-		for method, o := range map[string]*huma.Operation{http.MethodGet: item.Get, http.MethodPost: item.Post, http.MethodDelete: item.Delete} {
+		for method, o := range map[string]*huma.Operation{http.MethodGet: item.Get, http.MethodPost: item.Post, http.MethodPatch: item.Patch, http.MethodDelete: item.Delete} {
 			if o != nil {
 				s.routes = append(s.routes, route{method, path, pattern, o})
 			}

@@ -33,9 +33,9 @@ func (s *server) registerDrivers(api huma.API) {
 		Text       string `query:"text" doc:"Words that name, title, description or kinds must contain. Default: all drivers." maxLength:"256"`
 		Repository string `query:"repository" doc:"Name of a repository. Default: all." maxLength:"63"`
 	},
-	) (list[resource.DriverRelease], error) {
-		items, err := s.Drivers.Search(ctx, in.Text, in.Repository)
-		return list[resource.DriverRelease]{Items: items}, err
+	) (releaseList, error) {
+		items, problems, err := s.Drivers.Search(ctx, in.Text, in.Repository)
+		return releaseList{items, problems}, err
 	})
 	answer(api, tags(drivers, huma.Operation{
 		OperationID: "install-driver", Method: http.MethodPost, Path: "/v1/drivers", DefaultStatus: http.StatusCreated,
@@ -140,7 +140,35 @@ func (s *server) registerDrivers(api huma.API) {
 	}), func(ctx context.Context, in *Named) (*resource.Repository, error) {
 		return s.Drivers.Repository(ctx, in.Name)
 	})
+	answer(api, tags(repositories, huma.Operation{
+		OperationID: "update-repository", Method: http.MethodPatch, Path: "/v1/repositories/{name}", Summary: "Change a repository",
+		Description: "What is absent stays as it is. What was installed from the repository stays installed, also if the key that it was verified with is trusted no more.",
+	}), func(ctx context.Context, in *struct {
+		Named
+		JSONBody
+	},
+	) (*resource.Repository, error) {
+		return s.Drivers.Change(ctx, in.Name, in.raw)
+	})
+	takes(api, "/v1/repositories/{name}", schemas.Schema(reflect.TypeFor[resource.RepositoryChange](), true, ""), true)
+	answer(api, tags(repositories, huma.Operation{
+		OperationID: "get-release", Method: http.MethodGet, Path: "/v1/repositories/{name}/drivers/{driver}", Summary: "Get what a driver in a repository is and offers",
+		Description: "Answers what the driver would say of itself, such as the fields of a credential, before it is installed. Its program is not fetched. Its signature is verified only when it is installed.",
+	}), func(ctx context.Context, in *struct {
+		Named
+		Driver  string `path:"driver" doc:"The cloud's name." maxLength:"32"`
+		Version string `query:"version" doc:"Semantic version. Default: the newest that is no pre-release and fits this server." maxLength:"128"`
+	},
+	) (*driver.Description, error) {
+		return s.Drivers.Describe(ctx, in.Name, in.Driver, in.Version)
+	})
 	remove(api, tags(repositories, huma.Operation{
 		OperationID: "delete-repository", Path: "/v1/repositories/{name}", Summary: "Delete a repository that no installed driver came from",
 	}), func(ctx context.Context, name string) error { return s.Drivers.Unregister(ctx, name) })
+}
+
+// releaseList is the body of the search for drivers.
+type releaseList struct {
+	Items    []resource.DriverRelease     `json:"items" nullable:"false" doc:"The drivers that were found, by name."`
+	Problems []resource.RepositoryProblem `json:"problems,omitempty" doc:"The repositories that could not be searched, so that what they have is missing here."`
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"strings"
 	"testing"
@@ -12,7 +13,10 @@ import (
 	"github.com/stretchr/testify/require"
 	"golang.org/x/crypto/ssh"
 
+	"github.com/m-cmp/mc-infra-connector/driver"
 	"github.com/m-cmp/mc-infra-connector/internal/engine/enginetest"
+	"github.com/m-cmp/mc-infra-connector/internal/repository"
+	"github.com/m-cmp/mc-infra-connector/internal/repository/repositorytest"
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
 
@@ -283,6 +287,47 @@ func TestDrivers(t *testing.T) {
 	assert.Contains(t, string(capabilities.body), `{"kind":"vm","verb":"create","offered":true,"tested":[{"against":"the Mock cloud","type":"simulator"`)
 	isProblem(t, http.StatusNotFound, a.get("/v1/drivers/moon/capabilities"))
 	isProblem(t, http.StatusNotFound, a.get("/v1/drivers/moon"))
+}
+
+func TestRepositories(t *testing.T) {
+	a := start(t, enginetest.Options{})
+	key, err := repository.NewKey()
+	require.NoError(t, err)
+	dir := "file://" + t.TempDir()
+	d := &driver.Description{
+		About:            driver.About{Name: "pond", Title: "The Pond", Version: "1.0.0", Credential: []driver.Field{{Name: "net", Title: "Net", Type: driver.TypeString}}},
+		ProtocolVersions: []int{1},
+	}
+	repositorytest.Publish(t, dir, d, key, func(io.Writer) {})
+	pem, err := json.Marshal(key.Public().PEM())
+	require.NoError(t, err)
+	isProblem(t, http.StatusUnprocessableEntity, a.post("/v1/repositories", `{"name":"team","url":"`+dir+`"}`))
+	require.Equal(t, http.StatusCreated, a.post("/v1/repositories", `{"name":"team","url":"`+dir+`","keys":[{"key":`+string(pem)+`}]}`).status)
+	require.Equal(t, http.StatusCreated, a.post("/v1/repositories", `{"name":"gone","url":"file:///does/not/exist","insecure":true}`).status)
+	patch := func(name, body string) answer {
+		return a.send(a.request(http.MethodPatch, "/v1/repositories/"+name, strings.NewReader(body)))
+	}
+	require.Equal(t, http.StatusOK, patch("team", `{"priority":5}`).status)
+	assert.Equal(t, []string{"team", "gone"}, a.names("/v1/repositories"))
+	shown := string(a.get("/v1/repositories/team").body)
+	assert.Contains(t, shown, `"priority":5`)
+	assert.Contains(t, shown, key.Public().Fingerprint())
+	namesField(t, isProblem(t, http.StatusUnprocessableEntity, patch("team", `{"color":"red"}`)), "color", "color")
+	isProblem(t, http.StatusNotFound, patch("unknown", `{}`))
+
+	found := string(a.get("/v1/drivers:search?text=pond").body)
+	assert.Contains(t, found, `"title":"The Pond"`)
+	assert.Contains(t, found, `"problems":[{"repository":"gone","message":"`)
+	isProblem(t, http.StatusNotFound, a.get("/v1/drivers:search?repository=gone"))
+	assert.Contains(t, string(a.get("/v1/repositories/team/drivers/pond").body), `"credential":[{"name":"net"`)
+	isProblem(t, http.StatusNotFound, a.get("/v1/repositories/team/drivers/pond?version=2.0.0"))
+	isProblem(t, http.StatusUnprocessableEntity, a.get("/v1/repositories/team/drivers/Pond"))
+
+	trail := string(a.get("/v1/audit?filter=kind=repository&filter=name=team").body)
+	assert.Contains(t, trail, `"verb":"update"`)
+	assert.Contains(t, trail, key.Public().Fingerprint())
+	require.Equal(t, http.StatusNoContent, a.delete("/v1/repositories/team").status)
+	isProblem(t, http.StatusNotFound, a.get("/v1/repositories/team"))
 }
 
 func TestAClientThatLeavesCancelsNothing(t *testing.T) {

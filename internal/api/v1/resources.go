@@ -298,10 +298,15 @@ func envelopeSchema(schemas huma.Registry, k *resource.Kind) *huma.Schema {
 	return ref
 }
 
-// takes documents the body of a POST that is registered already. If huma knew it
-// before, it would check it, too, and otherwise than the model.
+// takes documents the body of a POST, or else a PATCH, that is registered already. If
+// huma knew it before, it would check it, too, and otherwise than the model.
 func takes(api huma.API, path string, schema *huma.Schema, required bool) {
-	api.OpenAPI().Paths[path].Post.RequestBody = &huma.RequestBody{
+	at := api.OpenAPI().Paths[path]
+	operation := at.Post
+	if operation == nil {
+		operation = at.Patch
+	}
+	operation.RequestBody = &huma.RequestBody{
 		Required: required, Content: map[string]*huma.MediaType{"application/json": {Schema: schema}},
 	}
 }
