@@ -43,6 +43,8 @@ type Env struct {
 	// ReadSecret asks on the terminal without showing the answer. It is nil when
 	// stdin is no terminal.
 	ReadSecret func(ctx context.Context, prompt string) (string, error)
+	// Terminal is the one that stdin and stdout are, or nil.
+	Terminal Terminal
 	// ClientOptions are for every client that is made.
 	ClientOptions []client.Option
 }
@@ -64,6 +66,7 @@ func OSEnv() Env {
 	if isTerminal(os.Stdin) {
 		env.ReadSecret = readSecret
 	}
+	env.Terminal = ownTerminal()
 	return env
 }
 

@@ -41,6 +41,7 @@ func exitClasses() []exitClass {
 		{8, "the cloud or its driver does not offer it", []resource.Code{resource.CodeUnsupported}},
 		{exitFailed, "the operation failed for a reason that has no code of its own above", nil},
 		{exitTimedOut, "--timeout was over before the operation ended; it goes on", nil},
+		{exitNoSession, "of ssh: there was no session, or it did not end by itself; else the code is the command's", nil},
 		{exitInterrupted, "interrupted by Ctrl-C; an operation that was waited for goes on", nil},
 	}
 }
@@ -169,6 +170,9 @@ func (a *app) report(cmd *cobra.Command, err error) {
 		for _, e := range several {
 			a.report(cmd, e)
 		}
+		return
+	}
+	if errors.Is(err, errSilent) {
 		return
 	}
 	if _, ok := errors.AsType[*exitError](err); !ok && errors.Is(err, context.Canceled) {

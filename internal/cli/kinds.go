@@ -32,6 +32,9 @@ func (a *app) kindCommand(k *resource.Kind) *cobra.Command {
 	for i := range k.Views {
 		group.AddCommand(a.viewCommand(k, &k.Views[i]))
 	}
+	if k.HasLogin() {
+		group.AddCommand(a.sshCommand(k), a.hostKeysCommand(k))
+	}
 	return group
 }
 

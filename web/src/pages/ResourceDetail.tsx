@@ -17,7 +17,7 @@ import {
 import { IconDotsVertical, IconTrash } from '@tabler/icons-react';
 import { useMutation, useQueries, useQuery } from '@tanstack/react-query';
 import { getRouteApi, Link, useNavigate } from '@tanstack/react-router';
-import { type ReactNode, useState } from 'react';
+import { lazy, type ReactNode, Suspense, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { send } from '../api/client';
 import {
@@ -45,6 +45,8 @@ import { NotFound } from './NotFound';
 import { OperationCard } from './OperationCard';
 import { Ago, CloudSays, Failure, Head, Labels, ResourceLink, State, Value } from './parts';
 
+const TerminalPanel = lazy(() => import('./Terminal').then((m) => ({ default: m.TerminalPanel })));
+
 const route = getRouteApi('/resources/$plural/$connection/$name');
 
 /** ResourceDetail is everything about one resource of any kind. */
@@ -68,6 +70,8 @@ function Shown({ kind, kinds, r }: { kind: Kind; kinds: Kind[]; r: Resource }) {
   const go = useNavigate();
   const { tab = 'overview' } = route.useSearch();
   const offers = useOffers();
+  const [terminal, setTerminal] = useState(false); // once it was looked at, it stays
+  if (tab === 'terminal' && !terminal) setTerminal(true);
   const [verb, setVerb] = useState<BulkVerb>();
   const [action, setAction] = useState<Action>();
   const has = (what: string) => offers(r.connection, kind.name, what);
@@ -144,6 +148,7 @@ function Shown({ kind, kinds, r }: { kind: Kind; kinds: Kind[]; r: Resource }) {
           })
         }
         keepMounted={false}
+        keepMountedMode="display-none" // what is kept goes on: a terminal
       >
         <Tabs.List>
           <Tabs.Tab value="overview">{t('resource.overview')}</Tabs.Tab>
@@ -153,6 +158,7 @@ function Shown({ kind, kinds, r }: { kind: Kind; kinds: Kind[]; r: Resource }) {
               {fieldTitle(v.name)}
             </Tabs.Tab>
           ))}
+          {kind.login && <Tabs.Tab value="terminal">{t('terminal.title')}</Tabs.Tab>}
           <Tabs.Tab value="json">JSON</Tabs.Tab>
         </Tabs.List>
         <Tabs.Panel value="overview" pt="md">
@@ -200,6 +206,11 @@ function Shown({ kind, kinds, r }: { kind: Kind; kinds: Kind[]; r: Resource }) {
             <ViewPanel r={r} plural={kind.plural} view={v} />
           </Tabs.Panel>
         ))}
+        {kind.login && (
+          <Tabs.Panel value="terminal" pt="md" keepMounted>
+            <Suspense fallback={<Loader size="sm" />}>{terminal && <TerminalPanel kind={kind} r={r} />}</Suspense>
+          </Tabs.Panel>
+        )}
         <Tabs.Panel value="json" pt="md">
           <ScrollArea.Autosize mah="calc(100dvh - 220px)">
             <Code block>{JSON.stringify(r, null, 2)}</Code>
