@@ -54,7 +54,7 @@ func (a *app) importCommand() *cobra.Command {
 // registration is one call that takes over one thing.
 type registration struct {
 	what, name string // "VPC", "vpc-01 in aws-seoul"
-	path       string // below /spider
+	path       string // below /spider; "" for what there is no kind for
 	body       any
 }
 
@@ -73,7 +73,10 @@ func (a *app) takeOver(ctx context.Context, all []registration, dry bool) error 
 	}
 	done, had, failed := 0, 0, 0
 	for _, r := range all {
-		err := c.Spider(ctx, http.MethodPost, r.path, r.body, nil)
+		err := error(resource.Errorf(resource.CodeUnsupported, "this server has no kind for it; it stays where it is"))
+		if r.path != "" {
+			err = c.Spider(ctx, http.MethodPost, r.path, r.body, nil)
+		}
 		switch code := resource.CodeOf(err); {
 		case err == nil:
 			done++
@@ -198,7 +201,10 @@ func wantedTables() []spiderTable {
 		{"publicipiidinfos", "public IP", iid("/regpublicip")},
 		{"niciidinfos", "NIC", iid("/regnic")},
 		{"nlbiidinfos", "load balancer", iid("/regnlb")},
-		{"clusteriidinfos", "cluster", iid("/regcluster")},
+		{"clusteriidinfos", "cluster", iid("/regcluster")}, // with its node groups
+		{"rdbmsiidinfos", "database", iid("")},
+		{"filesystemiidinfos", "file system", iid("")},
+		{"s3iidinfos", "bucket", iid("")},
 	}
 }
 

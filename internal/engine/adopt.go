@@ -158,7 +158,7 @@ func (e *Engine) adopt(ctx context.Context, connection string, k *resource.Kind,
 	if name == "" {
 		names = namesFor(item)
 	}
-	_, err := e.recordEnded(ctx, VerbAdopt, func(ctx context.Context, q *store.Queries) (*store.Resource, error) {
+	_, err := e.recordEnded(ctx, VerbAdopt, func(ctx context.Context, q *store.Queries) ([]*store.Resource, error) {
 		if _, err := q.Connection(ctx, connection); err != nil { // locked: it cannot be deleted meanwhile
 			return nil, err
 		}
@@ -173,7 +173,7 @@ func (e *Engine) adopt(ctx context.Context, connection string, k *resource.Kind,
 		for field, uid := range j.refs {
 			refs = append(refs, store.Ref{From: j.row.UID, Field: field, To: uid})
 		}
-		return j.row, q.InsertResource(ctx, j.row, refs)
+		return []*store.Resource{j.row}, q.InsertResource(ctx, j.row, refs)
 	})
 	if err != nil {
 		return nil, err
@@ -240,51 +240,82 @@ func namesFor(item *driver.Item) []string {
 // Release forgets a resource that is not used here. It changes nothing on the
 // cloud.
 func (e *Engine) Release(ctx context.Context, connection, kind, name string) (*resource.Operation, error) {
-	if _, err := resource.KindNamed(kind); err != nil {
-		return nil, err
+	return e.ReleaseTogether(ctx, connection, []Named{{kind, name}})
+}
+
+// ReleaseTogether forgets several resources of a connection, all or none, which nothing
+// but themselves uses. It answers the operation of the last one.
+func (e *Engine) ReleaseTogether(ctx context.Context, connection string, items []Named) (*resource.Operation, error) {
+	for _, item := range items {
+		if _, err := resource.KindNamed(item.Kind); err != nil {
+			return nil, err
+		}
 	}
-	return e.recordEnded(ctx, VerbRelease, func(ctx context.Context, q *store.Queries) (*store.Resource, error) {
-		row, err := q.Resource(ctx, connection, kind, name)
-		if err != nil {
+	return e.recordEnded(ctx, VerbRelease, func(ctx context.Context, q *store.Queries) ([]*store.Resource, error) {
+		rows := make([]*store.Resource, len(items))
+		for i, item := range items {
+			row, err := q.Resource(ctx, connection, item.Kind, item.Name)
+			if err != nil {
+				return nil, err
+			}
+			if err := unchanging(row); err != nil {
+				return nil, err
+			}
+			rows[i] = row
+		}
+		if err := onlyUseEachOther(ctx, q, rows); err != nil {
 			return nil, err
 		}
-		if err := unchanging(row); err != nil {
-			return nil, err
+		for _, row := range rows {
+			if err := e.entomb(ctx, q, row); err != nil {
+				return nil, err
+			}
 		}
-		if err := mayGo(ctx, q, row); err != nil {
-			return nil, err
-		}
-		return row, e.entomb(ctx, q, row)
+		return rows, nil
 	})
 }
 
-// recordEnded writes a resource's row, by means of write, with the record that it
-// was done.
-func (e *Engine) recordEnded(ctx context.Context, verb string, write func(context.Context, *store.Queries) (*store.Resource, error)) (*resource.Operation, error) {
+// recordEnded writes the rows of resources, by means of write, with the record that it
+// was done. It answers the operation of the last one, which has the request's key.
+func (e *Engine) recordEnded(ctx context.Context, verb string, write func(context.Context, *store.Queries) ([]*store.Resource, error)) (*resource.Operation, error) {
 	var (
-		row *store.Resource
-		op  *store.Operation
+		rows []*store.Resource
+		ops  []*store.Operation
 	)
 	err := e.store.Update(ctx, func(ctx context.Context, q *store.Queries) (err error) {
-		if row, err = write(ctx, q); err != nil {
+		if rows, err = write(ctx, q); err != nil {
 			return err
 		}
+		ops = nil
 		now := store.MicrosOf(time.Now())
-		op = &store.Operation{
-			ID: uuid.Must(uuid.NewV7()).String(), Verb: verb, Kind: row.Kind, Connection: row.Connection, Name: row.Name, UID: row.UID,
-			Params: json.RawMessage("null"), State: resource.OperationSucceeded, CreatedAt: now, EndedAt: now, AskedBy: auth.Who(ctx),
+		for i, row := range rows {
+			op := &store.Operation{
+				ID: uuid.Must(uuid.NewV7()).String(), Verb: verb, Kind: row.Kind, Connection: row.Connection, Name: row.Name, UID: row.UID,
+				Params: json.RawMessage("null"), State: resource.OperationSucceeded, CreatedAt: now, EndedAt: now, AskedBy: auth.Who(ctx),
+			}
+			if i == len(rows)-1 {
+				op = keyed(ctx, op)
+			}
+			if err := q.Note(ctx, entryOf(op, row), nil); err != nil {
+				return err
+			}
+			if err := q.InsertOperation(ctx, op); err != nil {
+				return err
+			}
+			ops = append(ops, op)
 		}
-		if err := q.Note(ctx, entryOf(op, row), nil); err != nil {
-			return err
-		}
-		return q.InsertOperation(ctx, keyed(ctx, op))
+		return nil
 	})
 	if err != nil {
 		return nil, err
 	}
-	e.publish(row, op)
-	e.config.OnOperation(op.Resource())
-	return op.Resource(), nil
+	var last *resource.Operation
+	for i, row := range rows {
+		e.publish(row, ops[i])
+		last = ops[i].Resource()
+		e.config.OnOperation(last)
+	}
+	return last, nil
 }
 
 // Survey answers what a connection's cloud has of a kind now, as resources: what is

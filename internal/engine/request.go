@@ -302,7 +302,7 @@ func (e *Engine) labelHere(ctx context.Context, connection, kind, name string, p
 	if err := json.Unmarshal(params, &change); err != nil {
 		return nil, resource.Errorf(resource.CodeInternal, "decode the change of labels: %w", err)
 	}
-	return e.recordEnded(ctx, resource.ActionLabel, func(ctx context.Context, q *store.Queries) (*store.Resource, error) {
+	return e.recordEnded(ctx, resource.ActionLabel, func(ctx context.Context, q *store.Queries) ([]*store.Resource, error) {
 		row, err := q.Resource(ctx, connection, kind, name)
 		if err != nil {
 			return nil, err
@@ -312,7 +312,7 @@ func (e *Engine) labelHere(ctx context.Context, connection, kind, name string, p
 		}
 		row.Labels = change.Apply(row.Labels)
 		row.UpdatedAt = store.MicrosOf(time.Now())
-		return row, q.UpdateResource(ctx, row, row.LeaseOwner)
+		return []*store.Resource{row}, q.UpdateResource(ctx, row, row.LeaseOwner)
 	})
 }
 

@@ -29,3 +29,10 @@ func (s *Store) ForgetSearch(ctx context.Context) error {
 	_, err := s.write.ExecContext(ctx, "UPDATE resources SET search = ''")
 	return err
 }
+
+// Waiting is how many changes wait for the writer of SQLite.
+func (s *Store) Waiting() int {
+	s.batches.mu.Lock()
+	defer s.batches.mu.Unlock()
+	return len(s.batches.waiting)
+}

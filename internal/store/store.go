@@ -44,6 +44,7 @@ var searchPostgres string
 // Store is the database. It is safe for concurrent use.
 type Store struct {
 	read, write *bun.DB
+	batches     *batches // of changes, on SQLite
 	postgres    bool
 	config      *pgx.ConnConfig // of PostgreSQL
 	guard       io.Closer       // of the SQLite folder
@@ -98,7 +99,9 @@ func openSQLite(ctx context.Context, dir string) (*Store, error) {
 	}
 	read.SetMaxOpenConns(8)
 	read.SetMaxIdleConns(8)
-	return &Store{read: bun.NewDB(read, sqlitedialect.New()), write: bun.NewDB(write, sqlitedialect.New())}, nil
+	s := &Store{read: bun.NewDB(read, sqlitedialect.New()), write: bun.NewDB(write, sqlitedialect.New())}
+	s.batches = &batches{db: s.write}
+	return s, nil
 }
 
 // OpenPostgres opens the database at a postgres:// URL.
@@ -196,11 +199,17 @@ type Queries struct {
 // Read returns queries outside of a transaction.
 func (s *Store) Read() *Queries { return &Queries{db: s.read, postgres: s.postgres} }
 
-// Update runs change in one transaction.
+// Update runs change in one transaction, once. When it returns without an error the change
+// is on the disk.
 func (s *Store) Update(ctx context.Context, change func(context.Context, *Queries) error) error {
-	err := s.write.RunInTx(ctx, nil, func(ctx context.Context, tx bun.Tx) error {
-		return change(ctx, &Queries{db: tx, postgres: s.postgres, lock: s.postgres})
-	})
+	var err error
+	if s.postgres {
+		err = s.write.RunInTx(ctx, nil, func(ctx context.Context, tx bun.Tx) error {
+			return change(ctx, &Queries{db: tx, postgres: true, lock: true})
+		})
+	} else {
+		err = s.batches.do(ctx, change)
+	}
 	if err == nil {
 		return nil
 	}

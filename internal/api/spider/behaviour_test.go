@@ -2,9 +2,11 @@ package spider_test
 
 import (
 	"context"
+	"database/sql"
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -15,6 +17,7 @@ import (
 	"github.com/m-cmp/mc-infra-connector/internal/engine"
 	"github.com/m-cmp/mc-infra-connector/internal/engine/enginetest"
 	"github.com/m-cmp/mc-infra-connector/internal/store"
+	"github.com/m-cmp/mc-infra-connector/internal/store/storetest"
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
 
@@ -80,20 +83,78 @@ func TestRequestsAreReadAsTheyCome(t *testing.T) {
 	assert.Equal(t, "projects/debian/image image does not exist!!", missing.message(t))
 }
 
+// writes tells of a database whether it has been written to since the last call.
+type writes func() bool
+
+// sqliteWrites counts by the version that SQLite keeps of what others have committed.
+// https://www.sqlite.org/pragma.html#pragma_data_version
+func sqliteWrites(t *testing.T, dir string) writes {
+	db, err := sql.Open("sqlite", "file:"+filepath.Join(dir, store.SQLiteFile)+"?mode=ro")
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, db.Close()) })
+	db.SetMaxOpenConns(1) // the version is that which one connection sees
+	return changed[int](t, db, "PRAGMA data_version")
+}
+
+// postgresWrites looks at which transactions wrote the rows.
+func postgresWrites(t *testing.T, databaseURL string) writes {
+	db, err := sql.Open("pgx", databaseURL)
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, db.Close()) })
+	return changed[string](t, db, `SELECT md5(string_agg(xmin::text || ctid::text, ',' ORDER BY xmin::text, ctid)) FROM (
+		SELECT xmin, ctid FROM registrations UNION ALL SELECT xmin, ctid FROM credentials UNION ALL SELECT xmin, ctid FROM connections) AS rows`)
+}
+
+func changed[V comparable](t *testing.T, db *sql.DB, query string) writes {
+	var last V
+	return func() bool {
+		var now V
+		require.NoError(t, db.QueryRowContext(t.Context(), query).Scan(&now))
+		defer func() { last = now }()
+		return now != last
+	}
+}
+
 func TestRegisteringAtEachStartIsCheapAndChangesNothing(t *testing.T) {
-	a := registered(t, enginetest.Options{})
+	t.Run("sqlite", func(t *testing.T) {
+		dir := t.TempDir()
+		db, err := store.OpenSQLite(t.Context(), dir)
+		require.NoError(t, err)
+		t.Cleanup(func() { require.NoError(t, db.Close()) })
+		registerTwice(t, db, sqliteWrites(t, dir))
+	})
+	t.Run("postgres", func(t *testing.T) {
+		databaseURL := storetest.Postgres(t)
+		db, err := store.OpenPostgres(t.Context(), databaseURL)
+		require.NoError(t, err)
+		t.Cleanup(func() { require.NoError(t, db.Close()) })
+		registerTwice(t, db, postgresWrites(t, databaseURL))
+	})
+}
+
+// registerTwice registers as much as CB-Tumblebug does, at its first start and at another.
+// The second time nothing is written, so that nothing waits for a disk.
+func registerTwice(t *testing.T, db *store.Store, written writes) {
+	a := registered(t, enginetest.Options{Store: db})
 	register := func() time.Duration {
 		began := time.Now()
-		for i := range 750 {
+		for i := range 748 {
 			a.ok(http.MethodPost, "/region", fmt.Sprintf(`{"RegionName":"r%d","ProviderName":"AWS","KeyValueInfoList":[{"Key":"Region","Value":"r%d"},{"Key":"Zone","Value":"z"}],"AvailableZoneList":["z"]}`, i, i))
 		}
+		a.ok(http.MethodPost, "/driver", `{"DriverName":"mock-driver01","ProviderName":"MOCK","DriverLibFileName":"mock-driver-v1.0.so"}`)
+		a.ok(http.MethodPost, "/credential", `{"CredentialName":"mock-credential01","ProviderName":"MOCK","KeyValueInfoList":[{"Key":"MockName","Value":"mock01"}]}`)
 		a.ok(http.MethodPost, "/connectionconfig", `{"ConfigName":"mock-config01","ProviderName":"MOCK","DriverName":"mock-driver01","CredentialName":"mock-credential01","RegionName":"mock-region01"}`)
 		return time.Since(began)
 	}
-	t.Logf("751 registrations took %s, and once more %s", register(), register())
+	written()
+	first := register()
+	require.True(t, written(), "what is new is written")
+	again := register()
+	require.False(t, written(), "what is there already is not")
+	t.Logf("751 registrations took %s, and once more %s", first, again)
 	var regions struct{ Region []json.RawMessage }
 	require.NoError(t, json.Unmarshal([]byte(a.ok(http.MethodGet, "/region?ProviderName=AWS", "").body), &regions))
-	assert.Len(t, regions.Region, 750)
+	assert.Len(t, regions.Region, 748)
 	assert.JSONEq(t, `{"RegionName":"r7","ProviderName":"AWS","KeyValueInfoList":[{"Key":"Region","Value":"r7"},{"Key":"Zone","Value":"z"}],"AvailableZoneList":["z"]}`, a.ok(http.MethodGet, "/region/r7", "").body)
 	assert.Equal(t, `{"Result":"true"}`, a.ok(http.MethodDelete, "/region/gone", "").body)
 }
@@ -291,6 +352,30 @@ func TestRegistration(t *testing.T) {
 	list()
 	assert.Empty(t, all.AllList.MappedList)
 	assert.Empty(t, all.AllList.OnlyCSPList)
+}
+
+func TestWhatIsInUseIsNotUnregistered(t *testing.T) {
+	a := registered(t, enginetest.Options{})
+	a.network()
+	a.ok(http.MethodPost, "/vm", a.vmBody("vm1"))
+	a.ok(http.MethodPost, "/disk", in(`{"Name":"d","DiskType":"","DiskSize":"50"}`))
+	a.ok(http.MethodPut, "/disk/d/attach", in(`{"VMName":"vm1"}`))
+	a.ok(http.MethodPost, "/vpc/v/subnet", in(`{"Name":"free","IPv4_CIDR":"10.0.2.0/24"}`))
+	before := a.recorded()
+	for path, user := range map[string]string{
+		"/regvpc/v": "vm1", "/regsubnet/s": "vm1", "/regsecuritygroup/g": "vm1", "/regkeypair/k": "vm1",
+		"/region/mock-region01": "mock-config01", "/driver/mock-driver01": "mock-config01", "/credential/mock-credential01": "mock-config01", "/connectionconfig/mock-config01": "",
+	} {
+		r := a.call(http.MethodDelete, path, in(`{"VpcName":"v"}`))
+		assert.Equal(t, http.StatusConflict, r.status, "%s: %s", path, r.body)
+		assert.Contains(t, r.message(t), user, path)
+	}
+	assert.Equal(t, before, a.recorded(), "the free subnet of the VPC stays, too")
+	a.ok(http.MethodDelete, "/regvm/vm1", in("{}"))
+	assert.Equal(t, http.StatusNotFound, a.call(http.MethodDelete, "/regvpc/none", in("{}")).status)
+	a.ok(http.MethodDelete, "/regsecuritygroup/g", in("{}"))
+	a.ok(http.MethodDelete, "/regvpc/v", in("{}"))
+	assert.NotEmpty(t, a.OnCloud(connection, "subnet"), "nothing is deleted on the cloud")
 }
 
 func TestDestroy(t *testing.T) {

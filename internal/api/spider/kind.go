@@ -441,18 +441,14 @@ func (k *kind) unregister(r *request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	var parts []engine.Named
 	if k.parts != nil {
 		v := r.view(connection)
-		for _, part := range k.parts(v, name) {
-			if _, err := r.server.Engine.Release(r.Context(), connection, part.Kind, part.Name); err != nil {
-				return nil, err
-			}
-		}
-		if v.err != nil {
+		if parts = k.parts(v, name); v.err != nil {
 			return nil, v.err
 		}
 	}
-	_, err = r.server.Engine.Release(r.Context(), connection, k.of.Name, name)
+	_, err = r.server.Engine.ReleaseTogether(r.Context(), connection, append(parts, engine.Named{Kind: k.of.Name, Name: name}))
 	if resource.CodeOf(err) == resource.CodeNotFound {
 		return nil, k.missing(name, connection)
 	}

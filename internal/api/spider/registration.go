@@ -50,6 +50,7 @@ type registered[T any] struct {
 	typ      string // of registrations, and in paths and envelopes
 	name     string // field with the name
 	complete func(T) T
+	usedAs   func(ConnectionInfo) string // its name in what a connection was made from
 }
 
 func provider(cloud string) string { return strings.ToUpper(cloud) }
@@ -145,6 +146,19 @@ func (g registered[T]) unregister(r *request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	made, err := r.madeConnections()
+	if err != nil {
+		return nil, err
+	}
+	all, err := r.server.Engine.Connections(r.Context())
+	if err != nil {
+		return nil, err
+	}
+	for _, c := range all {
+		if info, ok := made[c.Name]; ok && g.usedAs(info) == name {
+			return nil, resource.Errorf(resource.CodeConflict, "the %s %s is in use by the connection %s; delete that first", g.typ, name, c.Name)
+		}
+	}
 	return done(), r.server.Engine.Unregister(r.Context(), g.typ, name)
 }
 
@@ -158,8 +172,8 @@ func (g registered[T]) routes() []route {
 }
 
 func (s *server) registrationRoutes() []route {
-	drivers := registered[DriverInfo]{typ: typeDriver, name: "DriverName", complete: func(d DriverInfo) DriverInfo { return d }}
-	regions := registered[RegistrationRegion]{typ: typeRegion, name: "RegionName", complete: func(r RegistrationRegion) RegistrationRegion { return r }}
+	drivers := registered[DriverInfo]{typ: typeDriver, name: "DriverName", complete: func(d DriverInfo) DriverInfo { return d }, usedAs: func(c ConnectionInfo) string { return c.DriverName }}
+	regions := registered[RegistrationRegion]{typ: typeRegion, name: "RegionName", complete: func(r RegistrationRegion) RegistrationRegion { return r }, usedAs: func(c ConnectionInfo) string { return c.RegionName }}
 	return slices.Concat(drivers.routes(), regions.routes(), []route{
 		{method: http.MethodPost, path: "/credential", handle: putCredential},
 		{method: http.MethodGet, path: "/credential", handle: listCredentials},

@@ -43,7 +43,7 @@ func TestARequestWithAKeyIsDoneOnce(t *testing.T) {
 	isProblem(t, http.StatusConflict, a.post(vpcs, vpc))
 	isProblem(t, http.StatusConflict, a.keyed("create-2", vpcs, vpc))
 	isProblem(t, http.StatusUnprocessableEntity, a.keyed("create-3", vpcs, `{"name":"w"}`))
-	assert.Equal(t, http.StatusAccepted, a.keyed("create-3", vpcs, `{"name":"w","spec":{"cidr":"10.0.0.0/16"}}`).status, "what was refused leaves the key free")
+	assert.Equal(t, http.StatusCreated, a.keyed("create-3", vpcs+"?wait=30s", `{"name":"w","spec":{"cidr":"10.0.0.0/16"}}`).status, "what was refused leaves the key free")
 	for _, bad := range []string{"", "two words", `"`, "a\\b", strings.Repeat("k", 256)} {
 		isProblem(t, http.StatusBadRequest, a.keyed(bad, vpcs, vpc))
 	}
@@ -57,7 +57,7 @@ func TestARequestWithAKeyIsDoneOnce(t *testing.T) {
 	assert.Equal(t, labelled.ID, label().ID, "an action is not run again either")
 
 	many := `{"name":"m","count":3,"spec":{"cidr":"10.0.0.0/16"}}`
-	assert.Equal(t, into[resource.Operation](t, a.keyed("many", vpcs, many)).ID, into[resource.Operation](t, a.keyed("many", vpcs, many)).ID)
+	assert.Equal(t, into[resource.Operation](t, a.keyed("many", vpcs, many)).ID, into[resource.Operation](t, a.keyed("many", vpcs+"?wait=30s", many)).ID)
 
 	ended := into[resource.Destruction](t, a.keyed("destroy", "/v1/connections/mock:destroy?wait=30s", `{"dryRun":true}`))
 	assert.Nil(t, ended.Operation, "a dry run needs no key")
