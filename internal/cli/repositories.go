@@ -52,7 +52,7 @@ installs only packages that are signed with a key that you trust for the reposit
 		}),
 		setupGet(a, "repository", (*client.Client).Repository, nameOf),
 		setupDelete(a, "repository", (*client.Client).DeleteRepository),
-		a.repositoryServe())
+		a.repositoryServe(), a.repositorySweep())
 	return group
 }
 
@@ -240,6 +240,38 @@ file .token of the folder: as a bearer token, or as the password of any user.`,
 	f.StringVar(&certificate, "tls-cert", "", "`FILE` with the certificate in PEM; without it HTTP is spoken")
 	f.StringVar(&key, "tls-key", "", "`FILE` with the certificate's key in PEM")
 	f.BoolVar(&public, "public", false, "let everybody pull; pushing needs the token")
+	return cmd
+}
+
+func (a *app) repositorySweep() *cobra.Command {
+	var (
+		out      format
+		age      time.Duration
+		untagged bool
+	)
+	cmd := &cobra.Command{
+		Use: "gc FOLDER", Args: oneFile,
+		Short: "Remove from a folder of packages what nothing needs",
+		Long: `Removes from a folder of packages, served or not, the contents that no package needs,
+and uploads that did not end. What is younger than --older-than stays, as a package that
+is being pushed may need it in a moment; the folder can be in use meanwhile.
+
+With --untagged it removes packages too that have no version (any more), after one was
+deleted or replaced. A server that runs such a package cannot install it anew then.`,
+		Example: "  mcic repository gc /srv/drivers\n  mcic repository gc /srv/drivers --untagged --older-than 720h",
+		RunE: func(_ *cobra.Command, args []string) error {
+			swept, err := repository.Sweep(args[0], age, untagged)
+			if err != nil {
+				return err
+			}
+			return a.printObject(out, swept, args[0], func() error {
+				return a.write(fmt.Sprintf("removed %d packages or parts of them, %d files (%d bytes) and %d uploads that did not end\n", swept.Manifests, swept.Blobs, swept.Bytes, swept.Uploads))
+			})
+		},
+	}
+	cmd.Flags().DurationVar(&age, "older-than", 24*time.Hour, "`AGE` of what can go")
+	cmd.Flags().BoolVar(&untagged, "untagged", false, "remove packages that have no version (any more), too")
+	addOutput(cmd, &out)
 	return cmd
 }
 

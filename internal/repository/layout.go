@@ -22,7 +22,7 @@ import (
 )
 
 // layout is an OCI image layout in a folder: the packages of one driver. Blobs are
-// kept by the library; the index is read anew each time and replaced in one step
+// read by the library; the index is read anew each time and replaced in one step
 // under a lock, so that several programs can use the folder at once and a kill in
 // the middle leaves it as it was.
 type layout struct {
@@ -37,18 +37,8 @@ func openLayout(dir string, create bool) (*layout, error) {
 		if !create || !errors.Is(err, fs.ErrNotExist) {
 			return nil, fmt.Errorf("open the OCI layout: %w", err)
 		}
-		if err := os.MkdirAll(filepath.Join(dir, ocispec.ImageBlobsDir), 0o755); err != nil { //nolint:gosec // packages are for others to read
+		if err := makeLayout(dir, mark); err != nil {
 			return nil, fmt.Errorf("make the OCI layout: %w", err)
-		}
-		raw, err := json.Marshal(ocispec.ImageLayout{Version: ocispec.ImageLayoutVersion})
-		if err != nil {
-			return nil, err
-		}
-		if err := replaceFile(filepath.Join(dir, ocispec.ImageIndexFile), emptyIndex()); err != nil && !errors.Is(err, fs.ErrExist) {
-			return nil, err
-		}
-		if err := replaceFile(mark, raw); err != nil {
-			return nil, err
 		}
 	}
 	storage, err := oci.NewStorage(dir)
@@ -56,6 +46,30 @@ func openLayout(dir string, create bool) (*layout, error) {
 		return nil, fmt.Errorf("open the OCI layout: %w", err)
 	}
 	return &layout{storage, dir}, nil
+}
+
+// makeLayout makes a layout, unless another program is faster. The file that marks it
+// comes last.
+func makeLayout(dir, mark string) error {
+	if err := os.MkdirAll(filepath.Join(dir, ocispec.ImageBlobsDir), 0o755); err != nil { //nolint:gosec // packages are for others to read
+		return err
+	}
+	unlock, err := (&layout{dir: dir}).lock()
+	if err != nil {
+		return err
+	}
+	defer func() { _ = unlock() }()
+	if _, err := os.Stat(mark); err == nil {
+		return nil
+	}
+	raw, err := json.Marshal(ocispec.ImageLayout{Version: ocispec.ImageLayoutVersion})
+	if err != nil {
+		return err
+	}
+	if err := replaceFile(filepath.Join(dir, ocispec.ImageIndexFile), emptyIndex()); err != nil {
+		return err
+	}
+	return replaceFile(mark, raw)
 }
 
 func emptyIndex() []byte {
@@ -123,18 +137,31 @@ func (l *layout) index() (*ocispec.Index, error) {
 	return index, nil
 }
 
+// lock waits until no other program changes the layout.
+func (l *layout) lock() (unlock func() error, err error) {
+	return lockFile(filepath.Join(l.dir, ".lock"))
+}
+
+// edit makes another list of manifests of one.
+type edit func([]ocispec.Descriptor) []ocispec.Descriptor
+
 // change rewrites the list of manifests.
-func (l *layout) change(edit func([]ocispec.Descriptor) []ocispec.Descriptor) error {
-	unlock, err := lockFile(filepath.Join(l.dir, ".lock"))
+func (l *layout) change(e edit) error {
+	unlock, err := l.lock()
 	if err != nil {
 		return err
 	}
 	defer func() { _ = unlock() }()
+	return l.rewrite(e)
+}
+
+// rewrite is change for who holds the lock.
+func (l *layout) rewrite(e edit) error {
 	index, err := l.index()
 	if err != nil {
 		return err
 	}
-	if index.Manifests = edit(index.Manifests); index.Manifests == nil {
+	if index.Manifests = e(index.Manifests); index.Manifests == nil {
 		index.Manifests = []ocispec.Descriptor{}
 	}
 	raw, err := json.Marshal(index)
@@ -148,22 +175,22 @@ func tagOf(d ocispec.Descriptor) string { return d.Annotations[ocispec.Annotatio
 
 // Push stores a blob, and lists it if it is a manifest.
 func (l *layout) Push(ctx context.Context, d ocispec.Descriptor, r io.Reader) error {
-	if err := l.Storage.Push(ctx, d, r); err != nil && !errors.Is(err, errdef.ErrAlreadyExists) {
+	if err := l.put(ctx, d, r); err != nil && !errors.Is(err, errdef.ErrAlreadyExists) {
 		return err
 	}
 	if !isManifest(d.MediaType) {
 		return nil
 	}
-	return l.list(d, "")
+	return l.change(listed(d, ""))
 }
 
-// list adds a manifest to the index, under a tag if it has one.
-func (l *layout) list(d ocispec.Descriptor, tag string) error {
+// listed adds a manifest to the index, under a tag if it has one.
+func listed(d ocispec.Descriptor, tag string) edit {
 	entry := ocispec.Descriptor{MediaType: d.MediaType, Digest: d.Digest, Size: d.Size}
 	if tag != "" {
 		entry.Annotations = map[string]string{ocispec.AnnotationRefName: tag}
 	}
-	return l.change(func(all []ocispec.Descriptor) []ocispec.Descriptor {
+	return func(all []ocispec.Descriptor) []ocispec.Descriptor {
 		if tag == "" && slices.ContainsFunc(all, func(e ocispec.Descriptor) bool { return e.Digest == d.Digest }) {
 			return all
 		}
@@ -175,7 +202,7 @@ func (l *layout) list(d ocispec.Descriptor, tag string) error {
 		}
 		all = slices.DeleteFunc(all, func(e ocispec.Descriptor) bool { return e.Digest == d.Digest && (tagOf(e) == "" || tagOf(e) == tag) })
 		return append(all, entry)
-	})
+	}
 }
 
 // Tag gives a manifest a tag, which moves it from another.
@@ -187,7 +214,7 @@ func (l *layout) Tag(ctx context.Context, d ocispec.Descriptor, tag string) erro
 	if !ok {
 		return fmt.Errorf("%s: %w", d.Digest, errdef.ErrNotFound)
 	}
-	return l.list(d, tag)
+	return l.change(listed(d, tag))
 }
 
 // Resolve answers the manifest of a tag or a digest.

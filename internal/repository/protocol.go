@@ -2,6 +2,7 @@ package repository
 
 import (
 	"context"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"io"
@@ -15,7 +16,8 @@ import (
 
 // protocol does what the OCI distribution protocol has beyond the library that
 // speaks most of it: manifests under digests other than SHA-256, mounting a blob that
-// is not there, the last bytes of a blob, and chunks that come in the wrong order.
+// is not there, the last bytes of a blob, chunks that come in the wrong order, and
+// uploads that are cancelled.
 func (f *folderRegistry) protocol(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		repo, what, reference := splitPath(r.URL.Path)
@@ -25,6 +27,13 @@ func (f *folderRegistry) protocol(next http.Handler) http.Handler {
 			if err := f.putManifest(w, r, repo, reference); err != nil {
 				_ = ociregistry.WriteError(w, err) // the client is gone if this fails
 			}
+			return
+		case r.Method == http.MethodDelete && strings.HasPrefix(reference, uploadPath):
+			if err := f.cancel(repo, strings.TrimPrefix(reference, uploadPath)); err != nil {
+				_ = ociregistry.WriteError(w, err) // the client is gone if this fails
+				return
+			}
+			w.WriteHeader(http.StatusNoContent)
 			return
 		case r.Method == http.MethodPost && query.Has("mount"):
 			if _, err := f.ResolveBlob(r.Context(), query.Get("from"), digest.Digest(query.Get("mount"))); err != nil {
@@ -44,14 +53,33 @@ func (f *folderRegistry) protocol(next http.Handler) http.Handler {
 // rangeKey is in the context of a request that says where its bytes belong.
 type rangeKey struct{}
 
+// uploadPath begins the reference of an upload among those of blobs.
+const uploadPath = "uploads/"
+
 // splitPath takes /v2/NAME/manifests/REFERENCE apart.
 func splitPath(path string) (repo, what, reference string) {
 	for _, what := range []string{"manifests", "blobs"} {
-		if before, after, ok := strings.Cut(strings.TrimPrefix(path, "/v2/"), "/"+what+"/"); ok && !strings.Contains(after, "/") {
+		if before, after, ok := strings.Cut(strings.TrimPrefix(path, "/v2/"), "/"+what+"/"); ok && !strings.Contains(strings.TrimPrefix(after, uploadPath), "/") {
 			return before, what, after
 		}
 	}
 	return "", "", ""
+}
+
+// cancel forgets an upload. The library writes its id in base64 into the URL.
+func (f *folderRegistry) cancel(repo, encoded string) error {
+	if _, err := f.layout(repo); err != nil {
+		return err
+	}
+	id, err := base64.RawURLEncoding.DecodeString(encoded)
+	if err != nil {
+		return ociregistry.ErrBlobUploadUnknown
+	}
+	u, err := f.upload(context.Background(), repo, string(id), 0, 0)
+	if err != nil {
+		return err
+	}
+	return u.Cancel()
 }
 
 // lastBytes turns a range that counts from the end into one that counts from the start.

@@ -25,8 +25,12 @@ import (
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
 
-// The test's executable is also a process that installs, on a disk that is too small.
+// The test's executable is also a process that installs, on a disk that is too small,
+// and a repository server that can be killed.
 func TestMain(m *testing.M) {
+	if len(os.Args) > 1 && os.Args[1] == "serve" {
+		os.Exit(serveUntilKilled(os.Args[2]))
+	}
 	if len(os.Args) > 1 && os.Args[1] == "install" {
 		os.Exit(installOnSmallDisk(os.Args[2:]))
 	}

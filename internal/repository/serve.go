@@ -5,7 +5,6 @@ import (
 	"context"
 	"crypto/rand"
 	"crypto/subtle"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -40,10 +39,10 @@ func Serve(dir string, access Access) (http.Handler, error) {
 	if err := os.MkdirAll(filepath.Join(dir, uploads), 0o755); err != nil { //nolint:gosec // packages are for others to read
 		return nil, fmt.Errorf("make the repository's folder: %w", err)
 	}
-	if err := forgetUploads(dir); err != nil {
+	server := &folderRegistry{Funcs: &ociregistry.Funcs{}, dir: dir}
+	if err := server.tidy(); err != nil {
 		return nil, err
 	}
-	server := &folderRegistry{Funcs: &ociregistry.Funcs{}, dir: dir}
 	return access.guard(server.protocol(ociserver.New(server, nil))), nil
 }
 
@@ -71,22 +70,23 @@ func (a Access) allows(r *http.Request) bool {
 // uploads is the folder of blobs that are still on their way, below the repository's.
 const uploads = ".uploads"
 
-// uploadAge is how long an upload may rest before it is forgotten.
-const uploadAge = 24 * time.Hour
+// uploadAge is how long an upload may rest before it is forgotten, and tidyEvery how
+// often it is looked for such.
+const (
+	uploadAge = 24 * time.Hour
+	tidyEvery = time.Hour
+)
 
-func forgetUploads(dir string) error {
-	entries, err := os.ReadDir(filepath.Join(dir, uploads))
-	if err != nil {
-		return err
+// tidy forgets the uploads that nobody goes on with, unless that was done lately.
+func (f *folderRegistry) tidy() error {
+	f.tidying.Lock()
+	defer f.tidying.Unlock()
+	if time.Since(f.tidied) < tidyEvery {
+		return nil
 	}
-	for _, e := range entries {
-		if info, err := e.Info(); err == nil && time.Since(info.ModTime()) > uploadAge {
-			if err := os.Remove(filepath.Join(dir, uploads, e.Name())); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
+	f.tidied = time.Now()
+	_, err := removeOlder(filepath.Join(f.dir, uploads), time.Now().Add(-uploadAge))
+	return err
 }
 
 // folderRegistry is a registry in a folder: each repository is an OCI image layout in
@@ -96,6 +96,9 @@ type folderRegistry struct {
 	dir string
 
 	making sync.Mutex // one layout is made at a time
+
+	tidying sync.Mutex
+	tidied  time.Time
 }
 
 // layout opens a repository's layout.
@@ -127,8 +130,9 @@ func (f *folderRegistry) make(repo string) (*layout, error) {
 			return nil, ociregistry.ErrNameInvalid
 		}
 	}
-	if entries, err := os.ReadDir(dir); err == nil && len(entries) > 0 {
-		return nil, ociregistry.ErrNameInvalid
+	// What a kill has left of a layout that was being made is none, and in nobody's way.
+	if within, err := layouts(dir); err != nil && !errors.Is(err, fs.ErrNotExist) || len(within) > 0 {
+		return nil, errors.Join(ociregistry.ErrNameInvalid, err)
 	}
 	return openLayout(dir, true)
 }
@@ -147,7 +151,7 @@ func (l *layout) blob(d ociregistry.Digest) (ocispec.Descriptor, error) {
 	if d.Validate() != nil {
 		return ocispec.Descriptor{}, ociregistry.ErrDigestInvalid
 	}
-	info, err := os.Stat(filepath.Join(l.dir, ocispec.ImageBlobsDir, d.Algorithm().String(), d.Encoded()))
+	info, err := os.Stat(l.path(d))
 	if err != nil {
 		return ocispec.Descriptor{}, ociregistry.ErrBlobUnknown
 	}
@@ -159,7 +163,11 @@ func (f *folderRegistry) ResolveBlob(_ context.Context, repo string, d ociregist
 	if err != nil {
 		return ociregistry.Descriptor{}, err
 	}
-	return l.blob(d)
+	blob, err := l.blob(d)
+	if err == nil {
+		l.touch(d) // who asks may be about to push a manifest that needs it
+	}
+	return blob, err
 }
 
 func (f *folderRegistry) GetBlob(ctx context.Context, repo string, d ociregistry.Digest) (ociregistry.BlobReader, error) {
@@ -245,7 +253,7 @@ func (f *folderRegistry) PushBlob(ctx context.Context, repo string, d ociregistr
 		return ociregistry.Descriptor{}, ociregistry.ErrDigestInvalid
 	}
 	d.MediaType = "application/octet-stream"
-	return d, pushError(l.Storage.Push(ctx, d, r))
+	return d, pushError(l.put(ctx, d, r))
 }
 
 func pushError(err error) error {
@@ -264,18 +272,21 @@ func (f *folderRegistry) PushBlobChunked(ctx context.Context, repo string, _ int
 	if _, err := f.make(repo); err != nil {
 		return nil, err
 	}
+	if err := f.tidy(); err != nil {
+		return nil, err
+	}
 	return f.upload(ctx, repo, rand.Text(), os.O_CREATE|os.O_EXCL, 0)
 }
 
 func (f *folderRegistry) PushBlobChunkedResume(ctx context.Context, repo, id string, offset int64, _ int) (ociregistry.BlobWriter, error) {
-	if id == "" || strings.ContainsAny(id, "./\\") {
-		return nil, ociregistry.ErrBlobUploadUnknown
-	}
 	return f.upload(ctx, repo, id, 0, offset)
 }
 
 // upload opens a blob on its way, at its end.
 func (f *folderRegistry) upload(ctx context.Context, repo, id string, flag int, offset int64) (*upload, error) {
+	if id == "" || strings.ContainsAny(id, "./\\\x00") {
+		return nil, ociregistry.ErrBlobUploadUnknown
+	}
 	file, err := os.OpenFile(filepath.Join(f.dir, uploads, id), os.O_RDWR|flag, 0o600) //nolint:gosec // the id is one word
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, ociregistry.ErrBlobUploadUnknown
@@ -350,13 +361,18 @@ func (f *folderRegistry) push(ctx context.Context, repo, tag string, raw []byte,
 		return d, "", err
 	}
 	d = ocispec.Descriptor{MediaType: mediaType, Digest: algorithm.FromBytes(raw), Size: int64(len(raw))}
+	unlock, err := l.lock() // so that a sweep removes nothing between the look and the listing
+	if err != nil {
+		return d, "", err
+	}
+	defer func() { _ = unlock() }()
 	if subject, err = l.complete(raw, mediaType); err != nil {
 		return d, "", err
 	}
-	if err := pushError(l.Storage.Push(ctx, d, bytes.NewReader(raw))); err != nil {
+	if err := pushError(l.put(ctx, d, bytes.NewReader(raw))); err != nil {
 		return d, "", err
 	}
-	return d, subject, l.list(d, tag)
+	return d, subject, l.rewrite(listed(d, tag))
 }
 
 // complete refuses a manifest whose parts are not there, and answers its subject.
@@ -365,20 +381,11 @@ func (l *layout) complete(raw []byte, mediaType string) (subject digest.Digest, 
 	if !isManifest(mediaType) {
 		return "", ociregistry.ErrManifestInvalid
 	}
-	var m struct {
-		Config    *ocispec.Descriptor  `json:"config"`
-		Layers    []ocispec.Descriptor `json:"layers"`
-		Manifests []ocispec.Descriptor `json:"manifests"`
-		Subject   *ocispec.Descriptor  `json:"subject"`
-	}
-	if err := json.Unmarshal(raw, &m); err != nil {
+	m, err := readParts(raw)
+	if err != nil {
 		return "", ociregistry.ErrManifestInvalid
 	}
-	parts := slices.Concat(m.Layers, m.Manifests)
-	if m.Config != nil {
-		parts = append(parts, *m.Config)
-	}
-	for _, p := range parts {
+	for _, p := range m.all() {
 		if len(p.URLs) > 0 || strings.Contains(p.MediaType, "nondistributable") || strings.Contains(p.MediaType, ".foreign.") {
 			continue
 		}
@@ -428,31 +435,32 @@ func unknownManifest(err error) error {
 }
 
 func (f *folderRegistry) Repositories(_ context.Context, after string) iter.Seq2[string, error] {
-	var names []string
-	err := filepath.WalkDir(f.dir, func(path string, entry fs.DirEntry, err error) error {
+	names, err := layouts(f.dir)
+	if err != nil {
+		return ociregistry.ErrorSeq[string](err)
+	}
+	names = slices.DeleteFunc(names, func(name string) bool { return name <= after })
+	return ociregistry.SliceSeq(names)
+}
+
+// layouts answers the names of all layouts in a folder, in order.
+func layouts(dir string) (names []string, err error) {
+	err = filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
 		if err != nil {
 			return err
 		}
 		if entry.Name() == ocispec.ImageBlobsDir || entry.Name() == uploads {
 			return fs.SkipDir
 		}
-		if entry.Name() == ocispec.ImageLayoutFile {
-			name, err := filepath.Rel(f.dir, filepath.Dir(path))
-			if err != nil {
-				return err
-			}
-			if name = filepath.ToSlash(name); name > after {
-				names = append(names, name)
-			}
+		if entry.Name() != ocispec.ImageLayoutFile {
 			return nil
 		}
-		return nil
+		name, err := filepath.Rel(dir, filepath.Dir(path))
+		names = append(names, filepath.ToSlash(name))
+		return err
 	})
-	if err != nil {
-		return ociregistry.ErrorSeq[string](err)
-	}
 	slices.Sort(names)
-	return ociregistry.SliceSeq(names)
+	return names, err
 }
 
 func (f *folderRegistry) Tags(ctx context.Context, repo, after string) iter.Seq2[string, error] {

@@ -200,12 +200,13 @@ func TestConformsToTheOCIDistributionSpecification(t *testing.T) {
 	cmd := exec.CommandContext(t.Context(), "go", "tool", "-modfile=tools/go.mod", "conformance")
 	cmd.Dir = root
 	cmd.Env = append(os.Environ(),
-		"OCI_REGISTRY="+host, "OCI_TLS=disabled", "OCI_USERNAME=any", "OCI_PASSWORD="+token, "OCI_RESULTS_DIR="+results, "OCI_VERSION=1.1",
+		"OCI_REGISTRY="+host, "OCI_TLS=disabled", "OCI_USERNAME=any", "OCI_PASSWORD="+token, "OCI_RESULTS_DIR="+results, "OCI_VERSION=1.1", "OCI_API_BLOBS_UPLOAD_CANCEL=true",
 	)
 	out, err := cmd.CombinedOutput()
 	require.NoError(t, err, "%s", out)
 	assert.Contains(t, string(out), "OCI Conformance Result: Pass")
 	assert.NotRegexp(t, `: FAIL\n`, string(out))
+	assert.Regexp(t, `blob-post-cancel: Pass`, string(out))
 	count := regexp.MustCompile(`Pass\.+: +(\d+)`).FindSubmatch(out)
 	require.NotNil(t, count, "%s", out)
 	passed, err := strconv.Atoi(string(count[1]))

@@ -35,7 +35,7 @@ func buildJar(t *testing.T) (dir, target string) {
 	source, err := filepath.Abs("../../docs/tutorial/mcic-driver-jar")
 	require.NoError(t, err)
 	dir = t.TempDir()
-	out, err := exec.CommandContext(t.Context(), filepath.Join(source, "build.sh"), dir).CombinedOutput() //nolint:gosec // the tutorial's
+	out, err := exec.CommandContext(t.Context(), filepath.Join(source, "build.sh"), dir).CombinedOutput()
 	require.NoError(t, err, "%s", out)
 	return dir, filepath.Join(source, "target.yaml")
 }
@@ -68,7 +68,7 @@ func TestADriverInPythonIsADriver(t *testing.T) {
 	source, err := os.ReadFile(program)
 	require.NoError(t, err)
 	source = regexp.MustCompile(`"version": "0\.1\.0"`).ReplaceAll(source, []byte(`"version": "0.2.0"`))
-	require.NoError(t, os.WriteFile(program, source, 0o700)) //nolint:gosec // an executable
+	require.NoError(t, os.WriteFile(program, source, 0o700))
 	publish("0.2.0")
 	w.do("driver upgrade jar")
 	assert.Equal(t, "0.2.0", read[driver.Description](w, "driver get jar").Version)
