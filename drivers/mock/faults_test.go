@@ -49,6 +49,17 @@ func TestFailCreate(t *testing.T) {
 	require.Len(t, all, 20)
 }
 
+func TestDown(t *testing.T) {
+	s := newRig(t).connect("down", "vpc,nlb")
+	_, err := s.Create(t.Context(), "vpc", request(t, "net", vpcSpec()))
+	require.Equal(t, resource.CodeUnavailable, cloudError(t, err).Code)
+	require.Equal(t, resource.CodeUnavailable, cloudError(t, s.Delete(t.Context(), "vpc", "vpc-1")).Code)
+	for _, err := range s.List(t.Context(), "nlb") {
+		require.Equal(t, resource.CodeUnavailable, cloudError(t, err).Code)
+	}
+	require.Empty(t, list(t, s, "vm"), "the others work")
+}
+
 func TestForgetDelete(t *testing.T) {
 	s := newRig(t).connect("forgetDelete", "1")
 	vpc, err := s.Create(t.Context(), "vpc", request(t, "net", vpcSpec()))

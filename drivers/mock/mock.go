@@ -139,6 +139,7 @@ type settings struct {
 	pageSize, quotaVMs                                             int
 	quotas                                                         map[string]int    // by kind
 	lacks                                                          map[string]string // reasons by kind or catalog
+	down                                                           []string          // kinds
 	ssh                                                            sshServer
 	hang                                                           bool
 	seed                                                           string
@@ -178,6 +179,7 @@ func settingFields() []setting {
 		{field("quotas", "Quotas", driver.TypeString, "Objects of other kinds that an account may have in a region, such as disk=2,cluster=1. Default: as many as it likes."), 0, 0},
 		{field("lacks", "What is lacking", driver.TypeString, "Kinds and catalogs that the region does not have, such as cluster,price. Default: none."), 0, 0},
 		{field("ssh", "SSH server", driver.TypeString, "An SSH server that stands for those of all VMs, such as ubuntu@127.0.0.1:2222: its address and port are shown as theirs. Default: none, nothing answers at their addresses."), 0, 0},
+		{field("down", "What is down", driver.TypeString, "Kinds whose service is out of order, such as nlb,cluster: calls about them are answered with the code unavailable, and nothing is done. Default: none."), 0, 0},
 		{field("hang", "Hanging creates", driver.TypeBool, "Whether the creation of what machines build is never answered, nor done. Default: false."), 0, 0},
 		{field("seed", "Seed", driver.TypeInt, "Makes the same failures happen again: those of creates follow from the seed and the token, those of calls from the seed and their order. Default: different ones each time."), math.MinInt64, math.MaxInt64},
 	}
@@ -202,6 +204,10 @@ func parseSettings(v driver.Values) (settings, error) {
 	if problem != "" {
 		problems = append(problems, resource.Problem{Field: "settings.ssh", Message: problem})
 	}
+	down, problem := parseDown(v["down"])
+	if problem != "" {
+		problems = append(problems, resource.Problem{Field: "settings.down", Message: problem})
+	}
 	if err := resource.Invalid(problems...); err != nil {
 		return settings{}, err
 	}
@@ -211,7 +217,7 @@ func parseSettings(v driver.Values) (settings, error) {
 		ambiguousCreate: v.Number("ambiguousCreate"), crashCreate: v.Number("crashCreate"),
 		forgetDelete: v.Number("forgetDelete"),
 		rateLimit:    v.Number("rateLimit"), pageSize: v.Int("pageSize"), quotaVMs: v.Int("quotaVMs"),
-		quotas: quotas, lacks: lacks, ssh: ssh, hang: v.Bool("hang"), seed: v["seed"],
+		quotas: quotas, lacks: lacks, down: down, ssh: ssh, hang: v.Bool("hang"), seed: v["seed"],
 	}
 	if v["pageSize"] == "" {
 		s.pageSize = defaultPageSize
@@ -276,6 +282,20 @@ func parseSSHServer(text string) (server sshServer, problem string) {
 		return sshServer{}, fmt.Sprintf("%.64q is not user@address:port, such as ubuntu@127.0.0.1:2222", text)
 	}
 	return sshServer{user, at}, ""
+}
+
+// parseDown reads kind,kind,….
+func parseDown(text string) (down []string, problem string) {
+	if text == "" {
+		return nil, ""
+	}
+	down = strings.Split(text, ",")
+	for _, kind := range down {
+		if _, err := resource.KindNamed(kind); err != nil {
+			return nil, err.Error()
+		}
+	}
+	return down, ""
 }
 
 // Lacks implements driver.Lacker.

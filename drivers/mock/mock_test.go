@@ -273,6 +273,8 @@ func TestSettingsOutOfRange(t *testing.T) {
 		{"quotas", "moon=1", false},
 		{"lacks", "nlb,price", true},
 		{"lacks", "nlb,moon", false},
+		{"down", "nlb,vm", true},
+		{"down", "nlb,moon", false},
 		{"ssh", "ubuntu@127.0.0.1:2222", true},
 		{"ssh", "ubuntu@[::1]:2222", true},
 		{"ssh", "127.0.0.1:2222", false},

@@ -51,6 +51,17 @@ type sight[S, T any] struct {
 	links  []link
 }
 
+// call is a call of the kind's service.
+func (t table[S, T]) call(ctx context.Context) error {
+	if err := t.s.callRegion(ctx); err != nil {
+		return err
+	}
+	if slices.Contains(t.s.down, t.kind.Name) {
+		return refuse(resource.CodeUnavailable, "ServiceUnavailable", "the service for the kind %s is out of order (setting down) and did nothing; try again later", t.kind.Name)
+	}
+	return nil
+}
+
 // List implements driver.Collection.
 func (t table[S, T]) List(ctx context.Context) iter.Seq2[driver.Object[S, T], error] {
 	return func(yield func(driver.Object[S, T], error) bool) {
@@ -60,7 +71,7 @@ func (t table[S, T]) List(ctx context.Context) iter.Seq2[driver.Object[S, T], er
 			at = t.s.cloud.time()
 			return t.snapshot(at)
 		}
-		for o, err := range pages(ctx, t.s.callRegion, t.s.pageSize, load) {
+		for o, err := range pages(ctx, t.call, t.s.pageSize, load) {
 			if err != nil {
 				yield(driver.Object[S, T]{}, err)
 				return
@@ -104,7 +115,7 @@ func (t table[S, T]) Get(ctx context.Context, id string) (driver.Object[S, T], e
 
 // read does what is left for all that ask for one object.
 func (t table[S, T]) read(ctx context.Context, id string) (o *object, now time.Time, err error) {
-	if err := t.s.callRegion(ctx); err != nil {
+	if err := t.call(ctx); err != nil {
 		return nil, now, err
 	}
 	c := t.s.cloud
@@ -121,7 +132,7 @@ func (t table[S, T]) read(ctx context.Context, id string) (o *object, now time.T
 // create does what is left for the kinds' Create: prepare checks the draft as the
 // cloud would, completes its spec and sets its status and claims.
 func (t table[S, T]) create(ctx context.Context, r driver.Request[S], prepare func(*draft[S, T]) error) (driver.Object[S, T], error) {
-	if err := t.s.callRegion(ctx); err != nil {
+	if err := t.call(ctx); err != nil {
 		return driver.Object[S, T]{}, err
 	}
 	if t.built && t.s.hang {
@@ -249,7 +260,7 @@ func (s *session) find(kind, field, id string, now time.Time) (*object, error) {
 
 // Delete implements driver.Deleter.
 func (t table[S, T]) Delete(ctx context.Context, id string) error {
-	if err := t.s.callRegion(ctx); err != nil {
+	if err := t.call(ctx); err != nil {
 		return err
 	}
 	c := t.s.cloud
@@ -293,7 +304,7 @@ func (t table[S, T]) Label(ctx context.Context, id string, change resource.Label
 // alter does what is left for the kinds' actions: it changes an object that is in
 // the state from, "" for every state but those of a deletion.
 func (t table[S, T]) alter(ctx context.Context, id, action string, from resource.State, alter func(*draft[S, T]) error) error {
-	if err := t.s.callRegion(ctx); err != nil {
+	if err := t.call(ctx); err != nil {
 		return err
 	}
 	c := t.s.cloud

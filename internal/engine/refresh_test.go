@@ -3,6 +3,7 @@ package engine_test
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -112,4 +113,37 @@ func TestFresheningNamesTheCloudsThatCannotBeAsked(t *testing.T) {
 	assert.Empty(t, stale)
 	_, err = later.Freshen(t.Context(), "missing", "vpc")
 	assert.Equal(t, resource.CodeNotFound, resource.CodeOf(err))
+}
+
+// A service that is down, here that of the first kind that is looked at, degrades only
+// itself.
+func TestWhatIsRecordedIsSeenWhileAServiceIsDown(t *testing.T) {
+	var refused atomic.Int32
+	e := enginetest.New(t, enginetest.Options{
+		Engine: engine.Config{SyncEvery: 200 * time.Millisecond},
+		Observe: func(_, verb string, code resource.Code, _ time.Duration) {
+			if verb == "list" && code == resource.CodeUnavailable {
+				refused.Add(1)
+			}
+		},
+	})
+	e.Network()
+	_, err := e.PutConnection(t.Context(), resource.ConnectionRequest{Name: "mock", Cloud: "mock", Region: "mock-seoul", Settings: map[string]string{"down": "vpc"}})
+	require.NoError(t, err)
+	require.Eventually(t, func() bool { return refused.Load() > 1 }, 30*time.Second, 5*time.Millisecond, "a look that began before has ended")
+	session, _, err := e.Session(t.Context(), "mock")
+	require.NoError(t, err)
+	subnet, err := e.Get(t.Context(), "mock", "subnet", "s")
+	require.NoError(t, err)
+	require.NoError(t, session.Act(t.Context(), "subnet", subnet.CloudID, resource.ActionLabel, []byte(`{"set":{"by":"others"}}`)))
+	require.Eventually(t, func() bool {
+		now, err := e.Get(t.Context(), "mock", "subnet", "s")
+		return err == nil && now.Labels["by"] == "others"
+	}, 30*time.Second, 20*time.Millisecond)
+	vpc, err := e.Get(t.Context(), "mock", "vpc", "v")
+	require.NoError(t, err)
+	assert.Equal(t, resource.StateAvailable, vpc.State, "nothing is concluded from an error")
+	op, err := e.Ask("mock", "subnet", "other", `{"vpc":"v","cidr":"10.16.0.0/12"}`)
+	require.NoError(t, err)
+	e.Succeeds(op)
 }

@@ -66,13 +66,18 @@ func (e *Engine) syncPassingLoop(ctx context.Context) {
 	}
 }
 
-// sync looks at all that is recorded of a connection.
+// sync looks at all that is recorded of a connection. A service that is down only keeps
+// its own kinds from being seen.
 func (e *Engine) sync(ctx context.Context, connection string) {
 	for _, k := range resource.Kinds() {
-		if err := e.Refresh(ctx, connection, k.Name, e.config.SyncEvery/10); err != nil {
-			if ctx.Err() == nil { // nothing is concluded from an error
-				e.logger.Warn("a connection cannot be synced; tried again later", "connection", connection, "kind", k.Name, "error", err)
-			}
+		err := e.Refresh(ctx, connection, k.Name, e.config.SyncEvery/10)
+		if ctx.Err() != nil {
+			return
+		}
+		if err != nil { // nothing is concluded from an error
+			e.logger.Warn("what is recorded of a connection cannot be looked at; tried again later", "connection", connection, "kind", k.Name, "error", err)
+		}
+		if resource.CodeOf(err) == resource.CodeUnauthenticated { // clouds lock out whoever tries often
 			return
 		}
 	}
