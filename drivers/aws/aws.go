@@ -96,7 +96,7 @@ func about() driver.About {
 		Native: "The service is the first part of AWS's endpoint: ec2, s3, iam, api.pricing. The region is the connection's; another one follows an @: api.pricing@us-east-1. " +
 			"Path, query, headers and body are those of AWS's API reference; the driver signs them (Signature Version 4). With an endpoint setting all services are asked there.",
 		Permissions: []string{
-			"ec2:DescribeRegions", "ec2:DescribeAvailabilityZones", "ec2:DescribeImages", "ec2:DescribeInstanceTypes",
+			"ec2:DescribeRegions", "ec2:DescribeAvailabilityZones", "ec2:DescribeImages", "ec2:DescribeInstanceTypes", "ec2:DescribeSpotPriceHistory",
 			"ec2:CreateTags", "ec2:DeleteTags",
 			"ec2:DescribeVpcs", "ec2:CreateVpc", "ec2:ModifyVpcAttribute", "ec2:DeleteVpc",
 			"ec2:DescribeInternetGateways", "ec2:CreateInternetGateway", "ec2:AttachInternetGateway", "ec2:DetachInternetGateway", "ec2:DeleteInternetGateway",

@@ -4,7 +4,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"net/url"
 	"strconv"
+	"time"
 )
 
 // pricingAPI stands for AWS's Pricing API, which moto has not: two pages of machines, one
@@ -42,6 +44,40 @@ func pricingAPI(w http.ResponseWriter, r *http.Request, body []byte) {
 		}
 		answerJSON(w, http.StatusOK, map[string]any{"FormatVersion": "aws_v1", "PriceList": []string{machinePrice(name, "Windows", "0.0350000000")}})
 	}
+}
+
+// spotAPI stands for the history of spot prices, of which moto answers all machine types
+// at one price, whatever it is asked: two pages.
+// https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeSpotPriceHistory.html
+func spotAPI(w http.ResponseWriter, form url.Values, region string) {
+	w.Header().Set("Content-Type", "text/xml;charset=UTF-8")
+	start, err := time.Parse(time.RFC3339, form.Get("StartTime"))
+	size, _ := strconv.Atoi(form.Get("MaxResults"))
+	if err != nil || time.Since(start).Abs() > time.Minute || form.Has("EndTime") || size < 5 || size > 1000 {
+		w.WriteHeader(http.StatusBadRequest)
+		fmt.Fprint(w, errorXML("InvalidParameterValue", form.Encode()))
+		return
+	}
+	item := func(zone, product, amount string) string {
+		name := form.Get("InstanceType.1")
+		if name == "" {
+			name = "t3.micro"
+		}
+		if wanted := form.Get("AvailabilityZone"); wanted != "" && wanted != region+zone {
+			return ""
+		}
+		if wanted := form.Get("ProductDescription.1"); wanted != "" && wanted != product {
+			return ""
+		}
+		return fmt.Sprintf("<item><instanceType>%s</instanceType><productDescription>%s</productDescription><spotPrice>%s</spotPrice><timestamp>2026-11-24T08:00:00.000Z</timestamp><availabilityZone>%s%s</availabilityZone></item>",
+			name, product, amount, region, zone)
+	}
+	if form.Get("NextToken") == "" {
+		fmt.Fprintf(w, "<DescribeSpotPriceHistoryResponse><spotPriceHistorySet>%s</spotPriceHistorySet><nextToken>more</nextToken></DescribeSpotPriceHistoryResponse>", item("a", "Linux/UNIX", "0.004100"))
+		return
+	}
+	fmt.Fprintf(w, "<DescribeSpotPriceHistoryResponse><spotPriceHistorySet>%s%s</spotPriceHistorySet><nextToken></nextToken></DescribeSpotPriceHistoryResponse>",
+		item("b", "Linux/UNIX", "0.004000"), item("b", "Windows", "0.009000"))
 }
 
 func machinePrice(name, system, amount string) string {

@@ -32,7 +32,7 @@ func testPricesAndQuotas(t *testing.T, endpoint string) {
 	s := open(t, config(endpoint, seoul))
 	from := time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC)
 	all := catalog(t, s, resource.Prices, nil)
-	assert.Len(t, all, 5, "two pages of machines, on demand and reserved, and a disk")
+	assert.Len(t, all, 8, "two pages of machines, on demand and reserved, a disk, and two pages of spot prices")
 	assert.Contains(t, all, resource.Price{
 		ID: "t3.micro.T.R", Product: "vm", Spec: "t3.micro", OS: "linux", Contract: "onDemand", Currency: "USD", Amount: "0.0130000000", Unit: "hour", ValidFrom: &from, Doc: "per hour",
 	})
@@ -44,6 +44,14 @@ func testPricesAndQuotas(t *testing.T, endpoint string) {
 	one := catalog(t, s, resource.Prices, driver.Query{"spec": "m5.large", "contract": "onDemand"})
 	require.Len(t, one, 1)
 	assert.Equal(t, "m5.large", one[0].Spec)
+	changed := time.Date(2026, 11, 24, 8, 0, 0, 0, time.UTC)
+	assert.Equal(t, []resource.Price{{
+		ID: "spot.ap-northeast-2b.t3.micro.Windows", Product: "vm", Spec: "t3.micro", OS: "windows", Zone: seoul + "b", Contract: "spot", Currency: "USD", Amount: "0.009000", Unit: "hour", ValidFrom: &changed, Doc: "Windows, spot",
+	}}, catalog(t, s, resource.Prices, driver.Query{"contract": "spot", "os": "windows"}))
+	here := catalog(t, s, resource.Prices, driver.Query{"zone": seoul + "a", "spec": "m5.large"})
+	require.Len(t, here, 1, "only spot prices are of a zone")
+	assert.Equal(t, "m5.large", here[0].Spec)
+	assert.Empty(t, catalog(t, s, resource.Prices, driver.Query{"contract": "spot", "product": "disk"}))
 
 	quotas := catalog(t, s, resource.Quotas, driver.Query{"service": "vpc"})
 	assert.Equal(t, []resource.Quota{
@@ -51,6 +59,18 @@ func testPricesAndQuotas(t *testing.T, endpoint string) {
 		{ID: "L-407747CB", Name: "Subnets per VPC", Service: "vpc", Kind: "subnet", Limit: 200, Adjustable: true},
 	}, quotas)
 	assert.Len(t, catalog(t, s, resource.Quotas, nil), 5, "of all services but the one that the region has not")
+}
+
+// Clouds that speak part of EC2's API have no spot prices; a permission that lacks is told.
+func TestSpotPricesThatCannotBeAsked(t *testing.T) {
+	for cloudCode, want := range map[string]resource.Code{"InvalidAction": "", "UnauthorizedOperation": resource.CodeDenied} {
+		_, endpoint := fake(t, func(url.Values) (int, string) { return http.StatusBadRequest, errorXML(cloudCode, "no") })
+		var last error
+		for _, err := range open(t, config(endpoint, seoul)).Catalog(t.Context(), "price", driver.Query{"contract": "spot"}) {
+			last = err
+		}
+		assert.Equal(t, want, resource.CodeOf(last), "%s: %v", cloudCode, last)
+	}
 }
 
 func testNativeAndExtensions(t *testing.T, endpoint string) {

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	ec2types "github.com/aws/aws-sdk-go-v2/service/ec2/types"
 	"github.com/aws/aws-sdk-go-v2/service/pricing"
 	"github.com/aws/aws-sdk-go-v2/service/pricing/types"
 
@@ -20,12 +22,13 @@ import (
 type prices struct{ *session }
 
 // List answers what machine types and types of disk cost in the region: machines that
-// are not dedicated to one customer, without software beyond the system.
+// are not dedicated to one customer, without software beyond the system. Spot prices are
+// those of each zone at this moment.
 // https://docs.aws.amazon.com/awsaccountbilling/latest/aboutv2/using-price-list-query-api.html
 func (p prices) List(ctx context.Context, q driver.Query) iter.Seq2[resource.Price, error] {
 	return func(yield func(resource.Price, error) bool) {
 		for _, product := range []priced{machines(q), volumes(q)} {
-			if (q["product"] != "" && q["product"] != product.name) || !product.wanted {
+			if (q["product"] != "" && q["product"] != product.name) || !product.wanted || q["contract"] == contractSpot || q["zone"] != "" {
 				continue
 			}
 			in := &pricing.GetProductsInput{ServiceCode: aws.String("AmazonEC2"), FormatVersion: aws.String("aws_v1"), MaxResults: aws.Int32(100)}
@@ -44,7 +47,57 @@ func (p prices) List(ctx context.Context, q driver.Query) iter.Seq2[resource.Pri
 				}
 			}
 		}
+		if machines(q).wanted && (q["product"] == "" || q["product"] == "vm") && (q["contract"] == "" || q["contract"] == contractSpot) {
+			for price, err := range p.spot(ctx, q) {
+				if resource.CodeOf(err) == resource.CodeUnsupported { // a cloud that speaks only part of EC2's API
+					return
+				}
+				if !yield(price, err) || err != nil {
+					return
+				}
+			}
+		}
 	}
+}
+
+const contractSpot = "spot"
+
+// spot are the spot prices at this moment. Without an end AWS answers, for each zone,
+// machine type and system, the last change before the start.
+// https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeSpotPriceHistory.html
+func (p prices) spot(ctx context.Context, q driver.Query) iter.Seq2[resource.Price, error] {
+	in := &ec2.DescribeSpotPriceHistoryInput{StartTime: aws.Time(time.Now()), AvailabilityZone: optional(q["zone"]), MaxResults: aws.Int32(pageSize)}
+	if q["spec"] != "" {
+		in.InstanceTypes = []ec2types.InstanceType{ec2types.InstanceType(q["spec"])}
+	}
+	for theirs, ours := range spotSystems() {
+		if q["os"] == ours {
+			in.ProductDescriptions = []string{theirs, theirs + inVPCs}
+		}
+	}
+	currency := "USD"
+	if strings.HasPrefix(p.region, "cn-") {
+		currency = "CNY"
+	}
+	return paged(ctx, ec2.NewDescribeSpotPriceHistoryPaginator(p.ec2, in),
+		func(page *ec2.DescribeSpotPriceHistoryOutput) []ec2types.SpotPrice { return page.SpotPriceHistory },
+		func(x ec2types.SpotPrice) resource.Price {
+			price := resource.Price{
+				Product: "vm", Contract: contractSpot, Spec: string(x.InstanceType), Zone: aws.ToString(x.AvailabilityZone), OS: spotSystems()[strings.TrimSuffix(string(x.ProductDescription), inVPCs)],
+				Currency: currency, Amount: aws.ToString(x.SpotPrice), Unit: "hour", ValidFrom: x.Timestamp, Doc: string(x.ProductDescription) + ", spot",
+			}
+			price.ID = strings.Join([]string{contractSpot, price.Zone, price.Spec, strings.ReplaceAll(string(x.ProductDescription), " ", "")}, ".")
+			return price
+		})
+}
+
+// inVPCs ends AWS's words for systems of accounts that are old enough to have had VMs
+// outside of VPCs.
+const inVPCs = " (Amazon VPC)"
+
+// spotSystems are AWS's words for operating systems where it tells spot prices.
+func spotSystems() map[string]string {
+	return map[string]string{"Linux/UNIX": "linux", "Windows": "windows", "Red Hat Enterprise Linux": "rhel", "SUSE Linux": "sles"}
 }
 
 // priced is a product that is asked for: the attributes that it must have.

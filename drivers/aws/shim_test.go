@@ -91,6 +91,10 @@ func (s *shim) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.WriteString(w, answer) // a test's client
 		return
 	}
+	if form.Get("Action") == "DescribeSpotPriceHistory" {
+		spotAPI(w, form, region)
+		return
+	}
 	if form.Get("Action") == "AttachVolume" {
 		s.attach(w, r, region, form, forward)
 		return
