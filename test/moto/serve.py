@@ -9,6 +9,7 @@ import threading
 
 import moto.backends
 import moto.eks.utils
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication
 from moto.server import main
 from moto.utilities.utils import load_resource
 
@@ -37,5 +38,16 @@ with tempfile.NamedTemporaryFile("w", suffix=".json") as images:
 modules = tuple(moto.backends.list_of_moto_modules())
 moto.backends.list_of_moto_modules = lambda: modules
 moto.eks.utils.Session = functools.cache(moto.eks.utils.Session)
+
+# Two calls at once find each other's work half done.
+lock, call = threading.Lock(), DomainDispatcherApplication.__call__
+
+
+def one_by_one(self, environ, start_response):
+    with lock:
+        return call(self, environ, start_response)
+
+
+DomainDispatcherApplication.__call__ = one_by_one
 
 main(["--host", "127.0.0.1", "--port", "0"])  # a free port, which it prints
