@@ -3,6 +3,7 @@ package driver_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"iter"
 	"strconv"
 	"testing"
@@ -154,12 +155,28 @@ func TestTagsThereAndBack(t *testing.T) {
 
 func TestChangeOfLabels(t *testing.T) {
 	tags := driver.Tags{Token: "mcic-uid", Name: "Name"}
-	set, remove, err := tags.Change(resource.LabelChange{Set: map[string]string{"b": "2", "a": "1"}, Remove: []string{"c", "Name"}})
-	require.NoError(t, err)
-	assert.Equal(t, []driver.Tag{{Key: "a", Value: "1"}, {Key: "b", Value: "2"}}, set)
-	assert.Equal(t, []string{"c"}, remove, "the name stays")
-	_, _, err = tags.Change(resource.LabelChange{Set: map[string]string{"Name": "x"}})
-	assert.ErrorContains(t, err, "set.Name")
+	var asked []string
+	broken := errors.New("broken")
+	apply := func(change resource.LabelChange, failure error) error {
+		asked = nil
+		return tags.Apply(change, func(set []driver.Tag) error {
+			asked = append(asked, fmt.Sprint("set ", set))
+			return failure
+		}, func(keys []string) error {
+			asked = append(asked, fmt.Sprint("remove ", keys))
+			return failure
+		})
+	}
+	change := resource.LabelChange{Set: map[string]string{"b": "2", "a": "1"}, Remove: []string{"c", "Name"}}
+	require.NoError(t, apply(change, nil))
+	assert.Equal(t, []string{"set [{a 1} {b 2}]", "remove [c]"}, asked, "the name stays")
+	require.ErrorIs(t, apply(change, broken), broken)
+	assert.Len(t, asked, 1)
+	require.ErrorIs(t, apply(resource.LabelChange{Remove: []string{"c"}}, broken), broken)
+	require.NoError(t, apply(resource.LabelChange{Remove: []string{"Name"}}, broken))
+	assert.Empty(t, asked, "what is not changed costs no call")
+	require.ErrorContains(t, apply(resource.LabelChange{Set: map[string]string{"Name": "x"}}, nil), "set.Name")
+	assert.Empty(t, asked)
 }
 
 func TestStateOfAnUnknownWord(t *testing.T) {

@@ -53,10 +53,23 @@ func (t Tags) Read(tags iter.Seq2[string, string]) (token, name string, labels m
 	return token, name, labels
 }
 
-// Change answers the tags to set and the keys to remove for a change of labels.
-func (t Tags) Change(change resource.LabelChange) (set []Tag, remove []string, err error) {
-	remove = slices.DeleteFunc(slices.Clone(change.Remove), t.isName) // no label
-	return sortedTags(change.Set), remove, t.check("set", change.Set)
+// Apply makes a change of labels by means of the cloud's calls: set writes tags and
+// leaves the others, remove takes some away, whatever their values. What is not changed
+// costs no call.
+func (t Tags) Apply(change resource.LabelChange, set func([]Tag) error, remove func(keys []string) error) error {
+	if err := t.check("set", change.Set); err != nil {
+		return err
+	}
+	if len(change.Set) > 0 {
+		if err := set(sortedTags(change.Set)); err != nil {
+			return err
+		}
+	}
+	keys := slices.DeleteFunc(slices.Clone(change.Remove), t.isName) // no label
+	if len(keys) == 0 {
+		return nil
+	}
+	return remove(keys)
 }
 
 func (t Tags) isName(key string) bool { return t.Name != "" && key == t.Name }

@@ -146,7 +146,7 @@ func (c clusters) ScaleNodeGroup(ctx context.Context, id string, to resource.Nod
 		now = *x.ScalingConfig
 	}
 	if to.Autoscaling != nil {
-		if err := c.setTags(ctx, aws.ToString(x.NodegroupArn), map[string]string{autoscalingTag: fmt.Sprint(*to.Autoscaling)}, nil); err != nil {
+		if err := c.tag(ctx, x.NodegroupArn, map[string]string{autoscalingTag: fmt.Sprint(*to.Autoscaling)}); err != nil {
 			return err
 		}
 	}
@@ -245,37 +245,26 @@ func (c clusters) Kubeconfig(ctx context.Context, id string) (resource.Kubeconfi
 	if err != nil {
 		return resource.Kubeconfig{}, err
 	}
-	return resource.Kubeconfig{ExpiresAt: token.ExpiresAt, Kubeconfig: fmt.Sprintf(`apiVersion: v1
-kind: Config
-clusters:
-- name: %[1]s
-  cluster:
-    server: %[2]s
-    certificate-authority-data: %[3]s
-users:
-- name: %[1]s
-  user:
-    token: %[4]s
-contexts:
-- name: %[1]s
-  context:
-    cluster: %[1]s
-    user: %[1]s
-current-context: %[1]s
-`, id, aws.ToString(x.Endpoint), aws.ToString(x.CertificateAuthority.Data), token.Token)}, nil
+	ca, err := base64.StdEncoding.DecodeString(aws.ToString(x.CertificateAuthority.Data))
+	if err != nil {
+		return resource.Kubeconfig{}, resource.Errorf(resource.CodeInternal, "read the certificate of the cluster %s: %w", id, err)
+	}
+	file, err := driver.Kubeconfig{Cluster: id, Server: aws.ToString(x.Endpoint), CA: ca, Token: token.Token}.YAML()
+	return resource.Kubeconfig{ExpiresAt: token.ExpiresAt, Kubeconfig: file}, err
 }
 
 // Label changes the labels of a cluster.
 func (c clusters) Label(ctx context.Context, id string, change resource.LabelChange) error {
-	set, remove, err := ours().Change(change)
-	if err != nil {
-		return err
-	}
 	x, err := c.describe(ctx, id)
 	if err != nil {
 		return err
 	}
-	return c.setTags(ctx, aws.ToString(x.Arn), mapOf(set), remove)
+	return ours().Apply(change, func(tags []driver.Tag) error {
+		return c.tag(ctx, x.Arn, mapOf(tags))
+	}, func(keys []string) error {
+		_, err := call(ctx, c.eks.UntagResource, &eks.UntagResourceInput{ResourceArn: x.Arn, TagKeys: keys})
+		return err
+	})
 }
 
 const (
@@ -371,16 +360,8 @@ func (c clusters) role(ctx context.Context, name string) (string, error) {
 	return fmt.Sprintf("arn:%s:iam::%s:role/%s", cmp.Or(partition, "aws"), aws.ToString(out.Account), name), nil
 }
 
-func (c clusters) setTags(ctx context.Context, arn string, set map[string]string, remove []string) error {
-	if len(set) > 0 {
-		if _, err := call(ctx, c.eks.TagResource, &eks.TagResourceInput{ResourceArn: aws.String(arn), Tags: set}); err != nil {
-			return err
-		}
-	}
-	if len(remove) == 0 {
-		return nil
-	}
-	_, err := call(ctx, c.eks.UntagResource, &eks.UntagResourceInput{ResourceArn: aws.String(arn), TagKeys: remove})
+func (c clusters) tag(ctx context.Context, arn *string, tags map[string]string) error {
+	_, err := call(ctx, c.eks.TagResource, &eks.TagResourceInput{ResourceArn: arn, Tags: tags})
 	return err
 }
 

@@ -333,20 +333,13 @@ func (n nlbs) Health(ctx context.Context, id string) (resource.Health, error) {
 
 // Label changes the labels of a load balancer.
 func (n nlbs) Label(ctx context.Context, id string, change resource.LabelChange) error {
-	set, remove, err := ours().Change(change)
-	if err != nil {
+	return ours().Apply(change, func(tags []driver.Tag) error {
+		_, err := call(ctx, n.elb.AddTags, &elb.AddTagsInput{ResourceArns: []string{id}, Tags: elbTags(tags)})
 		return err
-	}
-	if len(set) > 0 {
-		if _, err := call(ctx, n.elb.AddTags, &elb.AddTagsInput{ResourceArns: []string{id}, Tags: elbTags(set)}); err != nil {
-			return err
-		}
-	}
-	if len(remove) == 0 {
-		return nil
-	}
-	_, err = call(ctx, n.elb.RemoveTags, &elb.RemoveTagsInput{ResourceArns: []string{id}, TagKeys: remove})
-	return err
+	}, func(keys []string) error {
+		_, err := call(ctx, n.elb.RemoveTags, &elb.RemoveTagsInput{ResourceArns: []string{id}, TagKeys: keys})
+		return err
+	})
 }
 
 // balancerName is a name that AWS takes: up to 32 letters, digits and hyphens. It

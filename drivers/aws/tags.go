@@ -59,22 +59,15 @@ func byToken(token string) []types.Filter {
 // Label changes the labels of what EC2 names by id; the collections of its kinds have
 // it from the session.
 func (s *session) Label(ctx context.Context, id string, change resource.LabelChange) error {
-	set, remove, err := ours().Change(change)
-	if err != nil {
+	return ours().Apply(change, func(tags []driver.Tag) error {
+		_, err := call(ctx, s.ec2.CreateTags, &ec2.CreateTagsInput{Resources: []string{id}, Tags: ec2Tags(tags)})
 		return err
-	}
-	if len(set) > 0 {
-		if _, err := call(ctx, s.ec2.CreateTags, &ec2.CreateTagsInput{Resources: []string{id}, Tags: ec2Tags(set)}); err != nil {
-			return err
+	}, func(keys []string) error {
+		in := &ec2.DeleteTagsInput{Resources: []string{id}}
+		for _, key := range keys {
+			in.Tags = append(in.Tags, types.Tag{Key: aws.String(key)}) // whatever its value
 		}
-	}
-	if len(remove) == 0 {
-		return nil
-	}
-	in := &ec2.DeleteTagsInput{Resources: []string{id}}
-	for _, key := range remove {
-		in.Tags = append(in.Tags, types.Tag{Key: aws.String(key)}) // whatever its value
-	}
-	_, err = call(ctx, s.ec2.DeleteTags, in)
-	return err
+		_, err := call(ctx, s.ec2.DeleteTags, in)
+		return err
+	})
 }
