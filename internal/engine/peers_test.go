@@ -68,3 +68,34 @@ func TestServersTellEachOther(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, resource.OperationCancelled, ended.State)
 }
+
+func TestSnapshotsShowWhatOtherServersChange(t *testing.T) {
+	databaseURL := storetest.Postgres(t)
+	server := func() *enginetest.Env {
+		db, err := store.OpenPostgres(t.Context(), databaseURL)
+		require.NoError(t, err)
+		t.Cleanup(func() { require.NoError(t, db.Close()) })
+		return enginetest.Start(t, enginetest.Options{Store: db})
+	}
+	one, two := server(), server()
+	one.Connect("mock")
+	empty, err := two.Snapshot(t.Context(), "mock", "vpc")
+	require.NoError(t, err)
+	require.Empty(t, empty.Items)
+	one.MustCreate("mock", "vpc", "v", `{"cidr":"10.0.0.0/16"}`)
+	shows := func(e *enginetest.Env, c *assert.CollectT) bool {
+		s, err := e.Snapshot(t.Context(), "mock", "vpc")
+		return assert.NoError(c, err) && s.Named("v") != nil && s.Named("v").State == resource.StateAvailable
+	}
+	require.EventuallyWithT(t, func(c *assert.CollectT) {
+		assert.True(c, shows(one, c), "a server shows its own changes")
+		assert.True(c, shows(two, c), "and those of others")
+	}, 30*time.Second, 10*time.Millisecond)
+	op, err := two.Delete(t.Context(), "mock", "vpc", "v")
+	require.NoError(t, err)
+	two.Succeeds(op)
+	require.EventuallyWithT(t, func(c *assert.CollectT) {
+		assert.False(c, shows(one, c))
+		assert.False(c, shows(two, c))
+	}, 30*time.Second, 10*time.Millisecond)
+}

@@ -32,8 +32,15 @@ func TestBadInput(t *testing.T) {
 	}
 	var all []bad
 	for _, name := range []string{"", "a/b", "a:b", "a;b", `a\"b`, "a'b", `a\u0000b`, " ", "-a", "ä", "../../etc/passwd", "%2e", "DROP TABLE vpc;--", strings.Repeat("n", 129)} {
-		for _, path := range []string{"/vpc", "/keypair", "/publicip"} {
-			all = append(all, bad{path, in(`{"Name":"` + name + `","IPv4_CIDR":"10.1.0.0/16"}`), 400, "Name"})
+		for path, body := range map[string]string{
+			"/vpc": `"IPv4_CIDR":"10.1.0.0/16"`, "/keypair": "", "/publicip": "", "/vpc/v/subnet": `"IPv4_CIDR":"10.0.7.0/24"`, "/disk": `"DiskType":"","DiskSize":"50"`,
+			"/securitygroup": `"VPCName":"v","SecurityRules":[{"Direction":"inbound","IPProtocol":"tcp","FromPort":"1","ToPort":"2"}]`, "/myimage": `"SourceVM":"none"`,
+			"/vm":      `"ImageName":"` + a.Image + `","VMSpecName":"` + a.Spec + `","VPCName":"v","SubnetName":"s","SecurityGroupNames":["g"],"KeyPairName":"k"`,
+			"/nic":     `"VPCName":"v","SubnetName":"s"`,
+			"/nlb":     `"VPCName":"v","Listener":{"Protocol":"TCP","Port":"80"},"VMGroup":{"VMs":[]},"HealthChecker":{}`,
+			"/cluster": `"VPCName":"v","SubnetNames":["s"]`,
+		} {
+			all = append(all, bad{path, in(strings.TrimSuffix(`{"Name":"`+name+`",`+body, ",") + "}"), 400, "Name"})
 		}
 	}
 	all = append(

@@ -214,7 +214,7 @@ func (k *kind) explain(r *request, connection string, items []wanted, err error)
 		}
 	case resource.CodeInvalid:
 		for _, item := range items {
-			if missing := r.missing(connection, item, items); missing != nil {
+			if missing := r.missing(connection, item, items, resource.AsError(err).Fields); missing != nil {
 				return missing
 			}
 		}
@@ -222,9 +222,9 @@ func (k *kind) explain(r *request, connection string, items []wanted, err error)
 	return k.rename(err)
 }
 
-// missing finds the first resource that a wanted one refers to and that is not there,
-// nor among those that are wanted with it.
-func (r *request) missing(connection string, item wanted, with []wanted) error {
+// missing finds the first resource that a wanted one refers to, in one of the fields that
+// are wrong, and that is not there, nor among those that are wanted with it.
+func (r *request) missing(connection string, item wanted, with []wanted, wrong []resource.Problem) error {
 	spec, err := json.Marshal(item.spec)
 	if err != nil {
 		return nil //nolint:nilerr // it explains nothing
@@ -234,7 +234,8 @@ func (r *request) missing(connection string, item wanted, with []wanted) error {
 		return nil //nolint:nilerr // as above
 	}
 	for _, ref := range refs {
-		if slices.ContainsFunc(with, func(w wanted) bool { return w.kind.Name == ref.Kind && w.name == ref.Name }) {
+		if !slices.ContainsFunc(wrong, func(p resource.Problem) bool { return p.Field == ref.Field }) ||
+			slices.ContainsFunc(with, func(w wanted) bool { return w.kind.Name == ref.Kind && w.name == ref.Name }) {
 			continue
 		}
 		_, err := r.server.Engine.Get(r.Context(), connection, ref.Kind, ref.Name)

@@ -32,7 +32,7 @@ func Routes() []Route {
 func (s *server) routes() []route {
 	all := slices.Concat(
 		s.statusRoutes(), s.registrationRoutes(), s.catalogRoutes(), s.subnetRoutes(), s.securityGroupRoutes(), s.vmRoutes(),
-		s.nicRoutes(), s.nlbRoutes(), s.clusterRoutes(), s.otherRoutes(), missingRoutes(),
+		s.nicRoutes(), s.nlbRoutes(), s.clusterRoutes(), s.portRoutes(), s.otherRoutes(), missingRoutes(),
 	)
 	for _, k := range s.kinds {
 		all = append(all, k.routes(s)...)
@@ -109,7 +109,5 @@ func missingRoutes() []route {
 		post, "/vm/imagespecfavorite/bulk", del, "/vm/imagespecfavorite")
 	add("this server opens no connections into VMs: a private key would have to be sent to it. Use ssh",
 		post, "/sshrun")
-	add("this server does not connect to addresses that a client names; check the port from where it is to be reached",
-		get, "/check/tcp", get, "/check/udp")
 	return all
 }

@@ -16,6 +16,7 @@ import (
 	"io"
 	"log/slog"
 	"mime"
+	"net"
 	"net/http"
 	"net/url"
 	"os"
@@ -43,6 +44,8 @@ type Config struct {
 	Fresh   time.Duration            // how old what is read of a cloud may be; default: 2 s
 	Logger  *slog.Logger
 	Version string
+
+	Dial func(ctx context.Context, network, address string) (net.Conn, error) // connects to ports that are to be tried; default: to other machines alone
 }
 
 // Limits of a request's body.
@@ -62,6 +65,9 @@ type server struct {
 // New returns the handler of the API, for the paths below Prefix.
 func New(c Config) http.Handler {
 	c.Fresh = cmp.Or(c.Fresh, defaultFresh)
+	if c.Dial == nil {
+		c.Dial = dialer().DialContext
+	}
 	s := &server{Config: c, kinds: kinds(), lists: lists{kept: map[string]*listed{}}}
 	router := chi.NewMux()
 	router.NotFound(func(w http.ResponseWriter, _ *http.Request) { fail(w, http.StatusNotFound, "Not Found") })

@@ -38,16 +38,23 @@ const (
 
 func start(t testing.TB, o enginetest.Options, settings ...string) *api {
 	t.Helper()
+	return startWith(t, o, func(*spider.Config) {}, settings...)
+}
+
+// startWith is start with a configuration of the API that is changed first.
+func startWith(t testing.TB, o enginetest.Options, change func(*spider.Config), settings ...string) *api {
+	t.Helper()
 	e := enginetest.New(t, o, settings...)
 	login, err := auth.NewPassword(user, password)
 	require.NoError(t, err)
-	handler := spider.New(spider.Config{
+	config := spider.Config{
 		Engine: e.Engine, Catalog: catalog.New(e.Session), Fresh: time.Millisecond, Logger: slog.New(slog.DiscardHandler), Version: "test",
 		Allowed: func(r *http.Request) bool {
 			return login.Allows(r) || r.Header.Get("Authorization") == "Bearer "+token
 		},
-	})
-	server := httptest.NewServer(handler)
+	}
+	change(&config)
+	server := httptest.NewServer(spider.New(config))
 	t.Cleanup(server.Close)
 	return &api{Env: e, url: server.URL + "/spider", t: t}
 }
@@ -55,7 +62,13 @@ func start(t testing.TB, o enginetest.Options, settings ...string) *api {
 // registered also has what CB-Spider's clients register at their start.
 func registered(t testing.TB, o enginetest.Options) *api {
 	t.Helper()
-	a := start(t, o)
+	return registeredWith(t, o, func(*spider.Config) {})
+}
+
+// registeredWith is registered with a configuration of the API that is changed first.
+func registeredWith(t testing.TB, o enginetest.Options, change func(*spider.Config)) *api {
+	t.Helper()
+	a := startWith(t, o, change)
 	for _, other := range []string{"mock", "catalog-only"} {
 		require.NoError(t, a.DeleteConnection(t.Context(), other))
 	}

@@ -1,0 +1,4 @@
+package spider
+
+// OnlyOthers refuses addresses of this machine.
+var OnlyOthers = onlyOthers
