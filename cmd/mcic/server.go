@@ -180,7 +180,7 @@ func (o *serverOptions) run(ctx context.Context, stdout, stderr io.Writer, defau
 			Engine: eng, Catalog: choices, Drivers: installed, Allowed: token.Allows, Sessions: auth.NewSessions(token), Console: pages,
 			Terminal: terminals, Metrics: metrics.registry, Logger: logger, Version: version,
 			Spider: spider.New(spider.Config{
-				Engine: eng, Catalog: choices, Fresh: o.spiderFresh, Logger: logger, Version: version,
+				Engine: eng, Catalog: choices, Terminal: terminals, Fresh: o.spiderFresh, Logger: logger, Version: version,
 				Allowed: func(r *http.Request) bool { return token.Allows(r) || o.spider.Allows(r) },
 			}),
 		}),

@@ -32,7 +32,7 @@ func Routes() []Route {
 func (s *server) routes() []route {
 	all := slices.Concat(
 		s.statusRoutes(), s.registrationRoutes(), s.catalogRoutes(), s.subnetRoutes(), s.securityGroupRoutes(), s.vmRoutes(),
-		s.nicRoutes(), s.nlbRoutes(), s.clusterRoutes(), s.portRoutes(), s.otherRoutes(), missingRoutes(),
+		s.nicRoutes(), s.nlbRoutes(), s.clusterRoutes(), s.portRoutes(), s.otherRoutes(), s.sshRoutes(), missingRoutes(),
 	)
 	for _, k := range s.kinds {
 		all = append(all, k.routes(s)...)
@@ -107,7 +107,5 @@ func missingRoutes() []route {
 	add("recent and favourite images are kept by CB-Spider's own web pages; this server keeps none",
 		get, "/vm/imagespecrecent", del, "/vm/imagespecrecent", post, "/vm/imagespecrecent/bulk", get, "/vm/imagespecfavorite", post, "/vm/imagespecfavorite",
 		post, "/vm/imagespecfavorite/bulk", del, "/vm/imagespecfavorite")
-	add("this server opens no connections into VMs: a private key would have to be sent to it. Use ssh",
-		post, "/sshrun")
 	return all
 }

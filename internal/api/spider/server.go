@@ -30,6 +30,7 @@ import (
 	"github.com/m-cmp/mc-infra-connector/internal/auth"
 	"github.com/m-cmp/mc-infra-connector/internal/catalog"
 	"github.com/m-cmp/mc-infra-connector/internal/engine"
+	"github.com/m-cmp/mc-infra-connector/internal/terminal"
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
 
@@ -38,12 +39,13 @@ const Prefix = "/spider"
 
 // Config is what the API needs.
 type Config struct {
-	Engine  *engine.Engine
-	Catalog *catalog.Catalog
-	Allowed func(*http.Request) bool // whether a request may use the server
-	Fresh   time.Duration            // how old what is read of a cloud may be; default: 2 s
-	Logger  *slog.Logger
-	Version string
+	Engine   *engine.Engine
+	Catalog  *catalog.Catalog
+	Allowed  func(*http.Request) bool // whether a request may use the server
+	Terminal *terminal.Terminals
+	Fresh    time.Duration // how old what is read of a cloud may be; default: 2 s
+	Logger   *slog.Logger
+	Version  string
 
 	Dial func(ctx context.Context, network, address string) (net.Conn, error) // connects to ports that are to be tried; default: to other machines alone
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/m-cmp/mc-infra-connector/internal/auth"
 	"github.com/m-cmp/mc-infra-connector/internal/catalog"
 	"github.com/m-cmp/mc-infra-connector/internal/engine/enginetest"
+	"github.com/m-cmp/mc-infra-connector/internal/terminal"
 )
 
 func TestMain(m *testing.M) { enginetest.Main(m) }
@@ -49,6 +50,7 @@ func startWith(t testing.TB, o enginetest.Options, change func(*spider.Config), 
 	require.NoError(t, err)
 	config := spider.Config{
 		Engine: e.Engine, Catalog: catalog.New(e.Session), Fresh: time.Millisecond, Logger: slog.New(slog.DiscardHandler), Version: "test",
+		Terminal: terminal.New(terminal.Config{Engine: e.Engine, Most: 10, Connect: time.Minute}),
 		Allowed: func(r *http.Request) bool {
 			return login.Allows(r) || r.Header.Get("Authorization") == "Bearer "+token
 		},

@@ -1,6 +1,7 @@
 package spider
 
 import (
+	"cmp"
 	"fmt"
 	"net/http"
 	"slices"
@@ -172,11 +173,12 @@ func vmInfo(v *view, r *resource.Resource, _ map[string]string) any {
 	if spec.CustomImage != "" {
 		info.ImageType, info.ImageIId = ownImage, v.iid(resource.CustomImage.Name, spec.CustomImage)
 	}
+	info.VMUserId = status.SSHUser
 	if strings.Contains(spec.UserData, "name: "+vmUser) {
 		info.VMUserId = vmUser
 	}
 	if status.PublicAddress != "" {
-		info.SSHAccessPoint = status.PublicAddress + ":22"
+		info.SSHAccessPoint = fmt.Sprintf("%s:%d", status.PublicAddress, cmp.Or(status.SSHPort, 22))
 	}
 	return info
 }
