@@ -49,7 +49,7 @@ func TestWrongUseOfSSH(t *testing.T) {
 		"vpc ssh net":                              `no command "ssh"`,
 		"vm ssh web --port x":                      "--port",
 		"vm hostkeys":                              "which vm?",
-		"vm ssh web -c mock --addres private":      "did you mean --address?",
+		"vm ssh web -c mock --identit x":           "did you mean --identity?",
 		"vm hostkeys web another --forget -o yaml": "takes one NAME",
 	} {
 		assert.Equal(t, 2, s.run(line), "%s: %s", line, s.err)

@@ -91,7 +91,7 @@ func loginAt(r *request, connection, address string) (*engine.Login, error) {
 
 // checked checks a request by the rules that hold everywhere.
 func checked(request resource.TerminalRequest) error {
-	raw, err := json.Marshal(request)
+	raw, err := json.Marshal(request) //nolint:gosec // it is read by the next lines and goes nowhere else
 	if err != nil {
 		return resource.Errorf(resource.CodeInternal, "encode the request: %w", err)
 	}

@@ -120,5 +120,5 @@ export default function Screen({
     shown.current.options.cursorBlink = !over;
   }, [scheme, over]);
 
-  return <div ref={place} className="terminal" data-terminal />;
+  return <div ref={place} className="screen" />;
 }

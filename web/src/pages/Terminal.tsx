@@ -246,6 +246,7 @@ function Ending({
             component="button"
             type="button"
             size="sm"
+            w="fit-content"
             onClick={() =>
               modals.openConfirmModal({
                 title: t('terminal.forget'),
