@@ -259,6 +259,9 @@ func exit(err error) resource.TerminalEnded {
 	if e, ok := errors.AsType[*ssh.ExitError](err); ok {
 		return resource.TerminalEnded{Reason: resource.EndExit, ExitCode: e.ExitStatus()}
 	}
+	if _, silent := errors.AsType[*ssh.ExitMissingError](err); silent {
+		return Endf(resource.EndLost, resource.CodeUnavailable, "the connection to the SSH server broke; connect again").ended()
+	}
 	return Endf(resource.EndLost, resource.CodeUnavailable, "the connection to the SSH server broke: %w; connect again", err).ended()
 }
 
