@@ -14,8 +14,11 @@ import (
 
 type quotas struct{ *session }
 
-// List answers the quotas of the services that this driver uses. AWS does not tell with
-// them how much is used.
+// List answers the quotas of the services that this driver uses. How much is used AWS
+// tells only of some, in CloudWatch, where each metric that is asked for is charged: a
+// list must not cost money. Counting what is there would not be AWS's word: it knows of
+// limits on cores, and of what other services hold.
+// https://docs.aws.amazon.com/servicequotas/latest/userguide/configure-cloudwatch.html
 // https://docs.aws.amazon.com/servicequotas/2019-06-24/apireference/API_ListServiceQuotas.html
 func (s quotas) List(ctx context.Context, q driver.Query) iter.Seq2[resource.Quota, error] {
 	return func(yield func(resource.Quota, error) bool) {

@@ -54,6 +54,6 @@ func TestConformance(t *testing.T) {
 		Calls:      func() int { return int(last.calls.Load()) },
 		Budget:     "testdata/calls.json",
 		Report:     "conformance.json",
-		Deviations: "deviations.yaml",
+		Deviations: "testdata/deviations.yaml",
 	})
 }
