@@ -24,7 +24,8 @@ func (t *try) params(action *resource.Action) (json.RawMessage, error) {
 			return nil, fmt.Errorf("the target has no parameters for %s/%s", t.kind, action.Name)
 		}
 	}
-	raw, err := written(given, t.counter.number(t.kind+"/"+action.Name))
+	t.numbering.Do(func() { t.number = t.counter.number(t.kind + " parameters") })
+	raw, err := written(given, t.number)
 	if err != nil {
 		return nil, err
 	}
@@ -158,8 +159,10 @@ func (t *try) bring(kind *resource.Kind, action *resource.Action, id string) sho
 func (t *try) undo(kind *resource.Kind, action *resource.Action, id string) {
 	for i := range kind.Actions {
 		if undo := &kind.Actions[i]; reactionTo(t.kind+"/"+undo.Name).after == action.Name && undo.ParamsType() == nil && t.description.Offers(t.kind, undo.Name) {
-			t.tying.Lock()
-			t.Cleanup(t.tying.Unlock)
+			t.tie.Do(func() {
+				t.tying.Lock()
+				t.Cleanup(t.tying.Unlock)
+			})
 			t.Cleanup(func() {
 				if err := t.act(undo, id, nil); err != nil {
 					t.Errorf("%s after the check: %v", undo.Name, said(err))

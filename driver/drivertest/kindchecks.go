@@ -95,7 +95,11 @@ func (s *suite) kindChecks(kind *resource.Kind, offer driver.KindOffer) []check 
 			add(view.Name, "answer", func(t *try) { checkView(t, &view) })
 		}
 	}
-	return slices.Concat(checks, s.callChecks(kind, offer), s.troubleChecks(kind))
+	checks = append(checks, s.callChecks(kind, offer)...)
+	if len(s.target.Trouble) > 0 && !slices.Contains(s.target.Trouble, kind.Name) {
+		return checks
+	}
+	return append(checks, s.troubleChecks(kind)...)
 }
 
 // fieldOf is the field of a struct with a JSON name.

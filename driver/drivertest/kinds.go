@@ -8,7 +8,7 @@ func (t *Target) defaultSpecs() map[string]any {
 	specs := map[string]any{
 		"vpc":           object{"cidr": "10.0.0.0/16"},
 		"subnet":        object{"vpc": "vpc", "cidr": "10.0.{n}.0/24"},
-		"subnet:nic":    object{"vpc": "vpc", "cidr": "10.0.240.0/20"}, // so large that 10.0.250.77 stays free, in whatever order addresses are given
+		"subnet:nic":    object{"vpc": "vpc", "cidr": "10.0.240.0/20"}, // so large that 10.0.250.{n} stays free, in whatever order addresses are given
 		"securitygroup": object{"vpc": "vpc", "rules": []object{{"direction": "in", "protocol": "tcp", "fromPort": 22, "toPort": 22, "cidr": "0.0.0.0/0"}}},
 		"keypair":       object{"algorithm": "ed25519"},
 		"disk":          object{"sizeGiB": 10},
@@ -39,8 +39,8 @@ func (t *Target) defaultParams() map[string]any {
 		"disk/resize":               object{"sizeGiB": 20},
 		"publicip/associate":        object{"vm": "vm"},
 		"nic/attach":                object{"vm": "vm"},
-		"nic/addaddresses":          object{"addresses": []string{"10.0.250.77"}},
-		"nic/removeaddresses":       object{"addresses": []string{"10.0.250.77"}},
+		"nic/addaddresses":          object{"addresses": []string{"10.0.250.{n}"}},
+		"nic/removeaddresses":       object{"addresses": []string{"10.0.250.{n}"}},
 		"nlb/addmembers":            object{"members": []string{"vm"}},
 		"nlb/removemembers":         object{"members": []string{"vm"}},
 		"nlb/setlistener":           object{"port": 8443},

@@ -237,6 +237,10 @@ type try struct {
 
 	own    driver.Client // of a driver that this check alone uses, nil for the one of all
 	endOwn func()
+	tie    sync.Once // takes tying
+
+	numbering sync.Once // chooses number
+	number    int       // in parameters of actions
 
 	mu       sync.Mutex
 	failures []string

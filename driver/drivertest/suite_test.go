@@ -167,6 +167,25 @@ func TestEveryCheckCatchesSomething(t *testing.T) {
 	}
 }
 
+func TestTroubleOfSomeKinds(t *testing.T) {
+	target := toyTarget(t, "")
+	target.Trouble = []string{"vpc"}
+	s, err := newSuite(t.Context(), target)
+	require.NoError(t, err)
+	defer s.close()
+	planned := map[string]bool{}
+	for _, g := range s.plan() {
+		for _, c := range g.checks {
+			planned[c.path()] = true
+		}
+	}
+	assert.True(t, planned["vpc/create/lost-answer"])
+	assert.True(t, planned["vm/create/life"])
+	assert.True(t, planned["vm/create/calls"], "which is no trouble")
+	assert.False(t, planned["vm/create/lost-answer"])
+	assert.False(t, planned["vm/list/cancelled"])
+}
+
 // TestDefectsAreCaught: each defect is caught by the checks that are there for it.
 func TestDefectsAreCaught(t *testing.T) {
 	for _, defect := range slices.Sorted(maps.Keys(caught())) {

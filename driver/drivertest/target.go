@@ -46,7 +46,8 @@ type Target struct {
 	// that differs from object to object. A key such as subnet:b is another
 	// specification of the kind, to refer to as subnet:b.
 	Specs map[string]any
-	// Params are parameters of actions by kind/action, written in the same way.
+	// Params are parameters of actions by kind/action, written in the same way. {n} is
+	// the same for all actions of a check.
 	Params map[string]any
 	// Invalid are specifications by kind that the cloud must refuse, beside those that
 	// the suite makes up.
@@ -67,6 +68,7 @@ type Target struct {
 	Endpoint string                   // setting with the cloud's URL, into which the suite puts its fault-injecting proxy
 	Proxy    string                   // setting with the URL of an HTTP proxy, instead of Endpoint where the cloud has many URLs
 	Faults   map[string]driver.Values // settings by fault, for a cloud that rehearses faults itself; see [Faults]
+	Trouble  []string                 // kinds that are checked with the cloud in trouble, which takes as long again; default all
 	Quota    map[string]driver.Config // by kind, connections with a quota of at most a few objects
 
 	// Calls answers how many calls the cloud has been sent, where no proxy can count.

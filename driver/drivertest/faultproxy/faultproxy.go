@@ -48,10 +48,13 @@ type Proxy struct {
 	server *http.Server
 	close  sync.Once
 
-	mu     sync.Mutex
-	calls  int
-	open   int // calls that are going on
-	choose func(call int, r *http.Request) Fault
+	mu       sync.Mutex
+	calls    int
+	distinct int
+	last     string    // the last call
+	at       time.Time // when it was made
+	open     int       // calls that are going on
+	choose   func(call int, r *http.Request) Fault
 }
 
 // New starts a proxy on a free port of the loopback interface. upstream is the cloud's
@@ -144,6 +147,17 @@ func (p *Proxy) Calls() int {
 	return p.calls
 }
 
+// pause is how long after a call the same one comes again from who waits for something.
+const pause = 500 * time.Millisecond
+
+// Distinct is Calls without those of who waits: how often somebody looks again depends on
+// how fast the cloud is.
+func (p *Proxy) Distinct() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.distinct
+}
+
 // Open is how many calls are going on.
 func (p *Proxy) Open() int {
 	p.mu.Lock()
@@ -169,6 +183,11 @@ func (p *Proxy) handler(forward http.Handler) http.Handler {
 		p.mu.Lock()
 		p.calls++
 		p.open++
+		if asked := r.Method + " " + r.URL.String(); r.Method != http.MethodGet || asked != p.last || time.Since(p.at) < pause {
+			p.distinct++
+			p.last = asked
+		}
+		p.at = time.Now()
 		call, choose := p.calls, p.choose
 		p.mu.Unlock()
 		defer func() {
