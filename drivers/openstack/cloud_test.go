@@ -496,6 +496,13 @@ func TestLifeOfClusters(t *testing.T) {
 	cluster = act(t, s, resource.Cluster, cluster.ID, "scalenodegroup", resource.NodeGroupScale{Name: "second", DesiredNodes: 5, MaxNodes: 6})
 	assert.Equal(t, 5, cluster.Spec.NodeGroups[1].DesiredNodes)
 	assert.Equal(t, 6, cluster.Spec.NodeGroups[1].MaxNodes)
+	grown := act(t, s, resource.Cluster, cluster.ID, "scalenodegroup", resource.NodeGroupScale{Name: "second", DesiredNodes: 8}).Spec.NodeGroups[1]
+	assert.Equal(t, []int{1, 8, 8}, []int{grown.MinNodes, grown.DesiredNodes, grown.MaxNodes}, "without autoscaling the limits follow")
+	shrunk := act(t, s, resource.Cluster, cluster.ID, "scalenodegroup", resource.NodeGroupScale{Name: "second", DesiredNodes: 2, MinNodes: 2, MaxNodes: 2}).Spec.NodeGroups[1]
+	assert.Equal(t, []int{2, 2, 2}, []int{shrunk.MinNodes, shrunk.DesiredNodes, shrunk.MaxNodes})
+	scaled := act(t, s, resource.Cluster, cluster.ID, "scalenodegroup", resource.NodeGroupScale{Name: "first", MinNodes: 2}).Spec.NodeGroups[0]
+	assert.Equal(t, []int{2, 2, 3}, []int{scaled.MinNodes, scaled.DesiredNodes, scaled.MaxNodes}, "with autoscaling what is not named stays")
+	assert.Equal(t, 1, act(t, s, resource.Cluster, cluster.ID, "scalenodegroup", resource.NodeGroupScale{Name: "first", MinNodes: 1}).Spec.NodeGroups[0].MinNodes)
 	assert.Equal(t, 3, act(t, s, resource.Cluster, cluster.ID, "scalenodegroup", resource.NodeGroupScale{Name: "first", DesiredNodes: 3}).Spec.NodeGroups[0].DesiredNodes)
 	assert.Len(t, act(t, s, resource.Cluster, cluster.ID, "removenodegroup", resource.NodeGroupName{Name: "second"}).Spec.NodeGroups, 1)
 	act(t, s, resource.Cluster, cluster.ID, "removenodegroup", resource.NodeGroupName{Name: "second"})

@@ -152,36 +152,70 @@ func (c clusters) RemoveNodeGroup(ctx context.Context, id string, named resource
 	return driver.Except(coded(nodegroups.Delete(ctx, c.container, id, group.UUID).Err), resource.CodeNotFound)
 }
 
-// ScaleNodeGroup changes the limits of a node group, then its size.
+// ScaleNodeGroup changes the size of a node group and its limits. Magnum takes only limits
+// that the size is within, so that those that the new size alone is within come last.
 func (c clusters) ScaleNodeGroup(ctx context.Context, id string, to resource.NodeGroupScale) error {
 	group, err := c.group(ctx, id, to.Name)
 	if err != nil {
 		return err
 	}
-	if to.Autoscaling != nil && *to.Autoscaling != (group.Labels[labelScaling] == "true") {
+	scaling := group.Labels[labelScaling] == "true"
+	if to.Autoscaling != nil && *to.Autoscaling != scaling {
 		return resource.Errorf(resource.CodeUnsupported, "Magnum switches autoscaling on or off only when a cluster is created")
 	}
-	var changes []nodegroups.UpdateOptsBuilder
-	if to.MinNodes != 0 && to.MinNodes != group.MinNodeCount {
-		changes = append(changes, nodegroups.UpdateOpts{Op: nodegroups.ReplaceOp, Path: "/min_node_count", Value: to.MinNodes})
+	least, most := limitsOf(group, group.Labels)
+	least, most = cmp.Or(to.MinNodes, least), cmp.Or(to.MaxNodes, most)
+	wanted := cmp.Or(to.DesiredNodes, group.NodeCount)
+	if !scaling { // they follow
+		least, most = min(least, wanted), max(most, wanted)
 	}
-	if to.MaxNodes != 0 && (group.MaxNodeCount == nil || to.MaxNodes != *group.MaxNodeCount) {
-		changes = append(changes, nodegroups.UpdateOpts{Op: nodegroups.ReplaceOp, Path: "/max_node_count", Value: to.MaxNodes})
+	resize := wanted != group.NodeCount
+	limited, err := c.limit(ctx, id, group, min(least, group.NodeCount), max(most, group.NodeCount))
+	if err != nil || !resize && limited.MinNodeCount == least && *limited.MaxNodeCount == most {
+		return err
 	}
-	if len(changes) > 0 {
-		if err := coded(nodegroups.Update(ctx, c.container, id, group.UUID, changes).Err); err != nil {
-			return err
-		}
-	}
-	if to.DesiredNodes == 0 || to.DesiredNodes == group.NodeCount {
-		return nil
-	}
-	if len(changes) > 0 {
+	if resize {
 		if err := c.settle(ctx, id); err != nil {
 			return err
 		}
+		if err := coded(sdk.Resize(ctx, c.container, id, sdk.ResizeOpts{NodeCount: &wanted, NodeGroup: group.UUID}).Err); err != nil {
+			return err
+		}
 	}
-	return coded(sdk.Resize(ctx, c.container, id, sdk.ResizeOpts{NodeCount: &to.DesiredNodes, NodeGroup: group.UUID}).Err)
+	if limited.MinNodeCount == least && *limited.MaxNodeCount == most {
+		return nil
+	}
+	if err := c.settle(ctx, id); err != nil {
+		return err
+	}
+	_, err = c.limit(ctx, id, limited, least, most)
+	return err
+}
+
+// limit sets the limits of a node group and answers it with them.
+func (c clusters) limit(ctx context.Context, id string, group nodegroups.NodeGroup, least, most int) (nodegroups.NodeGroup, error) {
+	var changes []nodegroups.UpdateOptsBuilder
+	if least != group.MinNodeCount {
+		changes = append(changes, nodegroups.UpdateOpts{Op: nodegroups.ReplaceOp, Path: "/min_node_count", Value: least})
+	}
+	if group.MaxNodeCount == nil || most != *group.MaxNodeCount {
+		changes = append(changes, nodegroups.UpdateOpts{Op: nodegroups.ReplaceOp, Path: "/max_node_count", Value: most})
+	}
+	group.MinNodeCount, group.MaxNodeCount = least, &most
+	if len(changes) == 0 {
+		return group, nil
+	}
+	return group, coded(nodegroups.Update(ctx, c.container, id, group.UUID, changes).Err)
+}
+
+// limitsOf are the limits of a node group: its own, or for as long as it has none those of
+// the labels that it was made with.
+func limitsOf(group nodegroups.NodeGroup, labels map[string]string) (least, most int) {
+	number := func(label string) int { n, _ := strconv.Atoi(labels[label]); return n } // 0 if there is none
+	if group.MaxNodeCount != nil {
+		return max(group.MinNodeCount, 1), *group.MaxNodeCount
+	}
+	return max(group.MinNodeCount, number(labelMin), 1), cmp.Or(number(labelMax), group.NodeCount)
 }
 
 // Upgrade brings a cluster to the template of another version.
@@ -400,11 +434,9 @@ func (clusters) shows(x shown[sdk.Cluster], groups []nodegroups.NodeGroup, versi
 		number := func(label string) int { n, _ := strconv.Atoi(labels[label]); return n } // 0 if there is none
 		spec := resource.NodeGroup{
 			Name: groupName(g, x.is.Labels), Spec: g.FlavorID, Image: g.ImageID, KeyPair: x.is.KeyPair, RootDiskType: labels[labelType], RootDiskSizeGiB: number(labelSize),
-			DesiredNodes: g.NodeCount, MinNodes: max(g.MinNodeCount, number(labelMin), 1), MaxNodes: cmp.Or(number(labelMax), g.NodeCount), Autoscaling: labels[labelScaling] == "true",
+			DesiredNodes: g.NodeCount, Autoscaling: labels[labelScaling] == "true",
 		}
-		if g.MaxNodeCount != nil {
-			spec.MaxNodes = *g.MaxNodeCount
-		}
+		spec.MinNodes, spec.MaxNodes = limitsOf(g, labels)
 		status := resource.NodeGroupStatus{Name: spec.Name, CloudID: g.UUID, Version: g.Version, Nodes: g.NodeAddresses}
 		status.State, status.CloudState = clusterState(g.Status)
 		o.Spec.NodeGroups = append(o.Spec.NodeGroups, spec)
