@@ -284,7 +284,7 @@ func TestEndpointsOfTheConnection(t *testing.T) {
 	c.Settings["interface"] = "internal" // which leads nowhere
 	c.Settings["endpoints"] = "compute=" + f.url + "/nova/v2.1, network=" + f.url + "/neutron"
 	assert.Empty(t, all(t, open(t, c), resource.VPC))
-	assert.Len(t, f.requests("/neutron/v2.0/networks"), 1)
+	assert.Len(t, f.requests("/neutron/v2.0/networks"), 2)
 	assert.Len(t, f.requests("/nova/v2.1/os-availability-zone"), 1)
 }
 
@@ -293,6 +293,9 @@ func TestListsAreCompleteWhateverTheServicesLimit(t *testing.T) {
 	const total, most = 23, 5
 	f := fake(t, nil)
 	f.answer = func(r *http.Request) (int, string) {
+		if r.URL.Query().Has("shared") {
+			return http.StatusOK, `{"networks": []}`
+		}
 		from := 0
 		_, _ = fmt.Sscanf(r.URL.Query().Get("marker"), "n-%d", &from)
 		var page []string
@@ -309,7 +312,7 @@ func TestListsAreCompleteWhateverTheServicesLimit(t *testing.T) {
 	c.Settings["pageSize"] = "10"
 	assert.Len(t, all(t, open(t, c), resource.VPC), total)
 	asked := f.requests("/networks")
-	assert.Len(t, asked, 5)
+	assert.Len(t, asked, 6, "one for what is shared")
 	assert.Equal(t, "10", asked[0].URL.Query().Get("limit"))
 	assert.Equal(t, "p-1", asked[0].URL.Query().Get("project_id"), "administrators see those of all projects otherwise")
 }
@@ -319,6 +322,9 @@ func TestListThatBeginsAnewHasNothingTwice(t *testing.T) {
 	lost := false
 	f := fake(t, func(r *http.Request) (int, string) {
 		const shown = `{"networks": [{"id": "n-%d", "name": "n"}], "networks_links": [{"rel": "next", "href": "?marker=n-%d"}]}`
+		if r.URL.Query().Has("shared") {
+			return http.StatusOK, `{"networks": []}`
+		}
 		switch r.URL.Query().Get("marker") {
 		case "n-1":
 			if !lost { // and begins anew
@@ -332,7 +338,7 @@ func TestListThatBeginsAnewHasNothingTwice(t *testing.T) {
 		return http.StatusOK, fmt.Sprintf(shown, 1, 1)
 	})
 	assert.Len(t, all(t, open(t, f.config()), resource.VPC), 2)
-	assert.Len(t, f.requests("/networks"), 4)
+	assert.Len(t, f.requests("/networks"), 5, "one for what is shared")
 }
 
 // The other services refuse to go on after what a page ended with if that is deleted

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/gophercloud/gophercloud/v2"
@@ -110,12 +111,18 @@ func refused(answer gophercloud.ErrUnexpectedResponseCode, err error) error {
 	}
 	means.Code = cmp.Or(means.Code, transport.CodeOfStatus(answer.Actual), resource.CodeInternal)
 	e := driver.Refuse("OpenStack", means, cloud, err)
-	// Octavia locks a load balancer while it is being changed.
-	// https://docs.openstack.org/api-ref/load-balancer/v2/#provisioning-status-codes
-	if e.Code == resource.CodeConflict && (strings.Contains(message, "immutable") || strings.Contains(message, "Invalid state PENDING_")) {
+	if e.Code == resource.CodeConflict && slices.ContainsFunc(passing(), func(text string) bool { return strings.Contains(message, text) }) {
 		e.Retryable = true
 	}
 	return e
+}
+
+// passing are parts of messages of conflicts that pass by themselves: Octavia locks a load
+// balancer while it is being changed, and Nova works on a server, such as on an image of it.
+// https://docs.openstack.org/api-ref/load-balancer/v2/#provisioning-status-codes
+// https://docs.openstack.org/nova/latest/reference/vm-states.html
+func passing() []string {
+	return []string{"immutable", "Invalid state PENDING_", "while it is in task_state"}
 }
 
 // faultOf reads what the services say in their own ways: Keystone, Nova and Cinder

@@ -1,6 +1,7 @@
 package openstack
 
 import (
+	"cmp"
 	"context"
 	"iter"
 	"maps"
@@ -134,6 +135,9 @@ func (n neutron[S, T, A]) Get(ctx context.Context, id string) (driver.Object[S, 
 	if err != nil {
 		return driver.Object[S, T]{}, err
 	}
+	if !n.owns(found) {
+		return n.foreign(found), nil
+	}
 	return n.object(found), nil
 }
 
@@ -146,7 +150,68 @@ func (n neutron[S, T, A]) list(ctx context.Context, query url.Values) iter.Seq2[
 func (n neutron[S, T, A]) raw(ctx context.Context, query url.Values) iter.Seq2[[]shown[A], error] {
 	mine := url.Values{"project_id": {n.project}}
 	maps.Copy(mine, query)
-	return list[A](ctx, n.session, n.network, n.many, strings.ReplaceAll(n.many, "-", "_"), mine)
+	return n.pages(ctx, mine)
+}
+
+func (n neutron[S, T, A]) pages(ctx context.Context, query url.Values) iter.Seq2[[]shown[A], error] {
+	return list[A](ctx, n.session, n.network, n.many, strings.ReplaceAll(n.many, "-", "_"), query)
+}
+
+// withShared answers the project's objects that the query asks for, and those that other
+// projects share with it: VMs can be in them. Those have no token here, because it is the
+// other project's.
+func (n neutron[S, T, A]) withShared(ctx context.Context, query url.Values) iter.Seq2[driver.Object[S, T], error] {
+	return func(yield func(driver.Object[S, T], error) bool) {
+		for o, err := range n.list(ctx, query) {
+			if !yield(o, err) || err != nil {
+				return
+			}
+		}
+		for page, err := range n.pages(ctx, url.Values{"shared": {"true"}}) {
+			if err != nil {
+				yield(driver.Object[S, T]{}, err)
+				return
+			}
+			for _, x := range page {
+				if n.owns(x) {
+					continue // and shares it with others
+				}
+				if !yield(n.foreign(x), nil) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// own answers an object that the project may delete. Administrators could delete those of
+// others too.
+func (n neutron[S, T, A]) own(ctx context.Context, id string) (driver.Object[S, T], error) {
+	found, err := get[A](ctx, n.network, n.one, n.many, id)
+	switch {
+	case err != nil:
+		return driver.Object[S, T]{}, err
+	case !n.owns(found):
+		return driver.Object[S, T]{}, resource.Errorf(resource.CodeDenied, "the %s %s belongs to another project, which shares it; only that one can delete it", n.one, id)
+	}
+	return n.object(found), nil
+}
+
+// owns reports whether an object is the project's.
+func (n neutron[S, T, A]) owns(x shown[A]) bool {
+	var of struct {
+		Project string `json:"project_id"`
+		Tenant  string `json:"tenant_id"` // as it was called before
+	}
+	_ = unmarshal(x.raw, &of) // it has been read before
+	return cmp.Or(of.Project, of.Tenant, n.project) == n.project
+}
+
+// foreign shows an object of another project.
+func (n neutron[S, T, A]) foreign(x shown[A]) driver.Object[S, T] {
+	o := n.object(x)
+	o.Token = ""
+	return o
 }
 
 // create makes an object with a mark, and gives it its labels.

@@ -128,6 +128,7 @@ func TestErrorsOfTheServices(t *testing.T) {
 		{status: 403, body: `{"forbidden": {"code": 403, "message": "Policy doesn't allow os_compute_api:servers:create to be performed."}}`, code: resource.CodeDenied, cloud: "forbidden"},
 		{status: 404, body: `{"itemNotFound": {"code": 404, "message": "Instance x could not be found."}}`, code: resource.CodeNotFound, cloud: "itemNotFound"},
 		{status: 409, body: `{"conflictingRequest": {"code": 409, "message": "Cannot 'start' instance x while it is in vm_state active"}}`, code: resource.CodeConflict, cloud: "conflictingRequest"},
+		{status: 409, body: `{"conflictingRequest": {"code": 409, "message": "Cannot 'createImage' instance x while it is in task_state image_uploading"}}`, code: resource.CodeConflict, cloud: "conflictingRequest", retryable: true},
 		{status: 409, body: `{"conflictingRequest": {"code": 409, "message": "Key pair 'x' already exists."}}`, code: resource.CodeAlreadyExists, cloud: "conflictingRequest"},
 		{status: 409, body: `{"NeutronError": {"type": "OverQuota", "message": "Quota exceeded for resources: ['network'].", "detail": ""}}`, code: resource.CodeQuota, cloud: "OverQuota"},
 		{status: 409, body: `{"NeutronError": {"type": "SubnetInUse", "message": "Unable to complete operation on subnet x", "detail": ""}}`, code: resource.CodeDependency, cloud: "SubnetInUse"},

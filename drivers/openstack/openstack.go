@@ -8,6 +8,7 @@ package openstack
 import (
 	"cmp"
 	"context"
+	_ "embed"
 	"log/slog"
 	"slices"
 	"strings"
@@ -20,6 +21,11 @@ import (
 	"github.com/m-cmp/mc-infra-connector/driver/transport"
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
+
+// conformance is the report of the last run of the conformance suite.
+//
+//go:embed conformance.json
+var conformance []byte
 
 // program is what the services' logs show as the caller.
 const program = "mc-infra-connector"
@@ -68,6 +74,7 @@ func about() driver.About {
 		Name:    "openstack",
 		Title:   "OpenStack",
 		Version: "0.1.0",
+		Tested:  driver.ReadReports(conformance),
 		Doc:     "OpenStack clouds from the release Rocky on (load balancers from Stein, clusters from Train), through Keystone v3; tested on the real services of Zed. The fields of a credential are those of a clouds.yaml. Give either user and password with a project, or an application credential.",
 		Credential: []driver.Field{
 			{Name: "auth_url", Title: "Auth URL", Doc: "Address of Keystone, such as https://keystone.example.com:5000/v3.", Where: rc, Type: driver.TypeString, Required: true},

@@ -3,6 +3,7 @@ package openstack
 import (
 	"context"
 	"fmt"
+	"iter"
 	"net/netip"
 	"net/url"
 	"strings"
@@ -28,6 +29,9 @@ func newSubnets(s *session) subnets {
 	n.session, n.one, n.many, n.object = s, "subnet", "subnets", n.shows
 	return n
 }
+
+// List answers the project's subnets and those of networks that are shared with it.
+func (n subnets) List(ctx context.Context) iter.Seq2[subnet, error] { return n.withShared(ctx, nil) }
 
 // Create makes a subnet and connects it to the router of its VPC.
 func (n subnets) Create(ctx context.Context, r driver.Request[resource.SubnetSpec]) (subnet, error) {
@@ -56,7 +60,7 @@ func (n subnets) Create(ctx context.Context, r driver.Request[resource.SubnetSpe
 // Delete removes a subnet. It has to be taken from its router before, so that who uses
 // it is looked for first.
 func (n subnets) Delete(ctx context.Context, id string) error {
-	found, err := n.Get(ctx, id)
+	found, err := n.own(ctx, id)
 	if err != nil {
 		return driver.Except(err, resource.CodeNotFound)
 	}

@@ -44,9 +44,10 @@ func newVPCs(s *session) vpcs {
 	return v
 }
 
-// List answers the project's networks, without those that lead out of the cloud.
+// List answers the project's networks, without those that lead out of the cloud, and those
+// that are shared with it.
 func (v vpcs) List(ctx context.Context) iter.Seq2[vpc, error] {
-	return v.list(ctx, url.Values{"router:external": {"false"}})
+	return v.withShared(ctx, url.Values{"router:external": {"false"}})
 }
 
 // Create makes a network and its router.
@@ -65,7 +66,7 @@ func (v vpcs) Create(ctx context.Context, r driver.Request[resource.VPCSpec]) (v
 // Delete removes a network with the router that Create gave it. Neutron would remove
 // subnets with their network, so that they are looked for.
 func (v vpcs) Delete(ctx context.Context, id string) error {
-	found, err := v.Get(ctx, id)
+	found, err := v.own(ctx, id)
 	if err != nil {
 		return driver.Except(err, resource.CodeNotFound)
 	}
