@@ -133,9 +133,13 @@ func (c clusters) AddNodeGroup(ctx context.Context, id string, group resource.No
 	if group.KeyPair != "" && group.KeyPair != found.Spec.NodeGroups[0].KeyPair {
 		return resource.Invalid(resource.Problem{Field: "keypair", Message: "all node groups of a cluster of Magnum have the cluster's key pair; leave it out"})
 	}
+	labels := labelsOf(group, nil)
+	if !group.Autoscaling { // whatever the label of the cluster says, which this one is merged with
+		labels[labelScaling] = "false"
+	}
 	opts := nodegroups.CreateOpts{
 		Name: group.Name, FlavorID: group.Spec, ImageID: group.Image, NodeCount: &group.DesiredNodes, MinNodeCount: group.MinNodes, MaxNodeCount: &group.MaxNodes,
-		Labels: labelsOf(group, nil), MergeLabels: new(true),
+		Labels: labels, MergeLabels: new(true),
 	}
 	return coded(nodegroups.Create(ctx, c.container, id, opts).Err)
 }

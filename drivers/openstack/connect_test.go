@@ -437,6 +437,24 @@ func TestOfTwoObjectsWithOneTokenTheOldestStays(t *testing.T) {
 	}
 }
 
+// Nova lets go of the port of a server that it could not boot.
+func TestVMThatCouldNotBeBootedLeavesNoPort(t *testing.T) {
+	f := fake(t, func(r *http.Request) (int, string) {
+		switch {
+		case r.Method == http.MethodDelete:
+			return http.StatusNoContent, ""
+		case strings.HasSuffix(r.URL.Path, "/servers/s-1"):
+			return http.StatusOK, `{"server": {"id": "s-1", "status": "ERROR", "tags": ["mcic-uid=t-1"]}}`
+		case r.URL.Query().Get("description") == "[mcic-uid=t-1 of=vm]":
+			return http.StatusOK, `{"ports": [{"id": "p-1", "device_id": "", "project_id": "p-1", "description": "[mcic-uid=t-1 of=vm]"}]}`
+		}
+		return http.StatusOK, `{"ports": []}`
+	})
+	require.NoError(t, open(t, f.config()).Delete(t.Context(), "vm", "s-1"))
+	require.Len(t, f.requests("/ports/p-1"), 1)
+	assert.Equal(t, http.MethodDelete, f.requests("/ports/p-1")[0].Method)
+}
+
 func TestNativeCalls(t *testing.T) {
 	f := fake(t, func(r *http.Request) (int, string) {
 		assert.Equal(t, "token-1", r.Header.Get("X-Auth-Token"))

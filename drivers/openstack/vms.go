@@ -70,7 +70,8 @@ func (v vms) Create(ctx context.Context, r driver.Request[resource.VMSpec]) (vm,
 }
 
 // Delete removes a server and the port that it was created with, which Nova would
-// leave. The port goes first: afterwards nobody would know whose it was.
+// leave. The port goes first: afterwards nobody would know whose it was. It is found by its
+// mark: a server that could not be booted has it no more.
 func (v vms) Delete(ctx context.Context, id string) error {
 	found, err := get[servers.Server](ctx, v.compute, "server", "servers", id)
 	if err != nil {
@@ -79,12 +80,12 @@ func (v vms) Delete(ctx context.Context, id string) error {
 	if found.is.Locked != nil && *found.is.Locked {
 		return resource.Errorf(resource.CodeConflict, "the server %s is locked; unlock it first", id)
 	}
-	near, err := v.ports(ctx, url.Values{"device_id": {id}})
-	if err != nil {
-		return err
-	}
-	for _, port := range near[id] {
-		if readMark(port.Description).more == firstOfVM {
+	if token := tokenOfServer(found.is); token != "" {
+		ports, err := collect(newNICs(v.session).list(ctx, mark{token: token, more: firstOfVM}.query()))
+		if err != nil {
+			return err
+		}
+		for _, port := range ports {
 			if err := newNICs(v.session).delete(ctx, port.ID); err != nil {
 				return err
 			}
@@ -291,15 +292,9 @@ func (v vms) shows(x shown[servers.Server], near map[string][]ports.Port) vm {
 	image, _ := x.is.Image["id"].(string) // none if it booted from a volume
 	o.Spec.Spec, _ = x.is.Flavor["original_name"].(string)
 	o.Spec.KeyPair, o.Spec.Image = x.is.KeyName, image
-	if x.is.Tags != nil {
-		for _, tag := range *x.is.Tags {
-			if token, ok := strings.CutPrefix(tag, tokenTag); ok {
-				o.Token = token
-			}
-			if tag == customTag {
-				o.Spec.Image, o.Spec.CustomImage = "", image
-			}
-		}
+	o.Token = tokenOfServer(x.is)
+	if x.is.Tags != nil && slices.Contains(*x.is.Tags, customTag) {
+		o.Spec.Image, o.Spec.CustomImage = "", image
 	}
 	o.Status.Zone = x.is.AvailabilityZone
 	o.Status.PublicAddress = publicAddress(x.is)
@@ -310,6 +305,14 @@ func (v vms) shows(x shown[servers.Server], near map[string][]ports.Port) vm {
 		}
 	}
 	return o
+}
+
+// tokenOfServer reads the token that a server was made with.
+func tokenOfServer(x servers.Server) string {
+	if x.Tags == nil {
+		return ""
+	}
+	return tokenOf(*x.Tags)
 }
 
 // metadata translates the keys of labels: Nova takes no slash, and labels have no colon.

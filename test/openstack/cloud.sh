@@ -252,6 +252,8 @@ periodic_fuzzy_delay = 0
 # no guest agent or virtual network to wait for
 vif_plugging_timeout = 0
 vif_plugging_is_fatal = false
+# of a port whose subnet somebody changes at the same time
+network_allocate_retries = 5
 [api_database]
 connection = $(mysql_url nova_api)
 max_pool_size = 5
