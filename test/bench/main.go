@@ -23,15 +23,19 @@ import (
 
 func main() {
 	count := flag.Int("inventory", 0, "measure lists of so many VMs instead")
+	folder := flag.String("fill", "", "only write that inventory into this new `folder`, for a server's --data")
 	spider := flag.Bool("spider", false, "measure CB-Spider's API instead")
 	flag.Parse()
-	if err := run(context.Background(), *count, *spider); err != nil {
+	if err := run(context.Background(), *count, *folder, *spider); err != nil {
 		fmt.Fprintln(os.Stderr, "Error:", err)
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, count int, spider bool) (err error) {
+func run(ctx context.Context, count int, folder string, spider bool) (err error) {
+	if folder != "" {
+		return fill(ctx, folder, count)
+	}
 	dir, err := os.MkdirTemp("", "mcic-bench-")
 	if err != nil {
 		return err

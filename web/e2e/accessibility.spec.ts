@@ -11,12 +11,15 @@ test.beforeAll(async ({ server }) => {
 
 const pages = [
   '/',
-  '/resources/vms',
+  '/resources/vms?group=region',
   '/resources/vms?create=true',
   '/resources/subnets/mock/axe-sub',
   '/operations',
   '/connections',
   '/connections/mock',
+  '/connections/mock?tab=extensions',
+  '/drivers',
+  '/compare',
   '/setup',
   '/catalog/images',
   '/topology',

@@ -57,6 +57,10 @@ for (const { language, texts, words } of [
       image: 'Image',
       name: 'Name',
       running: 'running',
+      stop: 'Stop',
+      stopped: 'stopped',
+      delete: 'Delete',
+      noRange: 'is not an IPv4 range',
     },
   },
   {
@@ -73,16 +77,29 @@ for (const { language, texts, words } of [
       image: koWords.field.image,
       name: koWords.field.name,
       running: koWords.state.running,
+      stop: koWords.verb.stop,
+      stopped: koWords.state.stopped,
+      delete: koWords.verb.delete,
+      noRange: 'IPv4 범위가 아닙니다',
     },
   },
 ]) {
-  test(`from a VPC to a running VM, in ${language}`, async ({ page, server }) => {
+  test(`from a cloud to a VM and back, in ${language}`, async ({ page, server }) => {
     const id = (name: string) => `${name}-${language}`;
-    await enter(page, server, '/resources/vpcs', language);
+    const connection = id('cloud');
+    await enter(page, server, '/setup', language);
     await expect(page.locator('html')).toHaveAttribute('lang', language);
+    await page.getByRole('button', { name: /^Mock cloud/ }).click();
+    await page.getByRole('button', { name: texts.setup.without }).click();
+    await page.getByRole('textbox', { name: texts.setup.name, exact: true }).fill(connection);
+    await page.getByRole('combobox', { name: texts.setup.region }).click();
+    await page.getByRole('option', { name: /Tokyo/ }).click();
+    await page.getByRole('button', { name: texts.setup.testAndCreate }).click();
+    await expect(page.getByRole('heading', { name: connection })).toBeVisible();
+
     const dialog = page.getByRole('dialog');
     const open = async (plural: string, kind: string, name: string) => {
-      await page.goto(`${server.url}/resources/${plural}`);
+      await page.goto(`${server.url}/resources/${plural}?connection=${connection}`);
       await page
         .getByRole('button', { name: creating(texts, kind) })
         .first()
@@ -103,6 +120,7 @@ for (const { language, texts, words } of [
     await dialog.getByRole('button', { name: texts.resource.create, exact: true }).click();
     await expect(dialog.getByRole('alert')).toBeVisible();
     await expect(dialog.getByRole('textbox', { name: 'CIDR' })).toHaveAttribute('aria-invalid', 'true');
+    await expect(dialog.getByText(words.noRange).first()).toBeVisible();
     await dialog.getByRole('textbox', { name: 'CIDR' }).fill('10.0.0.0/16');
     await create('net', available);
 
@@ -134,9 +152,21 @@ for (const { language, texts, words } of [
 
     await page.getByRole('link', { name: id('web') }).click();
     await expect(page.getByRole('link', { name: id('sub') })).toBeVisible();
-    await page.goto(`${server.url}/resources/subnets/mock/${id('sub')}`);
+    await page.goto(`${server.url}/resources/subnets/${connection}/${id('sub')}`);
     await expect(page.getByText(texts.resource.usedBy)).toBeVisible();
-    await expect(page.getByRole('link', { name: id('web') })).toBeVisible();
+    await page.getByRole('link', { name: id('web') }).click();
+    await page.getByRole('button', { name: words.stop, exact: true }).click();
+    await dialog.getByRole('button', { name: words.stop }).click();
+    await expect(page.getByText(words.stopped, { exact: true }).first()).toBeVisible();
+
+    await page.goto(`${server.url}/topology?connection=${connection}`);
+    await expect(page.getByRole('link', { name: id('web'), exact: true })).toBeVisible();
+    await page.goto(`${server.url}/resources/vms/${connection}/${id('web')}`);
+    await page.getByRole('button', { name: texts.resource.more }).click();
+    await page.getByRole('menuitem', { name: words.delete }).click();
+    await dialog.getByRole('button', { name: words.delete }).click();
+    await page.goto(`${server.url}/resources/vms?connection=${connection}`);
+    await expect(page.getByText(texts.empty.none.replace('{{kind}}', words.vm))).toBeVisible();
   });
 }
 
@@ -175,7 +205,7 @@ test('lists are filtered by their address and changed many at a time, without a 
 });
 
 test('what is refused says why, at its place', async ({ page, server }) => {
-  await enter(page, server, '/resources/vpcs?create=true');
+  await enter(page, server, '/resources/vpcs?create=true&connection=mock');
   const dialog = page.getByRole('dialog');
   await dialog.getByRole('textbox', { name: 'Name', exact: true }).fill('net');
   await dialog.getByRole('textbox', { name: 'CIDR' }).fill('10.9.0.0/16');
@@ -241,10 +271,7 @@ test('a cloud is connected step by step, and everything is reached from the keyb
   await page.getByRole('button', { name: /^Mock cloud/ }).click();
   await page.getByRole('textbox', { name: 'Password' }).fill('wrong');
   await page.getByRole('button', { name: 'Save and go on' }).click();
-  await page.getByRole('textbox', { name: 'Name', exact: true }).fill('second');
-  await page.getByRole('combobox', { name: 'Region' }).click();
-  await page.getByRole('option').first().click();
-  await page.getByRole('button', { name: 'Test and connect' }).click();
+  await expect(page.getByText('The cloud did not tell its regions')).toBeVisible();
   await expect(page.getByRole('alert').filter({ hasText: 'password is wrong' })).toBeVisible();
   await page.getByRole('button', { name: /Credential/ }).click();
   await page.getByRole('textbox', { name: 'Name of the credential' }).fill('good');

@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { copyFileSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test as base, expect, type Page } from '@playwright/test';
@@ -9,15 +9,19 @@ export class Server {
   readonly data: string;
   url = '';
   private process?: ChildProcess;
+  private readonly binary: string;
 
-  constructor(name: string) {
+  /** alone leaves out the drivers and the repository that lie beside the program. */
+  constructor(name: string, alone = false) {
+    const built = process.env.MCIC ?? '../bin/mcic';
     this.data = mkdtempSync(join(tmpdir(), `mcic-e2e-${name}-`));
+    this.binary = alone ? join(this.data, 'mcic') : built;
+    if (alone) copyFileSync(built, this.binary);
   }
 
   /** start waits until the server says that it is ready. */
   async start(listen = '127.0.0.1:0') {
-    const binary = process.env.MCIC ?? '../bin/mcic';
-    const child = spawn(binary, ['server', '--dev', '--data', this.data, '--listen', listen], {
+    const child = spawn(this.binary, ['server', '--dev', '--data', this.data, '--listen', listen], {
       stdio: ['ignore', 'pipe', 'inherit'],
     });
     this.process = child;
@@ -72,13 +76,14 @@ export class Server {
   }
 
   /** vms makes so many of them. */
-  async vms(count: number, name: string, subnet: string) {
+  async vms(count: number, name: string, subnet: string, more: { labels?: object; spec?: object } = {}) {
     const images = (await this.call('GET', '/v1/catalog/images?connection=mock')) as { items: { id: string }[] };
     const specs = (await this.call('GET', '/v1/catalog/specs?connection=mock')) as { items: { name: string }[] };
     await this.call('POST', '/v1/connections/mock/vms?wait=2m', {
       name,
       count,
-      spec: { image: images.items[0]?.id, spec: specs.items[0]?.name, subnet },
+      labels: more.labels,
+      spec: { image: images.items[0]?.id, spec: specs.items[0]?.name, subnet, ...more.spec },
     });
   }
 
@@ -93,11 +98,12 @@ export class Server {
  * that sets file to its own name has a server to itself: otherwise Playwright runs
  * several files with the same one.
  */
-export const test = base.extend<{ watched: undefined }, { file: string; server: Server }>({
+export const test = base.extend<{ watched: undefined }, { file: string; alone: boolean; server: Server }>({
   file: ['', { scope: 'worker', option: true }],
+  alone: [false, { scope: 'worker', option: true }],
   server: [
-    async ({ file }, use) => {
-      const server = new Server(file);
+    async ({ file, alone }, use) => {
+      const server = new Server(file, alone);
       await server.start();
       await use(server);
       await server.remove();

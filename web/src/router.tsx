@@ -7,6 +7,10 @@ export type Search = {
   connection?: string;
   filter?: string[];
   sort?: string;
+  /** Words that are searched for. */
+  q?: string;
+  /** Field whose values are counted beside a list. */
+  group?: string;
   create?: boolean;
   tab?: string;
   kind?: string;
@@ -74,7 +78,12 @@ const routes = [
   createRoute({
     getParentRoute: () => root,
     path: '/connections/$connection',
-    component: lazyRouteComponent(() => import('./pages/Inventory'), 'Inventory'),
+    component: lazyRouteComponent(() => import('./pages/Inventory'), 'ConnectionPage'),
+  }),
+  createRoute({
+    getParentRoute: () => root,
+    path: '/drivers',
+    component: lazyRouteComponent(() => import('./pages/Drivers'), 'Drivers'),
   }),
   createRoute({
     getParentRoute: () => root,
@@ -85,6 +94,11 @@ const routes = [
     getParentRoute: () => root,
     path: '/catalog/$plural',
     component: lazyRouteComponent(() => import('./pages/Catalog'), 'CatalogPage'),
+  }),
+  createRoute({
+    getParentRoute: () => root,
+    path: '/compare',
+    component: lazyRouteComponent(() => import('./pages/Compare'), 'Compare'),
   }),
   createRoute({
     getParentRoute: () => root,

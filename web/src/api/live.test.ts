@@ -33,10 +33,7 @@ describe('live lists', () => {
 
   it('lose what is gone or does not fit any more', () => {
     expect(uids(patch(shown, new Map(), new Set(['c']), all).next)).toEqual([['a', 'b'], []]);
-    expect(uids(patch(shown, changes(row('a', 'stopped', later)), new Set(), running).next)).toEqual([
-      ['b'],
-      ['c'],
-    ]);
+    expect(uids(patch(shown, changes(row('a', 'stopped', later)), new Set(), running).next)).toEqual([['b'], ['c']]);
   });
 
   it('tell of new rows only if they fit', () => {

@@ -13,6 +13,9 @@ const countAgain = 2000; // ms
 /** How many pages of a list are read anew because a row may have been added. */
 const smallList = 3;
 
+/** What is kept current by events. */
+const followed = new Set(['resources', 'resource', 'operations', 'operation', 'counts']);
+
 type Watcher = (connected: boolean) => void;
 
 /**
@@ -76,12 +79,18 @@ export function live(
 
   const open = () => {
     source = new EventSource('/v1/events');
-    source.onopen = () => onConnected(true);
+    let fresh = true;
+    source.onopen = () => {
+      onConnected(true);
+      // What changed between the reading of a list and now was not told; after a short break the server tells it.
+      if (fresh) void client.invalidateQueries({ predicate: (q) => followed.has(String(q.queryKey[0])) });
+      fresh = false;
+    };
     source.onerror = () => {
       onConnected(false);
       if (source.readyState !== EventSource.CLOSED) return; // it tries again by itself
       again = setTimeout(() => {
-        void client.invalidateQueries(); // what was missed cannot be told
+        void client.invalidateQueries(); // also what events do not tell may be another now
         open();
       }, 2000);
     };

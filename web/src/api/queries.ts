@@ -18,6 +18,8 @@ export type Resource = Omit<Schemas['EnvelopeRawMessageRawMessage'], 'spec' | 's
 export type Operation = Schemas['Operation'];
 export type Driver = Schemas['Description'];
 export type Connection = Schemas['Connection'];
+export type Repository = Schemas['Repository'];
+export type Release = Schemas['DriverRelease'];
 export type Action = Omit<Schemas['ActionInfo'], 'params'> & { params?: Schema };
 export type Kind = Omit<Schemas['KindInfo'], 'create' | 'status' | 'actions' | 'views'> & {
   create: Schema;
@@ -81,6 +83,20 @@ export const driversQuery = queryOptions({
   queryFn: async () => (await data(client.GET('/v1/drivers'))).items,
 });
 
+export const repositoriesQuery = queryOptions({
+  queryKey: ['repositories'],
+  queryFn: async () => (await data(client.GET('/v1/repositories'))).items,
+});
+
+/** releasesQuery searches the repositories for drivers. */
+export function releasesQuery(text = '', repository?: string) {
+  return queryOptions({
+    queryKey: ['releases', text, repository],
+    queryFn: async ({ signal }) =>
+      (await data(client.GET('/v1/drivers:search', { params: { query: { text, repository } }, signal }))).items,
+  });
+}
+
 export const connectionsQuery = queryOptions({
   queryKey: ['connections'],
   queryFn: async () => (await data(client.GET('/v1/connections'))).items,
@@ -90,6 +106,15 @@ export const credentialsQuery = queryOptions({
   queryKey: ['credentials'],
   queryFn: async () => (await data(client.GET('/v1/credentials'))).items,
 });
+
+/** capabilitiesQuery reads what a connection offers; the cloud may be asked. */
+export function capabilitiesQuery(connection: string) {
+  return queryOptions({
+    queryKey: ['capabilities', connection],
+    queryFn: async () =>
+      data(client.GET('/v1/connections/{connection}/capabilities', { params: { path: { connection } } })),
+  });
+}
 
 export function operationQuery(id: string) {
   return queryOptions({
@@ -134,6 +159,16 @@ export function list<T>(
   return send('GET', `${path}?${params}`, undefined, { signal });
 }
 
+/** lookUp reads what a connection that is not there yet would offer. */
+export function lookUp<T>(cloud: string, plural: string, draft: Schemas['ConnectionDraft'], signal?: AbortSignal) {
+  return send<Page<T>>(
+    'POST',
+    `/v1/drivers/${encodeURIComponent(cloud)}/catalog/${plural}?pageSize=1000`,
+    { ...draft, region: draft.region || undefined },
+    { signal },
+  );
+}
+
 /** Counts is how many resources fit a query, and how many have each value of a field. */
 export type Counts = Schemas['Counts'];
 
@@ -153,11 +188,17 @@ export function countsQuery(plural: string, groupBy: string, q: ListQuery = { fi
 }
 
 /** all reads every page of a list, up to a limit. */
-export async function all<T>(path: string, q: ListQuery, limit = 10_000, signal?: AbortSignal): Promise<T[]> {
+export async function all<T>(
+  path: string,
+  q: ListQuery,
+  limit = 10_000,
+  signal?: AbortSignal,
+  connection?: string,
+): Promise<T[]> {
   const items: T[] = [];
   let token: string | undefined;
   do {
-    const page: Page<T> = await list<T>(path, q, token, signal, 1000);
+    const page: Page<T> = await list<T>(path, q, token, signal, 1000, connection);
     items.push(...page.items);
     token = page.nextPageToken;
   } while (token && items.length < limit);

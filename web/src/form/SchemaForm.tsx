@@ -20,20 +20,8 @@ import { type UseFormReturnType, useForm } from '@mantine/form';
 import { IconPlus, IconTrash } from '@tabler/icons-react';
 import { createContext, type ReactNode, useContext } from 'react';
 import { useTranslation } from 'react-i18next';
-import { ApiError } from '../api/client';
 import { fieldTitle } from '../i18n/words';
-import {
-  check,
-  empty,
-  formPath,
-  isMap,
-  read,
-  request,
-  type Schema,
-  typeOf,
-  type Values,
-  type Wrong,
-} from '../model/schema';
+import { check, empty, isMap, read, request, type Schema, typeOf, type Values, type Wrong } from '../model/schema';
 import { Failure } from '../pages/parts';
 import { CatalogPicker, ReferencePicker } from './pickers';
 import { refinements } from './refinements';
@@ -71,12 +59,6 @@ export function useSchemaForm(schema: Schema, initial?: Values): Form {
     initialValues: { ...(empty(schema) as Values), ...initial },
     validate: (values) => Object.fromEntries(check(schema, request(schema, values)).map((w) => [w.path, say(w)])),
   });
-}
-
-/** showProblems puts what the server found wrong at the fields. */
-export function showProblems(form: Form, error: unknown) {
-  if (!(error instanceof ApiError)) return;
-  form.setErrors(Object.fromEntries(error.fields.map((f) => [formPath(f.field), f.message])));
 }
 
 type Props = {

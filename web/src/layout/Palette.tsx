@@ -4,8 +4,10 @@ import {
   IconActivity,
   IconHome,
   IconList,
+  IconPackage,
   IconPlugConnected,
   IconPlus,
+  IconScale,
   IconSearch,
   IconTopologyStar3,
 } from '@tabler/icons-react';
@@ -30,7 +32,7 @@ export function Palette() {
     enabled: query.length >= 2,
     queryFn: async ({ signal }) => {
       const pages = await Promise.all(
-        kinds.map((k) => list<Resource>(resourcesPath(k.plural), { filter: [`name~${query}`] }, undefined, signal, 5)),
+        kinds.map((k) => list<Resource>(resourcesPath(k.plural), { filter: [], q: query }, undefined, signal, 5)),
       );
       return pages.flatMap((p) => p.items);
     },
@@ -71,6 +73,8 @@ export function Palette() {
         page('topology', t('topology.title'), '/topology', <IconTopologyStar3 size={16} />),
         page('operations', t('nav.operations'), '/operations', <IconActivity size={16} />),
         page('connections', t('nav.connections'), '/connections', <IconPlugConnected size={16} />),
+        page('drivers', t('drivers.title'), '/drivers', <IconPackage size={16} />),
+        page('compare', t('compare.title'), '/compare', <IconScale size={16} />),
         ...catalogs.map((c) =>
           page(`catalog-${c.name}`, catalogTitles(c), `/catalog/${c.plural}`, <IconList size={16} />),
         ),

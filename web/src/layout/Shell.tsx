@@ -23,12 +23,15 @@ import {
   IconActivity,
   IconBook2,
   IconCheck,
+  IconClockHour4,
   IconHome,
   IconLanguage,
   IconList,
   IconLogout,
   IconMoon,
+  IconPackage,
   IconPlugConnected,
+  IconScale,
   IconSearch,
   IconSun,
   IconTopologyStar3,
@@ -41,12 +44,15 @@ import { useTranslation } from 'react-i18next';
 import { logout } from '../api/client';
 import { connected, live, useStore } from '../api/live';
 import { catalogsQuery, kindsQuery, type Operation, sessionQuery } from '../api/queries';
+import { useSlow } from '../api/slow';
 import { type Language, languages, setLanguage } from '../i18n';
 import { catalogTitles, kindTitles, verbTitle } from '../i18n/words';
 import { KindIcon } from '../pages/icons';
 import { Failure } from '../pages/parts';
 import { Login } from './Login';
 import { Palette } from './Palette';
+import { Shortcuts } from './Shortcuts';
+import { Tour } from './Tour';
 import { ours, Tray, tray } from './Tray';
 
 /** Shell is what is around every page: login, header, navigation, live updates. */
@@ -74,6 +80,7 @@ function Frame() {
   const { data: kinds, error } = useQuery(kindsQuery);
   const { data: catalogs } = useQuery(catalogsQuery);
   const isConnected = useStore(connected);
+  const slow = useSlow();
   // biome-ignore lint/correctness/useExhaustiveDependencies: the menu of narrow screens closes on each move
   useEffect(close, [path]);
   useLive();
@@ -124,6 +131,13 @@ function Frame() {
             >
               {t('shell.search')}
             </Button>
+            {isConnected && slow && (
+              <Tooltip label={t('shell.slowDoc')}>
+                <Badge color="orange" variant="light" leftSection={<IconClockHour4 size={12} />} role="status">
+                  {t('shell.slow')}
+                </Badge>
+              </Tooltip>
+            )}
             {!isConnected && (
               <Tooltip label={t('shell.offlineDoc')}>
                 <Badge color="red" variant="light" leftSection={<IconWifiOff size={12} />} role="status">
@@ -146,8 +160,10 @@ function Frame() {
             {item('/topology', t('topology.title'), <IconTopologyStar3 size={16} />)}
             {item('/operations', t('nav.operations'), <IconActivity size={16} />)}
             {item('/connections', t('nav.connections'), <IconPlugConnected size={16} />)}
+            {item('/drivers', t('drivers.title'), <IconPackage size={16} />)}
             {heading(t('nav.catalog'))}
             {catalogs?.map((c) => item(`/catalog/${c.plural}`, catalogTitles(c), <IconList size={16} />))}
+            {item('/compare', t('compare.title'), <IconScale size={16} />)}
             {heading(t('nav.help'))}
             <NavLink
               component="a"
@@ -166,6 +182,8 @@ function Frame() {
         {kinds && <Outlet />}
       </AppShell.Main>
       <Palette />
+      <Shortcuts />
+      <Tour />
       <Tray />
     </AppShell>
   );

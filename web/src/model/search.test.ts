@@ -12,7 +12,8 @@ const vm = {
 
 describe('a searched list', () => {
   it('has what contains every word', () => {
-    for (const q of ['', 'web', 'WEB env=prod', '10.1.', 'i-77 fe80::', ' web  0190 ']) expect(found(vm, q), q).toBe(true);
+    for (const q of ['', 'web', 'WEB env=prod', '10.1.', 'i-77 fe80::', ' web  0190 '])
+      expect(found(vm, q), q).toBe(true);
     for (const q of ['web dev', 'words', 'env prod=', 'nothing']) expect(found(vm, q), q).toBe(false);
   });
 });

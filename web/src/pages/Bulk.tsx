@@ -3,6 +3,7 @@ import { useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { send } from '../api/client';
 import { type Action, type Kind, type Operation, type Resource, resourcePath, useOffers } from '../api/queries';
+import { newKey } from '../form/key';
 import { kindTitles, stateTitle, verbTitle } from '../i18n/words';
 import { tray } from '../layout/Tray';
 
@@ -42,9 +43,13 @@ function Confirm({ kind, verb, chosen, onClose, onDone }: Props & { verb: BulkVe
   const able = rows.filter(fits);
   const left = rows.filter((r) => !fits(r));
 
+  // One key for each resource and opened dialog.
+  const [key] = useState(newKey);
   const act = (r: Resource): Promise<Operation> => {
     const path = resourcePath(r, kind.plural);
-    return verb.name === 'delete' ? send('DELETE', path) : send('POST', `${path}:${verb.name}`, {});
+    return verb.name === 'delete'
+      ? send('DELETE', path)
+      : send('POST', `${path}:${verb.name}`, {}, { key: `${key}-${r.uid}` });
   };
   const run = async () => {
     setRunning(true);

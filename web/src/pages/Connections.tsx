@@ -1,4 +1,4 @@
-import { ActionIcon, Anchor, Badge, Button, Group, Stack, Table, Text, Title } from '@mantine/core';
+import { ActionIcon, Anchor, Button, Group, Table, Text, Title } from '@mantine/core';
 import { modals } from '@mantine/modals';
 import { notifications } from '@mantine/notifications';
 import { IconPlugConnected, IconPlus, IconTrash } from '@tabler/icons-react';
@@ -135,24 +135,6 @@ export function Connections() {
             <IconTrash size={15} />
           </ActionIcon>
         </Group>
-      ))}
-      <Title order={2} fz="sm" mt="md">
-        {t('setup.drivers')}
-      </Title>
-      {drivers.map((d) => (
-        <Stack key={d.name} gap={2}>
-          <Group gap="xs">
-            <Text size="sm" fw={500}>
-              {d.title}
-            </Text>
-            <Badge size="sm" variant="default" tt="none">
-              {d.version}
-            </Badge>
-          </Group>
-          <Text size="sm" c="dimmed">
-            {d.doc}
-          </Text>
-        </Stack>
       ))}
     </div>
   );

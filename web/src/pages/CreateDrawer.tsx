@@ -4,7 +4,9 @@ import { useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { send } from '../api/client';
 import { connectionsQuery, type Kind, type Operation, resourcesPath, useOffers } from '../api/queries';
-import { SchemaForm, Secrets, showProblems, useSchemaForm } from '../form/SchemaForm';
+import { useKey } from '../form/key';
+import { showProblems } from '../form/problems';
+import { SchemaForm, Secrets, useSchemaForm } from '../form/SchemaForm';
 import { kindTitle } from '../i18n/words';
 import { tray } from '../layout/Tray';
 import type { Values } from '../model/schema';
@@ -37,8 +39,10 @@ function Create({ kind, connection, onClose }: Omit<Props, 'opened'>) {
   const at = chosen ?? (connections.length === 1 ? (connections[0]?.name ?? '') : '');
   const form = useSchemaForm(kind.create);
   const [secrets, setSecrets] = useState<Operation['secrets']>();
+  const key = useKey();
   const create = useMutation({
-    mutationFn: (values: Values) => send<Operation>('POST', resourcesPath(kind.plural, at), values),
+    mutationFn: (values: Values) =>
+      send<Operation>('POST', resourcesPath(kind.plural, at), values, { key: key([at, values]) }),
     onSuccess: (o) => {
       tray.start(o);
       if (o.secrets) setSecrets(o.secrets);

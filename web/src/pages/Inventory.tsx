@@ -1,4 +1,4 @@
-import { Badge, Button, Group, SegmentedControl, Select, Text } from '@mantine/core';
+import { Badge, Button, Group, SegmentedControl, Select, Tabs, Text } from '@mantine/core';
 import { notifications } from '@mantine/notifications';
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { getRouteApi, useNavigate } from '@tanstack/react-router';
@@ -9,6 +9,7 @@ import { connectionsQuery, kindsQuery, resourcesPath } from '../api/queries';
 import { fieldTitle, kindTitle, verbTitle } from '../i18n/words';
 import type { Search } from '../router';
 import { type Column, DataTable, type Selection } from '../table/DataTable';
+import { Extensions } from './Extensions';
 import { Failure, Head, ResourceLink, State } from './parts';
 
 type Item = Schemas['InventoryItem'];
@@ -18,18 +19,59 @@ const places = ['all', 'both', 'cloud', 'here'] as const;
 const colors = { both: 'teal', cloud: 'blue', here: 'orange' } as const;
 const idOf = (i: Item) => `${i.kind}/${i.cloudId ?? ''}/${i.name ?? ''}`;
 
-/** Inventory compares a connection's cloud with what is recorded here. */
-export function Inventory() {
-  const { t, i18n } = useTranslation();
+/** ConnectionPage is a connection: what its cloud has, and what only its cloud can do. */
+export function ConnectionPage() {
+  const { t } = useTranslation();
   const { connection } = route.useParams();
+  const { tab = 'inventory' } = route.useSearch();
+  const go = useNavigate();
+  const { data: connections } = useQuery(connectionsQuery);
+  const own = connections?.find((c) => c.name === connection);
+  return (
+    <div className="page">
+      <Head
+        title={connection}
+        aside={
+          <Text size="sm" c="dimmed">
+            {[own?.cloud, own?.region, own?.zone].filter(Boolean).join(' · ')}
+          </Text>
+        }
+      />
+      <Tabs
+        value={tab}
+        onChange={(v) =>
+          void go({
+            to: '.',
+            search: (old: Search) => ({ ...old, tab: v === 'inventory' ? undefined : (v ?? undefined) }),
+            replace: true,
+          })
+        }
+      >
+        <Tabs.List>
+          <Tabs.Tab value="inventory">{t('inventory.title')}</Tabs.Tab>
+          <Tabs.Tab value="extensions">{t('extension.title')}</Tabs.Tab>
+        </Tabs.List>
+      </Tabs>
+      {tab === 'extensions' ? (
+        <div className="grow page-scroll">
+          <Extensions connection={connection} />
+        </div>
+      ) : (
+        <Inventory connection={connection} />
+      )}
+    </div>
+  );
+}
+
+/** Inventory compares a connection's cloud with what is recorded here. */
+function Inventory({ connection }: { connection: string }) {
+  const { t, i18n } = useTranslation();
   const { kind } = route.useSearch();
   const go = useNavigate();
   const queries = useQueryClient();
-  const { data: connections } = useQuery(connectionsQuery);
   const { data: kinds = [] } = useQuery(kindsQuery);
   const [where, setWhere] = useState<(typeof places)[number]>('all');
   const [selection, setSelection] = useState<Selection>({});
-  const own = connections?.find((c) => c.name === connection);
   const inventory = useQuery({
     queryKey: ['inventory', connection, kind],
     staleTime: 0,
@@ -108,31 +150,7 @@ export function Inventory() {
     ];
   }, [kinds, connection, i18n.language]);
   return (
-    <div className="page">
-      <Head
-        title={connection}
-        aside={
-          <Text size="sm" c="dimmed">
-            {[own?.cloud, own?.region, own?.zone].filter(Boolean).join(' · ')}
-          </Text>
-        }
-        actions={
-          <>
-            <Button size="xs" variant="default" loading={inventory.isFetching} onClick={() => void inventory.refetch()}>
-              {t('inventory.again')}
-            </Button>
-            <Button
-              size="xs"
-              variant="default"
-              loading={everything.isPending}
-              onClick={() => everything.mutate()}
-              title={t('inventory.adoptAllDoc')}
-            >
-              {t('inventory.adoptAll')}
-            </Button>
-          </>
-        }
-      />
+    <>
       <Group gap="sm">
         <SegmentedControl
           size="xs"
@@ -157,9 +175,21 @@ export function Inventory() {
             {t('inventory.adopt', { count: chosen.length })}
           </Button>
         )}
-        <Text size="xs" c="dimmed">
+        <Text size="xs" c="dimmed" flex={1}>
           {t('inventory.doc')}
         </Text>
+        <Button size="xs" variant="default" loading={inventory.isFetching} onClick={() => void inventory.refetch()}>
+          {t('inventory.again')}
+        </Button>
+        <Button
+          size="xs"
+          variant="default"
+          loading={everything.isPending}
+          onClick={() => everything.mutate()}
+          title={t('inventory.adoptAllDoc')}
+        >
+          {t('inventory.adoptAll')}
+        </Button>
       </Group>
       {inventory.error && <Failure error={inventory.error} onRetry={() => void inventory.refetch()} />}
       <DataTable
@@ -173,6 +203,6 @@ export function Inventory() {
         loading={inventory.isPending}
         empty={t('inventory.empty')}
       />
-    </div>
+    </>
   );
 }

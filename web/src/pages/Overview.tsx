@@ -4,6 +4,7 @@ import { Link } from '@tanstack/react-router';
 import { useTranslation } from 'react-i18next';
 import {
   connectionsQuery,
+  countsQuery,
   driversQuery,
   kindsQuery,
   list,
@@ -13,9 +14,11 @@ import {
   usePages,
 } from '../api/queries';
 import { kindTitle, kindTitles } from '../i18n/words';
+import { TourOffer } from '../layout/Tour';
 import { KindIcon } from './icons';
 import { OperationCard } from './OperationCard';
 import { Failure, Head, ResourceLink, State } from './parts';
+import { Regions } from './Regions';
 
 /** Overview says how things are: what there is, what failed, what goes on. */
 export function Overview() {
@@ -23,15 +26,7 @@ export function Overview() {
   const { data: kinds = [] } = useQuery(kindsQuery);
   const { data: connections, error } = useQuery(connectionsQuery);
   const { data: drivers = [] } = useQuery(driversQuery);
-  const counts = useQueries({
-    queries: kinds.map((k) => ({
-      queryKey: ['resources', k.plural, { filter: [], overview: true }],
-      queryFn: async ({ signal }: { signal: AbortSignal }) => ({
-        pages: [await list<Resource>(resourcesPath(k.plural), { filter: [] }, undefined, signal, 1000)],
-        pageParams: [''],
-      }),
-    })),
-  });
+  const counts = useQueries({ queries: kinds.map((k) => countsQuery(k.plural, 'connection')) });
   const failures = useQueries({
     queries: kinds.map((k) => ({
       queryKey: ['resources', k.plural, { filter: ['state=failed'], overview: true }],
@@ -54,10 +49,11 @@ export function Overview() {
       <Head title={t('nav.overview')} />
       {error && <Failure error={error} />}
       {connections?.length === 0 && <Welcome />}
+      <TourOffer />
       <SimpleGrid cols={{ base: 2, sm: 3, lg: 6 }} spacing="sm">
         {kinds.map((k, i) => {
-          const page = counts[i]?.data?.pages[0];
-          if (!offered.has(k.name) && !page?.items.length) return null;
+          const total = counts[i]?.data?.total;
+          if (!offered.has(k.name) && !total) return null;
           return (
             <Card
               key={k.name}
@@ -74,12 +70,17 @@ export function Overview() {
                 </Text>
               </Group>
               <Text fz={26} fw={650} lh={1.3}>
-                {page ? page.items.length.toLocaleString(i18n.language) + (page.nextPageToken ? '+' : '') : '…'}
+                {total?.toLocaleString(i18n.language) ?? '…'}
               </Text>
             </Card>
           );
         })}
       </SimpleGrid>
+      <Regions
+        connections={connections ?? []}
+        drivers={drivers}
+        counts={kinds.map((kind, i) => ({ kind, counts: counts[i]?.data }))}
+      />
       <SimpleGrid cols={{ base: 1, md: 2 }} spacing="lg" mt="xs">
         <Stack gap="xs" component="section">
           <Title order={2} fz="sm">

@@ -33,7 +33,9 @@ import {
   usePages,
   useResource,
 } from '../api/queries';
-import { SchemaForm, showProblems, useSchemaForm } from '../form/SchemaForm';
+import { useKey } from '../form/key';
+import { showProblems } from '../form/problems';
+import { SchemaForm, useSchemaForm } from '../form/SchemaForm';
 import { fieldTitle, kindTitle, kindTitles, verbTitle } from '../i18n/words';
 import { tray } from '../layout/Tray';
 import { named, references, type Schema, type Values } from '../model/schema';
@@ -403,8 +405,10 @@ function ActionForm({
   onDone: () => void;
 }) {
   const form = useSchemaForm(params);
+  const key = useKey();
   const act = useMutation({
-    mutationFn: (values: Values) => send<Operation>('POST', `${resourcePath(r, kind.plural)}:${action.name}`, values),
+    mutationFn: (values: Values) =>
+      send<Operation>('POST', `${resourcePath(r, kind.plural)}:${action.name}`, values, { key: key(values) }),
     onSuccess: (o) => {
       tray.start(o);
       onDone();

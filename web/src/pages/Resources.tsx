@@ -4,13 +4,25 @@ import { useQuery } from '@tanstack/react-query';
 import { getRouteApi, useNavigate } from '@tanstack/react-router';
 import { useCallback, useMemo, useState } from 'react';
 import { useTranslation } from 'react-i18next';
-import { all, connectionsQuery, type Kind, kindsQuery, type Resource, resourcesPath, usePages } from '../api/queries';
+import {
+  all,
+  connectionsQuery,
+  countsQuery,
+  type Kind,
+  kindsQuery,
+  type ListQuery,
+  type Resource,
+  resourcesPath,
+  usePages,
+} from '../api/queries';
 import { kindTitle, kindTitles, verbTitle } from '../i18n/words';
 import { read } from '../model/schema';
 import type { Search } from '../router';
 import { ColumnsMenu, DataTable, type Selection, useColumns } from '../table/DataTable';
 import { csv, download } from '../table/export';
 import { FilterBar } from '../table/FilterBar';
+import { GroupBy, Groups } from '../table/Groups';
+import { ViewsMenu } from '../table/ViewsMenu';
 import { Bulk, type BulkVerb } from './Bulk';
 import { CreateDrawer } from './CreateDrawer';
 import { resourceColumns, resourceFilters } from './columns';
@@ -30,15 +42,16 @@ export function Resources() {
 
 function List({ kind }: { kind: Kind }) {
   const { t, i18n } = useTranslation();
-  const { connection, filter = [], sort, create } = route.useSearch();
+  const { connection, filter = [], sort, q, group, create } = route.useSearch();
   const go = useNavigate();
   const { data: connections } = useQuery(connectionsQuery);
   const search = useCallback(
     (change: Partial<Search>) => void go({ to: '.', search: (old: Search) => ({ ...old, ...change }), replace: true }),
     [go],
   );
-  const query = { connection, filter, sort };
+  const query = { connection, filter, sort, q };
   const pages = usePages<Resource>(['resources', kind.plural], resourcesPath(kind.plural, connection), query);
+  const { data: counted } = useQuery({ ...countsQuery(kind.plural, '', query), enabled: pages.hasNextPage });
   const rows = useMemo(() => pages.data?.pages.flatMap((p) => p.items) ?? [], [pages.data]);
   // biome-ignore lint/correctness/useExhaustiveDependencies: titles follow the language
   const columns = useMemo(() => resourceColumns(kind), [kind, i18n.language]);
@@ -62,6 +75,7 @@ function List({ kind }: { kind: Kind }) {
             {t(hasNextPage ? 'table.countMore' : 'table.count', {
               count: rows.length,
               number: rows.length.toLocaleString(i18n.language),
+              total: counted?.total.toLocaleString(i18n.language) ?? '…',
             })}
           </Text>
         }
@@ -83,12 +97,27 @@ function List({ kind }: { kind: Kind }) {
           clearable
           searchable
         />
-        <FilterBar key={kind.name} fields={fields} filters={filter} onChange={(f) => search({ filter: f })} />
+        <FilterBar
+          key={kind.name}
+          fields={fields}
+          filters={filter}
+          onChange={(f) => search({ filter: f })}
+          search={{ words: q ?? '', onChange: (words) => search({ q: words || undefined }) }}
+        />
         <Group gap={6} wrap="nowrap">
+          <GroupBy value={group} onChange={(g) => search({ group: g })} />
+          <ViewsMenu
+            table={kind.name}
+            current={{ connection, filter, sort, q, group }}
+            onShow={(view) =>
+              search({ connection: undefined, filter: [], sort: undefined, q: undefined, group: undefined, ...view })
+            }
+          />
           <ActionIcon
             variant="default"
             size={30}
             aria-label={t('common.refresh')}
+            data-refresh
             loading={pages.isRefetching}
             onClick={() => void pages.refetch()}
           >
@@ -131,34 +160,37 @@ function List({ kind }: { kind: Kind }) {
         </Group>
       )}
       {pages.error && <Failure error={pages.error} onRetry={() => void pages.refetch()} />}
-      <DataTable
-        name={kind.name}
-        label={kindTitles(kind)}
-        rows={rows}
-        rowId={(r) => r.uid}
-        columns={columns}
-        sort={sort}
-        onSort={(s) => search({ sort: s })}
-        selection={selection}
-        onSelection={setSelection}
-        onOpen={(r) =>
-          void go({
-            to: '/resources/$plural/$connection/$name',
-            params: { plural: kind.plural, connection: r.connection, name: r.name },
-          })
-        }
-        more={more}
-        loading={pages.isPending || isFetchingNextPage}
-        empty={
-          <Empty
-            kind={kind}
-            filtered={filter.length > 0}
-            anyConnection={connections?.length !== 0}
-            onClear={() => search({ filter: [] })}
-            onCreate={() => search({ create: true })}
-          />
-        }
-      />
+      <div className="beside">
+        {group && <Groups plural={kind.plural} field={group} query={query} onFilter={(f) => search({ filter: f })} />}
+        <DataTable
+          name={kind.name}
+          label={kindTitles(kind)}
+          rows={rows}
+          rowId={(r) => r.uid}
+          columns={columns}
+          sort={sort}
+          onSort={(s) => search({ sort: s })}
+          selection={selection}
+          onSelection={setSelection}
+          onOpen={(r) =>
+            void go({
+              to: '/resources/$plural/$connection/$name',
+              params: { plural: kind.plural, connection: r.connection, name: r.name },
+            })
+          }
+          more={more}
+          loading={pages.isPending || isFetchingNextPage}
+          empty={
+            <Empty
+              kind={kind}
+              filtered={filter.length > 0 || q !== undefined}
+              anyConnection={connections?.length !== 0}
+              onClear={() => search({ filter: [], q: undefined })}
+              onCreate={() => search({ create: true })}
+            />
+          }
+        />
+      </div>
       <CreateDrawer
         kind={kind}
         opened={create === true}
@@ -220,7 +252,7 @@ function Empty({
   );
 }
 
-function Export({ kind, query }: { kind: Kind; query: { connection?: string; filter: string[]; sort?: string } }) {
+function Export({ kind, query }: { kind: Kind; query: ListQuery }) {
   const { t } = useTranslation();
   const columns = resourceColumns(kind);
   const { order, visible } = useColumns(kind.name, columns);

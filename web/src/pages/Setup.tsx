@@ -6,6 +6,7 @@ import {
   Code,
   Group,
   List,
+  Loader,
   PasswordInput,
   Select,
   SimpleGrid,
@@ -16,12 +17,23 @@ import {
   TextInput,
 } from '@mantine/core';
 import { useForm } from '@mantine/form';
+import { useDebouncedValue } from '@mantine/hooks';
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { Link, useNavigate } from '@tanstack/react-router';
 import { useState } from 'react';
-import { useTranslation } from 'react-i18next';
-import { ApiError, client, data, type Schemas } from '../api/client';
-import { connectionsQuery, credentialsQuery, type Driver, driversQuery, list } from '../api/queries';
+import { Trans, useTranslation } from 'react-i18next';
+import { client, data, type Schemas } from '../api/client';
+import {
+  connectionsQuery,
+  credentialsQuery,
+  type Driver,
+  driversQuery,
+  lookUp,
+  releasesQuery,
+  repositoriesQuery,
+} from '../api/queries';
+import { showProblems } from '../form/problems';
+import { ReleaseCard } from './Drivers';
 import { Failure, Head } from './parts';
 
 type Field = Schemas['Field'];
@@ -33,7 +45,15 @@ export function Setup() {
   const [cloud, setCloud] = useState<string>();
   const [credential, setCredential] = useState<string>();
   const { data: drivers = [], error } = useQuery(driversQuery);
+  const { data: repositories = [] } = useQuery(repositoriesQuery);
+  const { data: releases = [] } = useQuery({ ...releasesQuery(), enabled: step === 0 && repositories.length > 0 });
   const driver = drivers.find((d) => d.name === cloud);
+  const more = releases.filter((r) => r.compatible && !drivers.some((d) => d.name === r.name));
+  const choose = (name: string) => {
+    setCloud(name);
+    setCredential(undefined);
+    setStep(1);
+  };
   return (
     <div className="page page-scroll">
       <Head title={t('setup.title')} />
@@ -42,18 +62,7 @@ export function Setup() {
         <Stepper.Step label={t('setup.cloud')}>
           <SimpleGrid cols={{ base: 1, sm: 2 }} mt="sm">
             {drivers.map((d) => (
-              <Card
-                key={d.name}
-                withBorder
-                component="button"
-                type="button"
-                ta="left"
-                onClick={() => {
-                  setCloud(d.name);
-                  setCredential(undefined);
-                  setStep(1);
-                }}
-              >
+              <Card key={d.name} withBorder component="button" type="button" ta="left" onClick={() => choose(d.name)}>
                 <Text fw={600}>{d.title}</Text>
                 <Text size="sm" c="dimmed">
                   {d.doc}
@@ -61,6 +70,24 @@ export function Setup() {
               </Card>
             ))}
           </SimpleGrid>
+          {more.length > 0 && (
+            <>
+              <Text size="sm" fw={600} mt="lg">
+                {t('setup.fromRepositories')}
+              </Text>
+              <SimpleGrid cols={{ base: 1, sm: 2 }} mt="xs">
+                {more.map((r) => (
+                  <ReleaseCard key={`${r.repository}/${r.name}`} release={r} onInstalled={(d) => choose(d.name)} />
+                ))}
+              </SimpleGrid>
+            </>
+          )}
+          <Text size="sm" c="dimmed" mt="md">
+            <Trans
+              i18nKey="setup.otherClouds"
+              components={{ drivers: <Anchor component={Link} inherit underline="always" to="/drivers" /> }}
+            />
+          </Text>
         </Stepper.Step>
         <Stepper.Step label={t('setup.credential')}>
           {driver && (
@@ -157,8 +184,7 @@ function CredentialStep({ driver, onDone }: { driver: Driver; onDone: (name: str
       await queries.invalidateQueries({ queryKey: credentialsQuery.queryKey });
       onDone(c.name);
     },
-    onError: (e) =>
-      e instanceof ApiError && form.setErrors(Object.fromEntries(e.fields.map((f) => [f.field, f.message]))),
+    onError: (e) => showProblems(form, e),
   });
   return (
     <Stack mt="sm" gap="md" maw={560}>
@@ -228,16 +254,6 @@ function ConnectionStep({ driver, credential }: { driver: Driver; credential?: s
   const { t } = useTranslation();
   const queries = useQueryClient();
   const go = useNavigate();
-  const { data: connections = [] } = useQuery(connectionsQuery);
-  // Another connection of the cloud knows its regions.
-  const sibling = connections.find((c) => c.cloud === driver.name);
-  const { data: regions = [] } = useQuery({
-    queryKey: ['regions', sibling?.name],
-    enabled: sibling !== undefined,
-    queryFn: async ({ signal }) =>
-      (await list<Schemas['Region']>('/v1/catalog/regions', { filter: [] }, undefined, signal, 500, sibling?.name))
-        .items,
-  });
   const [more, setMore] = useState(false);
   const form = useForm({
     initialValues: {
@@ -268,10 +284,23 @@ function ConnectionStep({ driver, credential }: { driver: Driver; credential?: s
       await queries.invalidateQueries({ queryKey: connectionsQuery.queryKey });
       void go({ to: '/connections/$connection', params: { connection: c.name } });
     },
-    onError: (e) =>
-      e instanceof ApiError && form.setErrors(Object.fromEntries(e.fields.map((f) => [f.field, f.message]))),
+    onError: (e) => showProblems(form, e),
   });
   const settings = driver.settings ?? [];
+  const [given] = useDebouncedValue(JSON.stringify(filled(form.values.settings)), 600);
+  const draft = { credential, settings: JSON.parse(given) as Record<string, string> };
+  const ready = settings.every((f) => !f.required || draft.settings[f.name]);
+  // Without a connection the cloud is asked with what was entered so far.
+  const asked = <T,>(plural: string, region?: string) => ({
+    queryKey: ['look-up', driver.name, plural, credential, given, region],
+    enabled: ready && region !== '' && (driver.catalogs ?? []).includes(plural.slice(0, -1)),
+    retry: false,
+    gcTime: 0,
+    queryFn: async ({ signal }: { signal: AbortSignal }) =>
+      (await lookUp<T>(driver.name, plural, { ...draft, region }, signal)).items,
+  });
+  const { data: regions = [], error: noRegions, isFetching } = useQuery(asked<Schemas['Region']>('regions'));
+  const { data: zones = [] } = useQuery(asked<Schemas['Zone']>('zones', form.values.region));
   const shown = settings.filter((f) => f.required || more);
   const region = form.getInputProps('region');
   return (
@@ -292,15 +321,41 @@ function ConnectionStep({ driver, credential }: { driver: Driver; credential?: s
           <Select
             label={t('setup.region')}
             description={t('setup.regionDoc')}
+            nothingFoundMessage={t('pick.nothing')}
             data={regions.map((r) => ({ value: r.name, label: r.title ? `${r.title} (${r.name})` : r.name }))}
             searchable
             {...region}
             value={form.values.region || null}
+            onChange={(r) => form.setValues({ region: r ?? '', zone: '' })}
           />
         ) : (
-          <TextInput label={t('setup.region')} description={t('setup.regionDoc')} {...region} />
+          <TextInput
+            label={t('setup.region')}
+            description={t(isFetching ? 'setup.askingRegions' : 'setup.regionDoc')}
+            rightSection={isFetching && <Loader size="xs" />}
+            {...region}
+          />
         )}
-        <TextInput label={t('setup.zone')} description={t('setup.zoneDoc')} {...form.getInputProps('zone')} />
+        {noRegions && !isFetching && (
+          <Stack gap={4}>
+            <Text size="xs">{t('setup.noRegions')}</Text>
+            <Failure error={noRegions} />
+          </Stack>
+        )}
+        {zones.length > 0 ? (
+          <Select
+            label={t('setup.zone')}
+            description={t('setup.zoneDoc')}
+            data={zones.map((z) => z.name)}
+            searchable
+            clearable
+            {...form.getInputProps('zone')}
+            value={form.values.zone || null}
+            onChange={(z) => form.setFieldValue('zone', z ?? '')}
+          />
+        ) : (
+          <TextInput label={t('setup.zone')} description={t('setup.zoneDoc')} {...form.getInputProps('zone')} />
+        )}
         {shown.map((f) => (
           <FieldInput
             key={f.name}

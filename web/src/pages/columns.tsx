@@ -124,6 +124,8 @@ export function resourceFilters(kind: Kind): FilterField[] {
   return [
     { id: 'state', title: fieldTitle('state'), options: states },
     { id: 'name', title: fieldTitle('name') },
+    { id: 'cloud', title: fieldTitle('cloud') },
+    { id: 'region', title: fieldTitle('region') },
     { id: 'cloudId', title: fieldTitle('cloudId') },
     { id: 'cloudState', title: fieldTitle('cloudState') },
     ...[...leaves(kind.spec, ['spec']), ...leaves(kind.status, ['status'])].map((f) => ({

@@ -2,6 +2,9 @@ import { Alert, Anchor, Badge, Code, Group, Stack, Text, Title, Tooltip } from '
 import {
   IconAlertTriangle,
   IconClockHour4,
+  IconForms,
+  IconHandStop,
+  IconKey,
   IconLock,
   IconPlugConnectedX,
   IconServerOff,
@@ -86,22 +89,29 @@ function ago(date: Date, language: string): string {
 export function Failure({ error, onRetry }: { error: unknown; onRetry?: () => void }) {
   const { t } = useTranslation();
   const e = error instanceof ApiError ? error : undefined;
-  const looks = ((): { title: string; icon: ReactNode; color: string } => {
+  const looks = ((): { title: string; icon: ReactNode; color: string; next?: string } => {
     switch (true) {
       case e?.status === 0:
         return { title: t('failure.network'), icon: <IconPlugConnectedX />, color: 'orange' };
+      case e?.status === 401:
+        return { title: t('failure.credential'), icon: <IconKey />, color: 'red', next: t('failure.credentialNext') };
       case e?.status === 403:
-        return { title: t('failure.denied'), icon: <IconLock />, color: 'red' };
+        return { title: t('failure.denied'), icon: <IconLock />, color: 'red', next: t('failure.deniedNext') };
       case e?.status === 404:
         return { title: t('failure.notFound'), icon: <IconZoomQuestion />, color: 'gray' };
       case e?.status === 409:
-        return { title: t('failure.conflict'), icon: <IconAlertTriangle />, color: 'orange' };
+        return {
+          title: t('failure.conflict'),
+          icon: <IconHandStop />,
+          color: 'orange',
+          next: t('failure.conflictNext'),
+        };
       case e?.status === 422:
-        return { title: t('failure.invalid'), icon: <IconAlertTriangle />, color: 'red' };
+        return { title: t('failure.invalid'), icon: <IconForms />, color: 'red', next: t('failure.invalidNext') };
       case e?.status === 429:
         return { title: t('failure.throttled'), icon: <IconClockHour4 />, color: 'orange' };
       case e !== undefined && e.status >= 500:
-        return { title: t('failure.server'), icon: <IconServerOff />, color: 'red' };
+        return { title: t('failure.server'), icon: <IconServerOff />, color: 'red', next: t('failure.serverNext') };
       default:
         return { title: t('failure.other'), icon: <IconAlertTriangle />, color: 'red' };
     }
@@ -111,6 +121,11 @@ export function Failure({ error, onRetry }: { error: unknown; onRetry?: () => vo
     <Alert color={looks.color} icon={looks.icon} title={looks.title} m={0} role="alert">
       <Stack gap={4}>
         <Text size="sm">{e?.status === 0 ? t('failure.networkDoc') : (e?.message ?? String(error))}</Text>
+        {looks.next && (
+          <Text size="xs" c="dimmed">
+            {looks.next}
+          </Text>
+        )}
         {cloud && <CloudSays cloud={cloud} />}
         {e?.problem?.operation && (
           <Anchor component={Link} to={`/operations/${e.problem.operation}`} size="sm">

@@ -9,25 +9,35 @@ import { type Filter, formatFilter, parseFilter } from '../model/filter';
 /** Field can be filtered by; with options the value is one of them. */
 export type FilterField = { id: string; title: string; options?: string[] };
 
-type Props = { fields: FilterField[]; filters: string[]; onChange: (filters: string[]) => void; search?: string };
+type Props = {
+  fields: FilterField[];
+  filters: string[];
+  onChange: (filters: string[]) => void;
+  /** The words that the list is searched for, if it can be. Others are searched by name, as a filter. */
+  search?: { words: string; onChange: (words: string) => void };
+};
 
-/** FilterBar edits the filters of a list: a search by name and any others as pills. */
-export function FilterBar({ fields, filters, onChange, search = 'name' }: Props) {
+/** FilterBar edits what a list is narrowed by: a search, and filters as pills. */
+export function FilterBar({ fields, filters, onChange, search }: Props) {
   const { t } = useTranslation();
-  const at = filters.findIndex((f) => f.startsWith(`${search}~`));
-  const current = at >= 0 ? (filters[at]?.slice(search.length + 1) ?? '') : '';
+  const at = search ? -1 : filters.findIndex((f) => f.startsWith('name~'));
+  const current = search?.words ?? (at >= 0 ? (filters[at]?.slice('name~'.length) ?? '') : '');
   const [text, setText] = useState(current);
   useEffect(() => setText(current), [current]);
   const rest = filters.filter((_, i) => i !== at);
-  const apply = useDebouncedCallback((value: string) => onChange(value ? [...rest, `${search}~${value}`] : rest), 250);
+  const now = (value: string) =>
+    search ? search.onChange(value.trim()) : onChange(value ? [...rest, `name~${value}`] : rest);
+  const apply = useDebouncedCallback(now, 250);
+  const placeholder = t(search ? 'filter.words' : 'filter.search');
   return (
     <Group gap={6} flex={1} miw={0}>
       <TextInput
         size="xs"
         w={200}
         leftSection={<IconSearch size={14} />}
-        placeholder={t('filter.search')}
-        aria-label={t('filter.search')}
+        placeholder={placeholder}
+        aria-label={placeholder}
+        data-search
         value={text}
         onChange={(e) => {
           setText(e.currentTarget.value);
@@ -40,7 +50,7 @@ export function FilterBar({ fields, filters, onChange, search = 'name' }: Props)
               aria-label={t('filter.clear')}
               onClick={() => {
                 setText('');
-                onChange(rest);
+                now('');
               }}
             />
           )
