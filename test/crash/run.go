@@ -188,7 +188,34 @@ func (c *crash) settle(ctx context.Context) error {
 	if err := c.adoptReleased(ctx); err != nil {
 		return err
 	}
+	if err := c.checkFailures(ctx); err != nil {
+		return err
+	}
 	return c.deleteAll(ctx, "state="+string(resource.StateFailed))
+}
+
+// checkFailures finds VMs whose creation failed and was to leave nothing, and that nobody
+// has tried to delete.
+func (c *crash) checkFailures(ctx context.Context) error {
+	failed, err := list[resource.Resource](ctx, c.api, "/v1/vms", "state="+string(resource.StateFailed))
+	if err != nil {
+		return err
+	}
+	for _, vm := range failed {
+		operations, err := list[resource.Operation](ctx, c.api, "/v1/operations", "uid="+vm.UID)
+		if err != nil {
+			return err
+		}
+		doomed, tried := false, false
+		for _, op := range operations {
+			doomed = doomed || op.Verb == verbCreate && op.State == resource.OperationFailed && op.OnFailure == resource.OnFailureDelete
+			tried = tried || op.Verb == verbDelete
+		}
+		if doomed && !tried {
+			return fmt.Errorf("the VM %s of %s (uid %s) was to be deleted when its creation failed, and nobody has tried", vm.Name, vm.Connection, vm.UID)
+		}
+	}
+	return nil
 }
 
 // adoptReleased adopts what was released, unless somebody has adopted it again or it

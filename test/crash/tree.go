@@ -142,13 +142,14 @@ func (t *tree) grow(r *rand.Rand, m machine) change {
 		groups = fmt.Sprintf(`,"securitygroups":[%q]`, t.group(group).name)
 	}
 	spec := fmt.Sprintf(`{"image":%q,"spec":%q,"subnet":%q%s}`, m.image, m.spec, t.subnet(subnet).name, groups)
+	onFailure := pick(r, []resource.OnFailure{resource.OnFailureKeep, resource.OnFailureDelete})
 	if together {
 		return change{
 			target: target{resource.VM.Name, t.many()}, verb: verbCreate, many: t.manyVMs(),
-			body: fmt.Sprintf(`{"name":%q,"count":%d,"spec":%s}`, t.many(), manyOfTree, spec),
+			body: fmt.Sprintf(`{"name":%q,"count":%d,"onFailure":%q,"spec":%s}`, t.many(), manyOfTree, onFailure, spec),
 		}
 	}
-	return create(vm, "%s", spec)
+	return change{target: vm, verb: verbCreate, body: fmt.Sprintf(`{"name":%q,"onFailure":%q,"spec":%s}`, vm.name, onFailure, spec)}
 }
 
 func create(what target, spec string, args ...any) change {

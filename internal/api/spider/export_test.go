@@ -1,4 +1,4 @@
 package spider
 
 // OnlyOthers refuses addresses of this machine.
-var OnlyOthers = onlyOthers
+func OnlyOthers(address string) error { return onlyOthers(address) }

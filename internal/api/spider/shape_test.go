@@ -19,7 +19,7 @@ func TestStructs(t *testing.T) {
 		"IID": IID{}, "KeyValue": KeyValue{}, "VPCInfo": VPCInfo{}, "SubnetInfo": SubnetInfo{}, "SecurityInfo": SecurityInfo{},
 		"SecurityRuleInfo": SecurityRule{}, "KeyPairInfo": KeyPairInfo{}, "VMInfo": VMInfo{}, "VMStatusInfo": VMStatusInfo{},
 		"DiskInfo": DiskInfo{}, "MyImageInfo": MyImageInfo{}, "PublicIPInfo": PublicIPInfo{}, "NICInfo": NICInfo{}, "NLBInfo": NLBInfo{},
-		"ListenerInfo": ListenerInfo{}, "VMGroupInfo": VMGroupInfo{}, "HealthCheckerInfo": HealthCheckerInfo{}, "HealthInfo": HealthInfo{},
+		"ListenerInfo": ListenerInfo{}, "VMGroupInfo": VMGroupInfo{}, "HealthCheckerInfo": HealthCheckerInfo{}, "HealthInfo": HealthInfo{}, "VMFavoriteInfo": VMFavoriteInfo{},
 		"ClusterInfo": ClusterInfo{}, "NetworkInfo": NetworkInfo{}, "AccessInfo": AccessInfo{}, "NodeGroupInfo": NodeGroupInfo{},
 		"ImageInfo": ImageInfo{}, "VMSpecInfo": VMSpecInfo{}, "VCpuInfo": VCPUInfo{}, "GpuInfo": GPUInfo{}, "RegionZoneInfo": RegionZoneInfo{},
 		"ZoneInfo": ZoneInfo{}, "CloudPrice": PriceList{}, "Price": Price{}, "ProductInfo": ProductInfo{}, "PriceInfo": PriceInfo{},
