@@ -91,12 +91,16 @@ crashtest: ## Kill servers, drivers and databases at random under load and compa
 	$(GO) run ./test/crash -db sqlite -kills 300 -changes 2000
 	$(GO) run ./test/crash -db postgres -kills 300 -changes 2000
 
+# The versions of the driver protocol as they were when drivers were first built against them.
+FROZEN := proto/frozen.json
+
 .PHONY: lint
 lint: ## Check the code: golangci-lint with the layers of docs/architecture.md, format, protocol
 	$(TOOL) golangci-lint config verify
 	$(TOOL) golangci-lint run --allow-serial-runners ./...
 	@unformatted="$$($(TOOL) gofumpt -l .)"; test -z "$$unformatted" || { echo "not formatted; run make fmt:" $$unformatted; exit 1; }
 	$(TOOL) buf lint
+	$(TOOL) buf breaking --against $(FROZEN)
 	@if command -v npm >/dev/null; then $(MAKE) --no-print-directory lint-console; \
 	else echo '!!! SKIPPED: the check of web/, because npm is not there'; fi
 

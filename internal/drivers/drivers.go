@@ -75,13 +75,20 @@ func New(ctx context.Context, c Config) (*Manager, error) {
 	if err != nil {
 		return nil, err
 	}
+	entries, err := c.Shelf.Entries()
+	if err != nil {
+		return nil, err
+	}
 	for _, row := range wanted {
-		e, ok, err := c.Shelf.Find(row.Name, row.Digest)
-		if err != nil {
-			return nil, err
+		// Until the wanted version is here, the one that ran when this server stopped does.
+		var use *repository.Entry
+		for i, e := range entries {
+			if e.Name == row.Name && (use == nil || e.Digest == row.Digest || use.Digest != row.Digest && e.InstalledAt.After(use.InstalledAt)) {
+				use = &entries[i]
+			}
 		}
-		if ok {
-			c.Host.SetPackage(row.Name, m.pack(e))
+		if use != nil {
+			c.Host.SetPackage(row.Name, m.pack(*use))
 		}
 	}
 	return m, nil

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/hashicorp/go-plugin"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -22,6 +23,7 @@ import (
 	"github.com/m-cmp/mc-infra-connector/internal/repository/repositorytest"
 	"github.com/m-cmp/mc-infra-connector/internal/secret"
 	"github.com/m-cmp/mc-infra-connector/internal/store"
+	"github.com/m-cmp/mc-infra-connector/internal/store/storetest"
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
 
@@ -137,18 +139,20 @@ func newSite(t *testing.T, db *store.Store, data, keys string) *site {
 	return &site{m, t, h, data}
 }
 
-// runs starts to bring the site in line, as a server does.
-func (s *site) runs() {
+// runs starts to bring the site in line, as a server does, until stop is called.
+func (s *site) runs() (stop func()) {
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
 		s.Run(ctx)
 	}()
-	s.t.Cleanup(func() {
+	stop = func() {
 		cancel()
 		<-ended
-	})
+	}
+	s.t.Cleanup(stop)
+	return stop
 }
 
 // version asks the running driver which version it is, "" if there is none.
@@ -165,7 +169,7 @@ func (s *site) version() string {
 func (s *site) installed() *resource.DriverInstallation {
 	s.t.Helper()
 	all, err := s.Annotate(s.t.Context(), nil)
-	require.NoError(s.t, err)
+	assert.NoError(s.t, err) // also asked while something is waited for, where require has no place
 	for _, d := range all {
 		if d.Name == "toy" {
 			return d.Installed
@@ -295,7 +299,8 @@ func TestWhatCannotRunHereIsRefusedWithWhatWould(t *testing.T) {
 	p.publish("toy", "2.0.0", func(d *driver.Description, _ *repository.Build) { d.ProtocolVersions = []int{7, 8} })
 	p.publish("toy", "3.0.0", func(_ *driver.Description, b *repository.Build) { b.Platform = "plan9/arm" })
 	dir := t.TempDir()
-	s := newSite(t, newStore(t), dir, dir)
+	db := newStore(t)
+	s := newSite(t, db, dir, dir)
 	register(t, s, p.request("team", nil))
 	_, err := s.Install(t.Context(), resource.DriverRequest{Name: "toy", Version: "2.0.0"})
 	assert.Equal(t, resource.CodeUnsupported, resource.CodeOf(err))
@@ -305,6 +310,20 @@ func TestWhatCannotRunHereIsRefusedWithWhatWould(t *testing.T) {
 	d, err := s.Install(t.Context(), resource.DriverRequest{Name: "toy"})
 	require.NoError(t, err)
 	assert.Equal(t, "1.0.0", d.Version, "the newest that fits")
+
+	// What fits is what the server speaks: a later one takes what this one refuses.
+	h := host.New(host.Config{WorkDir: t.TempDir(), Protocols: map[int]plugin.PluginSet{6: nil, 7: nil}})
+	t.Cleanup(h.Close)
+	config := s.Config
+	config.Host = h
+	later, err := drivers.New(t.Context(), config)
+	require.NoError(t, err)
+	found, _, err := later.Search(t.Context(), "", "")
+	require.NoError(t, err)
+	assert.Equal(t, "2.0.0", found[0].Version)
+	assert.Equal(t, "2.0.0", found[0].Upgrade)
+	_, err = later.Upgrade(t.Context(), "toy", resource.DriverChange{Version: "3.0.0"})
+	assert.ErrorContains(t, err, "these versions would do: 2.0.0")
 }
 
 func TestTheRepositoryWithTheHighestPriorityIsUsed(t *testing.T) {
@@ -481,18 +500,27 @@ func TestWhatIsInstalledAndWhomItTrustsIsInTheAuditTrail(t *testing.T) {
 	assert.Empty(t, rows)
 }
 
+// Each server has a data folder and a database connection of its own, as on machines of
+// their own.
 func TestServersOfAClusterConverge(t *testing.T) {
+	database := storetest.Postgres(t)
+	open := func() *store.Store {
+		db, err := store.OpenPostgres(t.Context(), database)
+		require.NoError(t, err)
+		t.Cleanup(func() { _ = db.Close() })
+		return db
+	}
 	p := newTeam(t)
 	p.publish("toy", "1.0.0", nil)
 	p.publish("toy", "1.1.0", nil)
-	db, keys := newStore(t), t.TempDir()
-	one, two := newSite(t, db, t.TempDir(), keys), newSite(t, db, t.TempDir(), keys)
+	keys := t.TempDir()
+	one, two := newSite(t, open(), t.TempDir(), keys), newSite(t, open(), t.TempDir(), keys)
 	one.runs()
 	two.runs()
 	register(t, one, p.request("team", func(r *resource.RepositoryRequest) { r.Password = "sealed with the key that they share" }))
 	same := func(version string) {
 		t.Helper()
-		require.Eventually(t, func() bool { return one.version() == version && two.version() == version }, 10*time.Second, 10*time.Millisecond, version)
+		require.Eventually(t, func() bool { return one.version() == version && two.version() == version }, 30*time.Second, 10*time.Millisecond, version)
 	}
 	_, err := one.Install(t.Context(), resource.DriverRequest{Name: "toy", Version: "1.0.0"})
 	require.NoError(t, err)
@@ -502,25 +530,37 @@ func TestServersOfAClusterConverge(t *testing.T) {
 	same("1.1.0")
 
 	// One that comes later, and one that lost its folder.
-	three := newSite(t, db, t.TempDir(), keys)
+	three := newSite(t, open(), t.TempDir(), keys)
 	three.runs()
-	require.Eventually(t, func() bool { return three.version() == "1.1.0" }, 10*time.Second, 10*time.Millisecond)
-	again := newSite(t, db, three.data, keys)
+	require.Eventually(t, func() bool { return three.version() == "1.1.0" }, 30*time.Second, 10*time.Millisecond)
+	again := newSite(t, open(), three.data, keys)
 	assert.Equal(t, "1.1.0", again.version(), "a restart needs no repository")
 
 	// Without the repository the newcomer says why, and catches up when it is back.
 	require.NoError(t, os.Rename(p.dir, p.dir+"-away"))
-	late := newSite(t, db, t.TempDir(), keys)
-	late.runs()
-	require.Eventually(t, func() bool { i := late.installed(); return i != nil && strings.Contains(i.Problem, "toy") }, 10*time.Second, 10*time.Millisecond)
+	late := newSite(t, open(), t.TempDir(), keys)
+	stop := late.runs()
+	require.Eventually(t, func() bool { i := late.installed(); return i != nil && strings.Contains(i.Problem, "toy") }, 30*time.Second, 10*time.Millisecond)
 	require.NoError(t, os.Rename(p.dir+"-away", p.dir))
 	require.Eventually(t, func() bool {
 		i := late.installed()
 		return late.version() == "1.1.0" && i != nil && i.Problem == ""
-	}, 10*time.Second, 10*time.Millisecond)
+	}, 30*time.Second, 10*time.Millisecond)
+
+	// One that was down meanwhile uses what it has until it has looked.
+	stop()
+	late.host.Close()
+	_, err = one.Downgrade(t.Context(), "toy", resource.DriverChange{})
+	require.NoError(t, err)
+	same("1.0.0")
+	back := newSite(t, open(), late.data, keys)
+	assert.Equal(t, "1.1.0", back.version())
+	back.runs()
+	require.Eventually(t, func() bool { return back.version() == "1.0.0" }, 30*time.Second, 10*time.Millisecond)
 
 	require.NoError(t, one.Remove(t.Context(), "toy"))
 	same("")
+	require.Eventually(t, func() bool { return back.version() == "" && three.version() == "" }, 30*time.Second, 10*time.Millisecond)
 }
 
 func TestAnAlteredDriverIsNotStartedAndRepaired(t *testing.T) {

@@ -314,7 +314,7 @@ func (m *Manager) newest(ctx context.Context, repo *repository.Repository, name 
 			return "", err
 		}
 		switch {
-		case !fits(release):
+		case !m.runs(release):
 		case repository.Stable(v):
 			return v, nil
 		case pre == "":
@@ -324,20 +324,20 @@ func (m *Manager) newest(ctx context.Context, repo *repository.Repository, name 
 	return cmp.Or(pre, versions[0]), nil
 }
 
-// fits reports whether this server can run a release.
-func fits(r *repository.Release) bool {
-	return repository.Compatible(r.Description) && slices.Contains(r.Platforms, repository.Platform())
+// runs reports whether this server can run a release.
+func (m *Manager) runs(r *repository.Release) bool {
+	return repository.Compatible(r.Description, m.Host.Protocols()) && slices.Contains(r.Platforms, repository.Platform())
 }
 
 // fits refuses a release that this server cannot run, and says which would do.
 func (m *Manager) fits(ctx context.Context, repo *repository.Repository, r *repository.Release) error {
-	if fits(r) {
+	if m.runs(r) {
 		return nil
 	}
 	d := r.Description
 	reason := fmt.Sprintf("is built for %s, and this server runs on %s", strings.Join(r.Platforms, ", "), repository.Platform())
-	if !repository.Compatible(d) {
-		reason = fmt.Sprintf("speaks version %s of the driver protocol, and this server speaks %s", numbers(d.ProtocolVersions), numbers(repository.Protocols()))
+	if !repository.Compatible(d, m.Host.Protocols()) {
+		reason = fmt.Sprintf("speaks version %s of the driver protocol, and this server speaks %s", numbers(d.ProtocolVersions), numbers(m.Host.Protocols()))
 	}
 	would := "no version of it in the repository would do; upgrade the server, or ask the driver's publisher"
 	versions, err := repo.Versions(ctx, d.Name)
@@ -347,7 +347,7 @@ func (m *Manager) fits(ctx context.Context, repo *repository.Repository, r *repo
 	var good []string
 	for _, v := range versions[:min(len(versions), candidates)] {
 		other, err := repo.Release(ctx, d.Name, v)
-		if err != nil || !fits(other) {
+		if err != nil || !m.runs(other) {
 			continue
 		}
 		if _, err := repo.Verify(ctx, other); err == nil || repo.Insecure() {
@@ -447,7 +447,7 @@ func (m *Manager) describe(ctx context.Context, p place, name string) (*resource
 	d := release.Description
 	r := &resource.DriverRelease{
 		Name: d.Name, Title: d.Title, Doc: d.Doc, Version: version, Versions: versions, Repository: p.Name(), Digest: release.Digest,
-		Platforms: release.Platforms, Protocols: d.ProtocolVersions, Compatible: fits(release), Source: release.Source, Licenses: release.Licenses, Kinds: []string{},
+		Platforms: release.Platforms, Protocols: d.ProtocolVersions, Compatible: m.runs(release), Source: release.Source, Licenses: release.Licenses, Kinds: []string{},
 	}
 	for _, k := range d.Kinds {
 		r.Kinds = append(r.Kinds, k.Name)

@@ -20,6 +20,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/hashicorp/go-plugin"
+
 	"github.com/m-cmp/mc-infra-connector/driver"
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
@@ -45,6 +47,8 @@ type Config struct {
 
 	Sandbox Sandbox // what drivers may reach and use
 
+	Protocols map[int]plugin.PluginSet // versions of the driver protocol that are spoken; nil for all that package driver has
+
 	Observe func(cloud, verb string, code resource.Code, took time.Duration) // after each call
 }
 
@@ -60,6 +64,9 @@ func (c Config) withDefaults() Config {
 	set(&c.CallTimeout, time.Minute)
 	set(&c.ListTimeout, 5*time.Minute)
 	set(&c.Grace, 3*time.Second)
+	if c.Protocols == nil {
+		c.Protocols = driver.Plugins()
+	}
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
@@ -202,6 +209,9 @@ func stamp(path string) string {
 	}
 	return fmt.Sprint(path, info.Size(), info.ModTime().UnixNano())
 }
+
+// Protocols answers the versions of the driver protocol that are spoken, the oldest first.
+func (h *Host) Protocols() []int { return slices.Sorted(maps.Keys(h.config.Protocols)) }
 
 // Clouds returns the clouds that a driver is there for.
 func (h *Host) Clouds() []string { return slices.Sorted(maps.Keys(h.find())) }

@@ -44,6 +44,8 @@ func TestMain(m *testing.M) {
 	case "future":
 		fmt.Println("1|99|unix|/nowhere|grpc")
 		_, _ = io.Copy(io.Discard, os.Stdin)
+	case "speaks":
+		speak(os.Args[2])
 	case "host":
 		runHost()
 	default:

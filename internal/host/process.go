@@ -61,7 +61,7 @@ func (h *Host) startProcess(cloud string, c command) (*process, error) {
 	lines := &logWriter{logger: logger}
 	p.plugin = plugin.NewClient(&plugin.ClientConfig{
 		HandshakeConfig:  driver.Handshake(),
-		VersionedPlugins: driver.Plugins(),
+		VersionedPlugins: h.config.Protocols,
 		AllowedProtocols: []plugin.Protocol{plugin.ProtocolGRPC},
 		StartTimeout:     h.config.StartTimeout,
 		SkipHostEnv:      true,
@@ -90,7 +90,7 @@ func (h *Host) startProcess(cloud string, c command) (*process, error) {
 	if err := p.dispense(); err != nil {
 		p.kill()
 		if strings.Contains(err.Error(), "ncompatible API version") { // the plugin library has no other sign of it
-			return nil, resource.Errorf(resource.CodeUnsupported, "the driver %s (%s) speaks another version of the driver protocol than this server, which speaks %s; install a version of the driver that does, or upgrade the server: %w", cloud, c.path, protocols(), err)
+			return nil, resource.Errorf(resource.CodeUnsupported, "the driver %s (%s) speaks another version of the driver protocol than this server, which speaks %s; install a version of the driver that does, or upgrade the server: %w", cloud, c.path, h.protocols(), err)
 		}
 		return nil, resource.Errorf(resource.CodeUnavailable, "start the driver %s (%s): %w", cloud, c.path, err)
 	}
@@ -100,10 +100,10 @@ func (h *Host) startProcess(cloud string, c command) (*process, error) {
 	return p, nil
 }
 
-// protocols lists the versions of the driver protocol that are spoken here.
-func protocols() string {
+// protocols lists the versions of the driver protocol for people.
+func (h *Host) protocols() string {
 	var words []string
-	for _, v := range driver.ProtocolVersions() {
+	for _, v := range h.Protocols() {
 		words = append(words, strconv.Itoa(v))
 	}
 	return strings.Join(words, " and ")

@@ -85,13 +85,9 @@ func CompareVersions(a, b string) int { return semver.Compare("v"+a, "v"+b) }
 // Stable reports whether a version is no pre-release.
 func Stable(version string) bool { return semver.Prerelease("v"+version) == "" }
 
-// Protocols are the versions of the driver protocol that this program speaks.
-func Protocols() []int { return driver.ProtocolVersions() }
-
-// Compatible reports whether this program speaks a version of the protocol that the
-// driver speaks.
-func Compatible(d *driver.Description) bool {
-	return slices.ContainsFunc(d.ProtocolVersions, func(v int) bool { return slices.Contains(Protocols(), v) })
+// Compatible reports whether a driver speaks one of some versions of the protocol.
+func Compatible(d *driver.Description, protocols []int) bool {
+	return slices.ContainsFunc(d.ProtocolVersions, func(v int) bool { return slices.Contains(protocols, v) })
 }
 
 // Platform is that of this program, as it is written in a package.
