@@ -37,8 +37,8 @@ func (e *Engine) Inventory(ctx context.Context, connection, kind string) ([]reso
 		if resource.CodeOf(err) == resource.CodeUnsupported {
 			continue
 		}
-		if err != nil {
-			return nil, err
+		if err != nil { // without it the inventory would be wrong, not short
+			return nil, fmt.Errorf("%w; the inventory of all kinds needs all services of the cloud, that of one kind only its own: name the kind", err)
 		}
 		found = append(found, items...)
 	}
