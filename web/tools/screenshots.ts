@@ -13,7 +13,7 @@ const colors = 64;
 
 /** something is what the pages show: two regions with what people have there. */
 async function something(server: Server) {
-  const { call } = { call: server.call.bind(server) };
+  const call = server.call.bind(server);
   await call('POST', '/v1/connections', { name: 'tokyo', cloud: 'mock', region: 'mock-tokyo' });
   await server.network('shop', 'shop-web');
   const at = '/v1/connections/mock';
@@ -39,7 +39,7 @@ const pages: [name: string, path: string, ready: string | RegExp][] = [
   ['overview', '/', 'Where things run'],
   ['vms', '/resources/vms?group=labels.env', 'web-1'],
   ['vm', '/resources/vms/mock/web-1', 'Used by'],
-  ['create', '/resources/vms?create=true&connection=mock', 'More options'],
+  ['create', '/resources/vms?create=true&connection=mock', 'The cloud and region that it is created in.'],
   ['topology', '/topology?connection=mock', 'shop-web'],
   ['operations', '/operations', 'batch-2'],
   ['setup', '/setup', 'Mock cloud'],
@@ -47,10 +47,11 @@ const pages: [name: string, path: string, ready: string | RegExp][] = [
   ['compare', '/compare?', 'An hour'],
 ];
 
+test.beforeAll(({ server }) => something(server));
+
 for (const scheme of ['light', 'dark'] as const) {
   test(`pictures, ${scheme}`, async ({ page, server }) => {
     mkdirSync(folder, { recursive: true });
-    if (scheme === 'light') await something(server);
     await page.emulateMedia({ colorScheme: scheme, reducedMotion: 'reduce' });
     await page.addInitScript(() => localStorage.setItem('mcic-tour-seen', 'true'));
     await enter(page, server);
