@@ -106,10 +106,8 @@ func (t *Terminals) login(ctx context.Context, l *engine.Login, to *host, r reso
 	_, otherKind := errors.AsType[*ssh.AlgorithmNegotiationError](err)
 	end, isEnd := errors.AsType[*End](err)
 	switch {
-	case ctx.Err() != nil && !errors.Is(context.Cause(ctx), context.Canceled):
-		return nil, nil, context.Cause(ctx)
 	case ctx.Err() != nil:
-		return nil, nil, stopping()
+		return nil, nil, interruption(ctx)
 	case isEnd:
 		return nil, nil, end
 	case otherKind && known != nil:

@@ -145,6 +145,15 @@ func stopping() *End {
 	return Endf(resource.EndStopping, resource.CodeUnavailable, "the server is stopping; connect again in a moment")
 }
 
+// interruption is why a context has ended. Where nobody said so, it is the server that
+// stops.
+func interruption(ctx context.Context) *End {
+	if errors.Is(context.Cause(ctx), context.Canceled) {
+		return stopping()
+	}
+	return because(context.Cause(ctx), resource.EndStopping)
+}
+
 // Run logs in to a resource, runs what is asked for, and says how it ended. The end of
 // ctx ends it too, for the reason that its cause gives.
 func (t *Terminals) Run(ctx context.Context, l *engine.Login, r resource.TerminalRequest, s Streams) resource.TerminalEnded {
@@ -165,6 +174,9 @@ func (t *Terminals) Run(ctx context.Context, l *engine.Login, r resource.Termina
 
 	began := time.Now()
 	client, ready, err := t.login(ctx, l, to, r)
+	if err != nil && ctx.Err() != nil { // whatever failed by that
+		err = interruption(ctx)
+	}
 	if noted := t.Engine.LoggedIn(context.WithoutCancel(ctx), l, to.how, err); noted != nil && err == nil { // what is not on record does not happen
 		_ = client.Close()
 		err = noted
@@ -241,10 +253,7 @@ func (t *Terminals) run(ctx context.Context, end context.CancelCauseFunc, client
 		case err := <-done:
 			return exit(err)
 		case <-ctx.Done():
-			if errors.Is(context.Cause(ctx), context.Canceled) {
-				return stopping().ended()
-			}
-			return because(context.Cause(ctx), resource.EndStopping).ended()
+			return interruption(ctx).ended()
 		case size := <-s.Resize:
 			_ = session.WindowChange(size.Rows, size.Columns) // it has ended if this fails
 		}
