@@ -437,6 +437,20 @@ func TestOfTwoObjectsWithOneTokenTheOldestStays(t *testing.T) {
 	}
 }
 
+// Cinder calls a volume that is being deleted one that is in use.
+func TestDiskIsDeletedTwice(t *testing.T) {
+	for status, code := range map[string]resource.Code{"deleting": "", "in-use": resource.CodeDependency} {
+		f := fake(t, func(r *http.Request) (int, string) {
+			if r.Method == http.MethodDelete {
+				return http.StatusBadRequest, `{"badRequest": {"code": 400, "message": "Invalid volume: Volume status must be available or error and must not be migrating, attached, belong to a group."}}`
+			}
+			return http.StatusOK, `{"volume": {"id": "v-1", "status": "` + status + `"}}`
+		})
+		f.services = append(f.services, "volumev3")
+		assert.Equal(t, code, resource.CodeOf(open(t, f.config()).Delete(t.Context(), "disk", "v-1")), status)
+	}
+}
+
 // Nova lets go of the port of a server that it could not boot.
 func TestVMThatCouldNotBeBootedLeavesNoPort(t *testing.T) {
 	f := fake(t, func(r *http.Request) (int, string) {

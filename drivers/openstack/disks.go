@@ -49,9 +49,16 @@ func (d disks) Create(ctx context.Context, r driver.Request[resource.DiskSpec]) 
 	return made, err
 }
 
-// Delete removes a volume. Cinder refuses while a VM has it or snapshots of it exist.
+// Delete removes a volume. Cinder refuses while a VM has it or snapshots of it exist, and
+// in the same words while it is being deleted already.
 func (d disks) Delete(ctx context.Context, id string) error {
-	return driver.Except(coded(volumes.Delete(ctx, d.volume, id, nil).Err), resource.CodeNotFound)
+	err := coded(volumes.Delete(ctx, d.volume, id, nil).Err)
+	if resource.CodeOf(err) == resource.CodeDependency {
+		if found, getErr := d.Get(ctx, id); getErr == nil && found.State == resource.StateDeleting {
+			return nil
+		}
+	}
+	return driver.Except(err, resource.CodeNotFound)
 }
 
 // Attach gives a volume to a server.

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"iter"
+	"maps"
 	"net/url"
 	"slices"
 	"strconv"
@@ -84,9 +85,10 @@ func (n nlbs) Create(ctx context.Context, r driver.Request[resource.NLBSpec]) (n
 }
 
 // Delete removes a load balancer with its parts and its floating IP. The address goes
-// first: afterwards nobody would know whose it was.
+// first: afterwards nobody would know whose it was. It is looked for in a list, because
+// asked for one of another project Octavia answers that it is forbidden.
 func (n nlbs) Delete(ctx context.Context, id string) error {
-	found, err := get[loadbalancers.LoadBalancer](ctx, n.balancer, "loadbalancer", "lbaas/loadbalancers", id)
+	found, err := driver.One(driver.Items(n.raw(ctx, url.Values{"id": {id}}), func(x shown[loadbalancers.LoadBalancer]) shown[loadbalancers.LoadBalancer] { return x }), "load balancer", id)
 	if err != nil {
 		return driver.Except(err, resource.CodeNotFound)
 	}
@@ -428,6 +430,13 @@ func (n nlbs) options(ctx context.Context, r driver.Request[resource.NLBSpec]) (
 		Listeners: []listeners.CreateOpts{{Name: r.Name, Protocol: listeners.Protocol(strings.ToUpper(r.Spec.Protocol)), ProtocolPort: r.Spec.Port, DefaultPool: &pool}},
 	}
 	if len(r.Spec.Subnets) > 0 {
+		in, err := newSubnets(n.session).Get(ctx, r.Spec.Subnets[0])
+		if err != nil {
+			return opts, err
+		}
+		if in.Spec.VPC != r.Spec.VPC { // at which Octavia does not look then
+			return opts, resource.Invalid(resource.Problem{Field: "spec.subnets", Message: "the subnet " + in.ID + " is not in the VPC " + r.Spec.VPC})
+		}
 		opts.VipNetworkID, opts.VipSubnetID = "", r.Spec.Subnets[0]
 	}
 	return opts, nil
@@ -581,14 +590,17 @@ func (n nlbs) parts(ctx context.Context) (balancerParts, error) {
 
 func is[A any](x shown[A]) A { return x.is }
 
+// raw answers the project's load balancers that the query asks for.
+func (n nlbs) raw(ctx context.Context, query url.Values) iter.Seq2[[]shown[loadbalancers.LoadBalancer], error] {
+	mine := url.Values{"project_id": {n.project}}
+	maps.Copy(mine, query)
+	return list[loadbalancers.LoadBalancer](ctx, n.session, n.balancer, "lbaas/loadbalancers", "loadbalancers", mine)
+}
+
 func (n nlbs) describe(ctx context.Context, query url.Values) iter.Seq2[nlb, error] {
 	return func(yield func(nlb, error) bool) {
-		mine := url.Values{"project_id": {n.project}}
-		for key, values := range query {
-			mine[key] = values
-		}
 		var p *balancerParts
-		for x, err := range driver.Items(list[loadbalancers.LoadBalancer](ctx, n.session, n.balancer, "lbaas/loadbalancers", "loadbalancers", mine), func(x shown[loadbalancers.LoadBalancer]) shown[loadbalancers.LoadBalancer] { return x }) {
+		for x, err := range driver.Items(n.raw(ctx, query), func(x shown[loadbalancers.LoadBalancer]) shown[loadbalancers.LoadBalancer] { return x }) {
 			if err == nil && p == nil {
 				p = &balancerParts{}
 				*p, err = n.parts(ctx)
