@@ -65,7 +65,7 @@ say() { local d=$(( (${EPOCHREALTIME/./} - T0) / 100000 )); printf '[%4d.%ds] %s
 # Only libraries (python3-*) and the two daemons: no service package, so no maintainer script
 # creates system users, config in /etc, or starts anything.
 PKGS="python3-keystone python3-glance python3-placement python3-nova python3-neutron
-      python3-openstackclient python3-pymysql mariadb-server rabbitmq-server memcached
+      python3-openstackclient python3-pymysql python3-sqlalchemy-ext mariadb-server rabbitmq-server memcached
       python3-waitress procps curl"
 want cinder  && PKGS+=" python3-cinder"
 want octavia && PKGS+=" python3-octavia python3-octaviaclient"
