@@ -37,12 +37,10 @@ type shown[A any] struct {
 // UnmarshalJSON implements json.Unmarshaler.
 func (s *shown[A]) UnmarshalJSON(raw []byte) error {
 	s.raw = slices.Clone(raw)
-	var key struct {
-		ID, UUID any                // Magnum's clusters have a uuid; some ids are numbers
-		KeyPair  struct{ Name any } // which Nova wraps in lists
-	}
+	var key struct{ ID, UUID, KeyPair any } // Magnum's clusters have a uuid; some ids are numbers
 	if json.Unmarshal(raw, &key) == nil {
-		s.id, _ = cmp.Or(key.UUID, key.ID, key.KeyPair.Name).(string)
+		wrapped, _ := key.KeyPair.(map[string]any) // in Nova's list of key pairs; a name elsewhere
+		s.id, _ = cmp.Or(key.UUID, key.ID, wrapped["name"]).(string)
 	}
 	return json.Unmarshal(raw, &s.is)
 }
