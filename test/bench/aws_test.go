@@ -163,7 +163,7 @@ func (w *awsWay) memory() {
 func childOf(parent int, name string) int {
 	entries, _ := os.ReadDir("/proc") // none where there is no /proc
 	for _, e := range entries {
-		status := filepath.Join("/proc", e.Name(), "status")
+		status := "/proc/" + e.Name() + "/status"
 		if pid, err := strconv.Atoi(e.Name()); err == nil && strings.HasPrefix(name, field(status, "Name")) && field(status, "PPid") == fmt.Sprint(parent) {
 			return pid
 		}
