@@ -58,8 +58,9 @@ type list[T any] struct {
 
 // resourceList is the body of the lists of resources.
 type resourceList struct {
-	list[*resource.Resource]
-	Stale []resource.Stale `json:"stale,omitempty" doc:"With fresh: the connections whose clouds could not be asked. What is shown of those is what was last recorded."`
+	Items         []*resource.Resource `json:"items" nullable:"false" doc:"The items of this page."`
+	NextPageToken string               `json:"nextPageToken,omitempty" doc:"Token of the next page; absent on the last."`
+	Stale         []resource.Stale     `json:"stale,omitempty" doc:"With fresh: the connections whose clouds could not be asked. What is shown of those is what was last recorded."`
 }
 
 // body wraps an answer's body.

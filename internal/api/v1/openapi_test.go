@@ -62,6 +62,13 @@ func TestTheDocumentIsWhole(t *testing.T) {
 		}
 	}
 	walk(d, "#")
+	schemas, _ := at(d, "components", "schemas").(map[string]any)
+	for name, schema := range schemas {
+		if strings.HasSuffix(name, "List") {
+			assert.Equal(t, "array", at(schema, "properties", "items", "type"), name)
+			assert.NotNil(t, at(schema, "properties", "items", "items", "$ref"), name)
+		}
+	}
 
 	ids := map[string]string{}
 	variable := regexp.MustCompile(`\{([^}]+)\}`)
