@@ -480,6 +480,11 @@ func TestLifeOfClusters(t *testing.T) {
 	asked.Version = "v0.1"
 	_, err = tryCreate(t, s, resource.Cluster, "old", "old", nil, asked)
 	assert.ErrorContains(t, err, "v1.28.9, v1.27.8")
+	asked.Version, asked.VPC = "v1.27.8", "nowhere"
+	_, err = tryCreate(t, s, resource.Cluster, "lost", "lost", nil, asked)
+	assert.Equal(t, resource.CodeNotFound, resource.CodeOf(err), "Magnum itself would take it: %v", err)
+	err = s.Act(t.Context(), "cluster", "nothing", "removenodegroup", []byte(`{"name":"second"}`))
+	assert.Equal(t, resource.CodeNotFound, resource.CodeOf(err), "%v", err)
 
 	raw, err := s.View(t.Context(), "cluster", cluster.ID, "kubeconfig")
 	require.NoError(t, err)

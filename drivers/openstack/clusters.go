@@ -97,6 +97,9 @@ func (c clusters) Create(ctx context.Context, r driver.Request[resource.ClusterS
 	if err != nil {
 		return cluster{}, err
 	}
+	if err := c.placed(ctx, r.Spec); err != nil {
+		return cluster{}, err
+	}
 	group := r.Spec.NodeGroups[0]
 	opts := sdk.CreateOpts{
 		Name: r.Name, ClusterTemplateID: template.UUID, FixedNetwork: r.Spec.VPC, FixedSubnet: r.Spec.Subnets[0],
@@ -146,14 +149,18 @@ func (c clusters) AddNodeGroup(ctx context.Context, id string, group resource.No
 
 // RemoveNodeGroup removes a node group.
 func (c clusters) RemoveNodeGroup(ctx context.Context, id string, named resource.NodeGroupName) error {
-	group, err := c.group(ctx, id, named.Name)
+	found, err := c.Get(ctx, id)
 	if err != nil {
-		return driver.Except(err, resource.CodeNotFound)
+		return err
 	}
-	if group.IsDefault {
+	switch i := slices.IndexFunc(found.Status.NodeGroups, func(g resource.NodeGroupStatus) bool { return g.Name == named.Name }); i {
+	case -1:
+		return nil
+	case 0:
 		return resource.Errorf(resource.CodeConflict, "the node group %s was made with the cluster and goes only with it", named.Name)
+	default:
+		return driver.Except(coded(nodegroups.Delete(ctx, c.container, id, found.Status.NodeGroups[i].CloudID).Err), resource.CodeNotFound)
 	}
-	return driver.Except(coded(nodegroups.Delete(ctx, c.container, id, group.UUID).Err), resource.CodeNotFound)
 }
 
 // ScaleNodeGroup changes the size of a node group and its limits. Magnum takes only limits
@@ -239,8 +246,11 @@ func (c clusters) Upgrade(ctx context.Context, id string, to resource.ClusterVer
 func labelsOf(group resource.NodeGroup, others map[string]string) map[string]string {
 	labels := map[string]string{}
 	maps.Copy(labels, others)
+	// Without autoscaling the limits have no effect, but the first node group has no other
+	// place for them.
+	labels[labelMin], labels[labelMax] = strconv.Itoa(group.MinNodes), strconv.Itoa(group.MaxNodes)
 	if group.Autoscaling {
-		labels[labelScaling], labels[labelMin], labels[labelMax] = "true", strconv.Itoa(group.MinNodes), strconv.Itoa(group.MaxNodes)
+		labels[labelScaling] = "true"
 	}
 	if group.RootDiskSizeGiB > 0 {
 		labels[labelSize] = strconv.Itoa(group.RootDiskSizeGiB)
@@ -249,6 +259,16 @@ func labelsOf(group resource.NodeGroup, others map[string]string) map[string]str
 		labels[labelType] = group.RootDiskType
 	}
 	return labels
+}
+
+// placed checks that the network and the subnet are there: Magnum takes any, and the
+// cluster fails later.
+func (c clusters) placed(ctx context.Context, spec resource.ClusterSpec) error {
+	if _, err := newVPCs(c.session).Get(ctx, spec.VPC); err != nil {
+		return err
+	}
+	_, err := newSubnets(c.session).Get(ctx, spec.Subnets[0])
+	return err
 }
 
 // template finds the cluster template of a version, by the version that its labels or
