@@ -56,7 +56,7 @@ func New(open Sessions) *Catalog { return &Catalog{open: open, kept: map[string]
 
 // List answers a page of a catalog.
 func (c *Catalog) List(ctx context.Context, connection, catalog string, query store.Query) (items []json.RawMessage, next string, err error) {
-	narrow, err := check(catalog, query)
+	narrow, offset, err := check(catalog, query)
 	if err != nil {
 		return nil, "", err
 	}
@@ -64,12 +64,13 @@ func (c *Catalog) List(ctx context.Context, connection, catalog string, query st
 	if err != nil {
 		return nil, "", err
 	}
-	return page(all, query)
+	items, next = page(all, query, offset)
+	return items, next, nil
 }
 
 // LookUp answers a page of a catalog of which nothing is kept: each page asks anew.
 func LookUp(catalog string, query store.Query, ask func(driver.Query) iter.Seq2[json.RawMessage, error]) (items []json.RawMessage, next string, err error) {
-	narrow, err := check(catalog, query)
+	narrow, offset, err := check(catalog, query)
 	if err != nil {
 		return nil, "", err
 	}
@@ -77,40 +78,40 @@ func LookUp(catalog string, query store.Query, ask func(driver.Query) iter.Seq2[
 	if err != nil {
 		return nil, "", fmt.Errorf("ask for the %ss: %w", catalog, err)
 	}
-	return page(all, query)
+	items, next = page(all, query, offset)
+	return items, next, nil
 }
 
 // check refuses what a catalog's list cannot be asked for, and answers what of it the
-// driver can narrow.
-func check(catalog string, query store.Query) (driver.Query, error) {
+// driver can narrow, and where the page begins.
+func check(catalog string, query store.Query) (narrow driver.Query, offset int, err error) {
 	k, err := resource.CatalogNamed(catalog)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	known := fieldNames(k)
-	narrow := driver.Query{}
+	narrow = driver.Query{}
 	for _, f := range query.Filters {
 		if !slices.Contains(known, f.Field) {
-			return nil, invalid("filter", "%.64q is not a field of %s; those are: %s", f.Field, k.Plural(), strings.Join(known, ", "))
+			return nil, 0, invalid("filter", "%.64q is not a field of %s; those are: %s", f.Field, k.Plural(), strings.Join(known, ", "))
 		}
 		if f.Op == store.FilterEqual {
 			narrow[f.Field] = f.Value
 		}
 	}
 	if field := strings.TrimPrefix(query.Sort, "-"); field != "" && !slices.Contains(known, field) {
-		return nil, invalid("sort", "%.64q is not a field of %s; those are: %s", field, k.Plural(), strings.Join(known, ", "))
+		return nil, 0, invalid("sort", "%.64q is not a field of %s; those are: %s", field, k.Plural(), strings.Join(known, ", "))
 	}
-	return narrow, nil
+	if query.Token != "" {
+		if offset, err = strconv.Atoi(query.Token); err != nil || offset < 0 {
+			return nil, 0, invalid("pageToken", "is not one that this list answered; start again without it")
+		}
+	}
+	return narrow, offset, nil
 }
 
 // page answers what of a whole catalog fits a query.
-func page(all []entry, query store.Query) (items []json.RawMessage, next string, err error) {
-	offset := 0
-	if query.Token != "" {
-		if offset, err = strconv.Atoi(query.Token); err != nil || offset < 0 {
-			return nil, "", invalid("pageToken", "is not one that this list answered; start again without it")
-		}
-	}
+func page(all []entry, query store.Query, offset int) (items []json.RawMessage, next string) {
 	var matching []entry
 	for _, e := range all {
 		if e.matches(query.Filters) {
@@ -132,7 +133,7 @@ func page(all []entry, query store.Query) (items []json.RawMessage, next string,
 	if end := offset + len(items); end < len(matching) && len(items) > 0 {
 		next = strconv.Itoa(end)
 	}
-	return items, next, nil
+	return items, next
 }
 
 // read reads a whole catalog.
