@@ -108,7 +108,8 @@ func TestSSH(t *testing.T) {
 	require.NoError(t, pty.Setsize(terminal.pty, &pty.Winsize{Rows: 41, Cols: 123}))
 	terminal.types("until test \"$(stty size)\" = '41 123'; do sleep 0.1; done; echo resized $((3*7))\r")
 	terminal.shows("resized 21")
-	terminal.types("exec sh\r") // which leaves what is typed ahead alone
+	terminal.types("exec env PS1=\"sh$((3*11))> \" sh\r") // which reads no more than a line
+	terminal.shows("sh33> ")
 	terminal.types("stty -isig -icanon; echo ready $((2*5)); head -c 1 | od -An -tx1; stty isig icanon\r")
 	terminal.shows("ready 10")
 	terminal.types("\x03") // is for the remote side
