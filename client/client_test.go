@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -349,35 +350,45 @@ func TestBrokenEvent(t *testing.T) {
 }
 
 func TestARequestWhoseAnswerIsLostIsSentAgain(t *testing.T) {
-	var keys []string
-	lose := 2
-	c := serve(t, func(w http.ResponseWriter, r *http.Request) {
-		keys = append(keys, r.Header.Get("Idempotency-Key"))
-		if len(keys) <= lose {
-			panic(http.ErrAbortHandler) // the connection breaks
+	// losing is a server that loses the first answers, with the keys that it was sent.
+	losing := func(answers int) (c *client.Client, keys func() []string) {
+		var (
+			mu   sync.Mutex
+			sent []string
+		)
+		c = serve(t, func(w http.ResponseWriter, r *http.Request) {
+			mu.Lock()
+			defer mu.Unlock()
+			sent = append(sent, r.Header.Get("Idempotency-Key"))
+			if len(sent) <= answers {
+				panic(http.ErrAbortHandler) // the connection breaks
+			}
+			answer(w, http.StatusAccepted, resource.Operation{ID: "op1"})
+		})
+		return c, func() []string {
+			mu.Lock()
+			defer mu.Unlock()
+			return sent
 		}
-		answer(w, http.StatusAccepted, resource.Operation{ID: "op1"})
-	})
+	}
+	c, keys := losing(2)
 	op, err := c.Create(t.Context(), "vpc", "mock", resource.CreateRequest[any]{Name: "v"})
 	require.NoError(t, err)
 	assert.Equal(t, "op1", op.ID)
-	require.Len(t, keys, 3)
-	assert.NotEmpty(t, keys[0])
-	assert.Equal(t, []string{keys[0], keys[0], keys[0]}, keys, "by its key the server knows that it is the same")
-	other := keys[0]
-
-	keys, lose = nil, 0
+	require.Len(t, keys(), 3)
+	key := keys()[0]
+	assert.NotEmpty(t, key)
+	assert.Equal(t, []string{key, key, key}, keys(), "by its key the server knows that it is the same")
 	_, err = c.Act(t.Context(), "vm", "mock", "x", "stop", nil)
 	require.NoError(t, err)
-	require.Len(t, keys, 1)
-	assert.NotEqual(t, other, keys[0], "another request, another key")
+	require.Len(t, keys(), 4)
+	assert.NotEqual(t, key, keys()[3], "another request, another key")
 
-	keys, lose = nil, 100
+	c, keys = losing(100)
 	_, err = c.CreateCredential(t.Context(), resource.CredentialRequest{Name: "c"})
 	assert.Equal(t, resource.CodeUnavailable, resource.CodeOf(err))
-	assert.Equal(t, []string{""}, keys, "what is no operation is sent once")
-	keys = nil
+	assert.Equal(t, []string{""}, keys(), "what is no operation is sent once")
 	_, err = c.Create(t.Context(), "vpc", "mock", resource.CreateRequest[any]{Name: "v"})
 	assert.Equal(t, resource.CodeUnavailable, resource.CodeOf(err), "it gives up")
-	assert.Len(t, keys, 6)
+	assert.Len(t, keys(), 1+6)
 }
