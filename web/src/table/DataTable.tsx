@@ -6,12 +6,14 @@ import {
   columnOrderingFeature,
   columnSizingFeature,
   columnVisibilityFeature,
+  FlexRender,
+  type Row,
   rowSelectionFeature,
   tableFeatures,
   useTable,
 } from '@tanstack/react-table';
 import { useVirtualizer } from '@tanstack/react-virtual';
-import { type ReactNode, useEffect, useMemo, useRef } from 'react';
+import { memo, type ReactNode, useEffect, useMemo, useRef } from 'react';
 import { useTranslation } from 'react-i18next';
 
 const features = tableFeatures({
@@ -127,6 +129,54 @@ export function ColumnsMenu<T>({ name, columns }: { name: string; columns: Colum
   );
 }
 
+type LineProps<T extends object> = {
+  row: Row<typeof features, T>;
+  index: number;
+  start: number;
+  /** Which columns there are, in their order: another one draws the line anew. */
+  layout: unknown;
+  /** Undefined where rows cannot be selected. */
+  selected: boolean | undefined;
+  onOpen: ((row: T) => void) | undefined;
+};
+
+/** Line is one row. It is drawn again only when something about it changes, so that scrolling draws the new ones alone. */
+const Line = memo(function Line<T extends object>({ row, index, start, selected, onOpen }: LineProps<T>) {
+  const { t } = useTranslation();
+  return (
+    <div
+      role="row"
+      aria-rowindex={index + 2}
+      aria-selected={selected}
+      style={{
+        position: 'absolute',
+        top: 0,
+        transform: `translateY(${start}px)`,
+        cursor: onOpen ? 'pointer' : undefined,
+      }}
+      onClick={(e) => {
+        if (!(e.target as HTMLElement).closest('a,button,input,label')) onOpen?.(row.original);
+      }}
+    >
+      {selected !== undefined && (
+        <div role="gridcell" className="pick">
+          <Checkbox
+            size="xs"
+            aria-label={t('table.select', { name: row.id })}
+            checked={selected}
+            onChange={row.getToggleSelectedHandler()}
+          />
+        </div>
+      )}
+      {row.getVisibleCells().map((cell) => (
+        <div role="gridcell" key={cell.id} style={{ width: cell.column.getSize() }}>
+          <FlexRender cell={cell} />
+        </div>
+      ))}
+    </div>
+  );
+}) as <T extends object>(p: LineProps<T>) => ReactNode;
+
 /** DataTable shows rows of any list: only those in view are drawn, and more are read when the end comes near. */
 export function DataTable<T extends object>(p: Props<T>) {
   const { t } = useTranslation();
@@ -153,6 +203,9 @@ export function DataTable<T extends object>(p: Props<T>) {
       p.onSelection?.(typeof update === 'function' ? update(p.selection ?? {}) : update),
   });
   const rows = table.getRowModel().rows;
+  const shownColumns = order.filter((id) => visible[id]).join();
+  // biome-ignore lint/correctness/useExhaustiveDependencies: its identity is what counts
+  const layout = useMemo(() => ({}), [columns, shownColumns]);
   const virtual = useVirtualizer({
     count: rows.length,
     getScrollElement: () => box.current,
@@ -172,6 +225,11 @@ export function DataTable<T extends object>(p: Props<T>) {
     p.onSort?.(next);
   };
   const selectable = p.onSelection !== undefined;
+  const chosen = useMemo(() => {
+    let n = 0;
+    for (const row of selectable ? p.rows : []) if (p.selection?.[p.rowId(row)]) n++;
+    return n;
+  }, [selectable, p.rows, p.rowId, p.selection]);
   return (
     <div
       className="grid"
@@ -190,8 +248,8 @@ export function DataTable<T extends object>(p: Props<T>) {
                 <Checkbox
                   size="xs"
                   aria-label={t('table.selectAll')}
-                  checked={rows.length > 0 && table.getIsAllRowsSelected()}
-                  indeterminate={table.getIsSomeRowsSelected()}
+                  checked={chosen > 0 && chosen === rows.length}
+                  indeterminate={chosen > 0 && chosen < rows.length}
                   onChange={table.getToggleAllRowsSelectedHandler()}
                 />
               </div>
@@ -231,37 +289,15 @@ export function DataTable<T extends object>(p: Props<T>) {
           const row = rows[item.index];
           if (!row) return null;
           return (
-            <div
-              role="row"
+            <Line
               key={row.id}
-              aria-rowindex={item.index + 2}
-              aria-selected={selectable ? row.getIsSelected() : undefined}
-              style={{
-                position: 'absolute',
-                top: 0,
-                transform: `translateY(${item.start}px)`,
-                cursor: p.onOpen ? 'pointer' : undefined,
-              }}
-              onClick={(e) => {
-                if (!(e.target as HTMLElement).closest('a,button,input,label')) p.onOpen?.(row.original);
-              }}
-            >
-              {selectable && (
-                <div role="gridcell" className="pick">
-                  <Checkbox
-                    size="xs"
-                    aria-label={t('table.select', { name: row.id })}
-                    checked={row.getIsSelected()}
-                    onChange={row.getToggleSelectedHandler()}
-                  />
-                </div>
-              )}
-              {row.getVisibleCells().map((cell) => (
-                <div role="gridcell" key={cell.id} style={{ width: cell.column.getSize() }}>
-                  <table.FlexRender cell={cell} />
-                </div>
-              ))}
-            </div>
+              row={row}
+              index={item.index}
+              start={item.start}
+              layout={layout}
+              selected={selectable ? row.getIsSelected() : undefined}
+              onOpen={p.onOpen}
+            />
           );
         })}
       </div>
