@@ -1,6 +1,7 @@
 package openstack_test
 
 import (
+	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/base64"
@@ -8,6 +9,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -336,6 +338,44 @@ func TestLifeOfDisks(t *testing.T) {
 	remove(t, s, resource.Disk, filled.ID)
 	remove(t, s, resource.Snapshot, snapshot.ID)
 	remove(t, s, resource.Disk, disk.ID)
+	remove(t, s, resource.VM, vm.ID)
+}
+
+func TestImagesOfOneServerAtTheSameTime(t *testing.T) {
+	t.Parallel()
+	s := fresh(t)
+	_, subnet, _ := place(t, s, "images")
+	vm := create(t, s, resource.VM, "copied", nil, resource.VMSpec{Image: anImage(t, s), Spec: "m1.tiny", Subnet: subnet})
+	spec, err := json.Marshal(resource.CustomImageSpec{VM: vm.ID})
+	require.NoError(t, err)
+	ids := make([]string, 6)
+	var group sync.WaitGroup
+	for i := range ids {
+		group.Go(func() {
+			ctx, cancel := context.WithTimeout(t.Context(), patience)
+			defer cancel()
+			for again := time.NewTicker(tick); ids[i] == ""; {
+				item, err := s.Create(ctx, "customimage", driver.ItemRequest{Token: fmt.Sprint("copy", i), Name: fmt.Sprint("copy", i), Spec: spec})
+				if ids[i] = item.ID; err != nil && !assert.True(t, resource.AsError(err).Retryable, "%v", err) {
+					return
+				}
+				select {
+				case <-ctx.Done():
+					return
+				case <-again.C:
+				}
+			}
+		})
+	}
+	group.Wait()
+	for _, id := range ids {
+		require.NotEmpty(t, id)
+		assert.Equal(t, resource.StateAvailable, settled(t, s, resource.CustomImage, id).State)
+	}
+	require.Len(t, all(t, s, resource.CustomImage), len(ids), "what could not begin is not left behind")
+	for _, id := range ids {
+		remove(t, s, resource.CustomImage, id)
+	}
 	remove(t, s, resource.VM, vm.ID)
 }
 

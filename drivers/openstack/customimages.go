@@ -3,10 +3,12 @@ package openstack
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"iter"
 	"net/http"
 	"net/url"
 
+	"github.com/gophercloud/gophercloud/v2"
 	snap "github.com/gophercloud/gophercloud/v2/openstack/blockstorage/v3/snapshots"
 	"github.com/gophercloud/gophercloud/v2/openstack/compute/v2/servers"
 	sdk "github.com/gophercloud/gophercloud/v2/openstack/image/v2/images"
@@ -57,6 +59,9 @@ func (c customImages) Create(ctx context.Context, r driver.Request[resource.Cust
 				properties[propDescription] = r.Spec.Description
 			}
 			id, err := servers.CreateImage(ctx, c.compute, r.Spec.VM, servers.CreateImageOpts{Name: r.Name, Metadata: properties}).ExtractImageID()
+			if gophercloud.ResponseCodeIs(err, http.StatusInternalServerError) {
+				return customImage{}, errors.Join(coded(err), c.abandon(ctx, r.Token))
+			}
 			if err != nil {
 				return customImage{}, coded(err)
 			}
@@ -68,6 +73,21 @@ func (c customImages) Create(ctx context.Context, r driver.Request[resource.Cust
 	err = c.tag(ctx, made.ID, tags)
 	made.Labels = r.Labels
 	return made, driver.Completed(ctx, err, created, func(ctx context.Context) error { return c.Delete(ctx, made.ID) })
+}
+
+// abandon deletes the image of a creation that Nova could not begin. Nova makes the image
+// first, finds out then that another one of the server is being made, and leaves the first
+// as it is: a repeat would wait for it forever.
+func (c customImages) abandon(ctx context.Context, token string) error {
+	for left, err := range c.describe(ctx, url.Values{propToken: {token}}) {
+		if err != nil {
+			return err
+		}
+		if left.State == resource.StateCreating {
+			return c.Delete(ctx, left.ID)
+		}
+	}
+	return nil
 }
 
 // Delete removes an image, and the snapshots that Nova has made for it if its server
