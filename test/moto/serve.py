@@ -9,6 +9,7 @@ import threading
 
 import moto.backends
 import moto.eks.utils
+from moto.eks.models import EKSBackend
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication
 from moto.server import main
 from moto.utilities.utils import load_resource
@@ -38,6 +39,18 @@ with tempfile.NamedTemporaryFile("w", suffix=".json") as images:
 modules = tuple(moto.backends.list_of_moto_modules())
 moto.backends.list_of_moto_modules = lambda: modules
 moto.eks.utils.Session = functools.cache(moto.eks.utils.Session)
+
+# Asked for the node groups of a cluster that has gone meanwhile, moto fails, and AWS says
+# so. https://docs.aws.amazon.com/eks/latest/APIReference/API_ListNodegroups.html
+list_nodegroups = EKSBackend.list_nodegroups
+
+
+def list_nodegroups_if_there(self, cluster_name, *args, **kwargs):
+    self.describe_cluster(cluster_name)
+    return list_nodegroups(self, cluster_name, *args, **kwargs)
+
+
+EKSBackend.list_nodegroups = list_nodegroups_if_there
 
 # Two calls at once find each other's work half done.
 lock, call = threading.Lock(), DomainDispatcherApplication.__call__
