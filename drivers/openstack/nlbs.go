@@ -168,10 +168,7 @@ func (n nlbs) SetListener(ctx context.Context, id string, to resource.ListenerCh
 			}
 			opts.Tags = append(opts.Tags, replacesTag+old.DefaultPoolID)
 		}
-		if err := coded(listeners.Create(ctx, n.balancer, opts).Err); err != nil {
-			return err
-		}
-		if err := n.settle(ctx, id); err != nil {
+		if err := n.settled(ctx, id, coded(listeners.Create(ctx, n.balancer, opts).Err)); err != nil {
 			return err
 		}
 		if all, err = n.listenersOf(ctx, id); err != nil {
@@ -195,10 +192,7 @@ func (n nlbs) removeReplaced(ctx context.Context, id string, all []listeners.Lis
 		if !slices.Contains(by.Tags, replacesTag+old.ID) {
 			continue
 		}
-		if err := driver.Except(coded(listeners.Delete(ctx, n.balancer, old.ID).ExtractErr()), resource.CodeNotFound); err != nil {
-			return err
-		}
-		if err := n.settle(ctx, id); err != nil {
+		if err := n.settled(ctx, id, driver.Except(coded(listeners.Delete(ctx, n.balancer, old.ID).ExtractErr()), resource.CodeNotFound)); err != nil {
 			return err
 		}
 	}
@@ -210,10 +204,7 @@ func (n nlbs) removeReplaced(ctx context.Context, id string, all []listeners.Lis
 		if !slices.Contains(by.Tags, replacesTag+old.ID) {
 			continue
 		}
-		if err := driver.Except(coded(pools.Delete(ctx, n.balancer, old.ID).ExtractErr()), resource.CodeNotFound); err != nil {
-			return err
-		}
-		if err := n.settle(ctx, id); err != nil {
+		if err := n.settled(ctx, id, driver.Except(coded(pools.Delete(ctx, n.balancer, old.ID).ExtractErr()), resource.CodeNotFound)); err != nil {
 			return err
 		}
 	}
@@ -252,10 +243,7 @@ func (n nlbs) poolBeside(ctx context.Context, of nlb, serves, protocol string) (
 		pool = made.is
 	}
 	if len(of.Spec.Members) > 0 {
-		if err := n.setMembers(ctx, pool.ID, of.Spec); err != nil {
-			return "", err
-		}
-		if err := n.settle(ctx, of.ID); err != nil {
+		if err := n.settled(ctx, of.ID, n.setMembers(ctx, pool.ID, of.Spec)); err != nil {
 			return "", err
 		}
 	}
@@ -306,10 +294,7 @@ func (n nlbs) SetTarget(ctx context.Context, id string, to resource.TargetChange
 	pool := parts.pool[id]
 	if tag := targetTag(found.Spec); !slices.Contains(pool.Tags, tag) {
 		tags := append(slices.DeleteFunc(slices.Clone(pool.Tags), func(tag string) bool { return strings.HasPrefix(tag, targetKey) }), tag)
-		if err := coded(pools.Update(ctx, n.balancer, pool.ID, pools.UpdateOpts{Tags: &tags}).Err); err != nil {
-			return err
-		}
-		if err := n.settle(ctx, id); err != nil {
+		if err := n.settled(ctx, id, coded(pools.Update(ctx, n.balancer, pool.ID, pools.UpdateOpts{Tags: &tags}).Err)); err != nil {
 			return err
 		}
 	}
@@ -508,6 +493,14 @@ func (n nlbs) setMembers(ctx context.Context, pool string, s resource.NLBSpec) e
 		return err
 	}
 	return coded(pools.BatchUpdateMembers(ctx, n.balancer, pool, members).Err)
+}
+
+// settled waits after a change, unless that failed with err.
+func (n nlbs) settled(ctx context.Context, id string, err error) error {
+	if err != nil {
+		return err
+	}
+	return n.settle(ctx, id)
 }
 
 // settle waits until a load balancer takes the next change.
