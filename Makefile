@@ -63,7 +63,7 @@ test-console: build ## Run the tests of the web console, in Chromium if it is th
 	else echo '!!! SKIPPED: the tests of the web console in a browser, because Chromium is not there'; fi
 
 # Of the conformance suite the kinds that take longest are left out unless SKIP is empty, and the half with the
-# cloud in trouble is run for two kinds unless TROUBLE is all.
+# cloud in trouble is run for security groups, and disks if they are not left out, unless TROUBLE is all.
 SKIP    ?= TestConformance/^(subnet|vm|disk|customimage|nlb|cluster)$$
 TROUBLE ?=
 
