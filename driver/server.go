@@ -13,7 +13,6 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"github.com/google/uuid"
 	"google.golang.org/grpc"
@@ -257,10 +256,8 @@ func recovered(logger *slog.Logger, method string, panicked any, err error) erro
 
 func deadline(ctx context.Context) (context.Context, context.CancelFunc) {
 	md, _ := metadata.FromIncomingContext(ctx)
-	if values := md.Get(timeoutKey); len(values) > 0 {
-		if ms, err := strconv.ParseInt(values[0], 10, 64); err == nil {
-			return context.WithTimeout(ctx, time.Duration(ms)*time.Millisecond)
-		}
+	if d, ok := timeoutIn(md); ok {
+		return context.WithTimeout(ctx, d)
 	}
 	return context.WithCancel(ctx)
 }

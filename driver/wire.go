@@ -71,10 +71,27 @@ func (p *grpcPlugin) GRPCClient(_ context.Context, _ *plugin.GRPCBroker, conn *g
 // know the session, because it was started anew: connect again.
 var ErrUnknownSession = errors.New("the driver does not know the session")
 
-// WithTimeout tells the driver to answer within d. The context itself should have
-// more time.
+// WithTimeout tells the driver to answer within d, or sooner if the context says so
+// already. The context itself should have more time.
 func WithTimeout(ctx context.Context, d time.Duration) context.Context {
-	return metadata.AppendToOutgoingContext(ctx, timeoutKey, strconv.FormatInt(max(d.Milliseconds(), 1), 10))
+	md, _ := metadata.FromOutgoingContext(ctx) // a copy
+	if said, ok := timeoutIn(md); ok {
+		d = min(d, said)
+	}
+	if md == nil {
+		md = metadata.MD{}
+	}
+	md.Set(timeoutKey, strconv.FormatInt(max(d.Milliseconds(), 1), 10))
+	return metadata.NewOutgoingContext(ctx, md)
+}
+
+func timeoutIn(md metadata.MD) (time.Duration, bool) {
+	values := md.Get(timeoutKey)
+	if len(values) == 0 {
+		return 0, false
+	}
+	ms, err := strconv.ParseInt(values[0], 10, 64)
+	return time.Duration(ms) * time.Millisecond, err == nil
 }
 
 // remote is a driver in another process.

@@ -26,7 +26,7 @@ func Failure(doing string, err error) error {
 	advice := "could not reach the cloud; check the network, that the region exists, and the endpoint if the connection sets one"
 	switch certificate := certificateAdvice(err); {
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
-		advice = "was not answered in time"
+		advice = "was not answered in time; check the network between, and the endpoint if the connection sets one"
 	case certificate != "":
 		advice = certificate
 	case errors.Is(err, http.ErrSchemeMismatch), isA[tls.RecordHeaderError](err):

@@ -111,21 +111,28 @@ func (a *app) credentialValues(ctx context.Context, set, files []string) (map[st
 			values[key] = withoutNewline(line)
 		}
 	}
-	paths, err := pairs("set-file", files)
+	return values, addFiles(values, "set", files)
+}
+
+// addFiles adds the values that are in files, as KEY=PATH of the flag that is another
+// one's with -file.
+func addFiles(values map[string]string, flag string, files []string) error {
+	fileFlag := flag + "-file"
+	paths, err := pairs(fileFlag, files)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	for _, key := range sortedKeys(paths) {
 		if _, double := values[key]; double {
-			return nil, usageError("--set-file: %s is given with --set too", key)
+			return usageError("--%s: %s is given with --%s too", fileFlag, key, flag)
 		}
 		raw, err := os.ReadFile(paths[key])
 		if err != nil {
-			return nil, usageError("--set-file: %w", err)
+			return usageError("--%s: %w", fileFlag, err)
 		}
 		values[key] = withoutNewline(string(raw))
 	}
-	return values, nil
+	return nil
 }
 
 // withoutNewline drops the end of the last line, which editors and echo add.
@@ -140,6 +147,7 @@ func (a *app) connectionCommand() *cobra.Command {
 	var (
 		request     resource.ConnectionRequest
 		setting     []string
+		settingFile []string
 		noCheck     bool
 		createOut   format
 		nameOf      = func(c resource.Connection) string { return c.Name }
@@ -150,7 +158,7 @@ func (a *app) connectionCommand() *cobra.Command {
 	create := &cobra.Command{
 		Use: "create NAME --cloud CLOUD", Args: oneName, ValidArgsFunction: cobra.NoFileCompletions,
 		Short:   "Record a connection",
-		Long:    "Tries a connection on its cloud and records it. Which settings a cloud has, and whether it needs a credential\nand a region: mcic driver get CLOUD.",
+		Long:    "Tries a connection on its cloud and records it. A cloud that does not answer is given up after 30 seconds. Which settings a cloud has, and whether it needs a credential\nand a region: mcic driver get CLOUD.",
 		Example: "  mcic connection create my-cloud --cloud aws --credential my-key --region ap-northeast-2\n  mcic connection create mock --cloud mock --region mock-seoul",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if request.Cloud == "" {
@@ -158,6 +166,9 @@ func (a *app) connectionCommand() *cobra.Command {
 			}
 			settings, err := pairs("setting", setting)
 			if err != nil {
+				return err
+			}
+			if err := addFiles(settings, "setting", settingFile); err != nil {
 				return err
 			}
 			c, err := a.client(cmd.Context())
@@ -178,6 +189,7 @@ func (a *app) connectionCommand() *cobra.Command {
 	create.Flags().StringVar(&request.Region, "region", "", "`REGION` to work in")
 	create.Flags().StringVar(&request.Zone, "zone", "", "`ZONE` for what names none")
 	create.Flags().StringArrayVar(&setting, "setting", nil, "a setting as `KEY=VALUE`; may be repeated")
+	create.Flags().StringArrayVar(&settingFile, "setting-file", nil, "a setting as `KEY=PATH` whose value is in a file, such as a certificate")
 	create.Flags().BoolVar(&noCheck, "no-check", false, "record it without trying it on the cloud")
 	must(create.RegisterFlagCompletionFunc("cloud", a.completeDrivers))
 	must(create.RegisterFlagCompletionFunc("credential", a.completeCredentialFlag))

@@ -138,7 +138,9 @@ func (e *Engine) CreateConnection(ctx context.Context, body []byte, check bool) 
 		return nil, err
 	}
 	if check {
-		if err := e.host.Check(ctx, e.target(row)); err != nil {
+		t := e.target(row)
+		t.Opened = func(_ context.Context, lacks map[string]string) { row.Lacks = lacks } // recorded with the rest
+		if err := e.host.Check(ctx, t); err != nil {
 			return nil, fmt.Errorf("connect to %s: %w", row.Cloud, err)
 		}
 	}
@@ -185,16 +187,17 @@ func (e *Engine) draft(ctx context.Context, cloud string, body []byte) (host.Tar
 		return host.Target{}, err
 	}
 	row := &store.Connection{Cloud: cloud, Credential: request.Credential, Region: request.Region, Zone: request.Zone, Settings: request.Settings}
+	t := e.target(row)
+	t.Opened = nil // there is no row
 	if row.Credential != "" {
 		if len(request.Values) > 0 {
 			return host.Target{}, resource.Invalid(resource.Problem{Field: "values", Message: "give either credential or values, not both"})
 		}
-		return e.target(row), e.fits(ctx, e.store.Read(), row)
+		return t, e.fits(ctx, e.store.Read(), row)
 	}
 	if err := d.CheckCredential(request.Values); err != nil {
 		return host.Target{}, err
 	}
-	t := e.target(row)
 	t.Config = func(context.Context) (driver.Config, error) {
 		return driver.Config{Region: row.Region, Zone: row.Zone, Settings: row.Settings, Credential: request.Values}, nil
 	}
@@ -232,13 +235,21 @@ func (e *Engine) Connection(ctx context.Context, name string) (*resource.Connect
 }
 
 // CheckConnection tries a connection's credential, region and settings on the
-// cloud.
+// cloud, and learns anew what it lacks.
 func (e *Engine) CheckConnection(ctx context.Context, name string) error {
 	row, err := e.store.Read().Connection(ctx, name)
 	if err != nil {
 		return err
 	}
-	if err := e.host.Check(ctx, e.target(row)); err != nil {
+	t := e.target(row)
+	record := t.Opened
+	t.Opened = func(ctx context.Context, lacks map[string]string) {
+		record(ctx, lacks)
+		if !maps.Equal(row.Lacks, lacks) { // an open session goes by what was
+			e.host.Reopen(row.Cloud, row.Name)
+		}
+	}
+	if err := e.host.Check(ctx, t); err != nil {
 		return fmt.Errorf("connect to %s: %w", row.Cloud, err)
 	}
 	return nil
@@ -308,6 +319,15 @@ func (e *Engine) target(row *store.Connection) host.Target {
 				return c, resource.Errorf(resource.CodeInternal, "the credential %s is damaged", credential.Name)
 			}
 			return c, nil
+		},
+		Opened: func(ctx context.Context, lacks map[string]string) {
+			if maps.Equal(row.Lacks, lacks) {
+				return
+			}
+			err := e.store.Update(ctx, func(ctx context.Context, q *store.Queries) error { return q.SetLacks(ctx, row, lacks) })
+			if err != nil { // the next session says it again
+				e.logger.Warn("what a connection lacks cannot be recorded", "connection", row.Name, "error", err)
+			}
 		},
 	}
 }

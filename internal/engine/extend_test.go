@@ -1,14 +1,18 @@
 package engine_test
 
 import (
+	"context"
 	"fmt"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/m-cmp/mc-infra-connector/internal/engine"
 	"github.com/m-cmp/mc-infra-connector/internal/engine/enginetest"
+	"github.com/m-cmp/mc-infra-connector/internal/store"
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
 
@@ -46,7 +50,7 @@ func refused(t *testing.T, e *enginetest.Env, connection string) {
 	t.Helper()
 	_, err := e.Ask(connection, "nlb", "web", `{"vpc":"v","protocol":"tcp","port":80}`)
 	assert.Equal(t, resource.CodeUnsupported, resource.CodeOf(err))
-	assert.ErrorContains(t, err, "mcic connection capabilities "+connection)
+	assert.ErrorContains(t, err, "mcic connection check "+connection)
 	_, err = e.CreateTogether(t.Context(), connection, []engine.Wanted{
 		{Kind: "vpc", Body: []byte(`{"name":"other","spec":{"cidr":"10.0.0.0/16"}}`)},
 		{Kind: "nlb", Body: []byte(`{"name":"web","spec":{"vpc":"other","protocol":"tcp","port":80}}`)},
@@ -85,6 +89,36 @@ func TestWhatAConnectionLacksIsRefusedAtOnce(t *testing.T) {
 	require.NoError(t, err)
 	e.MustCreate("less", "vpc", "v", `{"cidr":"10.0.0.0/16"}`)
 	e.MustCreate("less", "nlb", "web", `{"vpc":"v","protocol":"tcp","port":80}`)
+}
+
+func TestWhatAConnectionLacksIsKnownAfterARestart(t *testing.T) {
+	first := enginetest.New(t, enginetest.Options{}, "lacks", "nlb") // recorded without looking
+	_, err := first.CreateConnection(t.Context(), []byte(`{"name":"looked","cloud":"mock","region":"mock-seoul","settings":{"lacks":"nlb"}}`), true)
+	require.NoError(t, err)
+	first.MustCreate("mock", "vpc", "v", `{"cidr":"10.0.0.0/16"}`)
+	first.Stop()
+
+	calls := atomic.Int64{}
+	e := enginetest.Start(t, enginetest.Options{Store: first.Store, Engine: engine.Config{SyncEvery: time.Hour}, Observe: func(_, verb string, _ resource.Code, _ time.Duration) {
+		if verb != "describe" {
+			calls.Add(1)
+		}
+	}})
+	refused(t, e, "mock")
+	refused(t, e, "looked")
+	assert.Zero(t, calls.Load(), "the cloud is not asked for it")
+
+	// What is recorded is out of date: the cloud has one by now.
+	e.Connect("whole")
+	e.MustCreate("whole", "vpc", "v", `{"cidr":"10.0.0.0/16"}`) // a session is open
+	row, err := e.Store.Read().Connection(t.Context(), "whole")
+	require.NoError(t, err)
+	require.NoError(t, e.Store.Update(t.Context(), func(ctx context.Context, q *store.Queries) error {
+		return q.SetLacks(ctx, row, map[string]string{"nlb": "there was none"})
+	}))
+	refused(t, e, "whole")
+	require.NoError(t, e.CheckConnection(t.Context(), "whole"))
+	e.MustCreate("whole", "nlb", "web", `{"vpc":"v","protocol":"tcp","port":80}`)
 }
 
 func TestAConnectionThatFailsHasNoCapabilities(t *testing.T) {

@@ -497,8 +497,8 @@ func (e *Engine) has(ctx context.Context, connection, kind, verb string) error {
 	if err != nil {
 		return err
 	}
-	if why, lacks := e.host.Lacks(e.target(c))[kind]; lacks {
-		return resource.Errorf(resource.CodeUnsupported, "the connection %s has no %s: %s; use a connection that has it. What this one offers: mcic connection capabilities %s", connection, kind, why, connection)
+	if why, lacks := c.Lacks[kind]; lacks {
+		return resource.Errorf(resource.CodeUnsupported, "the connection %s has no %s: %s; use a connection that has it. If it has one by now: mcic connection check %s", connection, kind, why, connection)
 	}
 	return nil
 }

@@ -39,11 +39,12 @@ type Config struct {
 	LogLevel  slog.Level          // of the drivers
 	Logger    *slog.Logger
 
-	IdleTimeout  time.Duration // a driver unused for so long is stopped
-	StartTimeout time.Duration // for a driver's handshake
-	CallTimeout  time.Duration // for one call
-	ListTimeout  time.Duration // for one complete list
-	Grace        time.Duration // how much later than its timeout a driver may answer before it counts as hung
+	IdleTimeout    time.Duration // a driver unused for so long is stopped
+	StartTimeout   time.Duration // for a driver's handshake
+	CallTimeout    time.Duration // for one call
+	ListTimeout    time.Duration // for one complete list
+	ConnectTimeout time.Duration // for opening a session, by itself or as part of a call
+	Grace          time.Duration // how much later than its timeout a driver may answer before it counts as hung
 
 	Sandbox Sandbox // what drivers may reach and use
 
@@ -63,6 +64,7 @@ func (c Config) withDefaults() Config {
 	set(&c.StartTimeout, 15*time.Second)
 	set(&c.CallTimeout, time.Minute)
 	set(&c.ListTimeout, 5*time.Minute)
+	set(&c.ConnectTimeout, 30*time.Second)
 	set(&c.Grace, 3*time.Second)
 	if c.Protocols == nil {
 		c.Protocols = driver.Plugins()
@@ -94,7 +96,6 @@ type Host struct {
 	slots    map[string]*slot
 	packages map[string]Package  // installed, by cloud
 	limits   map[string]*limiter // by connection
-	lacks    map[string]lacking  // by connection
 	retiring map[*process]bool   // replaced, with calls that still run
 	closed   bool
 }
@@ -116,7 +117,7 @@ type slot struct {
 // New returns a host. Close ends it with all its processes.
 func New(c Config) *Host {
 	ctx, stop := context.WithCancel(context.Background())
-	h := &Host{config: c.withDefaults(), starter: newStarter(), stop: stop, ended: make(chan struct{}), slots: map[string]*slot{}, packages: map[string]Package{}, limits: map[string]*limiter{}, lacks: map[string]lacking{}, retiring: map[*process]bool{}}
+	h := &Host{config: c.withDefaults(), starter: newStarter(), stop: stop, ended: make(chan struct{}), slots: map[string]*slot{}, packages: map[string]Package{}, limits: map[string]*limiter{}, retiring: map[*process]bool{}}
 	if h.config.Sandbox.Mode != SandboxOff {
 		if h.sandboxMissing = sandboxSupported(); h.sandboxMissing != nil {
 			h.config.Logger.Warn("drivers are NOT kept from reading the server's files, as this system cannot do that", "reason", h.sandboxMissing)
@@ -260,14 +261,15 @@ type Target struct {
 	Revision   string                                       // changes with anything in Config
 	Cloud      string                                       //
 	Config     func(context.Context) (driver.Config, error) // asked only when a session must be opened
+
+	// Opened is told, each time a session is opened, the kinds and catalogs that the
+	// connection lacks, with the reasons; nil for nobody.
+	Opened func(ctx context.Context, lacks map[string]string)
 }
 
 // Check opens a session of its own, as a test of the connection's configuration.
 func (h *Host) Check(ctx context.Context, t Target) error {
-	return h.once(ctx, t, "connect", h.config.CallTimeout, func(ctx context.Context, open driver.Session) error {
-		h.learn(ctx, t, open)
-		return nil
-	})
+	return h.once(ctx, t, "connect", h.config.ConnectTimeout, func(context.Context, driver.Session) error { return nil })
 }
 
 // LookUp answers a catalog from a session of its own, for a connection that nobody has
@@ -288,11 +290,7 @@ func (h *Host) once(ctx context.Context, t Target, verb string, timeout time.Dur
 	}
 	defer release()
 	return h.call(ctx, p, t.Cloud, verb, timeout, func(ctx context.Context) error {
-		config, err := t.Config(ctx)
-		if err != nil {
-			return err
-		}
-		s, err := p.client.Connect(ctx, config)
+		s, err := p.connect(ctx, t)
 		if err != nil {
 			return err
 		}
@@ -304,40 +302,18 @@ func (h *Host) once(ctx context.Context, t Target, verb string, timeout time.Dur
 	})
 }
 
-// lacking is what a connection was found to lack, and of which revision of it.
-type lacking struct {
-	revision string
-	what     map[string]string
-}
-
-// learn remembers what a session of a connection that was just opened lacks.
-func (h *Host) learn(ctx context.Context, t Target, opened driver.Session) {
-	what, err := opened.Lacks(ctx)
-	if err != nil { // it is asked again when it matters
-		return
-	}
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	h.lacks[t.Connection] = lacking{t.Revision, what}
-}
-
-// Lacks answers the kinds and catalogs that a connection was found to lack when it was
-// last opened, with the reasons. It asks nobody: before that it answers none.
-func (h *Host) Lacks(t Target) map[string]string {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if known := h.lacks[t.Connection]; known.revision == t.Revision {
-		return known.what
-	}
-	return nil
-}
-
 // Forget closes the session of a connection that is gone or has changed.
 func (h *Host) Forget(cloud, connection string) {
 	h.mu.Lock()
-	s := h.slots[cloud]
 	delete(h.limits, connection)
-	delete(h.lacks, connection)
+	h.mu.Unlock()
+	h.Reopen(cloud, connection)
+}
+
+// Reopen closes the session of a connection, so that the next call opens a new one.
+func (h *Host) Reopen(cloud, connection string) {
+	h.mu.Lock()
+	s := h.slots[cloud]
 	h.mu.Unlock()
 	if s == nil {
 		return

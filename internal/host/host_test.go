@@ -66,9 +66,13 @@ func toy(mode string) *driver.Driver {
 		Name: name, Title: "Toy", Version: version, LocalState: state,
 		Credential: []driver.Field{{Name: "key", Title: "Key", Doc: "A key.", Type: driver.TypeString, Secret: true}},
 	}
-	connect := func(_ context.Context, c driver.Config) (*driver.Config, error) {
-		if c.Region == "nowhere" {
+	connect := func(ctx context.Context, c driver.Config) (*driver.Config, error) {
+		switch c.Region {
+		case "nowhere":
 			return nil, resource.Errorf(resource.CodeInvalid, "there is no region nowhere (key %s)", c.Credential["key"])
+		case "silence":
+			<-ctx.Done()
+			return nil, ctx.Err()
 		}
 		return &c, nil
 	}
@@ -369,6 +373,27 @@ func TestCheckTellsWhatIsWrongWithoutSecrets(t *testing.T) {
 	err := h.Check(t.Context(), target("toy", "nowhere"))
 	require.Equal(t, resource.CodeInvalid, resource.CodeOf(err))
 	assert.NotContains(t, err.Error(), "very-secret-key")
+}
+
+// A cloud that does not answer takes no call longer than a session may take to open.
+func TestConnectingHasATimeOfItsOwn(t *testing.T) {
+	h := newHost(t, func(c *host.Config) {
+		c.CallTimeout, c.ListTimeout, c.ConnectTimeout = time.Hour, time.Hour, 200*time.Millisecond
+	})
+	silent := target("toy", "silence")
+	require.NoError(t, h.Check(t.Context(), target("toy", "r")))
+	assert.Equal(t, resource.CodeUnavailable, resource.CodeOf(h.Check(t.Context(), silent)))
+	_, err := h.Session(silent).Get(t.Context(), "vpc", "x")
+	assert.Equal(t, resource.CodeUnavailable, resource.CodeOf(err))
+	for _, err := range h.Session(silent).List(t.Context(), "vpc") {
+		assert.Equal(t, resource.CodeUnavailable, resource.CodeOf(err))
+	}
+	for _, err := range h.LookUp(t.Context(), silent, "region", nil) {
+		assert.Equal(t, resource.CodeUnavailable, resource.CodeOf(err))
+	}
+	item, err := h.Session(target("toy", "r")).Get(t.Context(), "vpc", "x")
+	require.NoError(t, err, "the others go on")
+	assert.Equal(t, "x", item.ID)
 }
 
 func TestLogsArePassedOnWithoutSecrets(t *testing.T) {

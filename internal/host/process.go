@@ -29,7 +29,8 @@ type process struct {
 	plugin *plugin.Client
 	runner *run
 	logger *slog.Logger
-	opened func(context.Context, Target, driver.Session) // told of each session
+
+	connectTimeout time.Duration
 
 	calls    atomic.Int64 // running now
 	killed   atomic.Bool  // by the host
@@ -57,7 +58,7 @@ func (h *Host) startProcess(cloud string, c command) (*process, error) {
 		return nil, fmt.Errorf("make the driver's working folder: %w", err)
 	}
 	logger := h.config.Logger.With("driver", cloud)
-	p := &process{logger: logger, opened: h.learn, sessions: map[string]*openSession{}}
+	p := &process{logger: logger, connectTimeout: h.config.ConnectTimeout, sessions: map[string]*openSession{}}
 	lines := &logWriter{logger: logger}
 	p.plugin = plugin.NewClient(&plugin.ClientConfig{
 		HandshakeConfig:  driver.Handshake(),
@@ -159,15 +160,10 @@ func (p *process) session(ctx context.Context, t Target) (*openSession, error) {
 	if open != nil && open.revision == t.Revision {
 		return open, nil
 	}
-	config, err := t.Config(ctx)
+	s, err := p.connect(ctx, t)
 	if err != nil {
 		return nil, err
 	}
-	s, err := p.client.Connect(ctx, config)
-	if err != nil {
-		return nil, err
-	}
-	p.opened(ctx, t, s)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if other := p.sessions[t.Connection]; other != nil {
@@ -180,6 +176,22 @@ func (p *process) session(ctx context.Context, t Target) (*openSession, error) {
 	opened := &openSession{s, t.Revision}
 	p.sessions[t.Connection] = opened
 	return opened, nil
+}
+
+// connect opens a session.
+func (p *process) connect(ctx context.Context, t Target) (driver.Session, error) {
+	config, err := t.Config(ctx)
+	if err != nil {
+		return nil, err
+	}
+	s, err := p.client.Connect(driver.WithTimeout(ctx, p.connectTimeout), config)
+	if err != nil || t.Opened == nil {
+		return s, err
+	}
+	if lacks, err := s.Lacks(ctx); err == nil { // it came with the session; otherwise it is asked when it matters
+		t.Opened(ctx, lacks)
+	}
+	return s, nil
 }
 
 // forget drops a session that the driver does not know, or all of a connection.

@@ -76,6 +76,13 @@ func (q *Queries) InsertConnection(ctx context.Context, row *Connection) error {
 	return q.insert(ctx, row, "the connection %s exists already; choose another name or delete it first", row.Name)
 }
 
+// SetLacks records what a connection lacks, unless it has changed since row was read.
+func (q *Queries) SetLacks(ctx context.Context, row *Connection, lacks map[string]string) error {
+	_, err := q.db.NewUpdate().Model(&Connection{Lacks: lacks}).Column("lacks").
+		Where("name = ?", row.Name).Where("updated_at = ?", row.UpdatedAt).Exec(ctx)
+	return failure(err, "record what the connection %s lacks", row.Name)
+}
+
 // DeleteConnection removes one.
 func (q *Queries) DeleteConnection(ctx context.Context, name string) error {
 	_, err := q.db.NewDelete().Model((*Connection)(nil)).Where("name = ?", name).Exec(ctx)

@@ -52,6 +52,7 @@ type Connection struct {
 	Region     string
 	Zone       string
 	Settings   map[string]string `bun:"type:jsonb"`
+	Lacks      map[string]string `bun:"type:jsonb"` // what its cloud does not have there, as its last session said
 	CreatedAt  Micros
 	UpdatedAt  Micros
 	SyncedAt   Micros

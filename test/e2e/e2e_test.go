@@ -37,7 +37,7 @@ func TestMain(m *testing.M) {
 		if err == nil {
 			defer func() { _ = os.RemoveAll(dir) }()
 			programs = filepath.Join(dir, "bin")
-			err = mcic.Build(context.Background(), programs, module+"/cmd/mcic", module+"/cmd/mcic-driver-aws")
+			err = mcic.Build(context.Background(), programs, module+"/cmd/mcic", module+"/cmd/mcic-driver-aws", module+"/cmd/mcic-driver-openstack")
 		}
 		if err != nil {
 			fmt.Fprintln(os.Stderr, "Error:", err)
