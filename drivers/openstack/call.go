@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/gophercloud/gophercloud/v2"
 
@@ -170,51 +171,93 @@ func object[S, T, A any](id, name string, of shown[A]) driver.Object[S, T] {
 	return driver.Object[S, T]{ID: id, Name: name, Native: of.raw}
 }
 
-// survivor answers the one of those that were made with one token that stays, and
-// removes the others. Two creations with one token at the same time both find nothing
-// and make one each; whoever looks afterwards finds both. All choose the same one: the
-// oldest, and among those of the same second the one with the smallest id.
-func survivor[S, T any](ctx context.Context, all []driver.Object[S, T], remove func(context.Context, string) error) (driver.Object[S, T], error) {
-	slices.SortFunc(all, older)
-	for _, surplus := range all[1:] {
-		if err := remove(ctx, surplus.ID); err != nil { // it may still be on its way
-			return all[0], resource.Errorf(resource.CodeUnavailable, "what another creation with the same token made cannot be removed yet: %w", err)
-		}
-	}
-	return all[0], nil
-}
-
-func older[S, T any](a, b driver.Object[S, T]) int {
-	if a.CreatedAt != nil && b.CreatedAt != nil && !a.CreatedAt.Equal(*b.CreatedAt) {
-		return a.CreatedAt.Compare(*b.CreatedAt)
-	}
-	if a.ID < b.ID {
-		return -1
-	}
-	return 1
-}
-
 // ensure answers what was made with a token, and makes it if it is not there.
 // OpenStack knows no client tokens, so that it looks before and after.
 func ensure[S, T any](ctx context.Context, found func() iter.Seq2[driver.Object[S, T], error], create func() (driver.Object[S, T], error), remove func(context.Context, string) error) (o driver.Object[S, T], created bool, err error) {
-	all, err := collect(found())
+	look := func() ([]driver.Object[S, T], error) {
+		all, err := collect(found())
+		return slices.DeleteFunc(all, func(x driver.Object[S, T]) bool {
+			return x.State == resource.StateDeleting || x.State == resource.StateDeleted
+		}), err
+	}
+	all, err := look()
 	if err != nil {
 		return o, false, err
 	}
+	own := ""
 	if len(all) == 0 {
 		if o, err = create(); err != nil {
 			return o, false, err
 		}
-		created = true
-		if all, err = collect(found()); err != nil {
-			return o, created, err
+		own = o.ID
+		if all, err = look(); err != nil {
+			return o, true, err
+		}
+		if !slices.ContainsFunc(all, func(x driver.Object[S, T]) bool { return x.ID == own }) { // not seen yet
+			all = append(all, o)
 		}
 	}
-	if len(all) == 0 { // not seen yet
-		return o, created, nil
+	o, err = survivor(ctx, all, own, look, remove)
+	return o, own != "", err
+}
+
+// What survivor waits for may take so long with a cloud that is busy.
+const (
+	rivalPatience = 20 * time.Second
+	rivalTick     = 500 * time.Millisecond
+)
+
+// survivor answers the one of those that were made with one token that stays. own is the
+// id of the one that this creation has made, or "".
+//
+// Two servers that create at the same moment both find nothing before, and make one object
+// each. Afterwards at least one of them sees both, but cannot know whether the other one
+// does, or has seen only its own and has answered that. So each removes only its own:
+//
+//   - One that sees both, its own not having the smallest id, removes its own.
+//   - One whose own has the smallest id waits for the other to go. If that stays, it has
+//     been answered, and the own is removed.
+//
+// Whoever has removed its own asks to be called again, and then finds the other. One that
+// finds several before it has made any waits too; what is there even then was left by those
+// who ended in between, and all but the smallest id are removed.
+//
+// So in the end there is one object, which every later call answers. It is also the one that
+// was answered before, unless a server ends between its creation and its removal, or these
+// are further apart than rivalPatience: to exclude that takes a lock on the cloud's side.
+func survivor[S, T any](ctx context.Context, all []driver.Object[S, T], own string, look func() ([]driver.Object[S, T], error), remove func(context.Context, string) error) (o driver.Object[S, T], err error) {
+	for deadline := time.Now().Add(rivalPatience); len(all) > 1; {
+		slices.SortFunc(all, func(a, b driver.Object[S, T]) int { return cmp.Compare(a.ID, b.ID) })
+		late := time.Now().After(deadline)
+		mine := slices.IndexFunc(all, func(x driver.Object[S, T]) bool { return x.ID == own })
+		var surplus []driver.Object[S, T]
+		if mine > 0 || mine == 0 && late {
+			surplus = all[mine : mine+1]
+		} else if late {
+			surplus = all[1:]
+		}
+		for _, x := range surplus {
+			err = remove(ctx, x.ID)
+			if err != nil && late {
+				return o, resource.Errorf(resource.CodeUnavailable, "another creation with the same token has made %s, which cannot be removed yet: %w", x.ID, err)
+			}
+		}
+		if len(surplus) > 0 && err == nil {
+			return o, resource.Errorf(resource.CodeUnavailable, "two creations with the same token have made one object each, of which one stays; ask for it again")
+		}
+		select {
+		case <-ctx.Done():
+			return o, resource.Errorf(resource.CodeUnavailable, "another creation with the same token is under way: %w", ctx.Err())
+		case <-time.After(rivalTick):
+		}
+		if all, err = look(); err != nil {
+			return o, err
+		}
 	}
-	o, err = survivor(ctx, all, remove)
-	return o, created, err
+	if len(all) == 0 {
+		return o, resource.Errorf(resource.CodeUnavailable, "what was made with the token has just been removed; the next try makes it again")
+	}
+	return all[0], nil
 }
 
 func collect[E any](items iter.Seq2[E, error]) ([]E, error) {

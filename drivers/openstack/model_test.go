@@ -1,11 +1,16 @@
 package openstack
 
 import (
+	"context"
 	"encoding/json"
+	"iter"
 	"net/http"
 	"net/url"
 	"strings"
+	"sync"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/gophercloud/gophercloud/v2"
 	"github.com/gophercloud/gophercloud/v2/openstack/compute/v2/flavors"
@@ -168,5 +173,104 @@ func TestLinksToTheNextPage(t *testing.T) {
 		var fields map[string]json.RawMessage
 		require.NoError(t, json.Unmarshal([]byte(body), &fields))
 		assert.Equal(t, query, nextPage(fields, "ports"), body)
+	}
+}
+
+// shelf is a cloud with objects of one token.
+type shelf struct {
+	mu  sync.Mutex
+	has map[string]resource.State
+}
+
+func (s *shelf) put(id string, state resource.State) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.has[id] = state
+}
+
+func (s *shelf) found() iter.Seq2[disk, error] {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var all []disk
+	for id, state := range s.has {
+		all = append(all, disk{ID: id, State: state})
+	}
+	return func(yield func(disk, error) bool) {
+		for _, x := range all {
+			if !yield(x, nil) {
+				return
+			}
+		}
+	}
+}
+
+func (s *shelf) remove(_ context.Context, id string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.has[id] == resource.StateCreating { // as Cinder does
+		return resource.Errorf(resource.CodeDependency, "it is being made")
+	}
+	delete(s.has, id)
+	return nil
+}
+
+// Of creations with one token at the same time, in several servers.
+func TestOneObjectOfATokenStays(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		before map[string]resource.State
+		makes  string // what this creation makes; "" if it finds some before
+		beside string // what another one makes at the same time
+		goes   bool   // whether that has seen both, and removes its own
+		stays  string
+		again  bool // whether this creation asks to be called again
+	}{
+		"alone":                           {makes: "b", stays: "b"},
+		"there before":                    {before: map[string]resource.State{"b": resource.StateAvailable}, stays: "b"},
+		"there before, going":             {before: map[string]resource.State{"a": resource.StateDeleting}, makes: "b", stays: "b"},
+		"the larger id goes at once":      {makes: "b", beside: "a", stays: "a", again: true},
+		"the smaller id waits for it":     {makes: "a", beside: "b", goes: true, stays: "a"},
+		"the larger id has been answered": {makes: "a", beside: "b", stays: "b", again: true},
+		"left by those that have ended":   {before: map[string]resource.State{"a": resource.StateAvailable, "b": resource.StateAvailable, "c": resource.StateFailed}, stays: "a", again: true},
+		"another creation is at it":       {before: map[string]resource.State{"a": resource.StateAvailable, "b": resource.StateAvailable}, beside: "b", goes: true, stays: "a"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := &shelf{has: map[string]resource.State{}}
+				for id, state := range c.before {
+					s.put(id, state)
+				}
+				beside := func() {
+					if c.beside != "" {
+						s.put(c.beside, resource.StateAvailable)
+					}
+					if c.goes {
+						time.AfterFunc(rivalPatience/2, func() { _ = s.remove(t.Context(), c.beside) })
+					}
+				}
+				if c.makes == "" {
+					beside()
+				}
+				create := func() (disk, error) {
+					require.NotEmpty(t, c.makes, "it is there already")
+					s.put(c.makes, resource.StateCreating)
+					time.AfterFunc(time.Second, func() { s.put(c.makes, resource.StateAvailable) })
+					beside()
+					return disk{ID: c.makes}, nil
+				}
+				o, created, err := ensure(t.Context(), s.found, create, s.remove)
+				if c.again {
+					require.Equal(t, resource.CodeUnavailable, resource.CodeOf(err), "%v", err)
+					assert.True(t, resource.AsError(err).Retryable)
+					o, created, err = ensure(t.Context(), s.found, create, s.remove)
+				}
+				require.NoError(t, err)
+				assert.Equal(t, c.stays, o.ID)
+				assert.Equal(t, c.makes != "" && !c.again, created)
+				for id, state := range s.has {
+					assert.True(t, id == c.stays || state == resource.StateDeleting, "%s is %s", id, state)
+				}
+			})
+		})
 	}
 }
