@@ -27,6 +27,9 @@ func (k *Kind) ParseCreates(body []byte) (requests []*CreateRequest[json.RawMess
 	if err != nil || one.Count == 0 {
 		return []*CreateRequest[json.RawMessage]{one}, false, err
 	}
+	if len(one.Then) > 0 {
+		return nil, true, Invalid(Problem{Field: "then", Message: "is not possible with count; create each by itself"})
+	}
 	if length := len(one.Name) + len(fmt.Sprint("-", one.Count)); length > maxName {
 		return nil, true, Invalid(Problem{Field: "name", Message: fmt.Sprintf("is too long for %d resources: with the number it would have %d characters, more than %d", one.Count, length, maxName)})
 	}
@@ -65,6 +68,9 @@ func (k *Kind) parseItems(body []byte) ([]*CreateRequest[json.RawMessage], error
 		}
 		if one.Count != 0 {
 			problems = append(problems, Problem{Field: at + ".count", Message: "is not possible in a list; write the items out"})
+		}
+		if len(one.Then) > 0 {
+			problems = append(problems, Problem{Field: at + ".then", Message: "is not possible in a list; create it by itself"})
 		}
 		first[one.Name] = i
 		requests = append(requests, one)

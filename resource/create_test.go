@@ -179,6 +179,33 @@ func manyLabels(n int) string {
 func nlb(more string) string     { return `{"vpc":"v","protocol":"tcp","port":80,` + more + `}` }
 func cluster(more string) string { return `{"vpc":"v","subnets":["s"],` + more + `}` }
 
+func TestFollowUps(t *testing.T) {
+	const attach = `{"kind":"disk","name":"d","action":"attach","params":{"vm":"vm1"}}`
+	for _, tc := range []struct{ then, field, message string }{
+		{`[` + attach + `]`, "", ""},
+		{`[{"kind":"vm","name":"vm2","action":"stop"}]`, "", ""},
+		{`[` + attach + `,` + attach + `]`, "then[1].name", "by then[0] already"},
+		{`[{"kind":"vm","name":"vm1","action":"stop"}]`, "then[0].name", "what is created"},
+		{`[{"kind":"disc","name":"d","action":"attach"}]`, "then[0].kind", `no kind "disc"`},
+		{`[{"kind":"disk","name":"d","action":"fly"}]`, "then[0].action", "attach"},
+		{`[{"kind":"disk","name":"d","action":"attach"}]`, "then[0].params.vm", "required"},
+		{`[{"kind":"disk","name":"d","action":"detach","params":{"vm":"vm1"}}]`, "then[0].params", "takes no parameters"},
+		{`[{"kind":"disk","name":"d","action":"attach","params":{"vm":"vm1","x":1}}]`, "then[0].params.x", ""},
+	} {
+		got, err := resource.VM.ParseCreate([]byte(`{"name":"vm1","spec":` + minimal("vm") + `,"then":` + tc.then + `}`))
+		switch {
+		case tc.field != "":
+			wantInvalid(t, err, tc.field, tc.message)
+		case err != nil || len(got.Then) != 1:
+			t.Errorf("%s: got %v, %v", tc.then, got, err)
+		}
+	}
+	_, _, err := resource.VM.ParseCreates([]byte(`{"name":"vm","count":2,"spec":` + minimal("vm") + `,"then":[` + attach + `]}`))
+	wantInvalid(t, err, "then", "count")
+	_, _, err = resource.VM.ParseCreates([]byte(`{"items":[{"name":"vm","spec":` + minimal("vm") + `,"then":[` + attach + `]}]}`))
+	wantInvalid(t, err, "items[0].then", "list")
+}
+
 func TestSpecs(t *testing.T) {
 	long := strings.Repeat("x", 10_000)
 	many := func(n int, format string) string {

@@ -39,6 +39,8 @@ type CreateRequest[S any] struct {
 
 	OnFailure OnFailure `json:"onFailure,omitempty" doc:"What becomes of it if the creation fails: keep it, to be looked at and tried again, or delete what there is of it, here and on the cloud. Default: keep." enum:"keep,delete"`
 
+	Then []FollowUp `json:"then,omitempty" doc:"Actions on other resources that follow the creation, one after the other, such as attaching disks to a VM; until then nothing else changes those. If one fails, so do those after it and the whole, and onFailure says what becomes of what was created. The answer is one operation for all." maxItems:"64" nullable:"false"`
+
 	Count int `json:"count,omitempty" doc:"Create so many that differ only in their names: name-1, name-2 and so on. The answer is one operation for all. Default: one, with the name as it is." minimum:"1" maximum:"1000"`
 }
 
@@ -160,7 +162,8 @@ type Operation struct {
 	Force      bool           `json:"force,omitempty" doc:"For a deletion: whether the resource is forgotten here even if the cloud does not delete it."`
 	Warning    string         `json:"warning,omitempty" doc:"For a forced deletion that the cloud did not do: what may be left there."`
 	Parent     string         `json:"parent,omitempty" doc:"Operation that this one is a part of."`
-	Items      *Progress      `json:"items,omitempty" doc:"For the creation of several resources at once: how far their operations are. They are those with this one as parent."`
+	Items      *Progress      `json:"items,omitempty" doc:"For the creation of several resources at once, or of one with what follows it: how far their operations are. They are those with this one as parent."`
+	Follows    string         `json:"follows,omitempty" doc:"Operation that this one begins after. If that does not succeed, this one fails."`
 	Cancelling bool           `json:"cancelling,omitempty" doc:"Whether it was asked to be cancelled and has not ended yet."`
 	Steps      []Step         `json:"steps,omitempty" doc:"What has happened, the newest last; at most the last 20."`
 	CreatedAt  time.Time      `json:"createdAt" doc:"When it was asked for."`

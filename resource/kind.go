@@ -261,7 +261,8 @@ func (k *Kind) ParseCreate(body []byte) (*CreateRequest[json.RawMessage], error)
 		labels = value.Elem().FieldByName("Labels").Interface().(map[string]string)
 		spec   = value.Elem().FieldByName("Spec").Addr().Interface()
 	)
-	problems := labelProblems("labels", labels)
+	then := value.Elem().FieldByName("Then").Interface().([]FollowUp)
+	problems := append(labelProblems("labels", labels), followUpProblems(k.Name, name, then)...)
 	if v, ok := spec.(validator); ok {
 		problems = append(problems, v.Problems("spec")...)
 	}
@@ -274,7 +275,7 @@ func (k *Kind) ParseCreate(body []byte) (*CreateRequest[json.RawMessage], error)
 	}
 	count := int(value.Elem().FieldByName("Count").Int())
 	onFailure := OnFailure(value.Elem().FieldByName("OnFailure").String())
-	return &CreateRequest[json.RawMessage]{Name: name, Labels: labels, Spec: raw, OnFailure: onFailure, Count: count}, nil
+	return &CreateRequest[json.RawMessage]{Name: name, Labels: labels, Spec: raw, OnFailure: onFailure, Then: then, Count: count}, nil
 }
 
 // Complete fills what the server decides before a spec is recorded and returns

@@ -49,7 +49,7 @@ func (e *Engine) CreateTogether(ctx context.Context, connection string, items []
 			return nil, err
 		}
 	}
-	return e.createMany(ctx, connection, creations, params)
+	return e.createMany(ctx, connection, creations, nil, params)
 }
 
 // Named is one resource of a connection.

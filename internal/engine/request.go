@@ -31,8 +31,12 @@ func (e *Engine) Create(ctx context.Context, connection, kind string, body []byt
 	if err != nil {
 		return nil, err
 	}
-	if many && len(k.Secrets) > 0 {
+	then := requests[0].Then // of several, none has any
+	switch {
+	case many && len(k.Secrets) > 0:
 		return nil, resource.Errorf(resource.CodeUnsupported, "several of the kind %s cannot be created at once: each shows a secret once; create them one by one", kind)
+	case len(then) > 0 && len(k.Secrets) > 0:
+		return nil, resource.Errorf(resource.CodeUnsupported, "nothing can follow the creation of the kind %s, which shows a secret once; ask for it when that has ended", kind)
 	}
 	if err := e.has(ctx, connection, kind, VerbCreate); err != nil {
 		return nil, err
@@ -44,9 +48,12 @@ func (e *Engine) Create(ctx context.Context, connection, kind string, body []byt
 		}
 	}
 	if many {
-		return e.createMany(ctx, connection, creations, nil)
+		return e.createMany(ctx, connection, creations, nil, nil)
 	}
 	one := creations[0]
+	if len(then) > 0 {
+		return e.createMany(ctx, connection, creations, then, one.params)
+	}
 	op, err := e.record(ctx, func(ctx context.Context, q *store.Queries) (*store.Resource, *store.Operation, error) {
 		op, err := e.insert(ctx, q, one)
 		return one.row, op, err
@@ -119,25 +126,49 @@ func (e *Engine) insert(ctx context.Context, q *store.Queries, c *creation) (*st
 	return op, q.InsertSecrets(ctx, c.sealed)
 }
 
-// createMany records several resources, all or none, each with an operation, and
-// one that counts those, with params.
-func (e *Engine) createMany(ctx context.Context, connection string, creations []*creation, params json.RawMessage) (*resource.Operation, error) {
-	rows := make([]*store.Resource, len(creations))
+// createMany records several resources and what follows the last of them, all or none,
+// each with an operation, and one that counts those, with params.
+func (e *Engine) createMany(ctx context.Context, connection string, creations []*creation, then []resource.FollowUp, params json.RawMessage) (*resource.Operation, error) {
+	thenParams := make([]json.RawMessage, len(then))
+	for i, f := range then {
+		if err := e.has(ctx, connection, f.Kind, f.Action); err != nil {
+			return nil, err
+		}
+		var err error
+		if thenParams[i], err = f.ParseParams(); err != nil {
+			return nil, err
+		}
+	}
+	rows := make([]*store.Resource, len(creations), len(creations)+len(then))
 	for i, c := range creations {
 		rows[i] = c.row
 	}
 	parent := newParent(ctx, VerbCreate, connection, rows)
+	parent.Total += len(then)
 	if params != nil {
 		parent.Params = params
 	}
-	ops := make([]*store.Operation, len(creations))
+	ops := make([]*store.Operation, len(creations), cap(rows))
 	err := e.store.Update(ctx, func(ctx context.Context, q *store.Queries) (err error) {
 		for i, c := range creations {
 			if ops[i], err = e.insert(ctx, q, c); err != nil {
 				return fmt.Errorf("%s: %w", c.row.Name, err)
 			}
-			ops[i].Parent = parent.ID
-			if err := q.InsertOperation(ctx, ops[i]); err != nil {
+		}
+		for i, f := range then {
+			row, op, err := e.begin(ctx, q, connection, f.Kind, f.Name, f.Action, thenParams[i], onCloud)
+			if resource.CodeOf(err) == resource.CodeNotFound {
+				return resource.Invalid(resource.Problem{Field: fmt.Sprintf("then[%d].name", i), Message: err.Error()})
+			}
+			if err != nil {
+				return err
+			}
+			op.Follows = ops[len(ops)-1].ID
+			rows, ops = append(rows, row), append(ops, op)
+		}
+		for _, op := range ops {
+			op.Parent = parent.ID
+			if err := q.InsertOperation(ctx, op); err != nil {
 				return err
 			}
 		}
@@ -147,9 +178,9 @@ func (e *Engine) createMany(ctx context.Context, connection string, creations []
 		return nil, err
 	}
 	e.tell(Event{Operation: parent.Resource()})
-	for i, c := range creations {
-		e.publish(c.row, ops[i])
-		e.enqueue(connection, c.row.UID)
+	for i, row := range rows {
+		e.publish(row, ops[i])
+		e.enqueue(connection, row.UID)
 	}
 	return parent.Resource(), nil
 }
@@ -288,12 +319,15 @@ func (e *Engine) Act(ctx context.Context, connection, kind, name, action string,
 	if err := e.has(ctx, connection, kind, action); err != nil {
 		return nil, err
 	}
-	return e.change(ctx, connection, kind, name, action, params, func(_ context.Context, _ *store.Queries, row *store.Resource) error {
-		if row.CloudID == "" {
-			return resource.Errorf(resource.CodeConflict, "the %s %s does not exist on the cloud: it is %s", kind, name, row.State)
-		}
-		return nil
-	})
+	return e.change(ctx, connection, kind, name, action, params, onCloud)
+}
+
+// onCloud refuses an action on what the cloud does not have.
+func onCloud(_ context.Context, _ *store.Queries, row *store.Resource) error {
+	if row.CloudID == "" {
+		return resource.Errorf(resource.CodeConflict, "the %s %s does not exist on the cloud: it is %s", row.Kind, row.Name, row.State)
+	}
+	return nil
 }
 
 // labelHere changes labels that the cloud has no tags for.
@@ -408,20 +442,29 @@ func (e *Engine) change(
 	check func(context.Context, *store.Queries, *store.Resource) error,
 ) (*resource.Operation, error) {
 	return e.record(ctx, func(ctx context.Context, q *store.Queries) (*store.Resource, *store.Operation, error) {
-		row, err := q.Resource(ctx, connection, kind, name)
-		if err != nil {
-			return nil, nil, err
-		}
-		if err := unchanging(row); err != nil {
-			return nil, nil, err
-		}
-		if err := check(ctx, q, row); err != nil {
-			return nil, nil, err
-		}
-		owner := row.LeaseOwner
-		op := e.newOperation(ctx, row, verb, params)
-		return row, op, q.UpdateResource(ctx, row, owner)
+		return e.begin(ctx, q, connection, kind, name, verb, params, check)
 	})
+}
+
+// begin makes an operation on a resource that exists, if none is running, and notes it
+// in the row of the resource, so that nothing else changes that.
+func (e *Engine) begin(
+	ctx context.Context, q *store.Queries, connection, kind, name, verb string, params json.RawMessage,
+	check func(context.Context, *store.Queries, *store.Resource) error,
+) (*store.Resource, *store.Operation, error) {
+	row, err := q.Resource(ctx, connection, kind, name)
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := unchanging(row); err != nil {
+		return nil, nil, err
+	}
+	if err := check(ctx, q, row); err != nil {
+		return nil, nil, err
+	}
+	owner := row.LeaseOwner
+	op := e.newOperation(ctx, row, verb, params)
+	return row, op, q.UpdateResource(ctx, row, owner)
 }
 
 // newOperation makes an operation and notes it, under a lease of this server, in

@@ -37,6 +37,7 @@ type job struct {
 	uses    map[string]*store.Resource // by uid
 	session driver.Session
 	before  mark
+	due     store.Micros // since when the operation could go on
 }
 
 // mark is what of a job users can see change while its operation goes on.
@@ -88,10 +89,13 @@ func (e *Engine) step(ctx context.Context, connection, uid string) {
 		e.asked.Delete(uid) // whoever works on it takes nothing for granted
 		return
 	}
-	if j.op.State == resource.OperationQueued {
-		err = j.ask(ctx)
-	} else {
+	switch {
+	case j.op.State != resource.OperationQueued:
 		err = j.look(ctx)
+	case j.op.Follows != "" && j.op.Cancel == "":
+		err = j.askInTurn(ctx)
+	default:
+		err = j.ask(ctx)
 	}
 	if err != nil && ctx.Err() == nil {
 		j.logger.Error("a step failed; it is taken again", "operation", j.op.ID, "verb", j.op.Verb, "kind", j.row.Kind, "name", j.row.Name, "error", err)
@@ -129,9 +133,25 @@ func (e *Engine) load(ctx context.Context, uid string) (*job, error) {
 			return nil, err
 		}
 	}
-	j.before = j.mark()
+	j.before, j.due = j.mark(), j.op.CreatedAt
 	j.session, err = e.session(ctx, row.Connection)
 	return j, err
+}
+
+// askInTurn asks when the operation that this one begins after has succeeded.
+func (j *job) askInTurn(ctx context.Context) error {
+	before, err := j.store.Read().Operation(ctx, j.op.Follows)
+	switch {
+	case err != nil:
+		return err
+	case !before.State.Ended(): // its end is heard of at once, unless another server works on it
+		j.enqueueAfter(j.row.Connection, j.row.UID, j.config.PollMax)
+		return nil
+	case before.State != resource.OperationSucceeded:
+		return j.fail(ctx, resource.OperationFailed, resource.Errorf(resource.CodeDependency, "not begun: the %s of the %s %s, which comes before, is %s", before.Verb, before.Kind, before.Name, before.State))
+	}
+	j.due = before.EndedAt
+	return j.ask(ctx)
 }
 
 // ask asks the cloud for what the operation wants, unless that is not wanted any
@@ -168,7 +188,7 @@ func (j *job) ask(ctx context.Context) error {
 		return nil //nolint:nilerr // the server stops; the next one asks again
 	}
 	e := resource.AsError(err)
-	if errors.Is(err, errNotYet) && time.Since(j.op.CreatedAt.Time()) < j.config.SettleFor {
+	if errors.Is(err, errNotYet) && time.Since(j.due.Time()) < j.config.SettleFor {
 		j.op.AskedAt = 0 // nobody was asked
 		if !unrecorded {
 			j.asked.Delete(j.row.UID)
@@ -584,6 +604,15 @@ func (j *job) end(ctx context.Context) error {
 			}
 		}
 	}
+	if j.op.Parent != "" {
+		followers, err := j.store.Read().Followers(ctx, j.op.ID)
+		if err != nil { // it is recorded; they look again by themselves
+			j.logger.Warn("what follows an operation cannot be looked up", "operation", j.op.ID, "error", err)
+		}
+		for i := range followers {
+			j.enqueue(followers[i].Connection, followers[i].UID)
+		}
+	}
 	j.config.OnOperation(j.op.Resource())
 	return nil
 }
@@ -623,6 +652,9 @@ func (j *job) takeBack(ctx context.Context, q *store.Queries, parent *store.Oper
 	slices.Reverse(parts)
 	var all []left
 	for _, part := range parts {
+		if part.Verb != VerbCreate { // it follows one
+			continue
+		}
 		row, err := q.ResourceByUID(ctx, part.UID)
 		if err != nil {
 			return nil, err

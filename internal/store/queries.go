@@ -231,6 +231,12 @@ func (q *Queries) Parts(ctx context.Context, parent string) (rows []Operation, e
 	return rows, failure(err, "read the parts of %s", parent)
 }
 
+// Followers reads the operations that begin after one.
+func (q *Queries) Followers(ctx context.Context, id string) (rows []Operation, err error) {
+	err = q.db.NewSelect().Model(&rows).Where("follows = ?", id).Where("follows <> ''").Scan(ctx)
+	return rows, failure(err, "read what follows %s", id)
+}
+
 // InsertOperation records one.
 func (q *Queries) InsertOperation(ctx context.Context, row *Operation) error {
 	return q.insert(ctx, row, "another operation is changing the %s %s", row.Kind, row.Name)

@@ -135,6 +135,7 @@ type Operation struct {
 	Attempts   int
 	Error      *resource.Error `bun:"type:jsonb"`
 	Parent     string
+	Follows    string // id of the operation that this one begins after, or ''
 	Total      int
 	Ended      int
 	Failed     int
@@ -202,7 +203,7 @@ func (o *Operation) Resource() *resource.Operation {
 		items = &resource.Progress{Total: o.Total, Ended: o.Ended, Failed: o.Failed}
 	}
 	return &resource.Operation{
-		Parent: o.Parent, Items: items, By: o.AskedBy, OnFailure: o.OnFailure(), Force: o.Force(), Warning: o.Left(),
+		Parent: o.Parent, Follows: o.Follows, Items: items, By: o.AskedBy, OnFailure: o.OnFailure(), Force: o.Force(), Warning: o.Left(),
 		ID: o.ID, Verb: o.Verb, Kind: o.Kind, Connection: o.Connection, Name: o.Name, UID: o.UID,
 		State: o.State, Attempts: o.Attempts, Error: o.Error, Cancelling: o.Cancel != "" && !o.State.Ended(), Steps: o.Steps,
 		CreatedAt: o.CreatedAt.Time(), AcceptedAt: o.AcceptedAt.pointer(), EndedAt: o.EndedAt.pointer(),

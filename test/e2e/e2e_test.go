@@ -243,10 +243,13 @@ func TestWorkSurvivesKill9OfTheServer(t *testing.T) {
 			w.do("connection create slow --cloud mock --region mock-seoul --setting latency=3s")
 			w.do("vpc create v -c mock --cidr 10.0.0.0/16 --wait")
 			image := read[[]resource.Image](w, "image list -c mock --filter os=ubuntu --filter architecture=x86_64 --limit 1")[0].ID
+			w.do("disk create d -c slow --size-gib 10")
 			w.do("vpc create v -c slow --cidr 10.0.0.0/16 --wait")
 			w.do("subnet create s -c slow --vpc v --cidr 10.0.1.0/24 --wait")
 			spec := read[[]resource.Spec](w, "spec list -c mock --filter architectures=x86_64 --limit 1")[0].Name
-			w.do("vm create vm1 -c slow --image %s --spec %s --subnet s", image, spec)
+			then := filepath.Join(w.home, "then.yaml")
+			require.NoError(t, os.WriteFile(then, []byte("then: [{kind: disk, name: d, action: attach, params: {vm: vm1}}]"), 0o600))
+			w.do("vm create vm1 -c slow --image %s --spec %s --subnet s --file %s", image, spec, then)
 			drivers := children(t, w.PID())
 			require.NotEmpty(t, drivers)
 			w.Kill()
@@ -254,8 +257,9 @@ func TestWorkSurvivesKill9OfTheServer(t *testing.T) {
 				gone(t, pid)
 			}
 			w.start()
-			require.Eventually(t, func() bool {
-				return read[resource.Resource](w, "vm get vm1 -c slow").State == resource.StateRunning
+			require.EventuallyWithT(t, func(c *assert.CollectT) {
+				assert.Equal(c, resource.StateRunning, read[resource.Resource](w, "vm get vm1 -c slow").State)
+				assert.Contains(c, string(read[resource.Resource](w, "disk get d -c slow").Status), `"vm1"`, "what follows the creation is done, too")
 			}, 60*time.Second, 200*time.Millisecond)
 			for _, pid := range children(t, w.PID()) {
 				require.NoError(t, syscall.Kill(pid, syscall.SIGKILL))

@@ -254,6 +254,36 @@ func TestClientsThatDoNotWait(t *testing.T) {
 	assert.Contains(t, a.ok(http.MethodGet, "/vpc/v", in("{}")).body, `"NameId":"s"`)
 }
 
+func TestDataDisksComeWithAVM(t *testing.T) {
+	a := registered(t, enginetest.Options{})
+	a.network()
+	for _, d := range []string{"d1", "d2", "d3"} {
+		a.ok(http.MethodPost, "/disk", in(`{"Name":"`+d+`","DiskType":"","DiskSize":"50"}`))
+	}
+	vm := func(name, disks string) string {
+		return strings.Replace(a.vmBody(name), `"Name":`, `"DataDiskNames":[`+disks+`],"Name":`, 1)
+	}
+	created := a.ok(http.MethodPost, "/vm", vm("vm1", `"d1","d2"`))
+	assert.Regexp(t, `"DataDiskIIDs":\[\{"NameId":"d1","SystemId":"[^"]+"\},\{"NameId":"d2"`, created.body)
+
+	refused := a.call(http.MethodPost, "/vm", vm("vm2", `"d3","d1"`))
+	assert.Equal(t, http.StatusConflict, refused.status, "d1 is another VM's: %s", refused.body)
+	assert.Equal(t, http.StatusNotFound, a.call(http.MethodGet, "/vm/vm2", in("{}")).status, "a VM without all of its disks does not stay")
+	assert.Len(t, a.OnCloud(connection, "vm"), 1)
+	assert.NotContains(t, a.ok(http.MethodGet, "/disk/d3", in("{}")).body, "vm2")
+
+	twice := a.call(http.MethodPost, "/vm", vm("vm2", `"d3","d3"`))
+	assert.Equal(t, http.StatusBadRequest, twice.status)
+	assert.Contains(t, twice.message(t), "DataDiskNames")
+
+	later := a.call(http.MethodPost, "/vm", vm("vm2", `"d3"`), "Prefer", "respond-async")
+	require.Equal(t, http.StatusAccepted, later.status, later.body)
+	var op resource.Operation
+	require.NoError(t, json.Unmarshal([]byte(later.body), &op))
+	a.Succeeds(&op)
+	assert.Contains(t, a.ok(http.MethodGet, "/vm/vm2", in("{}")).body, `"DataDiskIIDs":[{"NameId":"d3"`)
+}
+
 func TestAClientThatGoesAwayChangesNothing(t *testing.T) {
 	a := registered(t, enginetest.Options{})
 	a.Connect("slow", "latency", "300ms")

@@ -31,9 +31,6 @@ type kind struct {
 	info func(v *view, r *resource.Resource, secrets map[string]string) any
 	// parts answers what goes with the resource when it is deleted.
 	parts func(v *view, name string) []engine.Named
-	// then does what a creation asks for beyond the resource itself. If it fails the
-	// resource does not stay.
-	then func(r *request, connection, name string) error
 	// changes are the routes of the kind's actions.
 	changes []change
 }
@@ -49,10 +46,11 @@ type wanted struct {
 	name   string
 	labels map[string]string
 	spec   any
+	then   []resource.FollowUp
 }
 
 func (w wanted) body() (json.RawMessage, error) {
-	return json.Marshal(resource.CreateRequest[any]{Name: w.name, Labels: w.labels, Spec: w.spec, OnFailure: resource.OnFailureDelete})
+	return json.Marshal(resource.CreateRequest[any]{Name: w.name, Labels: w.labels, Spec: w.spec, OnFailure: resource.OnFailureDelete, Then: w.then})
 }
 
 // named is what every creation has in its ReqInfo.
@@ -150,12 +148,6 @@ func (k *kind) createOne(r *request) (any, error) {
 		}
 		return nil, k.rename(err)
 	}
-	if k.then != nil {
-		if err := k.then(r, connection, items[0].name); err != nil {
-			k.cleanUp(r, connection, items)
-			return nil, k.rename(err)
-		}
-	}
 	return k.answer(r, connection, items[0].name, secrets)
 }
 
@@ -184,20 +176,6 @@ func (k *kind) untilGone(r *request, connection string, items []wanted) {
 		}
 		if err != nil && resource.CodeOf(err) != resource.CodeNotFound && r.Context().Err() == nil {
 			r.server.Logger.Warn("what a failed creation left cannot be looked at", "connection", connection, "kind", item.kind.Name, "name", item.name, "error", err)
-		}
-	}
-}
-
-// cleanUp deletes what a creation has made that could not be completed. Whatever cannot be deleted stays
-// to be seen.
-func (k *kind) cleanUp(r *request, connection string, items []wanted) {
-	for i := len(items) - 1; i >= 0; i-- { // what is used goes after what uses it
-		op, err := r.server.Engine.Delete(r.Context(), connection, items[i].kind.Name, items[i].name)
-		if err == nil {
-			_, err = r.wait(op)
-		}
-		if err != nil {
-			r.server.Logger.Warn("what a failed creation left cannot be deleted", "connection", connection, "kind", items[i].kind.Name, "name", items[i].name, "error", err)
 		}
 	}
 }

@@ -78,7 +78,7 @@ func vm() *kind {
 		of: resource.VM.Kind, path: "vm", envelope: "vm", word: "vm", title: "VM", deleted: VMStatus{"Terminating"},
 		fields: map[string]string{
 			"image": "ImageName", "customimage": "ImageName", "spec": "VMSpecName", "subnet": "SubnetName", "keypair": "KeyPairName",
-			"securitygroups": "SecurityGroupNames", "rootDiskSizeGiB": "RootDiskSize", "labels": "TagList",
+			"securitygroups": "SecurityGroupNames", "rootDiskSizeGiB": "RootDiskSize", "labels": "TagList", "then": "DataDiskNames",
 		},
 	}
 	k.create = func(r *request) ([]wanted, error) {
@@ -89,9 +89,12 @@ func vm() *kind {
 		if err := r.checkVM(req); err != nil {
 			return nil, err
 		}
-		return creates(k.of, vmSpec)(r)
+		items, err := creates(k.of, vmSpec)(r)
+		if err == nil {
+			items[0].then, err = req.attachments()
+		}
+		return items, err
 	}
-	k.then = attachDisks
 	k.info = vmInfo
 	return k
 }
@@ -115,7 +118,10 @@ func (r *request) checkVM(req vmRequest) error {
 	if read[resource.SubnetSpec](found.Spec).VPC != string(req.VPCName) {
 		return resource.Errorf(resource.CodeNotFound, "Subnet '%s' does not exist in VPC '%s' in connection '%s'", req.SubnetName, req.VPCName, connection)
 	}
-	for _, name := range req.DataDiskNames {
+	for i, name := range req.DataDiskNames {
+		if slices.Contains(req.DataDiskNames[:i], name) {
+			return invalid("DataDiskNames", "has %s twice", shorten(string(name)))
+		}
 		if _, err := disk().find(r, connection, string(name)); err != nil {
 			return err
 		}
@@ -141,22 +147,17 @@ func vmSpec(r *request, req vmRequest, problems *[]resource.Problem) resource.VM
 	return spec
 }
 
-// attachDisks gives a new VM the disks that were asked for with it.
-func attachDisks(r *request, connection, name string) error {
-	var req vmRequest
-	if err := r.decode(&req); err != nil {
-		return err
+// attachments give a new VM the disks that were asked for with it.
+func (q vmRequest) attachments() ([]resource.FollowUp, error) {
+	params, err := resource.ParamsOf(resource.DiskAttachment{VM: string(q.Name)})
+	if err != nil {
+		return nil, err
 	}
-	for _, d := range req.DataDiskNames {
-		op, err := disk().act(r, connection, string(d), "attach", resource.DiskAttachment{VM: name})
-		if err != nil {
-			return err
-		}
-		if _, err := r.wait(op); err != nil {
-			return fmt.Errorf("attach the disk %s: %w", d, err)
-		}
+	var then []resource.FollowUp
+	for _, name := range q.DataDiskNames {
+		then = append(then, resource.FollowUp{Kind: resource.Disk.Name, Name: string(name), Action: "attach", Params: params})
 	}
-	return nil
+	return then, nil
 }
 
 func vmInfo(v *view, r *resource.Resource, _ map[string]string) any {

@@ -161,7 +161,7 @@ func TestEveryKindAndCatalogIsDescribed(t *testing.T) {
 		if k.Name == resource.VM.Name {
 			assert.Contains(t, string(k.Create), `"x-kind":"subnet"`)
 			assert.Contains(t, string(k.Create), `"x-catalog":"image"`)
-			assert.Contains(t, string(k.Create), `"x-order":["name","labels","spec","onFailure","count"]`)
+			assert.Contains(t, string(k.Create), `"x-order":["name","labels","spec","onFailure","then","count"]`)
 			assert.Equal(t, []resource.State{resource.StateStopped}, k.Actions[0].From)
 		}
 	}

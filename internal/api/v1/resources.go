@@ -125,7 +125,7 @@ func (s *server) registerKind(api huma.API, k *resource.Kind) {
 
 	huma.Register(api, register(huma.Operation{
 		OperationID: "create-" + k.Name, Method: http.MethodPost, Path: base, DefaultStatus: http.StatusCreated,
-		Summary: "Create a " + title, Description: k.Doc + " Answers the operation at once, or the settled resource with wait. With count or a list of items it creates several and answers one operation for all.",
+		Summary: "Create a " + title, Description: k.Doc + " Answers the operation at once, or the settled resource with wait. With count or a list of items it creates several, with then it does more after the creation, and answers one operation for all.",
 	}, map[string]*huma.Schema{"200": operation, "201": object, "202": operation}),
 		func(ctx context.Context, in *struct {
 			InConnection
