@@ -368,17 +368,15 @@ func (c *Client) Destroy(ctx context.Context, connection string, dryRun bool) (*
 	return once[resource.Destruction](ctx, c, resource.DestroyRequest{DryRun: dryRun})(path("connections", connection+":destroy"))
 }
 
-// AdoptAll records everything that exists in a connection and is not managed yet.
-func (c *Client) AdoptAll(ctx context.Context, connection string) ([]resource.Resource, error) {
-	adopted, err := one[struct{ Items []resource.Resource }](ctx, c, http.MethodPost, nil)(path("connections", connection+":adopt"))
-	if err != nil {
-		return nil, err
-	}
-	return adopted.Items, nil
+// AdoptAll records everything that exists in a connection and is not managed yet. Its
+// answer says which kinds the cloud could not be asked for.
+func (c *Client) AdoptAll(ctx context.Context, connection string) (*resource.Adoption, error) {
+	return one[resource.Adoption](ctx, c, http.MethodPost, nil)(path("connections", connection+":adopt"))
 }
 
-// Inventory compares what a cloud has with what is recorded, of one kind or of all.
-func (c *Client) Inventory(ctx context.Context, connection, kind string) ([]resource.InventoryItem, error) {
+// Inventory compares what a cloud has with what is recorded, of one kind or, with "",
+// of all.
+func (c *Client) Inventory(ctx context.Context, connection, kind string) (*resource.Inventory, error) {
 	p, err := path("connections", connection, "inventory")
 	if err != nil {
 		return nil, err
@@ -387,9 +385,8 @@ func (c *Client) Inventory(ctx context.Context, connection, kind string) ([]reso
 	if kind != "" {
 		query.Set("kind", kind)
 	}
-	var answer struct{ Items []resource.InventoryItem }
-	err = c.do(ctx, call{method: http.MethodGet, path: p, query: query}, &answer)
-	return answer.Items, err
+	answer := &resource.Inventory{}
+	return answer, c.do(ctx, call{method: http.MethodGet, path: p, query: query}, answer)
 }
 
 // CancelOperation ends an operation that the cloud has not accepted yet. With

@@ -103,6 +103,25 @@ type InventoryItem struct {
 	State     State  `json:"state" doc:"State on the cloud, or here if the cloud does not have it."`
 }
 
+// Unseen is a kind that a cloud could not be asked for, so that an answer about all
+// kinds is without it.
+type Unseen struct {
+	Kind  string `json:"kind" doc:"Kind that the cloud could not be asked for."`
+	Error *Error `json:"error" doc:"Why."`
+}
+
+// Inventory compares what a cloud has with what is recorded here.
+type Inventory struct {
+	Items  []InventoryItem `json:"items" doc:"What the cloud has, what is recorded here, and what is both." nullable:"false"`
+	Unseen []Unseen        `json:"unseen,omitempty" doc:"Of all kinds, those that the cloud could not be asked for; items has nothing of them."`
+}
+
+// Adoption is what was recorded of a cloud.
+type Adoption struct {
+	Items  []*Resource `json:"items" doc:"What was recorded, what is used before what uses it." nullable:"false"`
+	Unseen []Unseen    `json:"unseen,omitempty" doc:"The kinds that the cloud could not be asked for, so that something of them may be left."`
+}
+
 // Where is where a resource is known.
 type Where string
 

@@ -71,16 +71,24 @@ func (a *app) connectionAdopt() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return printItems(a, out, adopted, "nothing was left to adopt", resourceName, []column[resource.Resource]{
-				{"KIND", func(r resource.Resource) string { return r.Kind }},
-				{"NAME", resourceName},
-				{"CLOUD-ID", func(r resource.Resource) string { return r.CloudID }},
-				{"STATE", func(r resource.Resource) string { return string(r.State) }},
+			a.warnUnseen(adopted.Unseen)
+			return printItems(a, out, adopted.Items, "nothing was left to adopt", func(r *resource.Resource) string { return r.Name }, []column[*resource.Resource]{
+				{"KIND", func(r *resource.Resource) string { return r.Kind }},
+				{"NAME", func(r *resource.Resource) string { return r.Name }},
+				{"CLOUD-ID", func(r *resource.Resource) string { return r.CloudID }},
+				{"STATE", func(r *resource.Resource) string { return string(r.State) }},
 			})
 		},
 	}
 	addOutput(cmd, &out)
 	return cmd
+}
+
+// warnUnseen tells of the kinds that an answer is without.
+func (a *app) warnUnseen(unseen []resource.Unseen) {
+	for _, one := range unseen {
+		fmt.Fprintf(a.env.Stderr, "Warning: the cloud could not be asked for the kind %s, of which nothing is here; try again later: %s\n", clean(one.Kind), clean(one.Error.Error()))
+	}
 }
 
 func (a *app) connectionInventory() *cobra.Command {
@@ -97,11 +105,12 @@ func (a *app) connectionInventory() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			items, err := c.Inventory(cmd.Context(), args[0], kind)
+			found, err := c.Inventory(cmd.Context(), args[0], kind)
 			if err != nil {
 				return err
 			}
-			return printItems(a, out, items, "there is nothing", func(i resource.InventoryItem) string { return i.CloudID }, []column[resource.InventoryItem]{
+			a.warnUnseen(found.Unseen)
+			return printItems(a, out, found.Items, "there is nothing", func(i resource.InventoryItem) string { return i.CloudID }, []column[resource.InventoryItem]{
 				{"KIND", func(i resource.InventoryItem) string { return i.Kind }},
 				{"WHERE", func(i resource.InventoryItem) string { return string(i.Where) }},
 				{"NAME", func(i resource.InventoryItem) string { return i.Name }},

@@ -23,26 +23,51 @@ const (
 )
 
 // Inventory compares what a cloud has with what is recorded here, of one kind or,
-// with "", of every kind that its driver offers.
-func (e *Engine) Inventory(ctx context.Context, connection, kind string) ([]resource.InventoryItem, error) {
+// with "", of every kind that the connection has.
+func (e *Engine) Inventory(ctx context.Context, connection, kind string) (*resource.Inventory, error) {
+	found := &resource.Inventory{Items: []resource.InventoryItem{}}
 	if kind != "" {
 		if _, err := resource.KindNamed(kind); err != nil {
 			return nil, err
 		}
-		return e.inventory(ctx, connection, kind)
+		items, err := e.inventory(ctx, connection, kind)
+		found.Items = append(found.Items, items...)
+		return found, err
 	}
-	found := []resource.InventoryItem{}
-	for _, k := range resource.Kinds() {
+	var err error
+	found.Unseen, err = eachKind(ctx, func(k *resource.Kind) error {
 		items, err := e.inventory(ctx, connection, k.Name)
-		if resource.CodeOf(err) == resource.CodeUnsupported {
-			continue
+		found.Items = append(found.Items, items...)
+		return err
+	})
+	return found, err
+}
+
+// eachKind looks at all kinds. A service that is down only takes its own kinds with it:
+// they are answered with the reasons. What no kind can do without is an error, and so is
+// it if not one could be looked at.
+func eachKind(ctx context.Context, look func(*resource.Kind) error) ([]resource.Unseen, error) {
+	var unseen []resource.Unseen
+	seen := false
+	for _, k := range resource.Kinds() {
+		err := look(k)
+		switch resource.CodeOf(err) {
+		case "":
+			seen = true
+		case resource.CodeUnsupported: // by the driver, or where the connection is
+		case resource.CodeUnauthenticated: // clouds lock out whoever tries often
+			return nil, err
+		default:
+			if ctx.Err() != nil {
+				return nil, err
+			}
+			unseen = append(unseen, resource.Unseen{Kind: k.Name, Error: resource.AsError(err)})
 		}
-		if err != nil { // without it the inventory would be wrong, not short
-			return nil, fmt.Errorf("%w; the inventory of all kinds needs all services of the cloud, that of one kind only its own: name the kind", err)
-		}
-		found = append(found, items...)
 	}
-	return found, nil
+	if !seen && len(unseen) > 0 {
+		return nil, unseen[0].Error
+	}
+	return unseen, nil
 }
 
 func (e *Engine) inventory(ctx context.Context, connection, kind string) ([]resource.InventoryItem, error) {
@@ -54,7 +79,7 @@ func (e *Engine) inventory(ctx context.Context, connection, kind string) ([]reso
 		return nil, err
 	}
 	here := map[string]*store.Resource{} // by cloud id
-	found := []resource.InventoryItem{}
+	var found []resource.InventoryItem
 	rows, err := e.store.Read().ResourcesIn(ctx, connection, kind)
 	if err != nil {
 		return nil, err
@@ -109,40 +134,34 @@ func (e *Engine) Adopt(ctx context.Context, connection, kind string, body []byte
 }
 
 // AdoptAll records everything of a connection that is not managed here, what is
-// used before what uses it. It answers what it recorded, also when it fails midway.
-func (e *Engine) AdoptAll(ctx context.Context, connection string) ([]*resource.Resource, error) {
-	c, err := e.store.Read().Connection(ctx, connection)
-	if err != nil {
-		return nil, err
-	}
-	d, err := e.host.Describe(ctx, c.Cloud)
-	if err != nil {
-		return nil, err
-	}
-	session := e.host.Session(e.target(c))
-	adopted := []*resource.Resource{}
-	for _, k := range resource.Kinds() {
-		if !d.Offers(k.Name, "list") {
-			continue
+// used before what uses it.
+func (e *Engine) AdoptAll(ctx context.Context, connection string) (*resource.Adoption, error) {
+	adopted := &resource.Adoption{Items: []*resource.Resource{}}
+	var err error
+	adopted.Unseen, err = eachKind(ctx, func(k *resource.Kind) error {
+		if _, err := e.offers(ctx, connection, k.Name, "list"); err != nil {
+			return err
+		}
+		session, err := e.session(ctx, connection)
+		if err != nil {
+			return err
 		}
 		for item, err := range session.List(ctx, k.Name) {
-			if resource.CodeOf(err) == resource.CodeUnsupported { // the cloud lacks the service here
-				break
-			}
 			if err != nil {
-				return adopted, fmt.Errorf("list the %ss of %s: %w", k.Name, connection, err)
+				return fmt.Errorf("list the %ss of %s: %w", k.Name, connection, err)
 			}
 			one, err := e.adopt(ctx, connection, k, &item, "")
 			switch resource.CodeOf(err) {
 			case "":
-				adopted = append(adopted, one)
+				adopted.Items = append(adopted.Items, one)
 			case resource.CodeAlreadyExists, resource.CodeConflict: // managed here already, or about to be
 			default:
-				return adopted, err
+				return err
 			}
 		}
-	}
-	return adopted, nil
+		return nil
+	})
+	return adopted, err
 }
 
 // adopt records one object of the cloud under a name, or under its own.

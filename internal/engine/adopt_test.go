@@ -3,6 +3,7 @@ package engine_test
 import (
 	"context"
 	"encoding/json"
+	"strings"
 	"testing"
 	"time"
 
@@ -19,10 +20,10 @@ import (
 // places counts where the resources of a kind are known.
 func places(t *testing.T, e *enginetest.Env, connection, kind string) map[resource.Where]int {
 	t.Helper()
-	items, err := e.Inventory(t.Context(), connection, kind)
+	found, err := e.Inventory(t.Context(), connection, kind)
 	require.NoError(t, err)
 	count := map[resource.Where]int{}
-	for _, item := range items {
+	for _, item := range found.Items {
 		count[item.Where]++
 	}
 	return count
@@ -38,7 +39,7 @@ func TestAdoptAndRelease(t *testing.T) {
 
 		adopted, err := e.AdoptAll(t.Context(), "other")
 		require.NoError(t, err)
-		assert.Len(t, adopted, 3)
+		assert.Len(t, adopted.Items, 3)
 		assert.Equal(t, map[resource.Where]int{resource.InBoth: 1}, places(t, e, "other", "vm"))
 		vm, err := e.Get(t.Context(), "other", "vm", "vm1")
 		require.NoError(t, err)
@@ -51,7 +52,7 @@ func TestAdoptAndRelease(t *testing.T) {
 
 		again, err := e.AdoptAll(t.Context(), "other")
 		require.NoError(t, err)
-		assert.Empty(t, again)
+		assert.Empty(t, again.Items)
 		_, err = e.Adopt(t.Context(), "other", "vm", []byte(`{"cloudId":"`+vm.CloudID+`"}`))
 		assert.Equal(t, resource.CodeAlreadyExists, resource.CodeOf(err))
 
@@ -76,6 +77,70 @@ func TestAdoptAndRelease(t *testing.T) {
 	})
 }
 
+// A service that is down for an hour takes only its own kinds with it.
+func TestTheRestIsAdoptedWhileAServiceIsDown(t *testing.T) {
+	e := enginetest.New(t, enginetest.Options{})
+	e.Network()
+	e.MustCreate("mock", "keypair", "k", `{}`)
+	e.Connect("other", "down", "vpc,disk")
+	inventory, err := e.Inventory(t.Context(), "other", "")
+	require.NoError(t, err)
+	assert.Equal(t, []string{"vpc", "disk"}, unseen(t, inventory.Unseen))
+	assert.Len(t, inventory.Items, 2)
+
+	adopted, err := e.AdoptAll(t.Context(), "other")
+	require.NoError(t, err)
+	assert.Equal(t, []string{"vpc", "disk"}, unseen(t, adopted.Unseen))
+	assert.Len(t, adopted.Items, 2)
+	subnet, err := e.Get(t.Context(), "other", "subnet", "s")
+	require.NoError(t, err)
+	vpc := e.OnCloud("mock", "vpc")[0].ID
+	assert.Contains(t, string(subnet.Spec), vpc, "what it is in is not managed yet")
+
+	_, err = e.PutConnection(t.Context(), resource.ConnectionRequest{Name: "other", Cloud: "mock", Region: "mock-seoul", Settings: map[string]string{}})
+	require.NoError(t, err)
+	adopted, err = e.AdoptAll(t.Context(), "other")
+	require.NoError(t, err)
+	assert.Empty(t, adopted.Unseen)
+	require.Len(t, adopted.Items, 1)
+	require.NoError(t, e.Refresh(t.Context(), "other", "subnet", 0))
+	subnet, err = e.Get(t.Context(), "other", "subnet", "s")
+	require.NoError(t, err)
+	assert.Contains(t, string(subnet.Spec), `"v"`)
+	_, err = e.Delete(t.Context(), "other", "vpc", "v")
+	assert.Equal(t, resource.CodeDependency, resource.CodeOf(err), "from now on it is known what uses it")
+}
+
+// unseen are the kinds that could not be looked at.
+func unseen(t *testing.T, all []resource.Unseen) []string {
+	t.Helper()
+	kinds := make([]string, len(all))
+	for i, one := range all {
+		kinds[i] = one.Kind
+		assert.Equal(t, resource.CodeUnavailable, one.Error.Code)
+	}
+	return kinds
+}
+
+func TestACloudThatCannotBeAskedHasNoInventory(t *testing.T) {
+	e := enginetest.Start(t, enginetest.Options{})
+	var kinds []string
+	for _, k := range resource.Kinds() {
+		kinds = append(kinds, k.Name)
+	}
+	e.Connect("down", "down", strings.Join(kinds, ","))
+	_, err := e.Inventory(t.Context(), "down", "")
+	assert.Equal(t, resource.CodeUnavailable, resource.CodeOf(err))
+	_, err = e.AdoptAll(t.Context(), "down")
+	assert.Equal(t, resource.CodeUnavailable, resource.CodeOf(err))
+	_, err = e.CreateConnection(t.Context(), []byte(`{"name":"moon","cloud":"mock","region":"moon"}`), false)
+	require.NoError(t, err)
+	_, err = e.Inventory(t.Context(), "moon", "")
+	assert.ErrorContains(t, err, "moon")
+	_, err = e.Inventory(t.Context(), "nowhere", "")
+	assert.Equal(t, resource.CodeNotFound, resource.CodeOf(err))
+}
+
 func TestNamesThatAreTakenOrUnfitAreChanged(t *testing.T) {
 	e := enginetest.New(t, enginetest.Options{})
 	e.Network()
@@ -84,8 +149,8 @@ func TestNamesThatAreTakenOrUnfitAreChanged(t *testing.T) {
 	e.MustCreate("other", "vpc", "twin", `{"cidr":"10.1.0.0/16"}`)
 	adopted, err := e.AdoptAll(t.Context(), "mock")
 	require.NoError(t, err)
-	require.Len(t, adopted, 1)
-	assert.Equal(t, "twin-"+adopted[0].CloudID, adopted[0].Name)
+	require.Len(t, adopted.Items, 1)
+	assert.Equal(t, "twin-"+adopted.Items[0].CloudID, adopted.Items[0].Name)
 }
 
 func TestWhatIsBeingCreatedIsNotAdopted(t *testing.T) {
@@ -100,7 +165,7 @@ func TestWhatIsBeingCreatedIsNotAdopted(t *testing.T) {
 	}, 10*time.Second, time.Millisecond)
 	adopted, err := e.AdoptAll(t.Context(), "mock")
 	require.NoError(t, err)
-	assert.Empty(t, adopted)
+	assert.Empty(t, adopted.Items)
 }
 
 func TestChangesFromElsewhereAreNoticed(t *testing.T) {

@@ -38,9 +38,10 @@ func TestCapabilitiesAreWhatTheConnectionHas(t *testing.T) {
 	// The others go on without what is lacking.
 	e.Network()
 	refused(t, e, "mock")
-	items, err := e.Inventory(t.Context(), "mock", "")
+	inventory, err := e.Inventory(t.Context(), "mock", "")
 	require.NoError(t, err)
-	assert.Len(t, items, 2)
+	assert.Len(t, inventory.Items, 2)
+	assert.Empty(t, inventory.Unseen)
 	_, err = e.AdoptAll(t.Context(), "mock")
 	require.NoError(t, err)
 }

@@ -182,7 +182,7 @@ func TestEveryKindIsAdopted(t *testing.T) {
 	e.Connect("other")
 	adopted, err := e.AdoptAll(t.Context(), "other")
 	require.NoError(t, err)
-	assert.Len(t, adopted, len(resource.Kinds())+1)
+	assert.Len(t, adopted.Items, len(resource.Kinds())+1)
 	for _, k := range resource.Kinds() { // what refers to kinds that come after it is named by the next look
 		require.NoError(t, e.Refresh(t.Context(), "other", k.Name, 0))
 		mine, err := e.Get(t.Context(), "mock", k.Name, k.Name)

@@ -334,6 +334,13 @@ func TestWhatWasMadeElsewhereIsAdopted(t *testing.T) {
 	w.do("subnet create s -c mock --vpc v --cidr 10.0.1.0/24 --wait")
 	w.do("connection create other --cloud mock --region mock-seoul") // the same account
 	assert.Len(t, read[[]resource.InventoryItem](w, "connection inventory other"), 2)
+	w.do("connection create half --cloud mock --region mock-seoul --setting down=vpc")
+	for _, line := range []string{"connection inventory half", "connection adopt half"} {
+		stdout, stderr, code := w.run(strings.Fields(line)...)
+		assert.Zero(t, code)
+		assert.Contains(t, stdout, "subnet")
+		assert.Contains(t, stderr, "Warning: the cloud could not be asked for the kind vpc")
+	}
 	assert.Len(t, read[[]resource.Resource](w, "connection adopt other"), 2)
 	assert.Contains(t, w.do("subnet list -c other"), "s")
 	assert.Contains(t, w.fails(4, "vpc release v -c other"), "subnet s")

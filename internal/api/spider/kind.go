@@ -444,14 +444,14 @@ func (k *kind) listAll(r *request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	items, err := r.server.Engine.Inventory(r.Context(), connection, k.of.Name)
+	inventory, err := r.server.Engine.Inventory(r.Context(), connection, k.of.Name)
 	if err != nil {
 		return nil, err
 	}
 	var all AllList
 	lists := &all.AllList
 	lists.MappedList, lists.OnlySpiderList, lists.OnlyCSPList = []IID{}, []IID{}, []IID{}
-	for _, item := range items {
+	for _, item := range inventory.Items {
 		switch item.Where {
 		case resource.InBoth:
 			lists.MappedList = append(lists.MappedList, IID{item.Name, item.CloudID})

@@ -301,11 +301,11 @@ func nameOnCloud(r *request) (any, error) {
 	if _, err := k.find(r, connection, name); err != nil {
 		return nil, err
 	}
-	items, err := r.server.Engine.Inventory(r.Context(), connection, k.of.Name)
+	inventory, err := r.server.Engine.Inventory(r.Context(), connection, k.of.Name)
 	if err != nil {
 		return nil, err
 	}
-	for _, item := range items {
+	for _, item := range inventory.Items {
 		if item.Name == name && item.Where == resource.InBoth {
 			called := item.CloudName
 			if called == "" {

@@ -16,29 +16,27 @@ func (s *server) registerInventory(api huma.API) {
 	tags := []string{"Connections"}
 	answer(api, huma.Operation{
 		OperationID: "list-inventory", Method: http.MethodGet, Path: "/v1/connections/{connection}/inventory", Tags: tags,
-		Summary: "Compare what the cloud has with what is recorded here", Description: "The cloud is asked anew.",
+		Summary: "Compare what the cloud has with what is recorded here", Description: "The cloud is asked anew. A service of it that is down takes only its own kinds with it.",
 	}, func(ctx context.Context, in *struct {
 		InConnection
 		Kind string `query:"kind" doc:"Only this kind. Default: every kind that the driver offers." maxLength:"64"`
 	},
-	) (list[resource.InventoryItem], error) {
-		items, err := s.Engine.Inventory(ctx, in.Connection, in.Kind)
-		return list[resource.InventoryItem]{Items: items}, err
+	) (*resource.Inventory, error) {
+		return s.Engine.Inventory(ctx, in.Connection, in.Kind)
 	})
 	const all = "/v1/connections/{connection}:adopt"
 	answer(api, huma.Operation{
 		OperationID: "adopt-all", Method: http.MethodPost, Path: all, Tags: tags,
-		Summary: "Record everything that the cloud has", Description: "What is used is recorded before what uses it, under its own names. The cloud is not touched.",
+		Summary: "Record everything that the cloud has", Description: "What is used is recorded before what uses it, under its own names. The cloud is not touched. A service of it that is down takes only its own kinds with it.",
 	}, func(ctx context.Context, in *struct {
 		InConnection
 		JSONBody
 	},
-	) (list[*resource.Resource], error) {
+	) (*resource.Adoption, error) {
 		if err := resource.Decode(in.raw, &struct{}{}); err != nil {
-			return list[*resource.Resource]{}, err
+			return nil, err
 		}
-		items, err := s.Engine.AdoptAll(ctx, in.Connection)
-		return list[*resource.Resource]{Items: items}, err
+		return s.Engine.AdoptAll(ctx, in.Connection)
 	})
 	takes(api, all, nothing(), false)
 	const destroy = "/v1/connections/{connection}:destroy"

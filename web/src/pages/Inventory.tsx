@@ -1,4 +1,4 @@
-import { Badge, Button, Group, SegmentedControl, Select, Tabs, Text } from '@mantine/core';
+import { Alert, Badge, Button, Group, SegmentedControl, Select, Tabs, Text } from '@mantine/core';
 import { notifications } from '@mantine/notifications';
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { getRouteApi, useNavigate } from '@tanstack/react-router';
@@ -75,18 +75,16 @@ function Inventory({ connection }: { connection: string }) {
   const inventory = useQuery({
     queryKey: ['inventory', connection, kind],
     staleTime: 0,
-    queryFn: async ({ signal }) =>
-      (
-        await data(
-          client.GET('/v1/connections/{connection}/inventory', {
-            params: { path: { connection }, query: { kind } },
-            signal,
-          }),
-        )
-      ).items,
+    queryFn: ({ signal }) =>
+      data(
+        client.GET('/v1/connections/{connection}/inventory', {
+          params: { path: { connection }, query: { kind } },
+          signal,
+        }),
+      ),
   });
   const rows = useMemo(
-    () => inventory.data?.filter((i) => where === 'all' || i.where === where) ?? [],
+    () => inventory.data?.items.filter((i) => where === 'all' || i.where === where) ?? [],
     [inventory.data, where],
   );
   const chosen = rows.filter((i) => selection[idOf(i)] && i.where === 'cloud');
@@ -96,6 +94,7 @@ function Inventory({ connection }: { connection: string }) {
     void queries.invalidateQueries({ queryKey: ['inventory'] });
     void queries.invalidateQueries({ queryKey: ['resources'] });
   };
+  const unseen = (u: Schemas['Unseen']) => t('inventory.unseen', { kind: u.kind, reason: u.error.message });
   const failed = (e: Error) =>
     notifications.show({ color: 'red', title: verbTitle('adopt'), message: e.message, autoClose: 15_000 });
   const adopt = useMutation({
@@ -111,7 +110,10 @@ function Inventory({ connection }: { connection: string }) {
   });
   const everything = useMutation({
     mutationFn: () => data(client.POST('/v1/connections/{connection}:adopt', { params: { path: { connection } } })),
-    onSuccess: (r) => notifications.show({ color: 'teal', message: t('inventory.adopted', { count: r.items.length }) }),
+    onSuccess: (r) => {
+      notifications.show({ color: 'teal', message: t('inventory.adopted', { count: r.items.length }) });
+      for (const u of r.unseen ?? []) failed(new Error(unseen(u)));
+    },
     onError: failed,
     onSettled: done,
   });
@@ -192,6 +194,11 @@ function Inventory({ connection }: { connection: string }) {
         </Button>
       </Group>
       {inventory.error && <Failure error={inventory.error} onRetry={() => void inventory.refetch()} />}
+      {inventory.data?.unseen?.map((u) => (
+        <Alert key={u.kind} color="yellow" variant="light">
+          {unseen(u)}
+        </Alert>
+      ))}
       <DataTable
         name="inventory"
         label={t('inventory.title')}
