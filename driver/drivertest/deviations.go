@@ -52,13 +52,18 @@ func (d *deviations) reason(check string) (string, bool) {
 	return "", false
 }
 
-// stale are the patterns that no failed check needs.
-func (d *deviations) stale() []string {
+// stale are the patterns that no failed check needs, nor might one of those that were not
+// run.
+func (d *deviations) stale(notRun []string) []string {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	var stale []string
 	for _, pattern := range slices.Sorted(maps.Keys(d.reasons)) {
-		if !d.used[pattern] {
+		might := func(check string) bool {
+			matches, _ := path.Match(pattern, check) // the pattern is known to be one
+			return matches
+		}
+		if !d.used[pattern] && !slices.ContainsFunc(notRun, might) {
 			stale = append(stale, fmt.Sprintf("%s: %s does not deviate any more; remove it", d.file, pattern))
 		}
 	}

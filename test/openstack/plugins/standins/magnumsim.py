@@ -16,7 +16,7 @@ def _addresses(n, base):
     return ['10.0.%d.%d' % (base, 10 + i) for i in range(n)]
 
 
-def _finish(cluster_uuid, word):
+def _finish(cluster_uuid, word, version):
     ctx = magnum_context.make_admin_context(all_tenants=True)
     cluster = objects.Cluster.get_by_uuid(ctx, cluster_uuid)
     groups = list(cluster.nodegroups)
@@ -35,14 +35,14 @@ def _finish(cluster_uuid, word):
     cluster.status = word + '_COMPLETE'
     cluster.status_reason = None
     cluster.api_address = 'https://127.0.0.1:6443'
-    cluster.coe_version = (cluster.labels or {}).get('kube_tag', 'v1.23.8')
+    cluster.coe_version = version or cluster.coe_version or (cluster.labels or {}).get('kube_tag', 'v1.23.8')
     cluster.health_status = 'HEALTHY'
     cluster.save()
 
 
-def _later(cluster, word):
+def _later(cluster, word, version=None):
     cluster.status = word + '_IN_PROGRESS'
-    eventlet.spawn_after(DELAY, _finish, cluster.uuid, word)
+    eventlet.spawn_after(DELAY, _finish, cluster.uuid, word, version)
 
 
 class SimDriver(driver.Driver):
@@ -66,7 +66,8 @@ class SimDriver(driver.Driver):
 
     def upgrade_cluster(self, context, cluster, cluster_template, *args, **kwargs):
         cluster.cluster_template_id = cluster_template.uuid      # as the real one does
-        _later(cluster, 'UPDATE')
+        # The real one gives the tag to heat, and reads the version from there when that is done.
+        _later(cluster, 'UPDATE', cluster_template.labels.get('kube_tag'))
 
     def delete_cluster(self, context, cluster):
         _later(cluster, 'DELETE')
