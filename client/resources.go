@@ -145,6 +145,21 @@ func (c *Client) Audit(ctx context.Context, o ListOptions) iter.Seq2[resource.Au
 	return pages[resource.AuditEntry](ctx, c, "/audit", o.query(), nil)
 }
 
+// Recent iterates over what was chosen for resources of a kind that were created, the
+// latest first.
+func (c *Client) Recent(ctx context.Context, kind string, o ListOptions) iter.Seq2[resource.Recent, error] {
+	return pages[resource.Recent](ctx, c, "/"+kind+"s:recent", o.query(), nil)
+}
+
+// ForgetRecent forgets one of those choices.
+func (c *Client) ForgetRecent(ctx context.Context, kind, id string) error {
+	target, err := path(kind+"s:recent", id)
+	if err != nil {
+		return err
+	}
+	return c.do(ctx, call{method: http.MethodDelete, path: target}, nil)
+}
+
 // Act starts an action of a resource. params is nil for an action without parameters.
 func (c *Client) Act(ctx context.Context, kind, connection, name, action string, params any) (*resource.Operation, error) {
 	return once[resource.Operation](ctx, c, params)(kindPath(kind, connection, name+":"+action))

@@ -18,6 +18,7 @@ type Kind struct {
 	Secrets []Secret // what a creation answers once and never again
 	Actions []Action // verbs beyond create and delete; every kind has label
 	Views   []View   // what the cloud is asked for each time and nothing keeps
+	Recent  []string // fields of the spec that hold texts: which combinations were created last is kept
 
 	spec, status, create reflect.Type
 	bulk                 reflect.Type

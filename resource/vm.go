@@ -10,6 +10,8 @@ var VM = define[VMSpec, VMStatus](Kind{
 	Name:  "vm",
 	Title: "VM",
 	Doc:   "A virtual machine.",
+
+	Recent: []string{"image", "customimage", "spec"},
 	Actions: []Action{
 		action(Action{Name: "start", Doc: "Powers the VM on.", From: []State{StateStopped}, Until: []State{StateRunning}}, Starter.Start),
 		action(Action{Name: "stop", Doc: "Shuts the VM down and keeps it. Most clouds still charge for its disks.", From: []State{StateRunning}, Until: []State{StateStopped}}, Stopper.Stop),

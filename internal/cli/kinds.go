@@ -32,6 +32,9 @@ func (a *app) kindCommand(k *resource.Kind) *cobra.Command {
 	for i := range k.Views {
 		group.AddCommand(a.viewCommand(k, &k.Views[i]))
 	}
+	if len(k.Recent) > 0 {
+		group.AddCommand(a.recentCommand(k))
+	}
 	if k.HasLogin() {
 		group.AddCommand(a.sshCommand(k), a.hostKeysCommand(k))
 	}

@@ -700,6 +700,10 @@ func (j *job) write(ctx context.Context) (users []store.Resource, err error) {
 		then, parent *store.Operation
 		back         []left
 	)
+	chosen, err := j.chosen(ctx)
+	if err != nil {
+		return nil, err
+	}
 	err = j.store.Update(ctx, func(ctx context.Context, q *store.Queries) (err error) {
 		if then, err = j.unwanted(ctx, q); err != nil {
 			return err
@@ -737,10 +741,15 @@ func (j *job) write(ctx context.Context) (users []store.Resource, err error) {
 				}
 			}
 		}
-		if then == nil {
-			return nil
+		if then != nil {
+			if err := q.InsertOperation(ctx, then); err != nil {
+				return err
+			}
 		}
-		return q.InsertOperation(ctx, then)
+		if chosen != nil { // last: other creations wait for this row
+			return q.CountRecent(ctx, chosen)
+		}
+		return nil
 	})
 	if err != nil {
 		return nil, err

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/m-cmp/mc-infra-connector/internal/engine"
 )
@@ -38,11 +39,21 @@ func (f *VMFavoriteInfo) key() string {
 	return string(raw)
 }
 
-// missing is the first field that must be there and is not.
-func (f *VMFavoriteInfo) missing() error {
-	for _, field := range [][2]string{{"CSP", f.CSP}, {"Region", f.Region}, {"ImageName", f.ImageName}, {"SpecName", f.SpecName}} {
-		if field[1] == "" {
-			return invalid(field[0], "is empty!")
+// maxChoiceText is how many characters a text of a favorite or a recent choice may have.
+const maxChoiceText = 512
+
+// wrongChoice refuses an image and a spec that do not say what they must, or anything
+// that is no text.
+func wrongChoice(choice any) error {
+	fields := reflect.ValueOf(choice)
+	for _, name := range []string{"CSP", "Region", "ImageName", "SpecName"} {
+		if fields.FieldByName(name).String() == "" {
+			return invalid(name, "is empty!")
+		}
+	}
+	for i := range fields.NumField() {
+		if f := fields.Field(i); f.Kind() == reflect.String && (!isText(f.String()) || utf8.RuneCountInString(f.String()) > maxChoiceText) {
+			return invalid(fields.Type().Field(i).Name, "contains a control character, or has more than %d characters", maxChoiceText)
 		}
 	}
 	return nil
@@ -51,16 +62,15 @@ func (f *VMFavoriteInfo) missing() error {
 // favorite reads one from the body or the query.
 func (r *request) favorite() (*VMFavoriteInfo, error) {
 	f := &VMFavoriteInfo{}
-	fields := reflect.ValueOf(f).Elem()
-	for i := range fields.NumField() {
-		text, err := r.text(fields.Type().Field(i).Name)
-		if err != nil {
-			return nil, err
-		}
-		fields.Field(i).SetString(text)
+	var fields []string
+	for field := range reflect.TypeFor[VMFavoriteInfo]().Fields() {
+		fields = append(fields, field.Name)
+	}
+	if err := r.fill(f, fields...); err != nil {
+		return nil, err
 	}
 	f.CSP = provider(f.CSP)
-	return f, f.missing()
+	return f, wrongChoice(*f)
 }
 
 // keepFavorite records one, unless it is there.
@@ -94,30 +104,49 @@ func listFavorites(r *request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	return narrowed(r, all, "CreatedAt")
+}
+
+// narrowed keeps what a request asks for of a list of favorites or recent choices, and
+// sorts it: what is greatest in a field comes first, unless it says otherwise.
+func narrowed[Info any](r *request, all []Info, field string) ([]Info, error) {
 	given := map[string]string{}
 	for _, name := range []string{"CSP", "Region", "Zone", "SortBy", "SortOrder"} {
+		var err error
 		if given[name], err = r.text(name); err != nil {
 			return nil, err
 		}
 	}
-	all = slices.DeleteFunc(all, func(f VMFavoriteInfo) bool {
-		other := func(wanted, is string) bool { return wanted != "" && !strings.EqualFold(wanted, is) }
-		return other(given["CSP"], f.CSP) || other(given["Region"], f.Region) || other(given["Zone"], f.Zone)
+	all = slices.DeleteFunc(all, func(one Info) bool {
+		return slices.ContainsFunc([]string{"CSP", "Region", "Zone"}, func(name string) bool {
+			return given[name] != "" && !strings.EqualFold(given[name], reflect.ValueOf(one).FieldByName(name).String())
+		})
 	})
-	by, known := reflect.TypeFor[VMFavoriteInfo]().FieldByNameFunc(func(name string) bool {
-		return strings.EqualFold(name, strings.ReplaceAll(cmp.Or(given["SortBy"], "CreatedAt"), "_", ""))
+	by, known := reflect.TypeFor[Info]().FieldByNameFunc(func(name string) bool {
+		return strings.EqualFold(name, strings.ReplaceAll(cmp.Or(given["SortBy"], field), "_", ""))
 	})
 	if !known {
-		return nil, invalid("SortBy", "%q is not a field of a favorite, such as CreatedAt or ImageName", shorten(given["SortBy"]))
+		return nil, invalid("SortBy", "%q is not a field of what is listed, such as %s or ImageName", shorten(given["SortBy"]), field)
 	}
-	slices.SortStableFunc(all, func(a, b VMFavoriteInfo) int {
-		order := strings.Compare(reflect.ValueOf(a).FieldByIndex(by.Index).String(), reflect.ValueOf(b).FieldByIndex(by.Index).String())
+	slices.SortStableFunc(all, func(a, b Info) int {
+		order := compareValues(reflect.ValueOf(a).FieldByIndex(by.Index), reflect.ValueOf(b).FieldByIndex(by.Index))
 		if !strings.EqualFold(given["SortOrder"], "asc") {
 			return -order
 		}
 		return order
 	})
 	return all, nil
+}
+
+// compareValues compares two fields of one type: texts or numbers.
+func compareValues(a, b reflect.Value) int {
+	switch {
+	case a.CanInt():
+		return cmp.Compare(a.Int(), b.Int())
+	case a.CanFloat():
+		return cmp.Compare(a.Float(), b.Float())
+	}
+	return strings.Compare(a.String(), b.String())
 }
 
 func addFavorite(r *request) (any, error) {
@@ -140,7 +169,7 @@ func addFavorites(r *request) (any, error) {
 	}
 	for i := range records {
 		records[i].CSP = provider(records[i].CSP)
-		if err := records[i].missing(); err != nil {
+		if err := wrongChoice(records[i]); err != nil {
 			return nil, err
 		}
 	}

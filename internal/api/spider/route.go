@@ -32,7 +32,7 @@ func Routes() []Route {
 func (s *server) routes() []route {
 	all := slices.Concat(
 		s.statusRoutes(), s.registrationRoutes(), s.catalogRoutes(), s.subnetRoutes(), s.securityGroupRoutes(), s.vmRoutes(),
-		s.nicRoutes(), s.nlbRoutes(), s.clusterRoutes(), s.portRoutes(), s.favoriteRoutes(), s.otherRoutes(), s.sshRoutes(), missingRoutes(),
+		s.nicRoutes(), s.nlbRoutes(), s.clusterRoutes(), s.portRoutes(), s.favoriteRoutes(), s.recentRoutes(), s.otherRoutes(), s.sshRoutes(), missingRoutes(),
 	)
 	for _, k := range s.kinds {
 		all = append(all, k.routes(s)...)
@@ -104,7 +104,5 @@ func missingRoutes() []route {
 		get, "/counts3", get, "/counts3/{ConnectionName}", post, "/regs3", del, "/regs3/{Name}", get, "/alls3", get, "/alls3info", del, "/csps3/{Id}")
 	add("metrics of resources are not offered by this server yet",
 		get, "/monitoring/vm/{VMName}/{MetricType}", get, "/monitoring/clusternode/{ClusterName}/{NodeGroupName}/{NodeNumber}/{MetricType}")
-	add("recent images are not counted here; /v1/operations tells what was created, and when",
-		get, "/vm/imagespecrecent", del, "/vm/imagespecrecent", post, "/vm/imagespecrecent/bulk")
 	return all
 }

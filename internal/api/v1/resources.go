@@ -111,6 +111,10 @@ func (s *server) registerKind(api huma.API, k *resource.Kind) {
 		return s.count(ctx, k, in.FilterParams, in.Search, in.GroupBy)
 	})
 
+	if len(k.Recent) > 0 {
+		s.registerRecent(api, k, title)
+	}
+
 	huma.Register(api, register(huma.Operation{
 		OperationID: "get-" + k.Name, Method: http.MethodGet, Path: one,
 		Summary: "Get a " + title,
@@ -198,6 +202,35 @@ func (s *server) registerKind(api huma.API, k *resource.Kind) {
 			takes(api, path, nothing(), false)
 		}
 	}
+}
+
+// registerRecent registers the routes of the choices that were made before.
+func (s *server) registerRecent(api huma.API, k *resource.Kind, title string) {
+	path := "/v1/" + k.Plural() + ":recent"
+	answer(api, huma.Operation{
+		OperationID: "list-recent-" + k.Plural(), Method: http.MethodGet, Path: path, Tags: []string{k.Title},
+		Summary:     "List what was chosen for " + title + "s that were created, the latest first",
+		Description: "Each combination of " + strings.Join(k.Recent, ", ") + " in each cloud, region and zone once, with how often, how long and when. Filters: cloud, region, zone and choice.FIELD; sorts: those but the last, count and lastAt.",
+	}, func(ctx context.Context, in *ListParams) (list[resource.Recent], error) {
+		query, err := in.query()
+		if err != nil {
+			return list[resource.Recent]{}, err
+		}
+		items, next, err := s.Engine.Recent(ctx, k.Name, query)
+		return list[resource.Recent]{Items: items, NextPageToken: next}, err
+	})
+	huma.Register(api, problems(api.OpenAPI().Components.Schemas, huma.Operation{
+		OperationID: "forget-recent-" + k.Name, Method: http.MethodDelete, Path: path + "/{id}", Tags: []string{k.Title}, DefaultStatus: http.StatusNoContent,
+		Summary: "Forget what was chosen for " + title + "s",
+	}), func(ctx context.Context, in *struct {
+		ID string `path:"id" doc:"Id of the choice." maxLength:"64"`
+	},
+	) (*struct{}, error) {
+		if err := s.Engine.ForgetRecent(ctx, k.Name, in.ID); err != nil {
+			return nil, problem(err)
+		}
+		return nil, nil //nolint:nilnil // no body
+	})
 }
 
 func (s *server) listResources(ctx context.Context, connection string, k *resource.Kind, p ResourceListParams) (*body[resourceList], error) {

@@ -1,0 +1,66 @@
+package engine
+
+import (
+	"context"
+
+	"github.com/m-cmp/mc-infra-connector/internal/store"
+	"github.com/m-cmp/mc-infra-connector/resource"
+)
+
+// chosen is the recent choice that a creation which succeeds makes, or nil.
+func (j *job) chosen(ctx context.Context) (*store.Recent, error) {
+	if j.op.Verb != VerbCreate || j.op.State != resource.OperationSucceeded || len(j.kind.Recent) == 0 {
+		return nil, nil //nolint:nilnil // there is none
+	}
+	choice, err := j.kind.Choice(j.row.Spec)
+	if err != nil {
+		return nil, err
+	}
+	c, err := j.store.Read().Connection(ctx, j.row.Connection)
+	if err != nil {
+		return nil, err
+	}
+	return &store.Recent{
+		Kind: j.kind.Name, Cloud: c.Cloud, Region: c.Region, Zone: c.Zone, Choice: choice,
+		Times: 1, Took: j.op.EndedAt.Time().Sub(j.op.CreatedAt.Time()).Microseconds(), LastAt: j.op.EndedAt,
+	}, nil
+}
+
+// Recent answers a page of the choices that were made when resources of a kind were
+// created, the latest first.
+func (e *Engine) Recent(ctx context.Context, kind string, query store.Query) ([]resource.Recent, string, error) {
+	rows, next, err := e.store.Read().ListRecent(ctx, kind, query)
+	return convert(rows, (*store.Recent).Resource), next, err
+}
+
+// ImportRecent records choices that were made elsewhere, and answers how many of them
+// were not there yet. The others stay as they are.
+func (e *Engine) ImportRecent(ctx context.Context, list []resource.Recent) (inserted int, err error) {
+	err = e.store.Update(ctx, func(ctx context.Context, q *store.Queries) error {
+		for _, r := range list {
+			ok, err := q.InsertRecent(ctx, &store.Recent{
+				Kind: r.Kind, Cloud: r.Cloud, Region: r.Region, Zone: r.Zone, Choice: r.Choice, Details: r.Details,
+				Times: r.Count, Took: int64(r.AverageSeconds * 1e6 * float64(r.Count)), LastAt: store.MicrosOf(r.LastAt),
+			})
+			if err != nil {
+				return err
+			}
+			if ok {
+				inserted++
+			}
+		}
+		return nil
+	})
+	return inserted, err
+}
+
+// ForgetRecent forgets one of the choices of a kind.
+func (e *Engine) ForgetRecent(ctx context.Context, kind, id string) error {
+	return e.store.Update(ctx, func(ctx context.Context, q *store.Queries) error {
+		found, err := q.DeleteRecent(ctx, kind, id)
+		if err == nil && !found {
+			return resource.Errorf(resource.CodeNotFound, "there is no recent choice %.64q of the kind %s; list them with: mcic %s recent", id, kind, kind)
+		}
+		return err
+	})
+}
