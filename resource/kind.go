@@ -27,6 +27,7 @@ type Kind struct {
 	against              func(spec json.RawMessage, find Find) []Problem
 	login                func(spec, status json.RawMessage) (Login, error) // nil: there is nothing to log in to
 	refs, statusRefs     []refField
+	addresses            []string // fields of the status with the struct tag address
 }
 
 // Secret is a value that the creation of a resource answers once.
@@ -234,6 +235,7 @@ func define[S, T any](k Kind) Type[S, T] {
 	k.refs, k.statusRefs = refFields(k.spec), refFields(k.status)
 	k.Actions = append(k.Actions, labelAction())
 	k.login = loginOf[S, T]()
+	k.addresses = addressFields(k.status)
 	k.complete = func(spec any) (map[string]string, error) {
 		if c, ok := spec.(completer); ok {
 			return c.Complete()

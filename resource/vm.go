@@ -66,8 +66,8 @@ type VMSpec struct {
 // VMStatus is what the cloud reports of a VM.
 type VMStatus struct {
 	Zone           string `json:"zone,omitempty" doc:"Zone that the VM runs in."`
-	PrivateAddress string `json:"privateAddress,omitempty" doc:"First IPv4 address inside the VPC."`
-	PublicAddress  string `json:"publicAddress,omitempty" doc:"IPv4 address that the internet reaches it by. It may change when the VM is stopped and started, unless it is a public IP's."`
+	PrivateAddress string `json:"privateAddress,omitempty" address:"true" doc:"First IPv4 address inside the VPC."`
+	PublicAddress  string `json:"publicAddress,omitempty" address:"true" doc:"IPv4 address that the internet reaches it by. It may change when the VM is stopped and started, unless it is a public IP's."`
 	SSHPort        int    `json:"sshPort,omitempty" doc:"Port of the VM's SSH server. Absent if it is 22, or not known."`
 	SSHUser        string `json:"sshUser,omitempty" doc:"Name to log in with by SSH. Absent where the cloud does not tell."`
 }

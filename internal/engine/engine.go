@@ -165,7 +165,7 @@ func (e *Engine) Run(ctx context.Context) error {
 const tidyEvery = time.Hour
 
 // tidyLoop removes what has been kept long enough, and has everything found by
-// searches, whichever version wrote it.
+// searches and addresses, whichever version wrote it.
 func (e *Engine) tidyLoop(ctx context.Context) {
 	tick := time.NewTicker(tidyEvery)
 	defer tick.Stop()
@@ -189,11 +189,13 @@ func (e *Engine) tidy(ctx context.Context) error {
 		}
 		return q.ForgetEnded(ctx, store.MicrosOf(now.Add(-e.config.KeepFor)))
 	})
-	for more := err == nil; more && err == nil; {
-		err = e.store.Update(ctx, func(ctx context.Context, q *store.Queries) (err error) {
-			more, err = q.FillSearch(ctx)
-			return err
-		})
+	for _, fill := range []func(*store.Queries, context.Context) (bool, error){(*store.Queries).FillSearch, (*store.Queries).FillAddresses} {
+		for more := err == nil; more && err == nil; {
+			err = e.store.Update(ctx, func(ctx context.Context, q *store.Queries) (err error) {
+				more, err = fill(q, ctx)
+				return err
+			})
+		}
 	}
 	return err
 }

@@ -50,34 +50,42 @@ func (e *Engine) Login(ctx context.Context, connection, kind, name string) (*Log
 	return &Login{login, r}, nil
 }
 
+// At answers what has an IP address or a host name, in a connection or, without one, in
+// all.
+func (e *Engine) At(ctx context.Context, connection, address string) ([]*resource.Resource, error) {
+	if connection != "" {
+		if err := e.orNoConnection(ctx, connection, nil); err != nil {
+			return nil, err
+		}
+	}
+	rows, err := e.store.Read().ResourcesAt(ctx, connection, address)
+	return convert(rows, (*store.Resource).Envelope), err
+}
+
 // LoginsAt finds what has an address and can be logged in to, in a connection or,
 // without one, in all.
 func (e *Engine) LoginsAt(ctx context.Context, connection, address string) ([]*Login, error) {
+	there, err := e.At(ctx, connection, address)
+	if err != nil {
+		return nil, err
+	}
 	var found []*Login
-	for _, k := range resource.Kinds() {
-		if !k.HasLogin() {
-			continue
-		}
-		// An address that more have than fit on a page is not found out whose it is anyway.
-		page, _, err := e.List(ctx, connection, k.Name, store.Query{Search: address, Limit: loginPage})
+	for _, r := range there {
+		k, err := resource.KindNamed(r.Kind)
 		if err != nil {
 			return nil, err
 		}
-		for _, r := range page {
-			login, err := k.Login(r.Spec, r.Status)
-			if err != nil {
-				return nil, err
-			}
-			if login.Public == address || login.Private == address {
-				found = append(found, &Login{login, r})
-			}
+		if !k.HasLogin() {
+			continue
 		}
+		login, err := k.Login(r.Spec, r.Status)
+		if err != nil {
+			return nil, err
+		}
+		found = append(found, &Login{login, r})
 	}
 	return found, nil
 }
-
-// loginPage is among how many resources that an address is found in one is looked for.
-const loginPage = 1000
 
 // LoginKey opens the private key of a resource's key pair. It is for logging in, and
 // never shown.

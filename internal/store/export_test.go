@@ -36,3 +36,12 @@ func (s *Store) Waiting() int {
 	defer s.batches.mu.Unlock()
 	return len(s.batches.waiting)
 }
+
+// ForgetAddresses leaves the rows as a version wrote them that kept no addresses.
+func (s *Store) ForgetAddresses(ctx context.Context) error {
+	if _, err := s.write.ExecContext(ctx, "DELETE FROM addresses"); err != nil {
+		return err
+	}
+	_, err := s.write.ExecContext(ctx, "UPDATE resources SET addresses = '?'")
+	return err
+}

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"slices"
+	"strings"
 
 	"github.com/uptrace/bun"
 
@@ -144,8 +145,15 @@ func (q *Queries) HasResources(ctx context.Context, connection string) (bool, er
 // InsertResource records one with what it uses.
 func (q *Queries) InsertResource(ctx context.Context, row *Resource, refs []Ref) error {
 	row.Search = searchText(row)
+	at := addressesOf(row)
+	row.Addresses = strings.Join(at, " ")
 	if err := q.insert(ctx, row, "the %s %s exists already in the connection %s; choose another name or delete it first", row.Kind, row.Name, row.Connection); err != nil {
 		return err
+	}
+	if len(at) > 0 {
+		if err := q.placeAddresses(ctx, row, at); err != nil {
+			return err
+		}
 	}
 	if len(refs) == 0 {
 		return nil
@@ -158,6 +166,8 @@ func (q *Queries) InsertResource(ctx context.Context, row *Resource, refs []Ref)
 // It answers conflict if another server has taken over.
 func (q *Queries) UpdateResource(ctx context.Context, row *Resource, owner string) error {
 	row.Search = searchText(row)
+	at, before := addressesOf(row), row.Addresses
+	row.Addresses = strings.Join(at, " ")
 	result, err := q.db.NewUpdate().Model(row).
 		ExcludeColumn("uid", "connection", "kind", "name", "created_at").
 		WherePK().Where("lease_owner = ?", owner).Exec(ctx)
@@ -166,6 +176,9 @@ func (q *Queries) UpdateResource(ctx context.Context, row *Resource, owner strin
 	}
 	if n, err := result.RowsAffected(); err == nil && n == 0 {
 		return resource.Errorf(resource.CodeConflict, "another server works on the %s %s now", row.Kind, row.Name)
+	}
+	if row.Addresses != before {
+		return q.placeAddresses(ctx, row, at)
 	}
 	return nil
 }

@@ -91,6 +91,7 @@ type Resource struct {
 	LeaseOwner string
 	LeaseUntil Micros
 	Search     string // what it is found by; written by InsertResource and UpdateResource
+	Addresses  string // what the table addresses has of it, in spaces; written as Search is
 }
 
 // Envelope converts to what users see.

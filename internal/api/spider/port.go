@@ -3,19 +3,18 @@ package spider
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
 	"net/http"
 	"net/netip"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
 	"time"
 
-	"github.com/m-cmp/mc-infra-connector/internal/store"
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
 
@@ -60,47 +59,14 @@ func checkPort(network string) func(*request) (any, error) {
 // managed refuses what is no address of a resource that is managed here: through this
 // server nobody is to look around in the network that it is in.
 func (r *request) managed(host string) error {
-	for _, k := range []*resource.Kind{resource.VM.Kind, resource.PublicIP.Kind, resource.NLB.Kind, resource.NIC.Kind} {
-		items, _, err := r.server.Engine.List(r.Context(), "", k.Name, store.Query{Limit: pageSize, Search: host})
-		if err != nil {
-			return err
-		}
-		for _, item := range items {
-			if exists(item) && shows(item.Status, host) {
-				return nil
-			}
-		}
+	there, err := r.server.Engine.At(r.Context(), "", host)
+	if err != nil {
+		return err
 	}
-	return resource.Errorf(resource.CodeDenied, "%s is no address of a VM, network interface, public IP or load balancer that is managed here; this server connects to no other", shorten(host))
-}
-
-// shows reports whether one of the texts in a JSON value is the one looked for.
-func shows(raw json.RawMessage, text string) bool {
-	var value any
-	if json.Unmarshal(raw, &value) != nil {
-		return false
+	if !slices.ContainsFunc(there, exists) {
+		return resource.Errorf(resource.CodeDenied, "%s is no address of a VM, network interface, public IP or load balancer that is managed here; this server connects to no other", shorten(host))
 	}
-	var within func(any) bool
-	within = func(value any) bool {
-		switch v := value.(type) {
-		case string:
-			return v == text
-		case []any:
-			for _, one := range v {
-				if within(one) {
-					return true
-				}
-			}
-		case map[string]any:
-			for _, one := range v {
-				if within(one) {
-					return true
-				}
-			}
-		}
-		return false
-	}
-	return within(value)
+	return nil
 }
 
 // reach connects. A connection of UDP reaches nobody by itself; a closed port then
