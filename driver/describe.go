@@ -178,24 +178,25 @@ func checkValues(at, what string, fields []Field, values Values) error {
 		switch {
 		case !ok || value == "":
 			if f.Required {
-				problems = append(problems, resource.Problem{Field: at + "." + f.Name, Message: "is required: " + f.Doc})
+				problems = append(problems, resource.Problem{Field: at + "." + f.Name, Message: "is required: " + f.Doc, Rule: resource.RuleRequired})
 			}
 		default:
-			if msg := f.problem(value); msg != "" {
-				problems = append(problems, resource.Problem{Field: at + "." + f.Name, Message: msg})
+			if p := f.problem(value); p.Message != "" {
+				p.Field = at + "." + f.Name
+				problems = append(problems, p)
 			}
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(values)) {
 		if !slices.Contains(names, name) {
-			problems = append(problems, resource.Problem{Field: at, Message: fmt.Sprintf("there is no %s %.64q; there are: %s", what, name, strings.Join(names, ", "))})
+			problems = append(problems, resource.Problem{Field: at, Message: fmt.Sprintf("there is no %s %.64q; there are: %s", what, name, strings.Join(names, ", ")), Rule: resource.RuleEnum, Limit: strings.Join(names, ", ")})
 		}
 	}
 	return resource.Invalid(problems...)
 }
 
 // problem says what is wrong with a value, without repeating it: it may be secret.
-func (f Field) problem(value string) string {
+func (f Field) problem(value string) (p resource.Problem) {
 	var err error
 	switch f.Type {
 	case TypeBool:
@@ -209,11 +210,13 @@ func (f Field) problem(value string) string {
 	}
 	switch {
 	case err != nil:
-		return fmt.Sprintf("is not a %s; %s", f.Type, f.Doc)
+		p.Message = fmt.Sprintf("is not a %s; %s", f.Type, f.Doc)
+		p.Rule, p.Limit = resource.RuleType, string(f.Type)
 	case len(f.Enum) > 0 && !slices.Contains(f.Enum, value):
-		return "is not one of: " + strings.Join(f.Enum, ", ")
+		p.Rule, p.Limit = resource.RuleEnum, strings.Join(f.Enum, ", ")
+		p.Message = "is not one of: " + p.Limit
 	}
-	return ""
+	return p
 }
 
 // Values are named values whose types have been checked against their fields, so

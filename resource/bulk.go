@@ -31,7 +31,7 @@ func (k *Kind) ParseCreates(body []byte) (requests []*CreateRequest[json.RawMess
 		return nil, true, Invalid(Problem{Field: "then", Message: "is not possible with count; create each by itself"})
 	}
 	if length := len(one.Name) + len(fmt.Sprint("-", one.Count)); length > maxName {
-		return nil, true, Invalid(Problem{Field: "name", Message: fmt.Sprintf("is too long for %d resources: with the number it would have %d characters, more than %d", one.Count, length, maxName)})
+		return nil, true, Invalid(Problem{Field: "name", Message: fmt.Sprintf("is too long for %d resources: with the number it would have %d characters, more than %d", one.Count, length, maxName), Rule: RuleMaxLength, Limit: fmt.Sprint(maxName)})
 	}
 	for i := range one.Count {
 		requests = append(requests, &CreateRequest[json.RawMessage]{Name: fmt.Sprintf("%s-%d", one.Name, i+1), Labels: one.Labels, Spec: one.Spec, OnFailure: one.OnFailure})
@@ -59,12 +59,12 @@ func (k *Kind) parseItems(body []byte) ([]*CreateRequest[json.RawMessage], error
 		one, err := k.ParseCreate(raw)
 		if err != nil {
 			for _, p := range AsError(err).Fields {
-				problems = append(problems, Problem{Field: strings.TrimSuffix(at+"."+p.Field, ".body"), Message: p.Message})
+				problems = append(problems, Problem{Field: strings.TrimSuffix(at+"."+p.Field, ".body"), Message: p.Message, Rule: p.Rule, Limit: p.Limit})
 			}
 			continue
 		}
 		if before, double := first[one.Name]; double {
-			problems = append(problems, Problem{Field: at + ".name", Message: fmt.Sprintf("the same as items[%d].name; names are unique", before)})
+			problems = append(problems, Problem{Field: at + ".name", Message: fmt.Sprintf("the same as items[%d].name; names are unique", before), Rule: RuleDuplicate, Limit: fmt.Sprintf("items[%d].name", before)})
 		}
 		if one.Count != 0 {
 			problems = append(problems, Problem{Field: at + ".count", Message: "is not possible in a list; write the items out"})

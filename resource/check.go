@@ -15,7 +15,7 @@ func doubleNames(at string, names []string) []Problem {
 	var problems []Problem
 	for i, name := range names {
 		if before := slices.Index(names, name); before < i {
-			problems = append(problems, Problem{fmt.Sprintf("%s[%d]", at, i), fmt.Sprintf("the same as %s[%d]; leave one out", field, before)})
+			problems = append(problems, Problem{Field: fmt.Sprintf("%s[%d]", at, i), Message: fmt.Sprintf("the same as %s[%d]; leave one out", field, before), Rule: RuleDuplicate, Limit: fmt.Sprintf("%s[%d]", field, before)})
 		}
 	}
 	return problems
@@ -45,8 +45,8 @@ func vpcProblems(find Find, kind *Kind, at string, names []string, who, vpc stri
 		}
 		if findSpec(find, kind, name, &spec) && spec.VPC != vpc {
 			problems = append(problems, Problem{
-				fmt.Sprintf("%s[%d]", at, i),
-				fmt.Sprintf("%s belongs to the VPC %s, %s to %s; they must be of the same VPC", name, spec.VPC, who, vpc),
+				Field:   fmt.Sprintf("%s[%d]", at, i),
+				Message: fmt.Sprintf("%s belongs to the VPC %s, %s to %s; they must be of the same VPC", name, spec.VPC, who, vpc),
 			})
 		}
 	}

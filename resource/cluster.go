@@ -149,7 +149,7 @@ var nodeGroupName = regexp.MustCompile(`^[a-z]([a-z0-9-]{0,18}[a-z0-9])?$`)
 func (g *NodeGroup) Problems(at string) []Problem {
 	var problems []Problem
 	if !nodeGroupName.MatchString(g.Name) {
-		problems = append(problems, Problem{join(at, "name"), fmt.Sprintf("%q is not 1 to 20 lower-case letters, digits and hyphens, beginning with a letter and not ending with a hyphen", printable(g.Name))})
+		problems = append(problems, Problem{Field: join(at, "name"), Message: fmt.Sprintf("%q is not 1 to 20 lower-case letters, digits and hyphens, beginning with a letter and not ending with a hyphen", printable(g.Name))})
 	}
 	if g.DesiredNodes == 0 {
 		g.DesiredNodes = max(g.MinNodes, 1)
@@ -166,7 +166,7 @@ func (g *NodeGroup) Problems(at string) []Problem {
 // Problems implements the rules beyond the schema.
 func (s *NodeGroupScale) Problems(at string) []Problem {
 	if s.DesiredNodes == 0 && s.MinNodes == 0 && s.MaxNodes == 0 && s.Autoscaling == nil {
-		return []Problem{{join(at, "desiredNodes"), "nothing to do; give a number of nodes or autoscaling"}}
+		return []Problem{{Field: join(at, "desiredNodes"), Message: "nothing to do; give a number of nodes or autoscaling", Rule: RuleRequired}}
 	}
 	return sizeProblems(at, s.MinNodes, s.DesiredNodes, s.MaxNodes)
 }
@@ -175,11 +175,11 @@ func (s *NodeGroupScale) Problems(at string) []Problem {
 func sizeProblems(at string, least, desired, most int) []Problem {
 	switch {
 	case desired != 0 && desired < least:
-		return []Problem{{join(at, "desiredNodes"), fmt.Sprintf("%d is below minNodes %d", desired, least)}}
+		return []Problem{{Field: join(at, "desiredNodes"), Message: fmt.Sprintf("%d is below minNodes %d", desired, least), Rule: RuleMinimum, Limit: fmt.Sprint(least)}}
 	case most != 0 && desired > most:
-		return []Problem{{join(at, "desiredNodes"), fmt.Sprintf("%d is above maxNodes %d", desired, most)}}
+		return []Problem{{Field: join(at, "desiredNodes"), Message: fmt.Sprintf("%d is above maxNodes %d", desired, most), Rule: RuleMaximum, Limit: fmt.Sprint(most)}}
 	case most != 0 && least > most:
-		return []Problem{{join(at, "minNodes"), fmt.Sprintf("%d is above maxNodes %d", least, most)}}
+		return []Problem{{Field: join(at, "minNodes"), Message: fmt.Sprintf("%d is above maxNodes %d", least, most), Rule: RuleMaximum, Limit: fmt.Sprint(most)}}
 	}
 	return nil
 }

@@ -13,7 +13,6 @@ import (
 	"unicode"
 
 	"github.com/danielgtaylor/huma/v2"
-	"github.com/danielgtaylor/huma/v2/validation"
 )
 
 // maxProblems is how many wrong fields one answer names.
@@ -41,7 +40,7 @@ func (s schema) decode(body []byte, value any) error {
 		return Invalid(Problem{Field: "body", Message: "not well-formed JSON: " + err.Error()})
 	}
 	if parsed == nil {
-		return Invalid(Problem{Field: "body", Message: "expected a JSON object, got null"})
+		return Invalid(Problem{Field: "body", Message: "expected a JSON object, got null", Rule: RuleType, Limit: "object"})
 	}
 	result := &huma.ValidateResult{}
 	huma.Validate(s.registry, s.root, huma.NewPathBuffer(nil, 0), huma.ModeWriteToServer, parsed, result)
@@ -99,7 +98,7 @@ func doubleProblems(body []byte) []Problem {
 				key, _ := token.(string)
 				path := join(at, printable(key))
 				if seen[key] {
-					problems = append(problems, Problem{Field: path, Message: "given twice; give it once"})
+					problems = append(problems, Problem{Field: path, Message: "given twice; give it once", Rule: RuleDuplicate, Limit: path})
 				}
 				seen[key] = true
 				read(path)
@@ -121,15 +120,12 @@ func schemaProblem(err error) Problem {
 	if !ok {
 		return Problem{Field: "body", Message: err.Error()}
 	}
-	field, message := detail.Location, detail.Message
-	var missing string
-	if n, _ := fmt.Sscanf(message, validation.MsgExpectedRequiredProperty, &missing); n == 1 {
-		field, message = join(field, missing), "is required"
+	p := SchemaProblem(detail.Location, detail.Message)
+	if p.Field == "" {
+		p.Field = "body"
 	}
-	if field == "" {
-		field = "body"
-	}
-	return Problem{Field: shorten(field, 128), Message: message}
+	p.Field = shorten(p.Field, 128)
+	return p
 }
 
 // textProblems finds control characters, which no database, cloud or terminal
@@ -141,7 +137,7 @@ func textProblems(at string, value any) []Problem {
 		if i := strings.IndexFunc(v, func(r rune) bool {
 			return unicode.IsControl(r) && r != '\n' && r != '\t' && r != '\r'
 		}); i >= 0 {
-			problems = append(problems, Problem{Field: at, Message: "contains a control character; remove it"})
+			problems = append(problems, Problem{Field: at, Message: "contains a control character; remove it", Rule: RuleCharacters})
 		}
 	case []any:
 		for i, item := range v {
@@ -168,7 +164,7 @@ func labelProblems(at string, labels map[string]string) []Problem {
 		case strings.HasPrefix(strings.ToLower(key), "mcic"):
 			problems = append(problems, Problem{Field: join(at, key), Message: "keys that begin with mcic are kept for the server; choose another"})
 		case len(labels[key]) > 255:
-			problems = append(problems, Problem{Field: join(at, key), Message: "the value is longer than 255 bytes"})
+			problems = append(problems, Problem{Field: join(at, key), Message: "the value is longer than 255 bytes", Rule: RuleMaxLength, Limit: "255"})
 		}
 	}
 	return problems

@@ -47,8 +47,10 @@ type Error struct {
 
 // Problem is one field that failed validation.
 type Problem struct {
-	Field   string `json:"field" doc:"Path of the field in the request body, such as spec.rules[0].fromPort."`
-	Message string `json:"message" doc:"What is wrong with it and what would be right."`
+	Field   string      `json:"field" doc:"Path of the field in the request body, such as spec.rules[0].fromPort."`
+	Message string      `json:"message" doc:"What is wrong with it and what would be right."`
+	Rule    ProblemRule `json:"rule,omitempty" doc:"The rule that it breaks, for clients that say it in their own words. Absent where none of these says it." enum:"required,unknown,type,minLength,maxLength,minimum,maximum,minItems,maxItems,enum,pattern,format,prefix,outside,duplicate,exclusive,missing,characters"`
+	Limit   string      `json:"limit,omitempty" doc:"What the rule asks for: the smallest number, the values that there are, an example of the format, the range to be in, the field that it goes against or the kind and name that are missing."`
 }
 
 // CloudError is what the cloud itself said.

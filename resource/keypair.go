@@ -43,11 +43,11 @@ func (s *KeyPairSpec) Problems(at string) []Problem {
 		return nil
 	}
 	if s.Algorithm != "" {
-		return []Problem{{join(at, "algorithm"), "only for a key that the server makes; leave it out when publicKey is given"}}
+		return []Problem{{Field: join(at, "algorithm"), Message: "only for a key that the server makes; leave it out when publicKey is given", Rule: RuleExclusive, Limit: "publicKey"}}
 	}
 	_, _, options, _, err := ssh.ParseAuthorizedKey([]byte(s.PublicKey))
 	if err != nil || len(options) > 0 || strings.ContainsAny(strings.TrimSpace(s.PublicKey), "\r\n") {
-		return []Problem{{join(at, "publicKey"), "not an SSH public key; give one line such as: ssh-ed25519 AAAA… comment"}}
+		return []Problem{{Field: join(at, "publicKey"), Message: "not an SSH public key; give one line such as: ssh-ed25519 AAAA… comment", Rule: RuleFormat, Limit: "ssh-ed25519 AAAA… comment"}}
 	}
 	return nil
 }

@@ -34,11 +34,11 @@ func (c *LabelChange) Problems(string) []Problem {
 	problems := labelProblems("set", c.Set)
 	for _, key := range slices.Sorted(maps.Keys(c.Set)) {
 		if slices.Contains(c.Remove, key) {
-			problems = append(problems, Problem{"remove", "the label " + key + " is both set and removed; choose one"})
+			problems = append(problems, Problem{Field: "remove", Message: "the label " + key + " is both set and removed; choose one", Rule: RuleExclusive, Limit: "set"})
 		}
 	}
 	if len(c.Set)+len(c.Remove) == 0 {
-		problems = append(problems, Problem{"set", "nothing to do; give labels to set or keys to remove"})
+		problems = append(problems, Problem{Field: "set", Message: "nothing to do; give labels to set or keys to remove", Rule: RuleRequired})
 	}
 	return problems
 }

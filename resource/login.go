@@ -100,9 +100,9 @@ type TerminalSize struct {
 func (r *TerminalRequest) Problems(string) []Problem {
 	switch {
 	case r.Key != "" && r.Password != "":
-		return []Problem{{"password", "give either a private key or a password, not both"}}
+		return []Problem{{Field: "password", Message: "give either a private key or a password, not both", Rule: RuleExclusive, Limit: "key"}}
 	case r.Passphrase != "" && r.Key == "":
-		return []Problem{{"passphrase", "is for a private key; give both"}}
+		return []Problem{{Field: "passphrase", Message: "is for a private key; give both", Rule: RuleRequired}}
 	}
 	return nil
 }

@@ -81,7 +81,7 @@ func (s *NICSpec) ProblemsAgainst(find Find) []Problem {
 	address, err := netip.ParseAddr(s.PrivateAddress)
 	within, err2 := netip.ParsePrefix(subnet.CIDR)
 	if err == nil && err2 == nil && !within.Contains(address) {
-		problems = append(problems, Problem{"spec.privateAddress", fmt.Sprintf("%s is not in the range %s of the subnet %s", address, within, s.Subnet)})
+		problems = append(problems, Problem{Field: "spec.privateAddress", Message: fmt.Sprintf("%s is not in the range %s of the subnet %s", address, within, s.Subnet), Rule: RuleOutside, Limit: within.String()})
 	}
 	return problems
 }
@@ -97,7 +97,7 @@ func (c *AddressChange) Problems(at string) []Problem {
 
 func addressProblems(field, address string) []Problem {
 	if parsed, err := netip.ParseAddr(address); err != nil || !parsed.Is4() {
-		return []Problem{{field, fmt.Sprintf("%q is not an IPv4 address; write it like 10.0.1.20", printable(address))}}
+		return []Problem{{Field: field, Message: fmt.Sprintf("%q is not an IPv4 address; write it like 10.0.1.20", printable(address)), Rule: RuleFormat, Limit: "10.0.1.20"}}
 	}
 	return nil
 }

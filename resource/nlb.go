@@ -131,7 +131,7 @@ func (c *MemberChange) Problems(at string) []Problem {
 // Problems implements the rules beyond the schema.
 func (c *ListenerChange) Problems(at string) []Problem {
 	if *c == (ListenerChange{}) {
-		return []Problem{{join(at, "port"), "nothing is given; give a port, a protocol or both"}}
+		return []Problem{{Field: join(at, "port"), Message: "nothing is given; give a port, a protocol or both", Rule: RuleRequired}}
 	}
 	return nil
 }
@@ -140,7 +140,7 @@ func (c *ListenerChange) Problems(at string) []Problem {
 // driver takes the target port.
 func (c *HealthCheck) Problems(at string) []Problem {
 	if *c == (HealthCheck{}) {
-		return []Problem{{join(at, "protocol"), "nothing is given; say how members are to be checked"}}
+		return []Problem{{Field: join(at, "protocol"), Message: "nothing is given; say how members are to be checked", Rule: RuleRequired}}
 	}
 	return c.complete(at, c.Port)
 }
@@ -165,14 +165,14 @@ func (c *HealthCheck) complete(at string, port int) []Problem {
 	}
 	switch {
 	case c.Protocol == "tcp" && c.Path != "":
-		problems = append(problems, Problem{join(at, "path"), "is only for http and https; leave it out or choose another protocol"})
+		problems = append(problems, Problem{Field: join(at, "path"), Message: "is only for http and https; leave it out or choose another protocol"})
 	case c.Protocol != "tcp" && c.Path == "":
 		c.Path = "/"
 	case c.Path != "" && !strings.HasPrefix(c.Path, "/"):
-		problems = append(problems, Problem{join(at, "path"), "begins with a slash, such as /healthz"})
+		problems = append(problems, Problem{Field: join(at, "path"), Message: "begins with a slash, such as /healthz", Rule: RuleFormat, Limit: "/healthz"})
 	}
 	if c.TimeoutSeconds > c.IntervalSeconds {
-		problems = append(problems, Problem{join(at, "timeoutSeconds"), "is longer than the interval; make it shorter"})
+		problems = append(problems, Problem{Field: join(at, "timeoutSeconds"), Message: "is longer than the interval; make it shorter"})
 	}
 	return problems
 }

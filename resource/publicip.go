@@ -44,7 +44,7 @@ type Association struct {
 // Problems implements the rules beyond the schema.
 func (a *Association) Problems(string) []Problem {
 	if (a.VM == "") == (a.NIC == "") {
-		return []Problem{{"vm", "give either a VM or a network interface (nic), not both"}}
+		return []Problem{{Field: "vm", Message: "give either a VM or a network interface (nic), not both", Rule: RuleExclusive, Limit: "nic"}}
 	}
 	return nil
 }

@@ -41,7 +41,7 @@ func (s *SubnetSpec) ProblemsAgainst(find Find) []Problem {
 		return nil
 	}
 	if inner.Bits() < outer.Bits() || !outer.Contains(inner.Addr()) {
-		return []Problem{{"spec.cidr", fmt.Sprintf("%s is not inside the range %s of the VPC %s", inner, outer, s.VPC)}}
+		return []Problem{{Field: "spec.cidr", Message: fmt.Sprintf("%s is not inside the range %s of the VPC %s", inner, outer, s.VPC), Rule: RuleOutside, Limit: outer.String()}}
 	}
 	return nil
 }

@@ -88,12 +88,12 @@ func (s *VMSpec) Problems(at string) []Problem {
 	problems := doubleNames(join(at, "securitygroups"), s.SecurityGroups)
 	switch {
 	case s.Image == "" && s.CustomImage == "":
-		problems = append(problems, Problem{join(at, "image"), "is required, or a custom image (customimage); choose one of the catalog's images"})
+		problems = append(problems, Problem{Field: join(at, "image"), Message: "is required, or a custom image (customimage); choose one of the catalog's images", Rule: RuleRequired})
 	case s.Image != "" && s.CustomImage != "":
-		problems = append(problems, Problem{join(at, "customimage"), "give either image or customimage, not both"})
+		problems = append(problems, Problem{Field: join(at, "customimage"), Message: "give either image or customimage, not both", Rule: RuleExclusive, Limit: "image"})
 	}
 	if size := len(s.UserData); size > maxUserData {
-		problems = append(problems, Problem{join(at, "userData"), fmt.Sprintf("has %d bytes, more than %d; have it fetch the rest", size, maxUserData)})
+		problems = append(problems, Problem{Field: join(at, "userData"), Message: fmt.Sprintf("has %d bytes, more than %d; have it fetch the rest", size, maxUserData), Rule: RuleMaxLength, Limit: fmt.Sprint(maxUserData)})
 	}
 	return problems
 }

@@ -32,11 +32,11 @@ func cidrProblems(field, cidr string) []Problem {
 	prefix, err := netip.ParsePrefix(cidr)
 	switch {
 	case err != nil || !prefix.Addr().Is4():
-		return []Problem{{field, fmt.Sprintf("%q is not an IPv4 range; write it like 10.0.0.0/16", printable(cidr))}}
+		return []Problem{{Field: field, Message: fmt.Sprintf("%q is not an IPv4 range; write it like 10.0.0.0/16", printable(cidr)), Rule: RuleFormat, Limit: "10.0.0.0/16"}}
 	case prefix != prefix.Masked():
-		return []Problem{{field, fmt.Sprintf("%s has bits set beyond its prefix; did you mean %s?", prefix, prefix.Masked())}}
+		return []Problem{{Field: field, Message: fmt.Sprintf("%s has bits set beyond its prefix; did you mean %s?", prefix, prefix.Masked()), Rule: RulePrefix, Limit: prefix.Masked().String()}}
 	case prefix.Bits() < 8 || prefix.Bits() > 29:
-		return []Problem{{field, fmt.Sprintf("the prefix /%d is outside /8 to /29", prefix.Bits())}}
+		return []Problem{{Field: field, Message: fmt.Sprintf("the prefix /%d is outside /8 to /29", prefix.Bits()), Rule: RuleOutside, Limit: "/8 – /29"}}
 	}
 	return nil
 }

@@ -177,7 +177,7 @@ func (o *serverOptions) run(ctx context.Context, stdout, stderr io.Writer, defau
 	metrics.watchTerminals(terminals)
 	web := &http.Server{
 		Handler: v1.New(v1.Config{
-			Engine: eng, Catalog: choices, Drivers: installed, Allowed: token.Allows, Sessions: auth.NewSessions(token), Console: pages,
+			Engine: eng, Catalog: choices, Drivers: installed, Allowed: token.Allows, Sessions: auth.NewSessions(token, db), Console: pages, Dev: o.dev,
 			Terminal: terminals, Metrics: metrics.registry, Logger: logger, Version: version,
 			Spider: spider.New(spider.Config{
 				Engine: eng, Catalog: choices, Terminal: terminals, Fresh: o.spiderFresh, Logger: logger, Version: version,

@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"context"
 	"crypto/hkdf"
 	"crypto/hmac"
 	"crypto/rand"
@@ -8,7 +9,6 @@ import (
 	"encoding/base64"
 	"encoding/binary"
 	"net/http"
-	"sync"
 	"time"
 )
 
@@ -24,32 +24,35 @@ const sessionCookie = "mcic_session"
 
 // Sessions are logins in browsers. A session is a signed cookie: it is good on every
 // server with the same token, outlives a restart, and ends with the token. A logout
-// holds on the server that was asked, until it restarts; the browser forgets the
-// cookie all the same.
+// is recorded, so that it holds on every server with the same records.
 type Sessions struct {
-	token Token
-	key   []byte
-	cross *http.CrossOriginProtection
-
-	mu    sync.Mutex
-	ended map[sessionID]time.Time // those that were logged out, with their end
+	token   Token
+	key     []byte
+	cross   *http.CrossOriginProtection
+	logouts Logouts
 }
 
-type sessionID [16]byte
+// Logouts are the records of what was logged out before its time.
+type Logouts interface {
+	// EndLogin records that a session has ended, which would have lasted until a time.
+	EndLogin(ctx context.Context, id string, until time.Time) error
+	// LoginEnded reports whether a session was ended.
+	LoginEnded(ctx context.Context, id string) (bool, error)
+}
 
 // The parts of a cookie's value: end in Unix seconds, id, signature.
 const (
-	sessionBody = 8 + len(sessionID{})
+	sessionBody = 8 + 16
 	sessionSize = sessionBody + sha256.Size
 )
 
 // NewSessions returns the sessions that the token opens.
-func NewSessions(token Token) *Sessions {
+func NewSessions(token Token, logouts Logouts) *Sessions {
 	key, err := hkdf.Key(sha256.New, token.sum[:], nil, "mcic console session", sha256.Size)
 	if err != nil { // the length is one that SHA-256 gives
 		panic("derive the key of sessions: " + err.Error())
 	}
-	return &Sessions{token: token, key: key, cross: http.NewCrossOriginProtection(), ended: map[sessionID]time.Time{}}
+	return &Sessions{token: token, key: key, cross: http.NewCrossOriginProtection(), logouts: logouts}
 }
 
 // Start sets the cookie of a new session if the token is right. It reports until
@@ -60,38 +63,43 @@ func (s *Sessions) Start(w http.ResponseWriter, r *http.Request, token string) (
 	}
 	until = time.Now().Add(SessionLife).Truncate(time.Second)
 	value := binary.BigEndian.AppendUint64(nil, uint64(until.Unix())) //nolint:gosec // after 1970
-	var id sessionID
+	var id [sessionBody - 8]byte
 	_, _ = rand.Read(id[:]) // never fails
 	value = s.sign(append(value, id[:]...))
 	http.SetCookie(w, cookie(r, base64.RawURLEncoding.EncodeToString(value), int(SessionLife.Seconds())))
 	return until, true
 }
 
-// End logs the request's session out.
-func (s *Sessions) End(w http.ResponseWriter, r *http.Request) {
+// End logs the request's session out. If that cannot be recorded, it has not ended.
+func (s *Sessions) End(w http.ResponseWriter, r *http.Request) error {
 	if id, until, ok := s.read(r); ok && s.own(r) {
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		for old, end := range s.ended {
-			if end.Before(time.Now()) {
-				delete(s.ended, old)
-			}
+		if err := s.logouts.EndLogin(r.Context(), id, until); err != nil {
+			return err
 		}
-		s.ended[id] = until
 	}
 	http.SetCookie(w, cookie(r, "", -1))
+	return nil
 }
 
-// Until reports until when the request's session lasts, and whether it has one.
-func (s *Sessions) Until(r *http.Request) (time.Time, bool) {
-	_, until, ok := s.read(r)
-	return until, ok
+// Until reports until when the request's session lasts, and whether it has one. The
+// error is of the records of logouts.
+func (s *Sessions) Until(r *http.Request) (time.Time, bool, error) {
+	id, until, ok := s.read(r)
+	if !ok {
+		return until, false, nil
+	}
+	ended, err := s.logouts.LoginEnded(r.Context(), id)
+	return until, err == nil && !ended, err
 }
 
-// Allows reports whether a request comes from a page of this server with a session.
-func (s *Sessions) Allows(r *http.Request) bool {
-	_, _, ok := s.read(r)
-	return ok && s.own(r)
+// Allows reports whether a request comes from a page of this server with a session. The
+// error is of the records of logouts: without them nobody is let in.
+func (s *Sessions) Allows(r *http.Request) (bool, error) {
+	if !s.own(r) {
+		return false, nil
+	}
+	_, ok, err := s.Until(r)
+	return ok, err
 }
 
 // own reports whether a request that can change something comes from a page of this
@@ -103,7 +111,8 @@ func (s *Sessions) own(r *http.Request) bool {
 	return s.cross.Check(r) == nil && r.Header.Get(SessionHeader) != ""
 }
 
-func (s *Sessions) read(r *http.Request) (id sessionID, until time.Time, ok bool) {
+// read answers what a request's cookie says, if it is signed and not over by itself.
+func (s *Sessions) read(r *http.Request) (id string, until time.Time, ok bool) {
 	c, err := r.Cookie(sessionCookie)
 	if err != nil {
 		return id, until, false
@@ -113,11 +122,7 @@ func (s *Sessions) read(r *http.Request) (id sessionID, until time.Time, ok bool
 		return id, until, false
 	}
 	until = time.Unix(int64(binary.BigEndian.Uint64(value)), 0) //nolint:gosec // signed by us
-	copy(id[:], value[8:])
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	_, ended := s.ended[id]
-	return id, until, !ended && time.Now().Before(until)
+	return base64.RawURLEncoding.EncodeToString(value[8:sessionBody]), until, time.Now().Before(until)
 }
 
 // sign returns body with its signature behind it.

@@ -1,7 +1,9 @@
 package auth_test
 
 import (
+	"context"
 	"encoding/base64"
+	"errors"
 	"net/http"
 	"net/http/httptest"
 	"testing"
@@ -14,11 +16,41 @@ import (
 	"github.com/m-cmp/mc-infra-connector/internal/auth"
 )
 
+// records are logouts as servers with the same database share them.
+type records struct {
+	ended  map[string]time.Time
+	broken error
+}
+
+func (r *records) EndLogin(_ context.Context, id string, until time.Time) error {
+	if r.broken == nil {
+		r.ended[id] = until
+	}
+	return r.broken
+}
+
+func (r *records) LoginEnded(_ context.Context, id string) (bool, error) {
+	_, ended := r.ended[id]
+	return ended, r.broken
+}
+
 func sessions(t *testing.T, token string) *auth.Sessions {
+	t.Helper()
+	return server(t, token, &records{ended: map[string]time.Time{}})
+}
+
+func server(t *testing.T, token string, r *records) *auth.Sessions {
 	t.Helper()
 	opened, _, err := auth.OpenToken(folder(t, token, 0o600))
 	require.NoError(t, err)
-	return auth.NewSessions(opened)
+	return auth.NewSessions(opened, r)
+}
+
+func allows(t *testing.T, s *auth.Sessions, r *http.Request) bool {
+	t.Helper()
+	ok, err := s.Allows(r)
+	require.NoError(t, err)
+	return ok
 }
 
 // fromPage is a request that a page of the server makes.
@@ -50,17 +82,41 @@ func TestALoginLastsUntilLogout(t *testing.T) {
 	assert.False(t, c.Secure, "the request came without TLS")
 	assert.NotContains(t, c.Value, known)
 	for _, method := range []string{http.MethodGet, http.MethodPost, http.MethodDelete} {
-		assert.True(t, s.Allows(fromPage(t, method, c)), method)
+		assert.True(t, allows(t, s, fromPage(t, method, c)), method)
 	}
-	assert.True(t, sessions(t, known).Allows(fromPage(t, http.MethodGet, c)), "it outlives a restart")
-	assert.False(t, sessions(t, "fedcba9876543210").Allows(fromPage(t, http.MethodGet, c)), "it ends with the token")
+	assert.True(t, allows(t, sessions(t, known), fromPage(t, http.MethodGet, c)), "it outlives a restart")
+	assert.False(t, allows(t, sessions(t, "fedcba9876543210"), fromPage(t, http.MethodGet, c)), "it ends with the token")
 
 	w := httptest.NewRecorder()
-	s.End(w, fromPage(t, http.MethodDelete, c))
-	assert.False(t, s.Allows(fromPage(t, http.MethodGet, c)))
+	require.NoError(t, s.End(w, fromPage(t, http.MethodDelete, c)))
+	assert.False(t, allows(t, s, fromPage(t, http.MethodGet, c)))
 	cleared := w.Result().Cookies()
 	require.Len(t, cleared, 1)
 	assert.Negative(t, cleared[0].MaxAge)
+}
+
+func TestALogoutHoldsOnEveryServer(t *testing.T) {
+	shared := &records{ended: map[string]time.Time{}}
+	one, two := server(t, known, shared), server(t, known, shared)
+	c, other := login(t, one, known), login(t, one, known)
+	assert.True(t, allows(t, two, fromPage(t, http.MethodGet, c)))
+	foreign := fromPage(t, http.MethodDelete, c)
+	foreign.Header.Set("Sec-Fetch-Site", "cross-site")
+	require.NoError(t, one.End(httptest.NewRecorder(), foreign))
+	assert.True(t, allows(t, two, fromPage(t, http.MethodGet, c)), "another site logs nobody out")
+
+	require.NoError(t, one.End(httptest.NewRecorder(), fromPage(t, http.MethodDelete, c)))
+	assert.False(t, allows(t, two, fromPage(t, http.MethodGet, c)))
+	assert.False(t, allows(t, server(t, known, shared), fromPage(t, http.MethodGet, c)), "nor after a restart")
+	assert.True(t, allows(t, two, fromPage(t, http.MethodGet, other)), "other logins go on")
+
+	shared.broken = errors.New("no database")
+	ok, err := two.Allows(fromPage(t, http.MethodGet, other))
+	require.ErrorIs(t, err, shared.broken)
+	assert.False(t, ok)
+	w := httptest.NewRecorder()
+	require.ErrorIs(t, two.End(w, fromPage(t, http.MethodDelete, other)), shared.broken)
+	assert.Empty(t, w.Result().Cookies(), "a logout that does not hold is not shown as one")
 }
 
 func TestALoginNeedsTheTokenAndAPageOfOurs(t *testing.T) {
@@ -86,7 +142,7 @@ func TestASessionChangesNothingForOtherSites(t *testing.T) {
 	} {
 		r := fromPage(t, http.MethodPost, c)
 		spoil(r.Header)
-		assert.False(t, s.Allows(r), name)
+		assert.False(t, allows(t, s, r), name)
 	}
 }
 
@@ -98,10 +154,10 @@ func TestASessionIsNotForged(t *testing.T) {
 	for i := range raw {
 		changed := append([]byte{}, raw...)
 		changed[i] ^= 1
-		assert.False(t, s.Allows(fromPage(t, http.MethodGet, &http.Cookie{Name: c.Name, Value: base64.RawURLEncoding.EncodeToString(changed)})), "byte %d", i)
+		assert.False(t, allows(t, s, fromPage(t, http.MethodGet, &http.Cookie{Name: c.Name, Value: base64.RawURLEncoding.EncodeToString(changed)})), "byte %d", i)
 	}
 	for _, value := range []string{"", "x", c.Value + "AA", c.Value[:len(c.Value)-4]} {
-		assert.False(t, s.Allows(fromPage(t, http.MethodGet, &http.Cookie{Name: c.Name, Value: value})), value)
+		assert.False(t, allows(t, s, fromPage(t, http.MethodGet, &http.Cookie{Name: c.Name, Value: value})), value)
 	}
 }
 
@@ -110,11 +166,12 @@ func TestASessionRunsOut(t *testing.T) {
 		s := sessions(t, known)
 		c := login(t, s, known)
 		time.Sleep(auth.SessionLife - 2*time.Second) //nolint:forbidigo // the clock of synctest
-		until, ok := s.Until(fromPage(t, http.MethodGet, c))
+		until, ok, err := s.Until(fromPage(t, http.MethodGet, c))
+		require.NoError(t, err)
 		assert.True(t, ok)
 		assert.Less(t, time.Until(until), 3*time.Second)
 		time.Sleep(3 * time.Second) //nolint:forbidigo // the clock of synctest
-		assert.False(t, s.Allows(fromPage(t, http.MethodGet, c)))
+		assert.False(t, allows(t, s, fromPage(t, http.MethodGet, c)))
 	})
 }
 

@@ -360,6 +360,9 @@ func (m *Manager) set(ctx context.Context, verb, name string, choose func(contex
 		if err := q.PutDriver(ctx, next); err != nil {
 			return err
 		}
+		if err := q.Carry(ctx); err != nil {
+			return err
+		}
 		return q.Note(ctx, entry, nil)
 	}); err != nil {
 		return nil, err // the host goes back when this server is brought in line

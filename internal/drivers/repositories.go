@@ -192,7 +192,7 @@ func replace[T any](value, by *T) {
 // put checks a repository and writes it, with a password if one is given.
 func (m *Manager) put(ctx context.Context, verb string, row *store.Repository, password string, write func(context.Context, *store.Queries) error) (*resource.Repository, error) {
 	if len(row.Keys) == 0 && !row.Insecure {
-		return nil, resource.Invalid(resource.Problem{Field: "keys", Message: "is required: the public keys of those whose drivers may run here; insecure leaves out all checks"})
+		return nil, resource.Invalid(resource.Problem{Field: "keys", Message: "is required: the public keys of those whose drivers may run here; insecure leaves out all checks", Rule: resource.RuleRequired})
 	}
 	opened, err := repository.Open(repository.Spec{Name: row.Name, URL: row.URL, PlainHTTP: row.PlainHTTP, Keys: row.Keys})
 	if err != nil {

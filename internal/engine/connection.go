@@ -73,7 +73,7 @@ func credentialIdentity(name string) string { return "credential/" + name }
 func (e *Engine) driverOf(ctx context.Context, cloud string) (*driver.Description, error) {
 	d, err := e.host.Describe(ctx, cloud)
 	if resource.CodeOf(err) == resource.CodeNotFound {
-		return nil, resource.Invalid(resource.Problem{Field: "cloud", Message: err.Error()})
+		return nil, resource.Invalid(resource.Problem{Field: "cloud", Message: err.Error(), Rule: resource.RuleMissing, Limit: "driver " + cloud})
 	}
 	return d, err
 }
@@ -132,7 +132,7 @@ func (e *Engine) CreateConnection(ctx context.Context, body []byte, check bool) 
 	}
 	if row.Credential == "" {
 		if err := d.CheckCredential(nil); err != nil { // it has required fields
-			return nil, resource.Invalid(resource.Problem{Field: "credential", Message: "is required for the cloud " + row.Cloud + "; make one with: mcic credential create"})
+			return nil, resource.Invalid(resource.Problem{Field: "credential", Message: "is required for the cloud " + row.Cloud + "; make one with: mcic credential create", Rule: resource.RuleRequired})
 		}
 	} else if err := e.fits(ctx, e.store.Read(), row); err != nil {
 		return nil, err
@@ -191,7 +191,7 @@ func (e *Engine) draft(ctx context.Context, cloud string, body []byte) (host.Tar
 	t.Opened = nil // there is no row
 	if row.Credential != "" {
 		if len(request.Values) > 0 {
-			return host.Target{}, resource.Invalid(resource.Problem{Field: "values", Message: "give either credential or values, not both"})
+			return host.Target{}, resource.Invalid(resource.Problem{Field: "values", Message: "give either credential or values, not both", Rule: resource.RuleExclusive, Limit: "credential"})
 		}
 		return t, e.fits(ctx, e.store.Read(), row)
 	}
@@ -209,7 +209,7 @@ func (e *Engine) fits(ctx context.Context, q *store.Queries, row *store.Connecti
 	credential, err := q.Credential(ctx, row.Credential)
 	switch {
 	case resource.CodeOf(err) == resource.CodeNotFound:
-		return resource.Invalid(resource.Problem{Field: "credential", Message: err.Error()})
+		return resource.Invalid(resource.Problem{Field: "credential", Message: err.Error(), Rule: resource.RuleMissing, Limit: "credential " + row.Credential})
 	case err != nil:
 		return err
 	case credential.Cloud != row.Cloud:

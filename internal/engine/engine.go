@@ -187,6 +187,9 @@ func (e *Engine) tidy(ctx context.Context) error {
 		if err := q.ForgetAudit(ctx, store.MicrosOf(now.Add(-e.config.KeepAudit))); err != nil {
 			return err
 		}
+		if err := q.ForgetKeys(ctx, store.MicrosOf(now.Add(-e.config.KeepFor))); err != nil {
+			return err
+		}
 		return q.ForgetEnded(ctx, store.MicrosOf(now.Add(-e.config.KeepFor)))
 	})
 	for _, fill := range []func(*store.Queries, context.Context) (bool, error){(*store.Queries).FillSearch, (*store.Queries).FillAddresses} {

@@ -9,28 +9,6 @@ import (
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
 
-// Key is what a client gives a request, so that sending the request again is no second
-// one. It is good for as long as the operation is kept.
-type Key struct {
-	Text    string
-	Request string // hash of the request; the same key with another one is refused
-}
-
-type keyOfContext struct{}
-
-// WithKey returns a context in which the next operation that is recorded gets the key.
-func WithKey(ctx context.Context, k Key) context.Context {
-	return context.WithValue(ctx, keyOfContext{}, k)
-}
-
-func keyOf(ctx context.Context) Key {
-	k, _ := ctx.Value(keyOfContext{}).(Key)
-	return k
-}
-
-// ErrOtherRequest is the error of a key that another request had.
-var ErrOtherRequest = errors.New("the idempotency key belongs to another request")
-
 // secretsAgainFor is how long the repetition of a creation answers its secrets: a client
 // that lost the answer asks again soon.
 const secretsAgainFor = 10 * time.Minute
@@ -39,7 +17,7 @@ const secretsAgainFor = 10 * time.Minute
 // operation that the same request has led to before. Of two that come at the same time,
 // the database lets one be recorded.
 func (e *Engine) Once(ctx context.Context, do func() (*resource.Operation, error)) (*resource.Operation, error) {
-	key := keyOf(ctx)
+	key := store.KeyOf(ctx)
 	if key.Text == "" {
 		return do()
 	}
@@ -50,14 +28,36 @@ func (e *Engine) Once(ctx context.Context, do func() (*resource.Operation, error
 	if err == nil {
 		return op, nil
 	}
-	if before, lookErr := e.before(ctx, key); before != nil || errors.Is(lookErr, ErrOtherRequest) {
+	if before, lookErr := e.before(ctx, key); before != nil || errors.Is(lookErr, store.ErrOtherRequest) {
 		return before, lookErr
 	}
 	return nil, err
 }
 
+// OnceChange does what a request asks for that records no operation, such as a new
+// credential, or answers what the same request has made before.
+func OnceChange[T any](ctx context.Context, e *Engine, do, made func(context.Context) (T, error)) (T, error) {
+	var none T
+	q := e.store.Read()
+	if carried, err := q.Carried(ctx); err != nil {
+		return none, err
+	} else if carried {
+		return made(ctx)
+	}
+	answer, err := do(ctx)
+	if err == nil {
+		return answer, nil
+	}
+	if carried, lookErr := q.Carried(ctx); carried { // meanwhile
+		return made(ctx)
+	} else if errors.Is(lookErr, store.ErrOtherRequest) {
+		return none, lookErr
+	}
+	return answer, err
+}
+
 // before answers the operation that has the key, or nil.
-func (e *Engine) before(ctx context.Context, key Key) (*resource.Operation, error) {
+func (e *Engine) before(ctx context.Context, key store.Key) (*resource.Operation, error) {
 	row, err := e.store.Read().OperationWithKey(ctx, key.Text)
 	switch {
 	case resource.CodeOf(err) == resource.CodeNotFound:
@@ -65,7 +65,7 @@ func (e *Engine) before(ctx context.Context, key Key) (*resource.Operation, erro
 	case err != nil:
 		return nil, err
 	case row.Request != key.Request:
-		return nil, resource.Errorf(resource.CodeInvalid, "%w: the operation %s came of that; use a new key for each request, and the same one only to send the same again", ErrOtherRequest, row.ID)
+		return nil, resource.Errorf(resource.CodeInvalid, "%w: the operation %s came of that; use a new key for each request, and the same one only to send the same again", store.ErrOtherRequest, row.ID)
 	}
 	op := row.Resource()
 	if row.Verb == VerbCreate && row.Total == 0 && time.Since(row.CreatedAt.Time()) < secretsAgainFor {
@@ -93,7 +93,7 @@ func (e *Engine) secretsOf(ctx context.Context, uid string) (map[string]string, 
 
 // keyed gives an operation the key of the request that it comes of.
 func keyed(ctx context.Context, op *store.Operation) *store.Operation {
-	k := keyOf(ctx)
+	k := store.KeyOf(ctx)
 	op.IdempotencyKey, op.Request = k.Text, k.Request
 	return op
 }

@@ -9,7 +9,6 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/m-cmp/mc-infra-connector/internal/engine"
 	"github.com/m-cmp/mc-infra-connector/internal/engine/enginetest"
 	"github.com/m-cmp/mc-infra-connector/internal/store"
 	"github.com/m-cmp/mc-infra-connector/internal/store/storetest"
@@ -31,7 +30,7 @@ func TestTwoServersDoARequestWithAKeyOnce(t *testing.T) {
 			return e.Create(ctx, "mock", "vpc", []byte(`{"name":"v","spec":{"cidr":"10.0.0.0/16"}}`))
 		})
 	}
-	ctx := engine.WithKey(t.Context(), engine.Key{Text: "k", Request: "r"})
+	ctx := store.WithKey(t.Context(), store.Key{Text: "k", Request: "r"})
 	var (
 		group sync.WaitGroup
 		mu    sync.Mutex
@@ -49,8 +48,8 @@ func TestTwoServersDoARequestWithAKeyOnce(t *testing.T) {
 	}
 	group.Wait()
 	assert.Len(t, ids, 1)
-	_, err := create(engine.WithKey(t.Context(), engine.Key{Text: "k", Request: "other"}), servers[1])
-	require.ErrorIs(t, err, engine.ErrOtherRequest)
+	_, err := create(store.WithKey(t.Context(), store.Key{Text: "k", Request: "other"}), servers[1])
+	require.ErrorIs(t, err, store.ErrOtherRequest)
 
 	first, err := create(ctx, servers[1])
 	require.NoError(t, err)

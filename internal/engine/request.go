@@ -205,7 +205,7 @@ func (e *Engine) resolve(ctx context.Context, q *store.Queries, k *resource.Kind
 		target, err := q.Resource(ctx, row.Connection, ref.Kind, ref.Name)
 		switch {
 		case resource.CodeOf(err) == resource.CodeNotFound:
-			problems = append(problems, resource.Problem{Field: ref.Field, Message: err.Error()})
+			problems = append(problems, resource.Problem{Field: ref.Field, Message: err.Error(), Rule: resource.RuleMissing, Limit: ref.Kind + " " + ref.Name})
 			continue
 		case err != nil:
 			return nil, err

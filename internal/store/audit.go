@@ -71,10 +71,14 @@ func (q *Queries) Note(ctx context.Context, entry Audit, cause error) error {
 	return failure(err, "write to the audit trail")
 }
 
-// Audited runs a change and records it in the same transaction, or that it failed.
+// Audited runs a change and records it in the same transaction, with the key of its
+// request if that has one, or that it failed.
 func (s *Store) Audited(ctx context.Context, logger *slog.Logger, entry Audit, change func(context.Context, *Queries) error) error {
 	err := s.Update(ctx, func(ctx context.Context, q *Queries) error {
 		if err := change(ctx, q); err != nil {
+			return err
+		}
+		if err := q.Carry(ctx); err != nil {
 			return err
 		}
 		return q.Note(ctx, entry, nil)

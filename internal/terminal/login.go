@@ -48,7 +48,7 @@ func hostOf(l *engine.Login, r resource.TerminalRequest) (*host, error) {
 	}
 	user := cmp.Or(r.User, l.User)
 	if user == "" {
-		return nil, resource.Invalid(resource.Problem{Field: "user", Message: "is required: the record of the " + what + " does not say who can log in. It depends on the image; usual names are ubuntu, ec2-user, debian, rocky"})
+		return nil, resource.Invalid(resource.Problem{Field: "user", Message: "is required: the record of the " + what + " does not say who can log in. It depends on the image; usual names are ubuntu, ec2-user, debian, rocky", Rule: resource.RuleRequired})
 	}
 	port := cmp.Or(r.Port, l.Port)
 	h := &host{user: user, port: port, address: netip.AddrPortFrom(ip, uint16(port)).String()} //nolint:gosec // 1 to 65535
@@ -177,7 +177,7 @@ func parseKey(key []byte, passphrase string) (ssh.Signer, error) {
 	}
 	signer, err := ssh.ParsePrivateKey(key)
 	if _, locked := errors.AsType[*ssh.PassphraseMissingError](err); locked {
-		return invalid("passphrase", "is required: the private key is encrypted")
+		return nil, resource.Invalid(resource.Problem{Field: "passphrase", Message: "is required: the private key is encrypted", Rule: resource.RuleRequired})
 	}
 	if err != nil {
 		return invalid("key", "is not a private key in PEM format, which begins with -----BEGIN; RSA, ECDSA and Ed25519 keys are possible")

@@ -8,6 +8,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/m-cmp/mc-infra-connector/driver"
+	"github.com/m-cmp/mc-infra-connector/internal/engine"
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
 
@@ -41,12 +42,18 @@ func (s *server) registerDrivers(api huma.API) {
 		OperationID: "install-driver", Method: http.MethodPost, Path: "/v1/drivers", DefaultStatus: http.StatusCreated,
 		Summary:     "Install a driver from a repository",
 		Description: "Its signature is verified, it is fetched and tried, and all servers run it from then on. Installing what is installed already checks and repairs it. It is answered when the driver runs, and goes on if the caller leaves.",
-	}), func(ctx context.Context, in *struct{ JSONBody }) (*driver.Description, error) {
+	}), func(ctx context.Context, in *struct {
+		JSONBody
+		ChangeKeyParam
+	},
+	) (*driver.Description, error) {
 		var request resource.DriverRequest
 		if err := resource.Decode(in.raw, &request); err != nil {
 			return nil, err
 		}
-		return s.Drivers.Install(ctx, request)
+		return engine.OnceChange(ctx, s.Engine, func(ctx context.Context) (*driver.Description, error) {
+			return s.Drivers.Install(ctx, request)
+		}, func(ctx context.Context) (*driver.Description, error) { return s.driver(ctx, request.Name) })
 	})
 	takes(api, "/v1/drivers", schemas.Schema(reflect.TypeFor[resource.DriverRequest](), true, ""), true)
 	answer(api, tags(drivers, huma.Operation{
@@ -62,19 +69,7 @@ func (s *server) registerDrivers(api huma.API) {
 	})
 	answer(api, tags(drivers, huma.Operation{
 		OperationID: "get-driver", Method: http.MethodGet, Path: "/v1/drivers/{name}", Summary: "Get what a driver is and offers",
-	}), func(ctx context.Context, in *Named) (*driver.Description, error) {
-		d, err := s.Engine.Driver(ctx, in.Name)
-		if err != nil {
-			return nil, err
-		}
-		annotated, err := s.Drivers.Annotate(ctx, []*driver.Description{d})
-		for _, a := range annotated {
-			if a.Name == d.Name {
-				d = a
-			}
-		}
-		return d, err
-	})
+	}), func(ctx context.Context, in *Named) (*driver.Description, error) { return s.driver(ctx, in.Name) })
 	for _, move := range []struct {
 		verb, summary string
 		do            func(context.Context, string, resource.DriverChange) (*driver.Description, error)
@@ -93,13 +88,16 @@ func (s *server) registerDrivers(api huma.API) {
 		}), func(ctx context.Context, in *struct {
 			Named
 			JSONBody
+			ChangeKeyParam
 		},
 		) (*driver.Description, error) {
 			var change resource.DriverChange
 			if err := resource.Decode(in.raw, &change); err != nil {
 				return nil, err
 			}
-			return move.do(ctx, in.Name, change)
+			return engine.OnceChange(ctx, s.Engine, func(ctx context.Context) (*driver.Description, error) {
+				return move.do(ctx, in.Name, change)
+			}, func(ctx context.Context) (*driver.Description, error) { return s.driver(ctx, in.Name) })
 		})
 		takes(api, path, schemas.Schema(reflect.TypeFor[resource.DriverChange](), true, ""), false)
 	}
@@ -117,7 +115,7 @@ func (s *server) registerDrivers(api huma.API) {
 		return s.Drivers.Verify(ctx, in.Name)
 	})
 	takes(api, "/v1/drivers/{name}:verify", nothing(), false)
-	remove(api, tags(drivers, huma.Operation{
+	s.remove(api, tags(drivers, huma.Operation{
 		OperationID: "remove-driver", Path: "/v1/drivers/{name}", Summary: "Remove an installed driver that no connection needs",
 	}), func(ctx context.Context, name string) error { return s.Drivers.Remove(ctx, name) })
 
@@ -131,8 +129,16 @@ func (s *server) registerDrivers(api huma.API) {
 	answer(api, tags(repositories, huma.Operation{
 		OperationID: "create-repository", Method: http.MethodPost, Path: "/v1/repositories", DefaultStatus: http.StatusCreated,
 		Summary: "Register a repository of drivers",
-	}), func(ctx context.Context, in *struct{ JSONBody }) (*resource.Repository, error) {
-		return s.Drivers.Register(ctx, in.raw)
+	}), func(ctx context.Context, in *struct {
+		JSONBody
+		ChangeKeyParam
+	},
+	) (*resource.Repository, error) {
+		return engine.OnceChange(ctx, s.Engine, func(ctx context.Context) (*resource.Repository, error) {
+			return s.Drivers.Register(ctx, in.raw)
+		}, func(ctx context.Context) (*resource.Repository, error) {
+			return s.Drivers.Repository(ctx, nameIn(in.raw))
+		})
 	})
 	takes(api, "/v1/repositories", schemas.Schema(reflect.TypeFor[resource.RepositoryRequest](), true, ""), true)
 	answer(api, tags(repositories, huma.Operation{
@@ -146,9 +152,12 @@ func (s *server) registerDrivers(api huma.API) {
 	}), func(ctx context.Context, in *struct {
 		Named
 		JSONBody
+		ChangeKeyParam
 	},
 	) (*resource.Repository, error) {
-		return s.Drivers.Change(ctx, in.Name, in.raw)
+		return engine.OnceChange(ctx, s.Engine, func(ctx context.Context) (*resource.Repository, error) {
+			return s.Drivers.Change(ctx, in.Name, in.raw)
+		}, func(ctx context.Context) (*resource.Repository, error) { return s.Drivers.Repository(ctx, in.Name) })
 	})
 	takes(api, "/v1/repositories/{name}", schemas.Schema(reflect.TypeFor[resource.RepositoryChange](), true, ""), true)
 	answer(api, tags(repositories, huma.Operation{
@@ -162,9 +171,24 @@ func (s *server) registerDrivers(api huma.API) {
 	) (*driver.Description, error) {
 		return s.Drivers.Describe(ctx, in.Name, in.Driver, in.Version)
 	})
-	remove(api, tags(repositories, huma.Operation{
+	s.remove(api, tags(repositories, huma.Operation{
 		OperationID: "delete-repository", Path: "/v1/repositories/{name}", Summary: "Delete a repository that no installed driver came from",
 	}), func(ctx context.Context, name string) error { return s.Drivers.Unregister(ctx, name) })
+}
+
+// driver is what a driver is and offers, with how it was installed.
+func (s *server) driver(ctx context.Context, name string) (*driver.Description, error) {
+	d, err := s.Engine.Driver(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	annotated, err := s.Drivers.Annotate(ctx, []*driver.Description{d})
+	for _, a := range annotated {
+		if a.Name == d.Name {
+			d = a
+		}
+	}
+	return d, err
 }
 
 // releaseList is the body of the search for drivers.

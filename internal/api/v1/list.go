@@ -79,6 +79,11 @@ type KeyParam struct {
 	Key string `header:"Idempotency-Key" doc:"A key of the client's own, such as a new UUID. Sent again with the same key, the same request answers the same operation, for as long as operations are kept; another request with it is refused with 422."`
 }
 
+// ChangeKeyParam is the same header on what records no operation.
+type ChangeKeyParam struct {
+	Key string `header:"Idempotency-Key" doc:"A key of the client's own, such as a new UUID. Sent again with the same key, the same request is not done again and answers what it has made, for as long as operations are kept; another request with it is refused with 422."`
+}
+
 func (p WaitParam) duration() (time.Duration, error) {
 	if p.Wait == "" {
 		return 0, nil

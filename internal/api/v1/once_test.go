@@ -99,3 +99,44 @@ func TestTheSameRequestManyTimesAtOnce(t *testing.T) {
 	group.Wait()
 	assert.Len(t, ids, 1)
 }
+
+func TestASetUpWithAKeyIsDoneOnce(t *testing.T) {
+	a := start(t, enginetest.Options{})
+	const credential = `{"name":"c","cloud":"mock","values":{"password":"right"}}`
+	const connection = `{"name":"second","cloud":"mock","region":"mock-seoul","credential":"c"}`
+	const repository = `{"name":"r","url":"file:///srv/nowhere","insecure":true}`
+	for _, made := range []struct{ path, body string }{
+		{"/v1/credentials", credential}, {"/v1/connections", connection}, {"/v1/repositories", repository},
+	} {
+		key := "make" + strings.ReplaceAll(made.path, "/", "-")
+		first := a.keyed(key, made.path, made.body)
+		require.Equal(t, http.StatusCreated, first.status, "%s", first.body)
+		again := a.keyed(key, made.path, made.body)
+		require.Equal(t, http.StatusCreated, again.status, "%s", again.body)
+		assert.JSONEq(t, string(first.body), string(again.body))
+		isProblem(t, http.StatusConflict, a.keyed(key+"-other", made.path, made.body))
+		p := isProblem(t, http.StatusUnprocessableEntity, a.keyed(key, made.path, strings.Replace(made.body, `{"name":"`, `{"name":"x`, 1)))
+		assert.Equal(t, "Idempotency-Key", p.Fields[0].Field)
+	}
+	remove := func(key, path string) answer {
+		r := a.request(http.MethodDelete, path, nil)
+		r.Header.Set("Idempotency-Key", key)
+		return a.send(r)
+	}
+	isProblem(t, http.StatusConflict, remove("d0", "/v1/credentials/c"))
+	for _, path := range []string{"/v1/repositories/r", "/v1/connections/second", "/v1/credentials/c"} {
+		assert.Equal(t, http.StatusNoContent, remove("d"+path, path).status)
+		assert.Equal(t, http.StatusNoContent, remove("d"+path, path).status, "the first answer may have been lost")
+		isProblem(t, http.StatusNotFound, remove("other"+path, path))
+	}
+
+	const vpcs, vpc = "/v1/connections/mock/vpcs", `{"name":"v","spec":{"cidr":"10.0.0.0/16"}}`
+	require.Equal(t, http.StatusCreated, a.post(vpcs+"?wait=30s", vpc).status)
+	first := into[resource.Operation](t, remove("gone", vpcs+"/v"))
+	_, err := a.Wait(t.Context(), first.ID, patience)
+	require.NoError(t, err)
+	assert.Equal(t, first.ID, into[resource.Operation](t, remove("gone", vpcs+"/v")).ID)
+	require.Equal(t, http.StatusCreated, a.post(vpcs+"?wait=30s", vpc).status)
+	assert.Equal(t, first.ID, into[resource.Operation](t, remove("gone", vpcs+"/v")).ID)
+	assert.Equal(t, []string{"v"}, a.names(vpcs), "another of that name is not deleted")
+}

@@ -9,7 +9,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
-	"github.com/m-cmp/mc-infra-connector/internal/engine"
+	"github.com/m-cmp/mc-infra-connector/internal/store"
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
 
@@ -67,7 +67,7 @@ func problem(err error) *ProblemDocument {
 	if errors.Is(err, context.DeadlineExceeded) && e.Code == resource.CodeUnavailable {
 		code = http.StatusGatewayTimeout
 	}
-	if errors.Is(err, engine.ErrOtherRequest) {
+	if errors.Is(err, store.ErrOtherRequest) {
 		return badField(http.StatusUnprocessableEntity, keyHeader, e.Message)
 	}
 	return &ProblemDocument{
@@ -105,7 +105,7 @@ func fromHuma(_ huma.Context, _ string, v any) (any, error) {
 		for _, where := range []string{"query.", "path.", "header."} {
 			field = strings.TrimPrefix(field, where)
 		}
-		p.Fields = append(p.Fields, resource.Problem{Field: field, Message: d.Message})
+		p.Fields = append(p.Fields, resource.SchemaProblem(field, d.Message))
 	}
 	if err := resource.Invalid(p.Fields...); err != nil {
 		p.Detail = err.Error() // instead of: validation failed

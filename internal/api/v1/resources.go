@@ -154,6 +154,7 @@ func (s *server) registerKind(api huma.API, k *resource.Kind) {
 		func(ctx context.Context, in *struct {
 			OneResource
 			WaitParam
+			KeyParam
 			Force bool `query:"force" doc:"Forget it here even if the cloud does not delete it." default:"false"`
 		},
 		) (*changed, error) {

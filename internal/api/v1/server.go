@@ -33,6 +33,7 @@ import (
 	"github.com/m-cmp/mc-infra-connector/internal/catalog"
 	"github.com/m-cmp/mc-infra-connector/internal/drivers"
 	"github.com/m-cmp/mc-infra-connector/internal/engine"
+	"github.com/m-cmp/mc-infra-connector/internal/store"
 	"github.com/m-cmp/mc-infra-connector/internal/terminal"
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
@@ -50,6 +51,7 @@ type Config struct {
 	Metrics  *prometheus.Registry
 	Logger   *slog.Logger
 	Version  string
+	Dev      bool // whether the server is one to try things out, which the console says
 }
 
 // SpiderPrefix is the path below which the API of CB-Spider is served.
@@ -179,7 +181,15 @@ func ok(w http.ResponseWriter) {
 // authenticate lets no one in without the token or a login.
 func (s *server) authenticate(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if s.Allowed(r) || s.Sessions.Allows(r) {
+		allowed := s.Allowed(r)
+		if !allowed {
+			var err error
+			if allowed, err = s.Sessions.Allows(r); err != nil {
+				problem(err).write(w)
+				return
+			}
+		}
+		if allowed {
 			next.ServeHTTP(w, r.WithContext(auth.As(r.Context(), auth.Admin)))
 			return
 		}
@@ -238,7 +248,7 @@ func isTexts(query url.Values) bool {
 // that is too large, too slow or broken.
 func bufferBody(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.Method != http.MethodPost { // no other takes one
+		if r.Method == http.MethodGet || r.Method == http.MethodHead { // they take none, and change nothing
 			next.ServeHTTP(w, r)
 			return
 		}
@@ -296,7 +306,7 @@ func withKey(r *http.Request, body []byte) (*http.Request, error) {
 	for _, part := range []string{r.Method, r.URL.Path, query.Encode(), string(body)} {
 		_, _ = fmt.Fprintf(hash, "%d:%s", len(part), part) // a hash never fails
 	}
-	return r.WithContext(engine.WithKey(r.Context(), engine.Key{Text: key, Request: hex.EncodeToString(hash.Sum(nil))})), nil
+	return r.WithContext(store.WithKey(r.Context(), store.Key{Text: key, Request: hex.EncodeToString(hash.Sum(nil))})), nil
 }
 
 // isJSON reports whether a content type is one of JSON. None counts as JSON.

@@ -13,6 +13,7 @@ import (
 // sessionAnswer says how a browser is logged in.
 type sessionAnswer struct {
 	Until time.Time `json:"until"`
+	Dev   bool      `json:"dev"` // whether the server runs with --dev
 }
 
 // sessionRoutes let browsers log in and out. They are no part of the OpenAPI
@@ -22,10 +23,14 @@ func (s *server) sessionRoutes(r chi.Router) {
 	reply := func(w http.ResponseWriter, until time.Time) {
 		w.Header().Set("Content-Type", "application/json")
 		w.Header().Set("Cache-Control", "no-store")
-		_ = json.NewEncoder(w).Encode(sessionAnswer{until}) // the client is gone if this fails
+		_ = json.NewEncoder(w).Encode(sessionAnswer{until, s.Dev}) // the client is gone if this fails
 	}
 	r.Get(path, func(w http.ResponseWriter, r *http.Request) {
-		until, ok := s.Sessions.Until(r)
+		until, ok, err := s.Sessions.Until(r)
+		if err != nil {
+			problem(err).write(w)
+			return
+		}
 		if !ok {
 			plain(http.StatusUnauthorized, resource.CodeUnauthenticated, "nobody is logged in here, or the login has run out; log in").write(w)
 			return
@@ -48,7 +53,10 @@ func (s *server) sessionRoutes(r chi.Router) {
 		reply(w, until)
 	})
 	r.Delete(path, func(w http.ResponseWriter, r *http.Request) {
-		s.Sessions.End(w, r)
+		if err := s.Sessions.End(w, r); err != nil {
+			problem(err).write(w)
+			return
+		}
 		w.WriteHeader(http.StatusNoContent)
 	})
 }

@@ -2,11 +2,13 @@ package v1
 
 import (
 	"context"
+	"encoding/json"
 	"net/http"
 	"reflect"
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"github.com/m-cmp/mc-infra-connector/internal/engine"
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
 
@@ -27,14 +29,29 @@ func answer[In, Out any](api huma.API, o huma.Operation, handle func(context.Con
 }
 
 // remove registers a route that answers nothing.
-func remove(api huma.API, o huma.Operation, handle func(context.Context, string) error) {
+func (s *server) remove(api huma.API, o huma.Operation, handle func(context.Context, string) error) {
 	o.Method, o.DefaultStatus = http.MethodDelete, http.StatusNoContent
-	huma.Register(api, problems(api.OpenAPI().Components.Schemas, o), func(ctx context.Context, in *Named) (*struct{}, error) {
-		if err := handle(ctx, in.Name); err != nil {
+	huma.Register(api, problems(api.OpenAPI().Components.Schemas, o), func(ctx context.Context, in *struct {
+		Named
+		ChangeKeyParam
+	},
+	) (*struct{}, error) {
+		gone := func(context.Context) (*struct{}, error) { return nil, nil } //nolint:nilnil // no body
+		_, err := engine.OnceChange(ctx, s.Engine, func(ctx context.Context) (*struct{}, error) { return nil, handle(ctx, in.Name) }, gone)
+		if err != nil {
 			return nil, problem(err)
 		}
 		return nil, nil //nolint:nilnil // no body
 	})
+}
+
+// nameIn reads the name that a creation gives, from a body that was accepted before.
+func nameIn(body []byte) string {
+	var named struct {
+		Name string `json:"name"`
+	}
+	_ = json.Unmarshal(body, &named) // a body that is none has no name
+	return named.Name
 }
 
 // registerSetup registers credentials and connections.
@@ -55,8 +72,16 @@ func (s *server) registerSetup(api huma.API) {
 	answer(api, tags(credentials, huma.Operation{
 		OperationID: "create-credential", Method: http.MethodPost, Path: "/v1/credentials", DefaultStatus: http.StatusCreated,
 		Summary: "Seal and record a credential",
-	}), func(ctx context.Context, in *struct{ JSONBody }) (*resource.Credential, error) {
-		return s.Engine.CreateCredential(ctx, in.raw)
+	}), func(ctx context.Context, in *struct {
+		JSONBody
+		ChangeKeyParam
+	},
+	) (*resource.Credential, error) {
+		return engine.OnceChange(ctx, s.Engine, func(ctx context.Context) (*resource.Credential, error) {
+			return s.Engine.CreateCredential(ctx, in.raw)
+		}, func(ctx context.Context) (*resource.Credential, error) {
+			return s.Engine.Credential(ctx, nameIn(in.raw))
+		})
 	})
 	takes(api, "/v1/credentials", schemas.Schema(reflect.TypeFor[resource.CredentialRequest](), true, ""), true)
 	answer(api, tags(credentials, huma.Operation{
@@ -64,7 +89,7 @@ func (s *server) registerSetup(api huma.API) {
 	}), func(ctx context.Context, in *Named) (*resource.Credential, error) {
 		return s.Engine.Credential(ctx, in.Name)
 	})
-	remove(api, tags(credentials, huma.Operation{
+	s.remove(api, tags(credentials, huma.Operation{
 		OperationID: "delete-credential", Path: "/v1/credentials/{name}", Summary: "Delete a credential that no connection uses",
 	}), func(ctx context.Context, name string) error { return s.Engine.DeleteCredential(ctx, name) })
 
@@ -80,10 +105,15 @@ func (s *server) registerSetup(api huma.API) {
 		Summary: "Try and record a connection", Description: "Its credential, region and settings are tried on the cloud first, unless check is false.",
 	}), func(ctx context.Context, in *struct {
 		JSONBody
+		ChangeKeyParam
 		Check bool `query:"check" doc:"Whether to try it on the cloud first." default:"true"`
 	},
 	) (*resource.Connection, error) {
-		return s.Engine.CreateConnection(ctx, in.raw, in.Check)
+		return engine.OnceChange(ctx, s.Engine, func(ctx context.Context) (*resource.Connection, error) {
+			return s.Engine.CreateConnection(ctx, in.raw, in.Check)
+		}, func(ctx context.Context) (*resource.Connection, error) {
+			return s.Engine.Connection(ctx, nameIn(in.raw))
+		})
 	})
 	takes(api, "/v1/connections", schemas.Schema(reflect.TypeFor[resource.ConnectionRequest](), true, ""), true)
 	answer(api, tags(connections, huma.Operation{
@@ -105,7 +135,7 @@ func (s *server) registerSetup(api huma.API) {
 		return checked{OK: true}, s.Engine.CheckConnection(ctx, in.Name)
 	})
 	takes(api, "/v1/connections/{name}:check", nothing(), false)
-	remove(api, tags(connections, huma.Operation{
+	s.remove(api, tags(connections, huma.Operation{
 		OperationID: "delete-connection", Path: "/v1/connections/{name}", Summary: "Delete a connection that nothing lives in",
 	}), func(ctx context.Context, name string) error { return s.Engine.DeleteConnection(ctx, name) })
 }

@@ -76,7 +76,11 @@ func (s *server) registerTerminal(api huma.API, k *resource.Kind) {
 // page of another site makes it is seen by its origin, when it is accepted.
 func (s *server) mayOpen(r *http.Request) bool {
 	_, _, basic := r.BasicAuth()
-	return !basic && s.Allowed(r) || s.Sessions.Allows(r)
+	if !basic && s.Allowed(r) {
+		return true
+	}
+	ok, err := s.Sessions.Allows(r)
+	return ok && err == nil
 }
 
 // serveTerminal serves the WebSocket of one terminal until it ends.
@@ -181,8 +185,7 @@ func listen(ctx context.Context, conn *websocket.Conn, input *io.PipeWriter, res
 	}
 }
 
-// watchLogin ends a terminal when who uses it has logged out at this server, or
-// the login has run out.
+// watchLogin ends a terminal when who uses it has logged out, or the login has run out.
 func (s *server) watchLogin(ctx, open context.Context, end context.CancelCauseFunc, r *http.Request, conn *websocket.Conn) {
 	tick := time.NewTicker(loginCheck)
 	defer tick.Stop()

@@ -1,0 +1,93 @@
+package resource_test
+
+import (
+	"errors"
+	"fmt"
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/m-cmp/mc-infra-connector/resource"
+)
+
+// everyType has a field for each rule of the JSON Schema.
+type everyType struct {
+	Short  string   `json:"short,omitempty" maxLength:"3" minLength:"2"`
+	Number int      `json:"number,omitempty" minimum:"1" maximum:"9"`
+	List   []string `json:"list,omitempty" minItems:"1" maxItems:"2"`
+	One    string   `json:"one,omitempty" enum:"a,b"`
+	Like   string   `json:"like,omitempty" pattern:"^x+$"`
+	Yes    bool     `json:"yes,omitempty"`
+	Must   string   `json:"must"`
+}
+
+func TestProblemsNameTheirRule(t *testing.T) {
+	seen := map[resource.ProblemRule]bool{}
+	check := func(t *testing.T, err error, field string, rule resource.ProblemRule, limit string) {
+		t.Helper()
+		e, ok := errors.AsType[*resource.Error](err)
+		require.True(t, ok, "%v", err)
+		require.Len(t, e.Fields, 1)
+		p := e.Fields[0]
+		assert.Equal(t, field, p.Field)
+		assert.Equal(t, rule, p.Rule, p.Message)
+		assert.Equal(t, limit, p.Limit, p.Message)
+		seen[rule] = true
+	}
+	for _, tc := range []struct {
+		value, field string
+		rule         resource.ProblemRule
+		limit        string
+	}{
+		{`"short":"x"`, "short", resource.RuleMinLength, "2"},
+		{`"short":"long"`, "short", resource.RuleMaxLength, "3"},
+		{`"number":0`, "number", resource.RuleMinimum, "1"},
+		{`"number":10`, "number", resource.RuleMaximum, "9"},
+		{`"list":[]`, "list", resource.RuleMinItems, "1"},
+		{`"list":["a","b","c"]`, "list", resource.RuleMaxItems, "2"},
+		{`"one":"c"`, "one", resource.RuleEnum, "a, b"},
+		{`"like":"y"`, "like", resource.RulePattern, "^x+$"},
+		{`"yes":1`, "yes", resource.RuleType, "boolean"},
+		{`"short":1`, "short", resource.RuleType, "string"},
+		{`"number":"x"`, "number", resource.RuleType, "integer"},
+		{`"list":{}`, "list", resource.RuleType, "array"},
+		{`"other":1`, "other", resource.RuleUnknown, ""},
+		{`"short":"a\u0001"`, "short", resource.RuleCharacters, ""},
+		{`"short":"ab","short":"cd"`, "short", resource.RuleDuplicate, "short"},
+	} {
+		check(t, resource.Decode([]byte(`{"must":"x",`+tc.value+`}`), &everyType{}), tc.field, tc.rule, tc.limit)
+	}
+	check(t, resource.Decode([]byte(`{}`), &everyType{}), "must", resource.RuleRequired, "")
+
+	for _, tc := range []struct {
+		kind, spec, field string
+		rule              resource.ProblemRule
+		limit             string
+	}{
+		{"vpc", `{"cidr":"10.0.0.0/99"}`, "spec.cidr", resource.RuleFormat, "10.0.0.0/16"},
+		{"vpc", `{"cidr":"10.0.0.1/16"}`, "spec.cidr", resource.RulePrefix, "10.0.0.0/16"},
+		{"vpc", `{"cidr":"10.0.0.0/30"}`, "spec.cidr", resource.RuleOutside, "/8 – /29"},
+		{"keypair", `{"algorithm":"rsa","publicKey":"` + publicKey + `"}`, "spec.algorithm", resource.RuleExclusive, "publicKey"},
+		{"vm", `{"spec":"small","subnet":"sub1"}`, "spec.image", resource.RuleRequired, ""},
+		{"vm", `{"image":"i","spec":"small","subnet":"s","securitygroups":["a","a"]}`, "spec.securitygroups[1]", resource.RuleDuplicate, "securitygroups[0]"},
+		{"securitygroup", `{"vpc":"v","rules":[{"direction":"in","protocol":"tcp","fromPort":9,"toPort":8,"cidr":"10.0.0.0/8"}]}`, "spec.rules[0].toPort", resource.RuleMinimum, "9"},
+	} {
+		kind, err := resource.KindNamed(tc.kind)
+		require.NoError(t, err)
+		_, err = kind.ParseCreate([]byte(body("a", tc.spec)))
+		check(t, err, tc.field, tc.rule, tc.limit)
+	}
+	seen[resource.RuleMissing] = true // what is missing only the engine knows
+	for _, rule := range resource.ProblemRules() {
+		assert.True(t, seen[rule], "nothing here breaks the rule %s", rule)
+	}
+}
+
+func TestTheSchemaOfProblemsHasEveryRule(t *testing.T) {
+	field, ok := reflect.TypeFor[resource.Problem]().FieldByName("Rule")
+	require.True(t, ok)
+	assert.Equal(t, strings.Split(field.Tag.Get("enum"), ","), strings.Fields(strings.Trim(fmt.Sprint(resource.ProblemRules()), "[]")))
+}
