@@ -173,3 +173,57 @@ test('what is sent twice is created once', async ({ page, server }) => {
   expect(keys[1]).toBe(keys[0]);
   expect(await operations('lost')).toBe(1);
 });
+
+test('a set-up that is sent twice is done once, and a deletion too', async ({ page, server }) => {
+  const keys: (string | undefined)[] = [];
+  page.on('request', (r) => {
+    if (r.method() !== 'GET' && !r.url().includes('/catalog/')) keys.push(r.headers()['idempotency-key']);
+  });
+  // The answer to the next request is lost on its way.
+  const lose = (path: string) =>
+    page.route(
+      path,
+      async (route) => {
+        await route.fetch();
+        await route.abort();
+      },
+      { times: 1 },
+    );
+  const twice = () => {
+    const [first, second] = keys.splice(0).slice(-2);
+    expect(first).toBeTruthy();
+    expect(second).toBe(first);
+  };
+  await enter(page, server, '/setup');
+  await page.getByRole('button', { name: /^Mock cloud/ }).click();
+  await page.getByRole('textbox', { name: 'Name of the credential' }).fill('lost');
+  await page.getByRole('textbox', { name: 'Password' }).fill('right');
+  await lose('**/v1/credentials');
+  await page.getByRole('button', { name: 'Save and go on' }).click();
+  await expect(page.getByRole('alert')).toContainText('The server cannot be reached');
+  await page.getByRole('button', { name: 'Save and go on' }).click();
+  await page.getByRole('textbox', { name: 'Name', exact: true }).fill('lost');
+  twice();
+  await lose('**/v1/connections?check=true');
+  await page.getByRole('combobox', { name: 'Region' }).click();
+  await page.getByRole('option').first().click();
+  keys.length = 0;
+  await page.getByRole('button', { name: 'Test and connect' }).click();
+  await expect(page.getByRole('alert')).toContainText('The server cannot be reached');
+  await page.getByRole('button', { name: 'Test and connect' }).click();
+  await expect(page.getByRole('heading', { name: 'lost' })).toBeVisible();
+  twice();
+
+  await page.goto(`${server.url}/connections`);
+  await lose('**/v1/connections/lost');
+  const remove = async () => {
+    await page.getByRole('button', { name: 'Delete lost' }).first().click();
+    await page.getByRole('dialog').getByRole('button', { name: 'Delete' }).click();
+    await expect(page.getByRole('dialog')).toBeHidden();
+  };
+  await remove();
+  await expect(page.getByText('Check the network').first()).toBeVisible();
+  await remove();
+  await expect(page.getByRole('link', { name: 'lost' })).toBeHidden();
+  twice();
+});

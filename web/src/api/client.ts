@@ -1,3 +1,4 @@
+import i18next from 'i18next';
 import createClient from 'openapi-fetch';
 import type { components, paths } from './schema';
 
@@ -39,7 +40,7 @@ async function reach(request: Request): Promise<Response> {
     return await fetch(request);
   } catch (cause) {
     if (cause instanceof DOMException && cause.name === 'AbortError') throw cause;
-    throw new ApiError(0, String(cause));
+    throw new ApiError(0, i18next.t('failure.networkDoc'));
   }
 }
 
@@ -83,7 +84,8 @@ export async function send<T>(
   return answer as T;
 }
 
-export type Session = { until: string };
+/** Session says until when the browser is logged in, and whether the server is one to try things out. */
+export type Session = { until: string; dev: boolean };
 
 /** session returns how the browser is logged in, or null. */
 export async function session(): Promise<Session | null> {

@@ -5,7 +5,7 @@ import { useNavigate } from '@tanstack/react-router';
 import { useEffect } from 'react';
 import { useTranslation } from 'react-i18next';
 import { store, useStore } from '../api/live';
-import { connectionsQuery } from '../api/queries';
+import { sessionQuery } from '../api/queries';
 
 /** step is where the tour is, from 0, or undefined. */
 const step = store<number | undefined>(undefined);
@@ -24,14 +24,13 @@ function useSeen() {
   return useLocalStorage({ key: 'mcic-tour-seen', defaultValue: false, getInitialValueInEffect: false });
 }
 
-/** TourOffer offers the tour to who is new: where only the Mock cloud is connected, as in development. */
+/** TourOffer offers the tour to who is new, on a server to try things out. */
 export function TourOffer() {
   const { t } = useTranslation();
   const [seen, setSeen] = useSeen();
   const at = useStore(step);
-  const { data: connections } = useQuery(connectionsQuery);
-  const onlyMock = connections?.length === 1 && connections[0]?.cloud === 'mock';
-  if (seen || !onlyMock || at !== undefined) return null;
+  const { data: session } = useQuery(sessionQuery);
+  if (seen || !session?.dev || at !== undefined) return null;
   return (
     <Card withBorder padding="md">
       <Stack gap="xs">

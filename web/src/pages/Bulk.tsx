@@ -48,7 +48,7 @@ function Confirm({ kind, verb, chosen, onClose, onDone }: Props & { verb: BulkVe
   const act = (r: Resource): Promise<Operation> => {
     const path = resourcePath(r, kind.plural);
     return verb.name === 'delete'
-      ? send('DELETE', path)
+      ? send('DELETE', path, undefined, { key: `${key}-${r.uid}` })
       : send('POST', `${path}:${verb.name}`, {}, { key: `${key}-${r.uid}` });
   };
   const run = async () => {

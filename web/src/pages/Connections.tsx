@@ -7,6 +7,7 @@ import { Link } from '@tanstack/react-router';
 import { useTranslation } from 'react-i18next';
 import { client, data } from '../api/client';
 import { connectionsQuery, credentialsQuery, driversQuery } from '../api/queries';
+import { useKey, withKey } from '../form/key';
 import { Ago, Failure, Head } from './parts';
 
 /** Connections shows what the server reaches, and with what. */
@@ -22,12 +23,16 @@ export function Connections() {
     onSuccess: (_, name) => notifications.show({ color: 'teal', title: name, message: t('setup.works') }),
     onError: (e, name) => notifications.show({ color: 'red', title: name, message: e.message, autoClose: 15_000 }),
   });
+  const key = useKey();
   const remove = useMutation({
     mutationFn: ({ what, name }: { what: 'connections' | 'credentials'; name: string }) =>
       what === 'connections'
-        ? data(client.DELETE('/v1/connections/{name}', { params: { path: { name } } }))
-        : data(client.DELETE('/v1/credentials/{name}', { params: { path: { name } } })),
-    onSuccess: (_, { what }) => void queries.invalidateQueries({ queryKey: [what] }),
+        ? data(client.DELETE('/v1/connections/{name}', { ...withKey(key([what, name])), params: { path: { name } } }))
+        : data(client.DELETE('/v1/credentials/{name}', { ...withKey(key([what, name])), params: { path: { name } } })),
+    onSuccess: (_, { what }) => {
+      key.renew();
+      void queries.invalidateQueries({ queryKey: [what] });
+    },
     onError: (e, { name }) => notifications.show({ color: 'red', title: name, message: e.message, autoClose: 15_000 }),
   });
   const ask = (what: 'connections' | 'credentials', name: string) =>

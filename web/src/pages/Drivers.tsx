@@ -37,6 +37,7 @@ import {
   releasesQuery,
   repositoriesQuery,
 } from '../api/queries';
+import { useKey } from '../form/key';
 import { showProblems } from '../form/problems';
 import { Ago, Failure, Head } from './parts';
 
@@ -78,12 +79,21 @@ type Change = { verb: 'upgrade' | 'downgrade' | 'verify' | 'remove'; version?: s
 function useDriverChange(name: string) {
   const { t } = useTranslation();
   const queries = useQueryClient();
+  const key = useKey();
   return useMutation({
-    mutationFn: ({ verb, version }: Change) =>
-      verb === 'remove'
-        ? send<undefined>('DELETE', `/v1/drivers/${name}`)
-        : send<{ version: string }>('POST', `/v1/drivers/${name}:${verb}`, verb === 'verify' ? undefined : { version }),
+    mutationFn: ({ verb, version }: Change) => {
+      const once = { key: key([verb, version]) };
+      return verb === 'remove'
+        ? send<undefined>('DELETE', `/v1/drivers/${name}`, undefined, once)
+        : send<{ version: string }>(
+            'POST',
+            `/v1/drivers/${name}:${verb}`,
+            verb === 'verify' ? undefined : { version },
+            once,
+          );
+    },
     onSuccess: (answer, { verb }) => {
+      key.renew();
       notifications.show({
         color: 'teal',
         title: name,
@@ -243,19 +253,17 @@ export function ReleaseCard({ release: r, onInstalled }: { release: Release; onI
   const { t } = useTranslation();
   const queries = useQueryClient();
   const [version, setVersion] = useState<string | null>(r.version);
+  const key = useKey();
   const install = useMutation({
-    mutationFn: () =>
-      r.installed
-        ? send<Driver>('POST', `/v1/drivers/${r.name}:${newer(r, version) ? 'upgrade' : 'downgrade'}`, {
-            version: version ?? undefined,
-            repository: r.repository,
-          })
-        : send<Driver>('POST', '/v1/drivers', {
-            name: r.name,
-            version: version ?? undefined,
-            repository: r.repository,
-          }),
+    mutationFn: () => {
+      const wanted = { version: version ?? undefined, repository: r.repository };
+      const once = { key: key([r.installed, wanted]) };
+      return r.installed
+        ? send<Driver>('POST', `/v1/drivers/${r.name}:${newer(r, version) ? 'upgrade' : 'downgrade'}`, wanted, once)
+        : send<Driver>('POST', '/v1/drivers', { name: r.name, ...wanted }, once);
+    },
     onSuccess: async (d) => {
+      key.renew();
       await queries.invalidateQueries({ queryKey: ['drivers'] });
       void queries.invalidateQueries({ queryKey: ['releases'] });
       notifications.show({
@@ -335,9 +343,11 @@ function Repositories() {
   const queries = useQueryClient();
   const { data: repositories = [], error } = useQuery(repositoriesQuery);
   const [edited, setEdited] = useState<Repository | 'new'>();
+  const key = useKey();
   const remove = useMutation({
-    mutationFn: (name: string) => send('DELETE', `/v1/repositories/${name}`),
+    mutationFn: (name: string) => send('DELETE', `/v1/repositories/${name}`, undefined, { key: key(name) }),
     onSuccess: () => {
+      key.renew();
       void queries.invalidateQueries({ queryKey: ['repositories'] });
       void queries.invalidateQueries({ queryKey: ['releases'] });
     },
@@ -462,6 +472,7 @@ function RepositoryForm({ old, onDone }: { old?: Repository; onDone: () => void 
       password: '',
     },
   });
+  const key = useKey();
   const save = useMutation({
     mutationFn: () => {
       const { name, password, keys, username, ...rest } = form.getValues();
@@ -472,8 +483,8 @@ function RepositoryForm({ old, onDone }: { old?: Repository; onDone: () => void 
         password: password || undefined,
       };
       return old
-        ? send('PATCH', `/v1/repositories/${old.name}`, body)
-        : send('POST', '/v1/repositories', { name, ...body });
+        ? send('PATCH', `/v1/repositories/${old.name}`, body, { key: key(body) })
+        : send('POST', '/v1/repositories', { name, ...body }, { key: key([name, body]) });
     },
     onSuccess: onDone,
     onError: (e) => showProblems(form, e),

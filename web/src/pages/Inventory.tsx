@@ -6,6 +6,7 @@ import { useMemo, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { client, data, type Schemas, send } from '../api/client';
 import { connectionsQuery, kindsQuery, resourcesPath } from '../api/queries';
+import { useKey, withKey } from '../form/key';
 import { fieldTitle, kindTitle, verbTitle } from '../i18n/words';
 import type { Search } from '../router';
 import { type Column, DataTable, type Selection } from '../table/DataTable';
@@ -89,6 +90,7 @@ function Inventory({ connection }: { connection: string }) {
   );
   const chosen = rows.filter((i) => selection[idOf(i)] && i.where === 'cloud');
   const plural = (name: string) => kinds.find((k) => k.name === name)?.plural ?? `${name}s`;
+  const key = useKey();
   const done = () => {
     setSelection({});
     void queries.invalidateQueries({ queryKey: ['inventory'] });
@@ -101,16 +103,24 @@ function Inventory({ connection }: { connection: string }) {
     mutationFn: async (items: Item[]) => {
       // What is used comes before what uses it.
       const order = new Map(kinds.map((k, i) => [k.name, i]));
-      for (const i of [...items].sort((a, b) => (order.get(a.kind) ?? 0) - (order.get(b.kind) ?? 0))) {
-        await send('POST', `${resourcesPath(plural(i.kind), connection)}:adopt`, { cloudId: i.cloudId });
+      const sorted = [...items].sort((a, b) => (order.get(a.kind) ?? 0) - (order.get(b.kind) ?? 0));
+      const once = key(sorted.map((i) => [i.kind, i.cloudId]));
+      for (const [n, i] of sorted.entries()) {
+        const path = `${resourcesPath(plural(i.kind), connection)}:adopt`;
+        await send('POST', path, { cloudId: i.cloudId }, { key: `${once}-${n}` });
       }
     },
+    onSuccess: key.renew,
     onError: failed,
     onSettled: done,
   });
   const everything = useMutation({
-    mutationFn: () => data(client.POST('/v1/connections/{connection}:adopt', { params: { path: { connection } } })),
+    mutationFn: () => {
+      const path = { params: { path: { connection } } };
+      return data(client.POST('/v1/connections/{connection}:adopt', { ...path, ...withKey(key('everything')) }));
+    },
     onSuccess: (r) => {
+      key.renew();
       notifications.show({ color: 'teal', message: t('inventory.adopted', { count: r.items.length }) });
       for (const u of r.unseen ?? []) failed(new Error(unseen(u)));
     },

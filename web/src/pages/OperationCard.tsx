@@ -4,6 +4,7 @@ import { Link } from '@tanstack/react-router';
 import { useTranslation } from 'react-i18next';
 import { client, data } from '../api/client';
 import type { Operation } from '../api/queries';
+import { useKey, withKey } from '../form/key';
 import { verbTitle } from '../i18n/words';
 import { tray } from '../layout/Tray';
 import { KindIcon } from './icons';
@@ -13,13 +14,18 @@ import { Ago, CloudSays, Failure, ResourceLink, State } from './parts';
 export function OperationCard({ operation: o, full = false }: { operation: Operation; full?: boolean }) {
   const { t } = useTranslation();
   const path = { params: { path: { id: o.id } } };
+  const key = useKey();
+  const started = (next: Operation) => {
+    key.renew();
+    tray.start(next);
+  };
   const cancel = useMutation({
-    mutationFn: () => data(client.POST('/v1/operations/{id}:cancel', path)),
-    onSuccess: tray.start,
+    mutationFn: () => data(client.POST('/v1/operations/{id}:cancel', { ...path, ...withKey(key('cancel')) })),
+    onSuccess: started,
   });
   const retry = useMutation({
-    mutationFn: () => data(client.POST('/v1/operations/{id}:retry', path)),
-    onSuccess: tray.start,
+    mutationFn: () => data(client.POST('/v1/operations/{id}:retry', { ...path, ...withKey(key('retry')) })),
+    onSuccess: started,
   });
   const items = o.items;
   return (

@@ -410,6 +410,7 @@ function ActionForm({
     mutationFn: (values: Values) =>
       send<Operation>('POST', `${resourcePath(r, kind.plural)}:${action.name}`, values, { key: key(values) }),
     onSuccess: (o) => {
+      key.renew();
       tray.start(o);
       onDone();
     },

@@ -32,6 +32,7 @@ import {
   releasesQuery,
   repositoriesQuery,
 } from '../api/queries';
+import { useKey, withKey } from '../form/key';
 import { showProblems } from '../form/problems';
 import { ReleaseCard } from './Drivers';
 import { Failure, Head } from './parts';
@@ -173,10 +174,12 @@ function CredentialStep({ driver, onDone }: { driver: Driver; onDone: (name: str
       values: Object.fromEntries((driver.credential ?? []).map((f) => [f.name, none])),
     },
   });
+  const key = useKey();
   const create = useMutation({
     mutationFn: () =>
       data(
         client.POST('/v1/credentials', {
+          ...withKey(key(form.values)),
           body: { name: form.values.name, cloud: driver.name, values: filled(form.values.values) },
         }),
       ),
@@ -263,11 +266,13 @@ function ConnectionStep({ driver, credential }: { driver: Driver; credential?: s
       settings: Object.fromEntries((driver.settings ?? []).map((f) => [f.name, none])),
     },
   });
+  const key = useKey();
   const create = useMutation({
     mutationFn: (check: boolean) => {
       const { name, region, zone, settings } = form.values;
       return data(
         client.POST('/v1/connections', {
+          ...withKey(key([form.values, check])),
           params: { query: { check } },
           body: {
             name,

@@ -21,6 +21,7 @@ import { useTranslation } from 'react-i18next';
 import { type FieldProblem, send } from '../api/client';
 import { type Kind, type Resource, resourcePath } from '../api/queries';
 import type { TerminalEnded, TerminalReady, TerminalRequest } from '../api/terminal';
+import { problemText } from '../i18n/problems';
 import { Failure, ResourceLink } from './parts';
 
 // xterm.js is loaded when somebody connects.
@@ -43,7 +44,10 @@ export function TerminalPanel({ kind, r }: { kind: Kind; r: Resource }) {
   const [session, setSession] = useState<Session>();
   const [ended, setEnded] = useState<{ how?: TerminalEnded }>();
   const problems = ended?.how?.error?.fields ?? [];
-  const wrong = (field: string) => problems.find((p: FieldProblem) => p.field === field)?.message;
+  const wrong = (field: string) => {
+    const problem = problems.find((p: FieldProblem) => p.field === field);
+    return problem && problemText(problem);
+  };
 
   const connect = () => {
     setEnded(undefined);

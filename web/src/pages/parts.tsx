@@ -12,10 +12,12 @@ import {
 } from '@tabler/icons-react';
 import { useQuery } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
+import i18next from 'i18next';
 import { Fragment, type ReactNode } from 'react';
 import { useTranslation } from 'react-i18next';
 import { ApiError } from '../api/client';
 import { kindsQuery, type Resource } from '../api/queries';
+import { problemText } from '../i18n/problems';
 import { fieldTitle, stateTitle } from '../i18n/words';
 import type { Schema } from '../model/schema';
 
@@ -120,7 +122,7 @@ export function Failure({ error, onRetry }: { error: unknown; onRetry?: () => vo
   return (
     <Alert color={looks.color} icon={looks.icon} title={looks.title} m={0} role="alert">
       <Stack gap={4}>
-        <Text size="sm">{e?.status === 0 ? t('failure.networkDoc') : (e?.message ?? String(error))}</Text>
+        <Text size="sm">{said(e, error)}</Text>
         {looks.next && (
           <Text size="xs" c="dimmed">
             {looks.next}
@@ -140,6 +142,14 @@ export function Failure({ error, onRetry }: { error: unknown; onRetry?: () => vo
       </Stack>
     </Alert>
   );
+}
+
+/** said is what went wrong in words: those of the rules where the server names one for each field. */
+function said(e: ApiError | undefined, error: unknown): string {
+  const fields = e?.fields ?? [];
+  if (i18next.language === 'en' || fields.length === 0 || !fields.every((f) => f.rule))
+    return e?.message ?? String(error);
+  return fields.map((f) => `${f.field}: ${problemText(f)}`).join(' · ');
 }
 
 /** CloudSays is the cloud's own account of a failure, for its support. */
