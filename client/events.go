@@ -14,11 +14,12 @@ import (
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
 
-// The types of events. The first two are the server's. The others are the client's,
+// The types of events. The first three are the server's. The others are the client's,
 // in place of what the server says of the stream itself.
 const (
 	EventResource     = "resource"
 	EventOperation    = "operation"
+	EventDriver       = "driver"
 	EventConnected    = "connected"    // from here on nothing is missed; what came before is to be listed
 	EventDisconnected = "disconnected" // the stream broke and is being opened again
 )
@@ -38,6 +39,11 @@ func (e Event) Resource() (*resource.Resource, error) { return decodeEvent[resou
 
 // Operation is the operation as it is now, for an event of type operation.
 func (e Event) Operation() (*resource.Operation, error) { return decodeEvent[resource.Operation](e) }
+
+// Driver is how far a driver is on its way to work, for an event of type driver.
+func (e Event) Driver() (*resource.DriverProgress, error) {
+	return decodeEvent[resource.DriverProgress](e)
+}
 
 func decodeEvent[T any](e Event) (*T, error) {
 	value := new(T)

@@ -95,6 +95,39 @@ type DriverChange struct {
 	Repository string `json:"repository,omitempty" doc:"Name of the repository. Default: the one that the driver was installed from." maxLength:"63"`
 }
 
+// DriverStep is a step of the way of a driver to work.
+type DriverStep string
+
+// The steps, in their order.
+const (
+	DriverFind     DriverStep = "find"     // its release is looked for in the repositories
+	DriverVerify   DriverStep = "verify"   // its signature is verified
+	DriverDownload DriverStep = "download" // its archive is fetched
+	DriverUnpack   DriverStep = "unpack"   // the archive is unpacked and its files are noted
+	DriverProbe    DriverStep = "probe"    // it is started and says what it is
+	DriverReady    DriverStep = "ready"    // it is used
+	DriverFailed   DriverStep = "failed"   // everything is as it was
+)
+
+// DriverProgress is how far the installation of a driver is, or its move to another
+// version. It is told as an event and kept nowhere.
+type DriverProgress struct {
+	ID         string     `json:"id" doc:"Of this change."`
+	Name       string     `json:"name" doc:"The cloud's name."`
+	Verb       string     `json:"verb" doc:"What is done." enum:"install,upgrade,downgrade"`
+	Version    string     `json:"version,omitempty" doc:"The version that was found."`
+	Repository string     `json:"repository,omitempty" doc:"The repository that it comes from."`
+	Step       DriverStep `json:"step" doc:"Where it is." enum:"find,verify,download,unpack,probe,ready,failed"`
+	Done       int64      `json:"done,omitempty" doc:"Bytes of the archive that have been fetched."`
+	Total      int64      `json:"total,omitempty" doc:"Bytes of the archive."`
+	Error      *Error     `json:"error,omitempty" doc:"Why it failed."`
+	StartedAt  time.Time  `json:"startedAt" doc:"When it began."`
+	UpdatedAt  time.Time  `json:"updatedAt" doc:"When this was so."`
+}
+
+// Ended reports whether nothing more happens.
+func (p *DriverProgress) Ended() bool { return p.Step == DriverReady || p.Step == DriverFailed }
+
 // DriverVerification is what a check of an installed driver has found.
 type DriverVerification struct {
 	Name    string `json:"name" doc:"The cloud's name."`

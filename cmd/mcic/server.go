@@ -160,6 +160,7 @@ func (o *serverOptions) run(ctx context.Context, stdout, stderr io.Writer, defau
 		Store: db, Host: drivers, Sealer: sealer, Logger: logger, OnOperation: metrics.operation,
 		SyncEvery: o.syncEvery, SyncPassing: o.syncPassing, KeepFor: o.keepOperations, KeepAudit: o.keepAudit,
 	})
+	installed.Progress = eng.TellDriver
 	metrics.watchQueue(eng)
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", o.listen)
 	if err != nil {

@@ -216,6 +216,12 @@ func (a *app) watchEvents(ctx context.Context, kind, connection string, out form
 				return err
 			}
 			line.what, line.kind, line.name, line.connection, line.state = op.Verb, op.Kind, op.Name, op.Connection, string(op.State)
+		case client.EventDriver:
+			d, err := event.Driver()
+			if err != nil {
+				return err
+			}
+			line.what, line.kind, line.name, line.state = d.Verb, "driver", d.Name, string(d.Step)
 		case client.EventDisconnected:
 			fmt.Fprintln(a.env.Stderr, "The server is lost; connecting again. Changes in between may be missing.")
 			continue

@@ -31,6 +31,8 @@ type Config struct {
 	Shelf  *repository.Shelf
 	Logger *slog.Logger
 
+	Progress func(resource.DriverProgress) // told of each step of a change; must not wait; may be nil
+
 	Repositories []Configured  // of the server's configuration
 	Poll         time.Duration // how often it is looked whether another server has changed something
 }
@@ -184,7 +186,7 @@ func (m *Manager) follow(ctx context.Context, row *store.Driver) error {
 		if err != nil {
 			return err
 		}
-		if e, err = m.shelve(ctx, repo, found); err != nil {
+		if e, err = m.shelve(ctx, repo, found, func(resource.DriverStep, int64, int64) {}); err != nil {
 			return err
 		}
 	}
@@ -219,7 +221,8 @@ func (m *Manager) note(name string, err error) {
 }
 
 // shelve verifies a release and puts it on the shelf.
-func (m *Manager) shelve(ctx context.Context, repo *repository.Repository, release *repository.Release) (repository.Entry, error) {
+func (m *Manager) shelve(ctx context.Context, repo *repository.Repository, release *repository.Release, tell repository.Tell) (repository.Entry, error) {
+	tell(resource.DriverVerify, 0, 0)
 	var key *repository.PublicKey
 	if repo.Insecure() {
 		m.Logger.Warn("a driver is installed without a check of its signature, as its repository is insecure",
@@ -230,7 +233,7 @@ func (m *Manager) shelve(ctx context.Context, repo *repository.Repository, relea
 			return repository.Entry{}, err
 		}
 	}
-	return m.Shelf.Install(ctx, repo, release, key)
+	return m.Shelf.Install(ctx, repo, release, key, tell)
 }
 
 // drop takes a driver out of use and off the shelf.
@@ -308,7 +311,9 @@ func (m *Manager) move(ctx context.Context, name string, change resource.DriverC
 // Either way it is in the audit trail under the verb.
 func (m *Manager) set(ctx context.Context, verb, name string, choose func(context.Context, *store.Driver) (*repository.Repository, *repository.Release, error)) (_ *driver.Description, err error) {
 	entry := store.Audit{Who: auth.Who(ctx), Verb: verb, Kind: auditDriver, Name: name}
+	way := m.begin(verb, name)
 	defer func() {
+		way.end(err)
 		if err != nil {
 			m.Store.NoteAfter(ctx, m.Logger, entry, err)
 		}
@@ -334,10 +339,12 @@ func (m *Manager) set(ctx context.Context, verb, name string, choose func(contex
 	if err := m.fits(ctx, repo, chosen); err != nil {
 		return nil, err
 	}
-	e, err := m.shelve(ctx, repo, chosen)
+	way.Version, way.Repository = chosen.Description.Version, repo.Name()
+	e, err := m.shelve(ctx, repo, chosen, way.at)
 	if err != nil {
 		return nil, err
 	}
+	way.at(resource.DriverProbe, 0, 0)
 	d, err := m.Host.UsePackage(ctx, name, m.pack(e))
 	if err != nil {
 		if row == nil || row.Digest != e.Digest {

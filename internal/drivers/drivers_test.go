@@ -253,6 +253,44 @@ func TestTheLifeOfADriver(t *testing.T) {
 	assert.Empty(t, left)
 }
 
+func TestTheStepsOfAnInstallationAreTold(t *testing.T) {
+	p := newTeam(t)
+	p.publish("toy", "1.0.0", nil)
+	dir := t.TempDir()
+	s := newSite(t, newStore(t), dir, dir)
+	var told []resource.DriverProgress
+	s.Progress = func(p resource.DriverProgress) { told = append(told, p) }
+	register(t, s, p.request("team", nil))
+	_, err := s.Install(t.Context(), resource.DriverRequest{Name: "toy"})
+	require.NoError(t, err)
+	var steps []resource.DriverStep
+	for i, now := range told {
+		assert.Equal(t, told[0].ID, now.ID)
+		assert.Equal(t, []string{"install", "toy"}, []string{now.Verb, now.Name})
+		assert.Equal(t, i == len(told)-1, now.Ended())
+		if now.Step != resource.DriverFind {
+			assert.Equal(t, []string{"1.0.0", "team"}, []string{now.Version, now.Repository})
+		}
+		if len(steps) == 0 || steps[len(steps)-1] != now.Step {
+			steps = append(steps, now.Step)
+		}
+		if now.Step == resource.DriverDownload && told[i+1].Step != now.Step {
+			assert.Positive(t, now.Total)
+			assert.Equal(t, now.Total, now.Done, "all of it was told to be there")
+		}
+	}
+	assert.Equal(t, []resource.DriverStep{
+		resource.DriverFind, resource.DriverVerify, resource.DriverDownload, resource.DriverUnpack, resource.DriverProbe, resource.DriverReady,
+	}, steps)
+
+	told = nil
+	_, err = s.Upgrade(t.Context(), "toy", resource.DriverChange{Version: "3.0.0"})
+	require.Error(t, err)
+	last := told[len(told)-1]
+	assert.Equal(t, resource.DriverFailed, last.Step)
+	assert.Equal(t, resource.CodeOf(err), last.Error.Code)
+}
+
 func TestADriverInUseIsKept(t *testing.T) {
 	p := newTeam(t)
 	p.publish("toy", "1.0.0", nil)

@@ -7,11 +7,13 @@ import (
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
 
-// Event says that a resource or an operation has changed, and what it is now.
+// Event says that a resource, an operation or a driver on its way to work has changed,
+// and what it is now.
 type Event struct {
 	ID        int // place in the order of events; later runs of a server count on
 	Resource  *resource.Resource
 	Operation *resource.Operation
+	Driver    *resource.DriverProgress
 }
 
 // recentEvents is how many events a subscriber can have missed.

@@ -3,6 +3,9 @@ package engine
 import (
 	"context"
 	"encoding/json"
+	"strings"
+
+	"github.com/m-cmp/mc-infra-connector/resource"
 )
 
 // notice tells other servers that a resource or an operation has changed. They read
@@ -11,6 +14,8 @@ type notice struct {
 	From      string `json:"f"` // the server that changed it
 	Resource  string `json:"r,omitempty"`
 	Operation string `json:"o,omitempty"`
+
+	Driver *resource.DriverProgress `json:"d,omitempty"` // there is no row of it
 }
 
 // noticeBuffer is how many changes may wait to be told. More are not told: the
@@ -24,16 +29,29 @@ func (e *Engine) tell(event Event) {
 	if !e.store.Shared() {
 		return
 	}
-	n := notice{From: e.id}
-	if event.Resource != nil {
+	n := notice{From: e.id, Driver: event.Driver}
+	switch {
+	case event.Resource != nil:
 		n.Resource = event.Resource.UID
-	} else {
+	case event.Operation != nil:
 		n.Operation = event.Operation.ID
 	}
 	select {
 	case e.notices <- n:
 	default:
 	}
+}
+
+// TellDriver tells those who watch, on all servers, how far a driver is on its way to work.
+func (e *Engine) TellDriver(p resource.DriverProgress) {
+	if p.Error != nil { // in short: who asked gets the whole of it
+		message := p.Error.Message
+		if len(message) > mostOfMessage {
+			message = strings.ToValidUTF8(message[:mostOfMessage], "") + "…"
+		}
+		p.Error = &resource.Error{Code: p.Error.Code, Message: message, Retryable: p.Error.Retryable}
+	}
+	e.tell(Event{Driver: &p})
 }
 
 // tellPeers sends notices, as many in one message as fit.
@@ -55,15 +73,28 @@ func (e *Engine) tellPeers(ctx context.Context) {
 	}
 }
 
-// noticeSize is more than one notice takes: three UUIDs and what is around them.
-const noticeSize = 160
+// noticeSize is more than one notice takes: three UUIDs and what is around them. One of
+// a driver has more.
+const (
+	noticeSize       = 160
+	driverNoticeSize = 1600
+	mostOfMessage    = 600 // bytes
+)
+
+func (n notice) size() int {
+	if n.Driver != nil {
+		return driverNoticeSize
+	}
+	return noticeSize
+}
 
 func (e *Engine) gather(first notice) []notice {
 	batch := []notice{first}
-	for len(batch) < e.store.MaxNotice()/noticeSize {
+	for size := first.size(); size <= e.store.MaxNotice()-driverNoticeSize; {
 		select {
 		case n := <-e.notices:
 			batch = append(batch, n)
+			size += n.size()
 		default:
 			return batch
 		}
@@ -82,6 +113,10 @@ func (e *Engine) hear(ctx context.Context, text string) {
 	q := e.store.Read()
 	for _, n := range batch {
 		if n.From == e.id {
+			continue
+		}
+		if n.Driver != nil {
+			e.events.publish(Event{Driver: n.Driver})
 			continue
 		}
 		uid := n.Resource

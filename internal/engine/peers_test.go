@@ -1,6 +1,7 @@
 package engine_test
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -53,6 +54,19 @@ func TestServersTellEachOther(t *testing.T) {
 			}
 		case <-time.After(10 * time.Second):
 			t.Fatal("the other server was not told")
+		}
+	}
+
+	one.TellDriver(resource.DriverProgress{ID: "d", Name: "toy", Verb: "install", Step: resource.DriverFailed, Error: resource.Errorf(resource.CodeInvalid, "%s", strings.Repeat("é", 2000))})
+	for told := false; !told; {
+		select {
+		case event := <-stream:
+			if told = event.Driver != nil; told {
+				assert.Equal(t, "toy", event.Driver.Name)
+				assert.Less(t, len(event.Driver.Error.Message), 1000, "a notice has little room")
+			}
+		case <-time.After(30 * time.Second):
+			t.Fatal("the other server was not told of a driver")
 		}
 	}
 

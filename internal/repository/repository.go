@@ -344,7 +344,7 @@ func (r *Repository) verifySignature(ctx context.Context, at target, d ocispec.D
 
 // Pull fetches the archive of a release for a platform and unpacks it into an empty
 // folder. What is not exactly what the release says is refused before it is unpacked.
-func (r *Repository) Pull(ctx context.Context, release *Release, platform, dir string) error {
+func (r *Repository) Pull(ctx context.Context, release *Release, platform, dir string, tell Tell) error {
 	d, err := release.manifestFor(platform)
 	if err != nil {
 		return err
@@ -363,9 +363,10 @@ func (r *Repository) Pull(ctx context.Context, release *Release, platform, dir s
 		return fmt.Errorf("fetch %s: %w", release.label(), err)
 	}
 	defer func() { _, _ = archive.Close(), os.Remove(archive.Name()) }()
-	if err := copyBlob(ctx, archive, at, manifest.Layers[0]); err != nil {
+	if err := copyBlob(ctx, &counted{Writer: archive, total: manifest.Layers[0].Size, tell: tell}, at, manifest.Layers[0]); err != nil {
 		return r.failure(err, "fetch "+release.label())
 	}
+	tell(resource.DriverUnpack, 0, 0)
 	if _, err := archive.Seek(0, io.SeekStart); err != nil {
 		return err
 	}
@@ -378,6 +379,34 @@ func (r *Repository) Pull(ctx context.Context, release *Release, platform, dir s
 		return resource.Errorf(resource.CodeInvalid, "%s has no executable %s%s in its archive", release.label(), prefix, name)
 	}
 	return nil
+}
+
+// Tell is told how far the fetching of a driver is: the step, and of a download how many
+// bytes of how many are there. It must not wait.
+type Tell func(step resource.DriverStep, done, total int64)
+
+// downloadSteps is how often a download is told of at most.
+const downloadSteps = 20
+
+// counted tells how much has been written.
+type counted struct {
+	io.Writer
+
+	done, told, total int64
+	tell              Tell
+}
+
+func (c *counted) Write(p []byte) (int, error) {
+	if c.done == 0 {
+		c.tell(resource.DriverDownload, 0, c.total)
+	}
+	n, err := c.Writer.Write(p)
+	c.done += int64(n)
+	if c.done == c.total || c.done-c.told > c.total/downloadSteps {
+		c.told = c.done
+		c.tell(resource.DriverDownload, c.done, c.total)
+	}
+	return n, err
 }
 
 func copyBlob(ctx context.Context, w io.Writer, at content.Fetcher, d ocispec.Descriptor) error {

@@ -115,7 +115,7 @@ func install(ctx context.Context, shelf *repository.Shelf, r *repository.Reposit
 	if err != nil {
 		return repository.Entry{}, err
 	}
-	return shelf.Install(ctx, r, release, key)
+	return shelf.Install(ctx, r, release, key, func(resource.DriverStep, int64, int64) {})
 }
 
 func newShelf(t *testing.T) (*repository.Shelf, string) {

@@ -98,7 +98,7 @@ func (s *Shelf) Check(e Entry) error {
 // Install fetches a release for this platform and puts it on the shelf. One that is
 // there already is checked and left as it is. key is what its signature was verified
 // with, nil without one.
-func (s *Shelf) Install(ctx context.Context, r *Repository, release *Release, key *PublicKey) (Entry, error) {
+func (s *Shelf) Install(ctx context.Context, r *Repository, release *Release, key *PublicKey, tell Tell) (Entry, error) {
 	unlock, err := s.lock(ctx)
 	if err != nil {
 		return Entry{}, err
@@ -129,7 +129,7 @@ func (s *Shelf) Install(ctx context.Context, r *Repository, release *Release, ke
 	if err := os.Mkdir(unpacked, 0o700); err != nil {
 		return Entry{}, err
 	}
-	if err := r.Pull(ctx, release, e.Platform, unpacked); err != nil {
+	if err := r.Pull(ctx, release, e.Platform, unpacked, tell); err != nil {
 		if errors.Is(err, syscall.ENOSPC) {
 			return Entry{}, resource.Errorf(resource.CodeUnavailable, "install %s: the disk with %s is full; nothing was changed: free some space and try again", release.label(), s.dir)
 		}

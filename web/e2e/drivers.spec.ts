@@ -53,6 +53,11 @@ test('a driver comes from a repository, and goes', async ({ page, server }) => {
   await page.getByRole('option', { name: '1.0.0' }).click();
   await page.getByRole('button', { name: 'Install The Depot' }).click();
   await expect(page.getByRole('textbox', { name: 'Name of the credential' })).toHaveValue('depot-credential');
+  // Its way is told step by step, and stays to be read among the operations.
+  await page.getByRole('button', { name: /^Operations, / }).click();
+  const tray = page.getByRole('dialog', { name: 'What goes on' });
+  await expect(tray.getByText('depot 1.0.0')).toBeVisible();
+  await expect(tray.getByRole('status').getByText('Ready')).toBeVisible();
 
   await page.goto(`${server.url}/drivers`);
   const row = page.getByRole('row').filter({ hasText: 'The Depot' });

@@ -110,6 +110,7 @@ const keepAlive = 15 * time.Second
 type (
 	resourceEvent  resource.Resource
 	operationEvent resource.Operation
+	driverEvent    resource.DriverProgress
 	resetEvent     struct {
 		Reason string `json:"reason" doc:"Why events are missing."`
 	}
@@ -120,10 +121,10 @@ type (
 func (s *server) registerEvents(api huma.API) {
 	sse.Register(api, problems(api.OpenAPI().Components.Schemas, huma.Operation{
 		OperationID: "watch-events", Method: http.MethodGet, Path: "/v1/events", Tags: []string{"Events"},
-		Summary: "Watch resources and operations change",
-		Description: "A stream of server-sent events: each says what a resource or an operation is now. After a break, send Last-Event-ID to get what was missed; " +
+		Summary: "Watch resources, operations and drivers change",
+		Description: "A stream of server-sent events: each says what a resource, an operation, or a driver that is being installed or moved is now. After a break, send Last-Event-ID to get what was missed; " +
 			"an event reset says that this is not possible any more and everything shown should be read anew.",
-	}), map[string]any{"resource": resourceEvent{}, "operation": operationEvent{}, "reset": resetEvent{}, "ping": pingEvent{}},
+	}), map[string]any{"resource": resourceEvent{}, "operation": operationEvent{}, "driver": driverEvent{}, "reset": resetEvent{}, "ping": pingEvent{}},
 		func(ctx context.Context, in *struct {
 			LastEventID int `header:"Last-Event-ID" doc:"Id of the last event that was seen." minimum:"0"`
 		}, send sse.Sender,
@@ -157,9 +158,12 @@ func (s *server) sendEvents(ctx context.Context, after int, send sse.Sender) {
 				return
 			}
 			message := sse.Message{ID: e.ID}
-			if e.Operation != nil {
+			switch {
+			case e.Operation != nil:
 				message.Data = operationEvent(*e.Operation)
-			} else {
+			case e.Driver != nil:
+				message.Data = driverEvent(*e.Driver)
+			default:
 				message.Data = resourceEvent(*e.Resource)
 			}
 			err = send(message)

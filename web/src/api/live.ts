@@ -2,7 +2,15 @@ import type { QueryClient } from '@tanstack/react-query';
 import { useSyncExternalStore } from 'react';
 import { fits } from '../model/filter';
 import { found } from '../model/search';
-import { connectionsQuery, type Kind, type ListQuery, type Operation, type Pages, type Resource } from './queries';
+import {
+  connectionsQuery,
+  type DriverProgress,
+  type Kind,
+  type ListQuery,
+  type Operation,
+  type Pages,
+  type Resource,
+} from './queries';
 
 /** How often what has changed is shown; in between, changes are gathered. */
 const gather = 150; // ms
@@ -26,6 +34,7 @@ export function live(
   client: QueryClient,
   kinds: Kind[],
   onOperation: (o: Operation) => void,
+  onDriver: (p: DriverProgress) => void,
   onConnected: Watcher,
 ): () => void {
   const plurals = new Map(kinds.map((k) => [k.name, k.plural]));
@@ -109,6 +118,7 @@ export function live(
       patchOperation(client, o);
       onOperation(o);
     });
+    source.addEventListener('driver', (e) => onDriver(JSON.parse(e.data) as DriverProgress));
     source.addEventListener('reset', () => void client.invalidateQueries());
   };
   open();

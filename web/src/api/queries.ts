@@ -17,6 +17,7 @@ export type Resource = Omit<Schemas['EnvelopeRawMessageRawMessage'], 'spec' | 's
 };
 export type Operation = Schemas['Operation'];
 export type Driver = Schemas['Description'];
+export type DriverProgress = Schemas['DriverEvent'];
 export type Connection = Schemas['Connection'];
 export type Repository = Schemas['Repository'];
 export type Release = Schemas['DriverRelease'];

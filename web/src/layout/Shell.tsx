@@ -43,7 +43,14 @@ import { type ReactNode, useEffect, useRef, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { logout } from '../api/client';
 import { connected, live, useStore } from '../api/live';
-import { catalogsQuery, kindsQuery, type Operation, sessionQuery } from '../api/queries';
+import {
+  catalogsQuery,
+  type DriverProgress,
+  driversQuery,
+  kindsQuery,
+  type Operation,
+  sessionQuery,
+} from '../api/queries';
 import { useSlow } from '../api/slow';
 import { type Language, languages, setLanguage } from '../i18n';
 import { catalogTitles, kindTitles, verbTitle } from '../i18n/words';
@@ -53,7 +60,7 @@ import { Login } from './Login';
 import { Palette } from './Palette';
 import { Shortcuts } from './Shortcuts';
 import { Tour } from './Tour';
-import { ours, Tray, tray } from './Tray';
+import { arrived, ours, Tray, tray } from './Tray';
 
 /** Shell is what is around every page: login, header, navigation, live updates. */
 export function Shell() {
@@ -207,7 +214,17 @@ function useLive() {
         autoClose: good ? 3000 : 12_000,
       });
     };
-    return live(client, kinds, tell, connected.set);
+    const follow = (p: DriverProgress) => {
+      tray.follow(p);
+      if (!arrived(p)) return;
+      void client.invalidateQueries({ queryKey: driversQuery.queryKey });
+      void client.invalidateQueries({ queryKey: ['releases'] });
+    };
+    const heard = (is: boolean) => {
+      if (!is) tray.lose();
+      connected.set(is);
+    };
+    return live(client, kinds, tell, follow, heard);
   }, [client, kinds, t]);
 }
 

@@ -2,7 +2,8 @@ import { Button, Drawer, Group, Stack, Text } from '@mantine/core';
 import { Link } from '@tanstack/react-router';
 import { useTranslation } from 'react-i18next';
 import { store, useStore } from '../api/live';
-import type { Operation } from '../api/queries';
+import type { DriverProgress, Operation } from '../api/queries';
+import { WayCard } from '../pages/DriverWay';
 import { OperationCard } from '../pages/OperationCard';
 
 /** ours are the operations that this page has started, until they are told to have ended. */
@@ -10,9 +11,18 @@ export const ours = new Set<string>();
 
 const kept = 30;
 
-type State = { opened: boolean; operations: Operation[]; running: number };
+type State = { opened: boolean; operations: Operation[]; ways: DriverProgress[]; running: number };
 
-const state = store<State>({ opened: false, operations: [], running: 0 });
+const state = store<State>({ opened: false, operations: [], ways: [], running: 0 });
+
+/** arrived says whether nothing more happens on a driver's way. */
+export const arrived = (w: DriverProgress) => w.step === 'ready' || w.step === 'failed';
+
+function set(change: Partial<State>) {
+  const next = { ...state.get(), ...change };
+  const open = next.operations.filter((o) => !o.endedAt).length + next.ways.filter((w) => !arrived(w)).length;
+  state.set({ ...next, running: open });
+}
 
 /** tray gathers the operations that go on or have just ended. */
 export const tray = {
@@ -22,20 +32,33 @@ export const tray = {
     const operations = [o, ...state.get().operations.filter((x) => x.id !== o.id)]
       .sort((a, b) => (a.id < b.id ? 1 : -1))
       .slice(0, kept);
-    state.set({ ...state.get(), operations, running: operations.filter((x) => !x.endedAt).length });
+    set({ operations });
+  },
+  /** follow shows how far a driver is on its way. */
+  follow(w: DriverProgress) {
+    set({ ways: [w, ...state.get().ways.filter((x) => x.id !== w.id)].slice(0, kept) });
+  },
+  /** lose forgets the ways of which the end may have been missed. */
+  lose() {
+    set({ ways: state.get().ways.filter(arrived) });
   },
   /** start remembers an operation that was started here. */
   start(o: Operation) {
     if (!o.endedAt) ours.add(o.id);
     tray.see(o);
   },
-  open: () => state.set({ ...state.get(), opened: true }),
-  close: () => state.set({ ...state.get(), opened: false }),
+  open: () => set({ opened: true }),
+  close: () => set({ opened: false }),
 };
+
+/** useWay is how far the driver of that name is on its way, undefined if it is on none. */
+export function useWay(name: string): DriverProgress | undefined {
+  return useStore(state).ways.find((w) => w.name === name && !arrived(w));
+}
 
 export function Tray() {
   const { t } = useTranslation();
-  const { opened, operations } = useStore(state);
+  const { opened, operations, ways } = useStore(state);
   return (
     <Drawer
       opened={opened}
@@ -46,7 +69,10 @@ export function Tray() {
       closeButtonProps={{ 'aria-label': t('common.close') }}
     >
       <Stack gap="sm">
-        {operations.length === 0 && <Text c="dimmed">{t('tray.empty')}</Text>}
+        {operations.length === 0 && ways.length === 0 && <Text c="dimmed">{t('tray.empty')}</Text>}
+        {ways.map((w) => (
+          <WayCard key={w.id} way={w} />
+        ))}
         {operations.map((o) => (
           <OperationCard key={o.id} operation={o} />
         ))}

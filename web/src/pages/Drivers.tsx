@@ -31,6 +31,7 @@ import { useTranslation } from 'react-i18next';
 import { send } from '../api/client';
 import {
   type Driver,
+  type DriverProgress,
   driversQuery,
   type Release,
   type Repository,
@@ -39,6 +40,8 @@ import {
 } from '../api/queries';
 import { useKey } from '../form/key';
 import { showProblems } from '../form/problems';
+import { useWay } from '../layout/Tray';
+import { Way } from './DriverWay';
 import { Ago, Failure, Head } from './parts';
 
 /** Drivers shows the drivers that are here, what the repositories have, and the repositories. */
@@ -109,6 +112,7 @@ function useDriverChange(name: string) {
 function Installed({ driver: d }: { driver: Driver }) {
   const { t } = useTranslation();
   const change = useDriverChange(d.name);
+  const way = useWay(d.name);
   const from = d.installed;
   const ask = () =>
     modals.openConfirmModal({
@@ -127,7 +131,7 @@ function Installed({ driver: d }: { driver: Driver }) {
         <Text size="xs" c="dimmed">
           {d.doc}
         </Text>
-        {change.isPending && <Busy what={t('drivers.working')} />}
+        {(change.isPending || way) && <Busy what={t('drivers.working')} way={way} />}
         {from?.problem && (
           <Text size="xs" c="red">
             {from.problem}
@@ -181,7 +185,9 @@ function Installed({ driver: d }: { driver: Driver }) {
   );
 }
 
-function Busy({ what }: { what: string }) {
+/** Busy says that something goes on, and how far it is where that is known. */
+function Busy({ what, way }: { what: string; way?: DriverProgress }) {
+  if (way) return <Way way={way} />;
   return (
     <Stack gap={2} mt={4} role="status">
       <Progress value={100} animated size="sm" aria-label={what} />
@@ -253,6 +259,7 @@ export function ReleaseCard({ release: r, onInstalled }: { release: Release; onI
   const { t } = useTranslation();
   const queries = useQueryClient();
   const [version, setVersion] = useState<string | null>(r.version);
+  const way = useWay(r.name);
   const key = useKey();
   const install = useMutation({
     mutationFn: () => {
@@ -312,7 +319,7 @@ export function ReleaseCard({ release: r, onInstalled }: { release: Release; onI
           <Button
             size="xs"
             disabled={(!r.compatible && version === r.version) || version === r.installed}
-            loading={install.isPending}
+            loading={install.isPending || way !== undefined}
             onClick={() => install.mutate()}
             aria-label={`${label} ${r.title}`}
           >
@@ -324,7 +331,7 @@ export function ReleaseCard({ release: r, onInstalled }: { release: Release; onI
             </Badge>
           )}
         </Group>
-        {install.isPending && <Busy what={t('drivers.installing')} />}
+        {(install.isPending || way) && <Busy what={t('drivers.installing')} way={way} />}
         {install.error && <Failure error={install.error} />}
       </Stack>
     </Card>
