@@ -31,11 +31,11 @@ func ParamsOf(value any) (map[string]json.RawMessage, error) {
 func (f *FollowUp) ParseParams() (json.RawMessage, error) {
 	k, err := KindNamed(f.Kind)
 	if err != nil {
-		return nil, Invalid(Problem{"kind", AsError(err).Message})
+		return nil, Invalid(Problem{Field: "kind", Message: AsError(err).Message})
 	}
 	action, err := k.Action(f.Action)
 	if err != nil {
-		return nil, Invalid(Problem{"action", AsError(err).Message})
+		return nil, Invalid(Problem{Field: "action", Message: AsError(err).Message})
 	}
 	var body []byte
 	if len(f.Params) > 0 {
@@ -62,15 +62,15 @@ func followUpProblems(kind, name string, list []FollowUp) []Problem {
 		at := fmt.Sprintf("then[%d]", i)
 		one := f.Kind + "/" + f.Name
 		if before, double := first[one]; double {
-			problems = append(problems, Problem{at + ".name", fmt.Sprintf("the %s %s is changed by then[%d] already; give each resource one action", f.Kind, f.Name, before)})
+			problems = append(problems, Problem{Field: at + ".name", Message: fmt.Sprintf("the %s %s is changed by then[%d] already; give each resource one action", f.Kind, f.Name, before)})
 		}
 		first[one] = i
 		if f.Kind == kind && f.Name == name {
-			problems = append(problems, Problem{at + ".name", "is what is created; name another resource that is to be changed then"})
+			problems = append(problems, Problem{Field: at + ".name", Message: "is what is created; name another resource that is to be changed then"})
 		}
 		if _, err := f.ParseParams(); err != nil {
 			for _, p := range AsError(err).Fields {
-				problems = append(problems, Problem{join(at, p.Field), p.Message})
+				problems = append(problems, Problem{Field: join(at, p.Field), Message: p.Message})
 			}
 		}
 	}
