@@ -1,8 +1,8 @@
 package engine
 
 import (
+	"math/rand/v2"
 	"sync"
-	"time"
 
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
@@ -10,7 +10,7 @@ import (
 // Event says that a resource, an operation or a driver on its way to work has changed,
 // and what it is now.
 type Event struct {
-	ID        int // place in the order of events; later runs of a server count on
+	ID        int // place in the order of events of this run of this server; others know nothing of it
 	Resource  *resource.Resource
 	Operation *resource.Operation
 	Driver    *resource.DriverProgress
@@ -25,7 +25,7 @@ const subscriberBuffer = 512
 // events hands changes to those who watch, without ever waiting for them.
 type events struct {
 	mu          sync.Mutex
-	next        int     // id of the next event; starts at the time, so that ids of an earlier run are lower
+	next        int     // id of the next event; starts anywhere, so that no other run, nor another server, has the same ids
 	recent      []Event // the last ones, oldest first
 	subscribers map[chan Event]struct{}
 	ends        map[string][]chan struct{} // closed when the operation of that id ends
@@ -34,9 +34,12 @@ type events struct {
 	missed  func()                        // told that changes were missed
 }
 
+// maxFirstEvent bounds where ids begin, so that they stay numbers that JavaScript holds.
+const maxFirstEvent = 1 << 52
+
 func newEvents() *events {
 	return &events{
-		next: int(time.Now().UnixMicro()), subscribers: map[chan Event]struct{}{}, ends: map[string][]chan struct{}{},
+		next: 1 + int(rand.Int64N(maxFirstEvent)), subscribers: map[chan Event]struct{}{}, ends: map[string][]chan struct{}{},
 		changed: func(string, string) {}, missed: func() {},
 	}
 }
