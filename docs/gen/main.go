@@ -83,8 +83,11 @@ func withRoutes(page string) (string, error) {
 	fmt.Fprint(table, "\n| route | |\n| --- | --- |\n")
 	for _, r := range spider.Routes() {
 		what := "as in CB-Spider"
-		if r.Missing != "" {
+		switch {
+		case r.Missing != "":
 			what = "501: " + r.Missing
+		case r.Refused != "":
+			what = "400: " + r.Refused
 		}
 		fmt.Fprintf(table, "| `%s %s` | %s |\n", r.Method, r.Path, what)
 	}

@@ -8,12 +8,15 @@ import (
 	"net/http"
 	"path/filepath"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/m-cmp/mc-infra-connector/internal/api/spider"
 	"github.com/m-cmp/mc-infra-connector/internal/engine"
 	"github.com/m-cmp/mc-infra-connector/internal/engine/enginetest"
 	"github.com/m-cmp/mc-infra-connector/internal/store"
@@ -339,9 +342,37 @@ func TestWhatTheCloudShowsIsNotLate(t *testing.T) {
 	vm, err := a.Get(t.Context(), connection, "vm", "vm1")
 	require.NoError(t, err)
 	require.NoError(t, session.Act(t.Context(), "vm", vm.CloudID, "stop", nil))
-	require.Eventually(t, func() bool {
-		return a.ok(http.MethodGet, "/vmstatus/vm1", in("{}")).body == `{"Status":"Suspended"}`
-	}, 5*time.Second, 10*time.Millisecond, "what happens on the cloud is seen")
+	require.EventuallyWithT(t, func(c *assert.CollectT) {
+		item, err := session.Get(t.Context(), "vm", vm.CloudID)
+		assert.NoError(c, err)
+		assert.Equal(c, resource.StateStopped, item.State)
+	}, 30*time.Second, 10*time.Millisecond)
+	for stopped := time.Now(); ; {
+		late := time.Since(stopped) > 2*time.Second // what is asked for from now on must show it
+		shown := a.ok(http.MethodGet, "/vmstatus/vm1", in("{}")).body == `{"Status":"Suspended"}`
+		if shown {
+			break
+		}
+		require.False(t, late, "what happened on the cloud is not seen after two seconds")
+	}
+}
+
+func TestReadersShareWhatTheCloudAnswers(t *testing.T) {
+	var lists atomic.Int32
+	observe := func(_, verb string, _ resource.Code, _ time.Duration) {
+		if verb == "list" {
+			lists.Add(1)
+		}
+	}
+	a := registeredWith(t, enginetest.Options{Observe: observe}, func(c *spider.Config) { c.Fresh = time.Hour })
+	a.network()
+	before := lists.Load()
+	var group sync.WaitGroup
+	for range 50 {
+		group.Go(func() { assert.Equal(t, http.StatusOK, a.call(http.MethodGet, "/securitygroup", in("{}")).status) })
+	}
+	group.Wait()
+	assert.LessOrEqual(t, lists.Load()-before, int32(1), "any number of readers cost the cloud one call")
 }
 
 func TestACloudThatCannotBeAsked(t *testing.T) {

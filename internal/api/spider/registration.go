@@ -188,7 +188,7 @@ func (s *server) registrationRoutes() []route {
 		{method: http.MethodGet, path: "/cloudos", handle: listClouds},
 		{method: http.MethodGet, path: "/cloudos/metainfo/{Name}", handle: getCloud},
 		{method: http.MethodGet, path: "/driver/capability", handle: getCapability},
-		{method: http.MethodPost, path: "/driver/upload", missing: "drivers are not uploaded here; install one with: mcic driver, or put its executable into the folder drivers of the data folder"},
+		{method: http.MethodPost, path: "/driver/upload", refused: "a library of CB-Spider is no driver here: drivers are programs in signed packages; install one with: mcic driver install NAME"},
 	})
 }
 

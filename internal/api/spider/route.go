@@ -11,17 +11,19 @@ type route struct {
 	method, path string // below Prefix
 	handle       func(*request) (any, error)
 	missing      string // why it is answered by 501; then handle is nil
+	refused      string // why every request is answered by 400; then handle is nil
 	public       bool   // open to everybody
 }
 
 // Route is one of CB-Spider's routes, for documents.
-type Route struct{ Method, Path, Missing string }
+type Route struct{ Method, Path, Missing, Refused string }
 
-// Routes answers all that are there, by path, with what is missing where that is.
+// Routes answers all that are there, by path, with what is missing where that is, or why
+// it is not done.
 func Routes() []Route {
 	var all []Route
 	for _, r := range (&server{kinds: kinds()}).routes() {
-		all = append(all, Route{r.method, Prefix + r.path, r.missing})
+		all = append(all, Route{r.method, Prefix + r.path, r.missing, r.refused})
 	}
 	slices.SortFunc(all, func(a, b Route) int { return cmp.Or(cmp.Compare(a.Path, b.Path), cmp.Compare(a.Method, b.Method)) })
 	return all

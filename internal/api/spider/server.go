@@ -123,8 +123,12 @@ func (s *server) authenticate(next http.Handler) http.Handler {
 // handler reads the request, has a route answer it and writes the answer.
 func (s *server) handler(route route) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		if route.missing != "" {
+		switch {
+		case route.missing != "":
 			fail(w, http.StatusNotImplemented, route.missing)
+			return
+		case route.refused != "":
+			fail(w, http.StatusBadRequest, route.refused)
 			return
 		}
 		body, problem, status := readBody(w, r)
