@@ -127,7 +127,7 @@ type Quota struct {
 	Service    string   `json:"service,omitempty" doc:"Service of the cloud that sets the limit, such as ec2."`
 	Kind       string   `json:"kind,omitempty" doc:"Kind of resource that it limits, such as vm, if it is one of ours."`
 	Limit      float64  `json:"limit" doc:"How much is allowed; -1 for as much as you like."`
-	Used       *float64 `json:"used,omitempty" doc:"How much is used, where the cloud says so."`
+	Used       *float64 `json:"used,omitempty" doc:"How much is used, where that is known."`
 	Unit       string   `json:"unit,omitempty" doc:"Unit of the limit, such as GiB. Empty: a number of things."`
 	Adjustable bool     `json:"adjustable,omitempty" doc:"Whether the cloud raises it on request."`
 }

@@ -132,6 +132,7 @@ type session struct {
 	sts       *sts.Client
 	pricing   *pricing.Client
 	quotas    *servicequotas.Client
+	users     *sshUsers
 
 	region, zone          string // zone is for subnets and disks that name none; may be ""
 	clusterRole, nodeRole string // ARNs or names
@@ -174,7 +175,7 @@ func connect(ctx context.Context, c driver.Config) (*session, error) {
 		config.APIOptions = append(config.APIOptions, onlyRegions)
 	}
 	s := &session{
-		transport: way, config: config, region: c.Region, zone: c.Zone,
+		transport: way, config: config, region: c.Region, zone: c.Zone, users: &sshUsers{byImage: map[string]string{}},
 		ec2: ec2.NewFromConfig(config), elb: elb.NewFromConfig(config), eks: eks.NewFromConfig(config), sts: sts.NewFromConfig(config),
 		pricing: pricing.NewFromConfig(config, func(o *pricing.Options) { o.Region = priceRegion(c.Region) }), quotas: servicequotas.NewFromConfig(config),
 		clusterRole: cmp.Or(c.Settings[settingClusterRole], "AmazonEKSClusterRole"), nodeRole: cmp.Or(c.Settings[settingNodeRole], "AmazonEKSNodeRole"),

@@ -112,6 +112,10 @@ func quotaAPI(w http.ResponseWriter, r *http.Request, body []byte) {
 		answerJSON(w, http.StatusBadRequest, map[string]string{"__type": "NoSuchResourceException", "Message": "The request failed because the specified service does not exist."})
 	case in.ServiceCode == "vpc" && in.NextToken == "":
 		answerJSON(w, http.StatusOK, map[string]any{"NextToken": "more", "Quotas": []any{quota("L-F678F1CE", "VPCs per Region", 5)}})
+	case in.ServiceCode == "ebs":
+		answerJSON(w, http.StatusOK, map[string]any{"Quotas": []any{quota("L-7A658B76", "Storage for General Purpose SSD (gp3) volumes, in TiB", 50), quota("L-309BACF6", "Snapshots per Region", 100000)}})
+	case in.ServiceCode == "ec2":
+		answerJSON(w, http.StatusOK, map[string]any{"Quotas": []any{quota("L-1216C47A", "Running On-Demand Standard (A, C, D, H, I, M, R, T, Z) instances", 5), quota("L-0263D0A3", "EC2-VPC Elastic IPs", 5)}})
 	case in.ServiceCode == "vpc":
 		answerJSON(w, http.StatusOK, map[string]any{"Quotas": []any{quota("L-407747CB", "Subnets per VPC", 200)}})
 	default:

@@ -262,6 +262,55 @@ func TestListIsCompleteWithOneCallPerPage(t *testing.T) {
 	assert.Len(t, f.calls("DescribeInstances"), pages+1)
 }
 
+// Who logs in follows from the image, which is asked for once in a session.
+func TestUsersAreLookedUpOnceForEachImage(t *testing.T) {
+	for name, test := range map[string]struct {
+		status  int
+		answer  string
+		code    resource.Code
+		user    string
+		lookups int
+	}{
+		"known":        {http.StatusOK, `<DescribeImagesResponse><imagesSet><item><imageId>ami-1</imageId><name>debian-12-amd64-20260101-1612</name></item></imagesSet></DescribeImagesResponse>`, "", "admin", 1},
+		"gone":         {http.StatusOK, `<DescribeImagesResponse><imagesSet/></DescribeImagesResponse>`, "", "", 1},
+		"not for us":   {http.StatusForbidden, errorXML("UnauthorizedOperation", "You are not authorized to perform this operation."), "", "", 1},
+		"out of order": {http.StatusServiceUnavailable, errorXML("Unavailable", "The server is overloaded"), resource.CodeUnavailable, "", 2},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f, endpoint := fake(t, func(form url.Values) (int, string) {
+				if form.Get("Action") == "DescribeImages" {
+					return test.status, test.answer
+				}
+				one := func(id, image, details string) string {
+					return fmt.Sprintf(`<item><instanceId>%s</instanceId><imageId>%s</imageId><platformDetails>%s</platformDetails><instanceState><name>running</name></instanceState></item>`, id, image, details)
+				}
+				return http.StatusOK, `<DescribeInstancesResponse><reservationSet><item><instancesSet>` +
+					one("i-1", "ami-1", "Linux/UNIX") + one("i-2", "ami-1", "Linux/UNIX") + one("i-3", "ami-2", "SUSE Linux") +
+					`</instancesSet></item></reservationSet></DescribeInstancesResponse>`
+			})
+			s := open(t, config(endpoint, seoul))
+			for range 2 {
+				users := map[string]string{}
+				for item, err := range s.List(t.Context(), "vm") {
+					require.Equal(t, test.code, resource.CodeOf(err), "%v", err)
+					if err == nil {
+						var status resource.VMStatus
+						require.NoError(t, json.Unmarshal(item.Status, &status))
+						users[item.ID] = status.SSHUser
+					}
+				}
+				if test.code == "" {
+					assert.Equal(t, map[string]string{"i-1": test.user, "i-2": test.user, "i-3": "ec2-user"}, users)
+				}
+			}
+			calls := f.calls("DescribeImages")
+			require.Len(t, calls, test.lookups)
+			assert.Equal(t, "ami-1", calls[0].Get("Filter.1.Value.1"))
+			assert.Empty(t, calls[0].Get("Filter.1.Value.2"), "what it is paid for says that it is SUSE")
+		})
+	}
+}
+
 func TestFailureOfALaterPageFailsTheList(t *testing.T) {
 	_, endpoint := fake(t, func(form url.Values) (int, string) {
 		if form.Get("NextToken") != "" {

@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -55,10 +56,67 @@ func testPricesAndQuotas(t *testing.T, endpoint string) {
 
 	quotas := catalog(t, s, resource.Quotas, driver.Query{"service": "vpc"})
 	assert.Equal(t, []resource.Quota{
-		{ID: "L-F678F1CE", Name: "VPCs per Region", Service: "vpc", Kind: "vpc", Limit: 5, Adjustable: true},
+		{ID: "L-F678F1CE", Name: "VPCs per Region", Service: "vpc", Kind: "vpc", Limit: 5, Used: quotas[0].Used, Adjustable: true},
 		{ID: "L-407747CB", Name: "Subnets per VPC", Service: "vpc", Kind: "subnet", Limit: 200, Adjustable: true},
 	}, quotas)
-	assert.Len(t, catalog(t, s, resource.Quotas, nil), 5, "of all services but the one that the region has not")
+	assert.Len(t, catalog(t, s, resource.Quotas, nil), 7, "of all services but the one that the region has not")
+	assert.NotNil(t, quotas[0].Used)
+}
+
+// What is used is counted where AWS does not tell it.
+func testUsage(t *testing.T, endpoint string) {
+	s := open(t, config(endpoint, "eu-west-3"))
+	used := func() map[string]float64 {
+		counted := map[string]float64{}
+		for _, quota := range catalog(t, s, resource.Quotas, nil) {
+			if quota.Used != nil {
+				counted[quota.ID] = *quota.Used
+			}
+		}
+		return counted
+	}
+	before := used()
+	assert.Len(t, before, 5, "but the subnets of one VPC, and what nobody counts: %v", before)
+	vpc := create(t, s, resource.VPC, "usage", nil, resource.VPCSpec{CIDR: "10.1.0.0/16"})
+	subnet := create(t, s, resource.Subnet, "usage", nil, resource.SubnetSpec{VPC: vpc.ID, CIDR: "10.1.1.0/24", Zone: "eu-west-3a"})
+	disk := create(t, s, resource.Disk, "usage", nil, resource.DiskSpec{SizeGiB: 512, Type: "gp3", Zone: "eu-west-3a"})
+	create(t, s, resource.Snapshot, "usage", nil, resource.SnapshotSpec{Disk: disk.ID})
+	create(t, s, resource.PublicIP, "usage", nil, resource.PublicIPSpec{})
+	create(t, s, resource.VM, "usage", nil, resource.VMSpec{Image: anImage(t, s), Spec: "t3.large", Subnet: subnet.ID})
+	after := used()
+	for code, more := range map[string]float64{"L-F678F1CE": 1, "L-7A658B76": 0.5, "L-309BACF6": 1, "L-0263D0A3": 1} {
+		assert.InDelta(t, before[code]+more, after[code], 0.02, code)
+	}
+	assert.NotContains(t, after, "L-1216C47A", "moto does not tell the vCPUs of instances, which AWS does")
+}
+
+// Who may not ask for a list, or asks while its service is down, gets the limits alone.
+func TestQuotasWithoutUsage(t *testing.T) {
+	for code, want := range map[string]resource.Code{"UnauthorizedOperation": "", "Unavailable": "", "InvalidAction": "", "RequestLimitExceeded": resource.CodeThrottled} {
+		ec2, endpoint := fake(t, func(url.Values) (int, string) { return http.StatusBadRequest, errorXML(code, "no") })
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if _, service := scope(r); service != "servicequotas" {
+				ec2.ServeHTTP(w, r)
+				return
+			}
+			body, _ := io.ReadAll(r.Body) // what is wrong with it quotaAPI says
+			quotaAPI(w, r, body)
+		}))
+		t.Cleanup(server.Close)
+		var found []string
+		var last error
+		for raw, err := range open(t, config(server.URL, seoul)).Catalog(t.Context(), "quota", driver.Query{"service": "vpc"}) {
+			if last = err; err == nil {
+				assert.NotContains(t, string(raw), "used")
+				found = append(found, string(raw))
+			}
+		}
+		assert.Equal(t, want, resource.CodeOf(last), "%s: %v", code, last)
+		if want == "" {
+			assert.Len(t, found, 2)
+		}
+		assert.Len(t, ec2.calls("DescribeVpcs"), 1, "%s at %s", code, endpoint)
+	}
 }
 
 // Clouds that speak part of EC2's API have no spot prices; a permission that lacks is told.
@@ -404,9 +462,13 @@ func TestSizesOfANodeGroup(t *testing.T) {
 }
 
 func TestNamesThatLoadBalancersTake(t *testing.T) {
-	for _, name := range []string{"web", "a.b_c", strings.Repeat("x", 128), "internal-web", "7"} {
+	for _, name := range []string{"web", "a.b_c", strings.Repeat("x", 128), "internal-web", "7", "a..b", "a._-b--", "a-----------------------b", "a123456789012345678901-2"} {
 		got := balancerName(name, "token-1")
-		assert.Regexp(t, `^[A-Za-z0-9][A-Za-z0-9-]{0,30}[A-Za-z0-9]$`, got)
+		assert.LessOrEqual(t, len(got), 32)
+		for _, one := range groupNames(got) {
+			assert.Regexp(t, `^[A-Za-z0-9]+(-[A-Za-z0-9]+)*$`, one)
+			assert.LessOrEqual(t, len(one), 32)
+		}
 		assert.NotContains(t, got[:9], "internal-")
 		assert.Equal(t, got, balancerName(name, "token-1"))
 		assert.NotEqual(t, got, balancerName(name, "token-2"))
@@ -468,6 +530,9 @@ func TestImagesStream(t *testing.T) {
 
 func TestFiveThousandVMsInFiveCalls(t *testing.T) {
 	f, endpoint := fake(t, func(form url.Values) (int, string) {
+		if form.Get("Action") == "DescribeImages" {
+			return http.StatusOK, "<DescribeImagesResponse/>"
+		}
 		var page int
 		_, _ = fmt.Sscan(form.Get("NextToken"), &page) // none is page 0
 		assert.Equal(t, "1000", form.Get("MaxResults"))
@@ -481,6 +546,7 @@ func TestFiveThousandVMsInFiveCalls(t *testing.T) {
 	}
 	assert.Len(t, seen, 5000)
 	assert.Len(t, f.calls("DescribeInstances"), 5)
+	assert.Len(t, f.calls("DescribeImages"), 1, "all are of one image")
 }
 
 // instancesPage is a page of DescribeInstances.

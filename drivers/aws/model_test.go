@@ -2,6 +2,7 @@ package aws
 
 import (
 	"encoding/json"
+	"math"
 	"testing"
 	"time"
 
@@ -107,6 +108,52 @@ func TestDistributionOfAnImage(t *testing.T) {
 	assert.Equal(t, "windows", image(types.Image{Platform: types.PlatformValuesWindows}, tell).OS)
 }
 
+func TestUserOfAVM(t *testing.T) {
+	tell := newDistributions()
+	for name, want := range map[string]string{
+		"al2023-ami-2023.6.20260101.0-kernel-6.1-x86_64":                     "ec2-user",
+		"ubuntu/images/hvm-ssd-gp3/ubuntu-noble-24.04-amd64-server-20260101": "ubuntu",
+		"debian-12-amd64-20260101-1612":                                      "admin",
+		"RHEL-9.4.0_HVM-20260101-x86_64-0-Hourly2-GP3":                       "ec2-user",
+		"suse-sles-15-sp6-v20260101-hvm-ssd-x86_64":                          "ec2-user",
+		"Rocky-9-EC2-Base-9.4-20240509.0.x86_64":                             "rocky",
+		"CentOS Linux 7 x86_64 - 2211":                                       "centos",
+		"CentOS Stream 8 x86_64 20240101":                                    "centos",
+		"CentOS Stream 9 x86_64 20260101":                                    "ec2-user",
+		"CentOS Stream 10 x86_64 20260101":                                   "ec2-user",
+		"Fedora-Cloud-Base-AmazonEC2.x86_64-41-1.4":                          "fedora",
+		"Windows_Server-2022-English-Full-Base-2026.01.01":                   "Administrator",
+		"bottlerocket-aws-k8s-1.30-x86_64-v1.20.0-abcdef":                    "",
+		"my-golden-image":                                                    "",
+	} {
+		assert.Equal(t, want, sshUser(tell.of(name)), name)
+	}
+	for details, want := range map[string]string{
+		"Red Hat Enterprise Linux": "ec2-user", "SUSE Linux": "ec2-user", "Ubuntu Pro": "ubuntu", "Windows BYOL": "Administrator", "Linux/UNIX": "", "": "",
+	} {
+		assert.Equal(t, want, (&sshUsers{}).of(types.Instance{PlatformDetails: aws.String(details)}), details)
+	}
+}
+
+func TestWeightOfInstancesAndDisks(t *testing.T) {
+	for name, want := range map[string]string{
+		"t3.micro": "L-1216C47A", "m7i-flex.large": "L-1216C47A", "im4gn.large": "L-1216C47A", "z1d.large": "L-1216C47A",
+		"g5.xlarge": "L-DB2E81BA", "vt1.3xlarge": "L-DB2E81BA", "p5.48xlarge": "L-417A185B", "u-6tb1.112xlarge": "L-43DA4232", "u7i-12tb.224xlarge": "L-43DA4232",
+		"inf2.xlarge": "L-1945791B", "hpc7g.4xlarge": "L-F7808C92", "mac2.metal": "", "": "",
+	} {
+		code, amount := vCPUs(types.Instance{InstanceType: types.InstanceType(name), CpuOptions: &types.CpuOptions{CoreCount: aws.Int32(2), ThreadsPerCore: aws.Int32(2)}})
+		assert.Equal(t, want, code, name)
+		assert.InDelta(t, 4, amount, 0)
+	}
+	code, _ := vCPUs(types.Instance{InstanceType: "t3.micro", InstanceLifecycle: types.InstanceLifecycleTypeSpot})
+	assert.Empty(t, code)
+	_, amount := vCPUs(types.Instance{InstanceType: "t3.micro"})
+	assert.True(t, math.IsNaN(amount), "unknown")
+	code, amount = tebibytes(types.Volume{VolumeType: types.VolumeTypeGp3, Size: aws.Int32(512)})
+	assert.Equal(t, "L-7A658B76", code)
+	assert.InDelta(t, 0.5, amount, 0)
+}
+
 func TestSpecWithAccelerators(t *testing.T) {
 	got := spec(types.InstanceTypeInfo{
 		InstanceType:        "g5.12xlarge",
@@ -133,8 +180,9 @@ func TestPendingAgainIsStarting(t *testing.T) {
 			NetworkInterfaces: []types.InstanceNetworkInterface{{Attachment: &types.InstanceNetworkInterfaceAttachment{DeviceIndex: aws.Int32(0), AttachTime: &attached}}},
 		}
 	}
-	assert.Equal(t, resource.StateCreating, vms{}.object(instance(launched)).State)
-	again := vms{}.object(instance(launched.Add(-time.Hour)))
+	shown := vms{&session{users: &sshUsers{}}}
+	assert.Equal(t, resource.StateCreating, shown.object(instance(launched)).State)
+	again := shown.object(instance(launched.Add(-time.Hour)))
 	assert.Equal(t, resource.StateStarting, again.State)
 	assert.Equal(t, launched.Add(-time.Hour), *again.CreatedAt)
 }

@@ -41,6 +41,7 @@ func TestOnMoto(t *testing.T) {
 		"assumed role":           testAssumedRole,
 		"region that is unknown": testUnknownRegion,
 		"prices and quotas":      testPricesAndQuotas,
+		"usage":                  testUsage,
 		"native and extensions":  testNativeAndExtensions,
 		"fields of a VM":         testVMFields,
 		"load balancer":          testNLB,
@@ -126,6 +127,9 @@ func testLife(t *testing.T, endpoint string) {
 	assert.Equal(t, seoul+"c", vm.Status.Zone)
 	assert.Regexp(t, `^10\.1\.1\.\d+$`, vm.Status.PrivateAddress)
 	assert.NotEmpty(t, vm.Status.PublicAddress)
+	image := catalog(t, s, resource.Images, driver.Query{"id": asked.Image})[0]
+	assert.NotEmpty(t, vm.Status.SSHUser)
+	assert.Equal(t, sshUser(image.OS, image.OSVersion), vm.Status.SSHUser)
 	assert.NotNil(t, vm.CreatedAt)
 	assert.Contains(t, ids(t, s, resource.VM), vm.ID)
 

@@ -342,16 +342,11 @@ func (n nlbs) Label(ctx context.Context, id string, change resource.LabelChange)
 	})
 }
 
-// balancerName is a name that AWS takes: up to 32 letters, digits and hyphens. It
-// follows from the token, so that a repeat finds it.
+// balancerName is a name that AWS takes: up to 32 letters and digits with single hyphens
+// between. It follows from the token, so that a repeat finds it.
 // https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_CreateLoadBalancer.html
 func balancerName(name, token string) string {
-	plain := strings.Map(func(r rune) rune {
-		if r == '.' || r == '_' {
-			return '-'
-		}
-		return r
-	}, name)
+	plain := strings.Join(strings.FieldsFunc(name, func(r rune) bool { return strings.ContainsRune("._-", r) }), "-")
 	if strings.HasPrefix(plain, "internal-") {
 		plain = "mcic-" + plain
 	}
@@ -361,13 +356,14 @@ func balancerName(name, token string) string {
 // endingIn shortens a name so that a suffix that follows from a text fits.
 func endingIn(text, plain string) string {
 	const most, suffix = 32, 4 // characters, and bytes as hexadecimal digits
-	return fmt.Sprintf("%s-%.*x", plain[:min(len(plain), most-2*suffix-1)], suffix, sha256.Sum256([]byte(text)))
+	plain = strings.TrimRight(plain[:min(len(plain), most-2*suffix-1)], "-")
+	return fmt.Sprintf("%s-%.*x", plain, suffix, sha256.Sum256([]byte(text)))
 }
 
 // groupNames are the names that target groups of a load balancer can have: its own, and
 // the one that they alternate with when one takes the place of the other.
 func groupNames(name string) [2]string {
-	return [2]string{name, endingIn(name, strings.TrimRight(name[:min(len(name), 16)], "-"))}
+	return [2]string{name, endingIn(name, name[:min(len(name), 16)])}
 }
 
 func (n nlbs) createGroup(ctx context.Context, name string, spec resource.NLBSpec, tags []elbtypes.Tag) (elbtypes.TargetGroup, error) {

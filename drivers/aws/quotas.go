@@ -14,15 +14,12 @@ import (
 
 type quotas struct{ *session }
 
-// List answers the quotas of the services that this driver uses. How much is used AWS
-// tells only of some, in CloudWatch, where each metric that is asked for is charged: a
-// list must not cost money. Counting what is there would not be AWS's word: it knows of
-// limits on cores, and of what other services hold.
-// https://docs.aws.amazon.com/servicequotas/latest/userguide/configure-cloudwatch.html
+// List answers the quotas of the services that this driver uses, with what is used of
+// those that hold for a region (tallies).
 // https://docs.aws.amazon.com/servicequotas/2019-06-24/apireference/API_ListServiceQuotas.html
 func (s quotas) List(ctx context.Context, q driver.Query) iter.Seq2[resource.Quota, error] {
 	return func(yield func(resource.Quota, error) bool) {
-		limited := limitedKinds()
+		limited, used := limitedKinds(), s.usage(ctx)
 		for _, service := range []string{"ec2", "vpc", "ebs", "elasticloadbalancing", "eks"} {
 			if q["service"] != "" && q["service"] != service {
 				continue
@@ -31,6 +28,9 @@ func (s quotas) List(ctx context.Context, q driver.Query) iter.Seq2[resource.Quo
 			for quota, err := range unlessMissing(paged(ctx, servicequotas.NewListServiceQuotasPaginator(s.quotas, in),
 				func(page *servicequotas.ListServiceQuotasOutput) []types.ServiceQuota { return page.Quotas },
 				func(x types.ServiceQuota) resource.Quota { return quotaOf(x, limited) })) {
+				if err == nil {
+					quota.Used, err = used(quota.ID)
+				}
 				if !yield(quota, err) || err != nil {
 					return
 				}

@@ -160,7 +160,7 @@ func (v vms) instance(ctx context.Context, id string) (types.Instance, error) {
 }
 
 func (v vms) describe(ctx context.Context, in *ec2.DescribeInstancesInput) iter.Seq2[vm, error] {
-	return paged(ctx, ec2.NewDescribeInstancesPaginator(v.ec2, in), instancesOf, v.object)
+	return paged(ctx, withUsers{ec2.NewDescribeInstancesPaginator(v.ec2, in), v.session}, instancesOf, v.object)
 }
 
 func instancesOf(page *ec2.DescribeInstancesOutput) []types.Instance {
@@ -171,7 +171,7 @@ func instancesOf(page *ec2.DescribeInstancesOutput) []types.Instance {
 	return all
 }
 
-func (vms) object(x types.Instance) vm {
+func (v vms) object(x types.Instance) vm {
 	o := object[resource.VMSpec, resource.VMStatus](x.InstanceId, x.Tags, x)
 	if x.State == nil {
 		x.State = &types.InstanceState{}
@@ -198,6 +198,7 @@ func (vms) object(x types.Instance) vm {
 	}
 	o.Status.PrivateAddress = aws.ToString(x.PrivateIpAddress)
 	o.Status.PublicAddress = aws.ToString(x.PublicIpAddress)
+	o.Status.SSHUser = v.users.of(x)
 	if x.Placement != nil {
 		o.Status.Zone = aws.ToString(x.Placement.AvailabilityZone)
 	}

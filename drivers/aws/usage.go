@@ -1,0 +1,174 @@
+package aws
+
+import (
+	"context"
+	"iter"
+	"maps"
+	"math"
+	"slices"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
+	"github.com/aws/aws-sdk-go-v2/service/eks"
+	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
+	elbtypes "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
+
+	"github.com/m-cmp/mc-infra-connector/driver"
+	"github.com/m-cmp/mc-infra-connector/resource"
+)
+
+// tally counts how much of some quotas is used: AWS tells it only in CloudWatch, of some
+// quotas, and charges for asking. It is what the region's lists show, one call for each
+// page; what only AWS counts, such as images in the recycle bin, is not in it.
+type tally struct {
+	codes []string // of the quotas
+	count func(context.Context) (map[string]float64, error)
+}
+
+// counted is the tally of what a list has. weigh says which quota an entry counts
+// towards, "" for none, and how much; NaN if that is not known.
+func counted[E any](list func(context.Context) iter.Seq2[E, error], weigh func(E) (string, float64), codes ...string) tally {
+	return tally{codes, func(ctx context.Context) (map[string]float64, error) {
+		used := map[string]float64{}
+		for _, code := range codes {
+			used[code] = 0
+		}
+		for entry, err := range list(ctx) {
+			if err != nil {
+				return nil, err
+			}
+			if code, amount := weigh(entry); code != "" {
+				used[code] += amount
+			}
+		}
+		return used, nil
+	}}
+}
+
+// number is the tally of how many a list has.
+func number[E any](code string, list func(context.Context) iter.Seq2[E, error]) tally {
+	return counted(list, func(E) (string, float64) { return code, 1 }, code)
+}
+
+// tallies are those of the quotas for a whole region. What a VPC or a load balancer may
+// have is another number for each, and not counted.
+func (s quotas) tallies() []tally {
+	return []tally{
+		counted(func(ctx context.Context) iter.Seq2[types.Instance, error] {
+			return paged(ctx, ec2.NewDescribeInstancesPaginator(s.ec2, &ec2.DescribeInstancesInput{
+				MaxResults: aws.Int32(pageSize), Filters: []types.Filter{filter("instance-state-name", "pending", "running")},
+			}), instancesOf, same)
+		}, vCPUs, slices.Collect(maps.Values(families()))...),
+		number("L-0263D0A3", func(ctx context.Context) iter.Seq2[types.Address, error] {
+			return paged(ctx, unpaged(s.ec2.DescribeAddresses, &ec2.DescribeAddressesInput{Filters: []types.Filter{filter("domain", "vpc")}}),
+				func(page *ec2.DescribeAddressesOutput) []types.Address { return page.Addresses }, same)
+		}),
+		number("L-B665C33B", func(ctx context.Context) iter.Seq2[types.Image, error] {
+			return describeImages(ctx, s.session, &ec2.DescribeImagesInput{MaxResults: aws.Int32(pageSize), Owners: []string{"self"}, IncludeDisabled: aws.Bool(true)}, same)
+		}),
+		number("L-F678F1CE", func(ctx context.Context) iter.Seq2[types.Vpc, error] {
+			return paged(ctx, ec2.NewDescribeVpcsPaginator(s.ec2, &ec2.DescribeVpcsInput{MaxResults: aws.Int32(pageSize)}),
+				func(page *ec2.DescribeVpcsOutput) []types.Vpc { return page.Vpcs }, same)
+		}),
+		number("L-A4707A72", func(ctx context.Context) iter.Seq2[types.InternetGateway, error] {
+			return paged(ctx, ec2.NewDescribeInternetGatewaysPaginator(s.ec2, &ec2.DescribeInternetGatewaysInput{MaxResults: aws.Int32(pageSize)}),
+				func(page *ec2.DescribeInternetGatewaysOutput) []types.InternetGateway { return page.InternetGateways }, same)
+		}),
+		number("L-E79EC296", func(ctx context.Context) iter.Seq2[types.SecurityGroup, error] {
+			return paged(ctx, ec2.NewDescribeSecurityGroupsPaginator(s.ec2, &ec2.DescribeSecurityGroupsInput{MaxResults: aws.Int32(pageSize)}),
+				func(page *ec2.DescribeSecurityGroupsOutput) []types.SecurityGroup { return page.SecurityGroups }, same)
+		}),
+		number("L-DF5E4CA3", func(ctx context.Context) iter.Seq2[types.NetworkInterface, error] {
+			return paged(ctx, ec2.NewDescribeNetworkInterfacesPaginator(s.ec2, &ec2.DescribeNetworkInterfacesInput{MaxResults: aws.Int32(pageSize)}),
+				func(page *ec2.DescribeNetworkInterfacesOutput) []types.NetworkInterface {
+					return page.NetworkInterfaces
+				}, same)
+		}),
+		counted(func(ctx context.Context) iter.Seq2[types.Volume, error] {
+			return paged(ctx, ec2.NewDescribeVolumesPaginator(s.ec2, &ec2.DescribeVolumesInput{MaxResults: aws.Int32(pageSize)}),
+				func(page *ec2.DescribeVolumesOutput) []types.Volume { return page.Volumes }, same)
+		}, tebibytes, slices.Collect(maps.Values(storage()))...),
+		number("L-309BACF6", func(ctx context.Context) iter.Seq2[types.Snapshot, error] {
+			return paged(ctx, ec2.NewDescribeSnapshotsPaginator(s.ec2, &ec2.DescribeSnapshotsInput{MaxResults: aws.Int32(pageSize), OwnerIds: []string{"self"}}),
+				func(page *ec2.DescribeSnapshotsOutput) []types.Snapshot { return page.Snapshots }, same)
+		}),
+		counted(func(ctx context.Context) iter.Seq2[elbtypes.LoadBalancer, error] {
+			return paged(ctx, elb.NewDescribeLoadBalancersPaginator(s.elb, &elb.DescribeLoadBalancersInput{}),
+				func(page *elb.DescribeLoadBalancersOutput) []elbtypes.LoadBalancer { return page.LoadBalancers }, same)
+		}, balancers, "L-69A177A2", "L-53DA6B97"),
+		number("L-1194D53C", func(ctx context.Context) iter.Seq2[string, error] {
+			return paged(ctx, eks.NewListClustersPaginator(s.eks, &eks.ListClustersInput{}),
+				func(page *eks.ListClustersOutput) []string { return page.Clusters }, same)
+		}),
+	}
+}
+
+// usage answers how much of a quota is used, or nil where that is not counted. Each list
+// is asked for once, when the first quota needs it. One that cannot be had only leaves
+// its quotas without.
+func (s quotas) usage(ctx context.Context) func(code string) (*float64, error) {
+	known := map[string]float64{}
+	tallies := s.tallies()
+	return func(code string) (*float64, error) {
+		if i := slices.IndexFunc(tallies, func(t tally) bool { return slices.Contains(t.codes, code) }); i >= 0 {
+			used, err := tallies[i].count(ctx)
+			if err := driver.Except(err, resource.CodeDenied, resource.CodeUnsupported, resource.CodeUnavailable); err != nil {
+				return nil, err
+			}
+			maps.Copy(known, used)
+			tallies = slices.Delete(tallies, i, i+1)
+		}
+		if amount, ok := known[code]; ok && !math.IsNaN(amount) {
+			return &amount, nil
+		}
+		return nil, nil //nolint:nilnil // nobody knows, which is no failure
+	}
+}
+
+// families are the quotas for running instances by the letters that their types begin with.
+// https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/ec2-on-demand-instances.html
+func families() map[string]string {
+	all := map[string]string{
+		"f": "L-74FC7D96", "g": "L-DB2E81BA", "vt": "L-DB2E81BA", "p": "L-417A185B", "x": "L-7295265B", "inf": "L-1945791B",
+		"trn": "L-2C3B7624", "dl": "L-6E869C2A", "hpc": "L-F7808C92", "u": "L-43DA4232",
+	}
+	for _, standard := range []string{"a", "c", "d", "h", "i", "im", "is", "m", "r", "t", "z"} {
+		all[standard] = "L-1216C47A"
+	}
+	return all
+}
+
+// vCPUs are those of an instance that is paid by the hour.
+func vCPUs(x types.Instance) (string, float64) {
+	if x.InstanceLifecycle != "" { // spot instances and reserved blocks have quotas of their own
+		return "", 0
+	}
+	name := string(x.InstanceType)
+	code := families()[name[:max(0, strings.IndexFunc(name, func(r rune) bool { return r < 'a' || r > 'z' }))]]
+	if x.CpuOptions == nil {
+		return code, math.NaN()
+	}
+	return code, float64(aws.ToInt32(x.CpuOptions.CoreCount) * aws.ToInt32(x.CpuOptions.ThreadsPerCore))
+}
+
+// storage are the quotas for disks by their types, in TiB.
+// https://docs.aws.amazon.com/ebs/latest/userguide/ebs-resource-quotas.html
+func storage() map[types.VolumeType]string {
+	return map[types.VolumeType]string{
+		types.VolumeTypeGp2: "L-D18FCD1D", types.VolumeTypeGp3: "L-7A658B76", types.VolumeTypeIo1: "L-FD252861", types.VolumeTypeIo2: "L-09BD8365",
+		types.VolumeTypeSt1: "L-82ACEF56", types.VolumeTypeSc1: "L-17AF77E8", types.VolumeTypeStandard: "L-9CF3C2EB",
+	}
+}
+
+func tebibytes(x types.Volume) (string, float64) {
+	return storage()[x.VolumeType], float64(aws.ToInt32(x.Size)) / 1024
+}
+
+// balancers counts network and application load balancers.
+func balancers(x elbtypes.LoadBalancer) (string, float64) {
+	return map[elbtypes.LoadBalancerTypeEnum]string{
+		elbtypes.LoadBalancerTypeEnumNetwork: "L-69A177A2", elbtypes.LoadBalancerTypeEnumApplication: "L-53DA6B97",
+	}[x.Type], 1
+}
