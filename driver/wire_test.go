@@ -18,6 +18,7 @@ import (
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 
 	driverv1 "github.com/m-cmp/mc-infra-connector/proto/driver/v1"
@@ -600,6 +601,20 @@ func TestServeForPeople(t *testing.T) {
 	for _, args := range [][]string{{}, {"help"}, {"describe", "x"}} {
 		if out, err := run(args...); err == nil || out != "" || !strings.Contains(err.Error(), "toy 1.2.3") || !strings.Contains(err.Error(), "describe, doc") {
 			t.Errorf("%q: got %s, %v; want an error that says how it is meant", args, out, err)
+		}
+	}
+}
+
+func TestTheShorterTimeoutCounts(t *testing.T) {
+	for _, test := range []struct{ first, second, want time.Duration }{
+		{time.Minute, time.Second, time.Second}, {time.Second, time.Minute, time.Second}, {time.Second, 0, time.Millisecond},
+	} {
+		md, _ := metadata.FromOutgoingContext(WithTimeout(WithTimeout(t.Context(), test.first), test.second))
+		if got, ok := timeoutIn(md); !ok || got != test.want {
+			t.Errorf("%s, then %s: got %s, want %s", test.first, test.second, got, test.want)
+		}
+		if n := len(md.Get(timeoutKey)); n != 1 {
+			t.Errorf("%d timeouts are sent", n)
 		}
 	}
 }

@@ -8,8 +8,10 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -144,6 +146,14 @@ func TestFailuresSayWhatToDo(t *testing.T) {
 	}
 	_, err := ask(t.Context(), open(t, driver.Values{"caCertificate": certificate}, nil), secure.URL)
 	assert.NoError(t, err, "with its certificate")
+}
+
+// Names that do not resolve, such as those of regions that do not exist, are made up here:
+// the test asks no name server.
+func TestNamesThatDoNotResolve(t *testing.T) {
+	err := transport.Failure("list things", &url.Error{Op: "Get", URL: "https://ec2.nowhere-1.example.com", Err: &net.OpError{Op: "dial", Err: &net.DNSError{Err: "no such host", Name: "ec2.nowhere-1.example.com", IsNotFound: true}}})
+	assert.Equal(t, resource.CodeUnavailable, resource.CodeOf(err))
+	assert.ErrorContains(t, err, "check the region's name")
 }
 
 func TestProxyIsUsed(t *testing.T) {

@@ -175,7 +175,7 @@ func connect(ctx context.Context, c driver.Config) (*session, error) {
 		config.APIOptions = append(config.APIOptions, onlyRegions)
 	}
 	s := &session{
-		transport: way, config: config, region: c.Region, zone: c.Zone, users: &sshUsers{byImage: map[string]string{}},
+		transport: way, config: config, region: c.Region, zone: c.Zone, users: &sshUsers{images: map[string]origin{}},
 		ec2: ec2.NewFromConfig(config), elb: elb.NewFromConfig(config), eks: eks.NewFromConfig(config), sts: sts.NewFromConfig(config),
 		pricing: pricing.NewFromConfig(config, func(o *pricing.Options) { o.Region = priceRegion(c.Region) }), quotas: servicequotas.NewFromConfig(config),
 		clusterRole: cmp.Or(c.Settings[settingClusterRole], "AmazonEKSClusterRole"), nodeRole: cmp.Or(c.Settings[settingNodeRole], "AmazonEKSNodeRole"),

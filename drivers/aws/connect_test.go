@@ -271,14 +271,20 @@ func TestUsersAreLookedUpOnceForEachImage(t *testing.T) {
 		user    string
 		lookups int
 	}{
-		"known":        {http.StatusOK, `<DescribeImagesResponse><imagesSet><item><imageId>ami-1</imageId><name>debian-12-amd64-20260101-1612</name></item></imagesSet></DescribeImagesResponse>`, "", "admin", 1},
-		"gone":         {http.StatusOK, `<DescribeImagesResponse><imagesSet/></DescribeImagesResponse>`, "", "", 1},
-		"not for us":   {http.StatusForbidden, errorXML("UnauthorizedOperation", "You are not authorized to perform this operation."), "", "", 1},
-		"out of order": {http.StatusServiceUnavailable, errorXML("Unavailable", "The server is overloaded"), resource.CodeUnavailable, "", 2},
+		"known":                {http.StatusOK, `<DescribeImagesResponse><imagesSet><item><imageId>ami-1</imageId><name>debian-12-amd64-20260101-1612</name></item></imagesSet></DescribeImagesResponse>`, "", "admin", 1},
+		"made of another":      {http.StatusOK, `<DescribeImagesResponse><imagesSet><item><imageId>ami-1</imageId><name>golden</name><sourceImageId>ami-ubuntu</sourceImageId></item></imagesSet></DescribeImagesResponse>`, "", "ubuntu", 2},
+		"made of itself":       {http.StatusOK, `<DescribeImagesResponse><imagesSet><item><imageId>ami-1</imageId><name>golden</name><sourceImageId>ami-1</sourceImageId></item></imagesSet></DescribeImagesResponse>`, "", "", 1},
+		"made of what is gone": {http.StatusOK, `<DescribeImagesResponse><imagesSet><item><imageId>ami-1</imageId><name>golden</name><sourceImageId>ami-0</sourceImageId></item></imagesSet></DescribeImagesResponse>`, "", "", 2},
+		"gone":                 {http.StatusOK, `<DescribeImagesResponse><imagesSet/></DescribeImagesResponse>`, "", "", 1},
+		"not for us":           {http.StatusForbidden, errorXML("UnauthorizedOperation", "You are not authorized to perform this operation."), "", "", 1},
+		"out of order":         {http.StatusServiceUnavailable, errorXML("Unavailable", "The server is overloaded"), resource.CodeUnavailable, "", 2},
 	} {
 		t.Run(name, func(t *testing.T) {
 			f, endpoint := fake(t, func(form url.Values) (int, string) {
-				if form.Get("Action") == "DescribeImages" {
+				switch {
+				case form.Get("Filter.1.Value.1") == "ami-ubuntu":
+					return http.StatusOK, `<DescribeImagesResponse><imagesSet><item><imageId>ami-ubuntu</imageId><name>ubuntu/images/hvm-ssd-gp3/ubuntu-noble-24.04-amd64-server-20260101</name></item></imagesSet></DescribeImagesResponse>`
+				case form.Get("Action") == "DescribeImages":
 					return test.status, test.answer
 				}
 				one := func(id, image, details string) string {

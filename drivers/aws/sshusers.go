@@ -18,9 +18,18 @@ import (
 // what is paid for its system, so that the names of images are looked up: once for each
 // in a session, because they never change.
 type sshUsers struct {
-	mu      sync.Mutex
-	byImage map[string]string // "" if the image's name does not tell
+	mu     sync.Mutex
+	images map[string]origin // by id
 }
+
+// origin is what an image tells.
+type origin struct {
+	user   string // who logs in, or "" if its name does not tell
+	source string // id of the image that it was made from, or ""
+}
+
+// generations is how far back the images are followed that others were made from.
+const generations = 4
 
 // of answers who logs in to an instance, or "" where nobody knows.
 func (u *sshUsers) of(x types.Instance) string {
@@ -29,39 +38,77 @@ func (u *sshUsers) of(x types.Instance) string {
 	}
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	return u.byImage[aws.ToString(x.ImageId)]
+	id := aws.ToString(x.ImageId)
+	for range generations {
+		found := u.images[id]
+		if found.user != "" {
+			return found.user
+		}
+		id = found.source
+	}
+	return ""
 }
 
-// learn looks up the images of instances that are not known yet. Images that are gone,
-// or that may not be shown, tell nothing.
+// learn looks up the images of instances that are not known yet, and those that they were
+// made from.
 func (u *sshUsers) learn(ctx context.Context, s *session, instances []types.Instance) error {
-	found := map[string]string{}
-	u.mu.Lock()
+	var ids []string
 	for _, x := range instances {
-		id := aws.ToString(x.ImageId)
-		if _, known := u.byImage[id]; !known && id != "" && paidSystem(x) == "" {
-			found[id] = ""
+		if paidSystem(x) == "" {
+			ids = append(ids, aws.ToString(x.ImageId))
 		}
 	}
-	u.mu.Unlock()
+	for range generations {
+		if ids = u.unknown(ids); len(ids) == 0 {
+			break
+		}
+		found, err := lookUp(ctx, s, ids)
+		if err != nil {
+			return err
+		}
+		u.mu.Lock()
+		maps.Copy(u.images, found)
+		u.mu.Unlock()
+		ids = nil
+		for _, image := range found {
+			if image.user == "" {
+				ids = append(ids, image.source)
+			}
+		}
+	}
+	return nil
+}
+
+// unknown are the ids of images that were not looked up, each once.
+func (u *sshUsers) unknown(ids []string) []string {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	ids = slices.DeleteFunc(ids, func(id string) bool { _, known := u.images[id]; return known || id == "" })
+	slices.Sort(ids)
+	return slices.Compact(ids)
+}
+
+// lookUp asks what images tell. Those that are gone, or may not be shown, tell nothing.
+func lookUp(ctx context.Context, s *session, ids []string) (map[string]origin, error) {
+	found := map[string]origin{}
+	for _, id := range ids {
+		found[id] = origin{}
+	}
 	tell := newDistributions()
-	for ids := range slices.Chunk(slices.Sorted(maps.Keys(found)), filterValues) {
-		in := &ec2.DescribeImagesInput{Filters: []types.Filter{filter("image-id", ids...)}, IncludeDeprecated: aws.Bool(true), IncludeDisabled: aws.Bool(true)}
+	for chunk := range slices.Chunk(ids, filterValues) {
+		in := &ec2.DescribeImagesInput{Filters: []types.Filter{filter("image-id", chunk...)}, IncludeDeprecated: aws.Bool(true), IncludeDisabled: aws.Bool(true)}
 		for x, err := range describeImages(ctx, s, in, same) {
 			if resource.CodeOf(err) == resource.CodeDenied {
 				break
 			}
 			if err != nil {
-				return err
+				return nil, err
 			}
 			shown := image(x, tell)
-			found[shown.ID] = sshUser(shown.OS, shown.OSVersion)
+			found[shown.ID] = origin{sshUser(shown.OS, shown.OSVersion), aws.ToString(x.SourceImageId)}
 		}
 	}
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	maps.Copy(u.byImage, found)
-	return nil
+	return found, nil
 }
 
 // filterValues is how many values one filter takes.
