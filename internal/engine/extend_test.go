@@ -13,6 +13,7 @@ import (
 	"github.com/m-cmp/mc-infra-connector/internal/engine"
 	"github.com/m-cmp/mc-infra-connector/internal/engine/enginetest"
 	"github.com/m-cmp/mc-infra-connector/internal/store"
+	"github.com/m-cmp/mc-infra-connector/internal/store/storetest"
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
 
@@ -93,33 +94,35 @@ func TestWhatAConnectionLacksIsRefusedAtOnce(t *testing.T) {
 }
 
 func TestWhatAConnectionLacksIsKnownAfterARestart(t *testing.T) {
-	first := enginetest.New(t, enginetest.Options{}, "lacks", "nlb") // recorded without looking
-	_, err := first.CreateConnection(t.Context(), []byte(`{"name":"looked","cloud":"mock","region":"mock-seoul","settings":{"lacks":"nlb"}}`), true)
-	require.NoError(t, err)
-	first.MustCreate("mock", "vpc", "v", `{"cidr":"10.0.0.0/16"}`)
-	first.Stop()
+	storetest.Each(t, func(t *testing.T, open func() *store.Store) {
+		first := enginetest.New(t, enginetest.Options{Store: open()}, "lacks", "nlb") // recorded without looking
+		_, err := first.CreateConnection(t.Context(), []byte(`{"name":"looked","cloud":"mock","region":"mock-seoul","settings":{"lacks":"nlb"}}`), true)
+		require.NoError(t, err)
+		first.MustCreate("mock", "vpc", "v", `{"cidr":"10.0.0.0/16"}`)
+		first.Stop()
 
-	calls := atomic.Int64{}
-	e := enginetest.Start(t, enginetest.Options{Store: first.Store, Engine: engine.Config{SyncEvery: time.Hour}, Observe: func(_, verb string, _ resource.Code, _ time.Duration) {
-		if verb != "describe" {
-			calls.Add(1)
-		}
-	}})
-	refused(t, e, "mock")
-	refused(t, e, "looked")
-	assert.Zero(t, calls.Load(), "the cloud is not asked for it")
+		calls := atomic.Int64{}
+		e := enginetest.Start(t, enginetest.Options{Store: first.Store, Engine: engine.Config{SyncEvery: time.Hour}, Observe: func(_, verb string, _ resource.Code, _ time.Duration) {
+			if verb != "describe" {
+				calls.Add(1)
+			}
+		}})
+		refused(t, e, "mock")
+		refused(t, e, "looked")
+		assert.Zero(t, calls.Load(), "the cloud is not asked for it")
 
-	// What is recorded is out of date: the cloud has one by now.
-	e.Connect("whole")
-	e.MustCreate("whole", "vpc", "v", `{"cidr":"10.0.0.0/16"}`) // a session is open
-	row, err := e.Store.Read().Connection(t.Context(), "whole")
-	require.NoError(t, err)
-	require.NoError(t, e.Store.Update(t.Context(), func(ctx context.Context, q *store.Queries) error {
-		return q.SetLacks(ctx, row, map[string]string{"nlb": "there was none"})
-	}))
-	refused(t, e, "whole")
-	require.NoError(t, e.CheckConnection(t.Context(), "whole"))
-	e.MustCreate("whole", "nlb", "web", `{"vpc":"v","protocol":"tcp","port":80}`)
+		// What is recorded is out of date: the cloud has one by now.
+		e.Connect("whole")
+		e.MustCreate("whole", "vpc", "v", `{"cidr":"10.0.0.0/16"}`) // a session is open
+		row, err := e.Store.Read().Connection(t.Context(), "whole")
+		require.NoError(t, err)
+		require.NoError(t, e.Store.Update(t.Context(), func(ctx context.Context, q *store.Queries) error {
+			return q.SetLacks(ctx, row, map[string]string{"nlb": "there was none"})
+		}))
+		refused(t, e, "whole")
+		require.NoError(t, e.CheckConnection(t.Context(), "whole"))
+		e.MustCreate("whole", "nlb", "web", `{"vpc":"v","protocol":"tcp","port":80}`)
+	})
 }
 
 func TestAConnectionThatFailsHasNoCapabilities(t *testing.T) {
