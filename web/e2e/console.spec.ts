@@ -87,6 +87,27 @@ test('what fails shows its cause', async ({ page, server }) => {
   await expect(page.getByRole('button', { name: 'Try again' }).first()).toBeVisible();
 });
 
+test('the palette begins any action', async ({ page, server }) => {
+  const spec = { cidr: '10.3.0.0/16' };
+  await server.call('POST', '/v1/connections/mock/vpcs?wait=30s', { name: 'brief', spec });
+  await enter(page, server);
+  const run = async (text: string, action: string) => {
+    await page.keyboard.press('Control+k');
+    await page.getByRole('textbox', { name: 'Go to a resource' }).fill(text);
+    await expect(page.getByText(action, { exact: true })).toBeVisible();
+    await page.keyboard.press('Enter');
+  };
+  const dialog = page.getByRole('dialog');
+  await run('edit brief', 'Edit labels · brief');
+  await expect(dialog.getByRole('button', { name: 'Edit labels' })).toBeVisible();
+  await page.keyboard.press('Escape');
+  await expect(dialog).toBeHidden();
+  await run('delete brief', 'Delete · brief');
+  await dialog.getByRole('button', { name: 'Delete (1)' }).click();
+  await page.goto(`${server.url}/resources/vpcs?q=brief`);
+  await expect(page.getByText('Nothing fits the filters.')).toBeVisible();
+});
+
 test('text of others is shown as text', async ({ page, server }) => {
   const markup = '<img src=x onerror=alert(1)>';
   await server.call('POST', '/v1/connections/mock/vpcs?wait=30s', {

@@ -227,3 +227,23 @@ test('a set-up that is sent twice is done once, and a deletion too', async ({ pa
   await expect(page.getByRole('link', { name: 'lost' })).toBeHidden();
   twice();
 });
+
+test('what matters is in view, on a small screen and on a tablet', async ({ page, server }) => {
+  await page.setViewportSize({ width: 1280, height: 800 });
+  await enter(page, server, '/compare');
+  await expect(page.getByRole('columnheader', { name: 'A month' })).toBeInViewport({ ratio: 1 });
+  await page.setViewportSize({ width: 820, height: 1180 });
+  await expect(page.getByRole('columnheader', { name: 'A month' })).toBeInViewport({ ratio: 1 });
+  await page.goto(`${server.url}/operations`);
+  const search = await page.getByRole('textbox', { name: 'Name contains' }).boundingBox();
+  expect(search?.y).toBeLessThan(160);
+  await expect(page.getByRole('link', { name: 'Overview' })).toBeHidden();
+  await page.getByRole('button', { name: 'Menu' }).click();
+  await page.getByRole('link', { name: 'Drivers' }).click();
+  const version = page
+    .getByRole('row', { name: /Mock cloud/ })
+    .locator('.mantine-Badge-label')
+    .first();
+  await expect(version).toBeVisible();
+  expect(await version.evaluate((e) => e.scrollWidth <= e.clientWidth)).toBe(true);
+});

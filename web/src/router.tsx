@@ -13,6 +13,8 @@ export type Search = {
   group?: string;
   create?: boolean;
   tab?: string;
+  /** What is to be done with a resource: its dialog is open. */
+  run?: string;
   kind?: string;
 };
 

@@ -127,7 +127,9 @@ export function operationQuery(id: string) {
 /** ListQuery is what of a list is asked for. It is kept in the page's address. */
 export type ListQuery = { connection?: string; filter: string[]; sort?: string; q?: string };
 
+/** How many rows the first page of a list has, which people wait for, and the others, which are read ahead. */
 export const pageSize = 200;
+const nextPageSize = 1000;
 
 function listParams(q: ListQuery, size: number, token?: string): URLSearchParams {
   const params = new URLSearchParams(q.filter.map((f) => ['filter', f]));
@@ -212,7 +214,7 @@ export function usePages<T>(key: readonly unknown[], path: string, q: ListQuery,
     queryKey: [...key, q],
     enabled,
     initialPageParam: '',
-    queryFn: ({ pageParam, signal }) => list<T>(path, q, pageParam, signal),
+    queryFn: ({ pageParam, signal }) => list<T>(path, q, pageParam, signal, pageParam ? nextPageSize : pageSize),
     getNextPageParam: (last) => last.nextPageToken,
     placeholderData: keepPreviousData,
   });

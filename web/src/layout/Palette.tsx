@@ -2,6 +2,7 @@ import { useDebouncedValue } from '@mantine/hooks';
 import { Spotlight, type SpotlightActionData } from '@mantine/spotlight';
 import {
   IconActivity,
+  IconBolt,
   IconHome,
   IconList,
   IconPackage,
@@ -15,11 +16,15 @@ import { useQuery } from '@tanstack/react-query';
 import { useNavigate } from '@tanstack/react-router';
 import { useState } from 'react';
 import { useTranslation } from 'react-i18next';
-import { catalogsQuery, kindsQuery, list, type Resource, resourcesPath } from '../api/queries';
-import { catalogTitles, kindTitle, kindTitles, stateTitle } from '../i18n/words';
+import { catalogsQuery, kindsQuery, list, type Resource, resourcesPath, useOffers } from '../api/queries';
+import { catalogTitles, kindTitle, kindTitles, stateTitle, verbTitle } from '../i18n/words';
+import { command } from '../model/command';
 import { KindIcon } from '../pages/icons';
 
-/** Palette goes to any page or resource by its name, from the keyboard. */
+/** How many resources have all that can be done with them listed. */
+const few = 2;
+
+/** Palette goes to any page or resource by its name, and begins any action, from the keyboard. */
 export function Palette() {
   const { t } = useTranslation();
   const go = useNavigate();
@@ -27,12 +32,19 @@ export function Palette() {
   const [query] = useDebouncedValue(text.trim(), 200);
   const { data: kinds = [] } = useQuery(kindsQuery);
   const { data: catalogs = [] } = useQuery(catalogsQuery);
+  const offers = useOffers();
+  const names = [...new Set(kinds.flatMap((k) => k.actions.map((a) => a.name))), 'release', 'delete'];
+  const wanted = command(
+    query,
+    names.map((name) => ({ name, title: verbTitle(name) })),
+  );
   const { data: found = [] } = useQuery({
-    queryKey: ['palette', query],
-    enabled: query.length >= 2,
+    queryKey: ['palette', wanted.words],
+    enabled: wanted.words.length >= 2,
     queryFn: async ({ signal }) => {
+      const q = wanted.words;
       const pages = await Promise.all(
-        kinds.map((k) => list<Resource>(resourcesPath(k.plural), { filter: [], q: query }, undefined, signal, 5)),
+        kinds.map((k) => list<Resource>(resourcesPath(k.plural), { filter: [], q }, undefined, signal, 5)),
       );
       return pages.flatMap((p) => p.items);
     },
@@ -43,7 +55,31 @@ export function Palette() {
     leftSection: icon,
     onClick: () => void go({ to, search }),
   });
+  // What is done asks first, on the page of the resource.
+  const doable = found.flatMap((r) => {
+    const kind = kinds.find((k) => k.name === r.kind);
+    if (!kind || (wanted.verbs.size === 0 && found.length > few)) return [];
+    return [...kind.actions.map((a) => a.name), 'release', 'delete']
+      .filter((verb) => wanted.verbs.size === 0 || wanted.verbs.has(verb))
+      .filter((verb) => verb === 'release' || offers(r.connection, kind.name, verb))
+      .map(
+        (verb): SpotlightActionData => ({
+          id: `${verb}-${r.uid}`,
+          label: `${verbTitle(verb)} · ${r.name}`,
+          description: [kindTitle(kind), r.connection, stateTitle(r.state)].join(' · '),
+          leftSection: <IconBolt size={16} />,
+          keywords: query,
+          onClick: () =>
+            void go({
+              to: '/resources/$plural/$connection/$name',
+              params: { plural: kind.plural, connection: r.connection, name: r.name },
+              search: { run: verb },
+            }),
+        }),
+      );
+  });
   const actions = [
+    ...(wanted.verbs.size > 0 ? [{ group: t('palette.actions'), actions: doable }] : []),
     {
       group: t('palette.resources'),
       actions: found.map(
@@ -63,6 +99,7 @@ export function Palette() {
         }),
       ),
     },
+    ...(wanted.verbs.size === 0 ? [{ group: t('palette.actions'), actions: doable }] : []),
     {
       group: t('palette.pages'),
       actions: [

@@ -112,13 +112,13 @@ function Frame() {
   return (
     <AppShell
       header={{ height: 48 }}
-      navbar={{ width: 216, breakpoint: 'sm', collapsed: { mobile: !open } }}
+      navbar={{ width: 216, breakpoint: 'md', collapsed: { mobile: !open } }}
       padding={0}
     >
       <AppShell.Header>
         <Group h="100%" px="md" justify="space-between" wrap="nowrap">
           <Group gap="sm" wrap="nowrap">
-            <Burger opened={open} onClick={toggle} hiddenFrom="sm" size="sm" aria-label={t('shell.menu')} />
+            <Burger opened={open} onClick={toggle} hiddenFrom="md" size="sm" aria-label={t('shell.menu')} />
             <img src="/icon.svg" width={24} height={24} alt="" />
             <Text fw={650} visibleFrom="xs">
               mc-infra-connector

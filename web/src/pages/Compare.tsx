@@ -198,27 +198,27 @@ function useMachineColumns(language: string): Column<Machine>[] {
   // biome-ignore lint/correctness/useExhaustiveDependencies: titles follow the language
   return useMemo(
     () => [
-      { id: 'name', title: fieldTitle('name'), width: 180, sortable: true, cell: (m) => m.name },
-      { id: 'connection', title: fieldTitle('connection'), width: 140, sortable: true, cell: (m) => m.connection },
-      { id: 'region', title: fieldTitle('region'), width: 130, sortable: true, cell: (m) => dash(m.region) },
-      { id: 'vcpus', title: fieldTitle('vcpus'), width: 90, sortable: true, cell: (m) => m.vcpus },
-      { id: 'memoryGiB', title: t('compare.memory'), width: 110, sortable: true, cell: (m) => m.memoryGiB },
-      { id: 'gpus', title: fieldTitle('gpus'), width: 80, sortable: true, cell: (m) => dash(m.gpus) },
-      { id: 'gpuModel', title: fieldTitle('gpuModel'), width: 130, cell: (m) => dash(m.gpuModel) },
+      { id: 'name', title: fieldTitle('name'), width: 170, sortable: true, cell: (m) => m.name },
+      { id: 'connection', title: fieldTitle('connection'), width: 120, sortable: true, cell: (m) => m.connection },
+      {
+        id: 'price',
+        title: t('compare.hour'),
+        width: 110,
+        sortable: true,
+        cell: (m) => money(m, 1, 4) ?? t('compare.noPrice'),
+      },
+      { id: 'month', title: t('compare.month'), width: 110, cell: (m) => dash(money(m, 730, 2)) },
+      { id: 'vcpus', title: fieldTitle('vcpus'), width: 80, sortable: true, cell: (m) => m.vcpus },
+      { id: 'memoryGiB', title: t('compare.memory'), width: 120, sortable: true, cell: (m) => m.memoryGiB },
+      { id: 'gpus', title: fieldTitle('gpus'), width: 70, sortable: true, cell: (m) => dash(m.gpus) },
+      { id: 'region', title: fieldTitle('region'), width: 120, sortable: true, cell: (m) => dash(m.region) },
+      { id: 'gpuModel', title: fieldTitle('gpuModel'), width: 120, cell: (m) => dash(m.gpuModel) },
       {
         id: 'architectures',
         title: fieldTitle('architectures'),
         width: 120,
         cell: (m) => dash(m.architectures?.join(', ')),
       },
-      {
-        id: 'price',
-        title: t('compare.hour'),
-        width: 120,
-        sortable: true,
-        cell: (m) => money(m, 1, 4) ?? t('compare.noPrice'),
-      },
-      { id: 'month', title: t('compare.month'), width: 130, cell: (m) => dash(money(m, 730, 2)) },
     ],
     [language],
   );

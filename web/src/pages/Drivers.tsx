@@ -139,11 +139,11 @@ function Installed({ driver: d }: { driver: Driver }) {
         )}
       </Table.Td>
       <Table.Td>
-        <Badge variant="default" tt="none">
+        <Badge variant="default" tt="none" miw="max-content">
           {d.version}
         </Badge>
       </Table.Td>
-      <Table.Td>
+      <Table.Td style={{ whiteSpace: 'nowrap' }}>
         {from ? from.repository : t('drivers.builtIn')}
         {from && !from.key && (
           <Badge ml={6} color="red" tt="none">

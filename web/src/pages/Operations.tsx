@@ -1,4 +1,4 @@
-import { Anchor, Loader, Stack, Text, Title } from '@mantine/core';
+import { Anchor, Group, Loader, Stack, Text, Title } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 import { getRouteApi, Link, useNavigate } from '@tanstack/react-router';
 import { useCallback, useMemo } from 'react';
@@ -101,7 +101,9 @@ export function Operations() {
   return (
     <div className="page">
       <Head title={t('nav.operations')} actions={<ColumnsMenu name="operations" columns={columns} />} />
-      <FilterBar fields={fields} filters={filter} onChange={(f) => search({ filter: f })} />
+      <Group>
+        <FilterBar fields={fields} filters={filter} onChange={(f) => search({ filter: f })} />
+      </Group>
       {pages.error && <Failure error={pages.error} onRetry={() => void pages.refetch()} />}
       <DataTable
         name="operations"

@@ -70,12 +70,17 @@ export function ResourceDetail() {
 function Shown({ kind, kinds, r }: { kind: Kind; kinds: Kind[]; r: Resource }) {
   const { t } = useTranslation();
   const go = useNavigate();
-  const { tab = 'overview' } = route.useSearch();
+  const { tab = 'overview', run } = route.useSearch();
   const offers = useOffers();
   const [terminal, setTerminal] = useState(false); // once it was looked at, it stays
   if (tab === 'terminal' && !terminal) setTerminal(true);
-  const [verb, setVerb] = useState<BulkVerb>();
-  const [action, setAction] = useState<Action>();
+  const search = (change: Partial<Search>) =>
+    void go({ to: '.', search: (old: Search) => ({ ...old, ...change }), replace: true });
+  const begin = (name: string) => search({ run: name });
+  const close = () => search({ run: undefined });
+  const action = kind.actions.find((a) => a.name === run);
+  const simple = action ? !action.params : run === 'release' || run === 'delete';
+  const verb: BulkVerb | undefined = run && simple ? { name: run, action } : undefined;
   const has = (what: string) => offers(r.connection, kind.name, what);
   const views = kind.views.filter((v) => has(v.name));
   return (
@@ -105,7 +110,7 @@ function Shown({ kind, kinds, r }: { kind: Kind; kinds: Kind[]; r: Resource }) {
                   variant="default"
                   title={a.doc}
                   disabled={r.operation !== undefined || (a.from.length > 0 && !a.from.includes(r.state as never))}
-                  onClick={() => (a.params ? setAction(a) : setVerb({ name: a.name, action: a }))}
+                  onClick={() => begin(a.name)}
                 >
                   {verbTitle(a.name)}
                 </Button>
@@ -117,12 +122,8 @@ function Shown({ kind, kinds, r }: { kind: Kind; kinds: Kind[]; r: Resource }) {
                 </Button>
               </Menu.Target>
               <Menu.Dropdown>
-                <Menu.Item onClick={() => setVerb({ name: 'release' })}>{verbTitle('release')}</Menu.Item>
-                <Menu.Item
-                  color="red"
-                  leftSection={<IconTrash size={14} />}
-                  onClick={() => setVerb({ name: 'delete' })}
-                >
+                <Menu.Item onClick={() => begin('release')}>{verbTitle('release')}</Menu.Item>
+                <Menu.Item color="red" leftSection={<IconTrash size={14} />} onClick={() => begin('delete')}>
                   {verbTitle('delete')}
                 </Menu.Item>
               </Menu.Dropdown>
@@ -142,13 +143,7 @@ function Shown({ kind, kinds, r }: { kind: Kind; kinds: Kind[]; r: Resource }) {
       )}
       <Tabs
         value={tab}
-        onChange={(v) =>
-          void go({
-            to: '.',
-            search: (old: Search) => ({ ...old, tab: v === 'overview' ? undefined : (v ?? undefined) }),
-            replace: true,
-          })
-        }
+        onChange={(v) => search({ tab: v === 'overview' ? undefined : (v ?? undefined) })}
         keepMounted={false}
         keepMountedMode="display-none" // what is kept goes on: a terminal
       >
@@ -219,17 +214,15 @@ function Shown({ kind, kinds, r }: { kind: Kind; kinds: Kind[]; r: Resource }) {
           </ScrollArea.Autosize>
         </Tabs.Panel>
       </Tabs>
-      <Bulk kind={kind} verb={verb} chosen={[r]} onClose={() => setVerb(undefined)} onDone={() => {}} />
+      <Bulk kind={kind} verb={verb} chosen={[r]} onClose={close} onDone={() => {}} />
       <Modal
-        opened={action !== undefined}
-        onClose={() => setAction(undefined)}
+        opened={action?.params !== undefined}
+        onClose={close}
         title={action && `${verbTitle(action.name)} · ${r.name}`}
         size="lg"
         closeButtonProps={{ 'aria-label': t('common.close') }}
       >
-        {action?.params && (
-          <ActionForm kind={kind} r={r} action={action} params={action.params} onDone={() => setAction(undefined)} />
-        )}
+        {action?.params && <ActionForm kind={kind} r={r} action={action} params={action.params} onDone={close} />}
       </Modal>
     </>
   );

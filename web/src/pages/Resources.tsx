@@ -59,7 +59,7 @@ function List({ kind }: { kind: Kind }) {
   const fields = useMemo(() => resourceFilters(kind), [kind, i18n.language]);
   const [selection, setSelection] = useState<Selection>({});
   const [verb, setVerb] = useState<BulkVerb>();
-  const chosen = rows.filter((r) => selection[r.uid]);
+  const chosen = useMemo(() => rows.filter((r) => selection[r.uid]), [rows, selection]);
   const { hasNextPage, isFetchingNextPage, fetchNextPage } = pages;
   const more = useCallback(() => {
     if (hasNextPage && !isFetchingNextPage) void fetchNextPage();

@@ -42,7 +42,7 @@ export function State({ state, detail }: { state: string; detail?: string }) {
       tt="none"
       fw={500}
       size="md"
-      styles={{ root: { cursor: 'inherit' } }}
+      styles={{ root: { cursor: 'inherit', flexShrink: 0 } }}
       className={colors[state] ? undefined : 'busy'}
     >
       {stateTitle(state)}

@@ -13,7 +13,7 @@ import {
   useTable,
 } from '@tanstack/react-table';
 import { useVirtualizer } from '@tanstack/react-virtual';
-import { memo, type ReactNode, useEffect, useMemo, useRef } from 'react';
+import { memo, type ReactNode, useCallback, useEffect, useMemo, useRef } from 'react';
 import { useTranslation } from 'react-i18next';
 
 const features = tableFeatures({
@@ -54,6 +54,9 @@ type Props<T> = {
 };
 
 const rowHeight = 34;
+
+/** How many rows before the last one that is loaded more are read. */
+const ahead = 100;
 
 type Choice = { hidden: Record<string, boolean>; order: string[] };
 
@@ -210,14 +213,14 @@ export function DataTable<T extends object>(p: Props<T>) {
     count: rows.length,
     getScrollElement: () => box.current,
     estimateSize: () => rowHeight,
-    getItemKey: (i) => rows[i]?.id ?? i,
+    getItemKey: useCallback((i: number) => rows[i]?.id ?? i, [rows]), // another function has it measure all rows anew
     overscan: 12,
   });
   const items = virtual.getVirtualItems();
   const last = items.at(-1)?.index ?? 0;
   const { more } = p;
   useEffect(() => {
-    if (rows.length > 0 && last >= rows.length - 40) more?.();
+    if (rows.length > 0 && last >= rows.length - ahead) more?.();
   }, [last, rows.length, more]);
 
   const sortBy = (id: string) => {
