@@ -96,6 +96,7 @@ test('the palette begins any action', async ({ page, server }) => {
     await page.getByRole('textbox', { name: 'Go to a resource' }).fill(text);
     await expect(page.getByText(action, { exact: true })).toBeVisible();
     await page.keyboard.press('Enter');
+    await expect(page.getByRole('textbox', { name: 'Go to a resource' })).toBeHidden();
   };
   const dialog = page.getByRole('dialog');
   await run('edit brief', 'Edit labels · brief');

@@ -14,7 +14,7 @@ import {
 } from '@tabler/icons-react';
 import { useQuery } from '@tanstack/react-query';
 import { useNavigate } from '@tanstack/react-router';
-import { useState } from 'react';
+import { type KeyboardEvent, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { catalogsQuery, kindsQuery, list, type Resource, resourcesPath, useOffers } from '../api/queries';
 import { catalogTitles, kindTitle, kindTitles, stateTitle, verbTitle } from '../i18n/words';
@@ -148,7 +148,15 @@ export function Palette() {
         leftSection: <IconSearch size={18} />,
         placeholder: t('palette.placeholder'),
         'aria-label': t('palette.placeholder'),
+        onKeyDown: enterFirst,
       }}
     />
   );
+}
+
+/** enterFirst has Enter mean the first of what is shown while nothing is selected: what is found comes later than what is typed. */
+function enterFirst(e: KeyboardEvent<HTMLInputElement>) {
+  const shown = e.currentTarget.closest('[role=dialog]');
+  if (e.key !== 'Enter' || e.nativeEvent.isComposing || shown?.querySelector('[data-selected]')) return;
+  shown?.querySelector<HTMLElement>('[data-action]')?.click();
 }

@@ -207,7 +207,7 @@ function useMachineColumns(language: string): Column<Machine>[] {
         sortable: true,
         cell: (m) => money(m, 1, 4) ?? t('compare.noPrice'),
       },
-      { id: 'month', title: t('compare.month'), width: 110, cell: (m) => dash(money(m, 730, 2)) },
+      { id: 'month', title: t('compare.month'), width: 150, cell: (m) => dash(money(m, 730, 2)) },
       { id: 'vcpus', title: fieldTitle('vcpus'), width: 80, sortable: true, cell: (m) => m.vcpus },
       { id: 'memoryGiB', title: t('compare.memory'), width: 120, sortable: true, cell: (m) => m.memoryGiB },
       { id: 'gpus', title: fieldTitle('gpus'), width: 70, sortable: true, cell: (m) => dash(m.gpus) },
