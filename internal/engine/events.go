@@ -39,7 +39,7 @@ const maxFirstEvent = 1 << 52
 
 func newEvents() *events {
 	return &events{
-		next: 1 + int(rand.Int64N(maxFirstEvent)), //nolint:gosec // it is no secret
+		next:        1 + int(rand.Int64N(maxFirstEvent)), //nolint:gosec // it is no secret
 		subscribers: map[chan Event]struct{}{}, ends: map[string][]chan struct{}{},
 		changed: func(string, string) {}, missed: func() {},
 	}
