@@ -57,19 +57,24 @@ type Named struct{ Kind, Name string }
 
 // DeleteTogether records the deletion of several resources of a connection, all or
 // none, with one operation for all. They may use each other: what is used waits for
-// what uses it. Whatever is used by others is refused.
-func (e *Engine) DeleteTogether(ctx context.Context, connection string, items []Named) (*resource.Operation, error) {
+// what uses it. Whatever is used by others is refused. With force each is forgotten here
+// even if the cloud does not delete it, as by ForceDelete.
+func (e *Engine) DeleteTogether(ctx context.Context, connection string, items []Named, force bool) (*resource.Operation, error) {
 	for _, item := range items {
-		if _, err := e.offers(ctx, connection, item.Kind, VerbDelete); err != nil {
+		if _, err := e.offers(ctx, connection, item.Kind, VerbDelete); err != nil && !force {
 			return nil, err
 		}
+	}
+	params, err := deletionParams(force)
+	if err != nil {
+		return nil, err
 	}
 	var (
 		parent *store.Operation
 		rows   []*store.Resource
 		ops    []*store.Operation
 	)
-	err := e.store.Update(ctx, func(ctx context.Context, q *store.Queries) error {
+	err = e.store.Update(ctx, func(ctx context.Context, q *store.Queries) error {
 		rows, ops = nil, nil
 		for _, item := range items {
 			row, err := q.Resource(ctx, connection, item.Kind, item.Name)
@@ -88,7 +93,7 @@ func (e *Engine) DeleteTogether(ctx context.Context, connection string, items []
 		for _, row := range rows {
 			owner := row.LeaseOwner
 			row.State = resource.StateDeleting
-			op := e.newOperation(ctx, row, VerbDelete, nil)
+			op := e.newOperation(ctx, row, VerbDelete, params)
 			op.Parent = parent.ID
 			if err := q.UpdateResource(ctx, row, owner); err != nil {
 				return err
@@ -160,7 +165,7 @@ func (e *Engine) Destroy(ctx context.Context, connection string, dry bool) (*res
 		for i, r := range doomed {
 			items[i] = Named{r.Kind, r.Name}
 		}
-		return e.DeleteTogether(ctx, connection, items)
+		return e.DeleteTogether(ctx, connection, items, false)
 	})
 	if err == nil && d == nil { // the same request came before
 		d = &resource.Destruction{}

@@ -43,14 +43,14 @@ func TestWhatIsDeletedTogetherMayUseEachOther(t *testing.T) {
 	e.Network()
 	e.MustCreate("mock", "vm", "vm1", e.VMSpec())
 
-	_, err := e.DeleteTogether(t.Context(), "mock", []engine.Named{{Kind: "vpc", Name: "v"}, {Kind: "subnet", Name: "s"}})
+	_, err := e.DeleteTogether(t.Context(), "mock", []engine.Named{{Kind: "vpc", Name: "v"}, {Kind: "subnet", Name: "s"}}, false)
 	require.Equal(t, resource.CodeDependency, resource.CodeOf(err))
 	require.ErrorContains(t, err, "vm vm1")
 	still, err := e.Get(t.Context(), "mock", "vpc", "v")
 	require.NoError(t, err)
 	require.Equal(t, resource.StateAvailable, still.State, "nothing changes when one of them is used")
 
-	op, err := e.DeleteTogether(t.Context(), "mock", []engine.Named{{Kind: "vpc", Name: "v"}, {Kind: "vm", Name: "vm1"}, {Kind: "subnet", Name: "s"}})
+	op, err := e.DeleteTogether(t.Context(), "mock", []engine.Named{{Kind: "vpc", Name: "v"}, {Kind: "vm", Name: "vm1"}, {Kind: "subnet", Name: "s"}}, false)
 	require.NoError(t, err)
 	e.Succeeds(op)
 	for _, kind := range []string{"vpc", "subnet", "vm"} {

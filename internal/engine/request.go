@@ -289,11 +289,23 @@ func (e *Engine) ForceDelete(ctx context.Context, connection, kind, name string)
 	if _, err := resource.KindNamed(kind); err != nil {
 		return nil, err
 	}
+	params, err := deletionParams(true)
+	if err != nil {
+		return nil, err
+	}
+	return e.change(ctx, connection, kind, name, VerbDelete, params, mayGo)
+}
+
+// deletionParams is what a deletion keeps.
+func deletionParams(force bool) (json.RawMessage, error) {
+	if !force {
+		return nil, nil
+	}
 	params, err := json.Marshal(store.Forced{Force: true})
 	if err != nil {
 		return nil, resource.Errorf(resource.CodeInternal, "encode the parameters: %w", err)
 	}
-	return e.change(ctx, connection, kind, name, VerbDelete, params, mayGo)
+	return params, nil
 }
 
 // Act records the operation that runs an action. body holds its parameters as the

@@ -386,7 +386,7 @@ func (j *job) look(ctx context.Context) error {
 func (j *job) judge(ctx context.Context, seen sighting) error {
 	waited := time.Since(j.op.AcceptedAt.Time())
 	settleFor := j.config.SettleFor
-	if j.op.Force() {
+	if j.op.Force() && (seen.item == nil || seen.item.State != resource.StateDeleting) {
 		settleFor = j.config.ForceFor + j.config.VanishedFor // what the cloud has accepted mostly goes
 	}
 	switch {

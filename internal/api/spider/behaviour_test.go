@@ -318,8 +318,8 @@ func TestAClientThatGoesAwayChangesNothing(t *testing.T) {
 }
 
 func TestADeletionByForce(t *testing.T) {
-	a := registered(t, enginetest.Options{Engine: engine.Config{UsedFor: 50 * time.Millisecond, RetryFor: 50 * time.Millisecond}})
-	a.ok(http.MethodPost, "/vpc", in(`{"Name":"v","IPv4_CIDR":"10.0.0.0/16","SubnetInfoList":[]}`))
+	a := registered(t, enginetest.Options{Engine: engine.Config{UsedFor: 50 * time.Millisecond, RetryFor: 50 * time.Millisecond, ForceFor: 50 * time.Millisecond}})
+	a.ok(http.MethodPost, "/vpc", in(`{"Name":"v","IPv4_CIDR":"10.0.0.0/16","SubnetInfoList":[{"Name":"s","IPv4_CIDR":"10.0.1.0/24"}]}`))
 	session, _, err := a.Session(t.Context(), connection)
 	require.NoError(t, err)
 	vpc, err := a.Get(t.Context(), connection, "vpc", "v")
@@ -328,7 +328,14 @@ func TestADeletionByForce(t *testing.T) {
 	require.NoError(t, err, "somebody else's subnet keeps the VPC from being deleted")
 
 	assert.Equal(t, http.StatusConflict, a.call(http.MethodDelete, "/vpc/v", in("{}")).status)
-	assert.Equal(t, `{"Result":"true"}`, a.ok(http.MethodDelete, "/vpc/v?force=true", in("{}")).body)
+	later := a.call(http.MethodDelete, "/vpc/v?force=true", in("{}"), "Prefer", "respond-async")
+	require.Equal(t, http.StatusAccepted, later.status, later.body)
+	var op resource.Operation
+	require.NoError(t, json.Unmarshal([]byte(later.body), &op))
+	a.Succeeds(&op)
+	ended, err := a.Operation(t.Context(), op.ID)
+	require.NoError(t, err)
+	assert.Contains(t, ended.Warning, "may be left there", "it is forgotten although nobody waits for that")
 	assert.Equal(t, http.StatusNotFound, a.call(http.MethodGet, "/vpc/v", in("{}")).status)
 	assert.Contains(t, a.ok(http.MethodGet, "/allvpc", in("{}")).body, `"OnlyCSPList":[{"NameId":"v"`)
 }

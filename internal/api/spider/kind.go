@@ -340,11 +340,6 @@ func (k *kind) deleteNamed(r *request, connection, name string) (any, error) {
 	if err == nil {
 		_, err = r.wait(op)
 	}
-	if err != nil && r.forced() && resource.CodeOf(err) != resource.CodeNotFound {
-		if _, released := r.server.Engine.Release(r.Context(), connection, k.of.Name, name); released == nil {
-			err = nil
-		}
-	}
 	switch {
 	case err != nil:
 		return nil, err
@@ -366,9 +361,12 @@ func (k *kind) recordDeletion(r *request, connection, name string) (*resource.Op
 		op  *resource.Operation
 		err error
 	)
-	if len(parts) > 0 {
-		op, err = r.server.Engine.DeleteTogether(r.Context(), connection, append(parts, engine.Named{Kind: k.of.Name, Name: name}))
-	} else {
+	switch {
+	case len(parts) > 0:
+		op, err = r.server.Engine.DeleteTogether(r.Context(), connection, append(parts, engine.Named{Kind: k.of.Name, Name: name}), r.forced())
+	case r.forced():
+		op, err = r.server.Engine.ForceDelete(r.Context(), connection, k.of.Name, name)
+	default:
 		op, err = r.server.Engine.Delete(r.Context(), connection, k.of.Name, name)
 	}
 	if resource.CodeOf(err) == resource.CodeNotFound {
