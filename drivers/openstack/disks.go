@@ -54,7 +54,7 @@ func (d disks) Create(ctx context.Context, r driver.Request[resource.DiskSpec]) 
 func (d disks) Delete(ctx context.Context, id string) error {
 	err := coded(volumes.Delete(ctx, d.volume, id, nil).Err)
 	if resource.CodeOf(err) == resource.CodeDependency {
-		if found, getErr := d.Get(ctx, id); getErr == nil && found.State == resource.StateDeleting {
+		if found, getErr := d.Get(ctx, id); resource.CodeOf(getErr) == resource.CodeNotFound || getErr == nil && found.State == resource.StateDeleting {
 			return nil
 		}
 	}

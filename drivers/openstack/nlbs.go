@@ -620,10 +620,14 @@ func (p *balancerParts) poolOf(id string) string {
 	return p.pool[id].ID
 }
 
-func tokenOf(tags []string) string {
+// tokenOf reads the token among tags.
+func tokenOf(tags []string) string { return tagOf(tags, tokenTag) }
+
+// tagOf reads what is behind the beginning of a tag.
+func tagOf(tags []string, begin string) string {
 	for _, tag := range tags {
-		if token, ok := strings.CutPrefix(tag, tokenTag); ok {
-			return token
+		if value, ok := strings.CutPrefix(tag, begin); ok {
+			return value
 		}
 	}
 	return ""

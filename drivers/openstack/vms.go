@@ -29,7 +29,13 @@ type (
 const (
 	tokenTag  = tokenKey + "="
 	customTag = "mcic-customimage" // what it booted is one of ours
+	userTag   = "mcic-user="       // who logs in to it, as its image says
+	maxUser   = 32                 // characters of a name: https://man7.org/linux/man-pages/man8/useradd.8.html
 )
+
+// propUser is the property of an image that says who logs in to what booted it.
+// https://docs.openstack.org/glance/latest/admin/useful-image-properties.html
+const propUser = "os_admin_user"
 
 // deleted is the status of servers that Nova still shows for a moment.
 const deleted = "DELETED"
@@ -80,7 +86,7 @@ func (v vms) Delete(ctx context.Context, id string) error {
 	if found.is.Locked != nil && *found.is.Locked {
 		return resource.Errorf(resource.CodeConflict, "the server %s is locked; unlock it first", id)
 	}
-	if token := tokenOfServer(found.is); token != "" {
+	if token := tagOfServer(found.is, tokenTag); token != "" {
 		ports, err := collect(newNICs(v.session).list(ctx, mark{token: token, more: firstOfVM}.query()))
 		if err != nil {
 			return err
@@ -193,6 +199,9 @@ func (v vms) boot(ctx context.Context, r driver.Request[resource.VMSpec], flavor
 	if r.Spec.CustomImage != "" {
 		opts.Tags = append(opts.Tags, customTag)
 	}
+	if user := property(image.is, propUser); user != "" && len(user) <= maxUser && !strings.ContainsAny(user, "/,") { // which tags cannot have
+		opts.Tags = append(opts.Tags, userTag+user)
+	}
 	if r.Spec.UserData != "" {
 		opts.UserData = []byte(r.Spec.UserData)
 	}
@@ -292,7 +301,7 @@ func (v vms) shows(x shown[servers.Server], near map[string][]ports.Port) vm {
 	image, _ := x.is.Image["id"].(string) // none if it booted from a volume
 	o.Spec.Spec, _ = x.is.Flavor["original_name"].(string)
 	o.Spec.KeyPair, o.Spec.Image = x.is.KeyName, image
-	o.Token = tokenOfServer(x.is)
+	o.Token, o.Status.SSHUser = tagOfServer(x.is, tokenTag), tagOfServer(x.is, userTag)
 	if x.is.Tags != nil && slices.Contains(*x.is.Tags, customTag) {
 		o.Spec.Image, o.Spec.CustomImage = "", image
 	}
@@ -307,12 +316,12 @@ func (v vms) shows(x shown[servers.Server], near map[string][]ports.Port) vm {
 	return o
 }
 
-// tokenOfServer reads the token that a server was made with.
-func tokenOfServer(x servers.Server) string {
+// tagOfServer reads what is behind the beginning of a server's tag.
+func tagOfServer(x servers.Server, begin string) string {
 	if x.Tags == nil {
 		return ""
 	}
-	return tokenOf(*x.Tags)
+	return tagOf(*x.Tags, begin)
 }
 
 // metadata translates the keys of labels: Nova takes no slash, and labels have no colon.

@@ -785,7 +785,7 @@ def data():
     glance = 'http://$HOST:$P_GLANCE/v2'
     have = {i['name'] for i in call('GET', glance + '/images')['images']}
     for n, props in (('cirros-0.6', dict(os_distro='cirros')),
-                     ('ubuntu-22.04', dict(os_distro='ubuntu', os_version='22.04')),
+                     ('ubuntu-22.04', dict(os_distro='ubuntu', os_version='22.04', os_admin_user='ubuntu')),
                      ('fedora-coreos', dict(os_distro='fedora-coreos')),
                      ('windows-2022', dict(os_distro='windows', os_version='2022', os_type='windows'))):
         if n not in have:
