@@ -449,8 +449,13 @@ func TestNoSecretIsTold(t *testing.T) {
 }
 
 func TestTimeoutIsTheDrivers(t *testing.T) {
+	released := make(chan struct{})
+	defer close(released)
 	toy := &toy{
-		get: func(ctx context.Context, _ string) (o Object[resource.VPCSpec, resource.VPCStatus], err error) {
+		get: func(ctx context.Context, id string) (o Object[resource.VPCSpec, resource.VPCStatus], err error) {
+			if id == "stuck" {
+				<-released
+			}
 			<-ctx.Done()
 			return o, ctx.Err()
 		},
@@ -473,7 +478,7 @@ func TestTimeoutIsTheDrivers(t *testing.T) {
 	// The caller's own deadline tells a driver that does not keep the other one.
 	stuck, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
 	defer cancel()
-	_, err := s.Get(stuck, "vpc", "x")
+	_, err := s.Get(stuck, "vpc", "stuck")
 	if resource.CodeOf(err) != resource.CodeUnavailable || !strings.Contains(err.Error(), "the driver did not answer in time") || !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("got %v, want unavailable from the caller's side", err)
 	}
