@@ -161,9 +161,11 @@ func fill(ctx context.Context, data string, count int) error {
 			return err
 		}
 	}
-	for from := 0; from < count; from += 1000 {
+	// SQLite's cost of a statement grows with the pages that its transaction has changed before.
+	const batch = 20
+	for from := 0; from < count; from += batch {
 		err := db.Update(ctx, func(ctx context.Context, q *store.Queries) error {
-			for i := from; i < min(from+1000, count); i++ {
+			for i := from; i < min(from+batch, count); i++ {
 				for _, row := range []*store.Resource{vmRow(i, now), diskRow(i, now)} {
 					if err := q.InsertResource(ctx, row, nil); err != nil {
 						return err
