@@ -59,7 +59,8 @@ func (k *Kind) parseItems(body []byte) ([]*CreateRequest[json.RawMessage], error
 		one, err := k.ParseCreate(raw)
 		if err != nil {
 			for _, p := range AsError(err).Fields {
-				problems = append(problems, Problem{Field: strings.TrimSuffix(at+"."+p.Field, ".body"), Message: p.Message, Rule: p.Rule, Limit: p.Limit})
+				p.Field = strings.TrimSuffix(at+"."+p.Field, ".body")
+				problems = append(problems, p)
 			}
 			continue
 		}

@@ -70,7 +70,8 @@ func followUpProblems(kind, name string, list []FollowUp) []Problem {
 		}
 		if _, err := f.ParseParams(); err != nil {
 			for _, p := range AsError(err).Fields {
-				problems = append(problems, Problem{Field: join(at, p.Field), Message: p.Message})
+				p.Field = join(at, p.Field)
+				problems = append(problems, p)
 			}
 		}
 	}

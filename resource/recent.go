@@ -22,11 +22,8 @@ type Recent struct {
 }
 
 // Choice answers what a spec has in those of its fields whose combinations are kept as
-// recent choices, or nil if the kind keeps none.
+// recent choices.
 func (k *Kind) Choice(spec json.RawMessage) (map[string]string, error) {
-	if len(k.Recent) == 0 {
-		return nil, nil
-	}
 	var fields map[string]any
 	if err := json.Unmarshal(spec, &fields); err != nil {
 		return nil, Errorf(CodeInternal, "read the spec: %w", err)

@@ -80,6 +80,10 @@ func TestProblemsNameTheirRule(t *testing.T) {
 		_, err = kind.ParseCreate([]byte(body("a", tc.spec)))
 		check(t, err, tc.field, tc.rule, tc.limit)
 	}
+	_, _, err := resource.VPC.ParseCreates([]byte(`{"items":[` + body("a", `{"cidr":"10.0.0.1/16"}`) + `]}`))
+	check(t, err, "items[0].spec.cidr", resource.RulePrefix, "10.0.0.0/16")
+	_, err = resource.VM.ParseCreate([]byte(`{"name":"vm1","spec":` + minimal("vm") + `,"then":[{"kind":"disk","name":"d","action":"attach"}]}`))
+	check(t, err, "then[0].params.vm", resource.RuleRequired, "")
 	seen[resource.RuleMissing] = true // what is missing only the engine knows
 	for _, rule := range resource.ProblemRules() {
 		assert.True(t, seen[rule], "nothing here breaks the rule %s", rule)
