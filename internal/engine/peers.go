@@ -74,11 +74,11 @@ func (e *Engine) tellPeers(ctx context.Context) {
 }
 
 // noticeSize is more than one notice takes: three UUIDs and what is around them. One of
-// a driver has more.
+// a driver has more, above all a message, of which JSON may write a byte as six.
 const (
 	noticeSize       = 160
-	driverNoticeSize = 1600
-	mostOfMessage    = 600 // bytes
+	driverNoticeSize = 2400
+	mostOfMessage    = 300 // bytes
 )
 
 func (n notice) size() int {

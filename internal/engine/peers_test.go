@@ -57,7 +57,7 @@ func TestServersTellEachOther(t *testing.T) {
 		}
 	}
 
-	one.TellDriver(resource.DriverProgress{ID: "d", Name: "toy", Verb: "install", Step: resource.DriverFailed, Error: resource.Errorf(resource.CodeInvalid, "%s", strings.Repeat("é", 2000))})
+	one.TellDriver(resource.DriverProgress{ID: "d", Name: "toy", Verb: "install", Step: resource.DriverFailed, Error: resource.Errorf(resource.CodeInvalid, "%s", strings.Repeat("<é", 2000))})
 	for told := false; !told; {
 		select {
 		case event := <-stream:
