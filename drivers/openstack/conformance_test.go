@@ -14,7 +14,7 @@ import (
 )
 
 // allTrouble is a variable of the environment: with "all" every kind is checked with the
-// cloud in trouble, which takes more than an hour.
+// cloud in trouble, which takes much longer.
 const allTrouble = "MCIC_TROUBLE"
 
 func TestConformance(t *testing.T) {

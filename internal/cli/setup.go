@@ -158,7 +158,7 @@ func (a *app) connectionCommand() *cobra.Command {
 	create := &cobra.Command{
 		Use: "create NAME --cloud CLOUD", Args: oneName, ValidArgsFunction: cobra.NoFileCompletions,
 		Short:   "Record a connection",
-		Long:    "Tries a connection on its cloud and records it. A cloud that does not answer is given up after 30 seconds. Which settings a cloud has, and whether it needs a credential\nand a region: mcic driver get CLOUD.",
+		Long:    "Tries a connection on its cloud and records it. A cloud that does not answer is given up after 30 seconds.\nWhich settings a cloud has, and whether it needs a credential and a region: mcic driver get CLOUD.",
 		Example: "  mcic connection create my-cloud --cloud aws --credential my-key --region ap-northeast-2\n  mcic connection create mock --cloud mock --region mock-seoul",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if request.Cloud == "" {
