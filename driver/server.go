@@ -318,7 +318,7 @@ func redacted(err error, s *secrets) error {
 	e.Message = s.redact(e.Message)
 	e.Fields = slices.Clone(e.Fields)
 	for i := range e.Fields {
-		e.Fields[i].Message = s.redact(e.Fields[i].Message)
+		e.Fields[i].Message, e.Fields[i].Limit = s.redact(e.Fields[i].Message), s.redact(e.Fields[i].Limit)
 	}
 	if e.Cloud != nil {
 		cloud := *e.Cloud

@@ -305,7 +305,9 @@ func toStatus(err error) error {
 		f.CloudCode, f.CloudMessage, f.CloudRequestId = valid(e.Cloud.Code), valid(e.Cloud.Message), valid(e.Cloud.RequestID)
 	}
 	for _, p := range e.Fields {
-		f.Fields = append(f.Fields, &driverv1.FieldProblem{Field: valid(p.Field), Message: valid(p.Message)})
+		f.Fields = append(f.Fields, &driverv1.FieldProblem{
+			Field: valid(p.Field), Message: valid(p.Message), Rule: valid(string(p.Rule)), Limit: valid(p.Limit),
+		})
 	}
 	s, detailErr := status.New(codes.Unknown, f.GetMessage()).WithDetails(f)
 	if detailErr != nil { // only for what cannot be marshalled
@@ -339,7 +341,11 @@ func fromStatus(err error) error {
 		}
 		e.Retryable = f.GetRetryable()
 		for _, p := range f.GetFields() {
-			e.Fields = append(e.Fields, resource.Problem{Field: p.GetField(), Message: p.GetMessage()})
+			problem := resource.Problem{Field: p.GetField(), Message: p.GetMessage()}
+			if rule := resource.ProblemRule(p.GetRule()); slices.Contains(resource.ProblemRules(), rule) { // else the message says it
+				problem.Rule, problem.Limit = rule, p.GetLimit()
+			}
+			e.Fields = append(e.Fields, problem)
 		}
 		if f.GetCloudCode() != "" || f.GetCloudMessage() != "" || f.GetCloudRequestId() != "" {
 			e.Cloud = &resource.CloudError{Code: f.GetCloudCode(), Message: f.GetCloudMessage(), RequestID: f.GetCloudRequestId()}

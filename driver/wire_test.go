@@ -325,6 +325,23 @@ func TestErrorsKeepWhatTheySay(t *testing.T) {
 	}
 }
 
+func TestProblemsKeepTheirRules(t *testing.T) {
+	problems := []resource.Problem{
+		{Field: "spec.cidr", Message: "holds too many addresses", Rule: resource.RulePrefix, Limit: "10.0.0.0/16"},
+		{Field: "spec.size", Message: "is not among what " + toySecret + " may have", Rule: resource.RuleEnum, Limit: "1, " + toySecret},
+		{Field: "spec.color", Message: "is not to our taste"},
+		{Field: "spec.taste", Message: "is sour", Rule: "sweetness", Limit: "sweet"}, // not one of the closed set
+	}
+	client, _ := over(t, (&toy{delete: func(context.Context, string) error { return resource.Invalid(problems...) }}).driver())
+	got := resource.AsError(connect(t, client).Delete(t.Context(), "vpc", "x")).Fields
+	want := slices.Clone(problems)
+	want[1].Message, want[1].Limit = "is not among what [secret] may have", "1, [secret]"
+	want[3].Rule, want[3].Limit = "", ""
+	if !slices.Equal(got, want) {
+		t.Errorf("got %+v, want %+v", got, want)
+	}
+}
+
 func TestErrorsOfEverySort(t *testing.T) {
 	var failure error
 	toy := &toy{delete: func(context.Context, string) error { return failure }}

@@ -83,11 +83,11 @@ func New(c Config) (*Transport, error) {
 		MaxIdleConnsPerHost:   idleConnections,
 		TLSClientConfig:       &tls.Config{MinVersion: tls.VersionTLS12},
 	}}
-	if proxy := c.Settings[settingProxy]; proxy != "" {
-		u, problem := parseURL(proxy)
+	if c.Settings[settingProxy] != "" {
+		u, err := parseURL(c.Settings, settingProxy)
 		switch {
-		case problem != "":
-			return nil, resource.Invalid(resource.Problem{Field: "settings." + settingProxy, Message: problem})
+		case err != nil:
+			return nil, err
 		case u.User != nil:
 			return nil, resource.Invalid(resource.Problem{Field: "settings." + settingProxy, Message: "names a user; settings are shown to everyone, so that only proxies without a password can be used"})
 		}
@@ -111,18 +111,17 @@ func CheckURL(settings driver.Values, name string) error {
 	if settings[name] == "" {
 		return nil
 	}
-	if _, problem := parseURL(settings[name]); problem != "" {
-		return resource.Invalid(resource.Problem{Field: "settings." + name, Message: problem})
-	}
-	return nil
+	_, err := parseURL(settings, name)
+	return err
 }
 
-func parseURL(text string) (_ *url.URL, problem string) {
-	u, err := url.Parse(text)
+func parseURL(settings driver.Values, name string) (*url.URL, error) {
+	const example = "https://cloud.example.com"
+	u, err := url.Parse(settings[name])
 	if err != nil || (u.Scheme != "https" && u.Scheme != "http") || u.Host == "" {
-		return nil, "is not a URL such as https://cloud.example.com"
+		return nil, resource.Invalid(resource.Problem{Field: "settings." + name, Message: "is not a URL such as " + example, Rule: resource.RuleFormat, Limit: example})
 	}
-	return u, ""
+	return u, nil
 }
 
 // Client answers a client that follows no redirects: credentials and signatures are

@@ -189,7 +189,11 @@ func parseSettings(v driver.Values) (settings, error) {
 	var problems []resource.Problem
 	for _, f := range settingFields() {
 		if value := f.value(v); v[f.Name] != "" && !(value >= f.least && value <= f.most) { // this way round NaN is refused
-			problems = append(problems, resource.Problem{Field: "settings." + f.Name, Message: "is out of range: " + f.Doc})
+			p := resource.Problem{Field: "settings." + f.Name, Message: "is out of range: " + f.Doc, Rule: resource.RuleMinimum, Limit: fmt.Sprint(f.least)}
+			if value > f.most {
+				p.Rule, p.Limit = resource.RuleMaximum, fmt.Sprint(f.most)
+			}
+			problems = append(problems, p)
 		}
 	}
 	quotas, problem := parseQuotas(v["quotas"])

@@ -1345,6 +1345,8 @@ type FieldProblem struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Field         string                 `protobuf:"bytes,1,opt,name=field,proto3" json:"field,omitempty"` // path, such as spec.cidr
 	Message       string                 `protobuf:"bytes,2,opt,name=message,proto3" json:"message,omitempty"`
+	Rule          string                 `protobuf:"bytes,3,opt,name=rule,proto3" json:"rule,omitempty"`   // the rule that it breaks, one of the closed set; empty if none of these says it
+	Limit         string                 `protobuf:"bytes,4,opt,name=limit,proto3" json:"limit,omitempty"` // what the rule asks for, such as the largest number
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1389,6 +1391,20 @@ func (x *FieldProblem) GetField() string {
 func (x *FieldProblem) GetMessage() string {
 	if x != nil {
 		return x.Message
+	}
+	return ""
+}
+
+func (x *FieldProblem) GetRule() string {
+	if x != nil {
+		return x.Rule
+	}
+	return ""
+}
+
+func (x *FieldProblem) GetLimit() string {
+	if x != nil {
+		return x.Limit
 	}
 	return ""
 }
@@ -1491,10 +1507,12 @@ const file_driver_v1_driver_proto_rawDesc = "" +
 	"\rcloud_message\x18\x05 \x01(\tR\fcloudMessage\x12(\n" +
 	"\x10cloud_request_id\x18\x06 \x01(\tR\x0ecloudRequestId\x12'\n" +
 	"\x0funknown_session\x18\a \x01(\bR\x0eunknownSession\x124\n" +
-	"\x06fields\x18\b \x03(\v2\x1c.mcic.driver.v1.FieldProblemR\x06fields\">\n" +
+	"\x06fields\x18\b \x03(\v2\x1c.mcic.driver.v1.FieldProblemR\x06fields\"h\n" +
 	"\fFieldProblem\x12\x14\n" +
 	"\x05field\x18\x01 \x01(\tR\x05field\x12\x18\n" +
-	"\amessage\x18\x02 \x01(\tR\amessage2\xf9\x06\n" +
+	"\amessage\x18\x02 \x01(\tR\amessage\x12\x12\n" +
+	"\x04rule\x18\x03 \x01(\tR\x04rule\x12\x14\n" +
+	"\x05limit\x18\x04 \x01(\tR\x05limit2\xf9\x06\n" +
 	"\rDriverService\x12M\n" +
 	"\bDescribe\x12\x1f.mcic.driver.v1.DescribeRequest\x1a .mcic.driver.v1.DescribeResponse\x12J\n" +
 	"\aConnect\x12\x1e.mcic.driver.v1.ConnectRequest\x1a\x1f.mcic.driver.v1.ConnectResponse\x12S\n" +
