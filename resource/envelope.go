@@ -159,7 +159,7 @@ type Progress struct {
 // Step is one thing that happened on an operation's way.
 type Step struct {
 	At        time.Time `json:"at" doc:"When it happened."`
-	What      string    `json:"what" doc:"asked: the cloud gave no clear answer or is to be asked again; accepted: the cloud has accepted; or how it ended." enum:"asked,accepted,succeeded,failed,cancelled"`
+	What      string    `json:"what" doc:"asked: the cloud gave no clear answer or is to be asked again; accepted: the cloud has accepted; unseen: something else that changed with it could not be looked at, and its record may be old until the next look; or how it ended." enum:"asked,accepted,unseen,succeeded,failed,cancelled"`
 	Code      Code      `json:"code,omitempty" doc:"Code of the error, if there was one."`
 	Message   string    `json:"message,omitempty" doc:"Message of the error."`
 	RequestID string    `json:"requestId,omitempty" doc:"The cloud's id of the failed request."`

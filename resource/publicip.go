@@ -31,8 +31,8 @@ type PublicIPSpec struct{}
 // PublicIPStatus is what the cloud reports of a public IP.
 type PublicIPStatus struct {
 	Address string `json:"address,omitempty" address:"true" doc:"The IPv4 address."`
-	VM      string `json:"vm,omitempty" doc:"VM that has the address." ref:"vm"`
-	NIC     string `json:"nic,omitempty" doc:"Network interface that has the address, unless it is a VM's first." ref:"nic"`
+	VM      string `json:"vm,omitempty" doc:"VM that has the address." ref:"vm,only"`
+	NIC     string `json:"nic,omitempty" doc:"Network interface that has the address, unless it is a VM's first." ref:"nic,only"`
 }
 
 // Association is the parameter of associate.

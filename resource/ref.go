@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 )
 
@@ -18,12 +19,14 @@ type Ref struct {
 
 // refField is a field that holds references, or structs that hold some. A field
 // with references has the struct tag ref with a kind's name; ",weak" after it says
-// that the reference does not keep what it refers to, ",loose" that it does so only here.
+// that the reference does not keep what it refers to, ",loose" that it does so only here,
+// ",only" that the one referred to has one of the kind at a time.
 type refField struct {
 	json  string
 	kind  string
 	weak  bool
 	loose bool
+	only  bool
 	list  bool
 	below []refField // of a struct or of a list's structs
 }
@@ -38,7 +41,7 @@ func refFields(t reflect.Type) []refField {
 		}
 		if tag := f.Tag.Get("ref"); tag != "" {
 			kind, option, _ := strings.Cut(tag, ",")
-			field.kind, field.weak, field.loose = kind, option == "weak", option == "loose"
+			field.kind, field.weak, field.loose, field.only = kind, option == "weak", option == "loose", option == "only"
 		} else if elem.Kind() == reflect.Struct {
 			field.below = refFields(elem)
 		}
@@ -69,6 +72,41 @@ func (k *Kind) Refs(spec json.RawMessage) ([]Ref, error) {
 		return r.Name, nil
 	})
 	return refs, err
+}
+
+// StatusRefs returns what a status refers to.
+func (k *Kind) StatusRefs(status json.RawMessage) ([]Ref, error) {
+	var refs []Ref
+	_, err := k.MapStatusRefs(status, func(r Ref) (string, error) {
+		refs = append(refs, r)
+		return r.Name, nil
+	})
+	return refs, err
+}
+
+// ShownBy returns the names of the kinds whose status refers to resources of a kind.
+func ShownBy(kind string) []string {
+	var names []string
+	for _, k := range Kinds() {
+		if slices.Contains(kindsOf(k.statusRefs), kind) {
+			names = append(names, k.Name)
+		}
+	}
+	return names
+}
+
+// HasOne reports whether another kind's resources have one of this kind at a time, so that
+// clouds may take from one what it had before.
+func (k *Kind) HasOne(kind string) bool {
+	return slices.ContainsFunc(k.statusRefs, func(f refField) bool { return f.kind == kind && f.only })
+}
+
+func kindsOf(fields []refField) []string {
+	var kinds []string
+	for _, f := range fields {
+		kinds = append(append(kinds, f.kind), kindsOf(f.below)...)
+	}
+	return kinds
 }
 
 // MapRefs returns the spec with each reference replaced by what replace answers:

@@ -167,6 +167,13 @@ func (j *job) ask(ctx context.Context) error {
 	if j.op.AskedAt == 0 {
 		j.op.AskedAt = store.MicrosOf(time.Now())
 	}
+	if j.op.Concerned == nil {
+		shows, err := shown(j.kind, j.row.Status)
+		if err != nil {
+			return err
+		}
+		j.op.Concerned = shows
+	}
 	item, done, err := j.request(ctx)
 	if err == nil && done {
 		if item != nil {
@@ -581,6 +588,7 @@ func (j *job) forget(ctx context.Context, e *resource.Error) error {
 
 // end records the end of the operation and frees the resource.
 func (j *job) end(ctx context.Context) error {
+	j.lookAgain(ctx)
 	j.op.EndedAt = store.MicrosOf(time.Now())
 	j.note(string(j.op.State), j.op.Error)
 	if j.op.Verb == VerbDelete && j.op.State == resource.OperationSucceeded {

@@ -104,7 +104,10 @@ func (e *Engine) syncKind(ctx context.Context, connection string, k *resource.Ki
 	var unchanged []string
 	seen := func(row *store.Resource, item *driver.Item) error {
 		same, err := e.recordSight(ctx, k, row, item)
-		if same {
+		switch {
+		case errors.Is(err, errOvertaken): // by what knows it better
+			return nil
+		case same:
 			unchanged = append(unchanged, row.UID)
 		}
 		return err
@@ -135,7 +138,7 @@ func (e *Engine) syncKind(ctx context.Context, connection string, k *resource.Ki
 }
 
 // recordSight records what the cloud shows of a resource; item is nil if it is gone
-// there. It does nothing if an operation has changed the resource meanwhile.
+// there. It answers errOvertaken, and has done nothing, if the record has changed meanwhile.
 func (e *Engine) recordSight(ctx context.Context, k *resource.Kind, row *store.Resource, item *driver.Item) (same bool, err error) {
 	now := *row
 	j := &job{Engine: e, kind: k, row: &now, refs: map[string]string{}}
@@ -167,18 +170,15 @@ func (e *Engine) recordSight(ctx context.Context, k *resource.Kind, row *store.R
 		}
 		return j.writeRefs(ctx, q)
 	})
-	switch {
-	case errors.Is(err, errOvertaken):
-		return false, nil
-	case err != nil:
+	if err != nil {
 		return false, err
 	}
 	e.publish(&now, nil)
 	return false, nil
 }
 
-// errOvertaken says that an operation has changed a resource while it was looked at.
-var errOvertaken = resource.Errorf(resource.CodeConflict, "overtaken by an operation")
+// errOvertaken says that a resource's record has changed while it was looked at.
+var errOvertaken = resource.Errorf(resource.CodeConflict, "overtaken by another change")
 
 // sameShown reports whether users would see no difference.
 func sameShown(a, b *store.Resource) bool {

@@ -224,6 +224,14 @@ func (q *Queries) Users(ctx context.Context, uid string) (rows []Resource, err e
 	return rows, failure(err, "read what uses %s", uid)
 }
 
+// Naming reads the resources of some kinds in a connection that have a name somewhere in
+// their status.
+func (q *Queries) Naming(ctx context.Context, connection string, kinds []string, name string) (rows []Resource, err error) {
+	err = q.db.NewSelect().Model(&rows).Where("connection = ?", connection).Where("kind IN (?)", bun.List(kinds)).Where("deleted_at = 0").
+		Where("CAST(status AS text) LIKE ?", `%"`+name+`"%`).Order("kind", "name").Scan(ctx)
+	return rows, failure(err, "look for what names %s", name)
+}
+
 // Operation reads one.
 func (q *Queries) Operation(ctx context.Context, id string) (*Operation, error) {
 	row := &Operation{}
@@ -258,7 +266,7 @@ func (q *Queries) InsertOperation(ctx context.Context, row *Operation) error {
 // UpdateOperation writes all that can change.
 func (q *Queries) UpdateOperation(ctx context.Context, row *Operation) error {
 	_, err := q.db.NewUpdate().Model(row).
-		Column("params", "state", "attempts", "error", "steps", "asked_at", "accepted_at", "ended_at").WherePK().Exec(ctx)
+		Column("params", "state", "attempts", "error", "steps", "concerned", "asked_at", "accepted_at", "ended_at").WherePK().Exec(ctx)
 	return failure(err, "record the operation %s", row.ID)
 }
 

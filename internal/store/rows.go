@@ -142,6 +142,7 @@ type Operation struct {
 	Failed     int
 	Cancel     Cancel
 	Steps      []resource.Step `bun:"type:jsonb"`
+	Concerned  []string        `bun:"type:jsonb"` // what the resource's status named when the cloud was first asked, as kind/name; nil: it was not asked
 	CreatedAt  Micros
 	AskedAt    Micros // when the cloud was first asked
 	AcceptedAt Micros
