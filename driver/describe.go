@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
@@ -37,7 +38,7 @@ type Field struct {
 	Title    string    `json:"title" doc:"Name for people."`
 	Doc      string    `json:"doc" doc:"What it is, with its default."`
 	Where    string    `json:"where,omitempty" doc:"Where to get it."`
-	Type     FieldType `json:"type" doc:"How the value is written." enum:"string,bool,int,number,duration"`
+	Type     FieldType `json:"type" doc:"How the value is written." enum:"string,text,lines,bool,int,number,duration"`
 	Secret   bool      `json:"secret,omitempty" doc:"Whether it is sealed and never shown again."`
 	Required bool      `json:"required,omitempty" doc:"Whether it must be given."`
 	Enum     []string  `json:"enum,omitempty" doc:"The values that it can have, if only some are possible."`
@@ -49,7 +50,9 @@ type FieldType string
 
 // The types of fields.
 const (
-	TypeString   FieldType = "string"
+	TypeString   FieldType = "string"   // without white space: what is pasted around it is taken off
+	TypeText     FieldType = "text"     // one line in which spaces may be, such as a password
+	TypeLines    FieldType = "lines"    // several lines, such as a key in PEM format
 	TypeBool     FieldType = "bool"     // true or false
 	TypeInt      FieldType = "int"      // 42
 	TypeNumber   FieldType = "number"   // 0.25
@@ -159,24 +162,30 @@ func (d *Description) checkMissing() error {
 	return nil
 }
 
-// CheckCredential checks a credential's values against the fields.
-func (d *Description) CheckCredential(v Values) error {
+// CheckCredential checks a credential's values against the fields, and answers them
+// without the white space around them that cannot be meant.
+func (d *Description) CheckCredential(v Values) (Values, error) {
 	return checkValues("values", "credential field", d.Credential, v)
 }
 
-// CheckSettings checks a connection's settings against the fields.
-func (d *Description) CheckSettings(v Values) error {
+// CheckSettings does the same for a connection's settings.
+func (d *Description) CheckSettings(v Values) (Values, error) {
 	return checkValues("settings", "setting", d.Settings, v)
 }
 
-func checkValues(at, what string, fields []Field, values Values) error {
+func checkValues(at, what string, fields []Field, values Values) (Values, error) {
 	var problems []resource.Problem
+	values = maps.Clone(values)
 	names := make([]string, len(fields))
 	for i, f := range fields {
 		names[i] = f.Name
 		value, ok := values[f.Name]
+		if ok && f.Type != TypeText { // around a text it may be meant
+			value = strings.TrimSpace(value)
+			values[f.Name] = value
+		}
 		switch {
-		case !ok || value == "":
+		case value == "":
 			if f.Required {
 				problems = append(problems, resource.Problem{Field: at + "." + f.Name, Message: "is required: " + f.Doc, Rule: resource.RuleRequired})
 			}
@@ -192,8 +201,11 @@ func checkValues(at, what string, fields []Field, values Values) error {
 			problems = append(problems, resource.Problem{Field: at, Message: fmt.Sprintf("there is no %s %.64q; there are: %s", what, name, strings.Join(names, ", ")), Rule: resource.RuleEnum, Limit: strings.Join(names, ", ")})
 		}
 	}
-	return resource.Invalid(problems...)
+	return values, resource.Invalid(problems...)
 }
+
+// pasted is where the white space in a value mostly comes from.
+const pasted = "it may have been pasted with more than itself, give it anew"
 
 // problem says what is wrong with a value, without repeating it: it may be secret.
 func (f Field) problem(value string) (p resource.Problem) {
@@ -209,6 +221,12 @@ func (f Field) problem(value string) (p resource.Problem) {
 		_, err = time.ParseDuration(value)
 	}
 	switch {
+	case f.Type == TypeString && strings.ContainsFunc(value, unicode.IsSpace):
+		p.Message, p.Rule = "has a space or a line break in it, which no such value has; " + pasted, resource.RuleCharacters
+	case f.Type == TypeText && value != strings.TrimSpace(value):
+		p.Message, p.Rule = "begins or ends with a space or a line break; " + pasted, resource.RuleCharacters
+	case f.Type != TypeLines && strings.ContainsFunc(value, unicode.IsControl):
+		p.Message, p.Rule = "has a line break or another control character in it; " + pasted, resource.RuleCharacters
 	case err != nil:
 		p.Message = fmt.Sprintf("is not a %s; %s", f.Type, f.Doc)
 		p.Rule, p.Limit = resource.RuleType, string(f.Type)
@@ -239,8 +257,8 @@ func (v Values) Duration(name string) time.Duration { d, _ := time.ParseDuration
 func (d *Description) Secrets(credential Values) []string {
 	var secrets []string
 	for _, f := range d.Credential {
-		if f.Secret && credential[f.Name] != "" {
-			secrets = append(secrets, credential[f.Name])
+		if value := strings.TrimSpace(credential[f.Name]); f.Secret && value != "" { // with what is around it or without
+			secrets = append(secrets, value)
 		}
 	}
 	return secrets

@@ -187,10 +187,11 @@ func (d *Driver) Describe(context.Context) (*Description, error) { return &d.des
 
 // Connect implements Client.
 func (d *Driver) Connect(ctx context.Context, c Config) (Session, error) {
-	if err := d.description.CheckCredential(c.Credential); err != nil {
+	var err error
+	if c.Credential, err = d.description.CheckCredential(c.Credential); err != nil {
 		return nil, err
 	}
-	if err := d.description.CheckSettings(c.Settings); err != nil {
+	if c.Settings, err = d.description.CheckSettings(c.Settings); err != nil {
 		return nil, err
 	}
 	if c.Logger == nil {

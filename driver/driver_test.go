@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"maps"
 	"reflect"
 	"slices"
 	"strings"
@@ -50,7 +51,7 @@ func TestMarkdown(t *testing.T) {
 	d, _ := (&toy{missing: map[string]string{"vpc/label": "nothing sticks to it"}}).driver().Describe(t.Context())
 	page := d.Markdown()
 	for _, part := range []string{
-		"# Toy (`toy`)", "1.2.3", "| `password` | string | required, secret | Only they know it. Where to get it: Ask them. |",
+		"# Toy (`toy`)", "1.2.3", "| `password` | lines | required, secret | Only they know it. Where to get it: Ask them. |",
 		"One of: good, bad.", "- `toy:Play`", "| `vpc` | list, get, create, delete | – |", "| `vm` | list, get | start |", "Catalogs: image.",
 		"## Not offered\n\n- `vpc/label`: nothing sticks to it\n",
 	} {
@@ -66,7 +67,7 @@ func TestMarkdown(t *testing.T) {
 
 func TestCheckCredential(t *testing.T) {
 	d, _ := (&toy{}).driver().Describe(t.Context())
-	if err := d.CheckCredential(Values{"user": "me", "password": toySecret}); err != nil {
+	if _, err := d.CheckCredential(Values{"user": "me", "password": toySecret}); err != nil {
 		t.Error(err)
 	}
 	for _, test := range []struct {
@@ -78,7 +79,8 @@ func TestCheckCredential(t *testing.T) {
 		{Values{"user": "me", "password": toySecret, "passwort": toySecret}, "values", `"passwort"; there are: user, password, pin`},
 		{Values{"user": "me", "password": toySecret, strings.Repeat("x", 10_000): "y"}, "values", "there is no credential field"},
 	} {
-		wantProblem(t, d.CheckCredential(test.values), test.field, test.saying)
+		_, err := d.CheckCredential(test.values)
+		wantProblem(t, err, test.field, test.saying)
 	}
 	if got := d.Secrets(Values{"user": "me", "password": toySecret, "pin": ""}); !slices.Equal(got, []string{toySecret}) {
 		t.Errorf("got the secrets %q", got)
@@ -88,7 +90,7 @@ func TestCheckCredential(t *testing.T) {
 func TestCheckSettings(t *testing.T) {
 	d, _ := (&toy{}).driver().Describe(t.Context())
 	good := Values{"debug": "true", "pageSize": "7", "failRate": "0.25", "latency": "1m30s", "mode": "bad"}
-	if err := d.CheckSettings(good); err != nil {
+	if _, err := d.CheckSettings(good); err != nil {
 		t.Error(err)
 	}
 	if !good.Bool("debug") || good.Int("pageSize") != 7 || good.Number("failRate") != 0.25 || good.Duration("latency") != 90*time.Second {
@@ -102,10 +104,47 @@ func TestCheckSettings(t *testing.T) {
 		if name == "other" {
 			field = "settings"
 		}
-		wantProblem(t, d.CheckSettings(Values{name: value}), field, "")
+		_, err := d.CheckSettings(Values{name: value})
+		wantProblem(t, err, field, "")
 	}
-	if err := d.CheckSettings(nil); err != nil {
+	if _, err := d.CheckSettings(nil); err != nil {
 		t.Error(err)
+	}
+}
+
+func TestWhatIsPastedAlongIsTakenOffOrRefused(t *testing.T) {
+	const pem = "-----BEGIN X-----\nabc\n-----END X-----"
+	d := &Description{About: About{Credential: []Field{
+		{Name: "id", Type: TypeString},
+		{Name: "secret", Type: TypeText, Secret: true},
+		{Name: "key", Type: TypeLines, Secret: true},
+		{Name: "wait", Type: TypeDuration},
+		{Name: "mode", Type: TypeString, Enum: []string{"good"}},
+	}}}
+	given := Values{"id": " AKIA\r\n", "secret": "open sesame", "key": "\n" + pem + "\n", "wait": "\t5s ", "mode": "good\u00a0"}
+	got, err := d.CheckCredential(given)
+	if want := (Values{"id": "AKIA", "secret": "open sesame", "key": pem, "wait": "5s", "mode": "good"}); err != nil || !maps.Equal(got, want) {
+		t.Errorf("got %q, %v, want %q", got, err, want)
+	}
+	if given["id"] != " AKIA\r\n" {
+		t.Error("what was given has changed")
+	}
+	for _, test := range []struct{ field, value, saying string }{
+		{"id", "AK IA", "space or a line break in it"},
+		{"id", "AKIA\nAKIA", "space or a line break in it"},
+		{"id", "AK\x00IA", "control character"},
+		{"secret", "sesame ", "begins or ends"},
+		{"secret", "\nsesame", "begins or ends"},
+		{"secret", "open\nsesame", "line break"},
+	} {
+		_, err := d.CheckCredential(Values{test.field: test.value})
+		wantProblem(t, err, "values."+test.field, test.saying)
+		if p := resource.AsError(err).Fields[0]; p.Rule != resource.RuleCharacters || strings.Contains(p.Message, "esame") {
+			t.Errorf("got %+v", p)
+		}
+	}
+	if got := d.Secrets(Values{"secret": " sesame\n"}); !slices.Equal(got, []string{"sesame"}) {
+		t.Errorf("got %q", got)
 	}
 }
 

@@ -73,7 +73,7 @@ func (t *toy) driver() *Driver {
 			Name: "toy", Title: "Toy", Version: "1.2.3", Doc: "A cloud for tests.",
 			Credential: []Field{
 				{Name: "user", Title: "User", Doc: "Who asks.", Type: TypeString, Required: true},
-				{Name: "password", Title: "Password", Doc: "Only they know it.", Where: "Ask them.", Type: TypeString, Secret: true, Required: true},
+				{Name: "password", Title: "Password", Doc: "Only they know it.", Where: "Ask them.", Type: TypeLines, Secret: true, Required: true},
 				{Name: "pin", Title: "PIN", Doc: "Beginning of the password.", Type: TypeString, Secret: true},
 			},
 			Settings: []Field{

@@ -420,7 +420,7 @@ func TestNoSecretIsTold(t *testing.T) {
 	toy := &toy{
 		connect: func(_ context.Context, c Config) error {
 			logger = c.Logger
-			if c.Credential["password"] == multiline {
+			if c.Credential["password"] == strings.TrimSpace(multiline) {
 				return resource.Errorf(resource.CodeUnauthenticated, "wrong: %s; %q", multiline, multiline)
 			}
 			return nil

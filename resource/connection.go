@@ -35,8 +35,8 @@ type ConnectionRequest struct {
 	Name       string            `json:"name" doc:"Name of the connection: 1 to 128 letters, digits, dots, underscores and hyphens; it starts with a letter or digit." minLength:"1" maxLength:"128" pattern:"^[A-Za-z0-9][A-Za-z0-9._-]*$" patternDescription:"a letter or digit, then letters, digits, '.', '_' or '-'"`
 	Cloud      string            `json:"cloud" doc:"Cloud to reach, such as aws; see the drivers." minLength:"1" maxLength:"64"`
 	Credential string            `json:"credential,omitempty" doc:"Name of a credential for that cloud. Left out only for clouds that need none." maxLength:"128"`
-	Region     string            `json:"region,omitempty" doc:"Region to work in; see the catalog's regions. Left out only for clouds that have a single one." catalog:"region" maxLength:"128"`
-	Zone       string            `json:"zone,omitempty" doc:"Zone for what names none. Default: the cloud's choice." catalog:"zone" maxLength:"128"`
+	Region     string            `json:"region,omitempty" doc:"Region to work in; see the catalog's regions. Left out only for clouds that have a single one." catalog:"region" maxLength:"128" pattern:"^(\\S(.*\\S)?)?$" patternDescription:"a name without white space around it"`
+	Zone       string            `json:"zone,omitempty" doc:"Zone for what names none. Default: the cloud's choice." catalog:"zone" maxLength:"128" pattern:"^(\\S(.*\\S)?)?$" patternDescription:"a name without white space around it"`
 	Settings   map[string]string `json:"settings,omitempty" doc:"Settings of the driver for this connection; its description says which there are." maxProperties:"64"`
 }
 
@@ -44,7 +44,7 @@ type ConnectionRequest struct {
 type ConnectionDraft struct {
 	Credential string            `json:"credential,omitempty" doc:"Name of a credential for the cloud." maxLength:"128"`
 	Values     map[string]string `json:"values,omitempty" doc:"Instead of a credential's name: values of its fields. They are used once and kept nowhere." maxProperties:"64"`
-	Region     string            `json:"region,omitempty" doc:"Region to work in. Regions can be looked up without one." catalog:"region" maxLength:"128"`
-	Zone       string            `json:"zone,omitempty" doc:"Zone for what names none." catalog:"zone" maxLength:"128"`
+	Region     string            `json:"region,omitempty" doc:"Region to work in. Regions can be looked up without one." catalog:"region" maxLength:"128" pattern:"^(\\S(.*\\S)?)?$" patternDescription:"a name without white space around it"`
+	Zone       string            `json:"zone,omitempty" doc:"Zone for what names none." catalog:"zone" maxLength:"128" pattern:"^(\\S(.*\\S)?)?$" patternDescription:"a name without white space around it"`
 	Settings   map[string]string `json:"settings,omitempty" doc:"Settings of the driver for the connection; its description says which there are." maxProperties:"64"`
 }

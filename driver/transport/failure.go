@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/url"
 	"time"
 
 	"github.com/m-cmp/mc-infra-connector/resource"
@@ -22,6 +23,9 @@ func Raw(ctx context.Context) context.Context { return context.WithValue(ctx, ra
 func Failure(doing string, err error) error {
 	if e, ok := errors.AsType[*resource.Error](err); ok { // of this package, or of the driver
 		return e
+	}
+	if address, ok := errors.AsType[*url.Error](err); ok && address.Op == "parse" {
+		return resource.Errorf(resource.CodeInvalid, "%s was not sent: its address is no URL; check the connection's region and endpoint: %w", doing, err)
 	}
 	advice := "could not reach the cloud; check the network, that the region exists, and the endpoint if the connection sets one"
 	switch certificate := certificateAdvice(err); {

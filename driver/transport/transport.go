@@ -19,6 +19,8 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -36,7 +38,7 @@ const (
 func Settings() []driver.Field {
 	return []driver.Field{
 		{Name: settingProxy, Title: "Proxy", Type: driver.TypeString, Doc: "URL of the HTTP proxy to reach the cloud through, such as http://proxy.example.com:3128. Default: none; the variables of the environment do not count."},
-		{Name: settingCA, Title: "CA certificate", Type: driver.TypeString, Doc: "Certificates in PEM format that the cloud's certificate is also accepted from, beside those that the machine trusts. Default: none."},
+		{Name: settingCA, Title: "CA certificate", Type: driver.TypeLines, Doc: "Certificates in PEM format that the cloud's certificate is also accepted from, beside those that the machine trusts. Default: none."},
 	}
 }
 
@@ -144,6 +146,9 @@ type rawKey struct{}
 
 // RoundTrip implements http.RoundTripper.
 func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
+	if err := sendable(r); err != nil {
+		return nil, err
+	}
 	t.calls.Add(1)
 	began := time.Now()
 	r, err := ownBody(r)
@@ -164,6 +169,23 @@ func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 	return response, nil
 }
+
+// sendable refuses what cannot be sent, whatever the network is like: it is wrong, and
+// trying again does not help.
+func sendable(r *http.Request) error {
+	if (r.URL.Scheme != "https" && r.URL.Scheme != "http") || r.URL.Host == "" {
+		return resource.Errorf(resource.CodeInvalid, "nothing was sent: the call's address %.200q is no URL with a host; check the connection's region and endpoint", r.URL.Redacted())
+	}
+	for name, values := range r.Header {
+		if slices.ContainsFunc(values, func(v string) bool { return strings.ContainsFunc(v, notInHeaders) }) {
+			return resource.Errorf(resource.CodeInvalid, "nothing was sent: the header %s of the call would hold a line break or another character that none can have; check the credential and the settings for what was pasted along", name)
+		}
+	}
+	return nil
+}
+
+// notInHeaders reports characters that no value of a header has: RFC 9110, section 5.5.
+func notInHeaders(r rune) bool { return r < ' ' && r != '\t' || r == 0x7f }
 
 // maxOwnBody is the longest body that is copied; calls of an API are shorter.
 const maxOwnBody = 1 << 20

@@ -237,3 +237,35 @@ func TestBodyIsNotNeededAfterwards(t *testing.T) {
 	require.NoError(t, response.Body.Close())
 	assert.True(t, <-inside, "sent whole from a copy, the caller's closed before")
 }
+
+func TestWhatWasNeverSentIsWrongAndNotUnreachable(t *testing.T) {
+	way := open(t, nil, nil)
+	url := serve(t, answering("application/json", http.StatusOK))
+	send := func(address, header string) error {
+		request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, address, nil)
+		if err == nil {
+			request.Header.Set("Authorization", header)
+			var response *http.Response
+			if response, err = way.Client().Do(request); err == nil {
+				return response.Body.Close()
+			}
+		}
+		return transport.Failure("list things", err)
+	}
+	require.NoError(t, send(url, "key AK IA"))
+	for name, err := range map[string]error{
+		"a line break in a key":      send(url, "key AKIA\n"),
+		"a control character in one": send(url, "key AK\x01IA"),
+		"no scheme":                  send("cloud.example.com/v2", "key AKIA"),
+		"another scheme":             send("ftp://cloud.example.com", "key AKIA"),
+		"no URL":                     send("https://cloud example.com", "key AKIA"),
+	} {
+		e := resource.AsError(err)
+		assert.Equal(t, resource.CodeInvalid, e.Code, name)
+		assert.False(t, e.Retryable, name)
+		assert.Contains(t, e.Message, "sent", name)
+		assert.NotContains(t, e.Message, "network", name)
+		assert.NotContains(t, e.Message, "AKIA", name)
+	}
+	assert.Equal(t, int64(1), way.Calls())
+}

@@ -71,12 +71,12 @@ func about() driver.About {
 		Tested:     driver.ReadReports(conformance),
 		Credential: []driver.Field{
 			{
-				Name: "account", Title: "Account", Type: driver.TypeString,
+				Name: "account", Title: "Account", Type: driver.TypeText,
 				Doc: "Any name. Connections with the same account and region see the same objects; other accounts see none of them. Default: default.", Where: "Make one up.",
 				Aliases: []string{"MockName"},
 			},
 			{
-				Name: "password", Title: "Password", Type: driver.TypeString, Secret: true,
+				Name: "password", Title: "Password", Type: driver.TypeText, Secret: true,
 				Doc: "Anything is accepted, and nothing too; only the password wrong is refused, to rehearse a failing login. Default: none.", Where: "Make one up.",
 			},
 		},
@@ -176,10 +176,10 @@ func settingFields() []setting {
 		{field("rateLimit", "Rate limit", driver.TypeNumber, "Calls per second that an account may make in a region, with bursts of as many; the others are answered with the code throttled. 0: as many as it likes. Default: 0."), 0, math.MaxFloat64},
 		{field("pageSize", "Page size", driver.TypeInt, "Objects in one page of a list; each page costs one call. At least 1. Default: "+strconv.Itoa(defaultPageSize)+"."), 1, math.MaxInt32},
 		{field("quotaVMs", "Quota of VMs", driver.TypeInt, "VMs that an account may have in a region; the creation of more is refused with the code quota. 0: as many as it likes. Default: 0."), 0, math.MaxInt32},
-		{field("quotas", "Quotas", driver.TypeString, "Objects of other kinds that an account may have in a region, such as disk=2,cluster=1. Default: as many as it likes."), 0, 0},
-		{field("lacks", "What is lacking", driver.TypeString, "Kinds and catalogs that the region does not have, such as cluster,price. Default: none."), 0, 0},
+		{field("quotas", "Quotas", driver.TypeText, "Objects of other kinds that an account may have in a region, such as disk=2,cluster=1. Default: as many as it likes."), 0, 0},
+		{field("lacks", "What is lacking", driver.TypeText, "Kinds and catalogs that the region does not have, such as cluster,price. Default: none."), 0, 0},
 		{field("ssh", "SSH server", driver.TypeString, "An SSH server that stands for those of all VMs, such as ubuntu@127.0.0.1:2222: its address and port are shown as theirs. Default: none, nothing answers at their addresses."), 0, 0},
-		{field("down", "What is down", driver.TypeString, "Kinds whose service is out of order, such as nlb,cluster: calls about them are answered with the code unavailable, and nothing is done. Default: none."), 0, 0},
+		{field("down", "What is down", driver.TypeText, "Kinds whose service is out of order, such as nlb,cluster: calls about them are answered with the code unavailable, and nothing is done. Default: none."), 0, 0},
 		{field("hang", "Hanging creates", driver.TypeBool, "Whether the creation of what machines build is never answered, nor done. Default: false."), 0, 0},
 		{field("seed", "Seed", driver.TypeInt, "Makes the same failures happen again: those of creates follow from the seed and the token, those of calls from the seed and their order. Default: different ones each time."), math.MinInt64, math.MaxInt64},
 	}

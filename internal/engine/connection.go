@@ -46,7 +46,7 @@ func (e *Engine) CreateCredential(ctx context.Context, body []byte) (*resource.C
 	if err != nil {
 		return nil, err
 	}
-	if err := d.CheckCredential(request.Values); err != nil {
+	if request.Values, err = d.CheckCredential(request.Values); err != nil {
 		return nil, err
 	}
 	raw, err := json.Marshal(request.Values)
@@ -122,7 +122,7 @@ func (e *Engine) CreateConnection(ctx context.Context, body []byte, check bool) 
 	if err != nil {
 		return nil, err
 	}
-	if err := d.CheckSettings(request.Settings); err != nil {
+	if request.Settings, err = d.CheckSettings(request.Settings); err != nil {
 		return nil, err
 	}
 	now := store.MicrosOf(time.Now())
@@ -131,7 +131,7 @@ func (e *Engine) CreateConnection(ctx context.Context, body []byte, check bool) 
 		Settings: request.Settings, CreatedAt: now, UpdatedAt: now,
 	}
 	if row.Credential == "" {
-		if err := d.CheckCredential(nil); err != nil { // it has required fields
+		if _, err := d.CheckCredential(nil); err != nil { // it has required fields
 			return nil, resource.Invalid(resource.Problem{Field: "credential", Message: "is required for the cloud " + row.Cloud + "; make one with: mcic credential create", Rule: resource.RuleRequired})
 		}
 	} else if err := e.fits(ctx, e.store.Read(), row); err != nil {
@@ -183,7 +183,7 @@ func (e *Engine) draft(ctx context.Context, cloud string, body []byte) (host.Tar
 	if err != nil {
 		return host.Target{}, err
 	}
-	if err := d.CheckSettings(request.Settings); err != nil {
+	if request.Settings, err = d.CheckSettings(request.Settings); err != nil {
 		return host.Target{}, err
 	}
 	row := &store.Connection{Cloud: cloud, Credential: request.Credential, Region: request.Region, Zone: request.Zone, Settings: request.Settings}
@@ -195,7 +195,7 @@ func (e *Engine) draft(ctx context.Context, cloud string, body []byte) (host.Tar
 		}
 		return t, e.fits(ctx, e.store.Read(), row)
 	}
-	if err := d.CheckCredential(request.Values); err != nil {
+	if request.Values, err = d.CheckCredential(request.Values); err != nil {
 		return host.Target{}, err
 	}
 	t.Config = func(context.Context) (driver.Config, error) {

@@ -81,7 +81,7 @@ func (e *Engine) PutCredential(ctx context.Context, request resource.CredentialR
 	if err != nil {
 		return nil, err
 	}
-	if err := d.CheckCredential(request.Values); err != nil {
+	if request.Values, err = d.CheckCredential(request.Values); err != nil {
 		return nil, err
 	}
 	if e.holds(old, request.Values) {
@@ -145,7 +145,7 @@ func (e *Engine) PutConnection(ctx context.Context, request resource.ConnectionR
 	if err != nil {
 		return nil, err
 	}
-	if err := d.CheckSettings(request.Settings); err != nil {
+	if request.Settings, err = d.CheckSettings(request.Settings); err != nil {
 		return nil, err
 	}
 	err = e.audited(ctx, verbUpdate, auditConnection, request.Name, func(ctx context.Context, q *store.Queries) error {
