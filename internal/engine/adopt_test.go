@@ -44,6 +44,8 @@ func TestAdoptAndRelease(t *testing.T) {
 		vm, err := e.Get(t.Context(), "other", "vm", "vm1")
 		require.NoError(t, err)
 		assert.Equal(t, resource.StateRunning, vm.State)
+		assert.WithinDuration(t, time.Now(), vm.UpdatedAt, time.Minute)
+		assert.WithinDuration(t, time.Now(), adopted.Items[0].UpdatedAt, time.Minute)
 		var spec resource.VMSpec
 		require.NoError(t, json.Unmarshal(vm.Spec, &spec))
 		assert.Equal(t, "s", spec.Subnet, "what it uses was adopted before, and is named")

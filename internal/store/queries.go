@@ -144,6 +144,7 @@ func (q *Queries) HasResources(ctx context.Context, connection string) (bool, er
 
 // InsertResource records one with what it uses.
 func (q *Queries) InsertResource(ctx context.Context, row *Resource, refs []Ref) error {
+	row.UpdatedAt = max(row.CreatedAt, row.UpdatedAt) // its record is as old as itself
 	row.Search = searchText(row)
 	at := addressesOf(row)
 	row.Addresses = strings.Join(at, " ")

@@ -15,8 +15,13 @@ type Micros int64
 // MicrosOf converts a time.
 func MicrosOf(t time.Time) Micros { return Micros(t.UnixMicro()) }
 
-// Time converts back.
-func (m Micros) Time() time.Time { return time.UnixMicro(int64(m)).UTC() }
+// Time converts back; none is the zero time.
+func (m Micros) Time() time.Time {
+	if m == 0 {
+		return time.Time{}
+	}
+	return time.UnixMicro(int64(m)).UTC()
+}
 
 func (m Micros) pointer() *time.Time {
 	if m == 0 {
@@ -100,7 +105,7 @@ func (r *Resource) Envelope() *resource.Resource {
 		Kind: r.Kind, Name: r.Name, Connection: r.Connection, UID: r.UID, CloudID: r.CloudID,
 		State: r.State, CloudState: r.CloudState, Labels: r.Labels, Spec: r.Spec, Status: r.Status, Native: unlessNull(r.Native),
 		Error: r.Error, Operation: r.Operation,
-		CreatedAt: r.CreatedAt.Time(), UpdatedAt: r.UpdatedAt.Time(), SyncedAt: r.SyncedAt.pointer(),
+		CreatedAt: r.CreatedAt.Time(), UpdatedAt: max(r.CreatedAt, r.UpdatedAt).Time(), SyncedAt: r.SyncedAt.pointer(),
 	}
 }
 
