@@ -29,7 +29,7 @@ const rsaBits = 4096
 // KeyPairSpec is what a key pair is asked to be.
 type KeyPairSpec struct {
 	Algorithm string `json:"algorithm,omitempty" doc:"Algorithm of the key that the server makes: rsa (4096 bits; every cloud and Windows take it) or ed25519 (shorter; not for Windows on AWS, not on NCP). Default: rsa." enum:"rsa,ed25519"`
-	PublicKey string `json:"publicKey,omitempty" doc:"Public key to import, as one line of an authorized_keys file. Without it the server makes a key and answers the private key once." maxLength:"4096"`
+	PublicKey string `json:"publicKey,omitempty" doc:"Public key to import, as one line of an authorized_keys file. Without it the server makes a key and answers the private key once." maxLength:"4096" file:"true"`
 }
 
 // KeyPairStatus is what the cloud reports of a key pair.

@@ -16,6 +16,7 @@ import (
 	"github.com/spf13/pflag"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"sigs.k8s.io/yaml"
 
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
@@ -196,6 +197,7 @@ func TestCreateFromFile(t *testing.T) {
 		"a: 1\na: 2\n":                 "neither JSON nor YAML",
 		"name: x\nspec: 1\n":           "spec is not an object",
 		"name: x\nspec: {}\n":          "--cidr: is required",
+		"name: x\nspec: {cdir: 1}\n":   "spec.cdir: there is no such field",
 		"name: x\nlabels: 1\nspec: {}": "--cidr: is required",
 	} {
 		s.stdin = stdin
@@ -204,6 +206,37 @@ func TestCreateFromFile(t *testing.T) {
 	}
 	assert.Equal(t, 2, s.run("vpc create --file "+s.path("none")))
 	assert.Len(t, f.seen(), 3)
+}
+
+func TestWhatGetShowsIsCreatedAgain(t *testing.T) {
+	f := newFake(t)
+	s := newShell(t, f)
+	raw, err := yaml.Marshal(resource.Resource{
+		Kind: "vpc", Name: "net", Connection: "mock", UID: "u", CloudID: "vpc-1", State: resource.StateAvailable, CloudState: "ok",
+		Labels: map[string]string{"a": "b"}, Spec: json.RawMessage(`{"cidr":"10.0.0.0/16"}`), Status: json.RawMessage(`{"default":true}`),
+		Native: json.RawMessage(`{"x":1}`), Operation: "op-1",
+	})
+	require.NoError(t, err)
+	s.stdin = string(raw)
+	s.ok("vpc create again -c other --file -")
+	assert.Equal(t, []string{`POST /connections/other/vpcs {"labels":{"a":"b"},"name":"again","spec":{"cidr":"10.0.0.0/16"}}`}, f.seen())
+}
+
+func TestTextsComeFromFiles(t *testing.T) {
+	f := newFake(t)
+	s := newShell(t, f)
+	path := s.path("setup.sh")
+	require.NoError(t, os.WriteFile(path, []byte("#!/bin/sh\n"), 0o600))
+	s.stdin = "#cloud-config\n"
+	for given, want := range map[string]string{"@" + path: "#!/bin/sh\n", "@-": "#cloud-config\n", "@@home": "@home", "#!x": "#!x"} {
+		s.ok("vm create a --image ami-1 --spec small --subnet net --user-data " + given)
+		body, err := json.Marshal(want)
+		require.NoError(t, err)
+		seen := f.seen()
+		assert.Contains(t, seen[len(seen)-1], `"userData":`+string(body), given)
+	}
+	assert.Equal(t, 2, s.run("vm create a --image ami-1 --spec small --subnet net --user-data @"+s.path("none")))
+	assert.Contains(t, s.err.String(), "--user-data: open ")
 }
 
 func TestMistakesAreFoundBeforeTheServerIsAsked(t *testing.T) {

@@ -228,14 +228,14 @@ func (a *app) hint(cmd *cobra.Command, err error, e *resource.Error) string {
 	switch e.Code {
 	case resource.CodeInvalid:
 		return "see: " + cmd.CommandPath() + " --help"
-	case resource.CodeNotFound:
+	case resource.CodeNotFound, resource.CodeAlreadyExists:
 		if noun != "" && hasCommand(cmd.Parent(), "list") {
 			return "see what there is: " + noun + " list"
 		}
-	case resource.CodeAlreadyExists:
-		return "see what there is: " + noun + " list"
-	case resource.CodeConflict:
-		return "see what is running: mcic operation list --filter state=running"
+	case resource.CodeConflict: // a change that is running names its operation; a cloud says what it goes against
+		if e.Cloud == nil && noun != "" && cmd.Name() != "create" && hasCommand(cmd.Parent(), "get") {
+			return "see how it is now: " + noun + " get NAME"
+		}
 	case resource.CodeUnauthenticated:
 		if e.Cloud != nil {
 			return "the cloud refuses the credential; check it: mcic connection check NAME"

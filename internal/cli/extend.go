@@ -206,7 +206,7 @@ func (a *app) nativeCommand() *cobra.Command {
 			if request.Headers, err = pairs("header", headers); err != nil {
 				return err
 			}
-			if request.Body, err = a.readBody(body); err != nil {
+			if request.Body, err = a.textOf("--body", body); err != nil {
 				return err
 			}
 			answer, err := c.Native(cmd.Context(), connection, request)
@@ -242,19 +242,6 @@ func oneService(_ *cobra.Command, args []string) error {
 		return usageError("which service of the cloud? Give one, such as: mcic native ec2")
 	}
 	return nil
-}
-
-// readBody reads what a body stands for.
-func (a *app) readBody(body string) (string, error) {
-	file, ok := strings.CutPrefix(body, "@")
-	if !ok {
-		return body, nil
-	}
-	raw, err := a.readFile(file)
-	if err != nil {
-		return "", usageError("--body: %w", err)
-	}
-	return string(raw), nil
 }
 
 // statusError is the error of an answer of a cloud that is no success.

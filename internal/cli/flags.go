@@ -32,6 +32,7 @@ type structField struct {
 	enum     []string // of the field or of the items of a list
 	value    reflect.Value
 	given    bool
+	read     func(value string) (string, error) // of a text that is mostly in a file
 }
 
 // flagParser is implemented by structs that can be written in one flag, and the
@@ -63,6 +64,9 @@ func (a *app) addStructFlags(cmd *cobra.Command, at string, t reflect.Type) *str
 		}
 		if field.flag == "" {
 			field.flag = kebab(name)
+		}
+		if f.Tag.Get("file") != "" {
+			field.read = func(value string) (string, error) { return a.textOf("--"+field.flag, value) }
 		}
 		if enum := f.Tag.Get("enum"); enum != "" {
 			field.enum = strings.Split(enum, ",")
@@ -114,6 +118,12 @@ func (f *structField) Set(text string) error {
 	if f.enum != nil && !slices.Contains(f.enum, text) {
 		return fmt.Errorf("%q is not one of: %s", text, strings.Join(f.enum, ", "))
 	}
+	if f.read != nil {
+		var err error
+		if text, err = f.read(text); err != nil {
+			return err
+		}
+	}
 	if err := parseInto(f.value, text); err != nil {
 		return err
 	}
@@ -125,6 +135,9 @@ func (f *structField) usage() string {
 	usage := f.doc
 	if syntax := f.syntax(); syntax != "" {
 		usage += " Written " + syntax + "."
+	}
+	if f.read != nil {
+		usage += " @FILE is the content of a file, @- standard input, @@ begins a text with an @."
 	}
 	switch f.value.Kind() {
 	case reflect.Slice, reflect.Map:

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -120,7 +121,8 @@ func (a *app) createCommand(k *resource.Kind) *cobra.Command {
 		Use: "create NAME", ValidArgsFunction: cobra.NoFileCompletions,
 		Short: "Create a " + word(k),
 		Long: "Creates a " + word(k) + ".\n\nThe answer comes at once, with the operation that does it; --wait waits for its end.\n" +
-			"--file takes the whole request as JSON or YAML, with the fields name, labels and\nspec, or a list of such requests as items; NAME and flags given beside it win.",
+			"--file takes the whole request as JSON or YAML, with the fields name, labels and\nspec, or a list of such requests as items; NAME and flags given beside it win.\n" +
+			"What get -o yaml shows can be given so, too: state, status and the like are passed over.",
 	}
 	cmd.Flags().SortFlags = false
 	spec := a.addStructFlags(cmd, "spec", k.SpecType())
@@ -180,6 +182,9 @@ func (a *app) createBody(k *resource.Kind, args []string, file string, labels []
 	if _, many := body["items"]; many {
 		return json.Marshal(body)
 	}
+	for _, field := range answered(k) { // what get shows can be created again
+		delete(body, field)
+	}
 	spec := map[string]json.RawMessage{}
 	if raw, ok := body["spec"]; ok {
 		if err := json.Unmarshal(raw, &spec); err != nil || spec == nil {
@@ -190,7 +195,7 @@ func (a *app) createBody(k *resource.Kind, args []string, file string, labels []
 		return nil, err
 	}
 	if err := flags.missing(spec); err != nil {
-		return nil, err
+		return nil, resource.Invalid(append(resource.AsError(err).Fields, unknown(k, spec)...)...) // they may be the ones that are missing
 	}
 	given, err := pairs("label", labels)
 	if err != nil {
@@ -233,6 +238,38 @@ func (a *app) createBody(k *resource.Kind, args []string, file string, labels []
 		}
 	}
 	return raw, nil
+}
+
+// answered are the fields that resources have and requests have not: what the server and
+// the cloud say of one, such as its state.
+func answered(k *resource.Kind) []string {
+	var names []string
+	for f := range reflect.TypeFor[resource.Resource]().Fields() {
+		if name := resource.JSONName(f); !hasField(k.CreateType(), name) {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// unknown are the fields of a spec that there are not.
+func unknown(k *resource.Kind, spec map[string]json.RawMessage) []resource.Problem {
+	var problems []resource.Problem
+	for _, name := range sortedKeys(spec) {
+		if !hasField(k.SpecType(), name) {
+			problems = append(problems, resource.Problem{Field: "spec." + name, Message: "there is no such field", Rule: resource.RuleUnknown})
+		}
+	}
+	return problems
+}
+
+func hasField(t reflect.Type, name string) bool {
+	for f := range t.Fields() {
+		if resource.JSONName(f) == name {
+			return true
+		}
+	}
+	return false
 }
 
 // readObject reads a file of JSON or YAML.

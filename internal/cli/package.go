@@ -355,6 +355,20 @@ func (p *publishing) publish(ctx context.Context, a *app, names []string) error 
 	return nil
 }
 
+// textOf answers the text that a flag's value stands for: @FILE is the content of a file,
+// @- standard input, and @@ begins a text with an @.
+func (a *app) textOf(flag, value string) (string, error) {
+	file, ok := strings.CutPrefix(value, "@")
+	if !ok || strings.HasPrefix(file, "@") {
+		return file, nil
+	}
+	raw, err := a.readFile(file)
+	if err != nil {
+		return "", usageError("%s: %w", flag, err)
+	}
+	return string(raw), nil
+}
+
 // readFile reads a file, or standard input.
 func (a *app) readFile(name string) ([]byte, error) {
 	if name == "-" {
