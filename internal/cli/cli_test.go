@@ -663,3 +663,16 @@ func TestSeveralDocuments(t *testing.T) {
 		assert.Equal(t, want, severalDocuments([]byte(text)), text)
 	}
 }
+
+func TestTheHintAfterAConflictFits(t *testing.T) {
+	group := &cobra.Command{Use: "subnet"}
+	create, label := &cobra.Command{Use: "create NAME"}, &cobra.Command{Use: "label NAME"}
+	group.AddCommand(create, label, &cobra.Command{Use: "get NAME"})
+	(&cobra.Command{Use: "mcic"}).AddCommand(group)
+	overlap := resource.Errorf(resource.CodeConflict, "the range overlaps with that of another subnet")
+	overlap.Cloud = &resource.CloudError{Code: "InvalidSubnet.Conflict"}
+	a := &app{}
+	assert.Empty(t, a.hint(create, overlap, overlap))
+	state := resource.Errorf(resource.CodeConflict, "the subnet s does not exist on the cloud: it is failed")
+	assert.Equal(t, "see how it is now: mcic subnet get NAME", a.hint(label, state, state))
+}
