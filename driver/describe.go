@@ -222,11 +222,11 @@ func (f Field) problem(value string) (p resource.Problem) {
 	}
 	switch {
 	case f.Type == TypeString && strings.ContainsFunc(value, unicode.IsSpace):
-		p.Message, p.Rule = "has a space or a line break in it, which no such value has; " + pasted, resource.RuleCharacters
+		p.Message, p.Rule = "has a space or a line break in it, which no such value has; "+pasted, resource.RuleCharacters
 	case f.Type == TypeText && value != strings.TrimSpace(value):
-		p.Message, p.Rule = "begins or ends with a space or a line break; " + pasted, resource.RuleCharacters
+		p.Message, p.Rule = "begins or ends with a space or a line break; "+pasted, resource.RuleCharacters
 	case f.Type != TypeLines && strings.ContainsFunc(value, unicode.IsControl):
-		p.Message, p.Rule = "has a line break or another control character in it; " + pasted, resource.RuleCharacters
+		p.Message, p.Rule = "has a line break or another control character in it; "+pasted, resource.RuleCharacters
 	case err != nil:
 		p.Message = fmt.Sprintf("is not a %s; %s", f.Type, f.Doc)
 		p.Rule, p.Limit = resource.RuleType, string(f.Type)
