@@ -1,49 +1,168 @@
 package driver
 
 import (
+	"cmp"
 	"context"
 	"fmt"
-	"iter"
+	"slices"
 	"time"
 
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
 
-// Ensure answers what was made with a token, and makes it if it is not there. It is
-// for clouds without client tokens: found looks for what carries the token.
-func Ensure[E any](found iter.Seq2[E, error], create func() (E, error)) (item E, created bool, err error) {
-	item, ok, err := First(found)
-	if err != nil || ok {
-		return item, false, err
-	}
-	item, err = create()
-	return item, err == nil, err
-}
+// Found says how what a creation has made is found again when its answer is lost. It is
+// what decides how this package keeps one token to one object.
+type Found string
+
+// The ways to find it again.
+const (
+	// ByTag is for objects that carry the token from the moment they exist, in a tag or
+	// another field. It is looked for before and after a creation.
+	ByTag Found = "tag"
+	// ByToken is for clouds that themselves make one object of one client token, whoever
+	// sends it and how often. Nothing is looked for.
+	ByToken Found = "token"
+	// ByName is for objects whose name only one can have, and that carry the token. It is
+	// looked for only when the cloud says that the name is taken.
+	ByName Found = "name"
+)
+
+// confirmAfter is how long after a creation it is looked for others of the same token:
+// what two processes make at the same moment may not be seen at once.
+const confirmAfter = 500 * time.Millisecond
 
 // undoTimeout bounds the removal of what could not be completed.
 const undoTimeout = 30 * time.Second
 
-// Completed handles the error of a step after the first of a creation. If a repeat
-// can help, what is there stays for it to complete. Otherwise nobody would come back
-// for what this call created, so that undo removes it.
-func Completed(ctx context.Context, err error, created bool, undo func(context.Context) error) error {
-	if err == nil {
-		return nil
+// create brings into being what a request asks for, or goes on with it. What it answers
+// beside a Pending, as an error, is there by then; beside any other error it is what could
+// not be removed again.
+func (o *offer) create(ctx context.Context, c any, r ItemRequest) (Item, error) {
+	item, fresh, err := o.obtain(ctx, c, r)
+	if err != nil {
+		return item, err
 	}
-	// What the creation has just made may not be seen everywhere at once.
-	// https://docs.aws.amazon.com/ec2/latest/devguide/eventual-consistency.html
-	if resource.CodeOf(err) == resource.CodeNotFound {
-		return resource.Errorf(resource.CodeUnavailable, "the cloud does not show everywhere yet what it has just created: %w", err)
+	if fresh && o.found == ByTag {
+		return item, Wait(confirmAfter, "the cloud has accepted it; whether it has made one alone is looked at next")
 	}
-	if resource.AsError(err).Retryable || ctx.Err() != nil || !created {
-		return err
+	done, err := o.complete(ctx, c, r, item)
+	pending, err := pendingIn(err)
+	switch {
+	case pending != nil:
+		return item, wait{*pending}
+	case err == nil:
+		return done, nil
+	case resource.CodeOf(err) == resource.CodeNotFound:
+		// What was just made may not be seen everywhere at once.
+		// https://docs.aws.amazon.com/ec2/latest/devguide/eventual-consistency.html
+		return item, resource.Errorf(resource.CodeUnavailable, "the cloud does not show everywhere yet what it has just created: %w", err)
+	case resource.AsError(err).Retryable || ctx.Err() != nil:
+		return item, err
 	}
+	return o.undo(ctx, c, item, err)
+}
+
+// obtain answers the object of a request: what is there of it, or what is made now.
+func (o *offer) obtain(ctx context.Context, c any, r ItemRequest) (item Item, fresh bool, err error) {
+	switch {
+	case o.found == ByTag:
+		all, err := o.marked(ctx, c, r.Token)
+		if err != nil {
+			return Item{ID: r.ID}, false, err
+		}
+		if len(all) > 0 {
+			item, err = o.single(ctx, c, all)
+			return item, false, err
+		}
+		if r.ID != "" {
+			return Item{}, false, notSeenYet(r.ID)
+		}
+	case r.ID != "":
+		item, err := o.get(ctx, c, r.ID)
+		if resource.CodeOf(err) == resource.CodeNotFound {
+			return Item{}, false, notSeenYet(r.ID)
+		}
+		if err != nil {
+			item = Item{ID: r.ID}
+		}
+		return item, false, err
+	}
+	item, err = o.make(ctx, c, r)
+	if o.found == ByName && resource.CodeOf(err) == resource.CodeAlreadyExists {
+		if all, lookErr := o.marked(ctx, c, r.Token); lookErr == nil && len(all) > 0 {
+			return all[0], false, nil
+		}
+	}
+	return item, err == nil, err
+}
+
+func notSeenYet(id string) error {
+	return Wait(0, "the cloud does not show %s, which it has just created", id)
+}
+
+// marked are the objects that a token has made and that stay, the earliest first.
+func (o *offer) marked(ctx context.Context, c any, token string) ([]Item, error) {
+	var all []Item
+	for item, err := range o.list(ctx, c, Filter{Token: token}) {
+		if err != nil {
+			return nil, fmt.Errorf("look for what the token has made: %w", err)
+		}
+		if item.State != resource.StateDeleting && item.State != resource.StateDeleted {
+			all = append(all, item)
+		}
+	}
+	slices.SortFunc(all, func(a, b Item) int {
+		return cmp.Or(createdAt(a).Compare(createdAt(b)), cmp.Compare(a.ID, b.ID))
+	})
+	return all, nil
+}
+
+func createdAt(item Item) time.Time {
+	if item.CreatedAt == nil {
+		return time.Time{}
+	}
+	return *item.CreatedAt
+}
+
+// single keeps the earliest of the objects that one token has made, and removes the
+// others. Two processes that make one each at the same moment both see this later, in
+// the call that follows a creation, and both keep the same.
+func (o *offer) single(ctx context.Context, c any, all []Item) (Item, error) {
+	for _, surplus := range all[1:] {
+		err := o.remove(ctx, c, surplus.ID)
+		pending, err := pendingIn(err)
+		if err != nil {
+			return all[0], resource.Errorf(resource.CodeUnavailable, "a second creation with the same token has made %s, which cannot be removed yet: %w", surplus.ID, err)
+		}
+		if pending != nil {
+			return all[0], Wait(pending.After, "%s, which a second creation with the same token has made, is being removed: %s", surplus.ID, pending.Reason)
+		}
+	}
+	return all[0], nil
+}
+
+// undo removes what cannot be completed. What cannot be removed at once is answered, so
+// that whoever asked can still remove it.
+func (o *offer) undo(ctx context.Context, c any, item Item, why error) (Item, error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoTimeout)
 	defer cancel()
-	if left := undo(ctx); left != nil {
-		return fmt.Errorf("%w; removing what was created before failed too: %w", err, left)
+	pending, err := pendingIn(o.remove(ctx, c, item.ID))
+	switch {
+	case err != nil:
+		return item, fmt.Errorf("%w; removing what was created before failed too: %w", why, err)
+	case pending != nil:
+		return item, fmt.Errorf("%w; what was created before is not removed yet: %s", why, pending.Reason)
 	}
-	return err
+	return Item{}, why
+}
+
+// remove deletes an object by means of its collection.
+func (o *offer) remove(ctx context.Context, c any, id string) error {
+	deleter, ok := c.(Deleter)
+	if !ok {
+		return resource.Errorf(resource.CodeUnsupported, "this driver does not delete a %s", o.kind.Name)
+	}
+	return deleter.Delete(ctx, id)
 }
 
 // StateOf translates a cloud's word for a state; one that is not known is unknown.

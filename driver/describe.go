@@ -78,6 +78,7 @@ type KindOffer struct {
 	Verbs   []string `json:"verbs" doc:"Of list, get, create and delete, those it has."`
 	Actions []string `json:"actions,omitempty" doc:"The kind's actions that it has."`
 	Views   []string `json:"views,omitempty" doc:"The kind's views that it has."`
+	Found   Found    `json:"found,omitempty" doc:"How what a creation has made is found again when its answer is lost: tag, by the token that it carries; token, the cloud makes one object of one token; name, only one can have it." enum:"tag,token,name"`
 }
 
 // ExtensionOffer is an operation that only one driver has.

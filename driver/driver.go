@@ -3,12 +3,14 @@ package driver
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"iter"
 	"log/slog"
 	"reflect"
 	"regexp"
+	"slices"
 	"sync"
 	"time"
 
@@ -18,24 +20,36 @@ import (
 // Collection is what every kind must offer: finding what is there. S and T are
 // the kind's spec and status; references in a spec are cloud ids.
 //
-// List answers every object, all pages, in any order. Get answers an error with
-// code not_found only when the cloud says that the object does not exist.
+// List answers at least what the filter asks for, all pages, in any order. Get answers
+// an error with code not_found only when the cloud says that the object does not exist.
 type Collection[S, T any] interface {
-	List(ctx context.Context) iter.Seq2[Object[S, T], error]
+	List(ctx context.Context, f Filter) iter.Seq2[Object[S, T], error]
 	Get(ctx context.Context, id string) (Object[S, T], error)
 }
 
-// Creator is implemented by collections that can create.
+// Maker is implemented by collections that can create.
 //
-// The same token must yield the same object, also after a crash anywhere in the
-// middle. Create returns as soon as the cloud has accepted and an id exists; it
-// does not wait until the object is ready.
-type Creator[S, T any] interface {
-	Create(ctx context.Context, r Request[S]) (Object[S, T], error)
+// Make asks the cloud for an object by the one call with which that accepts it, and
+// answers as soon as there is an id. It does not look whether there is one already, does
+// not wait until it is ready, and removes nothing: this package keeps one token to one
+// object, in the way that the kind is offered with ([Found]).
+type Maker[S, T any] interface {
+	Make(ctx context.Context, r Request[S]) (Object[S, T], error)
+}
+
+// Completer is implemented by collections whose objects need more than one call.
+//
+// Complete takes what Make has begun further and answers the object as it is then. It is
+// called again, also by another process, until it answers no [Wait]; what is done already
+// it leaves as it is. If it fails for good, the object is removed by Delete, which
+// therefore takes what is there only in part.
+type Completer[S, T any] interface {
+	Complete(ctx context.Context, r Request[S], o Object[S, T]) (Object[S, T], error)
 }
 
 // Deleter is implemented by collections that can delete. Deleting what is not
-// there is no error. Deleting what is in use answers the code dependency.
+// there is no error. Deleting what is in use answers the code dependency. What goes in
+// several steps answers [Wait] until the last of them is accepted.
 type Deleter interface {
 	Delete(ctx context.Context, id string) error
 }
@@ -89,7 +103,8 @@ type Object[S, T any] struct {
 	State      resource.State    `json:"state"`                // common state
 	CloudState string            `json:"cloudState,omitempty"` // the cloud's own word
 	Reason     string            `json:"reason,omitempty"`     // why it failed, as far as the cloud says
-	Labels     map[string]string `json:"labels,omitempty"`     // the cloud's tags without those of the connector
+	Code       resource.Code     `json:"code,omitempty"`       // what kind of failure that is; unavailable unless the cloud says more
+	Labels     map[string]string `json:"labels"`               // the cloud's tags without those of the connector; to callers nil means that it keeps none of this kind
 	Spec       S                 `json:"spec"`                 // as far as the cloud shows it; references are cloud ids
 	Status     T                 `json:"status"`
 	Native     any               `json:"native,omitempty"` // the cloud's own fields; no secrets
@@ -99,6 +114,7 @@ type Object[S, T any] struct {
 // Request asks for a new object.
 type Request[S any] struct {
 	Token  string            `json:"token"`            // idempotency token, at most 36 characters
+	ID     string            `json:"id,omitempty"`     // what an earlier call with the token has answered, while it was pending
 	Name   string            `json:"name"`             // wanted name on the cloud
 	Labels map[string]string `json:"labels,omitempty"` // wanted tags
 	Spec   S                 `json:"spec"`             // references are cloud ids
@@ -127,13 +143,17 @@ type Client interface {
 }
 
 // Session is an open connection to one region of a cloud. Close ends it.
+//
+// Create, Delete and Act are called again for as long as they answer a Pending. What Create
+// answers beside one is there by then; beside an error it is what the cloud has made of it
+// and what could not be removed, if it has an id.
 type Session interface {
 	Catalog(ctx context.Context, catalog string, q Query) iter.Seq2[json.RawMessage, error]
-	List(ctx context.Context, kind string) iter.Seq2[Item, error]
+	List(ctx context.Context, kind string, f Filter) iter.Seq2[Item, error]
 	Get(ctx context.Context, kind, id string) (Item, error)
-	Create(ctx context.Context, kind string, r ItemRequest) (Item, error)
-	Delete(ctx context.Context, kind, id string) error
-	Act(ctx context.Context, kind, id, action string, params json.RawMessage) error
+	Create(ctx context.Context, kind string, r ItemRequest) (Item, *Pending, error)
+	Delete(ctx context.Context, kind, id string) (*Pending, error)
+	Act(ctx context.Context, kind, id, action string, params json.RawMessage) (*Pending, error)
 	View(ctx context.Context, kind, id, view string) (json.RawMessage, error)
 	Extend(ctx context.Context, extension string, input json.RawMessage) (json.RawMessage, error)
 	Native(ctx context.Context, r NativeRequest) (NativeResponse, error)
@@ -148,7 +168,7 @@ type Session interface {
 type Driver struct {
 	description Description
 	connect     func(context.Context, Config) (any, error)
-	offers      map[string]offer
+	offers      map[string]*offer
 	catalogs    map[string]catalogOffer
 	extensions  map[string]extensionOffer
 	creating    tokens
@@ -160,7 +180,7 @@ func New[S any](about About, connect func(context.Context, Config) (S, error), o
 	d := &Driver{
 		description: Description{About: about, ProtocolVersions: ProtocolVersions()},
 		connect:     func(ctx context.Context, c Config) (any, error) { return connect(ctx, c) },
-		offers:      map[string]offer{},
+		offers:      map[string]*offer{},
 		catalogs:    map[string]catalogOffer{},
 		extensions:  map[string]extensionOffer{},
 		creating:    tokens{taken: map[string]chan struct{}{}},
@@ -213,11 +233,13 @@ type Offer[S any] struct{ add func(*Driver) }
 
 // offer is a kind's collection with its types taken off.
 type offer struct {
-	kind   *resource.Kind
-	open   func(session any) any
-	list   func(ctx context.Context, collection any) iter.Seq2[Item, error]
-	get    func(ctx context.Context, collection any, id string) (Item, error)
-	create func(ctx context.Context, collection any, r ItemRequest) (Item, error)
+	kind     *resource.Kind
+	found    Found
+	open     func(session any) any
+	list     func(ctx context.Context, collection any, f Filter) iter.Seq2[Item, error]
+	get      func(ctx context.Context, collection any, id string) (Item, error)
+	make     func(ctx context.Context, collection any, r ItemRequest) (Item, error)
+	complete func(ctx context.Context, collection any, r ItemRequest, item Item) (Item, error)
 }
 
 // extensionOffer is an operation that only one driver has, with its types taken off.
@@ -230,54 +252,22 @@ type catalogOffer struct {
 }
 
 // Kind offers a kind of resource. open makes the collection of a session; it must
-// return the collection's own type, for what that implements is what is offered.
-func Kind[Session any, C Collection[S, T], S, T any](kind resource.Type[S, T], open func(Session) C) Offer[Session] {
-	o := offer{
-		kind: kind.Kind,
-		open: func(session any) any { return open(session.(Session)) },
-		list: func(ctx context.Context, c any) iter.Seq2[Item, error] {
-			return func(yield func(Item, error) bool) {
-				for object, err := range c.(C).List(ctx) {
-					item := Item{}
-					if err == nil {
-						item, err = erase(object)
-					}
-					if !yield(item, err) || err != nil {
-						return
-					}
-				}
-			}
-		},
-		get: func(ctx context.Context, c any, id string) (Item, error) {
-			object, err := c.(C).Get(ctx, id)
-			if err != nil {
-				return Item{}, err
-			}
-			return erase(object)
-		},
-		create: func(ctx context.Context, c any, r ItemRequest) (Item, error) {
-			creator, ok := c.(Creator[S, T])
-			if !ok {
-				return Item{}, resource.Errorf(resource.CodeUnsupported, "this driver does not create a %s", kind.Name)
-			}
-			typed := Request[S]{Token: r.Token, Name: r.Name, Labels: r.Labels}
-			if err := json.Unmarshal(r.Spec, &typed.Spec); err != nil {
-				return Item{}, resource.Errorf(resource.CodeInvalid, "decode the spec of a %s: %w", kind.Name, err)
-			}
-			object, err := creator.Create(ctx, typed)
-			if err != nil {
-				return Item{}, err
-			}
-			return erase(object)
-		},
-	}
+// return the collection's own type, for what that implements is what is offered. found
+// says how what a creation has made is found again; without it that is [ByTag].
+func Kind[Session any, C Collection[S, T], S, T any](kind resource.Type[S, T], open func(Session) C, found ...Found) Offer[Session] {
 	if reflect.TypeFor[C]().Kind() == reflect.Interface {
 		panic("driver.Kind(" + kind.Name + "): open returns an interface, which hides what the collection can do; return its own type")
 	}
 	var zero C
 	described := KindOffer{Name: kind.Name, Verbs: []string{"list", "get"}}
-	if _, ok := any(zero).(Creator[S, T]); ok {
+	o := &offer{kind: kind.Kind, open: func(session any) any { return open(session.(Session)) }}
+	if _, ok := any(zero).(Maker[S, T]); ok {
 		described.Verbs = append(described.Verbs, "create")
+		o.found = ByTag
+		if len(found) > 0 {
+			o.found = found[0]
+		}
+		described.Found = o.found
 	}
 	if _, ok := any(zero).(Deleter); ok {
 		described.Verbs = append(described.Verbs, "delete")
@@ -291,6 +281,60 @@ func Kind[Session any, C Collection[S, T], S, T any](kind resource.Type[S, T], o
 		if v.Offered(zero) {
 			described.Views = append(described.Views, v.Name)
 		}
+	}
+	erase := eraser[S, T](slices.Contains(described.Actions, resource.ActionLabel))
+	o.list = func(ctx context.Context, c any, f Filter) iter.Seq2[Item, error] {
+		return filtered(func(yield func(Item, error) bool) {
+			for object, err := range c.(C).List(ctx, f) {
+				item := Item{}
+				if err == nil {
+					item, err = erase(object)
+				}
+				if !yield(item, err) || err != nil {
+					return
+				}
+			}
+		}, f)
+	}
+	o.get = func(ctx context.Context, c any, id string) (Item, error) {
+		object, err := c.(C).Get(ctx, id)
+		if err != nil {
+			return Item{}, err
+		}
+		return erase(object)
+	}
+	o.make = func(ctx context.Context, c any, r ItemRequest) (Item, error) {
+		maker, ok := c.(Maker[S, T])
+		if !ok {
+			return Item{}, resource.Errorf(resource.CodeUnsupported, "this driver does not create a %s", kind.Name)
+		}
+		typed, err := requestOf[S](kind.Kind, r)
+		if err != nil {
+			return Item{}, err
+		}
+		object, err := maker.Make(ctx, typed)
+		if err != nil {
+			return Item{}, err
+		}
+		return erase(object)
+	}
+	o.complete = func(ctx context.Context, c any, r ItemRequest, item Item) (Item, error) {
+		completer, ok := c.(Completer[S, T])
+		if !ok {
+			return item, nil
+		}
+		typed, err := requestOf[S](kind.Kind, r)
+		if err != nil {
+			return item, err
+		}
+		object, err := objectOf[S, T](kind.Kind, item)
+		if err != nil {
+			return item, err
+		}
+		if object, err = completer.Complete(ctx, typed, object); err != nil {
+			return item, err
+		}
+		return erase(object)
 	}
 	return Offer[Session]{func(d *Driver) {
 		d.offers[kind.Name] = o
@@ -347,17 +391,49 @@ func Extension[Session, I, O any](name, doc string, run func(context.Context, Se
 // extensionName is what can stand in a path and after a command.
 var extensionName = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9._-]{0,63}$`)
 
-func erase[S, T any](o Object[S, T]) (Item, error) {
-	item := Item{
-		ID: o.ID, Name: o.Name, Token: o.Token, State: o.State, CloudState: o.CloudState, Reason: o.Reason,
-		Labels: o.Labels, Native: o.Native, CreatedAt: o.CreatedAt,
+// eraser takes the types off objects. Of a kind whose labels the cloud keeps, none is an
+// empty map; of another one there are none to show.
+func eraser[S, T any](labelled bool) func(Object[S, T]) (Item, error) {
+	return func(o Object[S, T]) (Item, error) {
+		item := Item{
+			ID: o.ID, Name: o.Name, Token: o.Token, State: o.State, CloudState: o.CloudState, Reason: o.Reason, Code: o.Code,
+			Native: o.Native, CreatedAt: o.CreatedAt,
+		}
+		if labelled {
+			item.Labels = o.Labels
+			if item.Labels == nil {
+				item.Labels = map[string]string{}
+			}
+		}
+		var err error
+		if item.Spec, err = encode(o.Spec); err != nil {
+			return Item{}, err
+		}
+		item.Status, err = encode(o.Status)
+		return item, err
 	}
-	var err error
-	if item.Spec, err = encode(o.Spec); err != nil {
-		return Item{}, err
+}
+
+// requestOf gives a request the types of its kind.
+func requestOf[S any](kind *resource.Kind, r ItemRequest) (Request[S], error) {
+	typed := Request[S]{Token: r.Token, ID: r.ID, Name: r.Name, Labels: r.Labels}
+	if err := json.Unmarshal(r.Spec, &typed.Spec); err != nil {
+		return typed, resource.Errorf(resource.CodeInvalid, "decode the spec of a %s: %w", kind.Name, err)
 	}
-	item.Status, err = encode(o.Status)
-	return item, err
+	return typed, nil
+}
+
+// objectOf gives an object the types of its kind.
+func objectOf[S, T any](kind *resource.Kind, item Item) (Object[S, T], error) {
+	typed := Object[S, T]{
+		ID: item.ID, Name: item.Name, Token: item.Token, State: item.State, CloudState: item.CloudState, Reason: item.Reason, Code: item.Code,
+		Labels: item.Labels, Native: item.Native, CreatedAt: item.CreatedAt,
+	}
+	err := errors.Join(json.Unmarshal(item.Spec, &typed.Spec), json.Unmarshal(item.Status, &typed.Status))
+	if err != nil {
+		return typed, resource.Errorf(resource.CodeInternal, "decode a %s: %w", kind.Name, err)
+	}
+	return typed, nil
 }
 
 func encode(v any) (json.RawMessage, error) {
@@ -415,13 +491,13 @@ func (s *session) has(name string) error {
 	return nil
 }
 
-func (s *session) collection(kind string) (offer, any, error) {
+func (s *session) collection(kind string) (*offer, any, error) {
 	o, ok := s.driver.offers[kind]
 	if !ok {
-		return offer{}, nil, resource.Errorf(resource.CodeUnsupported, "the driver %s does not offer the kind %q", s.driver.description.Name, kind)
+		return nil, nil, resource.Errorf(resource.CodeUnsupported, "the driver %s does not offer the kind %q", s.driver.description.Name, kind)
 	}
 	if err := s.has(kind); err != nil {
-		return offer{}, nil, err
+		return nil, nil, err
 	}
 	return o, o.open(s.own), nil
 }
@@ -437,12 +513,12 @@ func (s *session) Catalog(ctx context.Context, catalog string, q Query) iter.Seq
 	return o.list(ctx, s.own, q)
 }
 
-func (s *session) List(ctx context.Context, kind string) iter.Seq2[Item, error] {
+func (s *session) List(ctx context.Context, kind string, f Filter) iter.Seq2[Item, error] {
 	o, c, err := s.collection(kind)
 	if err != nil {
 		return fail[Item](err)
 	}
-	return o.list(ctx, c)
+	return o.list(ctx, c, f)
 }
 
 func (s *session) Get(ctx context.Context, kind, id string) (Item, error) {
@@ -453,41 +529,39 @@ func (s *session) Get(ctx context.Context, kind, id string) (Item, error) {
 	return o.get(ctx, c, id)
 }
 
-func (s *session) Create(ctx context.Context, kind string, r ItemRequest) (Item, error) {
+func (s *session) Create(ctx context.Context, kind string, r ItemRequest) (Item, *Pending, error) {
 	o, c, err := s.collection(kind)
 	if err != nil {
-		return Item{}, err
+		return Item{}, nil, err
 	}
 	free, err := s.driver.creating.take(ctx, r.Token)
 	if err != nil {
-		return Item{}, err
+		return Item{}, nil, err
 	}
 	defer free()
-	return o.create(ctx, c, r)
+	item, err := o.create(ctx, c, r)
+	pending, err := pendingIn(err)
+	return item, pending, err
 }
 
-func (s *session) Delete(ctx context.Context, kind, id string) error {
-	_, c, err := s.collection(kind)
-	if err != nil {
-		return err
-	}
-	deleter, ok := c.(Deleter)
-	if !ok {
-		return resource.Errorf(resource.CodeUnsupported, "this driver does not delete a %s", kind)
-	}
-	return deleter.Delete(ctx, id)
-}
-
-func (s *session) Act(ctx context.Context, kind, id, action string, params json.RawMessage) error {
+func (s *session) Delete(ctx context.Context, kind, id string) (*Pending, error) {
 	o, c, err := s.collection(kind)
 	if err != nil {
-		return err
+		return nil, err
+	}
+	return pendingIn(o.remove(ctx, c, id))
+}
+
+func (s *session) Act(ctx context.Context, kind, id, action string, params json.RawMessage) (*Pending, error) {
+	o, c, err := s.collection(kind)
+	if err != nil {
+		return nil, err
 	}
 	a, err := o.kind.Action(action)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	return a.Call(ctx, c, id, params)
+	return pendingIn(a.Call(ctx, c, id, params))
 }
 
 func (s *session) View(ctx context.Context, kind, id, view string) (json.RawMessage, error) {

@@ -24,7 +24,7 @@ func TestDescriptionFollowsFromInterfaces(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := []KindOffer{
-		{Name: "vpc", Verbs: []string{"list", "get", "create", "delete"}},
+		{Name: "vpc", Verbs: []string{"list", "get", "create", "delete"}, Actions: []string{"label"}, Found: ByToken},
 		{Name: "vm", Verbs: []string{"list", "get"}, Actions: []string{"start"}},
 	}
 	if !reflect.DeepEqual(d.Kinds, want) || !slices.Equal(d.Catalogs, []string{"image"}) || !slices.Equal(d.ProtocolVersions, []int{1}) {
@@ -198,23 +198,23 @@ func TestWhatIsNotOffered(t *testing.T) {
 	for name, call := range map[string]func() error{
 		"catalog":            func() error { return last(s.Catalog(t.Context(), "spec", nil)) },
 		"unknown catalog":    func() error { return last(s.Catalog(t.Context(), "teapot", nil)) },
-		"list":               func() error { return last(s.List(t.Context(), "subnet")) },
-		"list of no kind":    func() error { return last(s.List(t.Context(), "teapot")) },
+		"list":               func() error { return last(s.List(t.Context(), "subnet", Filter{})) },
+		"list of no kind":    func() error { return last(s.List(t.Context(), "teapot", Filter{})) },
 		"get":                func() error { _, err := s.Get(t.Context(), "subnet", "x"); return err },
-		"create of no kind":  func() error { _, err := s.Create(t.Context(), "teapot", ItemRequest{}); return err },
-		"create":             func() error { _, err := s.Create(t.Context(), "vm", ItemRequest{}); return err },
-		"delete of no kind":  func() error { return s.Delete(t.Context(), "teapot", "x") },
-		"delete":             func() error { return s.Delete(t.Context(), "vm", "x") },
-		"action of no kind":  func() error { return s.Act(t.Context(), "teapot", "x", "start", nil) },
-		"action":             func() error { return s.Act(t.Context(), "vm", "x", "stop", nil) },
-		"unknown action":     func() error { return s.Act(t.Context(), "vm", "x", "dance", nil) },
-		"action of the kind": func() error { return s.Act(t.Context(), "vpc", "x", "start", nil) },
+		"create of no kind":  func() error { _, _, err := s.Create(t.Context(), "teapot", ItemRequest{}); return err },
+		"create":             func() error { _, _, err := s.Create(t.Context(), "vm", ItemRequest{}); return err },
+		"delete of no kind":  func() error { return second(s.Delete(t.Context(), "teapot", "x")) },
+		"delete":             func() error { return second(s.Delete(t.Context(), "vm", "x")) },
+		"action of no kind":  func() error { return second(s.Act(t.Context(), "teapot", "x", "start", nil)) },
+		"action":             func() error { return second(s.Act(t.Context(), "vm", "x", "stop", nil)) },
+		"unknown action":     func() error { return second(s.Act(t.Context(), "vm", "x", "dance", nil)) },
+		"action of the kind": func() error { return second(s.Act(t.Context(), "vpc", "x", "start", nil)) },
 	} {
 		if err := call(); resource.CodeOf(err) != resource.CodeUnsupported {
 			t.Errorf("%s: got %v, want unsupported", name, err)
 		}
 	}
-	if _, err := s.Create(t.Context(), "vpc", ItemRequest{Spec: json.RawMessage(`[]`)}); resource.CodeOf(err) != resource.CodeInvalid {
+	if _, _, err := s.Create(t.Context(), "vpc", ItemRequest{Spec: json.RawMessage(`[]`)}); resource.CodeOf(err) != resource.CodeInvalid {
 		t.Errorf("got %v, want invalid", err)
 	}
 }
@@ -248,7 +248,7 @@ func TestCreationsWithOneTokenWaitForEachOther(t *testing.T) {
 		create := func(ctx context.Context, token string) error {
 			s, err := d.Connect(ctx, toyConfig())
 			if err == nil {
-				_, err = s.Create(ctx, "vpc", ItemRequest{Token: token, Spec: json.RawMessage(`{"cidr":"10.0.0.0/16"}`)})
+				_, _, err = s.Create(ctx, "vpc", ItemRequest{Token: token, Spec: json.RawMessage(`{"cidr":"10.0.0.0/16"}`)})
 			}
 			return err
 		}
@@ -298,7 +298,7 @@ func TestListStopsAtTheFirstError(t *testing.T) {
 		t.Fatal(err)
 	}
 	var ids []string
-	for item, err := range s.List(t.Context(), "vpc") {
+	for item, err := range s.List(t.Context(), "vpc", Filter{}) {
 		if err != nil {
 			if !errors.Is(err, broken) {
 				t.Errorf("got %v", err)

@@ -30,7 +30,7 @@ func (*odd) Native(_ context.Context, r NativeRequest) (NativeResponse, error) {
 
 type oddClusters struct{ *odd }
 
-func (oddClusters) List(context.Context) iter.Seq2[Object[resource.ClusterSpec, resource.ClusterStatus], error] {
+func (oddClusters) List(context.Context, Filter) iter.Seq2[Object[resource.ClusterSpec, resource.ClusterStatus], error] {
 	return func(func(Object[resource.ClusterSpec, resource.ClusterStatus], error) bool) {}
 }
 
@@ -195,8 +195,8 @@ func TestWhatASessionLacks(t *testing.T) {
 	}
 	_, err = s.Get(t.Context(), "vm", "x")
 	for what, err := range map[string]error{
-		"get": err, "list": last(s.List(t.Context(), "vm")), "delete": s.Delete(t.Context(), "vm", "x"),
-		"action": s.Act(t.Context(), "vm", "x", "start", nil), "catalog": last(s.Catalog(t.Context(), "image", nil)),
+		"get": err, "list": last(s.List(t.Context(), "vm", Filter{})), "delete": second(s.Delete(t.Context(), "vm", "x")),
+		"action": second(s.Act(t.Context(), "vm", "x", "start", nil)), "catalog": last(s.Catalog(t.Context(), "image", nil)),
 	} {
 		if resource.CodeOf(err) != resource.CodeUnsupported || !strings.Contains(err.Error(), "here") && !strings.Contains(err.Error(), "nor images") {
 			t.Errorf("%s: got %v, want unsupported with the reason", what, err)

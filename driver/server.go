@@ -3,6 +3,7 @@ package driver
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"iter"
 	"log/slog"
@@ -108,7 +109,7 @@ func (s *server) List(r *driverv1.ListRequest, stream grpc.ServerStreamingServer
 	if err != nil {
 		return err
 	}
-	return send(opened.List(stream.Context(), r.GetKind()),
+	return send(opened.List(stream.Context(), r.GetKind(), filterFrom(r.GetFilter())),
 		func(item Item) ([]byte, error) { return encode(item) },
 		func(batch [][]byte) error { return stream.Send(&driverv1.ListResponse{Objects: batch}) })
 }
@@ -135,12 +136,15 @@ func (s *server) Create(ctx context.Context, r *driverv1.CreateRequest) (*driver
 	if err := json.Unmarshal(r.GetRequest(), &request); err != nil {
 		return nil, resource.Errorf(resource.CodeInvalid, "decode the create request: %w", err)
 	}
-	item, err := opened.Create(ctx, r.GetKind(), request)
+	item, pending, err := opened.Create(ctx, r.GetKind(), request)
 	if err != nil {
-		return nil, err
+		return nil, left{err, item.ID}
 	}
-	raw, err := encode(item)
-	return &driverv1.CreateResponse{Object: raw}, err
+	answer := &driverv1.CreateResponse{Pending: s.pending(pending)}
+	if item.ID != "" {
+		answer.Object, err = encode(item)
+	}
+	return answer, err
 }
 
 func (s *server) Delete(ctx context.Context, r *driverv1.DeleteRequest) (*driverv1.DeleteResponse, error) {
@@ -148,7 +152,8 @@ func (s *server) Delete(ctx context.Context, r *driverv1.DeleteRequest) (*driver
 	if err != nil {
 		return nil, err
 	}
-	return &driverv1.DeleteResponse{}, opened.Delete(ctx, r.GetKind(), r.GetId())
+	pending, err := opened.Delete(WithOperation(ctx, r.GetOperation()), r.GetKind(), r.GetId())
+	return &driverv1.DeleteResponse{Pending: s.pending(pending)}, err
 }
 
 func (s *server) Act(ctx context.Context, r *driverv1.ActRequest) (*driverv1.ActResponse, error) {
@@ -156,8 +161,8 @@ func (s *server) Act(ctx context.Context, r *driverv1.ActRequest) (*driverv1.Act
 	if err != nil {
 		return nil, err
 	}
-	err = opened.Act(ctx, r.GetKind(), r.GetId(), r.GetAction(), r.GetParams())
-	return &driverv1.ActResponse{}, err
+	pending, err := opened.Act(WithOperation(ctx, r.GetOperation()), r.GetKind(), r.GetId(), r.GetAction(), r.GetParams())
+	return &driverv1.ActResponse{Pending: s.pending(pending)}, err
 }
 
 func (s *server) View(ctx context.Context, r *driverv1.ViewRequest) (*driverv1.ViewResponse, error) {
@@ -195,6 +200,14 @@ func (s *server) Native(ctx context.Context, r *driverv1.NativeRequest) (*driver
 	return &driverv1.NativeResponse{Response: raw}, err
 }
 
+// pending is what of a Pending may leave the process.
+func (s *server) pending(p *Pending) *driverv1.Pending {
+	if p == nil {
+		return nil
+	}
+	return &driverv1.Pending{Reason: valid(s.secrets.redact(p.Reason)), AfterMs: p.After.Milliseconds()}
+}
+
 // send writes a sequence as batches, each limited in items and bytes.
 func send[T any](items iter.Seq2[T, error], encode func(T) ([]byte, error), flush func([][]byte) error) error {
 	var (
@@ -228,7 +241,9 @@ func send[T any](items iter.Seq2[T, error], encode func(T) ([]byte, error), flus
 // get their code and lose what is secret, a panic becomes an error.
 func (s *server) interceptors() []grpc.ServerOption {
 	outcome := func(method string, panicked any, err error) error {
-		return toStatus(redacted(recovered(s.logger, method, panicked, err), s.secrets))
+		var there left
+		errors.As(err, &there)
+		return toStatus(redacted(recovered(s.logger, method, panicked, err), s.secrets), there.id)
 	}
 	return []grpc.ServerOption{
 		grpc.UnaryInterceptor(func(ctx context.Context, r any, info *grpc.UnaryServerInfo, next grpc.UnaryHandler) (answer any, err error) {

@@ -18,6 +18,7 @@ type toy struct {
 	get     func(ctx context.Context, id string) (Object[resource.VPCSpec, resource.VPCStatus], error)
 	create  func(ctx context.Context, r Request[resource.VPCSpec]) (Object[resource.VPCSpec, resource.VPCStatus], error)
 	delete  func(ctx context.Context, id string) error
+	label   func(ctx context.Context, id string, change resource.LabelChange) error
 	start   func(ctx context.Context, id string) error
 	images  func(ctx context.Context, q Query) iter.Seq2[resource.Image, error]
 	connect func(ctx context.Context, c Config) error
@@ -36,7 +37,7 @@ func (t *toy) Close() error {
 
 type toyVPCs struct{ *toy }
 
-func (v toyVPCs) List(ctx context.Context) iter.Seq2[Object[resource.VPCSpec, resource.VPCStatus], error] {
+func (v toyVPCs) List(ctx context.Context, _ Filter) iter.Seq2[Object[resource.VPCSpec, resource.VPCStatus], error] {
 	return v.list(ctx)
 }
 
@@ -44,15 +45,19 @@ func (v toyVPCs) Get(ctx context.Context, id string) (Object[resource.VPCSpec, r
 	return v.get(ctx, id)
 }
 
-func (v toyVPCs) Create(ctx context.Context, r Request[resource.VPCSpec]) (Object[resource.VPCSpec, resource.VPCStatus], error) {
+func (v toyVPCs) Make(ctx context.Context, r Request[resource.VPCSpec]) (Object[resource.VPCSpec, resource.VPCStatus], error) {
 	return v.create(ctx, r)
 }
 func (v toyVPCs) Delete(ctx context.Context, id string) error { return v.delete(ctx, id) }
 
+func (v toyVPCs) Label(ctx context.Context, id string, change resource.LabelChange) error {
+	return v.label(ctx, id, change)
+}
+
 // toyVMs can be found and started, and neither created nor deleted.
 type toyVMs struct{ *toy }
 
-func (v toyVMs) List(context.Context) iter.Seq2[Object[resource.VMSpec, resource.VMStatus], error] {
+func (v toyVMs) List(context.Context, Filter) iter.Seq2[Object[resource.VMSpec, resource.VMStatus], error] {
 	return func(func(Object[resource.VMSpec, resource.VMStatus], error) bool) {}
 }
 
@@ -95,7 +100,7 @@ func (t *toy) driver() *Driver {
 			return t, nil
 		},
 		Catalog(resource.Images, func(t *toy) toyImages { return toyImages{t} }),
-		Kind(resource.VPC, func(t *toy) toyVPCs { return toyVPCs{t} }),
+		Kind(resource.VPC, func(t *toy) toyVPCs { return toyVPCs{t} }, ByToken),
 		Kind(resource.VM, func(t *toy) toyVMs { return toyVMs{t} }),
 	)
 }

@@ -134,11 +134,11 @@ func (s *remoteSession) Catalog(ctx context.Context, catalog string, q Query) it
 	})
 }
 
-func (s *remoteSession) List(ctx context.Context, kind string) iter.Seq2[Item, error] {
-	return receive(ctx, func(ctx context.Context) (func() ([][]byte, error), error) {
-		stream, err := s.rpc.List(ctx, &driverv1.ListRequest{Session: s.id, Kind: kind})
+func (s *remoteSession) List(ctx context.Context, kind string, f Filter) iter.Seq2[Item, error] {
+	return filtered(receive(ctx, func(ctx context.Context) (func() ([][]byte, error), error) {
+		stream, err := s.rpc.List(ctx, &driverv1.ListRequest{Session: s.id, Kind: kind, Filter: f.toWire()})
 		return func() ([][]byte, error) { m, err := stream.Recv(); return m.GetObjects(), err }, err
-	}, func(raw []byte) (Item, error) { return decodeItem(kind, raw) })
+	}, func(raw []byte) (Item, error) { return decodeItem(kind, raw) }), f)
 }
 
 func (s *remoteSession) Get(ctx context.Context, kind, id string) (Item, error) {
@@ -149,26 +149,31 @@ func (s *remoteSession) Get(ctx context.Context, kind, id string) (Item, error) 
 	return decodeItem(kind, answer.GetObject())
 }
 
-func (s *remoteSession) Create(ctx context.Context, kind string, r ItemRequest) (Item, error) {
+func (s *remoteSession) Create(ctx context.Context, kind string, r ItemRequest) (Item, *Pending, error) {
 	request, err := encode(r)
 	if err != nil {
-		return Item{}, err
+		return Item{}, nil, err
 	}
 	answer, err := s.rpc.Create(ctx, &driverv1.CreateRequest{Session: s.id, Kind: kind, Request: request})
 	if err != nil {
-		return Item{}, fromStatus(err)
+		return Item{ID: failureIn(err).GetLeftId()}, nil, fromStatus(err)
 	}
-	return decodeItem(kind, answer.GetObject())
+	pending := pendingFrom(answer.GetPending())
+	if pending != nil && len(answer.GetObject()) == 0 {
+		return Item{}, pending, nil
+	}
+	item, err := decodeItem(kind, answer.GetObject())
+	return item, pending, err
 }
 
-func (s *remoteSession) Delete(ctx context.Context, kind, id string) error {
-	_, err := s.rpc.Delete(ctx, &driverv1.DeleteRequest{Session: s.id, Kind: kind, Id: id})
-	return fromStatus(err)
+func (s *remoteSession) Delete(ctx context.Context, kind, id string) (*Pending, error) {
+	answer, err := s.rpc.Delete(ctx, &driverv1.DeleteRequest{Session: s.id, Kind: kind, Id: id, Operation: Operation(ctx)})
+	return pendingFrom(answer.GetPending()), fromStatus(err)
 }
 
-func (s *remoteSession) Act(ctx context.Context, kind, id, action string, params json.RawMessage) error {
-	_, err := s.rpc.Act(ctx, &driverv1.ActRequest{Session: s.id, Kind: kind, Id: id, Action: action, Params: params})
-	return fromStatus(err)
+func (s *remoteSession) Act(ctx context.Context, kind, id, action string, params json.RawMessage) (*Pending, error) {
+	answer, err := s.rpc.Act(ctx, &driverv1.ActRequest{Session: s.id, Kind: kind, Id: id, Action: action, Params: params, Operation: Operation(ctx)})
+	return pendingFrom(answer.GetPending()), fromStatus(err)
 }
 
 func (s *remoteSession) View(ctx context.Context, kind, id, view string) (json.RawMessage, error) {
@@ -284,8 +289,16 @@ func nonsense(what string, err error) error {
 	return resource.Errorf(resource.CodeInternal, "the driver answered something that is not a valid %s; this is a defect of the driver: %w", what, err)
 }
 
-// toStatus carries an error over the wire.
-func toStatus(err error) error {
+// left is an error of a creation that has made something and could not remove it.
+type left struct {
+	error
+	id string
+}
+
+func (l left) Unwrap() error { return l.error }
+
+// toStatus carries an error over the wire, with the id of what a creation has left.
+func toStatus(err error, leftID string) error {
 	if err == nil {
 		return nil
 	}
@@ -299,7 +312,7 @@ func toStatus(err error) error {
 		}
 	}
 	f := &driverv1.Failure{
-		Code: string(e.Code), Message: valid(e.Message), Retryable: e.Retryable, UnknownSession: errors.Is(err, ErrUnknownSession),
+		Code: string(e.Code), Message: valid(e.Message), Retryable: e.Retryable, UnknownSession: errors.Is(err, ErrUnknownSession), LeftId: valid(leftID),
 	}
 	if e.Cloud != nil {
 		f.CloudCode, f.CloudMessage, f.CloudRequestId = valid(e.Cloud.Code), valid(e.Cloud.Message), valid(e.Cloud.RequestID)
@@ -319,6 +332,16 @@ func toStatus(err error) error {
 // valid makes a text fit for a protobuf string: a cloud may answer in any encoding.
 func valid(text string) string { return strings.ToValidUTF8(text, string(utf8.RuneError)) }
 
+// failureIn is the detail of an error status, nil if it has none.
+func failureIn(err error) *driverv1.Failure {
+	for _, detail := range status.Convert(err).Details() {
+		if f, ok := detail.(*driverv1.Failure); ok {
+			return f
+		}
+	}
+	return nil
+}
+
 // fromStatus is the way back. What has no detail comes from gRPC itself: the
 // process is gone, hangs, or is no driver.
 func fromStatus(err error) error {
@@ -326,11 +349,7 @@ func fromStatus(err error) error {
 		return nil
 	}
 	s := status.Convert(err)
-	for _, detail := range s.Details() {
-		f, ok := detail.(*driverv1.Failure)
-		if !ok {
-			continue
-		}
+	if f := failureIn(err); f != nil {
 		code := resource.Code(f.GetCode())
 		if !slices.Contains(resource.Codes(), code) {
 			return nonsense("error", fmt.Errorf("%.64q is not an error code; it says: %s", code, f.GetMessage()))

@@ -131,7 +131,7 @@ func TestWireCarriesEverything(t *testing.T) {
 		t.Errorf("the driver was connected with %+v", config)
 	}
 	var ids []string
-	for item, err := range s.List(t.Context(), "vpc") {
+	for item, err := range s.List(t.Context(), "vpc", Filter{}) {
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -150,7 +150,7 @@ func TestWireCarriesEverything(t *testing.T) {
 		t.Errorf("got %+v", item)
 	}
 
-	item, err = s.Create(t.Context(), "vpc", ItemRequest{Token: "t-1", Name: "vpc1", Labels: map[string]string{"a": "b"}, Spec: json.RawMessage(`{"cidr":"10.9.0.0/16"}`)})
+	item, _, err = s.Create(t.Context(), "vpc", ItemRequest{Token: "t-1", Name: "vpc1", Labels: map[string]string{"a": "b"}, Spec: json.RawMessage(`{"cidr":"10.9.0.0/16"}`)})
 	if err != nil || item.Token != "t-1" || item.State != resource.StateCreating {
 		t.Errorf("got %+v, %v", item, err)
 	}
@@ -159,10 +159,10 @@ func TestWireCarriesEverything(t *testing.T) {
 		t.Errorf("the driver was asked for %+v", created)
 	}
 
-	if err := s.Delete(t.Context(), "vpc", "vpc-3"); err != nil || deleted != "vpc-3" {
+	if _, err := s.Delete(t.Context(), "vpc", "vpc-3"); err != nil || deleted != "vpc-3" {
 		t.Errorf("got %v, deleted %s", err, deleted)
 	}
-	if err := s.Act(t.Context(), "vm", "vm-3", "start", nil); err != nil || started != "vm-3" {
+	if _, err := s.Act(t.Context(), "vm", "vm-3", "start", nil); err != nil || started != "vm-3" {
 		t.Errorf("got %v, started %s", err, started)
 	}
 	if _, err := s.Get(t.Context(), "vm", "vm-3"); resource.CodeOf(err) != resource.CodeNotFound {
@@ -196,10 +196,10 @@ func TestUnknownSessionIsTold(t *testing.T) {
 	}
 	for name, err := range map[string]error{
 		"get":     second(s.Get(t.Context(), "vpc", "x")),
-		"create":  second(s.Create(t.Context(), "vpc", ItemRequest{})),
-		"delete":  s.Delete(t.Context(), "vpc", "x"),
-		"act":     s.Act(t.Context(), "vm", "x", "start", nil),
-		"list":    last(s.List(t.Context(), "vpc")),
+		"create":  third(s.Create(t.Context(), "vpc", ItemRequest{})),
+		"delete":  second(s.Delete(t.Context(), "vpc", "x")),
+		"act":     second(s.Act(t.Context(), "vm", "x", "start", nil)),
+		"list":    last(s.List(t.Context(), "vpc", Filter{})),
 		"catalog": last(s.Catalog(t.Context(), "image", nil)),
 	} {
 		if !errors.Is(err, ErrUnknownSession) || resource.CodeOf(err) != resource.CodeUnavailable || !resource.AsError(err).Retryable {
@@ -209,6 +209,8 @@ func TestUnknownSessionIsTold(t *testing.T) {
 }
 
 func second[T any](_ T, err error) error { return err }
+
+func third[T, U any](_ T, _ U, err error) error { return err }
 
 func TestListIsStreamedInBatches(t *testing.T) {
 	toy := &toy{list: listOf(500, nil)}
@@ -241,7 +243,7 @@ func TestListIsStreamedInBatches(t *testing.T) {
 	client, _ := over(t, toy.driver())
 	s := connect(t, client)
 	n := 0
-	for item, err := range s.List(t.Context(), "vpc") {
+	for item, err := range s.List(t.Context(), "vpc", Filter{}) {
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -257,7 +259,7 @@ func TestListIsStreamedInBatches(t *testing.T) {
 	// An error in the middle comes as one, after what came before it.
 	toy.list = listOf(500, resource.Errorf(resource.CodeThrottled, "slow down"))
 	n, err = 0, nil
-	for _, err = range s.List(t.Context(), "vpc") {
+	for _, err = range s.List(t.Context(), "vpc", Filter{}) {
 		if err != nil {
 			break
 		}
@@ -271,7 +273,7 @@ func TestListIsStreamedInBatches(t *testing.T) {
 func erased(objects iter.Seq2[Object[resource.VPCSpec, resource.VPCStatus], error]) iter.Seq2[Item, error] {
 	return func(yield func(Item, error) bool) {
 		for o, err := range objects {
-			item, _ := erase(o)
+			item, _ := eraser[resource.VPCSpec, resource.VPCStatus](true)(o)
 			if !yield(item, err) {
 				return
 			}
@@ -289,7 +291,7 @@ func TestLeavingAListEndsIt(t *testing.T) {
 		}
 	}}
 	client, _ := over(t, toy.driver())
-	for _, err := range connect(t, client).List(t.Context(), "vpc") {
+	for _, err := range connect(t, client).List(t.Context(), "vpc", Filter{}) {
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -312,7 +314,7 @@ func TestErrorsKeepWhatTheySay(t *testing.T) {
 			list:   listOf(0, want),
 		}).driver())
 		s := connect(t, client)
-		for verb, err := range map[string]error{"delete": s.Delete(t.Context(), "vpc", "x"), "list": last(s.List(t.Context(), "vpc"))} {
+		for verb, err := range map[string]error{"delete": second(s.Delete(t.Context(), "vpc", "x")), "list": last(s.List(t.Context(), "vpc", Filter{}))} {
 			got := resource.AsError(err)
 			message := want.Message
 			if verb == "delete" {
@@ -361,7 +363,7 @@ func TestErrorsOfEverySort(t *testing.T) {
 		{"lines", resource.Errorf(resource.CodeDenied, "one\ntwo\x00"), resource.CodeDenied, "one\ntwo\x00"},
 	} {
 		failure = test.failure
-		err := s.Delete(t.Context(), "vpc", "x")
+		_, err := s.Delete(t.Context(), "vpc", "x")
 		if resource.CodeOf(err) != test.code || !strings.Contains(err.Error(), test.message) {
 			t.Errorf("%s: got %.200v (%s), want %s", test.name, err, resource.CodeOf(err), test.code)
 		}
@@ -385,12 +387,12 @@ func TestPanicsBecomeErrors(t *testing.T) {
 	}
 	client, log := over(t, toy.driver())
 	s := connect(t, client)
-	for verb, err := range map[string]error{"get": second(s.Get(t.Context(), "vpc", "x")), "list": last(s.List(t.Context(), "vpc"))} {
+	for verb, err := range map[string]error{"get": second(s.Get(t.Context(), "vpc", "x")), "list": last(s.List(t.Context(), "vpc", Filter{}))} {
 		if resource.CodeOf(err) != resource.CodeInternal || !strings.Contains(err.Error(), "panicked") || strings.Contains(err.Error(), toySecret) {
 			t.Errorf("%s: got %v", verb, err)
 		}
 	}
-	if err := s.Delete(t.Context(), "vpc", "x"); err != nil {
+	if _, err := s.Delete(t.Context(), "vpc", "x"); err != nil {
 		t.Errorf("the next call: %v", err)
 	}
 	if text := log.String(); !strings.Contains(text, "boom") || !strings.Contains(text, "wire_test.go") || strings.Contains(text, toySecret) {
@@ -444,10 +446,10 @@ func TestNoSecretIsTold(t *testing.T) {
 			t.Errorf("%s does not say that something is left out: %s", what, text)
 		}
 	}
-	err := s.Delete(t.Context(), "vpc", "x")
+	_, err := s.Delete(t.Context(), "vpc", "x")
 	raw, _ := json.Marshal(resource.AsError(err))
 	check("delete", string(raw))
-	check("list", last(s.List(t.Context(), "vpc")).Error())
+	check("list", last(s.List(t.Context(), "vpc", Filter{})).Error())
 
 	logger.With("with", told).WithGroup("group").Warn(told,
 		"error", errors.New(told), "struct", hidden{toySecret}, "pointer", &hidden{toySecret}, "lazy", lazy{},
@@ -486,7 +488,7 @@ func TestTimeoutIsTheDrivers(t *testing.T) {
 	client, _ := over(t, toy.driver())
 	s := connect(t, client)
 	ctx := WithTimeout(t.Context(), 20*time.Millisecond)
-	for verb, err := range map[string]error{"get": second(s.Get(ctx, "vpc", "x")), "list": last(s.List(ctx, "vpc"))} {
+	for verb, err := range map[string]error{"get": second(s.Get(ctx, "vpc", "x")), "list": last(s.List(ctx, "vpc", Filter{}))} {
 		if resource.CodeOf(err) != resource.CodeUnavailable || !strings.Contains(err.Error(), "the cloud did not answer in time") || !resource.AsError(err).Retryable {
 			t.Errorf("%s: got %v, want unavailable from the driver", verb, err)
 		}
@@ -545,7 +547,7 @@ func TestNonsenseIsRefused(t *testing.T) {
 		`{"id":"vpc-1","state":"available","spec":{},"status":[]}`,
 	} {
 		s := connect(t, dial(t, liar{answer: []byte(answer)}))
-		for verb, err := range map[string]error{"get": second(s.Get(t.Context(), "vpc", "vpc-1")), "list": last(s.List(t.Context(), "vpc"))} {
+		for verb, err := range map[string]error{"get": second(s.Get(t.Context(), "vpc", "vpc-1")), "list": last(s.List(t.Context(), "vpc", Filter{}))} {
 			if resource.CodeOf(err) != resource.CodeInternal || !strings.Contains(err.Error(), "defect of the driver") {
 				t.Errorf("%s %s: got %v, want internal", verb, answer, err)
 			}
@@ -565,7 +567,7 @@ func TestNonsenseIsRefused(t *testing.T) {
 	if _, err := dial(t, liar{answer: []byte(`[]`)}).Describe(t.Context()); resource.CodeOf(err) != resource.CodeInternal {
 		t.Errorf("describe: got %v, want internal", err)
 	}
-	if _, err := good.Create(t.Context(), "vpc", ItemRequest{Spec: json.RawMessage(`{`)}); resource.CodeOf(err) != resource.CodeInternal {
+	if _, _, err := good.Create(t.Context(), "vpc", ItemRequest{Spec: json.RawMessage(`{`)}); resource.CodeOf(err) != resource.CodeInternal {
 		t.Errorf("a request that cannot be written: got %v, want internal", err)
 	}
 }

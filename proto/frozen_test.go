@@ -5,6 +5,8 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -16,10 +18,13 @@ import (
 )
 
 // Drivers that were built against a version of the protocol must work with every
-// later server that still speaks it. So a version is never edited: frozen.sum records
-// each file, in the format of sha256sum.
+// later server that still speaks it. So a version that was released is never edited:
+// frozen.sum records each file, in the format of sha256sum. Version 1 is not released yet.
 func TestProtocolVersionsAreFrozen(t *testing.T) {
 	f, err := os.Open("frozen.sum")
+	if errors.Is(err, fs.ErrNotExist) {
+		t.Skip("no version of the protocol is frozen yet")
+	}
 	require.NoError(t, err)
 	defer func() { _ = f.Close() }()
 	frozen := map[string]string{}
@@ -42,14 +47,17 @@ func TestProtocolVersionsAreFrozen(t *testing.T) {
 	assert.Empty(t, frozen, "a version of the protocol is gone; drivers that speak it would end")
 }
 
-// frozen.json is the same as buf reads it. make lint compares the files with it; here
-// it is seen that this finds what would break a driver, and that it knows all files.
+// Once a version is frozen, frozen.json is the same as buf reads it, and make lint compares
+// the files with it; here it is seen that this finds what would break a driver.
 func TestWhatWouldBreakADriverIsFound(t *testing.T) {
 	if testing.Short() {
 		t.Skip("builds a program")
 	}
-	frozen, err := filepath.Abs("frozen.json")
-	require.NoError(t, err)
+	frozen := filepath.Join(t.TempDir(), "frozen.json")
+	build := exec.CommandContext(t.Context(), "go", "tool", "-modfile=tools/go.mod", "buf", "build", ".", "--exclude-source-info", "-o", frozen)
+	build.Dir = ".."
+	out, err := build.CombinedOutput()
+	require.NoError(t, err, "%s", out)
 	source, err := os.ReadFile("driver/v1/driver.proto")
 	require.NoError(t, err)
 	config, err := os.ReadFile("../buf.yaml")
@@ -64,15 +72,15 @@ func TestWhatWouldBreakADriverIsFound(t *testing.T) {
 		out, err := cmd.CombinedOutput()
 		return string(out), err
 	}
-	out, err := breaking(source)
-	require.NoError(t, err, "%s", out)
+	same, err := breaking(source)
+	require.NoError(t, err, "%s", same)
 	for was, is := range map[string]string{
 		"string region = 2;": "string region = 5;",
 		"  rpc Native(NativeRequest) returns (NativeResponse);\n": "",
 		"bool unknown_session = 7;":                               "string unknown_session = 7;",
 	} {
 		require.Contains(t, string(source), was)
-		out, err = breaking(bytes.Replace(source, []byte(was), []byte(is), 1))
-		require.Error(t, err, "%q in the place of %q is not found: %s", is, was, out)
+		found, err := breaking(bytes.Replace(source, []byte(was), []byte(is), 1))
+		require.Error(t, err, "%q in the place of %q is not found: %s", is, was, found)
 	}
 }

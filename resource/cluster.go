@@ -12,6 +12,10 @@ var Cluster = define[ClusterSpec, ClusterStatus](Kind{
 	Name:  "cluster",
 	Title: "Cluster",
 	Doc:   "A managed Kubernetes cluster with groups of nodes.",
+
+	// A control plane with its node groups may take three quarters of an hour.
+	// https://docs.aws.amazon.com/eks/latest/userguide/create-cluster.html
+	Patience: 2,
 	Actions: []Action{
 		actionWith(Action{Name: "addnodegroup", Doc: "Adds a node group; one of that name that is there already is left as it is.", From: []State{StateAvailable}}, NodeGroupAdder.AddNodeGroup),
 		actionWith(Action{Name: "removenodegroup", Doc: "Removes a node group with its nodes; one that is not there is passed over.", From: []State{StateAvailable}}, NodeGroupRemover.RemoveNodeGroup),

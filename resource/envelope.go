@@ -174,6 +174,7 @@ type Operation struct {
 	Name       string         `json:"name" doc:"Name of the resource."`
 	UID        string         `json:"uid,omitempty" doc:"Uid of the resource. Absent for the creation of several at once."`
 	State      OperationState `json:"state" doc:"Where the operation is in its life." enum:"queued,running,succeeded,failed,cancelled"`
+	Pending    string         `json:"pending,omitempty" doc:"While it is running and takes several steps: what the cloud is waited for."`
 	Attempts   int            `json:"attempts" doc:"How often the step that asks the cloud was tried."`
 	Error      *Error         `json:"error,omitempty" doc:"Why it failed, or why the last attempt did."`
 	By         string         `json:"by,omitempty" doc:"Who asked for it."`

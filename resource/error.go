@@ -18,6 +18,7 @@ const (
 	CodeConflict        Code = "conflict"        // not possible in the present state, or another change is running
 	CodeDependency      Code = "dependency"      // something else uses it, or something it needs is not usable
 	CodeQuota           Code = "quota"           // a limit of the account or region is reached
+	CodeCapacity        Code = "capacity"        // the cloud has none left of it there now; another zone, type or time may do
 	CodeUnauthenticated Code = "unauthenticated" // the credential or token is missing or wrong
 	CodeDenied          Code = "denied"          // the credential is known, but lacks the permission
 	CodeThrottled       Code = "throttled"       // too many calls; try again later
@@ -29,14 +30,14 @@ const (
 // Codes returns every error code.
 func Codes() []Code {
 	return []Code{
-		CodeInvalid, CodeNotFound, CodeAlreadyExists, CodeConflict, CodeDependency, CodeQuota,
+		CodeInvalid, CodeNotFound, CodeAlreadyExists, CodeConflict, CodeDependency, CodeQuota, CodeCapacity,
 		CodeUnauthenticated, CodeDenied, CodeThrottled, CodeUnavailable, CodeUnsupported, CodeInternal,
 	}
 }
 
 // Error is the one error type that crosses the project's boundaries.
 type Error struct {
-	Code      Code        `json:"code" doc:"What went wrong, one of a closed set." enum:"invalid,not_found,already_exists,conflict,dependency,quota,unauthenticated,denied,throttled,unavailable,unsupported,internal"`
+	Code      Code        `json:"code" doc:"What went wrong, one of a closed set." enum:"invalid,not_found,already_exists,conflict,dependency,quota,capacity,unauthenticated,denied,throttled,unavailable,unsupported,internal"`
 	Message   string      `json:"message" doc:"What happened, why, and what to do next."`
 	Retryable bool        `json:"retryable" doc:"Whether the same request can succeed later without a change."`
 	Fields    []Problem   `json:"fields,omitempty" doc:"For the code invalid: the fields that are wrong."`

@@ -20,6 +20,10 @@ type Kind struct {
 	Views   []View   // what the cloud is asked for each time and nothing keeps
 	Recent  []string // fields of the spec that hold texts: which combinations were created last is kept
 
+	// Patience is how many times longer than others a change may take to settle; 0 means
+	// once.
+	Patience int
+
 	spec, status, create reflect.Type
 	bulk                 reflect.Type
 	schema               schema

@@ -100,7 +100,7 @@ var errHung = errors.New("the driver does not keep its deadline")
 func (c *conn) list(ctx context.Context, kind string) (items []driver.Item, err error) {
 	err = c.call(ctx, kind+"/list", func(ctx context.Context) error {
 		items = nil
-		for item, err := range c.open.List(ctx, kind) {
+		for item, err := range c.open.List(ctx, kind, driver.Filter{}) {
 			if err != nil {
 				return err
 			}
@@ -121,21 +121,41 @@ func (c *conn) get(ctx context.Context, kind, id string) (item driver.Item, err 
 	return item, err
 }
 
+// create creates an object, and goes on with it until nothing is pending.
 func (c *conn) create(ctx context.Context, kind string, r driver.ItemRequest) (item driver.Item, err error) {
-	err = c.call(ctx, kind+"/create", func(ctx context.Context) (err error) {
-		item, err = c.open.Create(ctx, kind, r)
+	err = c.repeated(ctx, kind+"/create", func(ctx context.Context) (pending *driver.Pending, err error) {
+		item, pending, err = c.open.Create(ctx, kind, r)
 		c.searchItem(kind+"/create", item)
-		return err
+		if pending != nil {
+			r.ID = item.ID
+		}
+		return pending, err
 	})
 	return item, err
 }
 
 func (c *conn) delete(ctx context.Context, kind, id string) error {
-	return c.call(ctx, kind+"/delete", func(ctx context.Context) error { return c.open.Delete(ctx, kind, id) })
+	return c.repeated(ctx, kind+"/delete", func(ctx context.Context) (*driver.Pending, error) { return c.open.Delete(ctx, kind, id) })
 }
 
 func (c *conn) act(ctx context.Context, kind, id, action string, params json.RawMessage) error {
-	return c.call(ctx, kind+"/"+action, func(ctx context.Context) error { return c.open.Act(ctx, kind, id, action, params) })
+	return c.repeated(ctx, kind+"/"+action, func(ctx context.Context) (*driver.Pending, error) {
+		return c.open.Act(ctx, kind, id, action, params)
+	})
+}
+
+// repeated makes a call until it is not pending any more.
+func (c *conn) repeated(ctx context.Context, what string, call func(context.Context) (*driver.Pending, error)) error {
+	return again(ctx, c.suite.target.Settle, nil, func(ctx context.Context) (pending *driver.Pending, err error) {
+		err = c.call(ctx, what, func(ctx context.Context) (err error) {
+			pending, err = call(ctx)
+			return err
+		})
+		if pending != nil {
+			c.suite.search("the reason why "+what+" is pending", pending.Reason)
+		}
+		return pending, err
+	})
 }
 
 func (c *conn) view(ctx context.Context, kind, id, view string) (answer json.RawMessage, err error) {

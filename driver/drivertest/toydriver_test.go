@@ -78,11 +78,11 @@ func newToy(defect string) func() *driver.Driver {
 			driver.Catalog(resource.Specs, func(s *toySession) filtered {
 				return filtered{entries[resource.Spec]{{Name: toyMachine, VCPUs: 1, MemoryMiB: 1024}}, s.has("filter loses")}
 			}),
-			driver.Kind(resource.VPC, func(s *toySession) things[resource.VPCSpec, resource.VPCStatus] { return of(s, resource.VPC) }),
-			driver.Kind(resource.Subnet, func(s *toySession) things[resource.SubnetSpec, resource.SubnetStatus] { return of(s, resource.Subnet) }),
-			driver.Kind(resource.SecurityGroup, func(s *toySession) groups { return groups{of(s, resource.SecurityGroup)} }),
-			driver.Kind(resource.VM, func(s *toySession) vms { return vms{of(s, resource.VM)} }),
-			driver.Kind(resource.Cluster, func(s *toySession) clusters { return clusters{of(s, resource.Cluster)} }),
+			driver.Kind(resource.VPC, func(s *toySession) things[resource.VPCSpec, resource.VPCStatus] { return of(s, resource.VPC) }, driver.ByToken),
+			driver.Kind(resource.Subnet, func(s *toySession) things[resource.SubnetSpec, resource.SubnetStatus] { return of(s, resource.Subnet) }, driver.ByToken),
+			driver.Kind(resource.SecurityGroup, func(s *toySession) groups { return groups{of(s, resource.SecurityGroup)} }, driver.ByToken),
+			driver.Kind(resource.VM, func(s *toySession) vms { return vms{of(s, resource.VM)} }, driver.ByToken),
+			driver.Kind(resource.Cluster, func(s *toySession) clusters { return clusters{of(s, resource.Cluster)} }, driver.ByToken),
 			driver.Extension("echo", "Says it again.", func(_ context.Context, s *toySession, in word) (word, error) {
 				if s.has("broken extension") {
 					return in, errors.New("no")
@@ -293,7 +293,7 @@ func (c things[S, T]) object(t toyThing) (driver.Object[S, T], error) {
 	return o, json.Unmarshal(t.Status, &o.Status)
 }
 
-func (c things[S, T]) List(ctx context.Context) iter.Seq2[driver.Object[S, T], error] {
+func (c things[S, T]) List(ctx context.Context, _ driver.Filter) iter.Seq2[driver.Object[S, T], error] {
 	return func(yield func(driver.Object[S, T], error) bool) {
 		after := ""
 		for {
@@ -341,7 +341,7 @@ func (c things[S, T]) Get(ctx context.Context, id string) (driver.Object[S, T], 
 	return c.object(t)
 }
 
-func (c things[S, T]) Create(ctx context.Context, r driver.Request[S]) (driver.Object[S, T], error) {
+func (c things[S, T]) Make(ctx context.Context, r driver.Request[S]) (driver.Object[S, T], error) {
 	var none driver.Object[S, T]
 	raw, err := json.Marshal(r.Spec)
 	if err != nil {

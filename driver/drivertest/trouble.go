@@ -159,7 +159,7 @@ func checkTroubledList(t *try, f fault) {
 	trouble.on(0)
 	var items []driver.Item
 	err = trouble.c.callWithin(t.ctx, trouble.timeout, t.kind+"/list", func(ctx context.Context) error {
-		for item, err := range trouble.c.open.List(ctx, t.kind) {
+		for item, err := range trouble.c.open.List(ctx, t.kind, driver.Filter{}) {
 			if err != nil {
 				return err
 			}
@@ -213,7 +213,7 @@ func checkTroubledCreate(t *try, f fault, crash bool) {
 		r := t.ask(t.root, t.kind, nil)
 		trouble.on(step)
 		err := trouble.c.callWithin(t.ctx, trouble.timeout, t.kind+"/create", func(ctx context.Context) error {
-			item, err := trouble.c.open.Create(ctx, t.kind, r)
+			item, _, err := trouble.c.open.Create(ctx, t.kind, r)
 			t.disposeOf(t.kind, item.ID)
 			return err
 		})
@@ -287,7 +287,8 @@ func checkTroubledDelete(t *try, f fault) {
 	trouble := t.inTrouble(f)
 	trouble.on(0)
 	err := trouble.c.callWithin(t.ctx, trouble.timeout, t.kind+"/delete", func(ctx context.Context) error {
-		return trouble.c.open.Delete(ctx, t.kind, item.ID)
+		_, err := trouble.c.open.Delete(ctx, t.kind, item.ID)
+		return err
 	})
 	trouble.off()
 	if problem := trouble.fits(err); problem != nil {

@@ -35,7 +35,7 @@ type (
 )
 
 // List answers all clusters of the region.
-func (c clusters) List(ctx context.Context) iter.Seq2[cluster, error] {
+func (c clusters) List(ctx context.Context, _ driver.Filter) iter.Seq2[cluster, error] {
 	return func(yield func(cluster, error) bool) {
 		nodes := c.nodes(ctx, filter("tag-key", clusterNodeTag))
 		for name, err := range paged(ctx, eks.NewListClustersPaginator(c.eks, &eks.ListClustersInput{MaxResults: aws.Int32(100)}),
@@ -60,7 +60,7 @@ func (c clusters) Get(ctx context.Context, id string) (cluster, error) {
 }
 
 // Create makes a cluster, and its node groups once it runs.
-func (c clusters) Create(ctx context.Context, r driver.Request[resource.ClusterSpec]) (cluster, error) {
+func (c clusters) Make(ctx context.Context, r driver.Request[resource.ClusterSpec]) (cluster, error) {
 	tags, err := ours().Write(r.Token, r.Name, r.Labels)
 	if err != nil {
 		return cluster{}, err

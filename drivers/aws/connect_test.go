@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/m-cmp/mc-infra-connector/driver"
+	"github.com/m-cmp/mc-infra-connector/driver/drivertest"
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
 
@@ -33,12 +34,12 @@ func config(endpoint, region string) driver.Config {
 	}
 }
 
-func open(t *testing.T, c driver.Config) driver.Session {
+func open(t *testing.T, c driver.Config) drivertest.Patient {
 	t.Helper()
 	s, err := New().Connect(t.Context(), c)
 	require.NoError(t, err)
 	t.Cleanup(func() { assert.NoError(t, s.Close()) })
-	return s
+	return drivertest.Patient{Session: s}
 }
 
 // fakeEC2 answers as AWS documents it, where moto does not: the status and the XML

@@ -21,7 +21,7 @@ type (
 )
 
 // List answers the account's images in the region.
-func (c customImages) List(ctx context.Context) iter.Seq2[customImage, error] {
+func (c customImages) List(ctx context.Context, _ driver.Filter) iter.Seq2[customImage, error] {
 	return c.describe(ctx, &ec2.DescribeImagesInput{Owners: []string{"self"}, MaxResults: aws.Int32(pageSize)})
 }
 
@@ -36,7 +36,7 @@ func (c customImages) Get(ctx context.Context, id string) (customImage, error) {
 
 // Create makes an image of a VM without stopping it. CreateImage knows no client token,
 // so that the tag is looked up first.
-func (c customImages) Create(ctx context.Context, r driver.Request[resource.CustomImageSpec]) (customImage, error) {
+func (c customImages) Make(ctx context.Context, r driver.Request[resource.CustomImageSpec]) (customImage, error) {
 	tags, err := writeTags(r.Token, r.Name, r.Labels, types.ResourceTypeImage)
 	if err != nil {
 		return customImage{}, err

@@ -23,7 +23,7 @@ type (
 )
 
 // List answers all volumes of the region.
-func (d disks) List(ctx context.Context) iter.Seq2[disk, error] {
+func (d disks) List(ctx context.Context, _ driver.Filter) iter.Seq2[disk, error] {
 	return d.describe(ctx, &ec2.DescribeVolumesInput{MaxResults: aws.Int32(pageSize)})
 }
 
@@ -33,7 +33,7 @@ func (d disks) Get(ctx context.Context, id string) (disk, error) {
 }
 
 // Create makes a volume. AWS forgets client tokens, but not tags.
-func (d disks) Create(ctx context.Context, r driver.Request[resource.DiskSpec]) (disk, error) {
+func (d disks) Make(ctx context.Context, r driver.Request[resource.DiskSpec]) (disk, error) {
 	tags, err := writeTags(r.Token, r.Name, r.Labels, types.ResourceTypeVolume)
 	if err != nil {
 		return disk{}, err

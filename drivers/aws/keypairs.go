@@ -22,7 +22,7 @@ type (
 )
 
 // List answers all key pairs of the region.
-func (k keyPairs) List(ctx context.Context) iter.Seq2[keyPair, error] {
+func (k keyPairs) List(ctx context.Context, _ driver.Filter) iter.Seq2[keyPair, error] {
 	return k.describe(ctx, &ec2.DescribeKeyPairsInput{})
 }
 
@@ -33,7 +33,7 @@ func (k keyPairs) Get(ctx context.Context, id string) (keyPair, error) {
 
 // Create imports a public key. ImportKeyPair knows no client token, so that the
 // tag is looked up first.
-func (k keyPairs) Create(ctx context.Context, r driver.Request[resource.KeyPairSpec]) (keyPair, error) {
+func (k keyPairs) Make(ctx context.Context, r driver.Request[resource.KeyPairSpec]) (keyPair, error) {
 	tags, err := writeTags(r.Token, r.Name, r.Labels, types.ResourceTypeKeyPair)
 	if err != nil {
 		return keyPair{}, err

@@ -611,7 +611,7 @@ func listOften(ctx context.Context, d *driver.Driver, c driver.Config, want stri
 		return err
 	}
 	for range rounds {
-		for item, err := range s.List(ctx, "vpc") {
+		for item, err := range s.List(ctx, "vpc", driver.Filter{}) {
 			if err != nil || item.ID != want {
 				return fmt.Errorf("%s instead of %s: %w", item.ID, want, err)
 			}

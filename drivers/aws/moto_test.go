@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/m-cmp/mc-infra-connector/driver"
+	"github.com/m-cmp/mc-infra-connector/driver/drivertest"
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
 
@@ -397,7 +398,7 @@ func decoded[S, T any](t *testing.T, item driver.Item) typed[S, T] {
 }
 
 // create makes a resource with the token name-kind.
-func create[S, T any](t *testing.T, s driver.Session, kind resource.Type[S, T], name string, labels map[string]string, spec S) typed[S, T] {
+func create[S, T any](t *testing.T, s drivertest.Patient, kind resource.Type[S, T], name string, labels map[string]string, spec S) typed[S, T] {
 	t.Helper()
 	item, err := tryCreate(t, s, kind, tokenOf(name, kind.Name), name, labels, spec)
 	require.NoError(t, err)
@@ -411,7 +412,7 @@ func tokenOf(name, kind string) string {
 	return name + "-" + kind
 }
 
-func tryCreate[S, T any](t *testing.T, s driver.Session, kind resource.Type[S, T], token, name string, labels map[string]string, spec S) (driver.Item, error) {
+func tryCreate[S, T any](t *testing.T, s drivertest.Patient, kind resource.Type[S, T], token, name string, labels map[string]string, spec S) (driver.Item, error) {
 	t.Helper()
 	raw, err := json.Marshal(spec)
 	require.NoError(t, err)
@@ -419,7 +420,7 @@ func tryCreate[S, T any](t *testing.T, s driver.Session, kind resource.Type[S, T
 }
 
 // twice creates with the same token and finds one resource.
-func twice[S, T any](t *testing.T, s driver.Session, kind resource.Type[S, T], name string, spec S) typed[S, T] {
+func twice[S, T any](t *testing.T, s drivertest.Patient, kind resource.Type[S, T], name string, spec S) typed[S, T] {
 	t.Helper()
 	before := len(ids(t, s, kind))
 	made := create(t, s, kind, name, nil, spec)
@@ -430,14 +431,14 @@ func twice[S, T any](t *testing.T, s driver.Session, kind resource.Type[S, T], n
 	return again
 }
 
-func get[S, T any](t *testing.T, s driver.Session, kind resource.Type[S, T], id string) typed[S, T] {
+func get[S, T any](t *testing.T, s drivertest.Patient, kind resource.Type[S, T], id string) typed[S, T] {
 	t.Helper()
 	item, err := s.Get(t.Context(), kind.Name, id)
 	require.NoError(t, err)
 	return decoded[S, T](t, item)
 }
 
-func ids[S, T any](t *testing.T, s driver.Session, kind resource.Type[S, T]) []string {
+func ids[S, T any](t *testing.T, s drivertest.Patient, kind resource.Type[S, T]) []string {
 	t.Helper()
 	var all []string
 	for item, err := range s.List(t.Context(), kind.Name) {
@@ -447,7 +448,7 @@ func ids[S, T any](t *testing.T, s driver.Session, kind resource.Type[S, T]) []s
 	return all
 }
 
-func catalog[E any](t *testing.T, s driver.Session, c resource.CatalogOf[E], q driver.Query) []E {
+func catalog[E any](t *testing.T, s drivertest.Patient, c resource.CatalogOf[E], q driver.Query) []E {
 	t.Helper()
 	var all []E
 	for raw, err := range s.Catalog(t.Context(), c.Name, q) {
@@ -459,7 +460,7 @@ func catalog[E any](t *testing.T, s driver.Session, c resource.CatalogOf[E], q d
 	return all
 }
 
-func anImage(t *testing.T, s driver.Session) string {
+func anImage(t *testing.T, s drivertest.Patient) string {
 	t.Helper()
 	for _, image := range catalog(t, s, resource.Images, driver.Query{"architecture": "x86_64"}) {
 		if image.OS == "ubuntu" {

@@ -21,7 +21,7 @@ type (
 
 // List answers the network interfaces of the region but those that come and go with a
 // VM, a load balancer or another service.
-func (n nics) List(ctx context.Context) iter.Seq2[nic, error] {
+func (n nics) List(ctx context.Context, _ driver.Filter) iter.Seq2[nic, error] {
 	return func(yield func(nic, error) bool) {
 		for x, err := range n.raw(ctx, &ec2.DescribeNetworkInterfacesInput{MaxResults: aws.Int32(pageSize)}) {
 			if err != nil {
@@ -44,7 +44,7 @@ func (n nics) Get(ctx context.Context, id string) (nic, error) {
 }
 
 // Create makes a network interface. AWS forgets client tokens, but not tags.
-func (n nics) Create(ctx context.Context, r driver.Request[resource.NICSpec]) (nic, error) {
+func (n nics) Make(ctx context.Context, r driver.Request[resource.NICSpec]) (nic, error) {
 	tags, err := writeTags(r.Token, r.Name, r.Labels, types.ResourceTypeNetworkInterface)
 	if err != nil {
 		return nic{}, err

@@ -28,7 +28,7 @@ type (
 )
 
 // List answers all network load balancers of the region.
-func (n nlbs) List(ctx context.Context) iter.Seq2[nlb, error] {
+func (n nlbs) List(ctx context.Context, _ driver.Filter) iter.Seq2[nlb, error] {
 	return func(yield func(nlb, error) bool) {
 		groups := map[string]elbtypes.TargetGroup{} // by ARN
 		for group, err := range n.targetGroups(ctx, &elb.DescribeTargetGroupsInput{PageSize: aws.Int32(elbPageSize)}) {
@@ -68,7 +68,7 @@ func (n nlbs) Get(ctx context.Context, id string) (nlb, error) {
 
 // Create makes the target group, then the load balancer, then the listener between
 // them. Each is looked up first by the name that follows from the token.
-func (n nlbs) Create(ctx context.Context, r driver.Request[resource.NLBSpec]) (nlb, error) {
+func (n nlbs) Make(ctx context.Context, r driver.Request[resource.NLBSpec]) (nlb, error) {
 	tags, err := ours().Write(r.Token, r.Name, r.Labels)
 	if err != nil {
 		return nlb{}, err

@@ -20,7 +20,7 @@ type (
 )
 
 // List answers all addresses of the region.
-func (p publicIPs) List(ctx context.Context) iter.Seq2[publicIP, error] {
+func (p publicIPs) List(ctx context.Context, _ driver.Filter) iter.Seq2[publicIP, error] {
 	return p.describe(ctx, &ec2.DescribeAddressesInput{})
 }
 
@@ -31,7 +31,7 @@ func (p publicIPs) Get(ctx context.Context, id string) (publicIP, error) {
 
 // Create takes an address. AllocateAddress knows no client token, so that the tag is
 // looked up first.
-func (p publicIPs) Create(ctx context.Context, r driver.Request[resource.PublicIPSpec]) (publicIP, error) {
+func (p publicIPs) Make(ctx context.Context, r driver.Request[resource.PublicIPSpec]) (publicIP, error) {
 	tags, err := writeTags(r.Token, r.Name, r.Labels, types.ResourceTypeElasticIp)
 	if err != nil {
 		return publicIP{}, err

@@ -21,7 +21,7 @@ type (
 )
 
 // List answers all security groups of the region.
-func (g securityGroups) List(ctx context.Context) iter.Seq2[securityGroup, error] {
+func (g securityGroups) List(ctx context.Context, _ driver.Filter) iter.Seq2[securityGroup, error] {
 	return g.describe(ctx, &ec2.DescribeSecurityGroupsInput{MaxResults: aws.Int32(pageSize)})
 }
 
@@ -32,7 +32,7 @@ func (g securityGroups) Get(ctx context.Context, id string) (securityGroup, erro
 
 // Create makes a security group. CreateSecurityGroup knows no client token, so
 // that the tag is looked up first.
-func (g securityGroups) Create(ctx context.Context, r driver.Request[resource.SecurityGroupSpec]) (securityGroup, error) {
+func (g securityGroups) Make(ctx context.Context, r driver.Request[resource.SecurityGroupSpec]) (securityGroup, error) {
 	tags, err := writeTags(r.Token, r.Name, r.Labels, types.ResourceTypeSecurityGroup)
 	if err != nil {
 		return securityGroup{}, err

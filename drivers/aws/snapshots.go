@@ -19,7 +19,7 @@ type (
 
 // List answers the account's snapshots in the region, those that belong to custom
 // images among them.
-func (s snapshots) List(ctx context.Context) iter.Seq2[snapshot, error] {
+func (s snapshots) List(ctx context.Context, _ driver.Filter) iter.Seq2[snapshot, error] {
 	return s.describe(ctx, &ec2.DescribeSnapshotsInput{OwnerIds: []string{"self"}, MaxResults: aws.Int32(pageSize)})
 }
 
@@ -30,7 +30,7 @@ func (s snapshots) Get(ctx context.Context, id string) (snapshot, error) {
 
 // Create copies a volume. CreateSnapshot knows no client token, so that the tag is
 // looked up first.
-func (s snapshots) Create(ctx context.Context, r driver.Request[resource.SnapshotSpec]) (snapshot, error) {
+func (s snapshots) Make(ctx context.Context, r driver.Request[resource.SnapshotSpec]) (snapshot, error) {
 	tags, err := writeTags(r.Token, r.Name, r.Labels, types.ResourceTypeSnapshot)
 	if err != nil {
 		return snapshot{}, err

@@ -19,7 +19,7 @@ type (
 )
 
 // List answers all subnets of the region.
-func (s subnets) List(ctx context.Context) iter.Seq2[subnet, error] {
+func (s subnets) List(ctx context.Context, _ driver.Filter) iter.Seq2[subnet, error] {
 	return s.describe(ctx, &ec2.DescribeSubnetsInput{MaxResults: aws.Int32(pageSize)})
 }
 
@@ -30,7 +30,7 @@ func (s subnets) Get(ctx context.Context, id string) (subnet, error) {
 
 // Create makes a subnet whose VMs get a public address. CreateSubnet knows no
 // client token, so that the tag is looked up first.
-func (s subnets) Create(ctx context.Context, r driver.Request[resource.SubnetSpec]) (subnet, error) {
+func (s subnets) Make(ctx context.Context, r driver.Request[resource.SubnetSpec]) (subnet, error) {
 	tags, err := writeTags(r.Token, r.Name, r.Labels, types.ResourceTypeSubnet)
 	if err != nil {
 		return subnet{}, err

@@ -25,7 +25,7 @@ type (
 // List answers all VMs of the region. AWS shows terminated instances for about an
 // hour; they are gone.
 // https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/ec2-instance-lifecycle.html
-func (v vms) List(ctx context.Context) iter.Seq2[vm, error] {
+func (v vms) List(ctx context.Context, _ driver.Filter) iter.Seq2[vm, error] {
 	return v.describe(ctx, &ec2.DescribeInstancesInput{
 		MaxResults: aws.Int32(pageSize),
 		Filters:    []types.Filter{filter("instance-state-name", "pending", "running", "stopping", "stopped", "shutting-down")},
@@ -43,7 +43,7 @@ func (v vms) Get(ctx context.Context, id string) (vm, error) {
 
 // Create launches a VM. The token makes AWS itself answer the same instance again.
 // https://docs.aws.amazon.com/ec2/latest/devguide/ec2-api-idempotency.html
-func (v vms) Create(ctx context.Context, r driver.Request[resource.VMSpec]) (vm, error) {
+func (v vms) Make(ctx context.Context, r driver.Request[resource.VMSpec]) (vm, error) {
 	tags, err := writeTags(r.Token, r.Name, r.Labels, types.ResourceTypeInstance, types.ResourceTypeVolume)
 	if err != nil {
 		return vm{}, err

@@ -24,7 +24,7 @@ type (
 )
 
 // List answers all VPCs of the region.
-func (v vpcs) List(ctx context.Context) iter.Seq2[vpc, error] {
+func (v vpcs) List(ctx context.Context, _ driver.Filter) iter.Seq2[vpc, error] {
 	return v.describe(ctx, &ec2.DescribeVpcsInput{MaxResults: aws.Int32(pageSize)})
 }
 
@@ -35,7 +35,7 @@ func (v vpcs) Get(ctx context.Context, id string) (vpc, error) {
 
 // Create makes a VPC whose VMs can reach the internet and be reached. CreateVpc
 // knows no client token, so that the tag is looked up first.
-func (v vpcs) Create(ctx context.Context, r driver.Request[resource.VPCSpec]) (vpc, error) {
+func (v vpcs) Make(ctx context.Context, r driver.Request[resource.VPCSpec]) (vpc, error) {
 	tags, err := writeTags(r.Token, r.Name, r.Labels, types.ResourceTypeVpc)
 	if err != nil {
 		return vpc{}, err

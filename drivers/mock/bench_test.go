@@ -6,12 +6,12 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/m-cmp/mc-infra-connector/driver"
+	"github.com/m-cmp/mc-infra-connector/driver/drivertest"
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
 
 // crowded is a cloud in which 10,000 VMs are already.
-func crowded(b *testing.B) (driver.Session, network, []string) {
+func crowded(b *testing.B) (drivertest.Patient, network, []string) {
 	b.Helper()
 	s := newRig(b).connect()
 	n := build(b, s)

@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/m-cmp/mc-infra-connector/driver"
+	"github.com/m-cmp/mc-infra-connector/driver/drivertest"
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
 
@@ -82,7 +83,7 @@ func TestTokenOfAnObjectThatIsGoneMakesItAnew(t *testing.T) {
 	second := create(t, s, "vpc", "net", vpcSpec())
 	require.NotEqual(t, first.CreatedAt, second.CreatedAt)
 	r.advance(time.Hour)
-	for _, s := range []driver.Session{s, r.reopened().connect()} {
+	for _, s := range []drivertest.Patient{s, r.reopened().connect()} {
 		require.Equal(t, second, get(t, s, "vpc", second.ID))
 		require.Len(t, list(t, s, "vpc"), 1)
 	}
@@ -173,7 +174,7 @@ func TestStatesFollowTheClock(t *testing.T) {
 	s := r.connect("latency", "10s")
 	expect := func(kind, id string, state resource.State, word string) {
 		t.Helper()
-		for _, s := range []driver.Session{s, r.reopened().connect()} {
+		for _, s := range []drivertest.Patient{s, r.reopened().connect()} {
 			item := get(t, s, kind, id)
 			require.Equal(t, state, item.State)
 			require.Equal(t, word, item.CloudState)

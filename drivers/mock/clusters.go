@@ -40,8 +40,9 @@ func openClusters(s *session) clusters {
 // cluster gets the newest but one, as on most clouds.
 func clusterVersions() []string { return []string{"1.33", "1.34", "1.35", "1.36"} }
 
-// Create implements driver.Creator.
-func (c clusters) Create(ctx context.Context, r driver.Request[resource.ClusterSpec]) (driver.Object[resource.ClusterSpec, resource.ClusterStatus], error) {
+// Make implements driver.Maker. With the setting parts a cluster begins without nodes, as on
+// most clouds; all that is wrong with them is refused before.
+func (c clusters) Make(ctx context.Context, r driver.Request[resource.ClusterSpec]) (driver.Object[resource.ClusterSpec, resource.ClusterStatus], error) {
 	return c.create(ctx, r, func(d *draft[resource.ClusterSpec, resource.ClusterStatus]) error {
 		if err := need("spec.vpc", d.spec.VPC); err != nil {
 			return err
@@ -63,10 +64,61 @@ func (c clusters) Create(ctx context.Context, r driver.Request[resource.ClusterS
 				return err
 			}
 		}
+		if c.s.parts {
+			d.spec.NodeGroups = []resource.NodeGroup{}
+		}
 		d.status.Version = d.spec.Version
 		d.claims = []claim{{"clusters of " + c.s.Account + " in " + c.s.Region, d.name}}
 		return nil
 	})
+}
+
+// Complete implements driver.Completer: the node groups follow one by one.
+func (c clusters) Complete(ctx context.Context, r driver.Request[resource.ClusterSpec], o driver.Object[resource.ClusterSpec, resource.ClusterStatus]) (driver.Object[resource.ClusterSpec, resource.ClusterStatus], error) {
+	for _, group := range r.Spec.NodeGroups {
+		switch {
+		case o.State == resource.StateFailed || indexOfGroup(o.Spec, group.Name) >= 0:
+			continue
+		case o.State != resource.StateAvailable:
+			return o, driver.Wait(0, "the cluster %s is %s; its node group %s follows", r.Name, o.State, group.Name)
+		case c.s.chance(c.s.failPart, "failPart", r.Token+group.Name):
+			return o, refuse(resource.CodeCapacity, "InsufficientCapacity", "the cloud has no room for the node group %s (setting failPart) and will not succeed", group.Name)
+		}
+		if err := c.AddNodeGroup(ctx, o.ID, group); err != nil {
+			return o, err
+		}
+		var err error
+		if o, err = c.Get(ctx, o.ID); err != nil {
+			return o, err
+		}
+	}
+	return o, nil
+}
+
+// Delete implements driver.Deleter: with the setting parts the node groups go first.
+func (c clusters) Delete(ctx context.Context, id string) error {
+	if !c.s.parts {
+		return c.table.Delete(ctx, id)
+	}
+	o, err := c.Get(ctx, id)
+	if err != nil {
+		return driver.Except(err, resource.CodeNotFound)
+	}
+	if o.State == resource.StateAvailable && len(o.Spec.NodeGroups) > 0 {
+		if err := c.change(ctx, id, "delete", func(d *draft[resource.ClusterSpec, resource.ClusterStatus]) error {
+			d.spec.NodeGroups, d.change = []resource.NodeGroup{}, c.s.update(d.now, resource.StateAvailable)
+			return nil
+		}); err != nil {
+			return err
+		}
+		if o, err = c.Get(ctx, id); err != nil {
+			return driver.Except(err, resource.CodeNotFound)
+		}
+	}
+	if o.State == resource.StateUpdating {
+		return driver.Wait(0, "the node groups of the cluster %s are being removed or changed; it follows", cmp.Or(o.Name, id))
+	}
+	return c.table.Delete(ctx, id)
 }
 
 // checkNodeGroup checks and completes a node group, whose fields are below at.

@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"k8s.io/client-go/tools/clientcmd"
 
-	"github.com/m-cmp/mc-infra-connector/driver"
+	"github.com/m-cmp/mc-infra-connector/driver/drivertest"
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
 
@@ -232,7 +232,7 @@ func TestKubeconfigIsReadByClientGo(t *testing.T) {
 	token := view[resource.ClusterToken](t, s, "cluster", id, "token")
 	require.NotEmpty(t, token.Token)
 	require.NotEqual(t, token.Token, view[resource.ClusterToken](t, s, "cluster", id, "token").Token)
-	for _, s := range []driver.Session{s, r.reopened().connect()} {
+	for _, s := range []drivertest.Patient{s, r.reopened().connect()} {
 		require.NotContains(t, string(get(t, s, "cluster", id).Status), token.Token)
 	}
 }

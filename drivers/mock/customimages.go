@@ -18,8 +18,8 @@ func openCustomImages(s *session) customImages {
 	}}
 }
 
-// Create implements driver.Creator.
-func (c customImages) Create(ctx context.Context, r driver.Request[resource.CustomImageSpec]) (driver.Object[resource.CustomImageSpec, resource.CustomImageStatus], error) {
+// Create implements driver.Maker.
+func (c customImages) Make(ctx context.Context, r driver.Request[resource.CustomImageSpec]) (driver.Object[resource.CustomImageSpec, resource.CustomImageStatus], error) {
 	return c.create(ctx, r, func(d *draft[resource.CustomImageSpec, resource.CustomImageStatus]) error {
 		if err := need("spec.vm", d.spec.VM); err != nil {
 			return err

@@ -20,8 +20,8 @@ func openDisks(s *session) disks {
 	}}
 }
 
-// Create implements driver.Creator.
-func (c disks) Create(ctx context.Context, r driver.Request[resource.DiskSpec]) (driver.Object[resource.DiskSpec, resource.DiskStatus], error) {
+// Create implements driver.Maker.
+func (c disks) Make(ctx context.Context, r driver.Request[resource.DiskSpec]) (driver.Object[resource.DiskSpec, resource.DiskStatus], error) {
 	return c.create(ctx, r, func(d *draft[resource.DiskSpec, resource.DiskStatus]) error {
 		if _, err := checkDisk("spec.type", &d.spec.Type, "spec.sizeGiB", d.spec.SizeGiB); err != nil {
 			return err

@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/m-cmp/mc-infra-connector/driver"
+	"github.com/m-cmp/mc-infra-connector/driver/drivertest"
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
 
@@ -29,7 +30,7 @@ func TestEveryKind(t *testing.T) {
 				return nil
 			}()
 			t.Run("faults", func(t *testing.T) {
-				require.Equal(t, resource.CodeInternal, refused(t, r.connect("failCreate", "1"), k.Name, "never", spec).Code)
+				require.Equal(t, resource.CodeCapacity, refused(t, r.connect("failCreate", "1"), k.Name, "never", spec).Code)
 				require.Equal(t, resource.CodeUnavailable, refused(t, r.connect("failCall", "1"), k.Name, "never", spec).Code)
 				require.Equal(t, resource.CodeQuota, refused(t, r.connect("quotas", k.Name+"=1"), k.Name, "never", spec).Code)
 				require.Len(t, list(t, r.connect(), k.Name), 1, "nothing was done")
@@ -45,7 +46,7 @@ func TestEveryKind(t *testing.T) {
 			again := r.reopened()
 			require.Equal(t, made, create(t, again.connect(), k.Name, "one", spec), "a token makes one object, also for another process")
 			r.advance(time.Minute)
-			for _, s := range []driver.Session{s, again.connect(), r.reopened().connect()} {
+			for _, s := range []drivertest.Patient{s, again.connect(), r.reopened().connect()} {
 				require.Len(t, list(t, s, k.Name), 2)
 				shown := get(t, s, k.Name, made.ID)
 				require.True(t, shown.State.Usable(), shown.State)
@@ -64,7 +65,7 @@ func TestEveryKind(t *testing.T) {
 			r.advance(10 * time.Second)
 			requireGone(t, s, k.Name, made.ID)
 			r.advance(time.Minute)
-			for _, s := range []driver.Session{s, r.reopened().connect()} {
+			for _, s := range []drivertest.Patient{s, r.reopened().connect()} {
 				requireGone(t, s, k.Name, made.ID)
 				require.Len(t, list(t, s, k.Name), 1)
 				require.NoError(t, s.Delete(t.Context(), k.Name, made.ID), "what is gone")
@@ -107,7 +108,7 @@ func TestEveryKindIsLabelled(t *testing.T) {
 		before := get(t, s, kind, id)
 		require.NoError(t, act(t, s, kind, id, "label", resource.LabelChange{Set: map[string]string{"team": "blue", "env": "한글"}}))
 		require.NoError(t, act(t, s, kind, id, "label", resource.LabelChange{Set: map[string]string{"team": "red"}, Remove: []string{"env", "none"}}))
-		for _, s := range []driver.Session{s, r.reopened().connect()} {
+		for _, s := range []drivertest.Patient{s, r.reopened().connect()} {
 			after := get(t, s, kind, id)
 			require.Equal(t, map[string]string{"team": "red"}, after.Labels, kind)
 			after.Labels = before.Labels

@@ -15,11 +15,12 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/m-cmp/mc-infra-connector/driver"
+	"github.com/m-cmp/mc-infra-connector/driver/drivertest"
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
 
 // outcomes makes n VPCs and answers which of them were refused.
-func outcomes(t *testing.T, s driver.Session, n int) (failed []int, last error) {
+func outcomes(t *testing.T, s drivertest.Patient, n int) (failed []int, last error) {
 	t.Helper()
 	for i := range n {
 		if _, err := s.Create(t.Context(), "vpc", request(t, fmt.Sprintf("net%d", i), vpcSpec())); err != nil {
@@ -35,7 +36,7 @@ func TestFailCreate(t *testing.T) {
 	failed, err := outcomes(t, s, 100)
 	require.InDelta(t, 30, len(failed), 15)
 	e := cloudError(t, err)
-	require.Equal(t, resource.CodeInternal, e.Code)
+	require.Equal(t, resource.CodeCapacity, e.Code)
 	require.False(t, e.Retryable)
 	require.Len(t, list(t, s, "vpc"), 100-len(failed))
 
@@ -141,7 +142,7 @@ func TestFailSettle(t *testing.T) {
 func TestRateLimit(t *testing.T) {
 	r := newRig(t)
 	s, same := r.connect("rateLimit", "3"), r.connect("rateLimit", "3")
-	throttled := func(s driver.Session) bool {
+	throttled := func(s drivertest.Patient) bool {
 		_, err := s.Get(t.Context(), "vpc", "none")
 		e := cloudError(t, err)
 		require.Equal(t, e.Code == resource.CodeThrottled, e.Retryable)
@@ -186,7 +187,7 @@ func TestConsistencyDelay(t *testing.T) {
 
 	require.NoError(t, s.Delete(t.Context(), "subnet", n.subnet))
 	requireGone(t, s, "subnet", n.subnet)
-	for _, s := range []driver.Session{s, r.reopened().connect()} {
+	for _, s := range []drivertest.Patient{s, r.reopened().connect()} {
 		stale := list(t, s, "subnet")
 		require.Equal(t, resource.StateAvailable, stale[n.subnet].State, "as it was")
 	}
@@ -221,7 +222,7 @@ func TestPageSize(t *testing.T) {
 			}
 			c := openVPCs(own(t, r, "pageSize", fmt.Sprint(test.size)))
 			var found []string
-			for item, err := range c.List(t.Context()) {
+			for item, err := range c.List(t.Context(), driver.Filter{}) {
 				require.NoError(t, err)
 				found = append(found, item.Token)
 			}
@@ -384,8 +385,9 @@ func TestCrashCreate(t *testing.T) {
 func TestCrashEndsTheProcess(t *testing.T) {
 	const child = "MOCK_TEST_CRASHES"
 	if os.Getenv(child) != "" {
-		s, err := New().Connect(t.Context(), driver.Config{Region: "mock-seoul", Settings: driver.Values{"crashCreate": "1"}})
+		open, err := New().Connect(t.Context(), driver.Config{Region: "mock-seoul", Settings: driver.Values{"crashCreate": "1"}})
 		require.NoError(t, err)
+		s := drivertest.Patient{Session: open}
 		create(t, s, "vm", "one", build(t, s).vm())
 		t.Fatal("still alive")
 	}
@@ -400,8 +402,9 @@ func TestCrashEndsTheProcess(t *testing.T) {
 	require.Equal(t, crashed, exit.ExitCode(), "%s", output)
 
 	t.Chdir(command.Dir)
-	s, err := New().Connect(t.Context(), driver.Config{Region: "mock-seoul"})
+	open, err := New().Connect(t.Context(), driver.Config{Region: "mock-seoul"})
 	require.NoError(t, err)
+	s := drivertest.Patient{Session: open}
 	vms := list(t, s, "vm")
 	require.Len(t, vms, 1)
 	require.Contains(t, vms, create(t, s, "vm", "one", build(t, s).vm()).ID)

@@ -21,8 +21,8 @@ func openKeyPairs(s *session) keyPairs {
 	}}
 }
 
-// Create implements driver.Creator.
-func (c keyPairs) Create(ctx context.Context, r driver.Request[resource.KeyPairSpec]) (driver.Object[resource.KeyPairSpec, resource.KeyPairStatus], error) {
+// Create implements driver.Maker.
+func (c keyPairs) Make(ctx context.Context, r driver.Request[resource.KeyPairSpec]) (driver.Object[resource.KeyPairSpec, resource.KeyPairStatus], error) {
 	return c.create(ctx, r, func(d *draft[resource.KeyPairSpec, resource.KeyPairStatus]) error {
 		fingerprint, ok := fingerprintOf(d.spec.PublicKey)
 		if !ok {

@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/m-cmp/mc-infra-connector/driver"
+	"github.com/m-cmp/mc-infra-connector/driver/drivertest"
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
 
@@ -125,7 +126,7 @@ func TestKeyPair(t *testing.T) {
 	given := create(t, s, "keypair", "given", resource.KeyPairSpec{PublicKey: publicKey})
 	require.Equal(t, "SHA256:ZkAslGjFiUHdGf/WUL8rQvkib4PTvQatUV0OUQSncCA", decoded[resource.KeyPairStatus](t, given.Status).Fingerprint, "as ssh-keygen -l says")
 
-	for _, s := range []driver.Session{s, r.reopened().connect()} {
+	for _, s := range []drivertest.Patient{s, r.reopened().connect()} {
 		again := request(t, "given", resource.KeyPairSpec{PublicKey: publicKey})
 		again.Token = "another"
 		_, err = s.Create(t.Context(), "keypair", again)

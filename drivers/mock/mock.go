@@ -43,18 +43,18 @@ func newDriver(c *cloud) *driver.Driver {
 		driver.Catalog(resource.DiskTypes, openDiskTypes),
 		driver.Catalog(resource.Prices, openPrices),
 		driver.Catalog(resource.Quotas, openQuotas),
-		driver.Kind(resource.VPC, openVPCs),
-		driver.Kind(resource.Subnet, openSubnets),
-		driver.Kind(resource.SecurityGroup, openSecurityGroups),
-		driver.Kind(resource.KeyPair, openKeyPairs),
-		driver.Kind(resource.VM, openVMs),
-		driver.Kind(resource.Disk, openDisks),
-		driver.Kind(resource.Snapshot, openSnapshots),
-		driver.Kind(resource.CustomImage, openCustomImages),
-		driver.Kind(resource.PublicIP, openPublicIPs),
-		driver.Kind(resource.NIC, openNICs),
-		driver.Kind(resource.NLB, openNLBs),
-		driver.Kind(resource.Cluster, openClusters),
+		driver.Kind(resource.VPC, openVPCs, driver.ByToken),
+		driver.Kind(resource.Subnet, openSubnets, driver.ByToken),
+		driver.Kind(resource.SecurityGroup, openSecurityGroups, driver.ByToken),
+		driver.Kind(resource.KeyPair, openKeyPairs, driver.ByToken),
+		driver.Kind(resource.VM, openVMs, driver.ByToken),
+		driver.Kind(resource.Disk, openDisks, driver.ByToken),
+		driver.Kind(resource.Snapshot, openSnapshots, driver.ByToken),
+		driver.Kind(resource.CustomImage, openCustomImages, driver.ByToken),
+		driver.Kind(resource.PublicIP, openPublicIPs, driver.ByToken),
+		driver.Kind(resource.NIC, openNICs, driver.ByToken),
+		driver.Kind(resource.NLB, openNLBs, driver.ByToken),
+		driver.Kind(resource.Cluster, openClusters, driver.ByToken),
 		driver.Extension("countAll", "Counts what the account has of one kind in the region.", countAll),
 		driver.Extension("echo", "Answers what it is given, with who asked, to try calls out.", echo),
 	)
@@ -132,17 +132,17 @@ func connect(c *cloud, config driver.Config) (*session, error) {
 
 // settings are those of a connection, read and checked.
 type settings struct {
-	latency, callLatency, consistencyDelay                         time.Duration
-	failCreate, failSettle, failCall, ambiguousCreate, crashCreate float64
-	forgetDelete                                                   float64
-	rateLimit                                                      float64
-	pageSize, quotaVMs                                             int
-	quotas                                                         map[string]int    // by kind
-	lacks                                                          map[string]string // reasons by kind or catalog
-	down                                                           []string          // kinds
-	ssh                                                            sshServer
-	hang                                                           bool
-	seed                                                           string
+	latency, callLatency, consistencyDelay                                   time.Duration
+	failCreate, failPart, failSettle, failCall, ambiguousCreate, crashCreate float64
+	forgetDelete                                                             float64
+	rateLimit                                                                float64
+	pageSize, quotaVMs                                                       int
+	quotas                                                                   map[string]int    // by kind
+	lacks                                                                    map[string]string // reasons by kind or catalog
+	down                                                                     []string          // kinds
+	ssh                                                                      sshServer
+	hang, parts                                                              bool
+	seed                                                                     string
 }
 
 // setting is a field with the range that its value must be in.
@@ -167,7 +167,8 @@ func settingFields() []setting {
 		duration("latency", "Latency", "How long creations, actions and the deletions of what machines build (VMs, disks, snapshots, custom images, NLBs, clusters) last after the cloud has accepted them."),
 		duration("callLatency", "Call latency", "How long the cloud takes to answer each call."),
 		duration("consistencyDelay", "Consistency delay", "How long lists lag behind the changes of this connection: what it creates is not listed yet, what it deleted is listed still. Getting one object is never late."),
-		probability("failCreate", "Failing creates", "How likely a create is refused for good, with the code internal."),
+		probability("failCreate", "Failing creates", "How likely a create is refused for good, with the code capacity."),
+		probability("failPart", "Failing parts", "How likely a node group of a new cluster is refused for good once the cluster is there, with the code capacity; only with the setting parts."),
 		probability("failSettle", "Failing builds", "How likely what machines build (VMs, disks, snapshots, custom images, NLBs, clusters) ends in the state failed after its creation was accepted."),
 		probability("failCall", "Failing calls", "How likely any call is answered with the code unavailable and nothing is done."),
 		probability("ambiguousCreate", "Lost answers", "How likely a create is done, but the answer is lost and the code is unavailable."),
@@ -181,6 +182,7 @@ func settingFields() []setting {
 		{field("ssh", "SSH server", driver.TypeString, "An SSH server that stands for those of all VMs, such as ubuntu@127.0.0.1:2222: its address and port are shown as theirs. Default: none, nothing answers at their addresses."), 0, 0},
 		{field("down", "What is down", driver.TypeText, "Kinds whose service is out of order, such as nlb,cluster: calls about them are answered with the code unavailable, and nothing is done. Default: none."), 0, 0},
 		{field("hang", "Hanging creates", driver.TypeBool, "Whether the creation of what machines build is never answered, nor done. Default: false."), 0, 0},
+		{field("parts", "Parts one by one", driver.TypeBool, "Whether the node groups of a cluster are made after its control plane, one by one, and go before it: its creation and deletion are then pending meanwhile. Default: false, all at once."), 0, 0},
 		{field("seed", "Seed", driver.TypeInt, "Makes the same failures happen again: those of creates follow from the seed and the token, those of calls from the seed and their order. Default: different ones each time."), math.MinInt64, math.MaxInt64},
 	}
 }
@@ -217,11 +219,11 @@ func parseSettings(v driver.Values) (settings, error) {
 	}
 	s := settings{
 		latency: v.Duration("latency"), callLatency: v.Duration("callLatency"), consistencyDelay: v.Duration("consistencyDelay"),
-		failCreate: v.Number("failCreate"), failSettle: v.Number("failSettle"), failCall: v.Number("failCall"),
+		failCreate: v.Number("failCreate"), failPart: v.Number("failPart"), failSettle: v.Number("failSettle"), failCall: v.Number("failCall"),
 		ambiguousCreate: v.Number("ambiguousCreate"), crashCreate: v.Number("crashCreate"),
 		forgetDelete: v.Number("forgetDelete"),
 		rateLimit:    v.Number("rateLimit"), pageSize: v.Int("pageSize"), quotaVMs: v.Int("quotaVMs"),
-		quotas: quotas, lacks: lacks, down: down, ssh: ssh, hang: v.Bool("hang"), seed: v["seed"],
+		quotas: quotas, lacks: lacks, down: down, ssh: ssh, hang: v.Bool("hang"), parts: v.Bool("parts"), seed: v["seed"],
 	}
 	if v["pageSize"] == "" {
 		s.pageSize = defaultPageSize

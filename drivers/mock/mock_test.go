@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/m-cmp/mc-infra-connector/driver"
+	"github.com/m-cmp/mc-infra-connector/driver/drivertest"
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
 
@@ -50,17 +51,17 @@ func (r *rig) reopened() *rig { return newRigIn(r.t, r.cloud.dir, r.clock) }
 func (r *rig) advance(d time.Duration) { r.clock.Add(int64(d)) }
 
 // connect opens a session with settings in pairs of name and value.
-func (r *rig) connect(settings ...string) driver.Session {
+func (r *rig) connect(settings ...string) drivertest.Patient {
 	r.t.Helper()
 	return r.connectTo(driver.Config{Region: "mock-seoul"}, settings...)
 }
 
-func (r *rig) connectTo(c driver.Config, settings ...string) driver.Session {
+func (r *rig) connectTo(c driver.Config, settings ...string) drivertest.Patient {
 	r.t.Helper()
 	c.Settings = pairs(settings)
 	s, err := r.driver.Connect(r.t.Context(), c)
 	require.NoError(r.t, err)
-	return s
+	return drivertest.Patient{Session: s, Pass: r.advance}
 }
 
 func pairs(of []string) driver.Values {
@@ -79,7 +80,7 @@ func request(t testing.TB, name string, spec any) driver.ItemRequest {
 }
 
 // create makes an object whose token follows from its name.
-func create(t testing.TB, s driver.Session, kind, name string, spec any) driver.Item {
+func create(t testing.TB, s drivertest.Patient, kind, name string, spec any) driver.Item {
 	t.Helper()
 	item, err := s.Create(t.Context(), kind, request(t, name, spec))
 	require.NoError(t, err)
@@ -87,7 +88,7 @@ func create(t testing.TB, s driver.Session, kind, name string, spec any) driver.
 }
 
 // refused makes what must not be made.
-func refused(t testing.TB, s driver.Session, kind, name string, spec any) *resource.Error {
+func refused(t testing.TB, s drivertest.Patient, kind, name string, spec any) *resource.Error {
 	t.Helper()
 	_, err := s.Create(t.Context(), kind, request(t, name, spec))
 	return cloudError(t, err)
@@ -105,20 +106,20 @@ func cloudError(t testing.TB, err error) *resource.Error {
 	return e
 }
 
-func get(t testing.TB, s driver.Session, kind, id string) driver.Item {
+func get(t testing.TB, s drivertest.Patient, kind, id string) driver.Item {
 	t.Helper()
 	item, err := s.Get(t.Context(), kind, id)
 	require.NoError(t, err)
 	return item
 }
 
-func requireGone(t testing.TB, s driver.Session, kind, id string) {
+func requireGone(t testing.TB, s drivertest.Patient, kind, id string) {
 	t.Helper()
 	_, err := s.Get(t.Context(), kind, id)
 	require.Equal(t, resource.CodeNotFound, cloudError(t, err).Code)
 }
 
-func list(t testing.TB, s driver.Session, kind string) map[string]driver.Item {
+func list(t testing.TB, s drivertest.Patient, kind string) map[string]driver.Item {
 	t.Helper()
 	items := map[string]driver.Item{}
 	for item, err := range s.List(t.Context(), kind) {
@@ -129,7 +130,7 @@ func list(t testing.TB, s driver.Session, kind string) map[string]driver.Item {
 	return items
 }
 
-func act(t testing.TB, s driver.Session, kind, id, action string, params any) error {
+func act(t testing.TB, s drivertest.Patient, kind, id, action string, params any) error {
 	t.Helper()
 	var raw json.RawMessage
 	if params != nil {
@@ -154,7 +155,7 @@ const publicKey = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAABAgMEBQYHCAkKCwwNDg8QE
 // network is a VPC with what a VM needs.
 type network struct{ vpc, subnet, group, key string }
 
-func build(t testing.TB, s driver.Session) network {
+func build(t testing.TB, s drivertest.Patient) network {
 	t.Helper()
 	var n network
 	n.vpc = create(t, s, "vpc", "net", vpcSpec()).ID
@@ -177,18 +178,18 @@ func TestDescribe(t *testing.T) {
 	require.Equal(t, "mock", d.Name)
 	all := []string{"list", "get", "create", "delete"}
 	require.Equal(t, []driver.KindOffer{
-		{Name: "vpc", Verbs: all, Actions: []string{"label"}},
-		{Name: "subnet", Verbs: all, Actions: []string{"label"}},
-		{Name: "securitygroup", Verbs: all, Actions: []string{"addrules", "removerules", "label"}},
-		{Name: "keypair", Verbs: all, Actions: []string{"label"}},
-		{Name: "vm", Verbs: all, Actions: []string{"start", "stop", "reboot", "resize", "label"}, Views: []string{"password"}},
-		{Name: "disk", Verbs: all, Actions: []string{"attach", "detach", "resize", "label"}},
-		{Name: "snapshot", Verbs: all, Actions: []string{"label"}},
-		{Name: "customimage", Verbs: all, Actions: []string{"label"}},
-		{Name: "publicip", Verbs: all, Actions: []string{"associate", "disassociate", "label"}},
-		{Name: "nic", Verbs: all, Actions: []string{"attach", "detach", "addaddresses", "removeaddresses", "label"}},
-		{Name: "nlb", Verbs: all, Actions: []string{"addmembers", "removemembers", "setlistener", "settarget", "sethealthcheck", "label"}, Views: []string{"health"}},
-		{Name: "cluster", Verbs: all, Actions: []string{"addnodegroup", "removenodegroup", "scalenodegroup", "upgrade", "label"}, Views: []string{"kubeconfig", "token"}},
+		{Name: "vpc", Verbs: all, Actions: []string{"label"}, Found: driver.ByToken},
+		{Name: "subnet", Verbs: all, Actions: []string{"label"}, Found: driver.ByToken},
+		{Name: "securitygroup", Verbs: all, Actions: []string{"addrules", "removerules", "label"}, Found: driver.ByToken},
+		{Name: "keypair", Verbs: all, Actions: []string{"label"}, Found: driver.ByToken},
+		{Name: "vm", Verbs: all, Actions: []string{"start", "stop", "reboot", "resize", "label"}, Views: []string{"password"}, Found: driver.ByToken},
+		{Name: "disk", Verbs: all, Actions: []string{"attach", "detach", "resize", "label"}, Found: driver.ByToken},
+		{Name: "snapshot", Verbs: all, Actions: []string{"label"}, Found: driver.ByToken},
+		{Name: "customimage", Verbs: all, Actions: []string{"label"}, Found: driver.ByToken},
+		{Name: "publicip", Verbs: all, Actions: []string{"associate", "disassociate", "label"}, Found: driver.ByToken},
+		{Name: "nic", Verbs: all, Actions: []string{"attach", "detach", "addaddresses", "removeaddresses", "label"}, Found: driver.ByToken},
+		{Name: "nlb", Verbs: all, Actions: []string{"addmembers", "removemembers", "setlistener", "settarget", "sethealthcheck", "label"}, Views: []string{"health"}, Found: driver.ByToken},
+		{Name: "cluster", Verbs: all, Actions: []string{"addnodegroup", "removenodegroup", "scalenodegroup", "upgrade", "label"}, Views: []string{"kubeconfig", "token"}, Found: driver.ByToken},
 	}, d.Kinds)
 	require.Equal(t, []string{"region", "zone", "image", "spec", "disktype", "price", "quota"}, d.Catalogs)
 	for _, f := range append(d.Settings, d.Credential...) {
@@ -203,8 +204,9 @@ func TestDescribe(t *testing.T) {
 func TestNewKeepsTheCloudInTheWorkingDirectory(t *testing.T) {
 	t.Chdir(t.TempDir())
 	for range 2 { // the second time as another process
-		s, err := New().Connect(t.Context(), driver.Config{Region: "mock-seoul"})
+		open, err := New().Connect(t.Context(), driver.Config{Region: "mock-seoul"})
 		require.NoError(t, err)
+		s := drivertest.Patient{Session: open}
 		create(t, s, "vpc", "net", vpcSpec())
 		require.Len(t, list(t, s, "vpc"), 1)
 		require.NoError(t, s.Close())
@@ -314,12 +316,12 @@ func TestWithoutRegionOnlyTheRegionsAreListed(t *testing.T) {
 
 func TestAccountsAndRegionsAreApart(t *testing.T) {
 	r := newRig(t)
-	at := func(account, region string) driver.Session {
+	at := func(account, region string) drivertest.Patient {
 		return r.connectTo(driver.Config{Region: region, Credential: driver.Values{"account": account}})
 	}
 	mine := create(t, at("", "mock-seoul"), "vpc", "net", vpcSpec())
 	require.Equal(t, mine.ID, get(t, at("default", "mock-seoul"), "vpc", mine.ID).ID)
-	for _, other := range []driver.Session{at("other", "mock-seoul"), at("", "mock-tokyo")} {
+	for _, other := range []drivertest.Patient{at("other", "mock-seoul"), at("", "mock-tokyo")} {
 		requireGone(t, other, "vpc", mine.ID)
 		require.Empty(t, list(t, other, "vpc"))
 		require.NoError(t, other.Delete(t.Context(), "vpc", mine.ID))
@@ -353,7 +355,7 @@ func TestNoSecretInErrorsAndObjects(t *testing.T) {
 	require.NotContains(t, err.Error(), secret)
 }
 
-func entries[E any](t testing.TB, s driver.Session, catalog string) []E {
+func entries[E any](t testing.TB, s drivertest.Patient, catalog string) []E {
 	t.Helper()
 	var all []E
 	for raw, err := range s.Catalog(t.Context(), catalog, nil) {

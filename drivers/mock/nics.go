@@ -27,8 +27,8 @@ func openNICs(s *session) nics {
 	}}
 }
 
-// Create implements driver.Creator.
-func (c nics) Create(ctx context.Context, r driver.Request[resource.NICSpec]) (driver.Object[resource.NICSpec, resource.NICStatus], error) {
+// Create implements driver.Maker.
+func (c nics) Make(ctx context.Context, r driver.Request[resource.NICSpec]) (driver.Object[resource.NICSpec, resource.NICStatus], error) {
 	return c.create(ctx, r, func(d *draft[resource.NICSpec, resource.NICStatus]) (err error) {
 		if err := need("spec.subnet", d.spec.Subnet); err != nil {
 			return err

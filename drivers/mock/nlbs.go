@@ -23,8 +23,8 @@ func openNLBs(s *session) nlbs {
 	}}
 }
 
-// Create implements driver.Creator.
-func (c nlbs) Create(ctx context.Context, r driver.Request[resource.NLBSpec]) (driver.Object[resource.NLBSpec, resource.NLBStatus], error) {
+// Create implements driver.Maker.
+func (c nlbs) Make(ctx context.Context, r driver.Request[resource.NLBSpec]) (driver.Object[resource.NLBSpec, resource.NLBStatus], error) {
 	return c.create(ctx, r, func(d *draft[resource.NLBSpec, resource.NLBStatus]) error {
 		if err := need("spec.vpc", d.spec.VPC); err != nil {
 			return err

@@ -6,12 +6,12 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/m-cmp/mc-infra-connector/driver"
+	"github.com/m-cmp/mc-infra-connector/driver/drivertest"
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
 
 // view asks for a view of an object.
-func view[V any](t testing.TB, s driver.Session, kind, id, name string) V {
+func view[V any](t testing.TB, s drivertest.Patient, kind, id, name string) V {
 	t.Helper()
 	raw, err := s.View(t.Context(), kind, id, name)
 	require.NoError(t, err)

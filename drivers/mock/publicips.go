@@ -24,8 +24,8 @@ func openPublicIPs(s *session) publicIPs {
 	}}
 }
 
-// Create implements driver.Creator.
-func (c publicIPs) Create(ctx context.Context, r driver.Request[resource.PublicIPSpec]) (driver.Object[resource.PublicIPSpec, resource.PublicIPStatus], error) {
+// Create implements driver.Maker.
+func (c publicIPs) Make(ctx context.Context, r driver.Request[resource.PublicIPSpec]) (driver.Object[resource.PublicIPSpec, resource.PublicIPStatus], error) {
 	return c.create(ctx, r, func(d *draft[resource.PublicIPSpec, resource.PublicIPStatus]) error {
 		address, err := c.s.cloud.claimPublicAddress()
 		if err != nil {

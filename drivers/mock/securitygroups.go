@@ -18,9 +18,9 @@ func openSecurityGroups(s *session) securityGroups {
 	}}
 }
 
-// Create implements driver.Creator. A group whose request names no outbound rule
+// Create implements driver.Maker. A group whose request names no outbound rule
 // lets everything out, as on most clouds.
-func (c securityGroups) Create(ctx context.Context, r driver.Request[resource.SecurityGroupSpec]) (driver.Object[resource.SecurityGroupSpec, resource.SecurityGroupStatus], error) {
+func (c securityGroups) Make(ctx context.Context, r driver.Request[resource.SecurityGroupSpec]) (driver.Object[resource.SecurityGroupSpec, resource.SecurityGroupStatus], error) {
 	return c.create(ctx, r, func(d *draft[resource.SecurityGroupSpec, resource.SecurityGroupStatus]) error {
 		if err := need("spec.vpc", d.spec.VPC); err != nil {
 			return err

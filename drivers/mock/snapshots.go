@@ -18,8 +18,8 @@ func openSnapshots(s *session) snapshots {
 	}}
 }
 
-// Create implements driver.Creator.
-func (c snapshots) Create(ctx context.Context, r driver.Request[resource.SnapshotSpec]) (driver.Object[resource.SnapshotSpec, resource.SnapshotStatus], error) {
+// Create implements driver.Maker.
+func (c snapshots) Make(ctx context.Context, r driver.Request[resource.SnapshotSpec]) (driver.Object[resource.SnapshotSpec, resource.SnapshotStatus], error) {
 	return c.create(ctx, r, func(d *draft[resource.SnapshotSpec, resource.SnapshotStatus]) error {
 		if err := need("spec.disk", d.spec.Disk); err != nil {
 			return err

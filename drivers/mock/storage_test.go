@@ -6,12 +6,12 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/m-cmp/mc-infra-connector/driver"
+	"github.com/m-cmp/mc-infra-connector/driver/drivertest"
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
 
 // diskOf is a disk as the cloud shows it.
-func diskOf(t testing.TB, s driver.Session, id string) (resource.State, resource.DiskSpec, resource.DiskStatus) {
+func diskOf(t testing.TB, s drivertest.Patient, id string) (resource.State, resource.DiskSpec, resource.DiskStatus) {
 	t.Helper()
 	item := get(t, s, "disk", id)
 	return item.State, decoded[resource.DiskSpec](t, item.Spec), decoded[resource.DiskStatus](t, item.Status)
@@ -61,7 +61,7 @@ func TestDiskIsAttachedAndDetached(t *testing.T) {
 	require.Empty(t, status.VM, "not yet")
 	require.Equal(t, resource.CodeDependency, cloudError(t, s.Delete(t.Context(), "disk", disk)).Code)
 	r.advance(10 * time.Second)
-	for _, s := range []driver.Session{s, r.reopened().connect()} {
+	for _, s := range []drivertest.Patient{s, r.reopened().connect()} {
 		state, _, status = diskOf(t, s, disk)
 		require.Equal(t, resource.StateAvailable, state)
 		require.Equal(t, resource.DiskStatus{VM: one, Device: "/dev/vdb"}, status)
@@ -110,14 +110,14 @@ func TestDisksOutliveTheirVM(t *testing.T) {
 	_, _, status := diskOf(t, s, disk)
 	require.Equal(t, vm, status.VM, "until it is gone")
 	r.advance(10 * time.Second)
-	for _, s := range []driver.Session{s, r.reopened().connect()} {
+	for _, s := range []drivertest.Patient{s, r.reopened().connect()} {
 		state, _, status := diskOf(t, s, disk)
 		require.Equal(t, resource.StateAvailable, state)
 		require.Equal(t, resource.DiskStatus{}, status)
 	}
 	r.advance(time.Hour)
 	require.Equal(t, vm, create(t, s, "vm", "one", n.vm()).ID, "the same token makes the same id")
-	for _, s := range []driver.Session{s, r.reopened().connect()} {
+	for _, s := range []drivertest.Patient{s, r.reopened().connect()} {
 		_, _, status = diskOf(t, s, disk)
 		require.Empty(t, status.VM, "another VM")
 	}
@@ -131,7 +131,7 @@ func TestDiskGrows(t *testing.T) {
 	n := build(t, s)
 	vm := create(t, s, "vm", "one", n.vm()).ID
 	disk := create(t, s, "disk", "data", resource.DiskSpec{SizeGiB: 10, Type: "MEM"}).ID
-	resize := func(s driver.Session, size int) error {
+	resize := func(s drivertest.Patient, size int) error {
 		return act(t, s, "disk", disk, "resize", resource.DiskSize{SizeGiB: size})
 	}
 	require.NoError(t, act(t, s, "disk", disk, "attach", resource.DiskAttachment{VM: vm}))
@@ -142,7 +142,7 @@ func TestDiskGrows(t *testing.T) {
 	require.Equal(t, 10, spec.SizeGiB)
 	require.Equal(t, resource.CodeConflict, cloudError(t, resize(s, 30)).Code)
 	r.advance(10 * time.Second)
-	for _, s := range []driver.Session{s, r.reopened().connect()} {
+	for _, s := range []drivertest.Patient{s, r.reopened().connect()} {
 		_, spec, status := diskOf(t, s, disk)
 		require.Equal(t, 20, spec.SizeGiB)
 		require.Equal(t, vm, status.VM)
@@ -210,7 +210,7 @@ func TestVMIsResized(t *testing.T) {
 	n := build(t, r.connect())
 	vm := create(t, r.connect(), "vm", "one", n.vm()).ID
 	resize := func(to string) error { return act(t, s, "vm", vm, "resize", resource.VMSize{Spec: to}) }
-	spec := func(s driver.Session) string { return decoded[resource.VMSpec](t, get(t, s, "vm", vm).Spec).Spec }
+	spec := func(s drivertest.Patient) string { return decoded[resource.VMSpec](t, get(t, s, "vm", vm).Spec).Spec }
 	require.Equal(t, resource.CodeConflict, cloudError(t, resize("std3.xlarge")).Code, "while it runs")
 	require.NoError(t, act(t, r.connect(), "vm", vm, "stop", nil))
 	require.Equal(t, "InvalidInstanceType", cloudError(t, resize("huge")).Cloud.Code)
@@ -221,7 +221,7 @@ func TestVMIsResized(t *testing.T) {
 	require.Equal(t, resource.StateUpdating, get(t, s, "vm", vm).State)
 	require.Equal(t, "std3.large", spec(s))
 	r.advance(10 * time.Second)
-	for _, s := range []driver.Session{s, r.reopened().connect()} {
+	for _, s := range []drivertest.Patient{s, r.reopened().connect()} {
 		require.Equal(t, resource.StateStopped, get(t, s, "vm", vm).State)
 		require.Equal(t, "std3.xlarge", spec(s))
 	}

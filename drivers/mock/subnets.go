@@ -30,8 +30,8 @@ func openSubnets(s *session) subnets {
 // itself; it keeps the last one too.
 const reservedAddresses = 4
 
-// Create implements driver.Creator.
-func (c subnets) Create(ctx context.Context, r driver.Request[resource.SubnetSpec]) (driver.Object[resource.SubnetSpec, resource.SubnetStatus], error) {
+// Create implements driver.Maker.
+func (c subnets) Make(ctx context.Context, r driver.Request[resource.SubnetSpec]) (driver.Object[resource.SubnetSpec, resource.SubnetStatus], error) {
 	return c.create(ctx, r, func(d *draft[resource.SubnetSpec, resource.SubnetStatus]) error {
 		if err := need("spec.vpc", d.spec.VPC); err != nil {
 			return err

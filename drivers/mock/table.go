@@ -63,7 +63,7 @@ func (t table[S, T]) call(ctx context.Context) error {
 }
 
 // List implements driver.Collection.
-func (t table[S, T]) List(ctx context.Context) iter.Seq2[driver.Object[S, T], error] {
+func (t table[S, T]) List(ctx context.Context, _ driver.Filter) iter.Seq2[driver.Object[S, T], error] {
 	return func(yield func(driver.Object[S, T], error) bool) {
 		var at time.Time
 		load := func() []*object {
@@ -183,7 +183,7 @@ func (t table[S, T]) make(r driver.Request[S], prepare func(*draft[S, T]) error)
 		return nil, false, err
 	}
 	if t.s.chance(t.s.failCreate, "failCreate", r.Token) {
-		return nil, false, refuse(resource.CodeInternal, "InternalError", "the cloud failed to create the %s (setting failCreate) and will not succeed with this token; create it anew", t.kind.Name)
+		return nil, false, refuse(resource.CodeCapacity, "InsufficientCapacity", "the cloud has no room for the %s (setting failCreate) and will not succeed with this token; create it anew", t.kind.Name)
 	}
 	if t.built && t.s.chance(t.s.failSettle, "failSettle", r.Token) {
 		d.change.Then = resource.StateFailed

@@ -38,8 +38,8 @@ func openVMs(s *session) vms {
 	}}
 }
 
-// Create implements driver.Creator.
-func (c vms) Create(ctx context.Context, r driver.Request[resource.VMSpec]) (driver.Object[resource.VMSpec, resource.VMStatus], error) {
+// Create implements driver.Maker.
+func (c vms) Make(ctx context.Context, r driver.Request[resource.VMSpec]) (driver.Object[resource.VMSpec, resource.VMStatus], error) {
 	return c.create(ctx, r, func(d *draft[resource.VMSpec, resource.VMStatus]) error {
 		if err := need("spec.subnet", d.spec.Subnet); err != nil {
 			return err

@@ -17,8 +17,8 @@ func openVPCs(s *session) vpcs {
 	}}
 }
 
-// Create implements driver.Creator.
-func (c vpcs) Create(ctx context.Context, r driver.Request[resource.VPCSpec]) (driver.Object[resource.VPCSpec, resource.VPCStatus], error) {
+// Create implements driver.Maker.
+func (c vpcs) Make(ctx context.Context, r driver.Request[resource.VPCSpec]) (driver.Object[resource.VPCSpec, resource.VPCStatus], error) {
 	return c.create(ctx, r, func(d *draft[resource.VPCSpec, resource.VPCStatus]) error {
 		return refuseProblems(d.spec.Problems("spec"))
 	})

@@ -18,6 +18,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/m-cmp/mc-infra-connector/driver"
+	"github.com/m-cmp/mc-infra-connector/driver/drivertest"
 	driverpkg "github.com/m-cmp/mc-infra-connector/drivers/openstack"
 	"github.com/m-cmp/mc-infra-connector/resource"
 	"github.com/m-cmp/mc-infra-connector/test/openstack"
@@ -38,16 +39,16 @@ func config(p *openstack.Project, c *openstack.Cloud) driver.Config {
 	return driver.Config{Credential: p.Values(), Region: c.Region, Settings: driver.Values{}}
 }
 
-func open(t *testing.T, c driver.Config) driver.Session {
+func open(t *testing.T, c driver.Config) drivertest.Patient {
 	t.Helper()
 	s, err := driverpkg.New().Connect(t.Context(), c)
 	require.NoError(t, err)
 	t.Cleanup(func() { assert.NoError(t, s.Close()) })
-	return s
+	return drivertest.Patient{Session: s}
 }
 
 // fresh opens a session of a project of its own.
-func fresh(t *testing.T) driver.Session {
+func fresh(t *testing.T) drivertest.Patient {
 	t.Helper()
 	cloud := openstack.Open(t)
 	return open(t, config(cloud.Project(t), cloud))
@@ -62,7 +63,7 @@ func decoded[S, T any](t *testing.T, item driver.Item) typed[S, T] {
 	return o
 }
 
-func tryCreate[S, T any](t *testing.T, s driver.Session, kind resource.Type[S, T], token, name string, labels map[string]string, spec S) (driver.Item, error) {
+func tryCreate[S, T any](t *testing.T, s drivertest.Patient, kind resource.Type[S, T], token, name string, labels map[string]string, spec S) (driver.Item, error) {
 	t.Helper()
 	raw, err := json.Marshal(spec)
 	require.NoError(t, err)
@@ -70,7 +71,7 @@ func tryCreate[S, T any](t *testing.T, s driver.Session, kind resource.Type[S, T
 }
 
 // create makes an object and waits until it has settled.
-func create[S, T any](t *testing.T, s driver.Session, kind resource.Type[S, T], name string, labels map[string]string, spec S) typed[S, T] {
+func create[S, T any](t *testing.T, s drivertest.Patient, kind resource.Type[S, T], name string, labels map[string]string, spec S) typed[S, T] {
 	t.Helper()
 	item, err := tryCreate(t, s, kind, name+"-"+kind.Name, name, labels, spec)
 	require.NoError(t, err)
@@ -91,7 +92,7 @@ func until(t *testing.T, condition func() bool, what string, args ...any) {
 }
 
 // settled waits until nothing more happens to an object by itself.
-func settled[S, T any](t *testing.T, s driver.Session, kind resource.Type[S, T], id string) typed[S, T] {
+func settled[S, T any](t *testing.T, s drivertest.Patient, kind resource.Type[S, T], id string) typed[S, T] {
 	t.Helper()
 	var item driver.Item
 	until(t, func() bool {
@@ -105,7 +106,7 @@ func settled[S, T any](t *testing.T, s driver.Session, kind resource.Type[S, T],
 }
 
 // act runs an action and waits until its object has settled.
-func act[S, T any](t *testing.T, s driver.Session, kind resource.Type[S, T], id, action string, params any) typed[S, T] {
+func act[S, T any](t *testing.T, s drivertest.Patient, kind resource.Type[S, T], id, action string, params any) typed[S, T] {
 	t.Helper()
 	raw, err := json.Marshal(params)
 	require.NoError(t, err)
@@ -114,7 +115,7 @@ func act[S, T any](t *testing.T, s driver.Session, kind resource.Type[S, T], id,
 }
 
 // remove deletes an object, twice, and waits until it is gone.
-func remove[S, T any](t *testing.T, s driver.Session, kind resource.Type[S, T], id string) {
+func remove[S, T any](t *testing.T, s drivertest.Patient, kind resource.Type[S, T], id string) {
 	t.Helper()
 	until(t, func() bool {
 		err := s.Delete(t.Context(), kind.Name, id)
@@ -125,7 +126,7 @@ func remove[S, T any](t *testing.T, s driver.Session, kind resource.Type[S, T], 
 	require.NoError(t, s.Delete(t.Context(), kind.Name, id), "%s again", kind.Name)
 }
 
-func gone[S, T any](t *testing.T, s driver.Session, kind resource.Type[S, T], id string) {
+func gone[S, T any](t *testing.T, s drivertest.Patient, kind resource.Type[S, T], id string) {
 	t.Helper()
 	until(t, func() bool {
 		item, err := s.Get(t.Context(), kind.Name, id)
@@ -142,7 +143,7 @@ func gone[S, T any](t *testing.T, s driver.Session, kind resource.Type[S, T], id
 }
 
 // all answers the objects of a kind by id.
-func all[S, T any](t *testing.T, s driver.Session, kind resource.Type[S, T]) map[string]typed[S, T] {
+func all[S, T any](t *testing.T, s drivertest.Patient, kind resource.Type[S, T]) map[string]typed[S, T] {
 	t.Helper()
 	found := map[string]typed[S, T]{}
 	for item, err := range s.List(t.Context(), kind.Name) {
@@ -153,7 +154,7 @@ func all[S, T any](t *testing.T, s driver.Session, kind resource.Type[S, T]) map
 	return found
 }
 
-func entries[E any](t *testing.T, s driver.Session, c resource.CatalogOf[E], q driver.Query) []E {
+func entries[E any](t *testing.T, s drivertest.Patient, c resource.CatalogOf[E], q driver.Query) []E {
 	t.Helper()
 	var all []E
 	for raw, err := range s.Catalog(t.Context(), c.Name, q) {
@@ -165,7 +166,7 @@ func entries[E any](t *testing.T, s driver.Session, c resource.CatalogOf[E], q d
 	return all
 }
 
-func anImage(t *testing.T, s driver.Session) string {
+func anImage(t *testing.T, s drivertest.Patient) string {
 	t.Helper()
 	found := entries(t, s, resource.Images, driver.Query{"name": "ubuntu-22.04"})
 	require.Len(t, found, 1)
@@ -173,7 +174,7 @@ func anImage(t *testing.T, s driver.Session) string {
 }
 
 // place makes what VMs need.
-func place(t *testing.T, s driver.Session, name string) (vpc, subnet, group string) {
+func place(t *testing.T, s drivertest.Patient, name string) (vpc, subnet, group string) {
 	t.Helper()
 	vpc = create(t, s, resource.VPC, name, nil, resource.VPCSpec{CIDR: "10.1.0.0/16"}).ID
 	subnet = create(t, s, resource.Subnet, name, nil, resource.SubnetSpec{VPC: vpc, CIDR: "10.1.1.0/24"}).ID

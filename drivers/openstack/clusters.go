@@ -43,7 +43,7 @@ const (
 
 // List answers the project's clusters. Magnum shows node groups one by one, so that
 // it costs calls for each.
-func (c clusters) List(ctx context.Context) iter.Seq2[cluster, error] {
+func (c clusters) List(ctx context.Context, _ driver.Filter) iter.Seq2[cluster, error] {
 	return func(yield func(cluster, error) bool) {
 		var versions map[string]string
 		for x, err := range driver.Items(c.raw(ctx), func(x shown[sdk.Cluster]) shown[sdk.Cluster] { return x }) {
@@ -86,7 +86,7 @@ func (c clusters) Get(ctx context.Context, id string) (cluster, error) {
 }
 
 // Create makes a cluster with its first node group.
-func (c clusters) Create(ctx context.Context, r driver.Request[resource.ClusterSpec]) (cluster, error) {
+func (c clusters) Make(ctx context.Context, r driver.Request[resource.ClusterSpec]) (cluster, error) {
 	if len(r.Spec.NodeGroups) != 1 {
 		return cluster{}, resource.Invalid(resource.Problem{Field: "spec.nodeGroups", Message: "Magnum makes a cluster with exactly one node group; add others with addnodegroup when the cluster is available"})
 	}

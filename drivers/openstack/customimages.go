@@ -32,7 +32,7 @@ const (
 )
 
 // List answers the project's images that were made from servers.
-func (c customImages) List(ctx context.Context) iter.Seq2[customImage, error] {
+func (c customImages) List(ctx context.Context, _ driver.Filter) iter.Seq2[customImage, error] {
 	return c.describe(ctx, nil)
 }
 
@@ -46,7 +46,7 @@ func (c customImages) Get(ctx context.Context, id string) (customImage, error) {
 }
 
 // Create asks Nova for an image of a server. The properties come with the creation.
-func (c customImages) Create(ctx context.Context, r driver.Request[resource.CustomImageSpec]) (customImage, error) {
+func (c customImages) Make(ctx context.Context, r driver.Request[resource.CustomImageSpec]) (customImage, error) {
 	tags, err := writeLabels(r.Labels)
 	if err != nil {
 		return customImage{}, err

@@ -21,7 +21,7 @@ type (
 )
 
 // List answers the project's volumes.
-func (d disks) List(ctx context.Context) iter.Seq2[disk, error] { return d.describe(ctx, nil) }
+func (d disks) List(ctx context.Context, _ driver.Filter) iter.Seq2[disk, error] { return d.describe(ctx, nil) }
 
 // Get answers one volume.
 func (d disks) Get(ctx context.Context, id string) (disk, error) {
@@ -33,7 +33,7 @@ func (d disks) Get(ctx context.Context, id string) (disk, error) {
 }
 
 // Create makes a volume. Its metadata carry the token.
-func (d disks) Create(ctx context.Context, r driver.Request[resource.DiskSpec]) (disk, error) {
+func (d disks) Make(ctx context.Context, r driver.Request[resource.DiskSpec]) (disk, error) {
 	made, _, err := ensure(ctx,
 		func() iter.Seq2[disk, error] { return d.describe(ctx, byToken(r.Token)) },
 		func() (disk, error) {

@@ -19,7 +19,7 @@ type (
 )
 
 // List answers the user's key pairs.
-func (k keyPairs) List(ctx context.Context) iter.Seq2[keyPair, error] {
+func (k keyPairs) List(ctx context.Context, _ driver.Filter) iter.Seq2[keyPair, error] {
 	return driver.Items(list[struct{ KeyPair sdk.KeyPair }](ctx, k.session, k.compute, "os-keypairs", "keypairs", nil),
 		func(x shown[struct{ KeyPair sdk.KeyPair }]) keyPair {
 			return k.shows(shown[sdk.KeyPair]{is: x.is.KeyPair, raw: x.raw})
@@ -37,7 +37,7 @@ func (k keyPairs) Get(ctx context.Context, id string) (keyPair, error) {
 
 // Create imports a public key. The name is unique, so that of two creations at the same
 // time one finds what the other made.
-func (k keyPairs) Create(ctx context.Context, r driver.Request[resource.KeyPairSpec]) (keyPair, error) {
+func (k keyPairs) Make(ctx context.Context, r driver.Request[resource.KeyPairSpec]) (keyPair, error) {
 	m := mark{text: strings.TrimSpace(r.Spec.PublicKey), token: r.Token}
 	nova := *k.compute
 	if strings.Contains(r.Name, ".") {

@@ -125,7 +125,7 @@ type neutron[S, T, A any] struct {
 }
 
 // List answers the project's objects.
-func (n neutron[S, T, A]) List(ctx context.Context) iter.Seq2[driver.Object[S, T], error] {
+func (n neutron[S, T, A]) List(ctx context.Context, _ driver.Filter) iter.Seq2[driver.Object[S, T], error] {
 	return n.list(ctx, nil)
 }
 

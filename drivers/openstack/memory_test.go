@@ -57,7 +57,7 @@ func TestMemoryOfTheProcess(t *testing.T) {
 	idle := memory(t, cmd.Process.Pid)
 
 	list := func() (n int) {
-		for _, err := range s.List(t.Context(), "vm") {
+		for _, err := range s.List(t.Context(), "vm", driver.Filter{}) {
 			require.NoError(t, err)
 			n++
 		}

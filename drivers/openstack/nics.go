@@ -39,7 +39,7 @@ func newNICs(s *session) nics {
 
 // List answers the project's ports that are or can be of VMs, without those that VMs
 // were created with.
-func (n nics) List(ctx context.Context) iter.Seq2[nic, error] {
+func (n nics) List(ctx context.Context, _ driver.Filter) iter.Seq2[nic, error] {
 	return func(yield func(nic, error) bool) {
 		for page, err := range n.raw(ctx, nil) {
 			if err != nil {
@@ -85,7 +85,7 @@ func firstBefore(a, b ports.Port) int {
 }
 
 // Create makes a port.
-func (n nics) Create(ctx context.Context, r driver.Request[resource.NICSpec]) (nic, error) {
+func (n nics) Make(ctx context.Context, r driver.Request[resource.NICSpec]) (nic, error) {
 	made, _, err := n.port(ctx, mark{token: r.Token}, r.Name, r.Labels, r.Spec)
 	return made, err
 }

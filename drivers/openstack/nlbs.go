@@ -40,7 +40,7 @@ type balancerParts struct {
 
 // List answers the project's load balancers. Octavia has no list of the members of all
 // pools, so that it costs a call for each.
-func (n nlbs) List(ctx context.Context) iter.Seq2[nlb, error] { return n.describe(ctx, nil) }
+func (n nlbs) List(ctx context.Context, _ driver.Filter) iter.Seq2[nlb, error] { return n.describe(ctx, nil) }
 
 // Get answers one load balancer.
 func (n nlbs) Get(ctx context.Context, id string) (nlb, error) {
@@ -49,7 +49,7 @@ func (n nlbs) Get(ctx context.Context, id string) (nlb, error) {
 
 // Create makes a load balancer. The floating IP comes first: a load balancer that is
 // being made cannot be removed, if there is no address for it.
-func (n nlbs) Create(ctx context.Context, r driver.Request[resource.NLBSpec]) (nlb, error) {
+func (n nlbs) Make(ctx context.Context, r driver.Request[resource.NLBSpec]) (nlb, error) {
 	opts, err := n.options(ctx, r)
 	if err != nil {
 		return nlb{}, err

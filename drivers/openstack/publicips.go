@@ -35,7 +35,7 @@ func newPublicIPs(s *session) publicIPs {
 }
 
 // List answers the project's floating IPs, without those of load balancers.
-func (p publicIPs) List(ctx context.Context) iter.Seq2[publicIP, error] {
+func (p publicIPs) List(ctx context.Context, _ driver.Filter) iter.Seq2[publicIP, error] {
 	return func(yield func(publicIP, error) bool) {
 		var near map[string]*ports.Port
 		for page, err := range p.raw(ctx, nil) {
@@ -73,7 +73,7 @@ func (p publicIPs) Get(ctx context.Context, id string) (publicIP, error) {
 }
 
 // Create takes an address from the external network.
-func (p publicIPs) Create(ctx context.Context, r driver.Request[resource.PublicIPSpec]) (publicIP, error) {
+func (p publicIPs) Make(ctx context.Context, r driver.Request[resource.PublicIPSpec]) (publicIP, error) {
 	made, _, err := p.allocate(ctx, mark{text: r.Name, token: r.Token}, r.Labels, "")
 	return made, err
 }

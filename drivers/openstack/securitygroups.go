@@ -36,7 +36,7 @@ func newSecurityGroups(s *session) securityGroups {
 }
 
 // Create makes a security group and gives it its rules.
-func (g securityGroups) Create(ctx context.Context, r driver.Request[resource.SecurityGroupSpec]) (securityGroup, error) {
+func (g securityGroups) Make(ctx context.Context, r driver.Request[resource.SecurityGroupSpec]) (securityGroup, error) {
 	if _, err := newVPCs(g.session).Get(ctx, r.Spec.VPC); err != nil { // Neutron would not mind
 		return securityGroup{}, err
 	}

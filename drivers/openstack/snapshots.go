@@ -17,7 +17,7 @@ type (
 )
 
 // List answers the project's snapshots.
-func (n snapshots) List(ctx context.Context) iter.Seq2[snapshot, error] { return n.describe(ctx, nil) }
+func (n snapshots) List(ctx context.Context, _ driver.Filter) iter.Seq2[snapshot, error] { return n.describe(ctx, nil) }
 
 // Get answers one snapshot.
 func (n snapshots) Get(ctx context.Context, id string) (snapshot, error) {
@@ -29,7 +29,7 @@ func (n snapshots) Get(ctx context.Context, id string) (snapshot, error) {
 }
 
 // Create copies a volume, also one that a VM has. Its metadata carry the token.
-func (n snapshots) Create(ctx context.Context, r driver.Request[resource.SnapshotSpec]) (snapshot, error) {
+func (n snapshots) Make(ctx context.Context, r driver.Request[resource.SnapshotSpec]) (snapshot, error) {
 	made, _, err := ensure(ctx,
 		func() iter.Seq2[snapshot, error] { return n.describe(ctx, byToken(r.Token)) },
 		func() (snapshot, error) {

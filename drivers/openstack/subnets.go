@@ -31,10 +31,10 @@ func newSubnets(s *session) subnets {
 }
 
 // List answers the project's subnets and those of networks that are shared with it.
-func (n subnets) List(ctx context.Context) iter.Seq2[subnet, error] { return n.withShared(ctx, nil) }
+func (n subnets) List(ctx context.Context, _ driver.Filter) iter.Seq2[subnet, error] { return n.withShared(ctx, nil) }
 
 // Create makes a subnet and connects it to the router of its VPC.
-func (n subnets) Create(ctx context.Context, r driver.Request[resource.SubnetSpec]) (subnet, error) {
+func (n subnets) Make(ctx context.Context, r driver.Request[resource.SubnetSpec]) (subnet, error) {
 	of, err := newVPCs(n.session).Get(ctx, r.Spec.VPC)
 	if err != nil {
 		return subnet{}, err

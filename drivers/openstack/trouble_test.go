@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/m-cmp/mc-infra-connector/driver"
+	"github.com/m-cmp/mc-infra-connector/driver/drivertest"
 	"github.com/m-cmp/mc-infra-connector/resource"
 	"github.com/m-cmp/mc-infra-connector/test/openstack"
 )
@@ -141,7 +142,7 @@ func TestOneTokenInTwoSessionsMakesOneObject(t *testing.T) {
 	items := make([]driver.Item, 2)
 	errs := make([]error, 2)
 	var work sync.WaitGroup
-	for i, s := range []driver.Session{one, other} { // of two drivers
+	for i, s := range []drivertest.Patient{one, other} { // of two drivers
 		work.Go(func() {
 			assert.Eventually(t, func() bool { // as the server does
 				items[i], errs[i] = tryCreate(t, s, resource.Disk, "token", "same", nil, resource.DiskSpec{SizeGiB: 1})

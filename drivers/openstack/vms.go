@@ -41,7 +41,7 @@ const propUser = "os_admin_user"
 const deleted = "DELETED"
 
 // List answers the project's servers.
-func (v vms) List(ctx context.Context) iter.Seq2[vm, error] { return v.describe(ctx, nil, nil) }
+func (v vms) List(ctx context.Context, _ driver.Filter) iter.Seq2[vm, error] { return v.describe(ctx, nil, nil) }
 
 // Get answers one server.
 func (v vms) Get(ctx context.Context, id string) (vm, error) {
@@ -61,7 +61,7 @@ func (v vms) Get(ctx context.Context, id string) (vm, error) {
 
 // Create boots a server on a port of its own: Nova by itself chooses only networks, not
 // subnets.
-func (v vms) Create(ctx context.Context, r driver.Request[resource.VMSpec]) (vm, error) {
+func (v vms) Make(ctx context.Context, r driver.Request[resource.VMSpec]) (vm, error) {
 	flavor, err := v.flavor(ctx, r.Spec.Spec)
 	if err != nil {
 		return vm{}, err

@@ -46,12 +46,12 @@ func newVPCs(s *session) vpcs {
 
 // List answers the project's networks, without those that lead out of the cloud, and those
 // that are shared with it.
-func (v vpcs) List(ctx context.Context) iter.Seq2[vpc, error] {
+func (v vpcs) List(ctx context.Context, _ driver.Filter) iter.Seq2[vpc, error] {
 	return v.withShared(ctx, url.Values{"router:external": {"false"}})
 }
 
 // Create makes a network and its router.
-func (v vpcs) Create(ctx context.Context, r driver.Request[resource.VPCSpec]) (vpc, error) {
+func (v vpcs) Make(ctx context.Context, r driver.Request[resource.VPCSpec]) (vpc, error) {
 	m := mark{token: r.Token, more: keyCIDR + "=" + r.Spec.CIDR}
 	made, created, err := v.create(ctx, m, r.Labels, func() gophercloud.Result {
 		return networks.Create(ctx, v.network, networks.CreateOpts{Name: r.Name, Description: m.String()}).Result

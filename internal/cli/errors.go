@@ -36,7 +36,7 @@ func exitClasses() []exitClass {
 		{3, "it does not exist", []resource.Code{resource.CodeNotFound}},
 		{4, "the name is taken, another change is running, or something else uses it", []resource.Code{resource.CodeAlreadyExists, resource.CodeConflict, resource.CodeDependency}},
 		{5, "the token or the cloud's credential is missing, wrong or lacks a permission", []resource.Code{resource.CodeUnauthenticated, resource.CodeDenied}},
-		{6, "a limit of the cloud is reached, or it is asked too often", []resource.Code{resource.CodeQuota, resource.CodeThrottled}},
+		{6, "a limit of the cloud is reached, it has none left, or it is asked too often", []resource.Code{resource.CodeQuota, resource.CodeCapacity, resource.CodeThrottled}},
 		{7, "the server or the cloud cannot be reached", []resource.Code{resource.CodeUnavailable}},
 		{8, "the cloud or its driver does not offer it", []resource.Code{resource.CodeUnsupported}},
 		{exitFailed, "the operation failed for a reason that has no code of its own above", nil},

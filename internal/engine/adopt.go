@@ -89,7 +89,7 @@ func (e *Engine) inventory(ctx context.Context, connection, kind string) ([]reso
 			here[rows[i].CloudID] = &rows[i]
 		}
 	}
-	for item, err := range session.List(ctx, kind) {
+	for item, err := range session.List(ctx, kind, driver.Filter{}) {
 		if err != nil {
 			return nil, fmt.Errorf("list the %ss of %s: %w", kind, connection, err)
 		}
@@ -146,7 +146,7 @@ func (e *Engine) AdoptAll(ctx context.Context, connection string) (*resource.Ado
 		if err != nil {
 			return err
 		}
-		for item, err := range session.List(ctx, k.Name) {
+		for item, err := range session.List(ctx, k.Name, driver.Filter{}) {
 			if err != nil {
 				return fmt.Errorf("list the %ss of %s: %w", k.Name, connection, err)
 			}
@@ -362,7 +362,7 @@ func (e *Engine) Survey(ctx context.Context, connection, kind string) (cloud, he
 			managed[rows[i].CloudID] = &rows[i]
 		}
 	}
-	for item, err := range session.List(ctx, kind) {
+	for item, err := range session.List(ctx, kind, driver.Filter{}) {
 		if err != nil {
 			return nil, nil, fmt.Errorf("list the %ss of %s: %w", kind, connection, err)
 		}

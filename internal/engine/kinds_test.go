@@ -231,7 +231,8 @@ func TestWhatOthersChangeIsSeen(t *testing.T) {
 		t.Helper()
 		raw, err := json.Marshal(params)
 		require.NoError(t, err)
-		require.NoError(t, others.Act(t.Context(), kind, cloudIDOf(t, e, kind, kind), action, raw))
+		_, err = others.Act(t.Context(), kind, cloudIDOf(t, e, kind, kind), action, raw)
+		require.NoError(t, err)
 		require.NoError(t, e.Refresh(t.Context(), "mock", kind, 0))
 	}
 	act("disk", "attach", resource.DiskAttachment{VM: cloudIDOf(t, e, "vm", "vm")})
@@ -252,7 +253,8 @@ func TestWhatOthersChangeIsSeen(t *testing.T) {
 	assert.Equal(t, []string{"second"}, nlb.Members)
 	mustDelete(t, e, "mock", "vm", "vm")
 
-	require.NoError(t, others.Delete(t.Context(), "vm", cloudIDOf(t, e, "vm", "second")))
+	_, err = others.Delete(t.Context(), "vm", cloudIDOf(t, e, "vm", "second"))
+	require.NoError(t, err)
 	require.NoError(t, e.Refresh(t.Context(), "mock", "nlb", 0))
 	nlb, _ = specAndStatus[resource.NLBSpec, resource.NLBStatus](t, e, "mock", "nlb", "nlb")
 	assert.Empty(t, nlb.Members)
@@ -263,13 +265,14 @@ func TestWhatOthersChangeIsSeen(t *testing.T) {
 func TestReferencesOfAListFollowIt(t *testing.T) {
 	e := enginetest.New(t, enginetest.Options{})
 	oneOfEach(t, e)
-	stranger, err := onCloud(t, e).Create(t.Context(), "keypair", driver.ItemRequest{
+	stranger, _, err := onCloud(t, e).Create(t.Context(), "keypair", driver.ItemRequest{
 		Token: "stranger", Name: "stranger", Spec: json.RawMessage(`{"publicKey":"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f"}`),
 	})
 	require.NoError(t, err)
 	group, err := json.Marshal(resource.NodeGroup{Name: "b", Spec: e.Spec, KeyPair: stranger.ID})
 	require.NoError(t, err)
-	require.NoError(t, onCloud(t, e).Act(t.Context(), "cluster", cloudIDOf(t, e, "cluster", "cluster"), "addnodegroup", group))
+	_, err = onCloud(t, e).Act(t.Context(), "cluster", cloudIDOf(t, e, "cluster", "cluster"), "addnodegroup", group)
+	require.NoError(t, err)
 	mustAct(t, e, "cluster", "cluster", "removenodegroup", `{"name":"a"}`)
 	cluster, _ := specAndStatus[resource.ClusterSpec, resource.ClusterStatus](t, e, "mock", "cluster", "cluster")
 	require.Len(t, cluster.NodeGroups, 1)
@@ -302,7 +305,7 @@ func TestWhatFailedIsStillLabelled(t *testing.T) {
 	e := enginetest.New(t, enginetest.Options{}, "failSettle", "1", "latency", "20ms")
 	op, err := e.Ask("mock", "disk", "d", `{"sizeGiB":10}`)
 	require.NoError(t, err)
-	require.Equal(t, resource.CodeInternal, e.Fails(op).Code)
+	require.Equal(t, resource.CodeUnavailable, e.Fails(op).Code)
 	mustAct(t, e, "disk", "d", "label", `{"set":{"why":"unknown"}}`)
 	r, err := e.Get(t.Context(), "mock", "disk", "d")
 	require.NoError(t, err)

@@ -135,7 +135,8 @@ func TestWhatIsRecordedIsSeenWhileAServiceIsDown(t *testing.T) {
 	require.NoError(t, err)
 	subnet, err := e.Get(t.Context(), "mock", "subnet", "s")
 	require.NoError(t, err)
-	require.NoError(t, session.Act(t.Context(), "subnet", subnet.CloudID, resource.ActionLabel, []byte(`{"set":{"by":"others"}}`)))
+	_, err = session.Act(t.Context(), "subnet", subnet.CloudID, resource.ActionLabel, []byte(`{"set":{"by":"others"}}`))
+	require.NoError(t, err)
 	require.Eventually(t, func() bool {
 		now, err := e.Get(t.Context(), "mock", "subnet", "s")
 		return err == nil && now.Labels["by"] == "others"

@@ -2,6 +2,8 @@ package engine
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -118,6 +120,11 @@ func (s *settler) watch(ctx context.Context, key watchKey, w *watch) {
 	}
 }
 
+// mostIDs is how many ids a list is asked for at the most; more are looked for among all.
+// AWS takes no more values of a filter.
+// https://docs.aws.amazon.com/AWSEC2/latest/APIReference/Query-Requests.html
+const mostIDs = 200
+
 // lookAt looks at the resources that wait and wakes their workers. A single one is
 // asked for by its id, more are found in one list.
 func (s *settler) lookAt(ctx context.Context, key watchKey, w *watch, pending map[string]waiting) {
@@ -135,7 +142,11 @@ func (s *settler) lookAt(ctx context.Context, key watchKey, w *watch, pending ma
 	for _, one := range pending {
 		wanted[one.cloudID] = true
 	}
-	for item, err := range session.List(ctx, key.kind) {
+	filter := driver.Filter{}
+	if len(wanted) <= mostIDs {
+		filter.IDs = slices.Sorted(maps.Keys(wanted))
+	}
+	for item, err := range session.List(ctx, key.kind, filter) {
 		if err != nil {
 			s.report(key, w, pending, func(waiting) sighting { return sighting{err: err} })
 			return

@@ -21,11 +21,12 @@ import (
 //	           ask the cloud                        look at the cloud
 //	queued ───────────────────▶ running ──────────────────────────────▶ succeeded
 //	  │ ▲   accepted              │ ▲   settled in a state that ends it
-//	  │ └── retryable: later      │ └── not yet: looked at again
+//	  │ └── retryable: later      │ ├── pending: the cloud is asked again
+//	  │                           │ └── not yet: looked at again
 //	  └──── a clear no ───────────┴──── settled elsewhere, or too late ▶ failed
 //
-// A step is ask while the operation is queued and look while it is running. Both
-// start from the rows and end with one transaction that writes them.
+// A step is ask while the operation is queued or pending and look while it is running
+// otherwise. Both start from the rows and end with one transaction that writes them.
 
 // job is one resource with the operation that is changing it.
 type job struct {
@@ -42,14 +43,15 @@ type job struct {
 
 // mark is what of a job users can see change while its operation goes on.
 type mark struct {
-	cloudID, cloudState, failure string
-	state                        resource.State
-	operation                    resource.OperationState
-	attempts                     int
+	cloudID, cloudState, pending, failure string
+
+	state     resource.State
+	operation resource.OperationState
+	attempts  int
 }
 
 func (j *job) mark() mark {
-	m := mark{j.row.CloudID, j.row.CloudState, "", j.row.State, j.op.State, j.op.Attempts}
+	m := mark{j.row.CloudID, j.row.CloudState, j.op.Pending, "", j.row.State, j.op.State, j.op.Attempts}
 	if j.op.Error != nil {
 		m.failure = j.op.Error.Message
 	}
@@ -90,7 +92,7 @@ func (e *Engine) step(ctx context.Context, connection, uid string) {
 		return
 	}
 	switch {
-	case j.op.State != resource.OperationQueued:
+	case j.op.State != resource.OperationQueued && j.op.Pending == "":
 		err = j.look(ctx)
 	case j.op.Follows != "" && j.op.Cancel == "":
 		err = j.askInTurn(ctx)
@@ -162,7 +164,7 @@ func (j *job) ask(ctx context.Context) error {
 		j.row.Uncertain = true
 	}
 	if j.op.Cancel != "" {
-		return j.fail(ctx, resource.OperationCancelled, resource.Errorf(resource.CodeConflict, "cancelled before the cloud accepted it"))
+		return j.fail(ctx, resource.OperationCancelled, j.cancelled())
 	}
 	if j.op.AskedAt == 0 {
 		j.op.AskedAt = store.MicrosOf(time.Now())
@@ -174,20 +176,22 @@ func (j *job) ask(ctx context.Context) error {
 		}
 		j.op.Concerned = shows
 	}
-	item, done, err := j.request(ctx)
-	if err == nil && done {
-		if item != nil {
-			if err := j.observe(ctx, item); err != nil {
+	a, err := j.request(ctx)
+	switch {
+	case err == nil && a.done:
+		if a.item != nil {
+			if err := j.observe(ctx, a.item); err != nil {
 				return err
 			}
 		}
 		return j.succeed(ctx)
-	}
-	if err == nil {
-		j.op.State, j.op.AcceptedAt, j.op.Error = resource.OperationRunning, store.MicrosOf(time.Now()), nil
+	case err == nil && a.pending != nil:
+		return j.pend(ctx, a.item, a.pending)
+	case err == nil:
+		j.op.State, j.op.AcceptedAt, j.op.Pending, j.op.Error = resource.OperationRunning, store.MicrosOf(time.Now()), "", nil
 		j.note("accepted", nil)
-		if item != nil {
-			return j.judge(ctx, sighting{item: item})
+		if a.item != nil {
+			return j.judge(ctx, sighting{item: a.item})
 		}
 		return j.judge(ctx, sight(ctx, j.session, j.row.Kind, j.row.CloudID)) // much is done at once
 	}
@@ -205,8 +209,8 @@ func (j *job) ask(ctx context.Context) error {
 	}
 	age := time.Since(j.op.AskedAt.Time())
 	j.op.Attempts++
-	if j.op.Verb == VerbCreate && (e.Code == resource.CodeUnavailable || e.Code == resource.CodeInternal) {
-		j.row.Uncertain = true
+	if j.op.Verb == VerbCreate {
+		j.noteLeft(a.item, e)
 	}
 	retryFor := j.config.RetryFor
 	if j.op.Force() {
@@ -231,6 +235,98 @@ func (j *job) ask(ctx context.Context) error {
 	}
 }
 
+// cancelled says how far the operation was.
+func (j *job) cancelled() *resource.Error {
+	switch {
+	case j.op.Pending != "":
+		return resource.Errorf(resource.CodeConflict, "cancelled while the cloud was working on it; what there is of it is deleted")
+	case j.row.Uncertain && j.op.Cancel == store.CancelDelete:
+		return resource.Errorf(resource.CodeConflict, "cancelled before it was known whether the cloud accepted it; what it may have made is looked for and deleted")
+	case j.row.Uncertain:
+		return resource.Errorf(resource.CodeConflict, "cancelled before it was known whether the cloud accepted it; delete the %s to have what it may have made looked for and deleted", j.row.Kind)
+	}
+	return resource.Errorf(resource.CodeConflict, "cancelled before the cloud accepted it")
+}
+
+// noteLeft records what a creation that failed has left on the cloud: what the driver
+// says, nothing if it does not, and an unclear failure says nothing at all.
+func (j *job) noteLeft(left *driver.Item, e *resource.Error) {
+	unclear := e.Code == resource.CodeUnavailable || e.Code == resource.CodeInternal
+	switch {
+	case left != nil && left.ID != "":
+		j.row.CloudID, j.row.Uncertain = left.ID, false
+	case unclear:
+		j.row.Uncertain = true
+	case !e.Retryable:
+		j.row.CloudID = ""
+	}
+}
+
+// mostAfter bounds when a driver may want to be called again.
+const mostAfter = 5 * time.Minute
+
+// pend records that the cloud has accepted the change and is to be asked again, and has it
+// asked when its driver wants it.
+func (j *job) pend(ctx context.Context, item *driver.Item, p *driver.Pending) error {
+	now := store.MicrosOf(time.Now())
+	if j.op.State == resource.OperationQueued {
+		j.op.State, j.op.AcceptedAt = resource.OperationRunning, now
+		j.note("accepted", nil)
+	}
+	seen := item != nil && item.ID != ""
+	if seen {
+		asked := j.row.Spec
+		if err := j.observe(ctx, item); err != nil {
+			return err
+		}
+		if j.op.Verb == VerbCreate { // of which only a part may be there yet
+			j.row.Spec = asked
+		}
+	}
+	if j.row.State.Settled() { // as it is, but that is not all of it
+		j.row.State = onTheWay(j.op.Verb)
+	}
+	waited := time.Since(j.op.AcceptedAt.Time())
+	switch {
+	case j.op.Verb == VerbCreate && !seen && j.row.CloudID != "" && time.Since(j.op.AskedAt.Time()) > j.config.VanishedFor:
+		return j.fail(ctx, resource.OperationFailed, j.vanished())
+	case waited > j.settleFor():
+		return j.fail(ctx, resource.OperationFailed, resource.Errorf(resource.CodeUnavailable, "the cloud has not done it after %s: %s", j.settleFor(), p.Reason))
+	case seen || j.row.CloudID == "" || j.op.Verb != VerbCreate:
+		j.op.AskedAt = now
+	}
+	j.op.Pending, j.op.Error = cmp.Or(p.Reason, "the cloud is working on it"), nil
+	if err := j.save(ctx); err != nil {
+		return err
+	}
+	after := min(p.After, mostAfter)
+	if after <= 0 {
+		after = min(max(waited/4, j.config.PollFirst), j.config.PollMax)
+	}
+	j.enqueueAfter(j.row.Connection, j.row.UID, after)
+	return nil
+}
+
+// onTheWay is the state of a resource while a verb that takes several steps goes on.
+func onTheWay(verb string) resource.State {
+	switch verb {
+	case VerbCreate:
+		return resource.StateCreating
+	case VerbDelete:
+		return resource.StateDeleting
+	}
+	return resource.StateUpdating
+}
+
+// settleFor is how long the change may take once the cloud has accepted it.
+func (j *job) settleFor() time.Duration {
+	return j.config.SettleFor * time.Duration(max(j.kind.Patience, 1))
+}
+
+func (j *job) vanished() *resource.Error {
+	return resource.Errorf(resource.CodeNotFound, "the cloud accepted the %s, but the %s %s (%s) is not there; it was probably deleted elsewhere", j.op.Verb, j.row.Kind, j.row.Name, j.row.CloudID)
+}
+
 // maxSteps is how many steps an operation keeps.
 const maxSteps = 20
 
@@ -252,9 +348,16 @@ func (j *job) note(what string, e *resource.Error) {
 // errNotYet says that something that the request needs has not settled yet.
 var errNotYet = resource.Errorf(resource.CodeConflict, "something that it needs has not settled")
 
-// request makes the call that the operation stands for. done means that the goal
-// is reached already.
-func (j *job) request(ctx context.Context) (item *driver.Item, done bool, err error) {
+// answer is what a call that changes something has come to.
+type answer struct {
+	item    *driver.Item    // what there is of the resource, where the call tells
+	done    bool            // whether the goal is reached already
+	pending *driver.Pending // what is waited for before the call is made again
+}
+
+// request makes the call that the operation stands for.
+func (j *job) request(ctx context.Context) (answer, error) {
+	ctx = driver.WithOperation(ctx, j.op.ID)
 	switch j.op.Verb {
 	case VerbCreate:
 		spec, err := j.kind.MapRefs(j.row.Spec, func(ref resource.Ref) (string, error) {
@@ -264,22 +367,23 @@ func (j *job) request(ctx context.Context) (item *driver.Item, done bool, err er
 			return j.cloudID(ref)
 		})
 		if err != nil {
-			return nil, false, err
+			return answer{}, err
 		}
-		created, err := j.session.Create(ctx, j.row.Kind, driver.ItemRequest{
-			Token: j.row.UID, Name: j.row.Name, Labels: j.row.Labels, Spec: spec,
+		made, pending, err := j.session.Create(ctx, j.row.Kind, driver.ItemRequest{
+			Token: j.row.UID, ID: j.row.CloudID, Name: j.row.Name, Labels: j.row.Labels, Spec: spec,
 		})
-		return &created, false, err
+		return answer{item: &made, pending: pending}, err
 	case VerbDelete:
 		if err := j.usersGone(ctx); err != nil {
-			return nil, false, err
+			return answer{}, err
 		}
 		if j.row.CloudID == "" {
 			if found, err := j.findByToken(ctx); err != nil || !found {
-				return nil, err == nil, err
+				return answer{done: true}, err
 			}
 		}
-		return nil, false, j.session.Delete(ctx, j.row.Kind, j.row.CloudID)
+		pending, err := j.session.Delete(ctx, j.row.Kind, j.row.CloudID)
+		return answer{pending: pending}, err
 	default:
 		return j.requestAction(ctx)
 	}
@@ -309,14 +413,12 @@ func (j *job) findByToken(ctx context.Context) (bool, error) {
 	if !j.row.Uncertain {
 		return false, nil
 	}
-	for item, err := range j.session.List(ctx, j.row.Kind) {
+	for item, err := range j.session.List(ctx, j.row.Kind, driver.Filter{Token: j.row.UID}) {
 		if err != nil {
 			return false, err
 		}
-		if item.Token == j.row.UID {
-			j.row.CloudID = item.ID
-			return true, nil
-		}
+		j.row.CloudID = item.ID
+		return true, nil
 	}
 	if time.Since(j.op.CreatedAt.Time()) < j.config.LookFor {
 		return false, errNotYet
@@ -324,29 +426,32 @@ func (j *job) findByToken(ctx context.Context) (bool, error) {
 	return false, nil
 }
 
-func (j *job) requestAction(ctx context.Context) (*driver.Item, bool, error) {
+func (j *job) requestAction(ctx context.Context) (answer, error) {
 	action, err := j.kind.Action(j.op.Verb)
 	if err != nil {
-		return nil, false, err
+		return answer{}, err
 	}
-	now, err := j.session.Get(ctx, j.row.Kind, j.row.CloudID)
-	if err != nil {
-		return nil, false, err
-	}
-	allowed, done := action.Allowed(now.State)
-	switch {
-	case done:
-		return &now, true, nil
-	case !allowed && !now.State.Settled():
-		return nil, false, errNotYet
-	case !allowed:
-		return nil, false, resource.Errorf(resource.CodeConflict, "the %s %s is %s; %s is possible in: %s", j.row.Kind, j.row.Name, now.State, action.Name, fmt.Sprint(action.From))
+	if j.op.Pending == "" { // else it has begun, whatever the state is by now
+		now, err := j.session.Get(ctx, j.row.Kind, j.row.CloudID)
+		if err != nil {
+			return answer{}, err
+		}
+		allowed, done := action.Allowed(now.State)
+		switch {
+		case done:
+			return answer{item: &now, done: true}, nil
+		case !allowed && !now.State.Settled():
+			return answer{}, errNotYet
+		case !allowed:
+			return answer{}, resource.Errorf(resource.CodeConflict, "the %s %s is %s; %s is possible in: %s", j.row.Kind, j.row.Name, now.State, action.Name, fmt.Sprint(action.From))
+		}
 	}
 	params, err := action.MapRefs(j.op.Params, func(ref resource.Ref) (string, error) { return j.named(ctx, ref) })
 	if err != nil {
-		return nil, false, err
+		return answer{}, err
 	}
-	return nil, false, j.session.Act(ctx, j.row.Kind, j.row.CloudID, action.Name, params)
+	pending, err := j.session.Act(ctx, j.row.Kind, j.row.CloudID, action.Name, params)
+	return answer{pending: pending}, err
 }
 
 // cloudID turns the name in a reference into the cloud's id.
@@ -392,7 +497,7 @@ func (j *job) look(ctx context.Context) error {
 // operation that the cloud has accepted.
 func (j *job) judge(ctx context.Context, seen sighting) error {
 	waited := time.Since(j.op.AcceptedAt.Time())
-	settleFor := j.config.SettleFor
+	settleFor := j.settleFor()
 	if j.op.Force() && (seen.item == nil || seen.item.State != resource.StateDeleting) {
 		settleFor = j.config.ForceFor + j.config.VanishedFor // what the cloud has accepted mostly goes
 	}
@@ -406,7 +511,7 @@ func (j *job) judge(ctx context.Context, seen sighting) error {
 	case j.op.Verb == VerbDelete && seen.item == nil:
 		return j.succeed(ctx)
 	case seen.item == nil && waited > j.config.VanishedFor:
-		return j.fail(ctx, resource.OperationFailed, resource.Errorf(resource.CodeNotFound, "the cloud accepted the %s, but the %s %s (%s) is not there; it was probably deleted elsewhere", j.op.Verb, j.row.Kind, j.row.Name, j.row.CloudID))
+		return j.fail(ctx, resource.OperationFailed, j.vanished())
 	case seen.item == nil: // lists lag behind
 		return j.settleLater(ctx)
 	}
@@ -417,13 +522,12 @@ func (j *job) judge(ctx context.Context, seen sighting) error {
 	state := seen.item.State
 	switch {
 	case j.op.Verb == VerbDelete && state != resource.StateDeleting && waited > j.config.VanishedFor &&
-		time.Since(j.op.CreatedAt.Time()) < settleFor:
-		j.row.State = resource.StateDeleting
-		return j.askAgain(ctx)
+		time.Since(j.op.CreatedAt.Time()) < settleFor: // a deletion is repeated until the cloud does it
+		return j.pend(ctx, seen.item, &driver.Pending{Reason: fmt.Sprintf("the cloud has accepted the deletion, but shows that it is %s", state)})
 	case j.op.Verb == VerbDelete:
 		j.row.State = resource.StateDeleting
 	case state == resource.StateFailed && !j.ends(state):
-		return j.fail(ctx, resource.OperationFailed, resource.Errorf(resource.CodeInternal, "the cloud reports that the %s %s failed (%s): %s", j.row.Kind, j.row.Name, seen.item.CloudState, cmp.Or(seen.item.Reason, "it does not say why")))
+		return j.fail(ctx, resource.OperationFailed, resource.Errorf(cmp.Or(seen.item.Code, resource.CodeUnavailable), "the cloud reports that the %s %s failed (%s): %s", j.row.Kind, j.row.Name, seen.item.CloudState, cmp.Or(seen.item.Reason, "it does not say why")))
 	case j.ends(state):
 		return j.succeed(ctx)
 	}
@@ -431,17 +535,6 @@ func (j *job) judge(ctx context.Context, seen sighting) error {
 		return j.fail(ctx, resource.OperationFailed, resource.Errorf(resource.CodeUnavailable, "the %s %s is still %s after %s; the cloud may finish it yet", j.row.Kind, j.row.Name, state, settleFor))
 	}
 	return j.settleLater(ctx)
-}
-
-// askAgain asks for a deletion once more that the cloud accepted and does not do: a
-// deletion of several steps, such as a cluster's after that of its nodes, goes on so.
-func (j *job) askAgain(ctx context.Context) error {
-	j.op.State, j.op.AskedAt = resource.OperationQueued, 0
-	if err := j.save(ctx); err != nil {
-		return err
-	}
-	j.enqueue(j.row.Connection, j.row.UID)
-	return nil
 }
 
 // ends reports whether a state is what the operation wants.
@@ -549,8 +642,8 @@ func (j *job) fail(ctx context.Context, as resource.OperationState, e *resource.
 	j.logger.Warn("operation did not reach its goal", "as", as, "operation", j.op.ID, "verb", j.op.Verb, "kind", j.row.Kind, "name", j.row.Name, "connection", j.row.Connection, "code", e.Code, "error", e)
 	j.op.State, j.op.Error, j.row.Error = as, e, e
 	switch {
-	case j.op.Verb == VerbCreate && !j.row.Uncertain &&
-		(as == resource.OperationCancelled || j.row.CloudID == "" && j.op.OnFailure() == resource.OnFailureDelete):
+	case j.op.Verb == VerbCreate && !j.row.Uncertain && j.row.CloudID == "" &&
+		(as == resource.OperationCancelled || j.op.OnFailure() == resource.OnFailureDelete):
 		j.bury(j.row) // nothing came of it
 		return j.end(ctx)
 	case j.row.CloudID == "" || j.op.Verb == VerbCreate:
@@ -589,7 +682,7 @@ func (j *job) forget(ctx context.Context, e *resource.Error) error {
 // end records the end of the operation and frees the resource.
 func (j *job) end(ctx context.Context) error {
 	j.lookAgain(ctx)
-	j.op.EndedAt = store.MicrosOf(time.Now())
+	j.op.EndedAt, j.op.Pending = store.MicrosOf(time.Now()), ""
 	j.note(string(j.op.State), j.op.Error)
 	if j.op.Verb == VerbDelete && j.op.State == resource.OperationSucceeded {
 		j.bury(j.row)
@@ -634,7 +727,7 @@ func (j *job) unwanted(ctx context.Context, q *store.Queries) (*store.Operation,
 	}
 	if j.op.State == resource.OperationSucceeded || j.op.OnFailure() != resource.OnFailureDelete {
 		op, err := q.Operation(ctx, j.op.ID) // anew: it may have been asked for just now
-		if err != nil || op.Cancel != store.CancelDelete || j.row.CloudID == "" {
+		if err != nil || op.Cancel != store.CancelDelete {
 			return nil, err
 		}
 	}

@@ -112,7 +112,7 @@ func (e *Engine) syncKind(ctx context.Context, connection string, k *resource.Ki
 		}
 		return err
 	}
-	for item, err := range session.List(ctx, k.Name) {
+	for item, err := range session.List(ctx, k.Name, driver.Filter{}) {
 		if err != nil {
 			return err
 		}

@@ -406,10 +406,10 @@ func (s *session) Catalog(ctx context.Context, catalog string, q driver.Query) i
 	})
 }
 
-func (s *session) List(ctx context.Context, kind string) iter.Seq2[driver.Item, error] {
+func (s *session) List(ctx context.Context, kind string, f driver.Filter) iter.Seq2[driver.Item, error] {
 	return stream(func(each func(driver.Item) bool) error {
 		return s.do(ctx, "list", s.host.config.ListTimeout, func(ctx context.Context, open driver.Session) error {
-			return drain(open.List(ctx, kind), each)
+			return drain(open.List(ctx, kind, f), each)
 		})
 	})
 }
@@ -422,24 +422,28 @@ func (s *session) Get(ctx context.Context, kind, id string) (item driver.Item, e
 	return item, err
 }
 
-func (s *session) Create(ctx context.Context, kind string, r driver.ItemRequest) (item driver.Item, err error) {
+func (s *session) Create(ctx context.Context, kind string, r driver.ItemRequest) (item driver.Item, pending *driver.Pending, err error) {
 	err = s.do(ctx, "create", s.host.config.CallTimeout, func(ctx context.Context, open driver.Session) (err error) {
-		item, err = open.Create(ctx, kind, r)
+		item, pending, err = open.Create(ctx, kind, r)
 		return err
 	})
-	return item, err
+	return item, pending, err
 }
 
-func (s *session) Delete(ctx context.Context, kind, id string) error {
-	return s.do(ctx, "delete", s.host.config.CallTimeout, func(ctx context.Context, open driver.Session) error {
-		return open.Delete(ctx, kind, id)
+func (s *session) Delete(ctx context.Context, kind, id string) (pending *driver.Pending, err error) {
+	err = s.do(ctx, "delete", s.host.config.CallTimeout, func(ctx context.Context, open driver.Session) (err error) {
+		pending, err = open.Delete(ctx, kind, id)
+		return err
 	})
+	return pending, err
 }
 
-func (s *session) Act(ctx context.Context, kind, id, action string, params json.RawMessage) error {
-	return s.do(ctx, action, s.host.config.CallTimeout, func(ctx context.Context, open driver.Session) error {
-		return open.Act(ctx, kind, id, action, params)
+func (s *session) Act(ctx context.Context, kind, id, action string, params json.RawMessage) (pending *driver.Pending, err error) {
+	err = s.do(ctx, action, s.host.config.CallTimeout, func(ctx context.Context, open driver.Session) (err error) {
+		pending, err = open.Act(ctx, kind, id, action, params)
+		return err
 	})
+	return pending, err
 }
 
 func (s *session) View(ctx context.Context, kind, id, view string) (answer json.RawMessage, err error) {

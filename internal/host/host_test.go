@@ -84,7 +84,7 @@ type (
 	vpc  = driver.Object[resource.VPCSpec, resource.VPCStatus]
 )
 
-func (c vpcs) List(context.Context) iter.Seq2[vpc, error] {
+func (c vpcs) List(context.Context, driver.Filter) iter.Seq2[vpc, error] {
 	return func(yield func(vpc, error) bool) {
 		for i := range 1000 {
 			if !yield(vpc{ID: strconv.Itoa(i), State: resource.StateAvailable}, nil) {
@@ -189,13 +189,13 @@ func TestOneProcessServesAllConnections(t *testing.T) {
 func TestListsStreamAndCanBeLeft(t *testing.T) {
 	s := newHost(t, nil).Session(target("toy", "r"))
 	n := 0
-	for _, err := range s.List(t.Context(), "vpc") {
+	for _, err := range s.List(t.Context(), "vpc", driver.Filter{}) {
 		require.NoError(t, err)
 		n++
 	}
 	assert.Equal(t, 1000, n)
 	n = 0
-	for _, err := range s.List(t.Context(), "vpc") {
+	for _, err := range s.List(t.Context(), "vpc", driver.Filter{}) {
 		require.NoError(t, err)
 		if n++; n == 10 {
 			break
@@ -385,7 +385,7 @@ func TestConnectingHasATimeOfItsOwn(t *testing.T) {
 	assert.Equal(t, resource.CodeUnavailable, resource.CodeOf(h.Check(t.Context(), silent)))
 	_, err := h.Session(silent).Get(t.Context(), "vpc", "x")
 	assert.Equal(t, resource.CodeUnavailable, resource.CodeOf(err))
-	for _, err := range h.Session(silent).List(t.Context(), "vpc") {
+	for _, err := range h.Session(silent).List(t.Context(), "vpc", driver.Filter{}) {
 		assert.Equal(t, resource.CodeUnavailable, resource.CodeOf(err))
 	}
 	for _, err := range h.LookUp(t.Context(), silent, "region", nil) {

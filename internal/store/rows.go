@@ -149,8 +149,9 @@ type Operation struct {
 	Steps      []resource.Step `bun:"type:jsonb"`
 	Concerned  []string        `bun:"type:jsonb"` // what the resource's status named when the cloud was first asked, as kind/name; nil: it was not asked
 	CreatedAt  Micros
-	AskedAt    Micros // when the cloud was first asked
+	AskedAt    Micros // when the cloud was first asked, or last answered that it is pending
 	AcceptedAt Micros
+	Pending    string // what is waited for before the cloud is called again, or ''
 	EndedAt    Micros
 	AskedBy    string
 
@@ -212,7 +213,7 @@ func (o *Operation) Resource() *resource.Operation {
 	return &resource.Operation{
 		Parent: o.Parent, Follows: o.Follows, Items: items, By: o.AskedBy, OnFailure: o.OnFailure(), Force: o.Force(), Warning: o.Left(),
 		ID: o.ID, Verb: o.Verb, Kind: o.Kind, Connection: o.Connection, Name: o.Name, UID: o.UID,
-		State: o.State, Attempts: o.Attempts, Error: o.Error, Cancelling: o.Cancel != "" && !o.State.Ended(), Steps: o.Steps,
+		State: o.State, Pending: o.Pending, Attempts: o.Attempts, Error: o.Error, Cancelling: o.Cancel != "" && !o.State.Ended(), Steps: o.Steps,
 		CreatedAt: o.CreatedAt.Time(), AcceptedAt: o.AcceptedAt.pointer(), EndedAt: o.EndedAt.pointer(),
 	}
 }

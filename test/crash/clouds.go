@@ -94,7 +94,7 @@ func onClouds(ctx context.Context, config host.Config, all []account) (objects [
 			},
 		})
 		for _, kind := range resource.Kinds() {
-			for item, err := range session.List(ctx, kind.Name) {
+			for item, err := range session.List(ctx, kind.Name, driver.Filter{}) {
 				if err != nil {
 					return nil, fmt.Errorf("list the %ss of %s: %w", kind.Name, a.name, err)
 				}

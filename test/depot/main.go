@@ -33,7 +33,7 @@ func main() {
 	about := driver.About{Name: "depot", Title: "The Depot", Version: version, Doc: "A cloud that is a folder.", LocalState: state == "yes"}
 	driver.Serve(driver.New(about, func(context.Context, driver.Config) (string, error) { return "vpcs", mayDie() },
 		driver.Catalog(resource.Regions, func(string) regions { return nil }),
-		driver.Kind(resource.VPC, func(dir string) vpcs { return vpcs(dir) })))
+		driver.Kind(resource.VPC, func(dir string) vpcs { return vpcs(dir) }, driver.ByToken)))
 }
 
 // mayDie ends the process now and then, if that is its mood.
@@ -55,7 +55,7 @@ type (
 	vpc  = driver.Object[resource.VPCSpec, resource.VPCStatus]
 )
 
-func (c vpcs) List(ctx context.Context) iter.Seq2[vpc, error] {
+func (c vpcs) List(ctx context.Context, _ driver.Filter) iter.Seq2[vpc, error] {
 	return func(yield func(vpc, error) bool) {
 		if err := mayDie(); err != nil {
 			return
@@ -91,7 +91,7 @@ func (c vpcs) Get(_ context.Context, id string) (vpc, error) {
 	return o, json.Unmarshal(raw, &o)
 }
 
-func (c vpcs) Create(ctx context.Context, r driver.Request[resource.VPCSpec]) (vpc, error) {
+func (c vpcs) Make(ctx context.Context, r driver.Request[resource.VPCSpec]) (vpc, error) {
 	if err := mayDie(); err != nil {
 		return vpc{}, err
 	}

@@ -48,9 +48,9 @@ func shelf(c *cloud) *driver.Driver {
 		driver.Catalog(resource.Specs, func(*session) entries[resource.Spec] {
 			return entries[resource.Spec]{{Name: shoebox, VCPUs: 1, MemoryMiB: 1024, Architectures: []string{"x86_64"}}}
 		}),
-		driver.Kind(resource.VPC, func(s *session) vpcs { return vpcs{s, "vpc", showVPC, askVPC} }),
-		driver.Kind(resource.Subnet, func(s *session) subnets { return subnets{s, "subnet", showSubnet, askSubnet} }),
-		driver.Kind(resource.VM, func(s *session) vms { return vms{things[resource.VMSpec, resource.VMStatus]{s, "vm", showVM, askVM}} }),
+		driver.Kind(resource.VPC, func(s *session) vpcs { return vpcs{s, "vpc", showVPC, askVPC} }, driver.ByToken),
+		driver.Kind(resource.Subnet, func(s *session) subnets { return subnets{s, "subnet", showSubnet, askSubnet} }, driver.ByToken),
+		driver.Kind(resource.VM, func(s *session) vms { return vms{things[resource.VMSpec, resource.VMStatus]{s, "vm", showVM, askVM}} }, driver.ByToken),
 	)
 }
 
@@ -91,7 +91,7 @@ func (c things[S, T]) object(t thing) driver.Object[S, T] {
 }
 
 // List answers every object. A cloud that pages is read page by page.
-func (c things[S, T]) List(ctx context.Context) iter.Seq2[driver.Object[S, T], error] {
+func (c things[S, T]) List(ctx context.Context, _ driver.Filter) iter.Seq2[driver.Object[S, T], error] {
 	var objects entries[driver.Object[S, T]]
 	for _, t := range c.cloud.list(c.region, c.kind) {
 		objects = append(objects, c.object(t))
@@ -109,7 +109,7 @@ func (c things[S, T]) Get(_ context.Context, id string) (driver.Object[S, T], er
 
 // Create hands the token to the cloud, which answers the same thing to the same
 // token, and returns as soon as there is an id.
-func (c things[S, T]) Create(_ context.Context, r driver.Request[S]) (driver.Object[S, T], error) {
+func (c things[S, T]) Make(_ context.Context, r driver.Request[S]) (driver.Object[S, T], error) {
 	t := c.ask(r.Spec)
 	t.Region, t.Kind, t.Token, t.Name, t.Labels = c.region, c.kind, r.Token, r.Name, r.Labels
 	t, err := c.cloud.put(t, c.boot)

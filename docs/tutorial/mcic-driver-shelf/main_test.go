@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/m-cmp/mc-infra-connector/driver"
+	"github.com/m-cmp/mc-infra-connector/driver/drivertest"
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
 
@@ -57,7 +58,7 @@ func TestExecutable(t *testing.T) {
 	}
 }
 
-func open(t *testing.T, settings driver.Values) driver.Session {
+func open(t *testing.T, settings driver.Values) drivertest.Patient {
 	t.Helper()
 	s, err := shelf(&cloud{}).Connect(t.Context(), driver.Config{
 		Credential: driver.Values{"token": "shelf-1"}, Region: "top", Settings: settings,
@@ -65,10 +66,10 @@ func open(t *testing.T, settings driver.Values) driver.Session {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return s
+	return drivertest.Patient{Session: s}
 }
 
-func create(t *testing.T, s driver.Session, kind, token, spec string) driver.Item {
+func create(t *testing.T, s drivertest.Patient, kind, token, spec string) driver.Item {
 	t.Helper()
 	item, err := s.Create(t.Context(), kind, driver.ItemRequest{
 		Token: token, Name: kind + "1", Labels: map[string]string{"team": "books"}, Spec: json.RawMessage(spec),
@@ -122,7 +123,7 @@ func TestLife(t *testing.T) {
 	subnet := create(t, s, "subnet", "token-2", `{"vpc":"`+vpc.ID+`","cidr":"10.0.1.0/24"}`)
 	vm := create(t, s, "vm", "token-3", `{"image":"img-debian","spec":"shoebox","subnet":"`+subnet.ID+`"}`)
 
-	if got, err := s.Get(t.Context(), "vm", vm.ID); err != nil || got.State != resource.StateRunning || got.Labels["team"] != "books" || got.Token != "token-3" {
+	if got, err := s.Get(t.Context(), "vm", vm.ID); err != nil || got.State != resource.StateRunning || got.Labels != nil || got.Token != "token-3" {
 		t.Errorf("got %+v, %v", got, err)
 	}
 	for item, err := range s.List(t.Context(), "subnet") {

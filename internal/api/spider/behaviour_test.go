@@ -324,7 +324,7 @@ func TestADeletionByForce(t *testing.T) {
 	require.NoError(t, err)
 	vpc, err := a.Get(t.Context(), connection, "vpc", "v")
 	require.NoError(t, err)
-	_, err = session.Create(t.Context(), "subnet", enginetest.SubnetRequest("elsewhere", vpc.CloudID, "10.0.9.0/24"))
+	_, _, err = session.Create(t.Context(), "subnet", enginetest.SubnetRequest("elsewhere", vpc.CloudID, "10.0.9.0/24"))
 	require.NoError(t, err, "somebody else's subnet keeps the VPC from being deleted")
 
 	assert.Equal(t, http.StatusConflict, a.call(http.MethodDelete, "/vpc/v", in("{}")).status)
@@ -348,7 +348,8 @@ func TestWhatTheCloudShowsIsNotLate(t *testing.T) {
 	require.NoError(t, err)
 	vm, err := a.Get(t.Context(), connection, "vm", "vm1")
 	require.NoError(t, err)
-	require.NoError(t, session.Act(t.Context(), "vm", vm.CloudID, "stop", nil))
+	_, err = session.Act(t.Context(), "vm", vm.CloudID, "stop", nil)
+	require.NoError(t, err)
 	require.EventuallyWithT(t, func(c *assert.CollectT) {
 		item, err := session.Get(t.Context(), "vm", vm.CloudID)
 		assert.NoError(c, err)

@@ -45,7 +45,7 @@ func status(code resource.Code) int {
 		return http.StatusUnprocessableEntity
 	case resource.CodeNotFound:
 		return http.StatusNotFound
-	case resource.CodeAlreadyExists, resource.CodeConflict, resource.CodeDependency, resource.CodeQuota:
+	case resource.CodeAlreadyExists, resource.CodeConflict, resource.CodeDependency, resource.CodeQuota, resource.CodeCapacity:
 		return http.StatusConflict
 	case resource.CodeUnauthenticated:
 		return http.StatusUnauthorized

@@ -221,7 +221,7 @@ func (e *Env) OnCloud(connection, kind string) []driver.Item {
 	session, _, err := e.Session(e.t.Context(), connection)
 	require.NoError(e.t, err)
 	var items []driver.Item
-	for item, err := range session.List(e.t.Context(), kind) {
+	for item, err := range session.List(e.t.Context(), kind, driver.Filter{}) {
 		require.NoError(e.t, err)
 		items = append(items, item)
 	}

@@ -56,16 +56,16 @@ type DriverServiceClient interface {
 	Disconnect(ctx context.Context, in *DisconnectRequest, opts ...grpc.CallOption) (*DisconnectResponse, error)
 	// Catalog streams what the cloud offers of one catalog.
 	Catalog(ctx context.Context, in *CatalogRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[CatalogResponse], error)
-	// List streams every resource of a kind, complete.
+	// List streams the resources of a kind that a filter asks for, complete.
 	List(ctx context.Context, in *ListRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[ListResponse], error)
 	// Get answers one resource by the cloud's id.
 	Get(ctx context.Context, in *GetRequest, opts ...grpc.CallOption) (*GetResponse, error)
-	// Create makes a resource. It returns when the cloud has accepted, and the same
-	// token yields the same resource.
+	// Create makes a resource. The same token yields the same resource. Like Delete
+	// and Act it returns when the cloud has accepted, or answers that it is pending.
 	Create(ctx context.Context, in *CreateRequest, opts ...grpc.CallOption) (*CreateResponse, error)
 	// Delete removes a resource. Removing what is not there is no error.
 	Delete(ctx context.Context, in *DeleteRequest, opts ...grpc.CallOption) (*DeleteResponse, error)
-	// Act runs an action on a resource. It returns when the cloud has accepted.
+	// Act runs an action on a resource.
 	Act(ctx context.Context, in *ActRequest, opts ...grpc.CallOption) (*ActResponse, error)
 	// View answers something about one resource that is asked each time and kept
 	// nowhere, such as a cluster's kubeconfig.
@@ -236,16 +236,16 @@ type DriverServiceServer interface {
 	Disconnect(context.Context, *DisconnectRequest) (*DisconnectResponse, error)
 	// Catalog streams what the cloud offers of one catalog.
 	Catalog(*CatalogRequest, grpc.ServerStreamingServer[CatalogResponse]) error
-	// List streams every resource of a kind, complete.
+	// List streams the resources of a kind that a filter asks for, complete.
 	List(*ListRequest, grpc.ServerStreamingServer[ListResponse]) error
 	// Get answers one resource by the cloud's id.
 	Get(context.Context, *GetRequest) (*GetResponse, error)
-	// Create makes a resource. It returns when the cloud has accepted, and the same
-	// token yields the same resource.
+	// Create makes a resource. The same token yields the same resource. Like Delete
+	// and Act it returns when the cloud has accepted, or answers that it is pending.
 	Create(context.Context, *CreateRequest) (*CreateResponse, error)
 	// Delete removes a resource. Removing what is not there is no error.
 	Delete(context.Context, *DeleteRequest) (*DeleteResponse, error)
-	// Act runs an action on a resource. It returns when the cloud has accepted.
+	// Act runs an action on a resource.
 	Act(context.Context, *ActRequest) (*ActResponse, error)
 	// View answers something about one resource that is asked each time and kept
 	// nowhere, such as a cluster's kubeconfig.

@@ -1,0 +1,156 @@
+package engine_test
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/m-cmp/mc-infra-connector/internal/engine"
+	"github.com/m-cmp/mc-infra-connector/internal/engine/enginetest"
+	"github.com/m-cmp/mc-infra-connector/resource"
+)
+
+// twoGroups is a cluster that takes three steps to create.
+func twoGroups(e *enginetest.Env) string {
+	return fmt.Sprintf(`{"vpc":"v","subnets":["s"],"nodeGroups":[{"name":"a","spec":%q},{"name":"b","spec":%q}]}`, e.Spec, e.Spec)
+}
+
+// untilPending waits until an operation takes several steps, and answers it then.
+func untilPending(t *testing.T, e *enginetest.Env, id string) *resource.Operation {
+	t.Helper()
+	var op *resource.Operation
+	require.Eventually(t, func() bool {
+		var err error
+		op, err = e.Operation(t.Context(), id)
+		return err == nil && op.Pending != ""
+	}, 10*time.Second, time.Millisecond)
+	return op
+}
+
+func TestACreationOfSeveralPartsIsPending(t *testing.T) {
+	e := enginetest.New(t, enginetest.Options{}, "parts", "true", "latency", "200ms")
+	e.Network()
+	op, err := e.Ask("mock", "cluster", "k", twoGroups(e))
+	require.NoError(t, err)
+	pending := untilPending(t, e, op.ID)
+	assert.Equal(t, resource.OperationRunning, pending.State)
+	assert.Contains(t, pending.Pending, "node group a follows")
+	assert.Nil(t, pending.Error, "to be waited for is no failure")
+	assert.Zero(t, pending.Attempts)
+	assert.NotNil(t, pending.AcceptedAt)
+	now, err := e.Get(t.Context(), "mock", "cluster", "k")
+	require.NoError(t, err)
+	assert.NotEmpty(t, now.CloudID, "the id is recorded at once")
+	assert.Equal(t, resource.StateCreating, now.State)
+
+	ended := e.Ends(op)
+	assert.Equal(t, resource.OperationSucceeded, ended.State, "%v", ended.Error)
+	assert.Empty(t, ended.Pending)
+	spec, _ := specAndStatus[resource.ClusterSpec, resource.ClusterStatus](t, e, "mock", "cluster", "k")
+	require.Len(t, spec.NodeGroups, 2)
+
+	op, err = e.Delete(t.Context(), "mock", "cluster", "k")
+	require.NoError(t, err)
+	assert.Contains(t, untilPending(t, e, op.ID).Pending, "node groups")
+	e.Succeeds(op)
+	assert.Empty(t, e.OnCloud("mock", "cluster"))
+}
+
+func TestAPendingCreationGoesOnInAnotherServer(t *testing.T) {
+	work := t.TempDir()
+	first := enginetest.New(t, enginetest.Options{Work: work}, "parts", "true", "latency", "300ms")
+	first.Network()
+	op, err := first.Ask("mock", "cluster", "k", twoGroups(first))
+	require.NoError(t, err)
+	untilPending(t, first, op.ID)
+	first.Stop()
+	first.Host.Close()
+	second := enginetest.Start(t, enginetest.Options{Store: first.Store, Work: work})
+	second.Succeeds(op)
+	require.Len(t, second.OnCloud("mock", "cluster"), 1)
+	spec, _ := specAndStatus[resource.ClusterSpec, resource.ClusterStatus](t, second, "mock", "cluster", "k")
+	require.Len(t, spec.NodeGroups, 2)
+}
+
+// A part that the cloud refuses for good takes the others with it, and the reason stays.
+func TestAPartThatFailsLeavesNothing(t *testing.T) {
+	e := enginetest.New(t, enginetest.Options{}, "parts", "true", "failPart", "1", "latency", "20ms")
+	e.Network()
+	op, err := e.Ask("mock", "cluster", "k", twoGroups(e))
+	require.NoError(t, err)
+	failure := e.Fails(op)
+	assert.Equal(t, resource.CodeCapacity, failure.Code)
+	assert.Contains(t, failure.Message, "node group a")
+	require.Eventually(t, func() bool { return len(e.OnCloud("mock", "cluster")) == 0 }, 10*time.Second, 10*time.Millisecond)
+	left, err := e.Get(t.Context(), "mock", "cluster", "k")
+	require.NoError(t, err)
+	assert.Equal(t, resource.StateFailed, left.State)
+	assert.Empty(t, left.CloudID)
+}
+
+func TestAPendingCreationIsCancelledWithWhatThereIs(t *testing.T) {
+	e := enginetest.New(t, enginetest.Options{}, "parts", "true", "latency", "300ms")
+	e.Network()
+	op, err := e.Ask("mock", "cluster", "k", twoGroups(e))
+	require.NoError(t, err)
+	untilPending(t, e, op.ID)
+	_, err = e.Cancel(t.Context(), op.ID, false)
+	require.Equal(t, resource.CodeConflict, resource.CodeOf(err), "the cloud has accepted it")
+	_, err = e.Cancel(t.Context(), op.ID, true)
+	require.NoError(t, err)
+	ended := e.Ends(op)
+	assert.Equal(t, resource.OperationCancelled, ended.State)
+	require.Eventually(t, func() bool {
+		_, err := e.Get(t.Context(), "mock", "cluster", "k")
+		return resource.CodeOf(err) == resource.CodeNotFound
+	}, 10*time.Second, 10*time.Millisecond)
+	assert.Empty(t, e.OnCloud("mock", "cluster"))
+}
+
+// Whether the cloud has accepted the creation is not known when it is cancelled: what it
+// may have made is looked for.
+func TestAnUnclearCreationIsCancelledWithWhatItMade(t *testing.T) {
+	e := enginetest.New(t, enginetest.Options{Engine: engine.Config{RetryFirst: time.Hour, RetryMax: time.Hour, PollFirst: 10 * time.Millisecond, PollMax: 100 * time.Millisecond}},
+		"ambiguousCreate", "1")
+	op, err := e.Ask("mock", "vpc", "v", `{"cidr":"10.0.0.0/16"}`)
+	require.NoError(t, err)
+	require.Eventually(t, func() bool { return len(e.OnCloud("mock", "vpc")) == 1 }, 10*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool {
+		now, err := e.Operation(t.Context(), op.ID)
+		return err == nil && now.Attempts == 1
+	}, 10*time.Second, time.Millisecond)
+	_, err = e.Cancel(t.Context(), op.ID, true)
+	require.NoError(t, err)
+	ended := e.Ends(op)
+	assert.Equal(t, resource.OperationCancelled, ended.State)
+	assert.Contains(t, ended.Error.Message, "looked for and deleted")
+	require.Eventually(t, func() bool {
+		_, err := e.Get(t.Context(), "mock", "vpc", "v")
+		return resource.CodeOf(err) == resource.CodeNotFound
+	}, 10*time.Second, 10*time.Millisecond)
+	assert.Empty(t, e.OnCloud("mock", "vpc"))
+}
+
+// A driver is not asked for ever: what is pending for longer than the kind may take to
+// settle has failed, with what was waited for.
+func TestWhatIsPendingForTooLongFails(t *testing.T) {
+	e := enginetest.New(t, enginetest.Options{Engine: engine.Config{SettleFor: 100 * time.Millisecond}}, "parts", "true", "latency", "10s")
+	e.Connect("quick")
+	e.MustCreate("quick", "vpc", "v", `{"cidr":"10.0.0.0/8"}`)
+	e.MustCreate("quick", "subnet", "s", `{"vpc":"v","cidr":"10.0.0.0/12"}`)
+	for _, kind := range []string{"vpc", "subnet"} {
+		found, err := e.Get(t.Context(), "quick", kind, kind[:1])
+		require.NoError(t, err)
+		_, err = e.Adopt(t.Context(), "mock", kind, fmt.Appendf(nil, `{"cloudId":%q,"name":%q}`, found.CloudID, found.Name))
+		require.NoError(t, err)
+	}
+	op, err := e.Ask("mock", "cluster", "k", twoGroups(e))
+	require.NoError(t, err)
+	failure := e.Fails(op)
+	assert.Equal(t, resource.CodeUnavailable, failure.Code)
+	assert.Contains(t, failure.Message, "node group a follows")
+	assert.Contains(t, failure.Message, "200ms", "clusters may take twice as long as others")
+}
