@@ -47,6 +47,7 @@ type NICStatus struct {
 	VM                 string   `json:"vm,omitempty" doc:"VM that has the interface." ref:"vm"`
 	PrivateAddress     string   `json:"privateAddress,omitempty" address:"true" doc:"Primary IPv4 address."`
 	SecondaryAddresses []string `json:"secondaryAddresses,omitempty" address:"true" doc:"Further IPv4 addresses. The VM's system must be told of them." nullable:"false"`
+	IPv6Addresses      []string `json:"ipv6Addresses,omitempty" address:"true" doc:"IPv6 addresses, where its subnet has some." nullable:"false"`
 	PublicAddress      string   `json:"publicAddress,omitempty" address:"true" doc:"IPv4 address that the internet reaches it by."`
 	MACAddress         string   `json:"macAddress,omitempty" doc:"Hardware address."`
 }

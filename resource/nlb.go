@@ -77,8 +77,9 @@ type HealthCheck struct {
 
 // NLBStatus is what the cloud reports of a load balancer.
 type NLBStatus struct {
-	Address string `json:"address,omitempty" address:"true" doc:"IPv4 address that it listens on, where it has a fixed one."`
-	DNSName string `json:"dnsName,omitempty" address:"true" doc:"Name to reach it by, where the cloud gives it one."`
+	Address     string `json:"address,omitempty" address:"true" doc:"IPv4 address that it listens on, where it has a fixed one."`
+	IPv6Address string `json:"ipv6Address,omitempty" address:"true" doc:"IPv6 address that it listens on, where it has a fixed one."`
+	DNSName     string `json:"dnsName,omitempty" address:"true" doc:"Name to reach it by, where the cloud gives it one."`
 }
 
 // MemberChange is the parameter of the actions that change members.

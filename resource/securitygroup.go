@@ -1,9 +1,11 @@
 package resource
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -37,7 +39,41 @@ type SecurityGroupSpec struct {
 }
 
 // SecurityGroupStatus is what the cloud reports of a security group.
-type SecurityGroupStatus struct{}
+type SecurityGroupStatus struct {
+	OtherRuleCount int         `json:"otherRuleCount,omitempty" doc:"Number of the other rules."`
+	OtherRules     []OtherRule `json:"otherRules,omitempty" doc:"What the cloud has in the group beside its rules, because they have no words for it: groups, prefix lists and IPv6 as the other side, single types of ICMP, other protocols. It is in force, and no action changes it." nullable:"false"`
+}
+
+// OtherRule is what a cloud allows and Rule has no words for.
+type OtherRule struct {
+	CloudID     string `json:"cloudId,omitempty" doc:"The cloud's id of it, where the cloud tells it with the group; AWS does not."`
+	Description string `json:"description" doc:"What it allows, such as in: icmp type 8 code 0 from 0.0.0.0/0."`
+}
+
+// NewOtherRule describes a rule that Rule has no words for. The detail is what there is
+// to say of its protocol, such as its ports, and the peer is the other side.
+func NewOtherRule(cloudID, direction, protocol, detail, peer string) OtherRule {
+	toward := " from "
+	if direction == directionOut {
+		toward = " to "
+	}
+	return OtherRule{cloudID, strings.TrimSpace(direction+": "+protocol+" "+detail) + toward + peer}
+}
+
+// SetOtherRules puts rules into the status, in one order whatever order the cloud answers in.
+func (s *SecurityGroupStatus) SetOtherRules(rules []OtherRule) {
+	slices.SortFunc(rules, func(a, b OtherRule) int {
+		return cmp.Or(cmp.Compare(a.Description, b.Description), cmp.Compare(a.CloudID, b.CloudID))
+	})
+	s.OtherRules, s.OtherRuleCount = rules, len(rules)
+}
+
+const (
+	directionOut = "out"
+
+	// LastPort is the highest port of TCP and UDP.
+	LastPort = 65535
+)
 
 // RuleChange is the parameter of the actions that change rules.
 type RuleChange struct {
@@ -73,7 +109,7 @@ func ruleProblems(at string, rules []Rule) []Problem {
 		r, field := &rules[i], fmt.Sprintf("%s[%d]", at, i)
 		ports := r.Protocol == "tcp" || r.Protocol == "udp"
 		if ports && r.FromPort == 0 && r.ToPort == 0 {
-			r.FromPort, r.ToPort = 1, 65535
+			r.FromPort, r.ToPort = 1, LastPort
 		}
 		if r.ToPort == 0 {
 			r.ToPort = r.FromPort
@@ -140,4 +176,39 @@ func (r Rule) String() string {
 		ports = fmt.Sprintf("%d-%d", r.FromPort, r.ToPort)
 	}
 	return strings.Join([]string{r.Direction, r.Protocol, ports, r.CIDR}, ":")
+}
+
+// Compare orders rules, so that they can be shown in one order.
+func (r Rule) Compare(other Rule) int {
+	return cmp.Or(cmp.Compare(r.Direction, other.Direction), cmp.Compare(r.Protocol, other.Protocol),
+		cmp.Compare(r.FromPort, other.FromPort), cmp.Compare(r.ToPort, other.ToPort), cmp.Compare(r.CIDR, other.CIDR))
+}
+
+// RuleProtocol is the word of Rule for a protocol that a cloud names in its own spelling
+// or by its number, and whether Rule has one.
+// https://www.iana.org/assignments/protocol-numbers/protocol-numbers.xhtml
+func RuleProtocol(named string) (string, bool) {
+	switch strings.ToLower(named) {
+	case "tcp", "6":
+		return "tcp", true
+	case "udp", "17":
+		return "udp", true
+	case "icmp", "1":
+		return "icmp", true
+	default:
+		return named, false
+	}
+}
+
+// RuleCIDR is a range as Rule has it: an address alone is a range of one, and what is
+// beyond the prefix does not count. What is no IPv4 range is answered as false.
+func RuleCIDR(text string) (string, bool) {
+	prefix, err := netip.ParsePrefix(text)
+	if address, err2 := netip.ParseAddr(text); err2 == nil {
+		prefix, err = netip.PrefixFrom(address, address.BitLen()), nil
+	}
+	if err != nil || !prefix.Addr().Is4() {
+		return text, false
+	}
+	return prefix.Masked().String(), true
 }

@@ -21,7 +21,8 @@ type SubnetSpec struct {
 
 // SubnetStatus is what the cloud reports of a subnet.
 type SubnetStatus struct {
-	AvailableAddresses int `json:"availableAddresses,omitempty" doc:"Addresses that are still free, where the cloud says so."`
+	IPv6CIDR           string `json:"ipv6Cidr,omitempty" doc:"IPv6 range. Clouds whose subnets have one range each (OpenStack) show it on a subnet of its own, which has no cidr."`
+	AvailableAddresses int    `json:"availableAddresses,omitempty" doc:"IPv4 addresses that are still free, where the cloud says so."`
 }
 
 // Problems implements the rules beyond the schema.

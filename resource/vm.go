@@ -65,11 +65,12 @@ type VMSpec struct {
 
 // VMStatus is what the cloud reports of a VM.
 type VMStatus struct {
-	Zone           string `json:"zone,omitempty" doc:"Zone that the VM runs in."`
-	PrivateAddress string `json:"privateAddress,omitempty" address:"true" doc:"First IPv4 address inside the VPC."`
-	PublicAddress  string `json:"publicAddress,omitempty" address:"true" doc:"IPv4 address that the internet reaches it by. It may change when the VM is stopped and started, unless it is a public IP's."`
-	SSHPort        int    `json:"sshPort,omitempty" doc:"Port of the VM's SSH server. Absent if it is 22, or not known."`
-	SSHUser        string `json:"sshUser,omitempty" doc:"Name to log in with by SSH. Absent where the cloud does not tell."`
+	Zone           string   `json:"zone,omitempty" doc:"Zone that the VM runs in."`
+	PrivateAddress string   `json:"privateAddress,omitempty" address:"true" doc:"First IPv4 address inside the VPC."`
+	IPv6Addresses  []string `json:"ipv6Addresses,omitempty" address:"true" doc:"IPv6 addresses of its first network interface, where its subnet has some." nullable:"false"`
+	PublicAddress  string   `json:"publicAddress,omitempty" address:"true" doc:"IPv4 address that the internet reaches it by. It may change when the VM is stopped and started, unless it is a public IP's."`
+	SSHPort        int      `json:"sshPort,omitempty" doc:"Port of the VM's SSH server. Absent if it is 22, or not known."`
+	SSHUser        string   `json:"sshUser,omitempty" doc:"Name to log in with by SSH. Absent where the cloud does not tell."`
 }
 
 // VMSize is the parameter of a VM's resize.
@@ -109,5 +110,9 @@ func (s *VMSpec) ProblemsAgainst(find Find) []Problem {
 
 // Login says how one logs in to the VM.
 func (s *VMSpec) Login(status *VMStatus) Login {
-	return Login{Public: status.PublicAddress, Private: status.PrivateAddress, Port: status.SSHPort, User: status.SSHUser, KeyPair: s.KeyPair}
+	private := status.PrivateAddress
+	if private == "" && len(status.IPv6Addresses) > 0 {
+		private = status.IPv6Addresses[0]
+	}
+	return Login{Public: status.PublicAddress, Private: private, Port: status.SSHPort, User: status.SSHUser, KeyPair: s.KeyPair}
 }

@@ -16,7 +16,6 @@ import (
 	"github.com/gophercloud/gophercloud/v2/openstack/compute/v2/flavors"
 	"github.com/gophercloud/gophercloud/v2/openstack/compute/v2/servers"
 	sdk "github.com/gophercloud/gophercloud/v2/openstack/image/v2/images"
-	"github.com/gophercloud/gophercloud/v2/openstack/networking/v2/extensions/security/rules"
 	"github.com/gophercloud/gophercloud/v2/openstack/networking/v2/ports"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -63,24 +62,41 @@ func TestLabelsThereAndBack(t *testing.T) {
 	assert.Equal(t, resource.CodeInvalid, resource.CodeOf(err))
 }
 
-func TestRulesThatHaveNoWordsAreNotShown(t *testing.T) {
-	shown := rules.SecGroupRule{Direction: "ingress", EtherType: "IPv4", Protocol: "tcp"}
-	rule, ok := ruleOf(shown)
-	assert.True(t, ok)
-	assert.Equal(t, resource.Rule{Direction: "in", Protocol: "tcp", FromPort: 1, ToPort: 65535, CIDR: "0.0.0.0/0"}, rule)
-	for name, change := range map[string]func(*rules.SecGroupRule){
-		"IPv6":              func(r *rules.SecGroupRule) { r.EtherType = "IPv6" },
-		"another group":     func(r *rules.SecGroupRule) { r.RemoteGroupID = "g" },
-		"addresses":         func(r *rules.SecGroupRule) { r.RemoteAddressGroupID = "a" },
-		"one type of ICMP":  func(r *rules.SecGroupRule) { r.Protocol, r.PortRangeMin = "icmp", 8 },
-		"another protocol":  func(r *rules.SecGroupRule) { r.Protocol = "sctp" },
-		"number of TCP":     func(r *rules.SecGroupRule) { r.Protocol = "6" },
-		"protocol of VRRP ": func(r *rules.SecGroupRule) { r.Protocol = "vrrp" },
+func TestRulesOfGroups(t *testing.T) {
+	for raw, want := range map[string]resource.Rule{
+		`{"protocol": "tcp"}`: {Protocol: "tcp", FromPort: 1, ToPort: 65535, CIDR: "0.0.0.0/0"},
+		`{"protocol": "6", "port_range_min": 22, "port_range_max": 22}`: {Protocol: "tcp", FromPort: 22, ToPort: 22, CIDR: "0.0.0.0/0"},
+		`{"protocol": "17", "port_range_min": 1, "port_range_max": 9}`:  {Protocol: "udp", FromPort: 1, ToPort: 9, CIDR: "0.0.0.0/0"},
+		`{"protocol": "icmp", "port_range_min": null}`:                  {Protocol: "icmp", CIDR: "0.0.0.0/0"},
+		`{"protocol": "1"}`:   {Protocol: "icmp", CIDR: "0.0.0.0/0"},
+		`{"protocol": null}`:  {Protocol: "all", CIDR: "0.0.0.0/0"},
+		`{"protocol": "any"}`: {Protocol: "all", CIDR: "0.0.0.0/0"},
+		`{"protocol": "0"}`:   {Protocol: "all", CIDR: "0.0.0.0/0"},
+		`{"protocol": "tcp", "port_range_min": 22, "port_range_max": 22, "remote_ip_prefix": "10.0.0.7/24"}`: {Protocol: "tcp", FromPort: 22, ToPort: 22, CIDR: "10.0.0.0/24"},
+		`{"protocol": "icmp", "remote_ip_prefix": "10.0.0.7"}`:                                               {Protocol: "icmp", CIDR: "10.0.0.7/32"},
 	} {
-		r := shown
-		change(&r)
-		_, ok := ruleOf(r)
-		assert.False(t, ok, name)
+		has := groupRule{Direction: "ingress", EtherType: "IPv4"}
+		require.NoError(t, json.Unmarshal([]byte(raw), &has), raw)
+		want.Direction = "in"
+		got, ok := has.rule()
+		assert.True(t, ok, raw)
+		assert.Equal(t, want, got, raw)
+	}
+	for raw, says := range map[string]string{
+		`{"protocol": "icmp", "port_range_min": 0, "port_range_max": 0}`:                                "in: icmp type 0 code 0 from 0.0.0.0/0",
+		`{"protocol": "1", "port_range_min": 8}`:                                                        "in: 1 type 8 from 0.0.0.0/0",
+		`{"protocol": "tcp", "port_range_min": 22, "port_range_max": 22, "remote_group_id": "g"}`:       "in: tcp 22 from the security group g",
+		`{"ethertype": "IPv6", "remote_group_id": "g"}`:                                                 "in: all from the security group g over IPv6",
+		`{"protocol": "udp", "port_range_min": 1, "port_range_max": 9, "remote_address_group_id": "a"}`: "in: udp 1-9 from the address group a",
+		`{"direction": "egress", "ethertype": "IPv6"}`:                                                  "out: all to ::/0",
+		`{"ethertype": "IPv6", "protocol": "tcp", "remote_ip_prefix": "fd00::/8"}`:                      "in: tcp from fd00::/8",
+		`{"protocol": "vrrp", "remote_ip_prefix": "10.0.0.0/8"}`:                                        "in: vrrp from 10.0.0.0/8",
+	} {
+		has := groupRule{ID: "r-1", Direction: "ingress", EtherType: "IPv4"}
+		require.NoError(t, json.Unmarshal([]byte(raw), &has), raw)
+		_, ok := has.rule()
+		assert.False(t, ok, raw)
+		assert.Equal(t, resource.OtherRule{CloudID: "r-1", Description: says}, has.other(), raw)
 	}
 }
 
@@ -89,6 +105,10 @@ func TestStatesOfVMs(t *testing.T) {
 		"ACTIVE": resource.StateRunning, "ACTIVE/powering-off": resource.StateStopping, "SHUTOFF": resource.StateStopped, "SHUTOFF/powering-on": resource.StateStarting,
 		"BUILD/spawning": resource.StateCreating, "REBOOT/reboot_started": resource.StateRebooting, "SHUTOFF/resize_prep": resource.StateUpdating,
 		"VERIFY_RESIZE": resource.StateUpdating, "ERROR": resource.StateFailed, "ACTIVE/deleting": resource.StateDeleting, "SOMETHING": resource.StateUnknown,
+		"PAUSED": resource.StateStopped, "SUSPENDED": resource.StateStopped, "SHELVED": resource.StateStopped, "SHELVED_OFFLOADED": resource.StateStopped, "SHUTOFF/image_snapshot": resource.StateStopped,
+		"ACTIVE/pausing": resource.StateStopping, "ACTIVE/suspending": resource.StateStopping, "ACTIVE/shelving_image_uploading": resource.StateStopping, "SHELVED/shelving_offloading": resource.StateStopping,
+		"PAUSED/unpausing": resource.StateStarting, "SUSPENDED/resuming": resource.StateStarting, "SHELVED/unshelving": resource.StateStarting, "SHELVED_OFFLOADED/spawning": resource.StateStarting,
+		"RESCUE": resource.StateUpdating, "ACTIVE/rescuing": resource.StateUpdating, "RESCUE/unrescuing": resource.StateUpdating, "REBUILD/rebuild_spawning": resource.StateUpdating,
 	} {
 		status, task, _ := strings.Cut(word, "/")
 		got, shown := vmState(servers.Server{Status: status, TaskState: task})
@@ -111,11 +131,13 @@ func TestPrimaryAddressStaysFirst(t *testing.T) {
 		FixedIPs: []ports.IP{{IPAddress: "10.0.0.2"}, {IPAddress: "fd00::1"}, {IPAddress: "10.0.0.9"}, {IPAddress: "10.0.0.1"}},
 		Tags:     []string{secondaryTag + "10.0.0.2", secondaryTag + "10.0.0.1"},
 	}
-	var addresses []string
-	for _, ip := range addressesOf(port) {
-		addresses = append(addresses, ip.IPAddress)
+	var four []string
+	for _, ip := range addressesOf(port).four {
+		four = append(four, ip.IPAddress)
 	}
-	assert.Equal(t, []string{"10.0.0.9", "10.0.0.2", "10.0.0.1"}, addresses)
+	assert.Equal(t, []string{"10.0.0.9", "10.0.0.2", "10.0.0.1"}, four)
+	assert.Equal(t, []string{"fd00::1"}, addressesOf(port).six)
+	assert.Empty(t, addressesOf(ports.Port{}).primary())
 }
 
 // The services' own words, as they answer them.

@@ -169,7 +169,8 @@ func (n nics) changeAddresses(ctx context.Context, id string, change func([]port
 	if err != nil {
 		return err
 	}
-	has := addressesOf(found.is.Port)
+	all := addressesOf(found.is.Port)
+	has := all.four
 	if len(has) == 0 {
 		return resource.Errorf(resource.CodeConflict, "the port %s has no address to add others to", id)
 	}
@@ -186,7 +187,7 @@ func (n nics) changeAddresses(ctx context.Context, id string, change func([]port
 	}
 	wanted := change(slices.Clone(has), has[0].SubnetID)
 	if len(wanted) != len(has) {
-		if err := coded(ports.Update(ctx, n.network, id, ports.UpdateOpts{FixedIPs: wanted}).Err); err != nil {
+		if err := coded(ports.Update(ctx, n.network, id, ports.UpdateOpts{FixedIPs: slices.Concat(wanted, all.other)}).Err); err != nil {
 			return err
 		}
 	}
@@ -200,13 +201,42 @@ func (n nics) changeAddresses(ctx context.Context, id string, change func([]port
 	return nil
 }
 
-// addressesOf answers the IPv4 addresses of a port, the primary one first.
-func addressesOf(port ports.Port) []ports.IP {
-	all := slices.DeleteFunc(slices.Clone(port.FixedIPs), func(ip ports.IP) bool { return strings.Contains(ip.IPAddress, ":") })
-	slices.SortStableFunc(all, func(a, b ports.IP) int {
-		return boolToInt(slices.Contains(port.Tags, secondaryTag+a.IPAddress)) - boolToInt(slices.Contains(port.Tags, secondaryTag+b.IPAddress))
+// addresses are those of a port.
+type addresses struct {
+	four  []ports.IP // IPv4, the primary one first
+	other []ports.IP // IPv6
+	six   []string   // the same without their subnets
+}
+
+func addressesOf(port ports.Port) addresses {
+	var a addresses
+	for _, ip := range port.FixedIPs {
+		if strings.Contains(ip.IPAddress, ":") {
+			a.other, a.six = append(a.other, ip), append(a.six, ip.IPAddress)
+		} else {
+			a.four = append(a.four, ip)
+		}
+	}
+	slices.SortStableFunc(a.four, func(x, y ports.IP) int {
+		return boolToInt(slices.Contains(port.Tags, secondaryTag+x.IPAddress)) - boolToInt(slices.Contains(port.Tags, secondaryTag+y.IPAddress))
 	})
-	return all
+	return a
+}
+
+// primary is the first IPv4 address, or "".
+func (a addresses) primary() string {
+	if len(a.four) == 0 {
+		return ""
+	}
+	return a.four[0].IPAddress
+}
+
+// subnet is that of the primary address, or else of the first that there is.
+func (a addresses) subnet() string {
+	for _, ip := range slices.Concat(a.four, a.other) {
+		return ip.SubnetID
+	}
+	return ""
 }
 
 func boolToInt(b bool) int {
@@ -225,12 +255,11 @@ func (nics) shows(x shown[portFields]) nic {
 	if strings.HasPrefix(x.is.DeviceOwner, "compute:") {
 		o.Status.VM = x.is.DeviceID
 	}
-	for i, ip := range addressesOf(x.is.Port) {
-		if i > 0 {
-			o.Status.SecondaryAddresses = append(o.Status.SecondaryAddresses, ip.IPAddress)
-			continue
-		}
-		o.Spec.Subnet, o.Spec.PrivateAddress, o.Status.PrivateAddress = ip.SubnetID, ip.IPAddress, ip.IPAddress
+	a := addressesOf(x.is.Port)
+	o.Spec.Subnet, o.Spec.PrivateAddress = a.subnet(), a.primary()
+	o.Status.PrivateAddress, o.Status.IPv6Addresses = a.primary(), a.six
+	for _, ip := range a.four[min(1, len(a.four)):] {
+		o.Status.SecondaryAddresses = append(o.Status.SecondaryAddresses, ip.IPAddress)
 	}
 	return o
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/gophercloud/gophercloud/v2/openstack/loadbalancer/v2/monitors"
 	"github.com/gophercloud/gophercloud/v2/openstack/loadbalancer/v2/pools"
 	"github.com/gophercloud/gophercloud/v2/openstack/networking/v2/extensions/layer3/floatingips"
+	"github.com/gophercloud/gophercloud/v2/openstack/networking/v2/ports"
 
 	"github.com/m-cmp/mc-infra-connector/driver"
 	"github.com/m-cmp/mc-infra-connector/resource"
@@ -452,10 +453,14 @@ func (n nlbs) addresses(ctx context.Context, s resource.NLBSpec) ([]pools.BatchU
 		return nil, err
 	}
 	for _, vm := range s.Members {
-		if len(near[vm]) == 0 || len(addressesOf(near[vm][0])) == 0 {
-			return nil, resource.Errorf(resource.CodeNotFound, "there is no VM %s with an address", vm)
+		var has []ports.IP
+		for _, port := range near[vm] {
+			has = append(has, addressesOf(port).four...)
 		}
-		ip := addressesOf(near[vm][0])[0]
+		if len(has) == 0 {
+			return nil, resource.Errorf(resource.CodeNotFound, "there is no VM %s with an IPv4 address", vm)
+		}
+		ip := has[0]
 		member := pools.BatchUpdateMemberOpts{Name: &vm, Address: ip.IPAddress, ProtocolPort: s.TargetPort, SubnetID: &ip.SubnetID}
 		if port := s.HealthCheck.Port; port != 0 && port != s.TargetPort {
 			member.MonitorPort = &port
@@ -667,7 +672,11 @@ func (nlbs) shows(x shown[loadbalancers.LoadBalancer], p balancerParts) nlb {
 		o.Spec.TargetPort, o.Spec.HealthCheck.Port = member.ProtocolPort, cmp.Or(member.MonitorPort, member.ProtocolPort)
 	}
 	slices.Sort(o.Spec.Members)
-	o.Status.Address = x.is.VipAddress
+	if strings.Contains(x.is.VipAddress, ":") {
+		o.Status.IPv6Address = x.is.VipAddress
+	} else {
+		o.Status.Address = x.is.VipAddress
+	}
 	if public, ok := p.address[x.is.VipPortID]; ok && x.is.VipPortID != "" {
 		o.Status.Address = public.FloatingIP
 	}

@@ -1,7 +1,6 @@
 package openstack
 
 import (
-	"cmp"
 	"context"
 	"slices"
 
@@ -17,17 +16,29 @@ import (
 // the VPC that it was made for.
 type (
 	securityGroups struct {
-		neutron[resource.SecurityGroupSpec, resource.SecurityGroupStatus, groups.SecGroup]
+		neutron[resource.SecurityGroupSpec, resource.SecurityGroupStatus, groupFields]
 	}
 	securityGroup = driver.Object[resource.SecurityGroupSpec, resource.SecurityGroupStatus]
+	groupFields   struct {
+		groups.SecGroup
+		rules []groupRule
+	}
 )
 
-const (
-	keyVPC       = "vpc"
-	directionOut = "out"
-	anywhere     = "0.0.0.0/0"
-	lastPort     = 65535
-)
+// UnmarshalJSON implements json.Unmarshaler: each part reads its own fields.
+func (f *groupFields) UnmarshalJSON(raw []byte) error {
+	if err := f.SecGroup.UnmarshalJSON(raw); err != nil {
+		return err
+	}
+	var own struct {
+		Rules []groupRule `json:"security_group_rules"`
+	}
+	err := unmarshal(raw, &own)
+	f.rules = own.Rules
+	return err
+}
+
+const keyVPC = "vpc"
 
 func newSecurityGroups(s *session) securityGroups {
 	g := securityGroups{}
@@ -55,14 +66,13 @@ func (g securityGroups) Make(ctx context.Context, r driver.Request[resource.Secu
 // that ends as soon as the rules say what may go out.
 // https://docs.openstack.org/api-ref/network/v2/#create-security-group
 func (g securityGroups) complete(ctx context.Context, of securityGroup, wanted []resource.Rule) (securityGroup, error) {
-	group, err := get[groups.SecGroup](ctx, g.network, g.one, g.many, of.ID)
+	group, err := get[groupFields](ctx, g.network, g.one, g.many, of.ID)
 	if err != nil {
 		return of, err
 	}
 	if slices.ContainsFunc(wanted, func(r resource.Rule) bool { return r.Direction == directionOut }) {
-		for _, has := range group.is.Rules {
-			all := has.Direction == string(rules.DirEgress) && has.Protocol == "" && has.RemoteIPPrefix == "" && has.RemoteGroupID == ""
-			if rule, ok := ruleOf(has); all && (!ok || !slices.Contains(wanted, rule)) {
+		for _, has := range group.is.rules {
+			if rule, ok := has.rule(); has.allOut() && (!ok || !slices.Contains(wanted, rule)) {
 				if err := g.removeRule(ctx, has.ID); err != nil {
 					return of, err
 				}
@@ -80,7 +90,7 @@ func (g securityGroups) Delete(ctx context.Context, id string) error { return g.
 
 // AddRules allows what is not allowed yet.
 func (g securityGroups) AddRules(ctx context.Context, id string, change resource.RuleChange) error {
-	group, err := get[groups.SecGroup](ctx, g.network, g.one, g.many, id)
+	group, err := get[groupFields](ctx, g.network, g.one, g.many, id)
 	if err != nil {
 		return err
 	}
@@ -89,12 +99,12 @@ func (g securityGroups) AddRules(ctx context.Context, id string, change resource
 
 // RemoveRules takes back what is allowed.
 func (g securityGroups) RemoveRules(ctx context.Context, id string, change resource.RuleChange) error {
-	group, err := get[groups.SecGroup](ctx, g.network, g.one, g.many, id)
+	group, err := get[groupFields](ctx, g.network, g.one, g.many, id)
 	if err != nil {
 		return err
 	}
-	for _, has := range group.is.Rules {
-		if rule, ok := ruleOf(has); ok && slices.Contains(change.Rules, rule) {
+	for _, has := range group.is.rules {
+		if rule, ok := has.rule(); ok && slices.Contains(change.Rules, rule) {
 			if err := g.removeRule(ctx, has.ID); err != nil {
 				return err
 			}
@@ -103,79 +113,68 @@ func (g securityGroups) RemoveRules(ctx context.Context, id string, change resou
 	return nil
 }
 
-// addRules adds the rules that a group lacks, in one call. It leaves out the others,
-// because Neutron refuses the whole call if one rule is there already.
-func (g securityGroups) addRules(ctx context.Context, group groups.SecGroup, wanted []resource.Rule) error {
-	var has []resource.Rule
-	for _, rule := range group.Rules {
-		if r, ok := ruleOf(rule); ok {
-			has = append(has, r)
-		}
-	}
-	var missing []rules.CreateOpts
-	for _, r := range wanted {
-		if slices.Contains(has, r) {
-			continue
-		}
-		opts := rules.CreateOpts{Direction: rules.DirIngress, EtherType: rules.EtherType4, SecGroupID: group.ID, PortRangeMin: r.FromPort, PortRangeMax: r.ToPort, RemoteIPPrefix: r.CIDR}
-		if r.Direction == directionOut {
-			opts.Direction = rules.DirEgress
-		}
-		if r.Protocol != "all" {
-			opts.Protocol = rules.RuleProtocol(r.Protocol)
-		}
-		missing = append(missing, opts)
-	}
+// addRules adds the rules that a group lacks, in one call. Neutron refuses the whole call if
+// it takes one of them for a rule that is there already, since a moment or because they
+// only look alike to it; then they go one by one.
+func (g securityGroups) addRules(ctx context.Context, group groupFields, wanted []resource.Rule) error {
+	missing := group.lacks(wanted)
 	if len(missing) == 0 {
 		return nil
 	}
-	err := coded(rules.CreateBulk(ctx, g.network, missing).Err)
-	if resource.CodeOf(err) == resource.CodeAlreadyExists { // the next try looks again
-		return resource.Errorf(resource.CodeUnavailable, "the rules of the security group changed meanwhile: %w", err)
+	var opts []rules.CreateOpts
+	for _, r := range missing {
+		opts = append(opts, optionsOf(r, group.ID))
 	}
-	return err
+	refused := coded(rules.CreateBulk(ctx, g.network, opts).Err)
+	if resource.CodeOf(refused) != resource.CodeAlreadyExists {
+		return refused
+	}
+	for _, one := range opts {
+		if err := driver.Except(coded(rules.Create(ctx, g.network, one).Err), resource.CodeAlreadyExists); err != nil {
+			return err
+		}
+	}
+	again, err := get[groupFields](ctx, g.network, g.one, g.many, group.ID)
+	if err != nil {
+		return err
+	}
+	if left := again.is.lacks(wanted); len(left) > 0 {
+		return resource.Errorf(resource.CodeConflict, "Neutron takes %s for a rule that the security group %s has and that allows something else; remove that first, it is among otherRules in its status: %w", left[0], group.ID, refused)
+	}
+	return nil
+}
+
+// lacks answers the rules that a group does not have, in whatever words.
+func (f groupFields) lacks(wanted []resource.Rule) []resource.Rule {
+	return slices.DeleteFunc(slices.Clone(wanted), func(w resource.Rule) bool {
+		return slices.ContainsFunc(f.rules, func(has groupRule) bool {
+			rule, ok := has.rule()
+			return ok && rule == w
+		})
+	})
 }
 
 func (g securityGroups) removeRule(ctx context.Context, id string) error {
 	return driver.Except(coded(rules.Delete(ctx, g.network, id).Err), resource.CodeNotFound)
 }
 
-// ruleOf translates a rule. What the common model has no words for (IPv6, other groups
-// as sources, single types of ICMP) is not shown as one.
-func ruleOf(x rules.SecGroupRule) (resource.Rule, bool) {
-	r := resource.Rule{Direction: "in", Protocol: cmp.Or(x.Protocol, "all"), CIDR: cmp.Or(x.RemoteIPPrefix, anywhere)}
-	if x.Direction == string(rules.DirEgress) {
-		r.Direction = directionOut
-	}
-	if x.EtherType != string(rules.EtherType4) || x.RemoteGroupID != "" || x.RemoteAddressGroupID != "" {
-		return r, false
-	}
-	switch r.Protocol {
-	case "tcp", "udp":
-		r.FromPort, r.ToPort = max(x.PortRangeMin, 1), cmp.Or(x.PortRangeMax, lastPort)
-	case "icmp":
-		return r, x.PortRangeMin == 0 && x.PortRangeMax == 0
-	case "all":
-	default:
-		return r, false
-	}
-	return r, true
-}
-
-func (securityGroups) shows(x shown[groups.SecGroup]) securityGroup {
+func (securityGroups) shows(x shown[groupFields]) securityGroup {
 	m := readMark(x.is.Description)
 	o := object[resource.SecurityGroupSpec, resource.SecurityGroupStatus](x.is.ID, x.is.Name, x)
 	o.Token, o.Labels, o.CreatedAt = m.token, readLabels(x.is.Tags), at(x.is.CreatedAt)
 	o.State = resource.StateAvailable // Neutron knows no states of groups
 	o.Spec = resource.SecurityGroupSpec{VPC: m.value(keyVPC), Description: m.text, Rules: []resource.Rule{}}
-	for _, rule := range x.is.Rules {
-		if r, ok := ruleOf(rule); ok && !slices.Contains(o.Spec.Rules, r) {
-			o.Spec.Rules = append(o.Spec.Rules, r)
+	var others []resource.OtherRule
+	for _, has := range x.is.rules {
+		rule, ok := has.rule()
+		switch {
+		case !ok:
+			others = append(others, has.other())
+		case !slices.Contains(o.Spec.Rules, rule): // some spellings mean the same
+			o.Spec.Rules = append(o.Spec.Rules, rule)
 		}
 	}
-	slices.SortFunc(o.Spec.Rules, func(a, b resource.Rule) int {
-		return cmp.Or(cmp.Compare(a.Direction, b.Direction), cmp.Compare(a.Protocol, b.Protocol),
-			cmp.Compare(a.FromPort, b.FromPort), cmp.Compare(a.ToPort, b.ToPort), cmp.Compare(a.CIDR, b.CIDR))
-	})
+	slices.SortFunc(o.Spec.Rules, resource.Rule.Compare)
+	o.Status.SetOtherRules(others)
 	return o
 }

@@ -125,6 +125,11 @@ func (subnets) shows(x shown[sdk.Subnet]) subnet {
 	o := object[resource.SubnetSpec, resource.SubnetStatus](x.is.ID, x.is.Name, x)
 	o.Token, o.Labels, o.CreatedAt = readMark(x.is.Description).token, readLabels(x.is.Tags), at(x.is.CreatedAt)
 	o.State = resource.StateAvailable // Neutron knows no states of subnets
-	o.Spec = resource.SubnetSpec{VPC: x.is.NetworkID, CIDR: x.is.CIDR}
+	o.Spec.VPC = x.is.NetworkID
+	if x.is.IPVersion == int(gophercloud.IPv6) {
+		o.Status.IPv6CIDR = x.is.CIDR
+	} else {
+		o.Spec.CIDR = x.is.CIDR
+	}
 	return o
 }

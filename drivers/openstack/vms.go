@@ -100,9 +100,31 @@ func (v vms) Delete(ctx context.Context, id string) error {
 	return driver.Except(coded(servers.Delete(ctx, v.compute, id).Err), resource.CodeNotFound)
 }
 
-// Start powers a server on.
+// Start powers a server on. Nova has an action of its own for each way to be stopped, and
+// refuses the others; most servers are shut off.
+// https://docs.openstack.org/api-guide/compute/server_concepts.html#server-status
 func (v vms) Start(ctx context.Context, id string) error {
-	return coded(servers.Start(ctx, v.compute, id).Err)
+	refused := coded(servers.Start(ctx, v.compute, id).Err)
+	if resource.CodeOf(refused) != resource.CodeConflict {
+		return refused
+	}
+	found, err := get[servers.Server](ctx, v.compute, "server", "servers", id)
+	switch {
+	case err != nil:
+		return err
+	case found.is.TaskState != "":
+		return refused
+	}
+	switch found.is.Status {
+	case "PAUSED":
+		return coded(servers.Unpause(ctx, v.compute, id).Err)
+	case "SUSPENDED":
+		return coded(servers.Resume(ctx, v.compute, id).Err)
+	case "SHELVED", "SHELVED_OFFLOADED":
+		return coded(servers.Unshelve(ctx, v.compute, id, servers.UnshelveOpts{}).Err)
+	default:
+		return refused
+	}
 }
 
 // Stop shuts a server down.
@@ -135,6 +157,8 @@ func (v vms) Resize(ctx context.Context, id string, to resource.VMSize) error {
 		switch {
 		case found.is.Status == "VERIFY_RESIZE" && is:
 			return coded(servers.ConfirmResize(ctx, v.compute, id).Err)
+		case slices.Contains(frozen(), found.is.Status):
+			return resource.Errorf(resource.CodeConflict, "the server is %s, and Nova resizes only what is shut off; start it and stop it, and try again", found.is.Status)
 		case found.is.Status == "ERROR":
 			return resource.Errorf(resource.CodeConflict, "the server could not be resized: %s", cmp.Or(found.is.Fault.Message, "Nova does not say why"))
 		case is && found.is.TaskState == "":
@@ -308,10 +332,9 @@ func (v vms) shows(x shown[servers.Server], near map[string][]ports.Port) vm {
 	o.Status.Zone = x.is.AvailabilityZone
 	o.Status.PublicAddress = publicAddress(x.is)
 	if own := near[x.is.ID]; len(own) > 0 {
-		o.Spec.SecurityGroups = own[0].SecurityGroups
-		if len(own[0].FixedIPs) > 0 {
-			o.Spec.Subnet, o.Status.PrivateAddress = own[0].FixedIPs[0].SubnetID, own[0].FixedIPs[0].IPAddress
-		}
+		a := addressesOf(own[0])
+		o.Spec.SecurityGroups, o.Spec.Subnet = own[0].SecurityGroups, a.subnet()
+		o.Status.PrivateAddress, o.Status.IPv6Addresses = a.primary(), a.six
 	}
 	return o
 }
@@ -336,32 +359,35 @@ func metadata(labels map[string]string, from, to string) map[string]string {
 	return translated
 }
 
+// frozen are the states of a server that is stopped, but not shut off.
+func frozen() []string { return []string{"PAUSED", "SUSPENDED", "SHELVED", "SHELVED_OFFLOADED"} }
+
 // vmState translates Nova's words: what it does at the moment goes before what the
-// server is.
+// server is. A server in RESCUE runs another system, to be repaired: nothing can be done
+// with it until that is over.
+// https://docs.openstack.org/nova/latest/reference/vm-states.html
 func vmState(x servers.Server) (resource.State, string) {
-	word := x.Status
-	if x.TaskState != "" {
-		word += "/" + x.TaskState
+	word, task := x.Status, x.TaskState
+	if task != "" {
+		word += "/" + task
 	}
-	switch x.TaskState {
-	case "powering-on":
+	switch {
+	case slices.Contains([]string{"powering-on", "unpausing", "resuming", "unshelving"}, task), task == "spawning" && x.Status == "SHELVED_OFFLOADED":
 		return resource.StateStarting, word
-	case "powering-off":
+	case slices.Contains([]string{"powering-off", "pausing", "suspending"}, task), strings.HasPrefix(task, "shelving"):
 		return resource.StateStopping, word
-	case "deleting", "soft-deleting":
+	case task == "deleting" || task == "soft-deleting":
 		return resource.StateDeleting, word
-	}
-	if strings.HasPrefix(x.TaskState, "reboot") {
+	case strings.HasPrefix(task, "reboot"):
 		return resource.StateRebooting, word
-	}
-	if strings.HasPrefix(x.TaskState, "resize") {
+	case strings.HasPrefix(task, "resize"), strings.HasPrefix(task, "rebuild"), task == "rescuing" || task == "unrescuing" || task == "restoring" || task == "migrating":
 		return resource.StateUpdating, word
+	case slices.Contains(frozen(), x.Status):
+		return resource.StateStopped, word
 	}
 	state, _ := driver.StateOf(x.Status, map[string]resource.State{
-		"ACTIVE": resource.StateRunning, "BUILD": resource.StateCreating, "ERROR": resource.StateFailed,
-		"SHUTOFF": resource.StateStopped, "SUSPENDED": resource.StateStopped, "PAUSED": resource.StateStopped,
-		"SHELVED": resource.StateStopped, "SHELVED_OFFLOADED": resource.StateStopped, "RESCUE": resource.StateRunning, "PASSWORD": resource.StateRunning,
-		"REBOOT": resource.StateRebooting, "HARD_REBOOT": resource.StateRebooting,
+		"ACTIVE": resource.StateRunning, "PASSWORD": resource.StateRunning, "BUILD": resource.StateCreating, "ERROR": resource.StateFailed, "SHUTOFF": resource.StateStopped,
+		"REBOOT": resource.StateRebooting, "HARD_REBOOT": resource.StateRebooting, "RESCUE": resource.StateUpdating,
 		"RESIZE": resource.StateUpdating, "VERIFY_RESIZE": resource.StateUpdating, "REVERT_RESIZE": resource.StateUpdating, "MIGRATING": resource.StateUpdating, "REBUILD": resource.StateUpdating,
 		deleted: resource.StateDeleted, "SOFT_DELETED": resource.StateDeleting,
 	})
