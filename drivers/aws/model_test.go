@@ -60,12 +60,43 @@ func TestShownRules(t *testing.T) {
 			types.IpPermission{IpProtocol: aws.String("tcp"), FromPort: aws.Int32(0), ToPort: aws.Int32(65535), IpRanges: ranges[:1]},
 			[]resource.Rule{{Direction: "in", Protocol: "tcp", FromPort: 1, ToPort: 65535, CIDR: "10.0.0.0/8"}},
 		},
-		"only IPv6":            {types.IpPermission{IpProtocol: aws.String("-1"), Ipv6Ranges: []types.Ipv6Range{{CidrIpv6: aws.String("::/0")}}}, nil},
-		"one type of ICMP":     {types.IpPermission{IpProtocol: aws.String("icmp"), FromPort: aws.Int32(8), ToPort: aws.Int32(-1), IpRanges: ranges}, nil},
-		"a protocol by number": {types.IpPermission{IpProtocol: aws.String("47"), IpRanges: ranges}, nil},
+		"TCP by its number": {
+			types.IpPermission{IpProtocol: aws.String("6"), FromPort: aws.Int32(22), ToPort: aws.Int32(22), IpRanges: []types.IpRange{{CidrIp: aws.String("10.0.0.7/8")}}},
+			[]resource.Rule{{Direction: "in", Protocol: "tcp", FromPort: 22, ToPort: 22, CIDR: "10.0.0.0/8"}},
+		},
+		"type and code 0 of ICMP": {types.IpPermission{IpProtocol: aws.String("icmp"), FromPort: aws.Int32(0), ToPort: aws.Int32(0), IpRanges: ranges}, nil},
+		"only IPv6":               {types.IpPermission{IpProtocol: aws.String("-1"), Ipv6Ranges: []types.Ipv6Range{{CidrIpv6: aws.String("::/0")}}}, nil},
+		"one type of ICMP":        {types.IpPermission{IpProtocol: aws.String("icmp"), FromPort: aws.Int32(8), ToPort: aws.Int32(-1), IpRanges: ranges}, nil},
+		"a protocol by number":    {types.IpPermission{IpProtocol: aws.String("47"), IpRanges: ranges}, nil},
 	} {
 		assert.Equal(t, test.want, shownRules("in", test.permission), name)
 	}
+}
+
+func TestOtherRules(t *testing.T) {
+	permission := types.IpPermission{
+		IpProtocol: aws.String("tcp"), FromPort: aws.Int32(22), ToPort: aws.Int32(23), IpRanges: []types.IpRange{{CidrIp: aws.String("10.0.0.0/8")}},
+		Ipv6Ranges:    []types.Ipv6Range{{CidrIpv6: aws.String("::/0")}},
+		PrefixListIds: []types.PrefixListId{{PrefixListId: aws.String("pl-1")}}, UserIdGroupPairs: []types.UserIdGroupPair{{GroupId: aws.String("sg-1")}},
+	}
+	assert.Equal(t, []string{"out: tcp 22-23 to ::/0", "out: tcp 22-23 to the prefix list pl-1", "out: tcp 22-23 to the security group sg-1"}, described(otherRules("out", permission)))
+	for says, permission := range map[string]types.IpPermission{
+		"in: icmp type 0 code 0 from 10.0.0.0/8": {IpProtocol: aws.String("icmp"), FromPort: aws.Int32(0), ToPort: aws.Int32(0), IpRanges: permission.IpRanges},
+		"in: icmp type 8 from 10.0.0.0/8":        {IpProtocol: aws.String("icmp"), FromPort: aws.Int32(8), ToPort: aws.Int32(-1), IpRanges: permission.IpRanges},
+		"in: 47 from 10.0.0.0/8":                 {IpProtocol: aws.String("47"), IpRanges: permission.IpRanges},
+		"in: all from ::/0":                      {IpProtocol: aws.String("-1"), Ipv6Ranges: permission.Ipv6Ranges},
+	} {
+		assert.Equal(t, []string{says}, described(otherRules("in", permission)))
+	}
+	assert.Empty(t, otherRules("in", types.IpPermission{IpProtocol: aws.String("-1"), IpRanges: permission.IpRanges}))
+}
+
+func described(rules []resource.OtherRule) []string {
+	var all []string
+	for _, r := range rules {
+		all = append(all, r.Description)
+	}
+	return all
 }
 
 func TestGroupNamesAndDescriptionsThatAWSTakes(t *testing.T) {

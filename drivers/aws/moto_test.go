@@ -37,6 +37,8 @@ func TestOnMoto(t *testing.T) {
 		"vpc used otherwise":     testVPCUsedOtherwise,
 		"foreign gateway":        testForeignGateway,
 		"rules":                  testRules,
+		"other rules":            testOtherRules,
+		"IPv6":                   testIPv6,
 		"root disk":              testRootDisk,
 		"regions do not mix":     testRegionsDoNotMix,
 		"assumed role":           testAssumedRole,

@@ -193,6 +193,9 @@ func (nics) object(x types.NetworkInterface) nic {
 			o.Status.SecondaryAddresses = append(o.Status.SecondaryAddresses, aws.ToString(a.PrivateIpAddress))
 		}
 	}
+	for _, a := range x.Ipv6Addresses {
+		o.Status.IPv6Addresses = append(o.Status.IPv6Addresses, aws.ToString(a.Ipv6Address))
+	}
 	if a := x.Attachment; a != nil {
 		o.Status.VM = aws.ToString(a.InstanceId)
 	}

@@ -2,8 +2,9 @@ package aws
 
 import (
 	"cmp"
+	"fmt"
 	"iter"
-	"slices"
+	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
@@ -15,7 +16,6 @@ const (
 	directionIn  = "in"
 	directionOut = "out"
 	allProtocols = "-1" // AWS's word for every protocol
-	lastPort     = 65535
 )
 
 // directions answers a group's permissions by direction, always in the same order.
@@ -41,24 +41,78 @@ func permission(r resource.Rule) types.IpPermission {
 	return p
 }
 
-// shownRules is the way back. What the common model has no words for (IPv6, other
-// groups as sources, single types of ICMP) is not shown as a rule.
+// shownRules is the way back. What rules have no words for (IPv6, other groups as
+// sources, single types of ICMP) otherRules shows.
 func shownRules(direction string, p types.IpPermission) []resource.Rule {
-	rule := resource.Rule{Direction: direction, Protocol: aws.ToString(p.IpProtocol)}
-	from, to := int(aws.ToInt32(p.FromPort)), int(aws.ToInt32(p.ToPort))
-	switch {
-	case rule.Protocol == allProtocols:
-		rule.Protocol = "all"
-	case rule.Protocol == "icmp" && from == -1 && to == -1:
-	case (rule.Protocol == "tcp" || rule.Protocol == "udp") && to > 0:
-		rule.FromPort, rule.ToPort = max(from, 1), to // AWS counts port 0, which nobody can use, as one of all
-	default:
+	rule, ok := protocolOf(direction, p)
+	if !ok {
 		return nil
 	}
 	var rules []resource.Rule
 	for _, r := range p.IpRanges {
-		rule.CIDR = aws.ToString(r.CidrIp)
-		rules = append(rules, rule)
+		if cidr, ok := resource.RuleCIDR(aws.ToString(r.CidrIp)); ok {
+			rule.CIDR = cidr
+			rules = append(rules, rule)
+		}
+	}
+	return rules
+}
+
+// protocolOf is the part of a rule that is the same for all ranges of a permission, unless
+// rules have no words for it.
+func protocolOf(direction string, p types.IpPermission) (resource.Rule, bool) {
+	rule := resource.Rule{Direction: direction, Protocol: "all"}
+	if aws.ToString(p.IpProtocol) == allProtocols {
+		return rule, true
+	}
+	named, ok := resource.RuleProtocol(aws.ToString(p.IpProtocol))
+	from, to := cmp.Or(p.FromPort, aws.Int32(-1)), cmp.Or(p.ToPort, aws.Int32(-1))
+	switch rule.Protocol = named; {
+	case !ok:
+		return rule, false
+	case named == "icmp":
+		return rule, *from == -1 && *to == -1
+	default:
+		rule.FromPort, rule.ToPort = int(max(*from, 1)), int(*to) // AWS counts port 0, which nobody can use, as one of all
+		return rule, *to > 0
+	}
+}
+
+// otherRules describes what of a permission shownRules has no words for.
+func otherRules(direction string, p types.IpPermission) []resource.OtherRule {
+	protocol, detail := aws.ToString(p.IpProtocol), ""
+	switch from, to := p.FromPort, p.ToPort; {
+	case protocol == allProtocols:
+		protocol = "all"
+	case from == nil || *from == -1:
+	case strings.HasPrefix(protocol, "icmp"):
+		detail = fmt.Sprintf("type %d", *from)
+		if to != nil && *to != -1 {
+			detail += fmt.Sprintf(" code %d", *to)
+		}
+	case to == nil || *from == *to:
+		detail = fmt.Sprint(*from)
+	default:
+		detail = fmt.Sprintf("%d-%d", *from, *to)
+	}
+	var rules []resource.OtherRule
+	add := func(peer string) {
+		rules = append(rules, resource.NewOtherRule("", direction, protocol, detail, peer))
+	}
+	_, words := protocolOf(direction, p)
+	for _, r := range p.IpRanges {
+		if _, ok := resource.RuleCIDR(aws.ToString(r.CidrIp)); !ok || !words {
+			add(aws.ToString(r.CidrIp))
+		}
+	}
+	for _, r := range p.Ipv6Ranges {
+		add(aws.ToString(r.CidrIpv6))
+	}
+	for _, r := range p.PrefixListIds {
+		add("the prefix list " + aws.ToString(r.PrefixListId))
+	}
+	for _, r := range p.UserIdGroupPairs {
+		add("the security group " + cmp.Or(aws.ToString(r.GroupId), aws.ToString(r.GroupName)))
 	}
 	return rules
 }
@@ -80,13 +134,4 @@ func split(permissions []types.IpPermission) []types.IpPermission {
 		}
 	}
 	return singles
-}
-
-// sorted brings rules in one order, whatever order AWS answers them in.
-func sorted(rules []resource.Rule) []resource.Rule {
-	slices.SortFunc(rules, func(a, b resource.Rule) int {
-		return cmp.Or(cmp.Compare(a.Direction, b.Direction), cmp.Compare(a.Protocol, b.Protocol),
-			cmp.Compare(a.FromPort, b.FromPort), cmp.Compare(a.ToPort, b.ToPort), cmp.Compare(a.CIDR, b.CIDR))
-	})
-	return rules
 }

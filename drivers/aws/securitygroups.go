@@ -84,7 +84,8 @@ func (g securityGroups) complete(ctx context.Context, id string, rules []resourc
 		return securityGroup{}, err
 	}
 	made := g.object(group)
-	made.Spec.Rules = sorted(append(made.Spec.Rules, missing...))
+	made.Spec.Rules = append(made.Spec.Rules, missing...)
+	slices.SortFunc(made.Spec.Rules, resource.Rule.Compare)
 	return made, nil
 }
 
@@ -142,17 +143,29 @@ func (g securityGroups) authorize(ctx context.Context, group types.SecurityGroup
 		if len(missing) == 0 {
 			continue
 		}
-		var err error
-		if direction == directionIn {
-			_, err = call(ctx, g.ec2.AuthorizeSecurityGroupIngress, &ec2.AuthorizeSecurityGroupIngressInput{GroupId: group.GroupId, IpPermissions: missing})
-		} else {
-			_, err = call(ctx, g.ec2.AuthorizeSecurityGroupEgress, &ec2.AuthorizeSecurityGroupEgressInput{GroupId: group.GroupId, IpPermissions: missing})
+		err := g.allow(ctx, group, direction, missing...)
+		if resource.CodeOf(err) == resource.CodeAlreadyExists { // since a moment, or in another spelling
+			for _, one := range missing {
+				if err = driver.Except(g.allow(ctx, group, direction, one), resource.CodeAlreadyExists); err != nil {
+					break
+				}
+			}
 		}
 		if err != nil {
-			return nil, changedMeanwhile(err)
+			return nil, err
 		}
 	}
 	return added, nil
+}
+
+func (g securityGroups) allow(ctx context.Context, group types.SecurityGroup, direction string, permissions ...types.IpPermission) error {
+	var err error
+	if direction == directionIn {
+		_, err = call(ctx, g.ec2.AuthorizeSecurityGroupIngress, &ec2.AuthorizeSecurityGroupIngressInput{GroupId: group.GroupId, IpPermissions: permissions})
+	} else {
+		_, err = call(ctx, g.ec2.AuthorizeSecurityGroupEgress, &ec2.AuthorizeSecurityGroupEgressInput{GroupId: group.GroupId, IpPermissions: permissions})
+	}
+	return err
 }
 
 func (g securityGroups) revoke(ctx context.Context, id, direction string, permissions []types.IpPermission) error {
@@ -168,8 +181,8 @@ func (g securityGroups) revoke(ctx context.Context, id, direction string, permis
 	return changedMeanwhile(err)
 }
 
-// changedMeanwhile is for a rule that appeared or went between the look and the
-// change: AWS changed nothing, and the next try looks again.
+// changedMeanwhile is for a rule that went between the look and the change: AWS changed
+// nothing, and the next try looks again.
 func changedMeanwhile(err error) error {
 	e := resource.AsError(err)
 	if e == nil || e.Cloud == nil || !strings.HasPrefix(e.Cloud.Code, "InvalidPermission.") {
@@ -204,10 +217,16 @@ func (securityGroups) object(x types.SecurityGroup) securityGroup {
 	o.Name = cmp.Or(o.Name, aws.ToString(x.GroupName))
 	o.State = resource.StateAvailable // AWS knows no states of groups
 	o.Spec = resource.SecurityGroupSpec{VPC: aws.ToString(x.VpcId), Description: aws.ToString(x.Description), Rules: []resource.Rule{}}
+	var others []resource.OtherRule
 	for direction, permissions := range directions(x) {
 		o.Spec.Rules = append(o.Spec.Rules, allRules(direction, permissions)...)
+		for _, p := range permissions {
+			others = append(others, otherRules(direction, p)...)
+		}
 	}
-	o.Spec.Rules = sorted(o.Spec.Rules)
+	slices.SortFunc(o.Spec.Rules, resource.Rule.Compare)
+	o.Spec.Rules = slices.Compact(o.Spec.Rules) // some spellings mean the same
+	o.Status.SetOtherRules(others)
 	return o
 }
 

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"iter"
+	"slices"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
@@ -77,6 +78,19 @@ func (subnets) object(x types.Subnet) subnet {
 		types.SubnetStateFailedInsufficientCapacity: resource.StateFailed,
 	})
 	o.Spec = resource.SubnetSpec{VPC: aws.ToString(x.VpcId), CIDR: aws.ToString(x.CidrBlock), Zone: aws.ToString(x.AvailabilityZone)}
+	for _, a := range x.Ipv6CidrBlockAssociationSet {
+		if state := a.Ipv6CidrBlockState; state == nil || !slices.Contains(rangeGone(), state.State) {
+			o.Status.IPv6CIDR = aws.ToString(a.Ipv6CidrBlock)
+		}
+	}
 	o.Status.AvailableAddresses = int(aws.ToInt32(x.AvailableIpAddressCount))
 	return o
+}
+
+// rangeGone are the states of an IPv6 range that a subnet does not have, or not for long.
+func rangeGone() []types.SubnetCidrBlockStateCode {
+	return []types.SubnetCidrBlockStateCode{
+		types.SubnetCidrBlockStateCodeDisassociating, types.SubnetCidrBlockStateCodeDisassociated,
+		types.SubnetCidrBlockStateCodeFailing, types.SubnetCidrBlockStateCodeFailed,
+	}
 }

@@ -197,6 +197,9 @@ func (v vms) object(x types.Instance) vm {
 		o.Spec.SecurityGroups = append(o.Spec.SecurityGroups, aws.ToString(group.GroupId))
 	}
 	o.Status.PrivateAddress = aws.ToString(x.PrivateIpAddress)
+	for _, a := range firstInterface(x).Ipv6Addresses {
+		o.Status.IPv6Addresses = append(o.Status.IPv6Addresses, aws.ToString(a.Ipv6Address))
+	}
 	o.Status.PublicAddress = aws.ToString(x.PublicIpAddress)
 	o.Status.SSHUser = v.users.of(x)
 	if x.Placement != nil {
@@ -209,10 +212,18 @@ func (v vms) object(x types.Instance) vm {
 // at every start.
 // https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_Instance.html
 func createdAt(x types.Instance) *time.Time {
-	for _, nic := range x.NetworkInterfaces {
-		if a := nic.Attachment; a != nil && aws.ToInt32(a.DeviceIndex) == 0 && a.AttachTime != nil {
-			return a.AttachTime
-		}
+	if a := firstInterface(x).Attachment; a != nil && a.AttachTime != nil {
+		return a.AttachTime
 	}
 	return x.LaunchTime
+}
+
+// firstInterface is the one that an instance was made with.
+func firstInterface(x types.Instance) types.InstanceNetworkInterface {
+	for _, nic := range x.NetworkInterfaces {
+		if a := nic.Attachment; a != nil && aws.ToInt32(a.DeviceIndex) == 0 {
+			return nic
+		}
+	}
+	return types.InstanceNetworkInterface{}
 }

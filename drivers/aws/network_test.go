@@ -1,0 +1,104 @@
+package aws
+
+import (
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/m-cmp/mc-infra-connector/resource"
+)
+
+// What others have put into a group is shown, and left alone.
+func testOtherRules(t *testing.T, endpoint string) {
+	s, cloud := open(t, config(endpoint, seoul)), client(endpoint, seoul)
+	vpc := create(t, s, resource.VPC, "others", nil, resource.VPCSpec{CIDR: "10.20.0.0/16"})
+	dns := resource.Rule{Direction: "out", Protocol: "udp", FromPort: 53, ToPort: 53, CIDR: "0.0.0.0/0"}
+	group := create(t, s, resource.SecurityGroup, "others", nil, resource.SecurityGroupSpec{VPC: vpc.ID, Rules: []resource.Rule{dns}})
+	assert.Empty(t, group.Status)
+
+	ssh := types.IpPermission{IpProtocol: aws.String("tcp"), FromPort: aws.Int32(22), ToPort: aws.Int32(22)}
+	fromGroup, six, echo := ssh, ssh, types.IpPermission{IpProtocol: aws.String("icmp"), FromPort: aws.Int32(0), ToPort: aws.Int32(0)}
+	fromGroup.UserIdGroupPairs = []types.UserIdGroupPair{{GroupId: aws.String(group.ID)}}
+	six.Ipv6Ranges = []types.Ipv6Range{{CidrIpv6: aws.String("::/0")}}
+	echo.IpRanges = []types.IpRange{{CidrIp: aws.String("0.0.0.0/0")}}
+	_, err := cloud.AuthorizeSecurityGroupIngress(t.Context(), &ec2.AuthorizeSecurityGroupIngressInput{GroupId: aws.String(group.ID), IpPermissions: []types.IpPermission{fromGroup, six, echo}})
+	require.NoError(t, err)
+	others := []string{"in: icmp type 0 code 0 from 0.0.0.0/0", "in: tcp 22 from ::/0", "in: tcp 22 from the security group " + group.ID}
+
+	ping := resource.Rule{Direction: "in", Protocol: "icmp", CIDR: "0.0.0.0/0"}
+	params, err := json.Marshal(resource.RuleChange{Rules: []resource.Rule{ping}})
+	require.NoError(t, err)
+	for _, step := range []struct {
+		action string
+		rules  []resource.Rule
+	}{{"addrules", []resource.Rule{ping, dns}}, {"addrules", []resource.Rule{ping, dns}}, {"removerules", []resource.Rule{dns}}} {
+		require.NoError(t, s.Act(t.Context(), "securitygroup", group.ID, step.action, params))
+		now := get(t, s, resource.SecurityGroup, group.ID)
+		assert.Equal(t, step.rules, now.Spec.Rules)
+		assert.Equal(t, others, described(now.Status.OtherRules))
+		assert.Equal(t, len(others), now.Status.OtherRuleCount)
+	}
+}
+
+// AWS refuses all rules of a call because of one that is there.
+func TestRuleThatAWSSaysIsThere(t *testing.T) {
+	f, endpoint := fake(t, func(form url.Values) (int, string) {
+		switch form.Get("Action") {
+		case "DescribeSecurityGroups":
+			return http.StatusOK, `<DescribeSecurityGroupsResponse><securityGroupInfo><item><groupId>sg-1</groupId></item></securityGroupInfo></DescribeSecurityGroupsResponse>`
+		case "AuthorizeSecurityGroupIngress":
+			if form.Get("IpPermissions.1.FromPort") == "22" {
+				return http.StatusBadRequest, errorXML("InvalidPermission.Duplicate", "the specified rule already exists")
+			}
+			return http.StatusOK, `<AuthorizeSecurityGroupIngressResponse><return>true</return></AuthorizeSecurityGroupIngressResponse>`
+		}
+		return http.StatusBadRequest, errorXML("InvalidAction", form.Get("Action"))
+	})
+	change := `{"rules": [{"direction": "in", "protocol": "tcp", "fromPort": 22, "toPort": 22, "cidr": "0.0.0.0/0"}, {"direction": "in", "protocol": "tcp", "fromPort": 80, "toPort": 80, "cidr": "0.0.0.0/0"}]}`
+	require.NoError(t, open(t, config(endpoint, seoul)).Act(t.Context(), "securitygroup", "sg-1", "addrules", []byte(change)))
+	calls := f.calls("AuthorizeSecurityGroupIngress")
+	require.Len(t, calls, 3)
+	assert.Equal(t, "80", calls[2].Get("IpPermissions.1.FromPort"), "the other one is added")
+}
+
+func testIPv6(t *testing.T, endpoint string) {
+	s, cloud := open(t, config(endpoint, seoul)), client(endpoint, seoul)
+	vpc, err := cloud.CreateVpc(t.Context(), &ec2.CreateVpcInput{CidrBlock: aws.String("10.21.0.0/16"), AmazonProvidedIpv6CidrBlock: aws.Bool(true)})
+	require.NoError(t, err)
+	range6 := aws.ToString(vpc.Vpc.Ipv6CidrBlockAssociationSet[0].Ipv6CidrBlock)
+	range6 = range6[:len(range6)-len("56")] + "64"
+	made, err := cloud.CreateSubnet(t.Context(), &ec2.CreateSubnetInput{VpcId: vpc.Vpc.VpcId, CidrBlock: aws.String("10.21.1.0/24"), Ipv6CidrBlock: aws.String(range6)})
+	require.NoError(t, err)
+	subnet := get(t, s, resource.Subnet, aws.ToString(made.Subnet.SubnetId))
+	assert.Equal(t, "10.21.1.0/24", subnet.Spec.CIDR)
+	assert.Equal(t, range6, subnet.Status.IPv6CIDR)
+
+	address := range6[:len(range6)-len("/64")] + "5"
+	nic, err := cloud.CreateNetworkInterface(t.Context(), &ec2.CreateNetworkInterfaceInput{SubnetId: made.Subnet.SubnetId, Ipv6Addresses: []types.InstanceIpv6Address{{Ipv6Address: aws.String(address)}}})
+	require.NoError(t, err)
+	shown := get(t, s, resource.NIC, aws.ToString(nic.NetworkInterface.NetworkInterfaceId))
+	assert.Regexp(t, `^10\.21\.1\.`, shown.Status.PrivateAddress)
+	assert.Equal(t, []string{address}, shown.Status.IPv6Addresses)
+}
+
+func TestVMHasIPv6OfItsFirstInterface(t *testing.T) {
+	interfaceWith := func(index int32, address string) types.InstanceNetworkInterface {
+		return types.InstanceNetworkInterface{
+			Attachment:    &types.InstanceNetworkInterfaceAttachment{DeviceIndex: aws.Int32(index)},
+			Ipv6Addresses: []types.InstanceIpv6Address{{Ipv6Address: aws.String(address)}},
+		}
+	}
+	shown := vms{&session{users: &sshUsers{images: map[string]origin{}}}}.object(types.Instance{
+		InstanceId: aws.String("i-1"), PrivateIpAddress: aws.String("10.0.0.5"),
+		NetworkInterfaces: []types.InstanceNetworkInterface{interfaceWith(1, "fd00::9"), interfaceWith(0, "fd00::5")},
+	})
+	assert.Equal(t, "10.0.0.5", shown.Status.PrivateAddress)
+	assert.Equal(t, []string{"fd00::5"}, shown.Status.IPv6Addresses)
+}
