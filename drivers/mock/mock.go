@@ -56,6 +56,7 @@ func newDriver(c *cloud) *driver.Driver {
 		driver.Kind(resource.NLB, openNLBs, driver.ByToken),
 		driver.Kind(resource.Cluster, openClusters, driver.ByToken),
 		driver.Extension("countAll", "Counts what the account has of one kind in the region.", countAll),
+		driver.Extension("plantRule", "Puts a rule into a security group as other tools do, in any spelling, also one that rules have no words for.", plantRule),
 		driver.Extension("echo", "Answers what it is given, with who asked, to try calls out.", echo),
 	)
 }
@@ -141,7 +142,7 @@ type settings struct {
 	lacks                                                                    map[string]string // reasons by kind or catalog
 	down                                                                     []string          // kinds
 	ssh                                                                      sshServer
-	hang, parts                                                              bool
+	hang, ipv6, parts                                                        bool
 	seed                                                                     string
 }
 
@@ -180,6 +181,7 @@ func settingFields() []setting {
 		{field("quotas", "Quotas", driver.TypeText, "Objects of other kinds that an account may have in a region, such as disk=2,cluster=1. Default: as many as it likes."), 0, 0},
 		{field("lacks", "What is lacking", driver.TypeText, "Kinds and catalogs that the region does not have, such as cluster,price. Default: none."), 0, 0},
 		{field("ssh", "SSH server", driver.TypeString, "An SSH server that stands for those of all VMs, such as ubuntu@127.0.0.1:2222: its address and port are shown as theirs. Default: none, nothing answers at their addresses."), 0, 0},
+		{field("ipv6", "IPv6", driver.TypeBool, "Whether subnets have an IPv6 range, too, and what is in them an address of it. Default: false."), 0, 0},
 		{field("down", "What is down", driver.TypeText, "Kinds whose service is out of order, such as nlb,cluster: calls about them are answered with the code unavailable, and nothing is done. Default: none."), 0, 0},
 		{field("hang", "Hanging creates", driver.TypeBool, "Whether the creation of what machines build is never answered, nor done. Default: false."), 0, 0},
 		{field("parts", "Parts one by one", driver.TypeBool, "Whether the node groups of a cluster are made after its control plane, one by one, and go before it: its creation and deletion are then pending meanwhile. Default: false, all at once."), 0, 0},
@@ -223,7 +225,7 @@ func parseSettings(v driver.Values) (settings, error) {
 		ambiguousCreate: v.Number("ambiguousCreate"), crashCreate: v.Number("crashCreate"),
 		forgetDelete: v.Number("forgetDelete"),
 		rateLimit:    v.Number("rateLimit"), pageSize: v.Int("pageSize"), quotaVMs: v.Int("quotaVMs"),
-		quotas: quotas, lacks: lacks, down: down, ssh: ssh, hang: v.Bool("hang"), parts: v.Bool("parts"), seed: v["seed"],
+		quotas: quotas, lacks: lacks, down: down, ssh: ssh, hang: v.Bool("hang"), ipv6: v.Bool("ipv6"), parts: v.Bool("parts"), seed: v["seed"],
 	}
 	if v["pageSize"] == "" {
 		s.pageSize = defaultPageSize

@@ -18,7 +18,7 @@ func openNICs(s *session) nics {
 	return nics{table[resource.NICSpec, resource.NICStatus]{
 		s: s, kind: resource.NIC, prefix: "nic", ready: resource.StateAvailable, held: true,
 		show: func(v *sight[resource.NICSpec, resource.NICStatus]) any {
-			v.status.VM = linkedID(resource.VM.Name, v.links)
+			v.status.VM, v.status.IPv6Addresses = linkedID(resource.VM.Name, v.links), s.ipv6Of(v.ID, v.spec.Subnet)
 			for _, ip := range s.cloud.linkedTo(v.ID, resource.PublicIP.Name) {
 				v.status.PublicAddress = ip.Status.(resource.PublicIPStatus).Address
 			}
@@ -119,11 +119,12 @@ type nativeNIC struct {
 	MACAddress  string   `json:"macAddress"`
 	Status      string   `json:"status"`
 	InstanceID  string   `json:"instanceId,omitempty"`
+	IPv6        []string `json:"ipv6Addresses,omitempty"`
 }
 
 func showNIC(v *sight[resource.NICSpec, resource.NICStatus]) any {
 	return nativeNIC{
 		InterfaceID: v.ID, SubnetID: v.spec.Subnet, Addresses: append([]string{v.status.PrivateAddress}, v.status.SecondaryAddresses...),
-		MACAddress: v.status.MACAddress, Status: cloudState(v.state), InstanceID: v.status.VM,
+		MACAddress: v.status.MACAddress, Status: cloudState(v.state), InstanceID: v.status.VM, IPv6: v.status.IPv6Addresses,
 	}
 }

@@ -2,7 +2,9 @@ package mock
 
 import (
 	"context"
+	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/m-cmp/mc-infra-connector/driver"
 	"github.com/m-cmp/mc-infra-connector/resource"
@@ -72,12 +74,46 @@ func withoutRules(rules, removed []resource.Rule) []resource.Rule {
 	return slices.DeleteFunc(slices.Clone(rules), func(r resource.Rule) bool { return slices.Contains(removed, r) })
 }
 
+type plantRuleInput struct {
+	SecurityGroup string `json:"securitygroup" doc:"The cloud's id of the security group." minLength:"1" maxLength:"64"`
+	Direction     string `json:"direction" doc:"in: towards the VM; out: from it." enum:"in,out"`
+	Protocol      string `json:"protocol" doc:"Name or number of the protocol, such as 6 or vrrp; all for every protocol." minLength:"1" maxLength:"32"`
+	Detail        string `json:"detail,omitempty" doc:"Ports, such as 22 or 8000-8999, or what else there is to say, such as type 0 code 0." maxLength:"64"`
+	Peer          string `json:"peer" doc:"The other side: a range, or what else it may be, such as the security group sg-1." minLength:"1" maxLength:"128"`
+}
+
+type plantRuleOutput struct {
+	CloudID string `json:"cloudId" doc:"The cloud's id of the rule."`
+}
+
+func plantRule(ctx context.Context, s *session, in plantRuleInput) (plantRuleOutput, error) {
+	out := plantRuleOutput{newID("sgr", shelfKey{s.place, resource.SecurityGroup.Name}, fmt.Sprint(in))}
+	protocol, _ := resource.RuleProtocol(in.Protocol)
+	cidr, _ := resource.RuleCIDR(in.Peer)
+	planted := resource.RuleChange{Rules: make([]resource.Rule, 1)}
+	err := planted.Rules[0].ParseFlag(strings.Join([]string{in.Direction, protocol, in.Detail, cidr}, ":"))
+	words := err == nil && slices.Contains([]string{"tcp", "udp", "icmp", "all"}, protocol) && len(planted.Problems("")) == 0
+	return out, openSecurityGroups(s).alter(ctx, in.SecurityGroup, "plantRule", resource.StateAvailable, func(d *draft[resource.SecurityGroupSpec, resource.SecurityGroupStatus]) error {
+		if words {
+			d.spec.Rules = withRules(d.spec.Rules, planted.Rules)
+			return nil
+		}
+		other := resource.NewOtherRule(out.CloudID, in.Direction, in.Protocol, in.Detail, in.Peer)
+		if !slices.Contains(d.status.OtherRules, other) {
+			d.status.SetOtherRules(append(slices.Clone(d.status.OtherRules), other))
+		}
+		return nil
+	})
+}
+
 // nativeSecurityGroup is a security group in the cloud's own words.
 type nativeSecurityGroup struct {
 	GroupID     string       `json:"groupId"`
 	GroupName   string       `json:"groupName"`
 	VPCID       string       `json:"vpcId"`
 	Permissions []nativeRule `json:"ipPermissions"`
+
+	OtherPermissions []resource.OtherRule `json:"otherPermissions,omitempty"`
 }
 
 type nativeRule struct {
@@ -89,7 +125,7 @@ type nativeRule struct {
 }
 
 func showSecurityGroup(v *sight[resource.SecurityGroupSpec, resource.SecurityGroupStatus]) any {
-	native := nativeSecurityGroup{GroupID: v.ID, GroupName: v.Name, VPCID: v.spec.VPC, Permissions: make([]nativeRule, len(v.spec.Rules))}
+	native := nativeSecurityGroup{GroupID: v.ID, GroupName: v.Name, VPCID: v.spec.VPC, Permissions: make([]nativeRule, len(v.spec.Rules)), OtherPermissions: v.status.OtherRules}
 	for i, r := range v.spec.Rules {
 		native.Permissions[i] = nativeRule(r)
 		if r.Protocol == "all" {

@@ -18,9 +18,12 @@ func openSubnets(s *session) subnets {
 		s: s, kind: resource.Subnet, prefix: "subnet", ready: resource.StateAvailable,
 		show: func(v *sight[resource.SubnetSpec, resource.SubnetStatus]) any {
 			v.status.AvailableAddresses = 1<<(32-bitsOf(v.spec.CIDR)) - reservedAddresses - 1 - c.claimed(v.ID)
+			if s.ipv6 {
+				v.status.IPv6CIDR = ipv6RangeOf(v.ID).String()
+			}
 			return nativeSubnet{
 				SubnetID: v.ID, VPCID: v.spec.VPC, CIDRBlock: v.spec.CIDR, Zone: v.spec.Zone, State: cloudState(v.state), MapPublicIP: true,
-				AvailableAddresses: v.status.AvailableAddresses,
+				AvailableAddresses: v.status.AvailableAddresses, IPv6CIDRBlock: v.status.IPv6CIDR,
 			}
 		},
 	}}
@@ -76,6 +79,7 @@ type nativeSubnet struct {
 	State              string `json:"state"`
 	MapPublicIP        bool   `json:"mapPublicIpOnLaunch"`
 	AvailableAddresses int    `json:"availableIpAddressCount"`
+	IPv6CIDRBlock      string `json:"ipv6CidrBlock,omitempty"`
 }
 
 // claimAddressIn finds a free address of a subnet.

@@ -29,6 +29,7 @@ func openVMs(s *session) vms {
 			for _, ip := range s.cloud.linkedTo(v.ID, resource.PublicIP.Name) {
 				v.status.PublicAddress = ip.Status.(resource.PublicIPStatus).Address
 			}
+			v.status.IPv6Addresses = s.ipv6Of(v.ID, v.spec.Subnet)
 			native := showVM(v)
 			if s.ssh.user != "" && v.status.PublicAddress != "" {
 				v.status.PublicAddress, v.status.SSHPort, v.status.SSHUser = s.ssh.address.Addr().String(), int(s.ssh.address.Port()), s.ssh.user
