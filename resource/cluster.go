@@ -95,6 +95,7 @@ type NodeGroupStatus struct {
 	CloudID    string   `json:"cloudId,omitempty" doc:"The cloud's id of it."`
 	State      State    `json:"state" doc:"Where it is in its life."`
 	CloudState string   `json:"cloudState,omitempty" doc:"The cloud's own word for the state."`
+	Reason     string   `json:"reason,omitempty" doc:"Why it failed, as far as the cloud says."`
 	Version    string   `json:"version,omitempty" doc:"Version of Kubernetes that its nodes run."`
 	Nodes      []string `json:"nodes,omitempty" doc:"The cloud's names or ids of its nodes, where the cloud lists them." nullable:"false"`
 }

@@ -168,6 +168,14 @@ func cloudState(s resource.State) string {
 	}
 }
 
+// reasonOf is what the cloud says of what failed, or "".
+func reasonOf(s resource.State) string {
+	if s != resource.StateFailed {
+		return ""
+	}
+	return "No valid host was found (setting failSettle)."
+}
+
 // event is something to do when its time has come.
 type event struct {
 	at time.Time

@@ -310,7 +310,7 @@ func showCluster(v *sight[resource.ClusterSpec, resource.ClusterStatus]) any {
 	v.spec.NodeGroups, v.status.NodeGroups = []resource.NodeGroup{}, []resource.NodeGroupStatus{}
 	for _, g := range groupsOf(v) {
 		status := resource.NodeGroupStatus{
-			Name: g.Name, CloudID: groupID(v.ID, g.Name), State: g.state, CloudState: cloudState(g.state), Version: v.status.Version,
+			Name: g.Name, CloudID: groupID(v.ID, g.Name), State: g.state, CloudState: cloudState(g.state), Reason: reasonOf(g.state), Version: v.status.Version,
 		}
 		if g.state != resource.StateCreating && g.state != resource.StateFailed {
 			for n := range g.DesiredNodes {

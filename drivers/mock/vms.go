@@ -245,7 +245,7 @@ func showVM(v *sight[resource.VMSpec, resource.VMStatus]) any {
 		v.status.PublicAddress = "" // comes with the machine
 	case resource.StateFailed:
 		v.status.PublicAddress = ""
-		native.Fault = "No valid host was found (setting failSettle)."
+		native.Fault = reasonOf(v.state)
 	}
 	return native
 }

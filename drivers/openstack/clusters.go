@@ -443,13 +443,16 @@ func clusterState(word string) (resource.State, string) {
 
 func (clusters) shows(x shown[sdk.Cluster], groups []nodegroups.NodeGroup, versions map[string]string) cluster {
 	o := object[resource.ClusterSpec, resource.ClusterStatus](x.is.UUID, x.is.Name, x)
-	o.Token, o.Reason, o.CreatedAt = x.is.Labels[labelToken], x.is.StatusReason, at(x.is.CreatedAt)
-	o.State, o.CloudState = clusterState(x.is.Status)
+	o.Token, o.CreatedAt = x.is.Labels[labelToken], at(x.is.CreatedAt)
+	if o.State, o.CloudState = clusterState(x.is.Status); o.State == resource.StateFailed { // Magnum gives reasons for success, too
+		o.Reason = x.is.StatusReason
+	}
 	o.Spec = resource.ClusterSpec{VPC: x.is.FixedNetwork, Subnets: []string{}, Version: versions[x.is.ClusterTemplateID], NodeGroups: []resource.NodeGroup{}}
 	if x.is.FixedSubnet != "" {
 		o.Spec.Subnets = append(o.Spec.Subnets, x.is.FixedSubnet)
 	}
 	o.Status = resource.ClusterStatus{Version: cmp.Or(x.is.COEVersion, o.Spec.Version), Endpoint: x.is.APIAddress, NodeGroups: []resource.NodeGroupStatus{}}
+	var failed []string
 	for _, g := range groups {
 		labels := g.Labels
 		if g.IsDefault {
@@ -463,8 +466,15 @@ func (clusters) shows(x shown[sdk.Cluster], groups []nodegroups.NodeGroup, versi
 		spec.MinNodes, spec.MaxNodes = limitsOf(g, labels)
 		status := resource.NodeGroupStatus{Name: spec.Name, CloudID: g.UUID, Version: g.Version, Nodes: g.NodeAddresses}
 		status.State, status.CloudState = clusterState(g.Status)
+		if status.State == resource.StateFailed {
+			status.Reason = g.StatusReason
+			failed = append(failed, "its node group "+status.Name+" failed: "+cmp.Or(status.Reason, "Magnum does not say why"))
+		}
 		o.Spec.NodeGroups = append(o.Spec.NodeGroups, spec)
 		o.Status.NodeGroups = append(o.Status.NodeGroups, status)
+	}
+	if len(failed) > 0 {
+		o.Reason = strings.TrimPrefix(o.Reason+"; "+strings.Join(failed, "; "), "; ")
 	}
 	return o
 }

@@ -15,7 +15,12 @@ import (
 	"github.com/gophercloud/gophercloud/v2"
 	"github.com/gophercloud/gophercloud/v2/openstack/compute/v2/flavors"
 	"github.com/gophercloud/gophercloud/v2/openstack/compute/v2/servers"
+	magnum "github.com/gophercloud/gophercloud/v2/openstack/containerinfra/v1/clusters"
+	"github.com/gophercloud/gophercloud/v2/openstack/containerinfra/v1/nodegroups"
 	sdk "github.com/gophercloud/gophercloud/v2/openstack/image/v2/images"
+	"github.com/gophercloud/gophercloud/v2/openstack/loadbalancer/v2/listeners"
+	"github.com/gophercloud/gophercloud/v2/openstack/loadbalancer/v2/loadbalancers"
+	"github.com/gophercloud/gophercloud/v2/openstack/loadbalancer/v2/pools"
 	"github.com/gophercloud/gophercloud/v2/openstack/networking/v2/ports"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -115,6 +120,31 @@ func TestStatesOfVMs(t *testing.T) {
 		assert.Equal(t, state, got, word)
 		assert.Equal(t, word, shown)
 	}
+}
+
+func TestPartsThatFailedGiveTheReason(t *testing.T) {
+	groups := []nodegroups.NodeGroup{
+		{Name: "default-worker", IsDefault: true, Status: "CREATE_COMPLETE", StatusReason: "Stack CREATE completed successfully"},
+		{Name: "big", Status: "CREATE_FAILED", StatusReason: "No valid host was found."},
+	}
+	for status, reason := range map[string]string{
+		"UPDATE_FAILED":   "Stack failed; its node group big failed: No valid host was found.",
+		"UPDATE_COMPLETE": "its node group big failed: No valid host was found.",
+	} {
+		shownCluster := clusters{}.shows(shown[magnum.Cluster]{is: magnum.Cluster{Status: status, StatusReason: "Stack failed"}}, groups, nil)
+		assert.Equal(t, reason, shownCluster.Reason)
+		assert.Empty(t, shownCluster.Status.NodeGroups[0].Reason)
+		assert.Equal(t, "No valid host was found.", shownCluster.Status.NodeGroups[1].Reason)
+	}
+
+	parts := balancerParts{
+		listener: map[string]listeners.Listener{"b": {ProvisioningStatus: "ERROR"}},
+		pool:     map[string]pools.Pool{"b": {ID: "p", ProvisioningStatus: "ERROR"}},
+		members:  map[string][]pools.Member{"p": {{Name: "vm-1", ProvisioningStatus: "ACTIVE"}, {Name: "vm-2", ProvisioningStatus: "ERROR"}}},
+	}
+	balancer := nlbs{}.shows(shown[loadbalancers.LoadBalancer]{is: loadbalancers.LoadBalancer{ID: "b", VipAddress: "fd00::5"}}, parts)
+	assert.Equal(t, "in the state ERROR: its listener, pool, member vm-2", balancer.Reason)
+	assert.Equal(t, resource.NLBStatus{IPv6Address: "fd00::5"}, balancer.Status)
 }
 
 func TestRootDisk(t *testing.T) {

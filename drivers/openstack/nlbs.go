@@ -647,10 +647,18 @@ func (nlbs) shows(x shown[loadbalancers.LoadBalancer], p balancerParts) nlb {
 	})
 	listener, pool := p.listener[x.is.ID], p.pool[x.is.ID]
 	monitor, members := p.monitor[pool.ID], p.members[pool.ID]
-	for part, status := range map[string]string{"listener": listener.ProvisioningStatus, "pool": pool.ProvisioningStatus, "health monitor": monitor.ProvisioningStatus} {
-		if status == "ERROR" {
-			o.Reason = "its " + part + " is in the state ERROR"
+	parts := [][2]string{{"listener", listener.ProvisioningStatus}, {"pool", pool.ProvisioningStatus}, {"health monitor", monitor.ProvisioningStatus}}
+	for _, member := range members {
+		parts = append(parts, [2]string{"member " + member.Name, member.ProvisioningStatus})
+	}
+	var failed []string
+	for _, part := range parts {
+		if part[1] == "ERROR" {
+			failed = append(failed, part[0])
 		}
+	}
+	if len(failed) > 0 {
+		o.Reason = "in the state ERROR: its " + strings.Join(failed, ", ")
 	}
 	o.Spec = resource.NLBSpec{
 		VPC: x.is.VipNetworkID, Subnets: []string{x.is.VipSubnetID}, Protocol: strings.ToLower(listener.Protocol), Port: listener.ProtocolPort,
