@@ -56,8 +56,8 @@ func newDriver(c *cloud) *driver.Driver {
 		driver.Kind(resource.NLB, openNLBs, driver.ByToken),
 		driver.Kind(resource.Cluster, openClusters, driver.ByToken),
 		driver.Extension("countAll", "Counts what the account has of one kind in the region.", countAll),
-		driver.Extension("plantRule", "Puts a rule into a security group as other tools do, in any spelling, also one that rules have no words for.", plantRule),
 		driver.Extension("echo", "Answers what it is given, with who asked, to try calls out.", echo),
+		driver.Extension("plantRule", "Puts a rule into a security group as other tools do, in any spelling, also one that rules have no words for.", plantRule),
 	)
 }
 
