@@ -187,9 +187,12 @@ func (customImages) shows(x shown[sdk.Image]) customImage {
 	o.Token, o.Labels, o.CreatedAt = property(x.is, propToken), readLabels(x.is.Tags), at(x.is.CreatedAt)
 	o.State, o.CloudState = driver.StateOf(x.is.Status, map[sdk.ImageStatus]resource.State{
 		sdk.ImageStatusQueued: resource.StateCreating, sdk.ImageStatusSaving: resource.StateCreating, sdk.ImageStatusImporting: resource.StateCreating,
-		"uploading": resource.StateCreating, sdk.ImageStatusActive: resource.StateAvailable, sdk.ImageStatusDeactivated: resource.StateStopped,
+		"uploading": resource.StateCreating, sdk.ImageStatusActive: resource.StateAvailable, sdk.ImageStatusDeactivated: resource.StateFailed,
 		sdk.ImageStatusKilled: resource.StateFailed, sdk.ImageStatusPendingDelete: resource.StateDeleting, sdk.ImageStatusDeleted: resource.StateDeleted,
 	})
+	if x.is.Status == sdk.ImageStatusDeactivated {
+		o.Reason = "whoever runs the cloud has deactivated the image, and can activate it again"
+	}
 	o.Spec = resource.CustomImageSpec{VM: property(x.is, propServer), Description: property(x.is, propDescription)}
 	o.Status = resource.CustomImageStatus{Architecture: architecture(property(x.is, "architecture")), DiskSizeGiB: imageGiB(x.is)}
 	return o

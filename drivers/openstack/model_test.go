@@ -122,6 +122,20 @@ func TestStatesOfVMs(t *testing.T) {
 	}
 }
 
+func TestImageThatIsDeactivatedCannotBeUsed(t *testing.T) {
+	image := customImages{}.shows(shown[sdk.Image]{is: sdk.Image{Status: sdk.ImageStatusDeactivated}})
+	assert.False(t, image.State.Usable(), image.State)
+	assert.Contains(t, image.Reason, "deactivated")
+}
+
+func TestAddressOfALoadBalancerIsOfNoVM(t *testing.T) {
+	for owner, vm := range map[string]string{"compute:nova": "x-1", "Octavia": "", "network:router_interface": ""} {
+		near := &ports.Port{ID: "p-1", DeviceID: "x-1", DeviceOwner: owner}
+		address := publicIPs{}.shows(shown[floatingIP]{is: floatingIP{near: near}})
+		assert.Equal(t, vm, address.Status.VM, owner)
+	}
+}
+
 func TestPartsThatFailedGiveTheReason(t *testing.T) {
 	groups := []nodegroups.NodeGroup{
 		{Name: "default-worker", IsDefault: true, Status: "CREATE_COMPLETE", StatusReason: "Stack CREATE completed successfully"},

@@ -56,9 +56,11 @@ func (n nics) List(ctx context.Context, _ driver.Filter) iter.Seq2[nic, error] {
 }
 
 func isNIC(port ports.Port) bool {
-	owned := port.DeviceOwner == "" || strings.HasPrefix(port.DeviceOwner, "compute:")
-	return owned && readMark(port.Description).more != firstOfVM
+	return (port.DeviceOwner == "" || ofServer(port)) && readMark(port.Description).more != firstOfVM
 }
+
+// ofServer reports whether a server has a port: routers, load balancers and others have some, too.
+func ofServer(port ports.Port) bool { return strings.HasPrefix(port.DeviceOwner, "compute:") }
 
 // describe answers the ports that a query asks for, the first one of a VM before its
 // others.
@@ -252,7 +254,7 @@ func (nics) shows(x shown[portFields]) nic {
 	o.State, o.CloudState = networkState(x.is.Status)
 	o.Spec.SecurityGroups = x.is.SecurityGroups
 	o.Status.MACAddress = x.is.MACAddress
-	if strings.HasPrefix(x.is.DeviceOwner, "compute:") {
+	if ofServer(x.is.Port) {
 		o.Status.VM = x.is.DeviceID
 	}
 	a := addressesOf(x.is.Port)

@@ -156,7 +156,7 @@ func (publicIPs) shows(x shown[floatingIP]) publicIP {
 		if isNIC(*port) {
 			o.Status.NIC = port.ID
 		}
-		if port.DeviceOwner != "" {
+		if ofServer(*port) {
 			o.Status.VM = port.DeviceID
 		}
 	}
