@@ -1,7 +1,6 @@
 package openstack_test
 
 import (
-	"encoding/json"
 	"net/http"
 	"slices"
 	"strings"
@@ -68,11 +67,11 @@ func TestRulesOfOtherTools(t *testing.T) {
 	assert.Equal(t, []resource.Rule{out}, group.Spec.Rules)
 	assert.Equal(t, planted, others(group), "nothing else is removed")
 
-	// Neutron takes a type without a code for every type.
 	plant(`"protocol": "icmp", "port_range_min": 8, "remote_ip_prefix": "10.9.0.0/16"`)
-	params, err := json.Marshal(resource.RuleChange{Rules: []resource.Rule{{Direction: "in", Protocol: "icmp", CIDR: "10.9.0.0/16"}}})
-	require.NoError(t, err)
-	t.Log(s.Act(t.Context(), "securitygroup", group.ID, "addrules", params))
+	ping.CIDR = "10.9.0.0/16"
+	group = act(t, s, resource.SecurityGroup, group.ID, "addrules", resource.RuleChange{Rules: []resource.Rule{ping}})
+	assert.Equal(t, []resource.Rule{ping, out}, group.Spec.Rules)
+	assert.Contains(t, others(group), "in: icmp type 8 from 10.9.0.0/16")
 }
 
 func TestServersOfOtherTools(t *testing.T) {
