@@ -48,12 +48,12 @@ func TestCollectionsHaveTypesOfTheirOwn(t *testing.T) {
 }
 
 func TestMarkdown(t *testing.T) {
-	d, _ := (&toy{missing: map[string]string{"vpc/label": "nothing sticks to it"}}).driver().Describe(t.Context())
+	d, _ := (&toy{missing: map[string]string{"vm/label": "nothing sticks to it"}}).driver().Describe(t.Context())
 	page := d.Markdown()
 	for _, part := range []string{
 		"# Toy (`toy`)", "1.2.3", "| `password` | lines | required, secret | Only they know it. Where to get it: Ask them. |",
-		"One of: good, bad.", "- `toy:Play`", "| `vpc` | list, get, create, delete | – |", "| `vm` | list, get | start |", "Catalogs: image.",
-		"## Not offered\n\n- `vpc/label`: nothing sticks to it\n",
+		"One of: good, bad.", "- `toy:Play`", "| `vpc` | list, get, create, delete | label |", "| `vm` | list, get | start |", "Catalogs: image.",
+		"## Not offered\n\n- `vm/label`: nothing sticks to it\n",
 	} {
 		if !strings.Contains(page, part) {
 			t.Errorf("%q is not in:\n%s", part, page)

@@ -86,7 +86,7 @@ func TestCapabilities(t *testing.T) {
 
 // What a driver says of what it lacks cannot become wrong unnoticed.
 func TestMissingIsWhatIsNotOffered(t *testing.T) {
-	(&toy{missing: map[string]string{"disk": "too big", "vpc/label": "nothing sticks", "price": "it is free"}}).driver()
+	(&toy{missing: map[string]string{"disk": "too big", "vm/label": "nothing sticks", "price": "it is free"}}).driver()
 	for _, wrong := range []string{"vpc", "vpc/create", "vpc/dance", "image", "unicorn"} {
 		t.Run(wrong, func(t *testing.T) {
 			defer func() {

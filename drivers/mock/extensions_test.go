@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/m-cmp/mc-infra-connector/driver"
+	"github.com/m-cmp/mc-infra-connector/driver/drivertest"
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
 
@@ -68,7 +69,7 @@ func TestPlantedRules(t *testing.T) {
 	}{{"addrules", []resource.Rule{out, ssh, ping}}, {"removerules", []resource.Rule{out}}} {
 		require.NoError(t, act(t, s, "securitygroup", group, step.action, resource.RuleChange{Rules: []resource.Rule{ssh, ping}}))
 		require.Equal(t, step.rules, rules())
-		for _, s := range []driver.Session{s, r.reopened().connect()} {
+		for _, s := range []drivertest.Patient{s, r.reopened().connect()} {
 			require.Equal(t, resource.SecurityGroupStatus{OtherRuleCount: 4, OtherRules: others}, decoded[resource.SecurityGroupStatus](t, get(t, s, "securitygroup", group).Status))
 		}
 	}

@@ -10,11 +10,12 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/m-cmp/mc-infra-connector/driver"
+	"github.com/m-cmp/mc-infra-connector/driver/drivertest"
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
 
 // elsewhere does with the cloud what other tools do.
-func elsewhere(t *testing.T, s driver.Session, service, path, body string) {
+func elsewhere(t *testing.T, s drivertest.Patient, service, path, body string) {
 	t.Helper()
 	answer, err := s.Native(t.Context(), driver.NativeRequest{Service: service, Method: http.MethodPost, Path: path, Body: body})
 	require.NoError(t, err)
