@@ -26,6 +26,9 @@ type About struct {
 	LocalState  bool     `json:"localState,omitempty" doc:"Whether the driver keeps state in its working folder. Then never do two of its processes take calls at once, also during an upgrade."`
 	Permissions []string `json:"permissions,omitempty" doc:"The least permissions that the credential needs, in the cloud's own terms."`
 
+	// UsedLagSeconds is for clouds that free what a deleted object used only later.
+	UsedLagSeconds int `json:"usedLagSeconds,omitempty" doc:"For how many seconds after a deletion the cloud may still refuse the deletion of what the deleted one used, with the code dependency. Such a refusal is tried again for so long; any other is final. Default: 0."`
+
 	// Missing and Tested are for the matrix of what works where. What Missing names must
 	// be in the model and not be offered.
 	Missing map[string]string `json:"missing,omitempty" doc:"Why kinds, catalogs, or verbs of them written as kind/verb are not offered, and what does instead."`

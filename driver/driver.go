@@ -105,6 +105,7 @@ type Object[S, T any] struct {
 	Reason     string            `json:"reason,omitempty"`     // why it failed, as far as the cloud says
 	Code       resource.Code     `json:"code,omitempty"`       // what kind of failure that is; unavailable unless the cloud says more
 	Labels     map[string]string `json:"labels"`               // the cloud's tags without those of the connector; to callers nil means that it keeps none of this kind
+	Part       bool              `json:"part,omitempty"`       // whether it goes with what it names when that is deleted, as a VPC's default security group does
 	Spec       S                 `json:"spec"`                 // as far as the cloud shows it; references are cloud ids
 	Status     T                 `json:"status"`
 	Native     any               `json:"native,omitempty"` // the cloud's own fields; no secrets
@@ -396,7 +397,7 @@ var extensionName = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9._-]{0,63}$`)
 func eraser[S, T any](labelled bool) func(Object[S, T]) (Item, error) {
 	return func(o Object[S, T]) (Item, error) {
 		item := Item{
-			ID: o.ID, Name: o.Name, Token: o.Token, State: o.State, CloudState: o.CloudState, Reason: o.Reason, Code: o.Code,
+			ID: o.ID, Name: o.Name, Token: o.Token, State: o.State, CloudState: o.CloudState, Reason: o.Reason, Code: o.Code, Part: o.Part,
 			Native: o.Native, CreatedAt: o.CreatedAt,
 		}
 		if labelled {
@@ -426,7 +427,7 @@ func requestOf[S any](kind *resource.Kind, r ItemRequest) (Request[S], error) {
 // objectOf gives an object the types of its kind.
 func objectOf[S, T any](kind *resource.Kind, item Item) (Object[S, T], error) {
 	typed := Object[S, T]{
-		ID: item.ID, Name: item.Name, Token: item.Token, State: item.State, CloudState: item.CloudState, Reason: item.Reason, Code: item.Code,
+		ID: item.ID, Name: item.Name, Token: item.Token, State: item.State, CloudState: item.CloudState, Reason: item.Reason, Code: item.Code, Part: item.Part,
 		Labels: item.Labels, Native: item.Native, CreatedAt: item.CreatedAt,
 	}
 	err := errors.Join(json.Unmarshal(item.Spec, &typed.Spec), json.Unmarshal(item.Status, &typed.Status))

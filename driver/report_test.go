@@ -54,7 +54,7 @@ func TestCapabilities(t *testing.T) {
 		t.Fatal(err)
 	}
 	d.Tested = ReadReports([]byte(toyReport))
-	d.Missing = map[string]string{"disk": "the box is too small", "vpc/label": "nothing sticks to it"}
+	d.Missing = map[string]string{"disk": "the box is too small", "vm/label": "nothing sticks to it"}
 	of := func(kind, verb string) *Capability {
 		for _, c := range d.Capabilities() {
 			if c.Kind == kind && c.Verb == verb {
@@ -73,7 +73,7 @@ func TestCapabilities(t *testing.T) {
 	if c := of("vm", "list"); len(c.Tested) != 1 || len(c.Tested[0].Reasons) != 2 {
 		t.Errorf("got %+v", c)
 	}
-	for verb, reason := range map[string]string{"vpc/label": "nothing sticks to it", "disk/attach": "the box is too small", "cluster/kubeconfig": "", "region/list": ""} {
+	for verb, reason := range map[string]string{"vm/label": "nothing sticks to it", "disk/attach": "the box is too small", "cluster/kubeconfig": "", "region/list": ""} {
 		kind, verb, _ := strings.Cut(verb, "/")
 		if c := of(kind, verb); c.Offered || c.Reason != reason {
 			t.Errorf("%s %s: got %+v", kind, verb, c)

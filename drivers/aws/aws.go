@@ -73,14 +73,22 @@ func New() *driver.Driver {
 	)
 }
 
+// usedLag is how long, in seconds, interfaces of VMs and load balancers that are gone may
+// keep their subnets, groups and VPC.
+// https://github.com/hashicorp/terraform-provider-aws/issues/151
+const usedLag = 60
+
 func about() driver.About {
 	const keys = "AWS console, IAM, Users, Security credentials, Create access key: https://docs.aws.amazon.com/IAM/latest/UserGuide/id_credentials_access-keys.html"
 	return driver.About{
 		Name:    "aws",
 		Title:   "Amazon Web Services",
 		Version: "0.1.0",
-		Tested:  driver.ReadReports(conformance),
-		Doc:     "Amazon EC2 and clouds that speak its API.",
+
+		UsedLagSeconds: usedLag,
+
+		Tested: driver.ReadReports(conformance),
+		Doc:    "Amazon EC2 and clouds that speak its API.",
 		Credential: []driver.Field{
 			{Name: "accessKeyId", Title: "Access key ID", Doc: "Id of the access key, such as AKIA….", Where: keys, Type: driver.TypeString, Required: true, Aliases: []string{"ClientId"}},
 			{Name: "secretAccessKey", Title: "Secret access key", Doc: "Secret half of the access key.", Where: keys, Type: driver.TypeString, Secret: true, Required: true, Aliases: []string{"ClientSecret"}},

@@ -212,10 +212,15 @@ func groupsOf(page *ec2.DescribeSecurityGroupsOutput) []types.SecurityGroup {
 	return page.SecurityGroups
 }
 
+// isDefault reports whether a group came with its VPC, and goes with it.
+// https://docs.aws.amazon.com/vpc/latest/userguide/default-security-group.html
+func isDefault(x types.SecurityGroup) bool { return aws.ToString(x.GroupName) == "default" }
+
 func (securityGroups) object(x types.SecurityGroup) securityGroup {
 	o := object[resource.SecurityGroupSpec, resource.SecurityGroupStatus](x.GroupId, x.Tags, x)
 	o.Name = cmp.Or(o.Name, aws.ToString(x.GroupName))
 	o.State = resource.StateAvailable // AWS knows no states of groups
+	o.Part = isDefault(x)
 	o.Spec = resource.SecurityGroupSpec{VPC: aws.ToString(x.VpcId), Description: aws.ToString(x.Description), Rules: []resource.Rule{}}
 	var others []resource.OtherRule
 	for direction, permissions := range directions(x) {

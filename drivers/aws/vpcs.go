@@ -160,7 +160,7 @@ func (v vpcs) unused(ctx context.Context, id string) error {
 		switch {
 		case err != nil:
 			return err
-		case aws.ToString(group.GroupName) != "default": // that one goes with the VPC
+		case !isDefault(group):
 			return resource.Errorf(resource.CodeDependency, "the VPC %s still has the security group %s; delete its security groups first", id, aws.ToString(group.GroupId))
 		}
 	}

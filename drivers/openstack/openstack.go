@@ -64,6 +64,10 @@ const (
 	settingPageSize  = "pageSize"
 )
 
+// usedLag is how long, in seconds, Neutron and Cinder may take to notice that a server or
+// load balancer is gone: the services tell each other afterwards.
+const usedLag = 30
+
 func about() driver.About {
 	const (
 		rc   = "Horizon, Project, API Access, Download OpenStack RC File or clouds.yaml"
@@ -74,8 +78,11 @@ func about() driver.About {
 		Name:    "openstack",
 		Title:   "OpenStack",
 		Version: "0.1.0",
-		Tested:  driver.ReadReports(conformance),
-		Doc:     "OpenStack clouds from the release Rocky on (load balancers from Stein, clusters from Train), through Keystone v3; tested on the real services of Zed. The fields of a credential are those of a clouds.yaml. Give either user and password with a project, or an application credential.",
+
+		UsedLagSeconds: usedLag,
+
+		Tested: driver.ReadReports(conformance),
+		Doc:    "OpenStack clouds from the release Rocky on (load balancers from Stein, clusters from Train), through Keystone v3; tested on the real services of Zed. The fields of a credential are those of a clouds.yaml. Give either user and password with a project, or an application credential.",
 		Credential: []driver.Field{
 			{Name: "auth_url", Title: "Auth URL", Doc: "Address of Keystone, such as https://keystone.example.com:5000/v3.", Where: rc, Type: driver.TypeString, Required: true},
 			{Name: "application_credential_id", Title: "Application credential ID", Doc: "Id of an application credential. It brings its project with it and can be withdrawn without changing a password.", Where: keys, Type: driver.TypeString},

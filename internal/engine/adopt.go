@@ -71,6 +71,10 @@ func eachKind(ctx context.Context, look func(*resource.Kind) error) ([]resource.
 }
 
 func (e *Engine) inventory(ctx context.Context, connection, kind string) ([]resource.InventoryItem, error) {
+	k, err := resource.KindNamed(kind)
+	if err != nil {
+		return nil, err
+	}
 	if _, err := e.offers(ctx, connection, kind, "list"); err != nil {
 		return nil, err
 	}
@@ -89,7 +93,7 @@ func (e *Engine) inventory(ctx context.Context, connection, kind string) ([]reso
 			here[rows[i].CloudID] = &rows[i]
 		}
 	}
-	for item, err := range session.List(ctx, kind, driver.Filter{}) {
+	for item, err := range e.list(ctx, session, connection, k, func(id string) bool { return here[id] != nil }) {
 		if err != nil {
 			return nil, fmt.Errorf("list the %ss of %s: %w", kind, connection, err)
 		}
@@ -270,7 +274,9 @@ func (e *Engine) ReleaseTogether(ctx context.Context, connection string, items [
 			return nil, err
 		}
 	}
-	return e.recordEnded(ctx, VerbRelease, func(ctx context.Context, q *store.Queries) ([]*store.Resource, error) {
+	var left []leftThere
+	op, err := e.recordEnded(ctx, VerbRelease, func(ctx context.Context, q *store.Queries) ([]*store.Resource, error) {
+		left = nil
 		rows := make([]*store.Resource, len(items))
 		for i, item := range items {
 			row, err := q.Resource(ctx, connection, item.Kind, item.Name)
@@ -286,12 +292,21 @@ func (e *Engine) ReleaseTogether(ctx context.Context, connection string, items [
 			return nil, err
 		}
 		for _, row := range rows {
+			l, err := leaveThere(ctx, q, row)
+			if err != nil {
+				return nil, err
+			}
+			left = append(left, l)
 			if err := e.entomb(ctx, q, row); err != nil {
 				return nil, err
 			}
 		}
 		return rows, nil
 	})
+	if err == nil {
+		e.looks.leave(connection, left)
+	}
+	return op, err
 }
 
 // recordEnded writes the rows of resources, by means of write, with the record that it
@@ -362,7 +377,7 @@ func (e *Engine) Survey(ctx context.Context, connection, kind string) (cloud, he
 			managed[rows[i].CloudID] = &rows[i]
 		}
 	}
-	for item, err := range session.List(ctx, kind, driver.Filter{}) {
+	for item, err := range e.list(ctx, session, connection, k, func(id string) bool { return managed[id] != nil }) {
 		if err != nil {
 			return nil, nil, fmt.Errorf("list the %ss of %s: %w", kind, connection, err)
 		}

@@ -33,7 +33,6 @@ type Config struct {
 	RetryFirst  time.Duration // first wait after a failure that may pass
 	RetryMax    time.Duration // longest wait
 	RetryFor    time.Duration // how long the cloud is asked again to accept
-	UsedFor     time.Duration // how long a deletion is tried again while the cloud says that the resource is used
 	SettleFor   time.Duration // how long a change may take after the cloud has accepted it
 	VanishedFor time.Duration // how long an accepted creation may be missing in the cloud
 	SyncEvery   time.Duration // how often the clouds are asked what changed without this server
@@ -59,7 +58,6 @@ func (c Config) withDefaults() Config {
 	set(&c.RetryFirst, 500*time.Millisecond)
 	set(&c.RetryMax, 30*time.Second)
 	set(&c.RetryFor, 15*time.Minute)
-	set(&c.UsedFor, 30*time.Second)
 	set(&c.SettleFor, 30*time.Minute)
 	set(&c.VanishedFor, time.Minute)
 	set(&c.SyncEvery, 5*time.Minute)

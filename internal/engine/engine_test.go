@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"golang.org/x/crypto/ssh"
 
+	"github.com/m-cmp/mc-infra-connector/driver"
 	"github.com/m-cmp/mc-infra-connector/internal/engine"
 	"github.com/m-cmp/mc-infra-connector/internal/engine/enginetest"
 	"github.com/m-cmp/mc-infra-connector/internal/store"
@@ -20,7 +21,9 @@ import (
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
 
-func TestMain(m *testing.M) { enginetest.Main(m) }
+func TestMain(m *testing.M) {
+	enginetest.Main(m, map[string]func() *driver.Driver{"late": late})
+}
 
 func TestTheMainJob(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, open func() *store.Store) {

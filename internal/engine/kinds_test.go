@@ -5,13 +5,11 @@ import (
 	"fmt"
 	"slices"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/m-cmp/mc-infra-connector/driver"
-	"github.com/m-cmp/mc-infra-connector/internal/engine"
 	"github.com/m-cmp/mc-infra-connector/internal/engine/enginetest"
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
@@ -96,7 +94,7 @@ func TestOneOfEveryKindComesAndGoes(t *testing.T) {
 }
 
 func TestWhatIsAttachedIsShownAndKeepsNothing(t *testing.T) {
-	e := enginetest.New(t, enginetest.Options{Engine: engine.Config{UsedFor: 100 * time.Millisecond}}, "latency", "10ms")
+	e := enginetest.New(t, enginetest.Options{}, "latency", "10ms")
 	oneOfEach(t, e)
 	mustDelete(t, e, "mock", "nlb", "nlb")
 	mustAct(t, e, "disk", "disk", "attach", `{"vm":"vm"}`)

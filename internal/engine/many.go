@@ -60,6 +60,15 @@ type Named struct{ Kind, Name string }
 // what uses it. Whatever is used by others is refused. With force each is forgotten here
 // even if the cloud does not delete it, as by ForceDelete.
 func (e *Engine) DeleteTogether(ctx context.Context, connection string, items []Named, force bool) (*resource.Operation, error) {
+	if !force {
+		if err := e.unusedThere(ctx, connection, items); err != nil {
+			return nil, err
+		}
+	}
+	return e.deleteTogether(ctx, connection, items, force)
+}
+
+func (e *Engine) deleteTogether(ctx context.Context, connection string, items []Named, force bool) (*resource.Operation, error) {
 	for _, item := range items {
 		if _, err := e.offers(ctx, connection, item.Kind, VerbDelete); err != nil && !force {
 			return nil, err
@@ -165,7 +174,7 @@ func (e *Engine) Destroy(ctx context.Context, connection string, dry bool) (*res
 		for i, r := range doomed {
 			items[i] = Named{r.Kind, r.Name}
 		}
-		return e.DeleteTogether(ctx, connection, items, false)
+		return e.deleteTogether(ctx, connection, items, false) // each that can go
 	})
 	if err == nil && d == nil { // the same request came before
 		d = &resource.Destruction{}

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"maps"
 	"sync"
 	"time"
 
@@ -16,11 +17,14 @@ import (
 type looks struct {
 	flights singleflight.Group
 
-	mu   sync.Mutex
-	last map[watchKey]time.Time // when the last look that saw everything began
+	mu        sync.Mutex
+	last      map[watchKey]time.Time // when the last look that saw everything began
+	strangers map[watchKey]strangers // what the last list showed
 }
 
-func newLooks() *looks { return &looks{last: map[watchKey]time.Time{}} }
+func newLooks() *looks {
+	return &looks{last: map[watchKey]time.Time{}, strangers: map[watchKey]strangers{}}
+}
 
 func (l *looks) lastOf(key watchKey) time.Time {
 	l.mu.Lock()
@@ -38,11 +42,9 @@ func (l *looks) done(key watchKey, began time.Time) {
 func (l *looks) forget(connection string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	for key := range l.last {
-		if key.connection == connection {
-			delete(l.last, key)
-		}
-	}
+	of := func(key watchKey) bool { return key.connection == connection }
+	maps.DeleteFunc(l.last, func(key watchKey, _ time.Time) bool { return of(key) })
+	maps.DeleteFunc(l.strangers, func(key watchKey, _ strangers) bool { return of(key) })
 }
 
 // Refresh has the records of a kind in a connection say what the cloud shows, no

@@ -41,6 +41,11 @@ func (e *Engine) Create(ctx context.Context, connection, kind string, body []byt
 	if err := e.has(ctx, connection, kind, VerbCreate); err != nil {
 		return nil, err
 	}
+	if len(k.Secrets) > 0 { // they take a while to make
+		if err := e.available(ctx, connection, k, requests[0].Name); err != nil {
+			return nil, err
+		}
+	}
 	creations := make([]*creation, len(requests))
 	for i, r := range requests {
 		if creations[i], err = e.prepare(k, connection, r); err != nil {
@@ -233,10 +238,27 @@ func (e *Engine) makeRoom(ctx context.Context, q *store.Queries, row *store.Reso
 	if resource.CodeOf(err) == resource.CodeNotFound {
 		return nil
 	}
-	if err != nil || old.CloudID != "" || old.Operation != "" || old.State != resource.StateFailed || old.Uncertain {
+	if err != nil || !makesRoom(old) {
 		return err // the unique index refuses the new one
 	}
 	return e.entomb(ctx, q, old)
+}
+
+// available refuses a name that no new resource can take.
+func (e *Engine) available(ctx context.Context, connection string, k *resource.Kind, name string) error {
+	old, err := e.store.Read().Resource(ctx, connection, k.Name, name)
+	switch {
+	case resource.CodeOf(err) == resource.CodeNotFound:
+		return nil
+	case err != nil || makesRoom(old):
+		return err
+	}
+	return resource.Errorf(resource.CodeAlreadyExists, "the name %s is taken by another %s of the connection; choose another", name, k.Name)
+}
+
+// makesRoom reports whether a creation failed without leaving anything on the cloud.
+func makesRoom(old *store.Resource) bool {
+	return old.CloudID == "" && old.Operation == "" && old.State == resource.StateFailed && !old.Uncertain
 }
 
 // entomb makes a tombstone of a resource that no operation is changing, and removes
@@ -277,6 +299,9 @@ func (e *Engine) Delete(ctx context.Context, connection, kind, name string) (*re
 		return nil, err
 	}
 	if _, err := e.offers(ctx, connection, kind, VerbDelete); err != nil {
+		return nil, err
+	}
+	if err := e.unusedThere(ctx, connection, []Named{{kind, name}}); err != nil {
 		return nil, err
 	}
 	return e.change(ctx, connection, kind, name, VerbDelete, nil, mayGo)

@@ -204,7 +204,7 @@ func (j *job) ask(ctx context.Context) error {
 		if !unrecorded {
 			j.asked.Delete(j.row.UID)
 		}
-		j.enqueueAfter(j.row.Connection, j.row.UID, j.config.PollMax)
+		j.enqueueAfter(j.row.Connection, j.row.UID, min(max(time.Since(j.due.Time()), j.config.PollFirst), j.config.PollMax))
 		return nil
 	}
 	age := time.Since(j.op.AskedAt.Time())
@@ -216,23 +216,28 @@ func (j *job) ask(ctx context.Context) error {
 	if j.op.Force() {
 		retryFor = j.config.ForceFor
 	}
-	switch {
-	case e.Retryable && age < retryFor,
-		e.Code == resource.CodeDependency && j.op.Verb == VerbDelete && age < min(j.config.UsedFor, retryFor):
-		j.op.Error = e
-		j.note("asked", e)
-		wait := min(j.config.RetryFirst<<min(j.op.Attempts-1, 16), j.config.RetryMax)
-		if e.Code == resource.CodeThrottled { // the limit on calls spreads them already
-			wait = j.config.RetryFirst
-		}
-		if err := j.save(ctx); err != nil {
-			return err
-		}
-		j.enqueueAfter(j.row.Connection, j.row.UID, wait/2+rand.N(wait)) //nolint:gosec // jitter is no secret
-		return nil
-	default:
-		return j.fail(ctx, resource.OperationFailed, e)
+	if age < retryFor && (e.Retryable || j.mayFree(ctx, e)) {
+		return j.retry(ctx, e)
 	}
+	return j.fail(ctx, resource.OperationFailed, e)
+}
+
+// retry has the cloud asked again in a while.
+func (j *job) retry(ctx context.Context, e *resource.Error) error {
+	j.op.Error = e
+	j.note("asked", e)
+	wait := min(j.config.RetryFirst<<max(0, min(j.op.Attempts-1, 16)), j.config.RetryMax)
+	switch e.Code {
+	case resource.CodeThrottled: // the limit on calls spreads them already
+		wait = j.config.RetryFirst
+	case resource.CodeDependency: // it may end at any moment
+		wait = min(wait, j.config.PollMax)
+	}
+	if err := j.save(ctx); err != nil {
+		return err
+	}
+	j.enqueueAfter(j.row.Connection, j.row.UID, wait/2+rand.N(wait)) //nolint:gosec // jitter is no secret
+	return nil
 }
 
 // cancelled says how far the operation was.
@@ -393,18 +398,14 @@ func (j *job) request(ctx context.Context) (answer, error) {
 // deleted.
 func (j *job) usersGone(ctx context.Context) error {
 	users, err := j.store.Read().Users(ctx, j.row.UID)
-	if err != nil {
+	if err != nil || len(users) == 0 {
 		return err
 	}
-	for i := range users {
-		if users[i].State == resource.StateDeleting && users[i].Operation != "" {
-			return errNotYet
-		}
+	staying := slices.DeleteFunc(users, func(r store.Resource) bool { return r.State == resource.StateDeleting && r.Operation != "" })
+	if len(staying) > 0 {
+		return usedBy(j.row, staying)
 	}
-	if len(users) > 0 {
-		return usedBy(j.row, users)
-	}
-	return nil
+	return errNotYet
 }
 
 // findByToken looks for what a failed creation may have left on the cloud. It looks
@@ -639,26 +640,31 @@ func (j *job) fail(ctx context.Context, as resource.OperationState, e *resource.
 	if j.op.Force() && as == resource.OperationFailed {
 		return j.forget(ctx, e)
 	}
+	if j.row.CloudID != "" && j.op.Verb != VerbCreate {
+		now, err := j.session.Get(ctx, j.row.Kind, j.row.CloudID)
+		switch {
+		case err == nil:
+			if err := j.observe(ctx, &now); err != nil {
+				return err
+			}
+		case ctx.Err() != nil:
+			return err
+		case j.op.Verb != VerbDelete: // it stays as it was seen
+		case resource.CodeOf(err) == resource.CodeNotFound: // it is gone all the same
+			return j.succeed(ctx)
+		case j.op.State == resource.OperationQueued && resource.AsError(err).Retryable && time.Since(j.op.CreatedAt.Time()) < j.config.RetryFor:
+			return j.retry(ctx, e) // what is true of it will be seen
+		default: // unclear: it stays until the cloud says that it is gone
+			j.row.State = resource.StateFailed
+		}
+	}
 	j.logger.Warn("operation did not reach its goal", "as", as, "operation", j.op.ID, "verb", j.op.Verb, "kind", j.row.Kind, "name", j.row.Name, "connection", j.row.Connection, "code", e.Code, "error", e)
 	j.op.State, j.op.Error, j.row.Error = as, e, e
 	switch {
 	case j.op.Verb == VerbCreate && !j.row.Uncertain && j.row.CloudID == "" &&
 		(as == resource.OperationCancelled || j.op.OnFailure() == resource.OnFailureDelete):
 		j.bury(j.row) // nothing came of it
-		return j.end(ctx)
 	case j.row.CloudID == "" || j.op.Verb == VerbCreate:
-		j.row.State = resource.StateFailed
-		return j.end(ctx)
-	}
-	now, err := j.session.Get(ctx, j.row.Kind, j.row.CloudID)
-	switch {
-	case err == nil:
-		if err := j.observe(ctx, &now); err != nil {
-			return err
-		}
-	case ctx.Err() != nil:
-		return err
-	case j.op.Verb == VerbDelete: // unclear: it stays until the cloud says that it is gone
 		j.row.State = resource.StateFailed
 	}
 	return j.end(ctx)
@@ -698,7 +704,7 @@ func (j *job) end(ctx context.Context) error {
 			j.enqueue(users[i].Connection, users[i].UID)
 		}
 	}
-	if j.row.DeletedAt != 0 {
+	if j.op.Verb == VerbDelete || j.row.DeletedAt != 0 {
 		for _, used := range j.uses { // their deletion may have waited for this
 			if used.Operation != "" {
 				j.enqueue(used.Connection, used.UID)
@@ -819,7 +825,8 @@ func (j *job) write(ctx context.Context) (users []store.Resource, err error) {
 			if err := forgetSecrets(ctx, q, j.row.UID); err != nil {
 				return err
 			}
-		} else if j.op.EndedAt != 0 {
+		}
+		if j.op.EndedAt != 0 {
 			if users, err = q.Users(ctx, j.row.UID); err != nil {
 				return err
 			}

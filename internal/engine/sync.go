@@ -88,8 +88,9 @@ func (e *Engine) syncKind(ctx context.Context, connection string, k *resource.Ki
 	if err != nil {
 		return err
 	}
-	rows := map[string]*store.Resource{} // by cloud id
+	rows, known := map[string]*store.Resource{}, map[string]bool{} // by cloud id
 	for i := range all {
+		known[all[i].CloudID] = true
 		if all[i].CloudID != "" && all[i].Operation == "" { // an operation looks for itself
 			rows[all[i].CloudID] = &all[i]
 		}
@@ -112,7 +113,7 @@ func (e *Engine) syncKind(ctx context.Context, connection string, k *resource.Ki
 		}
 		return err
 	}
-	for item, err := range session.List(ctx, k.Name, driver.Filter{}) {
+	for item, err := range e.list(ctx, session, connection, k, func(id string) bool { return known[id] }) {
 		if err != nil {
 			return err
 		}

@@ -136,6 +136,14 @@ func (q *Queries) Passing(ctx context.Context, states []resource.State, seen Mic
 	return rows, failure(err, "look for what is in a passing state")
 }
 
+// Leaving reads what of a connection is being deleted, or was since a time.
+func (q *Queries) Leaving(ctx context.Context, connection string, since Micros) (rows []Resource, err error) {
+	err = q.db.NewSelect().Model(&rows).Where("connection = ?", connection).WhereGroup(" AND ", func(sel *bun.SelectQuery) *bun.SelectQuery {
+		return sel.Where("deleted_at = 0 AND state = ? AND operation <> ''", resource.StateDeleting).WhereOr("deleted_at > ?", max(since, 0))
+	}).Scan(ctx)
+	return rows, failure(err, "read what is being deleted in the connection %s", connection)
+}
+
 // HasResources reports whether anything that is not deleted lives in a connection.
 func (q *Queries) HasResources(ctx context.Context, connection string) (bool, error) {
 	exists, err := q.db.NewSelect().Model((*Resource)(nil)).Where("connection = ?", connection).Where("deleted_at = 0").Exists(ctx)

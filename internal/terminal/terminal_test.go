@@ -24,7 +24,7 @@ import (
 	"github.com/m-cmp/mc-infra-connector/test/sshd"
 )
 
-func TestMain(m *testing.M) { enginetest.Main(m) }
+func TestMain(m *testing.M) { enginetest.Main(m, nil) }
 
 // world is an engine with a VM whose SSH server is a real one, which lets in who has
 // the private key of the VM's key pair.

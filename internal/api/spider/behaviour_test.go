@@ -318,7 +318,7 @@ func TestAClientThatGoesAwayChangesNothing(t *testing.T) {
 }
 
 func TestADeletionByForce(t *testing.T) {
-	a := registered(t, enginetest.Options{Engine: engine.Config{UsedFor: 50 * time.Millisecond, RetryFor: 50 * time.Millisecond, ForceFor: 50 * time.Millisecond}})
+	a := registered(t, enginetest.Options{Engine: engine.Config{RetryFor: 50 * time.Millisecond, ForceFor: 50 * time.Millisecond}})
 	a.ok(http.MethodPost, "/vpc", in(`{"Name":"v","IPv4_CIDR":"10.0.0.0/16","SubnetInfoList":[{"Name":"s","IPv4_CIDR":"10.0.1.0/24"}]}`))
 	session, _, err := a.Session(t.Context(), connection)
 	require.NoError(t, err)

@@ -51,6 +51,27 @@ type NodeGroupInfo struct {
 	Nodes           []IID `json:",omitempty"`
 }
 
+// ExecCredential is what kubectl takes from a program that it runs for a token.
+// https://kubernetes.io/docs/reference/config-api/client-authentication.v1/
+type ExecCredential struct {
+	APIVersion string     `json:"apiVersion"`
+	Kind       string     `json:"kind"`
+	Status     ExecStatus `json:"status"`
+}
+
+// ExecStatus is the token with its end.
+type ExecStatus struct {
+	ExpirationTimestamp string `json:"expirationTimestamp,omitempty"`
+	Token               string `json:"token"`
+}
+
+func endOf(token resource.ClusterToken) string {
+	if token.ExpiresAt == nil {
+		return ""
+	}
+	return token.ExpiresAt.UTC().Format(time.RFC3339)
+}
+
 type clusterRequest struct {
 	named
 	Version, VPCName                text
@@ -254,9 +275,10 @@ func (s *server) clusterRoutes() []route {
 			if err != nil {
 				return nil, err
 			}
-			return map[string]any{
-				"apiVersion": "client.authentication.k8s.io/v1", "kind": "ExecCredential",
-				"status": map[string]string{"token": read[resource.ClusterToken](raw).Token},
+			token := read[resource.ClusterToken](raw)
+			return ExecCredential{
+				APIVersion: "client.authentication.k8s.io/v1", Kind: "ExecCredential",
+				Status: ExecStatus{ExpirationTimestamp: endOf(token), Token: token.Token},
 			}, nil
 		}},
 	}

@@ -15,7 +15,6 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/m-cmp/mc-infra-connector/internal/engine"
 	"github.com/m-cmp/mc-infra-connector/internal/engine/enginetest"
 )
 
@@ -78,7 +77,7 @@ func shape(v any) string {
 
 // TestContract replays what CB-Spider was asked, in order, and compares answers.
 func TestContract(t *testing.T) {
-	a := registered(t, enginetest.Options{Engine: engine.Config{UsedFor: 100 * time.Millisecond}})
+	a := registered(t, enginetest.Options{})
 	var differences []difference
 	raw, err := os.ReadFile("testdata/differences.json")
 	require.NoError(t, err)

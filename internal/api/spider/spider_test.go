@@ -20,7 +20,7 @@ import (
 	"github.com/m-cmp/mc-infra-connector/internal/terminal"
 )
 
-func TestMain(m *testing.M) { enginetest.Main(m) }
+func TestMain(m *testing.M) { enginetest.Main(m, nil) }
 
 // api is a server with CB-Spider's API over the Mock cloud.
 type api struct {

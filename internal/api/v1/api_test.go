@@ -34,7 +34,7 @@ import (
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
 
-func TestMain(m *testing.M) { enginetest.Main(m) }
+func TestMain(m *testing.M) { enginetest.Main(m, nil) }
 
 const (
 	token       = "the-token-of-these-tests"

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -23,15 +24,21 @@ import (
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
 
-// driverArg makes a test's executable the Mock driver.
-const driverArg = "driver-mock"
+// driverArg makes a test's executable the driver whose name follows.
+const driverArg = "driver-"
 
 // Main is the TestMain of a package that uses this one: the test's executable is
-// also the driver.
-func Main(m *testing.M) {
-	if len(os.Args) > 1 && os.Args[1] == driverArg {
-		driver.ServeArgs(mock.New(), os.Args[2:])
-		return
+// also the Mock driver, and those that the package has for its own tests, by name.
+func Main(m *testing.M, others map[string]func() *driver.Driver) {
+	if len(os.Args) > 1 {
+		switch name, isDriver := strings.CutPrefix(os.Args[1], driverArg); {
+		case isDriver && name == "mock":
+			driver.ServeArgs(mock.New(), os.Args[2:])
+			return
+		case isDriver && others[name] != nil:
+			driver.ServeArgs(others[name](), os.Args[2:])
+			return
+		}
 	}
 	os.Exit(m.Run())
 }
@@ -53,6 +60,7 @@ type Options struct {
 	Store  *store.Store // default: SQLite in a folder of the test
 	Work   string       // working folder of the drivers; default: one of the test
 	Engine engine.Config
+	Others []string // drivers that Main was given
 
 	Observe func(cloud, verb string, code resource.Code, took time.Duration) // each call to the driver
 }
@@ -83,7 +91,11 @@ func Start(t testing.TB, o Options) *Env {
 	self, err := os.Executable()
 	require.NoError(t, err)
 	logger := slog.New(slog.DiscardHandler)
-	h := host.New(host.Config{BuiltIn: map[string][]string{"mock": {self, driverArg}}, WorkDir: o.Work, Logger: logger, CallTimeout: 10 * time.Second, Observe: o.Observe})
+	drivers := map[string][]string{}
+	for _, name := range append(o.Others, "mock") {
+		drivers[name] = []string{self, driverArg + name}
+	}
+	h := host.New(host.Config{BuiltIn: drivers, WorkDir: o.Work, Logger: logger, CallTimeout: 10 * time.Second, Observe: o.Observe})
 	t.Cleanup(h.Close)
 	sealer, err := secret.Open(filepath.Join(dir, "master.key"))
 	require.NoError(t, err)

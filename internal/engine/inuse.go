@@ -1,0 +1,256 @@
+package engine
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"iter"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/m-cmp/mc-infra-connector/driver"
+	"github.com/m-cmp/mc-infra-connector/internal/store"
+	"github.com/m-cmp/mc-infra-connector/resource"
+)
+
+// strangers are the cloud ids of objects of a kind that only the cloud has, by what they
+// use there: its kind and cloud id.
+type strangers map[used][]string
+
+type used struct{ kind, cloudID string }
+
+// maxStrangers is how many are remembered of those that use the same: one is enough to
+// keep that from being deleted.
+const maxStrangers = 5
+
+// note takes down what an object uses. spec has cloud ids.
+func (s strangers) note(k *resource.Kind, cloudID string, spec json.RawMessage) error {
+	refs, err := k.Refs(spec)
+	if err != nil {
+		return err
+	}
+	for _, ref := range refs {
+		what := used{ref.Kind, ref.Name}
+		if !ref.Weak && !ref.Loose && len(s[what]) < maxStrangers && !slices.Contains(s[what], cloudID) {
+			s[what] = append(s[what], cloudID)
+		}
+	}
+	return nil
+}
+
+// list lists a kind on the cloud, and remembers what it shows that is not recorded here
+// and uses something.
+func (e *Engine) list(ctx context.Context, session driver.Session, connection string, k *resource.Kind, recorded func(cloudID string) bool) iter.Seq2[driver.Item, error] {
+	return func(yield func(driver.Item, error) bool) {
+		seen := strangers{}
+		for item, err := range session.List(ctx, k.Name, driver.Filter{}) {
+			if err == nil && !item.Part && !recorded(item.ID) {
+				err = seen.note(k, item.ID, item.Spec)
+			}
+			if !yield(item, err) || err != nil {
+				return
+			}
+		}
+		e.looks.saw(watchKey{connection, k.Name}, seen)
+	}
+}
+
+func (l *looks) saw(key watchKey, seen strangers) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.strangers[key] = seen
+}
+
+// leftThere is what is forgotten here and stays on the cloud; its spec has cloud ids.
+type leftThere struct {
+	kind    *resource.Kind
+	cloudID string
+	spec    json.RawMessage
+}
+
+// leaveThere reads what a resource uses on the cloud that is about to be forgotten here.
+func leaveThere(ctx context.Context, q *store.Queries, row *store.Resource) (leftThere, error) {
+	k, err := resource.KindNamed(row.Kind)
+	if err != nil {
+		return leftThere{}, err
+	}
+	uses, err := q.Uses(ctx, row.UID)
+	if err != nil {
+		return leftThere{}, err
+	}
+	ids := map[Named]string{}
+	for _, target := range uses {
+		ids[Named{target.Kind, target.Name}] = target.CloudID
+	}
+	spec, err := k.MapRefs(row.Spec, func(ref resource.Ref) (string, error) { return ids[Named{ref.Kind, ref.Name}], nil })
+	return leftThere{k, row.CloudID, spec}, err
+}
+
+func (l *looks) leave(connection string, left []leftThere) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, one := range left {
+		key := watchKey{connection, one.kind.Name}
+		if l.strangers[key] == nil {
+			l.strangers[key] = strangers{}
+		}
+		_ = l.strangers[key].note(one.kind, one.cloudID, one.spec) // it was read before
+	}
+}
+
+// usersOf answers the strangers that use something, by kind.
+func (l *looks) usersOf(connection string, what used) map[string][]string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	users := map[string][]string{}
+	for key, seen := range l.strangers {
+		if ids := seen[what]; key.connection == connection && len(ids) > 0 {
+			users[key.kind] = slices.Clone(ids)
+		}
+	}
+	return users
+}
+
+// askStrangers is how long the cloud may take to answer whether strangers are still there.
+const askStrangers = 5 * time.Second
+
+// unusedThere refuses the deletion of what something uses that only the cloud has, as far
+// as the last looks know. Those are looked at again, so that nothing is refused for what
+// is gone. A cloud that cannot be asked decides by itself.
+func (e *Engine) unusedThere(ctx context.Context, connection string, items []Named) error {
+	ctx, cancel := context.WithTimeout(ctx, askStrangers)
+	defer cancel()
+	for _, item := range items {
+		row, err := e.store.Read().Resource(ctx, connection, item.Kind, item.Name)
+		if err != nil {
+			return err
+		}
+		users, _, err := e.usersThere(ctx, row)
+		if err != nil {
+			return err
+		}
+		if len(users) > 0 {
+			return resource.Errorf(resource.CodeDependency, "the %s %s is used by what only the cloud has: %s; delete that there, or adopt it and delete it here, first", row.Kind, row.Name, strings.Join(users, ", "))
+		}
+	}
+	return nil
+}
+
+// usersThere looks at the strangers that are known to use a resource. It answers those
+// that do, for people, and whether some of them are going.
+func (e *Engine) usersThere(ctx context.Context, row *store.Resource) (users []string, going bool, err error) {
+	known := e.looks.usersOf(row.Connection, used{row.Kind, row.CloudID})
+	if row.CloudID == "" || len(known) == 0 {
+		return nil, false, nil
+	}
+	session, err := e.session(ctx, row.Connection)
+	if err != nil {
+		return nil, false, err
+	}
+	for _, k := range resource.Kinds() {
+		for _, id := range known[k.Name] {
+			seen := sight(ctx, session, k.Name, id)
+			if seen.item == nil { // gone, or not known
+				going = going || seen.err == nil
+				continue
+			}
+			now := strangers{}
+			if err := now.note(k, id, seen.item.Spec); err != nil {
+				return nil, false, err
+			}
+			j := &job{Engine: e, row: &store.Resource{Connection: row.Connection, Kind: k.Name}}
+			switch err := j.unmanaged(ctx, e.store.Read(), seen.item); {
+			case resource.CodeOf(err) == resource.CodeAlreadyExists || resource.CodeOf(err) == resource.CodeConflict: // the records know it
+			case err != nil:
+				return nil, false, err
+			case len(now[used{row.Kind, row.CloudID}]) == 0:
+			case seen.item.State == resource.StateDeleting:
+				going = true
+			default:
+				users = append(users, fmt.Sprintf("%s %s", k.Name, called(seen.item)))
+			}
+		}
+	}
+	return users, going, nil
+}
+
+// called is an object on the cloud for people.
+func called(item *driver.Item) string {
+	if item.Name == "" || item.Name == item.ID {
+		return item.ID
+	}
+	return fmt.Sprintf("%s (%s)", item.Name, item.ID)
+}
+
+// mayFree reports whether a deletion that the cloud refuses because the resource is used
+// may be possible soon: something that has to do with it is being deleted, or was within
+// the time that the cloud takes to notice.
+func (j *job) mayFree(ctx context.Context, refused *resource.Error) bool {
+	if refused.Code != resource.CodeDependency || j.op.Verb != VerbDelete {
+		return false
+	}
+	free, err := j.freeing(ctx, refused)
+	if err != nil {
+		j.logger.Warn("what is being deleted cannot be looked up", "kind", j.row.Kind, "name", j.row.Name, "connection", j.row.Connection, "error", err)
+	}
+	return free
+}
+
+func (j *job) freeing(ctx context.Context, refused *resource.Error) (bool, error) {
+	q := j.store.Read()
+	if users, err := q.Users(ctx, j.row.UID); err != nil || len(users) > 0 { // of which usersGone knows that they stay
+		return false, err
+	}
+	c, err := q.Connection(ctx, j.row.Connection)
+	if err != nil {
+		return false, err
+	}
+	d, err := j.host.Describe(ctx, c.Cloud)
+	if err != nil {
+		return false, err
+	}
+	lag := time.Duration(d.UsedLagSeconds) * time.Second
+	leaving, err := q.Leaving(ctx, j.row.Connection, store.MicrosOf(time.Now().Add(-lag)))
+	if err != nil {
+		return false, err
+	}
+	own, err := namedBy(j.row)
+	if err != nil {
+		return false, err
+	}
+	words := strings.FieldsFunc(refused.Message, func(r rune) bool { return strings.ContainsRune(" ,;:()'\"", r) })
+	for i := range leaving {
+		one := &leaving[i]
+		if one.UID == j.row.UID || j.uses[one.UID] != nil { // which waits for this one
+			continue
+		}
+		names, err := namedBy(one)
+		if err != nil {
+			return false, err
+		}
+		if slices.Contains(names, Named{j.row.Kind, j.row.Name}) || slices.Contains(own, Named{one.Kind, one.Name}) || slices.Contains(words, one.CloudID) {
+			return true, nil
+		}
+	}
+	_, going, err := j.usersThere(ctx, j.row)
+	return going, err
+}
+
+// namedBy answers what a resource names, in what was asked for and in what the cloud shows.
+func namedBy(row *store.Resource) ([]Named, error) {
+	k, err := resource.KindNamed(row.Kind)
+	if err != nil {
+		return nil, err
+	}
+	var names []Named
+	note := func(ref resource.Ref) (string, error) {
+		names = append(names, Named{ref.Kind, ref.Name})
+		return ref.Name, nil
+	}
+	if _, err := k.MapRefs(row.Spec, note); err != nil {
+		return nil, err
+	}
+	_, err = k.MapStatusRefs(row.Status, note)
+	return names, err
+}

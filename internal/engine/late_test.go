@@ -1,0 +1,115 @@
+package engine_test
+
+import (
+	"context"
+	"iter"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/m-cmp/mc-infra-connector/driver"
+	"github.com/m-cmp/mc-infra-connector/resource"
+)
+
+// lateFor is how long the cloud late takes to notice that a subnet is gone.
+const lateFor = 300 * time.Millisecond
+
+// goesRefused is the name of a VPC whose deletion it refuses and does.
+const goesRefused = "gone"
+
+// late is the driver of a cloud with VPCs and subnets that goes on saying for a while
+// that a VPC is used.
+func late() *driver.Driver {
+	cloud := &lateCloud{
+		vpcs: map[string]driver.Object[resource.VPCSpec, resource.VPCStatus]{}, subnets: map[string]driver.Object[resource.SubnetSpec, resource.SubnetStatus]{},
+		noticed: map[string]time.Time{},
+	}
+	return driver.New(
+		driver.About{Name: "late", Title: "Late", Version: "1.0.0", UsedLagSeconds: 1},
+		func(context.Context, driver.Config) (*lateCloud, error) { return cloud, nil },
+		driver.Kind(resource.VPC, func(c *lateCloud) lateVPCs {
+			return lateVPCs{lateShelf[resource.VPCSpec, resource.VPCStatus]{c, c.vpcs}}
+		}),
+		driver.Kind(resource.Subnet, func(c *lateCloud) lateSubnets {
+			return lateSubnets{lateShelf[resource.SubnetSpec, resource.SubnetStatus]{c, c.subnets}}
+		}),
+	)
+}
+
+type lateCloud struct {
+	mu      sync.Mutex
+	vpcs    map[string]driver.Object[resource.VPCSpec, resource.VPCStatus]
+	subnets map[string]driver.Object[resource.SubnetSpec, resource.SubnetStatus]
+	noticed map[string]time.Time // when it is noticed that a VPC has lost a subnet
+}
+
+type lateShelf[S, T any] struct {
+	*lateCloud
+	objects map[string]driver.Object[S, T]
+}
+
+func (s lateShelf[S, T]) List(context.Context) iter.Seq2[driver.Object[S, T], error] {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	all := slices.Collect(maps.Values(s.objects))
+	return func(yield func(driver.Object[S, T], error) bool) {
+		for _, o := range all {
+			if !yield(o, nil) {
+				return
+			}
+		}
+	}
+}
+
+func (s lateShelf[S, T]) Get(_ context.Context, id string) (driver.Object[S, T], error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	o, there := s.objects[id]
+	if !there {
+		return o, resource.Errorf(resource.CodeNotFound, "there is no %s", id)
+	}
+	return o, nil
+}
+
+func (s lateShelf[S, T]) Create(_ context.Context, r driver.Request[S]) (driver.Object[S, T], error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.objects[r.Token] = driver.Object[S, T]{ID: r.Token, Name: r.Name, Token: r.Token, State: resource.StateAvailable, Spec: r.Spec}
+	return s.objects[r.Token], nil
+}
+
+type lateVPCs struct {
+	lateShelf[resource.VPCSpec, resource.VPCStatus]
+}
+
+func (v lateVPCs) Delete(_ context.Context, id string) error {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	for _, s := range v.subnets {
+		if s.Spec.VPC == id {
+			return resource.Errorf(resource.CodeDependency, "the VPC has a subnet")
+		}
+	}
+	if time.Now().Before(v.noticed[id]) {
+		return resource.Errorf(resource.CodeDependency, "the VPC seems to have a subnet")
+	}
+	name := v.objects[id].Name
+	delete(v.objects, id)
+	if name == goesRefused {
+		return resource.Errorf(resource.CodeDependency, "the VPC is used")
+	}
+	return nil
+}
+
+type lateSubnets struct {
+	lateShelf[resource.SubnetSpec, resource.SubnetStatus]
+}
+
+func (s lateSubnets) Delete(_ context.Context, id string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.noticed[s.objects[id].Spec.VPC] = time.Now().Add(lateFor)
+	delete(s.objects, id)
+	return nil
+}
