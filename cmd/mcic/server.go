@@ -16,6 +16,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/spf13/cobra"
 
+	"github.com/m-cmp/mc-infra-connector/internal/api/linger"
 	"github.com/m-cmp/mc-infra-connector/internal/api/spider"
 	v1 "github.com/m-cmp/mc-infra-connector/internal/api/v1"
 	"github.com/m-cmp/mc-infra-connector/internal/auth"
@@ -162,7 +163,7 @@ func (o *serverOptions) run(ctx context.Context, stdout, stderr io.Writer, defau
 	})
 	installed.Progress = eng.TellDriver
 	metrics.watchQueue(eng)
-	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", o.listen)
+	listener, err := linger.Listen(ctx, o.listen)
 	if err != nil {
 		return fmt.Errorf("listen on %s: %w; choose another address with --listen", o.listen, err)
 	}
