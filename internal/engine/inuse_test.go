@@ -18,14 +18,11 @@ import (
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
 
-// patient is an engine that does everything again only after a long time, so that what
-// ends soon was not tried again, and was woken where it waited.
+// patient is an engine that does everything again only after a time that no test waits
+// for, so that what ends was not tried again, and was woken where it waited.
 func patient() engine.Config {
-	return engine.Config{PollFirst: 10 * time.Second, PollMax: 10 * time.Second, RetryFirst: 10 * time.Second, RetryMax: 10 * time.Second}
+	return engine.Config{PollFirst: 10 * time.Minute, PollMax: 10 * time.Minute, RetryFirst: 10 * time.Minute, RetryMax: 10 * time.Minute}
 }
-
-// clearNo is how long a clear no may take: far less than patient waits.
-const clearNo = 5 * time.Second
 
 // foreignSubnet makes a subnet in a VPC that this server knows nothing of.
 func foreignSubnet(t *testing.T, e *enginetest.Env, connection, vpc, cidr string) (driver.Session, driver.Item) {
@@ -44,11 +41,9 @@ func TestAClearNoIsFinal(t *testing.T) {
 	e.MustCreate("mock", "vpc", "v", `{"cidr":"10.0.0.0/16"}`)
 	others, foreign := foreignSubnet(t, e, "mock", "v", "10.0.1.0/24") // of which nothing here has a list
 
-	began := time.Now()
 	op, err := e.Delete(t.Context(), "mock", "vpc", "v")
 	require.NoError(t, err)
 	failure := e.Fails(op)
-	assert.Less(t, time.Since(began), clearNo)
 	assert.Equal(t, resource.CodeDependency, failure.Code)
 	assert.Contains(t, failure.Message, foreign.ID)
 	vpc, err := e.Get(t.Context(), "mock", "vpc", "v")
@@ -201,11 +196,9 @@ func TestACloudThatNoticesLateIsAskedAgain(t *testing.T) {
 	network("b")
 	foreignSubnet(t, e, "c", "b", "10.0.1.0/24")
 	mustDelete(t, e, "c", "subnet", "b")
-	began := time.Now()
 	op, err = e.Delete(t.Context(), "c", "vpc", "b")
 	require.NoError(t, err)
 	assert.Equal(t, resource.CodeDependency, e.Fails(op).Code)
-	assert.Less(t, time.Since(began), clearNo, "no longer than the cloud may take to notice")
 
 	again, err := e.Delete(t.Context(), "c", "vpc", "b")
 	require.NoError(t, err)
@@ -220,11 +213,9 @@ func TestWhatWaitsForACreationThatFailsFailsAtOnce(t *testing.T) {
 	for i := range 3 {
 		wanted = append(wanted, engine.Wanted{Kind: "subnet", Body: fmt.Appendf(nil, `{"name":"s%d","onFailure":"delete","spec":{"vpc":"v","cidr":"10.0.%d.0/24"}}`, i, i)})
 	}
-	began := time.Now()
 	op, err := e.CreateTogether(t.Context(), "mock", wanted, resource.OnFailureDelete)
 	require.NoError(t, err)
 	assert.Equal(t, resource.OperationFailed, e.Ends(op).State)
-	assert.Less(t, time.Since(began), clearNo)
 }
 
 func TestWhatWaitsForADeletionThatFailsFailsAtOnce(t *testing.T) {
@@ -232,11 +223,9 @@ func TestWhatWaitsForADeletionThatFailsFailsAtOnce(t *testing.T) {
 	e.Network()
 	vm, err := onCloud(t, e).Create(t.Context(), "vm", driver.ItemRequest{Token: "foreign", Name: "foreign", Spec: fmt.Appendf(nil, `{"image":%q,"spec":%q,"subnet":%q}`, e.Image, e.Spec, cloudIDOf(t, e, "subnet", "s"))})
 	require.NoError(t, err)
-	began := time.Now()
 	op, err := e.DeleteTogether(t.Context(), "mock", []engine.Named{{Kind: "subnet", Name: "s"}, {Kind: "vpc", Name: "v"}}, false)
 	require.NoError(t, err)
 	assert.Equal(t, resource.OperationFailed, e.Ends(op).State)
-	assert.Less(t, time.Since(began), clearNo)
 	require.NoError(t, onCloud(t, e).Delete(context.WithoutCancel(t.Context()), "vm", vm.ID))
 }
 
@@ -249,5 +238,5 @@ func TestATakenNameIsToldBeforeAKeyIsMade(t *testing.T) {
 		_, err := e.Ask("mock", "keypair", "k", `{"algorithm":"rsa"}`)
 		require.Equal(t, resource.CodeAlreadyExists, resource.CodeOf(err))
 	}
-	assert.Less(t, time.Since(began), times*20*time.Millisecond, "making a key takes far longer")
+	assert.Less(t, time.Since(began), times*100*time.Millisecond, "making a key takes far longer")
 }

@@ -154,9 +154,10 @@ func (c *crash) round(ctx context.Context, n, kills, changes int) error {
 func (c *crash) disturb(ctx context.Context, n, kills, changes int) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
+	drawn := ctx
 	if c.duration > 0 {
 		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, c.duration-c.load)
+		drawn, cancel = context.WithTimeout(ctx, c.duration-c.load)
 		defer cancel()
 	}
 	began := time.Now()
@@ -173,9 +174,13 @@ func (c *crash) disturb(ctx context.Context, n, kills, changes int) error {
 	}
 	defer clients.Wait()
 	defer stop()
-	return c.killer.run(ctx, func() bool {
+	err := c.killer.run(drawn, func() bool {
 		return c.killer.done.processes() >= kills && c.ledger.changes() >= changes
 	})
+	if err != nil {
+		return err
+	}
+	return c.killer.complete(ctx)
 }
 
 // settle waits until nothing goes on, has what was released adopted and what failed

@@ -13,14 +13,11 @@ import (
 	"github.com/m-cmp/mc-infra-connector/internal/engine/enginetest"
 )
 
-// patient is an engine that does everything again only after a long time, so that what is
-// answered soon was not tried again.
+// patient is an engine that does everything again only after a time that no client
+// waits for, so that what is answered was not tried again.
 func patient() enginetest.Options {
-	return enginetest.Options{Engine: engine.Config{PollFirst: 10 * time.Second, PollMax: 10 * time.Second, RetryFirst: 10 * time.Second, RetryMax: 10 * time.Second}}
+	return enginetest.Options{Engine: engine.Config{PollFirst: 10 * time.Minute, PollMax: 10 * time.Minute, RetryFirst: 10 * time.Minute, RetryMax: 10 * time.Minute}}
 }
-
-// soon is far less.
-const soon = 5 * time.Second
 
 func TestWhatTheCloudRefusesIsAnsweredAtOnce(t *testing.T) {
 	a := registered(t, patient())
@@ -34,11 +31,9 @@ func TestWhatTheCloudRefusesIsAnsweredAtOnce(t *testing.T) {
 
 	refused := func(says string) {
 		t.Helper()
-		began := time.Now()
 		r := a.call(http.MethodDelete, "/vpc/v", `{"ConnectionName":"`+connection+`"}`)
 		assert.Equal(t, http.StatusConflict, r.status, r.body)
 		assert.Contains(t, r.message(t), says)
-		assert.Less(t, time.Since(began), soon)
 	}
 	refused(foreign.ID) // by the cloud
 	a.ok(http.MethodGet, "/allvpc?ConnectionName="+connection, "")
@@ -52,10 +47,8 @@ func TestWhatTheCloudRefusesIsAnsweredAtOnce(t *testing.T) {
 
 func TestAVPCThatTheCloudRefusesIsAnsweredAtOnceWithItsSubnets(t *testing.T) {
 	a := registered(t, patient())
-	began := time.Now()
 	r := a.call(http.MethodPost, "/vpc", in(`{"Name":"v","IPv4_CIDR":"10.0.0.0/16","SubnetInfoList":[{"Name":"s","IPv4_CIDR":"10.0.1.0/24","Zone":"no-such-zone"},{"Name":"s2","IPv4_CIDR":"10.0.2.0/24"}]}`))
 	assert.GreaterOrEqual(t, r.status, http.StatusBadRequest, r.body)
-	assert.Less(t, time.Since(began), soon)
 	assert.Empty(t, a.OnCloud(connection, "vpc"), "nothing stays")
 }
 
@@ -68,7 +61,7 @@ func TestATakenKeyNameIsAnsweredAtOnce(t *testing.T) {
 		r := a.call(http.MethodPost, "/keypair", in(`{"Name":"k"}`))
 		require.Equal(t, http.StatusConflict, r.status, r.body)
 	}
-	assert.Less(t, time.Since(began), times*30*time.Millisecond, "making an RSA key takes far longer")
+	assert.Less(t, time.Since(began), times*100*time.Millisecond, "making an RSA key takes far longer")
 }
 
 func TestATokenSaysWhenItEnds(t *testing.T) {
