@@ -138,6 +138,9 @@ func (e *Engine) CreateConnection(ctx context.Context, body []byte, check bool) 
 		return nil, err
 	}
 	if check {
+		if err := e.store.Read().FreeConnection(ctx, row.Name); err != nil { // before the cloud is asked
+			return nil, err
+		}
 		t := e.target(row)
 		t.Opened = func(_ context.Context, lacks map[string]string) { row.Lacks = lacks } // recorded with the rest
 		if err := e.host.Check(ctx, t); err != nil {

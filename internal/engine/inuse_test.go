@@ -240,3 +240,13 @@ func TestATakenNameIsToldBeforeAKeyIsMade(t *testing.T) {
 	}
 	assert.Less(t, time.Since(began), times*100*time.Millisecond, "making a key takes far longer")
 }
+
+func TestATakenNameIsToldBeforeTheCloudIsAsked(t *testing.T) {
+	e := enginetest.New(t, enginetest.Options{})
+	_, err := e.CreateCredential(t.Context(), []byte(`{"name":"wrong","cloud":"mock","values":{"password":"wrong"}}`))
+	require.NoError(t, err)
+	for name, want := range map[string]resource.Code{"mock": resource.CodeAlreadyExists, "new": resource.CodeUnauthenticated} {
+		_, err = e.CreateConnection(t.Context(), fmt.Appendf(nil, `{"name":%q,"cloud":"mock","region":"mock-seoul","credential":"wrong"}`, name), true)
+		assert.Equal(t, want, resource.CodeOf(err), name)
+	}
+}

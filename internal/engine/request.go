@@ -253,7 +253,7 @@ func (e *Engine) available(ctx context.Context, connection string, k *resource.K
 	case err != nil || makesRoom(old):
 		return err
 	}
-	return resource.Errorf(resource.CodeAlreadyExists, "the name %s is taken by another %s of the connection; choose another", name, k.Name)
+	return old.Exists()
 }
 
 // makesRoom reports whether a creation failed without leaving anything on the cloud.

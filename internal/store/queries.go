@@ -74,7 +74,18 @@ func (q *Queries) Connections(ctx context.Context, credential string) (rows []Co
 
 // InsertConnection records one.
 func (q *Queries) InsertConnection(ctx context.Context, row *Connection) error {
-	return q.insert(ctx, row, "the connection %s exists already; choose another name or delete it first", row.Name)
+	return q.insert(ctx, row, connectionExists, row.Name)
+}
+
+const connectionExists = "the connection %s exists already; choose another name or delete it first"
+
+// FreeConnection refuses the name of a connection that is there.
+func (q *Queries) FreeConnection(ctx context.Context, name string) error {
+	exists, err := q.db.NewSelect().Model((*Connection)(nil)).Where("name = ?", name).Exists(ctx)
+	if exists {
+		return resource.Errorf(resource.CodeAlreadyExists, connectionExists, name)
+	}
+	return failure(err, "look for the connection %s", name)
 }
 
 // SetLacks records what a connection lacks, unless it has changed since row was read.
@@ -150,13 +161,20 @@ func (q *Queries) HasResources(ctx context.Context, connection string) (bool, er
 	return exists, failure(err, "look for resources of the connection %s", connection)
 }
 
+const resourceExists = "the %s %s exists already in the connection %s; choose another name or delete it first"
+
+// Exists is the error of one whose name is taken.
+func (r *Resource) Exists() error {
+	return resource.Errorf(resource.CodeAlreadyExists, resourceExists, r.Kind, r.Name, r.Connection)
+}
+
 // InsertResource records one with what it uses.
 func (q *Queries) InsertResource(ctx context.Context, row *Resource, refs []Ref) error {
 	row.UpdatedAt = max(row.CreatedAt, row.UpdatedAt) // its record is as old as itself
 	row.Search = searchText(row)
 	at := addressesOf(row)
 	row.Addresses = strings.Join(at, " ")
-	if err := q.insert(ctx, row, "the %s %s exists already in the connection %s; choose another name or delete it first", row.Kind, row.Name, row.Connection); err != nil {
+	if err := q.insert(ctx, row, resourceExists, row.Kind, row.Name, row.Connection); err != nil {
 		return err
 	}
 	if len(at) > 0 {
