@@ -35,6 +35,7 @@ func TestAClientThatWritesAllFirstReadsWhyItIsRefused(t *testing.T) {
 		require.NoError(t, err)
 		raw, err := io.ReadAll(answer.Body)
 		require.NoError(t, err)
+		require.NoError(t, answer.Body.Close())
 		return answer.StatusCode, string(raw)
 	}
 	for path, body := range map[string]string{
