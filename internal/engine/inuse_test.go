@@ -31,7 +31,7 @@ func foreignSubnet(t *testing.T, e *enginetest.Env, connection, vpc, cidr string
 	require.NoError(t, err)
 	v, err := e.Get(t.Context(), connection, "vpc", vpc)
 	require.NoError(t, err)
-	made, err := session.Create(t.Context(), "subnet", enginetest.SubnetRequest("foreign-"+vpc, v.CloudID, cidr))
+	made, _, err := session.Create(t.Context(), "subnet", enginetest.SubnetRequest("foreign-"+vpc, v.CloudID, cidr))
 	require.NoError(t, err)
 	return session, made
 }
@@ -52,7 +52,8 @@ func TestAClearNoIsFinal(t *testing.T) {
 	require.NotNil(t, vpc.Error)
 	assert.Equal(t, failure.Message, vpc.Error.Message, "the reason stays")
 
-	require.NoError(t, others.Delete(t.Context(), "subnet", foreign.ID))
+	_, err = others.Delete(t.Context(), "subnet", foreign.ID)
+	require.NoError(t, err)
 	mustDelete(t, e, "mock", "vpc", "v")
 }
 
@@ -137,8 +138,10 @@ func TestWhatOnlyTheCloudHasKeepsWhatItUses(t *testing.T) {
 	_, err = e.DeleteTogether(t.Context(), "mock", []engine.Named{{Kind: "vpc", Name: "w"}}, false)
 	assert.Equal(t, resource.CodeDependency, resource.CodeOf(err))
 
-	require.NoError(t, others.Delete(t.Context(), "vm", vm.CloudID))
-	require.NoError(t, others.Delete(t.Context(), "subnet", foreign.ID))
+	_, err = others.Delete(t.Context(), "vm", vm.CloudID)
+	require.NoError(t, err)
+	_, err = others.Delete(t.Context(), "subnet", foreign.ID)
+	require.NoError(t, err)
 	for _, one := range []engine.Named{{Kind: "subnet", Name: "s"}, {Kind: "vpc", Name: "w"}, {Kind: "vpc", Name: "v"}} {
 		mustDelete(t, e, "mock", one.Kind, one.Name) // nothing is refused for what is gone
 	}
@@ -168,7 +171,8 @@ func TestADeletionWaitsForAStrangerThatGoes(t *testing.T) {
 	vm := e.MustCreate("mock", "vm", "web", e.VMSpec())
 	_, err := e.Release(t.Context(), "mock", "vm", "web")
 	require.NoError(t, err)
-	require.NoError(t, onCloud(t, e).Delete(t.Context(), "vm", vm.CloudID))
+	_, err = onCloud(t, e).Delete(t.Context(), "vm", vm.CloudID)
+	require.NoError(t, err)
 	op, err := e.Delete(t.Context(), "mock", "subnet", "s")
 	require.NoError(t, err)
 	ended := e.Ends(op)
@@ -221,12 +225,13 @@ func TestWhatWaitsForACreationThatFailsFailsAtOnce(t *testing.T) {
 func TestWhatWaitsForADeletionThatFailsFailsAtOnce(t *testing.T) {
 	e := enginetest.New(t, enginetest.Options{Engine: patient()}, "callLatency", "50ms")
 	e.Network()
-	vm, err := onCloud(t, e).Create(t.Context(), "vm", driver.ItemRequest{Token: "foreign", Name: "foreign", Spec: fmt.Appendf(nil, `{"image":%q,"spec":%q,"subnet":%q}`, e.Image, e.Spec, cloudIDOf(t, e, "subnet", "s"))})
+	vm, _, err := onCloud(t, e).Create(t.Context(), "vm", driver.ItemRequest{Token: "foreign", Name: "foreign", Spec: fmt.Appendf(nil, `{"image":%q,"spec":%q,"subnet":%q}`, e.Image, e.Spec, cloudIDOf(t, e, "subnet", "s"))})
 	require.NoError(t, err)
 	op, err := e.DeleteTogether(t.Context(), "mock", []engine.Named{{Kind: "subnet", Name: "s"}, {Kind: "vpc", Name: "v"}}, false)
 	require.NoError(t, err)
 	assert.Equal(t, resource.OperationFailed, e.Ends(op).State)
-	require.NoError(t, onCloud(t, e).Delete(context.WithoutCancel(t.Context()), "vm", vm.ID))
+	_, err = onCloud(t, e).Delete(context.WithoutCancel(t.Context()), "vm", vm.ID)
+	require.NoError(t, err)
 }
 
 func TestATakenNameIsToldBeforeAKeyIsMade(t *testing.T) {

@@ -30,10 +30,10 @@ func late() *driver.Driver {
 		func(context.Context, driver.Config) (*lateCloud, error) { return cloud, nil },
 		driver.Kind(resource.VPC, func(c *lateCloud) lateVPCs {
 			return lateVPCs{lateShelf[resource.VPCSpec, resource.VPCStatus]{c, c.vpcs}}
-		}),
+		}, driver.ByToken),
 		driver.Kind(resource.Subnet, func(c *lateCloud) lateSubnets {
 			return lateSubnets{lateShelf[resource.SubnetSpec, resource.SubnetStatus]{c, c.subnets}}
-		}),
+		}, driver.ByToken),
 	)
 }
 
@@ -49,7 +49,7 @@ type lateShelf[S, T any] struct {
 	objects map[string]driver.Object[S, T]
 }
 
-func (s lateShelf[S, T]) List(context.Context) iter.Seq2[driver.Object[S, T], error] {
+func (s lateShelf[S, T]) List(_ context.Context, _ driver.Filter) iter.Seq2[driver.Object[S, T], error] {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	all := slices.Collect(maps.Values(s.objects))
@@ -72,7 +72,7 @@ func (s lateShelf[S, T]) Get(_ context.Context, id string) (driver.Object[S, T],
 	return o, nil
 }
 
-func (s lateShelf[S, T]) Create(_ context.Context, r driver.Request[S]) (driver.Object[S, T], error) {
+func (s lateShelf[S, T]) Make(_ context.Context, r driver.Request[S]) (driver.Object[S, T], error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.objects[r.Token] = driver.Object[S, T]{ID: r.Token, Name: r.Name, Token: r.Token, State: resource.StateAvailable, Spec: r.Spec}

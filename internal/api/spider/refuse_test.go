@@ -26,7 +26,7 @@ func TestWhatTheCloudRefusesIsAnsweredAtOnce(t *testing.T) {
 	require.NoError(t, err)
 	session, _, err := a.Session(t.Context(), connection)
 	require.NoError(t, err)
-	foreign, err := session.Create(t.Context(), "subnet", enginetest.SubnetRequest("foreign", vpc.CloudID, "10.0.2.0/24"))
+	foreign, _, err := session.Create(t.Context(), "subnet", enginetest.SubnetRequest("foreign", vpc.CloudID, "10.0.2.0/24"))
 	require.NoError(t, err)
 
 	refused := func(says string) {
@@ -41,7 +41,8 @@ func TestWhatTheCloudRefusesIsAnsweredAtOnce(t *testing.T) {
 	require.NoError(t, err)
 	refused("by what only the cloud has") // before it is begun
 
-	require.NoError(t, session.Delete(t.Context(), "subnet", foreign.ID))
+	_, err = session.Delete(t.Context(), "subnet", foreign.ID)
+	require.NoError(t, err)
 	a.ok(http.MethodDelete, "/vpc/v", `{"ConnectionName":"`+connection+`"}`)
 }
 
