@@ -3,9 +3,11 @@ package aws
 import (
 	"cmp"
 	"context"
+	"crypto/sha256"
 	"encoding/base64"
 	"fmt"
 	"iter"
+	"reflect"
 	"slices"
 	"strings"
 	"sync"
@@ -61,7 +63,7 @@ func (c clusters) Get(ctx context.Context, id string) (cluster, error) {
 
 // Create makes a cluster, and its node groups once it runs.
 func (c clusters) Make(ctx context.Context, r driver.Request[resource.ClusterSpec]) (cluster, error) {
-	tags, err := ours().Write(r.Token, r.Name, r.Labels)
+	tags, err := clusterTags().Write(r.Token, r.Name, r.Labels)
 	if err != nil {
 		return cluster{}, err
 	}
@@ -131,7 +133,7 @@ func (c clusters) RemoveNodeGroup(ctx context.Context, id string, group resource
 		return err
 	}
 	_, err := call(ctx, c.eks.DeleteNodegroup, &eks.DeleteNodegroupInput{ClusterName: aws.String(id), NodegroupName: aws.String(group.Name)})
-	return driver.Except(err, resource.CodeNotFound)
+	return driver.Except(inProgress(err), resource.CodeNotFound)
 }
 
 // ScaleNodeGroup changes the sizes of a node group, and whether the Cluster Autoscaler
@@ -150,8 +152,32 @@ func (c clusters) ScaleNodeGroup(ctx context.Context, id string, to resource.Nod
 			return err
 		}
 	}
-	_, err = call(ctx, c.eks.UpdateNodegroupConfig, &eks.UpdateNodegroupConfigInput{ClusterName: aws.String(id), NodegroupName: aws.String(to.Name), ScalingConfig: scaled(now, to)})
-	return err
+	sizes := scaled(now, to)
+	if reflect.DeepEqual(*sizes, now) { // done before, or being done
+		return nil
+	}
+	_, err = call(ctx, c.eks.UpdateNodegroupConfig, &eks.UpdateNodegroupConfigInput{
+		ClusterName: aws.String(id), NodegroupName: aws.String(to.Name), ScalingConfig: sizes,
+		ClientRequestToken: requestToken("scale", aws.ToString(x.NodegroupArn), aws.ToTime(x.ModifiedAt), *sizes.DesiredSize, *sizes.MinSize, *sizes.MaxSize),
+	})
+	return inProgress(err)
+}
+
+// inProgress is for what EKS does not begin while something else is in progress, which a
+// cluster's state does not always tell: it waits for that.
+// https://docs.aws.amazon.com/eks/latest/APIReference/API_UpdateClusterVersion.html
+func inProgress(err error) error {
+	if !isCloud(err, "ResourceInUseException") {
+		return err
+	}
+	return recoded(err, resource.CodeUnavailable, "it is begun when that has ended")
+}
+
+// requestToken identifies an action to EKS, so that its repeat begins nothing anew: it
+// follows from what the action changes, from what, and to what.
+func requestToken(action string, of ...any) *string {
+	const bytes = 16
+	return aws.String(fmt.Sprintf("%.*x", bytes, sha256.Sum256(fmt.Append([]byte(action), of...))))
 }
 
 // scaled are the sizes of a node group with a change made; what is not asked for gives
@@ -181,8 +207,11 @@ func (c clusters) Upgrade(ctx context.Context, id string, to resource.ClusterVer
 	if err != nil {
 		return err
 	}
-	if aws.ToString(x.Version) != to.Version {
-		if _, err := call(ctx, c.eks.UpdateClusterVersion, &eks.UpdateClusterVersionInput{Name: aws.String(id), Version: aws.String(to.Version)}); err != nil {
+	if version := aws.ToString(x.Version); version != to.Version {
+		out, err := call(ctx, c.eks.UpdateClusterVersion, &eks.UpdateClusterVersionInput{
+			Name: aws.String(id), Version: aws.String(to.Version), ClientRequestToken: requestToken("upgrade", aws.ToString(x.Arn), aws.ToTime(x.CreatedAt), version, to.Version),
+		})
+		if err := cmp.Or(inProgress(err), failed(out)); err != nil {
 			return err
 		}
 		return resource.Errorf(resource.CodeUnavailable, "the control plane of the cluster %s is being upgraded to %s; its node groups follow", id, to.Version)
@@ -195,14 +224,31 @@ func (c clusters) Upgrade(ctx context.Context, id string, to resource.ClusterVer
 		if err != nil {
 			return err
 		}
-		if aws.ToString(group.Version) == to.Version {
+		version := aws.ToString(group.Version)
+		if version == to.Version {
 			continue
 		}
-		if _, err := call(ctx, c.eks.UpdateNodegroupVersion, &eks.UpdateNodegroupVersionInput{ClusterName: aws.String(id), NodegroupName: aws.String(name), Version: aws.String(to.Version)}); err != nil {
+		_, err = call(ctx, c.eks.UpdateNodegroupVersion, &eks.UpdateNodegroupVersionInput{
+			ClusterName: aws.String(id), NodegroupName: aws.String(name), Version: aws.String(to.Version), ClientRequestToken: requestToken("upgrade", aws.ToString(group.NodegroupArn), version, to.Version),
+		})
+		if err := inProgress(err); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// failed is the error of an update that the same request began before and that came to
+// nothing.
+func failed(out *eks.UpdateClusterVersionOutput) error {
+	if out == nil || out.Update == nil || (out.Update.Status != types.UpdateStatusFailed && out.Update.Status != types.UpdateStatusCancelled) {
+		return nil
+	}
+	var reasons []string
+	for _, e := range out.Update.Errors {
+		reasons = append(reasons, fmt.Sprintf("%s (%s)", aws.ToString(e.ErrorMessage), e.ErrorCode))
+	}
+	return resource.Errorf(resource.CodeConflict, "the update is %s: %s", out.Update.Status, cmp.Or(strings.Join(reasons, "; "), "AWS gives no reason"))
 }
 
 // tokenLife is how long a token is taken: AWS allows 15 minutes from its making.
@@ -259,7 +305,7 @@ func (c clusters) Label(ctx context.Context, id string, change resource.LabelCha
 	if err != nil {
 		return err
 	}
-	return ours().Apply(change, func(tags []driver.Tag) error {
+	return clusterTags().Apply(change, func(tags []driver.Tag) error {
 		return c.tag(ctx, x.Arn, mapOf(tags))
 	}, func(keys []string) error {
 		_, err := call(ctx, c.eks.UntagResource, &eks.UntagResourceInput{ResourceArn: x.Arn, TagKeys: keys})
@@ -324,7 +370,7 @@ func (c clusters) addGroup(ctx context.Context, x *types.Cluster, subnets []stri
 	}
 	sizes := [3]int32{int32(cmp.Or(group.DesiredNodes, 1)), int32(cmp.Or(group.MinNodes, group.DesiredNodes, 1)), int32(cmp.Or(group.MaxNodes, group.DesiredNodes, 1))} //nolint:gosec // at most 1000
 	in := &eks.CreateNodegroupInput{
-		ClusterName: x.Name, NodegroupName: aws.String(group.Name), ClientRequestToken: optional(token(x, group.Name)), NodeRole: aws.String(role), Subnets: subnets,
+		ClusterName: x.Name, NodegroupName: aws.String(group.Name), ClientRequestToken: requestToken("addnodegroup", aws.ToString(x.Arn), aws.ToTime(x.CreatedAt), fmt.Sprintf("%+v", group)), NodeRole: aws.String(role), Subnets: subnets,
 		InstanceTypes: []string{group.Spec}, AmiType: types.AMITypes(group.Image),
 		ScalingConfig: &types.NodegroupScalingConfig{DesiredSize: &sizes[0], MinSize: &sizes[1], MaxSize: &sizes[2]},
 		Tags:          map[string]string{autoscalingTag: fmt.Sprint(group.Autoscaling)},
@@ -333,18 +379,26 @@ func (c clusters) addGroup(ctx context.Context, x *types.Cluster, subnets []stri
 		in.DiskSize = aws.Int32(int32(group.RootDiskSizeGiB)) //nolint:gosec // at most 65536
 	}
 	if group.KeyPair != "" {
-		in.RemoteAccess = &types.RemoteAccessConfig{Ec2SshKey: aws.String(group.KeyPair)}
+		if in.RemoteAccess, err = remoteAccess(x, group.KeyPair); err != nil {
+			return err
+		}
 	}
 	_, err = call(ctx, c.eks.CreateNodegroup, in)
-	return err
+	return inProgress(err)
 }
 
-// token is the client token of a node group of a cluster that was made with one.
-func token(x *types.Cluster, group string) string {
-	if x.Tags[tokenTag] == "" {
-		return ""
+// remoteAccess lets a key pair in by SSH from the cluster's security groups, those that it
+// was given or else its own: without any AWS opens the port to the internet.
+// https://docs.aws.amazon.com/eks/latest/APIReference/API_RemoteAccessConfig.html
+func remoteAccess(x *types.Cluster, keyPair string) (*types.RemoteAccessConfig, error) {
+	sources := vpcOf(x).SecurityGroupIds
+	if own := vpcOf(x).ClusterSecurityGroupId; len(sources) == 0 && own != nil {
+		sources = []string{*own}
 	}
-	return x.Tags[tokenTag] + "-" + group
+	if len(sources) == 0 {
+		return nil, resource.Errorf(resource.CodeConflict, "the cluster %s has no security group to let SSH in from; leave the key pair out, or make the cluster with security groups", aws.ToString(x.Name))
+	}
+	return &types.RemoteAccessConfig{Ec2SshKey: aws.String(keyPair), SourceSecurityGroups: sources}, nil
 }
 
 // role is the ARN of a role that the settings give by name or ARN.
@@ -485,7 +539,7 @@ func (clusters) object(x *types.Cluster) cluster {
 	shown := *x
 	shown.ClientRequestToken = nil
 	o := cluster{ID: aws.ToString(x.Name), Native: native{shown}, CreatedAt: x.CreatedAt}
-	o.Token, o.Name, o.Labels = ours().Read(func(yield func(string, string) bool) {
+	o.Token, o.Name, o.Labels = clusterTags().Read(func(yield func(string, string) bool) {
 		for key, value := range x.Tags {
 			if !yield(key, value) {
 				return

@@ -41,7 +41,7 @@ func (c customImages) Make(ctx context.Context, r driver.Request[resource.Custom
 	if err != nil {
 		return customImage{}, err
 	}
-	made, _, err := driver.Ensure(c.describe(ctx, &ec2.DescribeImagesInput{Owners: []string{"self"}, Filters: byToken(r.Token)}), func() (customImage, error) {
+	made, _, err := driver.Ensure(withToken(r.Token, c.describe(ctx, &ec2.DescribeImagesInput{Owners: []string{"self"}, Filters: byToken(r.Token)})), func() (customImage, error) {
 		out, err := call(ctx, c.ec2.CreateImage, &ec2.CreateImageInput{
 			InstanceId: aws.String(r.Spec.VM), Name: aws.String(imageName(r.Name)), Description: optional(r.Spec.Description),
 			NoReboot: aws.Bool(true), TagSpecifications: tags,

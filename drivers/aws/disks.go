@@ -38,7 +38,7 @@ func (d disks) Make(ctx context.Context, r driver.Request[resource.DiskSpec]) (d
 	if err != nil {
 		return disk{}, err
 	}
-	made, _, err := driver.Ensure(d.describe(ctx, &ec2.DescribeVolumesInput{Filters: byToken(r.Token)}), func() (disk, error) {
+	made, _, err := driver.Ensure(withToken(r.Token, d.describe(ctx, &ec2.DescribeVolumesInput{Filters: byToken(r.Token)})), func() (disk, error) {
 		zone, err := d.zoneFor(ctx, r.Spec.Zone)
 		if err != nil {
 			return disk{}, err
@@ -101,8 +101,7 @@ const attachTries = 5
 
 // nameTaken reports whether another disk got the name in between.
 func nameTaken(err error) bool {
-	e := resource.AsError(err)
-	return err != nil && e.Cloud != nil && e.Cloud.Code == "InvalidParameterValue" && strings.Contains(e.Cloud.Message, "already in use")
+	return isCloud(err, "InvalidParameterValue") && strings.Contains(resource.AsError(err).Cloud.Message, "already in use")
 }
 
 // Detach takes a volume from the VM that has it.
@@ -128,7 +127,28 @@ func (d disks) Resize(ctx context.Context, id string, to resource.DiskSize) erro
 		return resource.Invalid(resource.Problem{Field: "sizeGiB", Message: fmt.Sprintf("the disk has %d GiB; AWS only makes disks larger", found.Spec.SizeGiB)})
 	}
 	_, err = call(ctx, d.ec2.ModifyVolume, &ec2.ModifyVolumeInput{VolumeId: aws.String(id), Size: aws.Int32(int32(to.SizeGiB))}) //nolint:gosec // at most 65536
+	if isCloud(err, "IncorrectModificationState") {
+		return d.changing(ctx, id, to.SizeGiB, err)
+	}
 	return err
+}
+
+// changing is for a disk that AWS does not change because it still does: to the size that
+// is asked for, perhaps, which the disk shows later. Another change waits.
+// https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_ModifyVolume.html
+func (d disks) changing(ctx context.Context, id string, sizeGiB int, refused error) error {
+	for change, err := range paged(ctx, ec2.NewDescribeVolumesModificationsPaginator(d.ec2, &ec2.DescribeVolumesModificationsInput{VolumeIds: []string{id}}),
+		func(page *ec2.DescribeVolumesModificationsOutput) []types.VolumeModification {
+			return page.VolumesModifications
+		}, same) {
+		if err != nil {
+			return err
+		}
+		if int(aws.ToInt32(change.TargetSize)) == sizeGiB {
+			return nil
+		}
+	}
+	return recoded(refused, resource.CodeUnavailable, "it is changed when the change before has ended")
 }
 
 // zoneFor is where a disk goes: AWS wants a zone.

@@ -42,13 +42,16 @@ func codes() driver.Meanings {
 		{Code: resource.CodeDenied, Advice: "AWS still verifies the account", Of: []string{"PendingVerification"}},
 		{Code: resource.CodeDenied, Advice: "AWS has blocked the account; its support helps", Of: []string{"Blocked"}},
 
-		{Code: resource.CodeThrottled, Of: []string{"RequestLimitExceeded*", "*Throttl*", "TooManyRequests*", "SlowDown", "BandwidthLimitExceeded"}},
+		{Code: resource.CodeConflict, Advice: "AWS changes a disk at most four times in 24 hours, and again only when the last change is complete", Of: []string{"VolumeModificationRateExceeded"}},
+		{Code: resource.CodeThrottled, Of: []string{
+			"RequestLimitExceeded*", "*Throttl*", "TooManyRequests*", "SlowDown", "BandwidthLimitExceeded",
+			"*RateExceeded", "ConcurrentSnapshotLimitExceeded", // of one disk; it passes by itself
+		}},
 
 		{Code: resource.CodeQuota, Advice: "try another zone or spec, or try later", Of: []string{"Insufficient*", "UnsupportedAvailabilityZone*"}},
 		{Code: resource.CodeQuota, Advice: "remove what is not needed, or ask AWS for a higher quota", Of: []string{"*LimitExceeded*", "Max*Exceeded", "TooMany*"}},
 		{Code: resource.CodeQuota, Advice: "remove what is not needed", Of: []string{"ResourceCountExceeded"}},
 
-		{Code: resource.CodeConflict, Advice: "AWS changes a disk again six hours after the last change at the earliest", Of: []string{"VolumeModificationRateExceeded"}},
 		{Code: resource.CodeNotFound, Of: []string{
 			"*NotFound", "*NotFoundException", "NoSuchResource*",
 			"*.Malformed", // an id of another form names nothing
@@ -108,6 +111,12 @@ func refused(doing string, api smithy.APIError, err error) error {
 	}
 	m.Code = cmp.Or(m.Code, resource.CodeInternal)
 	return driver.Refuse(doing, m, cloud, err)
+}
+
+// isCloud reports whether an error is AWS's own of a code.
+func isCloud(err error, code string) bool {
+	e := resource.AsError(err)
+	return e != nil && e.Cloud != nil && e.Cloud.Code == code
 }
 
 // recoded is an error with another code, where the driver knows better what it means.

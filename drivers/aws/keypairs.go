@@ -38,7 +38,7 @@ func (k keyPairs) Make(ctx context.Context, r driver.Request[resource.KeyPairSpe
 	if err != nil {
 		return keyPair{}, err
 	}
-	made, _, err := driver.Ensure(k.describe(ctx, &ec2.DescribeKeyPairsInput{Filters: byToken(r.Token)}), func() (keyPair, error) {
+	made, _, err := driver.Ensure(withToken(r.Token, k.describe(ctx, &ec2.DescribeKeyPairsInput{Filters: byToken(r.Token)})), func() (keyPair, error) {
 		out, err := call(ctx, k.ec2.ImportKeyPair, &ec2.ImportKeyPairInput{
 			KeyName: aws.String(r.Name), PublicKeyMaterial: []byte(r.Spec.PublicKey), TagSpecifications: tags,
 		})

@@ -49,7 +49,7 @@ func (n nics) Make(ctx context.Context, r driver.Request[resource.NICSpec]) (nic
 	if err != nil {
 		return nic{}, err
 	}
-	made, _, err := driver.Ensure(n.describe(ctx, &ec2.DescribeNetworkInterfacesInput{Filters: byToken(r.Token)}), func() (nic, error) {
+	made, _, err := driver.Ensure(withToken(r.Token, n.describe(ctx, &ec2.DescribeNetworkInterfacesInput{Filters: byToken(r.Token)})), func() (nic, error) {
 		out, err := call(ctx, n.ec2.CreateNetworkInterface, &ec2.CreateNetworkInterfaceInput{
 			ClientToken: aws.String(r.Token), SubnetId: aws.String(r.Spec.Subnet), Groups: r.Spec.SecurityGroups,
 			PrivateIpAddress: optional(r.Spec.PrivateAddress), TagSpecifications: tags,
@@ -144,6 +144,16 @@ func (n nics) addresses(ctx context.Context, id string, some []string) (there, m
 // isFirst reports whether an interface is the one that a VM was made with.
 func isFirst(x types.NetworkInterface) bool {
 	return x.Attachment != nil && x.Attachment.InstanceId != nil && aws.ToInt32(x.Attachment.DeviceIndex) == 0
+}
+
+// firstInterface is the id of the interface that an instance was made with.
+func firstInterface(x types.Instance) *string {
+	for _, i := range x.NetworkInterfaces {
+		if i.Attachment != nil && aws.ToInt32(i.Attachment.DeviceIndex) == 0 {
+			return i.NetworkInterfaceId
+		}
+	}
+	return nil
 }
 
 // freeIndex is the place for one more interface.

@@ -69,7 +69,7 @@ func (n nlbs) Get(ctx context.Context, id string) (nlb, error) {
 // Create makes the target group, then the load balancer, then the listener between
 // them. Each is looked up first by the name that follows from the token.
 func (n nlbs) Make(ctx context.Context, r driver.Request[resource.NLBSpec]) (nlb, error) {
-	tags, err := ours().Write(r.Token, r.Name, r.Labels)
+	tags, err := balancerTags().Write(r.Token, r.Name, r.Labels)
 	if err != nil {
 		return nlb{}, err
 	}
@@ -333,7 +333,7 @@ func (n nlbs) Health(ctx context.Context, id string) (resource.Health, error) {
 
 // Label changes the labels of a load balancer.
 func (n nlbs) Label(ctx context.Context, id string, change resource.LabelChange) error {
-	return ours().Apply(change, func(tags []driver.Tag) error {
+	return balancerTags().Apply(change, func(tags []driver.Tag) error {
 		_, err := call(ctx, n.elb.AddTags, &elb.AddTagsInput{ResourceArns: []string{id}, Tags: elbTags(tags)})
 		return err
 	}, func(keys []string) error {
@@ -640,7 +640,7 @@ func elbTags(tags []driver.Tag) []elbtypes.Tag {
 
 func (nlbs) object(x elbtypes.LoadBalancer, tags []elbtypes.Tag) nlb {
 	o := nlb{ID: aws.ToString(x.LoadBalancerArn), Native: native{x}, CreatedAt: x.CreatedTime}
-	o.Token, o.Name, o.Labels = ours().Read(func(yield func(string, string) bool) {
+	o.Token, o.Name, o.Labels = balancerTags().Read(func(yield func(string, string) bool) {
 		for _, tag := range tags {
 			if !yield(aws.ToString(tag.Key), aws.ToString(tag.Value)) {
 				return

@@ -36,7 +36,7 @@ func (p publicIPs) Make(ctx context.Context, r driver.Request[resource.PublicIPS
 	if err != nil {
 		return publicIP{}, err
 	}
-	made, _, err := driver.Ensure(p.describe(ctx, &ec2.DescribeAddressesInput{Filters: byToken(r.Token)}), func() (publicIP, error) {
+	made, _, err := driver.Ensure(withToken(r.Token, p.describe(ctx, &ec2.DescribeAddressesInput{Filters: byToken(r.Token)})), func() (publicIP, error) {
 		out, err := call(ctx, p.ec2.AllocateAddress, &ec2.AllocateAddressInput{Domain: types.DomainTypeVpc, TagSpecifications: tags})
 		if err != nil {
 			return publicIP{}, err
@@ -52,11 +52,21 @@ func (p publicIPs) Delete(ctx context.Context, id string) error {
 	return driver.Except(err, resource.CodeNotFound)
 }
 
-// Associate gives an address to a VM or a network interface; another one loses it.
+// Associate gives an address to a VM or a network interface; another one loses it. Of a
+// VM with several interfaces AWS wants to be told which; it is the first one.
+// https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_AssociateAddress.html
 func (p publicIPs) Associate(ctx context.Context, id string, with resource.Association) error {
-	_, err := call(ctx, p.ec2.AssociateAddress, &ec2.AssociateAddressInput{
-		AllocationId: aws.String(id), InstanceId: optional(with.VM), NetworkInterfaceId: optional(with.NIC), AllowReassociation: aws.Bool(true),
-	})
+	in := &ec2.AssociateAddressInput{AllocationId: aws.String(id), NetworkInterfaceId: optional(with.NIC), AllowReassociation: aws.Bool(true)}
+	if with.VM != "" {
+		instance, err := vms(p).instance(ctx, with.VM)
+		if err != nil {
+			return err
+		}
+		if in.NetworkInterfaceId = firstInterface(instance); in.NetworkInterfaceId == nil {
+			in.InstanceId = aws.String(with.VM)
+		}
+	}
+	_, err := call(ctx, p.ec2.AssociateAddress, in)
 	return err
 }
 

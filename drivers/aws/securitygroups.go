@@ -37,7 +37,7 @@ func (g securityGroups) Make(ctx context.Context, r driver.Request[resource.Secu
 	if err != nil {
 		return securityGroup{}, err
 	}
-	id, created, err := driver.Ensure(g.ids(ctx, byToken(r.Token)), func() (string, error) {
+	found, created, err := driver.Ensure(withToken(r.Token, g.describe(ctx, &ec2.DescribeSecurityGroupsInput{Filters: byToken(r.Token)})), func() (securityGroup, error) {
 		out, err := call(ctx, g.ec2.CreateSecurityGroup, &ec2.CreateSecurityGroupInput{
 			VpcId:             aws.String(r.Spec.VPC),
 			GroupName:         aws.String(groupName(r.Name)),
@@ -45,15 +45,15 @@ func (g securityGroups) Make(ctx context.Context, r driver.Request[resource.Secu
 			TagSpecifications: tags,
 		})
 		if err != nil {
-			return "", err
+			return securityGroup{}, err
 		}
-		return aws.ToString(out.GroupId), nil
+		return securityGroup{ID: aws.ToString(out.GroupId)}, nil
 	})
 	if err != nil {
 		return securityGroup{}, err
 	}
-	made, err := g.complete(ctx, id, r.Spec.Rules)
-	return made, driver.Completed(ctx, err, created, func(ctx context.Context) error { return g.Delete(ctx, id) })
+	made, err := g.complete(ctx, found.ID, r.Spec.Rules)
+	return made, driver.Completed(ctx, err, created, func(ctx context.Context) error { return g.Delete(ctx, found.ID) })
 }
 
 // complete gives a new group its rules. AWS lets everything out of a new group;
@@ -197,11 +197,6 @@ func byGroup(id string) *ec2.DescribeSecurityGroupsInput {
 
 func (g securityGroups) raw(ctx context.Context, in *ec2.DescribeSecurityGroupsInput) iter.Seq2[types.SecurityGroup, error] {
 	return paged(ctx, ec2.NewDescribeSecurityGroupsPaginator(g.ec2, in), groupsOf, same)
-}
-
-func (g securityGroups) ids(ctx context.Context, filters []types.Filter) iter.Seq2[string, error] {
-	return paged(ctx, ec2.NewDescribeSecurityGroupsPaginator(g.ec2, &ec2.DescribeSecurityGroupsInput{Filters: filters}), groupsOf,
-		func(x types.SecurityGroup) string { return aws.ToString(x.GroupId) })
 }
 
 func (g securityGroups) describe(ctx context.Context, in *ec2.DescribeSecurityGroupsInput) iter.Seq2[securityGroup, error] {

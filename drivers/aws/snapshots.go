@@ -35,7 +35,7 @@ func (s snapshots) Make(ctx context.Context, r driver.Request[resource.SnapshotS
 	if err != nil {
 		return snapshot{}, err
 	}
-	made, _, err := driver.Ensure(s.describe(ctx, &ec2.DescribeSnapshotsInput{OwnerIds: []string{"self"}, Filters: byToken(r.Token)}), func() (snapshot, error) {
+	made, _, err := driver.Ensure(withToken(r.Token, s.describe(ctx, &ec2.DescribeSnapshotsInput{OwnerIds: []string{"self"}, Filters: byToken(r.Token)})), func() (snapshot, error) {
 		out, err := call(ctx, s.ec2.CreateSnapshot, &ec2.CreateSnapshotInput{
 			VolumeId: aws.String(r.Spec.Disk), Description: optional(r.Spec.Description), TagSpecifications: tags,
 		})

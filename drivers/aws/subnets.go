@@ -40,7 +40,7 @@ func (s subnets) Make(ctx context.Context, r driver.Request[resource.SubnetSpec]
 	if zone := cmp.Or(r.Spec.Zone, s.zone); zone != "" {
 		in.AvailabilityZone = aws.String(zone)
 	}
-	made, created, err := driver.Ensure(s.describe(ctx, &ec2.DescribeSubnetsInput{Filters: byToken(r.Token)}), func() (subnet, error) {
+	made, created, err := driver.Ensure(withToken(r.Token, s.describe(ctx, &ec2.DescribeSubnetsInput{Filters: byToken(r.Token)})), func() (subnet, error) {
 		out, err := call(ctx, s.ec2.CreateSubnet, in)
 		if err != nil {
 			return subnet{}, err

@@ -40,7 +40,7 @@ func (v vpcs) Make(ctx context.Context, r driver.Request[resource.VPCSpec]) (vpc
 	if err != nil {
 		return vpc{}, err
 	}
-	made, created, err := driver.Ensure(v.describe(ctx, &ec2.DescribeVpcsInput{Filters: byToken(r.Token)}), func() (vpc, error) {
+	made, created, err := driver.Ensure(withToken(r.Token, v.describe(ctx, &ec2.DescribeVpcsInput{Filters: byToken(r.Token)})), func() (vpc, error) {
 		out, err := call(ctx, v.ec2.CreateVpc, &ec2.CreateVpcInput{CidrBlock: aws.String(r.Spec.CIDR), TagSpecifications: tags})
 		if err != nil {
 			return vpc{}, err
@@ -116,7 +116,7 @@ func (v vpcs) ensureGateway(ctx context.Context, of vpc) (types.InternetGateway,
 	if err != nil {
 		return types.InternetGateway{}, err
 	}
-	gateway, _, err := driver.Ensure(v.gateways(ctx, byToken(of.Token)...), func() (types.InternetGateway, error) {
+	gateway, _, err := driver.Ensure(carrying(of.Token, v.gateways(ctx, byToken(of.Token)...), tokenOfGateway), func() (types.InternetGateway, error) {
 		out, err := call(ctx, v.ec2.CreateInternetGateway, &ec2.CreateInternetGatewayInput{TagSpecifications: tags})
 		if err != nil {
 			return types.InternetGateway{}, err
@@ -178,12 +178,17 @@ func (v vpcs) attachedGateways(ctx context.Context, of vpc) ([]types.InternetGat
 		if err != nil {
 			return nil, err
 		}
-		if token, _, _ := readTags(gateway.Tags); token == "" || token != of.Token {
+		if token := tokenOfGateway(gateway); token == "" || token != of.Token {
 			return nil, resource.Errorf(resource.CodeDependency, "the VPC %s is attached to the internet gateway %s, which was not made with it; detach it first", of.ID, aws.ToString(gateway.InternetGatewayId))
 		}
 		own = append(own, gateway)
 	}
 	return own, nil
+}
+
+func tokenOfGateway(gateway types.InternetGateway) string {
+	token, _, _ := readTags(gateway.Tags)
+	return token
 }
 
 func attached(gateway types.InternetGateway, id string) bool {
