@@ -3,13 +3,17 @@ package aws
 import (
 	"testing"
 
+	"github.com/stretchr/testify/assert"
+
 	"github.com/m-cmp/mc-infra-connector/driver"
 	"github.com/m-cmp/mc-infra-connector/driver/drivertest"
+	"github.com/m-cmp/mc-infra-connector/test/moto"
 )
 
 func TestConformance(t *testing.T) {
 	t.Parallel()
-	endpoint := cloud(t)
+	stage := moto.Start(t, moto.AnyRate, moto.ReadyClusters)
+	endpoint := stage.URL
 	other := config(endpoint, tokyo)
 	drivertest.Run(t, drivertest.Target{
 		Driver: New, Config: config(endpoint, seoul), Other: &other, Endpoint: settingEndpoint,
@@ -20,4 +24,5 @@ func TestConformance(t *testing.T) {
 		Parallel:   4,
 		Deviations: "testdata/deviations.yaml", Budget: "testdata/calls.json", Report: "conformance.json",
 	})
+	assert.Subset(t, about().Permissions, stage.Calls())
 }

@@ -5,7 +5,6 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
-	"io"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -17,17 +16,15 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
-	ekstypes "github.com/aws/aws-sdk-go-v2/service/eks/types"
 	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-	"sigs.k8s.io/yaml"
 
 	"github.com/m-cmp/mc-infra-connector/driver"
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
 
-// These run on moto behind the shim, called by TestOnMoto.
+// These run on moto behind its stage, called by TestOnMoto.
 
 func testPricesAndQuotas(t *testing.T, endpoint string) {
 	s := open(t, config(endpoint, seoul))
@@ -95,12 +92,12 @@ func TestQuotasWithoutUsage(t *testing.T) {
 	for code, want := range map[string]resource.Code{"UnauthorizedOperation": "", "Unavailable": "", "InvalidAction": "", "RequestLimitExceeded": resource.CodeThrottled} {
 		ec2, endpoint := fake(t, func(url.Values) (int, string) { return http.StatusBadRequest, errorXML(code, "no") })
 		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			if _, service := scope(r); service != "servicequotas" {
+			if !strings.HasSuffix(r.Header.Get("X-Amz-Target"), ".ListServiceQuotas") {
 				ec2.ServeHTTP(w, r)
 				return
 			}
-			body, _ := io.ReadAll(r.Body) // what is wrong with it quotaAPI says
-			quotaAPI(w, r, body)
+			w.Header().Set("Content-Type", "application/x-amz-json-1.1")
+			fmt.Fprint(w, `{"Quotas":[{"QuotaCode":"L-F678F1CE","QuotaName":"VPCs per Region","Value":5},{"QuotaCode":"L-407747CB","QuotaName":"Subnets per VPC","Value":200}]}`)
 		}))
 		t.Cleanup(server.Close)
 		var found []string
@@ -204,7 +201,7 @@ func testNLB(t *testing.T, endpoint string) {
 	api := elb.New(elb.Options{Region: seoul, BaseEndpoint: aws.String(endpoint), Credentials: credentials.NewStaticCredentialsProvider("AKIAEXAMPLE", "secret-of-the-test", "")})
 	vpc := create(t, s, resource.VPC, "nlb", nil, resource.VPCSpec{CIDR: "10.23.0.0/16"})
 	subnet := create(t, s, resource.Subnet, "nlb", nil, resource.SubnetSpec{VPC: vpc.ID, CIDR: "10.23.1.0/24"})
-	vm := create(t, s, resource.VM, "nlb", nil, resource.VMSpec{Image: anImage(t, s), Spec: "t3.micro", Subnet: subnet.ID})
+	vm := running(t, s, resource.VM, "nlb", resource.VMSpec{Image: anImage(t, s), Spec: "t3.micro", Subnet: subnet.ID})
 	spec := resource.NLBSpec{
 		VPC: vpc.ID, Protocol: "tcp", Port: 80, TargetPort: 8080, Members: []string{vm.ID},
 		HealthCheck: resource.HealthCheck{Protocol: "http", Port: 8080, Path: "/healthz", IntervalSeconds: 30, TimeoutSeconds: 6, Threshold: 4},
@@ -277,187 +274,99 @@ func testNLB(t *testing.T, endpoint string) {
 	require.NoError(t, s.Delete(t.Context(), "nlb", udp.ID))
 }
 
-func testCluster(t *testing.T, endpoint string) {
-	c := config(endpoint, seoul)
-	c.Settings[settingNodeRole] = "arn:aws:iam::123456789012:role/nodes"
-	s := open(t, c)
-	vpc := create(t, s, resource.VPC, "eks", nil, resource.VPCSpec{CIDR: "10.22.0.0/16"})
-	subnet := create(t, s, resource.Subnet, "eks", nil, resource.SubnetSpec{VPC: vpc.ID, CIDR: "10.22.1.0/24"})
-	made := create(t, s, resource.Cluster, "eks.prod", nil, resource.ClusterSpec{
-		VPC: vpc.ID, Subnets: []string{subnet.ID}, NodeGroups: []resource.NodeGroup{{Name: "first", Spec: "t3.medium", DesiredNodes: 2, MinNodes: 1, MaxNodes: 4, Autoscaling: true, RootDiskSizeGiB: 30}},
+// Of a VM with two interfaces the first gets the address.
+func testTwoInterfaces(t *testing.T, endpoint string) {
+	s := open(t, config(endpoint, seoul))
+	vpc := create(t, s, resource.VPC, "two", nil, resource.VPCSpec{CIDR: "10.30.0.0/16"})
+	subnet := create(t, s, resource.Subnet, "two", nil, resource.SubnetSpec{VPC: vpc.ID, CIDR: "10.30.1.0/24"})
+	vm := running(t, s, resource.VM, "two", resource.VMSpec{Image: anImage(t, s), Spec: "t3.micro", Subnet: subnet.ID})
+	nic := create(t, s, resource.NIC, "two", nil, resource.NICSpec{Subnet: subnet.ID})
+	require.NoError(t, s.Act(t.Context(), "nic", nic.ID, "attach", json.RawMessage(`{"vm":"`+vm.ID+`"}`)))
+	ip := create(t, s, resource.PublicIP, "two", nil, resource.PublicIPSpec{})
+	require.NoError(t, s.Act(t.Context(), "publicip", ip.ID, "associate", json.RawMessage(`{"vm":"`+vm.ID+`"}`)))
+	shown := get(t, s, resource.PublicIP, ip.ID)
+	assert.Equal(t, vm.ID, shown.Status.VM)
+	assert.Empty(t, shown.Status.NIC, "it is the VM's own")
+	assert.Empty(t, get(t, s, resource.NIC, nic.ID).Status.PublicAddress)
+	require.NoError(t, s.Act(t.Context(), "publicip", ip.ID, "associate", json.RawMessage(`{"nic":"`+nic.ID+`"}`)))
+	assert.Equal(t, nic.ID, get(t, s, resource.PublicIP, ip.ID).Status.NIC)
+}
+
+// What AWS bounds for each disk passes by itself, but for the changes of a day.
+func testRatesOfADisk(t *testing.T, endpoint string) {
+	s := open(t, config(endpoint, seoul))
+	disk := running(t, s, resource.Disk, "rates", resource.DiskSpec{SizeGiB: 1, Zone: seoul + "a"})
+	create(t, s, resource.Snapshot, "rates-1", nil, resource.SnapshotSpec{Disk: disk.ID})
+	_, err := tryCreate(t, s, resource.Snapshot, "rates-2", "rates-2", nil, resource.SnapshotSpec{Disk: disk.ID})
+	assert.Equal(t, resource.CodeThrottled, resource.CodeOf(err), "%v", err)
+	untilDone(t, func() error {
+		_, err := tryCreate(t, s, resource.Snapshot, "rates-2", "rates-2", nil, resource.SnapshotSpec{Disk: disk.ID})
+		return err
 	})
-	assert.Equal(t, "eks-prod", made.ID)
-	shown := get(t, s, resource.Cluster, made.ID)
-	assert.Equal(t, "eks.prod", shown.Name)
-	assert.Equal(t, resource.StateAvailable, shown.State)
-	require.Len(t, shown.Spec.NodeGroups, 1)
-	group := shown.Spec.NodeGroups[0]
-	assert.Equal(t, []any{"first", "t3.medium", 2, 1, 4, true, 30}, []any{group.Name, group.Spec, group.DesiredNodes, group.MinNodes, group.MaxNodes, group.Autoscaling, group.RootDiskSizeGiB})
-	assert.Contains(t, string(must(json.Marshal(shown.Native))), "arn:aws:iam::123456789012:role/AmazonEKSClusterRole", "the role's name with the account's id")
 
-	raw, err := s.View(t.Context(), "cluster", made.ID, "kubeconfig")
-	require.NoError(t, err)
-	var view resource.Kubeconfig
-	require.NoError(t, json.Unmarshal(raw, &view))
-	var file struct {
-		CurrentContext string `json:"current-context"`
-		Clusters       []struct{ Cluster struct{ Server string } }
-		Users          []struct{ User struct{ Token string } }
-	}
-	require.NoError(t, yaml.Unmarshal([]byte(view.Kubeconfig), &file))
-	assert.Equal(t, made.ID, file.CurrentContext)
-	assert.Contains(t, file.Clusters[0].Cluster.Server, "https://")
-	assert.WithinDuration(t, time.Now().Add(tokenLife), *view.ExpiresAt, time.Minute)
-	signed, err := base64.RawURLEncoding.DecodeString(strings.TrimPrefix(file.Users[0].User.Token, "k8s-aws-v1."))
-	require.NoError(t, err)
-	u, err := url.Parse(string(signed))
-	require.NoError(t, err)
-	assert.Equal(t, "GetCallerIdentity", u.Query().Get("Action"))
-	assert.Equal(t, "60", u.Query().Get("X-Amz-Expires"))
-	assert.Contains(t, u.Query().Get("X-Amz-SignedHeaders"), "x-k8s-aws-id")
-	assert.NotEmpty(t, u.Query().Get("X-Amz-Signature"))
-
-	require.NoError(t, s.Delete(t.Context(), "cluster", made.ID))
-	require.NoError(t, s.Delete(t.Context(), "cluster", made.ID), "again")
-}
-
-func must[T any](value T, err error) T {
-	if err != nil {
-		panic(err)
-	}
-	return value
-}
-
-// fakeEKS answers EKS's paths from a table of method and path; what it was asked is kept.
-// moto's clusters are there at once, AWS's are not.
-type fakeEKS struct {
-	answers map[string]any
-	asked   []string
-}
-
-func (f *fakeEKS) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if !strings.HasPrefix(r.URL.Path, "/clusters") {
-		(&fakeEC2{answer: func(form url.Values) (int, string) {
-			if form.Get("Action") == "GetCallerIdentity" {
-				return http.StatusOK, `<GetCallerIdentityResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><GetCallerIdentityResult><Arn>arn:aws-cn:iam::1:user/x</Arn><Account>1</Account></GetCallerIdentityResult></GetCallerIdentityResponse>`
-			}
-			if form.Get("Action") == "DescribeSubnets" {
-				return http.StatusOK, `<DescribeSubnetsResponse><subnetSet><item><subnetId>subnet-1</subnetId><vpcId>vpc-1</vpcId></item></subnetSet></DescribeSubnetsResponse>`
-			}
-			if form.Get("Action") == "DescribeInstances" {
-				return http.StatusOK, `<DescribeInstancesResponse/>`
-			}
-			return http.StatusOK, zonesXML
-		}}).ServeHTTP(w, r)
-		return
-	}
-	f.asked = append(f.asked, r.Method+" "+r.URL.Path)
-	w.Header().Set("Content-Type", "application/json")
-	answer, known := f.answers[r.Method+" "+r.URL.Path]
-	if refusal, refused := answer.(string); refused || !known {
-		if !known {
-			refusal = "ResourceNotFoundException"
-		}
-		w.Header().Set("X-Amzn-Errortype", refusal)
-		w.WriteHeader(map[bool]int{true: http.StatusConflict, false: http.StatusNotFound}[known])
-		fmt.Fprintf(w, `{"message":"%s"}`, refusal)
-		return
-	}
-	_ = json.NewEncoder(w).Encode(answer)
-}
-
-func TestWhatAClusterHasToWaitFor(t *testing.T) {
-	f := &fakeEKS{answers: map[string]any{}}
-	server := httptest.NewServer(f)
-	t.Cleanup(server.Close)
-	s := open(t, config(server.URL, seoul))
-	state := func(status, version string) {
-		f.answers["GET /clusters/prod"] = map[string]any{"cluster": map[string]any{"name": "prod", "status": status, "version": version, "tags": map[string]string{tokenTag: "token-1"}}}
-	}
-	ask := driver.ItemRequest{Token: "token-1", Name: "prod", Spec: json.RawMessage(`{"vpc":"vpc-1","subnets":["subnet-1"],"nodeGroups":[{"name":"first","spec":"t3.medium"}]}`)}
-
-	f.answers["POST /clusters"] = map[string]any{"cluster": map[string]any{"name": "prod", "status": "CREATING"}}
-	_, err := s.Create(t.Context(), "cluster", ask)
-	assert.Equal(t, resource.CodeUnavailable, resource.CodeOf(err), "%v", err)
-	assert.ErrorContains(t, err, "node groups are made when it runs")
-	assert.True(t, resource.AsError(err).Retryable)
-
-	state("ACTIVE", "1.33")
-	f.answers["POST /clusters/prod/node-groups"] = map[string]any{"nodegroup": map[string]any{"nodegroupName": "first"}}
-	f.answers["GET /clusters/prod/node-groups"] = map[string]any{"nodegroups": []string{}}
-	_, err = s.Create(t.Context(), "cluster", ask)
-	require.NoError(t, err)
-	assert.Equal(t, 1, count(f.asked, "POST /clusters"), "made once")
-	assert.Equal(t, 1, count(f.asked, "POST /clusters/prod/node-groups"))
-
-	other := ask
-	other.Token = "token-2"
-	_, err = s.Create(t.Context(), "cluster", other)
-	assert.Equal(t, resource.CodeAlreadyExists, resource.CodeOf(err), "%v", err)
-
-	f.answers["GET /clusters/prod/node-groups"] = map[string]any{"nodegroups": []string{"first"}}
-	f.answers["GET /clusters/prod/node-groups/first"] = map[string]any{"nodegroup": map[string]any{"nodegroupName": "first", "status": "UPDATING", "version": "1.33"}}
-	item, err := s.Get(t.Context(), "cluster", "prod")
-	require.NoError(t, err)
-	assert.Equal(t, resource.StateUpdating, item.State, "as long as a node group is on its way")
-
-	f.answers["POST /clusters/prod/updates"] = map[string]any{"update": map[string]any{}}
-	f.answers["POST /clusters/prod/node-groups/first/update-version"] = map[string]any{"update": map[string]any{}}
-	upgrade := func() error {
-		return s.Act(t.Context(), "cluster", "prod", "upgrade", json.RawMessage(`{"version":"1.34"}`))
-	}
-	assert.ErrorContains(t, upgrade(), "node groups follow")
-	assert.Zero(t, count(f.asked, "POST /clusters/prod/node-groups/first/update-version"))
-	state("ACTIVE", "1.34")
-	require.NoError(t, upgrade())
-	assert.Equal(t, 1, count(f.asked, "POST /clusters/prod/updates"))
-	assert.Equal(t, 1, count(f.asked, "POST /clusters/prod/node-groups/first/update-version"))
-
-	f.answers["DELETE /clusters/prod/node-groups/first"] = map[string]any{"nodegroup": map[string]any{}}
-	f.answers["DELETE /clusters/prod"] = "ResourceInUseException"
-	err = s.Delete(t.Context(), "cluster", "prod")
-	assert.Equal(t, resource.CodeUnavailable, resource.CodeOf(err), "%v", err)
-	f.answers = map[string]any{}
-	require.NoError(t, s.Delete(t.Context(), "cluster", "prod"), "gone")
-}
-
-func count(all []string, one string) int {
-	n := 0
-	for _, each := range all {
-		if each == one {
-			n++
+	resize := func(sizeGiB int) func() error {
+		return func() error {
+			return s.Act(t.Context(), "disk", disk.ID, "resize", json.RawMessage(fmt.Sprintf(`{"sizeGiB":%d}`, sizeGiB)))
 		}
 	}
-	return n
+	require.NoError(t, resize(2)())
+	require.NoError(t, resize(2)(), "the same change again, which the disk does not show yet")
+	err = resize(3)()
+	assert.Equal(t, resource.CodeUnavailable, resource.CodeOf(err), "another one waits: %v", err)
+	for size := 3; size <= 5; size++ {
+		untilDone(t, resize(size))
+	}
+	require.Eventually(t, func() bool { err = resize(6)(); return !resource.AsError(err).Retryable }, 10*time.Second, time.Millisecond)
+	assert.Equal(t, resource.CodeConflict, resource.CodeOf(err), "%v", err)
+	assert.ErrorContains(t, err, "four times in 24 hours")
 }
 
-// A service that fails costs what it is for, and nothing else.
-func TestServiceThatFailsDegradesOnlyItself(t *testing.T) {
-	f := &fakeEKS{answers: map[string]any{"GET /clusters": "ServiceUnavailableException"}}
-	server := httptest.NewServer(f)
-	t.Cleanup(server.Close)
-	s := open(t, config(server.URL, seoul))
-	for _, err := range s.List(t.Context(), "cluster") {
-		assert.Equal(t, resource.CodeUnavailable, resource.CodeOf(err), "%v", err)
-	}
-	for _, err := range s.List(t.Context(), "vm") {
-		require.NoError(t, err)
+// Load balancers hold what their tags cannot, and say which label they cannot hold.
+func testLabelsOfLoadBalancers(t *testing.T, endpoint string) {
+	s := open(t, config(endpoint, seoul))
+	vpc := create(t, s, resource.VPC, "labels", nil, resource.VPCSpec{CIDR: "10.31.0.0/16"})
+	create(t, s, resource.Subnet, "labels", nil, resource.SubnetSpec{VPC: vpc.ID, CIDR: "10.31.1.0/24"})
+	labels := map[string]string{"team": "R&D", "owner": "김하늘, Zoë & 李 🚀", "port": "port=8080", "odd": "@=26@=3D26"}
+	spec := resource.NLBSpec{VPC: vpc.ID, Protocol: "tcp", Port: 80, TargetPort: 80}
+	made := create(t, s, resource.NLB, "labels", labels, spec)
+	assert.Equal(t, labels, get(t, s, resource.NLB, made.ID).Labels)
+	require.NoError(t, s.Act(t.Context(), "nlb", made.ID, "label", json.RawMessage(`{"set":{"team":"Q&A"},"remove":["owner","no&key"]}`)))
+	assert.Equal(t, map[string]string{"team": "Q&A", "port": "port=8080", "odd": "@=26@=3D26"}, get(t, s, resource.NLB, made.ID).Labels)
+
+	for _, value := range []string{strings.Repeat("&", 65), "AWS:own"} {
+		_, err := tryCreate(t, s, resource.NLB, "labels-2", "labels-2", map[string]string{"note": value}, spec)
+		require.Equal(t, resource.CodeInvalid, resource.CodeOf(err), "%v", err)
+		assert.Equal(t, "labels.note", resource.AsError(err).Fields[0].Field)
+		err = s.Act(t.Context(), "nlb", made.ID, "label", must(json.Marshal(map[string]any{"set": map[string]string{"note": value}})))
+		require.Equal(t, resource.CodeInvalid, resource.CodeOf(err), "%v", err)
+		assert.Equal(t, "set.note", resource.AsError(err).Fields[0].Field)
 	}
 }
 
-func TestSizesOfANodeGroup(t *testing.T) {
-	for name, test := range map[string]struct {
-		to   resource.NodeGroupScale
-		want [3]int32 // desired, least, most
-	}{
-		"desired alone": {resource.NodeGroupScale{DesiredNodes: 9}, [3]int32{9, 1, 9}},
-		"limits alone":  {resource.NodeGroupScale{MinNodes: 4, MaxNodes: 6}, [3]int32{4, 4, 6}},
-		"all":           {resource.NodeGroupScale{DesiredNodes: 2, MinNodes: 2, MaxNodes: 2}, [3]int32{2, 2, 2}},
-		"nothing":       {resource.NodeGroupScale{}, [3]int32{3, 1, 5}},
+// A cloud that passes over filters shows what others have made.
+func TestWhatWasMadeWithAnotherTokenIsNotTaken(t *testing.T) {
+	const tags = `<tagSet><item><key>` + tokenTag + `</key><value>somebody-elses</value></item></tagSet>`
+	for kind, test := range map[string]struct{ spec, list, action, id string }{
+		"vpc":           {`{"cidr":"10.0.0.0/16"}`, "DescribeVpcs/vpcSet", "CreateVpc", "vpcId"},
+		"subnet":        {`{"vpc":"vpc-1","cidr":"10.0.0.0/24"}`, "DescribeSubnets/subnetSet", "CreateSubnet", "subnetId"},
+		"securitygroup": {`{"vpc":"vpc-1"}`, "DescribeSecurityGroups/securityGroupInfo", "CreateSecurityGroup", "groupId"},
+		"keypair":       {`{"publicKey":"` + publicKey + `"}`, "DescribeKeyPairs/keySet", "ImportKeyPair", "keyName"},
+		"disk":          {`{"sizeGiB":1,"zone":"ap-northeast-2a"}`, "DescribeVolumes/volumeSet", "CreateVolume", "volumeId"},
+		"snapshot":      {`{"disk":"vol-1"}`, "DescribeSnapshots/snapshotSet", "CreateSnapshot", "snapshotId"},
+		"customimage":   {`{"vm":"i-1"}`, "DescribeImages/imagesSet", "CreateImage", "imageId"},
+		"publicip":      {`{}`, "DescribeAddresses/addressesSet", "AllocateAddress", "allocationId"},
+		"nic":           {`{"subnet":"subnet-1"}`, "DescribeNetworkInterfaces/networkInterfaceSet", "CreateNetworkInterface", "networkInterfaceId"},
 	} {
-		now := ekstypes.NodegroupScalingConfig{DesiredSize: aws.Int32(3), MinSize: aws.Int32(1), MaxSize: aws.Int32(5)}
-		got := scaled(now, test.to)
-		assert.Equal(t, test.want, [3]int32{*got.DesiredSize, *got.MinSize, *got.MaxSize}, name)
+		f, endpoint := fake(t, func(form url.Values) (int, string) {
+			list, set, _ := strings.Cut(test.list, "/")
+			if form.Get("Action") != list {
+				return http.StatusBadRequest, errorXML("InvalidParameterValue", "no")
+			}
+			return http.StatusOK, fmt.Sprintf("<%sResponse><%s><item><%s>x-1</%[3]s>%[4]s</item></%[2]s></%[1]sResponse>", list, set, test.id, tags)
+		})
+		_, err := open(t, config(endpoint, seoul)).Create(t.Context(), kind, driver.ItemRequest{Token: "mine", Name: "name", Spec: json.RawMessage(test.spec)})
+		require.Error(t, err, kind)
+		assert.Len(t, f.calls(test.action), 1, kind)
 	}
 }
 
@@ -624,7 +533,7 @@ func testDisksAtOnce(t *testing.T, endpoint string) {
 	s := open(t, config(endpoint, seoul))
 	vpc := create(t, s, resource.VPC, "at-once", nil, resource.VPCSpec{CIDR: "10.29.0.0/16"})
 	subnet := create(t, s, resource.Subnet, "at-once", nil, resource.SubnetSpec{VPC: vpc.ID, CIDR: "10.29.1.0/24"})
-	vm := create(t, s, resource.VM, "at-once", nil, resource.VMSpec{Image: anImage(t, s), Spec: "t3.micro", Subnet: subnet.ID})
+	vm := running(t, s, resource.VM, "at-once", resource.VMSpec{Image: anImage(t, s), Spec: "t3.micro", Subnet: subnet.ID})
 	const count = 4
 	var ids []string
 	for i := range count {

@@ -39,7 +39,7 @@ func BenchmarkAWS(b *testing.B) {
 	way := &awsWay{B: b, server: server, http: &http.Client{}}
 	way.ask(http.MethodPost, "/v1/credentials", `{"name":"aws","cloud":"aws","values":{"accessKeyId":"AKIAEXAMPLE","secretAccessKey":"secret-of-the-test"}}`, nil)
 
-	endpoint := moto.Start(b)
+	endpoint := moto.Bare(b)
 	cloud := ec2.New(ec2.Options{Region: awsRegion, BaseEndpoint: aws.String(endpoint), Credentials: credentials.NewStaticCredentialsProvider("AKIAEXAMPLE", "secret-of-the-test", "")})
 	way.connect("aws", endpoint)
 	b.Run("create a VM", func(b *testing.B) { way.on(b).create(cloud) })

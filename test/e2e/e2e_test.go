@@ -149,7 +149,7 @@ func TestTheMainJob(t *testing.T) {
 		mainJob(t, w, "mock", "--filter os=ubuntu --filter architecture=x86_64")
 	})
 	t.Run("aws", func(t *testing.T) {
-		endpoint := moto.Start(t)
+		endpoint := moto.Start(t).URL
 		w := newWorld(t)
 		w.do("credential create aws-key --cloud aws --set accessKeyId=AKIAEXAMPLE --set secretAccessKey=a-very-secret-key")
 		w.do("connection create my-aws --cloud aws --credential aws-key --region ap-northeast-2 --setting endpoint=%s", endpoint)

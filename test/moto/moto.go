@@ -1,4 +1,5 @@
-// Package moto runs moto, an emulator of AWS, for tests.
+// Package moto runs moto, an emulator of AWS, for tests, behind a stage that checks what it
+// is asked and answers as AWS documents it where moto does not.
 // https://docs.getmoto.org/en/latest/docs/server_mode.html
 package moto
 
@@ -12,6 +13,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -35,20 +37,52 @@ var requirements []byte
 //go:embed serve.py
 var serve string
 
-// Start runs a fresh emulator until the test ends and answers its URL. It takes
-// every key, and images must be known to it. Without Python or a package index the
-// test is skipped.
-func Start(t testing.TB) string {
+// Start runs a fresh emulator until the test ends, with a stage before it. Moto takes
+// every key, and images must be known to it. Without Python or a package index the test is
+// skipped.
+func Start(t testing.TB, lenient ...Leniency) *Stage {
+	t.Helper()
+	upstream, botocore := bare(t)
+	s, err := newStage(t, upstream, botocore, lenient)
+	if err != nil {
+		t.Fatalf("set the stage before moto: %v", err)
+	}
+	server := httptest.NewServer(s)
+	t.Cleanup(server.Close)
+	s.URL = server.URL
+	return s
+}
+
+// Bare runs an emulator with nothing before it, for measurements.
+func Bare(t testing.TB) string {
+	t.Helper()
+	upstream, _ := bare(t)
+	return upstream
+}
+
+// bare answers the URL of an emulator, and the folder with the data of botocore.
+func bare(t testing.TB) (endpoint, botocore string) {
+	t.Helper()
+	python, botocore := python(t)
+	endpoint, err := start(t, python)
+	if err != nil {
+		t.Fatalf("start moto: %v", err)
+	}
+	return endpoint, botocore
+}
+
+// python answers an interpreter that has moto, and the folder with the data of botocore.
+func python(t testing.TB) (python, botocore string) {
 	t.Helper()
 	python, err := environment(t.Context())
 	if err != nil {
 		unavailable(t, fmt.Errorf("set up moto: %w", err))
 	}
-	endpoint, err := start(t, python)
-	if err != nil {
-		t.Fatalf("start moto: %v", err)
+	found, err := filepath.Glob(filepath.Join(filepath.Dir(python), "..", "lib", "python*", "site-packages", "botocore", "data"))
+	if err != nil || len(found) != 1 {
+		t.Fatalf("moto's environment has %d folders with botocore's data (%v); remove build/moto-venv", len(found), err)
 	}
-	return endpoint
+	return python, found[0]
 }
 
 func unavailable(t testing.TB, err error) {

@@ -11,7 +11,7 @@ import (
 func TestServersAreApartAndEndWithTheirTest(t *testing.T) {
 	var endpoints []string
 	t.Run("two at once", func(t *testing.T) {
-		endpoints = []string{moto.Start(t), moto.Start(t)}
+		endpoints = []string{moto.Bare(t), moto.Bare(t)}
 		for _, endpoint := range endpoints {
 			if !answers(t, endpoint) {
 				t.Errorf("%s does not answer", endpoint)

@@ -1,4 +1,4 @@
-package aws
+package moto
 
 import (
 	"encoding/json"
@@ -54,8 +54,7 @@ func spotAPI(w http.ResponseWriter, form url.Values, region string) {
 	start, err := time.Parse(time.RFC3339, form.Get("StartTime"))
 	size, _ := strconv.Atoi(form.Get("MaxResults"))
 	if err != nil || time.Since(start).Abs() > time.Minute || form.Has("EndTime") || size < 5 || size > 1000 {
-		w.WriteHeader(http.StatusBadRequest)
-		fmt.Fprint(w, errorXML("InvalidParameterValue", form.Encode()))
+		refuse(w, "ec2", "InvalidParameterValue", form.Encode())
 		return
 	}
 	item := func(zone, product, amount string) string {
@@ -121,10 +120,4 @@ func quotaAPI(w http.ResponseWriter, r *http.Request, body []byte) {
 	default:
 		answerJSON(w, http.StatusOK, map[string]any{"Quotas": []any{quota("L-"+in.ServiceCode, "Something of "+in.ServiceCode, 1.5)}})
 	}
-}
-
-func answerJSON(w http.ResponseWriter, status int, body any) {
-	w.Header().Set("Content-Type", "application/x-amz-json-1.1")
-	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(body) // a test's client
 }

@@ -1,0 +1,313 @@
+package aws
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/eks"
+	ekstypes "github.com/aws/aws-sdk-go-v2/service/eks/types"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"sigs.k8s.io/yaml"
+
+	"github.com/m-cmp/mc-infra-connector/driver"
+	"github.com/m-cmp/mc-infra-connector/resource"
+)
+
+func testCluster(t *testing.T, endpoint string) {
+	c := config(endpoint, seoul)
+	c.Settings[settingNodeRole] = "arn:aws:iam::123456789012:role/nodes"
+	s := open(t, c)
+	vpc := create(t, s, resource.VPC, "eks", nil, resource.VPCSpec{CIDR: "10.22.0.0/16"})
+	subnet := create(t, s, resource.Subnet, "eks", nil, resource.SubnetSpec{VPC: vpc.ID, CIDR: "10.22.1.0/24"})
+	key := create(t, s, resource.KeyPair, "eks", nil, resource.KeyPairSpec{PublicKey: publicKey})
+	var item driver.Item
+	waiting := untilDone(t, func() (err error) {
+		item, err = tryCreate(t, s, resource.Cluster, "eks.prod-cluster", "eks.prod", nil, resource.ClusterSpec{
+			VPC: vpc.ID, Subnets: []string{subnet.ID}, NodeGroups: []resource.NodeGroup{{Name: "first", Spec: "t3.medium", DesiredNodes: 2, MinNodes: 1, MaxNodes: 4, Autoscaling: true, RootDiskSizeGiB: 30, KeyPair: key.ID}},
+		})
+		return err
+	})
+	assert.Contains(t, waiting, "node groups are made when it runs")
+	made := decoded[resource.ClusterSpec, resource.ClusterStatus](t, item)
+	assert.Equal(t, "eks-prod", made.ID)
+	assert.Equal(t, resource.StateUpdating, made.State, "its node group is being made")
+	native, err := eksClient(endpoint).DescribeNodegroup(t.Context(), &eks.DescribeNodegroupInput{ClusterName: aws.String(made.ID), NodegroupName: aws.String("first")})
+	require.NoError(t, err)
+	assert.Equal(t, []string{"sg-0123456789abcdef0"}, native.Nodegroup.RemoteAccess.SourceSecurityGroups, "SSH from the cluster's security group, not from the internet")
+	shown := get(t, s, resource.Cluster, made.ID)
+	assert.Equal(t, "eks.prod", shown.Name)
+	assert.Equal(t, resource.StateAvailable, shown.State)
+	require.Len(t, shown.Spec.NodeGroups, 1)
+	group := shown.Spec.NodeGroups[0]
+	assert.Equal(t, []any{"first", "t3.medium", 2, 1, 4, true, 30}, []any{group.Name, group.Spec, group.DesiredNodes, group.MinNodes, group.MaxNodes, group.Autoscaling, group.RootDiskSizeGiB})
+	assert.Contains(t, string(must(json.Marshal(shown.Native))), "arn:aws:iam::123456789012:role/AmazonEKSClusterRole", "the role's name with the account's id")
+
+	raw, err := s.View(t.Context(), "cluster", made.ID, "kubeconfig")
+	require.NoError(t, err)
+	var view resource.Kubeconfig
+	require.NoError(t, json.Unmarshal(raw, &view))
+	var file struct {
+		CurrentContext string `json:"current-context"`
+		Clusters       []struct{ Cluster struct{ Server string } }
+		Users          []struct{ User struct{ Token string } }
+	}
+	require.NoError(t, yaml.Unmarshal([]byte(view.Kubeconfig), &file))
+	assert.Equal(t, made.ID, file.CurrentContext)
+	assert.Contains(t, file.Clusters[0].Cluster.Server, "https://")
+	assert.WithinDuration(t, time.Now().Add(tokenLife), *view.ExpiresAt, time.Minute)
+	signed, err := base64.RawURLEncoding.DecodeString(strings.TrimPrefix(file.Users[0].User.Token, "k8s-aws-v1."))
+	require.NoError(t, err)
+	u, err := url.Parse(string(signed))
+	require.NoError(t, err)
+	assert.Equal(t, "GetCallerIdentity", u.Query().Get("Action"))
+	assert.Equal(t, "60", u.Query().Get("X-Amz-Expires"))
+	assert.Contains(t, u.Query().Get("X-Amz-SignedHeaders"), "x-k8s-aws-id")
+	assert.NotEmpty(t, u.Query().Get("X-Amz-Signature"))
+
+	// Updates that are in progress are waited for, though the states say ACTIVE at first.
+	act := func(action, params string) func() error {
+		return func() error { return s.Act(t.Context(), "cluster", made.ID, action, json.RawMessage(params)) }
+	}
+	require.NoError(t, act("scalenodegroup", `{"name":"first","desiredNodes":3}`)())
+	assert.Contains(t, untilDone(t, act("scalenodegroup", `{"name":"first","desiredNodes":2}`), func() { get(t, s, resource.Cluster, made.ID) }), "in progress")
+	assert.Contains(t, untilDone(t, act("upgrade", `{"version":"1.99"}`), func() { get(t, s, resource.Cluster, made.ID) }), "is being upgraded")
+	upgraded, err := settled(t, s, resource.Cluster, made.ID)
+	require.NoError(t, err)
+	require.Eventually(t, func() bool { // a node group says ACTIVE before it says UPDATING
+		upgraded = get(t, s, resource.Cluster, made.ID)
+		return upgraded.State == resource.StateAvailable && upgraded.Status.NodeGroups[0].Version == "1.99"
+	}, 10*time.Second, time.Millisecond)
+	assert.Equal(t, "1.99", upgraded.Status.Version)
+	assert.Equal(t, 2, upgraded.Spec.NodeGroups[0].DesiredNodes)
+
+	untilDone(t, func() error { return s.Delete(t.Context(), "cluster", made.ID) })
+	require.NoError(t, s.Delete(t.Context(), "cluster", made.ID), "again")
+}
+
+// untilDone repeats what can be repeated, as the server does, with what happens in
+// between, and answers what was waited for.
+func untilDone(t *testing.T, f func() error, between ...func()) (waiting string) {
+	t.Helper()
+	require.Eventually(t, func() bool {
+		err := f()
+		if err == nil {
+			return true
+		}
+		require.True(t, resource.AsError(err).Retryable, "%v", err)
+		waiting += err.Error() + "\n"
+		for _, also := range between {
+			also()
+		}
+		return false
+	}, 20*time.Second, time.Millisecond)
+	return waiting
+}
+
+func eksClient(endpoint string) *eks.Client {
+	return eks.New(eks.Options{Region: seoul, BaseEndpoint: aws.String(endpoint), Credentials: credentials.NewStaticCredentialsProvider("AKIAEXAMPLE", "secret-of-the-test", "")})
+}
+
+func must[T any](value T, err error) T {
+	if err != nil {
+		panic(err)
+	}
+	return value
+}
+
+// fakeEKS answers EKS's paths from a table of method and path; what it was asked is kept.
+// moto's clusters are there at once, AWS's are not.
+type fakeEKS struct {
+	answers map[string]any
+	asked   []string
+	tokens  []string // of the requests that have one
+}
+
+func (f *fakeEKS) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if !strings.HasPrefix(r.URL.Path, "/clusters") {
+		(&fakeEC2{answer: func(form url.Values) (int, string) {
+			if form.Get("Action") == "GetCallerIdentity" {
+				return http.StatusOK, `<GetCallerIdentityResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><GetCallerIdentityResult><Arn>arn:aws-cn:iam::1:user/x</Arn><Account>1</Account></GetCallerIdentityResult></GetCallerIdentityResponse>`
+			}
+			if form.Get("Action") == "DescribeSubnets" {
+				return http.StatusOK, `<DescribeSubnetsResponse><subnetSet><item><subnetId>subnet-1</subnetId><vpcId>vpc-1</vpcId></item></subnetSet></DescribeSubnetsResponse>`
+			}
+			if form.Get("Action") == "DescribeInstances" {
+				return http.StatusOK, `<DescribeInstancesResponse/>`
+			}
+			return http.StatusOK, zonesXML
+		}}).ServeHTTP(w, r)
+		return
+	}
+	f.asked = append(f.asked, r.Method+" "+r.URL.Path)
+	var body struct{ ClientRequestToken string }
+	if json.NewDecoder(r.Body).Decode(&body) == nil && body.ClientRequestToken != "" {
+		f.tokens = append(f.tokens, body.ClientRequestToken)
+	}
+	w.Header().Set("Content-Type", "application/json")
+	answer, known := f.answers[r.Method+" "+r.URL.Path]
+	if refusal, refused := answer.(string); refused || !known {
+		if !known {
+			refusal = "ResourceNotFoundException"
+		}
+		w.Header().Set("X-Amzn-Errortype", refusal)
+		w.WriteHeader(map[bool]int{true: http.StatusConflict, false: http.StatusNotFound}[known])
+		fmt.Fprintf(w, `{"message":"%s"}`, refusal)
+		return
+	}
+	_ = json.NewEncoder(w).Encode(answer)
+}
+
+func TestWhatAClusterHasToWaitFor(t *testing.T) {
+	f := &fakeEKS{answers: map[string]any{}}
+	server := httptest.NewServer(f)
+	t.Cleanup(server.Close)
+	s := open(t, config(server.URL, seoul))
+	state := func(status, version string) {
+		f.answers["GET /clusters/prod"] = map[string]any{"cluster": map[string]any{"name": "prod", "status": status, "version": version, "tags": map[string]string{tokenTag: "token-1"}}}
+	}
+	ask := driver.ItemRequest{Token: "token-1", Name: "prod", Spec: json.RawMessage(`{"vpc":"vpc-1","subnets":["subnet-1"],"nodeGroups":[{"name":"first","spec":"t3.medium"}]}`)}
+
+	f.answers["POST /clusters"] = map[string]any{"cluster": map[string]any{"name": "prod", "status": "CREATING"}}
+	_, err := s.Create(t.Context(), "cluster", ask)
+	assert.Equal(t, resource.CodeUnavailable, resource.CodeOf(err), "%v", err)
+	assert.ErrorContains(t, err, "node groups are made when it runs")
+	assert.True(t, resource.AsError(err).Retryable)
+
+	state("ACTIVE", "1.33")
+	f.answers["POST /clusters/prod/node-groups"] = map[string]any{"nodegroup": map[string]any{"nodegroupName": "first"}}
+	f.answers["GET /clusters/prod/node-groups"] = map[string]any{"nodegroups": []string{}}
+	_, err = s.Create(t.Context(), "cluster", ask)
+	require.NoError(t, err)
+	assert.Equal(t, 1, count(f.asked, "POST /clusters"), "made once")
+	assert.Equal(t, 1, count(f.asked, "POST /clusters/prod/node-groups"))
+
+	other := ask
+	other.Token = "token-2"
+	_, err = s.Create(t.Context(), "cluster", other)
+	assert.Equal(t, resource.CodeAlreadyExists, resource.CodeOf(err), "%v", err)
+
+	f.answers["GET /clusters/prod/node-groups"] = map[string]any{"nodegroups": []string{"first"}}
+	f.answers["GET /clusters/prod/node-groups/first"] = map[string]any{"nodegroup": map[string]any{"nodegroupName": "first", "status": "UPDATING", "version": "1.33"}}
+	item, err := s.Get(t.Context(), "cluster", "prod")
+	require.NoError(t, err)
+	assert.Equal(t, resource.StateUpdating, item.State, "as long as a node group is on its way")
+
+	f.answers["POST /clusters/prod/updates"] = map[string]any{"update": map[string]any{}}
+	f.answers["POST /clusters/prod/node-groups/first/update-version"] = map[string]any{"update": map[string]any{}}
+	upgrade := func() error {
+		return s.Act(t.Context(), "cluster", "prod", "upgrade", json.RawMessage(`{"version":"1.34"}`))
+	}
+	assert.ErrorContains(t, upgrade(), "node groups follow")
+	assert.Zero(t, count(f.asked, "POST /clusters/prod/node-groups/first/update-version"))
+	state("ACTIVE", "1.34")
+	require.NoError(t, upgrade())
+	assert.Equal(t, 1, count(f.asked, "POST /clusters/prod/updates"))
+	assert.Equal(t, 1, count(f.asked, "POST /clusters/prod/node-groups/first/update-version"))
+
+	f.answers["DELETE /clusters/prod/node-groups/first"] = map[string]any{"nodegroup": map[string]any{}}
+	f.answers["DELETE /clusters/prod"] = "ResourceInUseException"
+	err = s.Delete(t.Context(), "cluster", "prod")
+	assert.Equal(t, resource.CodeUnavailable, resource.CodeOf(err), "%v", err)
+	f.answers = map[string]any{}
+	require.NoError(t, s.Delete(t.Context(), "cluster", "prod"), "gone")
+}
+
+// EKS refuses what it cannot begin yet, though the state says ACTIVE. A repeat is the same
+// action to it, and a later one that asks for the same is another.
+func TestActionsOfClustersThatAreRepeated(t *testing.T) {
+	f := &fakeEKS{}
+	server := httptest.NewServer(f)
+	t.Cleanup(server.Close)
+	s := open(t, config(server.URL, seoul))
+	cluster := map[string]any{"name": "prod", "arn": "arn:prod", "status": "ACTIVE", "version": "1.33", "resourcesVpcConfig": map[string]any{"subnetIds": []string{"subnet-1"}}}
+	group := map[string]any{"nodegroupName": "first", "nodegroupArn": "arn:first", "version": "1.33", "status": "ACTIVE", "modifiedAt": 1000, "scalingConfig": map[string]int{"desiredSize": 3, "minSize": 1, "maxSize": 5}}
+	f.answers = map[string]any{
+		"GET /clusters/prod": map[string]any{"cluster": cluster}, "GET /clusters/prod/node-groups": map[string]any{"nodegroups": []string{"first"}}, "GET /clusters/prod/node-groups/first": map[string]any{"nodegroup": group},
+	}
+	for name, test := range map[string]struct {
+		action, params, path string
+		later                func() // what makes the same request another action
+	}{
+		"upgrade":               {"upgrade", `{"version":"1.34"}`, "POST /clusters/prod/updates", func() { cluster["version"] = "1.32" }},
+		"upgrade of node group": {"upgrade", `{"version":"1.32"}`, "POST /clusters/prod/node-groups/first/update-version", func() { group["version"] = "1.31" }},
+		"scale":                 {"scalenodegroup", `{"name":"first","desiredNodes":4}`, "POST /clusters/prod/node-groups/first/update-config", func() { group["modifiedAt"] = 2000 }},
+		"add":                   {"addnodegroup", `{"name":"second","spec":"t3.medium"}`, "POST /clusters/prod/node-groups", func() { cluster["createdAt"] = 2000 }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			cluster["version"] = "1.33"
+			if strings.Contains(test.path, "node-groups") {
+				cluster["version"] = "1.32"
+			}
+			f.tokens, f.answers[test.path] = nil, "ResourceInUseException"
+			act := func() error {
+				return s.Act(t.Context(), "cluster", "prod", test.action, json.RawMessage(test.params))
+			}
+			for range 2 {
+				err := act()
+				assert.Equal(t, resource.CodeUnavailable, resource.CodeOf(err), "%v", err)
+			}
+			f.answers[test.path] = map[string]any{"update": map[string]any{"status": "InProgress"}, "nodegroup": group}
+			_ = act() // of an upgrade, that it is in progress
+			test.later()
+			_ = act()
+			require.Len(t, f.tokens, 4)
+			assert.Equal(t, []string{f.tokens[0], f.tokens[0]}, f.tokens[1:3])
+			assert.NotEqual(t, f.tokens[0], f.tokens[3])
+		})
+	}
+	cluster["version"] = "1.33"
+	f.answers["POST /clusters/prod/updates"] = map[string]any{"update": map[string]any{"status": "Failed", "errors": []any{map[string]string{"errorCode": "IpNotAvailable", "errorMessage": "no addresses left"}}}}
+	err := s.Act(t.Context(), "cluster", "prod", "upgrade", json.RawMessage(`{"version":"1.34"}`))
+	assert.Equal(t, resource.CodeConflict, resource.CodeOf(err), "%v", err)
+	assert.ErrorContains(t, err, "no addresses left")
+}
+
+func count(all []string, one string) int {
+	n := 0
+	for _, each := range all {
+		if each == one {
+			n++
+		}
+	}
+	return n
+}
+
+// A service that fails costs what it is for, and nothing else.
+func TestServiceThatFailsDegradesOnlyItself(t *testing.T) {
+	f := &fakeEKS{answers: map[string]any{"GET /clusters": "ServiceUnavailableException"}}
+	server := httptest.NewServer(f)
+	t.Cleanup(server.Close)
+	s := open(t, config(server.URL, seoul))
+	for _, err := range s.List(t.Context(), "cluster") {
+		assert.Equal(t, resource.CodeUnavailable, resource.CodeOf(err), "%v", err)
+	}
+	for _, err := range s.List(t.Context(), "vm") {
+		require.NoError(t, err)
+	}
+}
+
+func TestSizesOfANodeGroup(t *testing.T) {
+	for name, test := range map[string]struct {
+		to   resource.NodeGroupScale
+		want [3]int32 // desired, least, most
+	}{
+		"desired alone": {resource.NodeGroupScale{DesiredNodes: 9}, [3]int32{9, 1, 9}},
+		"limits alone":  {resource.NodeGroupScale{MinNodes: 4, MaxNodes: 6}, [3]int32{4, 4, 6}},
+		"all":           {resource.NodeGroupScale{DesiredNodes: 2, MinNodes: 2, MaxNodes: 2}, [3]int32{2, 2, 2}},
+		"nothing":       {resource.NodeGroupScale{}, [3]int32{3, 1, 5}},
+	} {
+		now := ekstypes.NodegroupScalingConfig{DesiredSize: aws.Int32(3), MinSize: aws.Int32(1), MaxSize: aws.Int32(5)}
+		got := scaled(now, test.to)
+		assert.Equal(t, test.want, [3]int32{*got.DesiredSize, *got.MinSize, *got.MaxSize}, name)
+	}
+}
