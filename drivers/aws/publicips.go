@@ -104,7 +104,7 @@ func (p publicIPs) describe(ctx context.Context, in *ec2.DescribeAddressesInput)
 		}
 		for _, address := range found {
 			o := p.object(address)
-			if id := aws.ToString(address.NetworkInterfaceId); address.InstanceId == nil || further[id] {
+			if id := aws.ToString(address.NetworkInterfaceId); aws.ToString(address.InstanceId) == "" || further[id] {
 				o.Status.NIC = id
 			}
 			if !yield(o, nil) {
@@ -120,8 +120,8 @@ func (p publicIPs) furtherInterfaces(ctx context.Context, addresses []types.Addr
 	const most = 200 // values of a filter: https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/Using_Filtering.html
 	var ids []string
 	for _, address := range addresses {
-		if address.InstanceId != nil && address.NetworkInterfaceId != nil {
-			ids = append(ids, *address.NetworkInterfaceId)
+		if id := aws.ToString(address.NetworkInterfaceId); aws.ToString(address.InstanceId) != "" && id != "" {
+			ids = append(ids, id)
 		}
 	}
 	further := map[string]bool{}
