@@ -23,8 +23,15 @@ func doubleNames(at string, names []string) []Problem {
 
 // findSpec reads the spec of another resource, if it is known here.
 func findSpec(find Find, kind *Kind, name string, spec any) bool {
-	raw, known := find(kind.Name, name)
+	raw, _, known := find(kind.Name, name)
 	return known && json.Unmarshal(raw, spec) == nil
+}
+
+// findStatus fills a status as far as it is known.
+func findStatus(find Find, kind *Kind, name string, status any) {
+	if _, raw, known := find(kind.Name, name); known {
+		_ = json.Unmarshal(raw, status) // what it does not say stays as it is
+	}
 }
 
 // groupProblems checks that security groups are of the VPC of a subnet.

@@ -228,9 +228,9 @@ type completer interface {
 // referrer is implemented by specs that must agree with what they refer to.
 type referrer interface{ ProblemsAgainst(find Find) []Problem }
 
-// Find returns the spec of another resource of the same connection, and whether
-// it is known here.
-type Find func(kind, name string) (spec json.RawMessage, known bool)
+// Find returns the spec and the status of another resource of the same connection, and
+// whether it is known here.
+type Find func(kind, name string) (spec, status json.RawMessage, known bool)
 
 func define[S, T any](k Kind) Type[S, T] {
 	k.spec, k.status = reflect.TypeFor[S](), reflect.TypeFor[T]()

@@ -200,9 +200,9 @@ func TestSpecsAgainstWhatTheyReferTo(t *testing.T) {
 		"subnet/a": `{"vpc":"v","cidr":"10.0.1.0/24"}`, "subnet/b": `{"vpc":"w","cidr":"10.1.1.0/24"}`,
 		"securitygroup/g": `{"vpc":"v"}`, "securitygroup/h": `{"vpc":"w"}`,
 	}
-	find := func(kind, name string) (json.RawMessage, bool) {
-		spec, known := specs[kind+"/"+name]
-		return json.RawMessage(spec), known
+	find := func(kind, name string) (spec, status json.RawMessage, known bool) {
+		raw, known := specs[kind+"/"+name]
+		return json.RawMessage(raw), nil, known
 	}
 	for _, test := range []struct{ kind, spec, field, message string }{
 		{"nic", `{"subnet":"a","securitygroups":["g"],"privateAddress":"10.0.1.9"}`, "", ""},

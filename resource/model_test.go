@@ -181,13 +181,14 @@ func TestOverlay(t *testing.T) {
 }
 
 func TestAgainst(t *testing.T) {
-	find := func(kind, name string) (json.RawMessage, bool) {
+	find := func(kind, name string) (json.RawMessage, json.RawMessage, bool) {
+		status := map[string]string{"vpc/wide": `{"cidrs":["10.0.0.0/16","100.64.0.0/16"]}`}[kind+"/"+name]
 		spec, ok := map[string]string{
-			"vpc/v1": `{"cidr":"10.0.0.0/16"}`, "vpc/v2": `{"cidr":""}`, "vpc/broken": `[]`,
+			"vpc/v1": `{"cidr":"10.0.0.0/16"}`, "vpc/wide": `{"cidr":"10.0.0.0/16"}`, "vpc/v2": `{"cidr":""}`, "vpc/broken": `[]`,
 			"subnet/s1":        `{"vpc":"v1","cidr":"10.0.1.0/24"}`,
 			"securitygroup/g1": `{"vpc":"v1","rules":[]}`, "securitygroup/g2": `{"vpc":"v2","rules":[]}`,
 		}[kind+"/"+name]
-		return json.RawMessage(spec), ok
+		return json.RawMessage(spec), json.RawMessage(status), ok
 	}
 	for _, test := range []struct {
 		kind        *resource.Kind
@@ -197,6 +198,9 @@ func TestAgainst(t *testing.T) {
 		{resource.Subnet.Kind, `{"vpc":"v1","cidr":"10.0.255.0/24"}`, ""},
 		{resource.Subnet.Kind, `{"vpc":"v1","cidr":"10.1.0.0/24"}`, "spec.cidr"},
 		{resource.Subnet.Kind, `{"vpc":"v1","cidr":"10.0.0.0/8"}`, "spec.cidr"},
+		{resource.Subnet.Kind, `{"vpc":"wide","cidr":"10.0.1.0/24"}`, ""},
+		{resource.Subnet.Kind, `{"vpc":"wide","cidr":"100.64.1.0/24"}`, ""},
+		{resource.Subnet.Kind, `{"vpc":"wide","cidr":"100.65.1.0/24"}`, "spec.cidr"},
 		{resource.Subnet.Kind, `{"vpc":"v2","cidr":"10.1.0.0/24"}`, ""},
 		{resource.Subnet.Kind, `{"vpc":"broken","cidr":"10.1.0.0/24"}`, ""},
 		{resource.Subnet.Kind, `{"vpc":"vpc-0abc","cidr":"10.1.0.0/24"}`, ""},

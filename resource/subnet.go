@@ -3,6 +3,7 @@ package resource
 import (
 	"fmt"
 	"net/netip"
+	"strings"
 )
 
 // Subnet is the kind of ranges within a VPC.
@@ -15,7 +16,7 @@ var Subnet = define[SubnetSpec, SubnetStatus](Kind{
 // SubnetSpec is what a subnet is asked to be.
 type SubnetSpec struct {
 	VPC  string `json:"vpc" doc:"Name of the VPC that the subnet belongs to." ref:"vpc" minLength:"1" maxLength:"512"`
-	CIDR string `json:"cidr" doc:"IPv4 range in CIDR notation, inside the VPC's range, such as 10.0.1.0/24." maxLength:"18"`
+	CIDR string `json:"cidr" doc:"IPv4 range in CIDR notation, inside one of the VPC's ranges, such as 10.0.1.0/24." maxLength:"18"`
 	Zone string `json:"zone,omitempty" doc:"Zone that the subnet lives in. Default: the connection's zone, otherwise the cloud's choice. Clouds whose subnets span a region (GCP, Azure, OpenStack) ignore it." catalog:"zone" maxLength:"64"`
 }
 
@@ -30,19 +31,28 @@ func (s *SubnetSpec) Problems(at string) []Problem {
 	return cidrProblems(join(at, "cidr"), s.CIDR)
 }
 
-// ProblemsAgainst checks that the subnet's range lies inside its VPC's.
+// ProblemsAgainst checks that the subnet's range lies inside one of its VPC's.
 func (s *SubnetSpec) ProblemsAgainst(find Find) []Problem {
 	var vpc VPCSpec
+	var shown VPCStatus
 	if !findSpec(find, VPC.Kind, s.VPC, &vpc) {
 		return nil
 	}
-	outer, err := netip.ParsePrefix(vpc.CIDR)
-	inner, err2 := netip.ParsePrefix(s.CIDR)
-	if err != nil || err2 != nil { // an adopted VPC may have no range of its own
+	findStatus(find, VPC.Kind, s.VPC, &shown)
+	inner, err := netip.ParsePrefix(s.CIDR)
+	if err != nil {
 		return nil
 	}
-	if inner.Bits() < outer.Bits() || !outer.Contains(inner.Addr()) {
-		return []Problem{{Field: "spec.cidr", Message: fmt.Sprintf("%s is not inside the range %s of the VPC %s", inner, outer, s.VPC), Rule: RuleOutside, Limit: outer.String()}}
+	ranges := shown.CIDRs
+	if len(ranges) == 0 {
+		ranges = []string{vpc.CIDR}
 	}
-	return nil
+	for _, cidr := range ranges {
+		outer, err := netip.ParsePrefix(cidr)
+		if err != nil || inner.Bits() >= outer.Bits() && outer.Contains(inner.Addr()) { // an adopted VPC may have no range of its own
+			return nil
+		}
+	}
+	outer := strings.Join(ranges, " or ")
+	return []Problem{{Field: "spec.cidr", Message: fmt.Sprintf("%s is not inside the range %s of the VPC %s", inner, outer, s.VPC), Rule: RuleOutside, Limit: outer}}
 }

@@ -19,7 +19,8 @@ type VPCSpec struct {
 
 // VPCStatus is what the cloud reports of a VPC.
 type VPCStatus struct {
-	Default bool `json:"default,omitempty" doc:"Whether the cloud made it as the default network of the region."`
+	Default bool     `json:"default,omitempty" doc:"Whether the cloud made it as the default network of the region."`
+	CIDRs   []string `json:"cidrs,omitempty" doc:"All its IPv4 ranges, that of its specification first, where the cloud tells them." nullable:"false"`
 }
 
 // Problems implements the rules beyond the schema.

@@ -37,6 +37,7 @@ func TestOnMoto(t *testing.T) {
 		"taken names":            testTakenNames,
 		"unknown ids":            testUnknownIDs,
 		"vpc in use":             testVPCInUse,
+		"vpc of two ranges":      testVPCOfTwoRanges,
 		"vpc used otherwise":     testVPCUsedOtherwise,
 		"foreign gateway":        testForeignGateway,
 		"rules":                  testRules,
@@ -288,6 +289,20 @@ func testVPCInUse(t *testing.T, endpoint string) {
 		assertOpenToInternet(t, endpoint, vpc.ID)
 		require.NoError(t, s.Delete(t.Context(), user.kind, user.id))
 	}
+	require.NoError(t, s.Delete(t.Context(), "vpc", vpc.ID))
+}
+
+func testVPCOfTwoRanges(t *testing.T, endpoint string) {
+	s, cloud := open(t, config(endpoint, seoul)), client(endpoint, seoul)
+	vpc := create(t, s, resource.VPC, "ranges", nil, resource.VPCSpec{CIDR: "10.32.0.0/16"})
+	assert.Equal(t, []string{"10.32.0.0/16"}, get(t, s, resource.VPC, vpc.ID).Status.CIDRs)
+	_, err := cloud.AssociateVpcCidrBlock(t.Context(), &ec2.AssociateVpcCidrBlockInput{VpcId: aws.String(vpc.ID), CidrBlock: aws.String("10.33.0.0/16")})
+	require.NoError(t, err)
+	shown := get(t, s, resource.VPC, vpc.ID)
+	assert.Equal(t, "10.32.0.0/16", shown.Spec.CIDR)
+	assert.Equal(t, []string{"10.32.0.0/16", "10.33.0.0/16"}, shown.Status.CIDRs)
+	subnet := create(t, s, resource.Subnet, "ranges", nil, resource.SubnetSpec{VPC: vpc.ID, CIDR: "10.33.1.0/24"})
+	require.NoError(t, s.Delete(t.Context(), "subnet", subnet.ID))
 	require.NoError(t, s.Delete(t.Context(), "vpc", vpc.ID))
 }
 

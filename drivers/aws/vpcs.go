@@ -218,5 +218,11 @@ func (vpcs) object(x types.Vpc) vpc {
 	})
 	o.Spec.CIDR = aws.ToString(x.CidrBlock)
 	o.Status.Default = aws.ToBool(x.IsDefault)
+	o.Status.CIDRs = []string{o.Spec.CIDR}
+	for _, a := range x.CidrBlockAssociationSet {
+		if cidr := aws.ToString(a.CidrBlock); cidr != o.Spec.CIDR && a.CidrBlockState != nil && a.CidrBlockState.State == types.VpcCidrBlockStateCodeAssociated {
+			o.Status.CIDRs = append(o.Status.CIDRs, cidr)
+		}
+	}
 	return o
 }

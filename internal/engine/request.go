@@ -204,7 +204,7 @@ func (e *Engine) resolve(ctx context.Context, q *store.Queries, k *resource.Kind
 	var (
 		refs     []store.Ref
 		problems []resource.Problem
-		specs    = map[string]json.RawMessage{}
+		targets  = map[string]*store.Resource{}
 	)
 	for _, ref := range wanted {
 		target, err := q.Resource(ctx, row.Connection, ref.Kind, ref.Name)
@@ -220,14 +220,17 @@ func (e *Engine) resolve(ctx context.Context, q *store.Queries, k *resource.Kind
 		if !ref.Weak {
 			refs = append(refs, store.Ref{From: row.UID, Field: ref.Field, To: target.UID})
 		}
-		specs[ref.Kind+"/"+ref.Name] = target.Spec
+		targets[ref.Kind+"/"+ref.Name] = target
 	}
 	if err := resource.Invalid(problems...); err != nil {
 		return nil, err
 	}
-	return refs, k.Against(row.Spec, func(kind, name string) (json.RawMessage, bool) {
-		spec, known := specs[kind+"/"+name]
-		return spec, known
+	return refs, k.Against(row.Spec, func(kind, name string) (spec, status json.RawMessage, known bool) {
+		target, known := targets[kind+"/"+name]
+		if !known {
+			return nil, nil, false
+		}
+		return target.Spec, target.Status, true
 	})
 }
 
