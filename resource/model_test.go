@@ -294,7 +294,7 @@ func TestActions(t *testing.T) {
 	if _, err := resource.VM.Action("dance"); resource.CodeOf(err) != resource.CodeUnsupported || !strings.Contains(err.Error(), "start, stop, reboot, resize, label") {
 		t.Errorf("got %v, want unsupported with the actions that there are", err)
 	}
-	if _, err := resource.VPC.Action("start"); resource.CodeOf(err) != resource.CodeUnsupported || !strings.Contains(err.Error(), "it has: label") {
+	if _, err := resource.Subnet.Action("start"); resource.CodeOf(err) != resource.CodeUnsupported || !strings.Contains(err.Error(), "it has: label") {
 		t.Errorf("got %v", err)
 	}
 

@@ -1,6 +1,7 @@
 package resource
 
 import (
+	"context"
 	"fmt"
 	"net/netip"
 )
@@ -10,7 +11,21 @@ var VPC = define[VPCSpec, VPCStatus](Kind{
 	Name:  "vpc",
 	Title: "VPC",
 	Doc:   "A private network in one region, divided into subnets.",
+	Actions: []Action{
+		actionWith(Action{Name: "addcidr", Doc: "Adds an IPv4 range for more subnets; one that the VPC has is left as it is.", From: []State{StateAvailable}}, CIDRAdder.AddCIDR),
+		actionWith(Action{Name: "removecidr", Doc: "Removes a range that was added, once no subnet lies in it; one that is not there is passed over.", From: []State{StateAvailable}}, CIDRRemover.RemoveCIDR),
+	},
 })
+
+// CIDRAdder is implemented by collections whose VPCs can have more than one range.
+type CIDRAdder interface {
+	AddCIDR(ctx context.Context, id string, change CIDRChange) error
+}
+
+// CIDRRemover is implemented by collections that remove ranges of VPCs.
+type CIDRRemover interface {
+	RemoveCIDR(ctx context.Context, id string, change CIDRChange) error
+}
 
 // VPCSpec is what a VPC is asked to be.
 type VPCSpec struct {
@@ -21,6 +36,16 @@ type VPCSpec struct {
 type VPCStatus struct {
 	Default bool     `json:"default,omitempty" doc:"Whether the cloud made it as the default network of the region."`
 	CIDRs   []string `json:"cidrs,omitempty" doc:"All its IPv4 ranges, that of its specification first, where the cloud tells them." nullable:"false"`
+}
+
+// CIDRChange is the parameter of the actions that change the ranges of a VPC.
+type CIDRChange struct {
+	CIDR string `json:"cidr" doc:"IPv4 range in CIDR notation, such as 10.1.0.0/16." maxLength:"18"`
+}
+
+// Problems implements the rules beyond the schema.
+func (c *CIDRChange) Problems(at string) []Problem {
+	return cidrProblems(join(at, "cidr"), c.CIDR)
 }
 
 // Problems implements the rules beyond the schema.

@@ -33,6 +33,8 @@ func (t *Target) defaultParams() map[string]any {
 	type object = map[string]any
 	rule := object{"rules": []object{{"direction": "in", "protocol": "udp", "fromPort": 5000, "toPort": 5010, "cidr": "10.0.0.0/8"}}}
 	params := map[string]any{
+		"vpc/addcidr":               object{"cidr": "10.100.{n}.0/24"},
+		"vpc/removecidr":            object{"cidr": "10.100.{n}.0/24"},
 		"securitygroup/addrules":    rule,
 		"securitygroup/removerules": rule,
 		"disk/attach":               object{"vm": "vm"},
@@ -116,6 +118,8 @@ func reactionTo(action string) reaction {
 		}
 	}
 	return map[string]reaction{
+		"vpc/addcidr":               {shows: grew(1, "status", "cidrs")},
+		"vpc/removecidr":            {after: "addcidr", shows: grew(-1, "status", "cidrs")},
 		"securitygroup/addrules":    {shows: grew(1, "spec", "rules")},
 		"securitygroup/removerules": {after: "addrules", shows: grew(-1, "spec", "rules")},
 		"vm/resize":                 {shows: became("spec", "spec")},

@@ -106,7 +106,7 @@ func about() driver.About {
 		Permissions: []string{
 			"ec2:DescribeRegions", "ec2:DescribeAvailabilityZones", "ec2:DescribeImages", "ec2:DescribeInstanceTypes", "ec2:DescribeSpotPriceHistory",
 			"ec2:CreateTags", "ec2:DeleteTags",
-			"ec2:DescribeVpcs", "ec2:CreateVpc", "ec2:ModifyVpcAttribute", "ec2:DeleteVpc",
+			"ec2:DescribeVpcs", "ec2:CreateVpc", "ec2:ModifyVpcAttribute", "ec2:DeleteVpc", "ec2:AssociateVpcCidrBlock", "ec2:DisassociateVpcCidrBlock",
 			"ec2:DescribeInternetGateways", "ec2:CreateInternetGateway", "ec2:AttachInternetGateway", "ec2:DetachInternetGateway", "ec2:DeleteInternetGateway",
 			"ec2:DescribeRouteTables", "ec2:CreateRoute", "ec2:ReplaceRoute",
 			"ec2:DescribeSubnets", "ec2:CreateSubnet", "ec2:ModifySubnetAttribute", "ec2:DeleteSubnet",

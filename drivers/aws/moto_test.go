@@ -293,16 +293,23 @@ func testVPCInUse(t *testing.T, endpoint string) {
 }
 
 func testVPCOfTwoRanges(t *testing.T, endpoint string) {
-	s, cloud := open(t, config(endpoint, seoul)), client(endpoint, seoul)
+	s := open(t, config(endpoint, seoul))
 	vpc := create(t, s, resource.VPC, "ranges", nil, resource.VPCSpec{CIDR: "10.32.0.0/16"})
 	assert.Equal(t, []string{"10.32.0.0/16"}, get(t, s, resource.VPC, vpc.ID).Status.CIDRs)
-	_, err := cloud.AssociateVpcCidrBlock(t.Context(), &ec2.AssociateVpcCidrBlockInput{VpcId: aws.String(vpc.ID), CidrBlock: aws.String("10.33.0.0/16")})
-	require.NoError(t, err)
+	act := func(action, cidr string) {
+		t.Helper()
+		require.NoError(t, s.Act(t.Context(), "vpc", vpc.ID, action, json.RawMessage(`{"cidr":"`+cidr+`"}`)))
+	}
+	act("addcidr", "10.33.0.0/16")
+	act("addcidr", "10.33.0.0/16")
 	shown := get(t, s, resource.VPC, vpc.ID)
 	assert.Equal(t, "10.32.0.0/16", shown.Spec.CIDR)
 	assert.Equal(t, []string{"10.32.0.0/16", "10.33.0.0/16"}, shown.Status.CIDRs)
 	subnet := create(t, s, resource.Subnet, "ranges", nil, resource.SubnetSpec{VPC: vpc.ID, CIDR: "10.33.1.0/24"})
 	require.NoError(t, s.Delete(t.Context(), "subnet", subnet.ID))
+	act("removecidr", "10.33.0.0/16")
+	act("removecidr", "10.33.0.0/16")
+	assert.Equal(t, []string{"10.32.0.0/16"}, get(t, s, resource.VPC, vpc.ID).Status.CIDRs)
 	require.NoError(t, s.Delete(t.Context(), "vpc", vpc.ID))
 }
 

@@ -87,6 +87,37 @@ func (v vpcs) Delete(ctx context.Context, id string) error {
 	return driver.Except(err, resource.CodeNotFound)
 }
 
+// AddCIDR gives a VPC another range.
+// https://docs.aws.amazon.com/vpc/latest/userguide/vpc-cidr-blocks.html
+func (v vpcs) AddCIDR(ctx context.Context, id string, change resource.CIDRChange) error {
+	found, err := v.Get(ctx, id)
+	if err != nil || slices.Contains(found.Status.CIDRs, change.CIDR) {
+		return err
+	}
+	_, err = call(ctx, v.ec2.AssociateVpcCidrBlock, &ec2.AssociateVpcCidrBlockInput{VpcId: aws.String(id), CidrBlock: aws.String(change.CIDR)})
+	return err
+}
+
+// RemoveCIDR takes a range from a VPC, which AWS names by another id.
+func (v vpcs) RemoveCIDR(ctx context.Context, id string, change resource.CIDRChange) error {
+	found, err := driver.One(paged(ctx, ec2.NewDescribeVpcsPaginator(v.ec2, &ec2.DescribeVpcsInput{VpcIds: []string{id}}), vpcsOf, same), "VPC", id)
+	if err != nil {
+		return err
+	}
+	for _, a := range found.CidrBlockAssociationSet {
+		if aws.ToString(a.CidrBlock) == change.CIDR && associated(a) {
+			_, err := call(ctx, v.ec2.DisassociateVpcCidrBlock, &ec2.DisassociateVpcCidrBlockInput{AssociationId: a.AssociationId})
+			return driver.Except(err, resource.CodeNotFound)
+		}
+	}
+	return nil
+}
+
+// associated reports whether a VPC has a range, and not that it had it or will.
+func associated(a types.VpcCidrBlockAssociation) bool {
+	return a.CidrBlockState != nil && a.CidrBlockState.State == types.VpcCidrBlockStateCodeAssociated
+}
+
 // openToInternet gives a VPC an internet gateway, the route to it and names for
 // public addresses, as far as they are missing.
 // https://docs.aws.amazon.com/vpc/latest/userguide/VPC_Internet_Gateway.html
@@ -206,9 +237,10 @@ func (v vpcs) routeTables(ctx context.Context, filters ...types.Filter) iter.Seq
 }
 
 func (v vpcs) describe(ctx context.Context, in *ec2.DescribeVpcsInput) iter.Seq2[vpc, error] {
-	return paged(ctx, ec2.NewDescribeVpcsPaginator(v.ec2, in),
-		func(page *ec2.DescribeVpcsOutput) []types.Vpc { return page.Vpcs }, v.object)
+	return paged(ctx, ec2.NewDescribeVpcsPaginator(v.ec2, in), vpcsOf, v.object)
 }
+
+func vpcsOf(page *ec2.DescribeVpcsOutput) []types.Vpc { return page.Vpcs }
 
 func (vpcs) object(x types.Vpc) vpc {
 	o := object[resource.VPCSpec, resource.VPCStatus](x.VpcId, x.Tags, x)
@@ -220,7 +252,7 @@ func (vpcs) object(x types.Vpc) vpc {
 	o.Status.Default = aws.ToBool(x.IsDefault)
 	o.Status.CIDRs = []string{o.Spec.CIDR}
 	for _, a := range x.CidrBlockAssociationSet {
-		if cidr := aws.ToString(a.CidrBlock); cidr != o.Spec.CIDR && a.CidrBlockState != nil && a.CidrBlockState.State == types.VpcCidrBlockStateCodeAssociated {
+		if cidr := aws.ToString(a.CidrBlock); cidr != o.Spec.CIDR && associated(a) {
 			o.Status.CIDRs = append(o.Status.CIDRs, cidr)
 		}
 	}

@@ -154,3 +154,33 @@ func TestWhatIsClaimedAgainStaysClaimed(t *testing.T) {
 	require.Contains(t, list(t, r.reopened().connect(), "vm"), vm.ID)
 	check(r.reopened())
 }
+
+func TestVPCOfTwoRanges(t *testing.T) {
+	r := newRig(t)
+	s := r.connect()
+	vpc := create(t, s, "vpc", "vpc", vpcSpec()).ID
+	ranges := func() []string {
+		t.Helper()
+		return decoded[resource.VPCStatus](t, get(t, r.reopened().connect(), "vpc", vpc).Status).CIDRs
+	}
+	change := func(action, cidr string) error {
+		t.Helper()
+		return act(t, s, "vpc", vpc, action, resource.CIDRChange{CIDR: cidr})
+	}
+	require.Equal(t, []string{"10.0.0.0/16"}, ranges())
+	require.Equal(t, resource.CodeInvalid, refused(t, s, "subnet", "early", resource.SubnetSpec{VPC: vpc, CIDR: "10.1.1.0/24"}).Code)
+	require.Equal(t, resource.CodeInvalid, cloudError(t, change("addcidr", "10.0.128.0/17")).Code, "it overlaps")
+	for range 2 {
+		require.NoError(t, change("addcidr", "10.1.0.0/16"))
+		require.Equal(t, []string{"10.0.0.0/16", "10.1.0.0/16"}, ranges())
+	}
+	subnet := create(t, s, "subnet", "subnet", resource.SubnetSpec{VPC: vpc, CIDR: "10.1.1.0/24"}).ID
+	require.Equal(t, resource.CodeDependency, resource.CodeOf(change("removecidr", "10.1.0.0/16")))
+	require.NoError(t, s.Delete(t.Context(), "subnet", subnet))
+	requireGone(t, s, "subnet", subnet)
+	for range 2 {
+		require.NoError(t, change("removecidr", "10.1.0.0/16"))
+		require.Equal(t, []string{"10.0.0.0/16"}, ranges())
+	}
+	require.Equal(t, resource.CodeInvalid, cloudError(t, change("removecidr", "10.0.0.0/16")).Code, "its own")
+}

@@ -178,7 +178,7 @@ func TestDescribe(t *testing.T) {
 	require.Equal(t, "mock", d.Name)
 	all := []string{"list", "get", "create", "delete"}
 	require.Equal(t, []driver.KindOffer{
-		{Name: "vpc", Verbs: all, Actions: []string{"label"}, Found: driver.ByToken},
+		{Name: "vpc", Verbs: all, Actions: []string{"addcidr", "removecidr", "label"}, Found: driver.ByToken},
 		{Name: "subnet", Verbs: all, Actions: []string{"label"}, Found: driver.ByToken},
 		{Name: "securitygroup", Verbs: all, Actions: []string{"addrules", "removerules", "label"}, Found: driver.ByToken},
 		{Name: "keypair", Verbs: all, Actions: []string{"label"}, Found: driver.ByToken},

@@ -3,6 +3,8 @@ package mock
 import (
 	"context"
 	"net/netip"
+	"slices"
+	"strings"
 
 	"github.com/m-cmp/mc-infra-connector/driver"
 	"github.com/m-cmp/mc-infra-connector/resource"
@@ -51,14 +53,11 @@ func (c subnets) Make(ctx context.Context, r driver.Request[resource.SubnetSpec]
 
 // checkRange checks the range against those of the VPC and of its other subnets.
 func (c subnets) checkRange(spec resource.SubnetSpec) error {
-	var (
-		vpc   = specOf(c.s, resource.VPC, spec.VPC)
-		inner = netip.MustParsePrefix(spec.CIDR)
-		outer = netip.MustParsePrefix(vpc.CIDR)
-	)
-	if inner.Bits() < outer.Bits() || !outer.Contains(inner.Addr()) {
-		return refuseField("spec.cidr", "InvalidSubnet.Range", "%s is not inside the range %s of the VPC %s; choose a part of that", inner, outer, spec.VPC)
+	ranges := rangesOf(specOf(c.s, resource.VPC, spec.VPC), statusOf(c.s, resource.VPC, spec.VPC))
+	if !slices.ContainsFunc(ranges, func(outer string) bool { return within(spec.CIDR, outer) }) {
+		return refuseField("spec.cidr", "InvalidSubnet.Range", "%s is not inside the range %s of the VPC %s; choose a part of that", spec.CIDR, strings.Join(ranges, " or "), spec.VPC)
 	}
+	inner := netip.MustParsePrefix(spec.CIDR)
 	for id, key := range c.s.cloud.users[spec.VPC] {
 		if key.Kind != c.kind.Name {
 			continue

@@ -402,3 +402,8 @@ func (c *cloud) find(key shelfKey, id string, now time.Time) *object {
 func specOf[S, T any](s *session, kind resource.Type[S, T], id string) S {
 	return s.cloud.shelf(shelfKey{s.place, kind.Name}).live[id].Spec.(S)
 }
+
+// statusOf is the same for the status.
+func statusOf[S, T any](s *session, kind resource.Type[S, T], id string) T {
+	return s.cloud.shelf(shelfKey{s.place, kind.Name}).live[id].Status.(T)
+}

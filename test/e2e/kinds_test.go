@@ -44,6 +44,7 @@ func TestEveryKindOnTheMockCloud(t *testing.T) {
 	}
 
 	for _, step := range []string{
+		"vpc addcidr my-vpc --cidr 10.7.0.0/16", "subnet create wide --vpc my-vpc --cidr 10.7.1.0/24", "subnet delete wide", "vpc removecidr my-vpc --cidr 10.7.0.0/16",
 		"disk attach my-disk --vm my-vm", "disk resize my-disk --size-gib 20", "publicip associate my-publicip --vm my-vm", "nic attach my-nic --vm my-vm",
 		"nic addaddresses my-nic --address 10.0.1.99", "cluster upgrade my-cluster --version 1.35", "cluster addnodegroup my-cluster --name b --spec " + spec,
 		"cluster scalenodegroup my-cluster --node-group b --desired-nodes 3", "vm stop my-vm", "vm resize my-vm --spec " + larger, "vm start my-vm",

@@ -60,6 +60,8 @@ func (a *api) posts() map[string]string {
 		"/v1/connections/mock/publicips":                    `{"name":"new","spec":{}}`,
 		"/v1/connections/mock/publicips/p:associate":        `{"vm":"vm1"}`,
 		"/v1/connections/mock/publicips/p:disassociate":     ``,
+		"/v1/connections/mock/vpcs/v:addcidr":               `{"cidr":"10.9.0.0/16"}`,
+		"/v1/connections/mock/vpcs/v:removecidr":            `{"cidr":"10.9.0.0/16"}`,
 		"/v1/connections/mock/nics":                         `{"name":"new","spec":{"subnet":"s"}}`,
 		"/v1/connections/mock/nics/n:attach":                `{"vm":"vm1"}`,
 		"/v1/connections/mock/nics/n:detach":                ``,
