@@ -146,16 +146,6 @@ func isFirst(x types.NetworkInterface) bool {
 	return x.Attachment != nil && x.Attachment.InstanceId != nil && aws.ToInt32(x.Attachment.DeviceIndex) == 0
 }
 
-// firstInterface is the id of the interface that an instance was made with.
-func firstInterface(x types.Instance) *string {
-	for _, i := range x.NetworkInterfaces {
-		if i.Attachment != nil && aws.ToInt32(i.Attachment.DeviceIndex) == 0 {
-			return i.NetworkInterfaceId
-		}
-	}
-	return nil
-}
-
 // freeIndex is the place for one more interface.
 func freeIndex(x types.Instance) int32 {
 	for index := int32(1); ; index++ {

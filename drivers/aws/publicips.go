@@ -62,7 +62,7 @@ func (p publicIPs) Associate(ctx context.Context, id string, with resource.Assoc
 		if err != nil {
 			return err
 		}
-		if in.NetworkInterfaceId = firstInterface(instance); in.NetworkInterfaceId == nil {
+		if in.NetworkInterfaceId = firstInterface(instance).NetworkInterfaceId; in.NetworkInterfaceId == nil {
 			in.InstanceId = aws.String(with.VM)
 		}
 	}
