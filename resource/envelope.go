@@ -11,6 +11,7 @@ import (
 type Envelope[S, T any] struct {
 	Kind       string            `json:"kind" doc:"Type of the resource, such as vm."`
 	Name       string            `json:"name" doc:"Name of the resource, unique within its connection and kind."`
+	FacadeName string            `json:"facadeName,omitempty" doc:"Name that clients of CB-Spider's API use for the resource, where that is another one: any text of up to 270 characters, unique within its connection and kind, of a subnet within its VPC."`
 	Connection string            `json:"connection" doc:"Connection that the resource lives in."`
 	UID        string            `json:"uid" doc:"Our id of the resource: unique, never reused, and the idempotency token of its creation."`
 	CloudID    string            `json:"cloudId,omitempty" doc:"The cloud's id. Empty until the cloud has accepted the creation."`

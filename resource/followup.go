@@ -54,6 +54,19 @@ func (f *FollowUp) ParseParams() (json.RawMessage, error) {
 	return params, nil
 }
 
+// MapRefs returns checked parameters with each reference replaced by what replace answers.
+func (f *FollowUp) MapRefs(params json.RawMessage, replace func(Ref) (string, error)) (json.RawMessage, error) {
+	k, err := KindNamed(f.Kind)
+	if err != nil {
+		return nil, err
+	}
+	action, err := k.Action(f.Action)
+	if err != nil {
+		return nil, err
+	}
+	return action.MapRefs(params, replace)
+}
+
 // followUpProblems checks what is to follow the creation of a resource.
 func followUpProblems(kind, name string, list []FollowUp) []Problem {
 	var problems []Problem

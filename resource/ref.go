@@ -15,18 +15,21 @@ type Ref struct {
 	Name  string // its name in the API, its cloud id towards a driver
 	Weak  bool   // the one referred to can be deleted all the same
 	Loose bool   // clouds delete the one referred to all the same; only the server refuses
+	Owner bool   // the one referred to is what the resource is a part of
 }
 
 // refField is a field that holds references, or structs that hold some. A field
 // with references has the struct tag ref with a kind's name; ",weak" after it says
 // that the reference does not keep what it refers to, ",loose" that it does so only here,
-// ",only" that the one referred to has one of the kind at a time.
+// ",only" that the one referred to has one of the kind at a time, ",owner" that the resource
+// is a part of what it refers to.
 type refField struct {
 	json  string
 	kind  string
 	weak  bool
 	loose bool
 	only  bool
+	owner bool
 	list  bool
 	below []refField // of a struct or of a list's structs
 }
@@ -41,7 +44,8 @@ func refFields(t reflect.Type) []refField {
 		}
 		if tag := f.Tag.Get("ref"); tag != "" {
 			kind, option, _ := strings.Cut(tag, ",")
-			field.kind, field.weak, field.loose, field.only = kind, option == "weak", option == "loose", option == "only"
+			field.kind, field.weak, field.loose = kind, option == "weak", option == "loose"
+			field.only, field.owner = option == "only", option == "owner"
 		} else if elem.Kind() == reflect.Struct {
 			field.below = refFields(elem)
 		}
@@ -107,6 +111,28 @@ func kindsOf(fields []refField) []string {
 		kinds = append(append(kinds, f.kind), kindsOf(f.below)...)
 	}
 	return kinds
+}
+
+// Owner returns what a resource with the spec is a part of, "" if its kind has no owner.
+func (k *Kind) Owner(spec json.RawMessage) (string, error) {
+	if !slices.ContainsFunc(k.refs, func(f refField) bool { return f.owner }) {
+		return "", nil
+	}
+	refs, err := k.Refs(spec)
+	for _, ref := range refs {
+		if ref.Owner {
+			return ref.Name, nil
+		}
+	}
+	return "", err
+}
+
+// Parts returns the kinds whose resources are parts of one of this kind: they come under
+// management with it and leave it with it, and their names are those of its parts.
+func (k *Kind) Parts() []*Kind {
+	return slices.DeleteFunc(Kinds(), func(part *Kind) bool {
+		return !slices.ContainsFunc(part.refs, func(f refField) bool { return f.owner && f.kind == k.Name })
+	})
 }
 
 // MapRefs returns the spec with each reference replaced by what replace answers:
@@ -184,7 +210,7 @@ func (f refField) mapItem(at string, value json.RawMessage, replace func(Ref) (s
 	if name == "" {
 		return value, nil
 	}
-	name, err := replace(Ref{Field: at, Kind: f.kind, Name: name, Weak: f.weak, Loose: f.loose})
+	name, err := replace(Ref{Field: at, Kind: f.kind, Name: name, Weak: f.weak, Loose: f.loose, Owner: f.owner})
 	if err != nil {
 		return nil, err
 	}

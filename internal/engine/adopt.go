@@ -4,8 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"regexp"
-	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -112,15 +110,28 @@ func (e *Engine) inventory(ctx context.Context, connection, kind string) ([]reso
 	return found, nil
 }
 
-// Adopt records a resource that exists on the cloud and is not managed here. It
-// changes nothing on the cloud.
+// Adopt records a resource that exists on the cloud and is not managed here, with its
+// parts. It changes nothing on the cloud.
 func (e *Engine) Adopt(ctx context.Context, connection, kind string, body []byte) (*resource.Resource, error) {
-	k, err := resource.KindNamed(kind)
-	if err != nil {
-		return nil, err
-	}
 	var request resource.AdoptRequest
 	if err := resource.Decode(body, &request); err != nil {
+		return nil, err
+	}
+	return e.AdoptNamed(ctx, connection, kind, Adopting{AdoptRequest: request})
+}
+
+// Adopting is what is to be adopted, with names for clients of CB-Spider's API. The names
+// here are then made from those.
+type Adopting struct {
+	resource.AdoptRequest
+	FacadeName string
+	Parts      map[string]string // the same of its parts, by cloud id
+}
+
+// AdoptNamed is Adopt for what may have another name for clients of CB-Spider's API.
+func (e *Engine) AdoptNamed(ctx context.Context, connection, kind string, request Adopting) (*resource.Resource, error) {
+	k, err := resource.KindNamed(kind)
+	if err != nil {
 		return nil, err
 	}
 	if _, err := e.offers(ctx, connection, kind, "get"); err != nil {
@@ -134,7 +145,48 @@ func (e *Engine) Adopt(ctx context.Context, connection, kind string, body []byte
 	if err != nil {
 		return nil, fmt.Errorf("look for the %s %s on the cloud: %w", kind, request.CloudID, err)
 	}
-	return e.adopt(ctx, connection, k, &item, request.Name)
+	a := e.adoption(connection, k, &item)
+	a.row.FacadeName, a.name = request.FacadeName, request.Name
+	var parts []*adoption
+	for _, part := range k.Parts() {
+		found, err := e.partsOnCloud(ctx, connection, part, item.ID)
+		if err != nil {
+			return nil, err
+		}
+		for _, p := range found {
+			p.row.FacadeName = request.Parts[p.item.ID]
+			parts = append(parts, p)
+		}
+	}
+	return e.adopt(ctx, a, parts)
+}
+
+// partsOnCloud answers what the cloud has of a kind that is a part of an object.
+func (e *Engine) partsOnCloud(ctx context.Context, connection string, k *resource.Kind, owner string) ([]*adoption, error) {
+	if _, err := e.offers(ctx, connection, k.Name, "list"); err != nil {
+		if resource.CodeOf(err) == resource.CodeUnsupported {
+			return nil, nil
+		}
+		return nil, err
+	}
+	session, err := e.session(ctx, connection)
+	if err != nil {
+		return nil, err
+	}
+	var parts []*adoption
+	for item, err := range session.List(ctx, k.Name, driver.Filter{}) {
+		if err != nil {
+			return nil, fmt.Errorf("list the %ss of %s: %w", k.Name, connection, err)
+		}
+		of, err := k.Owner(item.Spec)
+		if err != nil {
+			return nil, err
+		}
+		if of == owner {
+			parts = append(parts, e.adoption(connection, k, &item))
+		}
+	}
+	return parts, nil
 }
 
 // AdoptAll records everything of a connection that is not managed here, what is
@@ -154,7 +206,7 @@ func (e *Engine) AdoptAll(ctx context.Context, connection string) (*resource.Ado
 			if err != nil {
 				return fmt.Errorf("list the %ss of %s: %w", k.Name, connection, err)
 			}
-			one, err := e.adopt(ctx, connection, k, &item, "")
+			one, err := e.adopt(ctx, e.adoption(connection, k, &item), nil)
 			switch resource.CodeOf(err) {
 			case "":
 				adopted.Items = append(adopted.Items, one)
@@ -168,40 +220,131 @@ func (e *Engine) AdoptAll(ctx context.Context, connection string) (*resource.Ado
 	return adopted, err
 }
 
-// adopt records one object of the cloud under a name, or under its own.
-func (e *Engine) adopt(ctx context.Context, connection string, k *resource.Kind, item *driver.Item, name string) (*resource.Resource, error) {
-	j := &job{
-		Engine: e, kind: k, refs: map[string]string{},
+// adoption is an object of the cloud that comes under management.
+type adoption struct {
+	*job
+	item *driver.Item
+	name string // that it is to have here; "" for its own
+}
+
+func (e *Engine) adoption(connection string, k *resource.Kind, item *driver.Item) *adoption {
+	return &adoption{item: item, job: &job{
+		Engine: e, kind: k, refs: map[string]string{}, uses: map[string]*store.Resource{},
 		row: &store.Resource{UID: uuid.Must(uuid.NewV7()).String(), Connection: connection, Kind: k.Name},
-	}
-	if err := j.observe(ctx, item); err != nil {
+	}}
+}
+
+// adopt records an object of the cloud with those of its parts that are not managed here.
+func (e *Engine) adopt(ctx context.Context, a *adoption, parts []*adoption) (*resource.Resource, error) {
+	if err := a.observe(ctx, a.item); err != nil {
 		return nil, err
 	}
-	names := []string{name}
-	if name == "" {
-		names = namesFor(item)
-	}
+	var joined []*store.Resource
 	_, err := e.recordEnded(ctx, VerbAdopt, func(ctx context.Context, q *store.Queries) ([]*store.Resource, error) {
-		if _, err := q.Connection(ctx, connection); err != nil { // locked: it cannot be deleted meanwhile
+		if _, err := q.Connection(ctx, a.row.Connection); err != nil { // locked: it cannot be deleted meanwhile
 			return nil, err
 		}
-		if err := j.unmanaged(ctx, q, item); err != nil {
+		if err := a.record(ctx, q); err != nil {
 			return nil, err
 		}
-		if err := j.takeName(ctx, q, names); err != nil {
+		var (
+			rows []*store.Resource
+			err  error
+		)
+		if parts, joined, err = a.join(ctx, q, parts); err != nil {
 			return nil, err
 		}
-		j.row.CreatedAt = store.MicrosOf(time.Now())
-		refs := make([]store.Ref, 0, len(j.refs))
-		for field, uid := range j.refs {
-			refs = append(refs, store.Ref{From: j.row.UID, Field: field, To: uid})
+		for _, p := range parts {
+			err := p.record(ctx, q)
+			switch resource.CodeOf(err) {
+			case "":
+				rows = append(rows, p.row)
+			case resource.CodeConflict: // it is being created from here
+			default:
+				return nil, err
+			}
 		}
-		return []*store.Resource{j.row}, q.InsertResource(ctx, j.row, refs)
+		return append(rows, a.row), nil
 	})
 	if err != nil {
 		return nil, err
 	}
-	return j.row.Envelope(), nil
+	for _, row := range joined {
+		e.publish(row, nil)
+	}
+	return a.row.Envelope(), nil
+}
+
+// join has the parts that are managed here refer to what they are parts of. It answers
+// those that are not managed, and the rows of those that are.
+func (a *adoption) join(ctx context.Context, q *store.Queries, parts []*adoption) (left []*adoption, joined []*store.Resource, err error) {
+	for _, p := range parts {
+		p.uses[a.row.UID] = a.row
+		row, err := q.ResourceByCloudID(ctx, p.row.Connection, p.row.Kind, p.item.ID)
+		switch {
+		case resource.CodeOf(err) == resource.CodeNotFound:
+			if err := p.observe(ctx, p.item); err != nil {
+				return nil, nil, err
+			}
+			left = append(left, p)
+		case err != nil:
+			return nil, nil, err
+		case row.Operation == "": // an operation looks for itself
+			p.row = row
+			if err := p.observe(ctx, p.item); err != nil {
+				return nil, nil, err
+			}
+			row.UpdatedAt = store.MicrosOf(time.Now())
+			if err := q.UpdateResource(ctx, row, row.LeaseOwner); err != nil {
+				return nil, nil, err
+			}
+			if err := p.writeRefs(ctx, q); err != nil {
+				return nil, nil, err
+			}
+			joined = append(joined, row)
+		}
+	}
+	return left, joined, nil
+}
+
+// record writes the row of an object that was looked at, under a name that is free.
+func (a *adoption) record(ctx context.Context, q *store.Queries) error {
+	if err := a.unmanaged(ctx, q, a.item); err != nil {
+		return err
+	}
+	names := []string{a.name}
+	switch {
+	case a.row.FacadeName != "":
+		names = namesFrom(a.row)
+	case a.name == "":
+		names = namesFor(a.item)
+		if err := a.keepName(ctx, q); err != nil {
+			return err
+		}
+	}
+	if err := a.takeName(ctx, q, a.kind, a.row, names, false); err != nil {
+		return err
+	}
+	a.row.CreatedAt = store.MicrosOf(time.Now())
+	refs := make([]store.Ref, 0, len(a.refs))
+	for field, uid := range a.refs {
+		refs = append(refs, store.Ref{From: a.row.UID, Field: field, To: uid})
+	}
+	return q.InsertResource(ctx, a.row, refs)
+}
+
+// keepName has clients of CB-Spider's API call an object as the cloud does, where that can
+// be.
+func (a *adoption) keepName(ctx context.Context, q *store.Queries) error {
+	owner, err := a.kind.Owner(a.row.Spec)
+	if err != nil || resource.CheckFacadeName(a.item.Name) != "" {
+		return err
+	}
+	taken, err := q.Named(ctx, a.row.Connection, a.row.Kind, owner, a.item.Name, 1)
+	if err == nil && len(taken) == 0 {
+		a.row.FacadeName = a.item.Name
+	}
+	return err
 }
 
 // unmanaged refuses an object that is recorded here, or is being created from here.
@@ -227,47 +370,14 @@ func (j *job) unmanaged(ctx context.Context, q *store.Queries, item *driver.Item
 	return nil
 }
 
-// takeName gives the row the first name that is free.
-func (j *job) takeName(ctx context.Context, q *store.Queries, names []string) error {
-	for _, name := range names {
-		_, err := q.Resource(ctx, j.row.Connection, j.row.Kind, name)
-		if resource.CodeOf(err) == resource.CodeNotFound {
-			j.row.Name = name
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-	}
-	return resource.Errorf(resource.CodeAlreadyExists, "the name %s is taken by another %s of the connection; choose another", names[0], j.row.Kind)
-}
-
-// notInNames is what a name here cannot hold.
-var notInNames = regexp.MustCompile(`[^A-Za-z0-9._-]+`)
-
-// namesFor are the names that an object is adopted under, the best first: its own,
-// its own with the cloud's id, the cloud's id.
-func namesFor(item *driver.Item) []string {
-	tidy := func(text string) string {
-		text = strings.TrimLeft(notInNames.ReplaceAllString(text, "-"), "._-")
-		return text[:min(len(text), 128)]
-	}
-	var names []string
-	own, id := tidy(item.Name), tidy(item.ID)
-	if own != "" {
-		names = append(names, own, tidy(own[:min(len(own), 60)]+"-"+id))
-	}
-	return append(names, id, "adopted-"+uuid.NewString())
-}
-
-// Release forgets a resource that is not used here. It changes nothing on the
-// cloud.
+// Release forgets a resource that is not used here, with its parts. It changes nothing on
+// the cloud.
 func (e *Engine) Release(ctx context.Context, connection, kind, name string) (*resource.Operation, error) {
 	return e.ReleaseTogether(ctx, connection, []Named{{kind, name}})
 }
 
-// ReleaseTogether forgets several resources of a connection, all or none, which nothing
-// but themselves uses. It answers the operation of the last one.
+// ReleaseTogether forgets several resources of a connection with their parts, all or none,
+// which nothing but themselves uses. It answers the operation of the last one.
 func (e *Engine) ReleaseTogether(ctx context.Context, connection string, items []Named) (*resource.Operation, error) {
 	for _, item := range items {
 		if _, err := resource.KindNamed(item.Kind); err != nil {
@@ -277,16 +387,9 @@ func (e *Engine) ReleaseTogether(ctx context.Context, connection string, items [
 	var left []leftThere
 	op, err := e.recordEnded(ctx, VerbRelease, func(ctx context.Context, q *store.Queries) ([]*store.Resource, error) {
 		left = nil
-		rows := make([]*store.Resource, len(items))
-		for i, item := range items {
-			row, err := q.Resource(ctx, connection, item.Kind, item.Name)
-			if err != nil {
-				return nil, err
-			}
-			if err := unchanging(row); err != nil {
-				return nil, err
-			}
-			rows[i] = row
+		rows, err := withParts(ctx, q, connection, items)
+		if err != nil {
+			return nil, err
 		}
 		if err := onlyUseEachOther(ctx, q, rows); err != nil {
 			return nil, err
@@ -307,6 +410,38 @@ func (e *Engine) ReleaseTogether(ctx context.Context, connection string, items [
 		e.looks.leave(connection, left)
 	}
 	return op, err
+}
+
+// withParts reads resources that no operation is changing, each after its parts.
+func withParts(ctx context.Context, q *store.Queries, connection string, items []Named) ([]*store.Resource, error) {
+	var rows []*store.Resource
+	seen := map[string]bool{}
+	add := func(row *store.Resource) error {
+		if seen[row.UID] {
+			return nil
+		}
+		seen[row.UID], rows = true, append(rows, row)
+		return unchanging(row)
+	}
+	for _, item := range items {
+		row, err := q.Resource(ctx, connection, item.Kind, item.Name)
+		if err != nil {
+			return nil, err
+		}
+		parts, err := ownedBy(ctx, q, connection, item.Kind, item.Name)
+		if err != nil {
+			return nil, err
+		}
+		for i := range parts {
+			if err := add(&parts[i]); err != nil {
+				return nil, err
+			}
+		}
+		if err := add(row); err != nil {
+			return nil, err
+		}
+	}
+	return rows, nil
 }
 
 // recordEnded writes the rows of resources, by means of write, with the record that it

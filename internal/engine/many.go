@@ -16,8 +16,9 @@ import (
 
 // Wanted is a resource to create: a kind and the request as a user sends it.
 type Wanted struct {
-	Kind string
-	Body json.RawMessage
+	Kind       string
+	Body       json.RawMessage
+	FacadeName string // name for clients of CB-Spider's API; the name in the body is then one that may be changed
 }
 
 // CreateTogether records several new resources of a connection, all or none, with
@@ -45,7 +46,7 @@ func (e *Engine) CreateTogether(ctx context.Context, connection string, items []
 		if err := e.has(ctx, connection, k.Name, VerbCreate); err != nil {
 			return nil, err
 		}
-		if creations[i], err = e.prepare(k, connection, request); err != nil {
+		if creations[i], err = e.prepare(k, connection, item.FacadeName, request); err != nil {
 			return nil, err
 		}
 	}

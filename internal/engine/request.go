@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -23,11 +24,17 @@ const (
 // one operation for all. body is the request as the user sent it. Secrets in the
 // answer are shown this once.
 func (e *Engine) Create(ctx context.Context, connection, kind string, body []byte) (*resource.Operation, error) {
+	return e.CreateWanted(ctx, connection, Wanted{Kind: kind, Body: body})
+}
+
+// CreateWanted is Create for what may have another name for clients of CB-Spider's API.
+func (e *Engine) CreateWanted(ctx context.Context, connection string, w Wanted) (*resource.Operation, error) {
+	kind := w.Kind
 	k, err := resource.KindNamed(kind)
 	if err != nil {
 		return nil, err
 	}
-	requests, many, err := k.ParseCreates(body)
+	requests, many, err := k.ParseCreates(w.Body)
 	if err != nil {
 		return nil, err
 	}
@@ -42,13 +49,13 @@ func (e *Engine) Create(ctx context.Context, connection, kind string, body []byt
 		return nil, err
 	}
 	if len(k.Secrets) > 0 { // they take a while to make
-		if err := e.available(ctx, connection, k, requests[0].Name); err != nil {
+		if err := e.available(ctx, connection, k, w.FacadeName, requests[0]); err != nil {
 			return nil, err
 		}
 	}
 	creations := make([]*creation, len(requests))
 	for i, r := range requests {
-		if creations[i], err = e.prepare(k, connection, r); err != nil {
+		if creations[i], err = e.prepare(k, connection, w.FacadeName, r); err != nil {
 			return nil, err
 		}
 	}
@@ -74,21 +81,25 @@ func (e *Engine) Create(ctx context.Context, connection, kind string, body []byt
 type creation struct {
 	kind    *resource.Kind
 	row     *store.Resource
+	names   []string // that it may have, the best first
 	params  json.RawMessage
 	secrets map[string]string
 	sealed  []store.Secret
 }
 
-func (e *Engine) prepare(k *resource.Kind, connection string, r *resource.CreateRequest[json.RawMessage]) (*creation, error) {
+func (e *Engine) prepare(k *resource.Kind, connection, facadeName string, r *resource.CreateRequest[json.RawMessage]) (*creation, error) {
 	spec, secrets, err := k.Complete(r.Spec)
 	if err != nil {
 		return nil, err
 	}
-	c := &creation{kind: k, secrets: secrets, row: &store.Resource{
-		UID: uuid.Must(uuid.NewV7()).String(), Connection: connection, Kind: k.Name, Name: r.Name,
+	c := &creation{kind: k, secrets: secrets, names: []string{r.Name}, row: &store.Resource{
+		UID: uuid.Must(uuid.NewV7()).String(), Connection: connection, Kind: k.Name, Name: r.Name, FacadeName: facadeName,
 		State: resource.StatePending, Labels: r.Labels, Spec: spec,
 		Status: json.RawMessage("{}"), Native: json.RawMessage("null"),
 	}}
+	if facadeName != "" {
+		c.names = namesFrom(c.row)
+	}
 	if c.params, err = creationParams(r.OnFailure); err != nil {
 		return nil, err
 	}
@@ -120,7 +131,7 @@ func (e *Engine) insert(ctx context.Context, q *store.Queries, c *creation) (*st
 	if err != nil {
 		return nil, err
 	}
-	if err := e.makeRoom(ctx, q, c.row); err != nil {
+	if err := e.takeName(ctx, q, c.kind, c.row, c.names, true); err != nil {
 		return nil, err
 	}
 	op := e.newOperation(ctx, c.row, VerbCreate, c.params)
@@ -148,19 +159,29 @@ func (e *Engine) createMany(ctx context.Context, connection string, creations []
 	for i, c := range creations {
 		rows[i] = c.row
 	}
-	parent := newParent(ctx, VerbCreate, connection, rows)
-	parent.Total += len(then)
-	if params != nil {
-		parent.Params = params
-	}
+	var parent *store.Operation
 	ops := make([]*store.Operation, len(creations), cap(rows))
 	err := e.store.Update(ctx, func(ctx context.Context, q *store.Queries) (err error) {
+		renamed := renames{}
 		for i, c := range creations {
-			if ops[i], err = e.insert(ctx, q, c); err != nil {
-				return fmt.Errorf("%s: %w", c.row.Name, err)
+			if c.row.Spec, err = c.kind.MapRefs(c.row.Spec, renamed.of); err != nil {
+				return err
 			}
+			asked := c.row.Name
+			if ops[i], err = e.insert(ctx, q, c); err != nil {
+				return fmt.Errorf("%s: %w", cmp.Or(c.row.FacadeName, c.row.Name), err)
+			}
+			renamed[Named{c.kind.Name, asked}] = c.row.Name
+		}
+		parent = newParent(ctx, VerbCreate, connection, rows[:len(creations)])
+		parent.Total += len(then)
+		if params != nil {
+			parent.Params = params
 		}
 		for i, f := range then {
+			if thenParams[i], err = f.MapRefs(thenParams[i], renamed.of); err != nil {
+				return err
+			}
 			row, op, err := e.begin(ctx, q, connection, f.Kind, f.Name, f.Action, thenParams[i], onCloud)
 			if resource.CodeOf(err) == resource.CodeNotFound {
 				return resource.Invalid(resource.Problem{Field: fmt.Sprintf("then[%d].name", i), Message: err.Error()})
@@ -188,6 +209,15 @@ func (e *Engine) createMany(ctx context.Context, connection string, creations []
 		e.enqueue(connection, row.UID)
 	}
 	return parent.Resource(), nil
+}
+
+// renames are the names that resources got that are created together, by those that were
+// asked for.
+type renames map[Named]string
+
+// of is the name to which a reference leads now.
+func (n renames) of(ref resource.Ref) (string, error) {
+	return cmp.Or(n[Named{ref.Kind, ref.Name}], ref.Name), nil
 }
 
 func secretIdentity(uid, name string) string { return "resource/" + uid + "/" + name }
@@ -232,36 +262,6 @@ func (e *Engine) resolve(ctx context.Context, q *store.Queries, k *resource.Kind
 		}
 		return target.Spec, target.Status, true
 	})
-}
-
-// makeRoom lets a new resource take the name of one whose creation failed without
-// leaving anything on the cloud.
-func (e *Engine) makeRoom(ctx context.Context, q *store.Queries, row *store.Resource) error {
-	old, err := q.Resource(ctx, row.Connection, row.Kind, row.Name)
-	if resource.CodeOf(err) == resource.CodeNotFound {
-		return nil
-	}
-	if err != nil || !makesRoom(old) {
-		return err // the unique index refuses the new one
-	}
-	return e.entomb(ctx, q, old)
-}
-
-// available refuses a name that no new resource can take.
-func (e *Engine) available(ctx context.Context, connection string, k *resource.Kind, name string) error {
-	old, err := e.store.Read().Resource(ctx, connection, k.Name, name)
-	switch {
-	case resource.CodeOf(err) == resource.CodeNotFound:
-		return nil
-	case err != nil || makesRoom(old):
-		return err
-	}
-	return old.Exists()
-}
-
-// makesRoom reports whether a creation failed without leaving anything on the cloud.
-func makesRoom(old *store.Resource) bool {
-	return old.CloudID == "" && old.Operation == "" && old.State == resource.StateFailed && !old.Uncertain
 }
 
 // entomb makes a tombstone of a resource that no operation is changing, and removes
@@ -365,7 +365,7 @@ func (e *Engine) Act(ctx context.Context, connection, kind, name, action string,
 // onCloud refuses an action on what the cloud does not have.
 func onCloud(_ context.Context, _ *store.Queries, row *store.Resource) error {
 	if row.CloudID == "" {
-		return resource.Errorf(resource.CodeConflict, "the %s %s does not exist on the cloud: it is %s", row.Kind, row.Name, row.State)
+		return resource.Errorf(resource.CodeConflict, "the %s does not exist on the cloud: it is %s", row.Called(), row.State)
 	}
 	return nil
 }
@@ -464,8 +464,8 @@ func mayGo(ctx context.Context, q *store.Queries, row *store.Resource) error {
 }
 
 func usedBy(row *store.Resource, users []store.Resource) error {
-	return resource.Errorf(resource.CodeDependency, "the %s %s is used by: %s; delete those first", row.Kind, row.Name,
-		joined(users, func(r store.Resource) string { return r.Kind + " " + r.Name }))
+	return resource.Errorf(resource.CodeDependency, "the %s is used by: %s; delete those first", row.Called(),
+		joined(users, func(r store.Resource) string { return r.Called() }))
 }
 
 // unchanging refuses a resource that an operation is changing.
@@ -473,7 +473,7 @@ func unchanging(row *store.Resource) error {
 	if row.Operation == "" {
 		return nil
 	}
-	return resource.Errorf(resource.CodeConflict, "the operation %s is changing the %s %s; wait for it with: mcic operation wait %s", row.Operation, row.Kind, row.Name, row.Operation)
+	return resource.Errorf(resource.CodeConflict, "the operation %s is changing the %s; wait for it with: mcic operation wait %s", row.Operation, row.Called(), row.Operation)
 }
 
 // change records an operation on a resource that exists, if none is running.

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"sync"
@@ -16,11 +17,21 @@ import (
 type Snapshot struct {
 	Items  []*resource.Resource // by name
 	byName map[string]*resource.Resource
+	called map[partName]*resource.Resource
 	readAt time.Time
 }
 
 // Named returns the resource of that name, or nil.
 func (s *Snapshot) Named(name string) *resource.Resource { return s.byName[name] }
+
+// partName is how clients of CB-Spider's API call a resource.
+type partName struct{ owner, name string }
+
+// Called returns the resource that clients of CB-Spider's API call by a name, among the
+// parts of an owner where its kind has one, or nil.
+func (s *Snapshot) Called(owner, name string) *resource.Resource {
+	return s.called[partName{owner, name}]
+}
 
 // snapshots keeps the snapshots that are read again and again. Every change of a
 // resource is published, and drops that of its kind.
@@ -131,10 +142,11 @@ func (e *Engine) Snapshot(ctx context.Context, connection, kind string) (*Snapsh
 		if err != nil {
 			return nil, err
 		}
-		s := &Snapshot{Items: make([]*resource.Resource, len(rows)), byName: make(map[string]*resource.Resource, len(rows)), readAt: time.Now()}
+		s := &Snapshot{Items: make([]*resource.Resource, len(rows)), byName: make(map[string]*resource.Resource, len(rows)), called: make(map[partName]*resource.Resource, len(rows)), readAt: time.Now()}
 		for i := range rows {
 			s.Items[i] = rows[i].Envelope()
 			s.byName[rows[i].Name] = s.Items[i]
+			s.called[partName{rows[i].Owner, cmp.Or(rows[i].FacadeName, rows[i].Name)}] = s.Items[i]
 		}
 		e.snapshots.keep(key, mark, s)
 		return s, nil

@@ -19,7 +19,7 @@ import (
 // Query narrows, orders and pages a list.
 type Query struct {
 	Filters []Filter
-	Search  string // words that all must be in a resource's name, ids, labels or addresses, ignoring case
+	Search  string // words that all must be in a resource's names, ids, labels or addresses, ignoring case
 	Sort    string // field, with a leading hyphen for descending; "" is the list's own order
 	Limit   int    // rows of a page
 	Token   string // of the page before, "" for the first
@@ -77,8 +77,9 @@ func resourceTable() table {
 			"kind": "kind", "uid": "uid", "createdAt": "created_at", "updatedAt": "updated_at", "syncedAt": "synced_at",
 		},
 		looked: map[string]string{
-			"cloud":  "(SELECT cloud FROM connections AS c WHERE c.name = resources.connection)",
-			"region": "(SELECT region FROM connections AS c WHERE c.name = resources.connection)",
+			"facadeName": named,
+			"cloud":      "(SELECT cloud FROM connections AS c WHERE c.name = resources.connection)",
+			"region":     "(SELECT region FROM connections AS c WHERE c.name = resources.connection)",
 		},
 	}
 }

@@ -123,6 +123,27 @@ func (q *Queries) ResourceByCloudID(ctx context.Context, connection, kind, cloud
 		"there is no %s with the cloud id %s in the connection %s", kind, cloudID, connection)
 }
 
+// named is the name that clients of CB-Spider's API use for a resource, as its index has it.
+const named = "coalesce(nullif(facade_name, ''), name)"
+
+// Named reads the resources that clients of CB-Spider's API call by a name: of an owner at
+// most one, without an owner up to limit.
+func (q *Queries) Named(ctx context.Context, connection, kind, owner, name string, limit int64) (rows []Resource, err error) {
+	sel := q.db.NewSelect().Model(&rows).
+		Where("connection = ?", connection).Where("kind = ?", kind).Where(named+" = ?", name).Where("deleted_at = 0").Limit(limit)
+	if owner != "" {
+		sel = sel.Where("owner = ?", owner)
+	}
+	return rows, failure(sel.Scan(ctx), "look for the %s %.64q of %s", kind, name, connection)
+}
+
+// Owned reads the resources of a kind that are parts of another one.
+func (q *Queries) Owned(ctx context.Context, connection, kind, owner string) (rows []Resource, err error) {
+	err = q.db.NewSelect().Model(&rows).
+		Where("connection = ?", connection).Where("kind = ?", kind).Where("owner = ?", owner).Where("deleted_at = 0").Order("created_at", "uid").Scan(ctx)
+	return rows, failure(err, "read the %ss of %s", kind, owner)
+}
+
 // ResourcesIn reads all of a kind in a connection that are not deleted.
 func (q *Queries) ResourcesIn(ctx context.Context, connection, kind string) (rows []Resource, err error) {
 	err = q.db.NewSelect().Model(&rows).
@@ -171,7 +192,7 @@ func (r *Resource) Exists() error {
 // InsertResource records one with what it uses.
 func (q *Queries) InsertResource(ctx context.Context, row *Resource, refs []Ref) error {
 	row.UpdatedAt = max(row.CreatedAt, row.UpdatedAt) // its record is as old as itself
-	row.Search = searchText(row)
+	row.Search, row.Owner = searchText(row), ownerOf(row)
 	at := addressesOf(row)
 	row.Addresses = strings.Join(at, " ")
 	if err := q.insert(ctx, row, resourceExists, row.Kind, row.Name, row.Connection); err != nil {
@@ -192,7 +213,7 @@ func (q *Queries) InsertResource(ctx context.Context, row *Resource, refs []Ref)
 // UpdateResource writes all that can change, provided that owner holds the lease.
 // It answers conflict if another server has taken over.
 func (q *Queries) UpdateResource(ctx context.Context, row *Resource, owner string) error {
-	row.Search = searchText(row)
+	row.Search, row.Owner = searchText(row), ownerOf(row)
 	at, before := addressesOf(row), row.Addresses
 	row.Addresses = strings.Join(at, " ")
 	result, err := q.db.NewUpdate().Model(row).

@@ -2,6 +2,7 @@ package store
 
 import (
 	"encoding/json"
+	"fmt"
 	"time"
 
 	"github.com/uptrace/bun"
@@ -79,6 +80,8 @@ type Resource struct {
 	Connection string
 	Kind       string
 	Name       string
+	FacadeName string // name for clients of CB-Spider's API; "" stands for Name
+	Owner      string // what it is a part of, as its spec names it; written as Search is
 	CloudID    string
 	State      resource.State
 	CloudState string
@@ -99,10 +102,31 @@ type Resource struct {
 	Addresses  string // what the table addresses has of it, in spaces; written as Search is
 }
 
+// ownerOf is what a resource is a part of.
+func ownerOf(r *Resource) string {
+	k, err := resource.KindNamed(r.Kind)
+	if err != nil { // a kind of a newer version
+		return r.Owner
+	}
+	owner, err := k.Owner(r.Spec)
+	if err != nil { // what a row holds is JSON
+		return r.Owner
+	}
+	return owner
+}
+
+// Called is how messages call the resource: by the names of all who may read them.
+func (r *Resource) Called() string {
+	if r.FacadeName == "" {
+		return r.Kind + " " + r.Name
+	}
+	return fmt.Sprintf("%s '%s' (in /v1 %s)", r.Kind, r.FacadeName, r.Name)
+}
+
 // Envelope converts to what users see.
 func (r *Resource) Envelope() *resource.Resource {
 	return &resource.Resource{
-		Kind: r.Kind, Name: r.Name, Connection: r.Connection, UID: r.UID, CloudID: r.CloudID,
+		Kind: r.Kind, Name: r.Name, FacadeName: r.FacadeName, Connection: r.Connection, UID: r.UID, CloudID: r.CloudID,
 		State: r.State, CloudState: r.CloudState, Labels: r.Labels, Spec: r.Spec, Status: r.Status, Native: unlessNull(r.Native),
 		Error: r.Error, Operation: r.Operation,
 		CreatedAt: r.CreatedAt.Time(), UpdatedAt: max(r.CreatedAt, r.UpdatedAt).Time(), SyncedAt: r.SyncedAt.pointer(),

@@ -11,7 +11,7 @@ import (
 	"github.com/uptrace/bun"
 )
 
-// What a resource can be found by is one text in its row: name, ids, labels as
+// What a resource can be found by is one text in its row: names, ids, labels as
 // key=value, addresses, in small letters, each between line feeds. A search is a
 // LIKE on that text, and so is exact on both databases. What makes it fast is an
 // index of groups of three characters: on SQLite a table of FTS5, on PostgreSQL an
@@ -27,6 +27,9 @@ func searchText(r *Resource) string {
 		return ""
 	}
 	parts := []string{r.Name, r.UID, r.CloudID}
+	if r.FacadeName != "" {
+		parts = append(parts, r.FacadeName)
+	}
 	for _, key := range slices.Sorted(maps.Keys(r.Labels)) {
 		parts = append(parts, key+"="+r.Labels[key])
 	}
@@ -140,7 +143,7 @@ func (f Filter) needs() string {
 		return searchConnection(f.Value)
 	case f.Op == FilterEqual && isLabel:
 		return searchEdge + strings.ToLower(label) + "=" + value + searchEdge
-	case f.Field == "name" || f.Field == "cloudId" || f.Field == "uid":
+	case f.Field == "name" || f.Field == "facadeName" || f.Field == "cloudId" || f.Field == "uid":
 		return value
 	case isLabel && f.Op == FilterContains:
 		return value
