@@ -125,6 +125,7 @@ func (e *Engine) Adopt(ctx context.Context, connection, kind string, body []byte
 type Adopting struct {
 	resource.AdoptRequest
 	FacadeName string
+	Owner      string            // what it must be a part of; "" if its kind has no owner, or anything will do
 	Parts      map[string]string // the same of its parts, by cloud id
 }
 
@@ -146,7 +147,7 @@ func (e *Engine) AdoptNamed(ctx context.Context, connection, kind string, reques
 		return nil, fmt.Errorf("look for the %s %s on the cloud: %w", kind, request.CloudID, err)
 	}
 	a := e.adoption(connection, k, &item)
-	a.row.FacadeName, a.name = request.FacadeName, request.Name
+	a.row.FacadeName, a.name, a.owner = request.FacadeName, request.Name, request.Owner
 	var parts []*adoption
 	for _, part := range k.Parts() {
 		found, err := e.partsOnCloud(ctx, connection, part, item.ID)
@@ -223,8 +224,9 @@ func (e *Engine) AdoptAll(ctx context.Context, connection string) (*resource.Ado
 // adoption is an object of the cloud that comes under management.
 type adoption struct {
 	*job
-	item *driver.Item
-	name string // that it is to have here; "" for its own
+	item  *driver.Item
+	name  string // that it is to have here; "" for its own
+	owner string // what it must be a part of, "" for anything
 }
 
 func (e *Engine) adoption(connection string, k *resource.Kind, item *driver.Item) *adoption {
@@ -239,8 +241,15 @@ func (e *Engine) adopt(ctx context.Context, a *adoption, parts []*adoption) (*re
 	if err := a.observe(ctx, a.item); err != nil {
 		return nil, err
 	}
+	owner, err := a.kind.Owner(a.row.Spec)
+	if err != nil {
+		return nil, err
+	}
+	if a.owner != "" && a.owner != owner {
+		return nil, resource.Errorf(resource.CodeNotFound, "the %s %s is a part of %s, not of %s", a.kind.Name, a.item.ID, owner, a.owner)
+	}
 	var joined []*store.Resource
-	_, err := e.recordEnded(ctx, VerbAdopt, func(ctx context.Context, q *store.Queries) ([]*store.Resource, error) {
+	_, err = e.recordEnded(ctx, VerbAdopt, func(ctx context.Context, q *store.Queries) ([]*store.Resource, error) {
 		if _, err := q.Connection(ctx, a.row.Connection); err != nil { // locked: it cannot be deleted meanwhile
 			return nil, err
 		}

@@ -84,9 +84,10 @@ type nodeGroupRequest struct {
 	OnAutoScaling, DesiredNodeSize, MinNodeSize, MaxNodeSize             text
 }
 
-func (n nodeGroupRequest) translate(problems *[]resource.Problem) resource.NodeGroup {
+func (n nodeGroupRequest) translate(t *translation) resource.NodeGroup {
+	problems := &t.problems
 	return resource.NodeGroup{
-		Name: string(n.Name), Spec: string(n.VMSpecName), Image: n.ImageName.chosen(), KeyPair: string(n.KeyPairName),
+		Name: string(n.Name), Spec: string(n.VMSpecName), Image: n.ImageName.chosen(), KeyPair: t.ours(keyPair(), "", n.KeyPairName),
 		RootDiskType: n.RootDiskType.chosen(), RootDiskSizeGiB: n.RootDiskSize.number("RootDiskSize", problems),
 		DesiredNodes: n.DesiredNodeSize.number("DesiredNodeSize", problems), MinNodes: n.MinNodeSize.number("MinNodeSize", problems),
 		MaxNodes: n.MaxNodeSize.number("MaxNodeSize", problems), Autoscaling: n.OnAutoScaling.truth("OnAutoScaling", problems),
@@ -102,27 +103,28 @@ func cluster() *kind {
 			"minNodes": "MinNodeSize", "maxNodes": "MaxNodeSize", "autoscaling": "OnAutoScaling", "labels": "TagList",
 		},
 	}
-	k.create = creates(k.of, func(_ *request, req clusterRequest, problems *[]resource.Problem) resource.ClusterSpec {
+	k.create = creates(k.of, func(t *translation, req clusterRequest) resource.ClusterSpec {
+		owner := t.ours(vpc(), "", req.VPCName)
 		spec := resource.ClusterSpec{
-			VPC: string(req.VPCName), Subnets: texts(req.SubnetNames), SecurityGroups: texts(req.SecurityGroupNames), Version: req.Version.chosen(),
+			VPC: owner, Subnets: t.allOurs(subnet(), owner, req.SubnetNames), SecurityGroups: t.allOurs(securityGroup(), "", req.SecurityGroupNames), Version: req.Version.chosen(),
 		}
 		for _, group := range req.NodeGroupList {
-			spec.NodeGroups = append(spec.NodeGroups, group.translate(problems))
+			spec.NodeGroups = append(spec.NodeGroups, group.translate(t))
 		}
 		return spec
 	})
 	k.info = func(v *view, r *resource.Resource, _ map[string]string) any { return clusterInfo(v, r) }
 	k.changes = []change{
 		{method: http.MethodPost, path: "/nodegroup", action: "addnodegroup", info: true, params: func(r *request) (any, error) {
-			var (
-				req      nodeGroupRequest
-				problems []resource.Problem
-			)
+			var req nodeGroupRequest
 			if err := r.decode(&req); err != nil {
 				return nil, err
 			}
-			group := req.translate(&problems)
-			return group, resource.Invalid(problems...)
+			t, err := r.translation()
+			if err != nil {
+				return nil, err
+			}
+			return req.translate(t), t.done()
 		}},
 		{method: http.MethodDelete, path: "/nodegroup/{NodeGroupName}", action: "removenodegroup", check: hasNodeGroup, params: func(r *request) (any, error) {
 			name, err := r.param("NodeGroupName")
@@ -244,34 +246,30 @@ func clusterStatus(s resource.State) string {
 // clusterRoutes are those that only clusters have.
 func (s *server) clusterRoutes() []route {
 	k := cluster()
-	view := func(r *request, name string) (*resource.Resource, []byte, string, error) {
-		connection, cluster, err := k.target(r)
+	view := func(r *request, name string) (*resource.Resource, []byte, error) {
+		found, err := k.targeted(r)
 		if err != nil {
-			return nil, nil, "", err
+			return nil, nil, err
 		}
-		found, err := k.find(r, connection, cluster)
-		if err != nil {
-			return nil, nil, "", err
-		}
-		raw, err := s.Engine.View(r.Context(), connection, k.of.Name, cluster, name)
-		return found, raw, connection, err
+		raw, err := s.Engine.View(r.Context(), found.Connection, k.of.Name, found.Name, name)
+		return found, raw, err
 	}
 	return []route{
 		{method: http.MethodGet, path: "/cluster/{Name}", handle: func(r *request) (any, error) {
 			if _, err := k.fresh(r); err != nil {
 				return nil, err
 			}
-			found, raw, connection, err := view(r, "kubeconfig")
+			found, raw, err := view(r, "kubeconfig")
 			if code := resource.CodeOf(err); found == nil || err != nil && code != resource.CodeUnsupported && code != resource.CodeConflict {
 				return nil, err // else there is none (yet)
 			}
-			v := r.view(connection)
+			v := r.view(found.Connection)
 			info := clusterInfo(v, found)
 			info.AccessInfo.Kubeconfig = read[resource.Kubeconfig](raw).Kubeconfig
 			return info, v.err
 		}},
 		{method: http.MethodGet, path: "/cluster/{Name}/token", handle: func(r *request) (any, error) {
-			_, raw, _, err := view(r, "token")
+			_, raw, err := view(r, "token")
 			if err != nil {
 				return nil, err
 			}

@@ -34,10 +34,10 @@ func disk() *kind {
 		of: resource.Disk.Kind, path: "disk", envelope: "disk", word: "disk", title: "Disk",
 		fields: map[string]string{"sizeGiB": "DiskSize", "type": "DiskType", "vm": "VMName", "labels": "TagList"},
 	}
-	k.create = creates(k.of, func(_ *request, req diskRequest, problems *[]resource.Problem) resource.DiskSpec {
+	k.create = creates(k.of, func(t *translation, req diskRequest) resource.DiskSpec {
 		spec := resource.DiskSpec{Type: req.DiskType.chosen(), Zone: req.Zone.chosen(), SizeGiB: defaultDiskGiB}
 		if req.DiskSize.chosen() != "" {
-			spec.SizeGiB = req.DiskSize.number("DiskSize", problems)
+			spec.SizeGiB = req.DiskSize.number("DiskSize", &t.problems)
 		}
 		return spec
 	})
@@ -66,7 +66,7 @@ func disk() *kind {
 			return resource.DiskAttachment{VM: vm}, err
 		}},
 		{method: http.MethodPut, path: "/detach", action: "detach", check: func(r *request, found *resource.Resource) error {
-			return r.attachedTo(read[resource.DiskStatus](found.Status).VM)
+			return r.attachedTo(found.Connection, read[resource.DiskStatus](found.Status).VM)
 		}},
 	}
 	return k
@@ -88,7 +88,8 @@ func attachable(s resource.State, used string, isUsed bool) string {
 	return "Available"
 }
 
-// existing reads the name of a resource that must be there.
+// existing reads the name of a resource that must be there, and answers that which it has
+// here.
 func (r *request) existing(k *kind, field string) (string, error) {
 	name, err := r.need(field)
 	if err != nil {
@@ -98,15 +99,19 @@ func (r *request) existing(k *kind, field string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	_, err = k.find(r, connection, name)
-	return name, err
+	found, err := k.find(r, connection, "", name)
+	if err != nil {
+		return "", err
+	}
+	return found.Name, nil
 }
 
 // attachedTo refuses a call that names another VM than the one that has it.
-func (r *request) attachedTo(owner string) error {
+func (r *request) attachedTo(connection, owner string) error {
 	name, err := r.existing(vm(), "VMName")
 	if err == nil && owner != "" && owner != name {
-		err = resource.Errorf(resource.CodeConflict, "VMName: it is attached to the VM %s, not to %s", owner, name)
+		v := r.view(connection)
+		err = resource.Errorf(resource.CodeConflict, "VMName: it is attached to the VM %s, not to %s", v.iid(resource.VM.Name, owner).NameId, v.iid(resource.VM.Name, name).NameId)
 	}
 	return err
 }

@@ -24,7 +24,7 @@ func keyPair() *kind {
 		of: resource.KeyPair.Kind, path: "keypair", envelope: "keypair", word: "keypair", title: "VM KeyPair",
 		fields: map[string]string{"labels": "TagList"},
 	}
-	k.create = creates(k.of, func(*request, keyPairRequest, *[]resource.Problem) resource.KeyPairSpec {
+	k.create = creates(k.of, func(*translation, keyPairRequest) resource.KeyPairSpec {
 		return resource.KeyPairSpec{}
 	})
 	k.info = func(v *view, r *resource.Resource, secrets map[string]string) any {

@@ -3,6 +3,7 @@ package spider
 import (
 	"cmp"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"slices"
 	"strings"
@@ -23,14 +24,13 @@ type kind struct {
 	fields   map[string]string // CB-Spider's names of our fields that are not just spelled with a capital
 	deleted  any               // answer to a deletion; default: {"Result":"true"}
 	without  string            // generic routes that CB-Spider does not have: "all csp"
+	owner    *kind             // what resources are parts of, and named in: VPCName says which
 
 	// create translates a request. What is created together with the resource, such
 	// as a VPC's subnets, follows it.
 	create func(*request) ([]wanted, error)
 	// info translates a resource. secrets are those of a creation.
 	info func(v *view, r *resource.Resource, secrets map[string]string) any
-	// parts answers what goes with the resource when it is deleted.
-	parts func(v *view, name string) []engine.Named
 	// changes are the routes of the kind's actions.
 	changes []change
 }
@@ -43,14 +43,19 @@ func kinds() []*kind {
 // wanted is a resource to create.
 type wanted struct {
 	kind   *resource.Kind
-	name   string
+	owner  string // what it is to be a part of, if that is there already
+	name   string // as the client calls it
 	labels map[string]string
 	spec   any
 	then   []resource.FollowUp
 }
 
-func (w wanted) body() (json.RawMessage, error) {
-	return json.Marshal(resource.CreateRequest[any]{Name: w.name, Labels: w.labels, Spec: w.spec, OnFailure: resource.OnFailureDelete, Then: w.then})
+// asked is what the engine is asked for.
+func (w wanted) asked() (engine.Wanted, error) {
+	body, err := json.Marshal(resource.CreateRequest[any]{
+		Name: resource.NameFrom(w.name, w.kind.Name), Labels: w.labels, Spec: w.spec, OnFailure: resource.OnFailureDelete, Then: w.then,
+	})
+	return engine.Wanted{Kind: w.kind.Name, Body: body, FacadeName: w.name}, err
 }
 
 // named is what every creation has in its ReqInfo.
@@ -60,24 +65,38 @@ type named struct {
 }
 
 // creates makes the creation of a kind with one resource from the translation of its
-// ReqInfo, a Req, which embeds named. spec adds to problems what no spec can hold.
-func creates[Req interface{ basics() named }, S any](of *resource.Kind, spec func(r *request, req Req, problems *[]resource.Problem) S) func(*request) ([]wanted, error) {
+// ReqInfo, a Req, which embeds named.
+func creates[Req interface{ basics() named }, S any](of *resource.Kind, spec func(t *translation, req Req) S) func(*request) ([]wanted, error) {
 	return func(r *request) ([]wanted, error) {
 		var req Req
 		if err := r.decode(&req); err != nil {
 			return nil, err
 		}
-		var problems []resource.Problem
-		s := spec(r, req, &problems)
-		if err := resource.Invalid(problems...); err != nil {
+		b := req.basics()
+		if err := b.check("Name"); err != nil {
 			return nil, err
 		}
-		b := req.basics()
+		t, err := r.translation()
+		if err != nil {
+			return nil, err
+		}
+		s := spec(t, req)
+		if err := t.done(); err != nil {
+			return nil, err
+		}
 		return []wanted{{kind: of, name: string(b.Name), labels: b.TagList.labels(), spec: s}}, nil
 	}
 }
 
 func (n named) basics() named { return n }
+
+// check refuses what can be no name.
+func (n named) check(field string) error {
+	if wrong := resource.CheckFacadeName(string(n.Name)); wrong != "" {
+		return invalid(field, "%s", wrong)
+	}
+	return nil
+}
 
 // change is a route that runs an action.
 type change struct {
@@ -144,84 +163,63 @@ func (k *kind) createOne(r *request) (any, error) {
 	secrets := op.Secrets
 	if op, err = r.wait(op); err != nil {
 		if op != nil {
-			k.untilGone(r, connection, items)
+			r.untilGone(op)
 		}
 		return nil, k.rename(err)
 	}
-	return k.answer(r, connection, items[0].name, secrets)
+	found, err := k.find(r, connection, items[0].owner, items[0].name)
+	if err != nil {
+		return nil, err
+	}
+	return k.render(r.view(connection), found, secrets)
 }
 
 func (k *kind) record(r *request, connection string, items []wanted) (*resource.Operation, error) {
 	list := make([]engine.Wanted, len(items))
 	for i, item := range items {
-		body, err := item.body()
-		if err != nil {
+		var err error
+		if list[i], err = item.asked(); err != nil {
 			return nil, err
 		}
-		list[i] = engine.Wanted{Kind: item.kind.Name, Body: body}
 	}
 	if len(list) == 1 {
-		return r.server.Engine.Create(r.Context(), connection, list[0].Kind, list[0].Body)
+		return r.server.Engine.CreateWanted(r.Context(), connection, list[0])
 	}
 	return r.server.Engine.CreateTogether(r.Context(), connection, list, resource.OnFailureDelete)
 }
 
 // untilGone waits until what a failed creation has left is deleted, so that its name is
 // free when the client hears of it.
-func (k *kind) untilGone(r *request, connection string, items []wanted) {
-	for _, item := range items {
-		found, err := r.server.Engine.Get(r.Context(), connection, item.kind.Name, item.name)
+func (r *request) untilGone(op *resource.Operation) {
+	parts := []*resource.Operation{op}
+	var err error
+	if op.Items != nil {
+		parts, _, err = r.server.Engine.Operations(r.Context(), partsOf(op.ID))
+	}
+	for _, part := range parts {
+		if part.Verb != engine.VerbCreate || err != nil {
+			continue
+		}
+		found, err := r.server.Engine.Get(r.Context(), part.Connection, part.Kind, part.Name)
 		if err == nil && found.Operation != "" {
 			_, err = r.server.Engine.Wait(r.Context(), found.Operation, longest)
 		}
 		if err != nil && resource.CodeOf(err) != resource.CodeNotFound && r.Context().Err() == nil {
-			r.server.Logger.Warn("what a failed creation left cannot be looked at", "connection", connection, "kind", item.kind.Name, "name", item.name, "error", err)
+			r.server.Logger.Warn("what a failed creation left cannot be looked at", "connection", part.Connection, "kind", part.Kind, "name", part.Name, "error", err)
 		}
 	}
 }
 
-// explain gives an error of a creation CB-Spider's words: what is there already, and
-// what is referred to and is not there.
+// explain gives an error of a creation CB-Spider's words: what is there already.
 func (k *kind) explain(r *request, connection string, items []wanted, err error) error {
-	switch resource.CodeOf(err) {
-	case resource.CodeAlreadyExists:
+	if resource.CodeOf(err) == resource.CodeAlreadyExists {
 		for _, item := range items {
-			if _, err := r.server.Engine.Get(r.Context(), connection, item.kind.Name, item.name); err == nil {
+			if _, err := r.server.Engine.Named(r.Context(), connection, item.kind.Name, item.owner, item.name); err == nil {
 				return kindOf(item.kind.Name).exists(item.name, connection)
-			}
-		}
-	case resource.CodeInvalid:
-		for _, item := range items {
-			if missing := r.missing(connection, item, items, resource.AsError(err).Fields); missing != nil {
-				return missing
 			}
 		}
 	}
 	return k.rename(err)
-}
-
-// missing finds the first resource that a wanted one refers to, in one of the fields that
-// are wrong, and that is not there, nor among those that are wanted with it.
-func (r *request) missing(connection string, item wanted, with []wanted, wrong []resource.Problem) error {
-	spec, err := json.Marshal(item.spec)
-	if err != nil {
-		return nil //nolint:nilerr // it explains nothing
-	}
-	refs, err := item.kind.Refs(spec)
-	if err != nil {
-		return nil //nolint:nilerr // as above
-	}
-	for _, ref := range refs {
-		if !slices.ContainsFunc(wrong, func(p resource.Problem) bool { return p.Field == ref.Field }) ||
-			slices.ContainsFunc(with, func(w wanted) bool { return w.kind.Name == ref.Kind && w.name == ref.Name }) {
-			continue
-		}
-		_, err := r.server.Engine.Get(r.Context(), connection, ref.Kind, ref.Name)
-		if resource.CodeOf(err) == resource.CodeNotFound {
-			return kindOf(ref.Kind).missing(ref.Name, connection)
-		}
-	}
-	return nil
 }
 
 // kindOf is the type of resources of one of our kinds.
@@ -234,47 +232,38 @@ func kindOf(name string) *kind {
 	return &kind{title: name}
 }
 
-// answer answers one resource as it is recorded.
-func (k *kind) answer(r *request, connection, name string, secrets map[string]string) (any, error) {
-	found, err := k.find(r, connection, name)
+// answer answers one resource, by its name here, as it is recorded.
+func (k *kind) answer(r *request, connection, ours string) (any, error) {
+	found, err := r.server.Engine.Get(r.Context(), connection, k.of.Name, ours)
 	if err != nil {
 		return nil, err
 	}
-	return k.render(r.view(connection), found, secrets)
-}
-
-// find reads one resource.
-func (k *kind) find(r *request, connection, name string) (*resource.Resource, error) {
-	found, err := r.server.Engine.Get(r.Context(), connection, k.of.Name, name)
-	if resource.CodeOf(err) == resource.CodeNotFound || err == nil && !exists(found) {
-		return nil, k.missing(name, connection)
-	}
-	return found, err
+	return k.render(r.view(connection), found, nil)
 }
 
 // fresh reads one resource as its cloud shows it, together with others who read.
 func (k *kind) fresh(r *request) (*resource.Resource, error) {
-	connection, name, err := k.target(r)
+	at, err := k.target(r)
 	if err != nil {
 		return nil, err
 	}
-	if _, err := k.seen(r, connection, name); err != nil { // before the cloud is asked
+	if _, err := k.seen(r, at); err != nil { // before the cloud is asked
 		return nil, err
 	}
-	if err := r.server.Engine.Refresh(r.Context(), connection, k.of.Name, r.server.Fresh); err != nil {
+	if err := r.server.Engine.Refresh(r.Context(), at.connection, k.of.Name, r.server.Fresh); err != nil {
 		return nil, err
 	}
-	return k.seen(r, connection, name)
+	return k.seen(r, at)
 }
 
-func (k *kind) seen(r *request, connection, name string) (*resource.Resource, error) {
-	snapshot, err := r.server.Engine.Snapshot(r.Context(), connection, k.of.Name)
+func (k *kind) seen(r *request, at target) (*resource.Resource, error) {
+	snapshot, err := r.server.Engine.Snapshot(r.Context(), at.connection, k.of.Name)
 	if err != nil {
 		return nil, err
 	}
-	found := snapshot.Named(name)
+	found := snapshot.Called(at.owner, at.name)
 	if found == nil || !exists(found) {
-		return nil, k.missing(name, connection)
+		return nil, k.missing(at.name, at.connection)
 	}
 	return found, nil
 }
@@ -282,15 +271,6 @@ func (k *kind) seen(r *request, connection, name string) (*resource.Resource, er
 func (k *kind) render(v *view, found *resource.Resource, secrets map[string]string) (any, error) {
 	info := k.info(v, found, secrets)
 	return info, v.err
-}
-
-// target reads connection and name of the resource that a call is about.
-func (k *kind) target(r *request) (connection, name string, err error) {
-	if connection, err = r.connection(); err != nil {
-		return "", "", err
-	}
-	name, err = r.param("Name")
-	return connection, name, err
 }
 
 func (k *kind) get(r *request) (any, error) {
@@ -323,17 +303,21 @@ func (k *kind) infos(v *view, wanted func(*resource.Resource) bool) []any {
 	return infos
 }
 
-// delete deletes a resource, with what goes with it, and answers when it is gone.
+// delete deletes a resource, with its parts, and answers when it is gone.
 func (k *kind) delete(r *request) (any, error) {
-	connection, name, err := k.target(r)
+	at, err := k.target(r)
 	if err != nil {
 		return nil, err
 	}
-	return k.deleteNamed(r, connection, name)
+	found, err := k.lookUp(r, at.connection, at.owner, at.name)
+	if err != nil {
+		return nil, err
+	}
+	return k.deleteOne(r, found)
 }
 
-func (k *kind) deleteNamed(r *request, connection, name string) (any, error) {
-	op, err := k.recordDeletion(r, connection, name)
+func (k *kind) deleteOne(r *request, found *resource.Resource) (any, error) {
+	op, err := k.recordDeletion(r, found)
 	if err == nil && r.async() {
 		return accepted(op), nil
 	}
@@ -349,86 +333,84 @@ func (k *kind) deleteNamed(r *request, connection, name string) (any, error) {
 	return done(), nil
 }
 
-func (k *kind) recordDeletion(r *request, connection, name string) (*resource.Operation, error) {
-	var parts []engine.Named
-	if k.parts != nil {
-		v := r.view(connection)
-		if parts = k.parts(v, name); v.err != nil {
-			return nil, v.err
-		}
-	}
-	var (
-		op  *resource.Operation
-		err error
-	)
+func (k *kind) recordDeletion(r *request, found *resource.Resource) (op *resource.Operation, err error) {
+	connection, one := found.Connection, engine.Named{Kind: k.of.Name, Name: found.Name}
+	parts, err := r.server.Engine.PartsOf(r.Context(), connection, one.Kind, one.Name)
 	switch {
+	case err != nil:
+		return nil, err
 	case len(parts) > 0:
-		op, err = r.server.Engine.DeleteTogether(r.Context(), connection, append(parts, engine.Named{Kind: k.of.Name, Name: name}), r.forced())
+		op, err = r.server.Engine.DeleteTogether(r.Context(), connection, append(parts, one), r.forced())
 	case r.forced():
-		op, err = r.server.Engine.ForceDelete(r.Context(), connection, k.of.Name, name)
+		op, err = r.server.Engine.ForceDelete(r.Context(), connection, one.Kind, one.Name)
 	default:
-		op, err = r.server.Engine.Delete(r.Context(), connection, k.of.Name, name)
+		op, err = r.server.Engine.Delete(r.Context(), connection, one.Kind, one.Name)
 	}
 	if resource.CodeOf(err) == resource.CodeNotFound {
-		return nil, k.missing(name, connection)
+		return nil, k.missing(called(found), connection)
 	}
 	return op, err
 }
 
-// register takes a resource that exists on the cloud under management.
+// register takes a resource that exists on the cloud under management, with its parts.
 func (k *kind) register(r *request) (any, error) {
 	connection, err := r.connection()
 	if err != nil {
 		return nil, err
 	}
-	name, err := r.need("Name")
+	owner, err := k.ownerOf(r, connection)
 	if err != nil {
+		return nil, err
+	}
+	var req struct {
+		named
+		CSPId          text
+		SubnetInfoList []struct{ Name, CSPId text } // how subnets were called by who managed them before
+	}
+	if err := r.decode(&req); err != nil {
+		return nil, err
+	}
+	if err := req.check("Name"); err != nil {
 		return nil, err
 	}
 	id, err := r.need("CSPId")
 	if err != nil {
 		return nil, err
 	}
-	if err := k.adopt(r, connection, name, id); err != nil {
-		return nil, err
+	name, parts := string(req.Name), map[string]string{}
+	for i, part := range req.SubnetInfoList {
+		if err := (named{Name: part.Name}).check(fmt.Sprintf("SubnetInfoList[%d].Name", i)); err != nil {
+			return nil, err
+		}
+		parts[string(part.CSPId)] = string(part.Name)
 	}
-	return k.answer(r, connection, name, nil)
-}
-
-func (k *kind) adopt(r *request, connection, name, id string) error {
-	body, err := json.Marshal(resource.AdoptRequest{CloudID: id, Name: name})
-	if err != nil {
-		return err
-	}
-	_, err = r.server.Engine.Adopt(r.Context(), connection, k.of.Name, body)
+	found, err := r.server.Engine.AdoptNamed(r.Context(), connection, k.of.Name, engine.Adopting{
+		AdoptRequest: resource.AdoptRequest{CloudID: id}, FacadeName: name, Owner: owner, Parts: parts,
+	})
 	switch resource.CodeOf(err) {
+	case "":
+		return k.render(r.view(connection), found, nil)
 	case resource.CodeNotFound:
-		return resource.Errorf(resource.CodeNotFound, "%s '%s' does not exist on the cloud of connection '%s': %w", k.title, id, connection, err)
+		return nil, resource.Errorf(resource.CodeNotFound, "%s '%s' does not exist on the cloud of connection '%s': %w", k.title, id, connection, err)
 	case resource.CodeAlreadyExists:
-		if _, taken := r.server.Engine.Get(r.Context(), connection, k.of.Name, name); taken == nil {
-			return k.exists(name, connection)
+		if _, taken := r.server.Engine.Named(r.Context(), connection, k.of.Name, owner, name); taken == nil {
+			return nil, k.exists(name, connection)
 		}
 	}
-	return k.rename(err)
+	return nil, k.rename(err)
 }
 
 // unregister forgets a resource and leaves it on the cloud, with its parts.
 func (k *kind) unregister(r *request) (any, error) {
-	connection, name, err := k.target(r)
+	at, err := k.target(r)
 	if err != nil {
 		return nil, err
 	}
-	var parts []engine.Named
-	if k.parts != nil {
-		v := r.view(connection)
-		if parts = k.parts(v, name); v.err != nil {
-			return nil, v.err
-		}
+	found, err := k.lookUp(r, at.connection, at.owner, at.name)
+	if err != nil {
+		return nil, err
 	}
-	_, err = r.server.Engine.ReleaseTogether(r.Context(), connection, append(parts, engine.Named{Kind: k.of.Name, Name: name}))
-	if resource.CodeOf(err) == resource.CodeNotFound {
-		return nil, k.missing(name, connection)
-	}
+	_, err = r.server.Engine.Release(r.Context(), at.connection, k.of.Name, found.Name)
 	return done(), err
 }
 
@@ -449,19 +431,20 @@ func (k *kind) listAll(r *request) (any, error) {
 	var all AllList
 	lists := &all.AllList
 	lists.MappedList, lists.OnlySpiderList, lists.OnlyCSPList = []IID{}, []IID{}, []IID{}
+	v := r.view(connection)
 	for _, item := range inventory.Items {
 		switch item.Where {
 		case resource.InBoth:
-			lists.MappedList = append(lists.MappedList, IID{item.Name, item.CloudID})
+			lists.MappedList = append(lists.MappedList, v.iid(k.of.Name, item.Name))
 		case resource.InHere:
 			if item.CloudID != "" || item.State != resource.StateFailed {
-				lists.OnlySpiderList = append(lists.OnlySpiderList, IID{item.Name, item.CloudID})
+				lists.OnlySpiderList = append(lists.OnlySpiderList, v.iid(k.of.Name, item.Name))
 			}
 		case resource.InCloud:
 			lists.OnlyCSPList = append(lists.OnlyCSPList, IID{cmp.Or(item.CloudName, item.CloudID), item.CloudID})
 		}
 	}
-	return all, nil
+	return all, v.err
 }
 
 // AllInfoList is the same with all that is known of each.
@@ -500,7 +483,7 @@ func (k *kind) listAllInfo(r *request) (any, error) {
 	}
 	for _, one := range here {
 		if exists(one) {
-			lists.OnlySpiderList = append(lists.OnlySpiderList, IID{one.Name, one.CloudID})
+			lists.OnlySpiderList = append(lists.OnlySpiderList, IID{called(one), one.CloudID})
 		}
 	}
 	return all, v.err
@@ -517,37 +500,29 @@ func (k *kind) deleteOnCloud(r *request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	name, err := k.nameOf(r, connection, id)
+	found, err := k.managed(r, connection, id)
 	if err != nil {
 		return nil, err
 	}
-	return k.deleteNamed(r, connection, name)
+	return k.deleteOne(r, found)
 }
 
-// nameOf answers the name of what the cloud knows by an id, taking it under
-// management if it is not.
-func (k *kind) nameOf(r *request, connection, id string) (string, error) {
+// managed answers what the cloud knows by an id, taking it under management if it is not.
+func (k *kind) managed(r *request, connection, id string) (*resource.Resource, error) {
 	items, err := r.server.recorded(r.Context(), connection, k.of.Name)
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	for _, item := range items {
 		if item.CloudID == id {
-			return item.Name, nil
+			return item, nil
 		}
 	}
-	body, err := json.Marshal(resource.AdoptRequest{CloudID: id})
-	if err != nil {
-		return "", err
-	}
-	adopted, err := r.server.Engine.Adopt(r.Context(), connection, k.of.Name, body)
+	adopted, err := r.server.Engine.AdoptNamed(r.Context(), connection, k.of.Name, engine.Adopting{AdoptRequest: resource.AdoptRequest{CloudID: id}})
 	if resource.CodeOf(err) == resource.CodeNotFound {
-		return "", resource.Errorf(resource.CodeNotFound, "%s '%s' does not exist on the cloud of connection '%s'", k.title, id, connection)
+		return nil, resource.Errorf(resource.CodeNotFound, "%s '%s' does not exist on the cloud of connection '%s'", k.title, id, connection)
 	}
-	if err != nil {
-		return "", err
-	}
-	return adopted.Name, nil
+	return adopted, err
 }
 
 // Count is how many there are.
@@ -588,7 +563,7 @@ func (s *server) count(of *resource.Kind) func(*request) (any, error) {
 // change runs an action and answers when it has ended.
 func (k *kind) change(c change) func(*request) (any, error) {
 	return func(r *request) (any, error) {
-		connection, name, err := k.target(r)
+		at, err := k.target(r)
 		if err != nil {
 			return nil, err
 		}
@@ -598,7 +573,7 @@ func (k *kind) change(c change) func(*request) (any, error) {
 				return nil, err
 			}
 		}
-		found, err := k.find(r, connection, name)
+		found, err := k.find(r, at.connection, at.owner, at.name)
 		if err != nil {
 			return nil, err
 		}
@@ -607,7 +582,7 @@ func (k *kind) change(c change) func(*request) (any, error) {
 				return nil, err
 			}
 		}
-		op, err := k.act(r, connection, name, c.action, params)
+		op, err := k.act(r, found, c.action, params)
 		if err != nil {
 			return nil, err
 		}
@@ -619,27 +594,24 @@ func (k *kind) change(c change) func(*request) (any, error) {
 		}
 		switch {
 		case c.answer != nil:
-			if found, err = k.find(r, connection, name); err != nil {
+			if found, err = k.find(r, at.connection, at.owner, at.name); err != nil {
 				return nil, err
 			}
-			v := r.view(connection)
+			v := r.view(at.connection)
 			answer, err := c.answer(r, v, found)
 			if err == nil {
 				err = v.err
 			}
 			return answer, err
 		case c.info:
-			return k.answer(r, connection, name, nil)
+			return k.answer(r, at.connection, found.Name)
 		}
 		return done(), nil
 	}
 }
 
-// act records an action on a resource that exists.
-func (k *kind) act(r *request, connection, name, action string, params any) (*resource.Operation, error) {
-	if _, err := k.find(r, connection, name); err != nil {
-		return nil, err
-	}
+// act records an action on a resource.
+func (k *kind) act(r *request, found *resource.Resource, action string, params any) (*resource.Operation, error) {
 	var body []byte
 	if params != nil {
 		var err error
@@ -647,7 +619,7 @@ func (k *kind) act(r *request, connection, name, action string, params any) (*re
 			return nil, err
 		}
 	}
-	op, err := r.server.Engine.Act(r.Context(), connection, k.of.Name, name, action, body)
+	op, err := r.server.Engine.Act(r.Context(), found.Connection, k.of.Name, found.Name, action, body)
 	return op, k.rename(err)
 }
 

@@ -26,8 +26,8 @@ func myImage() *kind {
 		of: resource.CustomImage.Kind, path: "myimage", envelope: "myImage", word: "myimage", title: "MyImage",
 		fields: map[string]string{"vm": "SourceVM", "labels": "TagList"},
 	}
-	k.create = creates(k.of, func(_ *request, req myImageRequest, _ *[]resource.Problem) resource.CustomImageSpec {
-		return resource.CustomImageSpec{VM: string(req.SourceVM)}
+	k.create = creates(k.of, func(t *translation, req myImageRequest) resource.CustomImageSpec {
+		return resource.CustomImageSpec{VM: t.ours(vm(), "", req.SourceVM)}
 	})
 	k.info = func(v *view, r *resource.Resource, _ map[string]string) any {
 		info := MyImageInfo{

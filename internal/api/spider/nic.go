@@ -39,8 +39,10 @@ func nic() *kind {
 		of: resource.NIC.Kind, path: "nic", envelope: "nic", word: "nic", title: "NIC", without: "all csp",
 		fields: map[string]string{"subnet": "SubnetName", "securitygroups": "SecurityGroupNames", "vm": "VMName", "addresses": "PrivateIP", "labels": "TagList"},
 	}
-	k.create = creates(k.of, func(_ *request, req nicRequest, _ *[]resource.Problem) resource.NICSpec {
-		return resource.NICSpec{Subnet: string(req.SubnetName), SecurityGroups: texts(req.SecurityGroupNames)}
+	k.create = creates(k.of, func(t *translation, req nicRequest) resource.NICSpec {
+		return resource.NICSpec{
+			Subnet: t.subnet(req.VPCName, req.SubnetName), SecurityGroups: t.allOurs(securityGroup(), "", req.SecurityGroupNames),
+		}
 	})
 	k.info = func(v *view, r *resource.Resource, _ map[string]string) any {
 		spec, status := read[resource.NICSpec](r.Spec), read[resource.NICStatus](r.Status)
@@ -82,17 +84,13 @@ type OSConfigScript struct{ ConnectionName, NICName, Script string }
 // osConfigScript answers the commands that give a Linux system the addresses of a
 // network interface, which it does not learn by itself.
 func (k *kind) osConfigScript(r *request) (any, error) {
-	connection, name, err := k.target(r)
-	if err != nil {
-		return nil, err
-	}
-	found, err := k.find(r, connection, name)
+	found, err := k.targeted(r)
 	if err != nil {
 		return nil, err
 	}
 	status := read[resource.NICStatus](found.Status)
 	bits := 32
-	if s, err := subnet().find(r, connection, read[resource.NICSpec](found.Spec).Subnet); err == nil {
+	if s, err := r.server.Engine.Get(r.Context(), found.Connection, resource.Subnet.Name, read[resource.NICSpec](found.Spec).Subnet); err == nil {
 		if prefix, err := netip.ParsePrefix(read[resource.SubnetSpec](s.Spec).CIDR); err == nil {
 			bits = prefix.Bits()
 		}
@@ -104,13 +102,5 @@ func (k *kind) osConfigScript(r *request) (any, error) {
 			fmt.Fprintf(script, "ip address replace %s/%d dev \"$dev\"\n", address, bits)
 		}
 	}
-	return OSConfigScript{connection, name, script.String()}, nil
-}
-
-func texts(list []text) []string {
-	var plain []string
-	for _, t := range list {
-		plain = append(plain, string(t))
-	}
-	return plain
+	return OSConfigScript{found.Connection, called(found), script.String()}, nil
 }

@@ -2,6 +2,7 @@ package spider
 
 import (
 	"net/http"
+	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -87,10 +88,11 @@ func nlb() *kind {
 			"intervalSeconds": "Interval", "timeoutSeconds": "Timeout", "labels": "TagList",
 		},
 	}
-	k.create = creates(k.of, func(_ *request, req nlbRequest, problems *[]resource.Problem) resource.NLBSpec {
+	k.create = creates(k.of, func(t *translation, req nlbRequest) resource.NLBSpec {
+		problems := &t.problems
 		spec := resource.NLBSpec{
-			VPC: string(req.VPCName), Protocol: oneOf("Listener.Protocol", string(req.Listener.Protocol), protocols(), problems),
-			Port: port("Listener.Port", req.Listener.Port, problems), Members: texts(req.VMGroup.VMs),
+			VPC: t.ours(vpc(), "", req.VPCName), Protocol: oneOf("Listener.Protocol", string(req.Listener.Protocol), protocols(), problems),
+			Port: port("Listener.Port", req.Listener.Port, problems), Members: t.allOurs(vm(), "", req.VMGroup.VMs),
 			HealthCheck: req.HealthChecker.translate("HealthChecker.", problems),
 		}
 		if req.Type != "" {
@@ -107,16 +109,11 @@ func nlb() *kind {
 		if err := r.decode(&req); err != nil {
 			return nil, err
 		}
-		connection, err := r.connection()
+		t, err := r.translation()
 		if err != nil {
 			return nil, err
 		}
-		for _, name := range req.VMs {
-			if _, err := vm().find(r, connection, string(name)); err != nil {
-				return nil, err
-			}
-		}
-		return resource.MemberChange{Members: texts(req.VMs)}, nil
+		return resource.MemberChange{Members: t.allOurs(vm(), "", req.VMs)}, t.done()
 	}
 	k.changes = []change{
 		{method: http.MethodPost, path: "/vms", action: "addmembers", params: vms, info: true},
@@ -177,7 +174,7 @@ func sameProtocol(r *request, found *resource.Resource) error {
 		return err
 	}
 	if is := read[resource.NLBSpec](found.Spec).Protocol; req.Protocol != "" && !strings.EqualFold(string(req.Protocol), is) {
-		return invalid("Protocol", "%q is not the protocol that the load balancer listens to, %s; change that with PUT /nlb/%s/listener", shorten(string(req.Protocol)), strings.ToUpper(is), found.Name)
+		return invalid("Protocol", "%q is not the protocol that the load balancer listens to, %s; change that with PUT /nlb/%s/listener", shorten(string(req.Protocol)), strings.ToUpper(is), url.PathEscape(called(found)))
 	}
 	return nil
 }
@@ -204,18 +201,15 @@ func nlbInfo(v *view, r *resource.Resource, _ map[string]string) any {
 type HealthInfo struct{ AllVMs, HealthyVMs, UnHealthyVMs []IID }
 
 func (k *kind) health(r *request) (any, error) {
-	connection, name, err := k.target(r)
+	found, err := k.targeted(r)
 	if err != nil {
 		return nil, err
 	}
-	if _, err := k.find(r, connection, name); err != nil {
-		return nil, err
-	}
-	raw, err := r.server.Engine.View(r.Context(), connection, k.of.Name, name, "health")
+	raw, err := r.server.Engine.View(r.Context(), found.Connection, k.of.Name, found.Name, "health")
 	if err != nil {
 		return nil, err
 	}
-	v := r.view(connection)
+	v := r.view(found.Connection)
 	info := HealthInfo{AllVMs: []IID{}, HealthyVMs: []IID{}, UnHealthyVMs: []IID{}}
 	for _, member := range read[resource.Health](raw).Members {
 		id := v.iid(resource.VM.Name, member.VM)

@@ -75,12 +75,16 @@ func (r *request) tagged() (*kind, *resource.Resource, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	found, err := k.find(r, connection, name)
+	owner, err := k.ownerOf(r, connection)
+	if err != nil {
+		return nil, nil, err
+	}
+	found, err := k.find(r, connection, owner, name)
 	return k, found, err
 }
 
 func (k *kind) label(r *request, found *resource.Resource, change resource.LabelChange) error {
-	op, err := k.act(r, found.Connection, found.Name, resource.ActionLabel, change)
+	op, err := k.act(r, found, resource.ActionLabel, change)
 	if err == nil {
 		_, err = r.wait(op)
 	}
@@ -119,7 +123,7 @@ func (r *request) tag() (*kind, *resource.Resource, string, error) {
 	key, err := r.param("Key")
 	if err == nil {
 		if _, ok := found.Labels[key]; !ok {
-			err = resource.Errorf(resource.CodeNotFound, "the tag %s does not exist on %s '%s'", shorten(key), k.title, found.Name)
+			err = resource.Errorf(resource.CodeNotFound, "the tag %s does not exist on %s '%s'", shorten(key), k.title, called(found))
 		}
 	}
 	return k, found, key, err
@@ -284,9 +288,9 @@ func destroyed(doomed []resource.Resource, failed map[string]error) Destroyed {
 		last := &(*types)[len(*types)-1]
 		if err := failed[one.Kind+"/"+one.Name]; err != nil {
 			last.IsAllDeleted = false
-			last.RemainedErrorInfoList = append(last.RemainedErrorInfoList, RemainedError{one.Name, err.Error()})
+			last.RemainedErrorInfoList = append(last.RemainedErrorInfoList, RemainedError{called(&one), err.Error()})
 		} else {
-			last.DeletedIIDList = append(last.DeletedIIDList, IID{one.Name, one.CloudID})
+			last.DeletedIIDList = append(last.DeletedIIDList, IID{called(&one), one.CloudID})
 		}
 	}
 	return answer
@@ -294,19 +298,20 @@ func destroyed(doomed []resource.Resource, failed map[string]error) Destroyed {
 
 // nameOnCloud answers what a resource is called on the cloud.
 func nameOnCloud(r *request) (any, error) {
-	k, connection, name, err := r.typedName()
+	k, at, err := r.typedName()
 	if err != nil {
 		return nil, err
 	}
-	if _, err := k.find(r, connection, name); err != nil {
+	found, err := k.find(r, at.connection, at.owner, at.name)
+	if err != nil {
 		return nil, err
 	}
-	inventory, err := r.server.Engine.Inventory(r.Context(), connection, k.of.Name)
+	inventory, err := r.server.Engine.Inventory(r.Context(), at.connection, k.of.Name)
 	if err != nil {
 		return nil, err
 	}
 	for _, item := range inventory.Items {
-		if item.Name == name && item.Where == resource.InBoth {
+		if item.Name == found.Name && item.Where == resource.InBoth {
 			called := item.CloudName
 			if called == "" {
 				called = item.CloudID
@@ -314,33 +319,32 @@ func nameOnCloud(r *request) (any, error) {
 			return struct{ Name string }{called}, nil
 		}
 	}
-	return nil, k.missing(name, connection)
+	return nil, k.missing(at.name, at.connection)
 }
 
 // infoOnCloud answers the cloud's own fields of a resource, by its name or cloud id.
 func infoOnCloud(r *request) (any, error) {
-	k, connection, name, err := r.typedName()
+	k, at, err := r.typedName()
 	if err != nil {
 		return nil, err
 	}
-	objects, _, err := r.server.Engine.Survey(r.Context(), connection, k.of.Name)
+	objects, _, err := r.server.Engine.Survey(r.Context(), at.connection, k.of.Name)
 	if err != nil {
 		return nil, err
 	}
 	for _, object := range objects {
-		if object.CloudID == name || object.Name == name {
+		if object.CloudID == at.name || called(object) == at.name {
 			return object.Native, nil
 		}
 	}
-	return nil, resource.Errorf(resource.CodeNotFound, "%s %s iid does not exist!!", shorten(name), k.word)
+	return nil, resource.Errorf(resource.CodeNotFound, "%s %s iid does not exist!!", shorten(at.name), k.word)
 }
 
-func (r *request) typedName() (k *kind, connection, name string, err error) {
-	if k, err = r.typed(); err != nil {
-		return nil, "", "", err
+func (r *request) typedName() (k *kind, at target, err error) {
+	if k, err = r.typed(); err == nil {
+		at, err = k.target(r)
 	}
-	connection, name, err = k.target(r)
-	return k, connection, name, err
+	return k, at, err
 }
 
 // byCloudID finds a resource that is managed here by its cloud id.

@@ -27,7 +27,7 @@ func publicIP() *kind {
 		of: resource.PublicIP.Kind, path: "publicip", envelope: "publicip", word: "publicip", title: "PublicIP", without: "all csp",
 		fields: map[string]string{"vm": "VMName", "nic": "NICName", "labels": "TagList"},
 	}
-	k.create = creates(k.of, func(*request, publicIPRequest, *[]resource.Problem) resource.PublicIPSpec {
+	k.create = creates(k.of, func(*translation, publicIPRequest) resource.PublicIPSpec {
 		return resource.PublicIPSpec{}
 	})
 	k.info = func(v *view, r *resource.Resource, _ map[string]string) any {
@@ -47,7 +47,11 @@ func publicIP() *kind {
 			if req.PrivateIP != "" {
 				return nil, invalid("PrivateIP", "cannot be chosen; leave it out to take the first address")
 			}
-			return resource.Association{VM: string(req.VMName), NIC: string(req.NICName)}, nil
+			t, err := r.translation()
+			if err != nil {
+				return nil, err
+			}
+			return resource.Association{VM: t.ours(vm(), "", req.VMName), NIC: t.ours(nic(), "", req.NICName)}, t.done()
 		}},
 		{method: http.MethodPut, path: "/disassociate", action: "disassociate"},
 	}

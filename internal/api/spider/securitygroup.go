@@ -40,8 +40,8 @@ func securityGroup() *kind {
 		of: resource.SecurityGroup.Kind, path: "securitygroup", envelope: "securitygroup", word: "sg", title: "Security Group",
 		fields: map[string]string{"cidr": "CIDR", "protocol": "IPProtocol", "vpc": "VPCName", "rules": "SecurityRules", "labels": "TagList"},
 	}
-	k.create = creates(k.of, func(_ *request, req securityGroupRequest, problems *[]resource.Problem) resource.SecurityGroupSpec {
-		return resource.SecurityGroupSpec{VPC: string(req.VPCName), Rules: rules("SecurityRules", req.SecurityRules, problems)}
+	k.create = creates(k.of, func(t *translation, req securityGroupRequest) resource.SecurityGroupSpec {
+		return resource.SecurityGroupSpec{VPC: t.ours(vpc(), "", req.VPCName), Rules: rules("SecurityRules", req.SecurityRules, &t.problems)}
 	})
 	k.info = func(v *view, r *resource.Resource, _ map[string]string) any {
 		spec := read[resource.SecurityGroupSpec](r.Spec)
@@ -121,15 +121,15 @@ func securityRule(r resource.Rule) SecurityRule {
 
 // securityGroupRoutes are those that only security groups have.
 func (s *server) securityGroupRoutes() []route {
-	k, owner := securityGroup(), vpc()
+	k := securityGroup()
 	return []route{{method: http.MethodGet, path: "/securitygroup/vpc/{VPCName}", handle: func(r *request) (any, error) {
-		connection, vpc, err := ownerVPC(r, owner)
+		vpc, err := r.vpc()
 		if err != nil {
 			return nil, err
 		}
-		v := r.view(connection)
+		v := r.view(vpc.Connection)
 		infos := k.infos(v, func(group *resource.Resource) bool {
-			return read[resource.SecurityGroupSpec](group.Spec).VPC == vpc
+			return read[resource.SecurityGroupSpec](group.Spec).VPC == vpc.Name
 		})
 		return map[string]any{k.envelope: infos}, v.err
 	}}}

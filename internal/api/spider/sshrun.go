@@ -82,7 +82,7 @@ func loginAt(r *request, connection, address string) (*engine.Login, error) {
 	case len(found) > 1:
 		var names []string
 		for _, l := range found {
-			names = append(names, l.Resource.Connection+"/"+l.Resource.Name)
+			names = append(names, l.Resource.Connection+"/"+called(l.Resource))
 		}
 		return nil, resource.Errorf(resource.CodeConflict, "%s is the address of several VMs (%s); say which with ConnectionName", address, strings.Join(names, ", "))
 	}

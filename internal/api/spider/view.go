@@ -116,7 +116,7 @@ func (v *view) iidOf(r *resource.Resource) IID {
 	if v.foreign {
 		return IID{NameId: r.CloudID, SystemId: r.CloudID}
 	}
-	return IID{NameId: r.Name, SystemId: r.CloudID}
+	return IID{NameId: called(r), SystemId: r.CloudID}
 }
 
 // vpcOf answers the VPC of a subnet.

@@ -82,82 +82,60 @@ func vm() *kind {
 		},
 	}
 	k.create = func(r *request) ([]wanted, error) {
-		var req vmRequest
-		if err := r.decode(&req); err != nil {
-			return nil, err
-		}
-		if err := r.checkVM(req); err != nil {
-			return nil, err
-		}
 		items, err := creates(k.of, vmSpec)(r)
-		if err == nil {
-			items[0].then, err = req.attachments()
+		if err != nil {
+			return nil, err
 		}
+		items[0].then, err = r.attachments(items[0])
 		return items, err
 	}
 	k.info = vmInfo
 	return k
 }
 
-// checkVM checks what the spec of a VM does not say: its subnet's VPC, its disks.
-func (r *request) checkVM(req vmRequest) error {
-	connection, err := r.connection()
-	if err != nil {
-		return err
-	}
+func vmSpec(t *translation, req vmRequest) resource.VMSpec {
 	if req.VPCName == "" {
-		return invalid("VPCName", "is required")
+		t.problems = append(t.problems, resource.Problem{Field: "VPCName", Message: "is required"})
 	}
-	if _, err := vpc().find(r, connection, string(req.VPCName)); err != nil {
-		return err
-	}
-	found, err := subnet().find(r, connection, string(req.SubnetName))
-	if err != nil {
-		return err
-	}
-	if read[resource.SubnetSpec](found.Spec).VPC != string(req.VPCName) {
-		return resource.Errorf(resource.CodeNotFound, "Subnet '%s' does not exist in VPC '%s' in connection '%s'", req.SubnetName, req.VPCName, connection)
-	}
-	for i, name := range req.DataDiskNames {
-		if slices.Contains(req.DataDiskNames[:i], name) {
-			return invalid("DataDiskNames", "has %s twice", shorten(string(name)))
-		}
-		if _, err := disk().find(r, connection, string(name)); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func vmSpec(r *request, req vmRequest, problems *[]resource.Problem) resource.VMSpec {
 	spec := resource.VMSpec{
-		Image: string(req.ImageName), Spec: string(req.VMSpecName), Subnet: string(req.SubnetName), KeyPair: string(req.KeyPairName), SecurityGroups: texts(req.SecurityGroupNames),
-		RootDiskType: req.RootDiskType.chosen(), RootDiskSizeGiB: req.RootDiskSize.number("RootDiskSize", problems),
+		Image: string(req.ImageName), Spec: string(req.VMSpecName), Subnet: t.subnet(req.VPCName, req.SubnetName),
+		SecurityGroups: t.allOurs(securityGroup(), "", req.SecurityGroupNames), KeyPair: t.ours(keyPair(), "", req.KeyPairName),
+		RootDiskType: req.RootDiskType.chosen(), RootDiskSizeGiB: req.RootDiskSize.number("RootDiskSize", &t.problems),
 	}
 	switch {
 	case strings.EqualFold(string(req.ImageType), ownImage):
-		spec.Image, spec.CustomImage = "", string(req.ImageName)
+		spec.Image, spec.CustomImage = "", t.ours(myImage(), "", req.ImageName)
 	case req.ImageType != "" && !strings.EqualFold(string(req.ImageType), publicImage):
-		*problems = append(*problems, resource.Problem{Field: "ImageType", Message: fmt.Sprintf("%q is neither %s nor %s", shorten(string(req.ImageType)), publicImage, ownImage)})
+		t.problems = append(t.problems, resource.Problem{Field: "ImageType", Message: fmt.Sprintf("%q is neither %s nor %s", shorten(string(req.ImageType)), publicImage, ownImage)})
 	}
-	connection, _ := r.text("ConnectionName") // known by now
-	if key, err := r.server.Engine.Get(r.Context(), connection, resource.KeyPair.Name, spec.KeyPair); err == nil {
+	if key, err := t.server.Engine.Get(t.Context(), t.connection, resource.KeyPair.Name, spec.KeyPair); err == nil {
 		spec.UserData = fmt.Sprintf(userData, read[resource.KeyPairSpec](key.Spec).PublicKey)
 	}
 	return spec
 }
 
-// attachments give a new VM the disks that were asked for with it.
-func (q vmRequest) attachments() ([]resource.FollowUp, error) {
-	params, err := resource.ParamsOf(resource.DiskAttachment{VM: string(q.Name)})
+// attachments give a new VM the disks that are asked for with it.
+func (r *request) attachments(to wanted) ([]resource.FollowUp, error) {
+	var req vmRequest
+	if err := r.decode(&req); err != nil {
+		return nil, err
+	}
+	params, err := resource.ParamsOf(resource.DiskAttachment{VM: resource.NameFrom(to.name, to.kind.Name)})
+	if err != nil {
+		return nil, err
+	}
+	t, err := r.translation()
 	if err != nil {
 		return nil, err
 	}
 	var then []resource.FollowUp
-	for _, name := range q.DataDiskNames {
-		then = append(then, resource.FollowUp{Kind: resource.Disk.Name, Name: string(name), Action: "attach", Params: params})
+	for i, name := range req.DataDiskNames {
+		if slices.Contains(req.DataDiskNames[:i], name) {
+			return nil, invalid("DataDiskNames", "has %s twice", shorten(string(name)))
+		}
+		then = append(then, resource.FollowUp{Kind: resource.Disk.Name, Name: t.ours(disk(), "", name), Action: "attach", Params: params})
 	}
-	return then, nil
+	return then, t.done()
 }
 
 func vmInfo(v *view, r *resource.Resource, _ map[string]string) any {
@@ -277,7 +255,7 @@ const settledSoon = 2 * time.Second
 
 // control runs suspend, resume and reboot. It answers when the cloud has accepted.
 func (k *kind) control(r *request) (any, error) {
-	connection, name, err := k.target(r)
+	found, err := k.targeted(r)
 	if err != nil {
 		return nil, err
 	}
@@ -291,7 +269,7 @@ func (k *kind) control(r *request) (any, error) {
 	if !ok {
 		return nil, &resource.Error{Code: resource.CodeInvalid, Message: fmt.Sprintf("action: %s is not a valid action!! Use suspend, resume or reboot", shorten(action))}
 	}
-	op, err := k.act(r, connection, name, ours.action, nil)
+	op, err := k.act(r, found, ours.action, nil)
 	if err != nil {
 		return nil, err
 	}

@@ -2,10 +2,10 @@ package spider
 
 import (
 	"cmp"
+	"fmt"
 	"net/http"
 	"slices"
 
-	"github.com/m-cmp/mc-infra-connector/internal/engine"
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
 
@@ -41,7 +41,7 @@ type subnetRequest struct {
 
 func (s subnetRequest) of(vpc string) wanted {
 	return wanted{
-		kind: resource.Subnet.Kind, name: string(s.Name), labels: s.TagList.labels(),
+		kind: resource.Subnet.Kind, owner: vpc, name: string(s.Name), labels: s.TagList.labels(),
 		spec: resource.SubnetSpec{VPC: vpc, CIDR: string(s.IPv4_CIDR), Zone: s.Zone.chosen()},
 	}
 }
@@ -56,12 +56,18 @@ func vpc() *kind {
 		if err := r.decode(&req); err != nil {
 			return nil, err
 		}
+		if err := req.check("Name"); err != nil {
+			return nil, err
+		}
 		items := []wanted{{
 			kind: resource.VPC.Kind, name: string(req.Name), labels: req.TagList.labels(),
 			spec: resource.VPCSpec{CIDR: string(req.IPv4_CIDR)},
 		}}
-		for _, s := range req.SubnetInfoList {
-			items = append(items, s.of(string(req.Name)))
+		for i, s := range req.SubnetInfoList {
+			if err := s.check(fmt.Sprintf("SubnetInfoList[%d].Name", i)); err != nil {
+				return nil, err
+			}
+			items = append(items, s.of(resource.NameFrom(string(req.Name), k.of.Name)))
 		}
 		return items, nil
 	}
@@ -74,13 +80,6 @@ func vpc() *kind {
 			info.SubnetInfoList = append(info.SubnetInfoList, subnetInfo(v, s))
 		}
 		return info
-	}
-	k.parts = func(v *view, name string) []engine.Named {
-		var parts []engine.Named
-		for _, s := range subnetsOf(v, name) {
-			parts = append(parts, engine.Named{Kind: resource.Subnet.Name, Name: s.Name})
-		}
-		return parts
 	}
 	return k
 }
@@ -107,7 +106,7 @@ func subnetsOf(v *view, vpc string) []*resource.Resource {
 // subnet is a kind whose routes lie below those of its VPC.
 func subnet() *kind {
 	return &kind{
-		of: resource.Subnet.Kind, path: "subnet", word: "subnet", title: "Subnet",
+		of: resource.Subnet.Kind, path: "subnet", word: "subnet", title: "Subnet", owner: vpc(),
 		fields: map[string]string{"cidr": "IPv4_CIDR", "vpc": "VPCName", "labels": "TagList"},
 		info:   func(v *view, r *resource.Resource, _ map[string]string) any { return subnetInfo(v, r) },
 	}
@@ -115,37 +114,22 @@ func subnet() *kind {
 
 // subnetRoutes are the routes of subnets. What adds one answers the whole VPC.
 func (s *server) subnetRoutes() []route {
-	k, owner := subnet(), vpc()
+	k := subnet()
 	const all, one = "/vpc/{VPCName}/subnet", "/vpc/{VPCName}/subnet/{Name}"
 	return []route{
-		{method: http.MethodPost, path: all, handle: func(r *request) (any, error) { return addSubnet(r, k, owner) }},
-		{method: http.MethodGet, path: one, handle: func(r *request) (any, error) {
-			connection, name, err := k.subnetIn(r)
-			if err != nil {
-				return nil, err
-			}
-			if err := s.Engine.Refresh(r.Context(), connection, k.of.Name, s.Fresh); err != nil {
-				return nil, err
-			}
-			return k.answer(r, connection, name, nil)
-		}},
-		{method: http.MethodDelete, path: one, handle: func(r *request) (any, error) {
-			connection, name, err := k.subnetIn(r)
-			if err != nil {
-				return nil, err
-			}
-			return k.deleteNamed(r, connection, name)
-		}},
+		{method: http.MethodPost, path: all, handle: k.addPart},
+		{method: http.MethodGet, path: one, handle: k.get},
+		{method: http.MethodDelete, path: one, handle: k.delete},
 		{method: http.MethodDelete, path: "/vpc/{VPCName}/cspsubnet/{Id}", handle: k.deleteOnCloud},
 		{method: http.MethodPost, path: "/regsubnet", handle: func(r *request) (any, error) {
+			owner, err := r.vpc()
+			if err != nil {
+				return nil, err
+			}
 			if _, err := k.register(r); err != nil {
 				return nil, err
 			}
-			connection, vpc, err := ownerVPC(r, owner)
-			if err != nil {
-				return nil, err
-			}
-			return owner.answer(r, connection, vpc, nil)
+			return k.owner.answer(r, owner.Connection, owner.Name)
 		}},
 		{method: http.MethodDelete, path: "/regsubnet/{Name}", handle: k.unregister},
 		{method: http.MethodGet, path: "/countsubnet", handle: s.count(k.of)},
@@ -153,49 +137,38 @@ func (s *server) subnetRoutes() []route {
 	}
 }
 
-// subnetIn finds the subnet of a path in its VPC.
-func (k *kind) subnetIn(r *request) (connection, name string, err error) {
-	if connection, name, err = k.target(r); err != nil {
-		return "", "", err
-	}
-	vpc, err := r.param("VPCName")
+// vpc finds the VPC that a call names.
+func (r *request) vpc() (*resource.Resource, error) {
+	connection, err := r.connection()
 	if err != nil {
-		return "", "", err
+		return nil, err
 	}
-	found, err := k.find(r, connection, name)
-	if err == nil && read[resource.SubnetSpec](found.Spec).VPC != vpc {
-		err = k.missing(name, connection)
+	name, err := r.param("VPCName")
+	if err == nil && name == "" {
+		name, err = r.need("VPCName")
 	}
-	return connection, name, err
+	if err != nil {
+		return nil, err
+	}
+	return vpc().find(r, connection, "", name)
 }
 
-// ownerVPC reads which VPC a call is about.
-func ownerVPC(r *request, owner *kind) (connection, vpc string, err error) {
-	if connection, err = r.connection(); err != nil {
-		return "", "", err
-	}
-	if vpc, err = r.param("VPCName"); err == nil && vpc == "" {
-		vpc, err = r.need("VPCName")
-	}
-	if err == nil {
-		_, err = owner.find(r, connection, vpc)
-	}
-	return connection, vpc, err
-}
-
-func addSubnet(r *request, k, owner *kind) (any, error) {
-	connection, vpc, err := ownerVPC(r, owner)
+// addPart creates a subnet in a VPC.
+func (k *kind) addPart(r *request) (any, error) {
+	owner, err := r.vpc()
 	if err != nil {
 		return nil, err
 	}
 	adding := *k
 	adding.create = func(r *request) ([]wanted, error) {
 		var req subnetRequest
-		err := r.decode(&req)
-		return []wanted{req.of(vpc)}, err
+		if err := r.decode(&req); err != nil {
+			return nil, err
+		}
+		return []wanted{req.of(owner.Name)}, req.check("Name")
 	}
 	if made, err := adding.createOne(r); err != nil || r.async() {
 		return made, err
 	}
-	return owner.answer(r, connection, vpc, nil)
+	return k.owner.answer(r, owner.Connection, owner.Name)
 }
