@@ -56,7 +56,37 @@ type registration struct {
 	what, name string // "VPC", "vpc-01 in aws-seoul"
 	path       string // below /spider; "" for what there is no kind for
 	body       any
+
+	at    partName // of a resource
+	id    string   // the cloud's
+	parts []named  // what comes with it, under the names that it had
 }
+
+// partName is how CB-Spider names a resource, among the parts of an owner.
+type partName struct{ connection, owner, name string }
+
+type named struct{ Name, CSPId string }
+
+// withParts has the parts of resources come with them under their names, and not under
+// those that the cloud has for them.
+func withParts(all []registration) {
+	owners := map[partName]*registration{}
+	for i := range all {
+		r := &all[i]
+		if owner := owners[partName{connection: r.at.connection, name: r.at.owner}]; owner != nil && r.what == partOfVPC {
+			owner.parts = append(owner.parts, named{r.at.name, r.id})
+		}
+		if r.path == "/regvpc" {
+			owners[partName{connection: r.at.connection, name: r.at.name}] = r
+		}
+	}
+	for _, owner := range owners {
+		owner.body.(map[string]any)["ReqInfo"].(map[string]any)["SubnetInfoList"] = owner.parts //nolint:forcetypeassert // made below
+	}
+}
+
+// partOfVPC is what comes with a VPC.
+const partOfVPC = "subnet"
 
 // takeOver makes the calls, in order. One that fails does not keep the others from
 // being tried.
@@ -72,10 +102,21 @@ func (a *app) takeOver(ctx context.Context, all []registration, dry bool) error 
 		return err
 	}
 	done, had, failed := 0, 0, 0
+	came := map[partName]bool{} // with what it is a part of
 	for _, r := range all {
+		if r.what == partOfVPC && came[r.at] {
+			done++
+			continue
+		}
+		var taken struct {
+			SubnetInfoList []struct{ IId struct{ NameId string } }
+		}
 		err := error(resource.Errorf(resource.CodeUnsupported, "this server has no kind for it; it stays where it is"))
 		if r.path != "" {
-			err = c.Spider(ctx, http.MethodPost, r.path, r.body, nil)
+			err = c.Spider(ctx, http.MethodPost, r.path, r.body, &taken)
+		}
+		for _, part := range taken.SubnetInfoList {
+			came[partName{r.at.connection, r.at.name, part.IId.NameId}] = true
 		}
 		switch code := resource.CodeOf(err); {
 		case err == nil:
@@ -142,6 +183,7 @@ func readSpider(ctx context.Context, file string) (all []registration, err error
 	if !known {
 		return nil, usageError("%s is not the meta database of a CB-Spider: it has none of its tables", file)
 	}
+	withParts(all)
 	return all, nil
 }
 
@@ -158,7 +200,10 @@ func wantedTables() []spiderTable {
 	}
 	iid := func(path string) func(map[string]string) (registration, error) {
 		return func(row map[string]string) (registration, error) {
-			_, id, ours := strings.Cut(row["systemid"], ":") // CB-Spider's own name of it comes first
+			id, ours := strings.CutPrefix(row["systemid"], row["nameid"]+":")
+			if !ours { // a name that CB-Spider made comes first
+				_, id, ours = strings.Cut(row["systemid"], ":")
+			}
 			if !ours {
 				id = row["systemid"]
 			}
@@ -168,6 +213,7 @@ func wantedTables() []spiderTable {
 			}
 			return registration{
 				name: row["nameid"] + " in " + row["connectionname"], path: path,
+				at: partName{row["connectionname"], row["ownervpcname"], row["nameid"]}, id: id,
 				body: object{"ConnectionName": row["connectionname"], "ReqInfo": info},
 			}, nil
 		}
@@ -192,7 +238,7 @@ func wantedTables() []spiderTable {
 		}},
 		{"connectionconfiginfos", "connection", named("/connectionconfig", "ConfigName", "ConfigName", "ProviderName", "DriverName", "CredentialName", "RegionName")},
 		{"vpciidinfos", "VPC", iid("/regvpc")},
-		{"subnetiidinfos", "subnet", iid("/regsubnet")},
+		{"subnetiidinfos", partOfVPC, iid("/regsubnet")},
 		{"sgiidinfos", "security group", iid("/regsecuritygroup")},
 		{"keyiidinfos", "key pair", iid("/regkeypair")},
 		{"vmiidinfos", "VM", iid("/regvm")},

@@ -1,9 +1,11 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -159,6 +161,9 @@ func (e *Engine) AdoptNamed(ctx context.Context, connection, kind string, reques
 			parts = append(parts, p)
 		}
 	}
+	slices.SortStableFunc(parts, func(a, b *adoption) int { // others find other names
+		return cmp.Compare(min(len(b.row.FacadeName), 1), min(len(a.row.FacadeName), 1))
+	})
 	return e.adopt(ctx, a, parts)
 }
 

@@ -9,6 +9,7 @@ import (
 	"encoding/base64"
 	"fmt"
 	"net/http"
+	"net/url"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -74,13 +75,71 @@ func spiderDatabase(t *testing.T, resources map[string][]mapped) string {
 // mapped is a row of CB-Spider: a name, the cloud's id, and the VPC that it is of.
 type mapped struct{ name, id, vpc string }
 
-func TestADatabaseOfCBSpiderIsTakenOver(t *testing.T) {
-	a := start(t, enginetest.Options{})
-	// What CB-Spider made on the cloud, with the account of its credential.
+// accountOfCBSpider has what CB-Spider made on the cloud, with the account of its credential.
+func (a *api) accountOfCBSpider() {
+	a.t.Helper()
 	a.ok(http.MethodPost, "/credential", `{"CredentialName":"there","ProviderName":"MOCK","KeyValueInfoList":[{"Key":"MockName","Value":"imported-account"}]}`)
 	a.ok(http.MethodPost, "/driver", `{"DriverName":"d","ProviderName":"MOCK","DriverLibFileName":"x.so"}`)
 	a.ok(http.MethodPost, "/region", `{"RegionName":"r","ProviderName":"MOCK","KeyValueInfoList":[{"Key":"Region","Value":"mock-seoul"}]}`)
 	a.ok(http.MethodPost, "/connectionconfig", `{"ConfigName":"there","ProviderName":"MOCK","DriverName":"d","CredentialName":"there","RegionName":"r"}`)
+}
+
+// leaveOnTheCloud forgets everything of that account here.
+func (a *api) leaveOnTheCloud() {
+	a.t.Helper()
+	gone, err := a.Destroy(a.t.Context(), "there", true)
+	require.NoError(a.t, err)
+	var here []engine.Named
+	for _, r := range gone.Items {
+		here = append(here, engine.Named{Kind: r.Kind, Name: r.Name})
+	}
+	_, err = a.ReleaseTogether(a.t.Context(), "there", here)
+	require.NoError(a.t, err)
+}
+
+// importDatabase runs the command that takes over a database.
+func (a *api) importDatabase(file string, args ...string) (int, string) {
+	var out bytes.Buffer
+	code := cli.Run(a.t.Context(), append([]string{"import", "cb-spider", "--db", file}, args...), cli.Build{}, cli.Env{
+		Stdin: strings.NewReader(""), Stdout: &out, Stderr: &out, Now: time.Now,
+		Getenv: func(key string) string {
+			return map[string]string{"MCIC_SERVER": strings.TrimSuffix(a.url, "/spider"), "MCIC_TOKEN": token}[key]
+		},
+	})
+	return code, out.String()
+}
+
+func TestADatabaseWithNamesOfAllSortsIsTakenOverWhole(t *testing.T) {
+	a := start(t, enginetest.Options{})
+	a.accountOfCBSpider()
+	all := map[string][]mapped{}
+	made := func(table, kind, name, vpc, ours, spec string) {
+		all[table] = append(all[table], mapped{name, a.MustCreate("there", kind, ours, spec).CloudID, vpc})
+	}
+	long := strings.Repeat("긴 이름 ", 54)
+	made("vpc", "vpc", "운영 네트워크", "", "x-1", `{"cidr":"10.0.0.0/16"}`)
+	made("vpc", "vpc", "a/b?c#d%e", "", "x-2", `{"cidr":"10.0.0.0/16"}`)
+	made("subnet", "subnet", "subnet-01", "운영 네트워크", "s-2", `{"vpc":"x-1","cidr":"10.0.1.0/24"}`)
+	made("subnet", "subnet", "subnet-01", "a/b?c#d%e", "subnet-01", `{"vpc":"x-2","cidr":"10.0.1.0/24"}`)
+	made("subnet", "subnet", "s-3", "a/b?c#d%e", "s-4", `{"vpc":"x-2","cidr":"10.0.2.0/24"}`)
+	made("subnet", "subnet", "s-4", "a/b?c#d%e", "s-3", `{"vpc":"x-2","cidr":"10.0.3.0/24"}`)
+	made("sg", "securitygroup", long[:len(long)-1], "운영 네트워크", "g", `{"vpc":"x-1"}`)
+	made("disk", "disk", "subnet-01", "", "d", `{"sizeGiB":10}`)
+	a.leaveOnTheCloud()
+	code, out := a.importDatabase(spiderDatabase(t, all))
+	require.Zero(t, code, out)
+	assert.Contains(t, out, "12 taken over, 0 were here already, 0 could not be taken over")
+	for _, row := range all["subnet"] {
+		assert.Contains(t, a.ok(http.MethodGet, "/vpc/"+url.PathEscape(row.vpc)+"/subnet/"+row.name+"?ConnectionName=old-config", "").body, `{"NameId":"`+row.name+`","SystemId":"`+row.id+`"}`)
+	}
+	group := a.ok(http.MethodGet, "/securitygroup/"+url.PathEscape(all["sg"][0].name)+"?ConnectionName=old-config", "").body
+	assert.Contains(t, group, `"SystemId":"`+all["sg"][0].id+`"`)
+	assert.Contains(t, group, `"VpcIID":{"NameId":"운영 네트워크"`)
+}
+
+func TestADatabaseOfCBSpiderIsTakenOver(t *testing.T) {
+	a := start(t, enginetest.Options{})
+	a.accountOfCBSpider()
 	made := func(kind, spec string) string {
 		t.Helper()
 		return a.MustCreate("there", kind, "x-"+kind, spec).CloudID
@@ -98,26 +157,9 @@ func TestADatabaseOfCBSpiderIsTakenOver(t *testing.T) {
 		"nlb":       {{"old-nlb", made("nlb", `{"vpc":"x-vpc","protocol":"tcp","port":80,"members":["x-vm"]}`), "old-vpc"}},
 		"cluster":   {{"old-cluster", made("cluster", `{"vpc":"x-vpc","subnets":["x-subnet"],"nodeGroups":[{"name":"ng","spec":"`+a.Spec+`"}]}`), "old-vpc"}},
 	}
-	gone, err := a.Destroy(t.Context(), "there", true)
-	require.NoError(t, err)
-	var here []engine.Named
-	for _, r := range gone.Items {
-		here = append(here, engine.Named{Kind: r.Kind, Name: r.Name})
-	}
-	_, err = a.ReleaseTogether(t.Context(), "there", here)
-	require.NoError(t, err)
-
+	a.leaveOnTheCloud()
 	file := spiderDatabase(t, all)
-	mcic := func(args ...string) (int, string) {
-		var out bytes.Buffer
-		code := cli.Run(t.Context(), append([]string{"import", "cb-spider", "--db", file}, args...), cli.Build{}, cli.Env{
-			Stdin: strings.NewReader(""), Stdout: &out, Stderr: &out, Now: time.Now,
-			Getenv: func(key string) string {
-				return map[string]string{"MCIC_SERVER": strings.TrimSuffix(a.url, "/spider"), "MCIC_TOKEN": token}[key]
-			},
-		})
-		return code, out.String()
-	}
+	mcic := func(args ...string) (int, string) { return a.importDatabase(file, args...) }
 	code, out := mcic("--dry-run")
 	require.Zero(t, code, out)
 	assert.Equal(t, `driver old-driver
