@@ -20,7 +20,7 @@ type ListOptions struct {
 	PageSize int      // 0 for the server's default; every page is fetched either way
 
 	// Of lists of resources only:
-	Search string                 // words that all must be in a resource's name, ids, labels or addresses
+	Search string                 // words that all must be in a resource's names, ids, labels or addresses
 	Fresh  bool                   // have the server ask the clouds first
 	Stale  func([]resource.Stale) // with Fresh: called with the connections that could not be asked, if there are any
 }

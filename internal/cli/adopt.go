@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -18,7 +19,7 @@ func (a *app) adoptCommand(k *resource.Kind) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "adopt CLOUD-ID", Args: oneName, ValidArgsFunction: cobra.NoFileCompletions,
 		Short:   "Manage a " + word(k) + " that exists on the cloud",
-		Long:    "Records a " + word(k) + " that was made elsewhere, so that it is managed here. The cloud is\nnot touched. What there is: mcic connection inventory NAME.",
+		Long:    "Records a " + word(k) + " that was made elsewhere, so that it is managed here" + withParts(k) + ".\nThe cloud is not touched. What there is: mcic connection inventory NAME.",
 		Example: fmt.Sprintf("  mcic %[1]s adopt CLOUD-ID -c %[2]s --name my-%[1]s", k.Name, sampleConnection),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			c, connection, err := a.openIn(cmd.Context(), connection)
@@ -38,11 +39,23 @@ func (a *app) adoptCommand(k *resource.Kind) *cobra.Command {
 	return cmd
 }
 
+// withParts says what comes and goes with a resource.
+func withParts(k *resource.Kind) string {
+	var parts []string
+	for _, part := range k.Parts() {
+		parts = append(parts, word(part)+"s")
+	}
+	if len(parts) == 0 {
+		return ""
+	}
+	return ", with its " + strings.Join(parts, " and ")
+}
+
 func (a *app) releaseCommand(k *resource.Kind) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "release NAME…",
 		Short:   "Forget " + word(k) + "s and leave them on the cloud",
-		Long:    "Forgets " + word(k) + "s here. The cloud is not touched. What something else uses is not\nreleased.",
+		Long:    "Forgets " + word(k) + "s here" + withParts(k) + ".\nThe cloud is not touched. What something else uses is not released.",
 		Example: fmt.Sprintf("  mcic %[1]s release my-%[1]s -c %[2]s", k.Name, sampleConnection),
 	}
 	a.changes(cmd, k, func(ctx context.Context, c *client.Client, connection, name string) (*resource.Operation, error) {

@@ -67,9 +67,9 @@ type partName struct{ connection, owner, name string }
 
 type named struct{ Name, CSPId string }
 
-// withParts has the parts of resources come with them under their names, and not under
+// joinParts has the parts of resources come with them under their names, and not under
 // those that the cloud has for them.
-func withParts(all []registration) {
+func joinParts(all []registration) {
 	owners := map[partName]*registration{}
 	for i := range all {
 		r := &all[i]
@@ -183,7 +183,7 @@ func readSpider(ctx context.Context, file string) (all []registration, err error
 	if !known {
 		return nil, usageError("%s is not the meta database of a CB-Spider: it has none of its tables", file)
 	}
-	withParts(all)
+	joinParts(all)
 	return all, nil
 }
 

@@ -418,7 +418,7 @@ func (a *app) listCommand(k *resource.Kind) *cobra.Command {
 		Use: "list", Args: noArgs, Aliases: []string{"ls"},
 		Short: "List the " + word(k) + "s",
 		Long: "Lists the " + word(k) + "s of one connection, or of all.\n\n" + filterHelp +
-			"\nThe fields are name, state, cloudId, connection, labels.KEY, spec.FIELD and\nstatus.FIELD. --search keeps what has the words, or parts of words, in its name, ids,\nlabels (as key=value) or addresses.\n\nShown is what was last recorded; --fresh has the clouds asked first.\n\n--watch goes on with a line for each change, until Ctrl-C; with -o json each line is\na resource.",
+			"\nThe fields are name, facadeName (that clients of CB-Spider use), state, cloudId,\nconnection, labels.KEY, spec.FIELD and status.FIELD. --search keeps what has the words,\nor parts of words, in its names, ids, labels (as key=value) or addresses.\n\nShown is what was last recorded; --fresh has the clouds asked first.\n\n--watch goes on with a line for each change, until Ctrl-C; with -o json each line is\na resource.",
 		Example: fmt.Sprintf("  mcic %[1]s list -c %[2]s\n  mcic %[1]s list --all-connections --filter state!=deleted --sort -createdAt -o json\n  mcic %[1]s list -c %[2]s --watch", k.Name, sampleConnection),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctx := cmd.Context()
@@ -455,7 +455,7 @@ func (a *app) listCommand(k *resource.Kind) *cobra.Command {
 	a.addConnection(cmd, &connection)
 	cmd.Flags().BoolVarP(&all, "all-connections", "A", false, "of all connections, also when there is a default one")
 	addListFlags(cmd, &o)
-	cmd.Flags().StringVar(&search, "search", "", "`WORDS` that all must be in the name, ids, labels or addresses")
+	cmd.Flags().StringVar(&search, "search", "", "`WORDS` that all must be in the names, ids, labels or addresses")
 	cmd.Flags().BoolVar(&fresh, "fresh", false, "ask the clouds first instead of showing what was last recorded")
 	must(cmd.RegisterFlagCompletionFunc("search", cobra.NoFileCompletions))
 	cmd.Flags().BoolVarP(&watch, "watch", "w", false, "go on with what changes")

@@ -343,13 +343,18 @@ func TestWhatWasMadeElsewhereIsAdopted(t *testing.T) {
 	}
 	assert.Len(t, read[[]resource.Resource](w, "connection adopt other"), 2)
 	assert.Contains(t, w.do("subnet list -c other"), "s")
-	assert.Contains(t, w.fails(4, "vpc release v -c other"), "subnet s")
 	w.do("subnet release s -c other")
 	items := read[[]resource.InventoryItem](w, "connection inventory other --kind subnet")
 	require.Len(t, items, 1)
 	assert.Equal(t, resource.InCloud, items[0].Where)
 	w.do("subnet adopt %s -c other --name mine", items[0].CloudID)
 	assert.Contains(t, w.fails(4, "subnet adopt %s -c other", items[0].CloudID), "managed here already")
+	w.do("vpc release v -c other")
+	assert.Empty(t, w.do("subnet list -c other -o name"), "a VPC goes with its subnets")
+	items = read[[]resource.InventoryItem](w, "connection inventory other --kind vpc")
+	require.Len(t, items, 1)
+	w.do("vpc adopt %s -c other --name again", items[0].CloudID)
+	assert.Equal(t, "s\n", w.do("subnet list -c other -o name"), "and comes with them")
 	assert.Equal(t, "s\n", w.do("subnet list -c mock -o name"), "the other connection is as it was")
 }
 

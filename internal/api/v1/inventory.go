@@ -78,7 +78,7 @@ func (s *server) registerAdoption(api huma.API, k *resource.Kind) {
 	schemas := api.OpenAPI().Components.Schemas
 	answer(api, huma.Operation{
 		OperationID: "adopt-" + k.Name, Method: http.MethodPost, Path: base + ":adopt", Tags: []string{k.Title}, DefaultStatus: http.StatusCreated,
-		Summary: "Record one that exists on the cloud", Description: "The cloud is not touched.",
+		Summary: "Record one that exists on the cloud", Description: "Its parts, such as the subnets of a VPC, are recorded with it, under their own names, if they are not managed here. The cloud is not touched.",
 	}, func(ctx context.Context, in *struct {
 		InConnection
 		JSONBody
@@ -89,7 +89,7 @@ func (s *server) registerAdoption(api huma.API, k *resource.Kind) {
 	takes(api, base+":adopt", schemas.Schema(reflect.TypeFor[resource.AdoptRequest](), true, ""), true)
 	answer(api, huma.Operation{
 		OperationID: "release-" + k.Name, Method: http.MethodPost, Path: base + "/{name}:release", Tags: []string{k.Title},
-		Summary: "Forget one and leave it on the cloud", Description: "Refused while something uses it. The cloud is not touched.",
+		Summary: "Forget one and leave it on the cloud", Description: "Its parts, such as the subnets of a VPC, are forgotten with it. Refused while something else uses it or one of them. The cloud is not touched.",
 	}, func(ctx context.Context, in *struct {
 		OneResource
 		JSONBody

@@ -27,7 +27,7 @@ func (p FilterParams) filters() ([]store.Filter, error) {
 
 // SearchParams are the parameters of what is about resources that are searched for.
 type SearchParams struct {
-	Search string `query:"q" doc:"Keeps what has all of these words, or parts of words, in its name, ids, labels (as key=value) or addresses, ignoring case." maxLength:"256" example:"web 10.0.1."`
+	Search string `query:"q" doc:"Keeps what has all of these words, or parts of words, in its names, ids, labels (as key=value) or addresses, ignoring case." maxLength:"256" example:"web 10.0.1."`
 }
 
 // ListParams are the parameters of every list.

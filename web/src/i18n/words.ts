@@ -55,6 +55,7 @@ const known: Record<string, string> = {
   removenodegroup: 'Remove node group',
   scalenodegroup: 'Scale node group',
   label: 'Edit labels',
+  facadeName: 'Name in CB-Spider',
   cloudId: 'Cloud ID',
   uid: 'UID',
 };

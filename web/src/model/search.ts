@@ -1,6 +1,7 @@
 /** The part of a resource that it is found by. */
 type Findable = {
   name: string;
+  facadeName?: string;
   uid: string;
   cloudId?: string;
   labels?: Record<string, string>;
@@ -10,7 +11,7 @@ type Findable = {
 
 /**
  * found says whether a row that has just changed still belongs to a list that is
- * searched: each word is a part of its name, ids, labels as key=value or addresses, as
+ * searched: each word is a part of its names, ids, labels as key=value or addresses, as
  * the server has it.
  */
 export function found(r: Findable, q = ''): boolean {
@@ -18,6 +19,7 @@ export function found(r: Findable, q = ''): boolean {
   if (words.length === 0) return true;
   const text = [
     r.name,
+    r.facadeName ?? '',
     r.uid,
     r.cloudId ?? '',
     ...Object.entries(r.labels ?? {}).map(([k, v]) => `${k}=${v}`),

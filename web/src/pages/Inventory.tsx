@@ -4,7 +4,7 @@ import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { getRouteApi, useNavigate } from '@tanstack/react-router';
 import { useMemo, useState } from 'react';
 import { useTranslation } from 'react-i18next';
-import { client, data, type Schemas, send } from '../api/client';
+import { ApiError, client, data, type Schemas, send } from '../api/client';
 import { connectionsQuery, kindsQuery, resourcesPath } from '../api/queries';
 import { useKey, withKey } from '../form/key';
 import { fieldTitle, kindTitle, verbTitle } from '../i18n/words';
@@ -107,7 +107,10 @@ function Inventory({ connection }: { connection: string }) {
       const once = key(sorted.map((i) => [i.kind, i.cloudId]));
       for (const [n, i] of sorted.entries()) {
         const path = `${resourcesPath(plural(i.kind), connection)}:adopt`;
-        await send('POST', path, { cloudId: i.cloudId }, { key: `${once}-${n}` });
+        await send('POST', path, { cloudId: i.cloudId }, { key: `${once}-${n}` }).catch((e: unknown) => {
+          // It has come with what it is a part of.
+          if (!(e instanceof ApiError && e.problem?.code === 'already_exists')) throw e;
+        });
       }
     },
     onSuccess: key.renew,

@@ -174,6 +174,7 @@ function Shown({ kind, kinds, r }: { kind: Kind; kinds: Kind[]; r: Resource }) {
                 <Facts value={r.status} schema={kind.status} connection={r.connection} />
                 <dl className="facts">
                   {r.cloudState && <Fact name="cloudState">{r.cloudState}</Fact>}
+                  {r.facadeName && <Fact name="facadeName">{r.facadeName}</Fact>}
                   <Fact name="cloudId">
                     <span className="mono">{r.cloudId ?? '–'}</span>
                   </Fact>
