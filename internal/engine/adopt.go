@@ -366,7 +366,7 @@ func (j *job) unmanaged(ctx context.Context, q *store.Queries, item *driver.Item
 	known, err := q.ResourceByCloudID(ctx, j.row.Connection, j.row.Kind, item.ID)
 	switch {
 	case err == nil:
-		return resource.Errorf(resource.CodeAlreadyExists, "the %s %s is managed here already, as %s", known.Kind, item.ID, known.Name)
+		return resource.Errorf(resource.CodeAlreadyExists, "the %s %s is managed here already, as the %s", known.Kind, item.ID, known.Called())
 	case resource.CodeOf(err) != resource.CodeNotFound:
 		return err
 	case item.Token == "":
@@ -379,7 +379,7 @@ func (j *job) unmanaged(ctx context.Context, q *store.Queries, item *driver.Item
 	case err != nil:
 		return err
 	case known.DeletedAt == 0 && known.Connection == j.row.Connection && known.CloudID == "":
-		return resource.Errorf(resource.CodeConflict, "the %s %s is being created from here, as %s", known.Kind, item.ID, known.Name)
+		return resource.Errorf(resource.CodeConflict, "the %s %s is being created from here, as the %s", known.Kind, item.ID, known.Called())
 	}
 	return nil
 }

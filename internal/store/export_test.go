@@ -3,6 +3,9 @@ package store
 import (
 	"context"
 	"fmt"
+	"io/fs"
+
+	"github.com/pressly/goose/v3"
 )
 
 // SetSchemaVersion pretends that a later version has migrated the database.
@@ -43,5 +46,26 @@ func (s *Store) ForgetAddresses(ctx context.Context) error {
 		return err
 	}
 	_, err := s.write.ExecContext(ctx, "UPDATE resources SET addresses = '?'")
+	return err
+}
+
+// Again takes the migrations from a version on back, and makes them again.
+func (s *Store) Again(ctx context.Context, version int64) error {
+	d := goose.DialectSQLite3
+	if s.postgres {
+		d = goose.DialectPostgres
+	}
+	files, err := fs.Sub(migrations, "migrations")
+	if err != nil {
+		return err
+	}
+	p, err := goose.NewProvider(d, s.write.DB, files, goose.WithGoMigrations(searchIndex(d)))
+	if err != nil {
+		return err
+	}
+	if _, err := p.DownTo(ctx, version-1); err != nil {
+		return err
+	}
+	_, err = p.Up(ctx)
 	return err
 }

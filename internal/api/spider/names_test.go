@@ -166,6 +166,19 @@ func TestASubnetIsNamedInItsVPC(t *testing.T) {
 	assert.Len(t, a.OnCloud(connection, "subnet"), 8)
 }
 
+func TestDisksGoToTheVMThatTheyCameWith(t *testing.T) {
+	a := registered(t, enginetest.Options{})
+	a.network()
+	a.ok(http.MethodPost, "/vm", a.vmBody("vm 1")) // vm-1 in /v1
+	a.ok(http.MethodPost, "/disk", in(`{"Name":"d","DiskType":"","DiskSize":"50"}`))
+	made := a.ok(http.MethodPost, "/vm", strings.Replace(a.vmBody("vm-1"), `"Name":`, `"DataDiskNames":["d"],"Name":`, 1))
+	assert.Contains(t, made.body, `{"IId":{"NameId":"vm-1",`)
+	assert.Contains(t, made.body, `"DataDiskIIDs":[{"NameId":"d"`)
+	assert.Contains(t, a.ok(http.MethodGet, "/disk/d", in("{}")).body, `"OwnerVM":{"NameId":"vm-1"`)
+	other := a.call(http.MethodPut, "/disk/d/detach", in(`{"VMName":"vm 1"}`))
+	assert.Equal(t, "VMName: it is attached to the VM vm-1, not to vm 1", other.message(t))
+}
+
 func TestAVPCComesAndGoesWithItsSubnets(t *testing.T) {
 	a := registered(t, enginetest.Options{})
 	a.network()

@@ -1,0 +1,70 @@
+package spider
+
+import (
+	"fmt"
+
+	"github.com/m-cmp/mc-infra-connector/internal/engine"
+	"github.com/m-cmp/mc-infra-connector/resource"
+)
+
+// register takes a resource that exists on the cloud under management, with its parts.
+func (k *kind) register(r *request) (any, error) {
+	connection, err := r.connection()
+	if err != nil {
+		return nil, err
+	}
+	owner, err := k.ownerOf(r, connection)
+	if err != nil {
+		return nil, err
+	}
+	var req struct {
+		named
+		CSPId          text
+		SubnetInfoList []struct{ Name, CSPId text } // how subnets were called by who managed them before
+	}
+	if err := r.decode(&req); err != nil {
+		return nil, err
+	}
+	if err := req.check("Name"); err != nil {
+		return nil, err
+	}
+	id, err := r.need("CSPId")
+	if err != nil {
+		return nil, err
+	}
+	name, parts := string(req.Name), map[string]string{}
+	for i, part := range req.SubnetInfoList {
+		if err := (named{Name: part.Name}).check(fmt.Sprintf("SubnetInfoList[%d].Name", i)); err != nil {
+			return nil, err
+		}
+		parts[string(part.CSPId)] = string(part.Name)
+	}
+	found, err := r.server.Engine.AdoptNamed(r.Context(), connection, k.of.Name, engine.Adopting{
+		AdoptRequest: resource.AdoptRequest{CloudID: id}, FacadeName: name, Owner: owner, Parts: parts,
+	})
+	switch resource.CodeOf(err) {
+	case "":
+		return k.render(r.view(connection), found, nil)
+	case resource.CodeNotFound:
+		return nil, resource.Errorf(resource.CodeNotFound, "%s '%s' does not exist on the cloud of connection '%s': %w", k.title, id, connection, err)
+	case resource.CodeAlreadyExists:
+		if _, taken := r.server.Engine.Named(r.Context(), connection, k.of.Name, owner, name); taken == nil {
+			return nil, k.exists(name, connection)
+		}
+	}
+	return nil, k.rename(err)
+}
+
+// unregister forgets a resource and leaves it on the cloud, with its parts.
+func (k *kind) unregister(r *request) (any, error) {
+	at, err := k.target(r)
+	if err != nil {
+		return nil, err
+	}
+	found, err := k.lookUp(r, at.connection, at.owner, at.name)
+	if err != nil {
+		return nil, err
+	}
+	_, err = r.server.Engine.Release(r.Context(), at.connection, k.of.Name, found.Name)
+	return done(), err
+}
