@@ -17,7 +17,7 @@ import (
 type Snapshot struct {
 	Items  []*resource.Resource // by name
 	byName map[string]*resource.Resource
-	called map[partName]*resource.Resource
+	called map[partName]*resource.Resource // those whose name does not say it
 	readAt time.Time
 }
 
@@ -30,7 +30,13 @@ type partName struct{ owner, name string }
 // Called returns the resource that clients of CB-Spider's API call by a name, among the
 // parts of an owner where its kind has one, or nil.
 func (s *Snapshot) Called(owner, name string) *resource.Resource {
-	return s.called[partName{owner, name}]
+	if r := s.called[partName{owner, name}]; r != nil || owner != "" {
+		return r
+	}
+	if r := s.byName[name]; r != nil && r.FacadeName == "" {
+		return r
+	}
+	return nil
 }
 
 // snapshots keeps the snapshots that are read again and again. Every change of a
@@ -142,11 +148,13 @@ func (e *Engine) Snapshot(ctx context.Context, connection, kind string) (*Snapsh
 		if err != nil {
 			return nil, err
 		}
-		s := &Snapshot{Items: make([]*resource.Resource, len(rows)), byName: make(map[string]*resource.Resource, len(rows)), called: make(map[partName]*resource.Resource, len(rows)), readAt: time.Now()}
+		s := &Snapshot{Items: make([]*resource.Resource, len(rows)), byName: make(map[string]*resource.Resource, len(rows)), called: map[partName]*resource.Resource{}, readAt: time.Now()}
 		for i := range rows {
 			s.Items[i] = rows[i].Envelope()
 			s.byName[rows[i].Name] = s.Items[i]
-			s.called[partName{rows[i].Owner, cmp.Or(rows[i].FacadeName, rows[i].Name)}] = s.Items[i]
+			if rows[i].FacadeName != "" || rows[i].Owner != "" {
+				s.called[partName{rows[i].Owner, cmp.Or(rows[i].FacadeName, rows[i].Name)}] = s.Items[i]
+			}
 		}
 		e.snapshots.keep(key, mark, s)
 		return s, nil
