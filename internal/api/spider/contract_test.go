@@ -78,9 +78,6 @@ func shape(v any) string {
 // TestContract replays what CB-Spider was asked, in order, and compares answers. Names
 // are the client's whether or not it asks for names on the cloud that are made of them.
 func TestContract(t *testing.T) {
-<<<<<<< HEAD
-	a := registered(t, enginetest.Options{})
-=======
 	t.Run("IDTransformMode=ON", func(t *testing.T) { replay(t, func(body string) string { return body }) })
 	t.Run("IDTransformMode=OFF", func(t *testing.T) {
 		replay(t, func(body string) string {
@@ -91,7 +88,6 @@ func TestContract(t *testing.T) {
 
 func replay(t *testing.T, mode func(body string) string) {
 	a := registered(t, enginetest.Options{})
->>>>>>> 2bac557 (Call resources in /spider as their clients do)
 	var differences []difference
 	raw, err := os.ReadFile("testdata/differences.json")
 	require.NoError(t, err)
