@@ -22,6 +22,7 @@ type About struct {
 	Doc         string   `json:"doc,omitempty" doc:"What the driver reaches, in a sentence or two."`
 	Credential  []Field  `json:"credential" doc:"Fields of a credential."`
 	Settings    []Field  `json:"settings" doc:"Settings of a connection."`
+	Facts       Facts    `json:"facts,omitzero" doc:"What holds for the cloud everywhere."`
 	Native      string   `json:"native,omitempty" doc:"How native calls are written: services and paths. Absent if the driver passes none."`
 	LocalState  bool     `json:"localState,omitempty" doc:"Whether the driver keeps state in its working folder. Then never do two of its processes take calls at once, also during an upgrade."`
 	Permissions []string `json:"permissions,omitempty" doc:"The least permissions that the credential needs, in the cloud's own terms."`
@@ -45,7 +46,8 @@ type Field struct {
 	Secret   bool      `json:"secret,omitempty" doc:"Whether it is sealed and never shown again."`
 	Required bool      `json:"required,omitempty" doc:"Whether it must be given."`
 	Enum     []string  `json:"enum,omitempty" doc:"The values that it can have, if only some are possible."`
-	Aliases  []string  `json:"aliases,omitempty" doc:"What other programs call it, such as ClientId in CB-Spider; /spider takes these names. Letters count alike in both cases."`
+	Keys     Keys      `json:"keys,omitzero" doc:"What clients of CB-Spider call it. Absent if they do not know it."`
+	Aliases  []string  `json:"aliases,omitempty" doc:"More names that /spider takes for it. Letters count alike in both cases."`
 }
 
 // FieldType says how a value is written.

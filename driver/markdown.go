@@ -95,6 +95,9 @@ func fields(b *strings.Builder, title, flag string, fields []Field) {
 		if len(f.Enum) > 0 {
 			doc += " One of: " + strings.Join(f.Enum, ", ") + "."
 		}
+		if f.Keys != (Keys{}) {
+			doc += " In CB-Spider: " + strings.Join(slices.Compact([]string{f.Keys.Spider, f.Keys.Cloud}), " or ") + "."
+		}
 		if f.Where != "" {
 			doc += " Where to get it: " + f.Where
 		}

@@ -90,6 +90,15 @@ func checkDocumented(t *try) {
 			}
 		}
 	}
+	for i, f := range d.Credential {
+		for _, other := range d.Credential[i+1:] {
+			for _, name := range append([]string{other.Name, other.Keys.Spider, other.Keys.Cloud}, other.Aliases...) {
+				if f.AnswersTo(name) {
+					t.Errorf("the fields %q and %q are both called %q", f.Name, other.Name, name)
+				}
+			}
+		}
+	}
 	for _, e := range d.Extensions {
 		if e.Doc == "" {
 			t.Errorf("the extension %q has no doc", e.Name)

@@ -90,11 +90,25 @@ func about() driver.About {
 		Tested: driver.ReadReports(conformance),
 		Doc:    "Amazon EC2 and clouds that speak its API. The key pair of a node group lets in by SSH from the security groups that the cluster was made with, or else from its own, and from nowhere else. Values of labels of load balancers are written with @= and hexadecimal digits where AWS does not take a sign: R&D is R@=26D in its console.",
 		Credential: []driver.Field{
-			{Name: "accessKeyId", Title: "Access key ID", Doc: "Id of the access key, such as AKIA….", Where: keys, Type: driver.TypeString, Required: true, Aliases: []string{"ClientId"}},
-			{Name: "secretAccessKey", Title: "Secret access key", Doc: "Secret half of the access key.", Where: keys, Type: driver.TypeString, Secret: true, Required: true, Aliases: []string{"ClientSecret"}},
-			{Name: "sessionToken", Title: "Session token", Doc: "Only with temporary keys; they stop working when the session ends. Default: none.", Type: driver.TypeString, Secret: true, Aliases: []string{"StsToken"}},
+			{Name: "accessKeyId", Title: "Access key ID", Doc: "Id of the access key, such as AKIA….", Where: keys, Type: driver.TypeString, Required: true, Keys: driver.Keys{Spider: "ClientId", Cloud: "aws_access_key_id"}},
+			{Name: "secretAccessKey", Title: "Secret access key", Doc: "Secret half of the access key.", Where: keys, Type: driver.TypeString, Secret: true, Required: true, Keys: driver.Keys{Spider: "ClientSecret", Cloud: "aws_secret_access_key"}},
+			{Name: "sessionToken", Title: "Session token", Doc: "Only with temporary keys; they stop working when the session ends. Default: none.", Type: driver.TypeString, Secret: true, Aliases: []string{"StsToken", "aws_session_token"}},
 			{Name: "roleArn", Title: "Role ARN", Doc: "Role to assume with the key, such as arn:aws:iam::123456789012:role/infra. Default: the key itself is used.", Where: "AWS console, IAM, Roles", Type: driver.TypeString},
 			{Name: "externalId", Title: "External ID", Doc: "Only with roleArn: the id that the role's owner asks for. Default: none.", Type: driver.TypeString},
+		},
+		Facts: driver.Facts{
+			RootDisks: driver.Disks{Types: []string{"standard", "gp2", "gp3"}},
+			Disks: driver.Disks{Types: []string{"standard", "gp2", "gp3", "io1", "io2", "st1", "sc1"}, Sizes: []driver.SizeRange{
+				{Type: "standard", Min: 1, Max: 1024},
+				{Type: "gp2", Min: 1, Max: 16384},
+				{Type: "gp3", Min: 1, Max: 16384},
+				{Type: "io1", Min: 4, Max: 16384},
+				{Type: "io2", Min: 4, Max: 16384},
+				{Type: "st1", Min: 125, Max: 16384},
+				{Type: "sc1", Min: 125, Max: 16384},
+			}},
+			NameLengths:   []int{255, 256, 255, 255, 255, 256, 32, 127, 100, 0, 63},
+			DefaultRegion: "ap-northeast-2", DefaultZone: "ap-northeast-2a",
 		},
 		Settings: append([]driver.Field{
 			{Name: settingEndpoint, Title: "Endpoint", Doc: "URL of a cloud that speaks AWS's API, such as https://ec2.example.com; used for every service. Default: AWS.", Type: driver.TypeString},

@@ -69,12 +69,13 @@ func about() driver.About {
 		Doc:        "A cloud in memory that costs nothing, for trying things out and for rehearsing trouble: its settings make it slow, forgetful, stingy or broken. It keeps what was created when its process ends.",
 		LocalState: true, // the journal
 		Native:     nativeDoc,
+		Facts:      driver.Facts{NameLengths: []int{255, 255, 255, 255, 255, 255, 255, 255, 255, 0, 255}, Zoneless: true},
 		Tested:     driver.ReadReports(conformance),
 		Credential: []driver.Field{
 			{
 				Name: "account", Title: "Account", Type: driver.TypeText,
 				Doc: "Any name. Connections with the same account and region see the same objects; other accounts see none of them. Default: default.", Where: "Make one up.",
-				Aliases: []string{"MockName"},
+				Keys: driver.Keys{Spider: "MockName", Cloud: "MockName"},
 			},
 			{
 				Name: "password", Title: "Password", Type: driver.TypeText, Secret: true,
@@ -82,6 +83,12 @@ func about() driver.About {
 			},
 		},
 	}
+	var types []string
+	for _, t := range allDiskTypes() {
+		types = append(types, t.Name)
+		a.Facts.Disks.Sizes = append(a.Facts.Disks.Sizes, driver.SizeRange{Type: t.Name, Min: t.MinSizeGiB, Max: t.MaxSizeGiB})
+	}
+	a.Facts.RootDisks.Types, a.Facts.Disks.Types = types, types
 	for _, s := range settingFields() {
 		a.Settings = append(a.Settings, s.Field)
 	}

@@ -49,6 +49,10 @@ func (e *Engine) CreateCredential(ctx context.Context, body []byte) (*resource.C
 	if request.Values, err = d.CheckCredential(request.Values); err != nil {
 		return nil, err
 	}
+	return e.insertCredential(ctx, request)
+}
+
+func (e *Engine) insertCredential(ctx context.Context, request resource.CredentialRequest) (*resource.Credential, error) {
 	raw, err := json.Marshal(request.Values)
 	if err != nil {
 		return nil, resource.Errorf(resource.CodeInternal, "encode the credential: %w", err)
@@ -321,7 +325,11 @@ func (e *Engine) target(row *store.Connection) host.Target {
 			if err := json.Unmarshal(raw, &c.Credential); err != nil {
 				return c, resource.Errorf(resource.CodeInternal, "the credential %s is damaged", credential.Name)
 			}
-			return c, nil
+			d, err := e.host.Describe(ctx, row.Cloud)
+			if err == nil {
+				c.Credential = d.Named(c.Credential) // it may be older than the driver
+			}
+			return c, err
 		},
 		Opened: func(ctx context.Context, lacks map[string]string) {
 			if maps.Equal(row.Lacks, lacks) {

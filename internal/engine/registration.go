@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/m-cmp/mc-infra-connector/driver"
 	"github.com/m-cmp/mc-infra-connector/internal/store"
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
@@ -62,27 +63,28 @@ func (e *Engine) Unregister(ctx context.Context, typ, name string) error {
 }
 
 // PutCredential records a credential, or gives one that is there other values. The
-// same values once more change nothing. Connections that use it reconnect.
-func (e *Engine) PutCredential(ctx context.Context, request resource.CredentialRequest) (*resource.Credential, error) {
+// same values once more change nothing. Connections that use it reconnect. d is the
+// cloud's description, which need not be a driver's: what is recorded for a cloud
+// without one is there when it comes, if it knows the fields by name, key or alias.
+func (e *Engine) PutCredential(ctx context.Context, d *driver.Description, request resource.CredentialRequest) (*resource.Credential, error) {
 	body, err := json.Marshal(request)
 	if err != nil {
 		return nil, resource.Errorf(resource.CodeInternal, "encode the credential: %w", err)
 	}
-	old, err := e.store.Read().Credential(ctx, request.Name)
-	switch {
-	case resource.CodeOf(err) == resource.CodeNotFound:
-		return e.CreateCredential(ctx, body)
-	case err != nil:
-		return nil, err
-	case old.Cloud != request.Cloud:
-		return nil, resource.Errorf(resource.CodeAlreadyExists, "the credential %s exists already, for the cloud %s; choose another name or delete it first", old.Name, old.Cloud)
-	}
-	d, err := e.driverOf(ctx, request.Cloud)
-	if err != nil {
+	if err := resource.Decode(body, &request); err != nil {
 		return nil, err
 	}
 	if request.Values, err = d.CheckCredential(request.Values); err != nil {
 		return nil, err
+	}
+	old, err := e.store.Read().Credential(ctx, request.Name)
+	switch {
+	case resource.CodeOf(err) == resource.CodeNotFound:
+		return e.insertCredential(ctx, request)
+	case err != nil:
+		return nil, err
+	case old.Cloud != request.Cloud:
+		return nil, resource.Errorf(resource.CodeAlreadyExists, "the credential %s exists already, for the cloud %s; choose another name or delete it first", old.Name, old.Cloud)
 	}
 	if e.holds(old, request.Values) {
 		answer := old.Resource()

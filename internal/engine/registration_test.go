@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/m-cmp/mc-infra-connector/driver"
 	"github.com/m-cmp/mc-infra-connector/internal/engine"
 	"github.com/m-cmp/mc-infra-connector/internal/engine/enginetest"
 	"github.com/m-cmp/mc-infra-connector/resource"
@@ -38,9 +39,11 @@ func TestRegistrationsAreReplacedAndForgotten(t *testing.T) {
 
 func TestAPutCredentialReachesTheConnectionsThatUseIt(t *testing.T) {
 	e := enginetest.Start(t, enginetest.Options{})
+	d, err := e.Driver(t.Context(), "mock")
+	require.NoError(t, err)
 	put := func(values map[string]string) {
 		t.Helper()
-		_, err := e.PutCredential(t.Context(), resource.CredentialRequest{Name: "c", Cloud: "mock", Values: values})
+		_, err := e.PutCredential(t.Context(), d, resource.CredentialRequest{Name: "c", Cloud: "mock", Values: values})
 		require.NoError(t, err)
 	}
 	put(map[string]string{"account": "a", "password": "wrong"})
@@ -57,8 +60,22 @@ func TestAPutCredentialReachesTheConnectionsThatUseIt(t *testing.T) {
 	put(map[string]string{"account": "a", "password": "right"})
 	assert.NoError(t, e.CheckConnection(t.Context(), "m"))
 
-	_, err = e.PutCredential(t.Context(), resource.CredentialRequest{Name: "c", Cloud: "mock", Values: map[string]string{"nope": "1"}})
+	_, err = e.PutCredential(t.Context(), d, resource.CredentialRequest{Name: "c", Cloud: "mock", Values: map[string]string{"nope": "1"}})
 	assert.Equal(t, resource.CodeInvalid, resource.CodeOf(err))
+}
+
+func TestACredentialFromBeforeTheDriverIsReadByIt(t *testing.T) {
+	e := enginetest.Start(t, enginetest.Options{})
+	before := &driver.Description{About: driver.About{Name: "mock", Credential: []driver.Field{{Name: "mockname"}, {Name: "forgotten"}}}}
+	_, err := e.PutCredential(t.Context(), before, resource.CredentialRequest{Name: "c", Cloud: "mock", Values: map[string]string{"mockname": "them", "forgotten": "1"}})
+	require.NoError(t, err)
+	_, err = e.PutConnection(t.Context(), resource.ConnectionRequest{Name: "m", Cloud: "mock", Credential: "c", Region: "mock-seoul"})
+	require.NoError(t, err)
+	s, _, err := e.Session(t.Context(), "m")
+	require.NoError(t, err)
+	answer, err := s.Extend(t.Context(), "echo", json.RawMessage(`{"text":"who"}`))
+	require.NoError(t, err)
+	assert.Contains(t, string(answer), `"account":"them"`)
 }
 
 func TestAConnectionInUseKeepsItsRegion(t *testing.T) {

@@ -88,7 +88,7 @@ func (n nodeGroupRequest) translate(t *translation) resource.NodeGroup {
 	problems := &t.problems
 	return resource.NodeGroup{
 		Name: string(n.Name), Spec: string(n.VMSpecName), Image: n.ImageName.chosen(), KeyPair: t.ours(keyPair(), "", n.KeyPairName),
-		RootDiskType: n.RootDiskType.chosen(), RootDiskSizeGiB: n.RootDiskSize.number("RootDiskSize", problems),
+		RootDiskType: t.rootDisk(n.RootDiskType), RootDiskSizeGiB: n.RootDiskSize.number("RootDiskSize", problems),
 		DesiredNodes: n.DesiredNodeSize.number("DesiredNodeSize", problems), MinNodes: n.MinNodeSize.number("MinNodeSize", problems),
 		MaxNodes: n.MaxNodeSize.number("MaxNodeSize", problems), Autoscaling: n.OnAutoScaling.truth("OnAutoScaling", problems),
 	}

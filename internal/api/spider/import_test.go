@@ -46,6 +46,7 @@ func spiderDatabase(t *testing.T, resources map[string][]mapped) string {
 		"CREATE TABLE node_group_iid_infos (connection_name text, name_id text, system_id text, owner_cluster_name text, PRIMARY KEY (connection_name, name_id, owner_cluster_name))",
 		"INSERT INTO cloud_driver_infos VALUES ('old-driver', 'MOCK', 'mock-driver-v1.0.so')",
 		`INSERT INTO credential_infos VALUES ('old-credential', 'MOCK', '[{"Key":"MockName","Value":"` + base64.StdEncoding.EncodeToString(sealed) + `"}]')`,
+		`INSERT INTO credential_infos VALUES ('cloud-words', 'TENCENT', '[{"Key":"SecretId","Value":"` + base64.StdEncoding.EncodeToString(sealed) + `"},{"Key":"secretkey","Value":"` + base64.StdEncoding.EncodeToString(sealed) + `"}]')`,
 		`INSERT INTO region_infos VALUES ('old-region', 'MOCK', '[{"Key":"Region","Value":"mock-seoul"},{"Key":"Zone","Value":"mock-seoul-b"}]', NULL)`,
 		"INSERT INTO connection_config_infos VALUES ('old-config', 'MOCK', 'old-driver', 'old-credential', 'old-region')",
 		"INSERT INTO node_group_iid_infos VALUES ('old-config', 'ng', 'ng-dc1rd29ksduaehs2pvvg:ng', 'old-cluster')",
@@ -165,6 +166,7 @@ func TestADatabaseOfCBSpiderIsTakenOver(t *testing.T) {
 	assert.Equal(t, `driver old-driver
 region old-region
 credential old-credential
+credential cloud-words
 connection old-config
 VPC old-vpc in old-config
 subnet old-subnet in old-config
@@ -182,8 +184,9 @@ cluster old-cluster in old-config
 
 	code, out = mcic()
 	require.Zero(t, code, out)
-	assert.Contains(t, out, "15 taken over, 0 were here already, 0 could not be taken over")
+	assert.Contains(t, out, "16 taken over, 0 were here already, 0 could not be taken over")
 	assert.JSONEq(t, `{"ConfigName":"old-config","ProviderName":"MOCK","DriverName":"old-driver","CredentialName":"old-credential","RegionName":"old-region"}`, a.ok(http.MethodGet, "/connectionconfig/old-config", "").body)
+	assert.Contains(t, a.ok(http.MethodGet, "/credential/cloud-words", "").body, `[{"Key":"ClientId","Value":"Hidden for security."},{"Key":"ClientSecret","Value":"Hidden for security."}]`)
 	c, err := a.Connection(t.Context(), "old-config")
 	require.NoError(t, err)
 	assert.Equal(t, "mock-seoul-b", c.Zone)
@@ -203,7 +206,7 @@ cluster old-cluster in old-config
 
 	code, out = mcic()
 	require.Zero(t, code, out)
-	assert.Contains(t, out, "4 taken over, 11 were here already, 0 could not be taken over")
+	assert.Contains(t, out, "5 taken over, 11 were here already, 0 could not be taken over")
 
 	all["vm"] = append(all["vm"], mapped{"lost-vm", "vm-that-is-gone", ""})
 	all["rdbms"] = []mapped{{"old-db", "db-1", ""}}
@@ -212,5 +215,5 @@ cluster old-cluster in old-config
 	assert.NotZero(t, code)
 	assert.Contains(t, out, "VM lost-vm in old-config", "what is left out is told")
 	assert.Contains(t, out, "database old-db in old-config: this server has no kind for it")
-	assert.Contains(t, out, "4 taken over, 11 were here already, 2 could not be taken over")
+	assert.Contains(t, out, "5 taken over, 11 were here already, 2 could not be taken over")
 }

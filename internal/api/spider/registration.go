@@ -192,8 +192,8 @@ func (s *server) registrationRoutes() []route {
 	})
 }
 
-// putCredential seals a credential. Its values are named as CB-Spider names them;
-// the driver says which of its fields those are, and others are passed over.
+// putCredential seals a credential. Its values are named as CB-Spider or the cloud
+// names them; what no field of the cloud is meant by is passed over.
 func putCredential(r *request) (any, error) {
 	name, cloud, err := r.registration("CredentialName")
 	if err != nil {
@@ -203,38 +203,35 @@ func putCredential(r *request) (any, error) {
 	if err := decode(r.body, &req, "body"); err != nil {
 		return nil, err
 	}
-	d, err := r.server.Engine.Driver(r.Context(), cloud)
+	d, err := r.described(cloud)
 	if resource.CodeOf(err) == resource.CodeNotFound {
 		return nil, invalid("ProviderName", "%v", err)
 	}
 	if err != nil {
 		return nil, err
 	}
-	values := map[string]string{}
-	for _, kv := range req.KeyValueInfoList {
-		for _, f := range d.Credential {
-			if answersTo(f, string(kv.Key)) && kv.Value != "" {
-				values[f.Name] = string(kv.Value)
-			}
-		}
-	}
-	credential, err := r.server.Engine.PutCredential(r.Context(), resource.CredentialRequest{Name: name, Cloud: cloud, Values: values})
+	values := d.Named(req.KeyValueInfoList.labels())
+	credential, err := r.server.Engine.PutCredential(r.Context(), d, resource.CredentialRequest{Name: name, Cloud: cloud, Values: values})
 	if err != nil {
-		return nil, err
+		return nil, credentialKind(d).rename(err)
 	}
 	return credentialInfo(credential, d), nil
 }
 
-// answersTo reports whether a field has the name.
-func answersTo(f driver.Field, name string) bool {
-	return strings.EqualFold(f.Name, name) || slices.ContainsFunc(f.Aliases, func(a string) bool { return strings.EqualFold(a, name) })
+// credentialKind names the fields of a credential.
+func credentialKind(d *driver.Description) *kind {
+	k := &kind{fields: map[string]string{"values": "KeyValueInfoList"}}
+	for _, f := range d.Credential {
+		k.fields[f.Name] = spiderKey(d, f.Name)
+	}
+	return k
 }
 
-// alias is what CB-Spider calls a field.
-func alias(fields []driver.Field, name string) string {
-	for _, f := range fields {
-		if f.Name == name && len(f.Aliases) > 0 {
-			return f.Aliases[0]
+// spiderKey is what CB-Spider calls a field that is known by one of its names.
+func spiderKey(d *driver.Description, name string) string {
+	for _, f := range d.Credential {
+		if f.AnswersTo(name) {
+			return cmp.Or(f.Keys.Spider, f.Name)
 		}
 	}
 	return name
@@ -244,16 +241,16 @@ func credentialInfo(c *resource.Credential, d *driver.Description) CredentialInf
 	info := CredentialInfo{CredentialName: c.Name, ProviderName: provider(c.Cloud), KeyValueInfoList: []KeyValue{}}
 	for _, name := range c.Fields {
 		if d != nil {
-			name = alias(d.Credential, name)
+			name = spiderKey(d, name)
 		}
 		info.KeyValueInfoList = append(info.KeyValueInfoList, KeyValue{name, hidden})
 	}
 	return info
 }
 
-// shown describes the driver of a cloud for what can be shown without it.
+// shown describes a cloud for what can be shown without it.
 func (r *request) shown(cloud string) *driver.Description {
-	d, err := r.server.Engine.Driver(r.Context(), cloud)
+	d, err := r.described(cloud)
 	if err != nil {
 		return nil
 	}
@@ -420,44 +417,6 @@ func deleteConnection(r *request) (any, error) {
 		return nil, err
 	}
 	return answer, r.server.Engine.Unregister(r.Context(), typeConnection, name)
-}
-
-// listClouds answers the clouds that there is a driver for.
-func listClouds(r *request) (any, error) {
-	var names []string
-	for _, d := range r.server.Engine.Drivers(r.Context()) {
-		names = append(names, provider(d.Name))
-	}
-	return map[string]any{"cloudos": list(names)}, nil
-}
-
-// CloudInfo is what a client must know to register a cloud.
-type CloudInfo struct {
-	Region, Credential, CredentialCSP, RootDiskType, RootDiskSize, DiskType, DiskSize, IdMaxLength, DefaultRegionToQuery []string
-}
-
-// getCloud answers it from the driver's description. An unknown cloud has none.
-func getCloud(r *request) (any, error) {
-	name, err := r.param("Name")
-	if err != nil {
-		return nil, err
-	}
-	d, err := r.server.Engine.Driver(r.Context(), cloudOf(name))
-	if resource.CodeOf(err) == resource.CodeNotFound {
-		return CloudInfo{}, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	info := CloudInfo{Region: []string{"Region", "Zone"}, RootDiskType: []string{""}, RootDiskSize: []string{""}, DiskType: []string{""}, DiskSize: []string{""}, DefaultRegionToQuery: []string{""}}
-	for _, f := range d.Credential {
-		info.Credential = append(info.Credential, alias(d.Credential, f.Name))
-		info.CredentialCSP = append(info.CredentialCSP, f.Name)
-	}
-	for range 11 { // of image, VPC, subnet, … in CB-Spider's order; names can be that long here
-		info.IdMaxLength = append(info.IdMaxLength, "128")
-	}
-	return info, nil
 }
 
 // Capability is what a driver can do.

@@ -100,7 +100,7 @@ func vmSpec(t *translation, req vmRequest) resource.VMSpec {
 	spec := resource.VMSpec{
 		Image: string(req.ImageName), Spec: string(req.VMSpecName), Subnet: t.subnet(req.VPCName, req.SubnetName),
 		SecurityGroups: t.allOurs(securityGroup(), "", req.SecurityGroupNames), KeyPair: t.ours(keyPair(), "", req.KeyPairName),
-		RootDiskType: req.RootDiskType.chosen(), RootDiskSizeGiB: req.RootDiskSize.number("RootDiskSize", &t.problems),
+		RootDiskType: t.rootDisk(req.RootDiskType), RootDiskSizeGiB: req.RootDiskSize.number("RootDiskSize", &t.problems),
 	}
 	switch {
 	case strings.EqualFold(string(req.ImageType), ownImage):

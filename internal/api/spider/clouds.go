@@ -1,0 +1,153 @@
+package spider
+
+import (
+	_ "embed"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/m-cmp/mc-infra-connector/driver"
+	"github.com/m-cmp/mc-infra-connector/resource"
+)
+
+// described describes a cloud: as its driver does or, where there is none, from what
+// is known of it.
+func (r *request) described(cloud string) (*driver.Description, error) {
+	d, err := r.server.Engine.Driver(r.Context(), cloud)
+	if resource.CodeOf(err) == resource.CodeNotFound {
+		for _, about := range driverless() {
+			if about.Name == cloud {
+				return &driver.Description{About: about}, nil
+			}
+		}
+	}
+	return d, err
+}
+
+// listClouds answers the clouds that can be registered.
+func listClouds(r *request) (any, error) {
+	var names []string
+	for _, d := range r.server.Engine.Drivers(r.Context()) {
+		names = append(names, provider(d.Name))
+	}
+	for _, about := range driverless() {
+		names = append(names, provider(about.Name))
+	}
+	slices.Sort(names)
+	return map[string]any{"cloudos": slices.Compact(names)}, nil
+}
+
+// CloudInfo is what a client must know to register a cloud.
+type CloudInfo struct {
+	Region, Credential, CredentialCSP, RootDiskType, RootDiskSize, DiskType, DiskSize, IdMaxLength, DefaultRegionToQuery []string
+}
+
+// getCloud answers it. An unknown cloud has none.
+func getCloud(r *request) (any, error) {
+	name, err := r.param("Name")
+	if err != nil {
+		return nil, err
+	}
+	d, err := r.described(cloudOf(name))
+	if resource.CodeOf(err) == resource.CodeNotFound {
+		return CloudInfo{}, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return cloudInfo(d), nil
+}
+
+func cloudInfo(d *driver.Description) CloudInfo {
+	facts := d.Facts
+	info := CloudInfo{
+		Region: []string{"Region"}, RootDiskType: filled(facts.RootDisks.Types), RootDiskSize: filled(diskSizes(facts.RootDisks)),
+		DiskType: filled(facts.Disks.Types), DiskSize: filled(diskSizes(facts.Disks)), DefaultRegionToQuery: []string{facts.DefaultRegion},
+	}
+	if !facts.Zoneless {
+		info.Region = append(info.Region, "Zone")
+	}
+	if facts.DefaultZone != "" {
+		info.DefaultRegionToQuery = append(info.DefaultRegionToQuery, facts.DefaultZone)
+	}
+	keyed := slices.ContainsFunc(d.Credential, func(f driver.Field) bool { return f.Keys != driver.Keys{} })
+	for _, f := range d.Credential {
+		switch {
+		case f.Keys != driver.Keys{}:
+			info.Credential, info.CredentialCSP = append(info.Credential, f.Keys.Spider), append(info.CredentialCSP, f.Keys.Cloud)
+		case !keyed: // of a cloud that CB-Spider does not know
+			info.Credential, info.CredentialCSP = append(info.Credential, f.Name), append(info.CredentialCSP, f.Name)
+		}
+	}
+	for _, length := range facts.NameLengths {
+		info.IdMaxLength = append(info.IdMaxLength, strconv.Itoa(length))
+	}
+	info.IdMaxLength = filled(info.IdMaxLength)
+	return info
+}
+
+// filled is a list as CB-Spider writes it: one that is empty has an empty text.
+func filled(texts []string) []string {
+	if len(texts) == 0 {
+		return []string{""}
+	}
+	return texts
+}
+
+// rootDisk is the type of root disk that is asked for, "" where the choice is the
+// cloud's. TYPE1, TYPE2, … count the cloud's types; beyond the last they mean the last.
+func (r *request) rootDisk(asked text) string {
+	digits, numbered := strings.CutPrefix(strings.ToUpper(string(asked)), "TYPE")
+	n, err := strconv.Atoi(digits)
+	if !numbered || err != nil || n < 1 {
+		return asked.chosen()
+	}
+	connection, _ := r.text("ConnectionName") // known by now
+	c, err := r.server.Engine.Connection(r.Context(), connection)
+	if err != nil {
+		return ""
+	}
+	d := r.shown(c.Cloud)
+	if d == nil || len(d.Facts.RootDisks.Types) == 0 {
+		return ""
+	}
+	types := d.Facts.RootDisks.Types
+	return types[min(n, len(types))-1]
+}
+
+func diskSizes(disks driver.Disks) []string {
+	var sizes []string
+	for _, s := range disks.Sizes {
+		sizes = append(sizes, fmt.Sprintf("%s|%d|%d|GB", s.Type, s.Min, s.Max))
+	}
+	return sizes
+}
+
+// driverlessClouds are the clouds of CB-Spider that this project has no driver for yet,
+// as CB-Spider describes them.
+// https://github.com/cloud-barista/cb-spider/blob/master/cloud-driver-libs/cloudos_meta.yaml
+//
+//go:embed clouds.json
+var driverlessClouds []byte
+
+// driverless describes them. A driver's description takes the place of a cloud's.
+func driverless() []driver.About {
+	type cloud struct {
+		Name  string
+		Keys  [][2]string // of a credential: CB-Spider's and the cloud's
+		Facts driver.Facts
+	}
+	var all []driver.About
+	for _, c := range read[[]cloud](driverlessClouds) {
+		about := driver.About{Name: c.Name, Facts: c.Facts}
+		for _, key := range c.Keys {
+			about.Credential = append(about.Credential, driver.Field{
+				Name: key[0], Title: key[0], Doc: "The cloud calls it " + key[1] + ".", Type: driver.TypeString, Secret: true, Required: true,
+				Keys: driver.Keys{Spider: key[0], Cloud: key[1]},
+			})
+		}
+		all = append(all, about)
+	}
+	return all
+}
