@@ -20,7 +20,7 @@ type Facts struct {
 // Disks are the types of disks with their sizes. A type can have other sizes for each
 // of its grades, or none that is known.
 type Disks struct {
-	Types []string   `json:"types,omitempty" doc:"Types, in the order in which clients count them: the first is TYPE1 in CB-Spider." nullable:"false"`
+	Types []string    `json:"types,omitempty" doc:"Types, in the order in which clients count them: the first is TYPE1 in CB-Spider." nullable:"false"`
 	Sizes []SizeRange `json:"sizes,omitempty" doc:"Sizes of types, or of their grades." nullable:"false"`
 }
 

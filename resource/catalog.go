@@ -65,6 +65,7 @@ type Region struct {
 // Zone is a part of a region that fails independently.
 type Zone struct {
 	Name      string `json:"name" doc:"The cloud's name of the zone, such as ap-northeast-2a."`
+	Title     string `json:"title,omitempty" doc:"What it is called for people, where that is another name."`
 	Region    string `json:"region" doc:"Region that it is part of."`
 	Available bool   `json:"available" doc:"Whether the cloud takes new resources there."`
 }
@@ -87,6 +88,7 @@ type Spec struct {
 	Name          string   `json:"name" doc:"The cloud's name, to be given as a VM's spec."`
 	VCPUs         int      `json:"vcpus" doc:"Number of virtual processors."`
 	MemoryMiB     int      `json:"memoryMiB" doc:"Memory in MiB."`
+	ClockGHz      float64  `json:"clockGHz,omitempty" doc:"Clock of the processors in GHz, where that is known."`
 	Architectures []string `json:"architectures,omitempty" doc:"Processor architectures that it runs: x86_64, arm64."`
 	GPUs          int      `json:"gpus,omitempty" doc:"Number of graphics processors."`
 	GPUModel      string   `json:"gpuModel,omitempty" doc:"Model of the graphics processors."`

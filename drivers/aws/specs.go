@@ -40,6 +40,7 @@ func spec(x types.InstanceTypeInfo) resource.Spec {
 		entry.MemoryMiB = int(aws.ToInt64(memory.SizeInMiB))
 	}
 	if processor := x.ProcessorInfo; processor != nil {
+		entry.ClockGHz = aws.ToFloat64(processor.SustainedClockSpeedInGhz)
 		for _, a := range processor.SupportedArchitectures {
 			if a == types.ArchitectureTypeX8664 || a == types.ArchitectureTypeArm64 {
 				entry.Architectures = append(entry.Architectures, string(a))

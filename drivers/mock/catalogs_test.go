@@ -5,12 +5,14 @@ import (
 	"encoding/base64"
 	"regexp"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 	"golang.org/x/crypto/ssh"
 
+	"github.com/m-cmp/mc-infra-connector/driver"
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
 
@@ -39,6 +41,31 @@ func TestPrices(t *testing.T) {
 	for _, d := range entries[resource.DiskType](t, s, "disktype") {
 		require.Contains(t, perHour, d.Name+"onDemand")
 	}
+}
+
+func TestCBSpidersRegionsOfferWhatItsMockDoes(t *testing.T) {
+	open := func(credential driver.Values, region string) driver.Session {
+		t.Helper()
+		s, err := newRig(t).driver.Connect(t.Context(), driver.Config{Region: region, Credential: credential})
+		require.NoError(t, err)
+		return s
+	}
+	s := open(nil, "venus")
+	regions, zones := entries[resource.Region](t, s, "region"), entries[resource.Zone](t, s, "zone")
+	require.Len(t, regions, 8)
+	require.Len(t, zones, 24)
+	require.Equal(t, resource.Zone{Name: "default-z2", Title: "Default Zone 2, Default", Region: "default"}, zones[1])
+	require.Len(t, entries[resource.Image](t, s, "image"), 5)
+	specs := entries[resource.Spec](t, s, "spec")
+	require.Equal(t, resource.Spec{
+		Name: "mock-vmspec-01", VCPUs: 4, ClockGHz: 2.7, MemoryMiB: 32768, Architectures: []string{x86, arm}, GPUs: 2, GPUModel: "NVIDIA V100", GPUMemoryMiB: 1 << 20,
+	}, specs[0])
+	for _, p := range entries[resource.Price](t, s, "price") {
+		require.True(t, p.Product == "disk" || strings.HasPrefix(p.Spec, "mock-vmspec-"), p.ID)
+	}
+	require.Equal(t, "earth", entries[resource.Region](t, open(driver.Values{"mockName": "m"}, "earth"), "region")[8].Name, "its own region is listed, too")
+	require.Len(t, entries[resource.Region](t, open(driver.Values{"mockName": "m"}, "mock-seoul"), "region"), 4)
+	require.Len(t, entries[resource.Region](t, open(nil, ""), "region"), 4)
 }
 
 func TestQuotasCountWhatIsUsed(t *testing.T) {

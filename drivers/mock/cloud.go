@@ -25,13 +25,13 @@ import (
 // Time does the work of a real cloud's machines: an object knows its last change
 // and how long that takes, and what state it is in is found when someone looks.
 type cloud struct {
-	dir    string // folder of the journal, "" is the working directory
-	now    func() time.Time
-	exit   func(code int)
-	images []resource.Image
-	specs  []resource.Spec
-	rates  rates
-	calls  atomic.Int64 // of all sessions, for tests
+	dir     string // folder of the journal, "" is the working directory
+	now     func() time.Time
+	exit    func(code int)
+	own     *offer
+	spiders *offer // of the regions of CB-Spider's Mock
+	rates   rates
+	calls   atomic.Int64 // of all sessions, for tests
 
 	mu      sync.RWMutex
 	journal *journal // nil until the first connection
@@ -187,8 +187,8 @@ func newCloud(dir string) *cloud {
 		dir:     dir,
 		now:     time.Now,
 		exit:    os.Exit, //nolint:forbidigo // the setting crashCreate rehearses just that
-		images:  allImages(),
-		specs:   allSpecs(),
+		own:     &offer{regions: ownRegions(), images: allImages(), specs: allSpecs(), diskTypes: allDiskTypes(), versions: clusterVersions()},
+		spiders: spiderOffer(),
 		rates:   rates{due: map[place]time.Time{}},
 		shelves: map[shelfKey]*shelf{},
 		users:   map[string]map[string]shelfKey{},

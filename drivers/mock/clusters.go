@@ -36,8 +36,8 @@ func openClusters(s *session) clusters {
 	}}
 }
 
-// clusterVersions are those that can be asked for, the oldest first. Without one a
-// cluster gets the newest but one, as on most clouds.
+// clusterVersions are those of this cloud. Without one a cluster gets the newest but
+// one, as on most clouds.
 func clusterVersions() []string { return []string{"1.33", "1.34", "1.35", "1.36"} }
 
 // Make implements driver.Maker. With the setting parts a cluster begins without nodes, as on
@@ -54,7 +54,7 @@ func (c clusters) Make(ctx context.Context, r driver.Request[resource.ClusterSpe
 		if err := c.s.checkSubnets(d.spec.Subnets, d.spec.VPC); err != nil {
 			return err
 		}
-		versions := clusterVersions()
+		versions := c.s.offer.versions
 		d.spec.Version = cmp.Or(d.spec.Version, versions[len(versions)-2])
 		if !slices.Contains(versions, d.spec.Version) {
 			return refuseField("spec.version", "InvalidParameterValue", "there is no version %.64q; the versions are: %s", d.spec.Version, strings.Join(versions, ", "))
@@ -123,12 +123,12 @@ func (c clusters) Delete(ctx context.Context, id string) error {
 
 // checkNodeGroup checks and completes a node group, whose fields are below at.
 func (c clusters) checkNodeGroup(at string, g *resource.NodeGroup) error {
-	machine, err := c.s.cloud.spec(below(at, "spec"), g.Spec)
+	machine, err := c.s.offer.spec(below(at, "spec"), g.Spec)
 	if err != nil {
 		return err
 	}
 	if g.Image != "" {
-		image, err := c.s.cloud.image(below(at, "image"), g.Image)
+		image, err := c.s.offer.image(below(at, "image"), g.Image)
 		if err != nil {
 			return err
 		}
@@ -137,7 +137,7 @@ func (c clusters) checkNodeGroup(at string, g *resource.NodeGroup) error {
 		}
 	}
 	g.RootDiskSizeGiB = cmp.Or(g.RootDiskSizeGiB, 20)
-	return checkRootDisk(at, &g.RootDiskType, g.RootDiskSizeGiB)
+	return c.s.offer.checkRootDisk(at, &g.RootDiskType, g.RootDiskSizeGiB)
 }
 
 // AddNodeGroup implements resource.NodeGroupAdder.
@@ -212,7 +212,7 @@ func (c clusters) ScaleNodeGroup(ctx context.Context, id string, to resource.Nod
 // Upgrade implements resource.Upgrader.
 func (c clusters) Upgrade(ctx context.Context, id string, to resource.ClusterVersion) error {
 	return c.change(ctx, id, "upgrade", func(d *draft[resource.ClusterSpec, resource.ClusterStatus]) error {
-		versions := clusterVersions()
+		versions := c.s.offer.versions
 		now, next := slices.Index(versions, d.status.Version), slices.Index(versions, to.Version)
 		switch {
 		case next < 0:

@@ -25,7 +25,7 @@ func (c customImages) Make(ctx context.Context, r driver.Request[resource.Custom
 			return err
 		}
 		vm := specOf(c.s, resource.VM, d.spec.VM)
-		machine, err := c.s.cloud.spec("spec.vm", vm.Spec)
+		machine, err := c.s.offer.spec("spec.vm", vm.Spec)
 		if err != nil {
 			return err
 		}

@@ -23,7 +23,7 @@ func openDisks(s *session) disks {
 // Create implements driver.Maker.
 func (c disks) Make(ctx context.Context, r driver.Request[resource.DiskSpec]) (driver.Object[resource.DiskSpec, resource.DiskStatus], error) {
 	return c.create(ctx, r, func(d *draft[resource.DiskSpec, resource.DiskStatus]) error {
-		if _, err := checkDisk("spec.type", &d.spec.Type, "spec.sizeGiB", d.spec.SizeGiB); err != nil {
+		if _, err := c.s.offer.checkDisk("spec.type", &d.spec.Type, "spec.sizeGiB", d.spec.SizeGiB); err != nil {
 			return err
 		}
 		if d.spec.Snapshot != "" {
@@ -62,7 +62,7 @@ func (s *session) join(links *[]link, id, to, zone string, now time.Time) (done 
 	case has != "":
 		return false, refuse(resource.CodeConflict, "ResourceInUse", "%s is attached to the VM %s; detach it there first", id, has)
 	}
-	if of := vm.Status.(resource.VMStatus).Zone; of != zone {
+	if of := vm.Status.(resource.VMStatus).Zone; of != zone && !s.offer.anyPlace {
 		return false, refuseField("vm", "InvalidZone.Mismatch", "%s is in the zone %s, the VM %s in %s; choose a VM of the same zone", id, zone, to, of)
 	}
 	*links = []link{{resource.VM.Name, to}}
@@ -83,7 +83,7 @@ func (c disks) Resize(ctx context.Context, id string, to resource.DiskSize) erro
 		case to.SizeGiB < d.spec.SizeGiB:
 			return refuseField("sizeGiB", "InvalidVolumeSize", "the disk has %d GiB, and disks do not shrink; ask for more, or copy what is on it to a smaller disk", d.spec.SizeGiB)
 		}
-		if _, err := checkDisk("type", &d.spec.Type, "sizeGiB", to.SizeGiB); err != nil {
+		if _, err := c.s.offer.checkDisk("type", &d.spec.Type, "sizeGiB", to.SizeGiB); err != nil {
 			return err
 		}
 		d.spec.SizeGiB = to.SizeGiB

@@ -3,16 +3,15 @@ package mock
 import (
 	"cmp"
 	"slices"
-	"strings"
 
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
 
 func openDiskTypes(s *session) catalog[resource.DiskType] {
-	return catalog[resource.DiskType]{s.callRegion, s.pageSize, allDiskTypes}
+	return catalog[resource.DiskType]{s.callRegion, s.pageSize, func() []resource.DiskType { return s.offer.diskTypes }}
 }
 
-// allDiskTypes are the types of disks of every region, the default one first.
+// allDiskTypes are the types of disks of every region of this cloud.
 func allDiskTypes() []resource.DiskType {
 	return []resource.DiskType{
 		{Name: "SSD", Title: "Solid state disk", MinSizeGiB: 1, MaxSizeGiB: 16384, RootDisk: true},
@@ -22,16 +21,12 @@ func allDiskTypes() []resource.DiskType {
 }
 
 // checkDisk checks the size of a disk and its type, which it completes and returns.
-func checkDisk(typeField string, name *string, sizeField string, sizeGiB int) (resource.DiskType, error) {
-	types := allDiskTypes()
+func (o *offer) checkDisk(typeField string, name *string, sizeField string, sizeGiB int) (resource.DiskType, error) {
+	types := o.diskTypes
 	*name = cmp.Or(*name, types[0].Name)
 	i := slices.IndexFunc(types, func(t resource.DiskType) bool { return t.Name == *name })
 	if i < 0 {
-		names := make([]string, len(types))
-		for i, t := range types {
-			names[i] = t.Name
-		}
-		return resource.DiskType{}, refuseField(typeField, "InvalidVolumeType", "there is no type of disk %.64q; the types are: %s", *name, strings.Join(names, ", "))
+		return resource.DiskType{}, refuseField(typeField, "InvalidVolumeType", "there is no type of disk %.64q; the types are: %s", *name, joined(types, func(t resource.DiskType) string { return t.Name }))
 	}
 	t := types[i]
 	if sizeGiB < t.MinSizeGiB || sizeGiB > t.MaxSizeGiB {
@@ -41,10 +36,10 @@ func checkDisk(typeField string, name *string, sizeField string, sizeGiB int) (r
 }
 
 // checkRootDisk checks the root disk of a machine, whose fields are below at.
-func checkRootDisk(at string, name *string, sizeGiB int) error {
-	t, err := checkDisk(below(at, "rootDiskType"), name, below(at, "rootDiskSizeGiB"), sizeGiB)
+func (o *offer) checkRootDisk(at string, name *string, sizeGiB int) error {
+	t, err := o.checkDisk(below(at, "rootDiskType"), name, below(at, "rootDiskSizeGiB"), sizeGiB)
 	if err == nil && !t.RootDisk {
-		return refuseField(below(at, "rootDiskType"), "InvalidVolumeType", "nothing boots from the type of disk %s; choose %s, or leave it out", t.Name, allDiskTypes()[0].Name)
+		return refuseField(below(at, "rootDiskType"), "InvalidVolumeType", "nothing boots from the type of disk %s; choose %s, or leave it out", t.Name, o.diskTypes[0].Name)
 	}
 	return err
 }

@@ -41,7 +41,7 @@ func (s *session) call(ctx context.Context) error {
 // callRegion is the call of an API that lives in a region.
 func (s *session) callRegion(ctx context.Context) error {
 	if s.Region == "" {
-		return refuse(resource.CodeInvalid, "MissingRegion", "the connection names no region, so that it can only list the regions; give it one of: %s", regionNames())
+		return refuse(resource.CodeInvalid, "MissingRegion", "the connection names no region, so that it can only list the regions; give it one of: %s", s.offer.regionNames())
 	}
 	return s.call(ctx)
 }

@@ -4,14 +4,13 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
 
 func openImages(s *session) catalog[resource.Image] {
-	return catalog[resource.Image]{s.callRegion, s.pageSize, allImages}
+	return catalog[resource.Image]{s.callRegion, s.pageSize, func() []resource.Image { return s.offer.images }}
 }
 
 // The processor architectures of the mock cloud.
@@ -47,7 +46,7 @@ func distributions() []distribution {
 	}
 }
 
-// allImages are the images of every region.
+// allImages are the images of every region of this cloud.
 func allImages() []resource.Image {
 	published := time.Date(2026, 4, 30, 0, 0, 0, 0, time.UTC)
 	var images []resource.Image
@@ -68,12 +67,4 @@ func allImages() []resource.Image {
 func imageID(name string) string {
 	sum := sha256.Sum256([]byte(name))
 	return "img-" + hex.EncodeToString(sum[:])[:17]
-}
-
-func (c *cloud) image(field, id string) (resource.Image, error) {
-	i := slices.IndexFunc(c.images, func(i resource.Image) bool { return i.ID == id })
-	if i < 0 {
-		return resource.Image{}, refuseField(field, "InvalidImageID.NotFound", "there is no image %.64q; choose the id of one of the catalog's images", id)
-	}
-	return c.images[i], nil
 }

@@ -7,6 +7,7 @@
 package mock
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	_ "embed"
@@ -66,7 +67,7 @@ func about() driver.About {
 		Name:       "mock",
 		Title:      "Mock cloud",
 		Version:    "0.1.0",
-		Doc:        "A cloud in memory that costs nothing, for trying things out and for rehearsing trouble: its settings make it slow, forgetful, stingy or broken. It keeps what was created when its process ends.",
+		Doc:        "A cloud in memory that costs nothing, for trying things out and for rehearsing trouble: its settings make it slow, forgetful, stingy or broken. It keeps what was created when its process ends. Its regions are mock-seoul, mock-tokyo, mock-virginia and mock-frankfurt; default, mercury, venus, mars, jupiter, saturn, uranus and neptune offer the zones, images and specs that CB-Spider's Mock does (default-z1, mock-vmimage-01, mock-vmspec-01), and take any name for a zone.",
 		LocalState: true, // the journal
 		Native:     nativeDoc,
 		Facts:      driver.Facts{NameLengths: []int{255, 255, 255, 255, 255, 255, 255, 255, 255, 0, 255}, Zoneless: true},
@@ -75,6 +76,10 @@ func about() driver.About {
 			{
 				Name: "account", Title: "Account", Type: driver.TypeText,
 				Doc: "Any name. Connections with the same account and region see the same objects; other accounts see none of them. Default: default.", Where: "Make one up.",
+			},
+			{
+				Name: "mockName", Title: "Name in CB-Spider", Type: driver.TypeText,
+				Doc: "The account, as clients of CB-Spider give it. Then any region and any zone will do, as for CB-Spider's Mock: one that is not listed offers what default does. Default: none.", Where: "Make one up.",
 				Keys: driver.Keys{Spider: "MockName", Cloud: "MockName"},
 			},
 			{
@@ -84,7 +89,7 @@ func about() driver.About {
 		},
 	}
 	var types []string
-	for _, t := range allDiskTypes() {
+	for _, t := range spiderOffer().diskTypes {
 		types = append(types, t.Name)
 		a.Facts.Disks.Sizes = append(a.Facts.Disks.Sizes, driver.SizeRange{Type: t.Name, Min: t.MinSizeGiB, Max: t.MaxSizeGiB})
 	}
@@ -100,6 +105,7 @@ type session struct {
 	settings
 	place
 	cloud *cloud
+	offer *offer // of the region
 	zone  string // for subnets that name none, may be ""
 	log   *slog.Logger
 	calls atomic.Uint64
@@ -117,21 +123,16 @@ func connect(c *cloud, config driver.Config) (*session, error) {
 	}
 	s := &session{
 		settings: settings,
-		place:    place{Account: config.Credential["account"], Region: config.Region},
+		place:    place{Account: cmp.Or(config.Credential["account"], config.Credential["mockName"], "default"), Region: config.Region},
 		cloud:    c,
 		zone:     config.Zone,
 		log:      config.Logger,
 	}
-	if s.Account == "" {
-		s.Account = "default"
-	}
-	if s.Region != "" {
-		if err := checkRegion(s.Region); err != nil {
-			return nil, err
-		}
+	if s.offer, err = c.offerIn(s.Region, config.Credential["mockName"] != ""); err != nil {
+		return nil, err
 	}
 	if s.zone != "" {
-		if err := checkZone("zone", s.Region, s.zone); err != nil {
+		if err := s.offer.checkZone("zone", s.Region, s.zone); err != nil {
 			return nil, err
 		}
 	}

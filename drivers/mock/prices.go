@@ -9,7 +9,7 @@ import (
 )
 
 func openPrices(s *session) catalog[resource.Price] {
-	return catalog[resource.Price]{s.callRegion, s.pageSize, allPrices}
+	return catalog[resource.Price]{s.callRegion, s.pageSize, func() []resource.Price { return allPrices(s.offer) }}
 }
 
 // Prices of a machine's parts for an hour, and of disks for a month, in millionths of
@@ -21,8 +21,8 @@ const (
 	windowsHour   = 46_000 // for each processor
 )
 
-// allPrices are the prices of every region.
-func allPrices() []resource.Price {
+// allPrices are the prices of what a region offers.
+func allPrices(o *offer) []resource.Price {
 	since := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	var prices []resource.Price
 	add := func(p resource.Price, micros int) {
@@ -30,7 +30,7 @@ func allPrices() []resource.Price {
 		p.Currency, p.Amount, p.ValidFrom = "USD", dollars(micros), &since
 		prices = append(prices, p)
 	}
-	for _, s := range allSpecs() {
+	for _, s := range o.specs {
 		linux := s.VCPUs*processorHour + s.MemoryMiB*memoryGiBHour/1024 + s.GPUMemoryMiB*gpuGiBHour/1024
 		vm := resource.Price{Product: "vm", Spec: s.Name, Contract: "onDemand", OS: "linux", Unit: "hour"}
 		add(vm, linux)
@@ -44,7 +44,7 @@ func allPrices() []resource.Price {
 			add(licensed, linux+s.VCPUs*windowsHour)
 		}
 	}
-	for i, t := range allDiskTypes() {
+	for i, t := range o.diskTypes {
 		add(resource.Price{Product: "disk", DiskType: t.Name, Contract: "onDemand", Unit: "GiB-month"}, []int{91_000, 51_000, 820_000}[i])
 	}
 	return prices

@@ -4,47 +4,45 @@ import (
 	"context"
 	"iter"
 	"slices"
-	"strings"
 
 	"github.com/m-cmp/mc-infra-connector/driver"
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
 
-// region is a place of the mock cloud with the last letters of its zones.
-type region struct{ name, title, zones string }
-
-func allRegions() []region {
+// ownRegions are the regions of this cloud, with zones such as mock-seoul-a.
+func ownRegions() []region {
+	own := func(name, title, letters string) region {
+		r := region{name: name, title: title}
+		for _, letter := range letters {
+			r.zones = append(r.zones, resource.Zone{Name: name + "-" + string(letter), Region: name, Available: true})
+		}
+		return r
+	}
 	return []region{
-		{"mock-seoul", "Asia Pacific (Seoul)", "abc"},
-		{"mock-tokyo", "Asia Pacific (Tokyo)", "abc"},
-		{"mock-virginia", "North America (Virginia)", "abc"},
-		{"mock-frankfurt", "Europe (Frankfurt)", "ab"},
+		own("mock-seoul", "Asia Pacific (Seoul)", "abc"),
+		own("mock-tokyo", "Asia Pacific (Tokyo)", "abc"),
+		own("mock-virginia", "North America (Virginia)", "abc"),
+		own("mock-frankfurt", "Europe (Frankfurt)", "ab"),
 	}
 }
 
 func openRegions(s *session) catalog[resource.Region] {
 	return catalog[resource.Region]{s.call, s.pageSize, func() []resource.Region {
 		var regions []resource.Region
-		for _, r := range allRegions() {
+		for _, r := range s.regions() {
 			regions = append(regions, resource.Region{Name: r.name, Title: r.title})
 		}
 		return regions
 	}}
 }
 
-func regionNames() string {
-	var names []string
-	for _, r := range allRegions() {
-		names = append(names, r.name)
+// regions are those that are listed, and the session's own.
+func (s *session) regions() []region {
+	in, listed := s.offer.region(s.Region)
+	if listed || s.Region == "" {
+		return s.offer.regions
 	}
-	return strings.Join(names, ", ")
-}
-
-func checkRegion(name string) error {
-	if slices.ContainsFunc(allRegions(), func(r region) bool { return r.name == name }) {
-		return nil
-	}
-	return refuseField("region", "InvalidRegion", "there is no region %.64q; the regions are: %s", name, regionNames())
+	return append(slices.Clone(s.offer.regions), in)
 }
 
 // catalog lists entries that never change.

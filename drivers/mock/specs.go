@@ -1,13 +1,11 @@
 package mock
 
 import (
-	"slices"
-
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
 
 func openSpecs(s *session) catalog[resource.Spec] {
-	return catalog[resource.Spec]{s.callRegion, s.pageSize, allSpecs}
+	return catalog[resource.Spec]{s.callRegion, s.pageSize, func() []resource.Spec { return s.offer.specs }}
 }
 
 // size is a step within a family: name and processors.
@@ -35,7 +33,7 @@ type accelerated struct {
 	diskGiB   int
 }
 
-// allSpecs are the machine types of every region.
+// allSpecs are the machine types of every region of this cloud.
 func allSpecs() []resource.Spec {
 	var (
 		steps = []size{
@@ -118,12 +116,4 @@ func allSpecs() []resource.Spec {
 		})
 	}
 	return specs
-}
-
-func (c *cloud) spec(field, name string) (resource.Spec, error) {
-	i := slices.IndexFunc(c.specs, func(s resource.Spec) bool { return s.Name == name })
-	if i < 0 {
-		return resource.Spec{}, refuseField(field, "InvalidInstanceType", "there is no spec %.64q; choose the name of one of the catalog's specs", name)
-	}
-	return c.specs[i], nil
 }

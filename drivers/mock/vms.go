@@ -87,11 +87,11 @@ func (c vms) Resize(ctx context.Context, id string, to resource.VMSize) error {
 		if d.spec.Spec == to.Spec {
 			return nil
 		}
-		present, err := c.s.cloud.spec("spec", d.spec.Spec)
+		present, err := c.s.offer.spec("spec", d.spec.Spec)
 		if err != nil {
 			return err
 		}
-		next, err := c.s.cloud.spec("spec", to.Spec)
+		next, err := c.s.offer.spec("spec", to.Spec)
 		if err != nil {
 			return err
 		}
@@ -115,7 +115,7 @@ func (c vms) Password(ctx context.Context, id string) (resource.VMPassword, erro
 		return resource.VMPassword{}, refuse(resource.CodeNotFound, "PasswordDataNotFound", format, args...)
 	}
 	spec := o.Spec.(resource.VMSpec)
-	image, err := c.s.cloud.image("image", spec.Image)
+	image, err := c.s.offer.image("image", spec.Image)
 	switch {
 	case err != nil || image.OS != windows:
 		return none("the VM %s does not run an image of Windows from the catalog, so that it has no first password", o.called())
@@ -167,7 +167,7 @@ func (c vms) bootOf(spec resource.VMSpec) (boot, error) {
 		status := custom.Status.(resource.CustomImageStatus)
 		return boot{custom.ID, "", status.Architecture, status.DiskSizeGiB}, nil
 	}
-	image, err := c.s.cloud.image("spec.image", spec.Image)
+	image, err := c.s.offer.image("spec.image", spec.Image)
 	return boot{image.Name, image.OS, image.Architecture, image.DiskSizeGiB}, err
 }
 
@@ -178,7 +178,7 @@ func (c vms) checkMachine(spec *resource.VMSpec) error {
 	if err != nil {
 		return err
 	}
-	machine, err := c.s.cloud.spec("spec.spec", spec.Spec)
+	machine, err := c.s.offer.spec("spec.spec", spec.Spec)
 	if err != nil {
 		return err
 	}
@@ -194,7 +194,7 @@ func (c vms) checkMachine(spec *resource.VMSpec) error {
 	if spec.RootDiskSizeGiB < boot.diskGiB {
 		return refuseField("spec.rootDiskSizeGiB", "InvalidBlockDeviceMapping", "%d GiB are too few for the image %s; ask for at least %d GiB, or leave it out", spec.RootDiskSizeGiB, boot.name, boot.diskGiB)
 	}
-	return checkRootDisk("spec", &spec.RootDiskType, spec.RootDiskSizeGiB)
+	return c.s.offer.checkRootDisk("spec", &spec.RootDiskType, spec.RootDiskSizeGiB)
 }
 
 // checkSecurityGroups checks that groups are of the VPC of a subnet.

@@ -3,47 +3,33 @@ package mock
 import (
 	"cmp"
 	"slices"
-	"strings"
 
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
 
 func openZones(s *session) catalog[resource.Zone] {
 	return catalog[resource.Zone]{s.callRegion, s.pageSize, func() []resource.Zone {
-		var zones []resource.Zone
-		for _, name := range zoneNames(s.Region) {
-			zones = append(zones, resource.Zone{Name: name, Region: s.Region, Available: true})
+		if !s.offer.anyPlace {
+			return s.zones()
 		}
-		return zones
+		var all []resource.Zone // CB-Spider's clients see those of every region
+		for _, r := range s.regions() {
+			all = append(all, r.zones...)
+		}
+		return all
 	}}
 }
 
-// zoneNames are the zones of a region, such as mock-seoul-a.
-func zoneNames(in string) []string {
-	var names []string
-	for _, r := range allRegions() {
-		if r.name == in {
-			for _, letter := range r.zones {
-				names = append(names, r.name+"-"+string(letter))
-			}
-		}
-	}
-	return names
+// zones are those of the session's region.
+func (s *session) zones() []resource.Zone {
+	in, _ := s.offer.region(s.Region)
+	return in.zones
 }
 
 // chooseZone completes the zone of a request and checks it.
 func (s *session) chooseZone(field string, zone *string) error {
-	*zone = cmp.Or(*zone, s.zone, zoneNames(s.Region)[0])
-	return checkZone(field, s.Region, *zone)
-}
-
-func checkZone(field, region, name string) error {
-	names := zoneNames(region)
-	if slices.Contains(names, name) {
-		return nil
-	}
-	if region == "" {
-		return refuseField(field, "InvalidZone", "the zone %.64q needs a region; give the connection one of: %s", name, regionNames())
-	}
-	return refuseField(field, "InvalidZone", "there is no zone %.64q in the region %s; its zones are: %s", name, region, strings.Join(names, ", "))
+	zones := s.zones()
+	first := slices.IndexFunc(zones, func(z resource.Zone) bool { return z.Available })
+	*zone = cmp.Or(*zone, s.zone, zones[first].Name)
+	return s.offer.checkZone(field, s.Region, *zone)
 }

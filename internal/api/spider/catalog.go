@@ -206,6 +206,9 @@ func specInfo(region string, s resource.Spec) VMSpecInfo {
 		Region: region, Name: s.Name, VCpu: VCPUInfo{Count: strconv.Itoa(s.VCPUs), ClockGHz: "-1"}, MemSizeMiB: strconv.Itoa(s.MemoryMiB),
 		DiskSizeGB: cmp.Or(whole(s.DiskSizeGiB), "-1"),
 	}
+	if s.ClockGHz > 0 {
+		info.VCpu.ClockGHz = decimal(s.ClockGHz)
+	}
 	if s.GPUs > 0 {
 		maker, model, two := strings.Cut(s.GPUModel, " ")
 		if !two {
@@ -238,7 +241,8 @@ func regionZones(r *request, connection string) ([]RegionZoneInfo, error) {
 				if !zone.Available {
 					status = "Unavailable"
 				}
-				info.ZoneList = append(info.ZoneList, ZoneInfo{zone.Name, zone.Name, zone.Name, status})
+				title := cmp.Or(zone.Title, zone.Name)
+				info.ZoneList = append(info.ZoneList, ZoneInfo{zone.Name, title, title, status})
 			}
 		}
 		infos = append(infos, info)
@@ -351,23 +355,28 @@ func (s *server) catalogRoutes() []route {
 	}
 }
 
+// priced is the connection whose prices are asked for, with its cloud and region: that
+// of the path.
+func (r *request) priced() (connection, cloud, region string, err error) {
+	if connection, err = r.connection(); err != nil {
+		return "", "", "", err
+	}
+	if cloud, region, err = r.place(connection); err != nil {
+		return "", "", "", err
+	}
+	asked, err := r.param("Region")
+	if err == nil && asked != region {
+		err = invalid("Region", "the connection %s reaches the region %s, not %s; use a connection of that region", connection, region, shorten(asked))
+	}
+	return connection, cloud, region, err
+}
+
 // prices answers what VMs cost by use. With simple they have the name of the machine
 // type alone, which is much less.
 func prices(r *request) (any, error) {
-	connection, err := r.connection()
+	connection, cloud, region, err := r.priced()
 	if err != nil {
 		return nil, err
-	}
-	cloud, own, err := r.place(connection)
-	if err != nil {
-		return nil, err
-	}
-	region, err := r.param("Region")
-	if err != nil {
-		return nil, err
-	}
-	if region != own {
-		return nil, invalid("Region", "the connection %s reaches the region %s, not %s; use a connection of that region", connection, own, shorten(region))
 	}
 	found, err := catalogOf(r, connection, resource.Prices,
 		store.Filter{Field: "product", Op: store.FilterEqual, Value: "vm"}, store.Filter{Field: "contract", Op: store.FilterEqual, Value: "onDemand"})
@@ -411,7 +420,7 @@ func capital(s string) string {
 
 // productFamilies answers what has prices.
 func productFamilies(r *request) (any, error) {
-	connection, err := r.connection()
+	connection, _, _, err := r.priced()
 	if err != nil {
 		return nil, err
 	}
@@ -446,12 +455,22 @@ func quotaServices(r *request) (any, error) {
 	return map[string]any{"ServiceTypes": services}, nil
 }
 
+// allQuotas answers them with their services, by which they are asked for: where the
+// cloud names none that is the cloud itself.
 func allQuotas(r *request) ([]resource.Quota, error) {
 	connection, err := r.connection()
 	if err != nil {
 		return nil, err
 	}
-	return catalogOf(r, connection, resource.Quotas)
+	cloud, _, err := r.place(connection)
+	if err != nil {
+		return nil, err
+	}
+	all, err := catalogOf(r, connection, resource.Quotas)
+	for i := range all {
+		all[i].Service = cmp.Or(all[i].Service, cloudOf(cloud))
+	}
+	return all, err
 }
 
 // QuotaInfo is how much of a service an account may have.

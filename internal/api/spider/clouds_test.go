@@ -103,6 +103,21 @@ func TestRootDisksGoByNumber(t *testing.T) {
 	assert.Equal(t, map[string]string{"type1": "SSD", "xtype1": "SSD", "xtype2": "HDD", "xdefault": "SSD", "x": "SSD", "xhdd": "HDD"}, types)
 }
 
+func TestTheMockIsThatOfCBSpider(t *testing.T) {
+	for _, region := range []string{"default", "mars", "earth"} {
+		a := registered(t, enginetest.Options{})
+		a.connect(region)
+		a.ok(http.MethodPost, "/vpc", in(`{"Name":"v","IPv4_CIDR":"10.0.0.0/16","SubnetInfoList":[{"Name":"s","IPv4_CIDR":"10.0.1.0/24","Zone":"any-zone"}]}`))
+		a.ok(http.MethodPost, "/disk", in(`{"Name":"d","DiskType":"SSD","DiskSize":"10","Zone":"another-zone"}`))
+		a.ok(http.MethodPost, "/vm", in(`{"Name":"vm","ImageName":"mock-vmimage-01","VMSpecName":"mock-vmspec-04","VPCName":"v","SubnetName":"s","RootDiskType":"type9","RootDiskSize":"100","DataDiskNames":["d"]}`))
+		got := a.ok(http.MethodGet, "/vm/vm?ConnectionName="+connection, "").body
+		assert.Contains(t, got, `"Region":{"Region":"`+region+`","Zone":"any-zone"}`)
+		assert.Contains(t, got, `"RootDiskType":"MEM"`, "the last of the types")
+		assert.Contains(t, a.ok(http.MethodGet, "/orgzone?ConnectionName="+connection, "").body, `"Name":"`+region+`-z3"`)
+		assert.Contains(t, a.ok(http.MethodGet, "/regionzone?ConnectionName="+connection, "").body, `{"Name":"mercury-z2","DisplayName":"Mercury Zone 2, Mercury"`)
+	}
+}
+
 func readAs[T any](t *testing.T, raw json.RawMessage) (value T) {
 	t.Helper()
 	require.NoError(t, json.Unmarshal(raw, &value))

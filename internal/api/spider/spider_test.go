@@ -77,12 +77,19 @@ func registeredWith(t testing.TB, o enginetest.Options, change func(*spider.Conf
 	for _, r := range [][2]string{
 		{"/driver", `{"DriverName":"mock-driver01","ProviderName":"MOCK","DriverLibFileName":"mock-driver-v1.0.so"}`},
 		{"/credential", `{"CredentialName":"mock-credential01","ProviderName":"MOCK","KeyValueInfoList":[{"Key":"MockName","Value":"mock01"}]}`},
-		{"/region", `{"RegionName":"mock-region01","ProviderName":"MOCK","KeyValueInfoList":[{"Key":"Region","Value":"mock-seoul"}],"AvailableZoneList":null}`},
-		{"/connectionconfig", `{"ConfigName":"mock-config01","ProviderName":"MOCK","DriverName":"mock-driver01","CredentialName":"mock-credential01","RegionName":"mock-region01"}`},
 	} {
 		a.ok(http.MethodPost, r[0], r[1])
 	}
+	a.connect("mock-seoul")
 	return a
+}
+
+// connect makes the connection one to a region of the Mock cloud. In "default" it
+// offers what CB-Spider's Mock does.
+func (a *api) connect(region string) {
+	a.t.Helper()
+	a.ok(http.MethodPost, "/region", `{"RegionName":"mock-region01","ProviderName":"MOCK","KeyValueInfoList":[{"Key":"Region","Value":"`+region+`"}],"AvailableZoneList":null}`)
+	a.ok(http.MethodPost, "/connectionconfig", `{"ConfigName":"mock-config01","ProviderName":"MOCK","DriverName":"mock-driver01","CredentialName":"mock-credential01","RegionName":"mock-region01"}`)
 }
 
 // response is what came back.
