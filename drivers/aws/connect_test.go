@@ -121,6 +121,30 @@ func TestDescriptionOffersAllKindsAndCatalogs(t *testing.T) {
 	assert.Equal(t, []string{"s3cret"}, d.Secrets(driver.Values{"accessKeyId": "AKIA", "secretAccessKey": "s3cret"}))
 }
 
+func TestCredentialsInOtherWords(t *testing.T) {
+	d, err := New().Describe(t.Context())
+	require.NoError(t, err)
+	own := driver.Values{"accessKeyId": "AKIA", "secretAccessKey": "s3cret"}
+	assert.Equal(t, own, d.Named(map[string]string{"AWS_ACCESS_KEY_ID": "AKIA", "aws_secret_access_key": "s3cret"}))
+	assert.Equal(t, own, d.Named(map[string]string{"ClientId": "AKIA", "clientsecret": "s3cret", "nobody-knows": "this", "externalId": ""}))
+}
+
+func TestFactsAreThoseOfTheCatalog(t *testing.T) {
+	roots := map[string]bool{}
+	for one, err := range (diskTypes{}).List(t.Context(), nil) {
+		require.NoError(t, err)
+		roots[one.Name] = one.RootDisk
+	}
+	facts := about().Facts
+	for _, name := range facts.RootDisks.Types {
+		assert.True(t, roots[name], name)
+	}
+	for _, size := range facts.Disks.Sizes {
+		assert.Contains(t, facts.Disks.Types, size.Type)
+		assert.Contains(t, roots, size.Type)
+	}
+}
+
 func TestConnectSaysWhatIsWrong(t *testing.T) {
 	refusing := func(code, message string) string {
 		server := httptest.NewServer(&fakeEC2{answer: func(url.Values) (int, string) { return http.StatusUnauthorized, errorXML(code, message) }})

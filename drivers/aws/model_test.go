@@ -190,14 +190,14 @@ func TestSpecWithAccelerators(t *testing.T) {
 		InstanceType:        "g5.12xlarge",
 		VCpuInfo:            &types.VCpuInfo{DefaultVCpus: aws.Int32(48)},
 		MemoryInfo:          &types.MemoryInfo{SizeInMiB: aws.Int64(196608)},
-		ProcessorInfo:       &types.ProcessorInfo{SupportedArchitectures: []types.ArchitectureType{"i386", "x86_64"}},
+		ProcessorInfo:       &types.ProcessorInfo{SupportedArchitectures: []types.ArchitectureType{"i386", "x86_64"}, SustainedClockSpeedInGhz: aws.Float64(3.3)},
 		InstanceStorageInfo: &types.InstanceStorageInfo{TotalSizeInGB: aws.Int64(3800)},
 		GpuInfo: &types.GpuInfo{TotalGpuMemoryInMiB: aws.Int32(91553), Gpus: []types.GpuDeviceInfo{
 			{Count: aws.Int32(4), Manufacturer: aws.String("NVIDIA"), Name: aws.String("A10G")},
 		}},
 	})
 	assert.Equal(t, resource.Spec{
-		Name: "g5.12xlarge", VCPUs: 48, MemoryMiB: 196608, Architectures: []string{"x86_64"},
+		Name: "g5.12xlarge", VCPUs: 48, MemoryMiB: 196608, ClockGHz: 3.3, Architectures: []string{"x86_64"},
 		GPUs: 4, GPUModel: "NVIDIA A10G", GPUMemoryMiB: 91553, DiskSizeGiB: 3539,
 	}, got)
 }

@@ -90,7 +90,7 @@ func testCatalogs(t *testing.T, endpoint string) {
 
 	specs := catalog(t, s, resource.Specs, nil)
 	assert.Greater(t, len(specs), 2*specPageSize, "more than one page")
-	assert.Equal(t, []resource.Spec{{Name: "t3.micro", VCPUs: 2, MemoryMiB: 1024, Architectures: []string{"x86_64"}}},
+	assert.Equal(t, []resource.Spec{{Name: "t3.micro", VCPUs: 2, MemoryMiB: 1024, ClockGHz: 2.5, Architectures: []string{"x86_64"}}},
 		catalog(t, s, resource.Specs, driver.Query{"name": "t3.micro"}))
 }
 

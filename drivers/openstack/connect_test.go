@@ -136,6 +136,13 @@ func TestDescriptionOffersEveryKind(t *testing.T) {
 	}
 }
 
+func TestCredentialsInOtherWords(t *testing.T) {
+	d, err := driverpkg.New().Describe(t.Context())
+	require.NoError(t, err)
+	assert.Equal(t, driver.Values{"auth_url": "https://k:5000/v3", "username": "u", "password": "p", "user_domain_name": "Default", "project_id": "1"},
+		d.Named(map[string]string{"IdentityEndpoint": "https://k:5000/v3", "Username": "u", "PASSWORD": "p", "DomainName": "Default", "ProjectID": "1"}))
+}
+
 func TestCredentialsThatAreIncomplete(t *testing.T) {
 	f := fake(t, nothing)
 	for name, test := range map[string]struct {
