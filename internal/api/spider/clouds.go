@@ -143,7 +143,7 @@ func driverless() []driver.About {
 		about := driver.About{Name: c.Name, Facts: c.Facts}
 		for _, key := range c.Keys {
 			about.Credential = append(about.Credential, driver.Field{
-				Name: key[0], Title: key[0], Doc: "The cloud calls it " + key[1] + ".", Type: driver.TypeText, Secret: true, Required: true,
+				Name: key[0], Title: key[0], Doc: "The cloud calls it " + key[1] + ".", Type: driver.TypeLines, Secret: true, Required: true,
 				Keys: driver.Keys{Spider: key[0], Cloud: key[1]},
 			})
 		}
