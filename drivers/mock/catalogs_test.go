@@ -13,6 +13,7 @@ import (
 	"golang.org/x/crypto/ssh"
 
 	"github.com/m-cmp/mc-infra-connector/driver"
+	"github.com/m-cmp/mc-infra-connector/driver/drivertest"
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
 
@@ -44,11 +45,11 @@ func TestPrices(t *testing.T) {
 }
 
 func TestCBSpidersRegionsOfferWhatItsMockDoes(t *testing.T) {
-	open := func(credential driver.Values, region string) driver.Session {
+	open := func(credential driver.Values, region string) drivertest.Patient {
 		t.Helper()
 		s, err := newRig(t).driver.Connect(t.Context(), driver.Config{Region: region, Credential: credential})
 		require.NoError(t, err)
-		return s
+		return drivertest.Patient{Session: s}
 	}
 	s := open(nil, "venus")
 	regions, zones := entries[resource.Region](t, s, "region"), entries[resource.Zone](t, s, "zone")

@@ -137,11 +137,12 @@ func (e *Engine) available(ctx context.Context, connection string, k *resource.K
 	}
 	if facadeName == "" {
 		holder, err := e.store.Read().Resource(ctx, connection, k.Name, name)
-		if err := driver.Except(err, resource.CodeNotFound); err != nil {
-			return err
-		}
-		if holder != nil {
+		switch resource.CodeOf(err) {
+		case "":
 			holders = append(holders, *holder)
+		case resource.CodeNotFound:
+		default:
+			return err
 		}
 	}
 	for i := range holders {

@@ -129,7 +129,7 @@ func TestADatabaseWithNamesOfAllSortsIsTakenOverWhole(t *testing.T) {
 	a.leaveOnTheCloud()
 	code, out := a.importDatabase(spiderDatabase(t, all))
 	require.Zero(t, code, out)
-	assert.Contains(t, out, "12 taken over, 0 were here already, 0 could not be taken over")
+	assert.Contains(t, out, "13 taken over, 0 were here already, 0 could not be taken over")
 	for _, row := range all["subnet"] {
 		assert.Contains(t, a.ok(http.MethodGet, "/vpc/"+url.PathEscape(row.vpc)+"/subnet/"+row.name+"?ConnectionName=old-config", "").body, `{"NameId":"`+row.name+`","SystemId":"`+row.id+`"}`)
 	}
