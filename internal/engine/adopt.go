@@ -502,8 +502,8 @@ func (e *Engine) recordEnded(ctx context.Context, verb string, write func(contex
 }
 
 // Survey answers what a connection's cloud has of a kind now, as resources: what is
-// managed here under its name, the rest without name and uid. here is what the cloud
-// does not have. Nothing is recorded.
+// managed here under its name, the rest under the cloud's name, or its id if it has none,
+// and without uid. here is what the cloud does not have. Nothing is recorded.
 func (e *Engine) Survey(ctx context.Context, connection, kind string) (cloud, here []*resource.Resource, err error) {
 	k, err := resource.KindNamed(kind)
 	if err != nil {
@@ -532,7 +532,7 @@ func (e *Engine) Survey(ctx context.Context, connection, kind string) (cloud, he
 		}
 		row := managed[item.ID]
 		if row == nil {
-			row = &store.Resource{Connection: connection, Kind: kind}
+			row = &store.Resource{Connection: connection, Kind: kind, Name: cmp.Or(item.Name, item.ID)}
 			if item.CreatedAt != nil {
 				row.CreatedAt = store.MicrosOf(*item.CreatedAt)
 			}

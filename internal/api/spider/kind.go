@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"encoding/json"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -398,18 +399,17 @@ func (k *kind) listAllInfo(r *request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	objects, here, err := r.server.Engine.Survey(r.Context(), connection, k.of.Name)
-	if err != nil {
-		return nil, err
+	v := r.onCloud(connection)
+	found := v.survey(k.of.Name)
+	if found.err != nil {
+		return nil, found.err
 	}
 	all := AllInfoList{ResourceType: k.word}
 	lists := &all.AllListInfo
-	v := r.view(connection)
-	v.foreign = true
-	if len(objects)+len(here) > 0 { // CB-Spider answers null if there is nothing
+	if len(found.cloud)+len(found.here) > 0 { // CB-Spider answers null if there is nothing
 		lists.MappedInfoList, lists.OnlySpiderList, lists.OnlyCSPInfoList = []any{}, []IID{}, []any{}
 	}
-	for _, object := range objects {
+	for _, object := range found.cloud {
 		info := k.info(v, object, nil)
 		if object.UID != "" {
 			lists.MappedInfoList = append(lists.MappedInfoList, info)
@@ -417,7 +417,7 @@ func (k *kind) listAllInfo(r *request) (any, error) {
 			lists.OnlyCSPInfoList = append(lists.OnlyCSPInfoList, info)
 		}
 	}
-	for _, one := range here {
+	for _, one := range found.here {
 		if exists(one) {
 			lists.OnlySpiderList = append(lists.OnlySpiderList, IID{called(one), one.CloudID})
 		}
@@ -443,16 +443,20 @@ func (k *kind) deleteOnCloud(r *request) (any, error) {
 	return k.deleteOne(r, found)
 }
 
+// registered finds what is managed here of what the cloud knows by an id.
+func (k *kind) registered(r *request, connection, id string) (*resource.Resource, error) {
+	items, err := r.server.recorded(r.Context(), connection, k.of.Name)
+	if i := slices.IndexFunc(items, func(item *resource.Resource) bool { return item.CloudID == id }); i >= 0 {
+		return items[i], nil
+	}
+	return nil, err
+}
+
 // managed answers what the cloud knows by an id, taking it under management if it is not.
 func (k *kind) managed(r *request, connection, id string) (*resource.Resource, error) {
-	items, err := r.server.recorded(r.Context(), connection, k.of.Name)
-	if err != nil {
-		return nil, err
-	}
-	for _, item := range items {
-		if item.CloudID == id {
-			return item, nil
-		}
+	known, err := k.registered(r, connection, id)
+	if known != nil || err != nil {
+		return known, err
 	}
 	adopted, err := r.server.Engine.AdoptNamed(r.Context(), connection, k.of.Name, engine.Adopting{AdoptRequest: resource.AdoptRequest{CloudID: id}})
 	if resource.CodeOf(err) == resource.CodeNotFound {

@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/m-cmp/mc-infra-connector/internal/store"
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
 
@@ -328,12 +327,16 @@ func infoOnCloud(r *request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	objects, _, err := r.server.Engine.Survey(r.Context(), at.connection, k.of.Name)
+	v := r.onCloud(at.connection)
+	object, err := v.object(k.of.Name, at.name)
 	if err != nil {
 		return nil, err
 	}
-	for _, object := range objects {
-		if object.CloudID == at.name || called(object) == at.name {
+	if object != nil {
+		return object.Native, nil
+	}
+	for _, object := range v.all(k.of.Name) {
+		if object.UID != "" && called(object) == at.name {
 			return object.Native, nil
 		}
 	}
@@ -347,8 +350,8 @@ func (r *request) typedName() (k *kind, at target, err error) {
 	return k, at, err
 }
 
-// byCloudID finds a resource that is managed here by its cloud id.
-func (k *kind) byCloudID(r *request, called string) (*resource.Resource, *view, error) {
+// unregistered finds what the cloud knows by an id and nobody has registered yet.
+func (k *kind) unregistered(r *request, called string) (*view, *resource.Resource, error) {
 	connection, err := r.connection()
 	if err != nil {
 		return nil, nil, err
@@ -357,26 +360,39 @@ func (k *kind) byCloudID(r *request, called string) (*resource.Resource, *view, 
 	if err != nil {
 		return nil, nil, err
 	}
-	items, _, err := r.server.Engine.List(r.Context(), connection, k.of.Name, store.Query{
-		Limit: 1, Filters: []store.Filter{{Field: "cloudId", Op: store.FilterEqual, Value: id}},
-	})
-	if err == nil && len(items) == 0 {
-		err = resource.Errorf(resource.CodeNotFound, "%s %s does not exist!!", shorten(id), called)
-	}
+	v := r.onCloud(connection)
+	known, err := k.registered(r, connection, id)
 	if err != nil {
 		return nil, nil, err
 	}
-	return items[0], r.view(connection), nil
+	if known != nil {
+		return nil, nil, resource.Errorf(resource.CodeAlreadyExists, "%s '%s' already exists in connection '%s': it is registered with the SystemId '%s'", k.title, v.iidOf(known).NameId, connection, shorten(id))
+	}
+	found, err := v.object(k.of.Name, id)
+	if found == nil && err == nil {
+		err = resource.Errorf(resource.CodeNotFound, "%s %s does not exist!!", shorten(id), called)
+	}
+	return v, found, err
 }
 
-// ownerOf answers the VPC that something with a cloud id belongs to.
+// registered answers what an object on the cloud refers to: without a name if nobody has
+// registered it, so that clients see what is to be registered first.
+func (v *view) registered(kind, name string) IID {
+	id := v.iid(kind, name)
+	if found := v.named(kind, name); found == nil || found.UID == "" {
+		id.NameId = ""
+	}
+	return id
+}
+
+// ownerOf answers the VPC that something on the cloud belongs to.
 func ownerOf(k *kind, called string) func(*request) (any, error) {
 	return func(r *request) (any, error) {
-		found, v, err := k.byCloudID(r, called)
+		v, found, err := k.unregistered(r, called)
 		if err != nil {
 			return nil, err
 		}
-		id := v.iid(resource.VPC.Name, read[struct{ VPC string }](found.Spec).VPC)
+		id := v.registered(resource.VPC.Name, read[struct{ VPC string }](found.Spec).VPC)
 		return id, v.err
 	}
 }
@@ -391,14 +407,22 @@ type VMUsing struct {
 }
 
 func usedByVM(r *request) (any, error) {
-	found, v, err := vm().byCloudID(r, "vm iid")
+	v, found, err := vm().unregistered(r, "vm iid")
 	if err != nil {
 		return nil, err
 	}
 	spec := read[resource.VMSpec](found.Spec)
 	var using VMUsing
-	using.Resources.VPC = v.vpcOf(spec.Subnet)
-	using.Resources.SGList = v.iids(resource.SecurityGroup.Name, spec.SecurityGroups)
-	using.Resources.VMKey = v.maybe(resource.KeyPair.Name, spec.KeyPair)
+	if subnet := v.named(resource.Subnet.Name, spec.Subnet); subnet != nil {
+		using.Resources.VPC = v.registered(resource.VPC.Name, read[resource.SubnetSpec](subnet.Spec).VPC)
+	}
+	using.Resources.SGList = []IID{}
+	for _, group := range spec.SecurityGroups {
+		using.Resources.SGList = append(using.Resources.SGList, v.registered(resource.SecurityGroup.Name, group))
+	}
+	if spec.KeyPair != "" {
+		key := v.registered(resource.KeyPair.Name, spec.KeyPair)
+		using.Resources.VMKey = &key
+	}
 	return using, v.err
 }

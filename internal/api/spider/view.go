@@ -1,7 +1,6 @@
 package spider
 
 import (
-	"cmp"
 	"context"
 	"slices"
 
@@ -22,15 +21,59 @@ type view struct {
 	looked     map[string]bool             // kinds of which the cloud was asked
 	parts      map[string]*engine.Snapshot // what was read, by kind
 	err        error                       // the first that came in the way; what was answered since is worth nothing
-	foreign    bool                        // names are the cloud's: for objects that are not managed here
+	foreign    bool                        // the cloud is asked, also for what is not managed here
+	surveys    map[string]*survey          // what it answered, by kind
 	owned      map[string][]IID            // disks by VM, once somebody asked
 }
 
 func (r *request) view(connection string) *view {
-	return &view{ctx: r.Context(), server: r.server, connection: connection, known: map[string]func(string) *resource.Resource{}, looked: map[string]bool{}, parts: map[string]*engine.Snapshot{}}
+	return &view{ctx: r.Context(), server: r.server, connection: connection, known: map[string]func(string) *resource.Resource{}, looked: map[string]bool{}, parts: map[string]*engine.Snapshot{}, surveys: map[string]*survey{}}
 }
 
-// all answers the resources of a kind: on the cloud if names are the cloud's.
+// survey is where the resources of a kind are.
+type survey struct {
+	cloud []*resource.Resource // on the cloud, managed here or not
+	here  []*resource.Resource // recorded here and not on the cloud
+	err   error
+}
+
+// onCloud is a view of what a connection's cloud has. What is managed here has the name
+// that it has here, the rest the cloud's.
+func (r *request) onCloud(connection string) *view {
+	v := r.view(connection)
+	v.foreign = true
+	return v
+}
+
+func (v *view) survey(kind string) *survey {
+	found := v.surveys[kind]
+	if found == nil {
+		found = &survey{}
+		found.cloud, found.here, found.err = v.server.Engine.Survey(v.ctx, v.connection, kind)
+		v.surveys[kind] = found
+	}
+	return found
+}
+
+// object finds what the cloud knows by an id.
+func (v *view) object(kind, id string) (*resource.Resource, error) {
+	found := v.survey(kind)
+	if i := slices.IndexFunc(found.cloud, func(r *resource.Resource) bool { return r.CloudID == id }); i >= 0 {
+		return found.cloud[i], nil
+	}
+	return nil, found.err
+}
+
+// referred is how other resources refer to one: what is not managed here has only the
+// cloud's id, since several may have the same name there.
+func referred(r *resource.Resource) string {
+	if r.UID == "" {
+		return r.CloudID
+	}
+	return r.Name
+}
+
+// all answers the resources of a kind, in a view of the cloud those that are there.
 func (v *view) all(kind string) []*resource.Resource {
 	if v.err != nil {
 		return nil
@@ -40,7 +83,8 @@ func (v *view) all(kind string) []*resource.Resource {
 		err   error
 	)
 	if v.foreign {
-		items, _, err = v.server.Engine.Survey(v.ctx, v.connection, kind)
+		found := v.survey(kind)
+		items, err = found.cloud, found.err
 	} else {
 		items, err = existing(v.snapshot(kind))
 	}
@@ -57,7 +101,7 @@ func (v *view) named(kind, name string) *resource.Resource {
 		if v.foreign {
 			byName := map[string]*resource.Resource{}
 			for _, r := range v.all(kind) {
-				byName[cmp.Or(r.Name, r.CloudID)] = r
+				byName[referred(r)] = r
 			}
 			find = func(name string) *resource.Resource { return byName[name] }
 		} else {
@@ -113,9 +157,6 @@ func (v *view) iids(kind string, names []string) []IID {
 }
 
 func (v *view) iidOf(r *resource.Resource) IID {
-	if v.foreign {
-		return IID{NameId: r.CloudID, SystemId: r.CloudID}
-	}
 	return IID{NameId: called(r), SystemId: r.CloudID}
 }
 

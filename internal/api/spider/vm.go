@@ -176,10 +176,7 @@ func (v *view) disksOf(vm *resource.Resource) []IID {
 			slices.SortFunc(ids, func(a, b IID) int { return strings.Compare(a.NameId, b.NameId) })
 		}
 	}
-	if vm.Name == "" {
-		return v.owned[vm.CloudID]
-	}
-	return v.owned[vm.Name]
+	return v.owned[referred(vm)]
 }
 
 // VMStatus is the state of a VM in CB-Spider's words.
@@ -297,16 +294,13 @@ func (k *kind) getOnCloud(r *request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	objects, _, err := r.server.Engine.Survey(r.Context(), connection, k.of.Name)
+	v := r.onCloud(connection)
+	object, err := v.object(k.of.Name, id)
 	if err != nil {
 		return nil, err
 	}
-	for _, object := range objects {
-		if object.CloudID == id {
-			v := r.view(connection)
-			v.foreign = true
-			return k.render(v, object, nil)
-		}
+	if object != nil {
+		return k.render(v, object, nil)
 	}
 	return nil, resource.Errorf(resource.CodeNotFound, "%s '%s' does not exist on the cloud of connection '%s'", k.title, id, connection)
 }

@@ -76,7 +76,7 @@ func vpc() *kind {
 			IId: v.iidOf(r), IPv4_CIDR: read[resource.VPCSpec](r.Spec).CIDR, SubnetInfoList: []SubnetInfo{},
 			TagList: tags(r.Labels), KeyValueList: native(r),
 		}
-		for _, s := range subnetsOf(v, cmp.Or(r.Name, r.CloudID)) {
+		for _, s := range subnetsOf(v, referred(r)) {
 			info.SubnetInfoList = append(info.SubnetInfoList, subnetInfo(v, s))
 		}
 		return info
