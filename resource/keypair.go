@@ -22,13 +22,14 @@ var KeyPair = define[KeyPairSpec, KeyPairStatus](Kind{
 	Secrets: []Secret{{Name: "privateKey", Doc: "The private key in OpenSSH's PEM format. Only when the server made the key."}},
 })
 
-// rsaBits is the longest RSA key that AWS imports.
-// https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/create-key-pairs.html
-const rsaBits = 4096
+// rsaBits is as strong as AES with 128 bits (NIST SP 800-57, table 2). With more, making
+// a key takes longer than clients should wait: up to a second of a processor for 4096 bits.
+// https://doi.org/10.6028/NIST.SP.800-57pt1r5
+const rsaBits = 3072
 
 // KeyPairSpec is what a key pair is asked to be.
 type KeyPairSpec struct {
-	Algorithm string `json:"algorithm,omitempty" doc:"Algorithm of the key that the server makes: rsa (4096 bits; every cloud and Windows take it) or ed25519 (shorter; not for Windows on AWS, not on NCP). Default: rsa." enum:"rsa,ed25519"`
+	Algorithm string `json:"algorithm,omitempty" doc:"Algorithm of the key that the server makes: rsa (3072 bits; every cloud and Windows take it) or ed25519 (shorter; not for Windows on AWS, not on NCP). Default: rsa." enum:"rsa,ed25519"`
 	PublicKey string `json:"publicKey,omitempty" doc:"Public key to import, as one line of an authorized_keys file. Without it the server makes a key and answers the private key once." maxLength:"4096" file:"true"`
 }
 
