@@ -407,8 +407,8 @@ func TestColumnsOfAllKinds(t *testing.T) {
 		return strings.Join(names, " ")
 	}
 	assert.Equal(t, "NAME STATE CIDR DEFAULT AGE", headers(resource.VPC.Kind))
-	assert.Equal(t, "NAME STATE VPC CIDR ZONE AVAILABLE-ADDRESSES AGE", headers(resource.Subnet.Kind))
-	assert.Equal(t, "NAME STATE VPC AGE", headers(resource.SecurityGroup.Kind))
+	assert.Equal(t, "NAME STATE VPC CIDR ZONE IPV6-CIDR AVAILABLE-ADDRESSES AGE", headers(resource.Subnet.Kind))
+	assert.Equal(t, "NAME STATE VPC OTHER-RULE-COUNT AGE", headers(resource.SecurityGroup.Kind))
 	assert.Equal(t, "NAME STATE ALGORITHM FINGERPRINT AGE", headers(resource.KeyPair.Kind))
 }
 
@@ -497,7 +497,7 @@ ami-1  jammy  ubuntu  22.04       x86_64        -              -
 -      small  -       -           -             -              -
 `, "\n"), s.ok("image list --filter name~ubuntu"))
 	assert.Equal(t, []string{"GET /catalog/images?connection=mock&filter=name~ubuntu&pageSize=1000"}, f.seen())
-	assert.Contains(t, s.ok("spec list"), "small  2      4096        x86_64, arm64  ")
+	assert.Contains(t, s.ok("spec list"), "small  2      4096        -          x86_64, arm64  ")
 	assert.Equal(t, "jammy\nsmall\n", s.ok("zones ls -o name"))
 }
 
@@ -539,7 +539,7 @@ func TestExitCodes(t *testing.T) {
 	want := map[resource.Code]int{
 		resource.CodeInternal: 1, resource.CodeInvalid: 2, resource.CodeNotFound: 3,
 		resource.CodeAlreadyExists: 4, resource.CodeConflict: 4, resource.CodeDependency: 4,
-		resource.CodeUnauthenticated: 5, resource.CodeDenied: 5, resource.CodeQuota: 6, resource.CodeThrottled: 6,
+		resource.CodeUnauthenticated: 5, resource.CodeDenied: 5, resource.CodeQuota: 6, resource.CodeCapacity: 6, resource.CodeThrottled: 6,
 		resource.CodeUnavailable: 7, resource.CodeUnsupported: 8,
 	}
 	topic := s.ok("help exit-codes")

@@ -416,8 +416,8 @@ func suchAs(doc string) string {
 
 // kebab writes a JSON name as a flag: rootDiskSizeGiB becomes root-disk-size-gib.
 func kebab(name string) string {
-	for _, unit := range []string{"KiB", "MiB", "GiB", "TiB"} { // one word, not two
-		name = strings.ReplaceAll(name, unit, unit[:1]+"ib")
+	for _, unit := range []string{"KiB", "MiB", "GiB", "TiB", "GHz"} { // one word, not two
+		name = strings.ReplaceAll(name, unit, unit[:1]+strings.ToLower(unit[1:]))
 	}
 	runes := []rune(name)
 	var b strings.Builder

@@ -20,6 +20,7 @@ func TestEveryCodeHasItsStatus(t *testing.T) {
 		resource.CodeConflict:        http.StatusConflict,
 		resource.CodeDependency:      http.StatusConflict,
 		resource.CodeQuota:           http.StatusConflict,
+		resource.CodeCapacity:        http.StatusConflict,
 		resource.CodeUnauthenticated: http.StatusUnauthorized,
 		resource.CodeDenied:          http.StatusForbidden,
 		resource.CodeThrottled:       http.StatusTooManyRequests,
