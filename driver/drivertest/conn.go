@@ -97,10 +97,14 @@ func (c *conn) callWithin(ctx context.Context, timeout time.Duration, what strin
 // errHung is in the chain of the error of a call that did not keep its deadline.
 var errHung = errors.New("the driver does not keep its deadline")
 
-func (c *conn) list(ctx context.Context, kind string) (items []driver.Item, err error) {
+func (c *conn) list(ctx context.Context, kind string) ([]driver.Item, error) {
+	return c.listOf(ctx, kind, driver.Filter{})
+}
+
+func (c *conn) listOf(ctx context.Context, kind string, f driver.Filter) (items []driver.Item, err error) {
 	err = c.call(ctx, kind+"/list", func(ctx context.Context) error {
 		items = nil
-		for item, err := range c.open.List(ctx, kind, driver.Filter{}) {
+		for item, err := range c.open.List(ctx, kind, f) {
 			if err != nil {
 				return err
 			}

@@ -46,6 +46,7 @@ func (s *suite) kindChecks(kind *resource.Kind, offer driver.KindOffer) []check 
 	add("create", "same-token", checkSameToken)
 	add("create", "same-token-at-once", checkSameTokenAtOnce)
 	checks = append(checks, check{kind.Name, "create", "same-token-after-crash", s.description.LocalState, checkSameTokenAfterCrash})
+	add("create", "two-processes", checkTwoProcesses)
 	add("create", "same-name", checkSameName)
 	add("create", "names", checkNames)
 	add("create", "labels", checkLabels)
@@ -68,6 +69,7 @@ func (s *suite) kindChecks(kind *resource.Kind, offer driver.KindOffer) []check 
 	if _, ok := s.target.Quota[kind.Name]; ok {
 		add("create", "quota", checkQuota)
 	}
+	add("list", "filter", checkNarrowList)
 	add("list", "complete", func(t *try) { checkComplete(t, nil) })
 	for _, size := range []int{1, 2, s.target.Objects} {
 		name := fmt.Sprintf("pages-of-%d", size)
@@ -86,6 +88,7 @@ func (s *suite) kindChecks(kind *resource.Kind, offer driver.KindOffer) []check 
 		}
 		if action.Name == resource.ActionLabel {
 			add(action.Name, "works", checkLabelAction)
+			add(action.Name, "last", checkLastLabel)
 			continue
 		}
 		add(action.Name, "works", func(t *try) { checkAction(t, kind, &action) })
@@ -218,6 +221,9 @@ func checkShape(t *try) {
 			if err := strictly(part.raw, part.typ); err != nil {
 				t.Errorf("the %s of %s is not that of a %s: %v: %s", what, item.ID, t.kind, err, part.raw)
 			}
+		}
+		if keeps := t.description.Offers(t.kind, resource.ActionLabel); keeps != (item.Labels != nil) {
+			t.Errorf("%s shows the labels %#v; a kind with the action label always has them, another kind never", item.ID, item.Labels)
 		}
 		for key := range item.Labels {
 			if strings.HasPrefix(strings.ToLower(key), "mcic") {

@@ -33,7 +33,7 @@ type toyThing struct {
 	ID      string            `json:"id,omitempty"`
 	Token   string            `json:"token,omitempty"`
 	Name    string            `json:"name,omitempty"`
-	Labels  map[string]string `json:"labels,omitempty"`
+	Labels  map[string]string `json:"labels"`
 	State   resource.State    `json:"state,omitempty"`
 	Spec    json.RawMessage   `json:"spec,omitempty"`
 	Status  json.RawMessage   `json:"status,omitempty"`

@@ -293,7 +293,7 @@ func (c things[S, T]) object(t toyThing) (driver.Object[S, T], error) {
 	return o, json.Unmarshal(t.Status, &o.Status)
 }
 
-func (c things[S, T]) List(ctx context.Context, _ driver.Filter) iter.Seq2[driver.Object[S, T], error] {
+func (c things[S, T]) List(ctx context.Context, f driver.Filter) iter.Seq2[driver.Object[S, T], error] {
 	return func(yield func(driver.Object[S, T], error) bool) {
 		after := ""
 		for {
@@ -305,7 +305,7 @@ func (c things[S, T]) List(ctx context.Context, _ driver.Filter) iter.Seq2[drive
 				return
 			}
 			for _, item := range page.Items {
-				if c.has("hides others") && item.Token == "" {
+				if c.has("hides others") && item.Token == "" || c.has("misses what is asked for") && f.Token != "" {
 					continue
 				}
 				if c.has("asks for each") {
@@ -431,6 +431,9 @@ func (c things[S, T]) Label(ctx context.Context, id string, change resource.Labe
 	labels := change.Apply(t.Labels)
 	if c.has("drops other labels") {
 		labels = change.Set
+	}
+	if c.has("keeps the last label") && len(labels) == 0 {
+		return nil
 	}
 	return c.call(ctx, http.MethodPatch, c.path(id), toyThing{Labels: labels}, &t)
 }
