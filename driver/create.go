@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/m-cmp/mc-infra-connector/resource"
@@ -163,6 +164,38 @@ func (o *offer) remove(ctx context.Context, c any, id string) error {
 		return resource.Errorf(resource.CodeUnsupported, "this driver does not delete a %s", o.kind.Name)
 	}
 	return deleter.Delete(ctx, id)
+}
+
+// tokens holds up creations with a token with which another one is running: drivers
+// that look first for what a token has made would both find nothing.
+type tokens struct {
+	mu    sync.Mutex
+	taken map[string]chan struct{} // closed when the token is free again
+}
+
+// take waits for its turn.
+func (t *tokens) take(ctx context.Context, token string) (free func(), err error) {
+	for {
+		t.mu.Lock()
+		before, busy := t.taken[token]
+		if !busy {
+			mine := make(chan struct{})
+			t.taken[token] = mine
+			t.mu.Unlock()
+			return func() {
+				t.mu.Lock()
+				delete(t.taken, token)
+				t.mu.Unlock()
+				close(mine)
+			}, nil
+		}
+		t.mu.Unlock()
+		select {
+		case <-before:
+		case <-ctx.Done():
+			return nil, fmt.Errorf("wait for another creation with the same token: %w", ctx.Err())
+		}
+	}
 }
 
 // StateOf translates a cloud's word for a state; one that is not known is unknown.

@@ -190,8 +190,8 @@ func checkValues(at, what string, fields []Field, values Values) (Values, error)
 			value = strings.TrimSpace(value)
 			values[f.Name] = value
 		}
-		switch {
-		case value == "":
+		switch value {
+		case "":
 			if f.Required {
 				problems = append(problems, resource.Problem{Field: at + "." + f.Name, Message: "is required: " + f.Doc, Rule: resource.RuleRequired})
 			}

@@ -4,14 +4,12 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"iter"
 	"log/slog"
 	"reflect"
 	"regexp"
 	"slices"
-	"sync"
 	"time"
 
 	"github.com/m-cmp/mc-infra-connector/resource"
@@ -443,38 +441,6 @@ func encode(v any) (json.RawMessage, error) {
 		return nil, resource.Errorf(resource.CodeInternal, "encode a %T: %w", v, err)
 	}
 	return raw, nil
-}
-
-// tokens holds up creations with a token with which another one is running: drivers
-// that look first for what a token has made would both find nothing.
-type tokens struct {
-	mu    sync.Mutex
-	taken map[string]chan struct{} // closed when the token is free again
-}
-
-// take waits for its turn.
-func (t *tokens) take(ctx context.Context, token string) (free func(), err error) {
-	for {
-		t.mu.Lock()
-		before, busy := t.taken[token]
-		if !busy {
-			mine := make(chan struct{})
-			t.taken[token] = mine
-			t.mu.Unlock()
-			return func() {
-				t.mu.Lock()
-				delete(t.taken, token)
-				t.mu.Unlock()
-				close(mine)
-			}, nil
-		}
-		t.mu.Unlock()
-		select {
-		case <-before:
-		case <-ctx.Done():
-			return nil, fmt.Errorf("wait for another creation with the same token: %w", ctx.Err())
-		}
-	}
 }
 
 // session runs calls on the collections of a driver in this process.

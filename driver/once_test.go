@@ -36,7 +36,7 @@ type (
 	shelfVPCs struct{ *shelf }
 )
 
-func (s shelfVPCs) List(_ context.Context, f Filter) iter.Seq2[vpcObject, error] {
+func (s shelfVPCs) List(context.Context, Filter) iter.Seq2[vpcObject, error] {
 	return func(yield func(vpcObject, error) bool) {
 		s.mu.Lock()
 		s.lists++

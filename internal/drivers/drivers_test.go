@@ -48,7 +48,9 @@ type (
 	vpc  = driver.Object[resource.VPCSpec, resource.VPCStatus]
 )
 
-func (vpcs) List(_ context.Context, _ driver.Filter) iter.Seq2[vpc, error] { return func(func(vpc, error) bool) {} }
+func (vpcs) List(_ context.Context, _ driver.Filter) iter.Seq2[vpc, error] {
+	return func(func(vpc, error) bool) {}
+}
 
 func (c vpcs) Get(_ context.Context, id string) (vpc, error) {
 	return vpc{ID: id, Name: c.version, State: resource.StateAvailable}, nil

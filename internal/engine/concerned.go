@@ -20,7 +20,7 @@ import (
 // with it, and not the one that was deleted. Statuses say what goes together: what one
 // names newly or no longer has changed with it, and what named a resource that is deleted.
 
-// sideLooks is how many of the others are looked at at once.
+// sideLooks is how many of the others are looked at together.
 const sideLooks = 8
 
 // lookAgain looks at what the operation concerned beside its own resource, before the
