@@ -60,6 +60,19 @@ type Lacker interface {
 	Lacks() map[string]string
 }
 
+// Accounter is implemented by sessions that know the account which their credential opens.
+// AccountID answers the cloud's id of it, the same for all credentials of the account. It is
+// asked once, when the session opens.
+type Accounter interface {
+	AccountID() string
+}
+
+// Place is what a session has found out about where it is.
+type Place struct {
+	Account string            // the cloud's id of the account, "" if the driver does not tell
+	Lacks   map[string]string // kinds and catalogs that the driver offers but not here, with the reason
+}
+
 // Native is implemented by sessions that pass requests to the cloud's own API.
 type Native interface {
 	Native(ctx context.Context, r NativeRequest) (NativeResponse, error)
@@ -156,9 +169,8 @@ type Session interface {
 	View(ctx context.Context, kind, id, view string) (json.RawMessage, error)
 	Extend(ctx context.Context, extension string, input json.RawMessage) (json.RawMessage, error)
 	Native(ctx context.Context, r NativeRequest) (NativeResponse, error)
-	// Lacks answers the kinds and catalogs that the driver offers but not here, with
-	// the reason.
-	Lacks(ctx context.Context) (map[string]string, error)
+	// Place answers what was found out when the session was opened.
+	Place(ctx context.Context) (Place, error)
 	io.Closer
 }
 
@@ -222,7 +234,10 @@ func (d *Driver) Connect(ctx context.Context, c Config) (Session, error) {
 	}
 	s := &session{driver: d, own: own}
 	if l, ok := own.(Lacker); ok {
-		s.lacks = l.Lacks()
+		s.place.Lacks = l.Lacks()
+	}
+	if a, ok := own.(Accounter); ok {
+		s.place.Account = a.AccountID()
 	}
 	return s, nil
 }
@@ -447,12 +462,12 @@ func encode(v any) (json.RawMessage, error) {
 type session struct {
 	driver *Driver
 	own    any
-	lacks  map[string]string
+	place  Place
 }
 
 // has refuses a kind or catalog that the cloud does not have here.
 func (s *session) has(name string) error {
-	if reason, lacks := s.lacks[name]; lacks {
+	if reason, lacks := s.place.Lacks[name]; lacks {
 		return resource.Errorf(resource.CodeUnsupported, "this connection has no %s: %s", name, reason)
 	}
 	return nil
@@ -563,7 +578,7 @@ func (s *session) Native(ctx context.Context, r NativeRequest) (NativeResponse, 
 	return n.Native(ctx, r)
 }
 
-func (s *session) Lacks(context.Context) (map[string]string, error) { return s.lacks, nil }
+func (s *session) Place(context.Context) (Place, error) { return s.place, nil }
 
 func (s *session) Close() error {
 	if c, ok := s.own.(io.Closer); ok {

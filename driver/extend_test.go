@@ -21,6 +21,8 @@ func (*odd) Lacks() map[string]string {
 	return map[string]string{"vm": "no compute service here", "image": "nor images"}
 }
 
+func (*odd) AccountID() string { return "account-7" }
+
 func (*odd) Native(_ context.Context, r NativeRequest) (NativeResponse, error) {
 	if r.Path == "/fail" {
 		return NativeResponse{}, errors.New("cannot sign with " + toySecret)
@@ -189,9 +191,9 @@ func TestViewsOverTheWire(t *testing.T) {
 
 func TestWhatASessionLacks(t *testing.T) {
 	s, _ := openOdd(t)
-	lacks, err := s.Lacks(t.Context())
-	if err != nil || !maps.Equal(lacks, (&odd{}).Lacks()) {
-		t.Errorf("got %v, %v", lacks, err)
+	place, err := s.Place(t.Context())
+	if err != nil || !maps.Equal(place.Lacks, (&odd{}).Lacks()) || place.Account != "account-7" {
+		t.Errorf("got %v, %v", place, err)
 	}
 	_, err = s.Get(t.Context(), "vm", "x")
 	for what, err := range map[string]error{
@@ -203,7 +205,7 @@ func TestWhatASessionLacks(t *testing.T) {
 		}
 	}
 	d, _ := oddDriver().Describe(t.Context())
-	c := d.Without(lacks)
+	c := d.Without(place.Lacks)
 	if len(c.Kinds) != 1 || c.Kinds[0].Name != "cluster" || len(c.Catalogs) != 0 || len(c.Extensions) != 1 || c.Native == "" || c.Cloud != "odd" {
 		t.Errorf("got %+v", c)
 	}

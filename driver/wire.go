@@ -113,13 +113,13 @@ func (r *remote) Connect(ctx context.Context, c Config) (Session, error) {
 	if err != nil {
 		return nil, fromStatus(err)
 	}
-	return &remoteSession{r.rpc, answer.GetSession(), answer.GetLacks()}, nil
+	return &remoteSession{r.rpc, answer.GetSession(), Place{answer.GetAccount(), answer.GetLacks()}}, nil
 }
 
 type remoteSession struct {
 	rpc   driverv1.DriverServiceClient
 	id    string
-	lacks map[string]string
+	place Place
 }
 
 func (s *remoteSession) Catalog(ctx context.Context, catalog string, q Query) iter.Seq2[json.RawMessage, error] {
@@ -205,7 +205,7 @@ func (s *remoteSession) Native(ctx context.Context, r NativeRequest) (NativeResp
 	return response, decode("native answer", answer.GetResponse(), &response)
 }
 
-func (s *remoteSession) Lacks(context.Context) (map[string]string, error) { return s.lacks, nil }
+func (s *remoteSession) Place(context.Context) (Place, error) { return s.place, nil }
 
 // object passes on what must be a JSON object.
 func object(what string, raw json.RawMessage) (json.RawMessage, error) {

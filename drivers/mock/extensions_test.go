@@ -137,9 +137,10 @@ func TestNative(t *testing.T) {
 
 func TestWhatIsLacking(t *testing.T) {
 	s := newRig(t).connect("lacks", "nlb,price")
-	lacks, err := s.Lacks(t.Context())
+	place, err := s.Place(t.Context())
 	require.NoError(t, err)
-	require.Len(t, lacks, 2)
+	require.Equal(t, "default", place.Account)
+	require.Len(t, place.Lacks, 2)
 	_, err = s.Create(t.Context(), "nlb", request(t, "web", resource.NLBSpec{}))
 	require.Equal(t, resource.CodeUnsupported, resource.CodeOf(err))
 	require.ErrorContains(t, err, "the setting lacks")

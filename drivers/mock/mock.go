@@ -113,6 +113,9 @@ type session struct {
 	forgotten sync.Map // ids whose deletion the setting forgetDelete has passed over
 }
 
+// AccountID implements driver.Accounter.
+func (s *session) AccountID() string { return s.Account }
+
 func connect(c *cloud, config driver.Config) (*session, error) {
 	settings, err := parseSettings(config.Settings)
 	if err != nil {

@@ -249,8 +249,9 @@ func TestTokenThatRunsOutIsReplacedOnce(t *testing.T) {
 func TestServicesThatAreLacking(t *testing.T) {
 	f := fake(t, nothing)
 	s := open(t, f.config())
-	lacks, err := s.Lacks(t.Context())
+	place, err := s.Place(t.Context())
 	require.NoError(t, err)
+	lacks := place.Lacks
 	for _, name := range []string{"disk", "snapshot", "disktype", "nlb", "cluster"} {
 		assert.Contains(t, lacks, name)
 	}

@@ -146,7 +146,7 @@ func (e *Engine) CreateConnection(ctx context.Context, body []byte, check bool) 
 			return nil, err
 		}
 		t := e.target(row)
-		t.Opened = func(_ context.Context, lacks map[string]string) { row.Lacks = lacks } // recorded with the rest
+		t.Opened = func(_ context.Context, place driver.Place) { row.Account, row.Lacks = place.Account, place.Lacks } // recorded with the rest
 		if err := e.host.Check(ctx, t); err != nil {
 			return nil, fmt.Errorf("connect to %s: %w", row.Cloud, err)
 		}
@@ -250,9 +250,9 @@ func (e *Engine) CheckConnection(ctx context.Context, name string) error {
 	}
 	t := e.target(row)
 	record := t.Opened
-	t.Opened = func(ctx context.Context, lacks map[string]string) {
-		record(ctx, lacks)
-		if !maps.Equal(row.Lacks, lacks) { // an open session goes by what was
+	t.Opened = func(ctx context.Context, place driver.Place) {
+		record(ctx, place)
+		if !maps.Equal(row.Lacks, place.Lacks) { // an open session goes by what was
 			e.host.Reopen(row.Cloud, row.Name)
 		}
 	}
@@ -331,13 +331,15 @@ func (e *Engine) target(row *store.Connection) host.Target {
 			}
 			return c, err
 		},
-		Opened: func(ctx context.Context, lacks map[string]string) {
-			if maps.Equal(row.Lacks, lacks) {
+		Opened: func(ctx context.Context, place driver.Place) {
+			if row.Account == place.Account && maps.Equal(row.Lacks, place.Lacks) {
 				return
 			}
-			err := e.store.Update(ctx, func(ctx context.Context, q *store.Queries) error { return q.SetLacks(ctx, row, lacks) })
+			err := e.store.Update(ctx, func(ctx context.Context, q *store.Queries) error {
+				return q.SetPlace(ctx, row, place.Account, place.Lacks)
+			})
 			if err != nil { // the next session says it again
-				e.logger.Warn("what a connection lacks cannot be recorded", "connection", row.Name, "error", err)
+				e.logger.Warn("what a session found out cannot be recorded", "connection", row.Name, "error", err)
 			}
 		},
 	}

@@ -28,11 +28,11 @@ func (e *Engine) Capabilities(ctx context.Context, connection string) (*driver.C
 	if err != nil {
 		return nil, err
 	}
-	lacks, err := session.Lacks(ctx)
+	place, err := session.Place(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("find out what %s lacks: %w", connection, err)
 	}
-	return d.Without(lacks), nil
+	return d.Without(place.Lacks), nil
 }
 
 // Extend runs an operation that only the connection's driver has. body is its input

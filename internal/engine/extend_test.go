@@ -116,8 +116,9 @@ func TestWhatAConnectionLacksIsKnownAfterARestart(t *testing.T) {
 		e.MustCreate("whole", "vpc", "v", `{"cidr":"10.0.0.0/16"}`) // a session is open
 		row, err := e.Store.Read().Connection(t.Context(), "whole")
 		require.NoError(t, err)
+		assert.Equal(t, "default", row.Account, "as the session has said")
 		require.NoError(t, e.Store.Update(t.Context(), func(ctx context.Context, q *store.Queries) error {
-			return q.SetLacks(ctx, row, map[string]string{"nlb": "there was none"})
+			return q.SetPlace(ctx, row, "", map[string]string{"nlb": "there was none"})
 		}))
 		refused(t, e, "whole")
 		require.NoError(t, e.CheckConnection(t.Context(), "whole"))

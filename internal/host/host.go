@@ -262,9 +262,9 @@ type Target struct {
 	Cloud      string                                       //
 	Config     func(context.Context) (driver.Config, error) // asked only when a session must be opened
 
-	// Opened is told, each time a session is opened, the kinds and catalogs that the
-	// connection lacks, with the reasons; nil for nobody.
-	Opened func(ctx context.Context, lacks map[string]string)
+	// Opened is told, each time a session is opened, what that has found out; nil for
+	// nobody.
+	Opened func(ctx context.Context, place driver.Place)
 }
 
 // Check opens a session of its own, as a test of the connection's configuration.
@@ -470,12 +470,12 @@ func (s *session) Native(ctx context.Context, r driver.NativeRequest) (response 
 	return response, err
 }
 
-func (s *session) Lacks(ctx context.Context) (lacks map[string]string, err error) {
-	err = s.try(ctx, "lacks", s.host.config.CallTimeout, func(ctx context.Context, open driver.Session) (err error) {
-		lacks, err = open.Lacks(ctx)
+func (s *session) Place(ctx context.Context) (place driver.Place, err error) {
+	err = s.try(ctx, "place", s.host.config.CallTimeout, func(ctx context.Context, open driver.Session) (err error) {
+		place, err = open.Place(ctx)
 		return err
 	})
-	return lacks, err
+	return place, err
 }
 
 func (s *session) Close() error {

@@ -188,8 +188,8 @@ func (p *process) connect(ctx context.Context, t Target) (driver.Session, error)
 	if err != nil || t.Opened == nil {
 		return s, err
 	}
-	if lacks, err := s.Lacks(ctx); err == nil { // it came with the session; otherwise it is asked when it matters
-		t.Opened(ctx, lacks)
+	if place, err := s.Place(ctx); err == nil { // it came with the session; otherwise it is asked when it matters
+		t.Opened(ctx, place)
 	}
 	return s, nil
 }

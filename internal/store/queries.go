@@ -88,11 +88,12 @@ func (q *Queries) FreeConnection(ctx context.Context, name string) error {
 	return failure(err, "look for the connection %s", name)
 }
 
-// SetLacks records what a connection lacks, unless it has changed since row was read.
-func (q *Queries) SetLacks(ctx context.Context, row *Connection, lacks map[string]string) error {
-	_, err := q.db.NewUpdate().Model(&Connection{Lacks: lacks}).Column("lacks").
+// SetPlace records the account of a connection and what it lacks, unless it has changed
+// since row was read.
+func (q *Queries) SetPlace(ctx context.Context, row *Connection, account string, lacks map[string]string) error {
+	_, err := q.db.NewUpdate().Model(&Connection{Account: account, Lacks: lacks}).Column("account", "lacks").
 		Where("name = ?", row.Name).Where("updated_at = ?", row.UpdatedAt).Exec(ctx)
-	return failure(err, "record what the connection %s lacks", row.Name)
+	return failure(err, "record where the connection %s leads", row.Name)
 }
 
 // DeleteConnection removes one.

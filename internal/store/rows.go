@@ -58,7 +58,8 @@ type Connection struct {
 	Region     string
 	Zone       string
 	Settings   map[string]string `bun:"type:jsonb"`
-	Lacks      map[string]string `bun:"type:jsonb"` // what its cloud does not have there, as its last session said
+	Account    string            // that its credential opens, as its last session said, or ''
+	Lacks      map[string]string `bun:"type:jsonb"` // what its cloud does not have there, likewise
 	CreatedAt  Micros
 	UpdatedAt  Micros
 	SyncedAt   Micros
@@ -67,7 +68,7 @@ type Connection struct {
 // Resource converts to what users see.
 func (c *Connection) Resource() resource.Connection {
 	return resource.Connection{
-		Name: c.Name, Cloud: c.Cloud, Credential: c.Credential, Region: c.Region, Zone: c.Zone, Settings: c.Settings,
+		Name: c.Name, Cloud: c.Cloud, Credential: c.Credential, Region: c.Region, Zone: c.Zone, Settings: c.Settings, Account: c.Account,
 		CreatedAt: c.CreatedAt.Time(), UpdatedAt: c.UpdatedAt.Time(),
 	}
 }

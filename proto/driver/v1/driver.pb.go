@@ -183,6 +183,7 @@ type ConnectResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Session       string                 `protobuf:"bytes,1,opt,name=session,proto3" json:"session,omitempty"`
 	Lacks         map[string]string      `protobuf:"bytes,2,rep,name=lacks,proto3" json:"lacks,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"` // kinds and catalogs that the driver offers but not here, with the reason
+	Account       string                 `protobuf:"bytes,3,opt,name=account,proto3" json:"account,omitempty"`                                                                       // the cloud's id of the account that the credential opens; empty if the driver does not tell
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -229,6 +230,13 @@ func (x *ConnectResponse) GetLacks() map[string]string {
 		return x.Lacks
 	}
 	return nil
+}
+
+func (x *ConnectResponse) GetAccount() string {
+	if x != nil {
+		return x.Account
+	}
+	return ""
 }
 
 type DisconnectRequest struct {
@@ -1601,10 +1609,11 @@ const file_driver_v1_driver_proto_rawDesc = "" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\x1a;\n" +
 	"\rSettingsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xa7\x01\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xc1\x01\n" +
 	"\x0fConnectResponse\x12\x18\n" +
 	"\asession\x18\x01 \x01(\tR\asession\x12@\n" +
-	"\x05lacks\x18\x02 \x03(\v2*.mcic.driver.v1.ConnectResponse.LacksEntryR\x05lacks\x1a8\n" +
+	"\x05lacks\x18\x02 \x03(\v2*.mcic.driver.v1.ConnectResponse.LacksEntryR\x05lacks\x12\x18\n" +
+	"\aaccount\x18\x03 \x01(\tR\aaccount\x1a8\n" +
 	"\n" +
 	"LacksEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
