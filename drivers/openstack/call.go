@@ -11,7 +11,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/gophercloud/gophercloud/v2"
 
@@ -26,6 +25,8 @@ const (
 
 	marker      = "marker" // of a query: the object that the page before ended with
 	mostRestart = 20       // of a list whose markers go away
+	fewIDs      = 5        // that are asked for one by one, where a list cannot be asked for ids
+	mostIDs     = 100      // that fit into the query of a list; lines of HTTP have 8 KiB at most
 )
 
 // shown is something as the SDK knows it, and as the cloud answered it.
@@ -166,99 +167,45 @@ func request(ctx context.Context, c *gophercloud.ServiceClient, method, path str
 	return coded(err)
 }
 
+// native reads what the cloud showed of an object into a type of the SDK.
+func native[A, S, T any](o driver.Object[S, T]) (A, error) {
+	var of A
+	raw, _ := o.Native.(json.RawMessage)
+	if err := unmarshal(raw, &of); err != nil {
+		return of, resource.Errorf(resource.CodeInternal, "read what the cloud showed of %s: %w", o.ID, err)
+	}
+	return of, nil
+}
+
+// is takes what the cloud answered off.
+func is[A any](x shown[A]) A { return x.is }
+
+// whole leaves what the cloud answered beside it.
+func whole[A any](x shown[A]) shown[A] { return x }
+
 // object begins a resource with what all kinds have in common.
 func object[S, T, A any](id, name string, of shown[A]) driver.Object[S, T] {
 	return driver.Object[S, T]{ID: id, Name: name, Native: of.raw}
 }
 
-// ensure answers what was made with a token, and makes it if it is not there.
-// OpenStack knows no client tokens, so that it looks before and after.
-func ensure[S, T any](ctx context.Context, found func() iter.Seq2[driver.Object[S, T], error], create func() (driver.Object[S, T], error), remove func(context.Context, string) error) (o driver.Object[S, T], created bool, err error) {
-	look := func() ([]driver.Object[S, T], error) {
-		all, err := collect(found())
-		return slices.DeleteFunc(all, func(x driver.Object[S, T]) bool {
-			return x.State == resource.StateDeleting || x.State == resource.StateDeleted
-		}), err
-	}
-	all, err := look()
-	if err != nil {
-		return o, false, err
-	}
-	own := ""
-	if len(all) == 0 {
-		if o, err = create(); err != nil {
-			return o, false, err
-		}
-		own = o.ID
-		if all, err = look(); err != nil {
-			return o, true, err
-		}
-		if !slices.ContainsFunc(all, func(x driver.Object[S, T]) bool { return x.ID == own }) { // not seen yet
-			all = append(all, o)
-		}
-	}
-	o, err = survivor(ctx, all, own, look, remove)
-	return o, own != "", err
-}
-
-// What survivor waits for may take so long with a cloud that is busy.
-const (
-	rivalPatience = 20 * time.Second
-	rivalTick     = 500 * time.Millisecond
-)
-
-// survivor answers the one of those that were made with one token that stays. own is the
-// id of the one that this creation has made, or "".
-//
-// Two servers that create at the same moment both find nothing before, and make one object
-// each. Afterwards at least one of them sees both, but cannot know whether the other one
-// does, or has seen only its own and has answered that. So each removes only its own:
-//
-//   - One that sees both, its own not having the smallest id, removes its own.
-//   - One whose own has the smallest id waits for the other to go. If that stays, it has
-//     been answered, and the own is removed.
-//
-// Whoever has removed its own asks to be called again, and then finds the other. One that
-// finds several before it has made any waits too; what is there even then was left by those
-// who ended in between, and all but the smallest id are removed.
-//
-// So in the end there is one object, which every later call answers. It is also the one that
-// was answered before, unless a server ends between its creation and its removal, or these
-// are further apart than rivalPatience: to exclude that takes a lock on the cloud's side.
-func survivor[S, T any](ctx context.Context, all []driver.Object[S, T], own string, look func() ([]driver.Object[S, T], error), remove func(context.Context, string) error) (o driver.Object[S, T], err error) {
-	for deadline := time.Now().Add(rivalPatience); len(all) > 1; {
-		slices.SortFunc(all, func(a, b driver.Object[S, T]) int { return cmp.Compare(a.ID, b.ID) })
-		late := time.Now().After(deadline)
-		mine := slices.IndexFunc(all, func(x driver.Object[S, T]) bool { return x.ID == own })
-		var surplus []driver.Object[S, T]
-		if mine > 0 || mine == 0 && late {
-			surplus = all[mine : mine+1]
-		} else if late {
-			surplus = all[1:]
-		}
-		for _, x := range surplus {
-			err = remove(ctx, x.ID)
-			if err != nil && late {
-				return o, resource.Errorf(resource.CodeUnavailable, "another creation with the same token has made %s, which cannot be removed yet: %w", x.ID, err)
+// each answers objects by their ids, one by one, without those that are gone.
+func each[S, T any](ctx context.Context, ids []string, get func(context.Context, string) (driver.Object[S, T], error)) iter.Seq2[driver.Object[S, T], error] {
+	return func(yield func(driver.Object[S, T], error) bool) {
+		for _, id := range ids {
+			o, err := get(ctx, id)
+			if resource.CodeOf(err) == resource.CodeNotFound {
+				continue
+			}
+			if !yield(o, err) || err != nil {
+				return
 			}
 		}
-		if len(surplus) > 0 && err == nil {
-			return o, resource.Errorf(resource.CodeUnavailable, "two creations with the same token have made one object each, of which one stays; ask for it again")
-		}
-		select {
-		case <-ctx.Done():
-			return o, resource.Errorf(resource.CodeUnavailable, "another creation with the same token is under way: %w", ctx.Err())
-		case <-time.After(rivalTick):
-		}
-		if all, err = look(); err != nil {
-			return o, err
-		}
 	}
-	if len(all) == 0 {
-		return o, resource.Errorf(resource.CodeUnavailable, "what was made with the token has just been removed; the next try makes it again")
-	}
-	return all[0], nil
 }
+
+// few reports whether a filter asks for so few objects by their ids that one call for each
+// of them is less than a list.
+func few(f driver.Filter) bool { return len(f.IDs) > 0 && len(f.IDs) <= fewIDs && f.Token == "" }
 
 func collect[E any](items iter.Seq2[E, error]) ([]E, error) {
 	var all []E

@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	sdk "github.com/gophercloud/gophercloud/v2/openstack/containerinfra/v1/clusters"
 	"github.com/gophercloud/gophercloud/v2/openstack/containerinfra/v1/clustertemplates"
@@ -21,6 +20,11 @@ import (
 // A cluster is one of Magnum, made from a cluster template: whoever runs the cloud
 // offers one for each version of Kubernetes. Its labels carry the token, and the name
 // of the first node group, which is Magnum's default-worker.
+//
+// Magnum lists node groups cluster by cluster, leaves out of those lists what they are made
+// of, and tells versions only with the templates: to show a cluster costs a call each for it,
+// its list, the templates and every node group. To create one costs a call each for the
+// template, the VPC and the subnet, which Magnum itself does not look at.
 type (
 	clusters struct{ *session }
 	cluster  = driver.Object[resource.ClusterSpec, resource.ClusterStatus]
@@ -41,12 +45,18 @@ const (
 	roleMaster = "master"
 )
 
-// List answers the project's clusters. Magnum shows node groups one by one, so that
-// it costs calls for each.
-func (c clusters) List(ctx context.Context, _ driver.Filter) iter.Seq2[cluster, error] {
+// List answers the project's clusters. Magnum cannot be asked for those with a label.
+func (c clusters) List(ctx context.Context, f driver.Filter) iter.Seq2[cluster, error] {
+	if few(f) {
+		return each(ctx, f.IDs, c.Get)
+	}
 	return func(yield func(cluster, error) bool) {
 		var versions map[string]string
-		for x, err := range driver.Items(c.raw(ctx), func(x shown[sdk.Cluster]) shown[sdk.Cluster] { return x }) {
+		pages := list[sdk.Cluster](ctx, c.session, c.container, "clusters/detail", "clusters", nil)
+		for x, err := range driver.Items(pages, whole) {
+			if err == nil && f.Token != "" && x.is.Labels[labelToken] != f.Token {
+				continue
+			}
 			if err == nil && versions == nil {
 				versions, err = c.versions(ctx)
 			}
@@ -85,7 +95,7 @@ func (c clusters) Get(ctx context.Context, id string) (cluster, error) {
 	return c.shows(found, groups, versions), nil
 }
 
-// Create makes a cluster with its first node group.
+// Make makes a cluster with its first node group.
 func (c clusters) Make(ctx context.Context, r driver.Request[resource.ClusterSpec]) (cluster, error) {
 	if len(r.Spec.NodeGroups) != 1 {
 		return cluster{}, resource.Invalid(resource.Problem{Field: "spec.nodeGroups", Message: "Magnum makes a cluster with exactly one node group; add others with addnodegroup when the cluster is available"})
@@ -106,16 +116,8 @@ func (c clusters) Make(ctx context.Context, r driver.Request[resource.ClusterSpe
 		Keypair: group.KeyPair, FlavorID: group.Spec, NodeCount: &group.DesiredNodes, Labels: labelsOf(group, template.Labels),
 	}
 	opts.Labels[labelToken], opts.Labels[labelGroup] = r.Token, group.Name
-	made, created, err := ensure(ctx,
-		func() iter.Seq2[cluster, error] { return c.withToken(ctx, r.Token) },
-		func() (cluster, error) {
-			id, err := sdk.Create(ctx, c.container, opts).Extract()
-			return cluster{ID: id}, coded(err)
-		}, c.Delete)
-	if created && made.State == "" {
-		made.State, made.Name, made.Token, made.Spec = resource.StateCreating, r.Name, r.Token, r.Spec
-	}
-	return made, err
+	id, err := sdk.Create(ctx, c.container, opts).Extract()
+	return cluster{ID: id, Name: r.Name, Token: r.Token, State: resource.StateCreating, Spec: r.Spec}, coded(err)
 }
 
 // Delete removes a cluster with its nodes.
@@ -129,11 +131,11 @@ func (c clusters) Delete(ctx context.Context, id string) error {
 
 // AddNodeGroup adds a node group.
 func (c clusters) AddNodeGroup(ctx context.Context, id string, group resource.NodeGroup) error {
-	found, err := c.Get(ctx, id)
-	if err != nil || slices.ContainsFunc(found.Status.NodeGroups, func(g resource.NodeGroupStatus) bool { return g.Name == group.Name }) {
+	of, _, err := c.member(ctx, id, group.Name)
+	if resource.CodeOf(err) != resource.CodeNotFound || of.UUID == "" {
 		return err
 	}
-	if group.KeyPair != "" && group.KeyPair != found.Spec.NodeGroups[0].KeyPair {
+	if group.KeyPair != "" && group.KeyPair != of.KeyPair {
 		return resource.Invalid(resource.Problem{Field: "keypair", Message: "all node groups of a cluster of Magnum have the cluster's key pair; leave it out"})
 	}
 	labels := labelsOf(group, nil)
@@ -149,27 +151,31 @@ func (c clusters) AddNodeGroup(ctx context.Context, id string, group resource.No
 
 // RemoveNodeGroup removes a node group.
 func (c clusters) RemoveNodeGroup(ctx context.Context, id string, named resource.NodeGroupName) error {
-	found, err := c.Get(ctx, id)
-	if err != nil {
-		return err
-	}
-	switch i := slices.IndexFunc(found.Status.NodeGroups, func(g resource.NodeGroupStatus) bool { return g.Name == named.Name }); i {
-	case -1:
+	of, group, err := c.member(ctx, id, named.Name)
+	switch {
+	case resource.CodeOf(err) == resource.CodeNotFound && of.UUID != "":
 		return nil
-	case 0:
+	case err != nil:
+		return err
+	case group.IsDefault:
 		return resource.Errorf(resource.CodeConflict, "the node group %s was made with the cluster and goes only with it", named.Name)
-	default:
-		return driver.Except(coded(nodegroups.Delete(ctx, c.container, id, found.Status.NodeGroups[i].CloudID).Err), resource.CodeNotFound)
 	}
+	return driver.Except(coded(nodegroups.Delete(ctx, c.container, id, group.UUID).Err), resource.CodeNotFound)
 }
 
-// ScaleNodeGroup changes the size of a node group and its limits. Magnum takes only limits
-// that the size is within, so that those that the new size alone is within come last.
+// ScaleNodeGroup changes the size of a node group and its limits, step by step: Magnum takes
+// only limits that the size is within, so that those that the new size alone is within come
+// last.
 func (c clusters) ScaleNodeGroup(ctx context.Context, id string, to resource.NodeGroupScale) error {
-	group, err := c.group(ctx, id, to.Name)
+	_, listed, err := c.member(ctx, id, to.Name)
 	if err != nil {
 		return err
 	}
+	found, err := get[nodegroups.NodeGroup](ctx, c.container, "", "clusters", id, "nodegroups", listed.UUID)
+	if err != nil {
+		return err
+	}
+	group := found.is
 	scaling := group.Labels[labelScaling] == "true"
 	if to.Autoscaling != nil && *to.Autoscaling != scaling {
 		return resource.Errorf(resource.CodeUnsupported, "Magnum switches autoscaling on or off only when a cluster is created")
@@ -180,31 +186,22 @@ func (c clusters) ScaleNodeGroup(ctx context.Context, id string, to resource.Nod
 	if !scaling { // they follow
 		least, most = min(least, wanted), max(most, wanted)
 	}
-	resize := wanted != group.NodeCount
-	limited, err := c.limit(ctx, id, group, min(least, group.NodeCount), max(most, group.NodeCount))
-	if err != nil || !resize && limited.MinNodeCount == least && *limited.MaxNodeCount == most {
+	changed, err := c.limit(ctx, id, group, min(least, group.NodeCount), max(most, group.NodeCount))
+	switch {
+	case err != nil || wanted == group.NodeCount:
 		return err
+	case changed:
+		return driver.Wait(0, "the node group %s gets its limits; its size follows", to.Name)
 	}
-	if resize {
-		if err := c.settle(ctx, id); err != nil {
-			return err
-		}
-		if err := coded(sdk.Resize(ctx, c.container, id, sdk.ResizeOpts{NodeCount: &wanted, NodeGroup: group.UUID}).Err); err != nil {
-			return err
-		}
+	err = coded(sdk.Resize(ctx, c.container, id, sdk.ResizeOpts{NodeCount: &wanted, NodeGroup: group.UUID}).Err)
+	if err == nil && (least > group.NodeCount || most < group.NodeCount) {
+		err = driver.Wait(0, "the node group %s gets %d nodes; its limits follow", to.Name, wanted)
 	}
-	if limited.MinNodeCount == least && *limited.MaxNodeCount == most {
-		return nil
-	}
-	if err := c.settle(ctx, id); err != nil {
-		return err
-	}
-	_, err = c.limit(ctx, id, limited, least, most)
 	return err
 }
 
-// limit sets the limits of a node group and answers it with them.
-func (c clusters) limit(ctx context.Context, id string, group nodegroups.NodeGroup, least, most int) (nodegroups.NodeGroup, error) {
+// limit sets the limits of a node group, and answers whether they were others.
+func (c clusters) limit(ctx context.Context, id string, group nodegroups.NodeGroup, least, most int) (bool, error) {
 	var changes []nodegroups.UpdateOptsBuilder
 	if least != group.MinNodeCount {
 		changes = append(changes, nodegroups.UpdateOpts{Op: nodegroups.ReplaceOp, Path: "/min_node_count", Value: least})
@@ -212,11 +209,10 @@ func (c clusters) limit(ctx context.Context, id string, group nodegroups.NodeGro
 	if group.MaxNodeCount == nil || most != *group.MaxNodeCount {
 		changes = append(changes, nodegroups.UpdateOpts{Op: nodegroups.ReplaceOp, Path: "/max_node_count", Value: most})
 	}
-	group.MinNodeCount, group.MaxNodeCount = least, &most
 	if len(changes) == 0 {
-		return group, nil
+		return false, nil
 	}
-	return group, coded(nodegroups.Update(ctx, c.container, id, group.UUID, changes).Err)
+	return true, coded(nodegroups.Update(ctx, c.container, id, group.UUID, changes).Err)
 }
 
 // limitsOf are the limits of a node group: its own, or for as long as it has none those of
@@ -231,15 +227,43 @@ func limitsOf(group nodegroups.NodeGroup, labels map[string]string) (least, most
 
 // Upgrade brings a cluster to the template of another version.
 func (c clusters) Upgrade(ctx context.Context, id string, to resource.ClusterVersion) error {
-	template, err := c.template(ctx, to.Version)
+	found, err := c.free(ctx, id)
 	if err != nil {
 		return err
 	}
-	found, err := get[sdk.Cluster](ctx, c.container, "", "clusters", id)
-	if err != nil || found.is.ClusterTemplateID == template.UUID {
+	template, err := c.template(ctx, to.Version)
+	if err != nil || found.ClusterTemplateID == template.UUID {
 		return err
 	}
 	return coded(sdk.Upgrade(ctx, c.container, id, sdk.UpgradeOpts{ClusterTemplate: template.UUID, MaxBatchSize: new(1)}).Err)
+}
+
+// free answers a cluster that takes the next change: Magnum makes one after another.
+func (c clusters) free(ctx context.Context, id string) (sdk.Cluster, error) {
+	found, err := get[sdk.Cluster](ctx, c.container, "", "clusters", id)
+	if err == nil && strings.HasSuffix(found.is.Status, "_IN_PROGRESS") {
+		err = driver.Wait(0, "the cluster %s is being changed: %s", id, found.is.Status)
+	}
+	return found.is, err
+}
+
+// member finds a node group by its name here, in a cluster that takes the next change. If it
+// has none of that name, the error is not_found and the cluster is answered all the same.
+func (c clusters) member(ctx context.Context, id, name string) (sdk.Cluster, nodegroups.NodeGroup, error) {
+	of, err := c.free(ctx, id)
+	if err != nil {
+		return sdk.Cluster{}, nodegroups.NodeGroup{}, err
+	}
+	groups, err := c.listed(ctx, id)
+	if err != nil {
+		return sdk.Cluster{}, nodegroups.NodeGroup{}, err
+	}
+	for _, group := range groups {
+		if groupName(group, of.Labels) == name {
+			return of, group, nil
+		}
+	}
+	return of, nodegroups.NodeGroup{}, resource.Errorf(resource.CodeNotFound, "the cluster %s has no node group %s", id, name)
 }
 
 // labelsOf are the labels for a node group, beside others.
@@ -325,49 +349,29 @@ func numbers(version string) []int {
 	return parts
 }
 
-func (c clusters) raw(ctx context.Context) iter.Seq2[[]shown[sdk.Cluster], error] {
-	return list[sdk.Cluster](ctx, c.session, c.container, "clusters/detail", "clusters", nil)
+// listed answers the node groups of a cluster, without those of its control plane, as far as
+// a list tells.
+func (c clusters) listed(ctx context.Context, id string) ([]nodegroups.NodeGroup, error) {
+	all, err := collect(driver.Items(list[nodegroups.NodeGroup](ctx, c.session, c.container, "clusters/"+id+"/nodegroups", "nodegroups", nil), is))
+	return slices.DeleteFunc(all, func(g nodegroups.NodeGroup) bool { return g.Role == roleMaster }), err
 }
 
-// withToken answers the clusters that were made with a token: Magnum cannot be asked.
-func (c clusters) withToken(ctx context.Context, token string) iter.Seq2[cluster, error] {
-	return func(yield func(cluster, error) bool) {
-		for x, err := range driver.Items(c.raw(ctx), func(x shown[sdk.Cluster]) shown[sdk.Cluster] { return x }) {
-			if err != nil {
-				yield(cluster{}, err)
-				return
-			}
-			if x.is.Labels[labelToken] != token {
-				continue
-			}
-			if found, err := c.Get(ctx, x.is.UUID); !yield(found, err) || err != nil {
-				return
-			}
-		}
-	}
-}
-
-// groups answers the node groups of a cluster, without those of its control plane, the
-// first one before the others. A list of them leaves out too much.
+// groups answers the node groups of a cluster as they are, the first one before the others.
 func (c clusters) groups(ctx context.Context, id string) ([]nodegroups.NodeGroup, error) {
-	path := "clusters/" + id + "/nodegroups"
-	listed, err := collect(driver.Items(list[nodegroups.NodeGroup](ctx, c.session, c.container, path, "nodegroups", nil), is))
+	listed, err := c.listed(ctx, id)
 	if err != nil {
 		return nil, err
 	}
 	var all []nodegroups.NodeGroup
 	for _, g := range listed {
-		if g.Role == roleMaster {
-			continue
-		}
-		whole, err := get[nodegroups.NodeGroup](ctx, c.container, "", path, g.UUID)
+		found, err := get[nodegroups.NodeGroup](ctx, c.container, "", "clusters", id, "nodegroups", g.UUID)
 		if resource.CodeOf(err) == resource.CodeNotFound { // deleted meanwhile
 			continue
 		}
 		if err != nil {
 			return nil, err
 		}
-		all = append(all, whole.is)
+		all = append(all, found.is)
 	}
 	slices.SortStableFunc(all, func(a, b nodegroups.NodeGroup) int {
 		return cmp.Or(boolToInt(b.IsDefault)-boolToInt(a.IsDefault), strings.Compare(a.Name, b.Name))
@@ -375,47 +379,11 @@ func (c clusters) groups(ctx context.Context, id string) ([]nodegroups.NodeGroup
 	return all, nil
 }
 
-// group finds a node group by its name here.
-func (c clusters) group(ctx context.Context, id, name string) (nodegroups.NodeGroup, error) {
-	found, err := get[sdk.Cluster](ctx, c.container, "", "clusters", id)
-	if err != nil {
-		return nodegroups.NodeGroup{}, err
-	}
-	groups, err := c.groups(ctx, id)
-	if err != nil {
-		return nodegroups.NodeGroup{}, err
-	}
-	for _, group := range groups {
-		if groupName(group, found.is.Labels) == name {
-			return group, nil
-		}
-	}
-	return nodegroups.NodeGroup{}, resource.Errorf(resource.CodeNotFound, "the cluster %s has no node group %s", id, name)
-}
-
 func groupName(group nodegroups.NodeGroup, labels map[string]string) string {
 	if group.IsDefault {
 		return cmp.Or(labels[labelGroup], group.Name)
 	}
 	return group.Name
-}
-
-// settle waits until a cluster takes the next change.
-func (c clusters) settle(ctx context.Context, id string) error {
-	const patience = 30 * time.Second
-	ctx, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
-	for {
-		found, err := get[sdk.Cluster](ctx, c.container, "", "clusters", id)
-		if err != nil || !strings.HasSuffix(found.is.Status, "_IN_PROGRESS") {
-			return err
-		}
-		select {
-		case <-ctx.Done():
-			return busy(id, found.is.Status)
-		case <-time.After(time.Second):
-		}
-	}
 }
 
 // clusterState translates the states of clusters and node groups, which are those of
@@ -476,5 +444,6 @@ func (clusters) shows(x shown[sdk.Cluster], groups []nodegroups.NodeGroup, versi
 	if len(failed) > 0 {
 		o.Reason = strings.TrimPrefix(o.Reason+"; "+strings.Join(failed, "; "), "; ")
 	}
+	o.Code = reasonCode(o.Reason)
 	return o
 }

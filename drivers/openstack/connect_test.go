@@ -407,21 +407,20 @@ func TestPageThatFailsFailsTheList(t *testing.T) {
 
 // What was made with a token is looked for by its mark, and nothing is made beside it.
 func TestWhatATokenHasMadeIsFound(t *testing.T) {
-	const shown = `{"id": "n-1", "name": "x", "status": "ACTIVE", "project_id": "p-1", "description": "[mcic-uid=t-1 cidr=10.0.0.0/16]", "tags": []}`
+	const shown = `{"id": "n-1", "name": "x", "status": "ACTIVE", "project_id": "p-1", "description": "[mcic-uid=t-1]", "tags": ["mcic-cidr=10.0.0.0/16"]}`
 	f := fake(t, nil)
 	f.answer = func(r *http.Request) (int, string) {
 		switch {
 		case strings.HasSuffix(r.URL.Path, "/networks/n-1"):
 			return http.StatusOK, `{"network": ` + shown + `}`
-		case r.URL.Query().Get("description") == "[mcic-uid=t-1 cidr=10.0.0.0/16]":
-			return http.StatusOK, `{"networks": [` + shown + `]}`
 		case r.URL.Query().Get("description") == "[mcic-uid=t-1]":
-			return http.StatusOK, `{"routers": [{"id": "r-1", "description": "[mcic-uid=t-1]"}]}`
+			return http.StatusOK, `{"networks": [` + shown + `], "routers": [{"id": "r-1", "description": "[mcic-uid=t-1]"}]}`
 		}
 		return http.StatusOK, `{"networks": [], "routers": [], "subnets": [], "security_groups": []}`
 	}
 	item, err := tryCreate(t, open(t, f.config()), resource.VPC, "t-1", "x", nil, resource.VPCSpec{CIDR: "10.0.0.0/16"})
 	require.NoError(t, err)
+	assert.Len(t, f.requests("/networks"), 1, "one narrow look, and not at what is shared")
 	assert.Equal(t, "n-1", item.ID)
 	for _, path := range []string{"/networks", "/routers"} {
 		require.NotEmpty(t, f.requests(path))
@@ -452,9 +451,7 @@ func TestVMThatCouldNotBeBootedLeavesNoPort(t *testing.T) {
 		case r.Method == http.MethodDelete:
 			return http.StatusNoContent, ""
 		case strings.HasSuffix(r.URL.Path, "/servers/s-1"):
-			return http.StatusOK, `{"server": {"id": "s-1", "status": "ERROR", "tags": ["mcic-uid=t-1"]}}`
-		case r.URL.Query().Get("description") == "[mcic-uid=t-1 of=vm]":
-			return http.StatusOK, `{"ports": [{"id": "p-1", "device_id": "", "project_id": "p-1", "description": "[mcic-uid=t-1 of=vm]"}]}`
+			return http.StatusOK, `{"server": {"id": "s-1", "status": "ERROR", "tags": ["mcic-uid=t-1", "mcic-port=p-1"]}}`
 		}
 		return http.StatusOK, `{"ports": []}`
 	})

@@ -32,7 +32,13 @@ const (
 )
 
 // List answers the project's images that were made from servers.
-func (c customImages) List(ctx context.Context, _ driver.Filter) iter.Seq2[customImage, error] {
+func (c customImages) List(ctx context.Context, f driver.Filter) iter.Seq2[customImage, error] {
+	switch {
+	case f.Token != "":
+		return c.describe(ctx, url.Values{propToken: {f.Token}})
+	case few(f):
+		return each(ctx, f.IDs, c.Get)
+	}
 	return c.describe(ctx, nil)
 }
 
@@ -45,34 +51,30 @@ func (c customImages) Get(ctx context.Context, id string) (customImage, error) {
 	return c.shows(found), nil
 }
 
-// Create asks Nova for an image of a server. The properties come with the creation.
+// Make asks Nova for an image of a server. The properties come with the creation.
 func (c customImages) Make(ctx context.Context, r driver.Request[resource.CustomImageSpec]) (customImage, error) {
-	tags, err := writeLabels(r.Labels)
-	if err != nil {
+	if _, err := writeLabels(r.Labels); err != nil {
 		return customImage{}, err
 	}
-	made, created, err := ensure(ctx,
-		func() iter.Seq2[customImage, error] { return c.describe(ctx, url.Values{propToken: {r.Token}}) },
-		func() (customImage, error) {
-			properties := map[string]string{propToken: r.Token}
-			if r.Spec.Description != "" {
-				properties[propDescription] = r.Spec.Description
-			}
-			id, err := servers.CreateImage(ctx, c.compute, r.Spec.VM, servers.CreateImageOpts{Name: r.Name, Metadata: properties}).ExtractImageID()
-			if gophercloud.ResponseCodeIs(err, http.StatusInternalServerError) {
-				return customImage{}, errors.Join(coded(err), c.abandon(ctx, r.Token))
-			}
-			if err != nil {
-				return customImage{}, coded(err)
-			}
-			return c.Get(ctx, id)
-		}, c.Delete)
-	if err != nil || len(tags) == 0 || len(made.Labels) > 0 {
-		return made, err
+	properties := map[string]string{propToken: r.Token}
+	if r.Spec.Description != "" {
+		properties[propDescription] = r.Spec.Description
 	}
-	err = c.tag(ctx, made.ID, tags)
-	made.Labels = r.Labels
-	return made, driver.Completed(ctx, err, created, func(ctx context.Context) error { return c.Delete(ctx, made.ID) })
+	id, err := servers.CreateImage(ctx, c.compute, r.Spec.VM, servers.CreateImageOpts{Name: r.Name, Metadata: properties}).ExtractImageID()
+	if gophercloud.ResponseCodeIs(err, http.StatusInternalServerError) {
+		return customImage{}, errors.Join(coded(err), c.abandon(ctx, r.Token))
+	}
+	return customImage{ID: id, Name: r.Name, Token: r.Token, State: resource.StateCreating, Spec: r.Spec}, coded(err)
+}
+
+// Complete gives an image its labels.
+func (c customImages) Complete(ctx context.Context, r driver.Request[resource.CustomImageSpec], o customImage) (customImage, error) {
+	tags, err := complete(o, r.Labels)
+	if err == nil && len(tags) > 0 {
+		err = c.tag(ctx, o.ID, tags)
+	}
+	o.Labels = r.Labels
+	return o, err
 }
 
 // abandon deletes the image of a creation that Nova could not begin. Nova makes the image
@@ -99,10 +101,7 @@ func (c customImages) Delete(ctx context.Context, id string) error {
 	}
 	for _, snapshot := range snapshotsOf(found.is) {
 		err := coded(snap.Delete(ctx, c.volume, snapshot).Err)
-		if resource.CodeOf(err) == resource.CodeConflict {
-			return resource.Errorf(resource.CodeUnavailable, "the snapshot %s, which the image consists of, is not settled: %w", snapshot, err)
-		}
-		if err := driver.Except(err, resource.CodeNotFound); err != nil {
+		if err := removed(ctx, snapshot, err, (snapshots{c.session}).Get); err != nil {
 			return err
 		}
 	}

@@ -21,7 +21,12 @@ type (
 )
 
 // List answers the project's volumes.
-func (d disks) List(ctx context.Context, _ driver.Filter) iter.Seq2[disk, error] { return d.describe(ctx, nil) }
+func (d disks) List(ctx context.Context, f driver.Filter) iter.Seq2[disk, error] {
+	if few(f) {
+		return each(ctx, f.IDs, d.Get)
+	}
+	return driver.Items(list[volumes.Volume](ctx, d.session, d.volume, "volumes/detail", "volumes", byToken(f)), d.shows)
+}
 
 // Get answers one volume.
 func (d disks) Get(ctx context.Context, id string) (disk, error) {
@@ -32,33 +37,37 @@ func (d disks) Get(ctx context.Context, id string) (disk, error) {
 	return d.shows(found), nil
 }
 
-// Create makes a volume. Its metadata carry the token.
+// Make makes a volume. Its metadata carry the token.
 func (d disks) Make(ctx context.Context, r driver.Request[resource.DiskSpec]) (disk, error) {
-	made, _, err := ensure(ctx,
-		func() iter.Seq2[disk, error] { return d.describe(ctx, byToken(r.Token)) },
-		func() (disk, error) {
-			made, err := made[volumes.Volume](volumes.Create(ctx, d.volume, volumes.CreateOpts{
-				Size: r.Spec.SizeGiB, VolumeType: r.Spec.Type, AvailabilityZone: cmp.Or(r.Spec.Zone, d.zone), SnapshotID: r.Spec.Snapshot,
-				Name: r.Name, Metadata: writeMetadata(r.Token, r.Labels),
-			}, nil).Result, "volume")
-			if err != nil {
-				return disk{}, err
-			}
-			return d.shows(made), nil
-		}, d.Delete)
-	return made, err
+	made, err := made[volumes.Volume](volumes.Create(ctx, d.volume, volumes.CreateOpts{
+		Size: r.Spec.SizeGiB, VolumeType: r.Spec.Type, AvailabilityZone: cmp.Or(r.Spec.Zone, d.zone), SnapshotID: r.Spec.Snapshot,
+		Name: r.Name, Metadata: writeMetadata(r.Token, r.Labels),
+	}, nil).Result, "volume")
+	if err != nil {
+		return disk{}, err
+	}
+	return d.shows(made), nil
 }
 
-// Delete removes a volume. Cinder refuses while a VM has it or snapshots of it exist, and
-// in the same words while it is being deleted already.
+// Delete removes a volume. Cinder refuses while a VM has it or snapshots of it exist.
 func (d disks) Delete(ctx context.Context, id string) error {
-	err := coded(volumes.Delete(ctx, d.volume, id, nil).Err)
-	if resource.CodeOf(err) == resource.CodeDependency {
-		if found, getErr := d.Get(ctx, id); resource.CodeOf(getErr) == resource.CodeNotFound || getErr == nil && found.State == resource.StateDeleting {
-			return nil
-		}
+	return removed(ctx, id, coded(volumes.Delete(ctx, d.volume, id, nil).Err), d.Get)
+}
+
+// removed is the end of a deletion from Cinder, which refuses what is being made or deleted
+// in the words for what is in use.
+func removed[S, T any](ctx context.Context, id string, refused error, get func(context.Context, string) (driver.Object[S, T], error)) error {
+	if code := resource.CodeOf(refused); code != resource.CodeDependency && code != resource.CodeConflict {
+		return driver.Except(refused, resource.CodeNotFound)
 	}
-	return driver.Except(err, resource.CodeNotFound)
+	found, err := get(ctx, id)
+	switch {
+	case resource.CodeOf(err) == resource.CodeNotFound || found.State == resource.StateDeleting:
+		return nil
+	case err == nil && !found.State.Settled():
+		return driver.Wait(0, "%s is %s; it is deleted when that is over", id, found.CloudState)
+	}
+	return refused
 }
 
 // Attach gives a volume to a server.
@@ -71,6 +80,8 @@ func (d disks) Attach(ctx context.Context, id string, to resource.DiskAttachment
 		return nil
 	case found.Status.VM != "":
 		return resource.Errorf(resource.CodeConflict, "the volume %s is attached to the VM %s; detach it first", id, found.Status.VM)
+	case !found.State.Settled():
+		return driver.Wait(0, "the volume %s is %s", id, found.CloudState)
 	}
 	return coded(volumeattach.Create(ctx, d.compute, to.VM, volumeattach.CreateOpts{VolumeID: id}).Err)
 }
@@ -92,10 +103,6 @@ func (d disks) Resize(ctx context.Context, id string, to resource.DiskSize) erro
 // Label changes the metadata.
 func (d disks) Label(ctx context.Context, id string, change resource.LabelChange) error {
 	return relabel(ctx, d.session, "volumes", "volume", id, change)
-}
-
-func (d disks) describe(ctx context.Context, query url.Values) iter.Seq2[disk, error] {
-	return driver.Items(list[volumes.Volume](ctx, d.session, d.volume, "volumes/detail", "volumes", query), d.shows)
 }
 
 func (disks) shows(x shown[volumes.Volume]) disk {
@@ -146,9 +153,13 @@ func readMetadata(metadata map[string]string) (token string, labels map[string]s
 	return token, labels
 }
 
-// byToken asks a list of Cinder for what was made with a token.
-func byToken(token string) url.Values {
-	raw, _ := json.Marshal(map[string]string{tokenKey: token}) // cannot fail
+// byToken asks a list of Cinder for what was made with the token of a filter, if that has
+// one.
+func byToken(f driver.Filter) url.Values {
+	if f.Token == "" {
+		return nil
+	}
+	raw, _ := json.Marshal(map[string]string{tokenKey: f.Token}) // cannot fail
 	return url.Values{"metadata": {string(raw)}}
 }
 

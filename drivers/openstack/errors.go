@@ -37,6 +37,8 @@ func meanings() driver.Meanings {
 
 const adviceQuota = "remove what is not needed, or ask whoever runs the cloud for a higher quota"
 
+const adviceCapacity = "another zone or spec may have room, or this one later"
+
 // phrase tells apart what the other services answer with one status.
 type phrase struct {
 	status int
@@ -60,6 +62,7 @@ func phrases() []phrase {
 		{http.StatusConflict, "already exists", exists},
 		{http.StatusConflict, "in use", dependency},
 		{http.StatusConflict, "is used by", dependency},
+		{http.StatusBadRequest, "no valid host", driver.Meaning{Code: resource.CodeCapacity, Advice: adviceCapacity}},
 		{http.StatusBadRequest, "already has a port on subnet", exists},
 		{http.StatusBadRequest, "could not be found", notFound},
 		{http.StatusBadRequest, "can not find", notFound},
@@ -76,7 +79,8 @@ func phrases() []phrase {
 	}
 }
 
-// coded gives an error of the SDK its code and a message for people.
+// coded gives an error of the SDK its code and a message for people. What the cloud cannot
+// do yet, because it is at work on the same object, is pending.
 func coded(err error) error {
 	if err == nil {
 		return nil
@@ -85,22 +89,23 @@ func coded(err error) error {
 		return withAdvice(resource.AsError(coded(failed.ErrReauth)), "the token has run out and a new login failed; check the credential")
 	}
 	if answer, ok := errors.AsType[gophercloud.ErrUnexpectedResponseCode](err); ok {
-		return refused(answer, err)
+		refusal := refused(answer, err)
+		if passing(answer) {
+			return driver.Wait(0, "OpenStack is at work on it: %s", refusal.Cloud.Message)
+		}
+		return refusal
 	}
 	return transport.Failure("a call to OpenStack", err)
 }
 
 // refused is the error that a service answered.
-func refused(answer gophercloud.ErrUnexpectedResponseCode, err error) error {
+func refused(answer gophercloud.ErrUnexpectedResponseCode, err error) *resource.Error {
 	typ, message := faultOf(answer.Body)
 	cloud := resource.CloudError{
 		Code: cmp.Or(typ, strings.ReplaceAll(http.StatusText(answer.Actual), " ", "")), Message: cmp.Or(message, http.StatusText(answer.Actual)),
 		RequestID: cmp.Or(answer.ResponseHeader.Get("X-Openstack-Request-Id"), answer.ResponseHeader.Get("X-Compute-Request-Id")),
 	}
 	means := meanings().Of(typ)
-	if strings.Contains(message, "concurrent operation") { // Neutron calls it in use
-		means = driver.Meaning{Code: resource.CodeUnavailable}
-	}
 	if lower := strings.ToLower(message); means.Code == "" {
 		for _, p := range phrases() {
 			if p.status == answer.Actual && strings.Contains(lower, p.text) {
@@ -110,19 +115,40 @@ func refused(answer gophercloud.ErrUnexpectedResponseCode, err error) error {
 		}
 	}
 	means.Code = cmp.Or(means.Code, transport.CodeOfStatus(answer.Actual), resource.CodeInternal)
-	e := driver.Refuse("OpenStack", means, cloud, err)
-	if e.Code == resource.CodeConflict && slices.ContainsFunc(passing(), func(text string) bool { return strings.Contains(message, text) }) {
-		e.Retryable = true
-	}
-	return e
+	return driver.Refuse("OpenStack", means, cloud, err)
 }
 
-// passing are parts of messages of conflicts that pass by themselves: Octavia locks a load
-// balancer while it is being changed, and Nova works on a server, such as on an image of it.
+// passing reports whether a refusal passes by itself: Octavia locks a load balancer while it
+// is being changed, Nova a server, and Neutron lets one of two changes at a time.
 // https://docs.openstack.org/api-ref/load-balancer/v2/#provisioning-status-codes
 // https://docs.openstack.org/nova/latest/reference/vm-states.html
-func passing() []string {
-	return []string{"immutable", "Invalid state PENDING_", "while it is in task_state"}
+func passing(answer gophercloud.ErrUnexpectedResponseCode) bool {
+	return answer.Actual == http.StatusConflict && slices.ContainsFunc(
+		[]string{"immutable", "Invalid state PENDING_", "while it is in task_state", "concurrent operation"},
+		func(text string) bool { return strings.Contains(string(answer.Body), text) })
+}
+
+// reasonCode is the code of a failed object, by the cloud's reason; "" if that says nothing
+// that we know.
+func reasonCode(reason string) resource.Code {
+	lower := strings.ToLower(reason)
+	for _, known := range []struct {
+		text string
+		code resource.Code
+	}{
+		{"no valid host", resource.CodeCapacity},
+		{"no valid backend", resource.CodeCapacity},
+		{"not enough hosts", resource.CodeCapacity},
+		{"insufficient compute resources", resource.CodeCapacity},
+		{"quota", resource.CodeQuota},
+		{"limit exceeded", resource.CodeQuota},
+		{"maximum number of", resource.CodeQuota},
+	} {
+		if strings.Contains(lower, known.text) {
+			return known.code
+		}
+	}
+	return ""
 }
 
 // faultOf reads what the services say in their own ways: Keystone, Nova and Cinder

@@ -19,7 +19,10 @@ type (
 )
 
 // List answers the user's key pairs.
-func (k keyPairs) List(ctx context.Context, _ driver.Filter) iter.Seq2[keyPair, error] {
+func (k keyPairs) List(ctx context.Context, f driver.Filter) iter.Seq2[keyPair, error] {
+	if few(f) {
+		return each(ctx, f.IDs, k.Get)
+	}
 	return driver.Items(list[struct{ KeyPair sdk.KeyPair }](ctx, k.session, k.compute, "os-keypairs", "keypairs", nil),
 		func(x shown[struct{ KeyPair sdk.KeyPair }]) keyPair {
 			return k.shows(shown[sdk.KeyPair]{is: x.is.KeyPair, raw: x.raw})
@@ -35,8 +38,7 @@ func (k keyPairs) Get(ctx context.Context, id string) (keyPair, error) {
 	return k.shows(found), nil
 }
 
-// Create imports a public key. The name is unique, so that of two creations at the same
-// time one finds what the other made.
+// Make imports a public key. Its name is unique.
 func (k keyPairs) Make(ctx context.Context, r driver.Request[resource.KeyPairSpec]) (keyPair, error) {
 	m := mark{text: strings.TrimSpace(r.Spec.PublicKey), token: r.Token}
 	nova := *k.compute
@@ -44,11 +46,6 @@ func (k keyPairs) Make(ctx context.Context, r driver.Request[resource.KeyPairSpe
 		nova.Microversion = "2.92" // the first that takes dots
 	}
 	made, err := made[sdk.KeyPair](sdk.Create(ctx, &nova, sdk.CreateOpts{Name: r.Name, PublicKey: m.String()}).Result, "keypair")
-	if resource.CodeOf(err) == resource.CodeAlreadyExists {
-		if found, getErr := k.Get(ctx, r.Name); getErr == nil && found.Token == r.Token {
-			return found, nil
-		}
-	}
 	if err != nil {
 		return keyPair{}, err
 	}

@@ -9,7 +9,6 @@ import (
 	"net/url"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 	"unicode/utf8"
 
@@ -20,20 +19,22 @@ import (
 )
 
 const (
-	tokenKey       = "mcic-uid" // of the token of a creation
-	maxTag         = 255        // characters of a tag: https://docs.openstack.org/api-ref/network/v2/#standard-attributes-tag-extension
-	maxDescription = 255        // characters: https://docs.openstack.org/api-ref/network/v2/
+	tokenKey = "mcic-uid"     // of the token of a creation
+	tokenTag = tokenKey + "=" // begins the tag with it, where tags come with the creation
+	maxTag   = 255            // characters of a tag: https://docs.openstack.org/api-ref/network/v2/#standard-attributes-tag-extension
 )
 
-// mark is what the driver keeps with an object of Neutron, at the end of its
-// description: that is set by the creation itself, and lists can be asked for it.
-// Tags can only be set by a second call. It is written as in
+// mark is what the driver keeps with an object of Neutron in its description: that is set
+// by the creation itself, and lists can be asked for it as a whole. What else a kind keeps is
+// in tags, which only a second call can set. It is written as in
 //
-//	Web servers [mcic-uid=0193… vpc=8e7c…]
+//	[mcic-uid=0193… of=vm]
+//
+// The comment of a public key ends with one, too.
 type mark struct {
 	text  string // what is before it
 	token string
-	more  string // what else the kind keeps, as key=value, or ""
+	more  string // what the object is a part of, or ""
 }
 
 var marked = regexp.MustCompile(`(?s)^(.*?) ?\[` + tokenKey + `=([^\s\]]+)(?: ([^\[\]]*))?\]$`)
@@ -53,24 +54,8 @@ func (m mark) String() string {
 	return strings.TrimPrefix(m.text+" ["+inside+"]", " ")
 }
 
-// value answers what the mark keeps under a key.
-func (m mark) value(key string) string {
-	if found, value, _ := strings.Cut(m.more, "="); found == key {
-		return value
-	}
-	return ""
-}
-
 // query asks a list for what has the mark.
 func (m mark) query() url.Values { return url.Values{"description": {m.String()}} }
-
-// check refuses a text that does not fit beside the mark.
-func (m mark) check() error {
-	if room := maxDescription - (utf8.RuneCountInString(m.String()) - utf8.RuneCountInString(m.text)); utf8.RuneCountInString(m.text) > room {
-		return resource.Invalid(resource.Problem{Field: "spec.description", Message: "is too long for OpenStack; at most " + strconv.Itoa(room) + " characters fit"})
-	}
-	return nil
-}
 
 // Labels are tags of the form key=value, or key alone for an empty value.
 
@@ -116,6 +101,31 @@ func changeLabels(tags []string, change resource.LabelChange) ([]string, error) 
 	return changed, nil
 }
 
+// tagOf reads what is behind the beginning of a tag.
+func tagOf(tags []string, begin string) string {
+	for _, tag := range tags {
+		if value, ok := strings.CutPrefix(tag, begin); ok {
+			return value
+		}
+	}
+	return ""
+}
+
+// complete answers the tags that a new object is to have, those of the kind and its labels
+// beside those that it has; none if it has them all.
+func complete[S, T any](o driver.Object[S, T], labels map[string]string, own ...string) ([]string, error) {
+	wanted, err := writeLabels(labels)
+	if err != nil {
+		return nil, err
+	}
+	has, err := native[struct{ Tags []string }](o)
+	lacks := slices.DeleteFunc(append(own, wanted...), func(tag string) bool { return slices.Contains(has.Tags, tag) })
+	if err != nil || len(lacks) == 0 {
+		return nil, err
+	}
+	return append(has.Tags, lacks...), nil
+}
+
 // neutron is what the kinds have in common that are one object of Neutron each. A is
 // the object as the SDK knows it.
 type neutron[S, T, A any] struct {
@@ -125,8 +135,20 @@ type neutron[S, T, A any] struct {
 }
 
 // List answers the project's objects.
-func (n neutron[S, T, A]) List(ctx context.Context, _ driver.Filter) iter.Seq2[driver.Object[S, T], error] {
-	return n.list(ctx, nil)
+func (n neutron[S, T, A]) List(ctx context.Context, f driver.Filter) iter.Seq2[driver.Object[S, T], error] {
+	return n.list(ctx, narrow(f))
+}
+
+// narrow asks a list of Neutron for what a filter does.
+func narrow(f driver.Filter) url.Values {
+	query := url.Values{}
+	if f.Token != "" {
+		query = mark{token: f.Token}.query()
+	}
+	if n := len(f.IDs); n > 0 && n <= mostIDs {
+		query["id"] = f.IDs
+	}
+	return query
 }
 
 // Get answers one object.
@@ -157,17 +179,24 @@ func (n neutron[S, T, A]) pages(ctx context.Context, query url.Values) iter.Seq2
 	return list[A](ctx, n.session, n.network, n.many, strings.ReplaceAll(n.many, "-", "_"), query)
 }
 
-// withShared answers the project's objects that the query asks for, and those that other
-// projects share with it: VMs can be in them. Those have no token here, because it is the
-// other project's.
-func (n neutron[S, T, A]) withShared(ctx context.Context, query url.Values) iter.Seq2[driver.Object[S, T], error] {
+// withShared answers the project's objects that filter and query ask for, and those that
+// other projects share with it: VMs can be in them. Those have no token here, because it is
+// the other project's.
+func (n neutron[S, T, A]) withShared(ctx context.Context, f driver.Filter, query url.Values) iter.Seq2[driver.Object[S, T], error] {
 	return func(yield func(driver.Object[S, T], error) bool) {
-		for o, err := range n.list(ctx, query) {
+		mine := narrow(f)
+		maps.Copy(mine, query)
+		for o, err := range n.list(ctx, mine) {
 			if !yield(o, err) || err != nil {
 				return
 			}
 		}
-		for page, err := range n.pages(ctx, url.Values{"shared": {"true"}}) {
+		if f.Token != "" {
+			return
+		}
+		theirs := narrow(f)
+		theirs.Set("shared", "true")
+		for page, err := range n.pages(ctx, theirs) {
 			if err != nil {
 				yield(driver.Object[S, T]{}, err)
 				return
@@ -214,30 +243,26 @@ func (n neutron[S, T, A]) foreign(x shown[A]) driver.Object[S, T] {
 	return o
 }
 
-// create makes an object with a mark, and gives it its labels.
-func (n neutron[S, T, A]) create(ctx context.Context, m mark, labels map[string]string, create func() gophercloud.Result, remove func(context.Context, string) error) (o driver.Object[S, T], created bool, err error) {
-	tags, err := writeLabels(labels)
+// create makes an object that can be given its labels afterwards.
+func (n neutron[S, T, A]) create(labels map[string]string, create func() gophercloud.Result) (driver.Object[S, T], error) {
+	if _, err := writeLabels(labels); err != nil {
+		return driver.Object[S, T]{}, err
+	}
+	made, err := made[A](create(), n.one)
 	if err != nil {
-		return o, false, err
+		return driver.Object[S, T]{}, err
 	}
-	if err := m.check(); err != nil {
-		return o, false, err
+	return n.object(made), nil
+}
+
+// tag completes a new object with its labels and with what the kind keeps in tags.
+func (n neutron[S, T, A]) tag(ctx context.Context, o driver.Object[S, T], labels map[string]string, own ...string) (driver.Object[S, T], error) {
+	tags, err := complete(o, labels, own...)
+	if err == nil && len(tags) > 0 {
+		err = put(ctx, n.network, map[string]any{"tags": tags}, n.many, o.ID, "tags")
 	}
-	o, created, err = ensure(ctx,
-		func() iter.Seq2[driver.Object[S, T], error] { return n.list(ctx, m.query()) },
-		func() (driver.Object[S, T], error) {
-			made, err := made[A](create(), n.one)
-			if err != nil {
-				return driver.Object[S, T]{}, err
-			}
-			return n.object(made), nil
-		}, remove)
-	if err != nil || maps.Equal(o.Labels, labels) {
-		return o, created, err
-	}
-	err = put(ctx, n.network, map[string]any{"tags": tags}, n.many, o.ID, "tags")
 	o.Labels = labels
-	return o, created, driver.Completed(ctx, err, created, func(ctx context.Context) error { return remove(ctx, o.ID) })
+	return o, err
 }
 
 func (n neutron[S, T, A]) delete(ctx context.Context, id string) error {

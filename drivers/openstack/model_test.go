@@ -1,16 +1,11 @@
 package openstack
 
 import (
-	"context"
 	"encoding/json"
-	"iter"
 	"net/http"
 	"net/url"
 	"strings"
-	"sync"
 	"testing"
-	"testing/synctest"
-	"time"
 
 	"github.com/gophercloud/gophercloud/v2"
 	"github.com/gophercloud/gophercloud/v2/openstack/compute/v2/flavors"
@@ -31,8 +26,8 @@ import (
 func TestMarksThereAndBack(t *testing.T) {
 	for written, m := range map[string]mark{
 		"[mcic-uid=t-1]":                              {token: "t-1"},
-		"[mcic-uid=t-1 cidr=10.0.0.0/16]":             {token: "t-1", more: "cidr=10.0.0.0/16"},
-		"웹 [서버]\nof us [mcic-uid=t-1 vpc=8e7c-11]":    {text: "웹 [서버]\nof us", token: "t-1", more: "vpc=8e7c-11"},
+		"[mcic-uid=t-1 of=vm]":                        {token: "t-1", more: "of=vm"},
+		"웹 [서버]\nof us [mcic-uid=t-1 of=nlb]":         {text: "웹 [서버]\nof us", token: "t-1", more: "of=nlb"},
 		"written elsewhere":                           {text: "written elsewhere"},
 		"[mcic-uid=t-1] in the middle":                {text: "[mcic-uid=t-1] in the middle"},
 		"[mcic-uid=other] and ours [mcic-uid=t-2]":    {text: "[mcic-uid=other] and ours", token: "t-2"},
@@ -43,12 +38,6 @@ func TestMarksThereAndBack(t *testing.T) {
 			assert.Equal(t, written, m.String())
 		}
 	}
-	assert.Equal(t, "10.0.0.0/16", mark{more: "cidr=10.0.0.0/16"}.value("cidr"))
-	assert.Empty(t, mark{more: "cidr=10.0.0.0/16"}.value("vpc"))
-
-	room := maxDescription - len(" [mcic-uid=t-1]")
-	assert.NoError(t, mark{token: "t-1", text: strings.Repeat("웹", room)}.check())
-	assert.ErrorContains(t, mark{token: "t-1", text: strings.Repeat("웹", room+1)}.check(), "at most 240 characters fit")
 }
 
 func TestLabelsThereAndBack(t *testing.T) {
@@ -147,6 +136,7 @@ func TestPartsThatFailedGiveTheReason(t *testing.T) {
 	} {
 		shownCluster := clusters{}.shows(shown[magnum.Cluster]{is: magnum.Cluster{Status: status, StatusReason: "Stack failed"}}, groups, nil)
 		assert.Equal(t, reason, shownCluster.Reason)
+		assert.Equal(t, resource.CodeCapacity, shownCluster.Code)
 		assert.Empty(t, shownCluster.Status.NodeGroups[0].Reason)
 		assert.Equal(t, "No valid host was found.", shownCluster.Status.NodeGroups[1].Reason)
 	}
@@ -158,6 +148,7 @@ func TestPartsThatFailedGiveTheReason(t *testing.T) {
 	}
 	balancer := nlbs{}.shows(shown[loadbalancers.LoadBalancer]{is: loadbalancers.LoadBalancer{ID: "b", VipAddress: "fd00::5"}}, parts)
 	assert.Equal(t, "in the state ERROR: its listener, pool, member vm-2", balancer.Reason)
+	assert.Equal(t, resource.CodeUnavailable, balancer.Code)
 	assert.Equal(t, resource.NLBStatus{IPv6Address: "fd00::5"}, balancer.Status)
 }
 
@@ -199,16 +190,12 @@ func TestErrorsOfTheServices(t *testing.T) {
 		{status: 403, body: `{"forbidden": {"code": 403, "message": "Policy doesn't allow os_compute_api:servers:create to be performed."}}`, code: resource.CodeDenied, cloud: "forbidden"},
 		{status: 404, body: `{"itemNotFound": {"code": 404, "message": "Instance x could not be found."}}`, code: resource.CodeNotFound, cloud: "itemNotFound"},
 		{status: 409, body: `{"conflictingRequest": {"code": 409, "message": "Cannot 'start' instance x while it is in vm_state active"}}`, code: resource.CodeConflict, cloud: "conflictingRequest"},
-		{status: 409, body: `{"conflictingRequest": {"code": 409, "message": "Cannot 'createImage' instance x while it is in task_state image_uploading"}}`, code: resource.CodeConflict, cloud: "conflictingRequest", retryable: true},
 		{status: 409, body: `{"conflictingRequest": {"code": 409, "message": "Key pair 'x' already exists."}}`, code: resource.CodeAlreadyExists, cloud: "conflictingRequest"},
 		{status: 409, body: `{"NeutronError": {"type": "OverQuota", "message": "Quota exceeded for resources: ['network'].", "detail": ""}}`, code: resource.CodeQuota, cloud: "OverQuota"},
 		{status: 409, body: `{"NeutronError": {"type": "SubnetInUse", "message": "Unable to complete operation on subnet x", "detail": ""}}`, code: resource.CodeDependency, cloud: "SubnetInUse"},
-		{status: 409, body: `{"NeutronError": {"type": "SubnetInUse", "message": "Unable to complete operation on subnet x: This subnet is being modified by another concurrent operation.", "detail": ""}}`, code: resource.CodeUnavailable, cloud: "SubnetInUse", retryable: true},
 		{status: 404, body: `{"NeutronError": {"type": "PortNotFound", "message": "Port x could not be found.", "detail": ""}}`, code: resource.CodeNotFound, cloud: "PortNotFound"},
 		{status: 413, body: `{"overLimit": {"code": 413, "message": "VolumeLimitExceeded: Maximum number of volumes allowed (1) exceeded for quota 'volumes'.", "retryAfter": "0"}}`, code: resource.CodeQuota, cloud: "overLimit"},
 		{status: 400, body: `{"badRequest": {"code": 400, "message": "Invalid volume: Volume status must be available or error or error_restoring or error_extending or error_managing and must not be migrating, attached, belong to a group, have snapshots or be disassociated from snapshots after volume transfer."}}`, code: resource.CodeDependency, cloud: "badRequest"},
-		{status: 409, body: `{"faultcode": "Client", "faultstring": "Load Balancer x is immutable and cannot be updated.", "debuginfo": null}`, code: resource.CodeConflict, cloud: "Conflict", retryable: true},
-		{status: 409, body: `{"faultcode": "Client", "faultstring": "Invalid state PENDING_UPDATE of loadbalancer resource x", "debuginfo": null}`, code: resource.CodeConflict, cloud: "Conflict", retryable: true},
 		{status: 403, body: `{"faultcode": "Client", "faultstring": "Quota has been met for resources: Load Balancer", "debuginfo": null}`, code: resource.CodeQuota, cloud: "Forbidden"},
 		{status: 409, body: `{"errors": [{"request_id": "", "code": "client", "status": 409, "title": "Operation not allowed", "detail": "Cluster is in status UPDATE_IN_PROGRESS", "links": []}]}`, code: resource.CodeConflict, cloud: "Conflict", says: "UPDATE_IN_PROGRESS"},
 		{status: 400, body: `{"errors": [{"request_id": "", "code": "client", "status": 400, "title": "Invalid input for field/attribute master_count", "detail": "Invalid input for field/attribute master_count. Value: '0'. Value should be greater or equal to 1", "links": []}]}`, code: resource.CodeUnavailable, cloud: "BadRequest", retryable: true},
@@ -229,6 +216,32 @@ func TestErrorsOfTheServices(t *testing.T) {
 	}
 }
 
+// What the cloud cannot do yet, because it is at work on the same object, is no failure.
+func TestRefusalsThatPassArePending(t *testing.T) {
+	for _, body := range []string{
+		`{"conflictingRequest": {"code": 409, "message": "Cannot 'createImage' instance x while it is in task_state image_uploading"}}`,
+		`{"NeutronError": {"type": "SubnetInUse", "message": "Unable to complete operation on subnet x: This subnet is being modified by another concurrent operation.", "detail": ""}}`,
+		`{"faultcode": "Client", "faultstring": "Load Balancer x is immutable and cannot be updated.", "debuginfo": null}`,
+		`{"faultcode": "Client", "faultstring": "Invalid state PENDING_UPDATE of loadbalancer resource x", "debuginfo": null}`,
+	} {
+		err := coded(gophercloud.ErrUnexpectedResponseCode{Actual: http.StatusConflict, Body: []byte(body)})
+		assert.ErrorContains(t, err, "pending: OpenStack is at work on it: ", body)
+	}
+}
+
+func TestReasonsOfFailures(t *testing.T) {
+	for reason, code := range map[string]resource.Code{
+		"No valid host was found. There are not enough hosts available.":                                   resource.CodeCapacity,
+		"Resource CREATE failed: ResourceInError: Went to status ERROR due to \"No valid host was found\"": resource.CodeCapacity,
+		"schedule allocate volume:Could not find any available weighed backend. No valid backend":          resource.CodeCapacity,
+		"Quota exceeded for cores: Requested 8, but already used 20 of 20 cores":                           resource.CodeQuota,
+		"Build of instance aborted: the image cannot be read":                                              "",
+		"": "",
+	} {
+		assert.Equal(t, code, reasonCode(reason), reason)
+	}
+}
+
 func TestLinksToTheNextPage(t *testing.T) {
 	for body, query := range map[string]url.Values{
 		`{"ports": [], "ports_links": [{"rel": "previous", "href": "http://x/p"}, {"rel": "next", "href": "http://inside:9696/v2.0/ports?limit=2&marker=m"}]}`: {"limit": {"2"}, "marker": {"m"}},
@@ -239,104 +252,5 @@ func TestLinksToTheNextPage(t *testing.T) {
 		var fields map[string]json.RawMessage
 		require.NoError(t, json.Unmarshal([]byte(body), &fields))
 		assert.Equal(t, query, nextPage(fields, "ports"), body)
-	}
-}
-
-// shelf is a cloud with objects of one token.
-type shelf struct {
-	mu  sync.Mutex
-	has map[string]resource.State
-}
-
-func (s *shelf) put(id string, state resource.State) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.has[id] = state
-}
-
-func (s *shelf) found() iter.Seq2[disk, error] {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	var all []disk
-	for id, state := range s.has {
-		all = append(all, disk{ID: id, State: state})
-	}
-	return func(yield func(disk, error) bool) {
-		for _, x := range all {
-			if !yield(x, nil) {
-				return
-			}
-		}
-	}
-}
-
-func (s *shelf) remove(_ context.Context, id string) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.has[id] == resource.StateCreating { // as Cinder does
-		return resource.Errorf(resource.CodeDependency, "it is being made")
-	}
-	delete(s.has, id)
-	return nil
-}
-
-// Of creations with one token at the same time, in several servers.
-func TestOneObjectOfATokenStays(t *testing.T) {
-	t.Parallel()
-	for name, c := range map[string]struct {
-		before map[string]resource.State
-		makes  string // what this creation makes; "" if it finds some before
-		beside string // what another one makes at the same time
-		goes   bool   // whether that has seen both, and removes its own
-		stays  string
-		again  bool // whether this creation asks to be called again
-	}{
-		"alone":                           {makes: "b", stays: "b"},
-		"there before":                    {before: map[string]resource.State{"b": resource.StateAvailable}, stays: "b"},
-		"there before, going":             {before: map[string]resource.State{"a": resource.StateDeleting}, makes: "b", stays: "b"},
-		"the larger id goes at once":      {makes: "b", beside: "a", stays: "a", again: true},
-		"the smaller id waits for it":     {makes: "a", beside: "b", goes: true, stays: "a"},
-		"the larger id has been answered": {makes: "a", beside: "b", stays: "b", again: true},
-		"left by those that have ended":   {before: map[string]resource.State{"a": resource.StateAvailable, "b": resource.StateAvailable, "c": resource.StateFailed}, stays: "a", again: true},
-		"another creation is at it":       {before: map[string]resource.State{"a": resource.StateAvailable, "b": resource.StateAvailable}, beside: "b", goes: true, stays: "a"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				s := &shelf{has: map[string]resource.State{}}
-				for id, state := range c.before {
-					s.put(id, state)
-				}
-				beside := func() {
-					if c.beside != "" {
-						s.put(c.beside, resource.StateAvailable)
-					}
-					if c.goes {
-						time.AfterFunc(rivalPatience/2, func() { _ = s.remove(t.Context(), c.beside) })
-					}
-				}
-				if c.makes == "" {
-					beside()
-				}
-				create := func() (disk, error) {
-					require.NotEmpty(t, c.makes, "it is there already")
-					s.put(c.makes, resource.StateCreating)
-					time.AfterFunc(time.Second, func() { s.put(c.makes, resource.StateAvailable) })
-					beside()
-					return disk{ID: c.makes}, nil
-				}
-				o, created, err := ensure(t.Context(), s.found, create, s.remove)
-				if c.again {
-					require.Equal(t, resource.CodeUnavailable, resource.CodeOf(err), "%v", err)
-					assert.True(t, resource.AsError(err).Retryable)
-					o, created, err = ensure(t.Context(), s.found, create, s.remove)
-				}
-				require.NoError(t, err)
-				assert.Equal(t, c.stays, o.ID)
-				assert.Equal(t, c.makes != "" && !c.again, created)
-				for id, state := range s.has {
-					assert.True(t, id == c.stays || state == resource.StateDeleting, "%s is %s", id, state)
-				}
-			})
-		})
 	}
 }

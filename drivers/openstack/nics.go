@@ -39,9 +39,9 @@ func newNICs(s *session) nics {
 
 // List answers the project's ports that are or can be of VMs, without those that VMs
 // were created with.
-func (n nics) List(ctx context.Context, _ driver.Filter) iter.Seq2[nic, error] {
+func (n nics) List(ctx context.Context, f driver.Filter) iter.Seq2[nic, error] {
 	return func(yield func(nic, error) bool) {
-		for page, err := range n.raw(ctx, nil) {
+		for page, err := range n.raw(ctx, narrow(f)) {
 			if err != nil {
 				yield(nic{}, err)
 				return
@@ -66,7 +66,7 @@ func ofServer(port ports.Port) bool { return strings.HasPrefix(port.DeviceOwner,
 // others.
 func (n nics) describe(ctx context.Context, query url.Values) iter.Seq2[nic, error] {
 	return func(yield func(nic, error) bool) {
-		all, err := collect(driver.Items(n.raw(ctx, query), func(x shown[portFields]) shown[portFields] { return x }))
+		all, err := collect(driver.Items(n.raw(ctx, query), whole))
 		if err != nil {
 			yield(nic{}, err)
 			return
@@ -86,17 +86,21 @@ func firstBefore(a, b ports.Port) int {
 	return cmp.Or(cmp.Compare(readMark(b.Description).more, readMark(a.Description).more), a.CreatedAt.Compare(b.CreatedAt))
 }
 
-// Create makes a port.
+// Make makes a port.
 func (n nics) Make(ctx context.Context, r driver.Request[resource.NICSpec]) (nic, error) {
-	made, _, err := n.port(ctx, mark{token: r.Token}, r.Name, r.Labels, r.Spec)
-	return made, err
+	return n.port(ctx, mark{token: r.Token}, r.Name, r.Labels, r.Spec)
+}
+
+// Complete gives a port its labels.
+func (n nics) Complete(ctx context.Context, r driver.Request[resource.NICSpec], o nic) (nic, error) {
+	return n.tag(ctx, o, r.Labels)
 }
 
 // port makes a port in a subnet.
-func (n nics) port(ctx context.Context, m mark, name string, labels map[string]string, s resource.NICSpec) (nic, bool, error) {
+func (n nics) port(ctx context.Context, m mark, name string, labels map[string]string, s resource.NICSpec) (nic, error) {
 	in, err := newSubnets(n.session).Get(ctx, s.Subnet)
 	if err != nil {
-		return nic{}, false, err
+		return nic{}, err
 	}
 	opts := ports.CreateOpts{
 		Name: name, Description: m.String(), NetworkID: in.Spec.VPC,
@@ -105,7 +109,7 @@ func (n nics) port(ctx context.Context, m mark, name string, labels map[string]s
 	if len(s.SecurityGroups) > 0 {
 		opts.SecurityGroups = &s.SecurityGroups
 	}
-	return n.create(ctx, m, labels, func() gophercloud.Result { return ports.Create(ctx, n.network, opts).Result }, n.delete)
+	return n.create(labels, func() gophercloud.Result { return ports.Create(ctx, n.network, opts).Result })
 }
 
 // Delete removes a port. Neutron would take it away from a running VM.

@@ -1,6 +1,6 @@
 // Package openstack is the driver for OpenStack.
 //
-// Every file holds one kind or catalog in the same order: type, List, Get, Create,
+// Every file holds one kind or catalog in the same order: type, List, Get, Make, Complete,
 // Delete, actions, views, helpers. What is read goes through list and get, so that
 // every list is complete; every error goes through coded, so that it has its code.
 package openstack
@@ -42,7 +42,7 @@ func New() *driver.Driver {
 		driver.Kind(resource.VPC, newVPCs),
 		driver.Kind(resource.Subnet, newSubnets),
 		driver.Kind(resource.SecurityGroup, newSecurityGroups),
-		driver.Kind(resource.KeyPair, func(s *session) keyPairs { return keyPairs{s} }),
+		driver.Kind(resource.KeyPair, func(s *session) keyPairs { return keyPairs{s} }, driver.ByName),
 		driver.Kind(resource.VM, func(s *session) vms { return vms{s} }),
 		driver.Kind(resource.Disk, func(s *session) disks { return disks{s} }),
 		driver.Kind(resource.Snapshot, func(s *session) snapshots { return snapshots{s} }),

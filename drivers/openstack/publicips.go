@@ -1,6 +1,7 @@
 package openstack
 
 import (
+	"cmp"
 	"context"
 	"iter"
 	"net/url"
@@ -13,8 +14,8 @@ import (
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
 
-// A public IP is a floating IP. It has no name of its own: the text before the mark is
-// its name.
+// A public IP is a floating IP. It has no name of its own: a tag keeps it, or else the
+// description is its name.
 type (
 	publicIPs struct {
 		neutron[resource.PublicIPSpec, resource.PublicIPStatus, floatingIP]
@@ -26,7 +27,10 @@ type (
 	}
 )
 
-const ofNLB = "of=nlb" // marks the address of a load balancer
+const (
+	ofNLB   = "of=nlb" // marks the address of a load balancer
+	nameTag = "mcic-name="
+)
 
 func newPublicIPs(s *session) publicIPs {
 	p := publicIPs{}
@@ -35,11 +39,15 @@ func newPublicIPs(s *session) publicIPs {
 }
 
 // List answers the project's floating IPs, without those of load balancers.
-func (p publicIPs) List(ctx context.Context, _ driver.Filter) iter.Seq2[publicIP, error] {
+func (p publicIPs) List(ctx context.Context, f driver.Filter) iter.Seq2[publicIP, error] {
 	return func(yield func(publicIP, error) bool) {
 		var near map[string]*ports.Port
-		for page, err := range p.raw(ctx, nil) {
-			if err == nil && near == nil {
+		for page, err := range p.raw(ctx, narrow(f)) {
+			switch {
+			case err != nil:
+			case f.Token != "":
+				near, err = p.nearOf(ctx, page...)
+			case near == nil:
 				near, err = p.near(ctx, nil)
 			}
 			if err != nil {
@@ -62,34 +70,39 @@ func (p publicIPs) Get(ctx context.Context, id string) (publicIP, error) {
 	if err != nil {
 		return publicIP{}, err
 	}
-	if found.is.PortID != "" {
-		near, err := p.near(ctx, url.Values{"id": {found.is.PortID}})
-		if err != nil {
-			return publicIP{}, err
-		}
-		found.is.near = near[found.is.PortID]
+	near, err := p.nearOf(ctx, found)
+	if err != nil {
+		return publicIP{}, err
 	}
+	found.is.near = near[found.is.PortID]
 	return p.shows(found), nil
 }
 
-// Create takes an address from the external network.
+// Make takes an address from the external network.
 func (p publicIPs) Make(ctx context.Context, r driver.Request[resource.PublicIPSpec]) (publicIP, error) {
-	made, _, err := p.allocate(ctx, mark{text: r.Name, token: r.Token}, r.Labels, "")
+	made, err := p.allocate(ctx, mark{token: r.Token}, r.Labels, "")
+	made.Name = r.Name
 	return made, err
 }
 
+// Complete gives an address its name and its labels.
+func (p publicIPs) Complete(ctx context.Context, r driver.Request[resource.PublicIPSpec], o publicIP) (publicIP, error) {
+	o.Name = r.Name
+	return p.tag(ctx, o, r.Labels, nameTag+r.Name)
+}
+
 // allocate makes a floating IP, for a port if one is given.
-func (p publicIPs) allocate(ctx context.Context, m mark, labels map[string]string, port string) (publicIP, bool, error) {
+func (p publicIPs) allocate(ctx context.Context, m mark, labels map[string]string, port string) (publicIP, error) {
 	var from string
 	if err := p.externalNetwork(ctx, func(id string) { from = id }); err != nil {
-		return publicIP{}, false, err
+		return publicIP{}, err
 	}
 	if from == "" {
-		return publicIP{}, false, resource.Errorf(resource.CodeUnsupported, "the cloud shows this project no external network, from which public addresses could come")
+		return publicIP{}, resource.Errorf(resource.CodeUnsupported, "the cloud shows this project no external network, from which public addresses could come")
 	}
-	return p.create(ctx, m, labels, func() gophercloud.Result {
+	return p.create(labels, func() gophercloud.Result {
 		return floatingips.Create(ctx, p.network, floatingips.CreateOpts{FloatingNetworkID: from, Description: m.String(), PortID: port}).Result
-	}, p.delete)
+	})
 }
 
 // Delete gives an address back. Neutron would take it away from what has it.
@@ -132,6 +145,20 @@ func (p publicIPs) Disassociate(ctx context.Context, id string) error {
 	return coded(floatingips.Update(ctx, p.network, id, floatingips.UpdateOpts{PortID: new(string)}).Err)
 }
 
+// nearOf answers the ports that have some addresses, by id.
+func (p publicIPs) nearOf(ctx context.Context, addresses ...shown[floatingIP]) (map[string]*ports.Port, error) {
+	query := url.Values{}
+	for _, x := range addresses {
+		if x.is.PortID != "" {
+			query.Add("id", x.is.PortID)
+		}
+	}
+	if len(query) == 0 {
+		return nil, nil
+	}
+	return p.near(ctx, query)
+}
+
 // near answers the ports that can have addresses, by id.
 func (p publicIPs) near(ctx context.Context, query url.Values) (map[string]*ports.Port, error) {
 	found := map[string]*ports.Port{}
@@ -148,7 +175,7 @@ func (p publicIPs) near(ctx context.Context, query url.Values) (map[string]*port
 
 func (publicIPs) shows(x shown[floatingIP]) publicIP {
 	m := readMark(x.is.Description)
-	o := object[resource.PublicIPSpec, resource.PublicIPStatus](x.is.ID, m.text, x)
+	o := object[resource.PublicIPSpec, resource.PublicIPStatus](x.is.ID, cmp.Or(tagOf(x.is.Tags, nameTag), m.text), x)
 	o.Token, o.Labels, o.CreatedAt = m.token, readLabels(x.is.Tags), at(x.is.CreatedAt)
 	o.State, o.CloudState = networkState(x.is.Status)
 	o.Status.Address = x.is.FloatingIP.FloatingIP

@@ -1,12 +1,12 @@
 package openstack
 
 import (
+	"cmp"
 	"context"
 	"net/url"
 	"slices"
 	"strings"
 
-	"github.com/gophercloud/gophercloud/v2"
 	"github.com/gophercloud/gophercloud/v2/openstack/networking/v2/extensions/layer3/routers"
 	"github.com/gophercloud/gophercloud/v2/openstack/networking/v2/networks"
 	"github.com/gophercloud/gophercloud/v2/openstack/networking/v2/ports"
@@ -30,17 +30,43 @@ func newRouters(s *session) vpcRouters {
 	return r
 }
 
-// ensure finds or makes the router with a VPC's token.
+// ensure finds or makes the router with a VPC's token. Two processes that make one each look
+// again, and the later one's goes: all keep the same.
 func (r vpcRouters) ensure(ctx context.Context, token, name string) error {
 	m := mark{token: token}
-	var lead *routers.GatewayInfo
-	if err := r.externalNetwork(ctx, func(id string) { lead = &routers.GatewayInfo{NetworkID: id} }); err != nil {
+	found, err := collect(r.list(ctx, m.query()))
+	if err != nil || len(found) == 1 {
 		return err
 	}
-	_, _, err := r.create(ctx, m, nil, func() gophercloud.Result {
-		return routers.Create(ctx, r.network, routers.CreateOpts{Name: name, Description: m.String(), GatewayInfo: lead}).Result
-	}, r.delete)
-	return err
+	if len(found) == 0 {
+		var lead *routers.GatewayInfo
+		if err := r.externalNetwork(ctx, func(id string) { lead = &routers.GatewayInfo{NetworkID: id} }); err != nil {
+			return err
+		}
+		opts := routers.CreateOpts{Name: name, Description: m.String(), GatewayInfo: lead}
+		if err := coded(routers.Create(ctx, r.network, opts).Err); err != nil {
+			return err
+		}
+		if found, err = collect(r.list(ctx, m.query())); err != nil {
+			return err
+		}
+	}
+	slices.SortFunc(found, func(a, b router) int {
+		return cmp.Or(cmp.Compare(createdAt(a), createdAt(b)), cmp.Compare(a.ID, b.ID))
+	})
+	for _, surplus := range found[min(1, len(found)):] {
+		if err := driver.Except(r.delete(ctx, surplus.ID), resource.CodeDependency); err != nil { // a subnet has come to it
+			return err
+		}
+	}
+	return nil
+}
+
+func createdAt(r router) int64 {
+	if r.CreatedAt == nil {
+		return 0
+	}
+	return r.CreatedAt.Unix()
 }
 
 // remove removes the router with a VPC's token.

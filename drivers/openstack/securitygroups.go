@@ -1,8 +1,11 @@
 package openstack
 
 import (
+	"cmp"
 	"context"
 	"slices"
+	"strconv"
+	"unicode/utf8"
 
 	"github.com/gophercloud/gophercloud/v2"
 	"github.com/gophercloud/gophercloud/v2/openstack/networking/v2/extensions/security/groups"
@@ -12,8 +15,10 @@ import (
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
 
-// A security group of OpenStack belongs to a project, not to a network; the mark keeps
-// the VPC that it was made for.
+// A security group of OpenStack belongs to a project, not to a network; a tag keeps the VPC
+// that it was made for, and another one the description, whose place the mark takes. To create
+// one costs a call each for its tags, its rules, what they became, and those that Neutron
+// gives by itself.
 type (
 	securityGroups struct {
 		neutron[resource.SecurityGroupSpec, resource.SecurityGroupStatus, groupFields]
@@ -38,7 +43,11 @@ func (f *groupFields) UnmarshalJSON(raw []byte) error {
 	return err
 }
 
-const keyVPC = "vpc"
+// Tags of a group.
+const (
+	vpcTag         = "mcic-vpc="
+	descriptionTag = "mcic-description="
+)
 
 func newSecurityGroups(s *session) securityGroups {
 	g := securityGroups{}
@@ -46,43 +55,50 @@ func newSecurityGroups(s *session) securityGroups {
 	return g
 }
 
-// Create makes a security group and gives it its rules.
+// Make makes a security group.
 func (g securityGroups) Make(ctx context.Context, r driver.Request[resource.SecurityGroupSpec]) (securityGroup, error) {
+	if room := maxTag - len(descriptionTag); utf8.RuneCountInString(r.Spec.Description) > room {
+		return securityGroup{}, resource.Invalid(resource.Problem{Field: "spec.description", Message: "is too long for OpenStack; at most " + strconv.Itoa(room) + " characters fit"})
+	}
 	if _, err := newVPCs(g.session).Get(ctx, r.Spec.VPC); err != nil { // Neutron would not mind
 		return securityGroup{}, err
 	}
-	m := mark{text: r.Spec.Description, token: r.Token, more: keyVPC + "=" + r.Spec.VPC}
-	made, created, err := g.create(ctx, m, r.Labels, func() gophercloud.Result {
-		return groups.Create(ctx, g.network, groups.CreateOpts{Name: r.Name, Description: m.String()}).Result
-	}, g.Delete)
-	if err != nil {
-		return securityGroup{}, err
-	}
-	completed, err := g.complete(ctx, made, r.Spec.Rules)
-	return completed, driver.Completed(ctx, err, created, func(ctx context.Context) error { return g.Delete(ctx, made.ID) })
+	return g.create(r.Labels, func() gophercloud.Result {
+		return groups.Create(ctx, g.network, groups.CreateOpts{Name: r.Name, Description: mark{token: r.Token}.String()}).Result
+	})
 }
 
-// complete gives a new group its rules. Neutron lets everything out of a new group;
+// Complete gives a group its rules and its tags. Neutron lets everything out of a new group;
 // that ends as soon as the rules say what may go out.
 // https://docs.openstack.org/api-ref/network/v2/#create-security-group
-func (g securityGroups) complete(ctx context.Context, of securityGroup, wanted []resource.Rule) (securityGroup, error) {
-	group, err := get[groupFields](ctx, g.network, g.one, g.many, of.ID)
+func (g securityGroups) Complete(ctx context.Context, r driver.Request[resource.SecurityGroupSpec], o securityGroup) (securityGroup, error) {
+	group, err := native[groupFields](o)
 	if err != nil {
-		return of, err
+		return o, err
 	}
+	wanted, unwanted := r.Spec.Rules, []groupRule{}
 	if slices.ContainsFunc(wanted, func(r resource.Rule) bool { return r.Direction == directionOut }) {
-		for _, has := range group.is.rules {
-			if rule, ok := has.rule(); has.allOut() && (!ok || !slices.Contains(wanted, rule)) {
-				if err := g.removeRule(ctx, has.ID); err != nil {
-					return of, err
-				}
-			}
+		unwanted = slices.DeleteFunc(slices.Clone(group.rules), func(has groupRule) bool {
+			rule, ok := has.rule()
+			return !has.allOut() || ok && slices.Contains(wanted, rule)
+		})
+	}
+	for _, has := range unwanted {
+		if err := g.removeRule(ctx, has.ID); err != nil {
+			return o, err
 		}
 	}
-	if err := g.addRules(ctx, group.is, wanted); err != nil {
-		return of, err
+	if err := g.addRules(ctx, group, wanted); err != nil {
+		return o, err
 	}
-	return g.Get(ctx, of.ID)
+	own := []string{vpcTag + r.Spec.VPC}
+	if r.Spec.Description != "" {
+		own = append(own, descriptionTag+r.Spec.Description)
+	}
+	if o, err = g.tag(ctx, o, r.Labels, own...); err != nil || len(unwanted) == 0 && len(group.lacks(wanted)) == 0 {
+		return o, err
+	}
+	return g.Get(ctx, o.ID)
 }
 
 // Delete removes a security group. Neutron refuses while a port uses it.
@@ -163,7 +179,7 @@ func (securityGroups) shows(x shown[groupFields]) securityGroup {
 	o := object[resource.SecurityGroupSpec, resource.SecurityGroupStatus](x.is.ID, x.is.Name, x)
 	o.Token, o.Labels, o.CreatedAt = m.token, readLabels(x.is.Tags), at(x.is.CreatedAt)
 	o.State = resource.StateAvailable // Neutron knows no states of groups
-	o.Spec = resource.SecurityGroupSpec{VPC: m.value(keyVPC), Description: m.text, Rules: []resource.Rule{}}
+	o.Spec = resource.SecurityGroupSpec{VPC: tagOf(x.is.Tags, vpcTag), Description: cmp.Or(tagOf(x.is.Tags, descriptionTag), m.text), Rules: []resource.Rule{}}
 	var others []resource.OtherRule
 	for _, has := range x.is.rules {
 		rule, ok := has.rule()

@@ -3,7 +3,6 @@ package openstack
 import (
 	"context"
 	"iter"
-	"net/url"
 
 	sdk "github.com/gophercloud/gophercloud/v2/openstack/blockstorage/v3/snapshots"
 
@@ -17,7 +16,12 @@ type (
 )
 
 // List answers the project's snapshots.
-func (n snapshots) List(ctx context.Context, _ driver.Filter) iter.Seq2[snapshot, error] { return n.describe(ctx, nil) }
+func (n snapshots) List(ctx context.Context, f driver.Filter) iter.Seq2[snapshot, error] {
+	if few(f) {
+		return each(ctx, f.IDs, n.Get)
+	}
+	return driver.Items(list[sdk.Snapshot](ctx, n.session, n.volume, "snapshots/detail", "snapshots", byToken(f)), n.shows)
+}
 
 // Get answers one snapshot.
 func (n snapshots) Get(ctx context.Context, id string) (snapshot, error) {
@@ -28,34 +32,25 @@ func (n snapshots) Get(ctx context.Context, id string) (snapshot, error) {
 	return n.shows(found), nil
 }
 
-// Create copies a volume, also one that a VM has. Its metadata carry the token.
+// Make copies a volume, also one that a VM has. Its metadata carry the token.
 func (n snapshots) Make(ctx context.Context, r driver.Request[resource.SnapshotSpec]) (snapshot, error) {
-	made, _, err := ensure(ctx,
-		func() iter.Seq2[snapshot, error] { return n.describe(ctx, byToken(r.Token)) },
-		func() (snapshot, error) {
-			made, err := made[sdk.Snapshot](sdk.Create(ctx, n.volume, sdk.CreateOpts{
-				VolumeID: r.Spec.Disk, Force: true, Name: r.Name, Description: r.Spec.Description, Metadata: writeMetadata(r.Token, r.Labels),
-			}).Result, "snapshot")
-			if err != nil {
-				return snapshot{}, err
-			}
-			return n.shows(made), nil
-		}, n.Delete)
-	return made, err
+	made, err := made[sdk.Snapshot](sdk.Create(ctx, n.volume, sdk.CreateOpts{
+		VolumeID: r.Spec.Disk, Force: true, Name: r.Name, Description: r.Spec.Description, Metadata: writeMetadata(r.Token, r.Labels),
+	}).Result, "snapshot")
+	if err != nil {
+		return snapshot{}, err
+	}
+	return n.shows(made), nil
 }
 
 // Delete removes a snapshot.
 func (n snapshots) Delete(ctx context.Context, id string) error {
-	return driver.Except(coded(sdk.Delete(ctx, n.volume, id).Err), resource.CodeNotFound)
+	return removed(ctx, id, coded(sdk.Delete(ctx, n.volume, id).Err), n.Get)
 }
 
 // Label changes the metadata.
 func (n snapshots) Label(ctx context.Context, id string, change resource.LabelChange) error {
 	return relabel(ctx, n.session, "snapshots", "snapshot", id, change)
-}
-
-func (n snapshots) describe(ctx context.Context, query url.Values) iter.Seq2[snapshot, error] {
-	return driver.Items(list[sdk.Snapshot](ctx, n.session, n.volume, "snapshots/detail", "snapshots", query), n.shows)
 }
 
 func (snapshots) shows(x shown[sdk.Snapshot]) snapshot {

@@ -17,6 +17,9 @@ import (
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
 
+// A subnet is connected to the router of its VPC. To create one costs a call more for the
+// range of the VPC, and one each for the router, which is found by the VPC's mark, and the
+// connection. Deleting one needs a look at who uses it, because it leaves the router before.
 type (
 	subnets struct {
 		neutron[resource.SubnetSpec, resource.SubnetStatus, sdk.Subnet]
@@ -31,9 +34,11 @@ func newSubnets(s *session) subnets {
 }
 
 // List answers the project's subnets and those of networks that are shared with it.
-func (n subnets) List(ctx context.Context, _ driver.Filter) iter.Seq2[subnet, error] { return n.withShared(ctx, nil) }
+func (n subnets) List(ctx context.Context, f driver.Filter) iter.Seq2[subnet, error] {
+	return n.withShared(ctx, f, nil)
+}
 
-// Create makes a subnet and connects it to the router of its VPC.
+// Make makes a subnet.
 func (n subnets) Make(ctx context.Context, r driver.Request[resource.SubnetSpec]) (subnet, error) {
 	of, err := newVPCs(n.session).Get(ctx, r.Spec.VPC)
 	if err != nil {
@@ -42,19 +47,23 @@ func (n subnets) Make(ctx context.Context, r driver.Request[resource.SubnetSpec]
 	if err := within(r.Spec.CIDR, of.Spec.CIDR); err != nil {
 		return subnet{}, err
 	}
-	m := mark{token: r.Token}
-	made, created, err := n.create(ctx, m, r.Labels, func() gophercloud.Result {
-		opts := sdk.CreateOpts{NetworkID: of.ID, CIDR: r.Spec.CIDR, Name: r.Name, Description: m.String(), IPVersion: gophercloud.IPv4}
-		if servers := n.settings[settingDNS]; servers != "" {
-			opts.DNSNameservers = strings.Split(strings.ReplaceAll(servers, " ", ""), ",")
-		}
-		return sdk.Create(ctx, n.network, opts).Result
-	}, n.Delete)
-	if err != nil {
-		return subnet{}, err
+	opts := sdk.CreateOpts{NetworkID: of.ID, CIDR: r.Spec.CIDR, Name: r.Name, Description: mark{token: r.Token}.String(), IPVersion: gophercloud.IPv4}
+	if servers := n.settings[settingDNS]; servers != "" {
+		opts.DNSNameservers = strings.Split(strings.ReplaceAll(servers, " ", ""), ",")
 	}
-	err = n.connect(ctx, made.ID, of)
-	return made, driver.Completed(ctx, err, created, func(ctx context.Context) error { return n.Delete(ctx, made.ID) })
+	return n.create(r.Labels, func() gophercloud.Result { return sdk.Create(ctx, n.network, opts).Result })
+}
+
+// Complete connects a subnet to the router of its VPC and gives it its labels.
+func (n subnets) Complete(ctx context.Context, r driver.Request[resource.SubnetSpec], o subnet) (subnet, error) {
+	of, err := newVPCs(n.session).Get(ctx, r.Spec.VPC)
+	if err != nil {
+		return o, err
+	}
+	if err := n.connect(ctx, o.ID, of); err != nil {
+		return o, err
+	}
+	return n.tag(ctx, o, r.Labels)
 }
 
 // Delete removes a subnet. It has to be taken from its router before, so that who uses

@@ -3,12 +3,12 @@ package openstack
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"iter"
 	"maps"
 	"net/url"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/gophercloud/gophercloud/v2/openstack/compute/v2/flavors"
 	"github.com/gophercloud/gophercloud/v2/openstack/compute/v2/keypairs"
@@ -20,6 +20,8 @@ import (
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
 
+// A VM is a server of Nova on a port of its own: Nova by itself chooses only networks, not
+// subnets. To create one costs calls for its flavor, its image, its subnet and the port.
 type (
 	vms struct{ *session }
 	vm  = driver.Object[resource.VMSpec, resource.VMStatus]
@@ -27,9 +29,10 @@ type (
 
 // Tags of a server. Nova takes them with the creation, and lists can be asked for them.
 const (
-	tokenTag  = tokenKey + "="
+	portTag   = "mcic-port="       // the port that it was created with
 	customTag = "mcic-customimage" // what it booted is one of ours
 	userTag   = "mcic-user="       // who logs in to it, as its image says
+	resizeTag = "mcic-resize="     // the change that has asked for its last resize
 	maxUser   = 32                 // characters of a name: https://man7.org/linux/man-pages/man8/useradd.8.html
 )
 
@@ -41,7 +44,15 @@ const propUser = "os_admin_user"
 const deleted = "DELETED"
 
 // List answers the project's servers.
-func (v vms) List(ctx context.Context, _ driver.Filter) iter.Seq2[vm, error] { return v.describe(ctx, nil, nil) }
+func (v vms) List(ctx context.Context, f driver.Filter) iter.Seq2[vm, error] {
+	switch {
+	case f.Token != "":
+		return v.describe(ctx, url.Values{"tags": {tokenTag + f.Token}})
+	case few(f):
+		return each(ctx, f.IDs, v.Get)
+	}
+	return v.describe(ctx, nil)
+}
 
 // Get answers one server.
 func (v vms) Get(ctx context.Context, id string) (vm, error) {
@@ -59,25 +70,32 @@ func (v vms) Get(ctx context.Context, id string) (vm, error) {
 	return v.shows(found, near), nil
 }
 
-// Create boots a server on a port of its own: Nova by itself chooses only networks, not
-// subnets.
+// Make boots a server on a port that it makes before, or finds: it is marked with the token,
+// too.
 func (v vms) Make(ctx context.Context, r driver.Request[resource.VMSpec]) (vm, error) {
 	flavor, err := v.flavor(ctx, r.Spec.Spec)
 	if err != nil {
 		return vm{}, err
 	}
-	made, created, err := ensure(ctx,
-		func() iter.Seq2[vm, error] { return v.describe(ctx, url.Values{"tags": {tokenTag + r.Token}}, nil) },
-		func() (vm, error) { return v.boot(ctx, r, flavor) }, v.Delete)
-	if created && made.State == "" { // Nova does not list it yet
-		made.State, made.Spec, made.Token, made.Name = resource.StateCreating, r.Spec, r.Token, r.Name
+	image, err := get[sdk.Image](ctx, v.image, "", "images", cmp.Or(r.Spec.Image, r.Spec.CustomImage))
+	if err != nil { // before anything is made
+		return vm{}, err
 	}
-	return made, err
+	port, err := v.port(ctx, r)
+	if err != nil {
+		return vm{}, err
+	}
+	made, err := v.boot(ctx, r, flavor, image.is, port.ID)
+	if err != nil {
+		return vm{}, v.letGo(ctx, port, err)
+	}
+	// The rest of Nova's answer is a password.
+	return vm{ID: made.is.ID, Name: r.Name, Token: r.Token, State: resource.StateCreating, Spec: r.Spec}, nil
 }
 
-// Delete removes a server and the port that it was created with, which Nova would
-// leave. The port goes first: afterwards nobody would know whose it was. It is found by its
-// mark: a server that could not be booted has it no more.
+// Delete removes a server and the port that it was created with, which Nova would leave. The
+// port goes first: afterwards nobody would know whose it was. A tag says which it is: a server
+// that could not be booted has it no more.
 func (v vms) Delete(ctx context.Context, id string) error {
 	found, err := get[servers.Server](ctx, v.compute, "server", "servers", id)
 	if err != nil {
@@ -86,15 +104,9 @@ func (v vms) Delete(ctx context.Context, id string) error {
 	if found.is.Locked != nil && *found.is.Locked {
 		return resource.Errorf(resource.CodeConflict, "the server %s is locked; unlock it first", id)
 	}
-	if token := tagOfServer(found.is, tokenTag); token != "" {
-		ports, err := collect(newNICs(v.session).list(ctx, mark{token: token, more: firstOfVM}.query()))
-		if err != nil {
+	if port := tagOf(tagsOf(found.is), portTag); port != "" {
+		if err := newNICs(v.session).delete(ctx, port); err != nil {
 			return err
-		}
-		for _, port := range ports {
-			if err := newNICs(v.session).delete(ctx, port.ID); err != nil {
-				return err
-			}
 		}
 	}
 	return driver.Except(coded(servers.Delete(ctx, v.compute, id).Err), resource.CodeNotFound)
@@ -113,9 +125,11 @@ func (v vms) Start(ctx context.Context, id string) error {
 	case err != nil:
 		return err
 	case found.is.TaskState != "":
-		return refused
+		return driver.Wait(0, "Nova is at work on the server %s: %s", id, found.is.TaskState)
 	}
 	switch found.is.Status {
+	case "ACTIVE":
+		return nil
 	case "PAUSED":
 		return coded(servers.Unpause(ctx, v.compute, id).Err)
 	case "SUSPENDED":
@@ -137,46 +151,45 @@ func (v vms) Reboot(ctx context.Context, id string) error {
 	return coded(servers.Reboot(ctx, v.compute, id, servers.RebootOpts{Type: servers.SoftReboot}).Err)
 }
 
-// Resize changes the flavor. Nova keeps the old server until the new one is confirmed,
-// so that Resize waits for that; what takes longer is confirmed when the server asks again.
+// Resize changes the flavor. Nova keeps the old server until the new one is confirmed. A
+// server that no host has room for is as it was before; that this change has asked for it
+// already is in a tag.
 // https://docs.openstack.org/api-ref/compute/#resize-server-resize-action
 func (v vms) Resize(ctx context.Context, id string, to resource.VMSize) error {
-	const patience = 40 * time.Second
+	found, err := get[servers.Server](ctx, v.compute, "server", "servers", id)
+	if err != nil {
+		return err
+	}
+	if found.is.TaskState != "" || found.is.Status == "RESIZE" {
+		return driver.Wait(0, "the server %s is being changed: %s", id, cmp.Or(found.is.TaskState, found.is.Status))
+	}
 	flavor, err := v.flavor(ctx, to.Spec)
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
-	for asked := false; ; {
-		found, err := get[servers.Server](ctx, v.compute, "server", "servers", id)
-		if err != nil {
-			return err
-		}
-		is := found.is.Flavor["original_name"] == flavor.Name
-		switch {
-		case found.is.Status == "VERIFY_RESIZE" && is:
-			return coded(servers.ConfirmResize(ctx, v.compute, id).Err)
-		case slices.Contains(frozen(), found.is.Status):
-			return resource.Errorf(resource.CodeConflict, "the server is %s, and Nova resizes only what is shut off; start it and stop it, and try again", found.is.Status)
-		case found.is.Status == "ERROR":
-			return resource.Errorf(resource.CodeConflict, "the server could not be resized: %s", cmp.Or(found.is.Fault.Message, "Nova does not say why"))
-		case is && found.is.TaskState == "":
-			return nil
-		case !asked && found.is.TaskState == "" && found.is.Status != "RESIZE":
-			if err := coded(servers.Resize(ctx, v.compute, id, servers.ResizeOpts{FlavorRef: flavor.ID}).Err); err != nil {
-				return err
-			}
-			asked = true
-		case asked && found.is.TaskState == "" && found.is.Status == "SHUTOFF":
-			return resource.Errorf(resource.CodeQuota, "no host has room for the server with the spec %s: %s", to.Spec, cmp.Or(found.is.Fault.Message, "Nova does not say more"))
-		}
-		select {
-		case <-ctx.Done():
-			return resource.Errorf(resource.CodeUnavailable, "the server is still being resized; it has to be confirmed later")
-		case <-time.After(time.Second):
-		}
+	is := found.is.Flavor["original_name"] == flavor.Name
+	asked := tagOf(tagsOf(found.is), resizeTag)
+	switch {
+	case found.is.Status == "VERIFY_RESIZE" && is:
+		return coded(servers.ConfirmResize(ctx, v.compute, id).Err)
+	case slices.Contains(frozen(), found.is.Status):
+		return resource.Errorf(resource.CodeConflict, "the server is %s, and Nova resizes only what is shut off; start it and stop it, and try again", found.is.Status)
+	case found.is.Status == "ERROR":
+		reason := cmp.Or(found.is.Fault.Message, "Nova does not say why")
+		return resource.Errorf(cmp.Or(reasonCode(reason), resource.CodeConflict), "the server could not be resized: %s", reason)
+	case is:
+		return nil
+	case asked != "" && asked == driver.Operation(ctx):
+		return resource.Errorf(resource.CodeCapacity, "no host has room for the server with the spec %s; %s", to.Spec, adviceCapacity)
 	}
+	if err := coded(servers.Resize(ctx, v.compute, id, servers.ResizeOpts{FlavorRef: flavor.ID}).Err); err != nil {
+		return err
+	}
+	tags := slices.DeleteFunc(tagsOf(found.is), func(tag string) bool { return strings.HasPrefix(tag, resizeTag) })
+	if err := put(ctx, v.compute, map[string]any{"tags": append(tags, resizeTag+driver.Operation(ctx))}, "servers", id, "tags"); err != nil {
+		return err
+	}
+	return driver.Wait(0, "the server %s is being resized, which is confirmed next", id)
 }
 
 // Label changes the metadata.
@@ -206,24 +219,42 @@ func (v vms) Password(ctx context.Context, id string) (resource.VMPassword, erro
 	return resource.VMPassword{User: "Admin", EncryptedPassword: sealed}, nil
 }
 
-func (v vms) boot(ctx context.Context, r driver.Request[resource.VMSpec], flavor flavors.Flavor) (vm, error) {
-	image, err := get[sdk.Image](ctx, v.image, "", "images", cmp.Or(r.Spec.Image, r.Spec.CustomImage))
-	if err != nil { // before anything is made
-		return vm{}, err
+// port answers the port that a server is to boot on. One that has a server already is of a
+// creation that Nova did not list yet.
+func (v vms) port(ctx context.Context, r driver.Request[resource.VMSpec]) (nic, error) {
+	m := mark{token: r.Token, more: firstOfVM}
+	for found, err := range newNICs(v.session).list(ctx, m.query()) {
+		if err == nil && found.Status.VM != "" {
+			err = driver.Wait(0, "Nova does not list the server %s yet, which the port %s has", found.Status.VM, found.ID)
+		}
+		return found, err
 	}
-	disk := rootDisk(r.Spec, image.is, flavor)
-	port, fresh, err := newNICs(v.session).port(ctx, mark{token: r.Token, more: firstOfVM}, r.Name, nil, resource.NICSpec{Subnet: r.Spec.Subnet, SecurityGroups: r.Spec.SecurityGroups})
-	if err != nil {
-		return vm{}, err
+	return newNICs(v.session).port(ctx, m, r.Name, nil, resource.NICSpec{Subnet: r.Spec.Subnet, SecurityGroups: r.Spec.SecurityGroups})
+}
+
+// letGo removes the port of a server that cannot be booted, unless a repeat may need it.
+func (v vms) letGo(ctx context.Context, port nic, why error) error {
+	if resource.CodeOf(why) == resource.CodeDependency { // it has a server by now
+		return driver.Wait(0, "another try to create the VM is under way: %s", why)
 	}
+	if resource.AsError(why).Retryable || ctx.Err() != nil {
+		return why
+	}
+	if err := newNICs(v.session).delete(ctx, port.ID); err != nil {
+		return fmt.Errorf("%w; its port could not be removed: %w", why, err)
+	}
+	return why
+}
+
+func (v vms) boot(ctx context.Context, r driver.Request[resource.VMSpec], flavor flavors.Flavor, image sdk.Image, port string) (shown[servers.Server], error) {
 	opts := servers.CreateOpts{
-		Name: r.Name, FlavorRef: flavor.ID, ImageRef: image.is.ID, BlockDevice: disk, AvailabilityZone: v.zone,
-		Networks: []servers.Network{{Port: port.ID}}, Metadata: metadata(r.Labels, "/", ":"), Tags: []string{tokenTag + r.Token},
+		Name: r.Name, FlavorRef: flavor.ID, ImageRef: image.ID, BlockDevice: rootDisk(r.Spec, image, flavor), AvailabilityZone: v.zone,
+		Networks: []servers.Network{{Port: port}}, Metadata: metadata(r.Labels, "/", ":"), Tags: []string{tokenTag + r.Token, portTag + port},
 	}
 	if r.Spec.CustomImage != "" {
 		opts.Tags = append(opts.Tags, customTag)
 	}
-	if user := property(image.is, propUser); user != "" && len(user) <= maxUser && !strings.ContainsAny(user, "/,") { // which tags cannot have
+	if user := property(image, propUser); user != "" && len(user) <= maxUser && !strings.ContainsAny(user, "/,") { // which tags cannot have
 		opts.Tags = append(opts.Tags, userTag+user)
 	}
 	if r.Spec.UserData != "" {
@@ -233,20 +264,13 @@ func (v vms) boot(ctx context.Context, r driver.Request[resource.VMSpec], flavor
 		opts.ConfigDrive = new(true)
 	}
 	nova := *v.compute
-	if disk != nil {
+	if disk := opts.BlockDevice; disk != nil {
 		opts.ImageRef = "" // the disk says it
 		if disk[0].VolumeType != "" {
 			nova.Microversion = "2.67" // the first that chooses the type
 		}
 	}
-	made, err := made[servers.Server](servers.Create(ctx, &nova, keypairs.CreateOptsExt{CreateOptsBuilder: opts, KeyName: r.Spec.KeyPair}, nil).Result, "server")
-	if resource.CodeOf(err) == resource.CodeDependency && !fresh { // the port has a server that Nova did not list yet
-		return vm{}, resource.Errorf(resource.CodeUnavailable, "another try to create the VM is under way: %w", err)
-	}
-	if err != nil {
-		return vm{}, driver.Completed(ctx, err, fresh, func(ctx context.Context) error { return newNICs(v.session).delete(ctx, port.ID) })
-	}
-	return vm{ID: made.is.ID}, nil // the rest of the answer is a password
+	return made[servers.Server](servers.Create(ctx, &nova, keypairs.CreateOptsExt{CreateOptsBuilder: opts, KeyName: r.Spec.KeyPair}, nil).Result, "server")
 }
 
 // rootDisk answers the volume to boot from: if one is asked for, or if the flavor brings
@@ -296,20 +320,21 @@ func (v vms) ports(ctx context.Context, query url.Values) (map[string][]ports.Po
 }
 
 // describe answers the servers that a query asks for. What Nova does not tell of them,
-// their subnets and security groups, is read from the ports, once for all.
-func (v vms) describe(ctx context.Context, query, near url.Values) iter.Seq2[vm, error] {
+// their subnets and security groups, is read from the ports, once for all; without a query
+// from all ports.
+func (v vms) describe(ctx context.Context, query url.Values) iter.Seq2[vm, error] {
 	return func(yield func(vm, error) bool) {
-		var all map[string][]ports.Port
+		var near map[string][]ports.Port
 		for page, err := range list[servers.Server](ctx, v.session, v.compute, "servers/detail", "servers", query) {
-			if err == nil && all == nil {
-				all, err = v.ports(ctx, near)
+			if err == nil && (near == nil || query != nil) {
+				near, err = v.ports(ctx, portsOf(page, query))
 			}
 			if err != nil {
 				yield(vm{}, err)
 				return
 			}
 			for _, x := range page {
-				if x.is.Status != deleted && !yield(v.shows(x, all), nil) {
+				if x.is.Status != deleted && !yield(v.shows(x, near), nil) {
 					return
 				}
 			}
@@ -317,16 +342,29 @@ func (v vms) describe(ctx context.Context, query, near url.Values) iter.Seq2[vm,
 	}
 }
 
+// portsOf asks for the ports of some servers, or for all if these are all servers.
+func portsOf(page []shown[servers.Server], asked url.Values) url.Values {
+	query := url.Values{}
+	for _, x := range page {
+		if asked != nil {
+			query.Add("device_id", x.id)
+		}
+	}
+	return query
+}
+
 func (v vms) shows(x shown[servers.Server], near map[string][]ports.Port) vm {
 	o := object[resource.VMSpec, resource.VMStatus](x.is.ID, x.is.Name, x)
 	o.State, o.CloudState = vmState(x.is)
 	o.Reason, o.CreatedAt = x.is.Fault.Message, at(x.is.Created)
+	o.Code = reasonCode(o.Reason)
 	o.Labels = metadata(x.is.Metadata, ":", "/")
 	image, _ := x.is.Image["id"].(string) // none if it booted from a volume
 	o.Spec.Spec, _ = x.is.Flavor["original_name"].(string)
 	o.Spec.KeyPair, o.Spec.Image = x.is.KeyName, image
-	o.Token, o.Status.SSHUser = tagOfServer(x.is, tokenTag), tagOfServer(x.is, userTag)
-	if x.is.Tags != nil && slices.Contains(*x.is.Tags, customTag) {
+	tags := tagsOf(x.is)
+	o.Token, o.Status.SSHUser = tagOf(tags, tokenTag), tagOf(tags, userTag)
+	if slices.Contains(tags, customTag) {
 		o.Spec.Image, o.Spec.CustomImage = "", image
 	}
 	o.Status.Zone = x.is.AvailabilityZone
@@ -339,12 +377,12 @@ func (v vms) shows(x shown[servers.Server], near map[string][]ports.Port) vm {
 	return o
 }
 
-// tagOfServer reads what is behind the beginning of a server's tag.
-func tagOfServer(x servers.Server, begin string) string {
+// tagsOf answers the tags of a server, which clouds before the release Pike do not show.
+func tagsOf(x servers.Server) []string {
 	if x.Tags == nil {
-		return ""
+		return nil
 	}
-	return tagOf(*x.Tags, begin)
+	return *x.Tags
 }
 
 // metadata translates the keys of labels: Nova takes no slash, and labels have no colon.

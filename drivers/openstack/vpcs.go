@@ -16,7 +16,9 @@ import (
 )
 
 // A VPC is a network with a router to the external network. OpenStack's networks have
-// no range of their own; the mark keeps the one that was asked for.
+// no range of their own; a tag keeps the one that was asked for. To create one costs a call
+// each for the network, its tags, the router and the external network that this leads to,
+// beside the looks for both by their mark.
 type (
 	vpcs struct {
 		neutron[resource.VPCSpec, resource.VPCStatus, networkFields]
@@ -36,7 +38,7 @@ func (f *networkFields) UnmarshalJSON(raw []byte) error {
 	return unmarshal(raw, &f.NetworkExternalExt)
 }
 
-const keyCIDR = "cidr"
+const cidrTag = "mcic-cidr=" // the range that was asked for
 
 func newVPCs(s *session) vpcs {
 	v := vpcs{}
@@ -46,24 +48,29 @@ func newVPCs(s *session) vpcs {
 
 // List answers the project's networks, without those that lead out of the cloud, and those
 // that are shared with it.
-func (v vpcs) List(ctx context.Context, _ driver.Filter) iter.Seq2[vpc, error] {
-	return v.withShared(ctx, url.Values{"router:external": {"false"}})
+func (v vpcs) List(ctx context.Context, f driver.Filter) iter.Seq2[vpc, error] {
+	return v.withShared(ctx, f, url.Values{"router:external": {"false"}})
 }
 
-// Create makes a network and its router.
+// Make makes a network.
 func (v vpcs) Make(ctx context.Context, r driver.Request[resource.VPCSpec]) (vpc, error) {
-	m := mark{token: r.Token, more: keyCIDR + "=" + r.Spec.CIDR}
-	made, created, err := v.create(ctx, m, r.Labels, func() gophercloud.Result {
-		return networks.Create(ctx, v.network, networks.CreateOpts{Name: r.Name, Description: m.String()}).Result
-	}, v.Delete)
-	if err != nil {
-		return vpc{}, err
-	}
-	err = newRouters(v.session).ensure(ctx, r.Token, r.Name)
-	return made, driver.Completed(ctx, err, created, func(ctx context.Context) error { return v.Delete(ctx, made.ID) })
+	made, err := v.create(r.Labels, func() gophercloud.Result {
+		return networks.Create(ctx, v.network, networks.CreateOpts{Name: r.Name, Description: mark{token: r.Token}.String()}).Result
+	})
+	made.Spec = r.Spec
+	return made, err
 }
 
-// Delete removes a network with the router that Create gave it. Neutron would remove
+// Complete gives a network its router and its tags.
+func (v vpcs) Complete(ctx context.Context, r driver.Request[resource.VPCSpec], o vpc) (vpc, error) {
+	if err := newRouters(v.session).ensure(ctx, r.Token, r.Name); err != nil {
+		return o, err
+	}
+	o.Spec = r.Spec
+	return v.tag(ctx, o, r.Labels, cidrTag+r.Spec.CIDR)
+}
+
+// Delete removes a network with the router that Complete gave it. Neutron would remove
 // subnets with their network, so that they are looked for.
 func (v vpcs) Delete(ctx context.Context, id string) error {
 	found, err := v.own(ctx, id)
@@ -77,13 +84,12 @@ func (v vpcs) Delete(ctx context.Context, id string) error {
 	case used:
 		return resource.Errorf(resource.CodeDependency, "the VPC %s still has the subnet %s; delete its subnets first", id, sub.ID)
 	}
-	for group, err := range newSecurityGroups(v.session).list(ctx, nil) {
-		switch {
-		case err != nil:
-			return err
-		case group.Spec.VPC == id:
-			return resource.Errorf(resource.CodeDependency, "the VPC %s still has the security group %s; delete its security groups first", id, group.ID)
-		}
+	group, used, err := driver.First(newSecurityGroups(v.session).list(ctx, url.Values{"tags": {vpcTag + id}}))
+	switch {
+	case err != nil:
+		return err
+	case used:
+		return resource.Errorf(resource.CodeDependency, "the VPC %s still has the security group %s; delete its security groups first", id, group.ID)
 	}
 	if err := newRouters(v.session).remove(ctx, found.Token); err != nil {
 		return err
@@ -98,11 +104,10 @@ func (v vpcs) Delete(ctx context.Context, id string) error {
 }
 
 func (vpcs) shows(x shown[networkFields]) vpc {
-	m := readMark(x.is.Description)
 	o := object[resource.VPCSpec, resource.VPCStatus](x.is.ID, x.is.Name, x)
-	o.Token, o.Labels, o.CreatedAt = m.token, readLabels(x.is.Tags), at(x.is.CreatedAt)
+	o.Token, o.Labels, o.CreatedAt = readMark(x.is.Description).token, readLabels(x.is.Tags), at(x.is.CreatedAt)
 	o.State, o.CloudState = networkState(x.is.Status)
-	o.Spec.CIDR = m.value(keyCIDR)
+	o.Spec.CIDR = tagOf(x.is.Tags, cidrTag)
 	return o
 }
 

@@ -1,0 +1,379 @@
+package openstack
+
+import (
+	"cmp"
+	"context"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/gophercloud/gophercloud/v2/openstack/loadbalancer/v2/listeners"
+	"github.com/gophercloud/gophercloud/v2/openstack/loadbalancer/v2/monitors"
+	"github.com/gophercloud/gophercloud/v2/openstack/loadbalancer/v2/pools"
+	"github.com/gophercloud/gophercloud/v2/openstack/networking/v2/extensions/layer3/floatingips"
+
+	"github.com/m-cmp/mc-infra-connector/driver"
+	"github.com/m-cmp/mc-infra-connector/resource"
+)
+
+// Octavia takes one change of a load balancer after another, and refuses the next one for as
+// long as it is at work. So an action makes the next change that is lacking, and is called
+// again for the one after it.
+
+// balancerParts is what belongs to load balancers, each by its owner's id.
+type balancerParts struct {
+	listener map[string]listeners.Listener     // by load balancer
+	pool     map[string]pools.Pool             // by load balancer
+	monitor  map[string]monitors.Monitor       // by pool
+	members  map[string][]pools.Member         // by pool
+	address  map[string]floatingips.FloatingIP // by port
+}
+
+const (
+	targetKey       = "mcic-target="        // begins the tag of a pool that keeps the port of its members
+	replacesTag     = "mcic-replaces="      // of a part that takes the place of another one, with the id of that
+	replacesPoolTag = "mcic-replaces-pool=" // of a listener, with the id of the pool that goes with the one before
+)
+
+func targetTag(port int) string { return targetKey + strconv.Itoa(port) }
+
+// AddMembers adds VMs.
+func (n nlbs) AddMembers(ctx context.Context, id string, change resource.MemberChange) error {
+	pool, has, err := n.serving(ctx, id)
+	if err != nil {
+		return err
+	}
+	lacking := slices.DeleteFunc(slices.Clone(change.Members), func(vm string) bool {
+		return slices.ContainsFunc(has, func(m pools.Member) bool { return m.Name == vm })
+	})
+	if len(lacking) == 0 {
+		return nil
+	}
+	port, _ := strconv.Atoi(tagOf(pool.Tags, targetKey)) // 0 of one that was made elsewhere
+	check := 0
+	for _, m := range has {
+		port, check = cmp.Or(port, m.ProtocolPort), cmp.Or(m.MonitorPort, m.ProtocolPort)
+	}
+	added, err := n.addresses(ctx, lacking, port, cmp.Or(check, port))
+	if err != nil {
+		return err
+	}
+	return n.replace(ctx, pool.ID, append(same(has), added...))
+}
+
+// RemoveMembers removes VMs.
+func (n nlbs) RemoveMembers(ctx context.Context, id string, change resource.MemberChange) error {
+	pool, has, err := n.serving(ctx, id)
+	if err != nil {
+		return err
+	}
+	stay := slices.DeleteFunc(slices.Clone(has), func(m pools.Member) bool { return slices.Contains(change.Members, m.Name) })
+	if len(stay) == len(has) {
+		return nil
+	}
+	return n.replace(ctx, pool.ID, same(stay))
+}
+
+// SetListener changes where a load balancer listens. Octavia changes neither the port nor
+// the protocol of a listener, so that another one takes its place, and for another
+// protocol another pool, too: what is new comes before the old goes.
+func (n nlbs) SetListener(ctx context.Context, id string, to resource.ListenerChange) error {
+	all, err := collect(driver.Items(list[listeners.Listener](ctx, n.session, n.balancer, "lbaas/listeners", "listeners", url.Values{"loadbalancer_id": {id}}), is))
+	if err != nil {
+		return err
+	}
+	if len(all) == 0 {
+		return resource.Errorf(resource.CodeConflict, "the load balancer %s has no listener that could be changed", id)
+	}
+	protocol, port := strings.ToUpper(to.Protocol), to.Port
+	for _, l := range all { // all have the same, but for what is changed
+		protocol, port = cmp.Or(protocol, l.Protocol), cmp.Or(port, l.ProtocolPort)
+	}
+	if next := slices.IndexFunc(all, func(l listeners.Listener) bool { return l.Protocol == protocol && l.ProtocolPort == port }); next >= 0 {
+		return n.removeReplaced(ctx, all, all[next])
+	}
+	if len(all) > 1 { // made elsewhere
+		return resource.Errorf(resource.CodeConflict, "the load balancer %s has %d listeners, and which one is meant cannot be told; change it with OpenStack's own tools", id, len(all))
+	}
+	old := all[0]
+	opts := listeners.CreateOpts{
+		Name: old.Name, LoadbalancerID: id, Protocol: listeners.Protocol(protocol), ProtocolPort: port, DefaultPoolID: old.DefaultPoolID, Tags: []string{replacesTag + old.ID},
+	}
+	if protocol != old.Protocol {
+		if opts.DefaultPoolID, err = n.poolBeside(ctx, id, old, protocol); err != nil {
+			return err
+		}
+		opts.Tags = append(opts.Tags, replacesPoolTag+old.DefaultPoolID)
+	}
+	if err := coded(listeners.Create(ctx, n.balancer, opts).Err); err != nil {
+		return err
+	}
+	return driver.Wait(0, "the new listener is being made; the old one goes next")
+}
+
+// removeReplaced removes the listener that another one has taken the place of, and then its
+// pool, unless both share it.
+func (n nlbs) removeReplaced(ctx context.Context, all []listeners.Listener, by listeners.Listener) error {
+	pool := tagOf(by.Tags, replacesPoolTag)
+	if old := tagOf(by.Tags, replacesTag); slices.ContainsFunc(all, func(l listeners.Listener) bool { return l.ID == old }) {
+		err := driver.Except(coded(listeners.Delete(ctx, n.balancer, old).ExtractErr()), resource.CodeNotFound)
+		if err == nil && pool != "" {
+			err = driver.Wait(0, "the old listener is being removed; its pool goes next")
+		}
+		return err
+	}
+	if pool == "" {
+		return nil
+	}
+	return driver.Except(coded(pools.Delete(ctx, n.balancer, pool).ExtractErr()), resource.CodeNotFound)
+}
+
+// poolBeside makes a pool for another protocol, with the members and the monitor of the one
+// that a listener has, and answers its id when nothing is lacking.
+func (n nlbs) poolBeside(ctx context.Context, id string, listener listeners.Listener, protocol string) (string, error) {
+	all, err := n.pools(ctx, id)
+	if err != nil {
+		return "", err
+	}
+	var serves, beside pools.Pool
+	for _, pool := range all {
+		switch {
+		case pool.ID == listener.DefaultPoolID:
+			serves = pool
+		case pool.Protocol == protocol && tagOf(pool.Tags, replacesTag) == listener.DefaultPoolID:
+			beside = pool
+		}
+	}
+	if beside.ID == "" {
+		opts := pools.CreateOpts{
+			Name: listener.Name, LoadbalancerID: id, Protocol: pools.Protocol(protocol), LBMethod: pools.LBMethodRoundRobin,
+			Tags: []string{targetKey + tagOf(serves.Tags, targetKey), replacesTag + serves.ID},
+		}
+		if err := coded(pools.Create(ctx, n.balancer, opts).Err); err != nil {
+			return "", err
+		}
+		return "", driver.Wait(0, "a pool for %s is being made; its members follow", protocol)
+	}
+	if len(beside.Members) < len(serves.Members) {
+		members, err := n.members(ctx, serves.ID)
+		if err != nil {
+			return "", err
+		}
+		if err := n.replace(ctx, beside.ID, same(members)); err != nil {
+			return "", err
+		}
+		return "", driver.Wait(0, "the pool for %s gets its members; its monitor follows", protocol)
+	}
+	if beside.MonitorID == "" && serves.MonitorID != "" {
+		monitor, err := get[monitors.Monitor](ctx, n.balancer, "healthmonitor", "lbaas/healthmonitors", serves.MonitorID)
+		if err != nil {
+			return "", err
+		}
+		opts := monitorOf(checkOf(monitor.is))
+		opts.PoolID = beside.ID
+		if err := coded(monitors.Create(ctx, n.balancer, opts).Err); err != nil {
+			return "", err
+		}
+		return "", driver.Wait(0, "the pool for %s gets its monitor; the new listener follows", protocol)
+	}
+	return beside.ID, nil
+}
+
+// SetTarget changes the port of the members. Octavia knows a port of members only; what
+// the next ones get is in a tag of the pool.
+func (n nlbs) SetTarget(ctx context.Context, id string, to resource.TargetChange) error {
+	pool, has, err := n.serving(ctx, id)
+	if err != nil {
+		return err
+	}
+	members, differ := same(has), false
+	for i, m := range has {
+		differ = differ || m.ProtocolPort != to.Port
+		if m.MonitorPort == m.ProtocolPort {
+			members[i].MonitorPort = nil // as the new one
+		}
+		members[i].ProtocolPort = to.Port
+	}
+	if !slices.Contains(pool.Tags, targetTag(to.Port)) {
+		tags := append(slices.DeleteFunc(slices.Clone(pool.Tags), func(tag string) bool { return strings.HasPrefix(tag, targetKey) }), targetTag(to.Port))
+		err := coded(pools.Update(ctx, n.balancer, pool.ID, pools.UpdateOpts{Tags: &tags}).Err)
+		if err == nil && differ {
+			err = driver.Wait(0, "the pool keeps the new port; its members follow")
+		}
+		return err
+	}
+	if !differ {
+		return nil
+	}
+	return n.replace(ctx, pool.ID, members)
+}
+
+// SetHealthCheck changes the monitor, and then the port of the members that it asks. Octavia
+// cannot change a monitor's type, so that another type means another monitor.
+func (n nlbs) SetHealthCheck(ctx context.Context, id string, to resource.HealthCheck) error {
+	pool, has, err := n.serving(ctx, id)
+	if err != nil {
+		return err
+	}
+	var monitor monitors.Monitor
+	if pool.MonitorID != "" {
+		found, err := get[monitors.Monitor](ctx, n.balancer, "healthmonitor", "lbaas/healthmonitors", pool.MonitorID)
+		if err != nil {
+			return err
+		}
+		monitor = found.is
+	}
+	wanted := monitorOf(to)
+	wanted.PoolID = pool.ID
+	switch {
+	case pool.MonitorID != "" && monitor.Type != wanted.Type:
+		if err := coded(monitors.Delete(ctx, n.balancer, monitor.ID).Err); err != nil {
+			return err
+		}
+		return driver.Wait(0, "the monitor is being removed; one of the type %s follows", wanted.Type)
+	case pool.MonitorID == "":
+		err = coded(monitors.Create(ctx, n.balancer, wanted).Err)
+	case checkOf(monitor) != checkOf(monitors.Monitor{Type: wanted.Type, Delay: wanted.Delay, Timeout: wanted.Timeout, MaxRetries: wanted.MaxRetries, URLPath: wanted.URLPath}):
+		opts := monitors.UpdateOpts{Delay: to.IntervalSeconds, Timeout: to.TimeoutSeconds, MaxRetries: to.Threshold, MaxRetriesDown: to.Threshold, URLPath: to.Path}
+		err = coded(monitors.Update(ctx, n.balancer, monitor.ID, opts).Err)
+	default:
+		return n.setCheckPort(ctx, pool.ID, has, to.Port)
+	}
+	if err == nil && len(differing(has, to.Port)) > 0 {
+		err = driver.Wait(0, "the monitor is being changed; the port of the members that it asks follows")
+	}
+	return err
+}
+
+// setCheckPort sets the port at which members are checked; 0 is that which they serve at.
+func (n nlbs) setCheckPort(ctx context.Context, pool string, has []pools.Member, port int) error {
+	if len(differing(has, port)) == 0 {
+		return nil
+	}
+	members := same(has)
+	for i, m := range has {
+		members[i].MonitorPort = new(cmp.Or(port, m.ProtocolPort))
+	}
+	return n.replace(ctx, pool, members)
+}
+
+// differing are the members that are checked at another port.
+func differing(has []pools.Member, port int) []pools.Member {
+	return slices.DeleteFunc(slices.Clone(has), func(m pools.Member) bool {
+		return cmp.Or(m.MonitorPort, m.ProtocolPort) == cmp.Or(port, m.ProtocolPort)
+	})
+}
+
+// checkOf is a monitor in our words, but for the port, which the members have.
+func checkOf(m monitors.Monitor) resource.HealthCheck {
+	check := resource.HealthCheck{Protocol: strings.ToLower(m.Type), IntervalSeconds: m.Delay, TimeoutSeconds: m.Timeout, Threshold: m.MaxRetries}
+	if m.Type == "HTTP" || m.Type == "HTTPS" {
+		check.Path = m.URLPath
+	}
+	return check
+}
+
+// same are members as they are.
+func same(has []pools.Member) []pools.BatchUpdateMemberOpts {
+	members := []pools.BatchUpdateMemberOpts{}
+	for _, m := range has {
+		opts := pools.BatchUpdateMemberOpts{Name: &m.Name, Address: m.Address, ProtocolPort: m.ProtocolPort, Weight: &m.Weight}
+		if m.SubnetID != "" {
+			opts.SubnetID = &m.SubnetID
+		}
+		if m.MonitorPort != 0 {
+			opts.MonitorPort = &m.MonitorPort
+		}
+		members = append(members, opts)
+	}
+	return members
+}
+
+// replace replaces the members of a pool in one call.
+func (n nlbs) replace(ctx context.Context, pool string, members []pools.BatchUpdateMemberOpts) error {
+	return coded(pools.BatchUpdateMembers(ctx, n.balancer, pool, members).Err)
+}
+
+// serving answers the pool that serves a load balancer, with its members. While another one
+// takes its place that is the new one, if a listener has it already.
+func (n nlbs) serving(ctx context.Context, id string) (pools.Pool, []pools.Member, error) {
+	all, err := n.pools(ctx, id)
+	if err != nil {
+		return pools.Pool{}, nil, err
+	}
+	if len(all) == 0 {
+		return pools.Pool{}, nil, resource.Errorf(resource.CodeConflict, "the load balancer %s has no pool that could have members", id)
+	}
+	serves := all[0]
+	for _, pool := range all[1:] {
+		if cmp.Or(boolToInt(len(pool.Listeners) > 0)-boolToInt(len(serves.Listeners) > 0), boolToInt(tagOf(pool.Tags, replacesTag) == serves.ID)) > 0 {
+			serves = pool
+		}
+	}
+	members, err := n.members(ctx, serves.ID)
+	return serves, members, err
+}
+
+// pools answers the pools of a load balancer.
+func (n nlbs) pools(ctx context.Context, id string) ([]pools.Pool, error) {
+	return collect(driver.Items(list[pools.Pool](ctx, n.session, n.balancer, "lbaas/pools", "pools", url.Values{"loadbalancer_id": {id}}), is))
+}
+
+func (n nlbs) members(ctx context.Context, pool string) ([]pools.Member, error) {
+	return collect(driver.Items(list[pools.Member](ctx, n.session, n.balancer, "lbaas/pools/"+pool+"/members", "members", nil), is))
+}
+
+// parts reads what belongs to the project's load balancers, or to one with its port, but the
+// members.
+func (n nlbs) parts(ctx context.Context, of, port string) (*balancerParts, error) {
+	mine, monitored, addressed := url.Values{"project_id": {n.project}}, url.Values{"project_id": {n.project}}, url.Values{}
+	if of != "" {
+		mine.Set("loadbalancer_id", of)
+		addressed.Set("port_id", port)
+	}
+	p := &balancerParts{map[string]listeners.Listener{}, map[string]pools.Pool{}, map[string]monitors.Monitor{}, map[string][]pools.Member{}, map[string]floatingips.FloatingIP{}}
+	all, err := collect(driver.Items(list[listeners.Listener](ctx, n.session, n.balancer, "lbaas/listeners", "listeners", mine), is))
+	if err != nil {
+		return p, err
+	}
+	var replaced []string
+	for _, x := range all {
+		replaced = append(replaced, x.Tags...)
+	}
+	for _, x := range all {
+		for _, of := range x.Loadbalancers {
+			if !slices.Contains(replaced, replacesTag+x.ID) {
+				p.listener[of.ID] = x
+			}
+		}
+	}
+	for x, err := range driver.Items(list[pools.Pool](ctx, n.session, n.balancer, "lbaas/pools", "pools", mine), is) {
+		if err != nil {
+			return p, err
+		}
+		for _, of := range x.Loadbalancers {
+			if serves := p.listener[of.ID].DefaultPoolID; serves == "" || serves == x.ID {
+				p.pool[of.ID] = x
+			}
+		}
+	}
+	if of != "" {
+		monitored.Set("pool_id", p.pool[of].ID)
+	}
+	for x, err := range driver.Items(list[monitors.Monitor](ctx, n.session, n.balancer, "lbaas/healthmonitors", "healthmonitors", monitored), is) {
+		if err != nil {
+			return p, err
+		}
+		for _, of := range x.Pools {
+			p.monitor[of.ID] = x
+		}
+	}
+	for x, err := range driver.Items(newPublicIPs(n.session).raw(ctx, addressed), is) {
+		if err != nil {
+			return p, err
+		}
+		p.address[x.PortID] = x.FloatingIP
+	}
+	return p, nil
+}
