@@ -11,12 +11,17 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/gophercloud/gophercloud/v2"
 
 	"github.com/m-cmp/mc-infra-connector/driver"
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
+
+// pause is how long the services are left to what they are at work on before they are asked
+// again.
+const pause = 2 * time.Second
 
 const (
 	// defaultPageSize is the most that the services answer at once unless they are

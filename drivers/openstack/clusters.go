@@ -191,11 +191,11 @@ func (c clusters) ScaleNodeGroup(ctx context.Context, id string, to resource.Nod
 	case err != nil || wanted == group.NodeCount:
 		return err
 	case changed:
-		return driver.Wait(0, "the node group %s gets its limits; its size follows", to.Name)
+		return driver.Wait(pause, "the node group %s gets its limits; its size follows", to.Name)
 	}
 	err = coded(sdk.Resize(ctx, c.container, id, sdk.ResizeOpts{NodeCount: &wanted, NodeGroup: group.UUID}).Err)
 	if err == nil && (least > group.NodeCount || most < group.NodeCount) {
-		err = driver.Wait(0, "the node group %s gets %d nodes; its limits follow", to.Name, wanted)
+		err = driver.Wait(pause, "the node group %s gets %d nodes; its limits follow", to.Name, wanted)
 	}
 	return err
 }
@@ -242,7 +242,7 @@ func (c clusters) Upgrade(ctx context.Context, id string, to resource.ClusterVer
 func (c clusters) free(ctx context.Context, id string) (sdk.Cluster, error) {
 	found, err := get[sdk.Cluster](ctx, c.container, "", "clusters", id)
 	if err == nil && strings.HasSuffix(found.is.Status, "_IN_PROGRESS") {
-		err = driver.Wait(0, "the cluster %s is being changed: %s", id, found.is.Status)
+		err = driver.Wait(pause, "the cluster %s is being changed: %s", id, found.is.Status)
 	}
 	return found.is, err
 }

@@ -101,7 +101,7 @@ func (c customImages) Delete(ctx context.Context, id string) error {
 	}
 	for _, snapshot := range snapshotsOf(found.is) {
 		err := coded(snap.Delete(ctx, c.volume, snapshot).Err)
-		if err := removed(ctx, snapshot, err, (snapshots{c.session}).Get); err != nil {
+		if err := removed(ctx, snapshot, err, snapshots(c).Get); err != nil {
 			return err
 		}
 	}

@@ -65,7 +65,7 @@ func removed[S, T any](ctx context.Context, id string, refused error, get func(c
 	case resource.CodeOf(err) == resource.CodeNotFound || found.State == resource.StateDeleting:
 		return nil
 	case err == nil && !found.State.Settled():
-		return driver.Wait(0, "%s is %s; it is deleted when that is over", id, found.CloudState)
+		return driver.Wait(pause, "%s is %s; it is deleted when that is over", id, found.CloudState)
 	}
 	return refused
 }
@@ -81,7 +81,7 @@ func (d disks) Attach(ctx context.Context, id string, to resource.DiskAttachment
 	case found.Status.VM != "":
 		return resource.Errorf(resource.CodeConflict, "the volume %s is attached to the VM %s; detach it first", id, found.Status.VM)
 	case !found.State.Settled():
-		return driver.Wait(0, "the volume %s is %s", id, found.CloudState)
+		return driver.Wait(pause, "the volume %s is %s", id, found.CloudState)
 	}
 	return coded(volumeattach.Create(ctx, d.compute, to.VM, volumeattach.CreateOpts{VolumeID: id}).Err)
 }

@@ -91,7 +91,7 @@ func coded(err error) error {
 	if answer, ok := errors.AsType[gophercloud.ErrUnexpectedResponseCode](err); ok {
 		refusal := refused(answer, err)
 		if passing(answer) {
-			return driver.Wait(0, "OpenStack is at work on it: %s", refusal.Cloud.Message)
+			return driver.Wait(pause, "OpenStack is at work on it: %s", refusal.Cloud.Message)
 		}
 		return refusal
 	}

@@ -84,7 +84,7 @@ func (n nlbs) SetListener(ctx context.Context, id string, to resource.ListenerCh
 		return err
 	}
 	if len(all) == 0 {
-		return resource.Errorf(resource.CodeConflict, "the load balancer %s has no listener that could be changed", id)
+		return n.lacks(ctx, id, "listener that could be changed")
 	}
 	protocol, port := strings.ToUpper(to.Protocol), to.Port
 	for _, l := range all { // all have the same, but for what is changed
@@ -109,7 +109,7 @@ func (n nlbs) SetListener(ctx context.Context, id string, to resource.ListenerCh
 	if err := coded(listeners.Create(ctx, n.balancer, opts).Err); err != nil {
 		return err
 	}
-	return driver.Wait(0, "the new listener is being made; the old one goes next")
+	return driver.Wait(pause, "the new listener is being made; the old one goes next")
 }
 
 // removeReplaced removes the listener that another one has taken the place of, and then its
@@ -119,7 +119,7 @@ func (n nlbs) removeReplaced(ctx context.Context, all []listeners.Listener, by l
 	if old := tagOf(by.Tags, replacesTag); slices.ContainsFunc(all, func(l listeners.Listener) bool { return l.ID == old }) {
 		err := driver.Except(coded(listeners.Delete(ctx, n.balancer, old).ExtractErr()), resource.CodeNotFound)
 		if err == nil && pool != "" {
-			err = driver.Wait(0, "the old listener is being removed; its pool goes next")
+			err = driver.Wait(pause, "the old listener is being removed; its pool goes next")
 		}
 		return err
 	}
@@ -153,7 +153,7 @@ func (n nlbs) poolBeside(ctx context.Context, id string, listener listeners.List
 		if err := coded(pools.Create(ctx, n.balancer, opts).Err); err != nil {
 			return "", err
 		}
-		return "", driver.Wait(0, "a pool for %s is being made; its members follow", protocol)
+		return "", driver.Wait(pause, "a pool for %s is being made; its members follow", protocol)
 	}
 	if len(beside.Members) < len(serves.Members) {
 		members, err := n.members(ctx, serves.ID)
@@ -163,7 +163,7 @@ func (n nlbs) poolBeside(ctx context.Context, id string, listener listeners.List
 		if err := n.replace(ctx, beside.ID, same(members)); err != nil {
 			return "", err
 		}
-		return "", driver.Wait(0, "the pool for %s gets its members; its monitor follows", protocol)
+		return "", driver.Wait(pause, "the pool for %s gets its members; its monitor follows", protocol)
 	}
 	if beside.MonitorID == "" && serves.MonitorID != "" {
 		monitor, err := get[monitors.Monitor](ctx, n.balancer, "healthmonitor", "lbaas/healthmonitors", serves.MonitorID)
@@ -175,7 +175,7 @@ func (n nlbs) poolBeside(ctx context.Context, id string, listener listeners.List
 		if err := coded(monitors.Create(ctx, n.balancer, opts).Err); err != nil {
 			return "", err
 		}
-		return "", driver.Wait(0, "the pool for %s gets its monitor; the new listener follows", protocol)
+		return "", driver.Wait(pause, "the pool for %s gets its monitor; the new listener follows", protocol)
 	}
 	return beside.ID, nil
 }
@@ -199,7 +199,7 @@ func (n nlbs) SetTarget(ctx context.Context, id string, to resource.TargetChange
 		tags := append(slices.DeleteFunc(slices.Clone(pool.Tags), func(tag string) bool { return strings.HasPrefix(tag, targetKey) }), targetTag(to.Port))
 		err := coded(pools.Update(ctx, n.balancer, pool.ID, pools.UpdateOpts{Tags: &tags}).Err)
 		if err == nil && differ {
-			err = driver.Wait(0, "the pool keeps the new port; its members follow")
+			err = driver.Wait(pause, "the pool keeps the new port; its members follow")
 		}
 		return err
 	}
@@ -219,50 +219,50 @@ func (n nlbs) SetHealthCheck(ctx context.Context, id string, to resource.HealthC
 	var monitor monitors.Monitor
 	if pool.MonitorID != "" {
 		found, err := get[monitors.Monitor](ctx, n.balancer, "healthmonitor", "lbaas/healthmonitors", pool.MonitorID)
-		if err != nil {
+		if err := driver.Except(err, resource.CodeNotFound); err != nil { // removed a moment ago
 			return err
 		}
 		monitor = found.is
 	}
-	wanted := monitorOf(to)
+	wanted, now := monitorOf(to), checkOf(monitor)
 	wanted.PoolID = pool.ID
+	members := checkedAt(has, to.Port)
 	switch {
-	case pool.MonitorID != "" && monitor.Type != wanted.Type:
+	case monitor.ID != "" && monitor.Type != wanted.Type:
 		if err := coded(monitors.Delete(ctx, n.balancer, monitor.ID).Err); err != nil {
 			return err
 		}
-		return driver.Wait(0, "the monitor is being removed; one of the type %s follows", wanted.Type)
-	case pool.MonitorID == "":
+		return driver.Wait(pause, "the monitor is being removed; one of the type %s follows", wanted.Type)
+	case monitor.ID == "":
 		err = coded(monitors.Create(ctx, n.balancer, wanted).Err)
-	case checkOf(monitor) != checkOf(monitors.Monitor{Type: wanted.Type, Delay: wanted.Delay, Timeout: wanted.Timeout, MaxRetries: wanted.MaxRetries, URLPath: wanted.URLPath}):
+	case now != resource.HealthCheck{
+		Protocol: now.Protocol, Path: cmp.Or(to.Path, now.Path), IntervalSeconds: cmp.Or(to.IntervalSeconds, now.IntervalSeconds),
+		TimeoutSeconds: cmp.Or(to.TimeoutSeconds, now.TimeoutSeconds), Threshold: cmp.Or(to.Threshold, now.Threshold),
+	}:
 		opts := monitors.UpdateOpts{Delay: to.IntervalSeconds, Timeout: to.TimeoutSeconds, MaxRetries: to.Threshold, MaxRetriesDown: to.Threshold, URLPath: to.Path}
 		err = coded(monitors.Update(ctx, n.balancer, monitor.ID, opts).Err)
-	default:
-		return n.setCheckPort(ctx, pool.ID, has, to.Port)
+	case members != nil:
+		return n.replace(ctx, pool.ID, members)
 	}
-	if err == nil && len(differing(has, to.Port)) > 0 {
-		err = driver.Wait(0, "the monitor is being changed; the port of the members that it asks follows")
+	if err == nil && members != nil {
+		err = driver.Wait(pause, "the monitor is being changed; the port of the members that it asks follows")
 	}
 	return err
 }
 
-// setCheckPort sets the port at which members are checked; 0 is that which they serve at.
-func (n nlbs) setCheckPort(ctx context.Context, pool string, has []pools.Member, port int) error {
-	if len(differing(has, port)) == 0 {
+// checkedAt are members that are checked at a port, or at that which they serve at if it is
+// 0; nil if they are already.
+func checkedAt(has []pools.Member, port int) []pools.BatchUpdateMemberOpts {
+	members, differ := same(has), false
+	for i, m := range has {
+		at := cmp.Or(port, m.ProtocolPort)
+		differ = differ || at != cmp.Or(m.MonitorPort, m.ProtocolPort)
+		members[i].MonitorPort = &at
+	}
+	if !differ {
 		return nil
 	}
-	members := same(has)
-	for i, m := range has {
-		members[i].MonitorPort = new(cmp.Or(port, m.ProtocolPort))
-	}
-	return n.replace(ctx, pool, members)
-}
-
-// differing are the members that are checked at another port.
-func differing(has []pools.Member, port int) []pools.Member {
-	return slices.DeleteFunc(slices.Clone(has), func(m pools.Member) bool {
-		return cmp.Or(m.MonitorPort, m.ProtocolPort) == cmp.Or(port, m.ProtocolPort)
-	})
+	return members
 }
 
 // checkOf is a monitor in our words, but for the port, which the members have.
@@ -303,7 +303,7 @@ func (n nlbs) serving(ctx context.Context, id string) (pools.Pool, []pools.Membe
 		return pools.Pool{}, nil, err
 	}
 	if len(all) == 0 {
-		return pools.Pool{}, nil, resource.Errorf(resource.CodeConflict, "the load balancer %s has no pool that could have members", id)
+		return pools.Pool{}, nil, n.lacks(ctx, id, "pool that could have members")
 	}
 	serves := all[0]
 	for _, pool := range all[1:] {
@@ -313,6 +313,14 @@ func (n nlbs) serving(ctx context.Context, id string) (pools.Pool, []pools.Membe
 	}
 	members, err := n.members(ctx, serves.ID)
 	return serves, members, err
+}
+
+// lacks is the error for a load balancer without a part, or for none.
+func (n nlbs) lacks(ctx context.Context, id, part string) error {
+	if _, err := driver.One(n.raw(ctx, url.Values{"id": {id}}), "load balancer", id); err != nil {
+		return err
+	}
+	return resource.Errorf(resource.CodeConflict, "the load balancer %s has no %s", id, part)
 }
 
 // pools answers the pools of a load balancer.

@@ -69,7 +69,7 @@ func (n nlbs) Complete(ctx context.Context, r driver.Request[resource.NLBSpec], 
 	case r.Spec.Internal || o.State == resource.StateFailed:
 		return o, nil
 	case o.State != resource.StateAvailable:
-		return o, driver.Wait(0, "the load balancer %s is being made; its address follows", r.Name)
+		return o, driver.Wait(pause, "the load balancer %s is being made; its address follows", r.Name)
 	}
 	balancer, err := native[loadbalancers.LoadBalancer](o)
 	if err != nil {
@@ -81,7 +81,7 @@ func (n nlbs) Complete(ctx context.Context, r driver.Request[resource.NLBSpec], 
 		address, err = newPublicIPs(n.session).allocate(ctx, m, nil, balancer.VipPortID)
 	}
 	if resource.CodeOf(err) == resource.CodeConflict {
-		err = driver.Wait(0, "another call has just given the load balancer %s an address", r.Name)
+		err = driver.Wait(pause, "another call has just given the load balancer %s an address", r.Name)
 	}
 	o.Status.Address = address.Status.Address
 	return o, err
@@ -99,7 +99,7 @@ func (n nlbs) Delete(ctx context.Context, id string) error {
 	case status == "PENDING_DELETE" || status == deleted:
 		return nil
 	case strings.HasPrefix(status, "PENDING_"):
-		return driver.Wait(0, "the load balancer %s is being changed: %s", id, status)
+		return driver.Wait(pause, "the load balancer %s is being changed: %s", id, status)
 	}
 	addresses, err := collect(newPublicIPs(n.session).list(ctx, url.Values{"port_id": {found.VipPortID}}))
 	if err != nil {

@@ -38,8 +38,9 @@ func (x groupRule) rule() (resource.Rule, bool) {
 	if x.EtherType != string(rules.EtherType4) || x.Group != "" || x.AddressGroup != "" {
 		return r, false
 	}
-	if ok := true; x.Prefix != "" {
-		if r.CIDR, ok = resource.RuleCIDR(x.Prefix); !ok {
+	if x.Prefix != "" {
+		named, ok := resource.RuleCIDR(x.Prefix)
+		if r.CIDR = named; !ok {
 			return r, false
 		}
 	}

@@ -127,7 +127,7 @@ func TestQuotasThatAreReached(t *testing.T) {
 	full(err)
 	_, err = tryCreate(t, s, resource.NLB, "two", "two", nil, resource.NLBSpec{VPC: vpc.ID, Protocol: "tcp", Port: 80, TargetPort: 80, HealthCheck: resource.HealthCheck{Protocol: "tcp", IntervalSeconds: 10, TimeoutSeconds: 5, Threshold: 3}})
 	full(err)
-	assert.Empty(t, all(t, s, resource.NLB), "there is no address for it")
+	until(t, func() bool { return len(all(t, s, resource.NLB)) == 0 }, "the load balancer that there is no address for does not go")
 	remove(t, s, resource.Subnet, subnet.ID) // no port of the VM is left in it
 	remove(t, s, resource.VPC, vpc.ID)
 }

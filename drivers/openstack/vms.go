@@ -125,7 +125,7 @@ func (v vms) Start(ctx context.Context, id string) error {
 	case err != nil:
 		return err
 	case found.is.TaskState != "":
-		return driver.Wait(0, "Nova is at work on the server %s: %s", id, found.is.TaskState)
+		return driver.Wait(pause, "Nova is at work on the server %s: %s", id, found.is.TaskState)
 	}
 	switch found.is.Status {
 	case "ACTIVE":
@@ -161,7 +161,7 @@ func (v vms) Resize(ctx context.Context, id string, to resource.VMSize) error {
 		return err
 	}
 	if found.is.TaskState != "" || found.is.Status == "RESIZE" {
-		return driver.Wait(0, "the server %s is being changed: %s", id, cmp.Or(found.is.TaskState, found.is.Status))
+		return driver.Wait(pause, "the server %s is being changed: %s", id, cmp.Or(found.is.TaskState, found.is.Status))
 	}
 	flavor, err := v.flavor(ctx, to.Spec)
 	if err != nil {
@@ -189,7 +189,7 @@ func (v vms) Resize(ctx context.Context, id string, to resource.VMSize) error {
 	if err := put(ctx, v.compute, map[string]any{"tags": append(tags, resizeTag+driver.Operation(ctx))}, "servers", id, "tags"); err != nil {
 		return err
 	}
-	return driver.Wait(0, "the server %s is being resized, which is confirmed next", id)
+	return driver.Wait(pause, "the server %s is being resized, which is confirmed next", id)
 }
 
 // Label changes the metadata.
@@ -225,7 +225,7 @@ func (v vms) port(ctx context.Context, r driver.Request[resource.VMSpec]) (nic, 
 	m := mark{token: r.Token, more: firstOfVM}
 	for found, err := range newNICs(v.session).list(ctx, m.query()) {
 		if err == nil && found.Status.VM != "" {
-			err = driver.Wait(0, "Nova does not list the server %s yet, which the port %s has", found.Status.VM, found.ID)
+			err = driver.Wait(pause, "Nova does not list the server %s yet, which the port %s has", found.Status.VM, found.ID)
 		}
 		return found, err
 	}
@@ -235,7 +235,7 @@ func (v vms) port(ctx context.Context, r driver.Request[resource.VMSpec]) (nic, 
 // letGo removes the port of a server that cannot be booted, unless a repeat may need it.
 func (v vms) letGo(ctx context.Context, port nic, why error) error {
 	if resource.CodeOf(why) == resource.CodeDependency { // it has a server by now
-		return driver.Wait(0, "another try to create the VM is under way: %s", why)
+		return driver.Wait(pause, "another try to create the VM is under way: %s", why)
 	}
 	if resource.AsError(why).Retryable || ctx.Err() != nil {
 		return why
