@@ -67,14 +67,18 @@ func (c customImages) Make(ctx context.Context, r driver.Request[resource.Custom
 	return customImage{ID: id, Name: r.Name, Token: r.Token, State: resource.StateCreating, Spec: r.Spec}, coded(err)
 }
 
-// Complete gives an image its labels.
+// Complete gives an image its labels, when it is there: what Nova writes of it at the same
+// time would take them away again.
 func (c customImages) Complete(ctx context.Context, r driver.Request[resource.CustomImageSpec], o customImage) (customImage, error) {
 	tags, err := complete(o, r.Labels)
-	if err == nil && len(tags) > 0 {
-		err = c.tag(ctx, o.ID, tags)
+	switch {
+	case err != nil || len(tags) == 0:
+		return o, err
+	case !o.State.Settled():
+		return o, driver.Wait(pause, "the image %s is being made; its labels follow", r.Name)
 	}
 	o.Labels = r.Labels
-	return o, err
+	return o, c.tag(ctx, o.ID, tags)
 }
 
 // abandon deletes the image of a creation that Nova could not begin. Nova makes the image
