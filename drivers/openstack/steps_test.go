@@ -225,3 +225,29 @@ func TestSurplusServerLeavesTheOthersPort(t *testing.T) {
 	assert.Equal(t, "s-1", item.ID)
 	assert.Equal(t, "p-2 s-2 ", gone)
 }
+
+// What Nova writes of an image while it makes it would take its labels away.
+func TestImageIsLabelledWhenItIsThere(t *testing.T) {
+	status := "saving"
+	c := &changes{t: t}
+	f := fake(t, func(r *http.Request) (int, string) {
+		if c.note(r) {
+			return http.StatusOK, `{}`
+		}
+		return http.StatusOK, fmt.Sprintf(`{"images": [{"id": "i-1", "name": "x", "status": %q, "mcic_uid": "t-1", "tags": []}]}`, status)
+	})
+	s := open(t, f.config()).Session
+	r := driver.ItemRequest{Token: "t-1", Name: "x", Labels: map[string]string{"team": "infra"}, Spec: []byte(`{"vm": "s-1"}`)}
+	item, pending, err := s.Create(t.Context(), "customimage", r)
+	require.NoError(t, err)
+	require.NotNil(t, pending)
+	assert.Equal(t, "i-1", item.ID)
+	assert.Empty(t, c.seen)
+	status = "active"
+	item, pending, err = s.Create(t.Context(), "customimage", r)
+	require.NoError(t, err)
+	assert.Nil(t, pending)
+	assert.Equal(t, r.Labels, item.Labels)
+	require.Len(t, c.sent, 1)
+	assert.Contains(t, c.sent[0], "team=infra")
+}
