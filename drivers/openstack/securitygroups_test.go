@@ -23,11 +23,11 @@ type filter struct {
 
 func (g *filter) answer(r *http.Request) (int, string) {
 	refused := `{"NeutronError": {"type": "SecurityGroupRuleExists", "message": "Security group rule already exists. Rule id is r-0.", "detail": ""}}`
-	switch {
-	case r.Method == http.MethodDelete:
+	switch r.Method {
+	case http.MethodDelete:
 		g.rules = slices.DeleteFunc(g.rules, func(has map[string]any) bool { return strings.HasSuffix(r.URL.Path, "/"+has["id"].(string)) })
 		return http.StatusNoContent, ""
-	case r.Method == http.MethodPost:
+	case http.MethodPost:
 		var body struct {
 			One  map[string]any   `json:"security_group_rule"`
 			Many []map[string]any `json:"security_group_rules"`
