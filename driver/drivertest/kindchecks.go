@@ -155,11 +155,11 @@ func find(items []driver.Item, id string) (driver.Item, bool) {
 }
 
 // withToken are the objects of a list that a token has made, without those that are
-// gone.
+// gone or going.
 func withToken(items []driver.Item, token string) []string {
 	var ids []string
 	for _, item := range items {
-		if item.Token == token && item.State != resource.StateDeleted {
+		if item.Token == token && item.State != resource.StateDeleted && item.State != resource.StateDeleting {
 			ids = append(ids, item.ID)
 		}
 	}

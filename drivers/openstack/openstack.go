@@ -135,6 +135,9 @@ func (s *session) Close() error {
 	return nil
 }
 
+// AccountID implements driver.Accounter: it is the project's id.
+func (s *session) AccountID() string { return s.project }
+
 // Lacks answers what needs a service that is not in the region's catalog.
 func (s *session) Lacks() map[string]string { return s.lacks }
 
