@@ -131,12 +131,13 @@ func (c *cloud) remove(region, kind, id string) error {
 	return nil
 }
 
-func (c *cloud) power(region, id string, on bool, boot time.Duration) error {
+// change has a thing changed.
+func (c *cloud) change(region, kind, id string, to func(*thing)) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	i, err := c.find(region, "vm", id)
+	i, err := c.find(region, kind, id)
 	if err == nil {
-		c.things[i].On, c.things[i].Ready = on, time.Now().Add(boot)
+		to(&c.things[i])
 	}
 	return err
 }

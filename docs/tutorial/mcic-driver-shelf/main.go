@@ -90,7 +90,8 @@ func (c things[S, T]) object(t thing) driver.Object[S, T] {
 	return o
 }
 
-// List answers every object. A cloud that pages is read page by page.
+// List answers every object: this cloud cannot be asked for less. One that pages is
+// read page by page.
 func (c things[S, T]) List(ctx context.Context, _ driver.Filter) iter.Seq2[driver.Object[S, T], error] {
 	var objects entries[driver.Object[S, T]]
 	for _, t := range c.cloud.list(c.region, c.kind) {
@@ -107,8 +108,8 @@ func (c things[S, T]) Get(_ context.Context, id string) (driver.Object[S, T], er
 	return c.object(t), nil
 }
 
-// Create hands the token to the cloud, which answers the same thing to the same
-// token, and returns as soon as there is an id.
+// Make hands the token to the cloud, which answers the same thing to the same token
+// (driver.ByToken), and returns as soon as there is an id.
 func (c things[S, T]) Make(_ context.Context, r driver.Request[S]) (driver.Object[S, T], error) {
 	t := c.ask(r.Spec)
 	t.Region, t.Kind, t.Token, t.Name, t.Labels = c.region, c.kind, r.Token, r.Name, r.Labels
@@ -127,6 +128,11 @@ func (c things[S, T]) Delete(_ context.Context, id string) error {
 	return nil
 }
 
+// Label makes the action label, which every kind can have.
+func (c things[S, T]) Label(_ context.Context, id string, change resource.LabelChange) error {
+	return translate(c.cloud.change(c.region, c.kind, id, func(t *thing) { t.Labels = change.Apply(t.Labels) }))
+}
+
 type (
 	vpcs    = things[resource.VPCSpec, resource.VPCStatus]
 	subnets = things[resource.SubnetSpec, resource.SubnetStatus]
@@ -138,12 +144,11 @@ type vms struct {
 	things[resource.VMSpec, resource.VMStatus]
 }
 
-func (c vms) Start(_ context.Context, id string) error {
-	return translate(c.cloud.power(c.region, id, true, c.boot))
-}
+func (c vms) Start(_ context.Context, id string) error { return c.power(id, true) }
+func (c vms) Stop(_ context.Context, id string) error  { return c.power(id, false) }
 
-func (c vms) Stop(_ context.Context, id string) error {
-	return translate(c.cloud.power(c.region, id, false, c.boot))
+func (c vms) power(id string, on bool) error {
+	return translate(c.cloud.change(c.region, c.kind, id, func(t *thing) { t.On, t.Ready = on, time.Now().Add(c.boot) }))
 }
 
 // What is asked for and shown is the only thing in which the kinds differ.

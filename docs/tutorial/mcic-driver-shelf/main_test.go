@@ -49,7 +49,7 @@ func TestExecutable(t *testing.T) {
 		t.Errorf("got %s", out)
 	}
 	page, err := exec.CommandContext(t.Context(), exe, "doc").Output()
-	if err != nil || !bytes.Contains(page, []byte("| `vm` | list, get, create, delete | start, stop |")) {
+	if err != nil || !bytes.Contains(page, []byte("| `vm` | list, get, create, delete | start, stop, label |")) {
 		t.Errorf("got %s, %v", page, err)
 	}
 	out, err = exec.CommandContext(t.Context(), exe).CombinedOutput()
@@ -123,7 +123,7 @@ func TestLife(t *testing.T) {
 	subnet := create(t, s, "subnet", "token-2", `{"vpc":"`+vpc.ID+`","cidr":"10.0.1.0/24"}`)
 	vm := create(t, s, "vm", "token-3", `{"image":"img-debian","spec":"shoebox","subnet":"`+subnet.ID+`"}`)
 
-	if got, err := s.Get(t.Context(), "vm", vm.ID); err != nil || got.State != resource.StateRunning || got.Labels != nil || got.Token != "token-3" {
+	if got, err := s.Get(t.Context(), "vm", vm.ID); err != nil || got.State != resource.StateRunning || got.Labels["team"] != "books" || got.Token != "token-3" {
 		t.Errorf("got %+v, %v", got, err)
 	}
 	for item, err := range s.List(t.Context(), "subnet") {
