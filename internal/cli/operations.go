@@ -53,9 +53,9 @@ func (a *app) operationColumns() []column[resource.Operation] {
 		{"NAME", func(op resource.Operation) string { return op.Name }},
 		{"CONNECTION", func(op resource.Operation) string { return op.Connection }},
 		{"STATE", func(op resource.Operation) string { return string(op.State) }},
-		{"ERROR", func(op resource.Operation) string {
+		{"REASON", func(op resource.Operation) string {
 			if op.Error == nil {
-				return ""
+				return cut(op.Pending)
 			}
 			return cut(op.Error.Message)
 		}},

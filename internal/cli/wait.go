@@ -89,6 +89,9 @@ func (p *progress) update(op *resource.Operation) {
 			state += fmt.Sprintf(", %d failed", op.Items.Failed)
 		}
 	}
+	if op.Pending != "" {
+		state += ", waiting: " + op.Pending
+	}
 	if op.Error != nil && !op.State.Ended() {
 		state += ", trying again after: " + op.Error.Message
 	}

@@ -63,6 +63,19 @@ func TestLongProgressIsCut(t *testing.T) {
 	assert.Contains(t, lines[1], "vm a: create, 0s, running, trying again after: slow ")
 }
 
+func TestWhatIsWaitedForIsShown(t *testing.T) {
+	s := newShell(t, nil)
+	a := &app{env: s.world()}
+	p := a.newProgress("cluster k: create", formatTable)
+	op := &resource.Operation{State: resource.OperationRunning, Pending: "the cluster k is CREATING; its node group a follows"}
+	p.update(op)
+	p.end()
+	assert.Equal(t, "cluster k: create running, waiting: the cluster k is CREATING; its node group a follows\n", s.err.String())
+	rows := newTable(a.env.Stdout, a.operationColumns())
+	require.NoError(t, rows.print(*op))
+	assert.Contains(t, s.out.String(), "running  the cluster k is CREATING; its node gro…")
+}
+
 func TestWaitIsInterrupted(t *testing.T) {
 	f := newFake(t)
 	f.states = make([]resource.OperationState, 1000)
@@ -95,7 +108,7 @@ func TestOperations(t *testing.T) {
 	s := newShell(t, f)
 	s.ok("vm stop a")
 	out := s.ok("operation wait op1")
-	assert.Equal(t, "ID   VERB  KIND  NAME  CONNECTION  STATE      ERROR  AGE\nop1  stop  vm    a     mock        succeeded  -      3h0m\n", out)
+	assert.Equal(t, "ID   VERB  KIND  NAME  CONNECTION  STATE      REASON  AGE\nop1  stop  vm    a     mock        succeeded  -       3h0m\n", out)
 	assert.Contains(t, s.ok("operation get op1"), "verb:       stop\n")
 	assert.Equal(t, "op1\n", s.ok("operation wait op1 -o name"))
 	assert.Equal(t, 3, s.run("operation wait none"))

@@ -73,6 +73,11 @@ export function OperationCard({ operation: o, full = false }: { operation: Opera
           {o.connection} · <Ago time={o.createdAt} />
           {o.attempts > 1 && ` · ${t('operation.attempts', { count: o.attempts })}`}
         </Text>
+        {o.pending && (
+          <Text size="xs" style={{ overflowWrap: 'anywhere' }}>
+            {t('operation.pending', { reason: o.pending })}
+          </Text>
+        )}
         {o.error && (
           <Stack gap={4}>
             <Text size="sm" c={o.endedAt ? 'red' : undefined} style={{ overflowWrap: 'anywhere' }}>

@@ -66,9 +66,9 @@ export function Operations() {
       },
       {
         id: 'error',
-        title: t('operation.error'),
+        title: t('operation.reason'),
         width: 280,
-        cell: (o) => (o.error ? `${o.error.code}: ${o.error.message}` : ''),
+        cell: (o) => (o.error ? `${o.error.code}: ${o.error.message}` : (o.pending ?? '')),
       },
       { id: 'attempts', title: fieldTitle('attempts'), width: 90, shown: false, cell: (o) => o.attempts },
       {
