@@ -9,16 +9,20 @@ import (
 	"testing"
 )
 
-// The page for authors of drivers quotes the drivers; each quotation begins with the
+// The pages for authors of drivers quote the drivers; each quotation begins with the
 // file that it is from. Its lines must be there, in this order; … stands for others.
-func TestThePageForAuthorsQuotesTheDriversAsTheyAre(t *testing.T) {
-	page, err := os.ReadFile(filepath.Join("..", "driver-author.md"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	quotations := regexp.MustCompile("(?s)```go\n// (drivers/\\S+)\n(.*?)```").FindAllStringSubmatch(string(page), -1)
-	if len(quotations) < 5 {
-		t.Fatalf("the page has only %d quotations", len(quotations))
+func TestThePagesForAuthorsQuoteTheDriversAsTheyAre(t *testing.T) {
+	var quotations [][]string
+	for name, least := range map[string]int{"driver-author.md": 5, "writing-a-driver.md": 1} {
+		page, err := os.ReadFile(filepath.Join("..", name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		found := regexp.MustCompile("(?s)```go\n// (drivers/\\S+)\n(.*?)```").FindAllStringSubmatch(string(page), -1)
+		if len(found) < least {
+			t.Fatalf("%s has only %d quotations", name, len(found))
+		}
+		quotations = append(quotations, found...)
 	}
 	for _, quotation := range quotations {
 		source, err := os.ReadFile(filepath.Join("..", "..", quotation[1]))
