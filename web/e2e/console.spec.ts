@@ -164,3 +164,24 @@ test('a cloud is connected step by step, and everything is reached from the keyb
   await page.getByRole('button', { name: 'Test and connect' }).click();
   await expect(page.getByRole('heading', { name: 'second' })).toBeVisible();
 });
+
+test('what takes several steps says what is waited for', async ({ page, server }) => {
+  const region = 'mock-tokyo';
+  const slow = { parts: 'true', latency: '1m' };
+  await server.call('POST', '/v1/connections', { name: 'quick', cloud: 'mock', region });
+  await server.call('POST', '/v1/connections', { name: 'parts', cloud: 'mock', region, settings: slow });
+  const quick = '/v1/connections/quick';
+  const at = '/v1/connections/parts';
+  await server.call('POST', `${quick}/vpcs?wait=30s`, { name: 'v', spec: { cidr: '10.0.0.0/16' } });
+  await server.call('POST', `${quick}/subnets?wait=30s`, { name: 's', spec: { vpc: 'v', cidr: '10.0.1.0/24' } });
+  const { cloudId } = (await server.call('GET', `${quick}/vpcs/v`)) as { cloudId: string };
+  await server.call('POST', `${at}/vpcs:adopt`, { cloudId, name: 'v' });
+  const specs = (await server.call('GET', '/v1/catalog/specs?connection=parts')) as { items: { name: string }[] };
+  await enter(page, server, '/operations');
+  const nodeGroups = [{ name: 'first', spec: specs.items[0]?.name }];
+  await server.call('POST', `${at}/clusters`, { name: 'k', spec: { vpc: 'v', subnets: ['s'], nodeGroups } });
+  await expect(page.getByRole('grid').getByText('its node group first follows')).toBeVisible();
+  await page.goto(`${server.url}/resources/clusters/parts/k`);
+  await page.getByRole('tab', { name: 'Operations' }).click();
+  await expect(page.getByText('Waiting: the cluster k is creating; its node group first follows')).toBeVisible();
+});
