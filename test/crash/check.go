@@ -2,6 +2,8 @@ package main
 
 import (
 	"cmp"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -16,6 +18,7 @@ type check string
 const (
 	checkOrphan    check = "orphans"       // on the cloud, and no record knows it
 	checkDuplicate check = "duplicates"    // two on the cloud for one request, or one for two records
+	checkHalf      check = "half made"     // an available cluster without all that it was to have, or with more
 	checkLost      check = "lost"          // in the records, and not on the cloud
 	checkStuck     check = "stuck"         // work that does not end
 	checkForgotten check = "forgotten"     // accepted, and not in the records
@@ -28,7 +31,7 @@ const (
 
 func checks() []check {
 	return []check{
-		checkOrphan, checkDuplicate, checkLost, checkStuck, checkForgotten, checkName, checkState, checkAnswer, checkDeath, checkLeft,
+		checkOrphan, checkDuplicate, checkHalf, checkLost, checkStuck, checkForgotten, checkName, checkState, checkAnswer, checkDeath, checkLeft,
 	}
 }
 
@@ -89,11 +92,43 @@ func compareClouds(f *findings, r *records, objects []object) {
 			f.add(checkDuplicate, "%s has the cloud id of what was made for %s", shown(row), shown(r.resources[o.Token]))
 		case row.Operation == "" && row.State != o.State:
 			f.add(checkState, "%s is %s on the cloud", shown(row), o.State)
+		case row.Operation == "" && row.Kind == resource.Cluster.Name && row.State == resource.StateAvailable:
+			compareGroups(f, row, o)
 		}
 	}
 	for at, row := range recorded {
 		if _, there := seen[at]; !there {
 			f.add(checkLost, "%s is not on the cloud", shown(row))
+		}
+	}
+}
+
+// compareGroups compares the node groups of a cluster with those that it was asked to have.
+func compareGroups(f *findings, row *store.Resource, o object) {
+	asked := nodeGroups(o.Name)
+	for _, shows := range []struct {
+		where        string
+		spec, status json.RawMessage
+	}{{"on the cloud", o.Spec, o.Status}, {"in the record", row.Spec, row.Status}} {
+		var spec resource.ClusterSpec
+		var status resource.ClusterStatus
+		if err := errors.Join(json.Unmarshal(shows.spec, &spec), json.Unmarshal(shows.status, &status)); err != nil {
+			f.add(checkHalf, "%s cannot be read %s: %v", shown(row), shows.where, err)
+			continue
+		}
+		var wanted, ready []string
+		for _, g := range spec.NodeGroups {
+			wanted = append(wanted, g.Name)
+		}
+		for _, g := range status.NodeGroups {
+			if g.State == resource.StateAvailable {
+				ready = append(ready, g.Name)
+			}
+		}
+		slices.Sort(wanted)
+		slices.Sort(ready)
+		if !slices.Equal(wanted, asked) || !slices.Equal(ready, asked) {
+			f.add(checkHalf, "%s has %s the node groups %v, and %v are available, instead of %v", shown(row), shows.where, wanted, ready, asked)
 		}
 	}
 }

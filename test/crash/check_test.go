@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -44,8 +45,28 @@ func (s *scene) object(id, token string, state resource.State) {
 	s.objects = append(s.objects, object{"c", "vm", driver.Item{ID: id, Token: token, State: state}})
 }
 
+// cluster is one that was to have two node groups.
+func (s *scene) cluster(groups ...string) {
+	var spec resource.ClusterSpec
+	var status resource.ClusterStatus
+	for _, name := range groups {
+		spec.NodeGroups = append(spec.NodeGroups, resource.NodeGroup{Name: name})
+		status.NodeGroups = append(status.NodeGroups, resource.NodeGroupStatus{Name: name, State: resource.StateAvailable})
+	}
+	rawSpec, _ := json.Marshal(spec)
+	rawStatus, _ := json.Marshal(status)
+	row := s.row("u4", "v0-cluster1-of-2", "k-4", resource.StateAvailable)
+	row.Kind, row.Spec, row.Status = resource.Cluster.Name, rawSpec, rawStatus
+	s.objects = append(s.objects, object{"c", resource.Cluster.Name, driver.Item{
+		ID: "k-4", Name: row.Name, Token: "u4", State: resource.StateAvailable, Spec: rawSpec, Status: rawStatus,
+	}})
+}
+
 func TestEveryCheckFindsWhatItIsFor(t *testing.T) {
 	assert.Empty(t, compare(newScene().records, newScene().objects, newScene().told))
+	whole := newScene()
+	whole.cluster("group0", "group1")
+	assert.Empty(t, compare(whole.records, whole.objects, whole.told))
 	for _, test := range []struct {
 		name  string
 		spoil func(s *scene)
@@ -67,6 +88,8 @@ func TestEveryCheckFindsWhatItIsFor(t *testing.T) {
 		{"a record without a cloud id", func(s *scene) { s.row("u3", "vm3", "", resource.StateRunning) }, []check{checkLost}},
 		{"a deletion that left the record", func(s *scene) { s.operation("o4", "delete", "u1", resource.OperationSucceeded) }, []check{checkLost}},
 		{"a record that nobody deleted", func(s *scene) { s.records.operations = s.records.operations[:2] }, []check{checkLost}},
+		{"a cluster with a node group too few", func(s *scene) { s.cluster("group0") }, []check{checkHalf, checkHalf}},
+		{"a cluster with a node group twice", func(s *scene) { s.cluster("group0", "group1", "group1") }, []check{checkHalf, checkHalf}},
 		{"an operation that goes on", func(s *scene) { s.operation("o4", "stop", "u1", resource.OperationRunning) }, []check{checkStuck}},
 		{"a record that waits for nothing", func(s *scene) { s.records.resources["u1"].Operation = "o1" }, []check{checkStuck}},
 		{"a record that nobody finishes", func(s *scene) {

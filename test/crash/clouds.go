@@ -39,11 +39,11 @@ func accounts(seed uint64) []account {
 	all := []account{
 		{"slow", map[string]string{
 			"latency": duration(time.Second, 3*time.Second), "callLatency": duration(50*time.Millisecond, 200*time.Millisecond),
-			"consistencyDelay": duration(time.Second, longestLag), "crashCreate": chance(0, 0.02),
+			"consistencyDelay": duration(time.Second, longestLag), "crashCreate": chance(0, 0.02), "failPart": chance(0, 0.05),
 		}},
 		{"flaky", map[string]string{
 			"latency": duration(0, time.Second), "callLatency": duration(5*time.Millisecond, 50*time.Millisecond),
-			"failCall": chance(0.05, 0.15), "ambiguousCreate": chance(0.2, 0.5), "failCreate": chance(0, 0.05),
+			"failCall": chance(0.05, 0.15), "ambiguousCreate": chance(0.2, 0.5), "failCreate": chance(0, 0.05), "failPart": chance(0.05, 0.15),
 		}},
 		{"stingy", map[string]string{
 			"latency": duration(100*time.Millisecond, time.Second), "callLatency": duration(5*time.Millisecond, 20*time.Millisecond),
@@ -52,7 +52,7 @@ func accounts(seed uint64) []account {
 		{"crashy", map[string]string{
 			"latency": duration(100*time.Millisecond, 2*time.Second), "callLatency": duration(5*time.Millisecond, 100*time.Millisecond),
 			"crashCreate": chance(0.02, 0.06), "ambiguousCreate": chance(0.05, 0.2), "failSettle": chance(0.02, 0.1),
-			"failCall": chance(0.01, 0.05), "consistencyDelay": duration(0, longestLag),
+			"failCall": chance(0.01, 0.05), "consistencyDelay": duration(0, longestLag), "failPart": chance(0.05, 0.15),
 		}},
 		{"foggy", map[string]string{
 			"latency": duration(0, 500*time.Millisecond), "callLatency": duration(5*time.Millisecond, 20*time.Millisecond),
@@ -60,6 +60,7 @@ func accounts(seed uint64) []account {
 		}},
 	}
 	for i := range all {
+		all[i].settings["parts"] = "true"
 		all[i].settings["seed"] = strconv.Itoa(r.IntN(1_000_000))
 	}
 	return all

@@ -24,13 +24,7 @@ func TestCrash(t *testing.T) {
 	if testing.Short() {
 		t.Skip("it takes a minute")
 	}
-	seed := newSeed()
-	if text := os.Getenv(seedVariable); text != "" {
-		var err error
-		seed, err = strconv.ParseUint(text, 10, 64)
-		require.NoError(t, err, seedVariable)
-	}
-	t.Logf("%s=%d draws the same again", seedVariable, seed)
+	seed := seedOf(t)
 	for _, database := range []string{sqlite, postgres} {
 		t.Run(database, func(t *testing.T) {
 			t.Parallel() // most of the time is spent waiting
@@ -40,20 +34,49 @@ func TestCrash(t *testing.T) {
 				}
 				t.Skipf("SKIPPED, NOT TESTED ON POSTGRESQL: %v", err)
 			}
-			ctx := t.Context()
-			if deadline, ok := t.Deadline(); ok { // what was started must be ended before the test is
-				var cancel context.CancelFunc
-				ctx, cancel = context.WithDeadline(ctx, deadline.Add(-30*time.Second))
-				defer cancel()
-			}
-			out := lines(t)
-			r, err := run(ctx, options{database: database, kills: 8, changes: 80, seed: seed, duration: 15 * time.Second}, out)
-			require.NoError(t, err)
-			require.False(t, r.failed(), "see above what was found; %s=%d draws the same again", seedVariable, seed)
-			require.NotZero(t, r.kills.server)
-			require.NotZero(t, r.kills.driver)
+			finds(t, options{database: database, kills: 8, changes: 80, seed: seed, duration: 15 * time.Second})
 		})
 	}
+}
+
+// TestClusters has clusters of several parts created, cancelled between the parts and
+// deleted, whose parts the cloud refuses now and then, while servers and drivers are killed:
+// no part is there twice, and nothing is left half made.
+func TestClusters(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it takes most of a minute")
+	}
+	r := finds(t, options{database: sqlite, kills: 6, clusters: 45, seed: seedOf(t)})
+	require.GreaterOrEqual(t, r.kills.processes(), 6)
+}
+
+func seedOf(t *testing.T) uint64 {
+	t.Helper()
+	seed := newSeed()
+	if text := os.Getenv(seedVariable); text != "" {
+		var err error
+		seed, err = strconv.ParseUint(text, 10, 64)
+		require.NoError(t, err, seedVariable)
+	}
+	t.Logf("%s=%d draws the same again", seedVariable, seed)
+	return seed
+}
+
+// finds makes a run, which must find nothing, and answers its report.
+func finds(t *testing.T, o options) *report {
+	t.Helper()
+	ctx := t.Context()
+	if deadline, ok := t.Deadline(); ok { // what was started must be ended before the test is
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithDeadline(ctx, deadline.Add(-30*time.Second))
+		defer cancel()
+	}
+	r, err := run(ctx, o, lines(t))
+	require.NoError(t, err)
+	require.False(t, r.failed(), "see above what was found; %s=%d draws the same again", seedVariable, o.seed)
+	require.NotZero(t, r.kills.server)
+	require.NotZero(t, r.kills.driver)
+	return r
 }
 
 // lines writes whole lines into the test's log.

@@ -17,6 +17,7 @@ type ledger struct {
 	mu         sync.Mutex
 	accepted   []receipt
 	creates    int
+	clusters   int // of these
 	deletes    int
 	cancels    int
 	retries    int
@@ -41,6 +42,9 @@ func (l *ledger) note(connection string, c change, got answer) {
 		switch c.verb {
 		case verbCreate:
 			l.creates += len(c.makes())
+			if c.kind == resource.Cluster.Name {
+				l.clusters++
+			}
 		case verbDelete:
 			l.deletes++
 		}
@@ -72,6 +76,13 @@ func (l *ledger) changes() int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.creates + l.deletes
+}
+
+// madeClusters is how many clusters were accepted.
+func (l *ledger) madeClusters() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.clusters
 }
 
 // uids are those of what was accepted.
@@ -135,7 +146,11 @@ func (c *client) change(ctx context.Context, t *tree, ask change) {
 		for _, what := range ask.makes() {
 			t.learn(what, ask.verb != verbDelete)
 		}
-		if got.operation != "" && c.r.IntN(10) == 0 {
+		doubt := 10
+		if ask.kind == resource.Cluster.Name { // it takes several steps, between which minds change
+			doubt = 3
+		}
+		if got.operation != "" && c.r.IntN(doubt) == 0 {
 			c.changeMind(ctx, t, ask.target, got.operation)
 		}
 	case got.code == resource.CodeAlreadyExists && ask.many != nil:
@@ -153,10 +168,14 @@ func (c *client) change(ctx context.Context, t *tree, ask change) {
 // may have ended, or be accepted by the cloud, so that any answer is a good one.
 func (c *client) changeMind(ctx context.Context, t *tree, what target, operation string) {
 	path, body := "/v1/operations/"+operation, "{}"
-	if c.r.IntN(3) == 0 {
+	longest := 700 * time.Millisecond
+	if what.kind == resource.Cluster.Name {
+		longest = 3 * time.Second
+	}
+	if c.r.IntN(3) == 0 || what.kind == resource.Cluster.Name && c.r.IntN(2) == 0 {
 		body = `{"thenDelete":true}`
 	}
-	if pause(ctx, between(c.r, 0, 700*time.Millisecond)) != nil {
+	if pause(ctx, between(c.r, 0, longest)) != nil {
 		return
 	}
 	c.ledger.noteCancel(c.api.request(ctx, http.MethodPost, path+":cancel", body))

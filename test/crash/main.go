@@ -29,6 +29,7 @@ type options struct {
 	database string        // sqlite or postgres
 	kills    int           // processes to kill at least
 	changes  int           // creates and deletes at least
+	clusters int           // to create at least, with little else beside; 0 for some of everything
 	seed     uint64        // of everything that is drawn
 	duration time.Duration // of the load at most; 0 for as long as it takes
 }
@@ -46,6 +47,7 @@ func command(ctx context.Context, args []string, out io.Writer) int {
 	flags.StringVar(&o.database, "db", sqlite, "sqlite or postgres")
 	flags.IntVar(&o.kills, "kills", 300, "how many `times` to kill the server or a driver, at least")
 	flags.IntVar(&o.changes, "changes", 2000, "how `many` creates and deletes to make, at least")
+	flags.IntVar(&o.clusters, "clusters", 0, "create so `many` clusters of several parts, and little else (default: some of everything)")
 	flags.Uint64Var(&o.seed, "seed", 0, "`number` that everything drawn follows from (default: another one each time)")
 	flags.DurationVar(&o.duration, "duration", 0, "end the load after so long, whatever was reached (default: never)")
 	switch err := flags.Parse(args); {

@@ -31,6 +31,7 @@ const mostShown = 20 // findings of one check
 func (r *report) print(w io.Writer) {
 	creates, together, deletes, releases, adoptions, actions := 0, 0, 0, 0, 0, 0
 	failed, cancelled, repeated := 0, 0, 0
+	clusters, halted := 0, 0
 	if r.records != nil {
 		for i := range r.records.operations {
 			op := &r.records.operations[i]
@@ -40,6 +41,12 @@ func (r *report) print(w io.Writer) {
 				creates++
 				if op.Parent != "" {
 					together++
+				}
+				if op.Kind == resource.Cluster.Name {
+					clusters++
+					if op.State == resource.OperationCancelled && op.AcceptedAt != 0 {
+						halted++
+					}
 				}
 			case op.Verb == verbDelete:
 				deletes++
@@ -70,6 +77,8 @@ func (r *report) print(w io.Writer) {
 	}
 	row("creates", creates)
 	row("… of these several in one request", together)
+	row("… of these clusters of several parts", clusters)
+	row("… … cancelled between two parts", halted)
 	row("deletes", deletes)
 	row("actions", actions)
 	row("releases", releases)
@@ -121,6 +130,9 @@ func (r *report) count(c check) int {
 
 func (o options) replay() string {
 	text := fmt.Sprintf("-db %s -seed %d -kills %d -changes %d", o.database, o.seed, o.kills, o.changes)
+	if o.clusters > 0 {
+		text += fmt.Sprintf(" -clusters %d", o.clusters)
+	}
 	if o.duration > 0 {
 		text += fmt.Sprintf(" -duration %s", o.duration)
 	}

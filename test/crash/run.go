@@ -102,7 +102,11 @@ func (c *crash) prepare(ctx context.Context, dir string) (err error) {
 	for _, a := range c.accounts {
 		c.say("connection %-7s %v", a.name, a.settings)
 		for n := range treesOfAccount {
-			c.trees[a.name] = append(c.trees[a.name], newTree(a.name, n))
+			t := newTree(a.name, n)
+			if c.clusters > 0 {
+				t.clusters = onlyClusters
+			}
+			c.trees[a.name] = append(c.trees[a.name], t)
 		}
 	}
 	if err := c.keeper.start(ctx); err != nil {
@@ -123,7 +127,8 @@ func (c *crash) rounds(ctx context.Context) error {
 		if c.enough() {
 			break
 		}
-		if err := c.round(ctx, i, c.options.kills*(i+1)/n, c.changes*(i+1)/n); err != nil || c.failed() {
+		goal := options{kills: c.options.kills * (i + 1) / n, changes: c.changes * (i + 1) / n, clusters: c.clusters * (i + 1) / n}
+		if err := c.round(ctx, i, goal); err != nil || c.failed() {
 			return err
 		}
 	}
@@ -135,15 +140,15 @@ func (c *crash) enough() bool { return c.duration > 0 && c.load >= c.duration }
 
 // round loads and kills until so much was reached, waits for all work to end, and
 // compares.
-func (c *crash) round(ctx context.Context, n, kills, changes int) error {
+func (c *crash) round(ctx context.Context, n int, goal options) error {
 	c.report.rounds++
 	if err := c.keeper.start(ctx); err != nil {
 		return err
 	}
-	if err := c.disturb(ctx, n, kills, changes); err != nil {
+	if err := c.disturb(ctx, n, goal); err != nil {
 		return err
 	}
-	c.say("round %d: %d kills, %d changes accepted; waiting for the work to end", n+1, c.killer.done.processes(), c.ledger.changes())
+	c.say("round %d: %d kills, %d changes accepted, %d of them new clusters; waiting for the work to end", n+1, c.killer.done.processes(), c.ledger.changes(), c.ledger.madeClusters())
 	if err := c.settle(ctx); err != nil {
 		return err
 	}
@@ -151,7 +156,7 @@ func (c *crash) round(ctx context.Context, n, kills, changes int) error {
 }
 
 // disturb runs clients and the killer until both have done their part.
-func (c *crash) disturb(ctx context.Context, n, kills, changes int) error {
+func (c *crash) disturb(ctx context.Context, n int, goal options) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	drawn := ctx
@@ -175,7 +180,7 @@ func (c *crash) disturb(ctx context.Context, n, kills, changes int) error {
 	defer clients.Wait()
 	defer stop()
 	err := c.killer.run(drawn, func() bool {
-		return c.killer.done.processes() >= kills && c.ledger.changes() >= changes
+		return c.killer.done.processes() >= goal.kills && c.ledger.changes() >= goal.changes && c.ledger.madeClusters() >= goal.clusters
 	})
 	if err != nil {
 		return err
@@ -199,15 +204,19 @@ func (c *crash) settle(ctx context.Context) error {
 	return c.deleteAll(ctx, "state="+string(resource.StateFailed))
 }
 
-// checkFailures finds VMs whose creation failed and was to leave nothing, and that nobody
-// has tried to delete.
+// checkFailures finds VMs and clusters whose creation failed and was to leave nothing, and
+// that nobody has tried to delete.
 func (c *crash) checkFailures(ctx context.Context) error {
-	failed, err := list[resource.Resource](ctx, c.api, "/v1/vms", "state="+string(resource.StateFailed))
-	if err != nil {
-		return err
+	var failed []resource.Resource
+	for _, kind := range []string{resource.VM.Name, resource.Cluster.Name} {
+		some, err := list[resource.Resource](ctx, c.api, "/v1/"+kind+"s", "state="+string(resource.StateFailed))
+		if err != nil {
+			return err
+		}
+		failed = append(failed, some...)
 	}
-	for _, vm := range failed {
-		operations, err := list[resource.Operation](ctx, c.api, "/v1/operations", "uid="+vm.UID)
+	for _, one := range failed {
+		operations, err := list[resource.Operation](ctx, c.api, "/v1/operations", "uid="+one.UID)
 		if err != nil {
 			return err
 		}
@@ -217,7 +226,7 @@ func (c *crash) checkFailures(ctx context.Context) error {
 			tried = tried || op.Verb == verbDelete
 		}
 		if doomed && !tried {
-			return fmt.Errorf("the VM %s of %s (uid %s) was to be deleted when its creation failed, and nobody has tried", vm.Name, vm.Connection, vm.UID)
+			return fmt.Errorf("the %s %s of %s (uid %s) was to be deleted when its creation failed, and nobody has tried", one.Kind, one.Name, one.Connection, one.UID)
 		}
 	}
 	return nil
@@ -270,7 +279,7 @@ func (c *crash) quiet(ctx context.Context) error {
 // deleteAll deletes what fits a filter, users before what they use. What cannot be
 // deleted is for compare to find.
 func (c *crash) deleteAll(ctx context.Context, filters ...string) error {
-	for _, kind := range []string{resource.VM.Name, resource.SecurityGroup.Name, resource.Subnet.Name, resource.VPC.Name} {
+	for _, kind := range usersFirst() {
 		began := time.Now()
 		for {
 			items, err := list[resource.Resource](ctx, c.api, "/v1/"+kind+"s", filters...)

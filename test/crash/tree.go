@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 
@@ -17,6 +18,7 @@ import (
 type tree struct {
 	connection string
 	number     int
+	clusters   int // how many it may have
 
 	mu       sync.Mutex
 	building bool            // or else it is being torn down
@@ -67,10 +69,13 @@ const (
 	groupsOfTree  = 2
 	vmsOfTree     = 6
 	manyOfTree    = 3 // VMs that are created together
+
+	clustersOfTree = 3
+	onlyClusters   = 40 // of a tree that grows little else
 )
 
 func newTree(connection string, number int) *tree {
-	return &tree{connection: connection, number: number, building: true, there: map[target]bool{}}
+	return &tree{connection: connection, number: number, clusters: clustersOfTree, building: true, there: map[target]bool{}}
 }
 
 // root is in the names of all that belongs to the tree, and of nothing else.
@@ -85,6 +90,26 @@ func (t *tree) group(i int) target {
 	return target{resource.SecurityGroup.Name, fmt.Sprint(t.root(), "group", i)}
 }
 func (t *tree) vm(i int) target { return target{resource.VM.Name, fmt.Sprint(t.root(), "vm", i)} }
+
+// groupsOfCluster are the node groups at most; the cluster's number says how many it has.
+const groupsOfCluster = 3
+
+func (t *tree) cluster(i int) target {
+	return target{resource.Cluster.Name, fmt.Sprintf("%scluster%d-of-%d", t.root(), i, 1+i%groupsOfCluster)}
+}
+
+// nodeGroups are those that the cluster of a name is asked to have.
+func nodeGroups(cluster string) []string {
+	var count int
+	if _, after, ok := strings.Cut(cluster, "-of-"); ok {
+		count, _ = strconv.Atoi(after) // our own name
+	}
+	var names []string
+	for i := range count {
+		names = append(names, fmt.Sprint("group", i))
+	}
+	return names
+}
 
 // many is what the names of the VMs that are created together begin with.
 func (t *tree) many() string { return t.root() + "many" }
@@ -109,13 +134,18 @@ func (t *tree) next(r *rand.Rand, m machine) change {
 	if t.building {
 		return t.grow(r, m)
 	}
-	for _, kind := range []string{resource.VM.Name, resource.SecurityGroup.Name, resource.Subnet.Name, resource.VPC.Name} {
+	for _, kind := range usersFirst() {
 		if leaves := t.known(kind); len(leaves) > 0 {
 			return change{target: pick(r, leaves), verb: verbDelete}
 		}
 	}
 	t.building = true
 	return t.grow(r, m)
+}
+
+// usersFirst are the kinds of a tree, from its leaves to its root.
+func usersFirst() []string {
+	return []string{resource.Cluster.Name, resource.VM.Name, resource.SecurityGroup.Name, resource.Subnet.Name, resource.VPC.Name}
 }
 
 // grow draws a create, and now and then what happens to a VM. t.mu is held.
@@ -125,13 +155,17 @@ func (t *tree) grow(r *rand.Rand, m machine) change {
 	if together {
 		vm = pick(r, t.manyVMs())
 	}
-	switch n := r.IntN(20); {
+	cluster := t.cluster(r.IntN(t.clusters))
+	n := r.IntN(20)
+	switch {
 	case !t.there[t.vpc()]:
 		return create(t.vpc(), `{"cidr":"10.%d.0.0/16"}`, t.number)
 	case !t.there[t.subnet(subnet)] && n < 16:
 		return create(t.subnet(subnet), `{"vpc":%q,"cidr":"10.%d.%d.0/24"}`, t.vpc().name, t.number, subnet)
 	case !t.there[t.group(group)] && n < 8:
 		return create(t.group(group), `{"vpc":%q,"rules":[{"direction":"in","protocol":"tcp","fromPort":22,"toPort":22,"cidr":"0.0.0.0/0"}]}`, t.vpc().name)
+	case t.clusters == onlyClusters || r.IntN(6) == 0:
+		return t.shift(r, cluster, t.subnet(subnet).name, m)
 	case t.there[vm] && n < 10:
 		return change{target: vm, verb: verbDelete}
 	case t.there[vm] && n < 18:
@@ -142,7 +176,7 @@ func (t *tree) grow(r *rand.Rand, m machine) change {
 		groups = fmt.Sprintf(`,"securitygroups":[%q]`, t.group(group).name)
 	}
 	spec := fmt.Sprintf(`{"image":%q,"spec":%q,"subnet":%q%s}`, m.image, m.spec, t.subnet(subnet).name, groups)
-	onFailure := pick(r, []resource.OnFailure{resource.OnFailureKeep, resource.OnFailureDelete})
+	onFailure := drawOnFailure(r)
 	if together {
 		return change{
 			target: target{resource.VM.Name, t.many()}, verb: verbCreate, many: t.manyVMs(),
@@ -150,6 +184,23 @@ func (t *tree) grow(r *rand.Rand, m machine) change {
 		}
 	}
 	return change{target: vm, verb: verbCreate, body: fmt.Sprintf(`{"name":%q,"onFailure":%q,"spec":%s}`, vm.name, onFailure, spec)}
+}
+
+// shift draws what becomes of a cluster: it is made, mostly, or removed. t.mu is held.
+func (t *tree) shift(r *rand.Rand, cluster target, subnet string, m machine) change {
+	if t.there[cluster] {
+		return change{target: cluster, verb: pick(r, []string{verbDelete, verbDelete, verbDelete, verbRelease})}
+	}
+	var groups []string
+	for _, name := range nodeGroups(cluster.name) {
+		groups = append(groups, fmt.Sprintf(`{"name":%q,"spec":%q}`, name, m.spec))
+	}
+	return change{target: cluster, verb: verbCreate, body: fmt.Sprintf(`{"name":%q,"onFailure":%q,"spec":{"vpc":%q,"subnets":[%q],"nodeGroups":[%s]}}`,
+		cluster.name, drawOnFailure(r), t.vpc().name, subnet, strings.Join(groups, ","))}
+}
+
+func drawOnFailure(r *rand.Rand) resource.OnFailure {
+	return pick(r, []resource.OnFailure{resource.OnFailureKeep, resource.OnFailureDelete})
 }
 
 func create(what target, spec string, args ...any) change {
