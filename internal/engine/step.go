@@ -163,7 +163,7 @@ func (j *job) ask(ctx context.Context) error {
 	if unrecorded && j.op.Verb == VerbCreate {
 		j.row.Uncertain = true
 	}
-	if j.op.Cancel != "" {
+	if j.op.Cancel == store.CancelDelete || j.op.Cancel != "" && j.op.State == resource.OperationQueued {
 		return j.fail(ctx, resource.OperationCancelled, j.cancelled())
 	}
 	if j.op.AskedAt == 0 {
@@ -207,10 +207,13 @@ func (j *job) ask(ctx context.Context) error {
 		j.enqueueAfter(j.row.Connection, j.row.UID, min(max(time.Since(j.due.Time()), j.config.PollFirst), j.config.PollMax))
 		return nil
 	}
+	if j.op.Pending != "" && j.op.Error == nil { // until now the cloud was working on it
+		j.op.AskedAt = store.MicrosOf(time.Now())
+	}
 	age := time.Since(j.op.AskedAt.Time())
 	j.op.Attempts++
 	if j.op.Verb == VerbCreate {
-		j.noteLeft(a.item, e)
+		j.noteLeft(ctx, a.item, e)
 	}
 	retryFor := j.config.RetryFor
 	if j.op.Force() {
@@ -254,16 +257,20 @@ func (j *job) cancelled() *resource.Error {
 }
 
 // noteLeft records what a creation that failed has left on the cloud: what the driver
-// says, nothing if it does not, and an unclear failure says nothing at all.
-func (j *job) noteLeft(left *driver.Item, e *resource.Error) {
+// says, and otherwise what the cloud shows of what was there before. The failure may be of
+// a call that never came to the driver. An unclear failure says nothing at all.
+func (j *job) noteLeft(ctx context.Context, left *driver.Item, e *resource.Error) {
 	unclear := e.Code == resource.CodeUnavailable || e.Code == resource.CodeInternal
 	switch {
 	case left != nil && left.ID != "":
 		j.row.CloudID, j.row.Uncertain = left.ID, false
 	case unclear:
 		j.row.Uncertain = true
-	case !e.Retryable:
-		j.row.CloudID = ""
+	case !e.Retryable && j.row.CloudID != "":
+		seen := sight(ctx, j.session, j.row.Kind, j.row.CloudID)
+		if seen.err == nil && (seen.item == nil || seen.item.State == resource.StateDeleting || seen.item.State == resource.StateDeleted) {
+			j.row.CloudID = ""
+		}
 	}
 }
 
@@ -292,15 +299,17 @@ func (j *job) pend(ctx context.Context, item *driver.Item, p *driver.Pending) er
 		j.row.State = onTheWay(j.op.Verb)
 	}
 	waited := time.Since(j.op.AcceptedAt.Time())
+	reason := cmp.Or(p.Reason, "the cloud is working on it")
+	if reason != j.op.Pending {
+		j.op.AskedAt = now
+	}
 	switch {
 	case j.op.Verb == VerbCreate && !seen && j.row.CloudID != "" && time.Since(j.op.AskedAt.Time()) > j.config.VanishedFor:
 		return j.fail(ctx, resource.OperationFailed, j.vanished())
 	case waited > j.settleFor():
 		return j.fail(ctx, resource.OperationFailed, resource.Errorf(resource.CodeUnavailable, "the cloud has not done it after %s: %s", j.settleFor(), p.Reason))
-	case seen || j.row.CloudID == "" || j.op.Verb != VerbCreate:
-		j.op.AskedAt = now
 	}
-	j.op.Pending, j.op.Error = cmp.Or(p.Reason, "the cloud is working on it"), nil
+	j.op.Pending, j.op.Error = reason, nil
 	if err := j.save(ctx); err != nil {
 		return err
 	}
@@ -652,7 +661,7 @@ func (j *job) fail(ctx context.Context, as resource.OperationState, e *resource.
 		case j.op.Verb != VerbDelete: // it stays as it was seen
 		case resource.CodeOf(err) == resource.CodeNotFound: // it is gone all the same
 			return j.succeed(ctx)
-		case j.op.State == resource.OperationQueued && resource.AsError(err).Retryable && time.Since(j.op.CreatedAt.Time()) < j.config.RetryFor:
+		case (j.op.State == resource.OperationQueued || j.op.Pending != "") && resource.AsError(err).Retryable && time.Since(j.op.CreatedAt.Time()) < j.config.RetryFor:
 			return j.retry(ctx, e) // what is true of it will be seen
 		default: // unclear: it stays until the cloud says that it is gone
 			j.row.State = resource.StateFailed

@@ -174,7 +174,7 @@ type Operation struct {
 	Steps      []resource.Step `bun:"type:jsonb"`
 	Concerned  []string        `bun:"type:jsonb"` // what the resource's status named when the cloud was first asked, as kind/name; nil: it was not asked
 	CreatedAt  Micros
-	AskedAt    Micros // when the cloud was first asked, or last answered that it is pending
+	AskedAt    Micros // when the cloud was first asked; of what is pending, since when that or another trouble goes on
 	AcceptedAt Micros
 	Pending    string // what is waited for before the cloud is called again, or ''
 	EndedAt    Micros

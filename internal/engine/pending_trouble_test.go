@@ -1,0 +1,83 @@
+package engine_test
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/m-cmp/mc-infra-connector/internal/engine"
+	"github.com/m-cmp/mc-infra-connector/internal/engine/enginetest"
+	"github.com/m-cmp/mc-infra-connector/internal/store"
+	"github.com/m-cmp/mc-infra-connector/resource"
+)
+
+// reconnect changes the connection mock in the middle of what goes on.
+func reconnect(t *testing.T, e *enginetest.Env, change func(*store.Connection)) {
+	t.Helper()
+	require.NoError(t, e.Store.Update(t.Context(), func(ctx context.Context, q *store.Queries) error {
+		row, err := q.Connection(ctx, "mock")
+		if err != nil {
+			return err
+		}
+		change(row)
+		row.UpdatedAt = store.MicrosOf(time.Now())
+		return q.UpdateConnection(ctx, row)
+	}))
+}
+
+// pendingCluster asks for a cluster of two node groups and waits until it is pending.
+func pendingCluster(t *testing.T, e *enginetest.Env) *resource.Operation {
+	t.Helper()
+	e.Network()
+	op, err := e.Ask("mock", "cluster", "k", twoGroups(e))
+	require.NoError(t, err)
+	return untilPending(t, e, op.ID)
+}
+
+// A clear no that does not come from the creation itself, such as that of a password
+// that was changed meanwhile, does not undo what there is.
+func TestAPendingCreationWithoutConnectionKeepsItsCloudID(t *testing.T) {
+	e := enginetest.New(t, enginetest.Options{}, "parts", "true", "latency", "500ms")
+	op := pendingCluster(t, e)
+	reconnect(t, e, func(c *store.Connection) { c.Region = "nowhere" })
+	require.NotNil(t, e.Fails(op))
+	left, err := e.Get(t.Context(), "mock", "cluster", "k")
+	require.NoError(t, err)
+	assert.Equal(t, resource.StateFailed, left.State)
+	assert.NotEmpty(t, left.CloudID)
+
+	reconnect(t, e, func(c *store.Connection) { c.Region = "mock-seoul" })
+	require.Len(t, e.OnCloud("mock", "cluster"), 1)
+	op, err = e.Delete(t.Context(), "mock", "cluster", "k")
+	require.NoError(t, err)
+	e.Succeeds(op)
+	assert.Empty(t, e.OnCloud("mock", "cluster"))
+}
+
+// What the cloud has worked on for longer than it is asked to accept something does not
+// fail with the first call that it does not answer.
+func TestAMomentOfTroubleLateInAPendingCreationIsPassedOver(t *testing.T) {
+	e := enginetest.New(t, enginetest.Options{Engine: engine.Config{RetryFor: time.Second}}, "parts", "true", "latency", "1500ms")
+	op := pendingCluster(t, e)
+	require.Eventually(t, func() bool { return time.Since(*op.AcceptedAt) > 1100*time.Millisecond }, 5*time.Second, 10*time.Millisecond)
+	reconnect(t, e, func(c *store.Connection) { c.Settings["down"] = "cluster" })
+	require.Eventually(t, func() bool {
+		now, err := e.Operation(t.Context(), op.ID)
+		return err == nil && (now.Attempts > 0 || now.State.Ended())
+	}, 10*time.Second, time.Millisecond)
+	reconnect(t, e, func(c *store.Connection) { delete(c.Settings, "down") })
+	e.Succeeds(op)
+}
+
+// A cancellation that the cloud was faster than changes nothing: only thenDelete deletes.
+func TestAPendingCreationIsNotCancelledWithoutThenDelete(t *testing.T) {
+	e := enginetest.New(t, enginetest.Options{}, "parts", "true", "latency", "200ms")
+	op := pendingCluster(t, e)
+	require.NoError(t, e.Store.Update(t.Context(), func(ctx context.Context, q *store.Queries) error {
+		return q.SetCancel(ctx, op.ID, store.CancelEarly) // as if it had been asked while the cloud was
+	}))
+	e.Succeeds(op)
+}
