@@ -18,12 +18,19 @@ const lateFor = 300 * time.Millisecond
 // goesRefused is the name of a VPC whose deletion it refuses and does.
 const goesRefused = "gone"
 
+// comesUnnamed is the name of a VPC that it makes without ever telling its id.
+const comesUnnamed = "unnamed"
+
+// staysAfterAll is the name of a VPC whose deletion it begins and then refuses, and that
+// cannot be looked at just then.
+const staysAfterAll = "stays"
+
 // late is the driver of a cloud with VPCs and subnets that goes on saying for a while
 // that a VPC is used.
 func late() *driver.Driver {
 	cloud := &lateCloud{
 		vpcs: map[string]driver.Object[resource.VPCSpec, resource.VPCStatus]{}, subnets: map[string]driver.Object[resource.SubnetSpec, resource.SubnetStatus]{},
-		noticed: map[string]time.Time{},
+		noticed: map[string]time.Time{}, refused: map[string]int{},
 	}
 	return driver.New(
 		driver.About{Name: "late", Title: "Late", Version: "1.0.0", UsedLagSeconds: 1},
@@ -42,6 +49,7 @@ type lateCloud struct {
 	vpcs    map[string]driver.Object[resource.VPCSpec, resource.VPCStatus]
 	subnets map[string]driver.Object[resource.SubnetSpec, resource.SubnetStatus]
 	noticed map[string]time.Time // when it is noticed that a VPC has lost a subnet
+	refused map[string]int       // calls about a VPC that stays after all
 }
 
 type lateShelf[S, T any] struct {
@@ -69,6 +77,10 @@ func (s lateShelf[S, T]) Get(_ context.Context, id string) (driver.Object[S, T],
 	if !there {
 		return o, resource.Errorf(resource.CodeNotFound, "there is no %s", id)
 	}
+	if s.refused[id] == 2 {
+		s.refused[id]++
+		return o, resource.Errorf(resource.CodeUnavailable, "the cloud does not answer")
+	}
 	return o, nil
 }
 
@@ -76,6 +88,9 @@ func (s lateShelf[S, T]) Make(_ context.Context, r driver.Request[S]) (driver.Ob
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.objects[r.Token] = driver.Object[S, T]{ID: r.Token, Name: r.Name, Token: r.Token, State: resource.StateAvailable, Spec: r.Spec}
+	if r.Name == comesUnnamed {
+		return driver.Object[S, T]{}, driver.Wait(0, "the cloud has not given it an id yet")
+	}
 	return s.objects[r.Token], nil
 }
 
@@ -95,6 +110,12 @@ func (v lateVPCs) Delete(_ context.Context, id string) error {
 		return resource.Errorf(resource.CodeDependency, "the VPC seems to have a subnet")
 	}
 	name := v.objects[id].Name
+	if name == staysAfterAll {
+		if v.refused[id]++; v.refused[id] == 1 {
+			return driver.Wait(0, "the cloud has begun")
+		}
+		return resource.Errorf(resource.CodeConflict, "the VPC is protected")
+	}
 	delete(v.objects, id)
 	if name == goesRefused {
 		return resource.Errorf(resource.CodeDependency, "the VPC is used")

@@ -81,3 +81,35 @@ func TestAPendingCreationIsNotCancelledWithoutThenDelete(t *testing.T) {
 	}))
 	e.Succeeds(op)
 }
+
+// What is accepted without an id is looked for by its token.
+func TestACreationThatIsPendingWithoutAnIDIsCancelledWithWhatItMade(t *testing.T) {
+	e := enginetest.New(t, enginetest.Options{Others: []string{"late"}})
+	_, err := e.CreateConnection(t.Context(), []byte(`{"name":"c","cloud":"late"}`), false)
+	require.NoError(t, err)
+	op, err := e.Ask("c", "vpc", comesUnnamed, `{"cidr":"10.0.0.0/16"}`)
+	require.NoError(t, err)
+	untilPending(t, e, op.ID)
+	require.Len(t, e.OnCloud("c", "vpc"), 1)
+	_, err = e.Cancel(t.Context(), op.ID, true)
+	require.NoError(t, err)
+	require.Equal(t, resource.OperationCancelled, e.Ends(op).State)
+	require.Eventually(t, func() bool {
+		_, err := e.Get(t.Context(), "c", "vpc", comesUnnamed)
+		return resource.CodeOf(err) == resource.CodeNotFound
+	}, patience, 10*time.Millisecond)
+	assert.Empty(t, e.OnCloud("c", "vpc"))
+}
+
+func TestAPendingDeletionThatIsRefusedShowsWhatTheCloudShows(t *testing.T) {
+	e := enginetest.New(t, enginetest.Options{Others: []string{"late"}})
+	_, err := e.CreateConnection(t.Context(), []byte(`{"name":"c","cloud":"late"}`), false)
+	require.NoError(t, err)
+	e.MustCreate("c", "vpc", staysAfterAll, `{"cidr":"10.0.0.0/16"}`)
+	op, err := e.Delete(t.Context(), "c", "vpc", staysAfterAll)
+	require.NoError(t, err)
+	assert.Contains(t, e.Fails(op).Message, "protected")
+	kept, err := e.Get(t.Context(), "c", "vpc", staysAfterAll)
+	require.NoError(t, err)
+	assert.Equal(t, resource.StateAvailable, kept.State)
+}

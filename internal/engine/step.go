@@ -294,6 +294,8 @@ func (j *job) pend(ctx context.Context, item *driver.Item, p *driver.Pending) er
 		if j.op.Verb == VerbCreate { // of which only a part may be there yet
 			j.row.Spec = asked
 		}
+	} else if j.op.Verb == VerbCreate && j.row.CloudID == "" { // only its token says what it is
+		j.row.Uncertain = true
 	}
 	if j.row.State.Settled() { // as it is, but that is not all of it
 		j.row.State = onTheWay(j.op.Verb)
