@@ -99,6 +99,7 @@ bench: build ## Measure speed and memory with the Mock cloud (docs/performance.m
 crashtest: ## Kill servers, drivers and databases at random under load and compare records with clouds
 	$(GO) run ./test/crash -db sqlite -kills 300 -changes 2000
 	$(GO) run ./test/crash -db postgres -kills 300 -changes 2000
+	$(GO) run ./test/crash -db sqlite -kills 100 -changes 0 -clusters 1000
 
 # The versions of the driver protocol as they were when they were released.
 FROZEN := proto/frozen.json

@@ -46,6 +46,7 @@ func TestClusters(t *testing.T) {
 	if testing.Short() {
 		t.Skip("it takes most of a minute")
 	}
+	t.Parallel() // most of the time is spent waiting
 	r := finds(t, options{database: sqlite, kills: 6, clusters: 45, seed: seedOf(t)})
 	require.GreaterOrEqual(t, r.kills.processes(), 6)
 }
