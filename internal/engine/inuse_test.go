@@ -65,18 +65,21 @@ func TestWhatTheCloudRefusesIsShownAsTheCloudShowsIt(t *testing.T) {
 	var ops [n]*resource.Operation
 	for i := range n {
 		e.MustCreate("mock", "vpc", fmt.Sprint("v", i), `{"cidr":"10.0.0.0/16"}`)
-		foreignSubnet(t, e, "mock", fmt.Sprint("v", i), "10.0.1.0/24")
 	}
+	others, _, err := e.Session(t.Context(), "mock")
+	require.NoError(t, err)
 	e.Connect("troubled", "failCall", "0.5", "seed", "3")
 	for i := range n {
 		name := fmt.Sprint("v", i)
 		id := cloudIDOf(t, e, "vpc", name)
-		_, err := e.Release(t.Context(), "mock", "vpc", name)
+		_, err = e.Release(t.Context(), "mock", "vpc", name)
 		require.NoError(t, err)
 		require.Eventually(t, func() bool {
 			_, err := e.Adopt(t.Context(), "troubled", "vpc", fmt.Appendf(nil, `{"cloudId":%q,"name":%q}`, id, name))
 			return err == nil
 		}, 10*time.Second, time.Millisecond)
+		_, _, err = others.Create(t.Context(), "subnet", enginetest.SubnetRequest("foreign-"+name, id, "10.0.1.0/24"))
+		require.NoError(t, err)
 		ops[i], err = e.Delete(t.Context(), "troubled", "vpc", name)
 		require.NoError(t, err)
 	}
