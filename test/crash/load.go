@@ -20,6 +20,7 @@ type ledger struct {
 	clusters   int // of these
 	deletes    int
 	cancels    int
+	halts      int // of these between two parts
 	retries    int
 	lost       int      // requests without an answer
 	unexpected []string // answers that no client should get
@@ -58,8 +59,13 @@ func (l *ledger) note(connection string, c change, got answer) {
 func (l *ledger) noteCancel(got answer) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if got.accepted {
-		l.cancels++
+	if !got.accepted {
+		return
+	}
+	l.cancels++
+	var op resource.Operation
+	if json.Unmarshal(got.body, &op) == nil && op.Pending != "" {
+		l.halts++
 	}
 }
 
@@ -78,11 +84,12 @@ func (l *ledger) changes() int {
 	return l.creates + l.deletes
 }
 
-// madeClusters is how many clusters were accepted.
-func (l *ledger) madeClusters() int {
+// madeClusters is how many clusters were accepted, and how many of them cancelled between
+// two parts.
+func (l *ledger) madeClusters() (made, halted int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.clusters
+	return l.clusters, l.halts
 }
 
 // uids are those of what was accepted.

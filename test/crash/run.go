@@ -23,6 +23,7 @@ const (
 	treesOfAccount   = 2
 	clientsOfAccount = 2
 	killsOfRound     = 50
+	clustersOfHalt   = 20 // clusters for each that is cancelled between two parts, at the most
 )
 
 // patience is how long work may take to end once nothing disturbs it any more: the
@@ -148,7 +149,9 @@ func (c *crash) round(ctx context.Context, n int, goal options) error {
 	if err := c.disturb(ctx, n, goal); err != nil {
 		return err
 	}
-	c.say("round %d: %d kills, %d changes accepted, %d of them new clusters; waiting for the work to end", n+1, c.killer.done.processes(), c.ledger.changes(), c.ledger.madeClusters())
+	made, halted := c.ledger.madeClusters()
+	c.say("round %d: %d kills, %d changes accepted, %d of them new clusters, %d cancelled between two parts; waiting for the work to end",
+		n+1, c.killer.done.processes(), c.ledger.changes(), made, halted)
 	if err := c.settle(ctx); err != nil {
 		return err
 	}
@@ -180,7 +183,8 @@ func (c *crash) disturb(ctx context.Context, n int, goal options) error {
 	defer clients.Wait()
 	defer stop()
 	err := c.killer.run(drawn, func() bool {
-		return c.killer.done.processes() >= goal.kills && c.ledger.changes() >= goal.changes && c.ledger.madeClusters() >= goal.clusters
+		made, halted := c.ledger.madeClusters()
+		return c.killer.done.processes() >= goal.kills && c.ledger.changes() >= goal.changes && made >= goal.clusters && halted >= goal.clusters/clustersOfHalt
 	})
 	if err != nil {
 		return err

@@ -71,7 +71,7 @@ const (
 	manyOfTree    = 3 // VMs that are created together
 
 	clustersOfTree = 3
-	onlyClusters   = 40 // of a tree that grows little else
+	onlyClusters   = 12 // of a tree that grows little else
 )
 
 func newTree(connection string, number int) *tree {
