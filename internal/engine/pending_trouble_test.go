@@ -70,6 +70,7 @@ func TestAMomentOfTroubleLateInAPendingCreationIsPassedOver(t *testing.T) {
 	}, 10*time.Second, time.Millisecond)
 	reconnect(t, e, func(c *store.Connection) { delete(c.Settings, "down") })
 	e.Succeeds(op)
+	assert.Zero(t, e.Ends(op).Attempts, "the next trouble is not waited for longer because of this one")
 }
 
 // A cancellation that the cloud was faster than changes nothing: only thenDelete deletes.

@@ -311,7 +311,7 @@ func (j *job) pend(ctx context.Context, item *driver.Item, p *driver.Pending) er
 	case waited > j.settleFor():
 		return j.fail(ctx, resource.OperationFailed, resource.Errorf(resource.CodeUnavailable, "the cloud has not done it after %s: %s", j.settleFor(), p.Reason))
 	}
-	j.op.Pending, j.op.Error = reason, nil
+	j.op.Pending, j.op.Error, j.op.Attempts = reason, nil, 0
 	if err := j.save(ctx); err != nil {
 		return err
 	}
