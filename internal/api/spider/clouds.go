@@ -11,12 +11,12 @@ import (
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
 
-// described describes a cloud: as its driver does or, where there is none, from what
-// is known of it.
+// described describes a cloud: as its driver does or, where none is installed, as
+// CB-Spider does.
 func (r *request) described(cloud string) (*driver.Description, error) {
 	d, err := r.server.Engine.Driver(r.Context(), cloud)
 	if resource.CodeOf(err) == resource.CodeNotFound {
-		for _, about := range driverless() {
+		for _, about := range spiderClouds() {
 			if about.Name == cloud {
 				return &driver.Description{About: about}, nil
 			}
@@ -31,7 +31,7 @@ func listClouds(r *request) (any, error) {
 	for _, d := range r.server.Engine.Drivers(r.Context()) {
 		names = append(names, provider(d.Name))
 	}
-	for _, about := range driverless() {
+	for _, about := range spiderClouds() {
 		names = append(names, provider(about.Name))
 	}
 	slices.Sort(names)
@@ -124,22 +124,22 @@ func diskSizes(disks driver.Disks) []string {
 	return sizes
 }
 
-// driverlessClouds are the clouds of CB-Spider that this project has no driver for yet,
-// as CB-Spider describes them.
+// cloudsJSON are the clouds of CB-Spider as it describes them, for where their drivers are
+// not installed or still to come.
 // https://github.com/cloud-barista/cb-spider/blob/master/cloud-driver-libs/cloudos_meta.yaml
 //
 //go:embed clouds.json
-var driverlessClouds []byte
+var cloudsJSON []byte
 
-// driverless describes them. A driver's description takes the place of a cloud's.
-func driverless() []driver.About {
+// spiderClouds describes them. A driver's description takes the place of a cloud's.
+func spiderClouds() []driver.About {
 	type cloud struct {
 		Name  string
 		Keys  [][2]string // of a credential: CB-Spider's and the cloud's
 		Facts driver.Facts
 	}
 	var all []driver.About
-	for _, c := range read[[]cloud](driverlessClouds) {
+	for _, c := range read[[]cloud](cloudsJSON) {
 		about := driver.About{Name: c.Name, Facts: c.Facts}
 		for _, key := range c.Keys {
 			about.Credential = append(about.Credential, driver.Field{

@@ -10,6 +10,10 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/m-cmp/mc-infra-connector/driver"
+	"github.com/m-cmp/mc-infra-connector/drivers/aws"
+	"github.com/m-cmp/mc-infra-connector/drivers/mock"
+	"github.com/m-cmp/mc-infra-connector/drivers/openstack"
 	"github.com/m-cmp/mc-infra-connector/internal/api/spider"
 	"github.com/m-cmp/mc-infra-connector/internal/engine/enginetest"
 	"github.com/m-cmp/mc-infra-connector/resource"
@@ -24,7 +28,9 @@ func metainfo(t *testing.T, a *api, cloud string) spider.CloudInfo {
 
 func TestEveryCloudIsKnownBeforeItsDriverComes(t *testing.T) {
 	a := start(t, enginetest.Options{})
-	for _, cloud := range []string{"AZURE", "GCP", "ALIBABA", "TENCENT", "IBM", "ORACLE", "NCP", "NHN", "KT", "KTCLASSIC", "CLOUDTWIN"} {
+	clouds := []string{"ALIBABA", "AWS", "AZURE", "CLOUDTWIN", "GCP", "IBM", "KT", "KTCLASSIC", "MOCK", "NCP", "NHN", "OPENSTACK", "ORACLE", "TENCENT"}
+	assert.JSONEq(t, `{"cloudos":["`+strings.Join(clouds, `","`)+`"]}`, a.ok(http.MethodGet, "/cloudos", "").body)
+	for _, cloud := range clouds {
 		assert.NotEmpty(t, metainfo(t, a, cloud).Credential, cloud)
 	}
 	assert.Equal(t, spider.CloudInfo{
@@ -36,6 +42,14 @@ func TestEveryCloudIsKnownBeforeItsDriverComes(t *testing.T) {
 	azure := metainfo(t, a, "Azure")
 	assert.Equal(t, []string{"clientId", "clientSecret", "tenantId", "subscriptionId"}, azure.CredentialCSP)
 	assert.Equal(t, []string{""}, azure.DiskSize)
+}
+
+func TestDriversSayOfTheirCloudsWhatCBSpiderDoes(t *testing.T) {
+	for _, d := range []*driver.Driver{mock.New(), aws.New(), openstack.New()} {
+		described, err := d.Describe(t.Context())
+		require.NoError(t, err)
+		assert.Equal(t, spider.CloudBefore(described.Name), spider.CloudOf(described), described.Name)
+	}
 }
 
 func TestACredentialIsTakenInBothVocabularies(t *testing.T) {

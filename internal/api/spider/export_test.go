@@ -1,4 +1,19 @@
 package spider
 
+import "github.com/m-cmp/mc-infra-connector/driver"
+
 // OnlyOthers refuses addresses of this machine.
 func OnlyOthers(address string) error { return onlyOthers(address) }
+
+// CloudOf is what clients are told of a cloud.
+func CloudOf(d *driver.Description) CloudInfo { return cloudInfo(d) }
+
+// CloudBefore is what they are told where its driver is not installed.
+func CloudBefore(cloud string) CloudInfo {
+	for _, about := range spiderClouds() {
+		if about.Name == cloud {
+			return cloudInfo(&driver.Description{About: about})
+		}
+	}
+	return CloudInfo{}
+}
