@@ -88,6 +88,9 @@ func (k *Kind) StatusRefs(status json.RawMessage) ([]Ref, error) {
 	return refs, err
 }
 
+// RefersTo reports whether specs of the kind can refer to resources of another kind.
+func (k *Kind) RefersTo(kind string) bool { return slices.Contains(kindsOf(k.refs), kind) }
+
 // ShownBy returns the names of the kinds whose status refers to resources of a kind.
 func ShownBy(kind string) []string {
 	var names []string

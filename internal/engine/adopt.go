@@ -127,7 +127,7 @@ func (e *Engine) Adopt(ctx context.Context, connection, kind string, body []byte
 type Adopting struct {
 	resource.AdoptRequest
 	FacadeName string
-	Owner      string            // what it must be a part of; "" if its kind has no owner, or anything will do
+	In         Named             // what it must refer to, if its kind refers to such, as to its VPC; zero for anything
 	Parts      map[string]string // the same of its parts, by cloud id
 }
 
@@ -149,7 +149,7 @@ func (e *Engine) AdoptNamed(ctx context.Context, connection, kind string, reques
 		return nil, fmt.Errorf("look for the %s %s on the cloud: %w", kind, request.CloudID, err)
 	}
 	a := e.adoption(connection, k, &item)
-	a.row.FacadeName, a.name, a.owner = request.FacadeName, request.Name, request.Owner
+	a.row.FacadeName, a.name, a.in = request.FacadeName, request.Name, request.In
 	var parts []*adoption
 	for _, part := range k.Parts() {
 		found, err := e.partsOnCloud(ctx, connection, part, item.ID)
@@ -229,9 +229,9 @@ func (e *Engine) AdoptAll(ctx context.Context, connection string) (*resource.Ado
 // adoption is an object of the cloud that comes under management.
 type adoption struct {
 	*job
-	item  *driver.Item
-	name  string // that it is to have here; "" for its own
-	owner string // what it must be a part of, "" for anything
+	item *driver.Item
+	name string // that it is to have here; "" for its own
+	in   Named  // what it must refer to; zero for anything
 }
 
 func (e *Engine) adoption(connection string, k *resource.Kind, item *driver.Item) *adoption {
@@ -246,15 +246,11 @@ func (e *Engine) adopt(ctx context.Context, a *adoption, parts []*adoption) (*re
 	if err := a.observe(ctx, a.item); err != nil {
 		return nil, err
 	}
-	owner, err := a.kind.Owner(a.row.Spec)
-	if err != nil {
+	if err := Placed(a.row.Envelope(), a.in); err != nil {
 		return nil, err
 	}
-	if a.owner != "" && a.owner != owner {
-		return nil, resource.Errorf(resource.CodeNotFound, "the %s %s is a part of %s, not of %s", a.kind.Name, a.item.ID, owner, a.owner)
-	}
 	var joined []*store.Resource
-	_, err = e.recordEnded(ctx, VerbAdopt, func(ctx context.Context, q *store.Queries) ([]*store.Resource, error) {
+	_, err := e.recordEnded(ctx, VerbAdopt, func(ctx context.Context, q *store.Queries) ([]*store.Resource, error) {
 		if _, err := q.Connection(ctx, a.row.Connection); err != nil { // locked: it cannot be deleted meanwhile
 			return nil, err
 		}
@@ -287,6 +283,24 @@ func (e *Engine) adopt(ctx context.Context, a *adoption, parts []*adoption) (*re
 		e.publish(row, nil)
 	}
 	return a.row.Envelope(), nil
+}
+
+// Placed refuses a resource that does not refer to one that it must, if its kind refers to
+// such. The zero Named stands for anything.
+func Placed(r *resource.Resource, in Named) error {
+	k, err := resource.KindNamed(r.Kind)
+	if err != nil {
+		return err
+	}
+	refs, err := k.Refs(r.Spec)
+	if err != nil {
+		return err
+	}
+	refs = slices.DeleteFunc(refs, func(ref resource.Ref) bool { return ref.Kind != in.Kind })
+	if len(refs) == 0 || slices.ContainsFunc(refs, func(ref resource.Ref) bool { return ref.Name == in.Name }) {
+		return nil
+	}
+	return resource.Errorf(resource.CodeInvalid, "the %s %s belongs to the %s %s, not to %s", r.Kind, r.CloudID, in.Kind, refs[0].Name, in.Name)
 }
 
 // join has the parts that are managed here refer to what they are parts of. It answers

@@ -13,7 +13,7 @@ func (k *kind) register(r *request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	owner, err := k.ownerOf(r, connection)
+	in, err := k.placeOf(r, connection)
 	if err != nil {
 		return nil, err
 	}
@@ -40,7 +40,7 @@ func (k *kind) register(r *request) (any, error) {
 		parts[string(part.CSPId)] = string(part.Name)
 	}
 	found, err := r.server.Engine.AdoptNamed(r.Context(), connection, k.of.Name, engine.Adopting{
-		AdoptRequest: resource.AdoptRequest{CloudID: id}, FacadeName: name, Owner: owner, Parts: parts,
+		AdoptRequest: resource.AdoptRequest{CloudID: id}, FacadeName: name, In: in, Parts: parts,
 	})
 	switch resource.CodeOf(err) {
 	case "":
@@ -48,6 +48,10 @@ func (k *kind) register(r *request) (any, error) {
 	case resource.CodeNotFound:
 		return nil, resource.Errorf(resource.CodeNotFound, "%s '%s' does not exist on the cloud of connection '%s': %w", k.title, id, connection, err)
 	case resource.CodeAlreadyExists:
+		owner := in.Name
+		if k.owner == nil {
+			owner = ""
+		}
 		if _, taken := r.server.Engine.Named(r.Context(), connection, k.of.Name, owner, name); taken == nil {
 			return nil, k.exists(name, connection)
 		}

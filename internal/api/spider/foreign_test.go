@@ -206,3 +206,31 @@ func TestACloudThatLacksAKindShowsTheOthers(t *testing.T) {
 	assert.Contains(t, all.body, `"NameId":"vm1"`)
 	assert.Equal(t, http.StatusNotImplemented, on(http.MethodGet, "/alldiskinfo", in("{}")).status)
 }
+
+func TestWhatIsRegisteredIsInTheVPCThatIsNamed(t *testing.T) {
+	a := registered(t, enginetest.Options{})
+	ids := a.everything()
+	a.ok(http.MethodPost, "/vpc", in(`{"Name":"둘","IPv4_CIDR":"10.9.0.0/16"}`))
+	all := []string{"cluster/c", "nlb/n", "disk/d", "myimage/i", "vm/vm1", "securitygroup/g"}
+	for _, one := range all {
+		a.ok(http.MethodDelete, "/reg"+one, in("{}"))
+	}
+	for _, one := range all {
+		path, _, _ := strings.Cut(one, "/")
+		register := func(vpc string) response {
+			return a.call(http.MethodPost, "/reg"+path, in(`{"Name":"`+path+`-2","VPCName":"`+vpc+`","CSPId":"`+ids[path]+`"}`))
+		}
+		if path == "cluster" || path == "nlb" || path == "securitygroup" { // of the others no caller says it
+			r := register("nowhere")
+			assert.Equal(t, http.StatusNotFound, r.status, r.body)
+			assert.Equal(t, "VPC 'nowhere' does not exist in connection '"+connection+"'", r.message(t))
+			r = register("둘")
+			assert.Equal(t, http.StatusBadRequest, r.status, r.body)
+			assert.Contains(t, r.message(t), "belongs to the vpc v")
+		}
+		assert.Equal(t, http.StatusOK, register("v").status, path)
+		r := register("v")
+		assert.Equal(t, http.StatusConflict, r.status, r.body)
+		assert.Contains(t, r.message(t), "'"+path+"-2' already exists in connection")
+	}
+}

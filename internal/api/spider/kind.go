@@ -454,11 +454,18 @@ func (k *kind) registered(r *request, connection, id string) (*resource.Resource
 
 // managed answers what the cloud knows by an id, taking it under management if it is not.
 func (k *kind) managed(r *request, connection, id string) (*resource.Resource, error) {
-	known, err := k.registered(r, connection, id)
-	if known != nil || err != nil {
-		return known, err
+	in, err := k.placeOf(r, connection)
+	if err != nil {
+		return nil, err
 	}
-	adopted, err := r.server.Engine.AdoptNamed(r.Context(), connection, k.of.Name, engine.Adopting{AdoptRequest: resource.AdoptRequest{CloudID: id}})
+	known, err := k.registered(r, connection, id)
+	if err != nil {
+		return nil, err
+	}
+	if known != nil {
+		return known, engine.Placed(known, in)
+	}
+	adopted, err := r.server.Engine.AdoptNamed(r.Context(), connection, k.of.Name, engine.Adopting{AdoptRequest: resource.AdoptRequest{CloudID: id}, In: in})
 	if resource.CodeOf(err) == resource.CodeNotFound {
 		return nil, resource.Errorf(resource.CodeNotFound, "%s '%s' does not exist on the cloud of connection '%s'", k.title, id, connection)
 	}

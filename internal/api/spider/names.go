@@ -3,6 +3,7 @@ package spider
 import (
 	"cmp"
 
+	"github.com/m-cmp/mc-infra-connector/internal/engine"
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
 
@@ -43,18 +44,25 @@ func (k *kind) ownerOf(r *request, connection string) (string, error) {
 	if k.owner == nil {
 		return "", nil
 	}
+	in, err := k.placeOf(r, connection)
+	return in.Name, err
+}
+
+// placeOf reads which VPC the resource that a call is about belongs to, zero if its kind
+// belongs to none, or the call does not say.
+func (k *kind) placeOf(r *request, connection string) (engine.Named, error) {
 	name, err := r.param("VPCName")
 	if err == nil && name == "" {
 		name, err = r.text("VPCName")
 	}
-	if err != nil || name == "" {
-		return "", err
+	if err != nil || name == "" || !k.of.RefersTo(resource.VPC.Name) {
+		return engine.Named{}, err
 	}
-	found, err := k.owner.find(r, connection, "", name)
+	found, err := vpc().find(r, connection, "", name)
 	if err != nil {
-		return "", err
+		return engine.Named{}, err
 	}
-	return found.Name, nil
+	return engine.Named{Kind: resource.VPC.Name, Name: found.Name}, nil
 }
 
 // find reads one resource that exists, by what clients call it among the parts of an owner.
