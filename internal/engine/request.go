@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -168,8 +169,13 @@ func (e *Engine) createMany(ctx context.Context, connection string, creations []
 				return err
 			}
 			asked := c.row.Name
-			if ops[i], err = e.insert(ctx, q, c); err != nil {
-				return fmt.Errorf("%s: %w", cmp.Or(c.row.FacadeName, c.row.Name), err)
+			called := cmp.Or(c.row.FacadeName, c.row.Name)
+			ops[i], err = e.insert(ctx, q, c)
+			if resource.CodeOf(err) == resource.CodeAlreadyExists && slices.ContainsFunc(rows[:i], func(r *store.Resource) bool { return r.Kind == c.kind.Name && cmp.Or(r.FacadeName, r.Name) == called }) {
+				err = resource.Errorf(resource.CodeInvalid, "the request has two %ss of this name; give each its own", c.kind.Name)
+			}
+			if err != nil {
+				return fmt.Errorf("%s: %w", called, err)
 			}
 			renamed[Named{c.kind.Name, asked}] = c.row.Name
 		}

@@ -123,6 +123,20 @@ func TestNamesAreAnyText(t *testing.T) {
 	assert.Equal(t, map[string]int{}, a.recorded())
 }
 
+func TestDriversAndRegionsHaveAnyName(t *testing.T) {
+	a := registered(t, enginetest.Options{})
+	const name = "서울 리전/1 %"
+	a.ok(http.MethodPost, "/driver", `{"DriverName":"`+name+`","ProviderName":"MOCK","DriverLibFileName":"mock.so"}`)
+	a.ok(http.MethodPost, "/region", `{"RegionName":"`+name+`","ProviderName":"MOCK","KeyValueInfoList":[{"Key":"Region","Value":"default"}]}`)
+	a.ok(http.MethodPost, "/connectionconfig", `{"ConfigName":"seoul","ProviderName":"MOCK","DriverName":"`+name+`","CredentialName":"mock-credential01","RegionName":"`+name+`"}`)
+	for _, path := range []string{"/driver/", "/region/"} {
+		assert.Contains(t, a.ok(http.MethodGet, path+url.PathEscape(name), "").body, `Name":"`+name+`"`)
+		r := a.call(http.MethodDelete, path+url.PathEscape(name), "")
+		assert.Equal(t, http.StatusConflict, r.status, r.body)
+	}
+	assert.Contains(t, a.ok(http.MethodGet, "/connectionconfig/seoul", "").body, `"RegionName":"`+name+`"`)
+}
+
 func TestASubnetIsNamedInItsVPC(t *testing.T) {
 	a := registered(t, enginetest.Options{})
 	var group sync.WaitGroup
@@ -157,6 +171,9 @@ func TestASubnetIsNamedInItsVPC(t *testing.T) {
 	a.ok(http.MethodDelete, "/regsubnet/subnet-01", in(`{"VPCName":"vpc-2"}`))
 	gone := a.call(http.MethodGet, "/vpc/vpc-2/subnet/subnet-01", in("{}"))
 	assert.Equal(t, http.StatusNotFound, gone.status)
+	twice := a.call(http.MethodPost, "/vpc", in(`{"Name":"twice","IPv4_CIDR":"10.0.0.0/16","SubnetInfoList":[{"Name":"s 1","IPv4_CIDR":"10.0.1.0/24"},{"Name":"s 1","IPv4_CIDR":"10.0.2.0/24"}]}`))
+	assert.Equal(t, http.StatusBadRequest, twice.status, "nothing has the name yet: %s", twice.body)
+	assert.Equal(t, "s 1: the request has two subnets of this name; give each its own", twice.message(t))
 	elsewhere := a.call(http.MethodPost, "/regsubnet", in(`{"Name":"again","VPCName":"vpc-3","CSPId":"`+ids[2]+`"}`))
 	assert.Equal(t, http.StatusBadRequest, elsewhere.status, "it is no subnet of that VPC: %s", elsewhere.body)
 	elsewhere = a.call(http.MethodDelete, "/vpc/vpc-3/cspsubnet/"+ids[2], in("{}"))

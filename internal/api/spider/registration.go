@@ -56,19 +56,27 @@ type registered[T any] struct {
 func provider(cloud string) string { return strings.ToUpper(cloud) }
 func cloudOf(name string) string   { return strings.ToLower(name) }
 
-// basics reads name and provider of what is to be registered.
+// registration reads name and provider of what is to be registered.
 func (r *request) registration(field string) (name, cloud string, err error) {
 	if name, err = r.need(field); err != nil {
 		return "", "", err
 	}
-	if !nameable(name) {
-		return "", "", invalid(field, "%q is not 1 to 128 letters, digits, dots, underscores and hyphens that start with a letter or digit", shorten(name))
+	if wrong := resource.CheckFacadeName(name); wrong != "" {
+		return "", "", invalid(field, "%s", wrong)
 	}
 	cloud, err = r.need("ProviderName")
 	if err == nil && !nameable(cloud) {
 		err = invalid("ProviderName", "%q is not the name of a cloud", shorten(cloud))
 	}
 	return name, cloudOf(cloud), err
+}
+
+// named is registration for what has its name under /v1, too.
+func (r *request) named(field string) (name, cloud string, err error) {
+	if name, cloud, err = r.registration(field); err == nil && !nameable(name) {
+		err = invalid(field, "%q is not 1 to 128 letters, digits, dots, underscores and hyphens that start with a letter or digit", shorten(name))
+	}
+	return name, cloud, err
 }
 
 // nameable reports whether a resource could have the name.
@@ -195,7 +203,7 @@ func (s *server) registrationRoutes() []route {
 // putCredential seals a credential. Its values are named as CB-Spider or the cloud
 // names them; what no field of the cloud is meant by is passed over.
 func putCredential(r *request) (any, error) {
-	name, cloud, err := r.registration("CredentialName")
+	name, cloud, err := r.named("CredentialName")
 	if err != nil {
 		return nil, err
 	}
@@ -289,7 +297,7 @@ func getCredential(r *request) (any, error) {
 
 // putConnection makes a connection from what was registered.
 func putConnection(r *request) (any, error) {
-	name, cloud, err := r.registration("ConfigName")
+	name, cloud, err := r.named("ConfigName")
 	if err != nil {
 		return nil, err
 	}
