@@ -148,6 +148,7 @@ func TestBodies(t *testing.T) {
 		{"label key with NUL", `{"name":"a","labels":{"a\u0000":"x"},"spec":{"cidr":"10.0.0.0/16"}}`, "labels.a�", "control character"},
 		{"label of the server", `{"name":"a","labels":{"MCIC/x":"x"},"spec":{"cidr":"10.0.0.0/16"}}`, "labels.MCIC/x", "kept for the server"},
 		{"label value long", `{"name":"a","labels":{"k":"` + strings.Repeat("v", 256) + `"},"spec":{"cidr":"10.0.0.0/16"}}`, "labels.k", "255"},
+		{"label value of another encoding", "{\"name\":\"a\",\"labels\":{\"k\":\"\xb8\xc1\"},\"spec\":{\"cidr\":\"10.0.0.0/16\"}}", "body", "not UTF-8"},
 		{"label value with NUL", `{"name":"a","labels":{"k":"a\u0000b"},"spec":{"cidr":"10.0.0.0/16"}}`, "labels.k", "control character"},
 		{"too many labels", `{"name":"a","labels":{` + manyLabels(41) + `},"spec":{"cidr":"10.0.0.0/16"}}`, "labels", "40"},
 	} {

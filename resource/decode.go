@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 
 	"github.com/danielgtaylor/huma/v2"
 )
@@ -32,6 +33,9 @@ func Decode(body []byte, value any) error {
 }
 
 func (s schema) decode(body []byte, value any) error {
+	if !utf8.Valid(body) { // which encoding/json would mend in silence
+		return Invalid(Problem{Field: "body", Message: "is not UTF-8 text"})
+	}
 	var parsed any
 	if len(bytes.TrimSpace(body)) == 0 {
 		parsed = map[string]any{}

@@ -81,6 +81,8 @@ func TestRequestsAreReadAsTheyCome(t *testing.T) {
 	}
 	assert.Equal(t, `{"Result":"true"}`, a.ok(http.MethodDelete, "/vpc/v?ConnectionName="+connection, "").body)
 	assert.Equal(t, http.StatusUnsupportedMediaType, a.call(http.MethodPost, "/vpc", "Name=v", "Content-Type", "application/x-www-form-urlencoded").status)
+	korean := a.call(http.MethodPost, "/vpc", in("{\"Name\":\"\xb8\xc1\",\"IPv4_CIDR\":\"10.0.0.0/16\"}")) // of EUC-KR
+	assert.Equal(t, http.StatusBadRequest, korean.status, "not under a name that nobody gave: %s", korean.body)
 	missing := a.call(http.MethodGet, "/vmimage/projects%2Fdebian%2Fimage?ConnectionName="+connection, "")
 	assert.Equal(t, http.StatusNotFound, missing.status)
 	assert.Equal(t, "projects/debian/image image does not exist!!", missing.message(t))

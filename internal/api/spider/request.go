@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
@@ -35,8 +36,11 @@ func newRequest(s *server, r *http.Request, body []byte) (*request, error) {
 			}
 		}
 	}
-	if len(body) == 0 {
+	switch {
+	case len(body) == 0:
 		return q, nil
+	case !utf8.Valid(body): // which encoding/json would mend in silence
+		return nil, invalid("body", "is not UTF-8 text; send it as that")
 	}
 	if q.top, err = object("body", body); err != nil {
 		return nil, err
