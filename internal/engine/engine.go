@@ -3,7 +3,8 @@
 // A request becomes rows, in one transaction: the resource and an operation.
 // Workers then take one step after the other towards what the operation wants,
 // each derived from the rows alone, so that a restart is nothing special. step.go
-// is the whole state machine; docs/architecture.md draws it.
+// draws the state machine; call.go asks the cloud, look.go judges what it shows, end.go
+// writes what came of it.
 package engine
 
 import (

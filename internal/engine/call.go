@@ -1,0 +1,146 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/m-cmp/mc-infra-connector/driver"
+	"github.com/m-cmp/mc-infra-connector/internal/store"
+	"github.com/m-cmp/mc-infra-connector/resource"
+)
+
+// errNotYet says that something that the request needs has not settled yet.
+var errNotYet = resource.Errorf(resource.CodeConflict, "something that it needs has not settled")
+
+// answer is what a call that changes something has come to.
+type answer struct {
+	item    *driver.Item    // what there is of the resource, where the call tells
+	done    bool            // whether the goal is reached already
+	pending *driver.Pending // what is waited for before the call is made again
+}
+
+// request makes the call that the operation stands for.
+func (j *job) request(ctx context.Context) (answer, error) {
+	ctx = driver.WithOperation(ctx, j.op.ID)
+	switch j.op.Verb {
+	case VerbCreate:
+		spec, err := j.kind.MapRefs(j.row.Spec, func(ref resource.Ref) (string, error) {
+			if ref.Weak {
+				return j.named(ctx, ref)
+			}
+			return j.cloudID(ref)
+		})
+		if err != nil {
+			return answer{}, err
+		}
+		made, pending, err := j.session.Create(ctx, j.row.Kind, driver.ItemRequest{
+			Token: j.row.UID, ID: j.row.CloudID, Name: j.row.Name, Labels: j.row.Labels, Spec: spec,
+		})
+		return answer{item: &made, pending: pending}, err
+	case VerbDelete:
+		if err := j.usersGone(ctx); err != nil {
+			return answer{}, err
+		}
+		if j.row.CloudID == "" {
+			if found, err := j.findByToken(ctx); err != nil || !found {
+				return answer{done: true}, err
+			}
+		}
+		pending, err := j.session.Delete(ctx, j.row.Kind, j.row.CloudID)
+		return answer{pending: pending}, err
+	default:
+		return j.requestAction(ctx)
+	}
+}
+
+// usersGone refuses to delete before what uses the resource, when all of it is to be
+// deleted.
+func (j *job) usersGone(ctx context.Context) error {
+	users, err := j.store.Read().Users(ctx, j.row.UID)
+	if err != nil || len(users) == 0 {
+		return err
+	}
+	staying := slices.DeleteFunc(users, func(r store.Resource) bool { return r.State == resource.StateDeleting && r.Operation != "" })
+	if len(staying) > 0 {
+		return usedBy(j.row, staying)
+	}
+	return errNotYet
+}
+
+// findByToken looks for what a failed creation may have left on the cloud. It looks
+// for a while: lists lag behind.
+func (j *job) findByToken(ctx context.Context) (bool, error) {
+	if !j.row.Uncertain {
+		return false, nil
+	}
+	for item, err := range j.session.List(ctx, j.row.Kind, driver.Filter{Token: j.row.UID}) {
+		if err != nil {
+			return false, err
+		}
+		j.row.CloudID = item.ID
+		return true, nil
+	}
+	if time.Since(j.op.CreatedAt.Time()) < j.config.LookFor {
+		return false, errNotYet
+	}
+	return false, nil
+}
+
+func (j *job) requestAction(ctx context.Context) (answer, error) {
+	action, err := j.kind.Action(j.op.Verb)
+	if err != nil {
+		return answer{}, err
+	}
+	if j.op.Pending == "" { // else it has begun, whatever the state is by now
+		now, err := j.session.Get(ctx, j.row.Kind, j.row.CloudID)
+		if err != nil {
+			return answer{}, err
+		}
+		allowed, done := action.Allowed(now.State)
+		switch {
+		case done:
+			return answer{item: &now, done: true}, nil
+		case !allowed && !now.State.Settled():
+			return answer{}, errNotYet
+		case !allowed:
+			return answer{}, resource.Errorf(resource.CodeConflict, "the %s %s is %s; %s is possible in: %s", j.row.Kind, j.row.Name, now.State, action.Name, fmt.Sprint(action.From))
+		}
+	}
+	params, err := action.MapRefs(j.op.Params, func(ref resource.Ref) (string, error) { return j.named(ctx, ref) })
+	if err != nil {
+		return answer{}, err
+	}
+	pending, err := j.session.Act(ctx, j.row.Kind, j.row.CloudID, action.Name, params)
+	return answer{pending: pending}, err
+}
+
+// cloudID turns the name in a reference into the cloud's id.
+func (j *job) cloudID(ref resource.Ref) (string, error) {
+	target := j.uses[j.refs[ref.Field]]
+	if target == nil {
+		return "", resource.Errorf(resource.CodeDependency, "the %s %s that %s names is gone", ref.Kind, ref.Name, ref.Field)
+	}
+	return usable(ref, target)
+}
+
+// named turns a name that the resource does not hold on to into the cloud's id.
+func (j *job) named(ctx context.Context, ref resource.Ref) (string, error) {
+	target, err := j.store.Read().Resource(ctx, j.row.Connection, ref.Kind, ref.Name)
+	if err != nil {
+		return "", err
+	}
+	return usable(ref, target)
+}
+
+func usable(ref resource.Ref, target *store.Resource) (string, error) {
+	switch {
+	case target.State == resource.StatePending || target.State == resource.StateCreating:
+		return "", errNotYet
+	case target.CloudID == "" || target.DeletedAt != 0 || target.State == resource.StateFailed ||
+		target.State == resource.StateDeleting || target.State == resource.StateDeleted:
+		return "", resource.Errorf(resource.CodeDependency, "the %s %s that %s names cannot be used: it is %s", ref.Kind, ref.Name, ref.Field, target.State)
+	}
+	return target.CloudID, nil
+}

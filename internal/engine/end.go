@@ -1,0 +1,299 @@
+package engine
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/m-cmp/mc-infra-connector/internal/auth"
+	"github.com/m-cmp/mc-infra-connector/internal/store"
+	"github.com/m-cmp/mc-infra-connector/resource"
+)
+
+// succeed ends the operation at its goal.
+func (j *job) succeed(ctx context.Context) error {
+	j.op.State, j.op.Error = resource.OperationSucceeded, nil
+	if j.row.State != resource.StateFailed { // otherwise it still says why
+		j.row.Error = nil
+	}
+	return j.end(ctx)
+}
+
+// fail ends the operation short of its goal, as failed or cancelled. The resource
+// then shows what is true of it, as far as the cloud tells.
+func (j *job) fail(ctx context.Context, as resource.OperationState, e *resource.Error) error {
+	if j.op.Force() && as == resource.OperationFailed {
+		return j.forget(ctx, e)
+	}
+	if j.row.CloudID != "" && j.op.Verb != VerbCreate {
+		now, err := j.session.Get(ctx, j.row.Kind, j.row.CloudID)
+		switch {
+		case err == nil:
+			if err := j.observe(ctx, &now); err != nil {
+				return err
+			}
+		case ctx.Err() != nil:
+			return err
+		case j.op.Verb != VerbDelete: // it stays as it was seen
+		case resource.CodeOf(err) == resource.CodeNotFound: // it is gone all the same
+			return j.succeed(ctx)
+		case (j.op.State == resource.OperationQueued || j.op.Pending != "") && resource.AsError(err).Retryable && time.Since(j.op.CreatedAt.Time()) < j.config.RetryFor:
+			return j.retry(ctx, e) // what is true of it will be seen
+		default: // unclear: it stays until the cloud says that it is gone
+			j.row.State = resource.StateFailed
+		}
+	}
+	j.logger.Warn("operation did not reach its goal", "as", as, "operation", j.op.ID, "verb", j.op.Verb, "kind", j.row.Kind, "name", j.row.Name, "connection", j.row.Connection, "code", e.Code, "error", e)
+	j.op.State, j.op.Error, j.row.Error = as, e, e
+	switch {
+	case j.op.Verb == VerbCreate && !j.row.Uncertain && j.row.CloudID == "" &&
+		(as == resource.OperationCancelled || j.op.OnFailure() == resource.OnFailureDelete):
+		j.bury(j.row) // nothing came of it
+	case j.row.CloudID == "" || j.op.Verb == VerbCreate:
+		j.row.State = resource.StateFailed
+	}
+	return j.end(ctx)
+}
+
+// forget ends a forced deletion that the cloud did not do.
+func (j *job) forget(ctx context.Context, e *resource.Error) error {
+	left := fmt.Sprintf("the %s %s was forgotten here, but the cloud did not delete it; it may be left there, as %s: %s", j.row.Kind, j.row.Name, j.row.CloudID, e.Message)
+	if j.row.CloudID == "" {
+		left = fmt.Sprintf("the %s %s was forgotten here; whether the cloud has one with the token %s is not known: %s", j.row.Kind, j.row.Name, j.row.UID, e.Message)
+	}
+	params, err := json.Marshal(store.Forced{Force: true, Left: left})
+	if err != nil {
+		return resource.Errorf(resource.CodeInternal, "encode what is left: %w", err)
+	}
+	j.op.Params = params
+	j.note("asked", e)
+	return j.succeed(ctx)
+}
+
+// end records the end of the operation and frees the resource.
+func (j *job) end(ctx context.Context) error {
+	j.lookAgain(ctx)
+	j.op.EndedAt, j.op.Pending = store.MicrosOf(time.Now()), ""
+	j.note(string(j.op.State), j.op.Error)
+	if j.op.Verb == VerbDelete && j.op.State == resource.OperationSucceeded {
+		j.bury(j.row)
+	}
+	j.row.Operation, j.row.LeaseOwner, j.row.LeaseUntil = "", "", 0
+	j.settler.forget(j.row.UID)
+	users, err := j.write(ctx)
+	if err != nil {
+		return err
+	}
+	for i := range users { // they may have waited for this
+		if users[i].Operation != "" {
+			j.enqueue(users[i].Connection, users[i].UID)
+		}
+	}
+	if j.op.Verb == VerbDelete || j.row.DeletedAt != 0 {
+		for _, used := range j.uses { // their deletion may have waited for this
+			if used.Operation != "" {
+				j.enqueue(used.Connection, used.UID)
+			}
+		}
+	}
+	if j.op.Parent != "" {
+		followers, err := j.store.Read().Followers(ctx, j.op.ID)
+		if err != nil { // it is recorded; they look again by themselves
+			j.logger.Warn("what follows an operation cannot be looked up", "operation", j.op.ID, "error", err)
+		}
+		for i := range followers {
+			j.enqueue(followers[i].Connection, followers[i].UID)
+		}
+	}
+	j.config.OnOperation(j.op.Resource())
+	return nil
+}
+
+// unwanted answers the operation that deletes what was created although its
+// creation was to be cancelled, or what a creation has left that failed and was to leave
+// nothing; or nil.
+func (j *job) unwanted(ctx context.Context, q *store.Queries) (*store.Operation, error) {
+	if j.op.EndedAt == 0 || j.op.Verb != VerbCreate || j.row.DeletedAt != 0 || j.row.CloudID == "" && !j.row.Uncertain {
+		return nil, nil //nolint:nilnil // there is nothing
+	}
+	if j.op.State == resource.OperationSucceeded || j.op.OnFailure() != resource.OnFailureDelete {
+		op, err := q.Operation(ctx, j.op.ID) // anew: it may have been asked for just now
+		if err != nil || op.Cancel != store.CancelDelete {
+			return nil, err
+		}
+	}
+	then := j.newOperation(auth.As(ctx, j.op.AskedBy), j.row, VerbDelete, nil)
+	j.row.State = resource.StateDeleting
+	return then, nil
+}
+
+// left is a resource of a creation of several that is deleted because not all of them
+// could be created.
+type left struct {
+	row *store.Resource
+	op  *store.Operation // nil: nothing is left of it but the record
+}
+
+// takeBack records the deletion of everything that the creations have left which an
+// operation stands for. What is used waits for what uses it.
+func (j *job) takeBack(ctx context.Context, q *store.Queries, parent *store.Operation) ([]left, error) {
+	parts, err := q.Parts(ctx, parent.ID)
+	if err != nil {
+		return nil, err
+	}
+	slices.Reverse(parts)
+	var all []left
+	for _, part := range parts {
+		if part.Verb != VerbCreate { // it follows one
+			continue
+		}
+		row, err := q.ResourceByUID(ctx, part.UID)
+		if err != nil {
+			return nil, err
+		}
+		switch {
+		case row.DeletedAt != 0 || row.Operation != "": // by somebody else, meanwhile
+			continue
+		case row.CloudID == "" && !row.Uncertain:
+			if err := j.entomb(ctx, q, row); err != nil {
+				return nil, err
+			}
+			all = append(all, left{row: row})
+			continue
+		}
+		owner := row.LeaseOwner
+		row.State = resource.StateDeleting
+		op := j.newOperation(auth.As(ctx, parent.AskedBy), row, VerbDelete, nil)
+		if err := q.UpdateResource(ctx, row, owner); err != nil {
+			return nil, err
+		}
+		if err := q.InsertOperation(ctx, op); err != nil {
+			return nil, err
+		}
+		all = append(all, left{row, op})
+	}
+	return all, nil
+}
+
+// save records the job while its operation goes on, if it has moved.
+func (j *job) save(ctx context.Context) error {
+	if j.mark() == j.before {
+		return nil
+	}
+	_, err := j.write(ctx)
+	return err
+}
+
+// write writes the rows, provided that this server still holds the lease. At the
+// end of an operation it answers what uses the resource.
+func (j *job) write(ctx context.Context) (users []store.Resource, err error) {
+	j.row.UpdatedAt = store.MicrosOf(time.Now())
+	var (
+		then, parent *store.Operation
+		back         []left
+	)
+	chosen, err := j.chosen(ctx)
+	if err != nil {
+		return nil, err
+	}
+	err = j.store.Update(ctx, func(ctx context.Context, q *store.Queries) (err error) {
+		if then, err = j.unwanted(ctx, q); err != nil {
+			return err
+		}
+		if err := q.UpdateResource(ctx, j.row, j.id); err != nil {
+			return err
+		}
+		if err := j.writeRefs(ctx, q); err != nil {
+			return err
+		}
+		if j.row.DeletedAt != 0 {
+			if err := forgetSecrets(ctx, q, j.row.UID); err != nil {
+				return err
+			}
+		}
+		if j.op.EndedAt != 0 {
+			if users, err = q.Users(ctx, j.row.UID); err != nil {
+				return err
+			}
+		}
+		if j.op.Verb == VerbDelete && j.op.EndedAt != 0 {
+			if err := q.Note(ctx, entryOf(j.op, j.row), failureOf(j.op)); err != nil {
+				return err
+			}
+		}
+		if err := q.UpdateOperation(ctx, j.op); err != nil {
+			return err
+		}
+		if j.op.EndedAt != 0 && j.op.Parent != "" {
+			if parent, err = q.CountPart(ctx, j.op.Parent, j.op.State != resource.OperationSucceeded, j.op.EndedAt); err != nil {
+				return err
+			}
+			if parent.Failed > 0 && parent.State.Ended() && parent.OnFailure() == resource.OnFailureDelete {
+				if back, err = j.takeBack(ctx, q, parent); err != nil {
+					return err
+				}
+			}
+		}
+		if then != nil {
+			if err := q.InsertOperation(ctx, then); err != nil {
+				return err
+			}
+		}
+		if chosen != nil { // last: other creations wait for this row
+			return q.CountRecent(ctx, chosen)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	j.asked.Delete(j.row.UID)
+	j.publish(j.row, j.op)
+	if parent != nil {
+		j.tell(Event{Operation: parent.Resource()})
+	}
+	if then != nil {
+		j.tell(Event{Operation: then.Resource()})
+		j.enqueue(j.row.Connection, j.row.UID)
+	}
+	for _, b := range back {
+		j.publish(b.row, b.op)
+		if b.op != nil {
+			j.enqueue(b.row.Connection, b.row.UID)
+		}
+	}
+	return users, nil
+}
+
+// writeRefs records what the resource uses where that has changed.
+func (j *job) writeRefs(ctx context.Context, q *store.Queries) error {
+	if j.row.DeletedAt != 0 {
+		return q.ReplaceRefs(ctx, j.row.UID, nil)
+	}
+	wanted, err := j.kind.Refs(j.row.Spec)
+	if err != nil {
+		return err
+	}
+	var rows []store.Ref
+	changed := false
+	before, err := q.Refs(ctx, j.row.UID)
+	if err != nil {
+		return err
+	}
+	had := map[string]string{}
+	for _, r := range before {
+		had[r.Field] = r.To
+	}
+	for _, ref := range wanted {
+		if uid := j.refs[ref.Field]; uid != "" {
+			rows = append(rows, store.Ref{From: j.row.UID, Field: ref.Field, To: uid})
+			changed = changed || had[ref.Field] != uid
+		}
+	}
+	if !changed && len(rows) == len(before) {
+		return nil
+	}
+	return q.ReplaceRefs(ctx, j.row.UID, rows)
+}

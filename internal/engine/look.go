@@ -1,0 +1,172 @@
+package engine
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/m-cmp/mc-infra-connector/driver"
+	"github.com/m-cmp/mc-infra-connector/internal/store"
+	"github.com/m-cmp/mc-infra-connector/resource"
+)
+
+// sighting is what the cloud showed of a resource when it was last looked at.
+type sighting struct {
+	item *driver.Item // nil: it was not there
+	err  error        // it could not be looked at
+}
+
+// sight looks at one resource.
+func sight(ctx context.Context, session driver.Session, kind, cloudID string) sighting {
+	item, err := session.Get(ctx, kind, cloudID)
+	switch {
+	case resource.CodeOf(err) == resource.CodeNotFound:
+		return sighting{}
+	case err != nil:
+		return sighting{err: err}
+	}
+	return sighting{item: &item}
+}
+
+// look works with what the settler has seen of the resource, or has it look.
+func (j *job) look(ctx context.Context) error {
+	seen, ok := j.settler.take(j.row.UID)
+	if !ok {
+		j.settler.add(j)
+		return nil
+	}
+	return j.judge(ctx, seen)
+}
+
+// judge decides what the state of the resource on the cloud means for the
+// operation that the cloud has accepted.
+func (j *job) judge(ctx context.Context, seen sighting) error {
+	waited := time.Since(j.op.AcceptedAt.Time())
+	settleFor := j.settleFor()
+	if j.op.Force() && (seen.item == nil || seen.item.State != resource.StateDeleting) {
+		settleFor = j.config.ForceFor + j.config.VanishedFor // what the cloud has accepted mostly goes
+	}
+	switch {
+	case seen.err != nil:
+		j.op.Error = resource.AsError(seen.err)
+		if waited > settleFor {
+			return j.fail(ctx, resource.OperationFailed, resource.Errorf(resource.CodeUnavailable, "the cloud could not be asked for %s: %w", settleFor, seen.err))
+		}
+		return j.settleLater(ctx)
+	case j.op.Verb == VerbDelete && seen.item == nil:
+		return j.succeed(ctx)
+	case seen.item == nil && waited > j.config.VanishedFor:
+		return j.fail(ctx, resource.OperationFailed, j.vanished())
+	case seen.item == nil: // lists lag behind
+		return j.settleLater(ctx)
+	}
+	j.op.Error = nil
+	if err := j.observe(ctx, seen.item); err != nil {
+		return err
+	}
+	state := seen.item.State
+	switch {
+	case j.op.Verb == VerbDelete && state != resource.StateDeleting && waited > j.config.VanishedFor &&
+		time.Since(j.op.CreatedAt.Time()) < settleFor: // a deletion is repeated until the cloud does it
+		return j.pend(ctx, seen.item, &driver.Pending{Reason: fmt.Sprintf("the cloud has accepted the deletion, but shows that it is %s", state)})
+	case j.op.Verb == VerbDelete:
+		j.row.State = resource.StateDeleting
+	case state == resource.StateFailed && !j.ends(state):
+		return j.fail(ctx, resource.OperationFailed, resource.Errorf(cmp.Or(seen.item.Code, resource.CodeUnavailable), "the cloud reports that the %s %s failed (%s): %s", j.row.Kind, j.row.Name, seen.item.CloudState, cmp.Or(seen.item.Reason, "it does not say why")))
+	case j.ends(state):
+		return j.succeed(ctx)
+	}
+	if waited > settleFor {
+		return j.fail(ctx, resource.OperationFailed, resource.Errorf(resource.CodeUnavailable, "the %s %s is still %s after %s; the cloud may finish it yet", j.row.Kind, j.row.Name, state, settleFor))
+	}
+	return j.settleLater(ctx)
+}
+
+// ends reports whether a state is what the operation wants.
+func (j *job) ends(state resource.State) bool {
+	if action, err := j.kind.Action(j.op.Verb); err == nil {
+		return action.Ends(state)
+	}
+	return state.Settled() && state != resource.StateFailed
+}
+
+// settleLater records how far the operation is and has the settler look again.
+func (j *job) settleLater(ctx context.Context) error {
+	if err := j.save(ctx); err != nil {
+		return err
+	}
+	j.settler.add(j)
+	return nil
+}
+
+// observe takes over what the cloud shows.
+func (j *job) observe(ctx context.Context, item *driver.Item) error {
+	byCloudID := map[string]*store.Resource{}
+	for _, used := range j.uses {
+		byCloudID[used.Kind+"/"+used.CloudID] = used
+	}
+	asked := map[string]string{}
+	if len(j.row.Spec) > 0 {
+		known, err := j.kind.Refs(j.row.Spec)
+		if err != nil {
+			return err
+		}
+		for _, ref := range known {
+			asked[ref.Field] = ref.Name
+		}
+	}
+	refs := map[string]string{}
+	name := func(ref resource.Ref) (string, error) {
+		target := byCloudID[ref.Kind+"/"+ref.Name]
+		if target == nil {
+			var err error
+			target, err = j.store.Read().ResourceByCloudID(ctx, j.row.Connection, ref.Kind, ref.Name)
+			if resource.CodeOf(err) == resource.CodeNotFound {
+				if ref.Weak && asked[ref.Field] != "" { // gone by now: it keeps the name that it had
+					return asked[ref.Field], nil
+				}
+				if !ref.Weak {
+					delete(j.refs, ref.Field) // what was there before in a list is not any more
+				}
+				return ref.Name, nil // not managed here: the cloud's id stays
+			}
+			if err != nil {
+				return "", err
+			}
+		}
+		if !ref.Weak {
+			refs[ref.Field] = target.UID
+		}
+		return target.Name, nil
+	}
+	spec, err := j.kind.MapRefs(item.Spec, name)
+	if err != nil {
+		return err
+	}
+	status, err := j.kind.MapStatusRefs(item.Status, func(ref resource.Ref) (string, error) {
+		ref.Weak = true // only shown
+		return name(ref)
+	})
+	if err != nil {
+		return err
+	}
+	if j.row.Spec, err = resource.Overlay(j.row.Spec, spec); err != nil {
+		return err
+	}
+	for field, uid := range refs {
+		j.refs[field] = uid
+	}
+	if j.row.Native, err = json.Marshal(item.Native); err != nil {
+		return resource.Errorf(resource.CodeInternal, "keep the cloud's own fields: %w", err)
+	}
+	j.row.CloudID, j.row.State, j.row.CloudState = item.ID, item.State, item.CloudState
+	j.row.Uncertain = false
+	j.row.Status = status
+	if item.Labels != nil {
+		j.row.Labels = item.Labels
+	}
+	j.row.SyncedAt = store.MicrosOf(time.Now())
+	return nil
+}
