@@ -18,7 +18,7 @@ var Cluster = define[ClusterSpec, ClusterStatus](Kind{
 	Patience: 2,
 	Actions: []Action{
 		actionWith(Action{Name: "addnodegroup", Doc: "Adds a node group; one of that name that is there already is left as it is.", From: []State{StateAvailable}}, NodeGroupAdder.AddNodeGroup),
-		actionWith(Action{Name: "removenodegroup", Doc: "Removes a node group with its nodes; one that is not there is passed over.", From: []State{StateAvailable}}, NodeGroupRemover.RemoveNodeGroup),
+		actionWith(Action{Name: "removenodegroup", Doc: "Removes a node group with its nodes; one that is not there is passed over.", From: []State{StateAvailable, StateFailed}}, NodeGroupRemover.RemoveNodeGroup),
 		actionWith(Action{Name: "scalenodegroup", Doc: "Changes the number of nodes of a node group, by hand or by autoscaling.", From: []State{StateAvailable}}, NodeGroupScaler.ScaleNodeGroup),
 		actionWith(Action{Name: "upgrade", Doc: "Brings the cluster and its node groups to a newer version of Kubernetes. It cannot be undone.", From: []State{StateAvailable}}, Upgrader.Upgrade),
 	},

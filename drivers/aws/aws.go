@@ -1,8 +1,8 @@
 // Package aws is the driver for Amazon Web Services and clouds that speak its EC2
 // API.
 //
-// Every file holds one kind or catalog in the same order: type, List, Get, Create,
-// Delete, actions, helpers. Calls go through call and paged, so that every error
+// Every file holds one kind or catalog in the same order: type, List, Get, Make, Complete,
+// Delete, actions, views, helpers. Calls go through call and paged, so that every error
 // has its code and every list is complete.
 package aws
 
@@ -14,6 +14,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync/atomic"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awsmiddleware "github.com/aws/aws-sdk-go-v2/aws/middleware"
@@ -45,7 +46,8 @@ const (
 	settingNodeRole    = "nodeRole"
 )
 
-// New defines the driver.
+// New defines the driver. A kind that is found by its tag costs two looks at its creation:
+// AWS has neither a client token nor a unique name for it.
 func New() *driver.Driver {
 	return driver.New(about(), connect,
 		driver.Catalog(resource.Regions, func(s *session) regions { return regions{s} }),
@@ -57,16 +59,16 @@ func New() *driver.Driver {
 		driver.Catalog(resource.Quotas, func(s *session) quotas { return quotas{s} }),
 		driver.Kind(resource.VPC, func(s *session) vpcs { return vpcs{s} }),
 		driver.Kind(resource.Subnet, func(s *session) subnets { return subnets{s} }),
-		driver.Kind(resource.SecurityGroup, func(s *session) securityGroups { return securityGroups{s} }),
-		driver.Kind(resource.KeyPair, func(s *session) keyPairs { return keyPairs{s} }),
-		driver.Kind(resource.VM, func(s *session) vms { return vms{s} }),
-		driver.Kind(resource.Disk, func(s *session) disks { return disks{s} }),
+		driver.Kind(resource.SecurityGroup, func(s *session) securityGroups { return securityGroups{s} }, driver.ByName),
+		driver.Kind(resource.KeyPair, func(s *session) keyPairs { return keyPairs{s} }, driver.ByName),
+		driver.Kind(resource.VM, func(s *session) vms { return vms{s} }, driver.ByToken),
+		driver.Kind(resource.Disk, func(s *session) disks { return disks{s} }, driver.ByToken),
 		driver.Kind(resource.Snapshot, func(s *session) snapshots { return snapshots{s} }),
-		driver.Kind(resource.CustomImage, func(s *session) customImages { return customImages{s} }),
+		driver.Kind(resource.CustomImage, func(s *session) customImages { return customImages{s} }, driver.ByName),
 		driver.Kind(resource.PublicIP, func(s *session) publicIPs { return publicIPs{s} }),
-		driver.Kind(resource.NIC, func(s *session) nics { return nics{s} }),
-		driver.Kind(resource.NLB, func(s *session) nlbs { return nlbs{s} }),
-		driver.Kind(resource.Cluster, func(s *session) clusters { return clusters{s} }),
+		driver.Kind(resource.NIC, func(s *session) nics { return nics{s} }, driver.ByToken),
+		driver.Kind(resource.NLB, func(s *session) nlbs { return nlbs{s} }, driver.ByName),
+		driver.Kind(resource.Cluster, func(s *session) clusters { return clusters{s} }, driver.ByName),
 		driver.Extension("createTags", "Sets tags of anything that EC2 names by id, whatever its kind.", createTags),
 		driver.Extension("getRegionInfo", "Answers the region that the connection is in, with its zones.", regionInfoOf),
 		driver.Extension("getConsoleOutput", "Answers what a VM wrote to its console; AWS keeps the last 64 KiB.", consoleOutput),
@@ -156,8 +158,10 @@ type session struct {
 	quotas    *servicequotas.Client
 	users     *sshUsers
 
-	region, zone          string // zone is for subnets and disks that name none; may be ""
-	clusterRole, nodeRole string // ARNs or names
+	region, zone          string                 // zone is for subnets and disks that name none; may be ""
+	anyZone               string                 // one that takes new disks, for those that name none: AWS wants one
+	clusterRole, nodeRole string                 // ARNs or names
+	roles                 atomic.Pointer[string] // what ARNs of the account's roles begin with; asked for once
 }
 
 // Close lets go of the idle connections to the cloud.
@@ -245,6 +249,9 @@ func (s *session) check(ctx context.Context, c driver.Config) error {
 			return err
 		}
 		names = append(names, zone.Name)
+		if s.anyZone == "" && zone.Available {
+			s.anyZone = zone.Name
+		}
 	}
 	switch {
 	case len(names) == 0:

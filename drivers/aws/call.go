@@ -9,6 +9,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 
 	"github.com/m-cmp/mc-infra-connector/driver"
+	"github.com/m-cmp/mc-infra-connector/resource"
 )
 
 // pageSize is the most that EC2 answers at once, for all lists but that of
@@ -45,6 +46,17 @@ func paged[O, P, A, E any](ctx context.Context, pages pager[O, P], items func(*O
 			}
 		}
 	}, convert)
+}
+
+// unlessMissing is a list that is empty where AWS says that a name does not exist.
+func unlessMissing[E any](items iter.Seq2[E, error]) iter.Seq2[E, error] {
+	return func(yield func(E, error) bool) {
+		for item, err := range items {
+			if resource.CodeOf(err) == resource.CodeNotFound || !yield(item, err) {
+				return
+			}
+		}
+	}
 }
 
 // single is the one page of an operation that has no pages.

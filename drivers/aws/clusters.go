@@ -3,19 +3,16 @@ package aws
 import (
 	"cmp"
 	"context"
-	"crypto/sha256"
 	"encoding/base64"
 	"fmt"
 	"iter"
 	"reflect"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
-	ec2types "github.com/aws/aws-sdk-go-v2/service/ec2/types"
 	"github.com/aws/aws-sdk-go-v2/service/eks"
 	"github.com/aws/aws-sdk-go-v2/service/eks/types"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
@@ -26,27 +23,27 @@ import (
 )
 
 // clusters are EKS clusters with managed node groups. Their name is their id. AWS lists
-// only names, so that a list costs calls for each cluster and node group.
+// only names, so that a list costs calls for each cluster and node group, and a single
+// one two and one for each node group.
 //
 // AWS takes node groups only when the cluster runs, upgrades them only after it, and
-// deletes it only after them. What has to come later is left to a repeat: the error says
-// what is being waited for, and the server repeats the verb.
+// deletes it only after them.
 type (
 	clusters struct{ *session }
 	cluster  = driver.Object[resource.ClusterSpec, resource.ClusterStatus]
 )
 
-// List answers all clusters of the region.
-func (c clusters) List(ctx context.Context, _ driver.Filter) iter.Seq2[cluster, error] {
+// List answers the clusters of the region. Of those that are not looked for no node groups
+// are asked for.
+func (c clusters) List(ctx context.Context, f driver.Filter) iter.Seq2[cluster, error] {
 	return func(yield func(cluster, error) bool) {
 		nodes := c.nodes(ctx, filter("tag-key", clusterNodeTag))
-		for name, err := range paged(ctx, eks.NewListClustersPaginator(c.eks, &eks.ListClustersInput{MaxResults: aws.Int32(100)}),
-			func(page *eks.ListClustersOutput) []string { return page.Clusters }, same) {
+		for name, err := range c.names(ctx, f.IDs) {
 			var o cluster
 			if err == nil {
-				o, err = c.show(ctx, name, nodes)
+				o, err = c.show(ctx, name, f.Token, nodes)
 			}
-			if resource.CodeOf(err) == resource.CodeNotFound { // it has gone meanwhile
+			if resource.CodeOf(err) == resource.CodeNotFound || err == nil && o.ID == "" { // gone meanwhile, or not looked for
 				continue
 			}
 			if !yield(o, err) || err != nil {
@@ -58,10 +55,11 @@ func (c clusters) List(ctx context.Context, _ driver.Filter) iter.Seq2[cluster, 
 
 // Get answers one cluster.
 func (c clusters) Get(ctx context.Context, id string) (cluster, error) {
-	return c.show(ctx, id, c.nodes(ctx, filter("tag:"+clusterNodeTag, id)))
+	return c.show(ctx, id, "", c.nodes(ctx, filter("tag:"+clusterNodeTag, id)))
 }
 
-// Create makes a cluster, and its node groups once it runs.
+// Make makes a control plane. AWS takes a name once in a region.
+// https://docs.aws.amazon.com/eks/latest/APIReference/API_CreateCluster.html
 func (c clusters) Make(ctx context.Context, r driver.Request[resource.ClusterSpec]) (cluster, error) {
 	tags, err := clusterTags().Write(r.Token, r.Name, r.Labels)
 	if err != nil {
@@ -72,47 +70,68 @@ func (c clusters) Make(ctx context.Context, r driver.Request[resource.ClusterSpe
 			return cluster{}, err
 		}
 	}
+	for s, err := range subnets(c).describe(ctx, &ec2.DescribeSubnetsInput{SubnetIds: r.Spec.Subnets}) { // AWS is not told the VPC
+		if err == nil && s.Spec.VPC != r.Spec.VPC {
+			err = resource.Invalid(resource.Problem{Field: "spec.vpc", Message: "the subnet " + s.ID + " is of the VPC " + s.Spec.VPC + "; choose subnets of " + r.Spec.VPC})
+		}
+		if err != nil {
+			return cluster{}, err
+		}
+	}
+	role, err := c.role(ctx, c.clusterRole)
+	if err != nil {
+		return cluster{}, err
+	}
 	name := clusterName(r.Name)
-	x, err := c.describe(ctx, name)
-	switch {
-	case resource.CodeOf(err) == resource.CodeNotFound:
-		x, err = c.create(ctx, name, r, mapOf(tags))
-	case err == nil && x.Tags[tokenTag] != r.Token:
-		err = resource.Errorf(resource.CodeAlreadyExists, "there is a cluster %s already; choose another name", name)
+	out, err := call(ctx, c.eks.CreateCluster, &eks.CreateClusterInput{
+		Name: aws.String(name), ClientRequestToken: aws.String(r.Token), RoleArn: aws.String(role), Version: optional(r.Spec.Version), Tags: mapOf(tags),
+		ResourcesVpcConfig: &types.VpcConfigRequest{SubnetIds: r.Spec.Subnets, SecurityGroupIds: r.Spec.SecurityGroups},
+	})
+	if isCloud(err, inUse) {
+		return cluster{}, recoded(err, resource.CodeAlreadyExists, "there is a cluster "+name+" already; choose another name")
 	}
 	if err != nil {
 		return cluster{}, err
 	}
-	if x.Status == types.ClusterStatusCreating && len(r.Spec.NodeGroups) > 0 {
-		return cluster{}, resource.Errorf(resource.CodeUnavailable, "the control plane of the cluster %s is being built; its node groups are made when it runs, after about ten minutes", name)
-	}
+	return c.object(out.Cluster), nil
+}
+
+// Complete makes the node groups once the control plane runs.
+func (c clusters) Complete(ctx context.Context, r driver.Request[resource.ClusterSpec], o cluster) (cluster, error) {
 	for _, group := range r.Spec.NodeGroups {
-		if err := c.addGroup(ctx, x, r.Spec.Subnets, group); err != nil {
-			return cluster{}, err
+		switch {
+		case o.State == resource.StateFailed || slices.ContainsFunc(o.Status.NodeGroups, func(g resource.NodeGroupStatus) bool { return g.Name == group.Name }):
+			continue
+		case o.State == resource.StateCreating:
+			return o, driver.Wait(0, "the control plane of the cluster %s is being built; its node groups are made when it runs, after about ten minutes", o.ID)
 		}
+		made, err := c.addGroup(ctx, o.ID, r.Spec.Subnets, group, requestToken(r.Token, group.Name))
+		if err != nil {
+			return o, err
+		}
+		showGroup(&o, made, nil)
 	}
-	return c.Get(ctx, name)
+	return o, nil
 }
 
 // Delete removes the node groups, and the cluster once they are gone.
 func (c clusters) Delete(ctx context.Context, id string) error {
-	if _, err := c.describe(ctx, id); err != nil {
-		return driver.Except(err, resource.CodeNotFound)
-	}
+	groups := 0
 	for name, err := range unlessMissing(c.groupNames(ctx, id)) {
 		if err != nil {
 			return err
 		}
+		groups++
 		_, err := call(ctx, c.eks.DeleteNodegroup, &eks.DeleteNodegroupInput{ClusterName: aws.String(id), NodegroupName: aws.String(name)})
 		if err := driver.Except(err, resource.CodeNotFound, resource.CodeDependency); err != nil { // dependency: it is being deleted
 			return err
 		}
 	}
-	_, err := call(ctx, c.eks.DeleteCluster, &eks.DeleteClusterInput{Name: aws.String(id)})
-	if resource.CodeOf(err) == resource.CodeDependency {
-		return resource.Errorf(resource.CodeUnavailable, "the node groups of the cluster %s are being deleted; it follows when they are gone: %w", id, err)
+	if groups > 0 {
+		return driver.Wait(0, "the node groups of the cluster %s are being deleted; it follows when they are gone", id)
 	}
-	return driver.Except(err, resource.CodeNotFound)
+	_, err := call(ctx, c.eks.DeleteCluster, &eks.DeleteClusterInput{Name: aws.String(id)})
+	return driver.Except(inProgress(err), resource.CodeNotFound)
 }
 
 // AddNodeGroup adds a node group in the cluster's subnets.
@@ -120,20 +139,17 @@ func (c clusters) AddNodeGroup(ctx context.Context, id string, group resource.No
 	if err := possible("rootDiskType", group); err != nil {
 		return err
 	}
-	x, err := c.describe(ctx, id)
-	if err != nil {
-		return err
-	}
-	return c.addGroup(ctx, x, vpcOf(x).SubnetIds, group)
+	_, err := c.addGroup(ctx, id, nil, group, actionToken(ctx, group.Name))
+	return err
 }
 
 // RemoveNodeGroup removes a node group with its nodes.
 func (c clusters) RemoveNodeGroup(ctx context.Context, id string, group resource.NodeGroupName) error {
-	if _, err := c.describe(ctx, id); err != nil {
-		return err
-	}
 	_, err := call(ctx, c.eks.DeleteNodegroup, &eks.DeleteNodegroupInput{ClusterName: aws.String(id), NodegroupName: aws.String(group.Name)})
-	return driver.Except(inProgress(err), resource.CodeNotFound)
+	if resource.CodeOf(err) == resource.CodeNotFound { // of the group, or of the cluster
+		_, err = c.describe(ctx, id)
+	}
+	return inProgress(err)
 }
 
 // ScaleNodeGroup changes the sizes of a node group, and whether the Cluster Autoscaler
@@ -154,67 +170,39 @@ func (c clusters) ScaleNodeGroup(ctx context.Context, id string, to resource.Nod
 	}
 	sizes := scaled(now, to)
 	if reflect.DeepEqual(*sizes, now) { // done before, or being done
-		return nil
+		if x.Status == types.NodegroupStatusUpdating {
+			return driver.Wait(0, "the node group %s of the cluster %s is being changed", to.Name, id)
+		}
+		return failureOfGroup(x)
 	}
 	_, err = call(ctx, c.eks.UpdateNodegroupConfig, &eks.UpdateNodegroupConfigInput{
-		ClusterName: aws.String(id), NodegroupName: aws.String(to.Name), ScalingConfig: sizes,
-		ClientRequestToken: requestToken("scale", aws.ToString(x.NodegroupArn), aws.ToTime(x.ModifiedAt), *sizes.DesiredSize, *sizes.MinSize, *sizes.MaxSize),
+		ClusterName: aws.String(id), NodegroupName: aws.String(to.Name), ScalingConfig: sizes, ClientRequestToken: actionToken(ctx, to.Name),
 	})
-	return inProgress(err)
-}
-
-// inProgress is for what EKS does not begin while something else is in progress, which a
-// cluster's state does not always tell: it waits for that.
-// https://docs.aws.amazon.com/eks/latest/APIReference/API_UpdateClusterVersion.html
-func inProgress(err error) error {
-	if !isCloud(err, "ResourceInUseException") {
-		return err
+	if err != nil {
+		return inProgress(err)
 	}
-	return recoded(err, resource.CodeUnavailable, "it is begun when that has ended")
+	return driver.Wait(0, "the node group %s of the cluster %s is being changed", to.Name, id)
 }
 
-// requestToken identifies an action to EKS, so that its repeat begins nothing anew: it
-// follows from what the action changes, from what, and to what.
-func requestToken(action string, of ...any) *string {
-	const bytes = 16
-	return aws.String(fmt.Sprintf("%.*x", bytes, sha256.Sum256(fmt.Append([]byte(action), of...))))
-}
-
-// scaled are the sizes of a node group with a change made; what is not asked for gives
-// way to what is.
-func scaled(sizes types.NodegroupScalingConfig, to resource.NodeGroupScale) *types.NodegroupScalingConfig {
-	set := func(size **int32, n int) {
-		if n > 0 {
-			*size = aws.Int32(int32(n)) //nolint:gosec // at most 1000
-		}
-	}
-	set(&sizes.DesiredSize, to.DesiredNodes)
-	set(&sizes.MinSize, to.MinNodes)
-	set(&sizes.MaxSize, to.MaxNodes)
-	if to.DesiredNodes > 0 {
-		sizes.MinSize = aws.Int32(min(*sizes.MinSize, *sizes.DesiredSize))
-		sizes.MaxSize = aws.Int32(max(*sizes.MaxSize, *sizes.DesiredSize))
-	} else {
-		sizes.DesiredSize = aws.Int32(min(max(*sizes.DesiredSize, *sizes.MinSize), *sizes.MaxSize))
-	}
-	return &sizes
-}
-
-// Upgrade brings the control plane to a version, then the node groups.
+// Upgrade brings the control plane to a version, then the node groups, one after another.
 // https://docs.aws.amazon.com/eks/latest/userguide/update-cluster.html
 func (c clusters) Upgrade(ctx context.Context, id string, to resource.ClusterVersion) error {
 	x, err := c.describe(ctx, id)
 	if err != nil {
 		return err
 	}
-	if version := aws.ToString(x.Version); version != to.Version {
+	following := driver.Wait(0, "the control plane of the cluster %s is being upgraded to %s; its node groups follow", id, to.Version)
+	switch {
+	case x.Status == types.ClusterStatusUpdating:
+		return following
+	case aws.ToString(x.Version) != to.Version:
 		out, err := call(ctx, c.eks.UpdateClusterVersion, &eks.UpdateClusterVersionInput{
-			Name: aws.String(id), Version: aws.String(to.Version), ClientRequestToken: requestToken("upgrade", aws.ToString(x.Arn), aws.ToTime(x.CreatedAt), version, to.Version),
+			Name: aws.String(id), Version: aws.String(to.Version), ClientRequestToken: actionToken(ctx, ""),
 		})
-		if err := cmp.Or(inProgress(err), failed(out)); err != nil {
-			return err
+		if err != nil {
+			return inProgress(err)
 		}
-		return resource.Errorf(resource.CodeUnavailable, "the control plane of the cluster %s is being upgraded to %s; its node groups follow", id, to.Version)
+		return cmp.Or(failed(out.Update), following)
 	}
 	for name, err := range c.groupNames(ctx, id) {
 		if err != nil {
@@ -224,31 +212,22 @@ func (c clusters) Upgrade(ctx context.Context, id string, to resource.ClusterVer
 		if err != nil {
 			return err
 		}
-		version := aws.ToString(group.Version)
-		if version == to.Version {
+		following := driver.Wait(0, "the node group %s of the cluster %s is being upgraded to %s", name, id, to.Version)
+		switch {
+		case group.Status == types.NodegroupStatusUpdating:
+			return following
+		case aws.ToString(group.Version) == to.Version:
 			continue
 		}
-		_, err = call(ctx, c.eks.UpdateNodegroupVersion, &eks.UpdateNodegroupVersionInput{
-			ClusterName: aws.String(id), NodegroupName: aws.String(name), Version: aws.String(to.Version), ClientRequestToken: requestToken("upgrade", aws.ToString(group.NodegroupArn), version, to.Version),
+		out, err := call(ctx, c.eks.UpdateNodegroupVersion, &eks.UpdateNodegroupVersionInput{
+			ClusterName: aws.String(id), NodegroupName: aws.String(name), Version: aws.String(to.Version), ClientRequestToken: actionToken(ctx, name),
 		})
-		if err := inProgress(err); err != nil {
-			return err
+		if err != nil {
+			return inProgress(err)
 		}
+		return cmp.Or(failed(out.Update), following)
 	}
 	return nil
-}
-
-// failed is the error of an update that the same request began before and that came to
-// nothing.
-func failed(out *eks.UpdateClusterVersionOutput) error {
-	if out == nil || out.Update == nil || (out.Update.Status != types.UpdateStatusFailed && out.Update.Status != types.UpdateStatusCancelled) {
-		return nil
-	}
-	var reasons []string
-	for _, e := range out.Update.Errors {
-		reasons = append(reasons, fmt.Sprintf("%s (%s)", aws.ToString(e.ErrorMessage), e.ErrorCode))
-	}
-	return resource.Errorf(resource.CodeConflict, "the update is %s: %s", out.Update.Status, cmp.Or(strings.Join(reasons, "; "), "AWS gives no reason"))
 }
 
 // tokenLife is how long a token is taken: AWS allows 15 minutes from its making.
@@ -313,12 +292,6 @@ func (c clusters) Label(ctx context.Context, id string, change resource.LabelCha
 	})
 }
 
-const (
-	clusterNodeTag = "eks:cluster-name" // what AWS tags nodes with
-	groupNodeTag   = "eks:nodegroup-name"
-	autoscalingTag = "mcic-autoscaling" // whether the Cluster Autoscaler is meant to change the group
-)
-
 // clusterName is a name that AWS takes: up to 100 letters, digits, hyphens and
 // underscores.
 // https://docs.aws.amazon.com/eks/latest/APIReference/API_CreateCluster.html
@@ -327,91 +300,22 @@ func clusterName(name string) string {
 	return name[:min(len(name), 100)]
 }
 
-// possible refuses what AWS wants a launch template for.
-func possible(field string, group resource.NodeGroup) error {
-	if group.RootDiskType == "" {
-		return nil
-	}
-	return resource.Invalid(resource.Problem{Field: field, Message: "AWS chooses the type of disk of managed node groups; leave it out"})
-}
-
-func (c clusters) create(ctx context.Context, name string, r driver.Request[resource.ClusterSpec], tags map[string]string) (*types.Cluster, error) {
-	for s, err := range subnets(c).describe(ctx, &ec2.DescribeSubnetsInput{SubnetIds: r.Spec.Subnets}) { // AWS is not told the VPC
-		if err == nil && s.Spec.VPC != r.Spec.VPC {
-			err = resource.Invalid(resource.Problem{Field: "spec.vpc", Message: "the subnet " + s.ID + " is of the VPC " + s.Spec.VPC + "; choose subnets of " + r.Spec.VPC})
-		}
-		if err != nil {
-			return nil, err
-		}
-	}
-	role, err := c.role(ctx, c.clusterRole)
-	if err != nil {
-		return nil, err
-	}
-	out, err := call(ctx, c.eks.CreateCluster, &eks.CreateClusterInput{
-		Name: aws.String(name), ClientRequestToken: aws.String(r.Token), RoleArn: aws.String(role), Version: optional(r.Spec.Version), Tags: tags,
-		ResourcesVpcConfig: &types.VpcConfigRequest{SubnetIds: r.Spec.Subnets, SecurityGroupIds: r.Spec.SecurityGroups},
-	})
-	if err != nil {
-		return nil, err
-	}
-	return out.Cluster, nil
-}
-
-// addGroup adds a node group unless there is one of that name.
-func (c clusters) addGroup(ctx context.Context, x *types.Cluster, subnets []string, group resource.NodeGroup) error {
-	name := aws.ToString(x.Name)
-	if _, err := c.group(ctx, name, group.Name); resource.CodeOf(err) != resource.CodeNotFound {
-		return err
-	}
-	role, err := c.role(ctx, c.nodeRole)
-	if err != nil {
-		return err
-	}
-	sizes := [3]int32{int32(cmp.Or(group.DesiredNodes, 1)), int32(cmp.Or(group.MinNodes, group.DesiredNodes, 1)), int32(cmp.Or(group.MaxNodes, group.DesiredNodes, 1))} //nolint:gosec // at most 1000
-	in := &eks.CreateNodegroupInput{
-		ClusterName: x.Name, NodegroupName: aws.String(group.Name), ClientRequestToken: requestToken("addnodegroup", aws.ToString(x.Arn), aws.ToTime(x.CreatedAt), fmt.Sprintf("%+v", group)), NodeRole: aws.String(role), Subnets: subnets,
-		InstanceTypes: []string{group.Spec}, AmiType: types.AMITypes(group.Image),
-		ScalingConfig: &types.NodegroupScalingConfig{DesiredSize: &sizes[0], MinSize: &sizes[1], MaxSize: &sizes[2]},
-		Tags:          map[string]string{autoscalingTag: fmt.Sprint(group.Autoscaling)},
-	}
-	if group.RootDiskSizeGiB > 0 {
-		in.DiskSize = aws.Int32(int32(group.RootDiskSizeGiB)) //nolint:gosec // at most 65536
-	}
-	if group.KeyPair != "" {
-		if in.RemoteAccess, err = remoteAccess(x, group.KeyPair); err != nil {
-			return err
-		}
-	}
-	_, err = call(ctx, c.eks.CreateNodegroup, in)
-	return inProgress(err)
-}
-
-// remoteAccess lets a key pair in by SSH from the cluster's security groups, those that it
-// was given or else its own: without any AWS opens the port to the internet.
-// https://docs.aws.amazon.com/eks/latest/APIReference/API_RemoteAccessConfig.html
-func remoteAccess(x *types.Cluster, keyPair string) (*types.RemoteAccessConfig, error) {
-	sources := vpcOf(x).SecurityGroupIds
-	if own := vpcOf(x).ClusterSecurityGroupId; len(sources) == 0 && own != nil {
-		sources = []string{*own}
-	}
-	if len(sources) == 0 {
-		return nil, resource.Errorf(resource.CodeConflict, "the cluster %s has no security group to let SSH in from; leave the key pair out, or make the cluster with security groups", aws.ToString(x.Name))
-	}
-	return &types.RemoteAccessConfig{Ec2SshKey: aws.String(keyPair), SourceSecurityGroups: sources}, nil
-}
-
 // role is the ARN of a role that the settings give by name or ARN.
 func (c clusters) role(ctx context.Context, name string) (string, error) {
 	if strings.HasPrefix(name, "arn:") {
 		return name, nil
 	}
-	out, err := call(ctx, c.sts.GetCallerIdentity, &sts.GetCallerIdentityInput{})
-	if err != nil {
-		return "", err
+	known := c.roles.Load()
+	if known == nil {
+		out, err := call(ctx, c.sts.GetCallerIdentity, &sts.GetCallerIdentityInput{})
+		if err != nil {
+			return "", err
+		}
+		partition, _, _ := strings.Cut(strings.TrimPrefix(aws.ToString(out.Arn), "arn:"), ":")
+		known = aws.String(fmt.Sprintf("arn:%s:iam::%s:role/", cmp.Or(partition, "aws"), aws.ToString(out.Account)))
+		c.roles.Store(known)
 	}
-	partition, _, _ := strings.Cut(strings.TrimPrefix(aws.ToString(out.Arn), "arn:"), ":")
-	return fmt.Sprintf("arn:%s:iam::%s:role/%s", cmp.Or(partition, "aws"), aws.ToString(out.Account), name), nil
+	return *known + name, nil
 }
 
 func (c clusters) tag(ctx context.Context, arn *string, tags map[string]string) error {
@@ -435,50 +339,26 @@ func (c clusters) describe(ctx context.Context, name string) (*types.Cluster, er
 	return out.Cluster, nil
 }
 
-func (c clusters) groupNames(ctx context.Context, name string) iter.Seq2[string, error] {
-	return paged(ctx, eks.NewListNodegroupsPaginator(c.eks, &eks.ListNodegroupsInput{ClusterName: aws.String(name), MaxResults: aws.Int32(100)}),
-		func(page *eks.ListNodegroupsOutput) []string { return page.Nodegroups }, same)
-}
-
-func (c clusters) group(ctx context.Context, name, group string) (*types.Nodegroup, error) {
-	out, err := call(ctx, c.eks.DescribeNodegroup, &eks.DescribeNodegroupInput{ClusterName: aws.String(name), NodegroupName: aws.String(group)})
-	if err != nil {
-		return nil, err
+// names are those of the clusters that are looked for.
+func (c clusters) names(ctx context.Context, wanted []string) iter.Seq2[string, error] {
+	if len(wanted) > 0 {
+		return driver.Items(func(yield func([]string, error) bool) { yield(wanted, nil) }, same)
 	}
-	return out.Nodegroup, nil
+	return paged(ctx, eks.NewListClustersPaginator(c.eks, &eks.ListClustersInput{MaxResults: aws.Int32(100)}),
+		func(page *eks.ListClustersOutput) []string { return page.Clusters }, same)
 }
 
-// nodes answers a function that answers the ids of nodes by cluster and node group; it
-// asks once, when it is first called.
-func (c clusters) nodes(ctx context.Context, which ec2types.Filter) func() (map[[2]string][]string, error) {
-	return sync.OnceValues(func() (map[[2]string][]string, error) {
-		ids := map[[2]string][]string{}
-		in := &ec2.DescribeInstancesInput{Filters: []ec2types.Filter{which, filter("instance-state-name", "pending", "running", "stopping", "stopped")}}
-		for x, err := range paged(ctx, ec2.NewDescribeInstancesPaginator(c.ec2, in), instancesOf, same) {
-			if err != nil {
-				return nil, err
-			}
-			var key [2]string
-			for _, tag := range x.Tags {
-				switch aws.ToString(tag.Key) {
-				case clusterNodeTag:
-					key[0] = aws.ToString(tag.Value)
-				case groupNodeTag:
-					key[1] = aws.ToString(tag.Value)
-				}
-			}
-			ids[key] = append(ids[key], aws.ToString(x.InstanceId))
-		}
-		return ids, nil
-	})
-}
-
-func (c clusters) show(ctx context.Context, name string, nodes func() (map[[2]string][]string, error)) (cluster, error) {
+// show is a cluster with its node groups, or none if it was not made with the token that
+// is looked for.
+func (c clusters) show(ctx context.Context, name, token string, nodes func() (map[[2]string][]string, error)) (cluster, error) {
 	x, err := c.describe(ctx, name)
 	if err != nil {
 		return cluster{}, err
 	}
 	o := c.object(x)
+	if token != "" && o.Token != token {
+		return cluster{}, nil
+	}
 	for group, err := range unlessMissing(c.groupNames(ctx, name)) {
 		if err != nil {
 			return cluster{}, err
@@ -494,38 +374,9 @@ func (c clusters) show(ctx context.Context, name string, nodes func() (map[[2]st
 		if err != nil {
 			return cluster{}, err
 		}
-		c.showGroup(&o, g, ids[[2]string{name, group}])
+		showGroup(&o, g, ids[[2]string{name, group}])
 	}
 	return o, nil
-}
-
-// showGroup adds a node group to its cluster; while that is on its way, so is the cluster.
-func (clusters) showGroup(o *cluster, g *types.Nodegroup, nodes []string) {
-	spec := resource.NodeGroup{Name: aws.ToString(g.NodegroupName), Image: string(g.AmiType), RootDiskSizeGiB: int(aws.ToInt32(g.DiskSize)), Autoscaling: g.Tags[autoscalingTag] == "true"}
-	if len(g.InstanceTypes) > 0 {
-		spec.Spec = g.InstanceTypes[0]
-	}
-	if g.RemoteAccess != nil {
-		spec.KeyPair = aws.ToString(g.RemoteAccess.Ec2SshKey)
-	}
-	if s := g.ScalingConfig; s != nil {
-		spec.DesiredNodes, spec.MinNodes, spec.MaxNodes = int(aws.ToInt32(s.DesiredSize)), int(aws.ToInt32(s.MinSize)), int(aws.ToInt32(s.MaxSize))
-	}
-	o.Spec.NodeGroups = append(o.Spec.NodeGroups, spec)
-	status := resource.NodeGroupStatus{Name: spec.Name, CloudID: aws.ToString(g.NodegroupArn), Version: aws.ToString(g.Version), Nodes: nodes}
-	status.State, status.CloudState = driver.StateOf(g.Status, map[types.NodegroupStatus]resource.State{
-		types.NodegroupStatusCreating:     resource.StateCreating,
-		types.NodegroupStatusActive:       resource.StateAvailable,
-		types.NodegroupStatusUpdating:     resource.StateUpdating,
-		types.NodegroupStatusDeleting:     resource.StateDeleting,
-		types.NodegroupStatusCreateFailed: resource.StateFailed,
-		types.NodegroupStatusDeleteFailed: resource.StateFailed,
-		types.NodegroupStatusDegraded:     resource.StateFailed,
-	})
-	o.Status.NodeGroups = append(o.Status.NodeGroups, status)
-	if !status.State.Settled() && o.State == resource.StateAvailable {
-		o.State, o.CloudState = resource.StateUpdating, "node group "+spec.Name+" "+status.CloudState
-	}
 }
 
 func vpcOf(x *types.Cluster) types.VpcConfigResponse {
@@ -555,6 +406,11 @@ func (clusters) object(x *types.Cluster) cluster {
 		types.ClusterStatusDeleting: resource.StateDeleting,
 		types.ClusterStatusFailed:   resource.StateFailed,
 	})
+	if x.Health != nil && o.State == resource.StateFailed {
+		for _, issue := range x.Health.Issues {
+			o.Reason, o.Code = addReason(o.Reason, o.Code, string(issue.Code), issue.Message)
+		}
+	}
 	vpc := vpcOf(x)
 	o.Spec = resource.ClusterSpec{
 		VPC: aws.ToString(vpc.VpcId), Subnets: slices.Clone(vpc.SubnetIds), SecurityGroups: slices.Clone(vpc.SecurityGroupIds), Version: aws.ToString(x.Version), NodeGroups: []resource.NodeGroup{},

@@ -1,6 +1,8 @@
 package aws
 
 import (
+	"context"
+	"crypto/rand"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
@@ -30,12 +32,14 @@ func testCluster(t *testing.T, endpoint string) {
 	vpc := create(t, s, resource.VPC, "eks", nil, resource.VPCSpec{CIDR: "10.22.0.0/16"})
 	subnet := create(t, s, resource.Subnet, "eks", nil, resource.SubnetSpec{VPC: vpc.ID, CIDR: "10.22.1.0/24"})
 	key := create(t, s, resource.KeyPair, "eks", nil, resource.KeyPairSpec{PublicKey: publicKey})
+	ask := driver.ItemRequest{Token: "eks.prod-cluster", Name: "eks.prod", Spec: must(json.Marshal(resource.ClusterSpec{
+		VPC: vpc.ID, Subnets: []string{subnet.ID}, NodeGroups: []resource.NodeGroup{{Name: "first", Spec: "t3.medium", DesiredNodes: 2, MinNodes: 1, MaxNodes: 4, Autoscaling: true, RootDiskSizeGiB: 30, KeyPair: key.ID}},
+	}))}
 	var item driver.Item
-	waiting := untilDone(t, func() (err error) {
-		item, err = tryCreate(t, s, resource.Cluster, "eks.prod-cluster", "eks.prod", nil, resource.ClusterSpec{
-			VPC: vpc.ID, Subnets: []string{subnet.ID}, NodeGroups: []resource.NodeGroup{{Name: "first", Spec: "t3.medium", DesiredNodes: 2, MinNodes: 1, MaxNodes: 4, Autoscaling: true, RootDiskSizeGiB: 30, KeyPair: key.ID}},
-		})
-		return err
+	waiting := waits(t, func(ctx context.Context) (pending *driver.Pending, err error) {
+		item, pending, err = s.Session.Create(ctx, "cluster", ask)
+		ask.ID = item.ID
+		return pending, err
 	})
 	assert.Contains(t, waiting, "node groups are made when it runs")
 	made := decoded[resource.ClusterSpec, resource.ClusterStatus](t, item)
@@ -75,28 +79,45 @@ func testCluster(t *testing.T, endpoint string) {
 	assert.NotEmpty(t, u.Query().Get("X-Amz-Signature"))
 
 	// Updates that are in progress are waited for, though the states say ACTIVE at first.
-	act := func(action, params string) func() error {
-		return func() error { return s.Act(t.Context(), "cluster", made.ID, action, json.RawMessage(params)) }
+	act := func(action, params string) string {
+		return waits(t, func(ctx context.Context) (*driver.Pending, error) {
+			return s.Session.Act(ctx, "cluster", made.ID, action, json.RawMessage(params))
+		})
 	}
-	require.NoError(t, act("scalenodegroup", `{"name":"first","desiredNodes":3}`)())
-	assert.Contains(t, untilDone(t, act("scalenodegroup", `{"name":"first","desiredNodes":2}`), func() { get(t, s, resource.Cluster, made.ID) }), "in progress")
-	assert.Contains(t, untilDone(t, act("upgrade", `{"version":"1.99"}`), func() { get(t, s, resource.Cluster, made.ID) }), "is being upgraded")
-	upgraded, err := settled(t, s, resource.Cluster, made.ID)
+	pending, err := s.Session.Act(t.Context(), "cluster", made.ID, "scalenodegroup", json.RawMessage(`{"name":"first","desiredNodes":3}`))
 	require.NoError(t, err)
-	require.Eventually(t, func() bool { // a node group says ACTIVE before it says UPDATING
-		upgraded = get(t, s, resource.Cluster, made.ID)
-		return upgraded.State == resource.StateAvailable && upgraded.Status.NodeGroups[0].Version == "1.99"
-	}, 10*time.Second, time.Millisecond)
+	require.NotNil(t, pending)
+	assert.Contains(t, act("scalenodegroup", `{"name":"first","desiredNodes":2}`), "in progress")
+	waiting = act("upgrade", `{"version":"1.99"}`)
+	assert.Regexp(t, "(?s)the control plane .* is being upgraded to 1.99.*the node group first .* is being upgraded to 1.99", waiting)
+	upgraded := get(t, s, resource.Cluster, made.ID)
+	assert.Equal(t, resource.StateAvailable, upgraded.State)
+	assert.Equal(t, "1.99", upgraded.Status.NodeGroups[0].Version)
 	assert.Equal(t, "1.99", upgraded.Status.Version)
 	assert.Equal(t, 2, upgraded.Spec.NodeGroups[0].DesiredNodes)
 
-	untilDone(t, func() error { return s.Delete(t.Context(), "cluster", made.ID) })
+	assert.Contains(t, waits(t, func(ctx context.Context) (*driver.Pending, error) { return s.Session.Delete(ctx, "cluster", made.ID) }), "node groups")
 	require.NoError(t, s.Delete(t.Context(), "cluster", made.ID), "again")
 }
 
-// untilDone repeats what can be repeated, as the server does, with what happens in
-// between, and answers what was waited for.
-func untilDone(t *testing.T, f func() error, between ...func()) (waiting string) {
+// waits repeats a call that is pending, as the server does, and answers what was waited for.
+func waits(t *testing.T, call func(context.Context) (*driver.Pending, error)) (reasons string) {
+	t.Helper()
+	ctx := driver.WithOperation(t.Context(), rand.Text())
+	require.Eventually(t, func() bool {
+		pending, err := call(ctx)
+		require.NoError(t, err)
+		if pending != nil {
+			reasons += pending.Reason + "\n"
+		}
+		return pending == nil
+	}, 20*time.Second, time.Millisecond)
+	return reasons
+}
+
+// untilDone repeats what can be repeated, as the server does, and answers what was waited
+// for.
+func untilDone(t *testing.T, f func() error) (waiting string) {
 	t.Helper()
 	require.Eventually(t, func() bool {
 		err := f()
@@ -105,9 +126,6 @@ func untilDone(t *testing.T, f func() error, between ...func()) (waiting string)
 		}
 		require.True(t, resource.AsError(err).Retryable, "%v", err)
 		waiting += err.Error() + "\n"
-		for _, also := range between {
-			also()
-		}
 		return false
 	}, 20*time.Second, time.Millisecond)
 	return waiting
@@ -171,55 +189,106 @@ func TestWhatAClusterHasToWaitFor(t *testing.T) {
 	f := &fakeEKS{answers: map[string]any{}}
 	server := httptest.NewServer(f)
 	t.Cleanup(server.Close)
-	s := open(t, config(server.URL, seoul))
+	s := open(t, config(server.URL, seoul)).Session
 	state := func(status, version string) {
 		f.answers["GET /clusters/prod"] = map[string]any{"cluster": map[string]any{"name": "prod", "status": status, "version": version, "tags": map[string]string{tokenTag: "token-1"}}}
 	}
 	ask := driver.ItemRequest{Token: "token-1", Name: "prod", Spec: json.RawMessage(`{"vpc":"vpc-1","subnets":["subnet-1"],"nodeGroups":[{"name":"first","spec":"t3.medium"}]}`)}
 
 	f.answers["POST /clusters"] = map[string]any{"cluster": map[string]any{"name": "prod", "status": "CREATING"}}
-	_, err := s.Create(t.Context(), "cluster", ask)
-	assert.Equal(t, resource.CodeUnavailable, resource.CodeOf(err), "%v", err)
-	assert.ErrorContains(t, err, "node groups are made when it runs")
-	assert.True(t, resource.AsError(err).Retryable)
+	item, pending, err := s.Create(t.Context(), "cluster", ask)
+	require.NoError(t, err)
+	require.NotNil(t, pending)
+	assert.Contains(t, pending.Reason, "node groups are made when it runs")
+	assert.Equal(t, "prod", item.ID, "at once")
 
 	state("ACTIVE", "1.33")
+	f.answers["POST /clusters"] = "ResourceInUseException"
+	f.answers["GET /clusters"] = map[string]any{"clusters": []string{"other", "prod"}}
+	f.answers["GET /clusters/other"] = map[string]any{"cluster": map[string]any{"name": "other", "status": "ACTIVE"}}
 	f.answers["POST /clusters/prod/node-groups"] = map[string]any{"nodegroup": map[string]any{"nodegroupName": "first"}}
 	f.answers["GET /clusters/prod/node-groups"] = map[string]any{"nodegroups": []string{}}
-	_, err = s.Create(t.Context(), "cluster", ask)
-	require.NoError(t, err)
-	assert.Equal(t, 1, count(f.asked, "POST /clusters"), "made once")
-	assert.Equal(t, 1, count(f.asked, "POST /clusters/prod/node-groups"))
+	for _, id := range []string{"", "prod"} { // without the id its answer was lost
+		ask.ID = id
+		item, pending, err = s.Create(t.Context(), "cluster", ask)
+		require.NoError(t, err)
+		assert.Nil(t, pending)
+		assert.Equal(t, "prod", item.ID)
+	}
+	assert.Equal(t, 2, count(f.asked, "POST /clusters"))
+	assert.Equal(t, 2, count(f.asked, "POST /clusters/prod/node-groups"))
+	assert.Zero(t, count(f.asked, "GET /clusters/other/node-groups"), "it is not looked for")
+	assert.Len(t, f.tokens, 4)
+	assert.Equal(t, f.tokens[2], f.tokens[3], "it is the same node group to EKS")
 
 	other := ask
-	other.Token = "token-2"
-	_, err = s.Create(t.Context(), "cluster", other)
+	other.Token, other.ID = "token-2", ""
+	_, _, err = s.Create(t.Context(), "cluster", other)
 	assert.Equal(t, resource.CodeAlreadyExists, resource.CodeOf(err), "%v", err)
 
 	f.answers["GET /clusters/prod/node-groups"] = map[string]any{"nodegroups": []string{"first"}}
-	f.answers["GET /clusters/prod/node-groups/first"] = map[string]any{"nodegroup": map[string]any{"nodegroupName": "first", "status": "UPDATING", "version": "1.33"}}
-	item, err := s.Get(t.Context(), "cluster", "prod")
+	group := func(status string, issues ...map[string]string) {
+		f.answers["GET /clusters/prod/node-groups/first"] = map[string]any{"nodegroup": map[string]any{
+			"nodegroupName": "first", "status": status, "version": "1.33", "scalingConfig": map[string]int{"desiredSize": 3, "minSize": 1, "maxSize": 5}, "health": map[string]any{"issues": issues},
+		}}
+	}
+	group("UPDATING")
+	item, err = s.Get(t.Context(), "cluster", "prod")
 	require.NoError(t, err)
 	assert.Equal(t, resource.StateUpdating, item.State, "as long as a node group is on its way")
 
+	noRoom := map[string]string{"code": "AsgInstanceLaunchFailures", "message": "Could not launch On-Demand Instances. InsufficientInstanceCapacity - We currently do not have sufficient t3.medium capacity in the Availability Zone you requested"}
+	group("CREATE_FAILED", noRoom)
+	item, err = s.Get(t.Context(), "cluster", "prod")
+	require.NoError(t, err)
+	assert.Equal(t, resource.StateFailed, item.State, "with what could not be made")
+	assert.Equal(t, resource.CodeCapacity, item.Code)
+	assert.Contains(t, item.Reason, "the node group first: Could not launch")
+	group("DEGRADED", noRoom)
+	item, err = s.Get(t.Context(), "cluster", "prod")
+	require.NoError(t, err)
+	assert.Equal(t, resource.StateAvailable, item.State)
+	shown := decoded[resource.ClusterSpec, resource.ClusterStatus](t, item)
+	assert.Equal(t, resource.StateFailed, shown.Status.NodeGroups[0].State)
+	assert.Contains(t, shown.Status.NodeGroups[0].Reason, "sufficient t3.medium capacity")
+	_, err = s.Act(t.Context(), "cluster", "prod", "scalenodegroup", json.RawMessage(`{"name":"first","desiredNodes":3}`))
+	assert.Equal(t, resource.CodeCapacity, resource.CodeOf(err), "%v", err)
+
+	group("ACTIVE")
 	f.answers["POST /clusters/prod/updates"] = map[string]any{"update": map[string]any{}}
 	f.answers["POST /clusters/prod/node-groups/first/update-version"] = map[string]any{"update": map[string]any{}}
-	upgrade := func() error {
-		return s.Act(t.Context(), "cluster", "prod", "upgrade", json.RawMessage(`{"version":"1.34"}`))
+	upgrade := func() string {
+		t.Helper()
+		pending, err := s.Act(t.Context(), "cluster", "prod", "upgrade", json.RawMessage(`{"version":"1.34"}`))
+		require.NoError(t, err)
+		require.NotNil(t, pending)
+		return pending.Reason
 	}
-	assert.ErrorContains(t, upgrade(), "node groups follow")
+	assert.Contains(t, upgrade(), "node groups follow")
+	state("UPDATING", "1.33")
+	assert.Contains(t, upgrade(), "node groups follow")
 	assert.Zero(t, count(f.asked, "POST /clusters/prod/node-groups/first/update-version"))
 	state("ACTIVE", "1.34")
-	require.NoError(t, upgrade())
+	assert.Contains(t, upgrade(), "the node group first")
 	assert.Equal(t, 1, count(f.asked, "POST /clusters/prod/updates"))
 	assert.Equal(t, 1, count(f.asked, "POST /clusters/prod/node-groups/first/update-version"))
 
 	f.answers["DELETE /clusters/prod/node-groups/first"] = map[string]any{"nodegroup": map[string]any{}}
+	remove := func() *driver.Pending {
+		t.Helper()
+		pending, err := s.Delete(t.Context(), "cluster", "prod")
+		require.NoError(t, err)
+		return pending
+	}
+	require.NotNil(t, remove(), "the node groups go first")
+	f.answers["DELETE /clusters/prod/node-groups/first"] = "ResourceInUseException"
+	require.NotNil(t, remove(), "they are going")
+	assert.Zero(t, count(f.asked, "DELETE /clusters/prod"))
+	f.answers["GET /clusters/prod/node-groups"] = map[string]any{"nodegroups": []string{}}
 	f.answers["DELETE /clusters/prod"] = "ResourceInUseException"
-	err = s.Delete(t.Context(), "cluster", "prod")
-	assert.Equal(t, resource.CodeUnavailable, resource.CodeOf(err), "%v", err)
+	require.NotNil(t, remove())
 	f.answers = map[string]any{}
-	require.NoError(t, s.Delete(t.Context(), "cluster", "prod"), "gone")
+	require.Nil(t, remove(), "gone")
 }
 
 // EKS refuses what it cannot begin yet, though the state says ACTIVE. A repeat is the same
@@ -228,20 +297,17 @@ func TestActionsOfClustersThatAreRepeated(t *testing.T) {
 	f := &fakeEKS{}
 	server := httptest.NewServer(f)
 	t.Cleanup(server.Close)
-	s := open(t, config(server.URL, seoul))
+	s := open(t, config(server.URL, seoul)).Session
 	cluster := map[string]any{"name": "prod", "arn": "arn:prod", "status": "ACTIVE", "version": "1.33", "resourcesVpcConfig": map[string]any{"subnetIds": []string{"subnet-1"}}}
-	group := map[string]any{"nodegroupName": "first", "nodegroupArn": "arn:first", "version": "1.33", "status": "ACTIVE", "modifiedAt": 1000, "scalingConfig": map[string]int{"desiredSize": 3, "minSize": 1, "maxSize": 5}}
+	group := map[string]any{"nodegroupName": "first", "nodegroupArn": "arn:first", "version": "1.33", "status": "ACTIVE", "scalingConfig": map[string]int{"desiredSize": 3, "minSize": 1, "maxSize": 5}}
 	f.answers = map[string]any{
 		"GET /clusters/prod": map[string]any{"cluster": cluster}, "GET /clusters/prod/node-groups": map[string]any{"nodegroups": []string{"first"}}, "GET /clusters/prod/node-groups/first": map[string]any{"nodegroup": group},
 	}
-	for name, test := range map[string]struct {
-		action, params, path string
-		later                func() // what makes the same request another action
-	}{
-		"upgrade":               {"upgrade", `{"version":"1.34"}`, "POST /clusters/prod/updates", func() { cluster["version"] = "1.32" }},
-		"upgrade of node group": {"upgrade", `{"version":"1.32"}`, "POST /clusters/prod/node-groups/first/update-version", func() { group["version"] = "1.31" }},
-		"scale":                 {"scalenodegroup", `{"name":"first","desiredNodes":4}`, "POST /clusters/prod/node-groups/first/update-config", func() { group["modifiedAt"] = 2000 }},
-		"add":                   {"addnodegroup", `{"name":"second","spec":"t3.medium"}`, "POST /clusters/prod/node-groups", func() { cluster["createdAt"] = 2000 }},
+	for name, test := range map[string]struct{ action, params, path string }{
+		"upgrade":               {"upgrade", `{"version":"1.34"}`, "POST /clusters/prod/updates"},
+		"upgrade of node group": {"upgrade", `{"version":"1.32"}`, "POST /clusters/prod/node-groups/first/update-version"},
+		"scale":                 {"scalenodegroup", `{"name":"first","desiredNodes":4}`, "POST /clusters/prod/node-groups/first/update-config"},
+		"add":                   {"addnodegroup", `{"name":"second","spec":"t3.medium"}`, "POST /clusters/prod/node-groups"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			cluster["version"] = "1.33"
@@ -249,27 +315,29 @@ func TestActionsOfClustersThatAreRepeated(t *testing.T) {
 				cluster["version"] = "1.32"
 			}
 			f.tokens, f.answers[test.path] = nil, "ResourceInUseException"
-			act := func() error {
-				return s.Act(t.Context(), "cluster", "prod", test.action, json.RawMessage(test.params))
+			act := func(operation string) *driver.Pending {
+				pending, err := s.Act(driver.WithOperation(t.Context(), operation), "cluster", "prod", test.action, json.RawMessage(test.params))
+				require.NoError(t, err)
+				return pending
 			}
 			for range 2 {
-				err := act()
-				assert.Equal(t, resource.CodeUnavailable, resource.CodeOf(err), "%v", err)
+				require.NotNil(t, act("one"))
 			}
 			f.answers[test.path] = map[string]any{"update": map[string]any{"status": "InProgress"}, "nodegroup": group}
-			_ = act() // of an upgrade, that it is in progress
-			test.later()
-			_ = act()
+			act("one")
+			act("another")
 			require.Len(t, f.tokens, 4)
 			assert.Equal(t, []string{f.tokens[0], f.tokens[0]}, f.tokens[1:3])
 			assert.NotEqual(t, f.tokens[0], f.tokens[3])
 		})
 	}
 	cluster["version"] = "1.33"
-	f.answers["POST /clusters/prod/updates"] = map[string]any{"update": map[string]any{"status": "Failed", "errors": []any{map[string]string{"errorCode": "IpNotAvailable", "errorMessage": "no addresses left"}}}}
-	err := s.Act(t.Context(), "cluster", "prod", "upgrade", json.RawMessage(`{"version":"1.34"}`))
-	assert.Equal(t, resource.CodeConflict, resource.CodeOf(err), "%v", err)
-	assert.ErrorContains(t, err, "no addresses left")
+	for awsCode, want := range map[string]resource.Code{"IpNotAvailable": resource.CodeCapacity, "SubnetNotFound": resource.CodeDependency, "Unknown": resource.CodeConflict} {
+		f.answers["POST /clusters/prod/updates"] = map[string]any{"update": map[string]any{"status": "Failed", "errors": []any{map[string]string{"errorCode": awsCode, "errorMessage": "no addresses left"}}}}
+		_, err := s.Act(t.Context(), "cluster", "prod", "upgrade", json.RawMessage(`{"version":"1.34"}`))
+		assert.Equal(t, want, resource.CodeOf(err), "%v", err)
+		assert.ErrorContains(t, err, "no addresses left")
+	}
 }
 
 func count(all []string, one string) int {

@@ -12,7 +12,7 @@ import (
 
 func TestConformance(t *testing.T) {
 	t.Parallel()
-	stage := moto.Start(t, moto.AnyRate, moto.ReadyClusters)
+	stage := moto.Start(t, moto.AnyRate)
 	endpoint := stage.URL
 	other := config(endpoint, tokyo)
 	drivertest.Run(t, drivertest.Target{

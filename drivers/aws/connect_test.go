@@ -342,6 +342,24 @@ func TestUsersAreLookedUpOnceForEachImage(t *testing.T) {
 	}
 }
 
+// A list that is asked for less is one narrow call, which no unknown id fails.
+func TestListsThatAreAskedForLess(t *testing.T) {
+	for kind, name := range map[string]string{
+		"vpc": "vpc-id", "subnet": "subnet-id", "securitygroup": "group-id", "keypair": "key-name", "vm": "instance-id", "disk": "volume-id",
+		"snapshot": "snapshot-id", "customimage": "image-id", "publicip": "allocation-id", "nic": "network-interface-id",
+	} {
+		f, endpoint := fake(t, func(form url.Values) (int, string) { return http.StatusOK, "<" + form.Get("Action") + "Response/>" })
+		for _, err := range open(t, config(endpoint, seoul)).Session.List(t.Context(), kind, driver.Filter{Token: "token-1", IDs: []string{"a", "b"}}) {
+			require.NoError(t, err)
+		}
+		require.Len(t, f.asked, 2, "the zones at first")
+		asked := f.asked[1]
+		assert.Equal(t, []string{"tag:" + tokenTag, "token-1", name, "a", "b"}, []string{
+			asked.Get("Filter.1.Name"), asked.Get("Filter.1.Value.1"), asked.Get("Filter.2.Name"), asked.Get("Filter.2.Value.1"), asked.Get("Filter.2.Value.2"),
+		}, kind)
+	}
+}
+
 func TestFailureOfALaterPageFailsTheList(t *testing.T) {
 	_, endpoint := fake(t, func(form url.Values) (int, string) {
 		if form.Get("NextToken") != "" {
@@ -405,14 +423,16 @@ func TestNoCallIsSentTwice(t *testing.T) {
 func TestVPCThatCannotBeCompleted(t *testing.T) {
 	for code, deleted := range map[string]int{"InternetGatewayLimitExceeded": 1, "InternalError": 0} {
 		t.Run(code, func(t *testing.T) {
+			made := false
 			f, endpoint := fake(t, func(form url.Values) (int, string) {
-				const one = `<vpcId>vpc-1</vpcId><state>available</state>`
+				const one = `<vpcId>vpc-1</vpcId><state>available</state><tagSet><item><key>` + tokenTag + `</key><value>t</value></item></tagSet>`
 				switch action := form.Get("Action"); {
 				case action == "CreateVpc":
+					made = true
 					return http.StatusOK, "<CreateVpcResponse><vpc>" + one + "</vpc></CreateVpcResponse>"
 				case action == "CreateInternetGateway":
 					return http.StatusBadRequest, errorXML(code, "no")
-				case action == "DescribeVpcs" && form.Get("VpcId.1") == "vpc-1":
+				case action == "DescribeVpcs" && made:
 					return http.StatusOK, "<DescribeVpcsResponse><vpcSet><item>" + one + "</item></vpcSet></DescribeVpcsResponse>"
 				default:
 					return http.StatusOK, "<" + action + "Response/>"

@@ -21,8 +21,8 @@ type (
 )
 
 // List answers the account's images in the region.
-func (c customImages) List(ctx context.Context, _ driver.Filter) iter.Seq2[customImage, error] {
-	return c.describe(ctx, &ec2.DescribeImagesInput{Owners: []string{"self"}, MaxResults: aws.Int32(pageSize)})
+func (c customImages) List(ctx context.Context, f driver.Filter) iter.Seq2[customImage, error] {
+	return c.describe(ctx, &ec2.DescribeImagesInput{Owners: []string{"self"}, MaxResults: aws.Int32(pageSize), Filters: narrowed(f, "image-id")})
 }
 
 // Get answers one image.
@@ -34,26 +34,23 @@ func (c customImages) Get(ctx context.Context, id string) (customImage, error) {
 	return found, err
 }
 
-// Create makes an image of a VM without stopping it. CreateImage knows no client token,
-// so that the tag is looked up first.
+// Make makes an image of a VM without stopping it. AWS takes a name once in a region.
+// https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CreateImage.html
 func (c customImages) Make(ctx context.Context, r driver.Request[resource.CustomImageSpec]) (customImage, error) {
 	tags, err := writeTags(r.Token, r.Name, r.Labels, types.ResourceTypeImage)
 	if err != nil {
 		return customImage{}, err
 	}
-	made, _, err := driver.Ensure(withToken(r.Token, c.describe(ctx, &ec2.DescribeImagesInput{Owners: []string{"self"}, Filters: byToken(r.Token)})), func() (customImage, error) {
-		out, err := call(ctx, c.ec2.CreateImage, &ec2.CreateImageInput{
-			InstanceId: aws.String(r.Spec.VM), Name: aws.String(imageName(r.Name)), Description: optional(r.Spec.Description),
-			NoReboot: aws.Bool(true), TagSpecifications: tags,
-		})
-		if err != nil {
-			return customImage{}, err
-		}
-		made := c.object(types.Image{ImageId: out.ImageId, State: types.ImageStatePending, Tags: tags[0].Tags})
-		made.Spec = r.Spec
-		return made, nil
+	out, err := call(ctx, c.ec2.CreateImage, &ec2.CreateImageInput{
+		InstanceId: aws.String(r.Spec.VM), Name: aws.String(imageName(r.Name)), Description: optional(r.Spec.Description),
+		NoReboot: aws.Bool(true), TagSpecifications: tags,
 	})
-	return made, err
+	if err != nil {
+		return customImage{}, err
+	}
+	made := c.object(types.Image{ImageId: out.ImageId, State: types.ImageStatePending, Tags: tags[0].Tags})
+	made.Spec = r.Spec
+	return made, nil
 }
 
 // Delete removes an image with the copies of disks that it consists of, unless other

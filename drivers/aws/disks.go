@@ -23,8 +23,8 @@ type (
 )
 
 // List answers all volumes of the region.
-func (d disks) List(ctx context.Context, _ driver.Filter) iter.Seq2[disk, error] {
-	return d.describe(ctx, &ec2.DescribeVolumesInput{MaxResults: aws.Int32(pageSize)})
+func (d disks) List(ctx context.Context, f driver.Filter) iter.Seq2[disk, error] {
+	return d.describe(ctx, &ec2.DescribeVolumesInput{MaxResults: aws.Int32(pageSize), Filters: narrowed(f, "volume-id")})
 }
 
 // Get answers one volume.
@@ -32,35 +32,33 @@ func (d disks) Get(ctx context.Context, id string) (disk, error) {
 	return driver.One(d.describe(ctx, &ec2.DescribeVolumesInput{VolumeIds: []string{id}}), "disk", id)
 }
 
-// Create makes a volume. AWS forgets client tokens, but not tags.
+// Make makes a volume. The token makes AWS itself answer the same one again.
+// https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CreateVolume.html
 func (d disks) Make(ctx context.Context, r driver.Request[resource.DiskSpec]) (disk, error) {
 	tags, err := writeTags(r.Token, r.Name, r.Labels, types.ResourceTypeVolume)
 	if err != nil {
 		return disk{}, err
 	}
-	made, _, err := driver.Ensure(withToken(r.Token, d.describe(ctx, &ec2.DescribeVolumesInput{Filters: byToken(r.Token)})), func() (disk, error) {
-		zone, err := d.zoneFor(ctx, r.Spec.Zone)
-		if err != nil {
-			return disk{}, err
-		}
-		out, err := call(ctx, d.ec2.CreateVolume, &ec2.CreateVolumeInput{
-			ClientToken:       aws.String(r.Token),
-			AvailabilityZone:  aws.String(zone),
-			Size:              aws.Int32(int32(r.Spec.SizeGiB)), //nolint:gosec // at most 65536
-			VolumeType:        types.VolumeType(r.Spec.Type),
-			Iops:              leastIOPS(types.VolumeType(r.Spec.Type), r.Spec.SizeGiB),
-			SnapshotId:        optional(r.Spec.Snapshot),
-			TagSpecifications: tags,
-		})
-		if err != nil {
-			return disk{}, err
-		}
-		return d.object(types.Volume{
-			VolumeId: out.VolumeId, State: out.State, Size: out.Size, VolumeType: out.VolumeType, AvailabilityZone: out.AvailabilityZone,
-			SnapshotId: out.SnapshotId, CreateTime: out.CreateTime, Tags: tags[0].Tags,
-		}), nil
+	zone := cmp.Or(r.Spec.Zone, d.zone, d.anyZone)
+	if zone == "" {
+		return disk{}, resource.Errorf(resource.CodeUnavailable, "no zone of the region took new disks when the session was opened")
+	}
+	out, err := call(ctx, d.ec2.CreateVolume, &ec2.CreateVolumeInput{
+		ClientToken:       aws.String(r.Token),
+		AvailabilityZone:  aws.String(zone),
+		Size:              aws.Int32(int32(r.Spec.SizeGiB)), //nolint:gosec // at most 65536
+		VolumeType:        types.VolumeType(r.Spec.Type),
+		Iops:              leastIOPS(types.VolumeType(r.Spec.Type), r.Spec.SizeGiB),
+		SnapshotId:        optional(r.Spec.Snapshot),
+		TagSpecifications: tags,
 	})
-	return made, err
+	if err != nil {
+		return disk{}, err
+	}
+	return d.object(types.Volume{
+		VolumeId: out.VolumeId, State: out.State, Size: out.Size, VolumeType: out.VolumeType, AvailabilityZone: out.AvailabilityZone,
+		SnapshotId: out.SnapshotId, CreateTime: out.CreateTime, Tags: tags[0].Tags,
+	}), nil
 }
 
 // Delete removes a volume.
@@ -128,7 +126,7 @@ func (d disks) Resize(ctx context.Context, id string, to resource.DiskSize) erro
 	}
 	_, err = call(ctx, d.ec2.ModifyVolume, &ec2.ModifyVolumeInput{VolumeId: aws.String(id), Size: aws.Int32(int32(to.SizeGiB))}) //nolint:gosec // at most 65536
 	if isCloud(err, "IncorrectModificationState") {
-		return d.changing(ctx, id, to.SizeGiB, err)
+		return d.changing(ctx, id, to.SizeGiB)
 	}
 	return err
 }
@@ -136,7 +134,7 @@ func (d disks) Resize(ctx context.Context, id string, to resource.DiskSize) erro
 // changing is for a disk that AWS does not change because it still does: to the size that
 // is asked for, perhaps, which the disk shows later. Another change waits.
 // https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_ModifyVolume.html
-func (d disks) changing(ctx context.Context, id string, sizeGiB int, refused error) error {
+func (d disks) changing(ctx context.Context, id string, sizeGiB int) error {
 	for change, err := range paged(ctx, ec2.NewDescribeVolumesModificationsPaginator(d.ec2, &ec2.DescribeVolumesModificationsInput{VolumeIds: []string{id}}),
 		func(page *ec2.DescribeVolumesModificationsOutput) []types.VolumeModification {
 			return page.VolumesModifications
@@ -148,20 +146,7 @@ func (d disks) changing(ctx context.Context, id string, sizeGiB int, refused err
 			return nil
 		}
 	}
-	return recoded(refused, resource.CodeUnavailable, "it is changed when the change before has ended")
-}
-
-// zoneFor is where a disk goes: AWS wants a zone.
-func (d disks) zoneFor(ctx context.Context, wanted string) (string, error) {
-	if zone := cmp.Or(wanted, d.zone); zone != "" {
-		return zone, nil
-	}
-	for zone, err := range zones(d).List(ctx, nil) {
-		if err != nil || zone.Available {
-			return zone.Name, err
-		}
-	}
-	return "", resource.Errorf(resource.CodeUnavailable, "no zone of the region takes new disks")
+	return driver.Wait(0, "AWS still changes the disk %s; it is changed again when that has ended", id)
 }
 
 // freeDevice is a name for one more disk.

@@ -18,6 +18,7 @@ import (
 
 const (
 	checkKeys  = "check the access key, and that the region is enabled for the account"
+	elsewhere  = "choose another zone or machine type, or try later"
 	checkClock = "the clock of the machine that the driver runs on is off; set it, then try again"
 )
 
@@ -48,8 +49,11 @@ func codes() driver.Meanings {
 			"*RateExceeded", "ConcurrentSnapshotLimitExceeded", // of one disk; it passes by itself
 		}},
 
-		{Code: resource.CodeQuota, Advice: "try another zone or spec, or try later", Of: []string{"Insufficient*", "UnsupportedAvailabilityZone*"}},
-		{Code: resource.CodeQuota, Advice: "remove what is not needed, or ask AWS for a higher quota", Of: []string{"*LimitExceeded*", "Max*Exceeded", "TooMany*"}},
+		{Code: resource.CodeCapacity, Advice: "choose another subnet, or remove what is not needed in this one", Of: []string{"InsufficientFreeAddresses*", "InsufficientCidrBlocks", "IpNotAvailable"}},
+		{Code: resource.CodeCapacity, Advice: elsewhere, Of: []string{
+			"Insufficient*Capacity*", "ReservationCapacityExceeded", "UnsupportedAvailabilityZone*", "VolumeTypeNotAvailableInZone",
+		}},
+		{Code: resource.CodeQuota, Advice: "remove what is not needed, or ask AWS for a higher quota", Of: []string{"*LimitExceeded*", "*LimitReached", "*AssociationLimit", "Max*Exceeded", "TooMany*"}},
 		{Code: resource.CodeQuota, Advice: "remove what is not needed", Of: []string{"ResourceCountExceeded"}},
 
 		{Code: resource.CodeNotFound, Of: []string{
@@ -132,6 +136,9 @@ func meaning(code, message string) driver.Meaning {
 	// AuthFailure also means that an image or address belongs to somebody else.
 	case code == "AuthFailure" && strings.HasPrefix(message, "Not authorized"):
 		return driver.Meaning{Code: resource.CodeDenied}
+	// A machine type that the zone does not have; elsewhere it is there.
+	case code == "Unsupported" && strings.Contains(message, "Availability Zone"):
+		return driver.Meaning{Code: resource.CodeCapacity, Advice: elsewhere}
 	case code == "SignatureDoesNotMatch" && strings.HasPrefix(message, "Signature "): // "expired" or "not yet current"
 		return driver.Meaning{Code: resource.CodeUnauthenticated, Advice: checkClock}
 	}

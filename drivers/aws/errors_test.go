@@ -46,8 +46,16 @@ func TestMeaningOfAWSCodes(t *testing.T) {
 		"VcpuLimitExceeded":                     resource.CodeQuota,
 		"InstanceLimitExceeded":                 resource.CodeQuota,
 		"RulesPerSecurityGroupLimitExceeded":    resource.CodeQuota,
-		"InsufficientInstanceCapacity":          resource.CodeQuota,
-		"InsufficientFreeAddressesInSubnet":     resource.CodeQuota,
+		"InsufficientInstanceCapacity":          resource.CodeCapacity,
+		"InsufficientHostCapacity":              resource.CodeCapacity,
+		"InsufficientVolumeCapacity":            resource.CodeCapacity,
+		"InsufficientAddressCapacity":           resource.CodeCapacity,
+		"InsufficientFreeAddressesInSubnet":     resource.CodeCapacity,
+		"ReservationCapacityExceeded":           resource.CodeCapacity,
+		"UnsupportedAvailabilityZoneException":  resource.CodeCapacity,
+		"VolumeTypeNotAvailableInZone":          resource.CodeCapacity,
+		"EniLimitReached":                       resource.CodeQuota,
+		"TargetGroupAssociationLimit":           resource.CodeQuota,
 		"MaxSpotInstanceCountExceeded":          resource.CodeQuota,
 		"IncorrectInstanceState":                resource.CodeConflict,
 		"IncorrectState":                        resource.CodeConflict,
@@ -72,6 +80,9 @@ func TestMeaningOfAWSCodes(t *testing.T) {
 	}
 	got := meaning("AuthFailure", "Not authorized for images: [ami-1]")
 	assert.Equal(t, resource.CodeDenied, got.Code, "the key is right, the image is somebody else's")
+	got = meaning("Unsupported", "Your requested instance type (p5.48xlarge) is not supported in your requested Availability Zone (ap-northeast-2b).")
+	assert.Equal(t, resource.CodeCapacity, got.Code)
+	assert.Contains(t, got.Advice, "another zone")
 }
 
 func TestCodedErrors(t *testing.T) {

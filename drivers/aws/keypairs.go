@@ -22,8 +22,8 @@ type (
 )
 
 // List answers all key pairs of the region.
-func (k keyPairs) List(ctx context.Context, _ driver.Filter) iter.Seq2[keyPair, error] {
-	return k.describe(ctx, &ec2.DescribeKeyPairsInput{})
+func (k keyPairs) List(ctx context.Context, f driver.Filter) iter.Seq2[keyPair, error] {
+	return k.describe(ctx, &ec2.DescribeKeyPairsInput{Filters: narrowed(f, "key-name")})
 }
 
 // Get answers one key pair.
@@ -31,25 +31,22 @@ func (k keyPairs) Get(ctx context.Context, id string) (keyPair, error) {
 	return driver.One(k.describe(ctx, &ec2.DescribeKeyPairsInput{KeyNames: []string{id}}), "key pair", id)
 }
 
-// Create imports a public key. ImportKeyPair knows no client token, so that the
-// tag is looked up first.
+// Make imports a public key. AWS takes a name once in a region.
+// https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_ImportKeyPair.html
 func (k keyPairs) Make(ctx context.Context, r driver.Request[resource.KeyPairSpec]) (keyPair, error) {
 	tags, err := writeTags(r.Token, r.Name, r.Labels, types.ResourceTypeKeyPair)
 	if err != nil {
 		return keyPair{}, err
 	}
-	made, _, err := driver.Ensure(withToken(r.Token, k.describe(ctx, &ec2.DescribeKeyPairsInput{Filters: byToken(r.Token)})), func() (keyPair, error) {
-		out, err := call(ctx, k.ec2.ImportKeyPair, &ec2.ImportKeyPairInput{
-			KeyName: aws.String(r.Name), PublicKeyMaterial: []byte(r.Spec.PublicKey), TagSpecifications: tags,
-		})
-		if err != nil {
-			return keyPair{}, err
-		}
-		made := k.object(types.KeyPairInfo{KeyName: out.KeyName, KeyPairId: out.KeyPairId, KeyFingerprint: out.KeyFingerprint, Tags: out.Tags})
-		made.Token, made.Labels, made.Spec = r.Token, r.Labels, r.Spec
-		return made, nil
+	out, err := call(ctx, k.ec2.ImportKeyPair, &ec2.ImportKeyPairInput{
+		KeyName: aws.String(r.Name), PublicKeyMaterial: []byte(r.Spec.PublicKey), TagSpecifications: tags,
 	})
-	return made, err
+	if err != nil {
+		return keyPair{}, err
+	}
+	made := k.object(types.KeyPairInfo{KeyName: out.KeyName, KeyPairId: out.KeyPairId, KeyFingerprint: out.KeyFingerprint, Tags: tags[0].Tags})
+	made.Spec = r.Spec
+	return made, nil
 }
 
 // Delete removes a key pair. AWS takes the removal of what is not there as done.

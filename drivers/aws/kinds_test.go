@@ -206,12 +206,16 @@ func testNLB(t *testing.T, endpoint string) {
 		VPC: vpc.ID, Protocol: "tcp", Port: 80, TargetPort: 8080, Members: []string{vm.ID},
 		HealthCheck: resource.HealthCheck{Protocol: "http", Port: 8080, Path: "/healthz", IntervalSeconds: 30, TimeoutSeconds: 6, Threshold: 4},
 	}
-	// What a crash after the first step leaves.
+	// What a crash before the listener leaves.
 	name := balancerName("nlb.web", tokenOf("nlb.web", "nlb"))
-	_, err := nlbs{&session{elb: api}}.createGroup(t.Context(), name, spec, nil)
+	steps := nlbs{&session{elb: api, ec2: client(endpoint, seoul)}}
+	half, err := steps.Make(t.Context(), driver.Request[resource.NLBSpec]{Token: tokenOf("nlb.web", "nlb"), Name: "nlb.web", Labels: map[string]string{"team": "infra"}, Spec: spec})
+	require.NoError(t, err)
+	_, err = steps.createGroup(t.Context(), half.ID, name, spec, nil)
 	require.NoError(t, err)
 
 	made := create(t, s, resource.NLB, "nlb.web", map[string]string{"team": "infra"}, spec)
+	assert.Equal(t, half.ID, made.ID)
 	assert.Equal(t, made.ID, create(t, s, resource.NLB, "nlb.web", map[string]string{"team": "infra"}, spec).ID)
 	shown := get(t, s, resource.NLB, made.ID)
 	spec.Subnets = []string{subnet.ID} // chosen
@@ -243,7 +247,7 @@ func testNLB(t *testing.T, endpoint string) {
 	assert.Equal(t, spec, get(t, s, resource.NLB, made.ID).Spec)
 	assert.Equal(t, []string{name}, names(), "the port alone takes no other group")
 	// What a change leaves that did not get further.
-	_, err = nlbs{&session{elb: api}}.createGroup(t.Context(), groupNames(name)[1], spec, nil)
+	_, err = steps.createGroup(t.Context(), made.ID, groupNames(name)[1], spec, nil)
 	require.NoError(t, err)
 	spec.TargetPort, spec.HealthCheck.Port = 9090, 9090
 	for range 2 {
@@ -274,6 +278,36 @@ func testNLB(t *testing.T, endpoint string) {
 	require.NoError(t, s.Delete(t.Context(), "nlb", udp.ID))
 }
 
+// What others have made has parts too: those that it names. What merely has its name is
+// somebody else's.
+func testStrangersOfALoadBalancer(t *testing.T, endpoint string) {
+	s := open(t, config(endpoint, seoul))
+	api := elb.New(elb.Options{Region: seoul, BaseEndpoint: aws.String(endpoint), Credentials: credentials.NewStaticCredentialsProvider("AKIAEXAMPLE", "secret-of-the-test", "")})
+	vpc := create(t, s, resource.VPC, "strangers", nil, resource.VPCSpec{CIDR: "10.34.0.0/16"})
+	subnet := create(t, s, resource.Subnet, "strangers", nil, resource.SubnetSpec{VPC: vpc.ID, CIDR: "10.34.1.0/24"})
+	group := func(name string) string {
+		made, err := api.CreateTargetGroup(t.Context(), &elb.CreateTargetGroupInput{Name: aws.String(name), Protocol: "TCP", Port: aws.Int32(80), VpcId: aws.String(vpc.ID), TargetType: "instance"})
+		require.NoError(t, err)
+		return aws.ToString(made.TargetGroups[0].TargetGroupArn)
+	}
+	const name = "strangers-web"
+	strangers := []string{group(name), group(groupNames(name)[1])}
+	balancer, err := api.CreateLoadBalancer(t.Context(), &elb.CreateLoadBalancerInput{Name: aws.String(name), Type: "network", Subnets: []string{subnet.ID}})
+	require.NoError(t, err)
+	id, own := aws.ToString(balancer.LoadBalancers[0].LoadBalancerArn), group("strangers-own")
+	_, err = api.CreateListener(t.Context(), &elb.CreateListenerInput{LoadBalancerArn: aws.String(id), Protocol: "TCP", Port: aws.Int32(80), DefaultActions: forwardTo(own)})
+	require.NoError(t, err)
+
+	err = s.Act(t.Context(), "nlb", id, "settarget", []byte(`{"port":81}`))
+	assert.Equal(t, resource.CodeAlreadyExists, resource.CodeOf(err), "the name of the other group is taken: %v", err)
+	require.NoError(t, s.Delete(t.Context(), "nlb", id))
+	left, err := api.DescribeTargetGroups(t.Context(), &elb.DescribeTargetGroupsInput{TargetGroupArns: strangers})
+	require.NoError(t, err)
+	assert.Len(t, left.TargetGroups, 2)
+	_, err = api.DescribeTargetGroups(t.Context(), &elb.DescribeTargetGroupsInput{TargetGroupArns: []string{own}})
+	assert.ErrorContains(t, err, "TargetGroupNotFound")
+}
+
 // Of a VM with two interfaces the first gets the address.
 func testTwoInterfaces(t *testing.T, endpoint string) {
 	s := open(t, config(endpoint, seoul))
@@ -296,8 +330,9 @@ func testTwoInterfaces(t *testing.T, endpoint string) {
 func testRatesOfADisk(t *testing.T, endpoint string) {
 	s := open(t, config(endpoint, seoul))
 	disk := running(t, s, resource.Disk, "rates", resource.DiskSpec{SizeGiB: 1, Zone: seoul + "a"})
-	create(t, s, resource.Snapshot, "rates-1", nil, resource.SnapshotSpec{Disk: disk.ID})
-	_, err := tryCreate(t, s, resource.Snapshot, "rates-2", "rates-2", nil, resource.SnapshotSpec{Disk: disk.ID})
+	_, _, err := s.Session.Create(t.Context(), "snapshot", driver.ItemRequest{Token: "rates-1", Name: "rates-1", Spec: must(json.Marshal(resource.SnapshotSpec{Disk: disk.ID}))})
+	require.NoError(t, err)
+	_, err = tryCreate(t, s, resource.Snapshot, "rates-2", "rates-2", nil, resource.SnapshotSpec{Disk: disk.ID})
 	assert.Equal(t, resource.CodeThrottled, resource.CodeOf(err), "%v", err)
 	untilDone(t, func() error {
 		_, err := tryCreate(t, s, resource.Snapshot, "rates-2", "rates-2", nil, resource.SnapshotSpec{Disk: disk.ID})
@@ -311,12 +346,13 @@ func testRatesOfADisk(t *testing.T, endpoint string) {
 	}
 	require.NoError(t, resize(2)())
 	require.NoError(t, resize(2)(), "the same change again, which the disk does not show yet")
-	err = resize(3)()
-	assert.Equal(t, resource.CodeUnavailable, resource.CodeOf(err), "another one waits: %v", err)
+	pending, err := s.Session.Act(t.Context(), "disk", disk.ID, "resize", json.RawMessage(`{"sizeGiB":3}`))
+	require.NoError(t, err)
+	require.NotNil(t, pending, "another one waits")
 	for size := 3; size <= 5; size++ {
-		untilDone(t, resize(size))
+		require.NoError(t, resize(size)())
 	}
-	require.Eventually(t, func() bool { err = resize(6)(); return !resource.AsError(err).Retryable }, 10*time.Second, time.Millisecond)
+	err = resize(6)()
 	assert.Equal(t, resource.CodeConflict, resource.CodeOf(err), "%v", err)
 	assert.ErrorContains(t, err, "four times in 24 hours")
 }

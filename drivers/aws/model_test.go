@@ -225,3 +225,28 @@ func TestNativeHasAWSNamesAndNoEmptyFields(t *testing.T) {
 	require.NoError(t, json.Unmarshal(raw, &shown))
 	assert.Equal(t, map[string]any{"VpcId": "vpc-1", "IsDefault": false, "Tags": []any{map[string]any{"Key": "a"}}}, shown.Native)
 }
+
+// What AWS takes back because it cannot launch it has failed, for the reason that it gives,
+// and is gone later.
+func TestInstanceThatCouldNotBeLaunched(t *testing.T) {
+	launched := time.Now().Add(-time.Minute)
+	instance := func(reason string) types.Instance {
+		return types.Instance{
+			InstanceId: aws.String("i-1"), LaunchTime: &launched, State: &types.InstanceState{Name: types.InstanceStateNameTerminated},
+			StateReason: &types.StateReason{Code: aws.String(reason), Message: aws.String(reason + ": because")},
+		}
+	}
+	shown := vms{&session{users: &sshUsers{}}}
+	for reason, want := range map[string]resource.Code{
+		"Server.InsufficientInstanceCapacity": resource.CodeCapacity, "Client.VolumeLimitExceeded": resource.CodeQuota,
+		"Server.InternalError": resource.CodeUnavailable, "Client.InvalidSnapshot.NotFound": resource.CodeDependency,
+	} {
+		o := shown.object(instance(reason))
+		assert.Equal(t, resource.StateFailed, o.State, reason)
+		assert.Equal(t, want, o.Code, reason)
+		assert.Equal(t, reason+": because", o.Reason)
+	}
+	assert.Equal(t, resource.StateDeleted, shown.object(instance("Client.UserInitiatedShutdown")).State)
+	launched = launched.Add(-time.Hour)
+	assert.Equal(t, resource.StateDeleted, shown.object(instance("Server.InsufficientInstanceCapacity")).State)
+}

@@ -52,6 +52,7 @@ func TestOnMoto(t *testing.T) {
 		"native and extensions":  testNativeAndExtensions,
 		"fields of a VM":         testVMFields,
 		"load balancer":          testNLB,
+		"strangers":              testStrangersOfALoadBalancer,
 		"cluster":                testCluster,
 		"disks at once":          testDisksAtOnce,
 		"two interfaces":         testTwoInterfaces,
@@ -102,7 +103,6 @@ func testLife(t *testing.T, endpoint string) {
 	assert.Equal(t, "life", vpc.Name)
 	assert.Equal(t, "life-vpc", vpc.Token)
 	assert.Equal(t, labels, vpc.Labels)
-	assert.Equal(t, resource.StateCreating, get(t, s, resource.VPC, vpc.ID).State)
 	vpc, err := settled(t, s, resource.VPC, vpc.ID)
 	require.NoError(t, err)
 	assert.Equal(t, resource.StateAvailable, vpc.State)

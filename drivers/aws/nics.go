@@ -21,9 +21,9 @@ type (
 
 // List answers the network interfaces of the region but those that come and go with a
 // VM, a load balancer or another service.
-func (n nics) List(ctx context.Context, _ driver.Filter) iter.Seq2[nic, error] {
+func (n nics) List(ctx context.Context, f driver.Filter) iter.Seq2[nic, error] {
 	return func(yield func(nic, error) bool) {
-		for x, err := range n.raw(ctx, &ec2.DescribeNetworkInterfacesInput{MaxResults: aws.Int32(pageSize)}) {
+		for x, err := range n.raw(ctx, &ec2.DescribeNetworkInterfacesInput{MaxResults: aws.Int32(pageSize), Filters: narrowed(f, "network-interface-id")}) {
 			if err != nil {
 				yield(nic{}, err)
 				return
@@ -43,24 +43,22 @@ func (n nics) Get(ctx context.Context, id string) (nic, error) {
 	return driver.One(n.describe(ctx, byInterface(id)), "network interface", id)
 }
 
-// Create makes a network interface. AWS forgets client tokens, but not tags.
+// Make makes a network interface. The token makes AWS itself answer the same one again.
+// https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CreateNetworkInterface.html
 func (n nics) Make(ctx context.Context, r driver.Request[resource.NICSpec]) (nic, error) {
 	tags, err := writeTags(r.Token, r.Name, r.Labels, types.ResourceTypeNetworkInterface)
 	if err != nil {
 		return nic{}, err
 	}
-	made, _, err := driver.Ensure(withToken(r.Token, n.describe(ctx, &ec2.DescribeNetworkInterfacesInput{Filters: byToken(r.Token)})), func() (nic, error) {
-		out, err := call(ctx, n.ec2.CreateNetworkInterface, &ec2.CreateNetworkInterfaceInput{
-			ClientToken: aws.String(r.Token), SubnetId: aws.String(r.Spec.Subnet), Groups: r.Spec.SecurityGroups,
-			PrivateIpAddress: optional(r.Spec.PrivateAddress), TagSpecifications: tags,
-		})
-		if err != nil {
-			return nic{}, err
-		}
-		out.NetworkInterface.TagSet = tags[0].Tags
-		return n.object(*out.NetworkInterface), nil
+	out, err := call(ctx, n.ec2.CreateNetworkInterface, &ec2.CreateNetworkInterfaceInput{
+		ClientToken: aws.String(r.Token), SubnetId: aws.String(r.Spec.Subnet), Groups: r.Spec.SecurityGroups,
+		PrivateIpAddress: optional(r.Spec.PrivateAddress), TagSpecifications: tags,
 	})
-	return made, err
+	if err != nil {
+		return nic{}, err
+	}
+	out.NetworkInterface.TagSet = tags[0].Tags
+	return n.object(*out.NetworkInterface), nil
 }
 
 // Delete removes a network interface.

@@ -20,8 +20,8 @@ type (
 )
 
 // List answers all addresses of the region.
-func (p publicIPs) List(ctx context.Context, _ driver.Filter) iter.Seq2[publicIP, error] {
-	return p.describe(ctx, &ec2.DescribeAddressesInput{})
+func (p publicIPs) List(ctx context.Context, f driver.Filter) iter.Seq2[publicIP, error] {
+	return p.describe(ctx, &ec2.DescribeAddressesInput{Filters: narrowed(f, "allocation-id")})
 }
 
 // Get answers one address.
@@ -29,21 +29,17 @@ func (p publicIPs) Get(ctx context.Context, id string) (publicIP, error) {
 	return driver.One(p.describe(ctx, &ec2.DescribeAddressesInput{AllocationIds: []string{id}}), "public IP", id)
 }
 
-// Create takes an address. AllocateAddress knows no client token, so that the tag is
-// looked up first.
+// Make takes an address.
 func (p publicIPs) Make(ctx context.Context, r driver.Request[resource.PublicIPSpec]) (publicIP, error) {
 	tags, err := writeTags(r.Token, r.Name, r.Labels, types.ResourceTypeElasticIp)
 	if err != nil {
 		return publicIP{}, err
 	}
-	made, _, err := driver.Ensure(withToken(r.Token, p.describe(ctx, &ec2.DescribeAddressesInput{Filters: byToken(r.Token)})), func() (publicIP, error) {
-		out, err := call(ctx, p.ec2.AllocateAddress, &ec2.AllocateAddressInput{Domain: types.DomainTypeVpc, TagSpecifications: tags})
-		if err != nil {
-			return publicIP{}, err
-		}
-		return p.object(types.Address{AllocationId: out.AllocationId, PublicIp: out.PublicIp, Domain: out.Domain, Tags: tags[0].Tags}), nil
-	})
-	return made, err
+	out, err := call(ctx, p.ec2.AllocateAddress, &ec2.AllocateAddressInput{Domain: types.DomainTypeVpc, TagSpecifications: tags})
+	if err != nil {
+		return publicIP{}, err
+	}
+	return p.object(types.Address{AllocationId: out.AllocationId, PublicIp: out.PublicIp, Domain: out.Domain, Tags: tags[0].Tags}), nil
 }
 
 // Delete gives an address back. AWS may give it to somebody else at once.

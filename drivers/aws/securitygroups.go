@@ -21,8 +21,8 @@ type (
 )
 
 // List answers all security groups of the region.
-func (g securityGroups) List(ctx context.Context, _ driver.Filter) iter.Seq2[securityGroup, error] {
-	return g.describe(ctx, &ec2.DescribeSecurityGroupsInput{MaxResults: aws.Int32(pageSize)})
+func (g securityGroups) List(ctx context.Context, f driver.Filter) iter.Seq2[securityGroup, error] {
+	return g.describe(ctx, &ec2.DescribeSecurityGroupsInput{MaxResults: aws.Int32(pageSize), Filters: narrowed(f, "group-id")})
 }
 
 // Get answers one security group.
@@ -30,40 +30,34 @@ func (g securityGroups) Get(ctx context.Context, id string) (securityGroup, erro
 	return driver.One(g.describe(ctx, byGroup(id)), "security group", id)
 }
 
-// Create makes a security group. CreateSecurityGroup knows no client token, so
-// that the tag is looked up first.
+// Make makes a security group. AWS takes a name once in a VPC.
+// https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CreateSecurityGroup.html
 func (g securityGroups) Make(ctx context.Context, r driver.Request[resource.SecurityGroupSpec]) (securityGroup, error) {
 	tags, err := writeTags(r.Token, r.Name, r.Labels, types.ResourceTypeSecurityGroup)
 	if err != nil {
 		return securityGroup{}, err
 	}
-	found, created, err := driver.Ensure(withToken(r.Token, g.describe(ctx, &ec2.DescribeSecurityGroupsInput{Filters: byToken(r.Token)})), func() (securityGroup, error) {
-		out, err := call(ctx, g.ec2.CreateSecurityGroup, &ec2.CreateSecurityGroupInput{
-			VpcId:             aws.String(r.Spec.VPC),
-			GroupName:         aws.String(groupName(r.Name)),
-			Description:       aws.String(groupDescription(r.Spec.Description)),
-			TagSpecifications: tags,
-		})
-		if err != nil {
-			return securityGroup{}, err
-		}
-		return securityGroup{ID: aws.ToString(out.GroupId)}, nil
+	out, err := call(ctx, g.ec2.CreateSecurityGroup, &ec2.CreateSecurityGroupInput{
+		VpcId:             aws.String(r.Spec.VPC),
+		GroupName:         aws.String(groupName(r.Name)),
+		Description:       aws.String(groupDescription(r.Spec.Description)),
+		TagSpecifications: tags,
 	})
 	if err != nil {
 		return securityGroup{}, err
 	}
-	made, err := g.complete(ctx, found.ID, r.Spec.Rules)
-	return made, driver.Completed(ctx, err, created, func(ctx context.Context) error { return g.Delete(ctx, found.ID) })
+	return g.object(types.SecurityGroup{GroupId: out.GroupId, VpcId: aws.String(r.Spec.VPC), Tags: tags[0].Tags}), nil
 }
 
-// complete gives a new group its rules. AWS lets everything out of a new group;
+// Complete gives a new group its rules. AWS lets everything out of a new group;
 // that ends as soon as the rules say what may go out.
 // https://docs.aws.amazon.com/vpc/latest/userguide/default-security-group.html
-func (g securityGroups) complete(ctx context.Context, id string, rules []resource.Rule) (securityGroup, error) {
-	group, err := driver.One(g.raw(ctx, byGroup(id)), "security group", id)
+func (g securityGroups) Complete(ctx context.Context, r driver.Request[resource.SecurityGroupSpec], o securityGroup) (securityGroup, error) {
+	group, err := driver.One(g.raw(ctx, byGroup(o.ID)), "security group", o.ID)
 	if err != nil {
-		return securityGroup{}, err
+		return o, err
 	}
+	rules := r.Spec.Rules
 	if slices.ContainsFunc(rules, func(r resource.Rule) bool { return r.Direction == directionOut }) {
 		var kept, surplus []types.IpPermission
 		for _, p := range group.IpPermissionsEgress {
@@ -74,14 +68,14 @@ func (g securityGroups) complete(ctx context.Context, id string, rules []resourc
 				kept = append(kept, p)
 			}
 		}
-		if err := g.revoke(ctx, id, directionOut, surplus); err != nil {
-			return securityGroup{}, err
+		if err := g.revoke(ctx, o.ID, directionOut, surplus); err != nil {
+			return o, err
 		}
 		group.IpPermissionsEgress = kept
 	}
 	missing, err := g.authorize(ctx, group, rules)
 	if err != nil {
-		return securityGroup{}, err
+		return o, err
 	}
 	made := g.object(group)
 	made.Spec.Rules = append(made.Spec.Rules, missing...)

@@ -19,8 +19,8 @@ type (
 
 // List answers the account's snapshots in the region, those that belong to custom
 // images among them.
-func (s snapshots) List(ctx context.Context, _ driver.Filter) iter.Seq2[snapshot, error] {
-	return s.describe(ctx, &ec2.DescribeSnapshotsInput{OwnerIds: []string{"self"}, MaxResults: aws.Int32(pageSize)})
+func (s snapshots) List(ctx context.Context, f driver.Filter) iter.Seq2[snapshot, error] {
+	return s.describe(ctx, &ec2.DescribeSnapshotsInput{OwnerIds: []string{"self"}, MaxResults: aws.Int32(pageSize), Filters: narrowed(f, "snapshot-id")})
 }
 
 // Get answers one snapshot.
@@ -28,26 +28,22 @@ func (s snapshots) Get(ctx context.Context, id string) (snapshot, error) {
 	return driver.One(s.describe(ctx, &ec2.DescribeSnapshotsInput{SnapshotIds: []string{id}}), "snapshot", id)
 }
 
-// Create copies a volume. CreateSnapshot knows no client token, so that the tag is
-// looked up first.
+// Make copies a volume.
 func (s snapshots) Make(ctx context.Context, r driver.Request[resource.SnapshotSpec]) (snapshot, error) {
 	tags, err := writeTags(r.Token, r.Name, r.Labels, types.ResourceTypeSnapshot)
 	if err != nil {
 		return snapshot{}, err
 	}
-	made, _, err := driver.Ensure(withToken(r.Token, s.describe(ctx, &ec2.DescribeSnapshotsInput{OwnerIds: []string{"self"}, Filters: byToken(r.Token)})), func() (snapshot, error) {
-		out, err := call(ctx, s.ec2.CreateSnapshot, &ec2.CreateSnapshotInput{
-			VolumeId: aws.String(r.Spec.Disk), Description: optional(r.Spec.Description), TagSpecifications: tags,
-		})
-		if err != nil {
-			return snapshot{}, err
-		}
-		return s.object(types.Snapshot{
-			SnapshotId: out.SnapshotId, State: out.State, VolumeId: out.VolumeId, VolumeSize: out.VolumeSize, Description: out.Description,
-			StartTime: out.StartTime, Tags: tags[0].Tags,
-		}), nil
+	out, err := call(ctx, s.ec2.CreateSnapshot, &ec2.CreateSnapshotInput{
+		VolumeId: aws.String(r.Spec.Disk), Description: optional(r.Spec.Description), TagSpecifications: tags,
 	})
-	return made, err
+	if err != nil {
+		return snapshot{}, err
+	}
+	return s.object(types.Snapshot{
+		SnapshotId: out.SnapshotId, State: out.State, VolumeId: out.VolumeId, VolumeSize: out.VolumeSize, Description: out.Description,
+		StartTime: out.StartTime, Tags: tags[0].Tags,
+	}), nil
 }
 
 // Delete removes a snapshot.

@@ -20,8 +20,8 @@ type (
 )
 
 // List answers all subnets of the region.
-func (s subnets) List(ctx context.Context, _ driver.Filter) iter.Seq2[subnet, error] {
-	return s.describe(ctx, &ec2.DescribeSubnetsInput{MaxResults: aws.Int32(pageSize)})
+func (s subnets) List(ctx context.Context, f driver.Filter) iter.Seq2[subnet, error] {
+	return s.describe(ctx, &ec2.DescribeSubnetsInput{MaxResults: aws.Int32(pageSize), Filters: narrowed(f, "subnet-id")})
 }
 
 // Get answers one subnet.
@@ -29,8 +29,7 @@ func (s subnets) Get(ctx context.Context, id string) (subnet, error) {
 	return driver.One(s.describe(ctx, &ec2.DescribeSubnetsInput{SubnetIds: []string{id}}), "subnet", id)
 }
 
-// Create makes a subnet whose VMs get a public address. CreateSubnet knows no
-// client token, so that the tag is looked up first.
+// Make makes a subnet.
 func (s subnets) Make(ctx context.Context, r driver.Request[resource.SubnetSpec]) (subnet, error) {
 	tags, err := writeTags(r.Token, r.Name, r.Labels, types.ResourceTypeSubnet)
 	if err != nil {
@@ -40,21 +39,20 @@ func (s subnets) Make(ctx context.Context, r driver.Request[resource.SubnetSpec]
 	if zone := cmp.Or(r.Spec.Zone, s.zone); zone != "" {
 		in.AvailabilityZone = aws.String(zone)
 	}
-	made, created, err := driver.Ensure(withToken(r.Token, s.describe(ctx, &ec2.DescribeSubnetsInput{Filters: byToken(r.Token)})), func() (subnet, error) {
-		out, err := call(ctx, s.ec2.CreateSubnet, in)
-		if err != nil {
-			return subnet{}, err
-		}
-		return s.object(*out.Subnet), nil
-	})
+	out, err := call(ctx, s.ec2.CreateSubnet, in)
 	if err != nil {
 		return subnet{}, err
 	}
-	// https://docs.aws.amazon.com/vpc/latest/userguide/subnet-public-ip.html
-	_, err = call(ctx, s.ec2.ModifySubnetAttribute, &ec2.ModifySubnetAttributeInput{
-		SubnetId: aws.String(made.ID), MapPublicIpOnLaunch: &types.AttributeBooleanValue{Value: aws.Bool(true)},
+	return s.object(*out.Subnet), nil
+}
+
+// Complete gives the VMs of a subnet public addresses.
+// https://docs.aws.amazon.com/vpc/latest/userguide/subnet-public-ip.html
+func (s subnets) Complete(ctx context.Context, _ driver.Request[resource.SubnetSpec], o subnet) (subnet, error) {
+	_, err := call(ctx, s.ec2.ModifySubnetAttribute, &ec2.ModifySubnetAttributeInput{
+		SubnetId: aws.String(o.ID), MapPublicIpOnLaunch: &types.AttributeBooleanValue{Value: aws.Bool(true)},
 	})
-	return made, driver.Completed(ctx, err, created, func(ctx context.Context) error { return s.Delete(ctx, made.ID) })
+	return o, err
 }
 
 // Delete removes a subnet.
@@ -77,6 +75,9 @@ func (subnets) object(x types.Subnet) subnet {
 		types.SubnetStateFailed:                     resource.StateFailed,
 		types.SubnetStateFailedInsufficientCapacity: resource.StateFailed,
 	})
+	if x.State == types.SubnetStateFailedInsufficientCapacity {
+		o.Code = resource.CodeCapacity
+	}
 	o.Spec = resource.SubnetSpec{VPC: aws.ToString(x.VpcId), CIDR: aws.ToString(x.CidrBlock), Zone: aws.ToString(x.AvailabilityZone)}
 	for _, a := range x.Ipv6CidrBlockAssociationSet {
 		if state := a.Ipv6CidrBlockState; state == nil || !slices.Contains(rangeGone(), state.State) {

@@ -169,20 +169,18 @@ func byToken(token string) []types.Filter {
 	return []types.Filter{filter("tag:"+tokenTag, token)}
 }
 
-// withToken is what a list holds that was made with a token: a cloud that speaks EC2's API
-// may pass over what the list was filtered by.
-func withToken[S, T any](token string, found iter.Seq2[driver.Object[S, T], error]) iter.Seq2[driver.Object[S, T], error] {
-	return carrying(token, found, func(o driver.Object[S, T]) string { return o.Token })
-}
-
-func carrying[E any](token string, found iter.Seq2[E, error], of func(E) string) iter.Seq2[E, error] {
-	return func(yield func(E, error) bool) {
-		for item, err := range found {
-			if (err != nil || of(item) == token) && !yield(item, err) {
-				return
-			}
-		}
+// narrowed asks a list for what a filter wants; id is EC2's name for ids of the kind. Ids
+// as parameters would fail for one that is unknown. A cloud that speaks EC2's API may pass
+// over it all.
+func narrowed(f driver.Filter, id string) []types.Filter {
+	var filters []types.Filter
+	if f.Token != "" {
+		filters = byToken(f.Token)
 	}
+	if len(f.IDs) > 0 {
+		filters = append(filters, filter(id, f.IDs...))
+	}
+	return filters
 }
 
 // Label changes the labels of what EC2 names by id; the collections of its kinds have

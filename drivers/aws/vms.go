@@ -23,25 +23,32 @@ type (
 )
 
 // List answers all VMs of the region. AWS shows terminated instances for about an
-// hour; they are gone.
+// hour; they are gone, unless that is how their launch has just failed.
 // https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/ec2-instance-lifecycle.html
-func (v vms) List(ctx context.Context, _ driver.Filter) iter.Seq2[vm, error] {
-	return v.describe(ctx, &ec2.DescribeInstancesInput{
-		MaxResults: aws.Int32(pageSize),
-		Filters:    []types.Filter{filter("instance-state-name", "pending", "running", "stopping", "stopped", "shutting-down")},
-	})
+func (v vms) List(ctx context.Context, f driver.Filter) iter.Seq2[vm, error] {
+	in := &ec2.DescribeInstancesInput{MaxResults: aws.Int32(pageSize), Filters: narrowed(f, "instance-id")}
+	if len(f.IDs) == 0 {
+		in.Filters = append(in.Filters, filter("instance-state-name", "pending", "running", "stopping", "stopped", "shutting-down"))
+	}
+	return func(yield func(vm, error) bool) {
+		for o, err := range v.describe(ctx, in) {
+			if (err != nil || o.State != resource.StateDeleted) && !yield(o, err) {
+				return
+			}
+		}
+	}
 }
 
 // Get answers one VM.
 func (v vms) Get(ctx context.Context, id string) (vm, error) {
 	found, err := driver.One(v.describe(ctx, &ec2.DescribeInstancesInput{InstanceIds: []string{id}}), "instance", id)
-	if err == nil && found.CloudState == string(types.InstanceStateNameTerminated) {
+	if err == nil && found.State == resource.StateDeleted {
 		return vm{}, resource.Errorf(resource.CodeNotFound, "the instance %s is terminated", id)
 	}
 	return found, err
 }
 
-// Create launches a VM. The token makes AWS itself answer the same instance again.
+// Make launches a VM. The token makes AWS itself answer the same instance again.
 // https://docs.aws.amazon.com/ec2/latest/devguide/ec2-api-idempotency.html
 func (v vms) Make(ctx context.Context, r driver.Request[resource.VMSpec]) (vm, error) {
 	tags, err := writeTags(r.Token, r.Name, r.Labels, types.ResourceTypeInstance, types.ResourceTypeVolume)
@@ -184,6 +191,11 @@ func (v vms) object(x types.Instance) vm {
 		types.InstanceStateNameShuttingDown: resource.StateDeleting,
 		types.InstanceStateNameTerminated:   resource.StateDeleted,
 	})
+	if reason := x.StateReason; o.State == resource.StateDeleted && failedAtLaunch(x) {
+		o.State, o.Reason = resource.StateFailed, aws.ToString(reason.Message)
+		_, code, _ := strings.Cut(aws.ToString(reason.Code), ".")
+		o.Code = codeOfPart(code, o.Reason)
+	}
 	created := createdAt(x)
 	if o.State == resource.StateCreating && created != nil && aws.ToTime(x.LaunchTime).Sub(*created) > time.Minute {
 		o.State = resource.StateStarting // AWS says pending for both
@@ -206,6 +218,16 @@ func (v vms) object(x types.Instance) vm {
 		o.Status.Zone = aws.ToString(x.Placement.AvailabilityZone)
 	}
 	return o
+}
+
+// failedAtLaunch reports whether an instance is terminated because it could not be launched,
+// a moment ago: whoever waits for it is told why, and then it is gone like others.
+// https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_StateReason.html
+func failedAtLaunch(x types.Instance) bool {
+	const told = 5 * time.Minute
+	return x.StateReason != nil && time.Since(aws.ToTime(x.LaunchTime)) < told && slices.Contains([]string{
+		"Server.InsufficientInstanceCapacity", "Server.InternalError", "Client.InternalError", "Client.InvalidSnapshot.NotFound", "Client.VolumeLimitExceeded",
+	}, aws.ToString(x.StateReason.Code))
 }
 
 // createdAt is when the first interface was attached: AWS sets the launch time anew

@@ -24,8 +24,8 @@ type (
 )
 
 // List answers all VPCs of the region.
-func (v vpcs) List(ctx context.Context, _ driver.Filter) iter.Seq2[vpc, error] {
-	return v.describe(ctx, &ec2.DescribeVpcsInput{MaxResults: aws.Int32(pageSize)})
+func (v vpcs) List(ctx context.Context, f driver.Filter) iter.Seq2[vpc, error] {
+	return v.describe(ctx, &ec2.DescribeVpcsInput{MaxResults: aws.Int32(pageSize), Filters: narrowed(f, "vpc-id")})
 }
 
 // Get answers one VPC.
@@ -33,29 +33,27 @@ func (v vpcs) Get(ctx context.Context, id string) (vpc, error) {
 	return driver.One(v.describe(ctx, &ec2.DescribeVpcsInput{VpcIds: []string{id}}), "VPC", id)
 }
 
-// Create makes a VPC whose VMs can reach the internet and be reached. CreateVpc
-// knows no client token, so that the tag is looked up first.
+// Make makes a VPC.
 func (v vpcs) Make(ctx context.Context, r driver.Request[resource.VPCSpec]) (vpc, error) {
 	tags, err := writeTags(r.Token, r.Name, r.Labels, types.ResourceTypeVpc)
 	if err != nil {
 		return vpc{}, err
 	}
-	made, created, err := driver.Ensure(withToken(r.Token, v.describe(ctx, &ec2.DescribeVpcsInput{Filters: byToken(r.Token)})), func() (vpc, error) {
-		out, err := call(ctx, v.ec2.CreateVpc, &ec2.CreateVpcInput{CidrBlock: aws.String(r.Spec.CIDR), TagSpecifications: tags})
-		if err != nil {
-			return vpc{}, err
-		}
-		return v.object(*out.Vpc), nil
-	})
+	out, err := call(ctx, v.ec2.CreateVpc, &ec2.CreateVpcInput{CidrBlock: aws.String(r.Spec.CIDR), TagSpecifications: tags})
 	if err != nil {
 		return vpc{}, err
 	}
-	err = v.openToInternet(ctx, made)
-	return made, driver.Completed(ctx, err, created, func(ctx context.Context) error { return v.Delete(ctx, made.ID) })
+	return v.object(*out.Vpc), nil
 }
 
-// Delete removes a VPC with the gateway that Create gave it. What uses the VPC is
-// looked for first, because VMs need the gateway until the VPC really goes.
+// Complete lets VMs of a VPC reach the internet and be reached.
+func (v vpcs) Complete(ctx context.Context, _ driver.Request[resource.VPCSpec], o vpc) (vpc, error) {
+	return o, v.openToInternet(ctx, o)
+}
+
+// Delete removes a VPC with the gateway that Complete gave it. What uses the VPC is
+// looked for first, because VMs need the gateway until the VPC really goes: that costs
+// a call for subnets, for groups and for gateways each.
 func (v vpcs) Delete(ctx context.Context, id string) error {
 	found, err := v.Get(ctx, id)
 	if err != nil {
@@ -64,17 +62,18 @@ func (v vpcs) Delete(ctx context.Context, id string) error {
 	if err := v.unused(ctx, id); err != nil {
 		return err
 	}
-	gateways, err := v.attachedGateways(ctx, found)
+	gateways, err := v.ownGateways(ctx, found)
 	if err != nil {
 		return err
 	}
 	for _, gateway := range gateways {
-		_, err := call(ctx, v.ec2.DetachInternetGateway, &ec2.DetachInternetGatewayInput{InternetGatewayId: gateway.InternetGatewayId, VpcId: aws.String(id)})
-		if err := driver.Except(err, resource.CodeNotFound, resource.CodeConflict); err != nil { // conflict: detached already
-			return err
+		if attached(gateway, id) {
+			_, err := call(ctx, v.ec2.DetachInternetGateway, &ec2.DetachInternetGatewayInput{InternetGatewayId: gateway.InternetGatewayId, VpcId: aws.String(id)})
+			if err := driver.Except(err, resource.CodeNotFound, resource.CodeConflict); err != nil { // conflict: detached already
+				return err
+			}
 		}
-		_, err = call(ctx, v.ec2.DeleteInternetGateway, &ec2.DeleteInternetGatewayInput{InternetGatewayId: gateway.InternetGatewayId})
-		if err := driver.Except(err, resource.CodeNotFound); err != nil {
+		if err := v.deleteGateway(ctx, gateway); err != nil {
 			return err
 		}
 	}
@@ -128,6 +127,9 @@ func (v vpcs) openToInternet(ctx context.Context, to vpc) error {
 	}
 	if !attached(gateway, to.ID) {
 		_, err := call(ctx, v.ec2.AttachInternetGateway, &ec2.AttachInternetGatewayInput{InternetGatewayId: gateway.InternetGatewayId, VpcId: aws.String(to.ID)})
+		if resource.CodeOf(err) == resource.CodeConflict {
+			return driver.Wait(0, "the VPC %s is given an internet gateway by somebody else at the same moment", to.ID)
+		}
 		if err != nil {
 			return err
 		}
@@ -141,20 +143,45 @@ func (v vpcs) openToInternet(ctx context.Context, to vpc) error {
 	return err
 }
 
-// ensureGateway finds or makes the gateway with the VPC's own token.
+// ensureGateway finds or makes the gateway with the VPC's own token. Two creations at once
+// may make one each: the one that is attached stays.
 func (v vpcs) ensureGateway(ctx context.Context, of vpc) (types.InternetGateway, error) {
 	tags, err := writeTags(of.Token, of.Name, of.Labels, types.ResourceTypeInternetGateway)
 	if err != nil {
 		return types.InternetGateway{}, err
 	}
-	gateway, _, err := driver.Ensure(carrying(of.Token, v.gateways(ctx, byToken(of.Token)...), tokenOfGateway), func() (types.InternetGateway, error) {
+	var own []types.InternetGateway
+	for gateway, err := range v.gateways(ctx, byToken(of.Token)...) {
+		switch {
+		case err != nil:
+			return types.InternetGateway{}, err
+		case tokenOfGateway(gateway) != of.Token:
+		case attached(gateway, of.ID):
+			own = slices.Insert(own, 0, gateway)
+		default:
+			own = append(own, gateway)
+		}
+	}
+	if len(own) == 0 {
 		out, err := call(ctx, v.ec2.CreateInternetGateway, &ec2.CreateInternetGatewayInput{TagSpecifications: tags})
 		if err != nil {
 			return types.InternetGateway{}, err
 		}
 		return *out.InternetGateway, nil
-	})
-	return gateway, err
+	}
+	if attached(own[0], of.ID) {
+		for _, surplus := range own[1:] {
+			if err := v.deleteGateway(ctx, surplus); err != nil {
+				return types.InternetGateway{}, err
+			}
+		}
+	}
+	return own[0], nil
+}
+
+func (v vpcs) deleteGateway(ctx context.Context, gateway types.InternetGateway) error {
+	_, err := call(ctx, v.ec2.DeleteInternetGateway, &ec2.DeleteInternetGatewayInput{InternetGatewayId: gateway.InternetGatewayId})
+	return driver.Except(err, resource.CodeNotFound)
 }
 
 // ensureRoute sends what is not for the VPC to its gateway. A VPC has one internet
@@ -201,18 +228,20 @@ func (v vpcs) unused(ctx context.Context, id string) error {
 // inVPC asks a list for what is in a VPC.
 func inVPC(id string) []types.Filter { return []types.Filter{filter("vpc-id", id)} }
 
-// attachedGateways answers the VPC's gateways that Create made; a gateway of
-// somebody else is not ours to take away.
-func (v vpcs) attachedGateways(ctx context.Context, of vpc) ([]types.InternetGateway, error) {
+// ownGateways answers the gateways that Complete made for a VPC, attached or not yet; one
+// of somebody else is not ours to take away. A region has about as many as VPCs, so that
+// one call tells both.
+func (v vpcs) ownGateways(ctx context.Context, of vpc) ([]types.InternetGateway, error) {
 	var own []types.InternetGateway
-	for gateway, err := range v.gateways(ctx, filter("attachment.vpc-id", of.ID)) {
-		if err != nil {
+	for gateway, err := range v.gateways(ctx) {
+		switch {
+		case err != nil:
 			return nil, err
-		}
-		if token := tokenOfGateway(gateway); token == "" || token != of.Token {
+		case of.Token != "" && tokenOfGateway(gateway) == of.Token:
+			own = append(own, gateway)
+		case attached(gateway, of.ID):
 			return nil, resource.Errorf(resource.CodeDependency, "the VPC %s is attached to the internet gateway %s, which was not made with it; detach it first", of.ID, aws.ToString(gateway.InternetGatewayId))
 		}
-		own = append(own, gateway)
 	}
 	return own, nil
 }

@@ -63,10 +63,8 @@ func (s *Stage) eks(w http.ResponseWriter, in *request) {
 		switch in.operation {
 		case "CreateCluster", "CreateNodegroup":
 			at += fmt.Sprintf("%s/%s", last, shown[name])
-			if kind == "nodegroup" || !s.lets(ReadyClusters) {
-				shown["status"] = "CREATING"
-				c.doing[at] = &doing{looks: []string{"CREATING"}}
-			}
+			shown["status"] = "CREATING"
+			c.doing[at] = &doing{looks: []string{"CREATING"}}
 		case "DeleteCluster", "DeleteNodegroup":
 			delete(c.doing, at)
 			delete(c.version, at)

@@ -28,8 +28,7 @@ type Leniency string
 
 // What moto may let pass.
 const (
-	AnyRate       Leniency = "any rate"       // a volume is copied as often as one likes
-	ReadyClusters Leniency = "ready clusters" // they are there at once
+	AnyRate Leniency = "any rate" // a volume is copied as often as one likes
 )
 
 // Stage stands between those who speak to AWS and moto. It compares every request with
@@ -46,9 +45,9 @@ type Stage struct {
 
 	calling   sync.Mutex
 	calls     map[string]bool
-	launching sync.Mutex
 	attaching sync.Mutex
-	launched  map[string]*httptest.ResponseRecorder // answers of RunInstances by region and client token
+	making    sync.Mutex
+	made      map[string]creation // by region, operation, and client token or name
 	rates     rates
 	lags      lags
 	clusters  clusters
@@ -62,7 +61,7 @@ func newStage(t testing.TB, upstream, botocore string, lenient []Leniency) (*Sta
 	}
 	return &Stage{
 		t: t, lenient: lenient, upstream: upstream, moto: httputil.NewSingleHostReverseProxy(to), models: &models{dir: botocore, loaded: map[string]*model{}}, calls: map[string]bool{},
-		launched: map[string]*httptest.ResponseRecorder{}, rates: newRates(), lags: newLags(), clusters: newClusters(),
+		made: map[string]creation{}, rates: newRates(), lags: newLags(), clusters: newClusters(),
 	}, nil
 }
 
@@ -181,13 +180,13 @@ func (s *Stage) queried(w http.ResponseWriter, in *request) {
 		refuse(w, in.service, code, message)
 		return
 	}
-	switch token := in.form.Get("ClientToken"); {
+	switch key, once := madeOnce(in); {
 	case in.operation == "DescribeSpotPriceHistory":
 		spotAPI(w, in.form, in.region)
 	case in.operation == "AttachVolume":
 		s.attach(w, in)
-	case in.operation == "RunInstances" && token != "":
-		s.launch(w, in, token)
+	case once:
+		s.once(w, in, key)
 	default:
 		answer := s.asked(in)
 		shown := s.lags.show(in, answer)
@@ -244,22 +243,6 @@ func (s *Stage) attach(w http.ResponseWriter, in *request) {
 		return
 	}
 	s.forward(w, in)
-}
-
-// launch answers the same instance for the same client token, which moto passes over.
-// https://docs.aws.amazon.com/ec2/latest/devguide/ec2-api-idempotency.html
-func (s *Stage) launch(w http.ResponseWriter, in *request, token string) {
-	s.launching.Lock()
-	defer s.launching.Unlock()
-	answer, again := s.launched[in.region+"/"+token]
-	if !again {
-		answer = s.asked(in)
-		s.lags.show(in, answer)
-		if answer.Code == http.StatusOK {
-			s.launched[in.region+"/"+token] = answer
-		}
-	}
-	replay(w, answer, answer.Body.Bytes())
 }
 
 // behind is moto without the stage, to look at what there is.

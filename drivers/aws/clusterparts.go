@@ -1,0 +1,280 @@
+package aws
+
+import (
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"fmt"
+	"iter"
+	"strings"
+	"sync"
+	"unicode"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	ec2types "github.com/aws/aws-sdk-go-v2/service/ec2/types"
+	"github.com/aws/aws-sdk-go-v2/service/eks"
+	"github.com/aws/aws-sdk-go-v2/service/eks/types"
+
+	"github.com/m-cmp/mc-infra-connector/driver"
+	"github.com/m-cmp/mc-infra-connector/resource"
+)
+
+// The parts of a cluster: node groups with their nodes, and the updates of both.
+
+const (
+	clusterNodeTag = "eks:cluster-name" // what AWS tags nodes with
+	groupNodeTag   = "eks:nodegroup-name"
+	autoscalingTag = "mcic-autoscaling" // whether the Cluster Autoscaler is meant to change the group
+)
+
+// possible refuses what AWS wants a launch template for.
+func possible(field string, group resource.NodeGroup) error {
+	if group.RootDiskType == "" {
+		return nil
+	}
+	return resource.Invalid(resource.Problem{Field: field, Message: "AWS chooses the type of disk of managed node groups; leave it out"})
+}
+
+// addGroup adds a node group unless there is one of that name. Without subnets it is in
+// those of the cluster.
+func (c clusters) addGroup(ctx context.Context, cluster string, subnets []string, group resource.NodeGroup, token *string) (*types.Nodegroup, error) {
+	role, err := c.role(ctx, c.nodeRole)
+	if err != nil {
+		return nil, err
+	}
+	sizes := [3]int32{int32(cmp.Or(group.DesiredNodes, 1)), int32(cmp.Or(group.MinNodes, group.DesiredNodes, 1)), int32(cmp.Or(group.MaxNodes, group.DesiredNodes, 1))} //nolint:gosec // at most 1000
+	in := &eks.CreateNodegroupInput{
+		ClusterName: aws.String(cluster), NodegroupName: aws.String(group.Name), ClientRequestToken: token, NodeRole: aws.String(role), Subnets: subnets,
+		InstanceTypes: []string{group.Spec}, AmiType: types.AMITypes(group.Image),
+		ScalingConfig: &types.NodegroupScalingConfig{DesiredSize: &sizes[0], MinSize: &sizes[1], MaxSize: &sizes[2]},
+		Tags:          map[string]string{autoscalingTag: fmt.Sprint(group.Autoscaling)},
+	}
+	if group.RootDiskSizeGiB > 0 {
+		in.DiskSize = aws.Int32(int32(group.RootDiskSizeGiB)) //nolint:gosec // at most 65536
+	}
+	if group.KeyPair != "" || len(subnets) == 0 {
+		x, err := c.describe(ctx, cluster)
+		if err != nil {
+			return nil, err
+		}
+		if len(subnets) == 0 {
+			in.Subnets = vpcOf(x).SubnetIds
+		}
+		if in.RemoteAccess, err = remoteAccess(x, group.KeyPair); err != nil {
+			return nil, err
+		}
+	}
+	out, err := call(ctx, c.eks.CreateNodegroup, in)
+	if isCloud(err, inUse) { // the name is taken, or something else is in progress
+		if there, lookErr := c.group(ctx, cluster, group.Name); resource.CodeOf(lookErr) != resource.CodeNotFound {
+			return there, lookErr
+		}
+	}
+	if err != nil {
+		return nil, inProgress(err)
+	}
+	return out.Nodegroup, nil
+}
+
+// remoteAccess lets a key pair in by SSH from the cluster's security groups, those that it
+// was given or else its own: without any AWS opens the port to the internet.
+// https://docs.aws.amazon.com/eks/latest/APIReference/API_RemoteAccessConfig.html
+func remoteAccess(x *types.Cluster, keyPair string) (*types.RemoteAccessConfig, error) {
+	if keyPair == "" {
+		return nil, nil //nolint:nilnil // nobody is let in
+	}
+	sources := vpcOf(x).SecurityGroupIds
+	if own := vpcOf(x).ClusterSecurityGroupId; len(sources) == 0 && own != nil {
+		sources = []string{*own}
+	}
+	if len(sources) == 0 {
+		return nil, resource.Errorf(resource.CodeConflict, "the cluster %s has no security group to let SSH in from; leave the key pair out, or make the cluster with security groups", aws.ToString(x.Name))
+	}
+	return &types.RemoteAccessConfig{Ec2SshKey: aws.String(keyPair), SourceSecurityGroups: sources}, nil
+}
+
+// scaled are the sizes of a node group with a change made; what is not asked for gives
+// way to what is.
+func scaled(sizes types.NodegroupScalingConfig, to resource.NodeGroupScale) *types.NodegroupScalingConfig {
+	set := func(size **int32, n int) {
+		if n > 0 {
+			*size = aws.Int32(int32(n)) //nolint:gosec // at most 1000
+		}
+	}
+	set(&sizes.DesiredSize, to.DesiredNodes)
+	set(&sizes.MinSize, to.MinNodes)
+	set(&sizes.MaxSize, to.MaxNodes)
+	if to.DesiredNodes > 0 {
+		sizes.MinSize = aws.Int32(min(*sizes.MinSize, *sizes.DesiredSize))
+		sizes.MaxSize = aws.Int32(max(*sizes.MaxSize, *sizes.DesiredSize))
+	} else {
+		sizes.DesiredSize = aws.Int32(min(max(*sizes.DesiredSize, *sizes.MinSize), *sizes.MaxSize))
+	}
+	return &sizes
+}
+
+// inUse is EKS's code for what it does not begin, because the name is taken or something
+// else is in progress.
+const inUse = "ResourceInUseException"
+
+// inProgress waits for what EKS does not begin while something else is in progress, which
+// a cluster's state does not always tell.
+// https://docs.aws.amazon.com/eks/latest/APIReference/API_UpdateClusterVersion.html
+func inProgress(err error) error {
+	if !isCloud(err, inUse) {
+		return err
+	}
+	return driver.Wait(0, "AWS begins it when what is in progress has ended: %s", resource.AsError(err).Cloud.Message)
+}
+
+// actionToken identifies an action on a cluster or one of its node groups to EKS, so that
+// its repeat begins nothing anew.
+func actionToken(ctx context.Context, group string) *string {
+	if driver.Operation(ctx) == "" {
+		return nil
+	}
+	return requestToken(driver.Operation(ctx), group)
+}
+
+func requestToken(change, group string) *string {
+	const bytes = 16
+	return aws.String(fmt.Sprintf("%.*x", bytes, sha256.Sum256([]byte(change+"\x00"+group))))
+}
+
+// failed is the error of an update that the same request began before and that came to
+// nothing.
+func failed(update *types.Update) error {
+	if update == nil || (update.Status != types.UpdateStatusFailed && update.Status != types.UpdateStatusCancelled) {
+		return nil
+	}
+	var reason string
+	var code resource.Code
+	for _, e := range update.Errors {
+		reason, code = addReason(reason, code, string(e.ErrorCode), e.ErrorMessage)
+	}
+	return resource.Errorf(cmp.Or(code, resource.CodeConflict), "the update is %s: %s", update.Status, cmp.Or(reason, "AWS gives no reason"))
+}
+
+// addReason adds what AWS says of a failure, with its own code, to a reason and its code.
+func addReason(reason string, code resource.Code, cloud string, message *string) (string, resource.Code) {
+	text := fmt.Sprintf("%s (%s)", aws.ToString(message), cloud)
+	if reason != "" {
+		text = reason + "; " + text
+	}
+	return text, cmp.Or(code, codeOfPart(cloud, aws.ToString(message)))
+}
+
+// codeOfPart is what kind of failure AWS tells of something that was accepted, "" if it
+// does not say: groups of instances repeat what EC2 says in the middle of a message.
+// https://docs.aws.amazon.com/eks/latest/APIReference/API_Issue.html
+func codeOfPart(cloud, message string) resource.Code {
+	for word := range strings.FieldsFuncSeq(message, func(r rune) bool { return !unicode.IsLetter(r) }) {
+		if code := codes().Of(word).Code; code == resource.CodeCapacity || code == resource.CodeQuota {
+			return code
+		}
+	}
+	switch code := meaning(cloud, message).Code; {
+	case cloud == "Unknown":
+		return ""
+	case code == resource.CodeNotFound: // what it needs, not the part
+		return resource.CodeDependency
+	default:
+		return code
+	}
+}
+
+func (c clusters) groupNames(ctx context.Context, name string) iter.Seq2[string, error] {
+	return paged(ctx, eks.NewListNodegroupsPaginator(c.eks, &eks.ListNodegroupsInput{ClusterName: aws.String(name), MaxResults: aws.Int32(100)}),
+		func(page *eks.ListNodegroupsOutput) []string { return page.Nodegroups }, same)
+}
+
+func (c clusters) group(ctx context.Context, name, group string) (*types.Nodegroup, error) {
+	out, err := call(ctx, c.eks.DescribeNodegroup, &eks.DescribeNodegroupInput{ClusterName: aws.String(name), NodegroupName: aws.String(group)})
+	if err != nil {
+		return nil, err
+	}
+	return out.Nodegroup, nil
+}
+
+// nodes answers a function that answers the ids of nodes by cluster and node group; it
+// asks once, when it is first called.
+func (c clusters) nodes(ctx context.Context, which ec2types.Filter) func() (map[[2]string][]string, error) {
+	return sync.OnceValues(func() (map[[2]string][]string, error) {
+		ids := map[[2]string][]string{}
+		in := &ec2.DescribeInstancesInput{Filters: []ec2types.Filter{which, filter("instance-state-name", "pending", "running", "stopping", "stopped")}}
+		for x, err := range paged(ctx, ec2.NewDescribeInstancesPaginator(c.ec2, in), instancesOf, same) {
+			if err != nil {
+				return nil, err
+			}
+			var key [2]string
+			for _, tag := range x.Tags {
+				switch aws.ToString(tag.Key) {
+				case clusterNodeTag:
+					key[0] = aws.ToString(tag.Value)
+				case groupNodeTag:
+					key[1] = aws.ToString(tag.Value)
+				}
+			}
+			ids[key] = append(ids[key], aws.ToString(x.InstanceId))
+		}
+		return ids, nil
+	})
+}
+
+// showGroup adds a node group to its cluster. While that is on its way, so is the cluster;
+// if it could not be made, that has failed.
+func showGroup(o *cluster, g *types.Nodegroup, nodes []string) {
+	spec := resource.NodeGroup{Name: aws.ToString(g.NodegroupName), Image: string(g.AmiType), RootDiskSizeGiB: int(aws.ToInt32(g.DiskSize)), Autoscaling: g.Tags[autoscalingTag] == "true"}
+	if len(g.InstanceTypes) > 0 {
+		spec.Spec = g.InstanceTypes[0]
+	}
+	if g.RemoteAccess != nil {
+		spec.KeyPair = aws.ToString(g.RemoteAccess.Ec2SshKey)
+	}
+	if s := g.ScalingConfig; s != nil {
+		spec.DesiredNodes, spec.MinNodes, spec.MaxNodes = int(aws.ToInt32(s.DesiredSize)), int(aws.ToInt32(s.MinSize)), int(aws.ToInt32(s.MaxSize))
+	}
+	o.Spec.NodeGroups = append(o.Spec.NodeGroups, spec)
+	status := resource.NodeGroupStatus{Name: spec.Name, CloudID: aws.ToString(g.NodegroupArn), Version: aws.ToString(g.Version), Nodes: nodes}
+	status.State, status.CloudState = driver.StateOf(g.Status, map[types.NodegroupStatus]resource.State{
+		types.NodegroupStatusCreating:     resource.StateCreating,
+		types.NodegroupStatusActive:       resource.StateAvailable,
+		types.NodegroupStatusUpdating:     resource.StateUpdating,
+		types.NodegroupStatusDeleting:     resource.StateDeleting,
+		types.NodegroupStatusCreateFailed: resource.StateFailed,
+		types.NodegroupStatusDeleteFailed: resource.StateFailed,
+		types.NodegroupStatusDegraded:     resource.StateFailed,
+	})
+	var code resource.Code
+	status.Reason, code = issuesOf(g)
+	o.Status.NodeGroups = append(o.Status.NodeGroups, status)
+	at := "node group " + spec.Name + " " + status.CloudState
+	switch usable := o.State == resource.StateAvailable || o.State == resource.StateUpdating; {
+	case usable && g.Status == types.NodegroupStatusCreateFailed:
+		o.State, o.CloudState, o.Reason, o.Code = resource.StateFailed, at, "the node group "+spec.Name+": "+status.Reason, code
+	case o.State == resource.StateAvailable && !status.State.Settled():
+		o.State, o.CloudState = resource.StateUpdating, at
+	}
+}
+
+// issuesOf is what AWS says is wrong with a node group.
+func issuesOf(g *types.Nodegroup) (reason string, code resource.Code) {
+	if g.Health == nil {
+		return "", ""
+	}
+	for _, issue := range g.Health.Issues {
+		reason, code = addReason(reason, code, string(issue.Code), issue.Message)
+	}
+	return reason, code
+}
+
+// failureOfGroup is the error of a node group that does not get as many nodes as it is to
+// have.
+func failureOfGroup(g *types.Nodegroup) error {
+	if g.Status != types.NodegroupStatusDegraded {
+		return nil
+	}
+	reason, code := issuesOf(g)
+	return resource.Errorf(cmp.Or(code, resource.CodeConflict), "the node group %s is %s: %s", aws.ToString(g.NodegroupName), g.Status, cmp.Or(reason, "AWS gives no reason"))
+}
