@@ -214,11 +214,19 @@ func testCompletionOfACrashedCreation(t *testing.T, endpoint string) {
 	// a gateway that is made, but not attached
 	second, err := cloud.CreateVpc(t.Context(), &ec2.CreateVpcInput{CidrBlock: aws.String("10.4.0.0/16"), TagSpecifications: tags("crash2-vpc", types.ResourceTypeVpc)})
 	require.NoError(t, err)
-	_, err = cloud.CreateInternetGateway(t.Context(), &ec2.CreateInternetGatewayInput{TagSpecifications: tags("crash2-vpc", types.ResourceTypeInternetGateway)})
+	half2 := tags("crash2-vpc", types.ResourceTypeInternetGateway)
+	half2[0].Tags = append(half2[0].Tags, types.Tag{Key: aws.String(vpcTag), Value: second.Vpc.VpcId})
+	_, err = cloud.CreateInternetGateway(t.Context(), &ec2.CreateInternetGatewayInput{TagSpecifications: half2})
 	require.NoError(t, err)
 	create(t, s, resource.VPC, "crash2", nil, resource.VPCSpec{CIDR: "10.4.0.0/16"})
 	assertOpenToInternet(t, endpoint, aws.ToString(second.Vpc.VpcId))
 	assert.Len(t, gatewaysOf(t, endpoint, "crash2-vpc"), 1)
+
+	// what another process has made with the same token goes, alone
+	third, err := cloud.CreateVpc(t.Context(), &ec2.CreateVpcInput{CidrBlock: aws.String("10.4.0.0/16"), TagSpecifications: tags("crash2-vpc", types.ResourceTypeVpc)})
+	require.NoError(t, err)
+	require.NoError(t, s.Delete(t.Context(), "vpc", aws.ToString(third.Vpc.VpcId)))
+	assertOpenToInternet(t, endpoint, aws.ToString(second.Vpc.VpcId))
 
 	rules := []resource.Rule{
 		{Direction: "in", Protocol: "icmp", CIDR: "0.0.0.0/0"},

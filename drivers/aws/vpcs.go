@@ -15,8 +15,12 @@ import (
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
 
-// anywhere is the range of all addresses.
-const anywhere = "0.0.0.0/0"
+const (
+	anywhere = "0.0.0.0/0" // the range of all addresses
+	// vpcTag is the key of the VPC's id on the gateway that was made for it: two VPCs may
+	// have been made with one token, of which one goes again.
+	vpcTag = "mcic-vpc"
+)
 
 type (
 	vpcs struct{ *session }
@@ -62,7 +66,7 @@ func (v vpcs) Delete(ctx context.Context, id string) error {
 	if err := v.unused(ctx, id); err != nil {
 		return err
 	}
-	gateways, err := v.ownGateways(ctx, found)
+	gateways, err := v.ownGateways(ctx, id)
 	if err != nil {
 		return err
 	}
@@ -143,19 +147,20 @@ func (v vpcs) openToInternet(ctx context.Context, to vpc) error {
 	return err
 }
 
-// ensureGateway finds or makes the gateway with the VPC's own token. Two creations at once
-// may make one each: the one that is attached stays.
+// ensureGateway finds or makes the gateway of a VPC. Two creations at once may make one
+// each: the one that is attached stays.
 func (v vpcs) ensureGateway(ctx context.Context, of vpc) (types.InternetGateway, error) {
 	tags, err := writeTags(of.Token, of.Name, of.Labels, types.ResourceTypeInternetGateway)
 	if err != nil {
 		return types.InternetGateway{}, err
 	}
+	tags[0].Tags = append(tags[0].Tags, types.Tag{Key: aws.String(vpcTag), Value: aws.String(of.ID)})
 	var own []types.InternetGateway
-	for gateway, err := range v.gateways(ctx, byToken(of.Token)...) {
+	for gateway, err := range v.gateways(ctx, filter("tag:"+vpcTag, of.ID)) {
 		switch {
 		case err != nil:
 			return types.InternetGateway{}, err
-		case tokenOfGateway(gateway) != of.Token:
+		case !madeFor(gateway, of.ID):
 		case attached(gateway, of.ID):
 			own = slices.Insert(own, 0, gateway)
 		default:
@@ -231,24 +236,23 @@ func inVPC(id string) []types.Filter { return []types.Filter{filter("vpc-id", id
 // ownGateways answers the gateways that Complete made for a VPC, attached or not yet; one
 // of somebody else is not ours to take away. A region has about as many as VPCs, so that
 // one call tells both.
-func (v vpcs) ownGateways(ctx context.Context, of vpc) ([]types.InternetGateway, error) {
+func (v vpcs) ownGateways(ctx context.Context, id string) ([]types.InternetGateway, error) {
 	var own []types.InternetGateway
 	for gateway, err := range v.gateways(ctx) {
 		switch {
 		case err != nil:
 			return nil, err
-		case of.Token != "" && tokenOfGateway(gateway) == of.Token:
+		case madeFor(gateway, id):
 			own = append(own, gateway)
-		case attached(gateway, of.ID):
-			return nil, resource.Errorf(resource.CodeDependency, "the VPC %s is attached to the internet gateway %s, which was not made with it; detach it first", of.ID, aws.ToString(gateway.InternetGatewayId))
+		case attached(gateway, id):
+			return nil, resource.Errorf(resource.CodeDependency, "the VPC %s is attached to the internet gateway %s, which was not made with it; detach it first", id, aws.ToString(gateway.InternetGatewayId))
 		}
 	}
 	return own, nil
 }
 
-func tokenOfGateway(gateway types.InternetGateway) string {
-	token, _, _ := readTags(gateway.Tags)
-	return token
+func madeFor(gateway types.InternetGateway, id string) bool {
+	return slices.ContainsFunc(gateway.Tags, func(t types.Tag) bool { return aws.ToString(t.Key) == vpcTag && aws.ToString(t.Value) == id })
 }
 
 func attached(gateway types.InternetGateway, id string) bool {
