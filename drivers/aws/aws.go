@@ -58,7 +58,7 @@ func New() *driver.Driver {
 		driver.Catalog(resource.Prices, func(s *session) prices { return prices{s} }),
 		driver.Catalog(resource.Quotas, func(s *session) quotas { return quotas{s} }),
 		driver.Kind(resource.VPC, func(s *session) vpcs { return vpcs{s} }),
-		driver.Kind(resource.Subnet, func(s *session) subnets { return subnets{s} }),
+		driver.Kind(resource.Subnet, func(s *session) subnets { return subnets{s} }, driver.ByName),
 		driver.Kind(resource.SecurityGroup, func(s *session) securityGroups { return securityGroups{s} }, driver.ByName),
 		driver.Kind(resource.KeyPair, func(s *session) keyPairs { return keyPairs{s} }, driver.ByName),
 		driver.Kind(resource.VM, func(s *session) vms { return vms{s} }, driver.ByToken),

@@ -29,7 +29,8 @@ func (s subnets) Get(ctx context.Context, id string) (subnet, error) {
 	return driver.One(s.describe(ctx, &ec2.DescribeSubnetsInput{SubnetIds: []string{id}}), "subnet", id)
 }
 
-// Make makes a subnet.
+// Make makes a subnet. AWS takes a range once in a VPC, which is as good as a name.
+// https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CreateSubnet.html
 func (s subnets) Make(ctx context.Context, r driver.Request[resource.SubnetSpec]) (subnet, error) {
 	tags, err := writeTags(r.Token, r.Name, r.Labels, types.ResourceTypeSubnet)
 	if err != nil {
@@ -40,6 +41,9 @@ func (s subnets) Make(ctx context.Context, r driver.Request[resource.SubnetSpec]
 		in.AvailabilityZone = aws.String(zone)
 	}
 	out, err := call(ctx, s.ec2.CreateSubnet, in)
+	if isCloud(err, "InvalidSubnet.Conflict") {
+		return subnet{}, recoded(err, resource.CodeAlreadyExists, "choose a range that is free")
+	}
 	if err != nil {
 		return subnet{}, err
 	}
