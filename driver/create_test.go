@@ -1,7 +1,6 @@
 package driver_test
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"iter"
@@ -77,56 +76,6 @@ func TestOneThatIsNotListedIsNotFound(t *testing.T) {
 	bad := resource.Errorf(resource.CodeUnavailable, "no answer")
 	_, err = driver.One(driver.Items(pagesOf(&asked, bad), strconv.Itoa), "disk", "vol-1")
 	assert.Equal(t, resource.CodeUnavailable, resource.CodeOf(err))
-}
-
-func TestEnsureMakesOnlyWhatIsNotThere(t *testing.T) {
-	var asked, made int
-	create := func() (string, error) { made++; return "new", nil }
-	item, created, err := driver.Ensure(driver.Items(pagesOf(&asked, nil, []int{1}), strconv.Itoa), create)
-	require.NoError(t, err)
-	assert.Equal(t, "1", item)
-	assert.False(t, created)
-	assert.Zero(t, made)
-
-	item, created, err = driver.Ensure(driver.Items(pagesOf(&asked, nil), strconv.Itoa), create)
-	require.NoError(t, err)
-	assert.Equal(t, "new", item)
-	assert.True(t, created)
-
-	_, _, err = driver.Ensure(driver.Items(pagesOf(&asked, errors.New("cannot look")), strconv.Itoa), create)
-	require.Error(t, err)
-	assert.Equal(t, 1, made, "nothing is made when the look failed")
-}
-
-func TestCreationThatCannotBeCompleted(t *testing.T) {
-	quota, busy := resource.Errorf(resource.CodeQuota, "too many"), resource.Errorf(resource.CodeUnavailable, "busy")
-	for name, test := range map[string]struct {
-		err     error
-		created bool
-		code    resource.Code
-		undone  bool
-	}{
-		"done":                          {nil, true, "", false},
-		"no repeat can help":            {quota, true, resource.CodeQuota, true},
-		"found, not created":            {quota, false, resource.CodeQuota, false},
-		"a repeat can help":             {busy, true, resource.CodeUnavailable, false},
-		"not seen everywhere: a repeat": {resource.Errorf(resource.CodeNotFound, "no such thing"), true, resource.CodeUnavailable, false},
-	} {
-		t.Run(name, func(t *testing.T) {
-			undone := false
-			err := driver.Completed(t.Context(), test.err, test.created, func(context.Context) error { undone = true; return nil })
-			assert.Equal(t, test.code, resource.CodeOf(err))
-			assert.Equal(t, test.undone, undone)
-		})
-	}
-
-	err := driver.Completed(t.Context(), quota, true, func(context.Context) error { return errors.New("still attached") })
-	assert.ErrorContains(t, err, "still attached")
-	assert.Equal(t, resource.CodeQuota, resource.CodeOf(err))
-
-	ended, cancel := context.WithCancel(t.Context())
-	cancel()
-	assert.Error(t, driver.Completed(ended, quota, true, func(context.Context) error { t.Error("undone for a caller who has gone"); return nil }))
 }
 
 func TestTagsThereAndBack(t *testing.T) {
