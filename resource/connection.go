@@ -26,7 +26,7 @@ type Connection struct {
 	Region     string            `json:"region,omitempty" doc:"Region that it works in."`
 	Zone       string            `json:"zone,omitempty" doc:"Zone for what names none."`
 	Settings   map[string]string `json:"settings,omitempty" doc:"Settings of the driver for this connection."`
-	Account    string            `json:"account,omitempty" doc:"The cloud's id of the account that the credential opens, such as the account number on AWS and the project on OpenStack. Absent until the connection was used, and if the driver does not tell."`
+	Account    string            `json:"account,omitempty" doc:"The cloud's id of the account that the credential opens, such as the project on OpenStack. Absent until the connection was used, and if the driver does not tell."`
 	CreatedAt  time.Time         `json:"createdAt" doc:"When it was recorded."`
 	UpdatedAt  time.Time         `json:"updatedAt" doc:"When it last changed."`
 }
