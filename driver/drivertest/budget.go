@@ -11,8 +11,8 @@ import (
 	"sync"
 )
 
-// budget is how many calls each verb costs: a golden file, a JSON object of kind/verb
-// to a number.
+// budget is how many calls each verb may cost: a file with a JSON object of kind/verb to a
+// ceiling, which is what it cost when the file was written.
 type budget struct {
 	file   string
 	golden map[string]int

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/m-cmp/mc-infra-connector/driver"
@@ -19,6 +20,7 @@ import (
 type conn struct {
 	suite *suite
 	open  driver.Session
+	waits atomic.Int64 // how often something was pending
 }
 
 // connect opens a session of its own.
@@ -156,6 +158,7 @@ func (c *conn) repeated(ctx context.Context, what string, call func(context.Cont
 			return err
 		})
 		if pending != nil {
+			c.waits.Add(1)
 			c.suite.search("the reason why "+what+" is pending", pending.Reason)
 		}
 		return pending, err

@@ -156,11 +156,11 @@ func TestPartOfARun(t *testing.T) {
 
 func TestBudgetIsHeld(t *testing.T) {
 	target := toyTarget(t, "")
-	target.Budget = write(t, "calls.json", `{"vpc/get": 2, "vpc/dance": 1}`)
+	target.Budget = write(t, "calls.json", `{"vpc/get": 0, "vpc/dance": 1}`)
 	s, err := newSuite(t.Context(), target)
 	require.NoError(t, err)
 	defer s.close()
-	for _, verb := range []string{"get", "list"} { // costs less; is not in the file
+	for _, verb := range []string{"get", "list"} { // costs more; is not in the file
 		run := map[string]func(*try){"get": checkGetCalls, "list": checkListCalls}[verb]
 		result := s.do(t.Context(), check{"vpc", verb, "calls", true, run})
 		assert.Equal(t, driver.Failed, result.Outcome)
