@@ -116,6 +116,7 @@ func everywhere() map[string]bad {
 		"mark before":        {"\ufeff{}", "body"},
 		"form":               {`name=x&spec=y`, "body"},
 		"yaml":               {"name: x\n", "body"},
+		"not UTF-8":          {"{\"name\":\"a\xffb\"}", "body"},
 		"zeros":              {"\x00\x00", "body"},
 		"null":               {`null`, "body"},
 		"array":              {`[]`, "body"},
@@ -142,7 +143,7 @@ func names() []string {
 		"", "../x", "..", ".", "a/b", `a\b`, `a"b`, "a'b", "a b", " a", "a ", "a\tb", "a\nb", "-a", "_a", "a:b", "a%b", "a?b", "a#b", "a&b", "<b>", "a;b",
 		"\U0001F600", "\uac00", "a\u200bb", strings.Repeat("x", 129), strings.Repeat("x", 10_000), strings.Repeat("\U0001F600", 2_500),
 	}
-	raw := []string{`null`, `1`, `true`, `[]`, `["a"]`, `{}`, `{"a":1}`, `"a\u0000b"`, `"\u0000"`, `"a\u001bb"`, `"a\ud800b"`, "\"a\xffb\""}
+	raw := []string{`null`, `1`, `true`, `[]`, `["a"]`, `{}`, `{"a":1}`, `"a\u0000b"`, `"\u0000"`, `"a\u001bb"`, `"a\ud800b"`}
 	for _, name := range quoted {
 		raw = append(raw, fmt.Sprintf("%q", name))
 	}
