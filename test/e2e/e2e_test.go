@@ -305,10 +305,10 @@ func TestOperationsAreCancelledAndTriedAgain(t *testing.T) {
 
 	w.do("connection create broken --cloud mock --region mock-tokyo --setting failCreate=1")
 	op = read[resource.Operation](w, "vpc create w -c broken --cidr 10.0.0.0/16")
-	w.fails(9, "operation wait %s", op.ID)
+	w.fails(6, "operation wait %s", op.ID)
 	again := read[resource.Operation](w, "operation retry %s", op.ID)
 	assert.NotEqual(t, op.ID, again.ID)
-	w.fails(9, "operation wait %s", again.ID)
+	w.fails(6, "operation wait %s", again.ID)
 	w.do("vpc delete w -c broken --wait")
 	w.fails(3, "operation retry unknown")
 }
