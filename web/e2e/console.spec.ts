@@ -177,9 +177,14 @@ test('what takes several steps says what is waited for', async ({ page, server }
   const { cloudId } = (await server.call('GET', `${quick}/vpcs/v`)) as { cloudId: string };
   await server.call('POST', `${at}/vpcs:adopt`, { cloudId, name: 'v' });
   const specs = (await server.call('GET', '/v1/catalog/specs?connection=parts')) as { items: { name: string }[] };
-  await enter(page, server, '/operations');
   const nodeGroups = [{ name: 'first', spec: specs.items[0]?.name }];
   await server.call('POST', `${at}/clusters`, { name: 'k', spec: { vpc: 'v', subnets: ['s'], nodeGroups } });
+  const newest = async () => {
+    const list = (await server.call('GET', '/v1/operations?pageSize=1')) as { items: { pending?: string }[] };
+    return list.items[0]?.pending ?? '';
+  };
+  await expect.poll(newest, { timeout: 30_000 }).toContain('its node group first follows');
+  await enter(page, server, '/operations');
   await expect(page.getByRole('grid').getByText('its node group first follows')).toBeVisible();
   await page.goto(`${server.url}/resources/clusters/parts/k`);
   await page.getByRole('tab', { name: 'Operations' }).click();
