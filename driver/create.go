@@ -44,7 +44,7 @@ func (o *offer) create(ctx context.Context, c any, r ItemRequest) (Item, error) 
 		return item, err
 	}
 	if fresh && o.found == ByTag {
-		return item, Wait(confirmAfter, "the cloud has accepted it; whether it has made one alone is looked at next")
+		return item, Wait(confirmAfter, "the cloud has accepted it; next is checked that it was made only once")
 	}
 	done, err := o.complete(ctx, c, r, item)
 	pending, err := pendingIn(err)
