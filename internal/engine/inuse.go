@@ -7,6 +7,7 @@ import (
 	"iter"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/m-cmp/mc-infra-connector/driver"
@@ -115,6 +116,50 @@ func (l *looks) usersOf(connection string, what used) map[string][]string {
 // askStrangers is how long the cloud may take to answer whether strangers are still there.
 const askStrangers = 5 * time.Second
 
+// meetStrangers looks at what on the cloud could use resources that are to be deleted
+// together: when the cloud refuses one of them, others would be gone by then. While
+// something is leaving, what uses them may be leaving with it, and the cloud decides; so it
+// does about what it does not list in time.
+func (e *Engine) meetStrangers(ctx context.Context, connection string, items []Named) error {
+	lag, err := e.usedLag(ctx, connection)
+	if err != nil {
+		return err
+	}
+	leaving, err := e.store.Read().Leaving(ctx, connection, store.MicrosOf(time.Now().Add(-lag)))
+	if err != nil || len(leaving) > 0 {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, askStrangers)
+	defer cancel()
+	var group sync.WaitGroup
+	for _, k := range resource.Kinds() {
+		if !slices.ContainsFunc(items, func(item Named) bool { return k.RefersTo(item.Kind) }) {
+			continue
+		}
+		group.Go(func() {
+			if _, err := e.inventory(ctx, connection, k.Name); err != nil && resource.CodeOf(err) != resource.CodeUnsupported {
+				e.logger.Warn("what could use the resources of a deletion cannot be listed; the cloud decides", "connection", connection, "kind", k.Name, "error", err)
+			}
+		})
+	}
+	group.Wait()
+	return nil
+}
+
+// usedLag is how long the cloud of a connection may take to notice that something is not
+// used any more.
+func (e *Engine) usedLag(ctx context.Context, connection string) (time.Duration, error) {
+	c, err := e.store.Read().Connection(ctx, connection)
+	if err != nil {
+		return 0, err
+	}
+	d, err := e.host.Describe(ctx, c.Cloud)
+	if err != nil {
+		return 0, err
+	}
+	return time.Duration(d.UsedLagSeconds) * time.Second, nil
+}
+
 // unusedThere refuses the deletion of what something uses that only the cloud has, as far
 // as the last looks know. Those are looked at again, so that nothing is refused for what
 // is gone. A cloud that cannot be asked decides by itself.
@@ -202,15 +247,10 @@ func (j *job) freeing(ctx context.Context, refused *resource.Error) (bool, error
 	if users, err := q.Users(ctx, j.row.UID); err != nil || len(users) > 0 { // of which usersGone knows that they stay
 		return false, err
 	}
-	c, err := q.Connection(ctx, j.row.Connection)
+	lag, err := j.usedLag(ctx, j.row.Connection)
 	if err != nil {
 		return false, err
 	}
-	d, err := j.host.Describe(ctx, c.Cloud)
-	if err != nil {
-		return false, err
-	}
-	lag := time.Duration(d.UsedLagSeconds) * time.Second
 	leaving, err := q.Leaving(ctx, j.row.Connection, store.MicrosOf(time.Now().Add(-lag)))
 	if err != nil {
 		return false, err

@@ -227,14 +227,40 @@ func TestWhatWaitsForACreationThatFailsFailsAtOnce(t *testing.T) {
 
 func TestWhatWaitsForADeletionThatFailsFailsAtOnce(t *testing.T) {
 	e := enginetest.New(t, enginetest.Options{Engine: patient()}, "callLatency", "50ms")
+	e.Connect("unseen", "consistencyDelay", "1h") // what it makes is in no list
 	e.Network()
-	vm, _, err := onCloud(t, e).Create(t.Context(), "vm", driver.ItemRequest{Token: "foreign", Name: "foreign", Spec: fmt.Appendf(nil, `{"image":%q,"spec":%q,"subnet":%q}`, e.Image, e.Spec, cloudIDOf(t, e, "subnet", "s"))})
+	unseen, _, err := e.Session(t.Context(), "unseen")
+	require.NoError(t, err)
+	vm, _, err := unseen.Create(t.Context(), "vm", driver.ItemRequest{Token: "foreign", Name: "foreign", Spec: fmt.Appendf(nil, `{"image":%q,"spec":%q,"subnet":%q}`, e.Image, e.Spec, cloudIDOf(t, e, "subnet", "s"))})
 	require.NoError(t, err)
 	op, err := e.DeleteTogether(t.Context(), "mock", []engine.Named{{Kind: "subnet", Name: "s"}, {Kind: "vpc", Name: "v"}}, false)
 	require.NoError(t, err)
 	assert.Equal(t, resource.OperationFailed, e.Ends(op).State)
 	_, err = onCloud(t, e).Delete(context.WithoutCancel(t.Context()), "vm", vm.ID)
 	require.NoError(t, err)
+}
+
+// The cloud would refuse the VPC, when the subnet that was to go with it has gone.
+func TestARefusalOfOneLeavesWhatWasToGoWithIt(t *testing.T) {
+	e := enginetest.New(t, enginetest.Options{Engine: patient()})
+	e.MustCreate("mock", "vpc", "v", `{"cidr":"10.0.0.0/16"}`)
+	e.MustCreate("mock", "subnet", "s", `{"vpc":"v","cidr":"10.0.2.0/24"}`)
+	others, foreign := foreignSubnet(t, e, "mock", "v", "10.0.1.0/24") // of which nothing here has a list
+	together := []engine.Named{{Kind: "subnet", Name: "s"}, {Kind: "vpc", Name: "v"}}
+
+	_, err := e.DeleteTogether(t.Context(), "mock", together, false)
+	assert.Equal(t, resource.CodeDependency, resource.CodeOf(err))
+	assert.ErrorContains(t, err, foreign.ID)
+	subnet, err := e.Get(t.Context(), "mock", "subnet", "s")
+	require.NoError(t, err)
+	assert.Equal(t, resource.StateAvailable, subnet.State)
+	assert.Empty(t, subnet.Operation)
+
+	_, err = others.Delete(t.Context(), "subnet", foreign.ID)
+	require.NoError(t, err)
+	op, err := e.DeleteTogether(t.Context(), "mock", together, false)
+	require.NoError(t, err)
+	e.Succeeds(op)
 }
 
 func TestATakenNameIsToldBeforeAKeyIsMade(t *testing.T) {

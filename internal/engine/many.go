@@ -62,6 +62,9 @@ type Named struct{ Kind, Name string }
 // even if the cloud does not delete it, as by ForceDelete.
 func (e *Engine) DeleteTogether(ctx context.Context, connection string, items []Named, force bool) (*resource.Operation, error) {
 	if !force {
+		if err := e.meetStrangers(ctx, connection, items); err != nil {
+			return nil, err
+		}
 		if err := e.unusedThere(ctx, connection, items); err != nil {
 			return nil, err
 		}
