@@ -268,6 +268,9 @@ func decodeItem(kind string, raw []byte) (Item, error) {
 	if !slices.Contains(resource.States(), item.State) {
 		return Item{}, nonsense(kind, fmt.Errorf("%.64q is not a state", item.State))
 	}
+	if item.Code != "" && !slices.Contains(resource.Codes(), item.Code) {
+		return Item{}, nonsense(kind, fmt.Errorf("%.64q is not an error code", item.Code))
+	}
 	k, err := resource.KindNamed(kind)
 	if err != nil {
 		return Item{}, err

@@ -540,6 +540,7 @@ func TestNonsenseIsRefused(t *testing.T) {
 		``, `nonsense`, `null`, `[]`, `"x"`, `{}`, `{"id":1}`,
 		`{"id":"vpc-1","spec":{},"status":{}}`,
 		`{"id":"vpc-1","state":"shiny","spec":{},"status":{}}`,
+		`{"id":"vpc-1","state":"failed","code":"bad luck","spec":{},"status":{}}`,
 		`{"state":"available","spec":{},"status":{}}`,
 		`{"id":"vpc-1","state":"available"}`,
 		`{"id":"vpc-1","state":"available","spec":null,"status":{}}`,
