@@ -134,6 +134,17 @@ func TestAnUnclearCreationIsCancelledWithWhatItMade(t *testing.T) {
 	assert.Empty(t, e.OnCloud("mock", "vpc"))
 }
 
+// What a cluster uses is not deleted before it, and that may take longer than others do.
+func TestWhatWaitsForAPatientKindIsPatient(t *testing.T) {
+	e := enginetest.New(t, enginetest.Options{Engine: engine.Config{SettleFor: time.Second}}, "parts", "true", "latency", "800ms")
+	e.MustCreate("mock", "vpc", "v", `{"cidr":"10.0.0.0/8"}`)
+	e.MustCreate("mock", "subnet", "s", `{"vpc":"v","cidr":"10.0.0.0/12"}`)
+	e.MustCreate("mock", "cluster", "k", fmt.Sprintf(`{"vpc":"v","subnets":["s"],"nodeGroups":[{"name":"a","spec":%q}]}`, e.Spec))
+	op, err := e.DeleteTogether(t.Context(), "mock", []engine.Named{{Kind: "cluster", Name: "k"}, {Kind: "subnet", Name: "s"}, {Kind: "vpc", Name: "v"}}, false)
+	require.NoError(t, err)
+	e.Succeeds(op)
+}
+
 // A driver is not asked for ever: what is pending for longer than the kind may take to
 // settle has failed, with what was waited for.
 func TestWhatIsPendingForTooLongFails(t *testing.T) {

@@ -177,7 +177,7 @@ func (j *job) ask(ctx context.Context) error {
 		return nil //nolint:nilerr // the server stops; the next one asks again
 	}
 	e := resource.AsError(err)
-	if errors.Is(err, errNotYet) && time.Since(j.due.Time()) < j.config.SettleFor {
+	if errors.Is(err, errNotYet) && time.Since(j.due.Time()) < j.waitFor() {
 		j.op.AskedAt = 0 // nobody was asked
 		if !unrecorded {
 			j.asked.Delete(j.row.UID)
@@ -315,6 +315,15 @@ func onTheWay(verb string) resource.State {
 // settleFor is how long the change may take once the cloud has accepted it.
 func (j *job) settleFor() time.Duration {
 	return j.config.SettleFor * time.Duration(max(j.kind.Patience, 1))
+}
+
+// waitFor is how long the operation may wait for others: as long as any of them may take.
+func (j *job) waitFor() time.Duration {
+	most := 1
+	for _, k := range resource.Kinds() {
+		most = max(most, k.Patience)
+	}
+	return j.config.SettleFor * time.Duration(most)
 }
 
 func (j *job) vanished() *resource.Error {
