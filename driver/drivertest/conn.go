@@ -8,10 +8,10 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"sync/atomic"
 	"time"
 
 	"github.com/m-cmp/mc-infra-connector/driver"
+	"github.com/m-cmp/mc-infra-connector/driver/drivertest/faultproxy"
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
 
@@ -20,7 +20,7 @@ import (
 type conn struct {
 	suite *suite
 	open  driver.Session
-	waits atomic.Int64 // how often something was pending
+	proxy *faultproxy.Proxy // through which it reaches the cloud, nil for none
 }
 
 // connect opens a session of its own.
@@ -158,7 +158,9 @@ func (c *conn) repeated(ctx context.Context, what string, call func(context.Cont
 			return err
 		})
 		if pending != nil {
-			c.waits.Add(1)
+			if c.proxy != nil {
+				c.proxy.Again()
+			}
 			c.suite.search("the reason why "+what+" is pending", pending.Reason)
 		}
 		return pending, err

@@ -51,9 +51,9 @@ type Proxy struct {
 	mu       sync.Mutex
 	calls    int
 	distinct int
-	last     string    // the last call
-	at       time.Time // when it was made
-	open     int       // calls that are going on
+	asked    map[string]bool // whether a request was made before the last Again
+	now      []string        // requests since then
+	open     int             // calls that are going on
 	choose   func(call int, r *http.Request) Fault
 }
 
@@ -100,7 +100,7 @@ func start(upstream string, secure *tls.Config) (*Proxy, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &Proxy{URL: "http://" + listener.Addr().String()}
+	p := &Proxy{URL: "http://" + listener.Addr().String(), asked: map[string]bool{}}
 	if secure != nil {
 		p.URL = "https://" + listener.Addr().String()
 		listener = tls.NewListener(listener, secure)
@@ -147,15 +147,29 @@ func (p *Proxy) Calls() int {
 	return p.calls
 }
 
-// pause is how long after a call the same one comes again from who waits for something.
-const pause = 500 * time.Millisecond
-
-// Distinct is Calls without those of who waits: how often somebody looks again depends on
-// how fast the cloud is.
+// Distinct is Calls without what was asked before an Again.
 func (p *Proxy) Distinct() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.distinct
+}
+
+// Begin forgets what was asked, before something else is counted.
+func (p *Proxy) Begin() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.asked, p.now = map[string]bool{}, nil
+}
+
+// Again says that what follows repeats what was pending: how often it is asked the same
+// depends on how fast the cloud is.
+func (p *Proxy) Again() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, asks := range p.now {
+		p.asked[asks] = true
+	}
+	p.now = nil
 }
 
 // Open is how many calls are going on.
@@ -180,14 +194,19 @@ func (p *Proxy) Inject(choose func(call int, r *http.Request) Fault) {
 // handler makes trouble and passes the rest on.
 func (p *Proxy) handler(forward http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(r.Body) // the end of a caller is seen only behind the body
+		if err != nil {
+			return
+		}
+		r.Body = io.NopCloser(bytes.NewReader(body))
+		asks := r.Method + " " + r.URL.String() + " " + string(body)
 		p.mu.Lock()
 		p.calls++
 		p.open++
-		if asked := r.Method + " " + r.URL.String(); r.Method != http.MethodGet || asked != p.last || time.Since(p.at) < pause {
+		if !p.asked[asks] {
 			p.distinct++
-			p.last = asked
 		}
-		p.at = time.Now()
+		p.now = append(p.now, asks)
 		call, choose := p.calls, p.choose
 		p.mu.Unlock()
 		defer func() {
@@ -200,11 +219,6 @@ func (p *Proxy) handler(forward http.Handler) http.Handler {
 			f = choose(call, r)
 		}
 		if f.Delay > 0 {
-			body, err := io.ReadAll(r.Body) // the end of a caller is seen only behind the body
-			if err != nil {
-				return
-			}
-			r.Body = io.NopCloser(bytes.NewReader(body))
 			timer := time.NewTimer(f.Delay)
 			defer timer.Stop()
 			select {

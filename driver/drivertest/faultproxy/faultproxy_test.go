@@ -81,40 +81,41 @@ func TestCallsPassAndAreCounted(t *testing.T) {
 	assert.Equal(t, u.Host, r.host.Load(), "signatures cover the Host header")
 }
 
-// Who waits asks the same again and again; that counts once.
+// What is asked again of what is pending counts once, however often it is asked; the same
+// for the second time in one go is work done twice.
 func TestWaitingIsOneDistinctCall(t *testing.T) {
 	r := newRig(t)
-	get := func(path string, after time.Duration) {
+	get := func(path string) {
 		t.Helper()
-		r.proxy.mu.Lock()
-		r.proxy.at = r.proxy.at.Add(-after) // so much later
-		r.proxy.mu.Unlock()
 		request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, r.proxy.URL+path, nil)
 		require.NoError(t, err)
 		answer, err := r.client.Do(request)
 		require.NoError(t, err)
 		require.NoError(t, answer.Body.Close())
 		<-r.bodies
+		<-r.ended
 	}
-	get("/a", 0)
-	get("/a", pause)
-	get("/a", 2*pause)
-	assert.Equal(t, 1, r.proxy.Distinct(), "it waits")
-	get("/b", pause)
-	get("/a", pause)
-	assert.Equal(t, 3, r.proxy.Distinct(), "others in between")
-	r.proxy.mu.Lock()
-	r.proxy.at = time.Now().Add(time.Hour) // however busy the machine is
-	r.proxy.mu.Unlock()
-	get("/a", 0)
-	assert.Equal(t, 4, r.proxy.Distinct(), "at once")
+	get("/a")
+	get("/a")
+	get("/b")
+	assert.Equal(t, 3, r.proxy.Distinct(), "twice in one go")
+	for range 2 {
+		r.proxy.Again()
+		get("/b")
+		get("/a")
+	}
+	assert.Equal(t, 3, r.proxy.Distinct(), "looked at again")
+	get("/c")
 	for range 2 {
 		_, _, _, err := r.post(t.Context(), t)
 		require.NoError(t, err)
 		<-r.bodies
 	}
-	assert.Equal(t, 6, r.proxy.Distinct(), "changes always count")
-	assert.Equal(t, 8, r.proxy.Calls())
+	assert.Equal(t, 6, r.proxy.Distinct(), "others count")
+	r.proxy.Begin()
+	get("/a")
+	assert.Equal(t, 7, r.proxy.Distinct(), "something else is counted")
+	assert.Equal(t, 11, r.proxy.Calls())
 }
 
 func TestForwardProxy(t *testing.T) {
