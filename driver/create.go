@@ -24,7 +24,7 @@ const (
 	// sends it and how often. Nothing is looked for.
 	ByToken Found = "token"
 	// ByName is for objects whose name only one can have, and that carry the token. It is
-	// looked for only when the cloud says that the name is taken.
+	// looked for only when the cloud refuses the creation.
 	ByName Found = "name"
 )
 
@@ -89,12 +89,15 @@ func (o *offer) obtain(ctx context.Context, c any, r ItemRequest) (item Item, fr
 		return item, false, err
 	}
 	item, err = o.make(ctx, c, r)
-	if o.found == ByName && resource.CodeOf(err) == resource.CodeAlreadyExists {
-		if all, lookErr := o.marked(ctx, c, r.Token); lookErr == nil && len(all) > 0 {
-			return all[0], false, nil
-		}
+	if pending, refused := pendingIn(err); pending != nil || refused == nil || o.found == ByToken || item.ID != "" || resource.AsError(refused).Retryable {
+		return item, err == nil, err
 	}
-	return item, err == nil, err
+	// What refuses it, a name that is taken or a range that overlaps, may be what another
+	// process has just made with this token.
+	if all, lookErr := o.marked(ctx, c, r.Token); lookErr == nil && len(all) > 0 {
+		item, err = o.single(ctx, c, all)
+	}
+	return item, false, err
 }
 
 func notSeenYet(id string) error {

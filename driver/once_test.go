@@ -143,6 +143,23 @@ func TestWhatATokenHasMadeIsAnsweredAgain(t *testing.T) {
 	}
 }
 
+// Of two processes that create at the same moment, the second may be refused because of what
+// the first has made: a subnet overlaps with itself.
+func TestWhatRefusesACreationMayBeItsOwnObject(t *testing.T) {
+	cloud := &shelf{unique: true}
+	first, err := create(t, cloud.process(t, ByTag), "t-1")
+	require.NoError(t, err)
+	looks := cloud.lists
+	cloud.hidden = func(vpcObject) bool { return cloud.lists == looks+1 }
+	second, err := create(t, cloud.process(t, ByTag), "t-1")
+	require.NoError(t, err)
+	assert.Equal(t, first.ID, second.ID)
+
+	cloud.hidden = nil
+	_, err = create(t, cloud.process(t, ByTag), "t-2")
+	assert.Equal(t, resource.CodeAlreadyExists, resource.CodeOf(err), "a stranger's name")
+}
+
 func TestATakenNameIsNoTokenOfOurs(t *testing.T) {
 	cloud := &shelf{unique: true}
 	_, err := create(t, cloud.process(t, ByName), "t-1")
