@@ -245,7 +245,7 @@ func (a *app) createBody(k *resource.Kind, args []string, file string, labels []
 func answered(k *resource.Kind) []string {
 	var names []string
 	for f := range reflect.TypeFor[resource.Resource]().Fields() {
-		if name := resource.JSONName(f); !hasField(k.CreateType(), name) {
+		if name := resource.JSONName(f); fieldOf(k.CreateType(), name) == nil {
 			names = append(names, name)
 		}
 	}
@@ -256,20 +256,11 @@ func answered(k *resource.Kind) []string {
 func unknown(k *resource.Kind, spec map[string]json.RawMessage) []resource.Problem {
 	var problems []resource.Problem
 	for _, name := range sortedKeys(spec) {
-		if !hasField(k.SpecType(), name) {
+		if fieldOf(k.SpecType(), name) == nil {
 			problems = append(problems, resource.Problem{Field: "spec." + name, Message: "there is no such field", Rule: resource.RuleUnknown})
 		}
 	}
 	return problems
-}
-
-func hasField(t reflect.Type, name string) bool {
-	for f := range t.Fields() {
-		if resource.JSONName(f) == name {
-			return true
-		}
-	}
-	return false
 }
 
 // readObject reads a file of JSON or YAML.
