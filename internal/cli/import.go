@@ -57,9 +57,9 @@ type registration struct {
 	path       string // below /spider; "" for what there is no kind for
 	body       any
 
-	at    partName // of a resource
-	id    string   // the cloud's
-	parts []named  // what comes with it, under the names that it had
+	at   partName       // of a resource
+	id   string         // the cloud's
+	info map[string]any // ReqInfo of the body
 }
 
 // partName is how CB-Spider names a resource, among the parts of an owner.
@@ -70,23 +70,22 @@ type named struct{ Name, CSPId string }
 // joinParts has the parts of resources come with them under their names, and not under
 // those that the cloud has for them.
 func joinParts(all []registration) {
-	owners := map[partName]*registration{}
-	for i := range all {
-		r := &all[i]
-		if owner := owners[partName{connection: r.at.connection, name: r.at.owner}]; owner != nil && r.what == partOfVPC {
-			owner.parts = append(owner.parts, named{r.at.name, r.id})
-		}
-		if r.path == "/regvpc" {
-			owners[partName{connection: r.at.connection, name: r.at.name}] = r
+	parts := map[partName][]named{}
+	for _, r := range all {
+		if r.path == regSubnet {
+			owner := partName{connection: r.at.connection, name: r.at.owner}
+			parts[owner] = append(parts[owner], named{r.at.name, r.id})
 		}
 	}
-	for _, owner := range owners {
-		owner.body.(map[string]any)["ReqInfo"].(map[string]any)["SubnetInfoList"] = owner.parts //nolint:forcetypeassert // made below
+	for _, r := range all {
+		if r.path == regVPC {
+			r.info["SubnetInfoList"] = parts[r.at]
+		}
 	}
 }
 
-// partOfVPC is what comes with a VPC.
-const partOfVPC = "subnet"
+// Where a VPC is registered, which comes with its subnets, and where one of these is.
+const regVPC, regSubnet = "/regvpc", "/regsubnet"
 
 // takeOver makes the calls, in order. One that fails does not keep the others from
 // being tried.
@@ -104,7 +103,7 @@ func (a *app) takeOver(ctx context.Context, all []registration, dry bool) error 
 	done, had, failed := 0, 0, 0
 	came := map[partName]bool{} // with what it is a part of
 	for _, r := range all {
-		if r.what == partOfVPC && came[r.at] {
+		if r.path == regSubnet && came[r.at] {
 			done++
 			continue
 		}
@@ -213,7 +212,7 @@ func wantedTables() []spiderTable {
 			}
 			return registration{
 				name: row["nameid"] + " in " + row["connectionname"], path: path,
-				at: partName{row["connectionname"], row["ownervpcname"], row["nameid"]}, id: id,
+				at: partName{row["connectionname"], row["ownervpcname"], row["nameid"]}, id: id, info: info,
 				body: object{"ConnectionName": row["connectionname"], "ReqInfo": info},
 			}, nil
 		}
@@ -237,8 +236,8 @@ func wantedTables() []spiderTable {
 			}, err
 		}},
 		{"connectionconfiginfos", "connection", named("/connectionconfig", "ConfigName", "ConfigName", "ProviderName", "DriverName", "CredentialName", "RegionName")},
-		{"vpciidinfos", "VPC", iid("/regvpc")},
-		{"subnetiidinfos", partOfVPC, iid("/regsubnet")},
+		{"vpciidinfos", "VPC", iid(regVPC)},
+		{"subnetiidinfos", "subnet", iid(regSubnet)},
 		{"sgiidinfos", "security group", iid("/regsecuritygroup")},
 		{"keyiidinfos", "key pair", iid("/regkeypair")},
 		{"vmiidinfos", "VM", iid("/regvm")},
