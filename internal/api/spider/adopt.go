@@ -2,6 +2,7 @@ package spider
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/m-cmp/mc-infra-connector/internal/engine"
 	"github.com/m-cmp/mc-infra-connector/resource"
@@ -19,7 +20,6 @@ func (k *kind) register(r *request) (any, error) {
 	}
 	var req struct {
 		named
-		CSPId          text
 		SubnetInfoList []struct{ Name, CSPId text } // how subnets were called by who managed them before
 	}
 	if err := r.decode(&req); err != nil {
@@ -39,15 +39,10 @@ func (k *kind) register(r *request) (any, error) {
 		}
 		parts[string(part.CSPId)] = string(part.Name)
 	}
-	found, err := r.server.Engine.AdoptNamed(r.Context(), connection, k.of.Name, engine.Adopting{
+	found, err := k.adopt(r, connection, engine.Adopting{
 		AdoptRequest: resource.AdoptRequest{CloudID: id}, FacadeName: name, In: in, Parts: parts,
 	})
-	switch resource.CodeOf(err) {
-	case "":
-		return k.render(r.view(connection), found, nil)
-	case resource.CodeNotFound:
-		return nil, resource.Errorf(resource.CodeNotFound, "%s '%s' does not exist on the cloud of connection '%s': %w", k.title, id, connection, err)
-	case resource.CodeAlreadyExists:
+	if resource.CodeOf(err) == resource.CodeAlreadyExists {
 		owner := in.Name
 		if k.owner == nil {
 			owner = ""
@@ -56,7 +51,44 @@ func (k *kind) register(r *request) (any, error) {
 			return nil, k.exists(name, connection)
 		}
 	}
-	return nil, k.rename(err)
+	if err != nil {
+		return nil, err
+	}
+	return k.render(r.view(connection), found, nil)
+}
+
+// managed answers what the cloud knows by an id, taking it under management if it is not.
+func (k *kind) managed(r *request, connection, id string) (*resource.Resource, error) {
+	in, err := k.placeOf(r, connection)
+	if err != nil {
+		return nil, err
+	}
+	known, err := k.registered(r, connection, id)
+	if err != nil {
+		return nil, err
+	}
+	if known != nil {
+		return known, engine.Placed(known, in)
+	}
+	return k.adopt(r, connection, engine.Adopting{AdoptRequest: resource.AdoptRequest{CloudID: id}, In: in})
+}
+
+// adopt takes what the cloud has under management.
+func (k *kind) adopt(r *request, connection string, what engine.Adopting) (*resource.Resource, error) {
+	found, err := r.server.Engine.AdoptNamed(r.Context(), connection, k.of.Name, what)
+	if resource.CodeOf(err) == resource.CodeNotFound {
+		return nil, resource.Errorf(resource.CodeNotFound, "%s '%s' does not exist on the cloud of connection '%s': %w", k.title, what.CloudID, connection, err)
+	}
+	return found, k.rename(err)
+}
+
+// registered finds what is managed here of what the cloud knows by an id.
+func (k *kind) registered(r *request, connection, id string) (*resource.Resource, error) {
+	items, err := r.server.recorded(r.Context(), connection, k.of.Name)
+	if i := slices.IndexFunc(items, func(item *resource.Resource) bool { return item.CloudID == id }); i >= 0 {
+		return items[i], nil
+	}
+	return nil, err
 }
 
 // unregister forgets a resource and leaves it on the cloud, with its parts.

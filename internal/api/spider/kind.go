@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"encoding/json"
 	"net/http"
-	"slices"
 	"strings"
 	"time"
 
@@ -441,35 +440,6 @@ func (k *kind) deleteOnCloud(r *request) (any, error) {
 		return nil, err
 	}
 	return k.deleteOne(r, found)
-}
-
-// registered finds what is managed here of what the cloud knows by an id.
-func (k *kind) registered(r *request, connection, id string) (*resource.Resource, error) {
-	items, err := r.server.recorded(r.Context(), connection, k.of.Name)
-	if i := slices.IndexFunc(items, func(item *resource.Resource) bool { return item.CloudID == id }); i >= 0 {
-		return items[i], nil
-	}
-	return nil, err
-}
-
-// managed answers what the cloud knows by an id, taking it under management if it is not.
-func (k *kind) managed(r *request, connection, id string) (*resource.Resource, error) {
-	in, err := k.placeOf(r, connection)
-	if err != nil {
-		return nil, err
-	}
-	known, err := k.registered(r, connection, id)
-	if err != nil {
-		return nil, err
-	}
-	if known != nil {
-		return known, engine.Placed(known, in)
-	}
-	adopted, err := r.server.Engine.AdoptNamed(r.Context(), connection, k.of.Name, engine.Adopting{AdoptRequest: resource.AdoptRequest{CloudID: id}, In: in})
-	if resource.CodeOf(err) == resource.CodeNotFound {
-		return nil, resource.Errorf(resource.CodeNotFound, "%s '%s' does not exist on the cloud of connection '%s'", k.title, id, connection)
-	}
-	return adopted, err
 }
 
 // Count is how many there are.
