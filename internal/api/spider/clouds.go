@@ -1,6 +1,7 @@
 package spider
 
 import (
+	"cmp"
 	_ "embed"
 	"fmt"
 	"slices"
@@ -97,23 +98,31 @@ func filled(texts []string) []string {
 
 // rootDisk is the type of root disk that is asked for, "" where the choice is the
 // cloud's. TYPE1, TYPE2, … count the cloud's types; beyond the last they mean the last.
-func (r *request) rootDisk(asked text) string {
+func (t *translation) rootDisk(asked text) string {
 	digits, numbered := strings.CutPrefix(strings.ToUpper(string(asked)), "TYPE")
 	n, err := strconv.Atoi(digits)
 	if !numbered || err != nil || n < 1 {
 		return asked.chosen()
 	}
-	connection, _ := r.text("ConnectionName") // known by now
-	c, err := r.server.Engine.Connection(r.Context(), connection)
-	if err != nil {
+	types, err := t.rootDisks()
+	if err != nil || len(types) == 0 {
+		t.err = cmp.Or(t.err, err)
 		return ""
 	}
-	d := r.shown(c.Cloud)
-	if d == nil || len(d.Facts.RootDisks.Types) == 0 {
-		return ""
-	}
-	types := d.Facts.RootDisks.Types
 	return types[min(n, len(types))-1]
+}
+
+// rootDisks are the cloud's types of root disks.
+func (t *translation) rootDisks() ([]string, error) {
+	c, err := t.server.Engine.KnownConnection(t.Context(), t.connection)
+	if err != nil {
+		return nil, err
+	}
+	d, err := t.described(c.Cloud)
+	if err != nil {
+		return nil, err
+	}
+	return d.Facts.RootDisks.Types, nil
 }
 
 func diskSizes(disks driver.Disks) []string {

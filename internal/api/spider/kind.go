@@ -190,12 +190,14 @@ func (k *kind) record(r *request, connection string, items []wanted) (*resource.
 // free when the client hears of it.
 func (r *request) untilGone(op *resource.Operation) {
 	parts := []*resource.Operation{op}
-	var err error
 	if op.Items != nil {
-		parts, _, err = r.server.Engine.Operations(r.Context(), partsOf(op.ID))
+		var err error
+		if parts, _, err = r.server.Engine.Operations(r.Context(), partsOf(op.ID)); err != nil && r.Context().Err() == nil {
+			r.server.Logger.Warn("the parts of a failed creation cannot be looked up", "operation", op.ID, "error", err)
+		}
 	}
 	for _, part := range parts {
-		if part.Verb != engine.VerbCreate || err != nil {
+		if part.Verb != engine.VerbCreate {
 			continue
 		}
 		found, err := r.server.Engine.Get(r.Context(), part.Connection, part.Kind, part.Name)

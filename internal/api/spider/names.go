@@ -91,7 +91,7 @@ type translation struct {
 	*request
 	connection string
 	problems   []resource.Problem // what no spec can hold
-	err        error              // the first name that nothing has
+	err        error              // the first that cannot be looked up, such as a name that nothing has
 }
 
 func (r *request) translation() (*translation, error) {

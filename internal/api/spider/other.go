@@ -1,6 +1,7 @@
 package spider
 
 import (
+	"cmp"
 	"encoding/json"
 	"maps"
 	"net/http"
@@ -311,11 +312,7 @@ func nameOnCloud(r *request) (any, error) {
 	}
 	for _, item := range inventory.Items {
 		if item.Name == found.Name && item.Where == resource.InBoth {
-			called := item.CloudName
-			if called == "" {
-				called = item.CloudID
-			}
-			return struct{ Name string }{called}, nil
+			return struct{ Name string }{cmp.Or(item.CloudName, item.CloudID)}, nil
 		}
 	}
 	return nil, k.missing(at.name, at.connection)
@@ -350,8 +347,9 @@ func (r *request) typedName() (k *kind, at target, err error) {
 	return k, at, err
 }
 
-// unregistered finds what the cloud knows by an id and nobody has registered yet.
-func (k *kind) unregistered(r *request, called string) (*view, *resource.Resource, error) {
+// unregistered finds what the cloud knows by an id and nobody has registered yet. word is
+// what a message calls such a thing.
+func (k *kind) unregistered(r *request, word string) (*view, *resource.Resource, error) {
 	connection, err := r.connection()
 	if err != nil {
 		return nil, nil, err
@@ -360,17 +358,17 @@ func (k *kind) unregistered(r *request, called string) (*view, *resource.Resourc
 	if err != nil {
 		return nil, nil, err
 	}
-	v := r.onCloud(connection)
 	known, err := k.registered(r, connection, id)
 	if err != nil {
 		return nil, nil, err
 	}
 	if known != nil {
-		return nil, nil, resource.Errorf(resource.CodeAlreadyExists, "%s '%s' already exists in connection '%s': it is registered with the SystemId '%s'", k.title, v.iidOf(known).NameId, connection, shorten(id))
+		return nil, nil, resource.Errorf(resource.CodeAlreadyExists, "%s '%s' already exists in connection '%s': it is registered with the SystemId '%s'", k.title, called(known), connection, shorten(id))
 	}
+	v := r.onCloud(connection)
 	found, err := v.object(k.of.Name, id)
 	if found == nil && err == nil {
-		err = resource.Errorf(resource.CodeNotFound, "%s %s does not exist!!", shorten(id), called)
+		err = resource.Errorf(resource.CodeNotFound, "%s %s does not exist!!", shorten(id), word)
 	}
 	return v, found, err
 }
@@ -386,9 +384,9 @@ func (v *view) registered(kind, name string) IID {
 }
 
 // ownerOf answers the VPC that something on the cloud belongs to.
-func ownerOf(k *kind, called string) func(*request) (any, error) {
+func ownerOf(k *kind, word string) func(*request) (any, error) {
 	return func(r *request) (any, error) {
-		v, found, err := k.unregistered(r, called)
+		v, found, err := k.unregistered(r, word)
 		if err != nil {
 			return nil, err
 		}
