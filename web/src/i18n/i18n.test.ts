@@ -33,6 +33,8 @@ describe('texts', () => {
 
   it('of fields are made from their names', () => {
     expect(humanize('rootDiskSizeGiB')).toBe('Root disk size GiB');
+    expect(humanize('clockGHz')).toBe('Clock GHz');
+    expect(humanize('ipv6Addresses')).toBe('IPv6 addresses');
     expect(humanize('osVersion')).toBe('OS version');
     expect(humanize('gpuModel')).toBe('GPU model');
     expect(humanize('vpc')).toBe('VPC');

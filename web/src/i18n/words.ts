@@ -70,12 +70,18 @@ const short: Record<string, string> = {
   vm: 'VM',
   gib: 'GiB',
   mib: 'MiB',
+  ghz: 'GHz',
+  dns: 'DNS',
+  ipv6: 'IPv6',
+  mac: 'MAC',
+  ssh: 'SSH',
+  url: 'URL',
 };
 
 /** humanize writes rootDiskSizeGiB as Root disk size GiB. */
 export function humanize(name: string): string {
   if (known[name]) return known[name];
-  const words = name.match(/GiB|MiB|[A-Z]?[a-z0-9]+|[A-Z]+(?![a-z])/g) ?? [name];
+  const words = name.match(/GiB|MiB|GHz|[A-Z]?[a-z0-9]+|[A-Z]+(?![a-z])/g) ?? [name];
   const text = words.map((w) => short[w.toLowerCase()] ?? w.toLowerCase()).join(' ');
   return text.charAt(0).toUpperCase() + text.slice(1);
 }
