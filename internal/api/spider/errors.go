@@ -28,7 +28,7 @@ func statusOf(err error) (status int, message string) {
 	case resource.CodeQuota: // 409 would say that the name is taken
 		return http.StatusForbidden, with(message, "quota")
 	case resource.CodeCapacity:
-		return http.StatusServiceUnavailable, with(message, "capacity")
+		return http.StatusServiceUnavailable, with(message, "insufficientcapacity")
 	case resource.CodeUnauthenticated:
 		return http.StatusUnauthorized, message
 	case resource.CodeDenied:
@@ -59,7 +59,7 @@ func with(message string, words ...string) string {
 		}
 	}
 	return fmt.Sprintf("%s (%s)", message, map[string]string{
-		"does not exist": "does not exist", "already exists": "already exists", "quota": "quota exceeded", "capacity": "InsufficientCapacity",
+		"does not exist": "does not exist", "already exists": "already exists", "quota": "quota exceeded", "insufficientcapacity": "InsufficientCapacity",
 		"throttl": "throttled", "i/o timeout": "i/o timeout",
 	}[words[0]])
 }

@@ -5,6 +5,9 @@ import "github.com/m-cmp/mc-infra-connector/driver"
 // OnlyOthers refuses addresses of this machine.
 func OnlyOthers(address string) error { return onlyOthers(address) }
 
+// StatusOf is the status and the text of an error.
+func StatusOf(err error) (int, string) { return statusOf(err) }
+
 // CloudOf is what clients are told of a cloud.
 func CloudOf(d *driver.Description) CloudInfo { return cloudInfo(d) }
 

@@ -3,14 +3,17 @@ package spider_test
 import (
 	"encoding/json"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/m-cmp/mc-infra-connector/internal/api/spider"
 	"github.com/m-cmp/mc-infra-connector/internal/engine"
 	"github.com/m-cmp/mc-infra-connector/internal/engine/enginetest"
+	"github.com/m-cmp/mc-infra-connector/resource"
 )
 
 // patient is an engine that does everything again only after a time that no client
@@ -51,6 +54,17 @@ func TestAVPCThatTheCloudRefusesIsAnsweredAtOnceWithItsSubnets(t *testing.T) {
 	r := a.call(http.MethodPost, "/vpc", in(`{"Name":"v","IPv4_CIDR":"10.0.0.0/16","SubnetInfoList":[{"Name":"s","IPv4_CIDR":"10.0.1.0/24","Zone":"no-such-zone"},{"Name":"s2","IPv4_CIDR":"10.0.2.0/24"}]}`))
 	assert.GreaterOrEqual(t, r.status, http.StatusBadRequest, r.body)
 	assert.Empty(t, a.OnCloud(connection, "vpc"), "nothing stays")
+}
+
+func TestClientsRecognizeWhatTheCloudHasNoRoomFor(t *testing.T) {
+	for code, word := range map[resource.Code]string{resource.CodeCapacity: "insufficientcapacity", resource.CodeQuota: "quota"} {
+		for _, message := range []string{"no host has room for it", "the zone does not have enough capacity", "InsufficientCapacity: choose another zone", "the Quota is used up"} {
+			status, said := spider.StatusOf(resource.Errorf(code, "%s", message))
+			assert.GreaterOrEqual(t, status, http.StatusBadRequest)
+			assert.Contains(t, strings.ToLower(said), word)
+			assert.Contains(t, said, message)
+		}
+	}
 }
 
 func TestATakenKeyNameIsAnsweredAtOnce(t *testing.T) {
