@@ -17,13 +17,21 @@ import (
 func (r *request) described(cloud string) (*driver.Description, error) {
 	d, err := r.server.Engine.Driver(r.Context(), cloud)
 	if resource.CodeOf(err) == resource.CodeNotFound {
-		for _, about := range spiderClouds() {
-			if about.Name == cloud {
-				return &driver.Description{About: about}, nil
-			}
+		if known := spiderCloud(cloud); known != nil {
+			return known, nil
 		}
 	}
 	return d, err
+}
+
+// spiderCloud describes a cloud as CB-Spider does, nil if it does not know it.
+func spiderCloud(name string) *driver.Description {
+	for _, about := range spiderClouds() {
+		if about.Name == name {
+			return &driver.Description{About: about}
+		}
+	}
+	return nil
 }
 
 // listClouds answers the clouds that can be registered.

@@ -75,13 +75,12 @@ func TestACredentialIsTakenInBothVocabularies(t *testing.T) {
 			require.NoError(t, json.Unmarshal([]byte(answer.body), &got))
 			assert.ElementsMatch(t, shown, got.KeyValueInfoList, name)
 			assert.NotContains(t, answer.body, "s3cret")
-			if len(keys) > 0 {
+			if cloud != "MOCK" { // which asks for nothing
 				without, err := json.Marshal(map[string]any{"CredentialName": name + "-less", "ProviderName": cloud, "KeyValueInfoList": []any{}})
 				require.NoError(t, err)
-				if r := a.call(http.MethodPost, "/credential", string(without)); cloud != "MOCK" { // which asks for nothing
-					assert.Equal(t, http.StatusBadRequest, r.status, r.body)
-					assert.Contains(t, r.message(t), info.Credential[0])
-				}
+				r := a.call(http.MethodPost, "/credential", string(without))
+				assert.Equal(t, http.StatusBadRequest, r.status, r.body)
+				assert.Contains(t, r.message(t), info.Credential[0])
 			}
 		}
 	}

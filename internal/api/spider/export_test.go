@@ -12,11 +12,4 @@ func StatusOf(err error) (int, string) { return statusOf(err) }
 func CloudOf(d *driver.Description) CloudInfo { return cloudInfo(d) }
 
 // CloudBefore is what they are told where its driver is not installed.
-func CloudBefore(cloud string) CloudInfo {
-	for _, about := range spiderClouds() {
-		if about.Name == cloud {
-			return cloudInfo(&driver.Description{About: about})
-		}
-	}
-	return CloudInfo{}
-}
+func CloudBefore(cloud string) CloudInfo { return cloudInfo(spiderCloud(cloud)) }
