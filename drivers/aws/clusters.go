@@ -163,25 +163,26 @@ func (c clusters) ScaleNodeGroup(ctx context.Context, id string, to resource.Nod
 	if x.ScalingConfig != nil {
 		now = *x.ScalingConfig
 	}
-	if to.Autoscaling != nil {
+	if to.Autoscaling != nil && x.Tags[autoscalingTag] != fmt.Sprint(*to.Autoscaling) {
 		if err := c.tag(ctx, x.NodegroupArn, map[string]string{autoscalingTag: fmt.Sprint(*to.Autoscaling)}); err != nil {
 			return err
 		}
 	}
 	sizes := scaled(now, to)
+	following := driver.Wait(0, "the node group %s of the cluster %s is being changed", to.Name, id)
 	if reflect.DeepEqual(*sizes, now) { // done before, or being done
 		if x.Status == types.NodegroupStatusUpdating {
-			return driver.Wait(0, "the node group %s of the cluster %s is being changed", to.Name, id)
+			return following
 		}
 		return failureOfGroup(x)
 	}
-	_, err = call(ctx, c.eks.UpdateNodegroupConfig, &eks.UpdateNodegroupConfigInput{
+	out, err := call(ctx, c.eks.UpdateNodegroupConfig, &eks.UpdateNodegroupConfigInput{
 		ClusterName: aws.String(id), NodegroupName: aws.String(to.Name), ScalingConfig: sizes, ClientRequestToken: actionToken(ctx, to.Name),
 	})
 	if err != nil {
 		return inProgress(err)
 	}
-	return driver.Wait(0, "the node group %s of the cluster %s is being changed", to.Name, id)
+	return cmp.Or(failed(out.Update), following)
 }
 
 // Upgrade brings the control plane to a version, then the node groups, one after another.

@@ -151,7 +151,7 @@ type fakeEKS struct {
 }
 
 func (f *fakeEKS) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if !strings.HasPrefix(r.URL.Path, "/clusters") {
+	if r.URL.Path == "/" { // of the other services
 		(&fakeEC2{answer: func(form url.Values) (int, string) {
 			if form.Get("Action") == "GetCallerIdentity" {
 				return http.StatusOK, `<GetCallerIdentityResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><GetCallerIdentityResult><Arn>arn:aws-cn:iam::1:user/x</Arn><Account>1</Account></GetCallerIdentityResult></GetCallerIdentityResponse>`
@@ -299,14 +299,14 @@ func TestActionsOfClustersThatAreRepeated(t *testing.T) {
 	t.Cleanup(server.Close)
 	s := open(t, config(server.URL, seoul)).Session
 	cluster := map[string]any{"name": "prod", "arn": "arn:prod", "status": "ACTIVE", "version": "1.33", "resourcesVpcConfig": map[string]any{"subnetIds": []string{"subnet-1"}}}
-	group := map[string]any{"nodegroupName": "first", "nodegroupArn": "arn:first", "version": "1.33", "status": "ACTIVE", "scalingConfig": map[string]int{"desiredSize": 3, "minSize": 1, "maxSize": 5}}
+	group := map[string]any{"nodegroupName": "first", "nodegroupArn": "arn:first", "version": "1.33", "status": "ACTIVE", "scalingConfig": map[string]int{"desiredSize": 3, "minSize": 1, "maxSize": 5}, "tags": map[string]string{autoscalingTag: "true"}}
 	f.answers = map[string]any{
 		"GET /clusters/prod": map[string]any{"cluster": cluster}, "GET /clusters/prod/node-groups": map[string]any{"nodegroups": []string{"first"}}, "GET /clusters/prod/node-groups/first": map[string]any{"nodegroup": group},
 	}
 	for name, test := range map[string]struct{ action, params, path string }{
 		"upgrade":               {"upgrade", `{"version":"1.34"}`, "POST /clusters/prod/updates"},
 		"upgrade of node group": {"upgrade", `{"version":"1.32"}`, "POST /clusters/prod/node-groups/first/update-version"},
-		"scale":                 {"scalenodegroup", `{"name":"first","desiredNodes":4}`, "POST /clusters/prod/node-groups/first/update-config"},
+		"scale":                 {"scalenodegroup", `{"name":"first","desiredNodes":4,"autoscaling":true}`, "POST /clusters/prod/node-groups/first/update-config"},
 		"add":                   {"addnodegroup", `{"name":"second","spec":"t3.medium"}`, "POST /clusters/prod/node-groups"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -333,10 +333,13 @@ func TestActionsOfClustersThatAreRepeated(t *testing.T) {
 	}
 	cluster["version"] = "1.33"
 	for awsCode, want := range map[string]resource.Code{"IpNotAvailable": resource.CodeCapacity, "SubnetNotFound": resource.CodeDependency, "Unknown": resource.CodeConflict} {
-		f.answers["POST /clusters/prod/updates"] = map[string]any{"update": map[string]any{"status": "Failed", "errors": []any{map[string]string{"errorCode": awsCode, "errorMessage": "no addresses left"}}}}
-		_, err := s.Act(t.Context(), "cluster", "prod", "upgrade", json.RawMessage(`{"version":"1.34"}`))
-		assert.Equal(t, want, resource.CodeOf(err), "%v", err)
-		assert.ErrorContains(t, err, "no addresses left")
+		update := map[string]any{"update": map[string]any{"status": "Failed", "errors": []any{map[string]string{"errorCode": awsCode, "errorMessage": "no addresses left"}}}}
+		f.answers["POST /clusters/prod/updates"], f.answers["POST /clusters/prod/node-groups/first/update-config"] = update, update
+		for action, params := range map[string]string{"upgrade": `{"version":"1.34"}`, "scalenodegroup": `{"name":"first","desiredNodes":4}`} {
+			_, err := s.Act(t.Context(), "cluster", "prod", action, json.RawMessage(params))
+			assert.Equal(t, want, resource.CodeOf(err), "%s: %v", action, err)
+			assert.ErrorContains(t, err, "no addresses left", action)
+		}
 	}
 }
 
