@@ -2,6 +2,7 @@ package aws
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"net/url"
 	"testing"
@@ -101,4 +102,42 @@ func TestVMHasIPv6OfItsFirstInterface(t *testing.T) {
 	})
 	assert.Equal(t, "10.0.0.5", shown.Status.PrivateAddress)
 	assert.Equal(t, []string{"fd00::5"}, shown.Status.IPv6Addresses)
+}
+
+// AWS may take a target group for used when its listener has gone.
+func TestLoadBalancerWhoseTargetGroupIsNotFreeYet(t *testing.T) {
+	const id, group = "arn:aws:elasticloadbalancing:ap-northeast-2:1:loadbalancer/net/web/1", "arn:aws:elasticloadbalancing:ap-northeast-2:1:targetgroup/web/1"
+	refused := func(code string) (int, string) {
+		return http.StatusBadRequest, "<ErrorResponse><Error><Code>" + code + "</Code><Message>no</Message></Error></ErrorResponse>"
+	}
+	listening, used := true, true
+	f, endpoint := fake(t, func(form url.Values) (int, string) {
+		action, result := form.Get("Action"), ""
+		switch {
+		case action == "DescribeListeners" && listening:
+			result = "<Listeners><member><ListenerArn>arn:1</ListenerArn><DefaultActions><member><Type>forward</Type><TargetGroupArn>" + group + "</TargetGroupArn></member></DefaultActions></member></Listeners>"
+		case action == "DeleteListener":
+			listening = false
+		case action == "DescribeTargetGroups" && form.Get("Names.member.1") == "web":
+			result = "<TargetGroups><member><TargetGroupArn>" + group + "</TargetGroupArn></member></TargetGroups>"
+		case action == "DescribeTargetGroups":
+			return refused("TargetGroupNotFound")
+		case action == "DescribeTags":
+			result = "<TagDescriptions><member><ResourceArn>" + group + "</ResourceArn><Tags><member><Key>" + balancerTag + "</Key><Value>" + id + "</Value></member></Tags></member></TagDescriptions>"
+		case action == "DeleteTargetGroup" && used:
+			return refused("ResourceInUse")
+		}
+		return http.StatusOK, fmt.Sprintf("<%sResponse><%[1]sResult>%s</%[1]sResult></%[1]sResponse>", action, result)
+	})
+	s := open(t, config(endpoint, seoul)).Session
+	pending, err := s.Delete(t.Context(), "nlb", id)
+	require.NoError(t, err)
+	require.NotNil(t, pending)
+	assert.Contains(t, pending.Reason, "web")
+	used = false
+	pending, err = s.Delete(t.Context(), "nlb", id)
+	require.NoError(t, err)
+	assert.Nil(t, pending)
+	assert.Len(t, f.calls("DeleteTargetGroup"), 2)
+	assert.Len(t, f.calls("DeleteLoadBalancer"), 1, "when all else is gone")
 }

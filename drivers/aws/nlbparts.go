@@ -115,7 +115,7 @@ func (n nlbs) replacement(ctx context.Context, balancer string, old elbtypes.Tar
 		if left == "" {
 			return "", cmp.Or(lookErr, err)
 		}
-		if err := n.deleteGroup(ctx, left); err != nil {
+		if err := n.deleteGroups(ctx, left); err != nil {
 			return "", err
 		}
 		made, err = n.createGroup(ctx, balancer, name, spec, kept)
@@ -165,9 +165,20 @@ func (n nlbs) ownGroup(ctx context.Context, balancer, name string) (string, erro
 	return arn, nil
 }
 
-func (n nlbs) deleteGroup(ctx context.Context, arn string) error {
-	_, err := call(ctx, n.elb.DeleteTargetGroup, &elb.DeleteTargetGroupInput{TargetGroupArn: aws.String(arn)})
-	return driver.Except(err, resource.CodeNotFound)
+// deleteGroups removes target groups that no listener forwards to any more, which AWS may
+// notice only later.
+// https://github.com/hashicorp/terraform-provider-aws/blob/main/internal/service/elbv2/target_group.go
+func (n nlbs) deleteGroups(ctx context.Context, arns ...string) error {
+	for _, arn := range arns {
+		_, err := call(ctx, n.elb.DeleteTargetGroup, &elb.DeleteTargetGroupInput{TargetGroupArn: aws.String(arn)})
+		if isCloud(err, "ResourceInUse") {
+			return driver.Wait(0, "AWS still takes the target group %s for used", nameIn(arn))
+		}
+		if err := driver.Except(err, resource.CodeNotFound); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (n nlbs) targetGroups(ctx context.Context, in *elb.DescribeTargetGroupsInput) iter.Seq2[elbtypes.TargetGroup, error] {

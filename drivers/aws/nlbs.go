@@ -132,6 +132,9 @@ func (n nlbs) Complete(ctx context.Context, r driver.Request[resource.NLBSpec], 
 // or that were made for it; others that merely have its name stay. The listeners go first:
 // then the target groups are free, and the load balancer is there until all else is gone.
 func (n nlbs) Delete(ctx context.Context, id string) error {
+	if nameIn(id) == "" {
+		return nil
+	}
 	var groups []string
 	for listener, err := range unlessMissing(n.listeners(ctx, id)) {
 		if err != nil {
@@ -145,17 +148,12 @@ func (n nlbs) Delete(ctx context.Context, id string) error {
 			groups = append(groups, arn)
 		}
 	}
-	if nameIn(id) == "" {
-		return nil
-	}
 	left, err := n.leftGroups(ctx, id, groups)
 	if err != nil {
 		return err
 	}
-	for _, arn := range append(groups, left...) {
-		if err := n.deleteGroup(ctx, arn); err != nil {
-			return err
-		}
+	if err := n.deleteGroups(ctx, append(groups, left...)...); err != nil {
+		return err
 	}
 	_, err = call(ctx, n.elb.DeleteLoadBalancer, &elb.DeleteLoadBalancerInput{LoadBalancerArn: aws.String(id)})
 	return driver.Except(err, resource.CodeNotFound)
@@ -230,10 +228,10 @@ func (n nlbs) redirect(ctx context.Context, id string, change func(port *int32, 
 	}
 	if next == old && aws.ToInt32(listener.Port) == port { // done before, but perhaps for the group that was replaced
 		left, err := n.leftGroups(ctx, id, []string{old})
-		for _, arn := range left {
-			err = cmp.Or(err, n.deleteGroup(ctx, arn))
+		if err != nil {
+			return err
 		}
-		return err
+		return n.deleteGroups(ctx, left...)
 	}
 	_, err = call(ctx, n.elb.ModifyListener, &elb.ModifyListenerInput{
 		ListenerArn: listener.ListenerArn, Protocol: protocol, Port: aws.Int32(port), DefaultActions: forwardTo(next),
@@ -241,7 +239,7 @@ func (n nlbs) redirect(ctx context.Context, id string, change func(port *int32, 
 	if err != nil || next == old {
 		return err
 	}
-	return n.deleteGroup(ctx, old)
+	return n.deleteGroups(ctx, old)
 }
 
 // SetHealthCheck changes how members are checked.
