@@ -14,7 +14,6 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/eks"
 	ekstypes "github.com/aws/aws-sdk-go-v2/service/eks/types"
 	"github.com/stretchr/testify/assert"
@@ -45,7 +44,7 @@ func testCluster(t *testing.T, endpoint string) {
 	made := decoded[resource.ClusterSpec, resource.ClusterStatus](t, item)
 	assert.Equal(t, "eks-prod", made.ID)
 	assert.Equal(t, resource.StateUpdating, made.State, "its node group is being made")
-	native, err := eksClient(endpoint).DescribeNodegroup(t.Context(), &eks.DescribeNodegroupInput{ClusterName: aws.String(made.ID), NodegroupName: aws.String("first")})
+	native, err := eks.NewFromConfig(sdk(endpoint, seoul)).DescribeNodegroup(t.Context(), &eks.DescribeNodegroupInput{ClusterName: aws.String(made.ID), NodegroupName: aws.String("first")})
 	require.NoError(t, err)
 	assert.Equal(t, []string{"sg-0123456789abcdef0"}, native.Nodegroup.RemoteAccess.SourceSecurityGroups, "SSH from the cluster's security group, not from the internet")
 	shown := get(t, s, resource.Cluster, made.ID)
@@ -113,26 +112,6 @@ func waits(t *testing.T, call func(context.Context) (*driver.Pending, error)) (r
 		return pending == nil
 	}, 20*time.Second, time.Millisecond)
 	return reasons
-}
-
-// untilDone repeats what can be repeated, as the server does, and answers what was waited
-// for.
-func untilDone(t *testing.T, f func() error) (waiting string) {
-	t.Helper()
-	require.Eventually(t, func() bool {
-		err := f()
-		if err == nil {
-			return true
-		}
-		require.True(t, resource.AsError(err).Retryable, "%v", err)
-		waiting += err.Error() + "\n"
-		return false
-	}, 20*time.Second, time.Millisecond)
-	return waiting
-}
-
-func eksClient(endpoint string) *eks.Client {
-	return eks.New(eks.Options{Region: seoul, BaseEndpoint: aws.String(endpoint), Credentials: credentials.NewStaticCredentialsProvider("AKIAEXAMPLE", "secret-of-the-test", "")})
 }
 
 func must[T any](value T, err error) T {

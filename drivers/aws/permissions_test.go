@@ -13,6 +13,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/m-cmp/mc-infra-connector/test/moto"
 )
 
 // Every operation that is called is among the permissions that the driver documents, and
@@ -57,4 +59,12 @@ func TestPermissionsAreTheOperationsThatAreCalled(t *testing.T) {
 	slices.Sort(documented)
 	assert.Equal(t, slices.Sorted(maps.Keys(called)), documented)
 	assert.Equal(t, slices.Compact(slices.Clone(documented)), documented, "each once")
+}
+
+// assertPermitted checks that the calls to an emulator need no other permission.
+func assertPermitted(t *testing.T, stage *moto.Stage) {
+	t.Helper()
+	calls := stage.Calls()
+	assert.NotEmpty(t, calls)
+	assert.Subset(t, about().Permissions, calls)
 }

@@ -150,24 +150,16 @@ func (v vpcs) openToInternet(ctx context.Context, to vpc) error {
 // ensureGateway finds or makes the gateway of a VPC. Two creations at once may make one
 // each: the one that is attached stays.
 func (v vpcs) ensureGateway(ctx context.Context, of vpc) (types.InternetGateway, error) {
-	tags, err := writeTags(of.Token, of.Name, of.Labels, types.ResourceTypeInternetGateway)
+	own, err := v.ownGateways(ctx, of.ID)
 	if err != nil {
 		return types.InternetGateway{}, err
 	}
-	tags[0].Tags = append(tags[0].Tags, types.Tag{Key: aws.String(vpcTag), Value: aws.String(of.ID)})
-	var own []types.InternetGateway
-	for gateway, err := range v.gateways(ctx, filter("tag:"+vpcTag, of.ID)) {
-		switch {
-		case err != nil:
-			return types.InternetGateway{}, err
-		case !madeFor(gateway, of.ID):
-		case attached(gateway, of.ID):
-			own = slices.Insert(own, 0, gateway)
-		default:
-			own = append(own, gateway)
-		}
-	}
 	if len(own) == 0 {
+		tags, err := writeTags(of.Token, of.Name, of.Labels, types.ResourceTypeInternetGateway)
+		if err != nil {
+			return types.InternetGateway{}, err
+		}
+		tags[0].Tags = append(tags[0].Tags, types.Tag{Key: aws.String(vpcTag), Value: aws.String(of.ID)})
 		out, err := call(ctx, v.ec2.CreateInternetGateway, &ec2.CreateInternetGatewayInput{TagSpecifications: tags})
 		if err != nil {
 			return types.InternetGateway{}, err
@@ -192,7 +184,9 @@ func (v vpcs) deleteGateway(ctx context.Context, gateway types.InternetGateway) 
 // ensureRoute sends what is not for the VPC to its gateway. A VPC has one internet
 // gateway, so that a default route to another one is left over from one that went.
 func (v vpcs) ensureRoute(ctx context.Context, id string, gateway string) error {
-	table, err := driver.One(v.routeTables(ctx, filter("vpc-id", id), filter("association.main", "true")), "main route table of the VPC", id)
+	in := &ec2.DescribeRouteTablesInput{Filters: append(inVPC(id), filter("association.main", "true"))}
+	table, err := driver.One(paged(ctx, ec2.NewDescribeRouteTablesPaginator(v.ec2, in),
+		func(page *ec2.DescribeRouteTablesOutput) []types.RouteTable { return page.RouteTables }, same), "main route table of the VPC", id)
 	if err != nil {
 		return err
 	}
@@ -233,18 +227,21 @@ func (v vpcs) unused(ctx context.Context, id string) error {
 // inVPC asks a list for what is in a VPC.
 func inVPC(id string) []types.Filter { return []types.Filter{filter("vpc-id", id)} }
 
-// ownGateways answers the gateways that Complete made for a VPC, attached or not yet; one
+// ownGateways answers the gateways that Complete made for a VPC, the attached one first; one
 // of somebody else is not ours to take away. A region has about as many as VPCs, so that
 // one call tells both.
 func (v vpcs) ownGateways(ctx context.Context, id string) ([]types.InternetGateway, error) {
 	var own []types.InternetGateway
-	for gateway, err := range v.gateways(ctx) {
-		switch {
+	for gateway, err := range paged(ctx, ec2.NewDescribeInternetGatewaysPaginator(v.ec2, &ec2.DescribeInternetGatewaysInput{}),
+		func(page *ec2.DescribeInternetGatewaysOutput) []types.InternetGateway { return page.InternetGateways }, same) {
+		switch ours, used := madeFor(gateway, id), attached(gateway, id); {
 		case err != nil:
 			return nil, err
-		case madeFor(gateway, id):
+		case ours && used:
+			own = slices.Insert(own, 0, gateway)
+		case ours:
 			own = append(own, gateway)
-		case attached(gateway, id):
+		case used:
 			return nil, resource.Errorf(resource.CodeDependency, "the VPC %s is attached to the internet gateway %s, which was not made with it; detach it first", id, aws.ToString(gateway.InternetGatewayId))
 		}
 	}
@@ -257,16 +254,6 @@ func madeFor(gateway types.InternetGateway, id string) bool {
 
 func attached(gateway types.InternetGateway, id string) bool {
 	return slices.ContainsFunc(gateway.Attachments, func(a types.InternetGatewayAttachment) bool { return aws.ToString(a.VpcId) == id })
-}
-
-func (v vpcs) gateways(ctx context.Context, filters ...types.Filter) iter.Seq2[types.InternetGateway, error] {
-	return paged(ctx, ec2.NewDescribeInternetGatewaysPaginator(v.ec2, &ec2.DescribeInternetGatewaysInput{Filters: filters}),
-		func(page *ec2.DescribeInternetGatewaysOutput) []types.InternetGateway { return page.InternetGateways }, same)
-}
-
-func (v vpcs) routeTables(ctx context.Context, filters ...types.Filter) iter.Seq2[types.RouteTable, error] {
-	return paged(ctx, ec2.NewDescribeRouteTablesPaginator(v.ec2, &ec2.DescribeRouteTablesInput{Filters: filters}),
-		func(page *ec2.DescribeRouteTablesOutput) []types.RouteTable { return page.RouteTables }, same)
 }
 
 func (v vpcs) describe(ctx context.Context, in *ec2.DescribeVpcsInput) iter.Seq2[vpc, error] {
