@@ -65,7 +65,7 @@ func (n narrow) Read(tags iter.Seq2[string, string]) (token, name string, labels
 
 func (n narrow) Apply(change resource.LabelChange, set func([]driver.Tag) error, remove func(keys []string) error) error {
 	if n.escaped { // a key that it does not take is not there
-		change.Remove = slices.DeleteFunc(slices.Clone(change.Remove), func(key string) bool { return strange().MatchString(key) })
+		change.Remove = slices.DeleteFunc(slices.Clone(change.Remove), func(key string) bool { return strange.MatchString(key) })
 	}
 	return n.Tags.Apply(change, func(tags []driver.Tag) error {
 		tags, err := n.taken("set", tags)
@@ -96,17 +96,17 @@ func (n narrow) taken(at string, tags []driver.Tag) ([]driver.Tag, error) {
 }
 
 // strange are the characters that load balancers do not take.
-func strange() *regexp.Regexp { return regexp.MustCompile(`[^\p{L}\p{Z}\p{N}_.:/=+\-@]`) }
+var strange = regexp.MustCompile(`[^\p{L}\p{Z}\p{N}_.:/=+\-@]`)
 
-// An escape is @= with a byte of a strange character in hexadecimal digits: in ASCII those
+// escaped is @= with a byte of a strange character in hexadecimal digits: in ASCII those
 // between the letters, digits and signs that are taken. An @= that would begin one is
 // @=3D itself.
-const escapable = `(?:[89A-F][0-9A-F]|[01][0-9A-F]|7[BCDEF]|60|5[BCDE]|3[BCEF]|2[1-9AC])`
+var escaped = regexp.MustCompile(`@=((?:3D)*(?:[89A-F][0-9A-F]|[01][0-9A-F]|7[BCDEF]|60|5[BCDE]|3[BCEF]|2[1-9AC]))`)
 
 // escape writes a text with the characters that load balancers take.
 func escape(text string) string {
-	text = regexp.MustCompile(`@=((?:3D)*`+escapable+`)`).ReplaceAllString(text, "@=3D$1")
-	return strange().ReplaceAllStringFunc(text, func(character string) string {
+	text = escaped.ReplaceAllString(text, "@=3D$1")
+	return strange.ReplaceAllStringFunc(text, func(character string) string {
 		var written strings.Builder
 		for i := range len(character) {
 			fmt.Fprintf(&written, "@=%02X", character[i])
@@ -117,12 +117,12 @@ func escape(text string) string {
 
 // unescape is the way back; what is no escape stays as it is.
 func unescape(text string) string {
-	plain := regexp.MustCompile(`@=(?:3D)*`+escapable).ReplaceAllStringFunc(text, func(escaped string) string {
-		if rest, found := strings.CutPrefix(escaped, "@=3D"); found {
+	plain := escaped.ReplaceAllStringFunc(text, func(found string) string {
+		if rest, again := strings.CutPrefix(found, "@=3D"); again {
 			return "@=" + rest
 		}
 		var character byte
-		_, _ = fmt.Sscanf(escaped, "@=%X", &character) // two hexadecimal digits
+		_, _ = fmt.Sscanf(found, "@=%X", &character) // two hexadecimal digits
 		return string([]byte{character})
 	})
 	if !utf8.ValidString(plain) {
