@@ -212,6 +212,23 @@ func each[S, T any](ctx context.Context, ids []string, get func(context.Context,
 // of them is less than a list.
 func few(f driver.Filter) bool { return len(f.IDs) > 0 && len(f.IDs) <= fewIDs && f.Token == "" }
 
+// items answers a list as the SDK knows what is in it.
+func items[A any](ctx context.Context, s *session, c *gophercloud.ServiceClient, path, key string, query url.Values) iter.Seq2[A, error] {
+	return driver.Items(list[A](ctx, s, c, path, key, query), is)
+}
+
+// only leaves out of pages what is not meant.
+func only[A any](pages iter.Seq2[[]shown[A], error], meant func(shown[A]) bool) iter.Seq2[[]shown[A], error] {
+	return func(yield func([]shown[A], error) bool) {
+		for page, err := range pages {
+			page = slices.DeleteFunc(page, func(x shown[A]) bool { return !meant(x) })
+			if !yield(page, err) {
+				return
+			}
+		}
+	}
+}
+
 func collect[E any](items iter.Seq2[E, error]) ([]E, error) {
 	var all []E
 	for item, err := range items {

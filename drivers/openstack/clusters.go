@@ -317,7 +317,7 @@ func (c clusters) template(ctx context.Context, version string) (clustertemplate
 
 // templates answers the templates for Kubernetes, the newest first.
 func (c clusters) templates(ctx context.Context) ([]clustertemplates.ClusterTemplate, error) {
-	all, err := collect(driver.Items(list[clustertemplates.ClusterTemplate](ctx, c.session, c.container, "clustertemplates", "clustertemplates", nil), is))
+	all, err := collect(items[clustertemplates.ClusterTemplate](ctx, c.session, c.container, "clustertemplates", "clustertemplates", nil))
 	all = slices.DeleteFunc(all, func(t clustertemplates.ClusterTemplate) bool { return t.COE != "kubernetes" || t.Hidden })
 	slices.SortStableFunc(all, func(a, b clustertemplates.ClusterTemplate) int {
 		return slices.Compare(numbers(versionOf(b)), numbers(versionOf(a)))
@@ -352,7 +352,7 @@ func numbers(version string) []int {
 // listed answers the node groups of a cluster, without those of its control plane, as far as
 // a list tells.
 func (c clusters) listed(ctx context.Context, id string) ([]nodegroups.NodeGroup, error) {
-	all, err := collect(driver.Items(list[nodegroups.NodeGroup](ctx, c.session, c.container, "clusters/"+id+"/nodegroups", "nodegroups", nil), is))
+	all, err := collect(items[nodegroups.NodeGroup](ctx, c.session, c.container, "clusters/"+id+"/nodegroups", "nodegroups", nil))
 	return slices.DeleteFunc(all, func(g nodegroups.NodeGroup) bool { return g.Role == roleMaster }), err
 }
 

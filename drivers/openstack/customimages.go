@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"iter"
+	"maps"
 	"net/http"
 	"net/url"
 
@@ -142,27 +143,13 @@ func (c customImages) raw(ctx context.Context, id string) (shown[sdk.Image], err
 }
 
 func (c customImages) describe(ctx context.Context, query url.Values) iter.Seq2[customImage, error] {
-	return func(yield func(customImage, error) bool) {
-		mine := url.Values{"owner": {c.project}}
-		for key, values := range query {
-			mine[key] = values
-		}
-		for page, err := range list[sdk.Image](ctx, c.session, c.image, "images", "images", mine) {
-			if err != nil {
-				yield(customImage{}, err)
-				return
-			}
-			for _, x := range page {
-				if isCustom(x.is) && !yield(c.shows(x), nil) {
-					return
-				}
-			}
-		}
-	}
+	mine := url.Values{"owner": {c.project}}
+	maps.Copy(mine, query)
+	return driver.Items(only(list[sdk.Image](ctx, c.session, c.image, "images", "images", mine), isCustom), c.shows)
 }
 
-func isCustom(x sdk.Image) bool {
-	return property(x, propServer) != "" || property(x, propToken) != "" || property(x, "image_type") == "snapshot"
+func isCustom(x shown[sdk.Image]) bool {
+	return property(x.is, propServer) != "" || property(x.is, propToken) != "" || property(x.is, "image_type") == "snapshot"
 }
 
 func property(x sdk.Image, name string) string {

@@ -24,19 +24,8 @@ func (i images) List(ctx context.Context, q driver.Query) iter.Seq2[resource.Ima
 			query.Set(field, value)
 		}
 	}
-	return func(yield func(resource.Image, error) bool) {
-		for page, err := range list[sdk.Image](ctx, i.session, i.image, "images", "images", query) {
-			if err != nil {
-				yield(resource.Image{}, err)
-				return
-			}
-			for _, x := range page {
-				if !isCustom(x.is) && !yield(image(x.is), nil) {
-					return
-				}
-			}
-		}
-	}
+	all := list[sdk.Image](ctx, i.session, i.image, "images", "images", query)
+	return driver.Items(only(all, func(x shown[sdk.Image]) bool { return !isCustom(x) }), func(x shown[sdk.Image]) resource.Image { return image(x.is) })
 }
 
 func image(x sdk.Image) resource.Image {

@@ -196,18 +196,10 @@ func (n neutron[S, T, A]) withShared(ctx context.Context, f driver.Filter, query
 		}
 		theirs := narrow(f)
 		theirs.Set("shared", "true")
-		for page, err := range n.pages(ctx, theirs) {
-			if err != nil {
-				yield(driver.Object[S, T]{}, err)
+		notOwn := only(n.pages(ctx, theirs), func(x shown[A]) bool { return !n.owns(x) }) // which it may share with others
+		for o, err := range driver.Items(notOwn, n.foreign) {
+			if !yield(o, err) {
 				return
-			}
-			for _, x := range page {
-				if n.owns(x) {
-					continue // and shares it with others
-				}
-				if !yield(n.foreign(x), nil) {
-					return
-				}
 			}
 		}
 	}

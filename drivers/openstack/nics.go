@@ -40,19 +40,7 @@ func newNICs(s *session) nics {
 // List answers the project's ports that are or can be of VMs, without those that VMs
 // were created with.
 func (n nics) List(ctx context.Context, f driver.Filter) iter.Seq2[nic, error] {
-	return func(yield func(nic, error) bool) {
-		for page, err := range n.raw(ctx, narrow(f)) {
-			if err != nil {
-				yield(nic{}, err)
-				return
-			}
-			for _, port := range page {
-				if isNIC(port.is.Port) && !yield(n.shows(port), nil) {
-					return
-				}
-			}
-		}
-	}
+	return driver.Items(only(n.raw(ctx, narrow(f)), func(x shown[portFields]) bool { return isNIC(x.is.Port) }), n.shows)
 }
 
 func isNIC(port ports.Port) bool {
@@ -62,22 +50,11 @@ func isNIC(port ports.Port) bool {
 // ofServer reports whether a server has a port: routers, load balancers and others have some, too.
 func ofServer(port ports.Port) bool { return strings.HasPrefix(port.DeviceOwner, "compute:") }
 
-// describe answers the ports that a query asks for, the first one of a VM before its
-// others.
-func (n nics) describe(ctx context.Context, query url.Values) iter.Seq2[nic, error] {
-	return func(yield func(nic, error) bool) {
-		all, err := collect(driver.Items(n.raw(ctx, query), whole))
-		if err != nil {
-			yield(nic{}, err)
-			return
-		}
-		slices.SortStableFunc(all, func(a, b shown[portFields]) int { return firstBefore(a.is.Port, b.is.Port) })
-		for _, port := range all {
-			if !yield(n.shows(port), nil) {
-				return
-			}
-		}
-	}
+// ordered answers the ports that a query asks for, the first one of a VM before its others.
+func (n nics) ordered(ctx context.Context, query url.Values) ([]portFields, error) {
+	all, err := collect(driver.Items(n.raw(ctx, query), is))
+	slices.SortStableFunc(all, func(a, b portFields) int { return firstBefore(a.Port, b.Port) })
+	return all, err
 }
 
 // firstBefore orders the ports of a VM: the one that it was created with, then the

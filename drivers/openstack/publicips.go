@@ -93,8 +93,8 @@ func (p publicIPs) Complete(ctx context.Context, r driver.Request[resource.Publi
 
 // allocate makes a floating IP, for a port if one is given.
 func (p publicIPs) allocate(ctx context.Context, m mark, labels map[string]string, port string) (publicIP, error) {
-	var from string
-	if err := p.externalNetwork(ctx, func(id string) { from = id }); err != nil {
+	from, err := p.externalNetwork(ctx)
+	if err != nil {
 		return publicIP{}, err
 	}
 	if from == "" {
@@ -124,7 +124,7 @@ func (p publicIPs) Associate(ctx context.Context, id string, with resource.Assoc
 	if with.VM != "" {
 		query = url.Values{"device_id": {with.VM}}
 	}
-	ports, err := collect(newNICs(p.session).describe(ctx, query))
+	ports, err := newNICs(p.session).ordered(ctx, query)
 	if err != nil {
 		return err
 	}
@@ -137,7 +137,7 @@ func (p publicIPs) Associate(ctx context.Context, id string, with resource.Assoc
 	if len(ports) == 0 {
 		return resource.Errorf(resource.CodeNotFound, "the cloud has no port %s", with.NIC)
 	}
-	return coded(floatingips.Update(ctx, p.network, id, floatingips.UpdateOpts{PortID: &ports[0].ID, FixedIP: ports[0].Status.PrivateAddress}).Err)
+	return coded(floatingips.Update(ctx, p.network, id, floatingips.UpdateOpts{PortID: &ports[0].ID, FixedIP: addressesOf(ports[0].Port).primary()}).Err)
 }
 
 // Disassociate takes the address from what has it.
@@ -162,13 +162,11 @@ func (p publicIPs) nearOf(ctx context.Context, addresses ...shown[floatingIP]) (
 // near answers the ports that can have addresses, by id.
 func (p publicIPs) near(ctx context.Context, query url.Values) (map[string]*ports.Port, error) {
 	found := map[string]*ports.Port{}
-	for page, err := range newNICs(p.session).raw(ctx, query) {
+	for port, err := range driver.Items(newNICs(p.session).raw(ctx, query), is) {
 		if err != nil {
 			return nil, err
 		}
-		for i := range page {
-			found[page[i].is.ID] = &page[i].is.Port
-		}
+		found[port.ID] = &port.Port
 	}
 	return found, nil
 }

@@ -74,17 +74,15 @@ func (n subnets) Delete(ctx context.Context, id string) error {
 		return driver.Except(err, resource.CodeNotFound)
 	}
 	var connected []string
-	for page, err := range list[ports.Port](ctx, n.session, n.network, "ports", "ports", url.Values{"fixed_ips": {"subnet_id=" + id}}) {
+	for port, err := range items[ports.Port](ctx, n.session, n.network, "ports", "ports", url.Values{"fixed_ips": {"subnet_id=" + id}}) {
 		if err != nil {
 			return err
 		}
-		for _, port := range page {
-			switch owner := port.is.DeviceOwner; {
-			case isRouter(owner):
-				connected = append(connected, port.is.DeviceID)
-			case !strings.HasPrefix(owner, "network:"):
-				return resource.Errorf(resource.CodeDependency, "the subnet %s is still used by the port %s (%s); delete first what uses it", id, port.is.ID, owner+port.is.DeviceID)
-			}
+		switch owner := port.DeviceOwner; {
+		case isRouter(owner):
+			connected = append(connected, port.DeviceID)
+		case !strings.HasPrefix(owner, "network:"):
+			return resource.Errorf(resource.CodeDependency, "the subnet %s is still used by the port %s (%s); delete first what uses it", id, port.ID, owner+port.DeviceID)
 		}
 	}
 	for _, router := range connected {

@@ -287,14 +287,9 @@ func rootDisk(s resource.VMSpec, image sdk.Image, flavor flavors.Flavor) []serve
 
 // flavor finds a flavor by its name: Nova wants the id.
 func (v vms) flavor(ctx context.Context, name string) (flavors.Flavor, error) {
-	for page, err := range list[flavors.Flavor](ctx, v.session, v.compute, "flavors/detail", "flavors", nil) {
-		if err != nil {
-			return flavors.Flavor{}, err
-		}
-		for _, flavor := range page {
-			if flavor.is.Name == name || flavor.is.ID == name {
-				return flavor.is, nil
-			}
+	for flavor, err := range items[flavors.Flavor](ctx, v.session, v.compute, "flavors/detail", "flavors", nil) {
+		if err != nil || flavor.Name == name || flavor.ID == name {
+			return flavor, err
 		}
 	}
 	return flavors.Flavor{}, resource.Errorf(resource.CodeNotFound, "the cloud has no spec (flavor) %s for this project", name)
@@ -303,14 +298,12 @@ func (v vms) flavor(ctx context.Context, name string) (flavors.Flavor, error) {
 // ports answers ports by the server that has them, the first one of each before others.
 func (v vms) ports(ctx context.Context, query url.Values) (map[string][]ports.Port, error) {
 	found := map[string][]ports.Port{}
-	for page, err := range newNICs(v.session).raw(ctx, query) {
+	for port, err := range driver.Items(newNICs(v.session).raw(ctx, query), is) {
 		if err != nil {
 			return nil, err
 		}
-		for _, port := range page {
-			if port.is.DeviceID != "" {
-				found[port.is.DeviceID] = append(found[port.is.DeviceID], port.is.Port)
-			}
+		if port.DeviceID != "" {
+			found[port.DeviceID] = append(found[port.DeviceID], port.Port)
 		}
 	}
 	for _, near := range found {
