@@ -165,7 +165,7 @@ func labelProblems(at string, labels map[string]string) []Problem {
 		switch {
 		case !labelKey.MatchString(key):
 			problems = append(problems, Problem{Field: at, Message: fmt.Sprintf("the key %q is not 1 to 63 letters, digits, '.', '_', '/' or '-' beginning with a letter or digit", printable(key))})
-		case strings.HasPrefix(strings.ToLower(key), "mcic"):
+		case ownKey(key):
 			problems = append(problems, Problem{Field: join(at, key), Message: "keys that begin with mcic are kept for the server; choose another"})
 		case len(labels[key]) > 255:
 			problems = append(problems, Problem{Field: join(at, key), Message: "the value is longer than 255 bytes", Rule: RuleMaxLength, Limit: "255"})
@@ -173,6 +173,9 @@ func labelProblems(at string, labels map[string]string) []Problem {
 	}
 	return problems
 }
+
+// ownKey reports whether tags with a key are the server's own, such as that of the token.
+func ownKey(key string) bool { return strings.HasPrefix(strings.ToLower(key), "mcic") }
 
 // printable shortens and cleans a user's text for use inside a message.
 func printable(s string) string { return shorten(s, 64) }

@@ -116,6 +116,7 @@ func TestEveryKindCanBeLabelled(t *testing.T) {
 			`{"set":{"a":1}}`:                   "set.a",
 			`{"set":{"a":"` + long256() + `"}}`: "set.a",
 			`{"remove":["` + long256() + `"]}`:  "remove[0]",
+			`{"remove":["a","mcic-uid"]}`:       "remove",
 		} {
 			_, err := label.ParseParams([]byte(body))
 			if field != "" {

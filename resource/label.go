@@ -32,6 +32,9 @@ type LabelChange struct {
 // Problems implements the rules beyond the schema.
 func (c *LabelChange) Problems(string) []Problem {
 	problems := labelProblems("set", c.Set)
+	if slices.ContainsFunc(c.Remove, ownKey) {
+		problems = append(problems, Problem{Field: "remove", Message: "keys that begin with mcic are kept for the server; leave them out"})
+	}
 	for _, key := range slices.Sorted(maps.Keys(c.Set)) {
 		if slices.Contains(c.Remove, key) {
 			problems = append(problems, Problem{Field: "remove", Message: "the label " + key + " is both set and removed; choose one", Rule: RuleExclusive, Limit: "set"})

@@ -107,7 +107,7 @@ func (d disks) Label(ctx context.Context, id string, change resource.LabelChange
 
 func (disks) shows(x shown[volumes.Volume]) disk {
 	o := object[resource.DiskSpec, resource.DiskStatus](x.is.ID, x.is.Name, x)
-	o.Token, o.Labels = readMetadata(x.is.Metadata)
+	o.Token, _, o.Labels = ours().Read(maps.All(x.is.Metadata))
 	o.CreatedAt = at(x.is.CreatedAt)
 	o.State, o.CloudState = volumeState(x.is.Status)
 	o.Spec = resource.DiskSpec{SizeGiB: x.is.Size, Type: x.is.VolumeType, Zone: x.is.AvailabilityZone, Snapshot: x.is.SnapshotID}
@@ -139,20 +139,6 @@ func writeMetadata(token string, labels map[string]string) map[string]string {
 	return metadata
 }
 
-func readMetadata(metadata map[string]string) (token string, labels map[string]string) {
-	for key, value := range metadata {
-		if key == tokenKey {
-			token = value
-			continue
-		}
-		if labels == nil {
-			labels = map[string]string{}
-		}
-		labels[key] = value
-	}
-	return token, labels
-}
-
 // byToken asks a list of Cinder for what was made with the token of a filter, if that has
 // one.
 func byToken(f driver.Filter) url.Values {
@@ -169,10 +155,5 @@ func relabel(ctx context.Context, s *session, many, one, id string, change resou
 	if err != nil {
 		return err
 	}
-	token, labels := readMetadata(found.is.Metadata)
-	metadata := change.Apply(labels)
-	if token != "" {
-		metadata[tokenKey] = token
-	}
-	return put(ctx, s.volume, map[string]any{"metadata": metadata}, many, id, "metadata")
+	return put(ctx, s.volume, map[string]any{"metadata": change.Apply(found.is.Metadata)}, many, id, "metadata")
 }

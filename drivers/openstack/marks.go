@@ -57,7 +57,9 @@ func (m mark) String() string {
 // query asks a list for what has the mark.
 func (m mark) query() url.Values { return url.Values{"description": {m.String()}} }
 
-// Labels are tags of the form key=value, or key alone for an empty value.
+// ours says which metadata and tags are no labels. Tags have the form key=value, or key alone
+// for an empty value.
+func ours() driver.Tags { return driver.Tags{Token: tokenKey} }
 
 func writeLabels(labels map[string]string) ([]string, error) {
 	tags := []string{}
@@ -73,17 +75,13 @@ func writeLabels(labels map[string]string) ([]string, error) {
 
 // readLabels is the way back, without the tags of the connector.
 func readLabels(tags []string) map[string]string {
-	var labels map[string]string
-	for _, tag := range tags {
-		key, value, _ := strings.Cut(tag, "=")
-		if strings.HasPrefix(key, "mcic") {
-			continue
+	_, _, labels := ours().Read(func(yield func(string, string) bool) {
+		for _, tag := range tags {
+			if key, value, _ := strings.Cut(tag, "="); !yield(key, value) {
+				return
+			}
 		}
-		if labels == nil {
-			labels = map[string]string{}
-		}
-		labels[key] = value
-	}
+	})
 	return labels
 }
 

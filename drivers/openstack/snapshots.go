@@ -3,6 +3,7 @@ package openstack
 import (
 	"context"
 	"iter"
+	"maps"
 
 	sdk "github.com/gophercloud/gophercloud/v2/openstack/blockstorage/v3/snapshots"
 
@@ -55,7 +56,7 @@ func (n snapshots) Label(ctx context.Context, id string, change resource.LabelCh
 
 func (snapshots) shows(x shown[sdk.Snapshot]) snapshot {
 	o := object[resource.SnapshotSpec, resource.SnapshotStatus](x.is.ID, x.is.Name, x)
-	o.Token, o.Labels = readMetadata(x.is.Metadata)
+	o.Token, _, o.Labels = ours().Read(maps.All(x.is.Metadata))
 	o.CreatedAt = at(x.is.CreatedAt)
 	o.State, o.CloudState = volumeState(x.is.Status)
 	o.Spec = resource.SnapshotSpec{Disk: x.is.VolumeID, Description: x.is.Description}
