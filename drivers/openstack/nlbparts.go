@@ -229,7 +229,7 @@ func (n nlbs) SetHealthCheck(ctx context.Context, id string, to resource.HealthC
 	members := checkedAt(has, to.Port)
 	switch {
 	case monitor.ID != "" && monitor.Type != wanted.Type:
-		if err := coded(monitors.Delete(ctx, n.balancer, monitor.ID).Err); err != nil {
+		if err := driver.Except(coded(monitors.Delete(ctx, n.balancer, monitor.ID).Err), resource.CodeNotFound); err != nil { // Octavia may be removing it
 			return err
 		}
 		return driver.Wait(pause, "the monitor is being removed; one of the type %s follows", wanted.Type)

@@ -105,6 +105,34 @@ func TestTargetIsChangedStepByStep(t *testing.T) {
 	assert.JSONEq(t, `{"members": [{"name": "vm-1", "address": "10.0.0.5", "protocol_port": 8081, "subnet_id": "s", "weight": 7, "monitor_port": 9090}]}`, c.sent[1])
 }
 
+// Octavia removes a monitor in its own time: it may be gone between the look at it and its
+// removal, which is no failure.
+func TestMonitorThatGoesMeanwhileIsReplaced(t *testing.T) {
+	const monitor = `{"healthmonitor": {"id": "m-1", "type": "TCP", "delay": 10, "timeout": 5, "max_retries": 3}}`
+	on := `"healthmonitor_id": "m-1",`
+	c := &changes{t: t}
+	f := fake(t, func(r *http.Request) (int, string) {
+		switch noted := c.note(r); {
+		case r.Method == http.MethodDelete:
+			on = ""
+			return http.StatusNotFound, `{"faultcode": "Client", "faultstring": "Health Monitor m-1 not found.", "debuginfo": null}`
+		case noted:
+			return http.StatusCreated, monitor
+		case strings.HasSuffix(r.URL.Path, "/members"):
+			return http.StatusOK, `{"members": []}`
+		case strings.HasSuffix(r.URL.Path, "/healthmonitors/m-1"):
+			return http.StatusOK, monitor
+		}
+		return http.StatusOK, `{"pools": [{"id": "pool-1", "protocol": "TCP", "tags": [], ` + on + ` "listeners": [{"id": "l-1"}]}]}`
+	})
+	f.services = append(f.services, "load-balancer")
+	s := open(t, f.config())
+	const to = `{"protocol": "http", "path": "/healthz"}`
+	assert.Contains(t, step(t, s.Session, "nlb", "b-1", "sethealthcheck", to), "one of the type HTTP follows")
+	assert.Empty(t, step(t, s.Session, "nlb", "b-1", "sethealthcheck", to))
+	assert.Equal(t, []string{"DELETE v2.0/lbaas/healthmonitors/m-1", "POST v2.0/lbaas/healthmonitors"}, c.seen)
+}
+
 // A load balancer gets its address when it is there, by one call, and only one.
 func TestAddressOfALoadBalancerFollowsIt(t *testing.T) {
 	status, addresses := "", ""
