@@ -68,7 +68,7 @@ test-console: build ## Run the tests of the web console, in Chromium if it is th
 # disks, unless TROUBLE is all.
 SKIP    ?=
 TROUBLE ?=
-BESIDE  := TestConformance/^(customimage|nlb|cluster)$$
+BESIDE  := TestConformance/^(customimage|nlb|cluster)
 
 .PHONY: test-openstack
 test-openstack: ## Start a real OpenStack on the loopback address, test its driver, stop it (Debian 12, root, 3 GB); TROUBLE=all for all
@@ -77,6 +77,12 @@ test-openstack: ## Start a real OpenStack on the loopback address, test its driv
 		$$test -run "$(BESIDE)" $(if $(SKIP),-skip "$(SKIP)") ./drivers/openstack & \
 		$$test -skip "$(BESIDE)$(if $(SKIP),|$(SKIP))" ./drivers/openstack/... ./test/openstack/...; status=$$?; \
 		wait $$! && exit $$status'
+
+.PHONY: conformance
+conformance: ## Run the whole conformance suite for every driver, also with every kind's cloud in trouble; MCIC_UPDATE=1 writes the reports
+	$(GO) test -timeout 60m -count 1 -run '^TestConformance$$' ./drivers/mock
+	$(GO) test -timeout 60m -count 1 -run '^TestConformance$$' ./drivers/aws
+	$(MAKE) --no-print-directory test-openstack TROUBLE=all
 
 RACE ?= ./resource/... ./driver/... ./client/... ./internal/... ./drivers/mock/... ./docs/...
 

@@ -21,7 +21,15 @@ type Report struct {
 	Cloud   string            `json:"cloud"`
 	Against string            `json:"against"`
 	Type    string            `json:"type"`
-	Checks  map[string]Result `json:"checks"` // by kind/verb/check
+	Runs    map[string]Ran    `json:"runs,omitempty"` // by group of checks: a kind, a catalog, …; the half with the cloud in trouble has its own
+	Checks  map[string]Result `json:"checks"`         // by kind/verb/check
+}
+
+// Ran says when a group of checks was run last, and what the source was then.
+type Ran struct {
+	On   string `json:"on"`             // day, in UTC
+	Base string `json:"base,omitempty"` // digest of what is under all groups, empty outside of the source
+	Own  string `json:"own,omitempty"`  // digest of what is of this kind or catalog
 }
 
 // Result is the outcome of one check. As JSON it is one text, such as "passed", or

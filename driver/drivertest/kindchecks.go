@@ -98,11 +98,7 @@ func (s *suite) kindChecks(kind *resource.Kind, offer driver.KindOffer) []check 
 			add(view.Name, "answer", func(t *try) { checkView(t, &view) })
 		}
 	}
-	checks = append(checks, s.callChecks(kind, offer)...)
-	if len(s.target.Trouble) > 0 && !slices.Contains(s.target.Trouble, kind.Name) {
-		return checks
-	}
-	return append(checks, s.troubleChecks(kind)...)
+	return append(checks, s.callChecks(kind, offer)...)
 }
 
 // fieldOf is the field of a struct with a JSON name.

@@ -9,16 +9,19 @@ import (
 	"maps"
 	"os"
 	"slices"
-	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/m-cmp/mc-infra-connector/driver"
+	"github.com/m-cmp/mc-infra-connector/driver/drivertest/digest"
 )
 
-// EnvUpdate makes [Run] write the golden files and the report anew.
-const EnvUpdate = "MCIC_UPDATE"
+// Variables of the environment that [Run] heeds.
+const (
+	EnvUpdate = "MCIC_UPDATE"      // not empty: writes the golden files and the report anew
+	EnvScope  = "MCIC_CONFORMANCE" // "changed": leaves out the groups that [Due] spares
+)
 
 // anew says how to write the golden files.
 const anew = "if that is as it must be, write the file anew with " + EnvUpdate + "=1 or --update"
@@ -35,9 +38,21 @@ func Run(t *testing.T, target Target) {
 		t.Fatal(err)
 	}
 	defer s.close()
+	d, err := digest.Of(t.Context(), ".", sourceNames())
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.digest = &d
 	groups := s.plan()
+	spared, err := s.spared(groups, os.Getenv(EnvScope) == "changed")
+	if err != nil {
+		t.Fatal(err)
+	}
 	for _, g := range groups {
 		t.Run(g.name, func(t *testing.T) {
+			if why := spared[g.name]; why != "" {
+				t.Skip(why)
+			}
 			limit := make(chan struct{}, s.target.Parallel)
 			for _, c := range g.checks {
 				t.Run(c.verb+"/"+c.name, func(t *testing.T) {
@@ -78,6 +93,10 @@ func Conform(ctx context.Context, target Target, observe func(path string, resul
 	}
 	defer s.close()
 	groups := s.plan()
+	spared, err := s.spared(groups, false)
+	if err != nil {
+		return nil, err
+	}
 	var telling sync.Mutex
 	run := func(c check) {
 		began := time.Now()
@@ -87,6 +106,9 @@ func Conform(ctx context.Context, target Target, observe func(path string, resul
 		observe(c.path(), result, time.Since(began))
 	}
 	for _, g := range groups {
+		if spared[g.name] != "" {
+			continue
+		}
 		var work sync.WaitGroup
 		limit := make(chan struct{}, s.target.Parallel)
 		for _, c := range g.checks {
@@ -110,7 +132,7 @@ func Conform(ctx context.Context, target Target, observe func(path string, resul
 		return s.report(), fmt.Errorf("the suite was ended early: %w", context.Cause(ctx))
 	}
 	var problems []error
-	for _, problem := range s.compare(nil) {
+	for _, problem := range s.compare(s.left(groups)) {
 		problems = append(problems, errors.New(problem))
 	}
 	return s.report(), errors.Join(problems...)
@@ -131,12 +153,6 @@ func (s *suite) left(groups []group) map[string][]string {
 	return left
 }
 
-// groupOf is the group of a check's path, or of a kind/verb.
-func groupOf(path string) string {
-	group, _, _ := strings.Cut(path, "/")
-	return group
-}
-
 // clean removes what a run that ends early has shared.
 func (s *suite) clean(ctx context.Context) driver.Result {
 	return s.do(ctx, check{"suite", "delete", "nothing-left", true, checkNothingLeft})
@@ -146,7 +162,14 @@ func (s *suite) clean(ctx context.Context) driver.Result {
 func (s *suite) report() *driver.Report {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return &driver.Report{Cloud: s.description.Name, Against: s.target.Against, Type: s.target.Type, Checks: maps.Clone(s.results)}
+	r := &driver.Report{
+		Cloud: s.description.Name, Against: s.target.Against, Type: s.target.Type,
+		Runs: map[string]driver.Ran{}, Checks: maps.Clone(s.results),
+	}
+	for path := range s.results {
+		r.Runs[groupOf(path)] = s.ran(groupOf(path))
+	}
+	return r
 }
 
 // compare compares the run with the files of the target, or writes them. What they say of
@@ -173,9 +196,9 @@ func (s *suite) compare(left map[string][]string) []string {
 	return append(problems, s.drift(left)...)
 }
 
-// recorded is the report in the target's file, nil if there is none yet.
-func (s *suite) recorded() (*driver.Report, error) {
-	raw, err := os.ReadFile(s.target.Report)
+// readReport reads the report of an earlier run, nil if there is none yet.
+func readReport(file string) (*driver.Report, error) {
+	raw, err := os.ReadFile(file) //nolint:gosec // the target names it
 	if errors.Is(err, fs.ErrNotExist) || err == nil && len(raw) == 0 {
 		return nil, nil
 	}
@@ -184,7 +207,7 @@ func (s *suite) recorded() (*driver.Report, error) {
 		err = json.Unmarshal(raw, &r)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("read the report %s: %w; %s", s.target.Report, err, anew)
+		return nil, fmt.Errorf("read the report %s: %w; %s", file, err, anew)
 	}
 	return &r, nil
 }
@@ -202,8 +225,9 @@ func another(recorded, now *driver.Report) string {
 func (s *suite) writeReport(left map[string][]string) error {
 	now := s.report()
 	maps.DeleteFunc(now.Checks, func(path string, _ driver.Result) bool { return left[groupOf(path)] != nil })
+	maps.DeleteFunc(now.Runs, func(group string, _ driver.Ran) bool { return left[group] != nil })
 	if len(left) > 0 {
-		recorded, err := s.recorded()
+		recorded, err := readReport(s.target.Report)
 		if err != nil {
 			return err
 		}
@@ -213,6 +237,8 @@ func (s *suite) writeReport(left map[string][]string) error {
 			}
 			maps.DeleteFunc(recorded.Checks, func(path string, _ driver.Result) bool { return left[groupOf(path)] == nil })
 			maps.Copy(now.Checks, recorded.Checks)
+			maps.DeleteFunc(recorded.Runs, func(group string, _ driver.Ran) bool { return left[group] == nil })
+			maps.Copy(now.Runs, recorded.Runs)
 		}
 	}
 	return writeJSON(s.target.Report, now)
@@ -223,7 +249,7 @@ func (s *suite) drift(left map[string][]string) []string {
 	if s.target.Report == "" {
 		return nil
 	}
-	recorded, err := s.recorded()
+	recorded, err := readReport(s.target.Report)
 	if err != nil {
 		return []string{err.Error()}
 	}

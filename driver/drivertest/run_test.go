@@ -3,8 +3,10 @@ package drivertest
 import (
 	"context"
 	"encoding/json"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -122,7 +124,7 @@ func TestPartOfARun(t *testing.T) {
 		}
 		return calls, report
 	}
-	vpcs := func(path string) bool { return strings.HasPrefix(path, "vpc/") }
+	vpcs := func(path string) bool { return groupOf(path) == "vpc" }
 
 	problems := strings.Join(run(vpcs), "\n")
 	assert.Contains(t, problems, "vpc/create/life does not deviate any more")
@@ -145,6 +147,7 @@ func TestPartOfARun(t *testing.T) {
 	assert.Equal(t, driver.Passed, report.Checks["vpc/create/life"].Outcome)
 	assert.NotContains(t, report.Checks, "vpc/create/death")
 	assert.Contains(t, report.Checks, "vm/create/death")
+	assert.Equal(t, []string{"vpc"}, slices.Collect(maps.Keys(report.Runs)), "when it ran")
 	target.Update = false
 	assert.Empty(t, run(vpcs), "nothing has changed")
 

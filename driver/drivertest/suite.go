@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/m-cmp/mc-infra-connector/driver"
+	"github.com/m-cmp/mc-infra-connector/driver/drivertest/digest"
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
 
@@ -26,7 +27,8 @@ type suite struct {
 	description *driver.Description
 	deviations  *deviations
 	budget      *budget
-	dir         string // working folder of a driver's process
+	digest      *digest.Digest // of the source, nil outside of it
+	dir         string         // working folder of a driver's process
 	ear         *ear
 	root        *world
 	counter     counter
@@ -52,7 +54,8 @@ type check struct {
 
 func (c check) path() string { return c.kind + "/" + c.verb + "/" + c.name }
 
-// group is the checks of one kind, or of what belongs to none.
+// group is the checks of one kind, of one kind with the cloud in trouble, or of what belongs
+// to none.
 type group struct {
 	name   string
 	checks []check
@@ -208,7 +211,7 @@ func (s *suite) plan() []group {
 	}
 	for _, kind := range resource.Kinds() {
 		if i := slices.IndexFunc(s.description.Kinds, func(o driver.KindOffer) bool { return o.Name == kind.Name }); i >= 0 {
-			groups = append(groups, group{kind.Name, s.kindChecks(kind, s.description.Kinds[i])})
+			groups = append(groups, group{kind.Name, s.kindChecks(kind, s.description.Kinds[i])}, group{kind.Name + inTrouble, s.troubleChecks(kind)})
 		}
 	}
 	if extensions := s.extensionChecks(); len(extensions) > 0 {
