@@ -18,6 +18,9 @@ import (
 // API: native calls.
 func Raw(ctx context.Context) context.Context { return context.WithValue(ctx, rawKey{}, true) }
 
+// IsRaw reports whether a call is marked by Raw.
+func IsRaw(ctx context.Context) bool { return ctx.Value(rawKey{}) != nil }
+
 // Failure is the error of a call, named by doing, that got no answer of the cloud's
 // API. It may have been carried out all the same. Errors that have a code keep it.
 func Failure(doing string, err error) error {

@@ -163,7 +163,7 @@ func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	if date, err := http.ParseTime(response.Header.Get("Date")); err == nil {
 		t.skew.Store(int64(time.Since(date)))
 	}
-	if raw := r.Context().Value(rawKey{}) != nil; !raw && !t.config.API(response) {
+	if !IsRaw(r.Context()) && !t.config.API(response) {
 		_ = response.Body.Close() // nothing of it is needed
 		return nil, foreign(r, response)
 	}

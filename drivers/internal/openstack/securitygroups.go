@@ -49,9 +49,9 @@ const (
 	descriptionTag = "mcic-description="
 )
 
-func newSecurityGroups(s *session) securityGroups {
+func newSecurityGroups(s *Session) securityGroups {
 	g := securityGroups{}
-	g.session, g.one, g.many, g.object = s, "security_group", "security-groups", g.shows
+	g.Session, g.one, g.many, g.object = s, "security_group", "security-groups", g.shows
 	return g
 }
 
@@ -60,7 +60,7 @@ func (g securityGroups) Make(ctx context.Context, r driver.Request[resource.Secu
 	if room := maxTag - len(descriptionTag); utf8.RuneCountInString(r.Spec.Description) > room {
 		return securityGroup{}, resource.Invalid(resource.Problem{Field: "spec.description", Message: "is too long for OpenStack; at most " + strconv.Itoa(room) + " characters fit"})
 	}
-	if _, err := newVPCs(g.session).Get(ctx, r.Spec.VPC); err != nil { // Neutron would not mind
+	if _, err := newVPCs(g.Session).Get(ctx, r.Spec.VPC); err != nil { // Neutron would not mind
 		return securityGroup{}, err
 	}
 	return g.create(r.Labels, func() gophercloud.Result {

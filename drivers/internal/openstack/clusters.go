@@ -26,7 +26,7 @@ import (
 // its list, the templates and every node group. To create one costs a call each for the
 // template, the VPC and the subnet, which Magnum itself does not look at.
 type (
-	clusters struct{ *session }
+	clusters struct{ *Session }
 	cluster  = driver.Object[resource.ClusterSpec, resource.ClusterStatus]
 )
 
@@ -52,7 +52,7 @@ func (c clusters) List(ctx context.Context, f driver.Filter) iter.Seq2[cluster, 
 	}
 	return func(yield func(cluster, error) bool) {
 		var versions map[string]string
-		pages := list[sdk.Cluster](ctx, c.session, c.container, "clusters/detail", "clusters", nil)
+		pages := list[sdk.Cluster](ctx, c.Session, c.container, "clusters/detail", "clusters", nil)
 		for x, err := range driver.Items(pages, whole) {
 			if err == nil && f.Token != "" && x.is.Labels[labelToken] != f.Token {
 				continue
@@ -288,10 +288,10 @@ func labelsOf(group resource.NodeGroup, others map[string]string) map[string]str
 // placed checks that the network and the subnet are there: Magnum takes any, and the
 // cluster fails later.
 func (c clusters) placed(ctx context.Context, spec resource.ClusterSpec) error {
-	if _, err := newVPCs(c.session).Get(ctx, spec.VPC); err != nil {
+	if _, err := newVPCs(c.Session).Get(ctx, spec.VPC); err != nil {
 		return err
 	}
-	_, err := newSubnets(c.session).Get(ctx, spec.Subnets[0])
+	_, err := newSubnets(c.Session).Get(ctx, spec.Subnets[0])
 	return err
 }
 
@@ -317,7 +317,7 @@ func (c clusters) template(ctx context.Context, version string) (clustertemplate
 
 // templates answers the templates for Kubernetes, the newest first.
 func (c clusters) templates(ctx context.Context) ([]clustertemplates.ClusterTemplate, error) {
-	all, err := collect(items[clustertemplates.ClusterTemplate](ctx, c.session, c.container, "clustertemplates", "clustertemplates", nil))
+	all, err := collect(items[clustertemplates.ClusterTemplate](ctx, c.Session, c.container, "clustertemplates", "clustertemplates", nil))
 	all = slices.DeleteFunc(all, func(t clustertemplates.ClusterTemplate) bool { return t.COE != "kubernetes" || t.Hidden })
 	slices.SortStableFunc(all, func(a, b clustertemplates.ClusterTemplate) int {
 		return slices.Compare(numbers(versionOf(b)), numbers(versionOf(a)))
@@ -352,7 +352,7 @@ func numbers(version string) []int {
 // listed answers the node groups of a cluster, without those of its control plane, as far as
 // a list tells.
 func (c clusters) listed(ctx context.Context, id string) ([]nodegroups.NodeGroup, error) {
-	all, err := collect(items[nodegroups.NodeGroup](ctx, c.session, c.container, "clusters/"+id+"/nodegroups", "nodegroups", nil))
+	all, err := collect(items[nodegroups.NodeGroup](ctx, c.Session, c.container, "clusters/"+id+"/nodegroups", "nodegroups", nil))
 	return slices.DeleteFunc(all, func(g nodegroups.NodeGroup) bool { return g.Role == roleMaster }), err
 }
 

@@ -2,6 +2,7 @@ package openstack
 
 import (
 	"cmp"
+	"context"
 	"encoding/json"
 	"errors"
 	"net/http"
@@ -79,8 +80,12 @@ func phrases() []phrase {
 	}
 }
 
-// coded gives an error of the SDK its code and a message for people. What the cloud cannot
-// do yet, because it is at work on the same object, is pending.
+// said is the error of a call of a session, which has its code.
+type said struct{ error }
+
+func (s said) Unwrap() error { return s.error }
+
+// coded gives an error of the SDK its code and a message for people, unless it has them.
 func coded(err error) error {
 	if err == nil {
 		return nil
@@ -88,18 +93,32 @@ func coded(err error) error {
 	if failed, ok := errors.AsType[*gophercloud.ErrUnableToReauthenticate](err); ok {
 		return withAdvice(resource.AsError(coded(failed.ErrReauth)), "the token has run out and a new login failed; check the credential")
 	}
-	if answer, ok := errors.AsType[gophercloud.ErrUnexpectedResponseCode](err); ok {
-		refusal := refused(answer, err)
-		if passing(answer) {
-			return driver.Wait(pause, "OpenStack is at work on it: %s", refusal.Cloud.Message)
-		}
-		return refusal
+	_, own := errors.AsType[*resource.Error](err)
+	if pending, ok := errors.AsType[said](err); ok && !own {
+		return pending.error
 	}
-	return transport.Failure("a call to OpenStack", err)
+	return transport.Failure("a call to the cloud", err)
+}
+
+// says is the error of every call that the SDK makes, whatever it answers, in the words of the
+// member. What the cloud cannot do yet, because it is at work on the same object, is pending.
+func (d Door) says(ctx context.Context, err error) error {
+	answer, ok := errors.AsType[gophercloud.ErrUnexpectedResponseCode](err)
+	switch {
+	case !ok:
+		return said{transport.Failure("a call to "+d.Title, err)}
+	case transport.IsRaw(ctx):
+		return err
+	}
+	refusal := d.refused(answer, err)
+	if passing(answer) {
+		return said{driver.Wait(pause, "%s is at work on it: %s", d.Title, refusal.Cloud.Message)}
+	}
+	return said{refusal}
 }
 
 // refused is the error that a service answered.
-func refused(answer gophercloud.ErrUnexpectedResponseCode, err error) *resource.Error {
+func (d Door) refused(answer gophercloud.ErrUnexpectedResponseCode, err error) *resource.Error {
 	typ, message := faultOf(answer.Body)
 	cloud := resource.CloudError{
 		Code: cmp.Or(typ, strings.ReplaceAll(http.StatusText(answer.Actual), " ", "")), Message: cmp.Or(message, http.StatusText(answer.Actual)),
@@ -115,7 +134,7 @@ func refused(answer gophercloud.ErrUnexpectedResponseCode, err error) *resource.
 		}
 	}
 	means.Code = cmp.Or(means.Code, transport.CodeOfStatus(answer.Actual), resource.CodeInternal)
-	return driver.Refuse("OpenStack", means, cloud, err)
+	return driver.Refuse(d.Title, means, cloud, err)
 }
 
 // passing reports whether a refusal passes by itself: Octavia locks a load balancer while it

@@ -14,7 +14,7 @@ import (
 // Key pairs belong to the user, and their name is their id. Nova keeps nothing else
 // with them, so that the mark is in the comment of the public key.
 type (
-	keyPairs struct{ *session }
+	keyPairs struct{ *Session }
 	keyPair  = driver.Object[resource.KeyPairSpec, resource.KeyPairStatus]
 )
 
@@ -23,7 +23,7 @@ func (k keyPairs) List(ctx context.Context, f driver.Filter) iter.Seq2[keyPair, 
 	if few(f) {
 		return each(ctx, f.IDs, k.Get)
 	}
-	return driver.Items(list[struct{ KeyPair sdk.KeyPair }](ctx, k.session, k.compute, "os-keypairs", "keypairs", nil),
+	return driver.Items(list[struct{ KeyPair sdk.KeyPair }](ctx, k.Session, k.compute, "os-keypairs", "keypairs", nil),
 		func(x shown[struct{ KeyPair sdk.KeyPair }]) keyPair {
 			return k.shows(shown[sdk.KeyPair]{is: x.is.KeyPair, raw: x.raw})
 		})

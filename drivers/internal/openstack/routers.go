@@ -22,9 +22,9 @@ type vpcRouters struct {
 	neutron[struct{}, struct{}, routers.Router]
 }
 
-func newRouters(s *session) vpcRouters {
+func newRouters(s *Session) vpcRouters {
 	r := vpcRouters{}
-	r.session, r.many = s, "routers"
+	r.Session, r.many = s, "routers"
 	return r
 }
 
@@ -90,7 +90,7 @@ func (r vpcRouters) of(ctx context.Context, of vpc) (string, error) {
 			return found.ID, err
 		}
 	}
-	for port, err := range items[ports.Port](ctx, r.session, r.network, "ports", "ports", url.Values{"network_id": {of.ID}}) {
+	for port, err := range items[ports.Port](ctx, r.Session, r.network, "ports", "ports", url.Values{"network_id": {of.ID}}) {
 		if err != nil {
 			return "", err
 		}
@@ -108,7 +108,7 @@ func isRouter(owner string) bool {
 
 // externalNetwork answers the id of the network that leads out of the cloud: the one that the
 // connection names, or the first by name; "" if the cloud has none.
-func (s *session) externalNetwork(ctx context.Context) (string, error) {
+func (s *Session) externalNetwork(ctx context.Context) (string, error) {
 	all, err := collect(items[networks.Network](ctx, s, s.network, "networks", "networks", url.Values{"router:external": {"true"}}))
 	if err != nil {
 		return "", err

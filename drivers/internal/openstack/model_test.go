@@ -205,7 +205,7 @@ func TestErrorsOfTheServices(t *testing.T) {
 		{status: 500, body: `{"computeFault": {"code": 500, "message": "Unexpected API Error."}}`, code: resource.CodeUnavailable, cloud: "computeFault", retryable: true},
 		{status: 503, body: `The server is down`, code: resource.CodeUnavailable, cloud: "ServiceUnavailable", retryable: true},
 	} {
-		err := resource.AsError(coded(gophercloud.ErrUnexpectedResponseCode{
+		err := resource.AsError(Door{Title: "OpenStack"}.says(t.Context(), gophercloud.ErrUnexpectedResponseCode{
 			Actual: test.status, Body: []byte(test.body), ResponseHeader: http.Header{"X-Openstack-Request-Id": {"req-42"}},
 		}))
 		assert.Equal(t, test.code, err.Code, test.body)
@@ -224,7 +224,7 @@ func TestRefusalsThatPassArePending(t *testing.T) {
 		`{"faultcode": "Client", "faultstring": "Load Balancer x is immutable and cannot be updated.", "debuginfo": null}`,
 		`{"faultcode": "Client", "faultstring": "Invalid state PENDING_UPDATE of loadbalancer resource x", "debuginfo": null}`,
 	} {
-		err := coded(gophercloud.ErrUnexpectedResponseCode{Actual: http.StatusConflict, Body: []byte(body)})
+		err := Door{Title: "OpenStack"}.says(t.Context(), gophercloud.ErrUnexpectedResponseCode{Actual: http.StatusConflict, Body: []byte(body)})
 		assert.ErrorContains(t, err, "pending: OpenStack is at work on it: ", body)
 	}
 }

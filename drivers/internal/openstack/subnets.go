@@ -27,9 +27,9 @@ type (
 	subnet = driver.Object[resource.SubnetSpec, resource.SubnetStatus]
 )
 
-func newSubnets(s *session) subnets {
+func newSubnets(s *Session) subnets {
 	n := subnets{}
-	n.session, n.one, n.many, n.object = s, "subnet", "subnets", n.shows
+	n.Session, n.one, n.many, n.object = s, "subnet", "subnets", n.shows
 	return n
 }
 
@@ -40,7 +40,7 @@ func (n subnets) List(ctx context.Context, f driver.Filter) iter.Seq2[subnet, er
 
 // Make makes a subnet.
 func (n subnets) Make(ctx context.Context, r driver.Request[resource.SubnetSpec]) (subnet, error) {
-	of, err := newVPCs(n.session).Get(ctx, r.Spec.VPC)
+	of, err := newVPCs(n.Session).Get(ctx, r.Spec.VPC)
 	if err != nil {
 		return subnet{}, err
 	}
@@ -56,7 +56,7 @@ func (n subnets) Make(ctx context.Context, r driver.Request[resource.SubnetSpec]
 
 // Complete connects a subnet to the router of its VPC and gives it its labels.
 func (n subnets) Complete(ctx context.Context, r driver.Request[resource.SubnetSpec], o subnet) (subnet, error) {
-	of, err := newVPCs(n.session).Get(ctx, r.Spec.VPC)
+	of, err := newVPCs(n.Session).Get(ctx, r.Spec.VPC)
 	if err != nil {
 		return o, err
 	}
@@ -74,7 +74,7 @@ func (n subnets) Delete(ctx context.Context, id string) error {
 		return driver.Except(err, resource.CodeNotFound)
 	}
 	var connected []string
-	for port, err := range items[ports.Port](ctx, n.session, n.network, "ports", "ports", url.Values{"fixed_ips": {"subnet_id=" + id}}) {
+	for port, err := range items[ports.Port](ctx, n.Session, n.network, "ports", "ports", url.Values{"fixed_ips": {"subnet_id=" + id}}) {
 		if err != nil {
 			return err
 		}
@@ -113,7 +113,7 @@ func within(cidr, vpc string) error {
 // connect gives a subnet's gateway address to the routers, or to its VPC's.
 func (n subnets) connect(ctx context.Context, id string, of vpc, to ...string) error {
 	if len(to) == 0 {
-		router, err := newRouters(n.session).of(ctx, of)
+		router, err := newRouters(n.Session).of(ctx, of)
 		if err != nil || router == "" { // a network without a router stays one
 			return err
 		}

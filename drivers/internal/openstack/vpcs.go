@@ -40,9 +40,9 @@ func (f *networkFields) UnmarshalJSON(raw []byte) error {
 
 const cidrTag = "mcic-cidr=" // the range that was asked for
 
-func newVPCs(s *session) vpcs {
+func newVPCs(s *Session) vpcs {
 	v := vpcs{}
-	v.session, v.one, v.many, v.object = s, "network", "networks", v.shows
+	v.Session, v.one, v.many, v.object = s, "network", "networks", v.shows
 	return v
 }
 
@@ -63,7 +63,7 @@ func (v vpcs) Make(ctx context.Context, r driver.Request[resource.VPCSpec]) (vpc
 
 // Complete gives a network its router and its tags.
 func (v vpcs) Complete(ctx context.Context, r driver.Request[resource.VPCSpec], o vpc) (vpc, error) {
-	if err := newRouters(v.session).ensure(ctx, r.Token, r.Name); err != nil {
+	if err := newRouters(v.Session).ensure(ctx, r.Token, r.Name); err != nil {
 		return o, err
 	}
 	o.Spec = r.Spec
@@ -77,26 +77,26 @@ func (v vpcs) Delete(ctx context.Context, id string) error {
 	if err != nil {
 		return driver.Except(err, resource.CodeNotFound)
 	}
-	sub, used, err := driver.First(newSubnets(v.session).list(ctx, url.Values{"network_id": {id}}))
+	sub, used, err := driver.First(newSubnets(v.Session).list(ctx, url.Values{"network_id": {id}}))
 	switch {
 	case err != nil:
 		return err
 	case used:
 		return resource.Errorf(resource.CodeDependency, "the VPC %s still has the subnet %s; delete its subnets first", id, sub.ID)
 	}
-	group, used, err := driver.First(newSecurityGroups(v.session).list(ctx, url.Values{"tags": {vpcTag + id}}))
+	group, used, err := driver.First(newSecurityGroups(v.Session).list(ctx, url.Values{"tags": {vpcTag + id}}))
 	switch {
 	case err != nil:
 		return err
 	case used:
 		return resource.Errorf(resource.CodeDependency, "the VPC %s still has the security group %s; delete its security groups first", id, group.ID)
 	}
-	if err := newRouters(v.session).remove(ctx, found.Token); err != nil {
+	if err := newRouters(v.Session).remove(ctx, found.Token); err != nil {
 		return err
 	}
 	err = v.delete(ctx, id)
 	if resource.CodeOf(err) == resource.CodeDependency && found.Token != "" { // used by what was not looked for
-		if repair := newRouters(v.session).ensure(ctx, found.Token, found.Name); repair != nil {
+		if repair := newRouters(v.Session).ensure(ctx, found.Token, found.Name); repair != nil {
 			return fmt.Errorf("%w; its router could not be restored: %w", err, repair)
 		}
 	}

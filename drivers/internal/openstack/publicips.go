@@ -32,9 +32,9 @@ const (
 	nameTag = "mcic-name="
 )
 
-func newPublicIPs(s *session) publicIPs {
+func newPublicIPs(s *Session) publicIPs {
 	p := publicIPs{}
-	p.session, p.one, p.many, p.object = s, "floatingip", "floatingips", p.shows
+	p.Session, p.one, p.many, p.object = s, "floatingip", "floatingips", p.shows
 	return p
 }
 
@@ -124,12 +124,12 @@ func (p publicIPs) Associate(ctx context.Context, id string, with resource.Assoc
 	if with.VM != "" {
 		query = url.Values{"device_id": {with.VM}}
 	}
-	ports, err := newNICs(p.session).ordered(ctx, query)
+	ports, err := newNICs(p.Session).ordered(ctx, query)
 	if err != nil {
 		return err
 	}
 	if len(ports) == 0 && with.VM != "" {
-		if _, err := (vms{p.session}).Get(ctx, with.VM); err != nil {
+		if _, err := (vms{p.Session}).Get(ctx, with.VM); err != nil {
 			return err
 		}
 		return resource.Errorf(resource.CodeConflict, "the VM %s has no port yet that could have an address", with.VM)
@@ -162,7 +162,7 @@ func (p publicIPs) nearOf(ctx context.Context, addresses ...shown[floatingIP]) (
 // near answers the ports that can have addresses, by id.
 func (p publicIPs) near(ctx context.Context, query url.Values) (map[string]*ports.Port, error) {
 	found := map[string]*ports.Port{}
-	for port, err := range driver.Items(newNICs(p.session).raw(ctx, query), is) {
+	for port, err := range driver.Items(newNICs(p.Session).raw(ctx, query), is) {
 		if err != nil {
 			return nil, err
 		}

@@ -12,7 +12,7 @@ import (
 )
 
 type (
-	snapshots struct{ *session }
+	snapshots struct{ *Session }
 	snapshot  = driver.Object[resource.SnapshotSpec, resource.SnapshotStatus]
 )
 
@@ -21,7 +21,7 @@ func (n snapshots) List(ctx context.Context, f driver.Filter) iter.Seq2[snapshot
 	if few(f) {
 		return each(ctx, f.IDs, n.Get)
 	}
-	return driver.Items(list[sdk.Snapshot](ctx, n.session, n.volume, "snapshots/detail", "snapshots", byToken(f)), n.shows)
+	return driver.Items(list[sdk.Snapshot](ctx, n.Session, n.volume, "snapshots/detail", "snapshots", byToken(f)), n.shows)
 }
 
 // Get answers one snapshot.
@@ -51,7 +51,7 @@ func (n snapshots) Delete(ctx context.Context, id string) error {
 
 // Label changes the metadata.
 func (n snapshots) Label(ctx context.Context, id string, change resource.LabelChange) error {
-	return relabel(ctx, n.session, "snapshots", "snapshot", id, change)
+	return relabel(ctx, n.Session, "snapshots", "snapshot", id, change)
 }
 
 func (snapshots) shows(x shown[sdk.Snapshot]) snapshot {

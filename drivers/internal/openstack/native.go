@@ -18,7 +18,7 @@ import (
 )
 
 // Native passes a request to any service of the catalog, with the session's token.
-func (s *session) Native(ctx context.Context, r driver.NativeRequest) (driver.NativeResponse, error) {
+func (s *Session) Native(ctx context.Context, r driver.NativeRequest) (driver.NativeResponse, error) {
 	endpoint, _ := s.catalog.endpoint(s.region, r.Service)
 	if endpoint == "" {
 		return driver.NativeResponse{}, resource.Invalid(resource.Problem{Field: "service", Message: "the region's catalog has no service of the type " + r.Service + "; it has: " + strings.Join(s.catalog.types(s.region), ", ")})

@@ -79,7 +79,7 @@ func (n nlbs) RemoveMembers(ctx context.Context, id string, change resource.Memb
 // the protocol of a listener, so that another one takes its place, and for another
 // protocol another pool, too: what is new comes before the old goes.
 func (n nlbs) SetListener(ctx context.Context, id string, to resource.ListenerChange) error {
-	all, err := collect(items[listeners.Listener](ctx, n.session, n.balancer, "lbaas/listeners", "listeners", url.Values{"loadbalancer_id": {id}}))
+	all, err := collect(items[listeners.Listener](ctx, n.Session, n.balancer, "lbaas/listeners", "listeners", url.Values{"loadbalancer_id": {id}}))
 	if err != nil {
 		return err
 	}
@@ -325,11 +325,11 @@ func (n nlbs) lacks(ctx context.Context, id, part string) error {
 
 // pools answers the pools of a load balancer.
 func (n nlbs) pools(ctx context.Context, id string) ([]pools.Pool, error) {
-	return collect(items[pools.Pool](ctx, n.session, n.balancer, "lbaas/pools", "pools", url.Values{"loadbalancer_id": {id}}))
+	return collect(items[pools.Pool](ctx, n.Session, n.balancer, "lbaas/pools", "pools", url.Values{"loadbalancer_id": {id}}))
 }
 
 func (n nlbs) members(ctx context.Context, pool string) ([]pools.Member, error) {
-	return collect(items[pools.Member](ctx, n.session, n.balancer, "lbaas/pools/"+pool+"/members", "members", nil))
+	return collect(items[pools.Member](ctx, n.Session, n.balancer, "lbaas/pools/"+pool+"/members", "members", nil))
 }
 
 // parts reads what belongs to the project's load balancers, or to one with its port, but the
@@ -341,7 +341,7 @@ func (n nlbs) parts(ctx context.Context, of, port string) (*balancerParts, error
 		addressed.Set("port_id", port)
 	}
 	p := &balancerParts{map[string]listeners.Listener{}, map[string]pools.Pool{}, map[string]monitors.Monitor{}, map[string][]pools.Member{}, map[string]floatingips.FloatingIP{}}
-	all, err := collect(items[listeners.Listener](ctx, n.session, n.balancer, "lbaas/listeners", "listeners", mine))
+	all, err := collect(items[listeners.Listener](ctx, n.Session, n.balancer, "lbaas/listeners", "listeners", mine))
 	if err != nil {
 		return p, err
 	}
@@ -356,7 +356,7 @@ func (n nlbs) parts(ctx context.Context, of, port string) (*balancerParts, error
 			}
 		}
 	}
-	for x, err := range items[pools.Pool](ctx, n.session, n.balancer, "lbaas/pools", "pools", mine) {
+	for x, err := range items[pools.Pool](ctx, n.Session, n.balancer, "lbaas/pools", "pools", mine) {
 		if err != nil {
 			return p, err
 		}
@@ -369,7 +369,7 @@ func (n nlbs) parts(ctx context.Context, of, port string) (*balancerParts, error
 	if of != "" {
 		monitored.Set("pool_id", p.pool[of].ID)
 	}
-	for x, err := range items[monitors.Monitor](ctx, n.session, n.balancer, "lbaas/healthmonitors", "healthmonitors", monitored) {
+	for x, err := range items[monitors.Monitor](ctx, n.Session, n.balancer, "lbaas/healthmonitors", "healthmonitors", monitored) {
 		if err != nil {
 			return p, err
 		}
@@ -377,7 +377,7 @@ func (n nlbs) parts(ctx context.Context, of, port string) (*balancerParts, error
 			p.monitor[of.ID] = x
 		}
 	}
-	for x, err := range driver.Items(newPublicIPs(n.session).raw(ctx, addressed), is) {
+	for x, err := range driver.Items(newPublicIPs(n.Session).raw(ctx, addressed), is) {
 		if err != nil {
 			return p, err
 		}

@@ -127,7 +127,7 @@ func complete[S, T any](o driver.Object[S, T], labels map[string]string, own ...
 // neutron is what the kinds have in common that are one object of Neutron each. A is
 // the object as the SDK knows it.
 type neutron[S, T, A any] struct {
-	*session
+	*Session
 	one, many string // its name in answers and paths, such as network and networks
 	object    func(shown[A]) driver.Object[S, T]
 }
@@ -174,7 +174,7 @@ func (n neutron[S, T, A]) raw(ctx context.Context, query url.Values) iter.Seq2[[
 }
 
 func (n neutron[S, T, A]) pages(ctx context.Context, query url.Values) iter.Seq2[[]shown[A], error] {
-	return list[A](ctx, n.session, n.network, n.many, strings.ReplaceAll(n.many, "-", "_"), query)
+	return list[A](ctx, n.Session, n.network, n.many, strings.ReplaceAll(n.many, "-", "_"), query)
 }
 
 // withShared answers the project's objects that filter and query ask for, and those that

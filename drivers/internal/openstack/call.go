@@ -57,7 +57,7 @@ func (s *shown[A]) UnmarshalJSON(raw []byte) error {
 // clouds answer links that lead past it. If the object that a page ended with has been
 // deleted meanwhile, Neutron begins anew by itself, and the others are asked to; what came
 // already is left out.
-func list[A any](ctx context.Context, s *session, c *gophercloud.ServiceClient, path, key string, query url.Values) iter.Seq2[[]shown[A], error] {
+func list[A any](ctx context.Context, s *Session, c *gophercloud.ServiceClient, path, key string, query url.Values) iter.Seq2[[]shown[A], error] {
 	return func(yield func([]shown[A], error) bool) {
 		query := maps.Clone(query)
 		if query == nil {
@@ -213,7 +213,7 @@ func each[S, T any](ctx context.Context, ids []string, get func(context.Context,
 func few(f driver.Filter) bool { return len(f.IDs) > 0 && len(f.IDs) <= fewIDs && f.Token == "" }
 
 // items answers a list as the SDK knows what is in it.
-func items[A any](ctx context.Context, s *session, c *gophercloud.ServiceClient, path, key string, query url.Values) iter.Seq2[A, error] {
+func items[A any](ctx context.Context, s *Session, c *gophercloud.ServiceClient, path, key string, query url.Values) iter.Seq2[A, error] {
 	return driver.Items(list[A](ctx, s, c, path, key, query), is)
 }
 

@@ -31,9 +31,9 @@ const (
 	secondaryTag = "mcic-secondary=" // a secondary address
 )
 
-func newNICs(s *session) nics {
+func newNICs(s *Session) nics {
 	n := nics{}
-	n.session, n.one, n.many, n.object = s, "port", "ports", n.shows
+	n.Session, n.one, n.many, n.object = s, "port", "ports", n.shows
 	return n
 }
 
@@ -75,7 +75,7 @@ func (n nics) Complete(ctx context.Context, r driver.Request[resource.NICSpec], 
 
 // port makes a port in a subnet.
 func (n nics) port(ctx context.Context, m mark, name string, labels map[string]string, s resource.NICSpec) (nic, error) {
-	in, err := newSubnets(n.session).Get(ctx, s.Subnet)
+	in, err := newSubnets(n.Session).Get(ctx, s.Subnet)
 	if err != nil {
 		return nic{}, err
 	}

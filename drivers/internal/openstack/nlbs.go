@@ -28,7 +28,7 @@ import (
 // a load balancer costs a call each for it, its listeners, pools, monitor, members and
 // address. While it is being created it is shown without them, in one call.
 type (
-	nlbs struct{ *session }
+	nlbs struct{ *Session }
 	nlb  = driver.Object[resource.NLBSpec, resource.NLBStatus]
 )
 
@@ -76,9 +76,9 @@ func (n nlbs) Complete(ctx context.Context, r driver.Request[resource.NLBSpec], 
 		return o, err
 	}
 	m := mark{token: r.Token, more: ofNLB}
-	address, found, err := driver.First(newPublicIPs(n.session).list(ctx, m.query()))
+	address, found, err := driver.First(newPublicIPs(n.Session).list(ctx, m.query()))
 	if err == nil && !found {
-		address, err = newPublicIPs(n.session).allocate(ctx, m, nil, balancer.VipPortID)
+		address, err = newPublicIPs(n.Session).allocate(ctx, m, nil, balancer.VipPortID)
 	}
 	if resource.CodeOf(err) == resource.CodeConflict {
 		err = driver.Wait(pause, "another call has just given the load balancer %s an address", r.Name)
@@ -101,13 +101,13 @@ func (n nlbs) Delete(ctx context.Context, id string) error {
 	case strings.HasPrefix(status, "PENDING_"):
 		return driver.Wait(pause, "the load balancer %s is being changed: %s", id, status)
 	}
-	addresses, err := collect(newPublicIPs(n.session).list(ctx, url.Values{"port_id": {found.VipPortID}}))
+	addresses, err := collect(newPublicIPs(n.Session).list(ctx, url.Values{"port_id": {found.VipPortID}}))
 	if err != nil {
 		return err
 	}
 	for _, address := range addresses {
 		if address.Token == tagOf(found.Tags, tokenTag) && address.Token != "" {
-			if err := newPublicIPs(n.session).delete(ctx, address.ID); err != nil {
+			if err := newPublicIPs(n.Session).delete(ctx, address.ID); err != nil {
 				return err
 			}
 		}
@@ -182,7 +182,7 @@ func (n nlbs) options(ctx context.Context, r driver.Request[resource.NLBSpec]) (
 		Listeners: []listeners.CreateOpts{{Name: r.Name, Protocol: listeners.Protocol(strings.ToUpper(r.Spec.Protocol)), ProtocolPort: r.Spec.Port, DefaultPool: &pool}},
 	}
 	if len(r.Spec.Subnets) > 0 {
-		in, err := newSubnets(n.session).Get(ctx, r.Spec.Subnets[0])
+		in, err := newSubnets(n.Session).Get(ctx, r.Spec.Subnets[0])
 		if err != nil {
 			return opts, err
 		}
@@ -238,7 +238,7 @@ func (n nlbs) addresses(ctx context.Context, members []string, port, check int) 
 func (n nlbs) raw(ctx context.Context, query url.Values) iter.Seq2[[]shown[loadbalancers.LoadBalancer], error] {
 	mine := url.Values{"project_id": {n.project}}
 	maps.Copy(mine, query)
-	return list[loadbalancers.LoadBalancer](ctx, n.session, n.balancer, "lbaas/loadbalancers", "loadbalancers", mine)
+	return list[loadbalancers.LoadBalancer](ctx, n.Session, n.balancer, "lbaas/loadbalancers", "loadbalancers", mine)
 }
 
 func (n nlbs) describe(ctx context.Context, query url.Values) iter.Seq2[nlb, error] {

@@ -16,7 +16,7 @@ import (
 )
 
 type (
-	disks struct{ *session }
+	disks struct{ *Session }
 	disk  = driver.Object[resource.DiskSpec, resource.DiskStatus]
 )
 
@@ -25,7 +25,7 @@ func (d disks) List(ctx context.Context, f driver.Filter) iter.Seq2[disk, error]
 	if few(f) {
 		return each(ctx, f.IDs, d.Get)
 	}
-	return driver.Items(list[volumes.Volume](ctx, d.session, d.volume, "volumes/detail", "volumes", byToken(f)), d.shows)
+	return driver.Items(list[volumes.Volume](ctx, d.Session, d.volume, "volumes/detail", "volumes", byToken(f)), d.shows)
 }
 
 // Get answers one volume.
@@ -102,7 +102,7 @@ func (d disks) Resize(ctx context.Context, id string, to resource.DiskSize) erro
 
 // Label changes the metadata.
 func (d disks) Label(ctx context.Context, id string, change resource.LabelChange) error {
-	return relabel(ctx, d.session, "volumes", "volume", id, change)
+	return relabel(ctx, d.Session, "volumes", "volume", id, change)
 }
 
 func (disks) shows(x shown[volumes.Volume]) disk {
@@ -150,7 +150,7 @@ func byToken(f driver.Filter) url.Values {
 }
 
 // relabel replaces the metadata of a volume or snapshot.
-func relabel(ctx context.Context, s *session, many, one, id string, change resource.LabelChange) error {
+func relabel(ctx context.Context, s *Session, many, one, id string, change resource.LabelChange) error {
 	found, err := get[struct{ Metadata map[string]string }](ctx, s.volume, one, many, id)
 	if err != nil {
 		return err

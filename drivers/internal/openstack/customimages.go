@@ -21,7 +21,7 @@ import (
 // A custom image is an image that was made from a server; its properties say so, and
 // carry the token.
 type (
-	customImages struct{ *session }
+	customImages struct{ *Session }
 	customImage  = driver.Object[resource.CustomImageSpec, resource.CustomImageStatus]
 )
 
@@ -145,7 +145,7 @@ func (c customImages) raw(ctx context.Context, id string) (shown[sdk.Image], err
 func (c customImages) describe(ctx context.Context, query url.Values) iter.Seq2[customImage, error] {
 	mine := url.Values{"owner": {c.project}}
 	maps.Copy(mine, query)
-	return driver.Items(only(list[sdk.Image](ctx, c.session, c.image, "images", "images", mine), isCustom), c.shows)
+	return driver.Items(only(list[sdk.Image](ctx, c.Session, c.image, "images", "images", mine), isCustom), c.shows)
 }
 
 func isCustom(x shown[sdk.Image]) bool {

@@ -8,7 +8,7 @@ import (
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
 
-type regions struct{ *session }
+type regions struct{ *Session }
 
 // List answers the regions of the catalog that came with the login.
 func (r regions) List(context.Context, driver.Query) iter.Seq2[resource.Region, error] {

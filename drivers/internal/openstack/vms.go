@@ -23,7 +23,7 @@ import (
 // A VM is a server of Nova on a port of its own: Nova by itself chooses only networks, not
 // subnets. To create one costs calls for its flavor, its image, its subnet and the port.
 type (
-	vms struct{ *session }
+	vms struct{ *Session }
 	vm  = driver.Object[resource.VMSpec, resource.VMStatus]
 )
 
@@ -105,7 +105,7 @@ func (v vms) Delete(ctx context.Context, id string) error {
 		return resource.Errorf(resource.CodeConflict, "the server %s is locked; unlock it first", id)
 	}
 	if port := tagOf(tagsOf(found.is), portTag); port != "" {
-		if err := newNICs(v.session).delete(ctx, port); err != nil {
+		if err := newNICs(v.Session).delete(ctx, port); err != nil {
 			return err
 		}
 	}
@@ -223,13 +223,13 @@ func (v vms) Password(ctx context.Context, id string) (resource.VMPassword, erro
 // creation that Nova did not list yet.
 func (v vms) port(ctx context.Context, r driver.Request[resource.VMSpec]) (nic, error) {
 	m := mark{token: r.Token, more: firstOfVM}
-	for found, err := range newNICs(v.session).list(ctx, m.query()) {
+	for found, err := range newNICs(v.Session).list(ctx, m.query()) {
 		if err == nil && found.Status.VM != "" {
 			err = driver.Wait(pause, "Nova does not list the server %s yet, which the port %s has", found.Status.VM, found.ID)
 		}
 		return found, err
 	}
-	return newNICs(v.session).port(ctx, m, r.Name, nil, resource.NICSpec{Subnet: r.Spec.Subnet, SecurityGroups: r.Spec.SecurityGroups})
+	return newNICs(v.Session).port(ctx, m, r.Name, nil, resource.NICSpec{Subnet: r.Spec.Subnet, SecurityGroups: r.Spec.SecurityGroups})
 }
 
 // letGo removes the port of a server that cannot be booted, unless a repeat may need it.
@@ -240,7 +240,7 @@ func (v vms) letGo(ctx context.Context, port nic, why error) error {
 	if resource.AsError(why).Retryable || ctx.Err() != nil {
 		return why
 	}
-	if err := newNICs(v.session).delete(ctx, port.ID); err != nil {
+	if err := newNICs(v.Session).delete(ctx, port.ID); err != nil {
 		return fmt.Errorf("%w; its port could not be removed: %w", why, err)
 	}
 	return why
@@ -287,7 +287,7 @@ func rootDisk(s resource.VMSpec, image sdk.Image, flavor flavors.Flavor) []serve
 
 // flavor finds a flavor by its name: Nova wants the id.
 func (v vms) flavor(ctx context.Context, name string) (flavors.Flavor, error) {
-	for flavor, err := range items[flavors.Flavor](ctx, v.session, v.compute, "flavors/detail", "flavors", nil) {
+	for flavor, err := range items[flavors.Flavor](ctx, v.Session, v.compute, "flavors/detail", "flavors", nil) {
 		if err != nil || flavor.Name == name || flavor.ID == name {
 			return flavor, err
 		}
@@ -298,7 +298,7 @@ func (v vms) flavor(ctx context.Context, name string) (flavors.Flavor, error) {
 // ports answers ports by the server that has them, the first one of each before others.
 func (v vms) ports(ctx context.Context, query url.Values) (map[string][]ports.Port, error) {
 	found := map[string][]ports.Port{}
-	for port, err := range driver.Items(newNICs(v.session).raw(ctx, query), is) {
+	for port, err := range driver.Items(newNICs(v.Session).raw(ctx, query), is) {
 		if err != nil {
 			return nil, err
 		}
@@ -318,7 +318,7 @@ func (v vms) ports(ctx context.Context, query url.Values) (map[string][]ports.Po
 func (v vms) describe(ctx context.Context, query url.Values) iter.Seq2[vm, error] {
 	return func(yield func(vm, error) bool) {
 		var near map[string][]ports.Port
-		for page, err := range list[servers.Server](ctx, v.session, v.compute, "servers/detail", "servers", query) {
+		for page, err := range list[servers.Server](ctx, v.Session, v.compute, "servers/detail", "servers", query) {
 			if err == nil && (near == nil || query != nil) {
 				near, err = v.ports(ctx, portsOf(page, query))
 			}

@@ -12,11 +12,11 @@ import (
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
 
-type specs struct{ *session }
+type specs struct{ *Session }
 
 // List answers the flavors that the project may use.
 func (s specs) List(ctx context.Context, _ driver.Query) iter.Seq2[resource.Spec, error] {
-	return driver.Items(list[flavors.Flavor](ctx, s.session, s.compute, "flavors/detail", "flavors", nil), spec)
+	return driver.Items(list[flavors.Flavor](ctx, s.Session, s.compute, "flavors/detail", "flavors", nil), spec)
 }
 
 // spec reads accelerators from the extra specs, as far as the cloud shows them: graphics

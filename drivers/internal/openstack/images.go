@@ -11,7 +11,7 @@ import (
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
 
-type images struct{ *session }
+type images struct{ *Session }
 
 // List answers the images that VMs of the project can boot, without those made from
 // servers, which are custom images. What an image holds is what its publisher says in
@@ -24,7 +24,7 @@ func (i images) List(ctx context.Context, q driver.Query) iter.Seq2[resource.Ima
 			query.Set(field, value)
 		}
 	}
-	all := list[sdk.Image](ctx, i.session, i.image, "images", "images", query)
+	all := list[sdk.Image](ctx, i.Session, i.image, "images", "images", query)
 	return driver.Items(only(all, func(x shown[sdk.Image]) bool { return !isCustom(x) }), func(x shown[sdk.Image]) resource.Image { return image(x.is) })
 }
 

@@ -14,7 +14,7 @@ import (
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
 
-type quotas struct{ *session }
+type quotas struct{ *Session }
 
 // List answers the quotas of the project, service by service. Nova, Cinder and Neutron
 // tell what is used, each in a word of its own; Octavia does not.
