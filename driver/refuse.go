@@ -1,42 +1,64 @@
 package driver
 
 import (
+	"cmp"
+	"net/http"
 	"path"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
 
-// Meaning says what some of a cloud's own error codes mean.
+// Meaning says what a cloud means by some of what it refuses: a row of its table of
+// errors. All that the row names has to fit.
 type Meaning struct {
+	Status int      // the HTTP status
+	Of     []string // the cloud's own codes; * is any text
+	Says   []string // what the cloud's message has in it, in lower case: one of these
+
 	Code   resource.Code // ours
 	Advice string        // what to do, where the cloud's message does not say it
-	Of     []string      // the cloud's codes; * is any text
+	Wait   time.Duration // in the place of a code: the cloud is at work on the same object, and is asked again after it
 }
 
-// Meanings are a cloud's error codes. They are ordered: the first that matches holds.
+// Meanings are a cloud's table of errors. It is ordered: the first row that fits holds.
 type Meanings []Meaning
 
-// Of answers what a code means, and the zero Meaning for one that is not there.
-func (m Meanings) Of(code string) Meaning {
-	for _, known := range m {
-		if slices.ContainsFunc(known.Of, func(pattern string) bool { ok, _ := path.Match(pattern, code); return ok }) { // patterns are constants
-			return known
+// Refusal is what a cloud has answered when it refused a call.
+type Refusal struct {
+	Doing  string // the call, for people
+	Status int    // the HTTP status, as far as the answer is known to have one
+	Cloud  resource.CloudError
+	Err    error // the SDK's, kept for errors.As; may be nil
+}
+
+// Of answers the first meaning that fits, and the zero Meaning if none does.
+func (m Meanings) Of(status int, code, message string) Meaning {
+	message = strings.ToLower(message)
+	for _, row := range m {
+		if (row.Status == 0 || row.Status == status) && (row.Of == nil || matches(row.Of, code)) &&
+			(row.Says == nil || slices.ContainsFunc(row.Says, func(text string) bool { return strings.Contains(message, text) })) {
+			return row
 		}
 	}
 	return Meaning{}
 }
 
-// Refuse is the error for what the cloud answered when it refused what was being
-// done. The message is the cloud's with the advice; err is kept for errors.As.
-func Refuse(doing string, m Meaning, cloud resource.CloudError, err error) *resource.Error {
-	message := doing + ": " + strings.TrimSuffix(cloud.Message, ".")
-	if m.Advice != "" {
-		message += "; " + m.Advice
+// Refuse is the error for what a cloud refused. Its code is that of the table, or what the
+// status alone says; its message is the cloud's with the advice.
+func (m Meanings) Refuse(r Refusal) error {
+	row := m.Of(r.Status, r.Cloud.Code, r.Cloud.Message)
+	message := r.Doing + ": " + strings.TrimSuffix(r.Cloud.Message, ".")
+	if row.Wait > 0 {
+		return Wait(row.Wait, "the cloud is at work on it; %s", message)
 	}
-	e := resource.Errorf(m.Code, "%w", refusal{message, err})
-	e.Cloud = &cloud
+	if row.Advice != "" {
+		message += "; " + row.Advice
+	}
+	e := resource.Errorf(cmp.Or(row.Code, CodeOfStatus(r.Status), resource.CodeInternal), "%w", refusal{message, r.Err})
+	e.Cloud = &r.Cloud
 	return e
 }
 
@@ -49,6 +71,27 @@ type refusal struct {
 func (r refusal) Error() string { return r.message }
 func (r refusal) Unwrap() error { return r.err }
 
+// IsCloud reports whether an error is a cloud's own, with one of its codes; * is any text.
+func IsCloud(err error, codes ...string) bool {
+	e := resource.AsError(err)
+	return e != nil && e.Cloud != nil && matches(codes, e.Cloud.Code)
+}
+
+// Recode gives an error of the cloud another code, where a call is known to mean something
+// better by it than the table of errors says.
+func Recode(err error, code resource.Code, why string) error {
+	e := resource.Errorf(code, "%w; %s", err, why)
+	e.Cloud = resource.AsError(err).Cloud
+	return e
+}
+
+func matches(patterns []string, code string) bool {
+	return slices.ContainsFunc(patterns, func(pattern string) bool {
+		ok, _ := path.Match(pattern, code) // patterns are constants
+		return ok
+	})
+}
+
 // Except passes over an error with one of the codes, which means that the step was
 // done before.
 func Except(err error, codes ...resource.Code) error {
@@ -58,4 +101,26 @@ func Except(err error, codes ...resource.Code) error {
 		}
 	}
 	return err
+}
+
+// CodeOfStatus is the code of an answer that says nothing better than its HTTP status;
+// "" for a status that is no failure. 404 is not_found only if the answer is known to
+// be about the object itself, which a driver has to know.
+func CodeOfStatus(status int) resource.Code {
+	switch {
+	case status == http.StatusUnauthorized:
+		return resource.CodeUnauthenticated
+	case status == http.StatusForbidden:
+		return resource.CodeDenied
+	case status == http.StatusTooManyRequests:
+		return resource.CodeThrottled
+	case status == http.StatusNotImplemented:
+		return resource.CodeUnsupported
+	case status >= http.StatusInternalServerError:
+		return resource.CodeUnavailable
+	case status >= http.StatusBadRequest:
+		return resource.CodeInvalid
+	default:
+		return ""
+	}
 }

@@ -79,25 +79,3 @@ func (t *Transport) ClockAdvice() string {
 	}
 	return ""
 }
-
-// CodeOfStatus is the code of an answer that says nothing better than its HTTP status;
-// "" for a status that is no failure. 404 is not_found only if the answer is known to
-// be about the object itself, which a driver has to know.
-func CodeOfStatus(status int) resource.Code {
-	switch {
-	case status == http.StatusUnauthorized:
-		return resource.CodeUnauthenticated
-	case status == http.StatusForbidden:
-		return resource.CodeDenied
-	case status == http.StatusTooManyRequests:
-		return resource.CodeThrottled
-	case status == http.StatusNotImplemented:
-		return resource.CodeUnsupported
-	case status >= http.StatusInternalServerError:
-		return resource.CodeUnavailable
-	case status >= http.StatusBadRequest:
-		return resource.CodeInvalid
-	default:
-		return ""
-	}
-}

@@ -197,15 +197,6 @@ func TestClockThatIsOff(t *testing.T) {
 	}
 }
 
-func TestCodeOfStatus(t *testing.T) {
-	for status, code := range map[int]resource.Code{
-		200: "", 302: "", 400: resource.CodeInvalid, 401: resource.CodeUnauthenticated, 403: resource.CodeDenied, 404: resource.CodeInvalid,
-		429: resource.CodeThrottled, 500: resource.CodeUnavailable, 501: resource.CodeUnsupported, 503: resource.CodeUnavailable,
-	} {
-		assert.Equal(t, code, transport.CodeOfStatus(status), status)
-	}
-}
-
 // hastyBody fails when it is read after it was closed, as those of SDKs do.
 type hastyBody struct {
 	io.Reader

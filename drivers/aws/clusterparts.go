@@ -66,7 +66,7 @@ func (c clusters) addGroup(ctx context.Context, cluster string, subnets []string
 		}
 	}
 	out, err := call(ctx, c.eks.CreateNodegroup, in)
-	if isCloud(err, inUse) { // the name is taken, or something else is in progress
+	if driver.IsCloud(err, inUse) { // the name is taken, or something else is in progress
 		if there, lookErr := c.group(ctx, cluster, group.Name); resource.CodeOf(lookErr) != resource.CodeNotFound {
 			return there, lookErr
 		}
@@ -122,7 +122,7 @@ const inUse = "ResourceInUseException"
 // a cluster's state does not always tell.
 // https://docs.aws.amazon.com/eks/latest/APIReference/API_UpdateClusterVersion.html
 func inProgress(err error) error {
-	if !isCloud(err, inUse) {
+	if !driver.IsCloud(err, inUse) {
 		return err
 	}
 	return driver.Wait(0, "AWS begins it when what is in progress has ended: %s", resource.AsError(err).Cloud.Message)
@@ -170,11 +170,11 @@ func addReason(reason string, code resource.Code, cloud string, message *string)
 // https://docs.aws.amazon.com/eks/latest/APIReference/API_Issue.html
 func codeOfPart(cloud, message string) resource.Code {
 	for word := range strings.FieldsFuncSeq(message, func(r rune) bool { return !unicode.IsLetter(r) }) {
-		if code := codes().Of(word).Code; code == resource.CodeCapacity || code == resource.CodeQuota {
+		if code := meanings().Of(0, word, "").Code; code == resource.CodeCapacity || code == resource.CodeQuota {
 			return code
 		}
 	}
-	switch code := meaning(cloud, message).Code; {
+	switch code := meanings().Of(0, cloud, message).Code; {
 	case cloud == "Unknown":
 		return ""
 	case code == resource.CodeNotFound: // what it needs, not the part

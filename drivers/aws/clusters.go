@@ -87,8 +87,8 @@ func (c clusters) Make(ctx context.Context, r driver.Request[resource.ClusterSpe
 		Name: aws.String(name), ClientRequestToken: aws.String(r.Token), RoleArn: aws.String(role), Version: optional(r.Spec.Version), Tags: mapOf(tags),
 		ResourcesVpcConfig: &types.VpcConfigRequest{SubnetIds: r.Spec.Subnets, SecurityGroupIds: r.Spec.SecurityGroups},
 	})
-	if isCloud(err, inUse) {
-		return cluster{}, recoded(err, resource.CodeAlreadyExists, "there is a cluster "+name+" already; choose another name")
+	if driver.IsCloud(err, inUse) {
+		return cluster{}, driver.Recode(err, resource.CodeAlreadyExists, "there is a cluster "+name+" already; choose another name")
 	}
 	if err != nil {
 		return cluster{}, err

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"iter"
 	"slices"
-	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
@@ -88,7 +87,7 @@ func (d disks) Attach(ctx context.Context, id string, to resource.DiskAttachment
 			return err
 		}
 		_, err = call(ctx, d.ec2.AttachVolume, &ec2.AttachVolumeInput{VolumeId: aws.String(id), InstanceId: aws.String(to.VM), Device: aws.String(device)})
-		if try == attachTries || !nameTaken(err) {
+		if try == attachTries || resource.CodeOf(err) != resource.CodeAlreadyExists { // another disk got the name in between
 			return err
 		}
 	}
@@ -96,11 +95,6 @@ func (d disks) Attach(ctx context.Context, id string, to resource.DiskAttachment
 
 // attachTries is how often a free name is looked for.
 const attachTries = 5
-
-// nameTaken reports whether another disk got the name in between.
-func nameTaken(err error) bool {
-	return isCloud(err, "InvalidParameterValue") && strings.Contains(resource.AsError(err).Cloud.Message, "already in use")
-}
 
 // Detach takes a volume from the VM that has it.
 func (d disks) Detach(ctx context.Context, id string) error {
@@ -125,7 +119,7 @@ func (d disks) Resize(ctx context.Context, id string, to resource.DiskSize) erro
 		return resource.Invalid(resource.Problem{Field: "sizeGiB", Message: fmt.Sprintf("the disk has %d GiB; AWS only makes disks larger", found.Spec.SizeGiB)})
 	}
 	_, err = call(ctx, d.ec2.ModifyVolume, &ec2.ModifyVolumeInput{VolumeId: aws.String(id), Size: aws.Int32(int32(to.SizeGiB))}) //nolint:gosec // at most 65536
-	if isCloud(err, "IncorrectModificationState") {
+	if driver.IsCloud(err, "IncorrectModificationState") {
 		return d.changing(ctx, id, to.SizeGiB)
 	}
 	return err

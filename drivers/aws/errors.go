@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"io"
-	"strings"
 
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/smithy-go"
@@ -22,13 +21,16 @@ const (
 	checkClock = "the clock of the machine that the driver runs on is off; set it, then try again"
 )
 
-// codes are those of EC2 and STS, and of the services that speak AWS's newer formats,
+// meanings are those of EC2 and STS, and of the services that speak AWS's newer formats,
 // whose codes end in Exception.
 // https://docs.aws.amazon.com/ec2/latest/devguide/errors-overview.html
 // https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/CommonErrors.html
 // https://docs.aws.amazon.com/eks/latest/APIReference/CommonErrors.html
-func codes() driver.Meanings {
+func meanings() driver.Meanings {
 	return driver.Meanings{
+		// AuthFailure also means that an image or address belongs to somebody else.
+		{Code: resource.CodeDenied, Of: []string{"AuthFailure"}, Says: []string{"not authorized"}},
+		{Code: resource.CodeUnauthenticated, Advice: checkClock, Of: []string{"SignatureDoesNotMatch"}, Says: []string{"signature expired", "signature not yet current"}},
 		{Code: resource.CodeUnauthenticated, Advice: checkClock, Of: []string{"RequestTimeTooSkewed"}},
 		{Code: resource.CodeUnauthenticated, Advice: "either the session token has run out: record a credential with new keys; or " + checkClock, Of: []string{"RequestExpired"}},
 		{Code: resource.CodeUnauthenticated, Advice: "the session token has run out; record a credential with new keys", Of: []string{"ExpiredToken*"}},
@@ -50,6 +52,8 @@ func codes() driver.Meanings {
 		}},
 
 		{Code: resource.CodeCapacity, Advice: "choose another subnet, or remove what is not needed in this one", Of: []string{"InsufficientFreeAddresses*", "InsufficientCidrBlocks", "IpNotAvailable"}},
+		// A machine type that the zone does not have; elsewhere it is there.
+		{Code: resource.CodeCapacity, Advice: elsewhere, Of: []string{"Unsupported"}, Says: []string{"availability zone"}},
 		{Code: resource.CodeCapacity, Advice: elsewhere, Of: []string{
 			"Insufficient*Capacity*", "ReservationCapacityExceeded", "UnsupportedAvailabilityZone*", "VolumeTypeNotAvailableInZone",
 		}},
@@ -61,6 +65,8 @@ func codes() driver.Meanings {
 			"*.Malformed", // an id of another form names nothing
 			"InvalidAMIID.Unavailable",
 		}},
+		{Code: resource.CodeDependency, Advice: "detach it first", Of: []string{"InvalidParameterValue"}, Says: []string{"currently in use"}},
+		{Code: resource.CodeAlreadyExists, Of: []string{"InvalidParameterValue"}, Says: []string{"already in use"}},
 		{Code: resource.CodeDependency, Advice: "delete first what uses it", Of: []string{"DependencyViolation", "*InUse", "*InUseException"}},
 		{Code: resource.CodeAlreadyExists, Of: []string{"*Duplicate", "Duplicate*", "*AlreadyExists*"}},
 		{Code: resource.CodeConflict, Of: []string{
@@ -99,7 +105,7 @@ func coded(err error) error {
 		if errors.Is(err, io.ErrUnexpectedEOF) { // cut off: its status says nothing without the error in it
 			return resource.Errorf(resource.CodeUnavailable, "%s lost the connection in the middle of the answer: %w", doing, err)
 		}
-		code := cmp.Or(transport.CodeOfStatus(response.HTTPStatusCode()), resource.CodeUnavailable)
+		code := cmp.Or(driver.CodeOfStatus(response.HTTPStatusCode()), resource.CodeUnavailable)
 		return resource.Errorf(code, "%s got an answer with HTTP status %d that is not of AWS's API; check the connection's endpoint: %w", doing, response.HTTPStatusCode(), err)
 	}
 	return resource.Errorf(resource.CodeInternal, "%s failed: %w", doing, err)
@@ -107,40 +113,9 @@ func coded(err error) error {
 
 // refused is the error that AWS answered.
 func refused(doing string, api smithy.APIError, err error) error {
-	m := meaning(api.ErrorCode(), api.ErrorMessage())
-	cloud := resource.CloudError{Code: api.ErrorCode(), Message: api.ErrorMessage()}
+	r := driver.Refusal{Doing: doing, Cloud: resource.CloudError{Code: api.ErrorCode(), Message: api.ErrorMessage()}, Err: err}
 	if response, ok := errors.AsType[*awshttp.ResponseError](err); ok {
-		cloud.RequestID = response.ServiceRequestID()
-		m.Code = cmp.Or(m.Code, transport.CodeOfStatus(response.HTTPStatusCode()))
+		r.Cloud.RequestID, r.Status = response.ServiceRequestID(), response.HTTPStatusCode()
 	}
-	m.Code = cmp.Or(m.Code, resource.CodeInternal)
-	return driver.Refuse(doing, m, cloud, err)
-}
-
-// isCloud reports whether an error is AWS's own of a code.
-func isCloud(err error, code string) bool {
-	e := resource.AsError(err)
-	return e != nil && e.Cloud != nil && e.Cloud.Code == code
-}
-
-// recoded is an error with another code, where the driver knows better what it means.
-func recoded(err error, code resource.Code, why string) error {
-	e := resource.Errorf(code, "%w; %s", err, why)
-	e.Cloud = resource.AsError(err).Cloud
-	return e
-}
-
-// meaning answers the zero Meaning for a code that AWS does not document.
-func meaning(code, message string) driver.Meaning {
-	switch {
-	// AuthFailure also means that an image or address belongs to somebody else.
-	case code == "AuthFailure" && strings.HasPrefix(message, "Not authorized"):
-		return driver.Meaning{Code: resource.CodeDenied}
-	// A machine type that the zone does not have; elsewhere it is there.
-	case code == "Unsupported" && strings.Contains(message, "Availability Zone"):
-		return driver.Meaning{Code: resource.CodeCapacity, Advice: elsewhere}
-	case code == "SignatureDoesNotMatch" && strings.HasPrefix(message, "Signature "): // "expired" or "not yet current"
-		return driver.Meaning{Code: resource.CodeUnauthenticated, Advice: checkClock}
-	}
-	return codes().Of(code)
+	return meanings().Refuse(r)
 }

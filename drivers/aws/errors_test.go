@@ -76,13 +76,17 @@ func TestMeaningOfAWSCodes(t *testing.T) {
 		"MissingParameter":                      resource.CodeInvalid,
 		"SomethingNew":                          "",
 	} {
-		assert.Equal(t, want, meaning(code, "message").Code, code)
+		assert.Equal(t, want, meanings().Of(400, code, "message").Code, code)
 	}
-	got := meaning("AuthFailure", "Not authorized for images: [ami-1]")
+	got := meanings().Of(400, "AuthFailure", "Not authorized for images: [ami-1]")
 	assert.Equal(t, resource.CodeDenied, got.Code, "the key is right, the image is somebody else's")
-	got = meaning("Unsupported", "Your requested instance type (p5.48xlarge) is not supported in your requested Availability Zone (ap-northeast-2b).")
+	got = meanings().Of(400, "Unsupported", "Your requested instance type (p5.48xlarge) is not supported in your requested Availability Zone (ap-northeast-2b).")
 	assert.Equal(t, resource.CodeCapacity, got.Code)
 	assert.Contains(t, got.Advice, "another zone")
+	assert.Contains(t, meanings().Of(403, "SignatureDoesNotMatch", "Signature expired: 20261128T000000Z is now earlier than 20261128T010000Z").Advice, "clock")
+	assert.Contains(t, meanings().Of(403, "SignatureDoesNotMatch", "The request signature we calculated does not match the signature you provided.").Advice, "secret access key")
+	assert.Equal(t, resource.CodeDependency, meanings().Of(400, "InvalidParameterValue", "Network interface 'eni-1' is currently in use.").Code)
+	assert.Equal(t, resource.CodeAlreadyExists, meanings().Of(400, "InvalidParameterValue", "Invalid value '/dev/sdf' for unixDevice. Attachment point /dev/sdf is already in use").Code)
 }
 
 func TestCodedErrors(t *testing.T) {

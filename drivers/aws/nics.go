@@ -4,7 +4,6 @@ import (
 	"context"
 	"iter"
 	"slices"
-	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
@@ -64,9 +63,6 @@ func (n nics) Make(ctx context.Context, r driver.Request[resource.NICSpec]) (nic
 // Delete removes a network interface.
 func (n nics) Delete(ctx context.Context, id string) error {
 	_, err := call(ctx, n.ec2.DeleteNetworkInterface, &ec2.DeleteNetworkInterfaceInput{NetworkInterfaceId: aws.String(id)})
-	if e := resource.AsError(err); e != nil && e.Code == resource.CodeInvalid && strings.Contains(e.Message, "in use") { // AWS says so with InvalidParameterValue
-		return recoded(err, resource.CodeDependency, "detach it first")
-	}
 	return driver.Except(err, resource.CodeNotFound)
 }
 

@@ -171,7 +171,7 @@ func (n nlbs) ownGroup(ctx context.Context, balancer, name string) (string, erro
 func (n nlbs) deleteGroups(ctx context.Context, arns ...string) error {
 	for _, arn := range arns {
 		_, err := call(ctx, n.elb.DeleteTargetGroup, &elb.DeleteTargetGroupInput{TargetGroupArn: aws.String(arn)})
-		if isCloud(err, "ResourceInUse") {
+		if driver.IsCloud(err, "ResourceInUse") {
 			return driver.Wait(0, "AWS still takes the target group %s for used", nameIn(arn))
 		}
 		if err := driver.Except(err, resource.CodeNotFound); err != nil {

@@ -178,11 +178,10 @@ func (g securityGroups) revoke(ctx context.Context, id, direction string, permis
 // changedMeanwhile is for a rule that went between the look and the change: AWS changed
 // nothing, and the next try looks again.
 func changedMeanwhile(err error) error {
-	e := resource.AsError(err)
-	if e == nil || e.Cloud == nil || !strings.HasPrefix(e.Cloud.Code, "InvalidPermission.") {
+	if !driver.IsCloud(err, "InvalidPermission.*") {
 		return err
 	}
-	return recoded(err, resource.CodeUnavailable, "the rules of the security group changed meanwhile")
+	return driver.Recode(err, resource.CodeUnavailable, "the rules of the security group changed meanwhile")
 }
 
 func byGroup(id string) *ec2.DescribeSecurityGroupsInput {

@@ -41,8 +41,8 @@ func (s subnets) Make(ctx context.Context, r driver.Request[resource.SubnetSpec]
 		in.AvailabilityZone = aws.String(zone)
 	}
 	out, err := call(ctx, s.ec2.CreateSubnet, in)
-	if isCloud(err, "InvalidSubnet.Conflict") {
-		return subnet{}, recoded(err, resource.CodeAlreadyExists, "choose a range that is free")
+	if driver.IsCloud(err, "InvalidSubnet.Conflict") {
+		return subnet{}, driver.Recode(err, resource.CodeAlreadyExists, "choose a range that is free")
 	}
 	if err != nil {
 		return subnet{}, err

@@ -43,7 +43,7 @@ const (
 	shoebox = "shoebox"
 )
 
-func (f fault) Error() string { return "the shelf answers " + string(f) }
+func (f fault) Error() string { return "it answers " + string(f) }
 
 func (c *cloud) knows(token string) bool { return strings.HasPrefix(token, "shelf-") }
 

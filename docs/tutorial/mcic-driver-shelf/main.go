@@ -27,7 +27,7 @@ func shelf(c *cloud) *driver.Driver {
 	}
 	connect := func(_ context.Context, config driver.Config) (*session, error) {
 		if !c.knows(config.Credential["token"]) {
-			return nil, translate(badToken)
+			return nil, coded(badToken)
 		}
 		if config.Region != "" && config.Region != "top" && config.Region != "bottom" {
 			return nil, resource.Errorf(resource.CodeInvalid, "there is no region %q; there are: top, bottom", config.Region)
@@ -103,7 +103,7 @@ func (c things[S, T]) List(ctx context.Context, _ driver.Filter) iter.Seq2[drive
 func (c things[S, T]) Get(_ context.Context, id string) (driver.Object[S, T], error) {
 	t, err := c.cloud.get(c.region, c.kind, id)
 	if err != nil {
-		return driver.Object[S, T]{}, translate(err)
+		return driver.Object[S, T]{}, coded(err)
 	}
 	return c.object(t), nil
 }
@@ -115,7 +115,7 @@ func (c things[S, T]) Make(_ context.Context, r driver.Request[S]) (driver.Objec
 	t.Region, t.Kind, t.Token, t.Name, t.Labels = c.region, c.kind, r.Token, r.Name, r.Labels
 	t, err := c.cloud.put(t, c.boot)
 	if err != nil {
-		return driver.Object[S, T]{}, translate(err)
+		return driver.Object[S, T]{}, coded(err)
 	}
 	return c.object(t), nil
 }
@@ -123,14 +123,14 @@ func (c things[S, T]) Make(_ context.Context, r driver.Request[S]) (driver.Objec
 // Delete takes what is not there for done.
 func (c things[S, T]) Delete(_ context.Context, id string) error {
 	if err := c.cloud.remove(c.region, c.kind, id); !errors.Is(err, noSuchThing) {
-		return translate(err)
+		return coded(err)
 	}
 	return nil
 }
 
 // Label makes the action label, which every kind can have.
 func (c things[S, T]) Label(_ context.Context, id string, change resource.LabelChange) error {
-	return translate(c.cloud.change(c.region, c.kind, id, func(t *thing) { t.Labels = change.Apply(t.Labels) }))
+	return coded(c.cloud.change(c.region, c.kind, id, func(t *thing) { t.Labels = change.Apply(t.Labels) }))
 }
 
 type (
@@ -148,7 +148,7 @@ func (c vms) Start(_ context.Context, id string) error { return c.power(id, true
 func (c vms) Stop(_ context.Context, id string) error  { return c.power(id, false) }
 
 func (c vms) power(id string, on bool) error {
-	return translate(c.cloud.change(c.region, c.kind, id, func(t *thing) { t.On, t.Ready = on, time.Now().Add(c.boot) }))
+	return coded(c.cloud.change(c.region, c.kind, id, func(t *thing) { t.On, t.Ready = on, time.Now().Add(c.boot) }))
 }
 
 // What is asked for and shown is the only thing in which the kinds differ.
@@ -170,15 +170,16 @@ func showVM(t thing) (resource.VMSpec, resource.VMStatus) {
 	return resource.VMSpec{Image: t.Image, Spec: t.Size, Subnet: t.Inside}, resource.VMStatus{Zone: t.Region + "-left"}
 }
 
-// translate gives the cloud's errors a code and keeps the cloud's own.
-func translate(err error) error {
+// coded gives the cloud's errors a code and keeps the cloud's own.
+func coded(err error) error {
 	f, ok := errors.AsType[fault](err)
 	if !ok {
 		return err
 	}
-	e := resource.Errorf(map[fault]resource.Code{
-		noSuchThing: resource.CodeNotFound, inUse: resource.CodeDependency, badRequest: resource.CodeInvalid, badToken: resource.CodeUnauthenticated,
-	}[f], "%w", err)
-	e.Cloud = &resource.CloudError{Code: string(f)}
-	return e
+	return driver.Meanings{
+		{Code: resource.CodeNotFound, Of: []string{"NoSuchThing"}},
+		{Code: resource.CodeDependency, Of: []string{"InUse"}, Advice: "remove first what is in it"},
+		{Code: resource.CodeInvalid, Of: []string{"BadRequest"}},
+		{Code: resource.CodeUnauthenticated, Of: []string{"BadToken"}},
+	}.Refuse(driver.Refusal{Doing: "the Shelf", Cloud: resource.CloudError{Code: string(f), Message: f.Error()}, Err: err})
 }

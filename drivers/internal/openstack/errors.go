@@ -16,11 +16,22 @@ import (
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
 
-// meanings are of the types of Neutron's errors, which alone of the services gives
-// them names.
+const (
+	adviceQuota    = "remove what is not needed, or ask whoever runs the cloud for a higher quota"
+	adviceCapacity = "another zone or spec may have room, or this one later"
+	adviceUsed     = "delete or detach first what uses it"
+)
+
+// meanings are those of all services. Neutron alone gives its errors names; the others
+// answer many things with one status, which their messages tell apart.
 // https://docs.openstack.org/api-ref/network/v2/#general-faults
 func meanings() driver.Meanings {
 	return driver.Meanings{
+		// Octavia locks a load balancer while it is being changed, Nova a server, and Neutron lets one of two changes at a time.
+		// https://docs.openstack.org/api-ref/load-balancer/v2/#provisioning-status-codes
+		// https://docs.openstack.org/nova/latest/reference/vm-states.html
+		{Wait: pause, Status: http.StatusConflict, Says: []string{"immutable", "invalid state pending_", "while it is in task_state", "concurrent operation"}},
+
 		{Code: resource.CodeQuota, Advice: adviceQuota, Of: []string{"OverQuota"}},
 		{Code: resource.CodeQuota, Advice: "the subnet has no free address; choose another one", Of: []string{"IpAddressGenerationFailure*"}},
 		{Code: resource.CodeQuota, Advice: "the external network has no free address", Of: []string{"ExternalIpAddressExhausted"}},
@@ -33,52 +44,37 @@ func meanings() driver.Meanings {
 		{Code: resource.CodeNotFound, Of: []string{"*NotFound"}},
 		{Code: resource.CodeInvalid, Of: []string{"Invalid*"}},
 		{Code: resource.CodeUnavailable, Of: []string{"RetryRequest"}},
-	}
-}
 
-const adviceQuota = "remove what is not needed, or ask whoever runs the cloud for a higher quota"
-
-const adviceCapacity = "another zone or spec may have room, or this one later"
-
-// phrase tells apart what the other services answer with one status.
-type phrase struct {
-	status int
-	text   string // in lower case; part of the message
-	means  driver.Meaning
-}
-
-func phrases() []phrase {
-	var (
-		quota      = driver.Meaning{Code: resource.CodeQuota, Advice: adviceQuota}
-		exists     = driver.Meaning{Code: resource.CodeAlreadyExists}
-		dependency = driver.Meaning{Code: resource.CodeDependency, Advice: "delete or detach first what uses it"}
-		notFound   = driver.Meaning{Code: resource.CodeNotFound}
-	)
-	return []phrase{
-		{http.StatusForbidden, "quota", quota},
-		{http.StatusForbidden, "maximum number of", quota},
-		{http.StatusForbidden, "resource limit", quota},
-		{http.StatusRequestEntityTooLarge, "", quota},
-		{http.StatusConflict, "quota", quota},
-		{http.StatusConflict, "already exists", exists},
-		{http.StatusConflict, "in use", dependency},
-		{http.StatusConflict, "is used by", dependency},
-		{http.StatusBadRequest, "no valid host", driver.Meaning{Code: resource.CodeCapacity, Advice: adviceCapacity}},
-		{http.StatusBadRequest, "already has a port on subnet", exists},
-		{http.StatusBadRequest, "could not be found", notFound},
-		{http.StatusBadRequest, "can not find", notFound},
-		{http.StatusBadRequest, "not found", notFound},
-		{http.StatusBadRequest, "and must not be migrating, attached", dependency}, // Cinder: in use, or has snapshots
+		{Code: resource.CodeQuota, Advice: adviceQuota, Status: http.StatusForbidden, Says: []string{"quota", "maximum number of", "resource limit"}},
+		{Code: resource.CodeQuota, Advice: adviceQuota, Status: http.StatusRequestEntityTooLarge},
+		{Code: resource.CodeQuota, Advice: adviceQuota, Status: http.StatusConflict, Says: []string{"quota"}},
+		{Code: resource.CodeAlreadyExists, Status: http.StatusConflict, Says: []string{"already exists"}},
+		{Code: resource.CodeDependency, Advice: adviceUsed, Status: http.StatusConflict, Says: []string{"in use", "is used by"}},
+		{Code: resource.CodeCapacity, Advice: adviceCapacity, Status: http.StatusBadRequest, Says: []string{"no valid host"}},
+		{Code: resource.CodeAlreadyExists, Status: http.StatusBadRequest, Says: []string{"already has a port on subnet"}},
+		{Code: resource.CodeNotFound, Status: http.StatusBadRequest, Says: []string{"could not be found", "can not find", "not found"}},
+		{Code: resource.CodeDependency, Advice: adviceUsed, Status: http.StatusBadRequest, Says: []string{"and must not be migrating, attached"}}, // Cinder: in use, or has snapshots
 		// Magnum deletes a cluster's node groups just before it, and cannot show it meanwhile.
-		{http.StatusBadRequest, "attribute master_count", driver.Meaning{Code: resource.CodeUnavailable}},
-		{http.StatusBadRequest, "status must be", driver.Meaning{Code: resource.CodeConflict}},
-		{http.StatusBadRequest, "must be available", driver.Meaning{Code: resource.CodeConflict}},
-		{http.StatusNotFound, "", notFound},
-		{http.StatusConflict, "", driver.Meaning{Code: resource.CodeConflict}},
-		{http.StatusMethodNotAllowed, "", driver.Meaning{Code: resource.CodeUnsupported}},
-		{http.StatusNotAcceptable, "", driver.Meaning{Code: resource.CodeUnsupported, Advice: "this cloud is too old for it"}},
+		{Code: resource.CodeUnavailable, Status: http.StatusBadRequest, Says: []string{"attribute master_count"}},
+		{Code: resource.CodeConflict, Status: http.StatusBadRequest, Says: []string{"status must be", "must be available"}},
+		{Code: resource.CodeNotFound, Status: http.StatusNotFound},
+		{Code: resource.CodeConflict, Status: http.StatusConflict},
+		{Code: resource.CodeUnsupported, Status: http.StatusMethodNotAllowed},
+		{Code: resource.CodeUnsupported, Advice: "this cloud is too old for it", Status: http.StatusNotAcceptable},
 	}
 }
+
+// reasons are those of failed objects.
+func reasons() driver.Meanings {
+	return driver.Meanings{
+		{Code: resource.CodeCapacity, Says: []string{"no valid host", "no valid backend", "not enough hosts", "insufficient compute resources"}},
+		{Code: resource.CodeQuota, Says: []string{"quota", "limit exceeded", "maximum number of"}},
+	}
+}
+
+// reasonCode is the code of a failed object, by the cloud's reason; "" if that says nothing
+// that we know.
+func reasonCode(reason string) resource.Code { return reasons().Of(0, "", reason).Code }
 
 // said is the error of a call of a session, which has its code.
 type said struct{ error }
@@ -100,8 +96,8 @@ func coded(err error) error {
 	return transport.Failure("a call to the cloud", err)
 }
 
-// says is the error of every call that the SDK makes, whatever it answers, in the words of the
-// member. What the cloud cannot do yet, because it is at work on the same object, is pending.
+// says is the error of every call that the SDK makes, whatever it answers; the member's own
+// meanings go before the family's.
 func (d Door) says(ctx context.Context, err error) error {
 	answer, ok := errors.AsType[gophercloud.ErrUnexpectedResponseCode](err)
 	switch {
@@ -110,64 +106,11 @@ func (d Door) says(ctx context.Context, err error) error {
 	case transport.IsRaw(ctx):
 		return err
 	}
-	refusal := d.refused(answer, err)
-	if passing(answer) {
-		return said{driver.Wait(pause, "%s is at work on it: %s", d.Title, refusal.Cloud.Message)}
-	}
-	return said{refusal}
-}
-
-// refused is the error that a service answered.
-func (d Door) refused(answer gophercloud.ErrUnexpectedResponseCode, err error) *resource.Error {
 	typ, message := faultOf(answer.Body)
-	cloud := resource.CloudError{
+	return said{append(slices.Clone(d.Meanings), meanings()...).Refuse(driver.Refusal{Doing: d.Title, Status: answer.Actual, Err: err, Cloud: resource.CloudError{
 		Code: cmp.Or(typ, strings.ReplaceAll(http.StatusText(answer.Actual), " ", "")), Message: cmp.Or(message, http.StatusText(answer.Actual)),
 		RequestID: cmp.Or(answer.ResponseHeader.Get("X-Openstack-Request-Id"), answer.ResponseHeader.Get("X-Compute-Request-Id")),
-	}
-	means := meanings().Of(typ)
-	if lower := strings.ToLower(message); means.Code == "" {
-		for _, p := range phrases() {
-			if p.status == answer.Actual && strings.Contains(lower, p.text) {
-				means = p.means
-				break
-			}
-		}
-	}
-	means.Code = cmp.Or(means.Code, transport.CodeOfStatus(answer.Actual), resource.CodeInternal)
-	return driver.Refuse(d.Title, means, cloud, err)
-}
-
-// passing reports whether a refusal passes by itself: Octavia locks a load balancer while it
-// is being changed, Nova a server, and Neutron lets one of two changes at a time.
-// https://docs.openstack.org/api-ref/load-balancer/v2/#provisioning-status-codes
-// https://docs.openstack.org/nova/latest/reference/vm-states.html
-func passing(answer gophercloud.ErrUnexpectedResponseCode) bool {
-	return answer.Actual == http.StatusConflict && slices.ContainsFunc(
-		[]string{"immutable", "Invalid state PENDING_", "while it is in task_state", "concurrent operation"},
-		func(text string) bool { return strings.Contains(string(answer.Body), text) })
-}
-
-// reasonCode is the code of a failed object, by the cloud's reason; "" if that says nothing
-// that we know.
-func reasonCode(reason string) resource.Code {
-	lower := strings.ToLower(reason)
-	for _, known := range []struct {
-		text string
-		code resource.Code
-	}{
-		{"no valid host", resource.CodeCapacity},
-		{"no valid backend", resource.CodeCapacity},
-		{"not enough hosts", resource.CodeCapacity},
-		{"insufficient compute resources", resource.CodeCapacity},
-		{"quota", resource.CodeQuota},
-		{"limit exceeded", resource.CodeQuota},
-		{"maximum number of", resource.CodeQuota},
-	} {
-		if strings.Contains(lower, known.text) {
-			return known.code
-		}
-	}
-	return ""
+	}})}
 }
 
 // faultOf reads what the services say in their own ways: Keystone, Nova and Cinder

@@ -225,7 +225,7 @@ func TestRefusalsThatPassArePending(t *testing.T) {
 		`{"faultcode": "Client", "faultstring": "Invalid state PENDING_UPDATE of loadbalancer resource x", "debuginfo": null}`,
 	} {
 		err := Door{Title: "OpenStack"}.says(t.Context(), gophercloud.ErrUnexpectedResponseCode{Actual: http.StatusConflict, Body: []byte(body)})
-		assert.ErrorContains(t, err, "pending: OpenStack is at work on it: ", body)
+		assert.ErrorContains(t, err, "pending: the cloud is at work on it; OpenStack: ", body)
 	}
 }
 

@@ -41,6 +41,8 @@ type Door struct {
 	Advice string
 	// Versions are those of services that are not OpenStack's, by the type of the service.
 	Versions map[string]Version
+	// Meanings are those of errors that are its own.
+	Meanings driver.Meanings
 }
 
 // Entry is what a login has opened.
