@@ -9,7 +9,7 @@ import (
 // Capability is one verb of one kind on one cloud: whether it is there, and what it
 // was tested against.
 type Capability struct {
-	Kind    string           `json:"kind" doc:"Kind or catalog."`
+	Kind    string           `json:"kind" doc:"Kind, catalog or feed."`
 	Verb    string           `json:"verb" doc:"Verb, action or view."`
 	Offered bool             `json:"offered" doc:"Whether the driver has it. A connection may still lack it, if its installation has no such service."`
 	Reason  string           `json:"reason,omitempty" doc:"Why the driver does not have it, if it says so."`
@@ -24,8 +24,8 @@ type CapabilityTest struct {
 	Reasons []string `json:"reasons,omitempty" doc:"Why other checks were left out, or fail on what it was tested against." nullable:"false"`
 }
 
-// Capabilities are all kinds with their verbs, actions and views, and all catalogs,
-// offered or not.
+// Capabilities are all kinds with their verbs, actions and views, all catalogs and
+// all feeds, offered or not.
 func (d *Description) Capabilities() []Capability {
 	var all []Capability
 	add := func(kind, verb string, offered bool) {
@@ -56,6 +56,9 @@ func (d *Description) Capabilities() []Capability {
 	}
 	for _, catalog := range resource.Catalogs() {
 		add(catalog.Name, "list", slices.Contains(d.Catalogs, catalog.Name))
+	}
+	for _, feed := range resource.Feeds() {
+		add(feed.Name, "read", d.offersFeed(feed.Name))
 	}
 	return all
 }

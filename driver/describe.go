@@ -32,7 +32,7 @@ type About struct {
 
 	// Missing and Tested are for the matrix of what works where. What Missing names must
 	// be in the model and not be offered.
-	Missing map[string]string `json:"missing,omitempty" doc:"Why kinds, catalogs, or verbs of them written as kind/verb are not offered, and what does instead."`
+	Missing map[string]string `json:"missing,omitempty" doc:"Why kinds, catalogs, feeds, or verbs of them written as kind/verb are not offered, and what does instead."`
 	Tested  []Tested          `json:"tested,omitempty" doc:"What the conformance suite has shown." nullable:"false"`
 }
 
@@ -71,6 +71,7 @@ type Description struct {
 	ProtocolVersions []int            `json:"protocolVersions" doc:"Versions of the driver protocol that it speaks."`
 	Kinds            []KindOffer      `json:"kinds" doc:"Kinds of resources that it offers."`
 	Catalogs         []string         `json:"catalogs" doc:"Catalogs that it offers."`
+	Feeds            []FeedOffer      `json:"feeds,omitempty" doc:"Feeds that it offers."`
 	Extensions       []ExtensionOffer `json:"extensions,omitempty" doc:"Operations that only this driver has."`
 
 	// Installed is filled by the server.
@@ -100,21 +101,22 @@ type Capabilities struct {
 	Cloud      string           `json:"cloud" doc:"The cloud, which is also the driver's name."`
 	Kinds      []KindOffer      `json:"kinds" doc:"Kinds of resources with what the connection offers for each." nullable:"false"`
 	Catalogs   []string         `json:"catalogs" doc:"Catalogs." nullable:"false"`
+	Feeds      []FeedOffer      `json:"feeds" doc:"Feeds." nullable:"false"`
 	Extensions []ExtensionOffer `json:"extensions" doc:"Operations that only this driver has." nullable:"false"`
 	Native     string           `json:"native,omitempty" doc:"How native calls are written: services and paths. Absent if the driver passes none."`
 	Lacks      []Lack           `json:"lacks" doc:"What the driver offers, but not here." nullable:"false"`
 }
 
-// Lack is a kind or a catalog that a connection does not have.
+// Lack is a kind, a catalog or a feed that a connection does not have.
 type Lack struct {
-	Name   string `json:"name" doc:"The kind or the catalog."`
+	Name   string `json:"name" doc:"The kind, the catalog or the feed."`
 	Reason string `json:"reason" doc:"Why, for people."`
 }
 
 // Without is what is left of the description in a session that lacks some of it.
 func (d *Description) Without(lacks map[string]string) *Capabilities {
 	c := &Capabilities{
-		Cloud: d.Name, Kinds: []KindOffer{}, Catalogs: []string{}, Extensions: append([]ExtensionOffer{}, d.Extensions...), Native: d.Native, Lacks: []Lack{},
+		Cloud: d.Name, Kinds: []KindOffer{}, Catalogs: []string{}, Feeds: []FeedOffer{}, Extensions: append([]ExtensionOffer{}, d.Extensions...), Native: d.Native, Lacks: []Lack{},
 	}
 	lacking := func(name string) bool {
 		reason, lacking := lacks[name]
@@ -131,6 +133,11 @@ func (d *Description) Without(lacks map[string]string) *Capabilities {
 	for _, catalog := range d.Catalogs {
 		if !lacking(catalog) {
 			c.Catalogs = append(c.Catalogs, catalog)
+		}
+	}
+	for _, f := range d.Feeds {
+		if !lacking(f.Name) {
+			c.Feeds = append(c.Feeds, f)
 		}
 	}
 	return c

@@ -52,8 +52,8 @@ type Deleter interface {
 	Delete(ctx context.Context, id string) error
 }
 
-// Lacker is implemented by sessions that may lack some of the driver's kinds and
-// catalogs, because the region or the installation has no such service. Lacks is
+// Lacker is implemented by sessions that may lack some of the driver's kinds, catalogs
+// and feeds, because the region or the installation has no such service. Lacks is
 // asked once, when the session opens; it answers them with the reason, for people.
 // No call for one of them reaches the session.
 type Lacker interface {
@@ -70,7 +70,7 @@ type Accounter interface {
 // Place is what a session has found out about where it is.
 type Place struct {
 	Account string            // the cloud's id of the account, "" if the driver does not tell
-	Lacks   map[string]string // kinds and catalogs that the driver offers but not here, with the reason
+	Lacks   map[string]string // kinds, catalogs and feeds that the driver offers but not here, with the reason
 }
 
 // Native is implemented by sessions that pass requests to the cloud's own API.
@@ -161,6 +161,7 @@ type Client interface {
 // and what could not be removed, if it has an id.
 type Session interface {
 	Catalog(ctx context.Context, catalog string, q Query) iter.Seq2[json.RawMessage, error]
+	Read(ctx context.Context, feed string, s Span, filter json.RawMessage) iter.Seq2[json.RawMessage, error]
 	List(ctx context.Context, kind string, f Filter) iter.Seq2[Item, error]
 	Get(ctx context.Context, kind, id string) (Item, error)
 	Create(ctx context.Context, kind string, r ItemRequest) (Item, *Pending, error)
@@ -181,6 +182,7 @@ type Driver struct {
 	connect     func(context.Context, Config) (any, error)
 	offers      map[string]*offer
 	catalogs    map[string]catalogOffer
+	feeds       map[string]feedOffer
 	extensions  map[string]extensionOffer
 	creating    tokens
 }
@@ -193,6 +195,7 @@ func New[S any](about About, connect func(context.Context, Config) (S, error), o
 		connect:     func(ctx context.Context, c Config) (any, error) { return connect(ctx, c) },
 		offers:      map[string]*offer{},
 		catalogs:    map[string]catalogOffer{},
+		feeds:       map[string]feedOffer{},
 		extensions:  map[string]extensionOffer{},
 		creating:    tokens{taken: map[string]chan struct{}{}},
 	}
@@ -242,7 +245,7 @@ func (d *Driver) Connect(ctx context.Context, c Config) (Session, error) {
 	return s, nil
 }
 
-// Offer is one kind or catalog that a driver with sessions of type S offers.
+// Offer is one kind, catalog or feed that a driver with sessions of type S offers.
 type Offer[S any] struct{ add func(*Driver) }
 
 // offer is a kind's collection with its types taken off.
@@ -361,17 +364,7 @@ func Catalog[Session any, L Lister[E], E any](catalog resource.CatalogOf[E], ope
 	return Offer[Session]{func(d *Driver) {
 		d.description.Catalogs = append(d.description.Catalogs, catalog.Name)
 		d.catalogs[catalog.Name] = catalogOffer{func(ctx context.Context, session any, q Query) iter.Seq2[json.RawMessage, error] {
-			return func(yield func(json.RawMessage, error) bool) {
-				for entry, err := range open(session.(Session)).List(ctx, q) {
-					var raw json.RawMessage
-					if err == nil {
-						raw, err = encode(entry)
-					}
-					if !yield(raw, err) || err != nil {
-						return
-					}
-				}
-			}
+			return encoded(open(session.(Session)).List(ctx, q))
 		}}
 	}}
 }
@@ -465,7 +458,7 @@ type session struct {
 	place  Place
 }
 
-// has refuses a kind or catalog that the cloud does not have here.
+// has refuses a kind, catalog or feed that the cloud does not have here.
 func (s *session) has(name string) error {
 	if reason, lacks := s.place.Lacks[name]; lacks {
 		return resource.Errorf(resource.CodeUnsupported, "this connection has no %s: %s", name, reason)

@@ -29,6 +29,12 @@ func (d *Description) Markdown() string {
 		fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", k.Name, strings.Join(k.Verbs, ", "), listed(k.Actions), listed(k.Views))
 	}
 	fmt.Fprintf(&b, "\nCatalogs: %s.\n", strings.Join(d.Catalogs, ", "))
+	if len(d.Feeds) > 0 {
+		b.WriteString("\n## Feeds\n\n| feed | closest points | kept for | points in one answer |\n| --- | --- | --- | --- |\n")
+		for _, f := range d.Feeds {
+			fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", f.Name, counted(f.StepSeconds, "s"), counted(f.KeptSeconds/3600, "h"), counted(f.Points, ""))
+		}
+	}
 	if len(d.Missing) > 0 {
 		b.WriteString("\n## Not offered\n\n")
 		for _, name := range slices.Sorted(maps.Keys(d.Missing)) {
@@ -67,6 +73,14 @@ func (d *Description) tests() string {
 		b.WriteString("\n")
 	}
 	return strings.TrimSuffix(b.String(), "\n")
+}
+
+// counted is a number with its unit, where there is one.
+func counted(n int, unit string) string {
+	if n == 0 {
+		return "–"
+	}
+	return strings.TrimSpace(fmt.Sprint(n, " ", unit))
 }
 
 func listed(names []string) string {

@@ -72,10 +72,10 @@ type Tested struct {
 	Verbs   []TestedVerb `json:"verbs" doc:"What was tested, by kind and verb." nullable:"false"`
 }
 
-// TestedVerb is what the suite showed of one verb, action or view of a kind, or of a
-// catalog.
+// TestedVerb is what the suite showed of one verb, action or view of a kind, of a
+// catalog or of a feed.
 type TestedVerb struct {
-	Kind    string   `json:"kind" doc:"Kind or catalog."`
+	Kind    string   `json:"kind" doc:"Kind, catalog or feed."`
 	Verb    string   `json:"verb" doc:"Verb, action or view."`
 	Passed  int      `json:"passed" doc:"Number of checks that passed."`
 	Reasons []string `json:"reasons,omitempty" doc:"Why other checks were left out, or fail on what it was tested against." nullable:"false"`

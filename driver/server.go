@@ -104,6 +104,16 @@ func (s *server) Catalog(r *driverv1.CatalogRequest, stream grpc.ServerStreaming
 		func(batch [][]byte) error { return stream.Send(&driverv1.CatalogResponse{Entries: batch}) })
 }
 
+func (s *server) Read(r *driverv1.ReadRequest, stream grpc.ServerStreamingServer[driverv1.ReadResponse]) error {
+	opened, err := s.session(r.GetSession())
+	if err != nil {
+		return err
+	}
+	return send(opened.Read(stream.Context(), r.GetFeed(), spanFrom(r), r.GetFilter()),
+		func(entry json.RawMessage) ([]byte, error) { return entry, nil },
+		func(batch [][]byte) error { return stream.Send(&driverv1.ReadResponse{Entries: batch}) })
+}
+
 func (s *server) List(r *driverv1.ListRequest, stream grpc.ServerStreamingServer[driverv1.ListResponse]) error {
 	opened, err := s.session(r.GetSession())
 	if err != nil {

@@ -87,15 +87,13 @@ type Action struct {
 	From  []State // settled states in which it makes sense; none: every one
 	Until []State // settled states that end it; none: every one but failed
 
-	params  reflect.Type // nil without parameters
-	schema  schema
-	refs    []refField
+	params  input
 	offered func(collection any) bool
 	call    func(ctx context.Context, collection any, id string, params json.RawMessage) error
 }
 
 // ParamsType is the Go type of the parameters, or nil if the action has none.
-func (a *Action) ParamsType() reflect.Type { return a.params }
+func (a *Action) ParamsType() reflect.Type { return a.params.typ }
 
 // Offered reports whether a driver's collection implements the action.
 func (a *Action) Offered(collection any) bool { return a.offered(collection) }
@@ -127,22 +125,7 @@ func (a *Action) Ends(s State) bool {
 
 // ParseParams checks the parameters of an action as a user sent them.
 func (a *Action) ParseParams(body []byte) (json.RawMessage, error) {
-	if a.params == nil {
-		if len(bytes.TrimSpace(body)) == 0 || string(bytes.TrimSpace(body)) == "{}" {
-			return nil, nil
-		}
-		return nil, Invalid(Problem{Field: "body", Message: "the action " + a.Name + " takes no parameters; send no body"})
-	}
-	value := reflect.New(a.params).Interface()
-	if err := a.schema.decode(body, value); err != nil {
-		return nil, err
-	}
-	if v, ok := value.(validator); ok {
-		if err := Invalid(v.Problems("")...); err != nil {
-			return nil, err
-		}
-	}
-	return json.Marshal(value)
+	return a.params.parse("the action "+a.Name, body)
 }
 
 // action describes an action without parameters. C is the one-method interface
@@ -157,9 +140,7 @@ func action[C any](a Action, call func(C, context.Context, string) error) Action
 
 // actionWith describes an action with parameters of type P.
 func actionWith[C, P any](a Action, call func(C, context.Context, string, P) error) Action {
-	a.params = reflect.TypeFor[P]()
-	a.schema = newSchema(a.params)
-	a.refs = refFields(a.params)
+	a.params = inputOf[P]()
 	a.offered = offers[C]
 	a.call = func(ctx context.Context, collection any, id string, raw json.RawMessage) error {
 		var params P

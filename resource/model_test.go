@@ -58,6 +58,19 @@ func TestKindsAndCatalogs(t *testing.T) {
 			t.Errorf("%s: got %v, %v", c.Name, got, err)
 		}
 	}
+	for _, f := range resource.Feeds() {
+		if f.Doc == "" || f.Title == "" || f.Scope == "" {
+			t.Errorf("%s: a feed needs a title, a doc and a scope", f.Name)
+		}
+		documented(t, f.FilterType())
+		documented(t, f.EntryType())
+		if got, err := resource.FeedNamed(f.Name); err != nil || got != f {
+			t.Errorf("%s: got %v, %v", f.Name, got, err)
+		}
+	}
+	if _, err := resource.FeedNamed("teapot"); resource.CodeOf(err) != resource.CodeNotFound || !strings.Contains(err.Error(), "metric") {
+		t.Errorf("got %v, want not_found with the feeds that there are", err)
+	}
 	if _, err := resource.KindNamed("teapot"); resource.CodeOf(err) != resource.CodeNotFound || !strings.Contains(err.Error(), "vpc, subnet") {
 		t.Errorf("got %v, want not_found with the kinds that there are", err)
 	}

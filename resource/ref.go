@@ -152,10 +152,24 @@ func (k *Kind) MapStatusRefs(status json.RawMessage, replace func(Ref) (string, 
 
 // MapRefs does the same for an action's parameters.
 func (a *Action) MapRefs(params json.RawMessage, replace func(Ref) (string, error)) (json.RawMessage, error) {
-	if len(params) == 0 {
-		return params, nil
+	return a.params.mapRefs(params, replace)
+}
+
+// MapRefs does the same for a feed's filter.
+func (f *Feed) MapRefs(filter json.RawMessage, replace func(Ref) (string, error)) (json.RawMessage, error) {
+	return f.filter.mapRefs(filter, replace)
+}
+
+// MapEntryRefs does the same for an entry of a feed.
+func (f *Feed) MapEntryRefs(entry json.RawMessage, replace func(Ref) (string, error)) (json.RawMessage, error) {
+	return mapRefs("", f.entryRefs, entry, replace)
+}
+
+func (i input) mapRefs(raw json.RawMessage, replace func(Ref) (string, error)) (json.RawMessage, error) {
+	if len(raw) == 0 {
+		return raw, nil
 	}
-	return mapRefs("", a.refs, params, replace)
+	return mapRefs("", i.refs, raw, replace)
 }
 
 // MapRefs does the same for what a view answered.

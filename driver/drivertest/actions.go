@@ -32,13 +32,17 @@ func (t *try) params(action *resource.Action) (json.RawMessage, error) {
 	if raw, err = action.ParseParams(raw); err != nil {
 		return nil, fmt.Errorf("the target's parameters for %s/%s: %w", t.kind, action.Name, err)
 	}
-	return action.MapRefs(raw, func(ref resource.Ref) (string, error) {
-		if _, ok := t.target.Specs[ref.Name]; !ok {
-			return ref.Name, nil
-		}
-		item, err := t.root.need(t, ref.Name)
-		return item.ID, err
-	})
+	return action.MapRefs(raw, t.referred)
+}
+
+// referred is the id of what a reference names: an object of the whole run, unless it is an
+// id already.
+func (t *try) referred(ref resource.Ref) (string, error) {
+	if _, ok := t.target.Specs[ref.Name]; !ok {
+		return ref.Name, nil
+	}
+	item, err := t.root.need(t, ref.Name)
+	return item.ID, err
 }
 
 // checkAction: it has the effect that it says, and ends in the state that it says.

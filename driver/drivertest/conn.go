@@ -189,6 +189,21 @@ func (c *conn) catalog(ctx context.Context, catalog string, q driver.Query) (ent
 	return entries, err
 }
 
+func (c *conn) read(ctx context.Context, timeout time.Duration, feed string, span driver.Span, filter json.RawMessage) (entries []json.RawMessage, err error) {
+	err = c.callWithin(ctx, timeout, feed+"/read", func(ctx context.Context) error {
+		entries = nil
+		for entry, err := range c.open.Read(ctx, feed, span, filter) {
+			if err != nil {
+				return err
+			}
+			c.suite.search("what "+feed+"/read shows", string(entry))
+			entries = append(entries, entry)
+		}
+		return nil
+	})
+	return entries, err
+}
+
 // searchItem looks for secrets in what an object shows.
 func (c *conn) searchItem(what string, item driver.Item) {
 	if raw, err := json.Marshal(item); err == nil {

@@ -38,6 +38,9 @@ func sourceNames() []string {
 	for _, c := range resource.Catalogs() {
 		names = append(names, c.Name)
 	}
+	for _, f := range resource.Feeds() {
+		names = append(names, f.Name)
+	}
 	return names
 }
 

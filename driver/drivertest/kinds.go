@@ -28,6 +28,15 @@ func (t *Target) defaultSpecs() map[string]any {
 	return specs
 }
 
+// defaultFilters are filters of feeds for what can be made.
+func (t *Target) defaultFilters() map[string]any {
+	filters := map[string]any{}
+	if t.Specs["vm"] != nil {
+		filters["metric"] = map[string]any{"vms": []string{"vm"}}
+	}
+	return filters
+}
+
 // defaultParams are parameters of actions that most clouds take.
 func (t *Target) defaultParams() map[string]any {
 	type object = map[string]any

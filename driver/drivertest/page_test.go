@@ -70,7 +70,7 @@ func (s *suite) onThePage(c check) string {
 		name = "FAULT"
 	case regexp.MustCompile(`-\d+$`).MatchString(name):
 		name = name[:strings.LastIndex(name, "-")] + "-N"
-	case verb == "create" && parts[0] == "unknown", verb == "connect" && (parts[0] == "missing" || parts[0] == "wrong"):
+	case (verb == "create" || verb == "read") && parts[0] == "unknown", verb == "connect" && (parts[0] == "missing" || parts[0] == "wrong"):
 		name = parts[0] + "-FIELD"
 	case c.kind == "connection" && slices.ContainsFunc(s.target.Refused, func(r Refused) bool { return r.Name == name }):
 		name = "REFUSED"

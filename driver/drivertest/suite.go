@@ -120,10 +120,11 @@ func (s *suite) chooseSpecs() error {
 		}
 		s.target.Specs[name] = fields
 	}
+	s.target.Feeds = merged(s.target.defaultFilters(), s.target.Feeds)
 	return nil
 }
 
-// knownKinds refuses a driver with kinds, actions or views that the model lacks.
+// knownKinds refuses a driver with kinds, actions, views, catalogs or feeds that the model lacks.
 func (s *suite) knownKinds() error {
 	for _, offer := range s.description.Kinds {
 		kind, err := resource.KindNamed(offer.Name)
@@ -143,6 +144,11 @@ func (s *suite) knownKinds() error {
 	}
 	for _, name := range s.description.Catalogs {
 		if _, err := resource.CatalogNamed(name); err != nil {
+			return err
+		}
+	}
+	for _, offer := range s.description.Feeds {
+		if _, err := resource.FeedNamed(offer.Name); err != nil {
 			return err
 		}
 	}
@@ -213,6 +219,9 @@ func (s *suite) plan() []group {
 		if i := slices.IndexFunc(s.description.Kinds, func(o driver.KindOffer) bool { return o.Name == kind.Name }); i >= 0 {
 			groups = append(groups, group{kind.Name, s.kindChecks(kind, s.description.Kinds[i])}, group{kind.Name + inTrouble, s.troubleChecks(kind)})
 		}
+	}
+	for _, offer := range s.description.Feeds {
+		groups = append(groups, group{offer.Name, s.feedChecks(offer)})
 	}
 	if extensions := s.extensionChecks(); len(extensions) > 0 {
 		groups = append(groups, group{"extension", extensions})

@@ -70,7 +70,7 @@ func caught() map[string][]string {
 		"trouble is a wrong key":     {"connection/connect/reset", "connection/connect/lost-answer", "connection/connect/cut-answer", "connection/connect/throttled", "connection/connect/throttled-for-long", "connection/connect/unavailable", "connection/connect/html", "connection/connect/no-answer"},
 		"images twice":               {"image/list/entries"},
 		"filter loses":               {"spec/list/filter"},
-		"mixes accounts":             {"vpc/list/other-account"},
+		"mixes accounts":             {"vpc/list/other-account", "metric/read/other-account"},
 		"forgets tokens":             {"vpc/create/same-token", "vpc/create/same-token-at-once", "vpc/create/life", "vpc/create/cancelled"},
 		"remembers in memory":        {"vpc/create/same-token-after-crash", "vpc/create/two-processes", "vpc/create/lost-answer-and-crash"},
 		"marks afterwards":           {"vpc/create/lost-answer", "vpc/create/reset"},
@@ -90,9 +90,9 @@ func caught() map[string][]string {
 		"takes anything":             {"subnet/create/unknown-vpc", "subnet/create/range-outside-of-vpc", "vm/create/unknown-image", "vm/create/unknown-machine", "vm/create/unknown-subnet", "vm/create/unknown-securitygroups", "vm/create/invalid-1", "cluster/create/unknown-version", "cluster/create/unknown-subnets", "cluster/create/unknown-vpc", "securitygroup/create/unknown-vpc"},
 		"leaves rubble":              {"subnet/create/range-outside-of-vpc"},
 		"quota is a failure":         {"vpc/create/quota"},
-		"reads one page":             {"vpc/list/pages-of-1", "vpc/list/pages-of-2"},
+		"reads one page":             {"vpc/list/pages-of-1", "vpc/list/pages-of-2", "metric/read/pages-of-1", "metric/read/pages-of-2", "metric/read/pages-of-3"},
 		"lists twice":                {"vpc/list/shape", "vpc/list/complete", "vpc/list/pages-of-3"},
-		"lists what it gets":         {"vpc/list/reset", "vpc/list/lost-answer", "vpc/list/cut-answer", "vpc/list/unavailable", "vpc/list/throttled", "vpc/list/throttled-for-long", "vpc/list/html", "vpc/list/no-answer"},
+		"lists what it gets":         {"vpc/list/reset", "vpc/list/lost-answer", "vpc/list/cut-answer", "vpc/list/unavailable", "vpc/list/throttled", "vpc/list/throttled-for-long", "vpc/list/html", "vpc/list/no-answer", "metric/read/reset", "metric/read/lost-answer", "metric/read/cut-answer", "metric/read/unavailable", "metric/read/throttled", "metric/read/throttled-for-long", "metric/read/html", "metric/read/no-answer"},
 		"pages are answers":          {"vpc/list/html"},
 		"lists another name":         {"vpc/get/as-listed"},
 		"asks for each":              {"vpc/list/calls"},
@@ -103,9 +103,9 @@ func caught() map[string][]string {
 		"throttled is denied":        {"vpc/get/throttled", "vpc/create/throttled", "vpc/create/throttled-for-long", "vpc/delete/throttled", "vpc/get/throttled-for-long"},
 		"never try again":            {"vpc/get/unavailable", "vpc/create/unavailable", "vpc/delete/reset", "vpc/delete/lost-answer", "vpc/delete/cut-answer"},
 		"no codes":                   {"vpc/delete/unavailable", "vpc/delete/in-use"},
-		"reads once":                 {"connection/connect/slow-answer", "vpc/list/slow-answer", "vpc/get/slow-answer", "vpc/create/slow-answer", "vpc/delete/slow-answer"},
+		"reads once":                 {"connection/connect/slow-answer", "vpc/list/slow-answer", "metric/read/slow-answer", "vpc/get/slow-answer", "vpc/create/slow-answer", "vpc/delete/slow-answer"},
 		"keeps no deadline":          {"vpc/get/no-answer"},
-		"goes on":                    {"vpc/list/cancelled", "vpc/create/cancelled"},
+		"goes on":                    {"vpc/list/cancelled", "vpc/create/cancelled", "metric/read/cancelled"},
 		"deletes for show":           {"vpc/delete/in-use"},
 		"takes errors for deletions": {"vpc/delete/no-answer", "vpc/delete/throttled", "vpc/delete/throttled-for-long", "vpc/delete/unavailable", "vpc/delete/html"},
 		"deletes users too":          {"vpc/delete/in-use"},
@@ -117,6 +117,13 @@ func caught() map[string][]string {
 		"views of nothing":           {"cluster/kubeconfig/unknown"},
 		"broken extension":           {"extension/echo/answer"},
 		"broken native":              {"extension/native/answer"},
+		"metrics of anything":        {"metric/read/unknown-vms", "metric/read/unknown-clusters", "metric/read/unknown-names"},
+		"measures nothing":           {"metric/read/entries"},
+		"measures twice":             {"metric/read/entries"},
+		"measures all the time":      {"metric/read/span"},
+		"measures each moment":       {"metric/read/step"},
+		"never looks back":           {"metric/read/too-old"},
+		"tells the key in metrics":   {"(metric/read/entries)", "suite/secrets/untold"},
 		"tells the key in errors":    {"(vpc/get/unknown)", "suite/secrets/untold"},
 		"tells the key in its log":   {"(vpc/list/shape)", "suite/secrets/untold"},
 		"shows the key":              {"(vpc/list/shape)", "suite/secrets/untold"},
@@ -132,6 +139,8 @@ func checkedElsewhere() map[string]string {
 		"connection/missing-key":     "driver.Driver checks credentials",
 		"create/wrong-type":          "driver.Kind decodes specifications",
 		"extension/unknown-field":    "driver.Extension checks inputs",
+		"read/wrong-filter":          "driver.Feed checks filters",
+		"read/wrong-span":            "driver.Feed checks spans",
 	}
 }
 
@@ -146,7 +155,7 @@ func TestEveryCheckCatchesSomething(t *testing.T) {
 		switch {
 		case c.kind == "connection" || c.kind == "extension":
 			return c.kind + "/" + c.name
-		case slices.Contains([]string{"list", "get", "create", "delete"}, c.verb):
+		case slices.Contains([]string{"list", "get", "create", "delete", "read"}, c.verb):
 			return c.verb + "/" + c.name
 		default:
 			return "action/" + c.name

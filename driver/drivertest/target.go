@@ -52,6 +52,8 @@ type Target struct {
 	// Invalid are specifications by kind that the cloud must refuse, beside those that
 	// the suite makes up.
 	Invalid map[string][]any
+	// Feeds are filters of feeds by feed, written in the same way. {n} is 0.
+	Feeds map[string]any
 	// Extensions are inputs by extension. An extension without is not called.
 	Extensions map[string]any
 	// Native are requests to the cloud's own API that must be answered with 2xx.

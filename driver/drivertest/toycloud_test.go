@@ -62,6 +62,7 @@ func newToyCloud(t *testing.T) *toyCloud {
 		"GET /{$}": func(w http.ResponseWriter, _ *http.Request, account string) {
 			answer(w, http.StatusOK, map[string]string{"account": account})
 		},
+		"GET /metric":         c.metric,
 		"GET /{kind}":         c.list,
 		"POST /{kind}":        c.create,
 		"GET /{kind}/{id}":    c.get,

@@ -78,6 +78,7 @@ func newToy(defect string) func() *driver.Driver {
 			driver.Catalog(resource.Specs, func(s *toySession) filtered {
 				return filtered{entries[resource.Spec]{{Name: toyMachine, VCPUs: 1, MemoryMiB: 1024}}, s.has("filter loses")}
 			}),
+			driver.Feed(resource.Metrics, driver.Keeps{Step: toyStep, For: toyKept, Points: 20}, func(s *toySession) toyMetrics { return toyMetrics{s} }),
 			driver.Kind(resource.VPC, func(s *toySession) things[resource.VPCSpec, resource.VPCStatus] { return of(s, resource.VPC) }, driver.ByToken),
 			driver.Kind(resource.Subnet, func(s *toySession) things[resource.SubnetSpec, resource.SubnetStatus] { return of(s, resource.Subnet) }, driver.ByToken),
 			driver.Kind(resource.SecurityGroup, func(s *toySession) groups { return groups{of(s, resource.SecurityGroup)} }, driver.ByToken),

@@ -44,6 +44,7 @@ func newDriver(c *cloud) *driver.Driver {
 		driver.Catalog(resource.DiskTypes, openDiskTypes),
 		driver.Catalog(resource.Prices, openPrices),
 		driver.Catalog(resource.Quotas, openQuotas),
+		driver.Feed(resource.Metrics, metricsKept(), openMetrics),
 		driver.Kind(resource.VPC, openVPCs, driver.ByToken),
 		driver.Kind(resource.Subnet, openSubnets, driver.ByToken),
 		driver.Kind(resource.SecurityGroup, openSecurityGroups, driver.ByToken),
@@ -150,7 +151,7 @@ type settings struct {
 	rateLimit                                                                float64
 	pageSize, quotaVMs                                                       int
 	quotas                                                                   map[string]int    // by kind
-	lacks                                                                    map[string]string // reasons by kind or catalog
+	lacks                                                                    map[string]string // reasons by kind, catalog or feed
 	down                                                                     []string          // kinds
 	ssh                                                                      sshServer
 	hang, ipv6, parts                                                        bool
@@ -190,7 +191,7 @@ func settingFields() []setting {
 		{field("pageSize", "Page size", driver.TypeInt, "Objects in one page of a list; each page costs one call. At least 1. Default: "+strconv.Itoa(defaultPageSize)+"."), 1, math.MaxInt32},
 		{field("quotaVMs", "Quota of VMs", driver.TypeInt, "VMs that an account may have in a region; the creation of more is refused with the code quota. 0: as many as it likes. Default: 0."), 0, math.MaxInt32},
 		{field("quotas", "Quotas", driver.TypeText, "Objects of other kinds that an account may have in a region, such as disk=2,cluster=1. Default: as many as it likes."), 0, 0},
-		{field("lacks", "What is lacking", driver.TypeText, "Kinds and catalogs that the region does not have, such as cluster,price. Default: none."), 0, 0},
+		{field("lacks", "What is lacking", driver.TypeText, "Kinds, catalogs and feeds that the region does not have, such as cluster,price. Default: none."), 0, 0},
 		{field("ssh", "SSH server", driver.TypeString, "An SSH server that stands for those of all VMs, such as ubuntu@127.0.0.1:2222: its address and port are shown as theirs. Default: none, nothing answers at their addresses."), 0, 0},
 		{field("ipv6", "IPv6", driver.TypeBool, "Whether subnets have an IPv6 range, too, and what is in them an address of it. Default: false."), 0, 0},
 		{field("down", "What is down", driver.TypeText, "Kinds whose service is out of order, such as nlb,cluster: calls about them are answered with the code unavailable, and nothing is done. Default: none."), 0, 0},
@@ -267,7 +268,7 @@ func parseQuotas(text string) (quotas map[string]int, problem string) {
 	return quotas, ""
 }
 
-// parseLacks reads kind,catalog,….
+// parseLacks reads kind,catalog,feed,….
 func parseLacks(text string) (lacks map[string]string, problem string) {
 	if text == "" {
 		return nil, ""
@@ -276,8 +277,9 @@ func parseLacks(text string) (lacks map[string]string, problem string) {
 	for name := range strings.SplitSeq(text, ",") {
 		_, noKind := resource.KindNamed(name)
 		_, noCatalog := resource.CatalogNamed(name)
-		if noKind != nil && noCatalog != nil {
-			return nil, noKind.Error() + "; " + noCatalog.Error()
+		_, noFeed := resource.FeedNamed(name)
+		if noKind != nil && noCatalog != nil && noFeed != nil {
+			return nil, noKind.Error() + "; " + noCatalog.Error() + "; " + noFeed.Error()
 		}
 		lacks[name] = "the setting lacks of the connection takes it away"
 	}

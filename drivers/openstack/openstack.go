@@ -78,6 +78,7 @@ func about() driver.About {
 			"keypair/label": "Nova keeps no tags with key pairs; the server keeps the labels",
 			"cluster/label": "Magnum's labels configure a cluster and cannot be changed later; the server keeps the labels",
 			"cluster/token": "Magnum's clusters know certificates, not tokens; use kubeconfig",
+			"metric":        "Gnocchi, which few clouds have, is not read yet; where it is there, ask it with native calls to the service metric",
 			"price":         "OpenStack has no API for prices; ask whoever runs the cloud",
 		},
 		Permissions: []string{"role member (in older clouds _member_) of the project", "role load-balancer_member of the project, for NLBs", "to list what is there: role reader"},

@@ -68,8 +68,8 @@ func (a *app) driverCapabilities() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "capabilities NAME", Args: oneName, ValidArgsFunction: a.completeSetup("driver", 1),
 		Short: "Show what works on a cloud and what that was tested against",
-		Long: `Shows every verb, action and view of every kind, and every catalog: whether the driver
-has it, or why not, and what the last runs of the conformance suite have shown. A
+		Long: `Shows every verb, action and view of every kind, every catalog and every feed: whether
+the driver has it, or why not, and what the last runs of the conformance suite have shown. A
 connection may lack some of it: mcic connection capabilities NAME.`,
 		Example: "  mcic driver capabilities aws\n  mcic driver capabilities aws --kind vm --kind disk -o json",
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -84,7 +84,7 @@ connection may lack some of it: mcic connection capabilities NAME.`,
 			if len(kinds) > 0 {
 				all = slices.DeleteFunc(all, func(c driver.Capability) bool { return !slices.Contains(kinds, c.Kind) })
 			}
-			return printItems(a, out, all, "there is no such kind or catalog; see: mcic driver capabilities "+clean(args[0]), func(c driver.Capability) string { return c.Kind + "/" + c.Verb }, []column[driver.Capability]{
+			return printItems(a, out, all, "there is no such kind, catalog or feed; see: mcic driver capabilities "+clean(args[0]), func(c driver.Capability) string { return c.Kind + "/" + c.Verb }, []column[driver.Capability]{
 				{"KIND", func(c driver.Capability) string { return c.Kind }},
 				{"VERB", func(c driver.Capability) string { return c.Verb }},
 				{"OFFERED", func(c driver.Capability) string { return yesOrNo(c.Offered) }},
@@ -93,8 +93,8 @@ connection may lack some of it: mcic connection capabilities NAME.`,
 			})
 		},
 	}
-	cmd.Flags().StringArrayVar(&kinds, "kind", nil, "only this `KIND` or catalog; may be repeated")
-	must(cmd.RegisterFlagCompletionFunc("kind", cobra.FixedCompletions(kindsAndCatalogs(), cobra.ShellCompDirectiveNoFileComp)))
+	cmd.Flags().StringArrayVar(&kinds, "kind", nil, "only this `KIND`, catalog or feed; may be repeated")
+	must(cmd.RegisterFlagCompletionFunc("kind", cobra.FixedCompletions(offerable(), cobra.ShellCompDirectiveNoFileComp)))
 	addOutput(cmd, &out)
 	return cmd
 }
@@ -106,13 +106,17 @@ func yesOrNo(is bool) string {
 	return "no"
 }
 
-func kindsAndCatalogs() []string {
+// offerable are the names of all that drivers can offer.
+func offerable() []string {
 	var names []string
 	for _, k := range resource.Kinds() {
 		names = append(names, k.Name)
 	}
 	for _, c := range resource.Catalogs() {
 		names = append(names, c.Name)
+	}
+	for _, f := range resource.Feeds() {
+		names = append(names, f.Name)
 	}
 	return names
 }

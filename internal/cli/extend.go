@@ -291,14 +291,20 @@ func (a *app) connectionCapabilities() *cobra.Command {
 	return cmd
 }
 
-func (a *app) printCapabilities(has *driver.Capabilities) error {
-	names := make([]string, len(has.Extensions))
-	for i, e := range has.Extensions {
-		names[i] = e.Name
+func namesOf[T any](items []T, name func(T) string) string {
+	names := make([]string, len(items))
+	for i, item := range items {
+		names[i] = name(item)
 	}
+	return strings.Join(names, ", ")
+}
+
+func (a *app) printCapabilities(has *driver.Capabilities) error {
+	extensions := namesOf(has.Extensions, func(e driver.ExtensionOffer) string { return e.Name })
+	feeds := namesOf(has.Feeds, func(f driver.FeedOffer) string { return f.Name })
 	var b strings.Builder
 	for _, line := range [][2]string{
-		{"Cloud:", has.Cloud}, {"Catalogs:", strings.Join(has.Catalogs, ", ")}, {"Extensions:", strings.Join(names, ", ")}, {"Native:", has.Native},
+		{"Cloud:", has.Cloud}, {"Catalogs:", strings.Join(has.Catalogs, ", ")}, {"Feeds:", feeds}, {"Extensions:", extensions}, {"Native:", has.Native},
 	} {
 		if line[1] != "" {
 			fmt.Fprintf(&b, "%-12s%s\n", line[0], clean(line[1]))

@@ -406,6 +406,14 @@ func (s *session) Catalog(ctx context.Context, catalog string, q driver.Query) i
 	})
 }
 
+func (s *session) Read(ctx context.Context, feed string, span driver.Span, filter json.RawMessage) iter.Seq2[json.RawMessage, error] {
+	return stream(func(each func(json.RawMessage) bool) error {
+		return s.do(ctx, "read", s.host.config.ListTimeout, func(ctx context.Context, open driver.Session) error {
+			return drain(open.Read(ctx, feed, span, filter), each)
+		})
+	})
+}
+
 func (s *session) List(ctx context.Context, kind string, f driver.Filter) iter.Seq2[driver.Item, error] {
 	return stream(func(each func(driver.Item) bool) error {
 		return s.do(ctx, "list", s.host.config.ListTimeout, func(ctx context.Context, open driver.Session) error {

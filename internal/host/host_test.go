@@ -76,7 +76,21 @@ func toy(mode string) *driver.Driver {
 		}
 		return &c, nil
 	}
-	return driver.New(about, connect, driver.Kind(resource.VPC, func(c *driver.Config) vpcs { return vpcs{c} }))
+	return driver.New(about, connect,
+		driver.Kind(resource.VPC, func(c *driver.Config) vpcs { return vpcs{c} }),
+		driver.Feed(resource.Metrics, driver.Keeps{}, func(*driver.Config) metrics { return metrics{} }))
+}
+
+type metrics struct{}
+
+func (metrics) Read(_ context.Context, s driver.Span, f resource.MetricFilter) iter.Seq2[resource.MetricSeries, error] {
+	return func(yield func(resource.MetricSeries, error) bool) {
+		for at := s.From.UTC(); at.Before(s.To); at = at.Add(s.Step) {
+			if !yield(resource.MetricSeries{VM: f.VMs[0], Points: []resource.MetricPoint{{Time: at}}}, nil) {
+				return
+			}
+		}
+	}
 }
 
 type (
@@ -203,6 +217,26 @@ func TestListsStreamAndCanBeLeft(t *testing.T) {
 	}
 	assert.Equal(t, 10, n)
 	assert.NotZero(t, pid(t, s), "a list that was left must not disturb the next call")
+}
+
+func TestFeedsStreamAndCanBeLeft(t *testing.T) {
+	s := newHost(t, nil).Session(target("toy", "r"))
+	noon := time.Date(2026, 1, 2, 12, 0, 0, 0, time.UTC)
+	read := func(most int) (entries []string) {
+		for entry, err := range s.Read(t.Context(), "metric", driver.Span{From: noon, To: noon.Add(time.Hour), Step: time.Minute}, []byte(`{"vms":["vm-1"]}`)) {
+			require.NoError(t, err)
+			if entries = append(entries, string(entry)); len(entries) == most {
+				break
+			}
+		}
+		return entries
+	}
+	assert.Len(t, read(100), 60)
+	assert.Contains(t, read(1)[0], `"vm":"vm-1"`)
+	assert.NotZero(t, pid(t, s), "a feed that was left must not disturb the next call")
+	for _, err := range s.Read(t.Context(), "metric", driver.Span{From: noon, To: noon}, nil) {
+		assert.Equal(t, resource.CodeInvalid, resource.CodeOf(err))
+	}
 }
 
 func TestDescribe(t *testing.T) {

@@ -33,6 +33,7 @@ const (
 	DriverService_Connect_FullMethodName    = "/mcic.driver.v1.DriverService/Connect"
 	DriverService_Disconnect_FullMethodName = "/mcic.driver.v1.DriverService/Disconnect"
 	DriverService_Catalog_FullMethodName    = "/mcic.driver.v1.DriverService/Catalog"
+	DriverService_Read_FullMethodName       = "/mcic.driver.v1.DriverService/Read"
 	DriverService_List_FullMethodName       = "/mcic.driver.v1.DriverService/List"
 	DriverService_Get_FullMethodName        = "/mcic.driver.v1.DriverService/Get"
 	DriverService_Create_FullMethodName     = "/mcic.driver.v1.DriverService/Create"
@@ -56,6 +57,8 @@ type DriverServiceClient interface {
 	Disconnect(ctx context.Context, in *DisconnectRequest, opts ...grpc.CallOption) (*DisconnectResponse, error)
 	// Catalog streams what the cloud offers of one catalog.
 	Catalog(ctx context.Context, in *CatalogRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[CatalogResponse], error)
+	// Read streams what the cloud keeps of a feed over a span of time.
+	Read(ctx context.Context, in *ReadRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[ReadResponse], error)
 	// List streams the resources of a kind that a filter asks for, complete.
 	List(ctx context.Context, in *ListRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[ListResponse], error)
 	// Get answers one resource by the cloud's id.
@@ -134,9 +137,28 @@ func (c *driverServiceClient) Catalog(ctx context.Context, in *CatalogRequest, o
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
 type DriverService_CatalogClient = grpc.ServerStreamingClient[CatalogResponse]
 
+func (c *driverServiceClient) Read(ctx context.Context, in *ReadRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[ReadResponse], error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	stream, err := c.cc.NewStream(ctx, &DriverService_ServiceDesc.Streams[1], DriverService_Read_FullMethodName, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	x := &grpc.GenericClientStream[ReadRequest, ReadResponse]{ClientStream: stream}
+	if err := x.ClientStream.SendMsg(in); err != nil {
+		return nil, err
+	}
+	if err := x.ClientStream.CloseSend(); err != nil {
+		return nil, err
+	}
+	return x, nil
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type DriverService_ReadClient = grpc.ServerStreamingClient[ReadResponse]
+
 func (c *driverServiceClient) List(ctx context.Context, in *ListRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[ListResponse], error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
-	stream, err := c.cc.NewStream(ctx, &DriverService_ServiceDesc.Streams[1], DriverService_List_FullMethodName, cOpts...)
+	stream, err := c.cc.NewStream(ctx, &DriverService_ServiceDesc.Streams[2], DriverService_List_FullMethodName, cOpts...)
 	if err != nil {
 		return nil, err
 	}
@@ -236,6 +258,8 @@ type DriverServiceServer interface {
 	Disconnect(context.Context, *DisconnectRequest) (*DisconnectResponse, error)
 	// Catalog streams what the cloud offers of one catalog.
 	Catalog(*CatalogRequest, grpc.ServerStreamingServer[CatalogResponse]) error
+	// Read streams what the cloud keeps of a feed over a span of time.
+	Read(*ReadRequest, grpc.ServerStreamingServer[ReadResponse]) error
 	// List streams the resources of a kind that a filter asks for, complete.
 	List(*ListRequest, grpc.ServerStreamingServer[ListResponse]) error
 	// Get answers one resource by the cloud's id.
@@ -276,6 +300,9 @@ func (UnimplementedDriverServiceServer) Disconnect(context.Context, *DisconnectR
 }
 func (UnimplementedDriverServiceServer) Catalog(*CatalogRequest, grpc.ServerStreamingServer[CatalogResponse]) error {
 	return status.Error(codes.Unimplemented, "method Catalog not implemented")
+}
+func (UnimplementedDriverServiceServer) Read(*ReadRequest, grpc.ServerStreamingServer[ReadResponse]) error {
+	return status.Error(codes.Unimplemented, "method Read not implemented")
 }
 func (UnimplementedDriverServiceServer) List(*ListRequest, grpc.ServerStreamingServer[ListResponse]) error {
 	return status.Error(codes.Unimplemented, "method List not implemented")
@@ -386,6 +413,17 @@ func _DriverService_Catalog_Handler(srv interface{}, stream grpc.ServerStream) e
 
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
 type DriverService_CatalogServer = grpc.ServerStreamingServer[CatalogResponse]
+
+func _DriverService_Read_Handler(srv interface{}, stream grpc.ServerStream) error {
+	m := new(ReadRequest)
+	if err := stream.RecvMsg(m); err != nil {
+		return err
+	}
+	return srv.(DriverServiceServer).Read(m, &grpc.GenericServerStream[ReadRequest, ReadResponse]{ServerStream: stream})
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type DriverService_ReadServer = grpc.ServerStreamingServer[ReadResponse]
 
 func _DriverService_List_Handler(srv interface{}, stream grpc.ServerStream) error {
 	m := new(ListRequest)
@@ -576,6 +614,11 @@ var DriverService_ServiceDesc = grpc.ServiceDesc{
 		{
 			StreamName:    "Catalog",
 			Handler:       _DriverService_Catalog_Handler,
+			ServerStreams: true,
+		},
+		{
+			StreamName:    "Read",
+			Handler:       _DriverService_Read_Handler,
 			ServerStreams: true,
 		},
 		{
