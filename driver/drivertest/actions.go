@@ -48,7 +48,7 @@ func (t *try) referred(ref resource.Ref) (string, error) {
 // checkAction: it has the effect that it says, and ends in the state that it says.
 func checkAction(t *try, kind *resource.Kind, action *resource.Action) {
 	known := reactionTo(t.kind + "/" + action.Name)
-	item := t.make(t.root, t.kind)
+	item := t.makeBeside(t.root)
 	if known.after != "" {
 		before, err := kind.Action(known.after)
 		if err != nil || !t.description.Offers(t.kind, known.after) {
@@ -189,7 +189,7 @@ func checkLabelAction(t *try) {
 	if err != nil {
 		t.Fatalf("%v", err)
 	}
-	r := t.ask(t.root, t.kind, nil)
+	r := t.askBeside(t.root, nil)
 	r.Labels = map[string]string{"stays": "as it is", "changes": "before", "goes": "x"}
 	item := t.create(t.session(), t.kind, r)
 	if _, err := t.settled(t.session(), t.kind, item.ID); err != nil {

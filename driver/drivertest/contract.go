@@ -20,7 +20,7 @@ func checkTwoProcesses(t *try) {
 	}
 	t.Cleanup(end)
 	conns := []*conn{t.session(), t.connected(client, t.target.Config)}
-	r := t.ask(t.root, t.kind, nil)
+	r := t.askBeside(t.root, nil)
 	var (
 		work  sync.WaitGroup
 		begin = make(chan struct{})

@@ -338,7 +338,7 @@ func checkOutside(t *try) {
 
 // checkLife: an object is created, settles, is shown as it was asked for, and goes.
 func checkLife(t *try) {
-	r := t.ask(t.root, t.kind, nil)
+	r := t.askBeside(t.root, nil)
 	accepted := t.create(t.session(), t.kind, r)
 	if accepted.ID == "" {
 		t.Fatalf("the creation answers no id")
@@ -453,7 +453,7 @@ const atOnce = 6
 // checkSameTokenAtOnce: two servers may ask at the same time for a moment.
 func checkSameTokenAtOnce(t *try) {
 	c := t.session()
-	r := t.ask(t.root, t.kind, nil)
+	r := t.askBeside(t.root, nil)
 	var (
 		work sync.WaitGroup
 		mu   sync.Mutex
@@ -624,7 +624,7 @@ func (t *try) refusedToCreate(r driver.ItemRequest, codes ...resource.Code) {
 }
 
 func checkInvalid(t *try, change map[string]any) {
-	t.refusedToCreate(t.ask(t.root, t.kind, change), resource.CodeInvalid, resource.CodeNotFound)
+	t.refusedToCreate(t.askBeside(t.root, change), resource.CodeInvalid, resource.CodeNotFound)
 }
 
 func checkInvalidSpec(t *try, spec any) {
@@ -649,7 +649,7 @@ func checkUnknownReference(t *try, field string) {
 	if f, ok := fieldOf(kind.SpecType(), field); ok && f.Type.Kind() == reflect.Slice {
 		value = []string{wrongValue}
 	}
-	t.refusedToCreate(t.ask(t.root, t.kind, map[string]any{field: value}), resource.CodeInvalid, resource.CodeNotFound, resource.CodeDependency)
+	t.refusedToCreate(t.askBeside(t.root, map[string]any{field: value}), resource.CodeInvalid, resource.CodeNotFound, resource.CodeDependency)
 }
 
 // mostOfQuota is how many objects a quota for tests may allow.
@@ -797,7 +797,7 @@ func checkGetGone(t *try) {
 
 // checkDelete: a deletion that is repeated ends like the first one.
 func checkDelete(t *try) {
-	item := t.make(t.root, t.kind)
+	item := t.makeBeside(t.root)
 	for range 2 {
 		if err := t.session().delete(t.ctx, t.kind, item.ID); err != nil && resource.CodeOf(err) != resource.CodeConflict {
 			t.Errorf("delete: %v", said(err))

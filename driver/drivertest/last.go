@@ -12,6 +12,7 @@ import (
 // lastChecks come when all others have ended.
 func (s *suite) lastChecks() []check {
 	return []check{
+		{"suite", "delete", "strangers", true, checkStrangers},
 		{"suite", "delete", "nothing-left", true, checkNothingLeft},
 		{"suite", "secrets", "untold", true, checkSecretsUntold},
 	}

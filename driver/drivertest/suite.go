@@ -12,6 +12,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/google/uuid"
+
 	"github.com/m-cmp/mc-infra-connector/driver"
 	"github.com/m-cmp/mc-infra-connector/driver/drivertest/digest"
 	"github.com/m-cmp/mc-infra-connector/resource"
@@ -42,6 +44,8 @@ type suite struct {
 	leaks   []string
 	tokens  map[string]bool // of all that was asked for
 	before  map[thing]bool  // what was there before
+	planted map[string]*stranger
+	strange string // what the name of all strangers follows from
 	results map[string]driver.Result
 }
 
@@ -66,7 +70,7 @@ func newSuite(ctx context.Context, target Target) (*suite, error) {
 	if err := target.complete(); err != nil {
 		return nil, err
 	}
-	s := &suite{target: target, ear: &ear{}, results: map[string]driver.Result{}, tokens: map[string]bool{}}
+	s := &suite{target: target, ear: &ear{}, results: map[string]driver.Result{}, tokens: map[string]bool{}, planted: map[string]*stranger{}, strange: uuid.NewString()}
 	s.root = &world{suite: s, made: map[string]*making{}}
 	var err error
 	if s.deviations, err = readDeviations(target.Deviations); err != nil {

@@ -381,6 +381,9 @@ func (c things[S, T]) Make(ctx context.Context, r driver.Request[S]) (driver.Obj
 		asked.Token = ""
 	}
 	if err := c.call(ctx, http.MethodPost, "/"+c.kind.Name, asked, &made); err != nil {
+		if c.has("cleans up by name") {
+			c.deleteNamed(ctx, r.Name)
+		}
 		return none, err
 	}
 	if c.has("marks afterwards") {
@@ -413,6 +416,11 @@ func (c things[S, T]) Delete(ctx context.Context, id string) error {
 	if c.has("deletes users too") {
 		path += "?force=1"
 	}
+	if c.has("deletes by name") {
+		if o, err := c.Get(ctx, id); err == nil {
+			c.deleteNamed(ctx, o.Name)
+		}
+	}
 	err := c.call(ctx, http.MethodDelete, path, nil, new(string))
 	switch {
 	case c.has("deletes for show"), c.has("takes errors for deletions"):
@@ -421,6 +429,19 @@ func (c things[S, T]) Delete(ctx context.Context, id string) error {
 		return nil
 	}
 	return err
+}
+
+// deleteNamed deletes all that has a name, whosever it is, VPCs among them.
+func (c things[S, T]) deleteNamed(ctx context.Context, name string) {
+	for _, kind := range []string{c.kind.Name, resource.VPC.Name} {
+		var page toyPage
+		_ = c.call(ctx, http.MethodGet, "/"+kind+"?limit=1000", nil, &page)
+		for _, t := range page.Items {
+			if t.Name == name {
+				_ = c.call(ctx, http.MethodDelete, "/"+kind+"/"+url.PathEscape(t.ID), nil, new(string))
+			}
+		}
+	}
 }
 
 // Label implements resource.Labeler.
@@ -435,6 +456,15 @@ func (c things[S, T]) Label(ctx context.Context, id string, change resource.Labe
 	}
 	if c.has("keeps the last label") && len(labels) == 0 {
 		return nil
+	}
+	if c.has("changes by name") {
+		var page toyPage
+		_ = c.call(ctx, http.MethodGet, "/"+c.kind.Name+"?limit=1000", nil, &page)
+		for _, other := range page.Items {
+			if other.Name == t.Name {
+				_ = c.call(ctx, http.MethodPatch, c.path(other.ID), toyThing{Labels: labels}, &toyThing{})
+			}
+		}
 	}
 	return c.call(ctx, http.MethodPatch, c.path(id), toyThing{Labels: labels}, &t)
 }

@@ -283,7 +283,7 @@ func (t *try) onceMore(c *conn, r driver.ItemRequest) {
 
 // checkTroubledDelete: a deletion is over when the cloud says so.
 func checkTroubledDelete(t *try, f fault) {
-	item := t.make(t.root, t.kind)
+	item := t.makeBeside(t.root)
 	trouble := t.inTrouble(f)
 	trouble.on(0)
 	err := trouble.c.callWithin(t.ctx, trouble.timeout, t.kind+"/delete", func(ctx context.Context) error {

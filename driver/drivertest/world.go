@@ -176,7 +176,7 @@ func (w *world) request(t *try, name string, change map[string]any) (driver.Item
 		}
 	}
 	token := w.suite.token()
-	body, err := json.Marshal(map[string]any{"name": "mcic-" + token[:8], "spec": raw})
+	body, err := json.Marshal(map[string]any{"name": w.suite.nameOf(name, token), "spec": raw})
 	if err != nil {
 		return driver.ItemRequest{}, err
 	}
@@ -235,10 +235,14 @@ func (t *try) ask(w *world, name string, change map[string]any) driver.ItemReque
 // make creates an object of the check's own and waits until it has settled. It goes
 // when the check has ended.
 func (t *try) make(w *world, name string) driver.Item {
-	item, err := t.makeSettled(t.session(), kindOf(name), t.ask(w, name, nil))
-	t.disposeOf(kindOf(name), item.ID)
+	return t.makeAsked(kindOf(name), t.ask(w, name, nil))
+}
+
+func (t *try) makeAsked(kind string, r driver.ItemRequest) driver.Item {
+	item, err := t.makeSettled(t.session(), kind, r)
+	t.disposeOf(kind, item.ID)
 	if err != nil {
-		t.Fatalf("create a %s: %v", name, said(err))
+		t.Fatalf("create a %s: %v", kind, said(err))
 	}
 	return item
 }
