@@ -1,9 +1,11 @@
 package resource
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"regexp"
+	"slices"
 	"time"
 )
 
@@ -17,10 +19,11 @@ var Cluster = define[ClusterSpec, ClusterStatus](Kind{
 	// https://docs.aws.amazon.com/eks/latest/userguide/create-cluster.html
 	Patience: 2,
 	Actions: []Action{
-		actionWith(Action{Name: "addnodegroup", Doc: "Adds a node group; one of that name that is there already is left as it is.", From: []State{StateAvailable}}, NodeGroupAdder.AddNodeGroup),
-		actionWith(Action{Name: "removenodegroup", Doc: "Removes a node group with its nodes; one that is not there is passed over.", From: []State{StateAvailable, StateFailed}}, NodeGroupRemover.RemoveNodeGroup),
-		actionWith(Action{Name: "scalenodegroup", Doc: "Changes the number of nodes of a node group, by hand or by autoscaling.", From: []State{StateAvailable}}, NodeGroupScaler.ScaleNodeGroup),
-		actionWith(Action{Name: "upgrade", Doc: "Brings the cluster and its node groups to a newer version of Kubernetes. It cannot be undone.", From: []State{StateAvailable}}, Upgrader.Upgrade),
+		changes(actionWith(Action{Name: "addnodegroup", Doc: "Adds a node group; one of that name that is there already is left as it is.", From: []State{StateAvailable}}, NodeGroupAdder.AddNodeGroup), (*ClusterSpec).addNodeGroup),
+		changes(actionWith(Action{Name: "removenodegroup", Doc: "Removes a node group with its nodes; one that is not there is passed over.", From: []State{StateAvailable, StateFailed}}, NodeGroupRemover.RemoveNodeGroup), (*ClusterSpec).removeNodeGroup),
+		changes(actionWith(Action{Name: "scalenodegroup", Doc: "Changes the number of nodes of a node group, by hand or by autoscaling.", From: []State{StateAvailable}}, NodeGroupScaler.ScaleNodeGroup), (*ClusterSpec).scaleNodeGroup),
+		changes(actionWith(Action{Name: "upgrade", Doc: "Brings the cluster and its node groups to a newer version of Kubernetes. It cannot be undone.", From: []State{StateAvailable}}, Upgrader.Upgrade),
+			func(s *ClusterSpec, to ClusterVersion) { s.Version = to.Version }),
 	},
 	Views: []View{
 		view(View{Name: "kubeconfig", Doc: "A configuration file for kubectl and other clients. It holds a credential: keep it safe.", Plain: "kubeconfig"}, KubeconfigReader.Kubeconfig),
@@ -63,8 +66,8 @@ type TokenReader interface {
 type ClusterSpec struct {
 	VPC            string      `json:"vpc" doc:"Name of the VPC that the cluster lives in." ref:"vpc" minLength:"1" maxLength:"512"`
 	Subnets        []string    `json:"subnets" doc:"Names of the subnets for its nodes. AWS wants two in different zones." ref:"subnet" flag:"subnet" minItems:"1" maxItems:"16" minLength:"1" maxLength:"512" nullable:"false"`
-	SecurityGroups []string    `json:"securitygroups,omitempty" doc:"Names of further security groups for its nodes or its control plane, where the cloud takes them." ref:"securitygroup" flag:"securitygroup" maxItems:"16" minLength:"1" maxLength:"512" nullable:"false"`
-	Version        string      `json:"version,omitempty" doc:"Version of Kubernetes as the cloud writes it, such as 1.33. Default: the cloud's choice." maxLength:"64"`
+	SecurityGroups []string    `json:"securitygroups,omitempty" doc:"Names of further security groups for its nodes or its control plane, where the cloud takes them." completed:"cloud" ref:"securitygroup" flag:"securitygroup" maxItems:"16" minLength:"1" maxLength:"512" nullable:"false"`
+	Version        string      `json:"version,omitempty" doc:"Version of Kubernetes as the cloud writes it, such as 1.33. Default: the cloud's choice." completed:"cloud" maxLength:"64"`
 	NodeGroups     []NodeGroup `json:"nodeGroups" required:"false" doc:"Its node groups. Some clouds (Azure, GCP, NCP, OpenStack) want at least one from the start." flag:"node-group" maxItems:"20" nullable:"false"`
 }
 
@@ -72,10 +75,10 @@ type ClusterSpec struct {
 type NodeGroup struct {
 	Name            string `json:"name" doc:"Name of the node group, unique within the cluster: 1 to 20 lower-case letters, digits and hyphens, beginning with a letter." minLength:"1" maxLength:"20"`
 	Spec            string `json:"spec" doc:"Name of the machine type of its nodes, such as t3.medium on AWS; see the catalog's specs." catalog:"spec" minLength:"1" maxLength:"128"`
-	Image           string `json:"image,omitempty" doc:"The cloud's name of the nodes' system. Default: the cloud's choice, which fits the version." maxLength:"512"`
+	Image           string `json:"image,omitempty" doc:"The cloud's name of the nodes' system. Default: the cloud's choice, which fits the version." completed:"cloud" maxLength:"512"`
 	KeyPair         string `json:"keypair,omitempty" doc:"Name of the key pair for logging in to the nodes. Without it nobody can." ref:"keypair,loose" maxLength:"512"`
-	RootDiskType    string `json:"rootDiskType,omitempty" doc:"Type of the nodes' root disk; see the catalog's disktypes. Default: the cloud's choice." catalog:"disktype" maxLength:"128"`
-	RootDiskSizeGiB int    `json:"rootDiskSizeGiB,omitempty" doc:"Size of the nodes' root disk in GiB. Default: the cloud's choice." minimum:"1" maximum:"65536"`
+	RootDiskType    string `json:"rootDiskType,omitempty" doc:"Type of the nodes' root disk; see the catalog's disktypes. Default: the cloud's choice." completed:"cloud" catalog:"disktype" maxLength:"128"`
+	RootDiskSizeGiB int    `json:"rootDiskSizeGiB,omitempty" doc:"Size of the nodes' root disk in GiB. Default: the cloud's choice." completed:"cloud" minimum:"1" maximum:"65536"`
 	DesiredNodes    int    `json:"desiredNodes,omitempty" doc:"Number of nodes to begin with. Default: 1." minimum:"1" maximum:"1000"`
 	MinNodes        int    `json:"minNodes,omitempty" doc:"Least number of nodes with autoscaling. Default: the desired number." minimum:"1" maximum:"1000"`
 	MaxNodes        int    `json:"maxNodes,omitempty" doc:"Most nodes with autoscaling. Default: the desired number." minimum:"1" maximum:"1000"`
@@ -187,6 +190,37 @@ func sizeProblems(at string, least, desired, most int) []Problem {
 		return []Problem{{Field: join(at, "minNodes"), Message: fmt.Sprintf("%d is above maxNodes %d", least, most), Rule: RuleMaximum, Limit: fmt.Sprint(most)}}
 	}
 	return nil
+}
+
+// group is the place of a node group in the list, or -1.
+func (s *ClusterSpec) group(name string) int {
+	return slices.IndexFunc(s.NodeGroups, func(g NodeGroup) bool { return g.Name == name })
+}
+
+func (s *ClusterSpec) addNodeGroup(g NodeGroup) {
+	if s.group(g.Name) < 0 {
+		s.NodeGroups = append(s.NodeGroups, g)
+	}
+}
+
+func (s *ClusterSpec) removeNodeGroup(named NodeGroupName) {
+	s.NodeGroups = slices.DeleteFunc(s.NodeGroups, func(g NodeGroup) bool { return g.Name == named.Name })
+}
+
+// scaleNodeGroup has the limits follow the number, as the action does without autoscaling,
+// and the number the limits otherwise.
+func (s *ClusterSpec) scaleNodeGroup(to NodeGroupScale) {
+	i := s.group(to.Name)
+	if i < 0 {
+		return
+	}
+	g := &s.NodeGroups[i]
+	if to.Autoscaling != nil {
+		g.Autoscaling = *to.Autoscaling
+	}
+	g.MinNodes, g.MaxNodes = cmp.Or(to.MinNodes, g.MinNodes), cmp.Or(to.MaxNodes, g.MaxNodes)
+	g.DesiredNodes = cmp.Or(to.DesiredNodes, min(max(g.DesiredNodes, g.MinNodes), g.MaxNodes))
+	g.MinNodes, g.MaxNodes = min(g.MinNodes, g.DesiredNodes), max(g.MaxNodes, g.DesiredNodes)
 }
 
 // ProblemsAgainst checks that subnets and security groups are of the VPC.

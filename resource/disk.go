@@ -10,7 +10,8 @@ var Disk = define[DiskSpec, DiskStatus](Kind{
 	Actions: []Action{
 		actionWith(Action{Name: "attach", Doc: "Gives the disk to a VM. Nothing happens if that has it already.", From: []State{StateAvailable}}, DiskAttacher.Attach),
 		action(Action{Name: "detach", Doc: "Takes the disk from the VM that has it. Unmount it there first. Nothing happens if none has it.", From: []State{StateAvailable}}, Detacher.Detach),
-		actionWith(Action{Name: "resize", Doc: "Makes the disk larger. Its file system is grown inside the VM. Some clouds want it detached.", From: []State{StateAvailable}}, DiskResizer.Resize),
+		changes(actionWith(Action{Name: "resize", Doc: "Makes the disk larger. Its file system is grown inside the VM. Some clouds want it detached.", From: []State{StateAvailable}}, DiskResizer.Resize),
+			func(s *DiskSpec, to DiskSize) { s.SizeGiB = to.SizeGiB }),
 	},
 })
 
@@ -35,8 +36,8 @@ type DiskResizer interface {
 // DiskSpec is what a disk is asked to be.
 type DiskSpec struct {
 	SizeGiB  int    `json:"sizeGiB" doc:"Size in GiB, such as 50. Every cloud has its own least and most." minimum:"1" maximum:"65536"`
-	Type     string `json:"type,omitempty" doc:"The cloud's name of the type of disk, such as gp3 on AWS; see the catalog's disktypes. Default: the cloud's choice." catalog:"disktype" maxLength:"128"`
-	Zone     string `json:"zone,omitempty" doc:"Zone that the disk lives in; only VMs of that zone can have it. Default: the connection's zone, otherwise the cloud's choice." catalog:"zone" maxLength:"64"`
+	Type     string `json:"type,omitempty" doc:"The cloud's name of the type of disk, such as gp3 on AWS; see the catalog's disktypes. Default: the cloud's choice." completed:"cloud" catalog:"disktype" maxLength:"128"`
+	Zone     string `json:"zone,omitempty" doc:"Zone that the disk lives in; only VMs of that zone can have it. Default: the connection's zone, otherwise the cloud's choice." completed:"cloud" catalog:"zone" maxLength:"64"`
 	Snapshot string `json:"snapshot,omitempty" doc:"Name of a snapshot to fill the disk from. Default: an empty disk." ref:"snapshot,weak" maxLength:"512"`
 }
 

@@ -18,7 +18,8 @@ type Envelope[S, T any] struct {
 	State      State             `json:"state" doc:"Where the resource is in its life."`
 	CloudState string            `json:"cloudState,omitempty" doc:"The cloud's own word for the state."`
 	Labels     map[string]string `json:"labels,omitempty" doc:"Labels, kept as tags on the cloud where it has tags."`
-	Spec       S                 `json:"spec" doc:"What was asked for, completed with what the cloud chose. References are names of resources here, or cloud ids of objects that are not managed here."`
+	Spec       S                 `json:"spec" doc:"What was asked for: the specification of the creation, with what actions have changed since. A creation with it asks for the same again. Of what others made, the same as effective."`
+	Effective  S                 `json:"effective" doc:"What there is: the specification as the cloud shows it, with what the cloud completed or changed, or somebody else did. References are names of resources here, or cloud ids of objects that are not managed here."`
 	Status     T                 `json:"status" doc:"What the cloud reports."`
 	Native     json.RawMessage   `json:"native,omitempty" doc:"The cloud's own fields, unchanged."`
 	Error      *Error            `json:"error,omitempty" doc:"Why the resource failed, or why its last change did."`

@@ -29,8 +29,8 @@ const rsaBits = 3072
 
 // KeyPairSpec is what a key pair is asked to be.
 type KeyPairSpec struct {
-	Algorithm string `json:"algorithm,omitempty" doc:"Algorithm of the key that the server makes: rsa (3072 bits; every cloud and Windows take it) or ed25519 (shorter; not for Windows on AWS, not on NCP). Default: rsa." enum:"rsa,ed25519"`
-	PublicKey string `json:"publicKey,omitempty" doc:"Public key to import, as one line of an authorized_keys file. Without it the server makes a key and answers the private key once." maxLength:"4096" file:"true"`
+	Algorithm string `json:"algorithm,omitempty" doc:"Algorithm of the key that the server makes: rsa (3072 bits; every cloud and Windows take it) or ed25519 (shorter; not for Windows on AWS, not on NCP). Default: rsa." completed:"server" enum:"rsa,ed25519"`
+	PublicKey string `json:"publicKey,omitempty" doc:"Public key to import, as one line of an authorized_keys file. Without it the server makes a key and answers the private key once." completed:"server" maxLength:"4096" file:"true"`
 }
 
 // KeyPairStatus is what the cloud reports of a key pair.

@@ -90,6 +90,7 @@ type Action struct {
 	params  input
 	offered func(collection any) bool
 	call    func(ctx context.Context, collection any, id string, params json.RawMessage) error
+	asked   func(spec, params json.RawMessage) (json.RawMessage, error) // nil: it changes no spec
 }
 
 // ParamsType is the Go type of the parameters, or nil if the action has none.
@@ -360,7 +361,8 @@ func jsonNames(t reflect.Type) []string {
 
 // AnnotateSchemas says in the schemas of structs what their fields are chosen from:
 // x-kind is the kind of the resources that a field names, x-catalog the catalog whose
-// entries it names. prefix is what the registry's references begin with.
+// entries it names; and who may complete them: x-completed. prefix is what the registry's
+// references begin with.
 func AnnotateSchemas(registry huma.Registry, prefix string) {
 	for name, s := range registry.Map() {
 		t := registry.TypeFromRef(prefix + name)
@@ -369,7 +371,10 @@ func AnnotateSchemas(registry huma.Registry, prefix string) {
 		}
 		for f := range t.Fields() {
 			property := s.Properties[JSONName(f)]
-			for extension, value := range map[string]string{"x-kind": RefKind(f), "x-catalog": f.Tag.Get("catalog")} {
+			if property != nil {
+				property.Description = FieldDoc(f)
+			}
+			for extension, value := range map[string]string{"x-kind": RefKind(f), "x-catalog": f.Tag.Get("catalog"), "x-completed": CompletedBy(f)} {
 				if property == nil || value == "" {
 					continue
 				}

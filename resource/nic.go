@@ -38,8 +38,8 @@ type AddressRemover interface {
 // NICSpec is what a NIC is asked to be.
 type NICSpec struct {
 	Subnet         string   `json:"subnet" doc:"Name of the subnet that the interface has its addresses in." ref:"subnet" minLength:"1" maxLength:"512"`
-	SecurityGroups []string `json:"securitygroups,omitempty" doc:"Names of its security groups, all of the subnet's VPC. Default: the cloud's default group of the VPC." ref:"securitygroup" flag:"securitygroup" maxItems:"16" minLength:"1" maxLength:"512" nullable:"false"`
-	PrivateAddress string   `json:"privateAddress,omitempty" doc:"Its IPv4 address, such as 10.0.1.20. Default: the cloud's choice." maxLength:"15"`
+	SecurityGroups []string `json:"securitygroups,omitempty" doc:"Names of its security groups, all of the subnet's VPC. Default: the cloud's default group of the VPC." completed:"cloud" ref:"securitygroup" flag:"securitygroup" maxItems:"16" minLength:"1" maxLength:"512" nullable:"false"`
+	PrivateAddress string   `json:"privateAddress,omitempty" doc:"Its IPv4 address, such as 10.0.1.20. Default: the cloud's choice." completed:"cloud" maxLength:"15"`
 }
 
 // NICStatus is what the cloud reports of a NIC.

@@ -1,6 +1,7 @@
 package resource
 
 import (
+	"cmp"
 	"context"
 	"strings"
 )
@@ -11,11 +12,13 @@ var NLB = define[NLBSpec, NLBStatus](Kind{
 	Title: "NLB",
 	Doc:   "A network load balancer: it spreads the connections to one port over VMs that are healthy.",
 	Actions: []Action{
-		actionWith(Action{Name: "addmembers", Doc: "Adds VMs; one that is a member already is left as it is.", From: []State{StateAvailable}}, MemberAdder.AddMembers),
-		actionWith(Action{Name: "removemembers", Doc: "Removes VMs; one that is no member is passed over.", From: []State{StateAvailable}}, MemberRemover.RemoveMembers),
-		actionWith(Action{Name: "setlistener", Doc: "Changes where it listens; the port of the members stays. Connections that are open may break.", From: []State{StateAvailable}}, ListenerSetter.SetListener),
-		actionWith(Action{Name: "settarget", Doc: "Changes the port of the members. A health check of that port follows it. Connections that are open may break.", From: []State{StateAvailable}}, TargetSetter.SetTarget),
-		actionWith(Action{Name: "sethealthcheck", Doc: "Changes how members are checked.", From: []State{StateAvailable}}, HealthCheckSetter.SetHealthCheck),
+		changes(actionWith(Action{Name: "addmembers", Doc: "Adds VMs; one that is a member already is left as it is.", From: []State{StateAvailable}}, MemberAdder.AddMembers),
+			func(s *NLBSpec, c MemberChange) { s.Members = together(s.Members, c.Members) }),
+		changes(actionWith(Action{Name: "removemembers", Doc: "Removes VMs; one that is no member is passed over.", From: []State{StateAvailable}}, MemberRemover.RemoveMembers),
+			func(s *NLBSpec, c MemberChange) { s.Members = without(s.Members, c.Members) }),
+		changes(actionWith(Action{Name: "setlistener", Doc: "Changes where it listens; the port of the members stays. Connections that are open may break.", From: []State{StateAvailable}}, ListenerSetter.SetListener), (*NLBSpec).setListener),
+		changes(actionWith(Action{Name: "settarget", Doc: "Changes the port of the members. A health check of that port follows it. Connections that are open may break.", From: []State{StateAvailable}}, TargetSetter.SetTarget), (*NLBSpec).setTarget),
+		changes(actionWith(Action{Name: "sethealthcheck", Doc: "Changes how members are checked.", From: []State{StateAvailable}}, HealthCheckSetter.SetHealthCheck), (*NLBSpec).setHealthCheck),
 	},
 	Views: []View{
 		view(View{Name: "health", Doc: "Which members are healthy, as the cloud sees it now."}, HealthReader.Health),
@@ -55,7 +58,7 @@ type HealthReader interface {
 // NLBSpec is what a load balancer is asked to be.
 type NLBSpec struct {
 	VPC         string      `json:"vpc" doc:"Name of the VPC that its members are in." ref:"vpc" minLength:"1" maxLength:"512"`
-	Subnets     []string    `json:"subnets,omitempty" doc:"Names of the subnets that it has its own addresses in, at most one of each zone. Default: the cloud's choice among those of the VPC." ref:"subnet" flag:"subnet" maxItems:"16" minLength:"1" maxLength:"512" nullable:"false"`
+	Subnets     []string    `json:"subnets,omitempty" doc:"Names of the subnets that it has its own addresses in, at most one of each zone. Default: the cloud's choice among those of the VPC." completed:"cloud" ref:"subnet" flag:"subnet" maxItems:"16" minLength:"1" maxLength:"512" nullable:"false"`
 	Internal    bool        `json:"internal,omitempty" doc:"Whether it can be reached only from inside the VPC. Default: it has a public address."`
 	Protocol    string      `json:"protocol" doc:"Protocol that it listens to and forwards." enum:"tcp,udp"`
 	Port        int         `json:"port" doc:"Port that it listens on, such as 80." minimum:"1" maximum:"65535"`
@@ -71,7 +74,7 @@ type HealthCheck struct {
 	Port            int    `json:"port,omitempty" doc:"Port to check. Default: the target port." minimum:"1" maximum:"65535"`
 	Path            string `json:"path,omitempty" doc:"Path to ask for, such as /healthz; only for http and https. Default: /." maxLength:"512"`
 	IntervalSeconds int    `json:"intervalSeconds,omitempty" doc:"Seconds between two checks. Default: 10." minimum:"5" maximum:"300"`
-	TimeoutSeconds  int    `json:"timeoutSeconds,omitempty" doc:"Seconds that a member has to answer, at most the interval. Default: 5, or the interval if that is shorter; where the cloud fixes it, its own." minimum:"2" maximum:"120"`
+	TimeoutSeconds  int    `json:"timeoutSeconds,omitempty" doc:"Seconds that a member has to answer, at most the interval. Default: 5, or the interval if that is shorter; where the cloud fixes it, its own." completed:"cloud" minimum:"2" maximum:"120"`
 	Threshold       int    `json:"threshold,omitempty" doc:"Number of equal results in a row that change a member's health. Default: 3." minimum:"2" maximum:"10"`
 }
 
@@ -176,6 +179,22 @@ func (c *HealthCheck) complete(at string, port int) []Problem {
 		problems = append(problems, Problem{Field: join(at, "timeoutSeconds"), Message: "is longer than the interval; make it shorter"})
 	}
 	return problems
+}
+
+func (s *NLBSpec) setListener(to ListenerChange) {
+	s.Protocol, s.Port = cmp.Or(to.Protocol, s.Protocol), cmp.Or(to.Port, s.Port)
+}
+
+func (s *NLBSpec) setTarget(to TargetChange) {
+	if s.HealthCheck.Port == s.TargetPort {
+		s.HealthCheck.Port = to.Port
+	}
+	s.TargetPort = to.Port
+}
+
+func (s *NLBSpec) setHealthCheck(to HealthCheck) {
+	s.HealthCheck = to
+	s.HealthCheck.Port = cmp.Or(to.Port, s.TargetPort)
 }
 
 // ProblemsAgainst checks that the subnets are of the VPC.

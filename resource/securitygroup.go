@@ -16,8 +16,10 @@ var SecurityGroup = define[SecurityGroupSpec, SecurityGroupStatus](Kind{
 	Title: "Security group",
 	Doc:   "A stateful packet filter for VMs: what it does not allow is dropped.",
 	Actions: []Action{
-		actionWith(Action{Name: "addrules", Doc: "Adds rules; a rule that is there already is left as it is."}, RuleAdder.AddRules),
-		actionWith(Action{Name: "removerules", Doc: "Removes rules; a rule that is not there is passed over."}, RuleRemover.RemoveRules),
+		changes(actionWith(Action{Name: "addrules", Doc: "Adds rules; a rule that is there already is left as it is."}, RuleAdder.AddRules),
+			func(s *SecurityGroupSpec, c RuleChange) { s.Rules = c.AddedTo(s.Rules) }),
+		changes(actionWith(Action{Name: "removerules", Doc: "Removes rules; a rule that is not there is passed over."}, RuleRemover.RemoveRules),
+			func(s *SecurityGroupSpec, c RuleChange) { s.Rules = c.RemovedFrom(s.Rules) }),
 	},
 })
 
@@ -34,8 +36,8 @@ type RuleRemover interface {
 // SecurityGroupSpec is what a security group is asked to be.
 type SecurityGroupSpec struct {
 	VPC         string `json:"vpc" doc:"Name of the VPC that the group belongs to." ref:"vpc" minLength:"1" maxLength:"512"`
-	Description string `json:"description,omitempty" doc:"Free text. AWS takes only ASCII here; other characters are replaced there." maxLength:"255"`
-	Rules       []Rule `json:"rules" required:"false" doc:"What is allowed. A reply to allowed traffic is always allowed. A group created without an outbound rule allows everything outbound." flag:"rule" maxItems:"120" nullable:"false"`
+	Description string `json:"description,omitempty" doc:"Free text. AWS takes only ASCII here; other characters are replaced there." completed:"cloud" maxLength:"255"`
+	Rules       []Rule `json:"rules" required:"false" doc:"What is allowed. A reply to allowed traffic is always allowed. A group created without an outbound rule allows everything outbound." completed:"cloud" flag:"rule" maxItems:"120" nullable:"false"`
 }
 
 // SecurityGroupStatus is what the cloud reports of a security group.
@@ -101,6 +103,12 @@ func (s *SecurityGroupSpec) Problems(at string) []Problem {
 func (c *RuleChange) Problems(at string) []Problem {
 	return ruleProblems(join(at, "rules"), c.Rules)
 }
+
+// AddedTo are rules with those of the change.
+func (c RuleChange) AddedTo(rules []Rule) []Rule { return together(rules, c.Rules) }
+
+// RemovedFrom are rules without those of the change.
+func (c RuleChange) RemovedFrom(rules []Rule) []Rule { return without(rules, c.Rules) }
 
 func ruleProblems(at string, rules []Rule) []Problem {
 	var problems []Problem

@@ -17,7 +17,7 @@ var Subnet = define[SubnetSpec, SubnetStatus](Kind{
 type SubnetSpec struct {
 	VPC  string `json:"vpc" doc:"Name of the VPC that the subnet belongs to." ref:"vpc,owner" minLength:"1" maxLength:"512"`
 	CIDR string `json:"cidr" doc:"IPv4 range in CIDR notation, inside one of the VPC's ranges, such as 10.0.1.0/24." maxLength:"18"`
-	Zone string `json:"zone,omitempty" doc:"Zone that the subnet lives in. Default: the connection's zone, otherwise the cloud's choice. Clouds whose subnets span a region (GCP, Azure, OpenStack) ignore it." catalog:"zone" maxLength:"64"`
+	Zone string `json:"zone,omitempty" doc:"Zone that the subnet lives in. Default: the connection's zone, otherwise the cloud's choice. Clouds whose subnets span a region (GCP, Azure, OpenStack) ignore it." completed:"cloud" catalog:"zone" maxLength:"64"`
 }
 
 // SubnetStatus is what the cloud reports of a subnet.

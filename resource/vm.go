@@ -16,7 +16,8 @@ var VM = define[VMSpec, VMStatus](Kind{
 		action(Action{Name: "start", Doc: "Powers the VM on.", From: []State{StateStopped}, Until: []State{StateRunning}}, Starter.Start),
 		action(Action{Name: "stop", Doc: "Shuts the VM down and keeps it. Most clouds still charge for its disks.", From: []State{StateRunning}, Until: []State{StateStopped}}, Stopper.Stop),
 		action(Action{Name: "reboot", Doc: "Restarts the VM.", From: []State{StateRunning}, Until: []State{StateRunning}}, Rebooter.Reboot),
-		actionWith(Action{Name: "resize", Doc: "Changes the machine type of a stopped VM.", From: []State{StateStopped}, Until: []State{StateStopped}}, VMResizer.Resize),
+		changes(actionWith(Action{Name: "resize", Doc: "Changes the machine type of a stopped VM.", From: []State{StateStopped}, Until: []State{StateStopped}}, VMResizer.Resize),
+			func(s *VMSpec, to VMSize) { s.Spec = to.Spec }),
 	},
 	Views: []View{
 		view(View{Name: "password", Doc: "The first password of a VM with Windows, sealed with its key pair."}, PasswordReader.Password),
@@ -55,11 +56,11 @@ type VMSpec struct {
 	Image           string   `json:"image,omitempty" doc:"Cloud id of the image to boot, such as ami-0c9c942bd7bf113a2 on AWS; see the catalog's images. Give either image or customimage." catalog:"image" maxLength:"512"`
 	Spec            string   `json:"spec" doc:"Name of the machine type, such as t3.micro on AWS; see the catalog's specs." catalog:"spec" minLength:"1" maxLength:"128"`
 	Subnet          string   `json:"subnet" doc:"Name of the subnet to place the VM in. The zone follows from it." ref:"subnet" minLength:"1" maxLength:"512"`
-	SecurityGroups  []string `json:"securitygroups,omitempty" doc:"Names of the security groups of the VM, all of the subnet's VPC. Default: the cloud's default group of the VPC." ref:"securitygroup" flag:"securitygroup" maxItems:"16" minLength:"1" maxLength:"512" nullable:"false"`
+	SecurityGroups  []string `json:"securitygroups,omitempty" doc:"Names of the security groups of the VM, all of the subnet's VPC. Default: the cloud's default group of the VPC." completed:"cloud" ref:"securitygroup" flag:"securitygroup" maxItems:"16" minLength:"1" maxLength:"512" nullable:"false"`
 	KeyPair         string   `json:"keypair,omitempty" doc:"Name of the key pair for the image's default user. Without it nobody can log in by SSH." ref:"keypair,loose" maxLength:"512"`
 	CustomImage     string   `json:"customimage,omitempty" doc:"Name of the custom image to boot. Give either image or customimage." ref:"customimage,weak" maxLength:"512"`
-	RootDiskType    string   `json:"rootDiskType,omitempty" doc:"The cloud's name of the type of the root disk, such as gp3 on AWS; see the catalog's disktypes. Default: the cloud's choice." catalog:"disktype" maxLength:"128"`
-	RootDiskSizeGiB int      `json:"rootDiskSizeGiB,omitempty" doc:"Size of the root disk in GiB. Default: the image's size." minimum:"1" maximum:"65536"`
+	RootDiskType    string   `json:"rootDiskType,omitempty" doc:"The cloud's name of the type of the root disk, such as gp3 on AWS; see the catalog's disktypes. Default: the cloud's choice." completed:"cloud" catalog:"disktype" maxLength:"128"`
+	RootDiskSizeGiB int      `json:"rootDiskSizeGiB,omitempty" doc:"Size of the root disk in GiB. Default: the image's size." completed:"cloud" minimum:"1" maximum:"65536"`
 	UserData        string   `json:"userData,omitempty" doc:"What the VM's system is told at its first start: a script that begins with #!, or a cloud-init document. At most 16 KiB. Whoever may see the VM may read it: put no secret in it." maxLength:"16384" file:"true"`
 }
 

@@ -78,6 +78,12 @@ func checkAction(t *try, kind *resource.Kind, action *resource.Action) {
 		t.Errorf("%v", said(err))
 	case known.shows != nil && !known.shows(before, after, params):
 		t.Errorf("%s with %s shows no effect; before: %s, after: %s", action.Name, compact(params), compact(before), compact(after))
+	default:
+		asked, err := action.Asked([]byte(compact(before["spec"])), raw)
+		if err != nil {
+			t.Fatalf("%v", err)
+		}
+		t.specAsAsked(asked, []byte(compact(after["spec"])))
 	}
 	if len(action.Until) == 0 && !known.once { // such actions are no error if there is nothing to do
 		if err := t.act(action, item.ID, raw); err != nil {

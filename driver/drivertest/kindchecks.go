@@ -43,6 +43,7 @@ func (s *suite) kindChecks(kind *resource.Kind, offer driver.KindOffer) []check 
 		return checks
 	}
 	add("create", "life", checkLife)
+	add("create", "asked", checkAsked)
 	add("create", "same-token", checkSameToken)
 	add("create", "same-token-at-once", checkSameTokenAtOnce)
 	checks = append(checks, check{kind.Name, "create", "same-token-after-crash", s.description.LocalState, checkSameTokenAfterCrash})
@@ -374,11 +375,16 @@ func (t *try) asAsked(r driver.ItemRequest, item driver.Item) {
 	if item.Name != r.Name {
 		t.Errorf("it shows the name %q, asked was %q", item.Name, r.Name)
 	}
+	t.specAsAsked(r.Spec, item.Spec)
+}
+
+// specAsAsked compares the fields of both specifications.
+func (t *try) specAsAsked(spec, shown json.RawMessage) {
 	var asked, shows map[string]any
-	if err := json.Unmarshal(r.Spec, &asked); err != nil {
+	if err := json.Unmarshal(spec, &asked); err != nil {
 		t.Fatalf("%v", err)
 	}
-	if err := json.Unmarshal(item.Spec, &shows); err != nil {
+	if err := json.Unmarshal(shown, &shows); err != nil {
 		t.Fatalf("the spec is no object: %v", err)
 	}
 	for _, name := range slices.Sorted(maps.Keys(asked)) {

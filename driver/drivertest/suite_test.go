@@ -85,6 +85,7 @@ func caught() map[string][]string {
 		"garbles text":               {"securitygroup/create/free-text"},
 		"names instead of ids":       {"subnet/list/references"},
 		"other spec":                 {"subnet/create/life"},
+		"chooses in silence":         {"vm/create/asked"},
 		"never settles":              {"vpc/create/life"},
 		"fails":                      {"vpc/create/life"},
 		"takes anything":             {"subnet/create/unknown-vpc", "subnet/create/range-outside-of-vpc", "vm/create/unknown-image", "vm/create/unknown-machine", "vm/create/unknown-subnet", "vm/create/unknown-securitygroups", "vm/create/invalid-1", "cluster/create/unknown-version", "cluster/create/unknown-subnets", "cluster/create/unknown-vpc", "securitygroup/create/unknown-vpc"},

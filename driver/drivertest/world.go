@@ -30,9 +30,10 @@ type world struct {
 }
 
 type making struct {
-	once sync.Once
-	item driver.Item
-	err  error
+	once  sync.Once
+	asked json.RawMessage // the spec
+	item  driver.Item
+	err   error
 }
 
 // thing is an object on the cloud.
@@ -121,6 +122,7 @@ func (w *world) need(t *try, name string) (driver.Item, error) {
 			m.err = err
 			return
 		}
+		m.asked = r.Spec
 		m.item, m.err = t.makeSettled(w.session(t), kindOf(name), r)
 		if m.item.ID != "" {
 			w.mu.Lock()

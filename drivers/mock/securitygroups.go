@@ -41,37 +41,23 @@ func (c securityGroups) Make(ctx context.Context, r driver.Request[resource.Secu
 
 // AddRules implements resource.RuleAdder.
 func (c securityGroups) AddRules(ctx context.Context, id string, change resource.RuleChange) error {
-	return c.changeRules(ctx, id, "addrules", change, withRules)
+	return c.changeRules(ctx, id, "addrules", change, resource.RuleChange.AddedTo)
 }
 
 // RemoveRules implements resource.RuleRemover.
 func (c securityGroups) RemoveRules(ctx context.Context, id string, change resource.RuleChange) error {
-	return c.changeRules(ctx, id, "removerules", change, withoutRules)
+	return c.changeRules(ctx, id, "removerules", change, resource.RuleChange.RemovedFrom)
 }
 
-func (c securityGroups) changeRules(ctx context.Context, id, action string, change resource.RuleChange, apply func(rules, changed []resource.Rule) []resource.Rule) error {
+func (c securityGroups) changeRules(ctx context.Context, id, action string, change resource.RuleChange, apply func(change resource.RuleChange, rules []resource.Rule) []resource.Rule) error {
 	change.Rules = slices.Clone(change.Rules) // the check completes them
 	if err := refuseProblems(change.Problems("")); err != nil {
 		return err
 	}
 	return c.alter(ctx, id, action, resource.StateAvailable, func(d *draft[resource.SecurityGroupSpec, resource.SecurityGroupStatus]) error {
-		d.spec.Rules = apply(d.spec.Rules, change.Rules)
+		d.spec.Rules = apply(change, d.spec.Rules)
 		return nil
 	})
-}
-
-func withRules(rules, added []resource.Rule) []resource.Rule {
-	all := slices.Clone(rules)
-	for _, r := range added {
-		if !slices.Contains(all, r) {
-			all = append(all, r)
-		}
-	}
-	return all
-}
-
-func withoutRules(rules, removed []resource.Rule) []resource.Rule {
-	return slices.DeleteFunc(slices.Clone(rules), func(r resource.Rule) bool { return slices.Contains(removed, r) })
 }
 
 type plantRuleInput struct {
@@ -95,7 +81,7 @@ func plantRule(ctx context.Context, s *session, in plantRuleInput) (plantRuleOut
 	words := err == nil && slices.Contains([]string{"tcp", "udp", "icmp", "all"}, protocol) && len(planted.Problems("")) == 0
 	return out, openSecurityGroups(s).alter(ctx, in.SecurityGroup, "plantRule", resource.StateAvailable, func(d *draft[resource.SecurityGroupSpec, resource.SecurityGroupStatus]) error {
 		if words {
-			d.spec.Rules = withRules(d.spec.Rules, planted.Rules)
+			d.spec.Rules = planted.AddedTo(d.spec.Rules)
 			return nil
 		}
 		other := resource.NewOtherRule(out.CloudID, in.Direction, in.Protocol, in.Detail, in.Peer)

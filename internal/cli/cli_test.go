@@ -213,7 +213,7 @@ func TestWhatGetShowsIsCreatedAgain(t *testing.T) {
 	s := newShell(t, f)
 	raw, err := yaml.Marshal(resource.Resource{
 		Kind: "vpc", Name: "net", Connection: "mock", UID: "u", CloudID: "vpc-1", State: resource.StateAvailable, CloudState: "ok",
-		Labels: map[string]string{"a": "b"}, Spec: json.RawMessage(`{"cidr":"10.0.0.0/16"}`), Status: json.RawMessage(`{"default":true}`),
+		Labels: map[string]string{"a": "b"}, Spec: json.RawMessage(`{"cidr":"10.0.0.0/16"}`), Effective: json.RawMessage(`{"cidr":"10.0.0.0/15"}`), Status: json.RawMessage(`{"default":true}`),
 		Native: json.RawMessage(`{"x":1}`), Operation: "op-1",
 	})
 	require.NoError(t, err)
@@ -354,7 +354,7 @@ func TestList(t *testing.T) {
 	f := newFake(t)
 	long := vm("long-name-한글")
 	long.Connection, long.State = "other", resource.StateFailed
-	long.Spec = json.RawMessage(`{"image":"` + strings.Repeat("x", 50) + `","spec":"evil\u001b[2J\u202e\n","subnet":"n"}`)
+	long.Effective = json.RawMessage(`{"image":"` + strings.Repeat("x", 50) + `","spec":"evil\u001b[2J\u202e\n","subnet":"n"}`)
 	long.Status = json.RawMessage(`{}`)
 	f.resources = []resource.Resource{vm("a"), vm("b"), vm("c"), long}
 	s := newShell(t, f)
@@ -419,7 +419,9 @@ func TestGet(t *testing.T) {
 	a.Error = resource.Errorf(resource.CodeQuota, "too many")
 	group := resource.Resource{
 		Kind: "securitygroup", Name: "sg", Connection: "mock", UID: "u", State: resource.StateAvailable,
-		Spec: json.RawMessage(`{"vpc":"net","rules":[{"direction":"in","protocol":"tcp","fromPort":22,"toPort":22,"cidr":"0.0.0.0/0"}]}`), Status: json.RawMessage(`{"new":[{"x":1,"y":"z"},{"x":2}]}`),
+		Spec:      json.RawMessage(`{"vpc":"net","rules":[{"direction":"in","protocol":"tcp","fromPort":22,"toPort":22,"cidr":"0.0.0.0/0"}]}`),
+		Effective: json.RawMessage(`{"vpc":"net","rules":[{"direction":"in","protocol":"tcp","fromPort":22,"toPort":22,"cidr":"0.0.0.0/0"},{"direction":"out","protocol":"all","cidr":"0.0.0.0/0"}]}`),
+		Status:    json.RawMessage(`{"new":[{"x":1,"y":"z"},{"x":2}]}`),
 	}
 	f.resources = []resource.Resource{a, group}
 	s := newShell(t, f)
@@ -449,7 +451,8 @@ createdAt:  CREATED
 updatedAt:  CREATED
 `, "\n"), "CREATED", created), s.ok("vm get a"))
 	out := s.ok("securitygroup get sg")
-	assert.Contains(t, out, "  rules:\n    in:tcp:22:0.0.0.0/0\n")
+	assert.Contains(t, out, "spec:\n  vpc: net\n  rules:\n    in:tcp:22:0.0.0.0/0\n")
+	assert.Contains(t, out, "effective:\n  rules:\n    in:tcp:22:0.0.0.0/0\n    out:all::0.0.0.0/0\n", "only what is not as it was asked for")
 	assert.Contains(t, out, "  new:\n    - x: 1\n      y: z\n    - x: 2\n")
 	assert.Equal(t, "a\n", s.ok("vm get a -o name"))
 	var got resource.Resource

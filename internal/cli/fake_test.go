@@ -88,7 +88,7 @@ func (f *fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		kind := strings.TrimSuffix(parts[2], "s")
 		f.resources = append(f.resources, resource.Resource{
 			Kind: kind, Connection: parts[1], Name: request.Name, UID: "uid-" + request.Name, State: resource.StateAvailable,
-			Labels: request.Labels, Spec: request.Spec, Status: json.RawMessage(`{}`), CreatedAt: start2026(), UpdatedAt: start2026(),
+			Labels: request.Labels, Spec: request.Spec, Effective: request.Spec, Status: json.RawMessage(`{}`), CreatedAt: start2026(), UpdatedAt: start2026(),
 		})
 		op := f.newOperation("create", kind, parts[1], request.Name)
 		op.Secrets = f.secrets
@@ -321,9 +321,10 @@ func (l *lockedBuffer) Reset() {
 }
 
 func vm(name string) resource.Resource {
+	spec := json.RawMessage(`{"image":"ami-1","spec":"small","subnet":"net","securitygroups":["a","b"]}`)
 	return resource.Resource{
 		Kind: "vm", Name: name, Connection: "mock", UID: "uid-" + name, CloudID: "i-" + name, State: resource.StateRunning,
-		Spec:   json.RawMessage(`{"image":"ami-1","spec":"small","subnet":"net","securitygroups":["a","b"]}`),
+		Spec: spec, Effective: spec,
 		Status: json.RawMessage(`{"zone":"z1","privateAddress":"10.0.0.4"}`),
 		Native: json.RawMessage(`{"InstanceId":"i-1"}`), CreatedAt: start2026(), UpdatedAt: start2026(),
 	}

@@ -381,8 +381,23 @@ func (a *app) printResource(k *resource.Kind, out format, r *resource.Resource) 
 	return a.printObject(out, r, r.Name, func() error {
 		shown := *r
 		shown.Native, shown.Secrets = nil, nil
+		shown.Effective = unasked(shown.Effective, shown.Spec)
 		return a.printView(shown, typeOf(k))
 	})
+}
+
+// unasked are the fields of what there is that are not as they were asked for.
+func unasked(effective, spec json.RawMessage) json.RawMessage {
+	var there, asked map[string]any
+	if json.Unmarshal(effective, &there) != nil || json.Unmarshal(spec, &asked) != nil {
+		return effective
+	}
+	maps.DeleteFunc(there, func(name string, value any) bool { return reflect.DeepEqual(value, asked[name]) })
+	raw, err := json.Marshal(there)
+	if err != nil { // it was JSON before
+		return effective
+	}
+	return raw
 }
 
 // printStarted shows an operation that was started and is not waited for.

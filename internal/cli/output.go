@@ -321,7 +321,7 @@ func (a *app) kindColumns(k *resource.Kind, connections bool) []column[resource.
 			}
 		}
 	}
-	add(cellFields(k.SpecType(), false, maxSpecColumns), func(r resource.Resource) json.RawMessage { return r.Spec })
+	add(cellFields(k.SpecType(), false, maxSpecColumns), func(r resource.Resource) json.RawMessage { return r.Effective })
 	add(cellFields(k.StatusType(), false, maxStatusColumns), func(r resource.Resource) json.RawMessage { return r.Status })
 	if connections {
 		columns = append(columns, column[resource.Resource]{"CONNECTION", func(r resource.Resource) string { return r.Connection }})

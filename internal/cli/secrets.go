@@ -93,6 +93,7 @@ func (s *secretFiles) save(op *resource.Operation) error {
 func typeOf(k *resource.Kind) reflect.Type {
 	return reflect.StructOf([]reflect.StructField{
 		{Name: "Spec", Type: k.SpecType(), Tag: `json:"spec"`},
+		{Name: "Effective", Type: k.SpecType(), Tag: `json:"effective"`},
 		{Name: "Status", Type: k.StatusType(), Tag: `json:"status"`},
 	})
 }

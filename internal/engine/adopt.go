@@ -292,7 +292,7 @@ func Placed(r *resource.Resource, in Named) error {
 	if err != nil {
 		return err
 	}
-	refs, err := k.Refs(r.Spec)
+	refs, err := k.Refs(r.Effective)
 	if err != nil {
 		return err
 	}
@@ -364,7 +364,7 @@ func (a *adoption) record(ctx context.Context, q *store.Queries) error {
 // keepName has clients of CB-Spider's API call an object as the cloud does, where that can
 // be.
 func (a *adoption) keepName(ctx context.Context, q *store.Queries) error {
-	owner, err := a.kind.Owner(a.row.Spec)
+	owner, err := a.kind.Owner(a.row.Effective)
 	if err != nil || resource.CheckFacadeName(a.item.Name) != "" {
 		return err
 	}

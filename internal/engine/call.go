@@ -26,12 +26,10 @@ func (j *job) request(ctx context.Context) (answer, error) {
 	ctx = driver.WithOperation(ctx, j.op.ID)
 	switch j.op.Verb {
 	case VerbCreate:
-		spec, err := j.kind.MapRefs(j.row.Spec, func(ref resource.Ref) (string, error) {
-			if ref.Weak {
-				return j.named(ctx, ref)
-			}
-			return j.cloudID(ref)
-		})
+		spec, err := j.kind.Completed(j.row.Spec(), j.row.Effective)
+		if err == nil {
+			spec, err = j.kind.MapRefs(spec, func(ref resource.Ref) (string, error) { return j.cloudID(ctx, ref) })
+		}
 		if err != nil {
 			return answer{}, err
 		}
@@ -117,12 +115,16 @@ func (j *job) requestAction(ctx context.Context) (answer, error) {
 }
 
 // cloudID turns the name in a reference into the cloud's id.
-func (j *job) cloudID(ref resource.Ref) (string, error) {
-	target := j.uses[j.refs[ref.Field]]
-	if target == nil {
-		return "", resource.Errorf(resource.CodeDependency, "the %s %s that %s names is gone", ref.Kind, ref.Name, ref.Field)
+func (j *job) cloudID(ctx context.Context, ref resource.Ref) (string, error) {
+	if ref.Weak {
+		return j.named(ctx, ref)
 	}
-	return usable(ref, target)
+	for _, target := range j.uses {
+		if target.Kind == ref.Kind && target.Name == ref.Name {
+			return usable(ref, target)
+		}
+	}
+	return "", resource.Errorf(resource.CodeDependency, "the %s %s that %s names is gone", ref.Kind, ref.Name, ref.Field)
 }
 
 // named turns a name that the resource does not hold on to into the cloud's id.

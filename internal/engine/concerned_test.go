@@ -49,7 +49,7 @@ func assertUpToDate(t *testing.T, e *enginetest.Env, after string) {
 			snapshot, err := e.Snapshot(t.Context(), "mock", kind)
 			require.NoError(t, err)
 			for _, r := range snapshot.Items {
-				shown[kind+" "+r.Name] = fmt.Sprint(r.State, string(r.Spec), string(r.Status), string(r.Native))
+				shown[kind+" "+r.Name] = fmt.Sprint(r.State, string(r.Effective), string(r.Status), string(r.Native))
 			}
 		}
 		return shown

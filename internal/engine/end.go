@@ -15,6 +15,11 @@ import (
 // succeed ends the operation at its goal.
 func (j *job) succeed(ctx context.Context) error {
 	j.op.State, j.op.Error = resource.OperationSucceeded, nil
+	if action, err := j.kind.Action(j.op.Verb); err == nil && len(j.row.Asked) > 0 {
+		if j.row.Asked, err = action.Asked(j.row.Asked, j.op.Params); err != nil {
+			return err
+		}
+	}
 	if j.row.State != resource.StateFailed { // otherwise it still says why
 		j.row.Error = nil
 	}
@@ -272,7 +277,7 @@ func (j *job) writeRefs(ctx context.Context, q *store.Queries) error {
 	if j.row.DeletedAt != 0 {
 		return q.ReplaceRefs(ctx, j.row.UID, nil)
 	}
-	wanted, err := j.kind.Refs(j.row.Spec)
+	wanted, err := j.kind.Refs(j.row.Effective)
 	if err != nil {
 		return err
 	}

@@ -97,7 +97,7 @@ func TestAKeyIsShownOnceAndKeptSealed(t *testing.T) {
 	require.NoError(t, err)
 	assert.Empty(t, k.Secrets)
 	var spec resource.KeyPairSpec
-	require.NoError(t, json.Unmarshal(k.Spec, &spec))
+	require.NoError(t, json.Unmarshal(k.Effective, &spec))
 	public, _, _, _, err := ssh.ParseAuthorizedKey([]byte(spec.PublicKey))
 	require.NoError(t, err)
 	assert.Equal(t, signer.PublicKey().Marshal(), public.Marshal())

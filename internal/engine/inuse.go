@@ -84,7 +84,7 @@ func leaveThere(ctx context.Context, q *store.Queries, row *store.Resource) (lef
 	for _, target := range uses {
 		ids[Named{target.Kind, target.Name}] = target.CloudID
 	}
-	spec, err := k.MapRefs(row.Spec, func(ref resource.Ref) (string, error) { return ids[Named{ref.Kind, ref.Name}], nil })
+	spec, err := k.MapRefs(row.Effective, func(ref resource.Ref) (string, error) { return ids[Named{ref.Kind, ref.Name}], nil })
 	return leftThere{k, row.CloudID, spec}, err
 }
 
@@ -288,7 +288,7 @@ func namedBy(row *store.Resource) ([]Named, error) {
 		names = append(names, Named{ref.Kind, ref.Name})
 		return ref.Name, nil
 	}
-	if _, err := k.MapRefs(row.Spec, note); err != nil {
+	if _, err := k.MapRefs(row.Effective, note); err != nil {
 		return nil, err
 	}
 	_, err = k.MapStatusRefs(row.Status, note)

@@ -54,7 +54,7 @@ func specAndStatus[S, T any](t *testing.T, e *enginetest.Env, connection, kind, 
 	t.Helper()
 	r, err := e.Get(t.Context(), connection, kind, name)
 	require.NoError(t, err)
-	require.NoError(t, json.Unmarshal(r.Spec, &spec))
+	require.NoError(t, json.Unmarshal(r.Effective, &spec))
 	require.NoError(t, json.Unmarshal(r.Status, &status))
 	return spec, status
 }

@@ -43,7 +43,7 @@ func (e *Engine) Login(ctx context.Context, connection, kind, name string) (*Log
 	if err != nil {
 		return nil, err
 	}
-	login, err := k.Login(r.Spec, r.Status)
+	login, err := k.Login(r.Effective, r.Status)
 	if err != nil {
 		return nil, err
 	}
@@ -78,7 +78,7 @@ func (e *Engine) LoginsAt(ctx context.Context, connection, address string) ([]*L
 		if !k.HasLogin() {
 			continue
 		}
-		login, err := k.Login(r.Spec, r.Status)
+		login, err := k.Login(r.Effective, r.Status)
 		if err != nil {
 			return nil, err
 		}

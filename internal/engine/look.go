@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"time"
 
 	"github.com/m-cmp/mc-infra-connector/driver"
@@ -103,70 +104,86 @@ func (j *job) settleLater(ctx context.Context) error {
 
 // observe takes over what the cloud shows.
 func (j *job) observe(ctx context.Context, item *driver.Item) error {
-	byCloudID := map[string]*store.Resource{}
-	for _, used := range j.uses {
-		byCloudID[used.Kind+"/"+used.CloudID] = used
+	if err := j.observeSpec(ctx, item.Spec); err != nil {
+		return err
 	}
-	asked := map[string]string{}
-	if len(j.row.Spec) > 0 {
-		known, err := j.kind.Refs(j.row.Spec)
+	return j.observeStatus(ctx, item)
+}
+
+// observeSpec takes over what there is. What was asked for stays as it is.
+func (j *job) observeSpec(ctx context.Context, shown json.RawMessage) error {
+	before := map[string]string{}
+	if len(j.row.Effective) > 0 {
+		known, err := j.kind.Refs(j.row.Effective)
 		if err != nil {
 			return err
 		}
 		for _, ref := range known {
-			asked[ref.Field] = ref.Name
+			before[ref.Field] = ref.Name
 		}
 	}
 	refs := map[string]string{}
-	name := func(ref resource.Ref) (string, error) {
-		target := byCloudID[ref.Kind+"/"+ref.Name]
-		if target == nil {
-			var err error
-			target, err = j.store.Read().ResourceByCloudID(ctx, j.row.Connection, ref.Kind, ref.Name)
-			if resource.CodeOf(err) == resource.CodeNotFound {
-				if ref.Weak && asked[ref.Field] != "" { // gone by now: it keeps the name that it had
-					return asked[ref.Field], nil
-				}
-				if !ref.Weak {
-					delete(j.refs, ref.Field) // what was there before in a list is not any more
-				}
-				return ref.Name, nil // not managed here: the cloud's id stays
+	spec, err := j.kind.MapRefs(shown, func(ref resource.Ref) (string, error) {
+		target, err := j.shown(ctx, ref)
+		switch {
+		case err != nil:
+			return "", err
+		case target == nil && ref.Weak && before[ref.Field] != "": // gone by now: it keeps the name that it had
+			return before[ref.Field], nil
+		case target == nil:
+			if !ref.Weak {
+				delete(j.refs, ref.Field) // what was there before in a list is not any more
 			}
-			if err != nil {
-				return "", err
-			}
-		}
-		if !ref.Weak {
+			return ref.Name, nil // not managed here: the cloud's id stays
+		case !ref.Weak:
 			refs[ref.Field] = target.UID
 		}
 		return target.Name, nil
-	}
-	spec, err := j.kind.MapRefs(item.Spec, name)
-	if err != nil {
-		return err
-	}
-	status, err := j.kind.MapStatusRefs(item.Status, func(ref resource.Ref) (string, error) {
-		ref.Weak = true // only shown
-		return name(ref)
 	})
 	if err != nil {
 		return err
 	}
-	if j.row.Spec, err = resource.Overlay(j.row.Spec, spec); err != nil {
+	if j.row.Effective, err = resource.Overlay(j.row.Effective, spec); err != nil {
 		return err
 	}
-	for field, uid := range refs {
-		j.refs[field] = uid
+	maps.Copy(j.refs, refs)
+	return nil
+}
+
+// observeStatus takes over everything but the spec.
+func (j *job) observeStatus(ctx context.Context, item *driver.Item) (err error) {
+	j.row.Status, err = j.kind.MapStatusRefs(item.Status, func(ref resource.Ref) (string, error) {
+		target, err := j.shown(ctx, ref)
+		if err != nil || target == nil {
+			return ref.Name, err
+		}
+		return target.Name, nil
+	})
+	if err != nil {
+		return err
 	}
 	if j.row.Native, err = json.Marshal(item.Native); err != nil {
 		return resource.Errorf(resource.CodeInternal, "keep the cloud's own fields: %w", err)
 	}
 	j.row.CloudID, j.row.State, j.row.CloudState = item.ID, item.State, item.CloudState
 	j.row.Uncertain = false
-	j.row.Status = status
 	if item.Labels != nil {
 		j.row.Labels = item.Labels
 	}
 	j.row.SyncedAt = store.MicrosOf(time.Now())
 	return nil
+}
+
+// shown answers the resource whose cloud id is in a reference, nil if none is managed here.
+func (j *job) shown(ctx context.Context, ref resource.Ref) (*store.Resource, error) {
+	for _, used := range j.uses {
+		if used.Kind == ref.Kind && used.CloudID == ref.Name {
+			return used, nil
+		}
+	}
+	target, err := j.store.Read().ResourceByCloudID(ctx, j.row.Connection, ref.Kind, ref.Name)
+	if resource.CodeOf(err) == resource.CodeNotFound {
+		return nil, nil //nolint:nilnil // that is no error
+	}
+	return target, err
 }

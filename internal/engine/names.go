@@ -53,7 +53,7 @@ func ownedBy(ctx context.Context, q *store.Queries, connection, kind, name strin
 // API call it must be free, too: the name that they gave, and otherwise the name itself.
 // With room, what failed and left nothing on the cloud gives way.
 func (e *Engine) takeName(ctx context.Context, q *store.Queries, k *resource.Kind, row *store.Resource, names []string, room bool) error {
-	owner, err := k.Owner(row.Spec)
+	owner, err := k.Owner(row.Effective)
 	if err != nil {
 		return err
 	}

@@ -12,7 +12,7 @@ func (j *job) chosen(ctx context.Context) (*store.Recent, error) {
 	if j.op.Verb != VerbCreate || j.op.State != resource.OperationSucceeded || len(j.kind.Recent) == 0 {
 		return nil, nil //nolint:nilnil // there is none
 	}
-	choice, err := j.kind.Choice(j.row.Spec)
+	choice, err := j.kind.Choice(j.row.Effective)
 	if err != nil {
 		return nil, err
 	}

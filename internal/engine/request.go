@@ -95,7 +95,7 @@ func (e *Engine) prepare(k *resource.Kind, connection, facadeName string, r *res
 	}
 	c := &creation{kind: k, secrets: secrets, names: []string{r.Name}, row: &store.Resource{
 		UID: uuid.Must(uuid.NewV7()).String(), Connection: connection, Kind: k.Name, Name: r.Name, FacadeName: facadeName,
-		State: resource.StatePending, Labels: r.Labels, Spec: spec,
+		State: resource.StatePending, Labels: r.Labels, Asked: r.Spec, Effective: spec,
 		Status: json.RawMessage("{}"), Native: json.RawMessage("null"),
 	}}
 	if facadeName != "" {
@@ -165,8 +165,10 @@ func (e *Engine) createMany(ctx context.Context, connection string, creations []
 	err := e.store.Update(ctx, func(ctx context.Context, q *store.Queries) (err error) {
 		renamed := renames{}
 		for i, c := range creations {
-			if c.row.Spec, err = c.kind.MapRefs(c.row.Spec, renamed.of); err != nil {
-				return err
+			for _, spec := range []*json.RawMessage{&c.row.Asked, &c.row.Effective} {
+				if *spec, err = c.kind.MapRefs(*spec, renamed.of); err != nil {
+					return err
+				}
 			}
 			asked := c.row.Name
 			called := cmp.Or(c.row.FacadeName, c.row.Name)
@@ -233,7 +235,7 @@ func (e *Engine) resolve(ctx context.Context, q *store.Queries, k *resource.Kind
 	if _, err := q.Connection(ctx, row.Connection); err != nil { // locked: it cannot be deleted meanwhile
 		return nil, err
 	}
-	wanted, err := k.Refs(row.Spec)
+	wanted, err := k.Refs(row.Effective)
 	if err != nil {
 		return nil, err
 	}
@@ -261,12 +263,12 @@ func (e *Engine) resolve(ctx context.Context, q *store.Queries, k *resource.Kind
 	if err := resource.Invalid(problems...); err != nil {
 		return nil, err
 	}
-	return refs, k.Against(row.Spec, func(kind, name string) (spec, status json.RawMessage, known bool) {
+	return refs, k.Against(row.Effective, func(kind, name string) (spec, status json.RawMessage, known bool) {
 		target, known := targets[kind+"/"+name]
 		if !known {
 			return nil, nil, false
 		}
-		return target.Spec, target.Status, true
+		return target.Effective, target.Status, true
 	})
 }
 

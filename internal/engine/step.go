@@ -265,12 +265,12 @@ func (j *job) pend(ctx context.Context, item *driver.Item, p *driver.Pending) er
 	}
 	seen := item != nil && item.ID != ""
 	if seen {
-		asked := j.row.Spec
-		if err := j.observe(ctx, item); err != nil {
-			return err
+		observe := j.observe
+		if j.op.Verb == VerbCreate { // of whose spec only a part may be there yet
+			observe = j.observeStatus
 		}
-		if j.op.Verb == VerbCreate { // of which only a part may be there yet
-			j.row.Spec = asked
+		if err := observe(ctx, item); err != nil {
+			return err
 		}
 	} else if j.op.Verb == VerbCreate && j.row.CloudID == "" { // only its token says what it is
 		j.row.Uncertain = true

@@ -184,7 +184,7 @@ var errOvertaken = resource.Errorf(resource.CodeConflict, "overtaken by another 
 // sameShown reports whether users would see no difference.
 func sameShown(a, b *store.Resource) bool {
 	return a.State == b.State && a.CloudState == b.CloudState && maps.Equal(a.Labels, b.Labels) &&
-		sameJSON(a.Spec, b.Spec) && sameJSON(a.Status, b.Status) && sameJSON(a.Native, b.Native)
+		sameJSON(a.Effective, b.Effective) && sameJSON(a.Status, b.Status) && sameJSON(a.Native, b.Native)
 }
 
 // sameJSON compares values, not texts: PostgreSQL orders fields anew.

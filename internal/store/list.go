@@ -65,13 +65,14 @@ type table struct {
 	order   string            // own order
 	columns map[string]string // field to column
 	times   string            // fields, in spaces, that are times: they sort, but do not filter
-	objects string            // fields, in spaces, whose members are reached as field.member
+	objects map[string]string // fields whose members are reached as field.member to their SQL
 	looked  map[string]string // field to the SQL that looks it up elsewhere: they filter, but do not sort
 }
 
 func resourceTable() table {
 	return table{
-		key: "uid", order: "name", times: " createdAt updatedAt syncedAt ", objects: " labels spec status ",
+		key: "uid", order: "name", times: " createdAt updatedAt syncedAt ",
+		objects: map[string]string{"labels": "labels", "spec": "coalesce(asked, spec)", "effective": "spec", "status": "status"},
 		columns: map[string]string{
 			"name": "name", "state": "state", "cloudState": "cloud_state", "cloudId": "cloud_id", "connection": "connection",
 			"kind": "kind", "uid": "uid", "createdAt": "created_at", "updatedAt": "updated_at", "syncedAt": "synced_at",
@@ -252,11 +253,11 @@ func (t table) expr(param, field string) (expr string, args []any, err error) {
 		return "?", []any{bun.Ident(column)}, nil
 	}
 	object, member, ok := strings.Cut(field, ".")
-	if ok && memberName.MatchString(member) && strings.Contains(t.objects, " "+object+" ") {
-		return "CAST(? ->> ? AS text)", []any{bun.Ident(object), member}, nil
+	if sql := t.objects[object]; ok && memberName.MatchString(member) && sql != "" {
+		return "CAST(" + sql + " ->> ? AS text)", []any{member}, nil
 	}
 	names := slices.AppendSeq(slices.Collect(maps.Keys(t.columns)), maps.Keys(t.looked))
-	for _, object := range strings.Fields(t.objects) {
+	for object := range t.objects {
 		names = append(names, object+".…")
 	}
 	names = slices.DeleteFunc(names, func(name string) bool { return strings.Contains(t.times, " "+name+" ") })

@@ -18,7 +18,7 @@ func TestAFacadeNameIsUniqueInItsOwner(t *testing.T) {
 		s := open()
 		subnet := func(i int, vpc, facade string) *store.Resource {
 			r := vm(i)
-			r.Connection, r.Kind, r.FacadeName, r.Spec = "c", "subnet", facade, json.RawMessage(`{"vpc":"`+vpc+`"}`)
+			r.Connection, r.Kind, r.FacadeName, r.Effective = "c", "subnet", facade, json.RawMessage(`{"vpc":"`+vpc+`"}`)
 			return r
 		}
 		refused := func(r *store.Resource) {

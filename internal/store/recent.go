@@ -89,7 +89,7 @@ func (q *Queries) DeleteRecent(ctx context.Context, kind, id string) (bool, erro
 
 func recentTable() table {
 	return table{
-		key: "id", order: "-lastAt", times: " count lastAt ", objects: " choice ",
+		key: "id", order: "-lastAt", times: " count lastAt ", objects: map[string]string{"choice": "choice"},
 		columns: map[string]string{
 			"id": "id", "cloud": "cloud", "region": "region", "zone": "zone", "count": "times", "lastAt": "last_at",
 		},

@@ -87,7 +87,8 @@ type Resource struct {
 	State      resource.State
 	CloudState string
 	Labels     map[string]string `bun:"type:jsonb"`
-	Spec       json.RawMessage   `bun:"type:jsonb"`
+	Asked      json.RawMessage   `bun:"type:jsonb,nullzero"` // the spec that was asked for; null: as it is
+	Effective  json.RawMessage   `bun:"spec,type:jsonb"`     // the spec that there is
 	Status     json.RawMessage   `bun:"type:jsonb"`
 	Native     json.RawMessage   `bun:"type:jsonb"`
 	Error      *resource.Error   `bun:"type:jsonb"`
@@ -109,7 +110,7 @@ func ownerOf(r *Resource) string {
 	if err != nil { // a kind of a newer version
 		return r.Owner
 	}
-	owner, err := k.Owner(r.Spec)
+	owner, err := k.Owner(r.Effective)
 	if err != nil { // what a row holds is JSON
 		return r.Owner
 	}
@@ -128,10 +129,18 @@ func (r *Resource) Called() string {
 func (r *Resource) Envelope() *resource.Resource {
 	return &resource.Resource{
 		Kind: r.Kind, Name: r.Name, FacadeName: r.FacadeName, Connection: r.Connection, UID: r.UID, CloudID: r.CloudID,
-		State: r.State, CloudState: r.CloudState, Labels: r.Labels, Spec: r.Spec, Status: r.Status, Native: unlessNull(r.Native),
+		State: r.State, CloudState: r.CloudState, Labels: r.Labels, Spec: r.Spec(), Effective: r.Effective, Status: r.Status, Native: unlessNull(r.Native),
 		Error: r.Error, Operation: r.Operation,
 		CreatedAt: r.CreatedAt.Time(), UpdatedAt: max(r.CreatedAt, r.UpdatedAt).Time(), SyncedAt: r.SyncedAt.pointer(),
 	}
+}
+
+// Spec is what was asked for.
+func (r *Resource) Spec() json.RawMessage {
+	if asked := unlessNull(r.Asked); len(asked) > 0 {
+		return asked
+	}
+	return r.Effective
 }
 
 // unlessNull leaves out a field that the cloud did not fill.

@@ -34,7 +34,7 @@ func searchText(r *Resource) string {
 		parts = append(parts, key+"="+r.Labels[key])
 	}
 	var addresses []string
-	for _, raw := range []json.RawMessage{r.Spec, r.Status} {
+	for _, raw := range []json.RawMessage{r.Effective, r.Status} {
 		var value any
 		if json.Unmarshal(raw, &value) == nil { // what a row holds is JSON, or absent
 			addresses = appendAddresses(addresses, value)

@@ -41,7 +41,7 @@ func TestSearch(t *testing.T) {
 		add := func(connection, kind, name, cloudID, labels, status string) {
 			row := &store.Resource{
 				UID: fmt.Sprintf("019-%04d", len(rows)), Connection: connection, Kind: kind, Name: name, CloudID: cloudID, State: resource.StateRunning,
-				Spec: json.RawMessage(`{"image":"ubuntu-22.04"}`), Status: json.RawMessage(status), Native: json.RawMessage(`{"secret.of.native":"x.y.z"}`),
+				Effective: json.RawMessage(`{"image":"ubuntu-22.04"}`), Status: json.RawMessage(status), Native: json.RawMessage(`{"secret.of.native":"x.y.z"}`),
 			}
 			require.NoError(t, json.Unmarshal([]byte(labels), &row.Labels))
 			insert(t, s, row)

@@ -21,8 +21,8 @@ import (
 func vm(i int) *store.Resource {
 	return &store.Resource{
 		UID: fmt.Sprintf("uid-%04d", i), Connection: "c", Kind: "vm", Name: fmt.Sprintf("vm-%04d", i), State: resource.StateRunning,
-		Labels: map[string]string{"env": []string{"prod", "test"}[i%2]},
-		Spec:   json.RawMessage(fmt.Sprintf(`{"image":"img","rootDiskSizeGiB":%d}`, i)), Status: json.RawMessage(`{"zone":"z"}`), Native: json.RawMessage("null"),
+		Labels:    map[string]string{"env": []string{"prod", "test"}[i%2]},
+		Effective: json.RawMessage(fmt.Sprintf(`{"image":"img","rootDiskSizeGiB":%d}`, i)), Status: json.RawMessage(`{"zone":"z"}`), Native: json.RawMessage("null"),
 		CreatedAt: store.Micros(1_000_000 + i%3),
 	}
 }
@@ -51,7 +51,7 @@ func TestRowsSurviveReopening(t *testing.T) {
 		found, err := open().Read().Resource(t.Context(), "c", "vm", row.Name)
 		require.NoError(t, err)
 		assert.Equal(t, row.Labels, found.Labels)
-		assert.JSONEq(t, string(row.Spec), string(found.Spec))
+		assert.JSONEq(t, string(row.Effective), string(found.Effective))
 		assert.Equal(t, row.Error.Cloud, found.Error.Cloud)
 		assert.Equal(t, row.CreatedAt, found.CreatedAt)
 		assert.Nil(t, found.Envelope().Native)

@@ -40,7 +40,7 @@ func newWorld(t *testing.T, hostKey string) *world {
 	w := &world{Env: enginetest.New(t, enginetest.Options{}, "ssh", s.User+"@"+s.Address), t: t, sshd: s}
 	w.Network()
 	pair := w.MustCreate("mock", "keypair", "k", `{"algorithm":"ed25519"}`)
-	w.sshd.Authorize(read[resource.KeyPairSpec](t, pair.Spec).PublicKey)
+	w.sshd.Authorize(read[resource.KeyPairSpec](t, pair.Effective).PublicKey)
 	w.vm("vm1", "k")
 	return w
 }

@@ -186,7 +186,7 @@ func vmRow(i int, now store.Micros) *store.Resource {
 		UID: uuid.Must(uuid.NewV7()).String(), Connection: connectionOf(i), Kind: "vm", Name: nameOf(i), CloudID: cloudIDOf(i),
 		State: resource.StateRunning, CloudState: "running",
 		Labels:    map[string]string{"env": []string{"prod", "dev"}[i%2], "team": fmt.Sprintf("team-%d", i%1000), "owner": fmt.Sprintf("user-%d", i%377)},
-		Spec:      json.RawMessage(fmt.Sprintf(`{"image":"img-ubuntu-22.04","spec":"m1.small","subnet":"subnet-%d","securitygroups":["web","ssh"],"keypair":"key-%d"}`, i%50, i%9)),
+		Effective: json.RawMessage(fmt.Sprintf(`{"image":"img-ubuntu-22.04","spec":"m1.small","subnet":"subnet-%d","securitygroups":["web","ssh"],"keypair":"key-%d"}`, i%50, i%9)),
 		Status:    json.RawMessage(fmt.Sprintf(`{"zone":"mock-seoul-a","privateAddress":%q,"publicAddress":"203.0.113.%d","vcpus":2,"memoryMiB":4096}`, addressOf(i), i%256)),
 		Native:    json.RawMessage(fmt.Sprintf(`{"instanceId":%q,"launchedAt":"2026-01-01T00:00:00Z","hypervisor":"xen","rootDevice":"/dev/sda1","monitoring":{"state":"disabled"},"tags":[{"key":"env","value":"prod"}]}`, cloudIDOf(i))),
 		CreatedAt: now - store.Micros(i)*1_000_000, UpdatedAt: now - store.Micros(i*7919%1_000_000)*1000, SyncedAt: now,
@@ -204,7 +204,7 @@ func diskRow(i int, now store.Micros) *store.Resource {
 	return &store.Resource{
 		UID: uuid.Must(uuid.NewV7()).String(), Connection: connectionOf(i), Kind: "disk", Name: "disk-of-" + nameOf(i), CloudID: "vol-" + cloudIDOf(i)[2:],
 		State: resource.StateAvailable, Labels: map[string]string{"env": "prod"},
-		Spec: json.RawMessage(`{"sizeGiB":100}`), Status: json.RawMessage(`{}`), Native: json.RawMessage(`null`),
+		Effective: json.RawMessage(`{"sizeGiB":100}`), Status: json.RawMessage(`{}`), Native: json.RawMessage(`null`),
 		CreatedAt: now, UpdatedAt: now, SyncedAt: now,
 	}
 }

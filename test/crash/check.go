@@ -109,7 +109,7 @@ func compareGroups(f *findings, row *store.Resource, o object) {
 	for _, shows := range []struct {
 		where        string
 		spec, status json.RawMessage
-	}{{"on the cloud", o.Spec, o.Status}, {"in the record", row.Spec, row.Status}} {
+	}{{"on the cloud", o.Spec, o.Status}, {"in the record", row.Effective, row.Status}} {
 		var spec resource.ClusterSpec
 		var status resource.ClusterStatus
 		if err := errors.Join(json.Unmarshal(shows.spec, &spec), json.Unmarshal(shows.status, &status)); err != nil {

@@ -56,7 +56,7 @@ func (s *scene) cluster(groups ...string) {
 	rawSpec, _ := json.Marshal(spec)
 	rawStatus, _ := json.Marshal(status)
 	row := s.row("u4", "v0-cluster1-of-2", "k-4", resource.StateAvailable)
-	row.Kind, row.Spec, row.Status = resource.Cluster.Name, rawSpec, rawStatus
+	row.Kind, row.Effective, row.Status = resource.Cluster.Name, rawSpec, rawStatus
 	s.objects = append(s.objects, object{"c", resource.Cluster.Name, driver.Item{
 		ID: "k-4", Name: row.Name, Token: "u4", State: resource.StateAvailable, Spec: rawSpec, Status: rawStatus,
 	}})

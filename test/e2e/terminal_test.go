@@ -33,7 +33,7 @@ func withSSH(t *testing.T) (*world, *sshd.Server) {
 	w.do("vpc create net -c mock --cidr 10.0.0.0/16 --wait")
 	w.do("subnet create sub -c mock --vpc net --cidr 10.0.1.0/24 --wait")
 	w.do("keypair create key -c mock --algorithm ed25519 --private-key-out key.pem --wait")
-	s.Authorize(read[resource.Envelope[resource.KeyPairSpec, resource.KeyPairStatus]](w, "keypair get key -c mock").Spec.PublicKey)
+	s.Authorize(read[resource.Envelope[resource.KeyPairSpec, resource.KeyPairStatus]](w, "keypair get key -c mock").Effective.PublicKey)
 	w.do("vm create web -c mock --image %s --spec %s --subnet sub --keypair key --wait", images[0].ID, specs[0].Name)
 	return w, s
 }

@@ -164,7 +164,7 @@ for (const { language, texts, words } of [
 
     if (sshd) {
       const key = await server.call('GET', `/v1/connections/${connection}/keypairs/${id('key')}`);
-      sshd.authorize((key as { spec: { publicKey: string } }).spec.publicKey);
+      sshd.authorize((key as { effective: { publicKey: string } }).effective.publicKey);
       await page.getByRole('tab', { name: texts.terminal.title }).click();
       await expect(page.getByRole('textbox', { name: texts.terminal.user })).toHaveValue(sshd.user);
       await page.getByRole('button', { name: texts.terminal.connect, exact: true }).click();

@@ -104,13 +104,13 @@ func TestRootDisksGoByNumber(t *testing.T) {
 		a.ok(http.MethodPost, "/vm", in(`{"Name":"`+name+`","ImageName":"`+a.Image+`","VMSpecName":"`+a.Spec+`","VPCName":"v","SubnetName":"s","RootDiskType":"`+asked+`"}`))
 		vm, err := a.Get(t.Context(), connection, resource.VM.Name, name)
 		require.NoError(t, err)
-		assert.Equal(t, want, readAs[resource.VMSpec](t, vm.Spec).RootDiskType, asked)
+		assert.Equal(t, want, readAs[resource.VMSpec](t, vm.Effective).RootDiskType, asked)
 		a.ok(http.MethodPost, "/cluster/c/nodegroup", in(`{"Name":"`+name+`","VMSpecName":"`+a.Spec+`","RootDiskType":"`+asked+`"}`))
 	}
 	cluster, err := a.Get(t.Context(), connection, resource.Cluster.Name, "c")
 	require.NoError(t, err)
 	types := map[string]string{}
-	for _, group := range readAs[resource.ClusterSpec](t, cluster.Spec).NodeGroups {
+	for _, group := range readAs[resource.ClusterSpec](t, cluster.Effective).NodeGroups {
 		types[group.Name] = group.RootDiskType
 	}
 	assert.Equal(t, map[string]string{"type1": "SSD", "xtype1": "SSD", "xtype2": "HDD", "xdefault": "SSD", "x": "SSD", "xhdd": "HDD"}, types)

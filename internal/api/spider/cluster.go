@@ -184,7 +184,7 @@ func hasNodeGroup(r *request, found *resource.Resource) error {
 	if err != nil {
 		return err
 	}
-	for _, group := range read[resource.ClusterSpec](found.Spec).NodeGroups {
+	for _, group := range read[resource.ClusterSpec](found.Effective).NodeGroups {
 		if group.Name == name {
 			return nil
 		}
@@ -193,7 +193,7 @@ func hasNodeGroup(r *request, found *resource.Resource) error {
 }
 
 func clusterInfo(v *view, r *resource.Resource) ClusterInfo {
-	spec, status := read[resource.ClusterSpec](r.Spec), read[resource.ClusterStatus](r.Status)
+	spec, status := read[resource.ClusterSpec](r.Effective), read[resource.ClusterStatus](r.Status)
 	info := ClusterInfo{
 		IId: v.iidOf(r), Version: spec.Version,
 		Network: NetworkInfo{

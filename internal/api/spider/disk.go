@@ -42,7 +42,7 @@ func disk() *kind {
 		return spec
 	})
 	k.info = func(v *view, r *resource.Resource, _ map[string]string) any {
-		spec, status := read[resource.DiskSpec](r.Spec), read[resource.DiskStatus](r.Status)
+		spec, status := read[resource.DiskSpec](r.Effective), read[resource.DiskStatus](r.Status)
 		return DiskInfo{
 			IId: v.iidOf(r), Zone: spec.Zone, DiskType: spec.Type, DiskSize: strconv.Itoa(spec.SizeGiB),
 			Status: attachable(r.State, "Attached", status.VM != ""), OwnerVM: v.iid(resource.VM.Name, status.VM), CreatedTime: r.CreatedAt,

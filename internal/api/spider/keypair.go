@@ -33,7 +33,7 @@ func keyPair() *kind {
 			VMUserID: vmUser, TagList: tags(r.Labels), KeyValueList: native(r),
 		}
 		if key := secrets["privateKey"]; key != "" {
-			info.PublicKey, info.PrivateKey = read[resource.KeyPairSpec](r.Spec).PublicKey, key
+			info.PublicKey, info.PrivateKey = read[resource.KeyPairSpec](r.Effective).PublicKey, key
 		}
 		return info
 	}

@@ -31,7 +31,7 @@ func myImage() *kind {
 	})
 	k.info = func(v *view, r *resource.Resource, _ map[string]string) any {
 		info := MyImageInfo{
-			IId: v.iidOf(r), SourceVM: v.iid(resource.VM.Name, read[resource.CustomImageSpec](r.Spec).VM), Status: "Unavailable",
+			IId: v.iidOf(r), SourceVM: v.iid(resource.VM.Name, read[resource.CustomImageSpec](r.Effective).VM), Status: "Unavailable",
 			CreatedTime: r.CreatedAt, TagList: tags(r.Labels), KeyValueList: native(r),
 		}
 		if r.State == resource.StateAvailable {

@@ -45,7 +45,7 @@ func nic() *kind {
 		}
 	})
 	k.info = func(v *view, r *resource.Resource, _ map[string]string) any {
-		spec, status := read[resource.NICSpec](r.Spec), read[resource.NICStatus](r.Status)
+		spec, status := read[resource.NICSpec](r.Effective), read[resource.NICStatus](r.Status)
 		info := NICInfo{
 			IId: v.iidOf(r), VpcIID: v.vpcOf(spec.Subnet), SubnetIID: v.iid(resource.Subnet.Name, spec.Subnet),
 			SecurityGroupIIDs: v.iids(resource.SecurityGroup.Name, spec.SecurityGroups), PrivateIP: status.PrivateAddress,
@@ -90,8 +90,8 @@ func (k *kind) osConfigScript(r *request) (any, error) {
 	}
 	status := read[resource.NICStatus](found.Status)
 	bits := 32
-	if s, err := r.server.Engine.Get(r.Context(), found.Connection, resource.Subnet.Name, read[resource.NICSpec](found.Spec).Subnet); err == nil {
-		if prefix, err := netip.ParsePrefix(read[resource.SubnetSpec](s.Spec).CIDR); err == nil {
+	if s, err := r.server.Engine.Get(r.Context(), found.Connection, resource.Subnet.Name, read[resource.NICSpec](found.Effective).Subnet); err == nil {
+		if prefix, err := netip.ParsePrefix(read[resource.SubnetSpec](s.Effective).CIDR); err == nil {
 			bits = prefix.Bits()
 		}
 	}

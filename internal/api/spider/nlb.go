@@ -173,14 +173,14 @@ func sameProtocol(r *request, found *resource.Resource) error {
 	if err := r.decode(&req); err != nil {
 		return err
 	}
-	if is := read[resource.NLBSpec](found.Spec).Protocol; req.Protocol != "" && !strings.EqualFold(string(req.Protocol), is) {
+	if is := read[resource.NLBSpec](found.Effective).Protocol; req.Protocol != "" && !strings.EqualFold(string(req.Protocol), is) {
 		return invalid("Protocol", "%q is not the protocol that the load balancer listens to, %s; change that with PUT /nlb/%s/listener", shorten(string(req.Protocol)), strings.ToUpper(is), url.PathEscape(called(found)))
 	}
 	return nil
 }
 
 func nlbInfo(v *view, r *resource.Resource, _ map[string]string) any {
-	spec, status := read[resource.NLBSpec](r.Spec), read[resource.NLBStatus](r.Status)
+	spec, status := read[resource.NLBSpec](r.Effective), read[resource.NLBStatus](r.Status)
 	info := NLBInfo{
 		IId: v.iidOf(r), VpcIID: v.iid(resource.VPC.Name, spec.VPC), Type: "PUBLIC", Scope: "REGION",
 		Listener: ListenerInfo{Protocol: strings.ToUpper(spec.Protocol), IP: status.Address, Port: strconv.Itoa(spec.Port), DNSName: status.DNSName},

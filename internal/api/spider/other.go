@@ -390,7 +390,7 @@ func ownerOf(k *kind, word string) func(*request) (any, error) {
 		if err != nil {
 			return nil, err
 		}
-		id := v.registered(resource.VPC.Name, read[struct{ VPC string }](found.Spec).VPC)
+		id := v.registered(resource.VPC.Name, read[struct{ VPC string }](found.Effective).VPC)
 		return id, v.err
 	}
 }
@@ -409,10 +409,10 @@ func usedByVM(r *request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	spec := read[resource.VMSpec](found.Spec)
+	spec := read[resource.VMSpec](found.Effective)
 	var using VMUsing
 	if subnet := v.named(resource.Subnet.Name, spec.Subnet); subnet != nil {
-		using.Resources.VPC = v.registered(resource.VPC.Name, read[resource.SubnetSpec](subnet.Spec).VPC)
+		using.Resources.VPC = v.registered(resource.VPC.Name, read[resource.SubnetSpec](subnet.Effective).VPC)
 	}
 	using.Resources.SGList = []IID{}
 	for _, group := range spec.SecurityGroups {

@@ -44,7 +44,7 @@ func securityGroup() *kind {
 		return resource.SecurityGroupSpec{VPC: t.ours(vpc(), "", req.VPCName), Rules: rules("SecurityRules", req.SecurityRules, &t.problems)}
 	})
 	k.info = func(v *view, r *resource.Resource, _ map[string]string) any {
-		spec := read[resource.SecurityGroupSpec](r.Spec)
+		spec := read[resource.SecurityGroupSpec](r.Effective)
 		info := SecurityInfo{
 			IId: v.iidOf(r), VpcIID: v.iid(resource.VPC.Name, spec.VPC), SecurityRules: []SecurityRule{},
 			TagList: tags(r.Labels), KeyValueList: native(r),
@@ -129,7 +129,7 @@ func (s *server) securityGroupRoutes() []route {
 		}
 		v := r.view(vpc.Connection)
 		infos := k.infos(v, func(group *resource.Resource) bool {
-			return read[resource.SecurityGroupSpec](group.Spec).VPC == vpc.Name
+			return read[resource.SecurityGroupSpec](group.Effective).VPC == vpc.Name
 		})
 		return map[string]any{k.envelope: infos}, v.err
 	}}}

@@ -22,7 +22,7 @@ func TestSSHRun(t *testing.T) {
 	a.Network()
 	pair := a.MustCreate("mock", "keypair", "k", `{"algorithm":"ed25519"}`)
 	var key resource.KeyPairSpec
-	require.NoError(t, json.Unmarshal(pair.Spec, &key))
+	require.NoError(t, json.Unmarshal(pair.Effective, &key))
 	private, public := s.Key("own", "rsa", "-b", "2048")
 	stranger, _ := s.Key("stranger", "ecdsa")
 	s.Authorize(key.PublicKey, public)

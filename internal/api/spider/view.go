@@ -166,7 +166,7 @@ func (v *view) vpcOf(subnet string) IID {
 	if r == nil {
 		return IID{}
 	}
-	return v.iid(resource.VPC.Name, read[resource.SubnetSpec](r.Spec).VPC)
+	return v.iid(resource.VPC.Name, read[resource.SubnetSpec](r.Effective).VPC)
 }
 
 // place is the region and zone of the connection.

@@ -109,7 +109,7 @@ func vmSpec(t *translation, req vmRequest) resource.VMSpec {
 		t.problems = append(t.problems, resource.Problem{Field: "ImageType", Message: fmt.Sprintf("%q is neither %s nor %s", shorten(string(req.ImageType)), publicImage, ownImage)})
 	}
 	if key, err := t.server.Engine.Get(t.Context(), t.connection, resource.KeyPair.Name, spec.KeyPair); err == nil {
-		spec.UserData = fmt.Sprintf(userData, read[resource.KeyPairSpec](key.Spec).PublicKey)
+		spec.UserData = fmt.Sprintf(userData, read[resource.KeyPairSpec](key.Effective).PublicKey)
 	}
 	return spec
 }
@@ -139,7 +139,7 @@ func (r *request) attachments(to wanted) ([]resource.FollowUp, error) {
 }
 
 func vmInfo(v *view, r *resource.Resource, _ map[string]string) any {
-	spec, status, place := read[resource.VMSpec](r.Spec), read[resource.VMStatus](r.Status), v.place()
+	spec, status, place := read[resource.VMSpec](r.Effective), read[resource.VMStatus](r.Status), v.place()
 	info := VMInfo{
 		IId: v.iidOf(r), StartTime: r.CreatedAt, Region: RegionInfo{place.Region, status.Zone},
 		ImageType: publicImage, ImageIId: IID{spec.Image, spec.Image}, VMSpecName: spec.Spec,

@@ -73,7 +73,7 @@ func vpc() *kind {
 	}
 	k.info = func(v *view, r *resource.Resource, _ map[string]string) any {
 		info := VPCInfo{
-			IId: v.iidOf(r), IPv4_CIDR: read[resource.VPCSpec](r.Spec).CIDR, SubnetInfoList: []SubnetInfo{},
+			IId: v.iidOf(r), IPv4_CIDR: read[resource.VPCSpec](r.Effective).CIDR, SubnetInfoList: []SubnetInfo{},
 			TagList: tags(r.Labels), KeyValueList: native(r),
 		}
 		for _, s := range subnetsOf(v, referred(r)) {
@@ -85,7 +85,7 @@ func vpc() *kind {
 }
 
 func subnetInfo(v *view, s *resource.Resource) SubnetInfo {
-	spec := read[resource.SubnetSpec](s.Spec)
+	spec := read[resource.SubnetSpec](s.Effective)
 	return SubnetInfo{IId: v.iidOf(s), Zone: spec.Zone, IPv4_CIDR: spec.CIDR, TagList: tags(s.Labels), KeyValueList: native(s)}
 }
 
@@ -93,7 +93,7 @@ func subnetInfo(v *view, s *resource.Resource) SubnetInfo {
 func subnetsOf(v *view, vpc string) []*resource.Resource {
 	var subnets []*resource.Resource
 	for _, s := range v.all(resource.Subnet.Name) {
-		if read[resource.SubnetSpec](s.Spec).VPC == vpc {
+		if read[resource.SubnetSpec](s.Effective).VPC == vpc {
 			subnets = append(subnets, s)
 		}
 	}

@@ -105,7 +105,7 @@ func (s *server) registerKind(api huma.API, k *resource.Kind) {
 	}, func(ctx context.Context, in *struct {
 		FilterParams
 		SearchParams
-		GroupBy string `query:"groupBy" doc:"Field whose values are counted, too: any that lists are filtered by, such as state, cloud, region, connection, labels.env or spec.zone." maxLength:"128"`
+		GroupBy string `query:"groupBy" doc:"Field whose values are counted, too: any that lists are filtered by, such as state, cloud, region, connection, labels.env or effective.zone." maxLength:"128"`
 	},
 	) (counts, error) {
 		return s.count(ctx, k, in.FilterParams, in.Search, in.GroupBy)

@@ -30,7 +30,7 @@ func startWithSSH(t *testing.T) *api {
 	a.Network()
 	pair := a.MustCreate("mock", "keypair", "k", `{"algorithm":"ed25519"}`)
 	var key resource.KeyPairSpec
-	require.NoError(t, json.Unmarshal(pair.Spec, &key))
+	require.NoError(t, json.Unmarshal(pair.Effective, &key))
 	s.Authorize(key.PublicKey)
 	a.MustCreate("mock", "vm", "vm1", strings.TrimSuffix(a.VMSpec(), "}")+`,"keypair":"k"}`)
 	return a

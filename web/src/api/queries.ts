@@ -10,8 +10,9 @@ import type { Schema } from '../model/schema';
 import { inline } from '../model/schema';
 import { ApiError, client, data, type Schemas, send, session } from './client';
 
-export type Resource = Omit<Schemas['EnvelopeRawMessageRawMessage'], 'spec' | 'status' | 'native'> & {
+export type Resource = Omit<Schemas['EnvelopeRawMessageRawMessage'], 'spec' | 'effective' | 'status' | 'native'> & {
   spec: Record<string, unknown>;
+  effective: Record<string, unknown>;
   status: Record<string, unknown>;
   native?: unknown;
 };

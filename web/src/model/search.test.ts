@@ -6,7 +6,7 @@ const vm = {
   uid: '0190',
   cloudId: 'i-77',
   labels: { env: 'prod' },
-  spec: { note: 'some words. and. more', rules: [{ cidr: '10.1.0.0/16' }] },
+  effective: { note: 'some words. and. more', rules: [{ cidr: '10.1.0.0/16' }] },
   status: { address: 'fe80::1:2' },
 };
 

@@ -5,7 +5,7 @@ type Findable = {
   uid: string;
   cloudId?: string;
   labels?: Record<string, string>;
-  spec?: unknown;
+  effective?: unknown;
   status?: unknown;
 };
 
@@ -23,7 +23,7 @@ export function found(r: Findable, q = ''): boolean {
     r.uid,
     r.cloudId ?? '',
     ...Object.entries(r.labels ?? {}).map(([k, v]) => `${k}=${v}`),
-    ...addresses(r.spec),
+    ...addresses(r.effective),
     ...addresses(r.status),
   ]
     .join('\n')

@@ -18,8 +18,8 @@ const kinds = [
   kind('vm', { subnet: ref('subnet'), groups: ref('group', true), vpc: ref('vpc') }),
   kind('disk', {}, { vm: ref('vm') }),
 ];
-const r = (kind: string, name: string, spec: object = {}, state = 'running', status: object = {}) =>
-  ({ uid: name, kind, name, state, spec, status, connection: 'c' }) as unknown as Resource;
+const r = (kind: string, name: string, effective: object = {}, state = 'running', status: object = {}) =>
+  ({ uid: name, kind, name, state, effective, status, connection: 'c' }) as unknown as Resource;
 const net = [r('vpc', 'v'), r('subnet', 's', { vpc: 'v' }), r('group', 'g', { vpc: 'v' })];
 const vm = (name: string, state = 'running') => r('vm', name, { subnet: 's', groups: ['g'], vpc: 'v' }, state);
 const all = { expanded: new Set<string>(), query: '', unhealthy: false };

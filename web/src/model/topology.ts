@@ -30,7 +30,7 @@ export function topology(kinds: Kind[], resources: Resource[], view: View): { no
   for (const r of resources) {
     const kind = kinds.find((k) => k.name === r.kind);
     const refs = [
-      ...references(kind?.spec ?? {}).flatMap((x) => named(r.spec, x.path).map((n) => key(x.kind, n))),
+      ...references(kind?.spec ?? {}).flatMap((x) => named(r.effective, x.path).map((n) => key(x.kind, n))),
       ...references(kind?.status ?? {}).flatMap((x) => named(r.status, x.path).map((n) => key(x.kind, n))),
     ];
     const known = [...new Set(refs)].filter((x) => byKey.has(x) && x !== key(r.kind, r.name));

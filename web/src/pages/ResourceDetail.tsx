@@ -161,7 +161,7 @@ function Shown({ kind, kinds, r }: { kind: Kind; kinds: Kind[]; r: Resource }) {
         <Tabs.Panel value="overview" pt="md">
           <SimpleGrid cols={{ base: 1, md: 2 }} spacing="xl" verticalSpacing="lg">
             <Part title={fieldTitle('spec')}>
-              <Facts value={r.spec} schema={kind.spec} connection={r.connection} />
+              <Facts value={r.effective} schema={kind.spec} connection={r.connection} />
             </Part>
             <Stack gap="lg">
               <Part title={fieldTitle('status')}>
@@ -276,7 +276,7 @@ function Users({ kinds, of, r }: { kinds: Kind[]; of: Kind; r: Resource }) {
       paths.map((path) => ({
         queryKey: ['users', kind.plural, path.join('.'), r.connection, r.name],
         queryFn: async ({ signal }: { signal: AbortSignal }) => {
-          const filter = [`spec.${path[0]}~${r.name}`];
+          const filter = [`effective.${path[0]}~${r.name}`];
           const page = await list<Resource>(
             resourcesPath(kind.plural, r.connection),
             { filter },
@@ -284,7 +284,7 @@ function Users({ kinds, of, r }: { kinds: Kind[]; of: Kind; r: Resource }) {
             signal,
             100,
           );
-          return page.items.filter((x) => named(x.spec, path).includes(r.name));
+          return page.items.filter((x) => named(x.effective, path).includes(r.name));
         },
         staleTime: 5000,
       })),

@@ -35,7 +35,7 @@ type Session = { number: number; request: TerminalRequest; ready?: TerminalReady
 export function TerminalPanel({ kind, r }: { kind: Kind; r: Resource }) {
   const { t } = useTranslation();
   const status = r.status as { sshUser?: string; sshPort?: number; publicAddress?: string; privateAddress?: string };
-  const keypair = typeof r.spec.keypair === 'string' ? r.spec.keypair : '';
+  const keypair = typeof r.effective.keypair === 'string' ? r.effective.keypair : '';
   const [user, setUser] = useState(status.sshUser ?? '');
   const [port, setPort] = useState<number | string>(status.sshPort ?? 22);
   const [address, setAddress] = useState<'public' | 'private'>(status.publicAddress ? 'public' : 'private');

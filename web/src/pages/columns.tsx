@@ -29,12 +29,12 @@ const states = [
 /** resourceColumns are a kind's columns: those of every kind, and one for each field of its spec and status. */
 export function resourceColumns(kind: Kind): Column<Resource>[] {
   const fields = [
-    ...leaves(kind.spec, ['spec']).sort((a, b) => Number(b.required) - Number(a.required)),
+    ...leaves(kind.spec, ['effective']).sort((a, b) => Number(b.required) - Number(a.required)),
     ...leaves(kind.status, ['status']),
   ].filter((f) => f.path.at(-1) !== 'userData');
   const wanted = new Set(
     [
-      ...fields.filter((f) => f.required && f.path[0] === 'spec'),
+      ...fields.filter((f) => f.required && f.path[0] === 'effective'),
       ...fields.filter((f) => f.path[0] === 'status'),
       ...fields,
     ]
@@ -128,7 +128,7 @@ export function resourceFilters(kind: Kind): FilterField[] {
     { id: 'region', title: fieldTitle('region') },
     { id: 'cloudId', title: fieldTitle('cloudId') },
     { id: 'cloudState', title: fieldTitle('cloudState') },
-    ...[...leaves(kind.spec, ['spec']), ...leaves(kind.status, ['status'])].map((f) => ({
+    ...[...leaves(kind.spec, ['effective']), ...leaves(kind.status, ['status'])].map((f) => ({
       id: f.path.join('.'),
       title: fieldTitle(f.path.at(-1) ?? ''),
       options: f.schema.enum,
