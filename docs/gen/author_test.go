@@ -18,7 +18,7 @@ func TestThePagesForAuthorsQuoteTheDriversAsTheyAre(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		found := regexp.MustCompile("(?s)```go\n// (drivers/\\S+)\n(.*?)```").FindAllStringSubmatch(string(page), -1)
+		found := regexp.MustCompile("(?s)```go\n// (drivers?/\\S+)\n(.*?)```").FindAllStringSubmatch(string(page), -1)
 		if len(found) < least {
 			t.Fatalf("%s has only %d quotations", name, len(found))
 		}

@@ -4,17 +4,13 @@ import (
 	"cmp"
 	"context"
 	"crypto/sha256"
-	"encoding/base64"
 	"encoding/hex"
-	"fmt"
-	"io"
 	"net/http"
 	"net/url"
 	"path"
 	"slices"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
@@ -23,9 +19,6 @@ import (
 	"github.com/m-cmp/mc-infra-connector/driver/transport"
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
-
-// maxAnswer is the most that is read of an answer to a native call.
-const maxAnswer = 8 << 20
 
 // Native signs a request and passes it on, and the answer back as it is.
 // https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv.html
@@ -55,7 +48,7 @@ func (s *session) Native(ctx context.Context, r driver.NativeRequest) (driver.Na
 		return driver.NativeResponse{}, transport.Failure("a native call to "+service, err)
 	}
 	defer response.Body.Close()
-	return answered(response)
+	return transport.ReadNative(response)
 }
 
 // place reads the service of a native call: a name, and perhaps a region.
@@ -104,22 +97,4 @@ func (s *session) request(ctx context.Context, r driver.NativeRequest, service, 
 // isLabels reports whether a text can be part of a host's name.
 func isLabels(text string) bool {
 	return text != "" && strings.Trim(text, "abcdefghijklmnopqrstuvwxyz0123456789-.") == ""
-}
-
-func answered(response *http.Response) (driver.NativeResponse, error) {
-	raw, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer+1))
-	if err != nil {
-		return driver.NativeResponse{}, transport.Failure("a native call", fmt.Errorf("read the answer: %w", err))
-	}
-	if len(raw) > maxAnswer {
-		return driver.NativeResponse{}, resource.Errorf(resource.CodeInvalid, "the answer is longer than %d bytes; ask for less, page by page", maxAnswer)
-	}
-	answer := driver.NativeResponse{Status: response.StatusCode, Headers: map[string]string{}, Body: string(raw)}
-	for name, values := range response.Header {
-		answer.Headers[name] = strings.Join(values, ", ")
-	}
-	if !utf8.Valid(raw) {
-		answer.Body, answer.Base64 = base64.StdEncoding.EncodeToString(raw), true
-	}
-	return answer, nil
 }

@@ -2,13 +2,10 @@ package openstack
 
 import (
 	"context"
-	"encoding/base64"
 	"errors"
-	"io"
 	"net/http"
 	"net/url"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/gophercloud/gophercloud/v2"
 
@@ -23,8 +20,8 @@ func (s *Session) Native(ctx context.Context, r driver.NativeRequest) (driver.Na
 	if endpoint == "" {
 		return driver.NativeResponse{}, resource.Invalid(resource.Problem{Field: "service", Message: "the region's catalog has no service of the type " + r.Service + "; it has: " + strings.Join(s.catalog.types(s.region), ", ")})
 	}
-	if strings.Contains(r.Path, "://") || strings.Contains(r.Path, "..") || strings.ContainsAny(r.Path, "?#") {
-		return driver.NativeResponse{}, resource.Invalid(resource.Problem{Field: "path", Message: "is a path below the service's endpoint, such as /servers; the query goes into query"})
+	if err := transport.CheckPath(r.Path); err != nil {
+		return driver.NativeResponse{}, err
 	}
 	address := endpoint + strings.TrimPrefix(r.Path, "/")
 	if len(r.Query) > 0 {
@@ -43,30 +40,20 @@ func (s *Session) Native(ctx context.Context, r driver.NativeRequest) (driver.Na
 			headers["Content-Type"] = "application/json"
 		}
 	}
-	response, err := s.compute.ProviderClient.Request(transport.Raw(ctx), r.Method, address, opts)
+	response, err := s.provider.Request(transport.Raw(ctx), r.Method, address, opts)
 	if answer, ok := errors.AsType[gophercloud.ErrUnexpectedResponseCode](err); ok { // an answer all the same
-		return nativeResponse(answer.Actual, answer.ResponseHeader, answer.Body), nil
+		return withoutToken(transport.NativeResponse(answer.Actual, answer.ResponseHeader, answer.Body)), nil
 	}
 	if err != nil {
 		return driver.NativeResponse{}, coded(err)
 	}
 	defer response.Body.Close()
-	body, err := io.ReadAll(response.Body)
-	if err != nil {
-		return driver.NativeResponse{}, coded(err)
-	}
-	return nativeResponse(response.StatusCode, response.Header, body), nil
+	answer, err := transport.ReadNative(response)
+	return withoutToken(answer), err
 }
 
-func nativeResponse(status int, headers http.Header, body []byte) driver.NativeResponse {
-	r := driver.NativeResponse{Status: status, Headers: map[string]string{}, Body: string(body)}
-	for name, values := range headers {
-		if name != "X-Subject-Token" { // a token, in answers of Keystone
-			r.Headers[name] = strings.Join(values, ", ")
-		}
-	}
-	if !utf8.Valid(body) {
-		r.Body, r.Base64 = base64.StdEncoding.EncodeToString(body), true
-	}
+// withoutToken leaves out a token, which is in some answers of Keystone.
+func withoutToken(r driver.NativeResponse) driver.NativeResponse {
+	delete(r.Headers, "X-Subject-Token")
 	return r
 }

@@ -56,6 +56,7 @@ type Session struct {
 	way *transport.Transport
 	log *slog.Logger
 
+	provider                                             *gophercloud.ProviderClient // of all services
 	compute, network, image, volume, balancer, container *gophercloud.ServiceClient
 
 	catalog  catalog
@@ -81,20 +82,20 @@ func Open(ctx context.Context, door Door, c driver.Config) (*Session, error) {
 }
 
 func (s *Session) open(ctx context.Context, door Door, c driver.Config) error {
-	provider := &gophercloud.ProviderClient{
+	s.provider = &gophercloud.ProviderClient{
 		HTTPClient: *s.way.Client(),
 		RetryFunc: func(ctx context.Context, _, _ string, _ *gophercloud.RequestOpts, err error, _ uint) error { // never: the server does
 			return door.says(ctx, err)
 		},
 	}
-	provider.UseTokenLock()
-	provider.UserAgent.Prepend(program)
-	entry, err := door.Login(ctx, provider, c)
+	s.provider.UseTokenLock()
+	s.provider.UserAgent.Prepend(program)
+	entry, err := door.Login(ctx, s.provider, c)
 	if err != nil {
 		return s.loginFailed(coded(err), door)
 	}
 	s.project, s.catalog = entry.Project, entry.Endpoints
-	s.openServices(provider, door.Versions)
+	s.openServices(door.Versions)
 	if c.Region == "" {
 		return nil
 	}

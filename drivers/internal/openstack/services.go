@@ -51,7 +51,7 @@ func (s *Session) services() []service {
 
 // openServices makes the clients of the region's services, and notes what is lacking.
 // A client of a service that is not there fails with the reason.
-func (s *Session) openServices(provider *gophercloud.ProviderClient, versions map[string]Version) {
+func (s *Session) openServices(versions map[string]Version) {
 	s.lacks = map[string]string{}
 	for _, v := range s.services() {
 		endpoint, typ := s.catalog.endpoint(s.region, v.types...)
@@ -72,7 +72,7 @@ func (s *Session) openServices(provider *gophercloud.ProviderClient, versions ma
 		if !hasVersion.MatchString(endpoint) {
 			endpoint = gophercloud.NormalizeURL(endpoint + strings.ReplaceAll(v.speaks.Path, "{project}", s.project))
 		}
-		*v.client = &gophercloud.ServiceClient{ProviderClient: provider, Endpoint: endpoint, Type: typ, Microversion: v.speaks.Microversion}
+		*v.client = &gophercloud.ServiceClient{ProviderClient: s.provider, Endpoint: endpoint, Type: typ, Microversion: v.speaks.Microversion}
 	}
 }
 
