@@ -37,7 +37,7 @@ func (c customImages) Get(ctx context.Context, id string) (customImage, error) {
 // Make makes an image of a VM without stopping it. AWS takes a name once in a region.
 // https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CreateImage.html
 func (c customImages) Make(ctx context.Context, r driver.Request[resource.CustomImageSpec]) (customImage, error) {
-	tags, err := writeTags(r.Token, r.Name, r.Labels, types.ResourceTypeImage)
+	tags, err := writeTags(r.Token, r.Name, r.Labels, types.ResourceTypeImage, types.ResourceTypeSnapshot)
 	if err != nil {
 		return customImage{}, err
 	}
@@ -53,30 +53,56 @@ func (c customImages) Make(ctx context.Context, r driver.Request[resource.Custom
 	return made, nil
 }
 
-// Delete removes an image with the copies of disks that it consists of, unless other
-// images need them.
+// Delete removes an image with the copies of disks that AWS made for it, unless other
+// images need them. A snapshot that an image was registered from stays.
 // https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DeregisterImage.html
 func (c customImages) Delete(ctx context.Context, id string) error {
 	found, err := driver.One(describeImages(ctx, c.session, &ec2.DescribeImagesInput{ImageIds: []string{id}}, same), "image", id)
 	if err != nil {
 		return driver.Except(err, resource.CodeNotFound)
 	}
-	out, err := call(ctx, c.ec2.DeregisterImage, &ec2.DeregisterImageInput{ImageId: aws.String(id), DeleteAssociatedSnapshots: aws.Bool(true)})
+	copies, all, err := c.copies(ctx, found)
+	if err != nil {
+		return err
+	}
+	out, err := call(ctx, c.ec2.DeregisterImage, &ec2.DeregisterImageInput{ImageId: aws.String(id), DeleteAssociatedSnapshots: aws.Bool(all)})
 	if err != nil {
 		return driver.Except(err, resource.CodeNotFound)
 	}
-	for _, m := range found.BlockDeviceMappings {
-		if m.Ebs == nil || m.Ebs.SnapshotId == nil || slices.ContainsFunc(out.DeleteSnapshotResults, func(r types.DeleteSnapshotReturnCode) bool {
-			return aws.ToString(r.SnapshotId) == aws.ToString(m.Ebs.SnapshotId)
-		}) {
+	for _, snapshot := range copies {
+		if slices.ContainsFunc(out.DeleteSnapshotResults, func(r types.DeleteSnapshotReturnCode) bool { return aws.ToString(r.SnapshotId) == snapshot }) {
 			continue
 		}
-		// A cloud with an older API leaves this to its users.
-		if err := driver.Except(snapshots(c).Delete(ctx, aws.ToString(m.Ebs.SnapshotId)), resource.CodeDependency); err != nil {
+		// Some are not to be deleted, or it is a cloud with an older API.
+		if err := driver.Except(snapshots(c).Delete(ctx, snapshot), resource.CodeDependency); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// copies are the snapshots that were made for an image, and whether these are all that it
+// consists of.
+func (c customImages) copies(ctx context.Context, image types.Image) (copies []string, all bool, err error) {
+	token, _, _ := readTags(image.Tags)
+	var named []string
+	for _, m := range image.BlockDeviceMappings {
+		if m.Ebs != nil && m.Ebs.SnapshotId != nil {
+			named = append(named, *m.Ebs.SnapshotId)
+		}
+	}
+	if token == "" || len(named) == 0 {
+		return nil, false, nil
+	}
+	for o, err := range snapshots(c).describe(ctx, &ec2.DescribeSnapshotsInput{Filters: []types.Filter{filter("snapshot-id", named...)}}) {
+		if err != nil {
+			return nil, false, err
+		}
+		if slices.Contains(named, o.ID) && driver.WhoseIs(o.Token, token, true) != driver.Stranger {
+			copies = append(copies, o.ID)
+		}
+	}
+	return copies, len(copies) == len(named), nil
 }
 
 func (c customImages) describe(ctx context.Context, in *ec2.DescribeImagesInput) iter.Seq2[customImage, error] {

@@ -290,10 +290,10 @@ func testStrangersOfALoadBalancer(t *testing.T, endpoint string) {
 		return aws.ToString(made.TargetGroups[0].TargetGroupArn)
 	}
 	const name = "strangers-web"
-	strangers := []string{group(name), group(groupNames(name)[1])}
 	balancer, err := api.CreateLoadBalancer(t.Context(), &elb.CreateLoadBalancerInput{Name: aws.String(name), Type: "network", Subnets: []string{subnet.ID}})
 	require.NoError(t, err)
 	id, own := aws.ToString(balancer.LoadBalancers[0].LoadBalancerArn), group("strangers-own")
+	strangers := []string{group(name), group(groupNames(id)[0]), group(groupNames(id)[1])}
 	_, err = api.CreateListener(t.Context(), &elb.CreateListenerInput{LoadBalancerArn: aws.String(id), Protocol: "TCP", Port: aws.Int32(80), DefaultActions: forwardTo(own)})
 	require.NoError(t, err)
 
@@ -302,7 +302,7 @@ func testStrangersOfALoadBalancer(t *testing.T, endpoint string) {
 	require.NoError(t, s.Delete(t.Context(), "nlb", id))
 	left, err := api.DescribeTargetGroups(t.Context(), &elb.DescribeTargetGroupsInput{TargetGroupArns: strangers})
 	require.NoError(t, err)
-	assert.Len(t, left.TargetGroups, 2)
+	assert.Len(t, left.TargetGroups, len(strangers))
 	_, err = api.DescribeTargetGroups(t.Context(), &elb.DescribeTargetGroupsInput{TargetGroupArns: []string{own}})
 	assert.ErrorContains(t, err, "TargetGroupNotFound")
 }

@@ -31,10 +31,13 @@ func endingIn(text, plain string) string {
 	return fmt.Sprintf("%s-%.*x", plain, suffix, sha256.Sum256([]byte(text)))
 }
 
-// groupNames are the names that target groups of a load balancer can have: its own, and
-// the one that they alternate with when one takes the place of the other.
-func groupNames(name string) [2]string {
-	return [2]string{name, endingIn(name, name[:min(len(name), 16)])}
+// groupNames are the names that target groups of a load balancer can have, which alternate
+// when one takes the place of the other. They follow from its ARN: of a name that others
+// may have, too, AWS answers their group if that has the same settings.
+// https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_CreateTargetGroup.html
+func groupNames(balancer string) [2]string {
+	name := nameIn(balancer)
+	return [2]string{endingIn(balancer, name), endingIn(balancer+" 2", name)}
 }
 
 // nameIn is the name in the ARN of a load balancer or target group, "" in what is none.
@@ -104,7 +107,7 @@ func (n nlbs) replacement(ctx context.Context, balancer string, old elbtypes.Tar
 	if spec.HealthCheck.Port == int(aws.ToInt32(old.Port)) {
 		spec.HealthCheck.Port = 0 // it follows
 	}
-	names := groupNames(nameIn(balancer))
+	names := groupNames(balancer)
 	name := names[0]
 	if name == aws.ToString(old.TargetGroupName) {
 		name = names[1]
@@ -134,7 +137,7 @@ func (n nlbs) replacement(ctx context.Context, balancer string, old elbtypes.Tar
 // are known.
 func (n nlbs) leftGroups(ctx context.Context, balancer string, known []string) ([]string, error) {
 	var left []string
-	for _, name := range groupNames(nameIn(balancer)) {
+	for _, name := range groupNames(balancer) {
 		if slices.ContainsFunc(known, func(arn string) bool { return nameIn(arn) == name }) {
 			continue
 		}
@@ -157,12 +160,20 @@ func (n nlbs) ownGroup(ctx context.Context, balancer, name string) (string, erro
 	}
 	arn := aws.ToString(group.TargetGroupArn)
 	tags, err := n.tags(ctx, []string{arn})
-	if !slices.ContainsFunc(tags[arn], func(t elbtypes.Tag) bool {
-		return aws.ToString(t.Key) == balancerTag && aws.ToString(t.Value) == balancer
-	}) {
+	if err != nil || driver.WhoseIs(markOf(tags[arn]), balancer, false) == driver.Stranger {
 		return "", err
 	}
 	return arn, nil
+}
+
+// markOf is the ARN of the load balancer that a target group was made for, or "".
+func markOf(tags []elbtypes.Tag) string {
+	for _, t := range tags {
+		if aws.ToString(t.Key) == balancerTag {
+			return aws.ToString(t.Value)
+		}
+	}
+	return ""
 }
 
 // deleteGroups removes target groups that no listener forwards to any more, which AWS may

@@ -18,7 +18,7 @@ import (
 )
 
 // nlbs are load balancers of the type network, each with one listener and one target
-// group, which has the load balancer's name. AWS tells listeners and members of one load
+// group. AWS tells listeners and members of one load
 // balancer at a time, so that a list costs two calls for each, and a single one five.
 type (
 	nlbs struct{ *session }
@@ -108,7 +108,7 @@ func (n nlbs) Complete(ctx context.Context, r driver.Request[resource.NLBSpec], 
 	if err != nil {
 		return o, err
 	}
-	group, err := n.ensureGroup(ctx, o.ID, nameIn(o.ID), r.Spec, elbTags(tags))
+	group, err := n.ensureGroup(ctx, o.ID, groupNames(o.ID)[0], r.Spec, elbTags(tags))
 	if err != nil {
 		return o, err
 	}

@@ -164,6 +164,16 @@ func readTags(tags []types.Tag) (token, name string, labels map[string]string) {
 	})
 }
 
+// tagIn is the value of a tag of EC2, "" if there is none.
+func tagIn(tags []types.Tag, key string) string {
+	for _, tag := range tags {
+		if aws.ToString(tag.Key) == key {
+			return aws.ToString(tag.Value)
+		}
+	}
+	return ""
+}
+
 // byToken asks a list for what was made with a token.
 func byToken(token string) []types.Filter {
 	return []types.Filter{filter("tag:"+tokenTag, token)}

@@ -202,8 +202,8 @@ func (v vms) object(x types.Instance) vm {
 	}
 	o.CreatedAt = created
 	o.Spec = resource.VMSpec{Image: aws.ToString(x.ImageId), Spec: string(x.InstanceType), Subnet: aws.ToString(x.SubnetId), KeyPair: aws.ToString(x.KeyName)}
-	if i := slices.IndexFunc(x.Tags, func(t types.Tag) bool { return aws.ToString(t.Key) == customImageTag }); i >= 0 {
-		o.Spec.Image, o.Spec.CustomImage = "", aws.ToString(x.Tags[i].Value)
+	if custom := tagIn(x.Tags, customImageTag); custom != "" {
+		o.Spec.Image, o.Spec.CustomImage = "", custom
 	}
 	for _, group := range x.SecurityGroups {
 		o.Spec.SecurityGroups = append(o.Spec.SecurityGroups, aws.ToString(group.GroupId))

@@ -234,7 +234,7 @@ func (v vpcs) ownGateways(ctx context.Context, id string) ([]types.InternetGatew
 	var own []types.InternetGateway
 	for gateway, err := range paged(ctx, ec2.NewDescribeInternetGatewaysPaginator(v.ec2, &ec2.DescribeInternetGatewaysInput{}),
 		func(page *ec2.DescribeInternetGatewaysOutput) []types.InternetGateway { return page.InternetGateways }, same) {
-		switch ours, used := madeFor(gateway, id), attached(gateway, id); {
+		switch ours, used := driver.WhoseIs(tagIn(gateway.Tags, vpcTag), id, false) == driver.Own, attached(gateway, id); {
 		case err != nil:
 			return nil, err
 		case ours && used:
@@ -246,10 +246,6 @@ func (v vpcs) ownGateways(ctx context.Context, id string) ([]types.InternetGatew
 		}
 	}
 	return own, nil
-}
-
-func madeFor(gateway types.InternetGateway, id string) bool {
-	return slices.ContainsFunc(gateway.Tags, func(t types.Tag) bool { return aws.ToString(t.Key) == vpcTag && aws.ToString(t.Value) == id })
 }
 
 func attached(gateway types.InternetGateway, id string) bool {

@@ -98,14 +98,21 @@ func (c customImages) abandon(ctx context.Context, token string) error {
 }
 
 // Delete removes an image, and the snapshots that Nova has made for it if its server
-// had booted from a volume.
+// had booted from a volume. Those that are managed by themselves stay, and so do those that
+// an image of others names: it may have been registered from them.
 func (c customImages) Delete(ctx context.Context, id string) error {
 	found, err := c.raw(ctx, id)
 	if err != nil {
 		return driver.Except(err, resource.CodeNotFound)
 	}
 	for _, snapshot := range snapshotsOf(found.is) {
-		err := coded(snap.Delete(ctx, c.volume, snapshot).Err)
+		there, err := snapshots(c).Get(ctx, snapshot)
+		if resource.CodeOf(err) == resource.CodeNotFound || err == nil && driver.WhoseIs(there.Token, property(found.is, propToken), true) == driver.Stranger {
+			continue
+		}
+		if err == nil {
+			err = coded(snap.Delete(ctx, c.volume, snapshot).Err)
+		}
 		if err := removed(ctx, snapshot, err, snapshots(c).Get); err != nil {
 			return err
 		}

@@ -106,7 +106,7 @@ func (n nlbs) Delete(ctx context.Context, id string) error {
 		return err
 	}
 	for _, address := range addresses {
-		if address.Token == tagOf(found.Tags, tokenTag) && address.Token != "" {
+		if driver.WhoseIs(address.Token, tagOf(found.Tags, tokenTag), false) == driver.Own {
 			if err := newPublicIPs(n.Session).delete(ctx, address.ID); err != nil {
 				return err
 			}

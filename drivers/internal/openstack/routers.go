@@ -101,9 +101,11 @@ func (r vpcRouters) of(ctx context.Context, of vpc) (string, error) {
 	return "", nil
 }
 
-// isRouter reports whether a port is one of a router: there are some kinds of them.
+// isRouter reports whether a port is one by which a router is in a subnet: routers that are
+// distributed or in several places have their own kinds of them.
+// https://opendev.org/openstack/neutron-lib/src/branch/master/neutron_lib/constants.py
 func isRouter(owner string) bool {
-	return strings.HasPrefix(owner, "network:") && strings.Contains(owner, "router_interface")
+	return slices.Contains([]string{"network:router_interface", "network:router_interface_distributed", "network:ha_router_replicated_interface"}, owner)
 }
 
 // externalNetwork answers the id of the network that leads out of the cloud: the one that the

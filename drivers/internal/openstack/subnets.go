@@ -6,6 +6,7 @@ import (
 	"iter"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/gophercloud/gophercloud/v2"
@@ -67,21 +68,27 @@ func (n subnets) Complete(ctx context.Context, r driver.Request[resource.SubnetS
 }
 
 // Delete removes a subnet. It has to be taken from its router before, so that who uses
-// it is looked for first.
+// it is looked for first: its router is the one at the address that it names as its gateway,
+// and another one is somebody else's.
 func (n subnets) Delete(ctx context.Context, id string) error {
 	found, err := n.own(ctx, id)
 	if err != nil {
 		return driver.Except(err, resource.CodeNotFound)
+	}
+	shown, err := native[sdk.Subnet](found)
+	if err != nil {
+		return err
 	}
 	var connected []string
 	for port, err := range items[ports.Port](ctx, n.Session, n.network, "ports", "ports", url.Values{"fixed_ips": {"subnet_id=" + id}}) {
 		if err != nil {
 			return err
 		}
+		named := slices.ContainsFunc(port.FixedIPs, func(ip ports.IP) bool { return ip.SubnetID == id && ip.IPAddress == shown.GatewayIP })
 		switch owner := port.DeviceOwner; {
-		case isRouter(owner):
+		case isRouter(owner) && driver.WhoseIs("", id, named) == driver.Part:
 			connected = append(connected, port.DeviceID)
-		case !strings.HasPrefix(owner, "network:"):
+		case isRouter(owner), !strings.HasPrefix(owner, "network:"):
 			return resource.Errorf(resource.CodeDependency, "the subnet %s is still used by the port %s (%s); delete first what uses it", id, port.ID, owner+port.DeviceID)
 		}
 	}
