@@ -71,6 +71,7 @@ type Accounter interface {
 type Place struct {
 	Account string            // the cloud's id of the account, "" if the driver does not tell
 	Lacks   map[string]string // kinds, catalogs and feeds that the driver offers but not here, with the reason
+	Scopes  map[string]string // what the objects of kinds belong to, if not to the account in the region; see Scoper
 }
 
 // Native is implemented by sessions that pass requests to the cloud's own API.
@@ -241,6 +242,9 @@ func (d *Driver) Connect(ctx context.Context, c Config) (Session, error) {
 	}
 	if a, ok := own.(Accounter); ok {
 		s.place.Account = a.AccountID()
+	}
+	if o, ok := own.(Scoper); ok {
+		s.place.Scopes = o.Scopes()
 	}
 	return s, nil
 }

@@ -113,7 +113,7 @@ func (r *remote) Connect(ctx context.Context, c Config) (Session, error) {
 	if err != nil {
 		return nil, fromStatus(err)
 	}
-	return &remoteSession{r.rpc, answer.GetSession(), Place{answer.GetAccount(), answer.GetLacks()}}, nil
+	return &remoteSession{r.rpc, answer.GetSession(), Place{answer.GetAccount(), answer.GetLacks(), answer.GetScopes()}}, nil
 }
 
 type remoteSession struct {

@@ -97,12 +97,13 @@ type Destruction struct {
 
 // InventoryItem is a resource that the cloud has, that is recorded here, or both.
 type InventoryItem struct {
-	Kind      string `json:"kind" doc:"Kind of the resource."`
-	Where     Where  `json:"where" doc:"both; cloud: not managed here; here: the cloud does not have it (yet, or any more)." enum:"both,cloud,here"`
-	Name      string `json:"name,omitempty" doc:"Name here."`
-	CloudID   string `json:"cloudId,omitempty" doc:"The cloud's id."`
-	CloudName string `json:"cloudName,omitempty" doc:"Name on the cloud."`
-	State     State  `json:"state" doc:"State on the cloud, or here if the cloud does not have it."`
+	Kind       string `json:"kind" doc:"Kind of the resource."`
+	Where      Where  `json:"where" doc:"both; cloud: not managed here; other: managed in another connection, which sees the same object; here: the cloud does not have it (yet, or any more)." enum:"both,cloud,other,here"`
+	Name       string `json:"name,omitempty" doc:"Name here."`
+	Connection string `json:"connection,omitempty" doc:"The other connection in which it is managed, under that name."`
+	CloudID    string `json:"cloudId,omitempty" doc:"The cloud's id."`
+	CloudName  string `json:"cloudName,omitempty" doc:"Name on the cloud."`
+	State      State  `json:"state" doc:"State on the cloud, or here if the cloud does not have it."`
 }
 
 // Unseen is a kind that a cloud could not be asked for, so that an answer about all
@@ -131,6 +132,7 @@ type Where string
 const (
 	InBoth  Where = "both"
 	InCloud Where = "cloud"
+	InOther Where = "other"
 	InHere  Where = "here"
 )
 

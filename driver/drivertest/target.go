@@ -30,7 +30,7 @@ type Target struct {
 	Command []string
 
 	Config driver.Config  // how to connect
-	Other  *driver.Config // another account, region or both, whose objects are never those of Config
+	Other  *driver.Config // another account, region or both, whose objects are never those of Config but for what both sessions say that they share
 
 	Against string // what stands for the cloud, with its version: "moto 5.2"
 	Type    string // service (the real one), emulator (written by others) or simulator (our own)

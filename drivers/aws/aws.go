@@ -11,10 +11,12 @@ import (
 	"context"
 	_ "embed"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"slices"
 	"strings"
 	"sync/atomic"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awsmiddleware "github.com/aws/aws-sdk-go-v2/aws/middleware"
@@ -159,10 +161,24 @@ type session struct {
 	quotas    *servicequotas.Client
 	users     *sshUsers
 
-	region, zone          string                 // zone is for subnets and disks that name none; may be ""
-	anyZone               string                 // one that takes new disks, for those that name none: AWS wants one
-	clusterRole, nodeRole string                 // ARNs or names
-	roles                 atomic.Pointer[string] // what ARNs of the account's roles begin with; asked for once
+	region, zone          string // zone is for subnets and disks that name none; may be ""
+	anyZone               string // one that takes new disks, for those that name none: AWS wants one
+	clusterRole, nodeRole string // ARNs or names
+	identity              atomic.Pointer[identity]
+}
+
+// identity is whose a credential is.
+type identity struct {
+	account string // its id
+	roles   string // what ARNs of its roles begin with
+}
+
+// AccountID implements driver.Accounter. What speaks EC2 and has no STS does not tell it.
+func (s *session) AccountID() string {
+	if known := s.identity.Load(); known != nil {
+		return known.account
+	}
+	return ""
 }
 
 // Close lets go of the idle connections to the cloud.
@@ -214,7 +230,32 @@ func connect(ctx context.Context, c driver.Config) (*session, error) {
 		_ = s.Close() // never fails
 		return nil, s.explained(err)
 	}
+	if _, err := s.identify(ctx); err != nil { // nothing is concluded from it
+		c.Logger.InfoContext(ctx, "the account of the credential is not known", slog.Any("error", err))
+	}
 	return s, nil
+}
+
+// identifyWithin bounds how long STS may take: where only EC2 can be reached, it never answers.
+const identifyWithin = 5 * time.Second
+
+// identify asks whose the credential is, unless that is known.
+// https://docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html
+func (s *session) identify(ctx context.Context) (*identity, error) {
+	if known := s.identity.Load(); known != nil {
+		return known, nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, identifyWithin)
+	defer cancel()
+	out, err := call(ctx, s.sts.GetCallerIdentity, &sts.GetCallerIdentityInput{})
+	if err != nil {
+		return nil, err
+	}
+	account := aws.ToString(out.Account)
+	partition, _, _ := strings.Cut(strings.TrimPrefix(aws.ToString(out.Arn), "arn:"), ":")
+	known := &identity{account, fmt.Sprintf("arn:%s:iam::%s:role/", cmp.Or(partition, "aws"), account)}
+	s.identity.Store(known)
+	return known, nil
 }
 
 // explained adds to a refused login that this machine's clock is off: EC2 answers the

@@ -306,17 +306,11 @@ func (c clusters) role(ctx context.Context, name string) (string, error) {
 	if strings.HasPrefix(name, "arn:") {
 		return name, nil
 	}
-	known := c.roles.Load()
-	if known == nil {
-		out, err := call(ctx, c.sts.GetCallerIdentity, &sts.GetCallerIdentityInput{})
-		if err != nil {
-			return "", err
-		}
-		partition, _, _ := strings.Cut(strings.TrimPrefix(aws.ToString(out.Arn), "arn:"), ":")
-		known = aws.String(fmt.Sprintf("arn:%s:iam::%s:role/", cmp.Or(partition, "aws"), aws.ToString(out.Account)))
-		c.roles.Store(known)
+	of, err := c.identify(ctx)
+	if err != nil {
+		return "", err
 	}
-	return *known + name, nil
+	return of.roles + name, nil
 }
 
 func (c clusters) tag(ctx context.Context, arn *string, tags map[string]string) error {

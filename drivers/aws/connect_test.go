@@ -230,6 +230,22 @@ func TestConnectChecksTheDefaultZone(t *testing.T) {
 	assert.ErrorContains(t, err, "it has: ap-northeast-2a, ap-northeast-2b")
 }
 
+// The account is told where there is an STS; what only speaks EC2 is good all the same.
+func TestAccountOfTheCredential(t *testing.T) {
+	const identity = `<GetCallerIdentityResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><GetCallerIdentityResult><Arn>arn:aws-cn:iam::123456789012:user/x</Arn><Account>123456789012</Account></GetCallerIdentityResult></GetCallerIdentityResponse>`
+	for want, answer := range map[string]string{"123456789012": identity, "": errorXML("InvalidAction", "there is no STS here")} {
+		status := http.StatusOK
+		if want == "" {
+			status = http.StatusBadRequest
+		}
+		f, endpoint := fake(t, func(url.Values) (int, string) { return status, answer })
+		place, err := open(t, config(endpoint, seoul)).Place(t.Context())
+		require.NoError(t, err)
+		assert.Equal(t, want, place.Account)
+		assert.Len(t, f.calls("GetCallerIdentity"), 1)
+	}
+}
+
 func TestWithoutRegionOnlyRegionsAreListed(t *testing.T) {
 	f, endpoint := fake(t, func(url.Values) (int, string) {
 		return http.StatusOK, `<DescribeRegionsResponse><regionInfo><item><regionName>ap-northeast-2</regionName></item><item><regionName>xx-new-1</regionName></item></regionInfo></DescribeRegionsResponse>`
@@ -352,8 +368,8 @@ func TestListsThatAreAskedForLess(t *testing.T) {
 		for _, err := range open(t, config(endpoint, seoul)).Session.List(t.Context(), kind, driver.Filter{Token: "token-1", IDs: []string{"a", "b"}}) {
 			require.NoError(t, err)
 		}
-		require.Len(t, f.asked, 2, "the zones at first")
-		asked := f.asked[1]
+		require.Len(t, f.asked, 3, "the zones and the account at first")
+		asked := f.asked[2]
 		assert.Equal(t, []string{"tag:" + tokenTag, "token-1", name, "a", "b"}, []string{
 			asked.Get("Filter.1.Name"), asked.Get("Filter.1.Value.1"), asked.Get("Filter.2.Name"), asked.Get("Filter.2.Value.1"), asked.Get("Filter.2.Value.2"),
 		}, kind)

@@ -68,7 +68,7 @@ func (c clusters) Make(ctx context.Context, r driver.Request[resource.ClusterSpe
 			d.spec.NodeGroups = []resource.NodeGroup{}
 		}
 		d.status.Version = d.spec.Version
-		d.claims = []claim{{"clusters of " + c.s.Account + " in " + c.s.Region, d.name}}
+		d.claims = []claim{{"clusters of " + c.key().Account + " in " + c.key().Region, d.name}}
 		return nil
 	})
 }

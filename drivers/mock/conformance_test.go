@@ -13,7 +13,7 @@ func TestConformance(t *testing.T) {
 	account := func(name, password string) driver.Config {
 		return driver.Config{
 			Credential: driver.Values{"account": name, "password": password}, Region: "mock-seoul",
-			Settings: driver.Values{"latency": "2ms"}, // so that everything is on its way for a while
+			Settings: driver.Values{"latency": "2ms", "accountWide": "keypair"}, // so that everything is on its way for a while
 		}
 	}
 	stingy := map[string]driver.Config{}
@@ -23,8 +23,9 @@ func TestConformance(t *testing.T) {
 		stingy[k.Name] = c
 	}
 	type object = map[string]any
-	var last *cloud // the driver that was started last; it alone is used
-	other := account("two", "sesame-close")
+	var last *cloud                         // the driver that was started last; it alone is used
+	other := account("one", "sesame-close") // of which other tests try accounts
+	other.Region = "mock-tokyo"
 	drivertest.Run(t, drivertest.Target{
 		Driver: func() *driver.Driver {
 			last = newCloud(dir)

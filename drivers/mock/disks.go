@@ -27,7 +27,7 @@ func (c disks) Make(ctx context.Context, r driver.Request[resource.DiskSpec]) (d
 			return err
 		}
 		if d.spec.Snapshot != "" {
-			snapshot := c.s.cloud.shelf(shelfKey{c.s.place, resource.Snapshot.Name}).live[d.spec.Snapshot]
+			snapshot := c.s.cloud.shelf(c.s.shelfOf(resource.Snapshot.Name)).live[d.spec.Snapshot]
 			if least := snapshot.Status.(resource.SnapshotStatus).SizeGiB; d.spec.SizeGiB < least {
 				return refuseField("spec.sizeGiB", "InvalidVolumeSize", "%d GiB are too few for the snapshot %s; ask for at least %d GiB", d.spec.SizeGiB, snapshot.ID, least)
 			}

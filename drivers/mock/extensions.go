@@ -31,7 +31,7 @@ func countAll(ctx context.Context, s *session, in countAllInput) (countAllOutput
 
 // count is how many objects of a kind the account has in the region. The cloud is held.
 func (s *session) count(kind string) int {
-	if shelf := s.cloud.shelves[shelfKey{s.place, kind}]; shelf != nil {
+	if shelf := s.cloud.shelves[s.shelfOf(kind)]; shelf != nil {
 		return len(shelf.live)
 	}
 	return 0

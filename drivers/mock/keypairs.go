@@ -29,7 +29,7 @@ func (c keyPairs) Make(ctx context.Context, r driver.Request[resource.KeyPairSpe
 			return refuseField("spec.publicKey", "InvalidKey.Format", "this is not an SSH public key; give one line such as: ssh-ed25519 AAAA… comment")
 		}
 		d.status.Fingerprint = fingerprint
-		d.claims = []claim{{"keypairs of " + c.s.Account + " in " + c.s.Region, d.name}}
+		d.claims = []claim{{"keypairs of " + c.key().Account + " in " + c.key().Region, d.name}}
 		return nil
 	})
 }

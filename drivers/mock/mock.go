@@ -117,6 +117,15 @@ type session struct {
 // AccountID implements driver.Accounter.
 func (s *session) AccountID() string { return s.Account }
 
+// Scopes implements driver.Scoper.
+func (s *session) Scopes() map[string]string {
+	scopes := map[string]string{}
+	for _, kind := range s.accountWide {
+		scopes[kind] = "account " + s.Account
+	}
+	return scopes
+}
+
 func connect(c *cloud, config driver.Config) (*session, error) {
 	settings, err := parseSettings(config.Settings)
 	if err != nil {
@@ -152,7 +161,7 @@ type settings struct {
 	pageSize, quotaVMs                                                       int
 	quotas                                                                   map[string]int    // by kind
 	lacks                                                                    map[string]string // reasons by kind, catalog or feed
-	down                                                                     []string          // kinds
+	down, accountWide                                                        []string          // kinds
 	ssh                                                                      sshServer
 	hang, ipv6, parts                                                        bool
 	seed                                                                     string
@@ -195,6 +204,7 @@ func settingFields() []setting {
 		{field("ssh", "SSH server", driver.TypeString, "An SSH server that stands for those of all VMs, such as ubuntu@127.0.0.1:2222: its address and port are shown as theirs. Default: none, nothing answers at their addresses."), 0, 0},
 		{field("ipv6", "IPv6", driver.TypeBool, "Whether subnets have an IPv6 range, too, and what is in them an address of it. Default: false."), 0, 0},
 		{field("down", "What is down", driver.TypeText, "Kinds whose service is out of order, such as nlb,cluster: calls about them are answered with the code unavailable, and nothing is done. Default: none."), 0, 0},
+		{field("accountWide", "Account-wide kinds", driver.TypeText, "Kinds whose objects belong to the account in all its regions, as buckets, users and roles do on other clouds, such as keypair. Default: none."), 0, 0},
 		{field("hang", "Hanging creates", driver.TypeBool, "Whether the creation of what machines build is never answered, nor done. Default: false."), 0, 0},
 		{field("parts", "Parts one by one", driver.TypeBool, "Whether the node groups of a cluster are made after its control plane, one by one, and go before it: its creation and deletion are then pending meanwhile. Default: false, all at once."), 0, 0},
 		{field("seed", "Seed", driver.TypeInt, "Makes the same failures happen again: those of creates follow from the seed and the token, those of calls from the seed and their order. Default: different ones each time."), math.MinInt64, math.MaxInt64},
@@ -224,9 +234,13 @@ func parseSettings(v driver.Values) (settings, error) {
 	if problem != "" {
 		problems = append(problems, resource.Problem{Field: "settings.ssh", Message: problem})
 	}
-	down, problem := parseDown(v["down"])
+	down, problem := parseKinds(v["down"])
 	if problem != "" {
 		problems = append(problems, resource.Problem{Field: "settings.down", Message: problem})
+	}
+	accountWide, problem := parseKinds(v["accountWide"])
+	if problem != "" {
+		problems = append(problems, resource.Problem{Field: "settings.accountWide", Message: problem})
 	}
 	if err := resource.Invalid(problems...); err != nil {
 		return settings{}, err
@@ -237,7 +251,7 @@ func parseSettings(v driver.Values) (settings, error) {
 		ambiguousCreate: v.Number("ambiguousCreate"), crashCreate: v.Number("crashCreate"),
 		forgetDelete: v.Number("forgetDelete"),
 		rateLimit:    v.Number("rateLimit"), pageSize: v.Int("pageSize"), quotaVMs: v.Int("quotaVMs"),
-		quotas: quotas, lacks: lacks, down: down, ssh: ssh, hang: v.Bool("hang"), ipv6: v.Bool("ipv6"), parts: v.Bool("parts"), seed: v["seed"],
+		quotas: quotas, lacks: lacks, down: down, accountWide: accountWide, ssh: ssh, hang: v.Bool("hang"), ipv6: v.Bool("ipv6"), parts: v.Bool("parts"), seed: v["seed"],
 	}
 	if v["pageSize"] == "" {
 		s.pageSize = defaultPageSize
@@ -305,18 +319,18 @@ func parseSSHServer(text string) (server sshServer, problem string) {
 	return sshServer{user, at}, ""
 }
 
-// parseDown reads kind,kind,….
-func parseDown(text string) (down []string, problem string) {
+// parseKinds reads kind,kind,….
+func parseKinds(text string) (kinds []string, problem string) {
 	if text == "" {
 		return nil, ""
 	}
-	down = strings.Split(text, ",")
-	for _, kind := range down {
+	kinds = strings.Split(text, ",")
+	for _, kind := range kinds {
 		if _, err := resource.KindNamed(kind); err != nil {
 			return nil, err.Error()
 		}
 	}
-	return down, ""
+	return kinds, ""
 }
 
 // Lacks implements driver.Lacker.

@@ -54,7 +54,7 @@ func (s *session) answer(method, path, body string) (int, string) {
 	s.cloud.mu.RLock()
 	defer s.cloud.mu.RUnlock()
 	live := map[string]*object{}
-	if shelf := s.cloud.shelves[shelfKey{s.place, resource.Kinds()[i].Name}]; shelf != nil {
+	if shelf := s.cloud.shelves[s.shelfOf(resource.Kinds()[i].Name)]; shelf != nil {
 		live = shelf.live
 	}
 	if !one {

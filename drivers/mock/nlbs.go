@@ -182,7 +182,7 @@ func (c nlbs) Health(ctx context.Context, id string) (resource.Health, error) {
 	health := resource.Health{Members: []resource.MemberHealth{}}
 	for _, member := range o.shapeAt(now).Links {
 		one := resource.MemberHealth{VM: member.ID, State: "healthy"}
-		switch state := c.s.cloud.stateOf(shelfKey{c.s.place, member.Kind}, member.ID, now); {
+		switch state := c.s.cloud.stateOf(c.s.shelfOf(member.Kind), member.ID, now); {
 		case state != resource.StateRunning:
 			one.State, one.Reason = "unhealthy", fmt.Sprintf("the VM is %s", state)
 		case now.Before(checked) && (o.Before == nil || !slices.Contains(o.Before.Links, member)):

@@ -17,7 +17,7 @@ func openPublicIPs(s *session) publicIPs {
 		show: func(v *sight[resource.PublicIPSpec, resource.PublicIPStatus]) any {
 			v.status.VM, v.status.NIC = linkedID(resource.VM.Name, v.links), linkedID(resource.NIC.Name, v.links)
 			if v.status.NIC != "" {
-				v.status.VM = s.cloud.linkOf(shelfKey{s.place, resource.NIC.Name}, v.status.NIC, resource.VM.Name)
+				v.status.VM = s.cloud.linkOf(s.shelfOf(resource.NIC.Name), v.status.NIC, resource.VM.Name)
 			}
 			return showPublicIP(v)
 		},

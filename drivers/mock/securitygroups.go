@@ -73,7 +73,7 @@ type plantRuleOutput struct {
 }
 
 func plantRule(ctx context.Context, s *session, in plantRuleInput) (plantRuleOutput, error) {
-	out := plantRuleOutput{newID("sgr", shelfKey{s.place, resource.SecurityGroup.Name}, fmt.Sprint(in))}
+	out := plantRuleOutput{newID("sgr", s.shelfOf(resource.SecurityGroup.Name), fmt.Sprint(in))}
 	protocol, _ := resource.RuleProtocol(in.Protocol)
 	cidr, _ := resource.RuleCIDR(in.Peer)
 	planted := resource.RuleChange{Rules: make([]resource.Rule, 1)}

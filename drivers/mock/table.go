@@ -242,7 +242,7 @@ func (t table[S, T]) allRefs(spec S) ([]resource.Ref, error) {
 
 // find returns an object that a field of a request names. It must be ready.
 func (s *session) find(kind, field, id string, now time.Time) (*object, error) {
-	o := s.cloud.find(shelfKey{s.place, kind}, id, now)
+	o := s.cloud.find(s.shelfOf(kind), id, now)
 	if o == nil {
 		k, err := resource.KindNamed(kind)
 		if err != nil {
@@ -369,7 +369,15 @@ func (t table[S, T]) view(o *object, state resource.State, at time.Time) driver.
 	}
 }
 
-func (t table[S, T]) key() shelfKey { return shelfKey{t.s.place, t.kind.Name} }
+func (t table[S, T]) key() shelfKey { return t.s.shelfOf(t.kind.Name) }
+
+// shelfOf is where the session's objects of a kind are.
+func (s *session) shelfOf(kind string) shelfKey {
+	if slices.Contains(s.accountWide, kind) {
+		return shelfKey{place{Account: s.Account}, kind}
+	}
+	return shelfKey{s.place, kind}
+}
 
 func (t table[S, T]) missing(id string) error {
 	return refuse(resource.CodeNotFound, "Invalid"+t.noun()+"ID.NotFound", "there is no %s %.64q in the region %s of the account %s", t.kind.Name, id, t.s.Region, t.s.Account)
@@ -400,10 +408,10 @@ func (c *cloud) find(key shelfKey, id string, now time.Time) *object {
 
 // specOf is the spec of an object that is known to exist.
 func specOf[S, T any](s *session, kind resource.Type[S, T], id string) S {
-	return s.cloud.shelf(shelfKey{s.place, kind.Name}).live[id].Spec.(S)
+	return s.cloud.shelf(s.shelfOf(kind.Name)).live[id].Spec.(S)
 }
 
 // statusOf is the same for the status.
 func statusOf[S, T any](s *session, kind resource.Type[S, T], id string) T {
-	return s.cloud.shelf(shelfKey{s.place, kind.Name}).live[id].Status.(T)
+	return s.cloud.shelf(s.shelfOf(kind.Name)).live[id].Status.(T)
 }

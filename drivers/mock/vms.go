@@ -123,7 +123,7 @@ func (c vms) Password(ctx context.Context, id string) (resource.VMPassword, erro
 		return none("the VM %s is still being created; its first password comes with it", o.called())
 	}
 	c.s.cloud.mu.RLock()
-	pair := c.s.cloud.find(shelfKey{c.s.place, resource.KeyPair.Name}, spec.KeyPair, now)
+	pair := c.s.cloud.find(c.s.shelfOf(resource.KeyPair.Name), spec.KeyPair, now)
 	c.s.cloud.mu.RUnlock()
 	if pair == nil {
 		return none("the key pair of the VM %s is gone or was never given, so that nobody could read its first password", o.called())
@@ -163,7 +163,7 @@ type boot struct {
 // bootOf is what a VM that is asked for boots from.
 func (c vms) bootOf(spec resource.VMSpec) (boot, error) {
 	if spec.CustomImage != "" {
-		custom := c.s.cloud.shelf(shelfKey{c.s.place, resource.CustomImage.Name}).live[spec.CustomImage]
+		custom := c.s.cloud.shelf(c.s.shelfOf(resource.CustomImage.Name)).live[spec.CustomImage]
 		status := custom.Status.(resource.CustomImageStatus)
 		return boot{custom.ID, "", status.Architecture, status.DiskSizeGiB}, nil
 	}

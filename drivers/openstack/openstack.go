@@ -110,8 +110,12 @@ func login(ctx context.Context, provider *gophercloud.ProviderClient, c driver.C
 	if err != nil || project == nil {
 		return family.Entry{}, resource.Errorf(resource.CodeInvalid, "the credential leads to no project; give project_name or project_id")
 	}
-	endpoints, err := endpointsOf(token, c.Settings)
-	return family.Entry{Project: project.ID, Endpoints: endpoints}, err
+	entry := family.Entry{Project: project.ID}
+	if user, err := token.ExtractUser(); err == nil && user != nil {
+		entry.User = user.ID + " of " + options.IdentityEndpoint
+	}
+	entry.Endpoints, err = endpointsOf(token, c.Settings)
+	return entry, err
 }
 
 // endpointsOf are those of the settings, and of the catalog that came with a token.

@@ -127,6 +127,7 @@ func (a *app) connectionInventory() *cobra.Command {
 				{"KIND", func(i resource.InventoryItem) string { return i.Kind }},
 				{"WHERE", func(i resource.InventoryItem) string { return string(i.Where) }},
 				{"NAME", func(i resource.InventoryItem) string { return i.Name }},
+				{"MANAGED-IN", func(i resource.InventoryItem) string { return i.Connection }},
 				{"CLOUD-ID", func(i resource.InventoryItem) string { return i.CloudID }},
 				{"CLOUD-NAME", func(i resource.InventoryItem) string { return i.CloudName }},
 				{"STATE", func(i resource.InventoryItem) string { return string(i.State) }},

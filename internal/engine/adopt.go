@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/google/uuid"
@@ -93,6 +94,9 @@ func (e *Engine) inventory(ctx context.Context, connection, kind string) ([]reso
 			here[rows[i].CloudID] = &rows[i]
 		}
 	}
+	elsewhere := sync.OnceValues(func() (map[string]*store.Resource, error) { // once the session is open, which says what it shares
+		return recordedElsewhere(ctx, e.store.Read(), connection, kind)
+	})
 	for item, err := range e.list(ctx, session, connection, k, func(id string) bool { return here[id] != nil }) {
 		if err != nil {
 			return nil, fmt.Errorf("list the %ss of %s: %w", kind, connection, err)
@@ -101,6 +105,10 @@ func (e *Engine) inventory(ctx context.Context, connection, kind string) ([]reso
 		if row := here[item.ID]; row != nil {
 			one.Name, one.Where = row.Name, resource.InBoth
 			delete(here, item.ID)
+		} else if others, err := elsewhere(); err != nil {
+			return nil, err
+		} else if row := others[item.ID]; row != nil {
+			one.Name, one.Connection, one.Where = row.Name, row.Connection, resource.InOther
 		}
 		found = append(found, one)
 	}
@@ -251,7 +259,7 @@ func (e *Engine) adopt(ctx context.Context, a *adoption, parts []*adoption) (*re
 	}
 	var joined []*store.Resource
 	_, err := e.recordEnded(ctx, VerbAdopt, func(ctx context.Context, q *store.Queries) ([]*store.Resource, error) {
-		if _, err := q.Connection(ctx, a.row.Connection); err != nil { // locked: it cannot be deleted meanwhile
+		if err := hold(ctx, q, a.row.Connection, a.row.Kind); err != nil {
 			return nil, err
 		}
 		if err := a.record(ctx, q); err != nil {
@@ -383,6 +391,13 @@ func (j *job) unmanaged(ctx context.Context, q *store.Queries, item *driver.Item
 		return resource.Errorf(resource.CodeAlreadyExists, "the %s %s is managed here already, as the %s", known.Kind, item.ID, known.Called())
 	case resource.CodeOf(err) != resource.CodeNotFound:
 		return err
+	}
+	other, err := managedElsewhere(ctx, q, j.row.Connection, j.row.Kind, item.ID)
+	switch {
+	case err != nil:
+		return err
+	case other != nil:
+		return resource.Errorf(resource.CodeAlreadyExists, "the %s %s is managed already, in the connection %s as the %s", other.Kind, item.ID, other.Connection, other.Called())
 	case item.Token == "":
 		return nil
 	}
@@ -392,10 +407,16 @@ func (j *job) unmanaged(ctx context.Context, q *store.Queries, item *driver.Item
 		return nil
 	case err != nil:
 		return err
-	case known.DeletedAt == 0 && known.Connection == j.row.Connection && known.CloudID == "":
+	case known.DeletedAt != 0 || known.CloudID != "":
+		return nil
+	case known.Connection == j.row.Connection:
 		return resource.Errorf(resource.CodeConflict, "the %s %s is being created from here, as the %s", known.Kind, item.ID, known.Called())
 	}
-	return nil
+	others, err := sharers(ctx, q, j.row.Connection, j.row.Kind)
+	if slices.ContainsFunc(others, func(c store.Connection) bool { return c.Name == known.Connection }) {
+		err = resource.Errorf(resource.CodeConflict, "the %s %s is being created in the connection %s, as the %s", known.Kind, item.ID, known.Connection, known.Called())
+	}
+	return err
 }
 
 // Release forgets a resource that is not used here, with its parts. It changes nothing on

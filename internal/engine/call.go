@@ -46,6 +46,9 @@ func (j *job) request(ctx context.Context) (answer, error) {
 				return answer{done: true}, err
 			}
 		}
+		if err := j.onlyHere(ctx); err != nil {
+			return answer{}, err
+		}
 		pending, err := j.session.Delete(ctx, j.row.Kind, j.row.CloudID)
 		return answer{pending: pending}, err
 	default:

@@ -146,7 +146,7 @@ func (e *Engine) CreateConnection(ctx context.Context, body []byte, check bool) 
 			return nil, err
 		}
 		t := e.target(row)
-		t.Opened = func(_ context.Context, place driver.Place) { row.Account, row.Lacks = place.Account, place.Lacks } // recorded with the rest
+		t.Opened = func(_ context.Context, place driver.Place) { placed(row, place) } // recorded with the rest
 		if err := e.host.Check(ctx, t); err != nil {
 			return nil, fmt.Errorf("connect to %s: %w", row.Cloud, err)
 		}
@@ -332,17 +332,23 @@ func (e *Engine) target(row *store.Connection) host.Target {
 			return c, err
 		},
 		Opened: func(ctx context.Context, place driver.Place) {
-			if row.Account == place.Account && maps.Equal(row.Lacks, place.Lacks) {
+			now := *row
+			if !placed(&now, place) {
 				return
 			}
-			err := e.store.Update(ctx, func(ctx context.Context, q *store.Queries) error {
-				return q.SetPlace(ctx, row, place.Account, place.Lacks)
-			})
+			err := e.store.Update(ctx, func(ctx context.Context, q *store.Queries) error { return q.SetPlace(ctx, &now) })
 			if err != nil { // the next session says it again
 				e.logger.Warn("what a session found out cannot be recorded", "connection", row.Name, "error", err)
 			}
 		},
 	}
+}
+
+// placed notes what a session has found out, and reports whether it is something new.
+func placed(row *store.Connection, place driver.Place) bool {
+	same := row.Account == place.Account && maps.Equal(row.Lacks, place.Lacks) && maps.Equal(row.Scopes, place.Scopes)
+	row.Account, row.Lacks, row.Scopes = place.Account, place.Lacks, place.Scopes
+	return !same
 }
 
 func convert[Row, T any](rows []Row, one func(*Row) T) []T {

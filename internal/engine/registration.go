@@ -170,7 +170,7 @@ func (e *Engine) PutConnection(ctx context.Context, request resource.ConnectionR
 				return err
 			}
 		}
-		row.Account, row.Lacks = "", nil // until somebody has looked
+		row.Account, row.Lacks, row.Scopes = "", nil, nil // until somebody has looked
 		row.UpdatedAt = store.MicrosOf(time.Now())
 		answer = row.Resource()
 		return q.UpdateConnection(ctx, row)

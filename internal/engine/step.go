@@ -200,7 +200,7 @@ func (j *job) ask(ctx context.Context) error {
 	if age < retryFor && (e.Retryable || j.mayFree(ctx, e)) {
 		return j.retry(ctx, e)
 	}
-	return j.fail(ctx, resource.OperationFailed, e)
+	return j.fail(ctx, resource.OperationFailed, j.takenElsewhere(ctx, e))
 }
 
 // retry has the cloud asked again in a while.

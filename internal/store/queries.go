@@ -88,10 +88,10 @@ func (q *Queries) FreeConnection(ctx context.Context, name string) error {
 	return failure(err, "look for the connection %s", name)
 }
 
-// SetPlace records the account of a connection and what it lacks, unless it has changed
-// since row was read.
-func (q *Queries) SetPlace(ctx context.Context, row *Connection, account string, lacks map[string]string) error {
-	_, err := q.db.NewUpdate().Model(&Connection{Account: account, Lacks: lacks}).Column("account", "lacks").
+// SetPlace records the account of a connection, what it lacks and the scopes of its kinds,
+// unless it has changed since row was read.
+func (q *Queries) SetPlace(ctx context.Context, row *Connection) error {
+	_, err := q.db.NewUpdate().Model(row).Column("account", "lacks", "scopes").
 		Where("name = ?", row.Name).Where("updated_at = ?", row.UpdatedAt).Exec(ctx)
 	return failure(err, "record where the connection %s leads", row.Name)
 }

@@ -56,13 +56,13 @@ func (q *Queries) UpdateCredential(ctx context.Context, row *Credential) error {
 
 // UpdateConnection writes all that can change.
 func (q *Queries) UpdateConnection(ctx context.Context, row *Connection) error {
-	_, err := q.db.NewUpdate().Model(row).Column("cloud", "credential", "region", "zone", "settings", "account", "lacks", "updated_at").WherePK().Exec(ctx)
+	_, err := q.db.NewUpdate().Model(row).Column("cloud", "credential", "region", "zone", "settings", "account", "lacks", "scopes", "updated_at").WherePK().Exec(ctx)
 	return failure(err, "record the connection %s", row.Name)
 }
 
 // TouchConnections has the connections that use a credential open new sessions, and
 // find out anew what account it opens and what they lack.
 func (q *Queries) TouchConnections(ctx context.Context, credential string, now Micros) error {
-	_, err := q.db.NewUpdate().Model((*Connection)(nil)).Set("updated_at = ?", now).Set("account = ''").Set("lacks = NULL").Where("credential = ?", credential).Exec(ctx)
+	_, err := q.db.NewUpdate().Model((*Connection)(nil)).Set("updated_at = ?", now).Set("account = ''").Set("lacks = NULL").Set("scopes = NULL").Where("credential = ?", credential).Exec(ctx)
 	return failure(err, "note that the credential %s changed", credential)
 }

@@ -60,6 +60,7 @@ type Connection struct {
 	Settings   map[string]string `bun:"type:jsonb"`
 	Account    string            // that its credential opens, as its last session said, or ''
 	Lacks      map[string]string `bun:"type:jsonb"` // what its cloud does not have there, likewise
+	Scopes     map[string]string `bun:"type:jsonb"` // what the objects of kinds belong to there, if not to the account in the region, likewise
 	CreatedAt  Micros
 	UpdatedAt  Micros
 	SyncedAt   Micros

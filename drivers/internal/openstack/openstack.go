@@ -48,6 +48,7 @@ type Door struct {
 // Entry is what a login has opened.
 type Entry struct {
 	Project   string // its id
+	User      string // who has key pairs, told from the users of other clouds; "" if that is not known
 	Endpoints []Endpoint
 }
 
@@ -62,6 +63,7 @@ type Session struct {
 	catalog  catalog
 	lacks    map[string]string
 	project  string
+	user     string
 	region   string
 	zone     string // for what names none; may be ""
 	settings driver.Values
@@ -94,7 +96,7 @@ func (s *Session) open(ctx context.Context, door Door, c driver.Config) error {
 	if err != nil {
 		return s.loginFailed(coded(err), door)
 	}
-	s.project, s.catalog = entry.Project, entry.Endpoints
+	s.project, s.user, s.catalog = entry.Project, entry.User, entry.Endpoints
 	s.openServices(door.Versions)
 	if c.Region == "" {
 		return nil
@@ -119,6 +121,15 @@ func (s *Session) Close() error {
 
 // AccountID implements driver.Accounter: it is the project's id.
 func (s *Session) AccountID() string { return s.project }
+
+// Scopes implements driver.Scoper: key pairs belong to the user, in whatever project.
+// https://docs.openstack.org/api-ref/compute/#keypairs-keypairs
+func (s *Session) Scopes() map[string]string {
+	if s.user == "" || s.region == "" {
+		return nil
+	}
+	return map[string]string{resource.KeyPair.Name: "user " + s.user + " in " + s.region}
+}
 
 // Lacks answers what needs a service that is not in the region's catalog.
 func (s *Session) Lacks() map[string]string { return s.lacks }

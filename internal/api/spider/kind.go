@@ -378,7 +378,7 @@ func (k *kind) listAll(r *request) (any, error) {
 			if item.CloudID != "" || item.State != resource.StateFailed {
 				lists.OnlySpiderList = append(lists.OnlySpiderList, v.iid(k.of.Name, item.Name))
 			}
-		case resource.InCloud:
+		case resource.InCloud, resource.InOther:
 			lists.OnlyCSPList = append(lists.OnlyCSPList, IID{cmp.Or(item.CloudName, item.CloudID), item.CloudID})
 		}
 	}

@@ -182,8 +182,9 @@ func (x *ConnectRequest) GetSettings() map[string]string {
 type ConnectResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Session       string                 `protobuf:"bytes,1,opt,name=session,proto3" json:"session,omitempty"`
-	Lacks         map[string]string      `protobuf:"bytes,2,rep,name=lacks,proto3" json:"lacks,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"` // kinds, catalogs and feeds that the driver offers but not here, with the reason
-	Account       string                 `protobuf:"bytes,3,opt,name=account,proto3" json:"account,omitempty"`                                                                       // the cloud's id of the account that the credential opens; empty if the driver does not tell
+	Lacks         map[string]string      `protobuf:"bytes,2,rep,name=lacks,proto3" json:"lacks,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`   // kinds, catalogs and feeds that the driver offers but not here, with the reason
+	Account       string                 `protobuf:"bytes,3,opt,name=account,proto3" json:"account,omitempty"`                                                                         // the cloud's id of the account that the credential opens; empty if the driver does not tell
+	Scopes        map[string]string      `protobuf:"bytes,4,rep,name=scopes,proto3" json:"scopes,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"` // what the objects of kinds belong to, if not to the account in the region: an id that is the same wherever the same objects are seen
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -237,6 +238,13 @@ func (x *ConnectResponse) GetAccount() string {
 		return x.Account
 	}
 	return ""
+}
+
+func (x *ConnectResponse) GetScopes() map[string]string {
+	if x != nil {
+		return x.Scopes
+	}
+	return nil
 }
 
 type DisconnectRequest struct {
@@ -1737,13 +1745,17 @@ const file_driver_v1_driver_proto_rawDesc = "" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\x1a;\n" +
 	"\rSettingsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xc1\x01\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xc1\x02\n" +
 	"\x0fConnectResponse\x12\x18\n" +
 	"\asession\x18\x01 \x01(\tR\asession\x12@\n" +
 	"\x05lacks\x18\x02 \x03(\v2*.mcic.driver.v1.ConnectResponse.LacksEntryR\x05lacks\x12\x18\n" +
-	"\aaccount\x18\x03 \x01(\tR\aaccount\x1a8\n" +
+	"\aaccount\x18\x03 \x01(\tR\aaccount\x12C\n" +
+	"\x06scopes\x18\x04 \x03(\v2+.mcic.driver.v1.ConnectResponse.ScopesEntryR\x06scopes\x1a8\n" +
 	"\n" +
 	"LacksEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\x1a9\n" +
+	"\vScopesEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"-\n" +
 	"\x11DisconnectRequest\x12\x18\n" +
@@ -1873,7 +1885,7 @@ func file_driver_v1_driver_proto_rawDescGZIP() []byte {
 	return file_driver_v1_driver_proto_rawDescData
 }
 
-var file_driver_v1_driver_proto_msgTypes = make([]protoimpl.MessageInfo, 34)
+var file_driver_v1_driver_proto_msgTypes = make([]protoimpl.MessageInfo, 35)
 var file_driver_v1_driver_proto_goTypes = []any{
 	(*DescribeRequest)(nil),    // 0: mcic.driver.v1.DescribeRequest
 	(*DescribeResponse)(nil),   // 1: mcic.driver.v1.DescribeResponse
@@ -1908,49 +1920,51 @@ var file_driver_v1_driver_proto_goTypes = []any{
 	nil,                        // 30: mcic.driver.v1.ConnectRequest.CredentialEntry
 	nil,                        // 31: mcic.driver.v1.ConnectRequest.SettingsEntry
 	nil,                        // 32: mcic.driver.v1.ConnectResponse.LacksEntry
-	nil,                        // 33: mcic.driver.v1.CatalogRequest.FilterEntry
+	nil,                        // 33: mcic.driver.v1.ConnectResponse.ScopesEntry
+	nil,                        // 34: mcic.driver.v1.CatalogRequest.FilterEntry
 }
 var file_driver_v1_driver_proto_depIdxs = []int32{
 	30, // 0: mcic.driver.v1.ConnectRequest.credential:type_name -> mcic.driver.v1.ConnectRequest.CredentialEntry
 	31, // 1: mcic.driver.v1.ConnectRequest.settings:type_name -> mcic.driver.v1.ConnectRequest.SettingsEntry
 	32, // 2: mcic.driver.v1.ConnectResponse.lacks:type_name -> mcic.driver.v1.ConnectResponse.LacksEntry
-	33, // 3: mcic.driver.v1.CatalogRequest.filter:type_name -> mcic.driver.v1.CatalogRequest.FilterEntry
-	11, // 4: mcic.driver.v1.ListRequest.filter:type_name -> mcic.driver.v1.Filter
-	12, // 5: mcic.driver.v1.CreateResponse.pending:type_name -> mcic.driver.v1.Pending
-	12, // 6: mcic.driver.v1.DeleteResponse.pending:type_name -> mcic.driver.v1.Pending
-	12, // 7: mcic.driver.v1.ActResponse.pending:type_name -> mcic.driver.v1.Pending
-	29, // 8: mcic.driver.v1.Failure.fields:type_name -> mcic.driver.v1.FieldProblem
-	0,  // 9: mcic.driver.v1.DriverService.Describe:input_type -> mcic.driver.v1.DescribeRequest
-	2,  // 10: mcic.driver.v1.DriverService.Connect:input_type -> mcic.driver.v1.ConnectRequest
-	4,  // 11: mcic.driver.v1.DriverService.Disconnect:input_type -> mcic.driver.v1.DisconnectRequest
-	6,  // 12: mcic.driver.v1.DriverService.Catalog:input_type -> mcic.driver.v1.CatalogRequest
-	8,  // 13: mcic.driver.v1.DriverService.Read:input_type -> mcic.driver.v1.ReadRequest
-	10, // 14: mcic.driver.v1.DriverService.List:input_type -> mcic.driver.v1.ListRequest
-	14, // 15: mcic.driver.v1.DriverService.Get:input_type -> mcic.driver.v1.GetRequest
-	16, // 16: mcic.driver.v1.DriverService.Create:input_type -> mcic.driver.v1.CreateRequest
-	18, // 17: mcic.driver.v1.DriverService.Delete:input_type -> mcic.driver.v1.DeleteRequest
-	20, // 18: mcic.driver.v1.DriverService.Act:input_type -> mcic.driver.v1.ActRequest
-	22, // 19: mcic.driver.v1.DriverService.View:input_type -> mcic.driver.v1.ViewRequest
-	24, // 20: mcic.driver.v1.DriverService.Extend:input_type -> mcic.driver.v1.ExtendRequest
-	26, // 21: mcic.driver.v1.DriverService.Native:input_type -> mcic.driver.v1.NativeRequest
-	1,  // 22: mcic.driver.v1.DriverService.Describe:output_type -> mcic.driver.v1.DescribeResponse
-	3,  // 23: mcic.driver.v1.DriverService.Connect:output_type -> mcic.driver.v1.ConnectResponse
-	5,  // 24: mcic.driver.v1.DriverService.Disconnect:output_type -> mcic.driver.v1.DisconnectResponse
-	7,  // 25: mcic.driver.v1.DriverService.Catalog:output_type -> mcic.driver.v1.CatalogResponse
-	9,  // 26: mcic.driver.v1.DriverService.Read:output_type -> mcic.driver.v1.ReadResponse
-	13, // 27: mcic.driver.v1.DriverService.List:output_type -> mcic.driver.v1.ListResponse
-	15, // 28: mcic.driver.v1.DriverService.Get:output_type -> mcic.driver.v1.GetResponse
-	17, // 29: mcic.driver.v1.DriverService.Create:output_type -> mcic.driver.v1.CreateResponse
-	19, // 30: mcic.driver.v1.DriverService.Delete:output_type -> mcic.driver.v1.DeleteResponse
-	21, // 31: mcic.driver.v1.DriverService.Act:output_type -> mcic.driver.v1.ActResponse
-	23, // 32: mcic.driver.v1.DriverService.View:output_type -> mcic.driver.v1.ViewResponse
-	25, // 33: mcic.driver.v1.DriverService.Extend:output_type -> mcic.driver.v1.ExtendResponse
-	27, // 34: mcic.driver.v1.DriverService.Native:output_type -> mcic.driver.v1.NativeResponse
-	22, // [22:35] is the sub-list for method output_type
-	9,  // [9:22] is the sub-list for method input_type
-	9,  // [9:9] is the sub-list for extension type_name
-	9,  // [9:9] is the sub-list for extension extendee
-	0,  // [0:9] is the sub-list for field type_name
+	33, // 3: mcic.driver.v1.ConnectResponse.scopes:type_name -> mcic.driver.v1.ConnectResponse.ScopesEntry
+	34, // 4: mcic.driver.v1.CatalogRequest.filter:type_name -> mcic.driver.v1.CatalogRequest.FilterEntry
+	11, // 5: mcic.driver.v1.ListRequest.filter:type_name -> mcic.driver.v1.Filter
+	12, // 6: mcic.driver.v1.CreateResponse.pending:type_name -> mcic.driver.v1.Pending
+	12, // 7: mcic.driver.v1.DeleteResponse.pending:type_name -> mcic.driver.v1.Pending
+	12, // 8: mcic.driver.v1.ActResponse.pending:type_name -> mcic.driver.v1.Pending
+	29, // 9: mcic.driver.v1.Failure.fields:type_name -> mcic.driver.v1.FieldProblem
+	0,  // 10: mcic.driver.v1.DriverService.Describe:input_type -> mcic.driver.v1.DescribeRequest
+	2,  // 11: mcic.driver.v1.DriverService.Connect:input_type -> mcic.driver.v1.ConnectRequest
+	4,  // 12: mcic.driver.v1.DriverService.Disconnect:input_type -> mcic.driver.v1.DisconnectRequest
+	6,  // 13: mcic.driver.v1.DriverService.Catalog:input_type -> mcic.driver.v1.CatalogRequest
+	8,  // 14: mcic.driver.v1.DriverService.Read:input_type -> mcic.driver.v1.ReadRequest
+	10, // 15: mcic.driver.v1.DriverService.List:input_type -> mcic.driver.v1.ListRequest
+	14, // 16: mcic.driver.v1.DriverService.Get:input_type -> mcic.driver.v1.GetRequest
+	16, // 17: mcic.driver.v1.DriverService.Create:input_type -> mcic.driver.v1.CreateRequest
+	18, // 18: mcic.driver.v1.DriverService.Delete:input_type -> mcic.driver.v1.DeleteRequest
+	20, // 19: mcic.driver.v1.DriverService.Act:input_type -> mcic.driver.v1.ActRequest
+	22, // 20: mcic.driver.v1.DriverService.View:input_type -> mcic.driver.v1.ViewRequest
+	24, // 21: mcic.driver.v1.DriverService.Extend:input_type -> mcic.driver.v1.ExtendRequest
+	26, // 22: mcic.driver.v1.DriverService.Native:input_type -> mcic.driver.v1.NativeRequest
+	1,  // 23: mcic.driver.v1.DriverService.Describe:output_type -> mcic.driver.v1.DescribeResponse
+	3,  // 24: mcic.driver.v1.DriverService.Connect:output_type -> mcic.driver.v1.ConnectResponse
+	5,  // 25: mcic.driver.v1.DriverService.Disconnect:output_type -> mcic.driver.v1.DisconnectResponse
+	7,  // 26: mcic.driver.v1.DriverService.Catalog:output_type -> mcic.driver.v1.CatalogResponse
+	9,  // 27: mcic.driver.v1.DriverService.Read:output_type -> mcic.driver.v1.ReadResponse
+	13, // 28: mcic.driver.v1.DriverService.List:output_type -> mcic.driver.v1.ListResponse
+	15, // 29: mcic.driver.v1.DriverService.Get:output_type -> mcic.driver.v1.GetResponse
+	17, // 30: mcic.driver.v1.DriverService.Create:output_type -> mcic.driver.v1.CreateResponse
+	19, // 31: mcic.driver.v1.DriverService.Delete:output_type -> mcic.driver.v1.DeleteResponse
+	21, // 32: mcic.driver.v1.DriverService.Act:output_type -> mcic.driver.v1.ActResponse
+	23, // 33: mcic.driver.v1.DriverService.View:output_type -> mcic.driver.v1.ViewResponse
+	25, // 34: mcic.driver.v1.DriverService.Extend:output_type -> mcic.driver.v1.ExtendResponse
+	27, // 35: mcic.driver.v1.DriverService.Native:output_type -> mcic.driver.v1.NativeResponse
+	23, // [23:36] is the sub-list for method output_type
+	10, // [10:23] is the sub-list for method input_type
+	10, // [10:10] is the sub-list for extension type_name
+	10, // [10:10] is the sub-list for extension extendee
+	0,  // [0:10] is the sub-list for field type_name
 }
 
 func init() { file_driver_v1_driver_proto_init() }
@@ -1964,7 +1978,7 @@ func file_driver_v1_driver_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_driver_v1_driver_proto_rawDesc), len(file_driver_v1_driver_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   34,
+			NumMessages:   35,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -16,8 +16,8 @@ import { Failure, Head, ResourceLink, State } from './parts';
 type Item = Schemas['InventoryItem'];
 
 const route = getRouteApi('/connections/$connection');
-const places = ['all', 'both', 'cloud', 'here'] as const;
-const colors = { both: 'teal', cloud: 'blue', here: 'orange' } as const;
+const places = ['all', 'both', 'cloud', 'other', 'here'] as const;
+const colors = { both: 'teal', cloud: 'blue', other: 'gray', here: 'orange' } as const;
 const idOf = (i: Item) => `${i.kind}/${i.cloudId ?? ''}/${i.name ?? ''}`;
 
 /** ConnectionPage is a connection: what its cloud has, and what only its cloud can do. */
@@ -152,7 +152,7 @@ function Inventory({ connection }: { connection: string }) {
         id: 'name',
         title: fieldTitle('name'),
         width: 200,
-        cell: (i) => (i.name ? <ResourceLink kind={i.kind} connection={connection} name={i.name} /> : ''),
+        cell: (i) => (i.name ? <ResourceLink kind={i.kind} connection={i.connection ?? connection} name={i.name} /> : ''),
       },
       { id: 'cloudName', title: t('inventory.cloudName'), width: 200, cell: (i) => i.cloudName },
       {
