@@ -217,6 +217,18 @@ func items[A any](ctx context.Context, s *Session, c *gophercloud.ServiceClient,
 	return driver.Items(list[A](ctx, s, c, path, key, query), is)
 }
 
+// Items answers all pages of a list of a service, by its type, for a kind that a member has of
+// its own. key is what the answer has the list in; an A of json.RawMessage keeps what the cloud
+// answers.
+func Items[A any](ctx context.Context, s *Session, service, path, key string, query url.Values) iter.Seq2[A, error] {
+	return items[A](ctx, s, s.client(service), path, key, query)
+}
+
+// Ask makes a call to a service, by its type, for a kind that a member has of its own.
+func (s *Session) Ask(ctx context.Context, service, method, path string, in, out any) error {
+	return request(ctx, s.client(service), method, path, in, out)
+}
+
 // only leaves out of pages what is not meant.
 func only[A any](pages iter.Seq2[[]shown[A], error], meant func(shown[A]) bool) iter.Seq2[[]shown[A], error] {
 	return func(yield func([]shown[A], error) bool) {

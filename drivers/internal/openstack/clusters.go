@@ -288,7 +288,7 @@ func labelsOf(group resource.NodeGroup, others map[string]string) map[string]str
 // placed checks that the network and the subnet are there: Magnum takes any, and the
 // cluster fails later.
 func (c clusters) placed(ctx context.Context, spec resource.ClusterSpec) error {
-	if _, err := newVPCs(c.Session).Get(ctx, spec.VPC); err != nil {
+	if _, err := c.vpc(ctx, spec.VPC); err != nil {
 		return err
 	}
 	_, err := newSubnets(c.Session).Get(ctx, spec.Subnets[0])

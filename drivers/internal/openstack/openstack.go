@@ -43,6 +43,8 @@ type Door struct {
 	Versions map[string]Version
 	// Meanings are those of errors that are its own.
 	Meanings driver.Meanings
+	// VPC looks at a VPC for other kinds, where those of OpenStack are not the cloud's.
+	VPC func(ctx context.Context, s *Session, id string) (driver.Object[resource.VPCSpec, resource.VPCStatus], error)
 }
 
 // Entry is what a login has opened.
@@ -54,8 +56,9 @@ type Entry struct {
 
 // Session is an open connection to one project in one region.
 type Session struct {
-	way *transport.Transport
-	log *slog.Logger
+	door Door
+	way  *transport.Transport
+	log  *slog.Logger
 
 	provider                                             *gophercloud.ProviderClient // of all services
 	compute, network, image, volume, balancer, container *gophercloud.ServiceClient
@@ -75,29 +78,29 @@ func Open(ctx context.Context, door Door, c driver.Config) (*Session, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Session{way: way, log: c.Logger, region: c.Region, zone: c.Zone, settings: c.Settings}
-	if err := s.open(ctx, door, c); err != nil {
+	s := &Session{door: door, way: way, log: c.Logger, region: c.Region, zone: c.Zone, settings: c.Settings}
+	if err := s.open(ctx, c); err != nil {
 		_ = s.Close() // never fails
 		return nil, err
 	}
 	return s, nil
 }
 
-func (s *Session) open(ctx context.Context, door Door, c driver.Config) error {
+func (s *Session) open(ctx context.Context, c driver.Config) error {
 	s.provider = &gophercloud.ProviderClient{
 		HTTPClient: *s.way.Client(),
 		RetryFunc: func(ctx context.Context, _, _ string, _ *gophercloud.RequestOpts, err error, _ uint) error { // never: the server does
-			return door.says(ctx, err)
+			return s.door.says(ctx, err)
 		},
 	}
 	s.provider.UseTokenLock()
 	s.provider.UserAgent.Prepend(program)
-	entry, err := door.Login(ctx, s.provider, c)
+	entry, err := s.door.Login(ctx, s.provider, c)
 	if err != nil {
-		return s.loginFailed(coded(err), door)
+		return s.loginFailed(coded(err))
 	}
 	s.project, s.user, s.catalog = entry.Project, entry.User, entry.Endpoints
-	s.openServices(door.Versions)
+	s.openServices()
 	if c.Region == "" {
 		return nil
 	}
@@ -106,11 +109,19 @@ func (s *Session) open(ctx context.Context, door Door, c driver.Config) error {
 
 // loginFailed says what may be wrong with a login that is refused. Keystone does not, so that
 // nobody can try out names.
-func (s *Session) loginFailed(err error, door Door) error {
+func (s *Session) loginFailed(err error) error {
 	if resource.CodeOf(err) != resource.CodeUnauthenticated {
 		return err
 	}
-	return withAdvice(resource.AsError(err), cmp.Or(s.way.ClockAdvice(), door.Advice))
+	return withAdvice(resource.AsError(err), cmp.Or(s.way.ClockAdvice(), s.door.Advice))
+}
+
+// vpc looks at a VPC.
+func (s *Session) vpc(ctx context.Context, id string) (vpc, error) {
+	if s.door.VPC != nil {
+		return s.door.VPC(ctx, s, id)
+	}
+	return newVPCs(s).Get(ctx, id)
 }
 
 // Close lets go of the idle connections to the cloud.

@@ -60,7 +60,7 @@ func (g securityGroups) Make(ctx context.Context, r driver.Request[resource.Secu
 	if room := maxTag - len(descriptionTag); utf8.RuneCountInString(r.Spec.Description) > room {
 		return securityGroup{}, resource.Invalid(resource.Problem{Field: "spec.description", Message: "is too long for OpenStack; at most " + strconv.Itoa(room) + " characters fit"})
 	}
-	if _, err := newVPCs(g.Session).Get(ctx, r.Spec.VPC); err != nil { // Neutron would not mind
+	if _, err := g.vpc(ctx, r.Spec.VPC); err != nil { // Neutron would not mind
 		return securityGroup{}, err
 	}
 	return g.create(r.Labels, func() gophercloud.Result {

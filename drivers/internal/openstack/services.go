@@ -51,7 +51,7 @@ func (s *Session) services() []service {
 
 // openServices makes the clients of the region's services, and notes what is lacking.
 // A client of a service that is not there fails with the reason.
-func (s *Session) openServices(versions map[string]Version) {
+func (s *Session) openServices() {
 	s.lacks = map[string]string{}
 	for _, v := range s.services() {
 		endpoint, typ := s.catalog.endpoint(s.region, v.types...)
@@ -66,7 +66,7 @@ func (s *Session) openServices(versions map[string]Version) {
 			*v.client = absent(why)
 			continue
 		}
-		if own, ok := versions[typ]; ok {
+		if own, ok := s.door.Versions[typ]; ok {
 			v.speaks = own
 		}
 		if !hasVersion.MatchString(endpoint) {
@@ -74,6 +74,16 @@ func (s *Session) openServices(versions map[string]Version) {
 		}
 		*v.client = &gophercloud.ServiceClient{ProviderClient: s.provider, Endpoint: endpoint, Type: typ, Microversion: v.speaks.Microversion}
 	}
+}
+
+// client answers the client of a service by its type.
+func (s *Session) client(typ string) *gophercloud.ServiceClient {
+	for _, v := range s.services() {
+		if slices.Contains(v.types, typ) {
+			return *v.client
+		}
+	}
+	return absent("the family of OpenStack knows no service " + typ)
 }
 
 // absent is a client whose calls all fail.

@@ -41,7 +41,7 @@ func (n subnets) List(ctx context.Context, f driver.Filter) iter.Seq2[subnet, er
 
 // Make makes a subnet.
 func (n subnets) Make(ctx context.Context, r driver.Request[resource.SubnetSpec]) (subnet, error) {
-	of, err := newVPCs(n.Session).Get(ctx, r.Spec.VPC)
+	of, err := n.vpc(ctx, r.Spec.VPC)
 	if err != nil {
 		return subnet{}, err
 	}
@@ -57,7 +57,7 @@ func (n subnets) Make(ctx context.Context, r driver.Request[resource.SubnetSpec]
 
 // Complete connects a subnet to the router of its VPC and gives it its labels.
 func (n subnets) Complete(ctx context.Context, r driver.Request[resource.SubnetSpec], o subnet) (subnet, error) {
-	of, err := newVPCs(n.Session).Get(ctx, r.Spec.VPC)
+	of, err := n.vpc(ctx, r.Spec.VPC)
 	if err != nil {
 		return o, err
 	}
