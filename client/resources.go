@@ -350,6 +350,11 @@ func (c *Client) CreateConnection(ctx context.Context, request resource.Connecti
 	return out, nil
 }
 
+// UpdateConnection changes a connection.
+func (c *Client) UpdateConnection(ctx context.Context, name string, change resource.ConnectionChange) (*resource.Connection, error) {
+	return one[resource.Connection](ctx, c, http.MethodPatch, change)(path("connections", name))
+}
+
 // DeleteConnection forgets a connection.
 func (c *Client) DeleteConnection(ctx context.Context, name string) error {
 	return none(ctx, c, http.MethodDelete)(path("connections", name))

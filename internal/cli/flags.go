@@ -346,7 +346,7 @@ func (s *structFlags) name(field string) string {
 
 // requestFlag is the flag of what every request has.
 func requestFlag(field string) string {
-	for _, m := range []struct{ field, flag string }{{"name", "NAME"}, {"labels", "--label"}, {"values", "--set"}, {"settings", "--setting"}} {
+	for _, m := range []struct{ field, flag string }{{"name", "NAME"}, {"labels", "--label"}, {"values", "--set"}, {"settings", "--setting"}, {"patience", "--patience"}} {
 		if field == m.field {
 			return m.flag
 		}

@@ -147,6 +147,7 @@ func (a *app) connectionCommand() *cobra.Command {
 	var (
 		request     resource.ConnectionRequest
 		setting     []string
+		patience    []string
 		settingFile []string
 		noCheck     bool
 		createOut   format
@@ -171,6 +172,9 @@ func (a *app) connectionCommand() *cobra.Command {
 			if err := addFiles(settings, "setting", settingFile); err != nil {
 				return err
 			}
+			if request.Patience, err = pairs("patience", patience); err != nil {
+				return err
+			}
 			c, err := a.client(cmd.Context())
 			if err != nil {
 				return err
@@ -190,6 +194,7 @@ func (a *app) connectionCommand() *cobra.Command {
 	create.Flags().StringVar(&request.Zone, "zone", "", "`ZONE` for what names none")
 	create.Flags().StringArrayVar(&setting, "setting", nil, "a setting as `KEY=VALUE`; may be repeated")
 	create.Flags().StringArrayVar(&settingFile, "setting-file", nil, "a setting as `KEY=PATH` whose value is in a file, such as a certificate")
+	addPatience(create, &patience)
 	create.Flags().BoolVar(&noCheck, "no-check", false, "record it without trying it on the cloud")
 	must(create.RegisterFlagCompletionFunc("cloud", a.completeDrivers))
 	must(create.RegisterFlagCompletionFunc("credential", a.completeCredentialFlag))
@@ -226,8 +231,49 @@ func (a *app) connectionCommand() *cobra.Command {
 		}),
 		setupGet(a, "connection", (*client.Client).Connection, nameOf),
 		setupDelete(a, "connection", (*client.Client).DeleteConnection),
-		check, a.connectionAdopt(), a.connectionInventory(), a.connectionCapabilities(), a.connectionDestroy())
+		check, a.connectionUpdate(), a.connectionAdopt(), a.connectionInventory(), a.connectionCapabilities(), a.connectionDestroy())
 	return group
+}
+
+// addPatience defines --patience.
+func addPatience(cmd *cobra.Command, patience *[]string) {
+	cmd.Flags().StringArrayVar(patience, "patience", nil, "how long a change may take on the cloud, as `KIND=DURATION` such as cluster=2h; may be repeated")
+}
+
+func (a *app) connectionUpdate() *cobra.Command {
+	var (
+		patience []string
+		usual    bool
+		out      format
+	)
+	cmd := &cobra.Command{
+		Use: "update NAME", Args: oneName, ValidArgsFunction: a.completeSetup("connection", 1),
+		Short:   "Change a connection",
+		Long:    "Changes how long changes may take on the connection's cloud once it has accepted them.\n--patience replaces all that was set so far, for changes that are under way too.",
+		Example: "  mcic connection update my-cloud --patience cluster=2h --patience nlb=45m\n  mcic connection update my-cloud --usual-patience",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if (len(patience) == 0) == !usual {
+				return usageError("give either --patience KIND=DURATION or --usual-patience")
+			}
+			given, err := pairs("patience", patience)
+			if err != nil {
+				return err
+			}
+			c, err := a.client(cmd.Context())
+			if err != nil {
+				return err
+			}
+			updated, err := c.UpdateConnection(cmd.Context(), args[0], resource.ConnectionChange{Patience: given})
+			if err != nil {
+				return &fieldError{err, setupFlag}
+			}
+			return a.printObject(out, updated, updated.Name, func() error { return a.printView(updated, nil) })
+		},
+	}
+	addPatience(cmd, &patience)
+	cmd.Flags().BoolVar(&usual, "usual-patience", false, "go back to the usual times")
+	addOutput(cmd, &out)
+	return cmd
 }
 
 // setupFlag is the flag of a field of a credential's or a connection's request.

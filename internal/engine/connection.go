@@ -122,6 +122,9 @@ func (e *Engine) CreateConnection(ctx context.Context, body []byte, check bool) 
 	if err := resource.Decode(body, &request); err != nil {
 		return nil, err
 	}
+	if err := resource.Invalid(request.Patience.Problems("patience")...); err != nil {
+		return nil, err
+	}
 	d, err := e.driverOf(ctx, request.Cloud)
 	if err != nil {
 		return nil, err
@@ -132,7 +135,7 @@ func (e *Engine) CreateConnection(ctx context.Context, body []byte, check bool) 
 	now := store.MicrosOf(time.Now())
 	row := &store.Connection{
 		Name: request.Name, Cloud: request.Cloud, Credential: request.Credential, Region: request.Region, Zone: request.Zone,
-		Settings: request.Settings, CreatedAt: now, UpdatedAt: now,
+		Settings: request.Settings, Patience: request.Patience, CreatedAt: now, UpdatedAt: now,
 	}
 	if row.Credential == "" {
 		if _, err := d.CheckCredential(nil); err != nil { // it has required fields
@@ -260,6 +263,33 @@ func (e *Engine) CheckConnection(ctx context.Context, name string) error {
 		return fmt.Errorf("connect to %s: %w", row.Cloud, err)
 	}
 	return nil
+}
+
+// UpdateConnection changes a connection. body is a resource.ConnectionChange.
+func (e *Engine) UpdateConnection(ctx context.Context, name string, body []byte) (*resource.Connection, error) {
+	var change resource.ConnectionChange
+	if err := resource.Decode(body, &change); err != nil {
+		return nil, err
+	}
+	if err := resource.Invalid(change.Patience.Problems("patience")...); err != nil {
+		return nil, err
+	}
+	var answer resource.Connection
+	err := e.audited(ctx, verbUpdate, auditConnection, name, func(ctx context.Context, q *store.Queries) error {
+		row, err := q.Connection(ctx, name)
+		if err != nil {
+			return err
+		}
+		if change.Patience != nil {
+			row.Patience = change.Patience
+		}
+		answer = row.Resource()
+		return q.SetPatience(ctx, row)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &answer, nil
 }
 
 // DeleteConnection forgets a connection that nothing lives in.

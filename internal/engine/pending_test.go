@@ -145,6 +145,36 @@ func TestWhatWaitsForAPatientKindIsPatient(t *testing.T) {
 	e.Succeeds(op)
 }
 
+// How long a change may take can be set for a connection, by kind, also when it is under way.
+func TestAConnectionHasItsOwnPatience(t *testing.T) {
+	e := enginetest.New(t, enginetest.Options{Engine: engine.Config{SettleFor: time.Second}}, "parts", "true", "latency", "700ms")
+	e.Network()
+	op, err := e.Ask("mock", "cluster", "k", fmt.Sprintf(`{"vpc":"v","subnets":["s"],"nodeGroups":[{"name":"a","spec":%[1]q},{"name":"b","spec":%[1]q},{"name":"c","spec":%[1]q}]}`, e.Spec))
+	require.NoError(t, err)
+	untilPending(t, e, op.ID)
+	changed, err := e.UpdateConnection(t.Context(), "mock", []byte(`{"patience":{"cluster":"10m"}}`))
+	require.NoError(t, err)
+	assert.Equal(t, resource.Patience{"cluster": "10m"}, changed.Patience)
+	e.Succeeds(op)
+
+	kept, err := e.PutConnection(t.Context(), resource.ConnectionRequest{Name: "mock", Cloud: "mock", Region: "mock-seoul", Settings: map[string]string{"latency": "10ms"}})
+	require.NoError(t, err)
+	assert.Equal(t, "10m", kept.Patience["cluster"], "what changes the rest leaves it")
+	for body, field := range map[string]string{
+		`{"patience":{"clusters":"10m"}}`: "patience.clusters", `{"patience":{"nlb":"soon"}}`: "patience.nlb",
+		`{"patience":{"nlb":"10s"}}`: "patience.nlb", `{"patience":{"nlb":"100h"}}`: "patience.nlb", `{"patience":5}`: "patience", `{"region":"x"}`: "region",
+	} {
+		_, err := e.UpdateConnection(t.Context(), "mock", []byte(body))
+		require.Equal(t, resource.CodeInvalid, resource.CodeOf(err), body)
+		assert.Contains(t, resource.AsError(err).Fields[0].Field, field, body)
+	}
+	changed, err = e.UpdateConnection(t.Context(), "mock", []byte(`{"patience":{}}`))
+	require.NoError(t, err)
+	assert.Empty(t, changed.Patience)
+	_, err = e.UpdateConnection(t.Context(), "none", []byte(`{}`))
+	assert.Equal(t, resource.CodeNotFound, resource.CodeOf(err))
+}
+
 // A driver is not asked for ever: what is pending for longer than the kind may take to
 // settle has failed, with what was waited for.
 func TestWhatIsPendingForTooLongFails(t *testing.T) {

@@ -33,6 +33,7 @@ type job struct {
 	refs    map[string]string          // field to uid
 	uses    map[string]*store.Resource // by uid
 	session driver.Session
+	at      *resource.Connection
 	before  mark
 	due     store.Micros // since when the operation could go on
 }
@@ -114,7 +115,7 @@ func (e *Engine) load(ctx context.Context, uid string) (*job, error) {
 		}
 	}
 	j.before, j.due = j.mark(), j.op.CreatedAt
-	j.session, err = e.session(ctx, row.Connection)
+	j.session, j.at, err = e.Session(ctx, row.Connection)
 	return j, err
 }
 
@@ -313,17 +314,20 @@ func onTheWay(verb string) resource.State {
 }
 
 // settleFor is how long the change may take once the cloud has accepted it.
-func (j *job) settleFor() time.Duration {
-	return j.config.SettleFor * time.Duration(max(j.kind.Patience, 1))
+func (j *job) settleFor() time.Duration { return j.patience(j.kind) }
+
+// patience is how long a change of a kind may take in the connection.
+func (j *job) patience(k *resource.Kind) time.Duration {
+	return cmp.Or(j.at.Patience.For(k.Name), j.config.SettleFor*time.Duration(max(k.Patience, 1)))
 }
 
 // waitFor is how long the operation may wait for others: as long as any of them may take.
 func (j *job) waitFor() time.Duration {
-	most := 1
+	var most time.Duration
 	for _, k := range resource.Kinds() {
-		most = max(most, k.Patience)
+		most = max(most, j.patience(k))
 	}
-	return j.config.SettleFor * time.Duration(most)
+	return most
 }
 
 func (j *job) vanished() *resource.Error {

@@ -60,6 +60,12 @@ func (q *Queries) UpdateConnection(ctx context.Context, row *Connection) error {
 	return failure(err, "record the connection %s", row.Name)
 }
 
+// SetPatience records how long changes may take in a connection.
+func (q *Queries) SetPatience(ctx context.Context, row *Connection) error {
+	_, err := q.db.NewUpdate().Model(row).Column("patience").WherePK().Exec(ctx)
+	return failure(err, "record the patience of the connection %s", row.Name)
+}
+
 // TouchConnections has the connections that use a credential open new sessions, and
 // find out anew what account it opens and what they lack.
 func (q *Queries) TouchConnections(ctx context.Context, credential string, now Micros) error {

@@ -122,6 +122,17 @@ func (s *server) registerSetup(api huma.API) {
 		return s.Engine.Connection(ctx, in.Name)
 	})
 	answer(api, tags(connections, huma.Operation{
+		OperationID: "update-connection", Method: http.MethodPatch, Path: "/v1/connections/{name}", Summary: "Change a connection",
+		Description: "What is absent stays as it is.",
+	}), func(ctx context.Context, in *struct {
+		Named
+		JSONBody
+	},
+	) (*resource.Connection, error) {
+		return s.Engine.UpdateConnection(ctx, in.Name, in.raw)
+	})
+	takes(api, "/v1/connections/{name}", schemas.Schema(reflect.TypeFor[resource.ConnectionChange](), true, ""), true)
+	answer(api, tags(connections, huma.Operation{
 		OperationID: "check-connection", Method: http.MethodPost, Path: "/v1/connections/{name}:check",
 		Summary: "Try a connection on the cloud",
 	}), func(ctx context.Context, in *struct {
