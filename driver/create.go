@@ -29,8 +29,13 @@ const (
 )
 
 // confirmAfter is how long after a creation it is looked for others of the same token:
-// what two processes make at the same moment may not be seen at once.
-const confirmAfter = 500 * time.Millisecond
+// what two processes make at the same moment may not be seen at once. Where the cloud says
+// only in which second something was made, or not even that, all that was made in the same
+// one must be seen: the other process could otherwise take its own for the earlier one.
+const (
+	confirmAfter       = 500 * time.Millisecond
+	confirmAfterCoarse = time.Second + confirmAfter
+)
 
 // undoTimeout bounds the removal of what could not be completed.
 const undoTimeout = 30 * time.Second
@@ -44,7 +49,11 @@ func (o *offer) create(ctx context.Context, c any, r ItemRequest) (Item, error) 
 		return item, err
 	}
 	if fresh && o.found == ByTag {
-		return item, Wait(confirmAfter, "the cloud has accepted it; next is checked that it was made only once")
+		after := confirmAfter
+		if createdAt(item).Nanosecond() == 0 {
+			after = confirmAfterCoarse
+		}
+		return item, Wait(after, "the cloud has accepted it; next is checked that it was made only once")
 	}
 	done, err := o.complete(ctx, c, r, item)
 	pending, err := pendingIn(err)

@@ -24,6 +24,7 @@ type shelf struct {
 	objects map[string]vpcObject
 	lists   int
 
+	fraction int                     // nanoseconds in what says when objects were made
 	unique   bool                    // whether names are
 	make     func(n int) error       // fails the creation of the object n, after it was made
 	complete func(o vpcObject) error // nil completes at once
@@ -72,7 +73,7 @@ func (s shelfVPCs) Make(_ context.Context, r Request[resource.VPCSpec]) (vpcObje
 		}
 	}
 	n := len(s.objects) + 1
-	at := time.Unix(int64(n), 0)
+	at := time.Unix(int64(n), int64(s.fraction))
 	o := vpcObject{ID: fmt.Sprintf("vpc-%d", n), Token: r.Token, Name: r.Name, State: resource.StateAvailable, Spec: r.Spec, CreatedAt: &at}
 	s.objects[o.ID] = o
 	if s.make != nil {
@@ -210,6 +211,17 @@ func TestTwoProcessesKeepTheEarlierObject(t *testing.T) {
 			assert.Equal(t, "vpc-1", item.ID)
 		}
 		assert.Equal(t, []string{"vpc-1"}, slices.Collect(maps.Keys(cloud.objects)))
+	}
+}
+
+// All that was made in the same second must be seen before one is taken for the earliest.
+func TestTheSecondLookWaitsForTheCloudsClock(t *testing.T) {
+	for fraction, after := range map[int]time.Duration{0: 1500 * time.Millisecond, 1000: 500 * time.Millisecond} {
+		cloud := &shelf{fraction: fraction}
+		_, pending, err := cloud.process(t).Create(t.Context(), "vpc", wanted("t-1", ""))
+		require.NoError(t, err)
+		require.NotNil(t, pending)
+		assert.Equal(t, after, pending.After)
 	}
 }
 
