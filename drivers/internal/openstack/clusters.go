@@ -71,7 +71,7 @@ func (c clusters) List(ctx context.Context, f driver.Filter) iter.Seq2[cluster, 
 				yield(cluster{}, err)
 				return
 			}
-			if !yield(c.shows(x, groups, versions), nil) {
+			if !yield(c.object(x, groups, versions), nil) {
 				return
 			}
 		}
@@ -92,7 +92,7 @@ func (c clusters) Get(ctx context.Context, id string) (cluster, error) {
 	if err != nil {
 		return cluster{}, err
 	}
-	return c.shows(found, groups, versions), nil
+	return c.object(found, groups, versions), nil
 }
 
 // Make makes a cluster with its first node group.
@@ -200,6 +200,19 @@ func (c clusters) ScaleNodeGroup(ctx context.Context, id string, to resource.Nod
 	return err
 }
 
+// Upgrade brings a cluster to the template of another version.
+func (c clusters) Upgrade(ctx context.Context, id string, to resource.ClusterVersion) error {
+	found, err := c.free(ctx, id)
+	if err != nil {
+		return err
+	}
+	template, err := c.template(ctx, to.Version)
+	if err != nil || found.ClusterTemplateID == template.UUID {
+		return err
+	}
+	return coded(sdk.Upgrade(ctx, c.container, id, sdk.UpgradeOpts{ClusterTemplate: template.UUID, MaxBatchSize: new(1)}).Err)
+}
+
 // limit sets the limits of a node group, and answers whether they were others.
 func (c clusters) limit(ctx context.Context, id string, group nodegroups.NodeGroup, least, most int) (bool, error) {
 	var changes []nodegroups.UpdateOptsBuilder
@@ -223,19 +236,6 @@ func limitsOf(group nodegroups.NodeGroup, labels map[string]string) (least, most
 		return max(group.MinNodeCount, 1), *group.MaxNodeCount
 	}
 	return max(group.MinNodeCount, number(labelMin), 1), cmp.Or(number(labelMax), group.NodeCount)
-}
-
-// Upgrade brings a cluster to the template of another version.
-func (c clusters) Upgrade(ctx context.Context, id string, to resource.ClusterVersion) error {
-	found, err := c.free(ctx, id)
-	if err != nil {
-		return err
-	}
-	template, err := c.template(ctx, to.Version)
-	if err != nil || found.ClusterTemplateID == template.UUID {
-		return err
-	}
-	return coded(sdk.Upgrade(ctx, c.container, id, sdk.UpgradeOpts{ClusterTemplate: template.UUID, MaxBatchSize: new(1)}).Err)
 }
 
 // free answers a cluster that takes the next change: Magnum makes one after another.
@@ -291,7 +291,7 @@ func (c clusters) placed(ctx context.Context, spec resource.ClusterSpec) error {
 	if _, err := c.vpc(ctx, spec.VPC); err != nil {
 		return err
 	}
-	_, err := newSubnets(c.Session).Get(ctx, spec.Subnets[0])
+	_, err := subnets{c.Session}.Get(ctx, spec.Subnets[0])
 	return err
 }
 
@@ -409,7 +409,7 @@ func clusterState(word string) (resource.State, string) {
 	return state, word
 }
 
-func (clusters) shows(x shown[sdk.Cluster], groups []nodegroups.NodeGroup, versions map[string]string) cluster {
+func (clusters) object(x shown[sdk.Cluster], groups []nodegroups.NodeGroup, versions map[string]string) cluster {
 	o := object[resource.ClusterSpec, resource.ClusterStatus](x.is.UUID, x.is.Name, x)
 	o.Token, o.CreatedAt = x.is.Labels[labelToken], at(x.is.CreatedAt)
 	if o.State, o.CloudState = clusterState(x.is.Status); o.State == resource.StateFailed { // Magnum gives reasons for success, too

@@ -49,7 +49,7 @@ func (c customImages) Get(ctx context.Context, id string) (customImage, error) {
 	if err != nil {
 		return customImage{}, err
 	}
-	return c.shows(found), nil
+	return c.object(found), nil
 }
 
 // Make asks Nova for an image of a server. The properties come with the creation.
@@ -80,21 +80,6 @@ func (c customImages) Complete(ctx context.Context, r driver.Request[resource.Cu
 	}
 	o.Labels = r.Labels
 	return o, c.tag(ctx, o.ID, tags)
-}
-
-// abandon deletes the image of a creation that Nova could not begin. Nova makes the image
-// first, finds out then that another one of the server is being made, and leaves the first
-// as it is: a repeat would wait for it forever.
-func (c customImages) abandon(ctx context.Context, token string) error {
-	for left, err := range c.describe(ctx, url.Values{propToken: {token}}) {
-		if err != nil {
-			return err
-		}
-		if left.State == resource.StateCreating {
-			return c.Delete(ctx, left.ID)
-		}
-	}
-	return nil
 }
 
 // Delete removes an image, and the snapshots that Nova has made for it if its server
@@ -133,6 +118,21 @@ func (c customImages) Label(ctx context.Context, id string, change resource.Labe
 	return c.tag(ctx, id, tags)
 }
 
+// abandon deletes the image of a creation that Nova could not begin. Nova makes the image
+// first, finds out then that another one of the server is being made, and leaves the first
+// as it is: a repeat would wait for it forever.
+func (c customImages) abandon(ctx context.Context, token string) error {
+	for left, err := range c.describe(ctx, url.Values{propToken: {token}}) {
+		if err != nil {
+			return err
+		}
+		if left.State == resource.StateCreating {
+			return c.Delete(ctx, left.ID)
+		}
+	}
+	return nil
+}
+
 func (c customImages) tag(ctx context.Context, id string, tags []string) error {
 	body := []map[string]any{{"op": "replace", "path": "/tags", "value": tags}}
 	glance := *c.image
@@ -152,7 +152,7 @@ func (c customImages) raw(ctx context.Context, id string) (shown[sdk.Image], err
 func (c customImages) describe(ctx context.Context, query url.Values) iter.Seq2[customImage, error] {
 	mine := url.Values{"owner": {c.project}}
 	maps.Copy(mine, query)
-	return driver.Items(only(list[sdk.Image](ctx, c.Session, c.image, "images", "images", mine), isCustom), c.shows)
+	return driver.Items(only(list[sdk.Image](ctx, c.Session, c.image, "images", "images", mine), isCustom), c.object)
 }
 
 func isCustom(x shown[sdk.Image]) bool {
@@ -179,7 +179,7 @@ func snapshotsOf(x sdk.Image) []string {
 	return ids
 }
 
-func (customImages) shows(x shown[sdk.Image]) customImage {
+func (customImages) object(x shown[sdk.Image]) customImage {
 	o := object[resource.CustomImageSpec, resource.CustomImageStatus](x.is.ID, x.is.Name, x)
 	o.Token, o.Labels, o.CreatedAt = property(x.is, propToken), readLabels(x.is.Tags), at(x.is.CreatedAt)
 	o.State, o.CloudState = driver.StateOf(x.is.Status, map[sdk.ImageStatus]resource.State{

@@ -25,7 +25,7 @@ func (d disks) List(ctx context.Context, f driver.Filter) iter.Seq2[disk, error]
 	if few(f) {
 		return each(ctx, f.IDs, d.Get)
 	}
-	return driver.Items(list[volumes.Volume](ctx, d.Session, d.volume, "volumes/detail", "volumes", byToken(f)), d.shows)
+	return driver.Items(list[volumes.Volume](ctx, d.Session, d.volume, "volumes/detail", "volumes", byToken(f)), d.object)
 }
 
 // Get answers one volume.
@@ -34,7 +34,7 @@ func (d disks) Get(ctx context.Context, id string) (disk, error) {
 	if err != nil {
 		return disk{}, err
 	}
-	return d.shows(found), nil
+	return d.object(found), nil
 }
 
 // Make makes a volume. Its metadata carry the token.
@@ -46,28 +46,12 @@ func (d disks) Make(ctx context.Context, r driver.Request[resource.DiskSpec]) (d
 	if err != nil {
 		return disk{}, err
 	}
-	return d.shows(made), nil
+	return d.object(made), nil
 }
 
 // Delete removes a volume. Cinder refuses while a VM has it or snapshots of it exist.
 func (d disks) Delete(ctx context.Context, id string) error {
 	return removed(ctx, id, coded(volumes.Delete(ctx, d.volume, id, nil).Err), d.Get)
-}
-
-// removed is the end of a deletion from Cinder, which refuses what is being made or deleted
-// in the words for what is in use.
-func removed[S, T any](ctx context.Context, id string, refused error, get func(context.Context, string) (driver.Object[S, T], error)) error {
-	if code := resource.CodeOf(refused); code != resource.CodeDependency && code != resource.CodeConflict {
-		return driver.Except(refused, resource.CodeNotFound)
-	}
-	found, err := get(ctx, id)
-	switch {
-	case resource.CodeOf(err) == resource.CodeNotFound || found.State == resource.StateDeleting:
-		return nil
-	case err == nil && !found.State.Settled():
-		return driver.Wait(pause, "%s is %s; it is deleted when that is over", id, found.CloudState)
-	}
-	return refused
 }
 
 // Attach gives a volume to a server.
@@ -105,7 +89,23 @@ func (d disks) Label(ctx context.Context, id string, change resource.LabelChange
 	return relabel(ctx, d.Session, "volumes", "volume", id, change)
 }
 
-func (disks) shows(x shown[volumes.Volume]) disk {
+// removed is the end of a deletion from Cinder, which refuses what is being made or deleted
+// in the words for what is in use.
+func removed[S, T any](ctx context.Context, id string, refused error, get func(context.Context, string) (driver.Object[S, T], error)) error {
+	if code := resource.CodeOf(refused); code != resource.CodeDependency && code != resource.CodeConflict {
+		return driver.Except(refused, resource.CodeNotFound)
+	}
+	found, err := get(ctx, id)
+	switch {
+	case resource.CodeOf(err) == resource.CodeNotFound || found.State == resource.StateDeleting:
+		return nil
+	case err == nil && !found.State.Settled():
+		return driver.Wait(pause, "%s is %s; it is deleted when that is over", id, found.CloudState)
+	}
+	return refused
+}
+
+func (disks) object(x shown[volumes.Volume]) disk {
 	o := object[resource.DiskSpec, resource.DiskStatus](x.is.ID, x.is.Name, x)
 	o.Token, _, o.Labels = ours().Read(maps.All(x.is.Metadata))
 	o.CreatedAt = at(x.is.CreatedAt)

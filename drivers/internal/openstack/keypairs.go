@@ -25,7 +25,7 @@ func (k keyPairs) List(ctx context.Context, f driver.Filter) iter.Seq2[keyPair, 
 	}
 	return driver.Items(list[struct{ KeyPair sdk.KeyPair }](ctx, k.Session, k.compute, "os-keypairs", "keypairs", nil),
 		func(x shown[struct{ KeyPair sdk.KeyPair }]) keyPair {
-			return k.shows(shown[sdk.KeyPair]{is: x.is.KeyPair, raw: x.raw})
+			return k.object(shown[sdk.KeyPair]{is: x.is.KeyPair, raw: x.raw})
 		})
 }
 
@@ -35,7 +35,7 @@ func (k keyPairs) Get(ctx context.Context, id string) (keyPair, error) {
 	if err != nil {
 		return keyPair{}, err
 	}
-	return k.shows(found), nil
+	return k.object(found), nil
 }
 
 // Make imports a public key. Its name is unique.
@@ -49,7 +49,7 @@ func (k keyPairs) Make(ctx context.Context, r driver.Request[resource.KeyPairSpe
 	if err != nil {
 		return keyPair{}, err
 	}
-	return k.shows(made), nil
+	return k.object(made), nil
 }
 
 // Delete removes a key pair.
@@ -57,7 +57,7 @@ func (k keyPairs) Delete(ctx context.Context, id string) error {
 	return driver.Except(coded(sdk.Delete(ctx, k.compute, pathSegment(id), nil).Err), resource.CodeNotFound)
 }
 
-func (keyPairs) shows(x shown[sdk.KeyPair]) keyPair {
+func (keyPairs) object(x shown[sdk.KeyPair]) keyPair {
 	m := readMark(strings.TrimSpace(x.is.PublicKey))
 	o := object[resource.KeyPairSpec, resource.KeyPairStatus](x.is.Name, x.is.Name, x)
 	o.Token, o.State = m.token, resource.StateAvailable // Nova knows no states of key pairs

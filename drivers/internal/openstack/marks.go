@@ -132,9 +132,8 @@ type neutron[S, T, A any] struct {
 	object    func(shown[A]) driver.Object[S, T]
 }
 
-// List answers the project's objects.
-func (n neutron[S, T, A]) List(ctx context.Context, f driver.Filter) iter.Seq2[driver.Object[S, T], error] {
-	return n.list(ctx, narrow(f))
+func neutronOf[S, T, A any](s *Session, one, many string, object func(shown[A]) driver.Object[S, T]) neutron[S, T, A] {
+	return neutron[S, T, A]{s, one, many, object}
 }
 
 // narrow asks a list of Neutron for what a filter does.
@@ -149,9 +148,14 @@ func narrow(f driver.Filter) url.Values {
 	return query
 }
 
-// Get answers one object.
-func (n neutron[S, T, A]) Get(ctx context.Context, id string) (driver.Object[S, T], error) {
-	found, err := get[A](ctx, n.network, n.one, n.many, id)
+// look answers one object as the cloud shows it.
+func (n neutron[S, T, A]) look(ctx context.Context, id string) (shown[A], error) {
+	return get[A](ctx, n.network, n.one, n.many, id)
+}
+
+// get answers one object.
+func (n neutron[S, T, A]) get(ctx context.Context, id string) (driver.Object[S, T], error) {
+	found, err := n.look(ctx, id)
 	if err != nil {
 		return driver.Object[S, T]{}, err
 	}
@@ -206,7 +210,7 @@ func (n neutron[S, T, A]) withShared(ctx context.Context, f driver.Filter, query
 // own answers an object that the project may delete. Administrators could delete those of
 // others too.
 func (n neutron[S, T, A]) own(ctx context.Context, id string) (driver.Object[S, T], error) {
-	found, err := get[A](ctx, n.network, n.one, n.many, id)
+	found, err := n.look(ctx, id)
 	switch {
 	case err != nil:
 		return driver.Object[S, T]{}, err
@@ -249,7 +253,7 @@ func (n neutron[S, T, A]) create(labels map[string]string, create func() gopherc
 func (n neutron[S, T, A]) tag(ctx context.Context, o driver.Object[S, T], labels map[string]string, own ...string) (driver.Object[S, T], error) {
 	tags, err := complete(o, labels, own...)
 	if err == nil && len(tags) > 0 {
-		err = put(ctx, n.network, map[string]any{"tags": tags}, n.many, o.ID, "tags")
+		err = n.setTags(ctx, o.ID, tags)
 	}
 	o.Labels = labels
 	return o, err
@@ -259,8 +263,8 @@ func (n neutron[S, T, A]) delete(ctx context.Context, id string) error {
 	return driver.Except(request(ctx, n.network, http.MethodDelete, n.many+"/"+id, nil, nil), resource.CodeNotFound)
 }
 
-// Label changes the tags.
-func (n neutron[S, T, A]) Label(ctx context.Context, id string, change resource.LabelChange) error {
+// label changes the tags.
+func (n neutron[S, T, A]) label(ctx context.Context, id string, change resource.LabelChange) error {
 	found, err := get[struct{ Tags []string }](ctx, n.network, n.one, n.many, id)
 	if err != nil {
 		return err
@@ -269,5 +273,9 @@ func (n neutron[S, T, A]) Label(ctx context.Context, id string, change resource.
 	if err != nil {
 		return err
 	}
+	return n.setTags(ctx, id, tags)
+}
+
+func (n neutron[S, T, A]) setTags(ctx context.Context, id string, tags []string) error {
 	return put(ctx, n.network, map[string]any{"tags": tags}, n.many, id, "tags")
 }

@@ -112,7 +112,7 @@ func TestStatesOfVMs(t *testing.T) {
 }
 
 func TestImageThatIsDeactivatedCannotBeUsed(t *testing.T) {
-	image := customImages{}.shows(shown[sdk.Image]{is: sdk.Image{Status: sdk.ImageStatusDeactivated}})
+	image := customImages{}.object(shown[sdk.Image]{is: sdk.Image{Status: sdk.ImageStatusDeactivated}})
 	assert.False(t, image.State.Usable(), image.State)
 	assert.Contains(t, image.Reason, "deactivated")
 }
@@ -120,7 +120,7 @@ func TestImageThatIsDeactivatedCannotBeUsed(t *testing.T) {
 func TestAddressOfALoadBalancerIsOfNoVM(t *testing.T) {
 	for owner, vm := range map[string]string{"compute:nova": "x-1", "Octavia": "", "network:router_interface": ""} {
 		near := &ports.Port{ID: "p-1", DeviceID: "x-1", DeviceOwner: owner}
-		address := publicIPs{}.shows(shown[floatingIP]{is: floatingIP{near: near}})
+		address := publicIPs{}.object(shown[floatingIP]{is: floatingIP{near: near}})
 		assert.Equal(t, vm, address.Status.VM, owner)
 	}
 }
@@ -134,7 +134,7 @@ func TestPartsThatFailedGiveTheReason(t *testing.T) {
 		"UPDATE_FAILED":   "Stack failed; its node group big failed: No valid host was found.",
 		"UPDATE_COMPLETE": "its node group big failed: No valid host was found.",
 	} {
-		shownCluster := clusters{}.shows(shown[magnum.Cluster]{is: magnum.Cluster{Status: status, StatusReason: "Stack failed"}}, groups, nil)
+		shownCluster := clusters{}.object(shown[magnum.Cluster]{is: magnum.Cluster{Status: status, StatusReason: "Stack failed"}}, groups, nil)
 		assert.Equal(t, reason, shownCluster.Reason)
 		assert.Equal(t, resource.CodeCapacity, shownCluster.Code)
 		assert.Empty(t, shownCluster.Status.NodeGroups[0].Reason)
@@ -146,7 +146,7 @@ func TestPartsThatFailedGiveTheReason(t *testing.T) {
 		pool:     map[string]pools.Pool{"b": {ID: "p", ProvisioningStatus: "ERROR"}},
 		members:  map[string][]pools.Member{"p": {{Name: "vm-1", ProvisioningStatus: "ACTIVE"}, {Name: "vm-2", ProvisioningStatus: "ERROR"}}},
 	}
-	balancer := nlbs{}.shows(shown[loadbalancers.LoadBalancer]{is: loadbalancers.LoadBalancer{ID: "b", VipAddress: "fd00::5"}}, parts)
+	balancer := nlbs{}.object(shown[loadbalancers.LoadBalancer]{is: loadbalancers.LoadBalancer{ID: "b", VipAddress: "fd00::5"}}, parts)
 	assert.Equal(t, "in the state ERROR: its listener, pool, member vm-2", balancer.Reason)
 	assert.Equal(t, resource.CodeUnavailable, balancer.Code)
 	assert.Equal(t, resource.NLBStatus{IPv6Address: "fd00::5"}, balancer.Status)

@@ -19,9 +19,7 @@ import (
 // A NIC is a port. Neutron answers a port's addresses in any order, so that tags keep
 // which of them are secondary.
 type (
-	nics struct {
-		neutron[resource.NICSpec, resource.NICStatus, portFields]
-	}
+	nics       struct{ *Session }
 	nic        = driver.Object[resource.NICSpec, resource.NICStatus]
 	portFields struct{ ports.Port }
 )
@@ -31,37 +29,18 @@ const (
 	secondaryTag = "mcic-secondary=" // a secondary address
 )
 
-func newNICs(s *Session) nics {
-	n := nics{}
-	n.Session, n.one, n.many, n.object = s, "port", "ports", n.shows
-	return n
+func (n nics) neutron() neutron[resource.NICSpec, resource.NICStatus, portFields] {
+	return neutronOf(n.Session, "port", "ports", n.object)
 }
 
 // List answers the project's ports that are or can be of VMs, without those that VMs
 // were created with.
 func (n nics) List(ctx context.Context, f driver.Filter) iter.Seq2[nic, error] {
-	return driver.Items(only(n.raw(ctx, narrow(f)), func(x shown[portFields]) bool { return isNIC(x.is.Port) }), n.shows)
+	return driver.Items(only(n.neutron().raw(ctx, narrow(f)), func(x shown[portFields]) bool { return isNIC(x.is.Port) }), n.object)
 }
 
-func isNIC(port ports.Port) bool {
-	return (port.DeviceOwner == "" || ofServer(port)) && readMark(port.Description).more != firstOfVM
-}
-
-// ofServer reports whether a server has a port: routers, load balancers and others have some, too.
-func ofServer(port ports.Port) bool { return strings.HasPrefix(port.DeviceOwner, "compute:") }
-
-// ordered answers the ports that a query asks for, the first one of a VM before its others.
-func (n nics) ordered(ctx context.Context, query url.Values) ([]portFields, error) {
-	all, err := collect(driver.Items(n.raw(ctx, query), is))
-	slices.SortStableFunc(all, func(a, b portFields) int { return firstBefore(a.Port, b.Port) })
-	return all, err
-}
-
-// firstBefore orders the ports of a VM: the one that it was created with, then the
-// oldest.
-func firstBefore(a, b ports.Port) int {
-	return cmp.Or(cmp.Compare(readMark(b.Description).more, readMark(a.Description).more), a.CreatedAt.Compare(b.CreatedAt))
-}
+// Get answers one port.
+func (n nics) Get(ctx context.Context, id string) (nic, error) { return n.neutron().get(ctx, id) }
 
 // Make makes a port.
 func (n nics) Make(ctx context.Context, r driver.Request[resource.NICSpec]) (nic, error) {
@@ -70,23 +49,7 @@ func (n nics) Make(ctx context.Context, r driver.Request[resource.NICSpec]) (nic
 
 // Complete gives a port its labels.
 func (n nics) Complete(ctx context.Context, r driver.Request[resource.NICSpec], o nic) (nic, error) {
-	return n.tag(ctx, o, r.Labels)
-}
-
-// port makes a port in a subnet.
-func (n nics) port(ctx context.Context, m mark, name string, labels map[string]string, s resource.NICSpec) (nic, error) {
-	in, err := newSubnets(n.Session).Get(ctx, s.Subnet)
-	if err != nil {
-		return nic{}, err
-	}
-	opts := ports.CreateOpts{
-		Name: name, Description: m.String(), NetworkID: in.Spec.VPC,
-		FixedIPs: []ports.IP{{SubnetID: s.Subnet, IPAddress: s.PrivateAddress}},
-	}
-	if len(s.SecurityGroups) > 0 {
-		opts.SecurityGroups = &s.SecurityGroups
-	}
-	return n.create(labels, func() gophercloud.Result { return ports.Create(ctx, n.network, opts).Result })
+	return n.neutron().tag(ctx, o, r.Labels)
 }
 
 // Delete removes a port. Neutron would take it away from a running VM.
@@ -98,7 +61,7 @@ func (n nics) Delete(ctx context.Context, id string) error {
 	if found.Status.VM != "" {
 		return resource.Errorf(resource.CodeDependency, "the port %s is attached to the VM %s; detach it first", id, found.Status.VM)
 	}
-	return n.delete(ctx, id)
+	return n.neutron().delete(ctx, id)
 }
 
 // Attach gives a port to a server.
@@ -147,8 +110,49 @@ func (n nics) RemoveAddresses(ctx context.Context, id string, change resource.Ad
 	}, nil, change.Addresses)
 }
 
+// Label changes the tags.
+func (n nics) Label(ctx context.Context, id string, change resource.LabelChange) error {
+	return n.neutron().label(ctx, id, change)
+}
+
+func isNIC(port ports.Port) bool {
+	return (port.DeviceOwner == "" || ofServer(port)) && readMark(port.Description).more != firstOfVM
+}
+
+// ofServer reports whether a server has a port: routers, load balancers and others have some, too.
+func ofServer(port ports.Port) bool { return strings.HasPrefix(port.DeviceOwner, "compute:") }
+
+// ordered answers the ports that a query asks for, the first one of a VM before its others.
+func (n nics) ordered(ctx context.Context, query url.Values) ([]portFields, error) {
+	all, err := collect(driver.Items(n.neutron().raw(ctx, query), is))
+	slices.SortStableFunc(all, func(a, b portFields) int { return firstBefore(a.Port, b.Port) })
+	return all, err
+}
+
+// firstBefore orders the ports of a VM: the one that it was created with, then the
+// oldest.
+func firstBefore(a, b ports.Port) int {
+	return cmp.Or(cmp.Compare(readMark(b.Description).more, readMark(a.Description).more), a.CreatedAt.Compare(b.CreatedAt))
+}
+
+// port makes a port in a subnet.
+func (n nics) port(ctx context.Context, m mark, name string, labels map[string]string, s resource.NICSpec) (nic, error) {
+	in, err := subnets{n.Session}.Get(ctx, s.Subnet)
+	if err != nil {
+		return nic{}, err
+	}
+	opts := ports.CreateOpts{
+		Name: name, Description: m.String(), NetworkID: in.Spec.VPC,
+		FixedIPs: []ports.IP{{SubnetID: s.Subnet, IPAddress: s.PrivateAddress}},
+	}
+	if len(s.SecurityGroups) > 0 {
+		opts.SecurityGroups = &s.SecurityGroups
+	}
+	return n.neutron().create(labels, func() gophercloud.Result { return ports.Create(ctx, n.network, opts).Result })
+}
+
 func (n nics) changeAddresses(ctx context.Context, id string, change func([]ports.IP, string) []ports.IP, secondary, gone []string) error {
-	found, err := get[portFields](ctx, n.network, n.one, n.many, id)
+	found, err := n.neutron().look(ctx, id)
 	if err != nil {
 		return err
 	}
@@ -164,7 +168,7 @@ func (n nics) changeAddresses(ctx context.Context, id string, change func([]port
 		}
 	}
 	if len(tags) > len(found.is.Tags) {
-		if err := put(ctx, n.network, map[string]any{"tags": tags}, n.many, id, "tags"); err != nil {
+		if err := n.neutron().setTags(ctx, id, tags); err != nil {
 			return err
 		}
 	}
@@ -179,7 +183,7 @@ func (n nics) changeAddresses(ctx context.Context, id string, change func([]port
 		return ok && slices.Contains(gone, address)
 	})
 	if len(kept) < len(tags) {
-		return put(ctx, n.network, map[string]any{"tags": kept}, n.many, id, "tags")
+		return n.neutron().setTags(ctx, id, kept)
 	}
 	return nil
 }
@@ -229,7 +233,7 @@ func boolToInt(b bool) int {
 	return 0
 }
 
-func (nics) shows(x shown[portFields]) nic {
+func (nics) object(x shown[portFields]) nic {
 	o := object[resource.NICSpec, resource.NICStatus](x.is.ID, x.is.Name, x)
 	o.Token, o.Labels, o.CreatedAt = readMark(x.is.Description).token, readLabels(x.is.Tags), at(x.is.CreatedAt)
 	o.State, o.CloudState = networkState(x.is.Status)

@@ -36,7 +36,7 @@ type (
 func (n nlbs) List(ctx context.Context, f driver.Filter) iter.Seq2[nlb, error] {
 	switch {
 	case f.Token != "":
-		return driver.Items(n.raw(ctx, url.Values{"tags": {tokenTag + f.Token}}), func(x shown[loadbalancers.LoadBalancer]) nlb { return n.shows(x, balancerParts{}) })
+		return driver.Items(n.raw(ctx, url.Values{"tags": {tokenTag + f.Token}}), func(x shown[loadbalancers.LoadBalancer]) nlb { return n.object(x, balancerParts{}) })
 	case few(f):
 		return each(ctx, f.IDs, n.Get)
 	}
@@ -76,9 +76,9 @@ func (n nlbs) Complete(ctx context.Context, r driver.Request[resource.NLBSpec], 
 		return o, err
 	}
 	m := mark{token: r.Token, more: ofNLB}
-	address, found, err := driver.First(newPublicIPs(n.Session).list(ctx, m.query()))
+	address, found, err := driver.First(publicIPs{n.Session}.neutron().list(ctx, m.query()))
 	if err == nil && !found {
-		address, err = newPublicIPs(n.Session).allocate(ctx, m, nil, balancer.VipPortID)
+		address, err = publicIPs{n.Session}.allocate(ctx, m, nil, balancer.VipPortID)
 	}
 	if resource.CodeOf(err) == resource.CodeConflict {
 		err = driver.Wait(pause, "another call has just given the load balancer %s an address", r.Name)
@@ -101,13 +101,13 @@ func (n nlbs) Delete(ctx context.Context, id string) error {
 	case strings.HasPrefix(status, "PENDING_"):
 		return driver.Wait(pause, "the load balancer %s is being changed: %s", id, status)
 	}
-	addresses, err := collect(newPublicIPs(n.Session).list(ctx, url.Values{"port_id": {found.VipPortID}}))
+	addresses, err := collect(publicIPs{n.Session}.neutron().list(ctx, url.Values{"port_id": {found.VipPortID}}))
 	if err != nil {
 		return err
 	}
 	for _, address := range addresses {
 		if driver.WhoseIs(address.Token, tagOf(found.Tags, tokenTag), false) == driver.Own {
-			if err := newPublicIPs(n.Session).delete(ctx, address.ID); err != nil {
+			if err := (publicIPs{n.Session}).neutron().delete(ctx, address.ID); err != nil {
 				return err
 			}
 		}
@@ -182,7 +182,7 @@ func (n nlbs) options(ctx context.Context, r driver.Request[resource.NLBSpec]) (
 		Listeners: []listeners.CreateOpts{{Name: r.Name, Protocol: listeners.Protocol(strings.ToUpper(r.Spec.Protocol)), ProtocolPort: r.Spec.Port, DefaultPool: &pool}},
 	}
 	if len(r.Spec.Subnets) > 0 {
-		in, err := newSubnets(n.Session).Get(ctx, r.Spec.Subnets[0])
+		in, err := subnets{n.Session}.Get(ctx, r.Spec.Subnets[0])
 		if err != nil {
 			return opts, err
 		}
@@ -257,14 +257,14 @@ func (n nlbs) describe(ctx context.Context, query url.Values) iter.Seq2[nlb, err
 				yield(nlb{}, err)
 				return
 			}
-			if x.is.ProvisioningStatus != deleted && !yield(n.shows(x, *p), nil) {
+			if x.is.ProvisioningStatus != deleted && !yield(n.object(x, *p), nil) {
 				return
 			}
 		}
 	}
 }
 
-func (nlbs) shows(x shown[loadbalancers.LoadBalancer], p balancerParts) nlb {
+func (nlbs) object(x shown[loadbalancers.LoadBalancer], p balancerParts) nlb {
 	o := object[resource.NLBSpec, resource.NLBStatus](x.is.ID, x.is.Name, x)
 	o.Token, o.Labels, o.CreatedAt = tagOf(x.is.Tags, tokenTag), readLabels(x.is.Tags), at(x.is.CreatedAt)
 	o.State, o.CloudState = driver.StateOf(x.is.ProvisioningStatus, map[string]resource.State{

@@ -121,7 +121,7 @@ func (s *Session) vpc(ctx context.Context, id string) (vpc, error) {
 	if s.door.VPC != nil {
 		return s.door.VPC(ctx, s, id)
 	}
-	return newVPCs(s).Get(ctx, id)
+	return vpcs{s}.Get(ctx, id)
 }
 
 // Close lets go of the idle connections to the cloud.

@@ -17,9 +17,7 @@ import (
 // A public IP is a floating IP. It has no name of its own: a tag keeps it, or else the
 // description is its name.
 type (
-	publicIPs struct {
-		neutron[resource.PublicIPSpec, resource.PublicIPStatus, floatingIP]
-	}
+	publicIPs  struct{ *Session }
 	publicIP   = driver.Object[resource.PublicIPSpec, resource.PublicIPStatus]
 	floatingIP struct {
 		floatingips.FloatingIP
@@ -32,17 +30,15 @@ const (
 	nameTag = "mcic-name="
 )
 
-func newPublicIPs(s *Session) publicIPs {
-	p := publicIPs{}
-	p.Session, p.one, p.many, p.object = s, "floatingip", "floatingips", p.shows
-	return p
+func (p publicIPs) neutron() neutron[resource.PublicIPSpec, resource.PublicIPStatus, floatingIP] {
+	return neutronOf(p.Session, "floatingip", "floatingips", p.object)
 }
 
 // List answers the project's floating IPs, without those of load balancers.
 func (p publicIPs) List(ctx context.Context, f driver.Filter) iter.Seq2[publicIP, error] {
 	return func(yield func(publicIP, error) bool) {
 		var near map[string]*ports.Port
-		for page, err := range p.raw(ctx, narrow(f)) {
+		for page, err := range p.neutron().raw(ctx, narrow(f)) {
 			switch {
 			case err != nil:
 			case f.Token != "":
@@ -56,7 +52,7 @@ func (p publicIPs) List(ctx context.Context, f driver.Filter) iter.Seq2[publicIP
 			}
 			for _, x := range page {
 				x.is.near = near[x.is.PortID]
-				if readMark(x.is.Description).more != ofNLB && !yield(p.shows(x), nil) {
+				if readMark(x.is.Description).more != ofNLB && !yield(p.object(x), nil) {
 					return
 				}
 			}
@@ -66,7 +62,7 @@ func (p publicIPs) List(ctx context.Context, f driver.Filter) iter.Seq2[publicIP
 
 // Get answers one floating IP.
 func (p publicIPs) Get(ctx context.Context, id string) (publicIP, error) {
-	found, err := get[floatingIP](ctx, p.network, p.one, p.many, id)
+	found, err := p.neutron().look(ctx, id)
 	if err != nil {
 		return publicIP{}, err
 	}
@@ -75,7 +71,7 @@ func (p publicIPs) Get(ctx context.Context, id string) (publicIP, error) {
 		return publicIP{}, err
 	}
 	found.is.near = near[found.is.PortID]
-	return p.shows(found), nil
+	return p.object(found), nil
 }
 
 // Make takes an address from the external network.
@@ -88,33 +84,19 @@ func (p publicIPs) Make(ctx context.Context, r driver.Request[resource.PublicIPS
 // Complete gives an address its name and its labels.
 func (p publicIPs) Complete(ctx context.Context, r driver.Request[resource.PublicIPSpec], o publicIP) (publicIP, error) {
 	o.Name = r.Name
-	return p.tag(ctx, o, r.Labels, nameTag+r.Name)
-}
-
-// allocate makes a floating IP, for a port if one is given.
-func (p publicIPs) allocate(ctx context.Context, m mark, labels map[string]string, port string) (publicIP, error) {
-	from, err := p.externalNetwork(ctx)
-	if err != nil {
-		return publicIP{}, err
-	}
-	if from == "" {
-		return publicIP{}, resource.Errorf(resource.CodeUnsupported, "the cloud shows this project no external network, from which public addresses could come")
-	}
-	return p.create(labels, func() gophercloud.Result {
-		return floatingips.Create(ctx, p.network, floatingips.CreateOpts{FloatingNetworkID: from, Description: m.String(), PortID: port}).Result
-	})
+	return p.neutron().tag(ctx, o, r.Labels, nameTag+r.Name)
 }
 
 // Delete gives an address back. Neutron would take it away from what has it.
 func (p publicIPs) Delete(ctx context.Context, id string) error {
-	found, err := get[floatingIP](ctx, p.network, p.one, p.many, id)
+	found, err := p.neutron().look(ctx, id)
 	if err != nil {
 		return driver.Except(err, resource.CodeNotFound)
 	}
 	if found.is.PortID != "" {
 		return resource.Errorf(resource.CodeDependency, "the address %s belongs to the port %s; disassociate it first", found.is.FloatingIP.FloatingIP, found.is.PortID)
 	}
-	return p.delete(ctx, id)
+	return p.neutron().delete(ctx, id)
 }
 
 // Associate gives the address to a port; another one loses it. A port with secondary
@@ -124,7 +106,7 @@ func (p publicIPs) Associate(ctx context.Context, id string, with resource.Assoc
 	if with.VM != "" {
 		query = url.Values{"device_id": {with.VM}}
 	}
-	ports, err := newNICs(p.Session).ordered(ctx, query)
+	ports, err := nics{p.Session}.ordered(ctx, query)
 	if err != nil {
 		return err
 	}
@@ -145,6 +127,25 @@ func (p publicIPs) Disassociate(ctx context.Context, id string) error {
 	return coded(floatingips.Update(ctx, p.network, id, floatingips.UpdateOpts{PortID: new(string)}).Err)
 }
 
+// Label changes the tags.
+func (p publicIPs) Label(ctx context.Context, id string, change resource.LabelChange) error {
+	return p.neutron().label(ctx, id, change)
+}
+
+// allocate makes a floating IP, for a port if one is given.
+func (p publicIPs) allocate(ctx context.Context, m mark, labels map[string]string, port string) (publicIP, error) {
+	from, err := p.externalNetwork(ctx)
+	if err != nil {
+		return publicIP{}, err
+	}
+	if from == "" {
+		return publicIP{}, resource.Errorf(resource.CodeUnsupported, "the cloud shows this project no external network, from which public addresses could come")
+	}
+	return p.neutron().create(labels, func() gophercloud.Result {
+		return floatingips.Create(ctx, p.network, floatingips.CreateOpts{FloatingNetworkID: from, Description: m.String(), PortID: port}).Result
+	})
+}
+
 // nearOf answers the ports that have some addresses, by id.
 func (p publicIPs) nearOf(ctx context.Context, addresses ...shown[floatingIP]) (map[string]*ports.Port, error) {
 	query := url.Values{}
@@ -162,7 +163,7 @@ func (p publicIPs) nearOf(ctx context.Context, addresses ...shown[floatingIP]) (
 // near answers the ports that can have addresses, by id.
 func (p publicIPs) near(ctx context.Context, query url.Values) (map[string]*ports.Port, error) {
 	found := map[string]*ports.Port{}
-	for port, err := range driver.Items(newNICs(p.Session).raw(ctx, query), is) {
+	for port, err := range driver.Items(nics{p.Session}.neutron().raw(ctx, query), is) {
 		if err != nil {
 			return nil, err
 		}
@@ -171,7 +172,7 @@ func (p publicIPs) near(ctx context.Context, query url.Values) (map[string]*port
 	return found, nil
 }
 
-func (publicIPs) shows(x shown[floatingIP]) publicIP {
+func (publicIPs) object(x shown[floatingIP]) publicIP {
 	m := readMark(x.is.Description)
 	o := object[resource.PublicIPSpec, resource.PublicIPStatus](x.is.ID, cmp.Or(tagOf(x.is.Tags, nameTag), m.text), x)
 	o.Token, o.Labels, o.CreatedAt = m.token, readLabels(x.is.Tags), at(x.is.CreatedAt)

@@ -18,19 +18,15 @@ import (
 
 // vpcRouters are the routers of VPCs: no kind of their own. A router carries the token
 // of the VPC that it was made for.
-type vpcRouters struct {
-	neutron[struct{}, struct{}, routers.Router]
-}
+type vpcRouters struct{ *Session }
 
-func newRouters(s *Session) vpcRouters {
-	r := vpcRouters{}
-	r.Session, r.many = s, "routers"
-	return r
+func (r vpcRouters) neutron() neutron[struct{}, struct{}, routers.Router] {
+	return neutronOf[struct{}, struct{}, routers.Router](r.Session, "router", "routers", nil)
 }
 
 // marked answers the routers with a VPC's token.
 func (r vpcRouters) marked(ctx context.Context, token string) iter.Seq2[routers.Router, error] {
-	return driver.Items(r.raw(ctx, mark{token: token}.query()), is)
+	return driver.Items(r.neutron().raw(ctx, mark{token: token}.query()), is)
 }
 
 // ensure finds or makes the router with a VPC's token. Two processes that make one each look
@@ -60,7 +56,7 @@ func (r vpcRouters) ensure(ctx context.Context, token, name string) error {
 		return cmp.Or(a.CreatedAt.Compare(b.CreatedAt), cmp.Compare(a.ID, b.ID))
 	})
 	for _, surplus := range found[min(1, len(found)):] {
-		if err := driver.Except(r.delete(ctx, surplus.ID), resource.CodeDependency); err != nil { // a subnet has come to it
+		if err := driver.Except(r.neutron().delete(ctx, surplus.ID), resource.CodeDependency); err != nil { // a subnet has come to it
 			return err
 		}
 	}
@@ -74,7 +70,7 @@ func (r vpcRouters) remove(ctx context.Context, token string) error {
 	}
 	found, err := collect(r.marked(ctx, token))
 	for _, router := range found {
-		if err := r.delete(ctx, router.ID); err != nil {
+		if err := r.neutron().delete(ctx, router.ID); err != nil {
 			return err
 		}
 	}

@@ -3,6 +3,7 @@ package openstack
 import (
 	"cmp"
 	"context"
+	"iter"
 	"slices"
 	"strconv"
 	"unicode/utf8"
@@ -20,11 +21,9 @@ import (
 // one costs a call each for its tags, its rules, what they became, and those that Neutron
 // gives by itself.
 type (
-	securityGroups struct {
-		neutron[resource.SecurityGroupSpec, resource.SecurityGroupStatus, groupFields]
-	}
-	securityGroup = driver.Object[resource.SecurityGroupSpec, resource.SecurityGroupStatus]
-	groupFields   struct {
+	securityGroups struct{ *Session }
+	securityGroup  = driver.Object[resource.SecurityGroupSpec, resource.SecurityGroupStatus]
+	groupFields    struct {
 		groups.SecGroup
 		rules []groupRule
 	}
@@ -49,10 +48,18 @@ const (
 	descriptionTag = "mcic-description="
 )
 
-func newSecurityGroups(s *Session) securityGroups {
-	g := securityGroups{}
-	g.Session, g.one, g.many, g.object = s, "security_group", "security-groups", g.shows
-	return g
+func (g securityGroups) neutron() neutron[resource.SecurityGroupSpec, resource.SecurityGroupStatus, groupFields] {
+	return neutronOf(g.Session, "security_group", "security-groups", g.object)
+}
+
+// List answers the project's security groups.
+func (g securityGroups) List(ctx context.Context, f driver.Filter) iter.Seq2[securityGroup, error] {
+	return g.neutron().list(ctx, narrow(f))
+}
+
+// Get answers one security group.
+func (g securityGroups) Get(ctx context.Context, id string) (securityGroup, error) {
+	return g.neutron().get(ctx, id)
 }
 
 // Make makes a security group.
@@ -63,7 +70,7 @@ func (g securityGroups) Make(ctx context.Context, r driver.Request[resource.Secu
 	if _, err := g.vpc(ctx, r.Spec.VPC); err != nil { // Neutron would not mind
 		return securityGroup{}, err
 	}
-	return g.create(r.Labels, func() gophercloud.Result {
+	return g.neutron().create(r.Labels, func() gophercloud.Result {
 		return groups.Create(ctx, g.network, groups.CreateOpts{Name: r.Name, Description: mark{token: r.Token}.String()}).Result
 	})
 }
@@ -95,18 +102,20 @@ func (g securityGroups) Complete(ctx context.Context, r driver.Request[resource.
 	if r.Spec.Description != "" {
 		own = append(own, descriptionTag+r.Spec.Description)
 	}
-	if o, err = g.tag(ctx, o, r.Labels, own...); err != nil || len(unwanted) == 0 && len(group.lacks(wanted)) == 0 {
+	if o, err = g.neutron().tag(ctx, o, r.Labels, own...); err != nil || len(unwanted) == 0 && len(group.lacks(wanted)) == 0 {
 		return o, err
 	}
 	return g.Get(ctx, o.ID)
 }
 
 // Delete removes a security group. Neutron refuses while a port uses it.
-func (g securityGroups) Delete(ctx context.Context, id string) error { return g.delete(ctx, id) }
+func (g securityGroups) Delete(ctx context.Context, id string) error {
+	return g.neutron().delete(ctx, id)
+}
 
 // AddRules allows what is not allowed yet.
 func (g securityGroups) AddRules(ctx context.Context, id string, change resource.RuleChange) error {
-	group, err := get[groupFields](ctx, g.network, g.one, g.many, id)
+	group, err := g.neutron().look(ctx, id)
 	if err != nil {
 		return err
 	}
@@ -115,7 +124,7 @@ func (g securityGroups) AddRules(ctx context.Context, id string, change resource
 
 // RemoveRules takes back what is allowed.
 func (g securityGroups) RemoveRules(ctx context.Context, id string, change resource.RuleChange) error {
-	group, err := get[groupFields](ctx, g.network, g.one, g.many, id)
+	group, err := g.neutron().look(ctx, id)
 	if err != nil {
 		return err
 	}
@@ -127,6 +136,11 @@ func (g securityGroups) RemoveRules(ctx context.Context, id string, change resou
 		}
 	}
 	return nil
+}
+
+// Label changes the tags.
+func (g securityGroups) Label(ctx context.Context, id string, change resource.LabelChange) error {
+	return g.neutron().label(ctx, id, change)
 }
 
 // addRules adds the rules that a group lacks, in one call. Neutron refuses the whole call if
@@ -150,7 +164,7 @@ func (g securityGroups) addRules(ctx context.Context, group groupFields, wanted 
 			return err
 		}
 	}
-	again, err := get[groupFields](ctx, g.network, g.one, g.many, group.ID)
+	again, err := g.neutron().look(ctx, group.ID)
 	if err != nil {
 		return err
 	}
@@ -174,7 +188,7 @@ func (g securityGroups) removeRule(ctx context.Context, id string) error {
 	return driver.Except(coded(rules.Delete(ctx, g.network, id).Err), resource.CodeNotFound)
 }
 
-func (securityGroups) shows(x shown[groupFields]) securityGroup {
+func (securityGroups) object(x shown[groupFields]) securityGroup {
 	m := readMark(x.is.Description)
 	o := object[resource.SecurityGroupSpec, resource.SecurityGroupStatus](x.is.ID, x.is.Name, x)
 	o.Token, o.Labels, o.CreatedAt = m.token, readLabels(x.is.Tags), at(x.is.CreatedAt)

@@ -21,7 +21,7 @@ func (n snapshots) List(ctx context.Context, f driver.Filter) iter.Seq2[snapshot
 	if few(f) {
 		return each(ctx, f.IDs, n.Get)
 	}
-	return driver.Items(list[sdk.Snapshot](ctx, n.Session, n.volume, "snapshots/detail", "snapshots", byToken(f)), n.shows)
+	return driver.Items(list[sdk.Snapshot](ctx, n.Session, n.volume, "snapshots/detail", "snapshots", byToken(f)), n.object)
 }
 
 // Get answers one snapshot.
@@ -30,7 +30,7 @@ func (n snapshots) Get(ctx context.Context, id string) (snapshot, error) {
 	if err != nil {
 		return snapshot{}, err
 	}
-	return n.shows(found), nil
+	return n.object(found), nil
 }
 
 // Make copies a volume, also one that a VM has. Its metadata carry the token.
@@ -41,7 +41,7 @@ func (n snapshots) Make(ctx context.Context, r driver.Request[resource.SnapshotS
 	if err != nil {
 		return snapshot{}, err
 	}
-	return n.shows(made), nil
+	return n.object(made), nil
 }
 
 // Delete removes a snapshot.
@@ -54,7 +54,7 @@ func (n snapshots) Label(ctx context.Context, id string, change resource.LabelCh
 	return relabel(ctx, n.Session, "snapshots", "snapshot", id, change)
 }
 
-func (snapshots) shows(x shown[sdk.Snapshot]) snapshot {
+func (snapshots) object(x shown[sdk.Snapshot]) snapshot {
 	o := object[resource.SnapshotSpec, resource.SnapshotStatus](x.is.ID, x.is.Name, x)
 	o.Token, _, o.Labels = ours().Read(maps.All(x.is.Metadata))
 	o.CreatedAt = at(x.is.CreatedAt)

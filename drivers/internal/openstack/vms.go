@@ -67,7 +67,7 @@ func (v vms) Get(ctx context.Context, id string) (vm, error) {
 	if err != nil {
 		return vm{}, err
 	}
-	return v.shows(found, near), nil
+	return v.object(found, near), nil
 }
 
 // Make boots a server on a port that it makes before, or finds: it is marked with the token,
@@ -105,7 +105,7 @@ func (v vms) Delete(ctx context.Context, id string) error {
 		return resource.Errorf(resource.CodeConflict, "the server %s is locked; unlock it first", id)
 	}
 	if port := tagOf(tagsOf(found.is), portTag); port != "" {
-		if err := newNICs(v.Session).delete(ctx, port); err != nil {
+		if err := (nics{v.Session}).neutron().delete(ctx, port); err != nil {
 			return err
 		}
 	}
@@ -223,13 +223,13 @@ func (v vms) Password(ctx context.Context, id string) (resource.VMPassword, erro
 // creation that Nova did not list yet.
 func (v vms) port(ctx context.Context, r driver.Request[resource.VMSpec]) (nic, error) {
 	m := mark{token: r.Token, more: firstOfVM}
-	for found, err := range newNICs(v.Session).list(ctx, m.query()) {
+	for found, err := range (nics{v.Session}).neutron().list(ctx, m.query()) {
 		if err == nil && found.Status.VM != "" {
 			err = driver.Wait(pause, "Nova does not list the server %s yet, which the port %s has", found.Status.VM, found.ID)
 		}
 		return found, err
 	}
-	return newNICs(v.Session).port(ctx, m, r.Name, nil, resource.NICSpec{Subnet: r.Spec.Subnet, SecurityGroups: r.Spec.SecurityGroups})
+	return nics{v.Session}.port(ctx, m, r.Name, nil, resource.NICSpec{Subnet: r.Spec.Subnet, SecurityGroups: r.Spec.SecurityGroups})
 }
 
 // letGo removes the port of a server that cannot be booted, unless a repeat may need it.
@@ -240,7 +240,7 @@ func (v vms) letGo(ctx context.Context, port nic, why error) error {
 	if resource.AsError(why).Retryable || ctx.Err() != nil {
 		return why
 	}
-	if err := newNICs(v.Session).delete(ctx, port.ID); err != nil {
+	if err := (nics{v.Session}).neutron().delete(ctx, port.ID); err != nil {
 		return fmt.Errorf("%w; its port could not be removed: %w", why, err)
 	}
 	return why
@@ -298,7 +298,7 @@ func (v vms) flavor(ctx context.Context, name string) (flavors.Flavor, error) {
 // ports answers ports by the server that has them, the first one of each before others.
 func (v vms) ports(ctx context.Context, query url.Values) (map[string][]ports.Port, error) {
 	found := map[string][]ports.Port{}
-	for port, err := range driver.Items(newNICs(v.Session).raw(ctx, query), is) {
+	for port, err := range driver.Items(nics{v.Session}.neutron().raw(ctx, query), is) {
 		if err != nil {
 			return nil, err
 		}
@@ -327,7 +327,7 @@ func (v vms) describe(ctx context.Context, query url.Values) iter.Seq2[vm, error
 				return
 			}
 			for _, x := range page {
-				if x.is.Status != deleted && !yield(v.shows(x, near), nil) {
+				if x.is.Status != deleted && !yield(v.object(x, near), nil) {
 					return
 				}
 			}
@@ -346,7 +346,7 @@ func portsOf(page []shown[servers.Server], asked url.Values) url.Values {
 	return query
 }
 
-func (v vms) shows(x shown[servers.Server], near map[string][]ports.Port) vm {
+func (v vms) object(x shown[servers.Server], near map[string][]ports.Port) vm {
 	o := object[resource.VMSpec, resource.VMStatus](x.is.ID, x.is.Name, x)
 	o.State, o.CloudState = vmState(x.is)
 	o.Reason, o.CreatedAt = x.is.Fault.Message, at(x.is.Created)

@@ -20,9 +20,7 @@ import (
 // each for the network, its tags, the router and the external network that this leads to,
 // beside the looks for both by their mark.
 type (
-	vpcs struct {
-		neutron[resource.VPCSpec, resource.VPCStatus, networkFields]
-	}
+	vpcs          struct{ *Session }
 	vpc           = driver.Object[resource.VPCSpec, resource.VPCStatus]
 	networkFields struct {
 		networks.Network
@@ -40,21 +38,22 @@ func (f *networkFields) UnmarshalJSON(raw []byte) error {
 
 const cidrTag = "mcic-cidr=" // the range that was asked for
 
-func newVPCs(s *Session) vpcs {
-	v := vpcs{}
-	v.Session, v.one, v.many, v.object = s, "network", "networks", v.shows
-	return v
+func (v vpcs) neutron() neutron[resource.VPCSpec, resource.VPCStatus, networkFields] {
+	return neutronOf(v.Session, "network", "networks", v.object)
 }
 
 // List answers the project's networks, without those that lead out of the cloud, and those
 // that are shared with it.
 func (v vpcs) List(ctx context.Context, f driver.Filter) iter.Seq2[vpc, error] {
-	return v.withShared(ctx, f, url.Values{"router:external": {"false"}})
+	return v.neutron().withShared(ctx, f, url.Values{"router:external": {"false"}})
 }
+
+// Get answers one network.
+func (v vpcs) Get(ctx context.Context, id string) (vpc, error) { return v.neutron().get(ctx, id) }
 
 // Make makes a network.
 func (v vpcs) Make(ctx context.Context, r driver.Request[resource.VPCSpec]) (vpc, error) {
-	made, err := v.create(r.Labels, func() gophercloud.Result {
+	made, err := v.neutron().create(r.Labels, func() gophercloud.Result {
 		return networks.Create(ctx, v.network, networks.CreateOpts{Name: r.Name, Description: mark{token: r.Token}.String()}).Result
 	})
 	made.Spec = r.Spec
@@ -63,47 +62,52 @@ func (v vpcs) Make(ctx context.Context, r driver.Request[resource.VPCSpec]) (vpc
 
 // Complete gives a network its router and its tags.
 func (v vpcs) Complete(ctx context.Context, r driver.Request[resource.VPCSpec], o vpc) (vpc, error) {
-	if err := newRouters(v.Session).ensure(ctx, r.Token, r.Name); err != nil {
+	if err := (vpcRouters{v.Session}).ensure(ctx, r.Token, r.Name); err != nil {
 		return o, err
 	}
 	o.Spec = r.Spec
-	return v.tag(ctx, o, r.Labels, cidrTag+r.Spec.CIDR)
+	return v.neutron().tag(ctx, o, r.Labels, cidrTag+r.Spec.CIDR)
 }
 
 // Delete removes a network with the router that Complete gave it. Neutron would remove
 // subnets with their network, so that they are looked for.
 func (v vpcs) Delete(ctx context.Context, id string) error {
-	found, err := v.own(ctx, id)
+	found, err := v.neutron().own(ctx, id)
 	if err != nil {
 		return driver.Except(err, resource.CodeNotFound)
 	}
-	sub, used, err := driver.First(newSubnets(v.Session).list(ctx, url.Values{"network_id": {id}}))
+	sub, used, err := driver.First(subnets{v.Session}.neutron().list(ctx, url.Values{"network_id": {id}}))
 	switch {
 	case err != nil:
 		return err
 	case used:
 		return resource.Errorf(resource.CodeDependency, "the VPC %s still has the subnet %s; delete its subnets first", id, sub.ID)
 	}
-	group, used, err := driver.First(newSecurityGroups(v.Session).list(ctx, url.Values{"tags": {vpcTag + id}}))
+	group, used, err := driver.First(securityGroups{v.Session}.neutron().list(ctx, url.Values{"tags": {vpcTag + id}}))
 	switch {
 	case err != nil:
 		return err
 	case used:
 		return resource.Errorf(resource.CodeDependency, "the VPC %s still has the security group %s; delete its security groups first", id, group.ID)
 	}
-	if err := newRouters(v.Session).remove(ctx, found.Token); err != nil {
+	if err := (vpcRouters{v.Session}).remove(ctx, found.Token); err != nil {
 		return err
 	}
-	err = v.delete(ctx, id)
+	err = v.neutron().delete(ctx, id)
 	if resource.CodeOf(err) == resource.CodeDependency && found.Token != "" { // used by what was not looked for
-		if repair := newRouters(v.Session).ensure(ctx, found.Token, found.Name); repair != nil {
+		if repair := (vpcRouters{v.Session}).ensure(ctx, found.Token, found.Name); repair != nil {
 			return fmt.Errorf("%w; its router could not be restored: %w", err, repair)
 		}
 	}
 	return err
 }
 
-func (vpcs) shows(x shown[networkFields]) vpc {
+// Label changes the tags.
+func (v vpcs) Label(ctx context.Context, id string, change resource.LabelChange) error {
+	return v.neutron().label(ctx, id, change)
+}
+
+func (vpcs) object(x shown[networkFields]) vpc {
 	o := object[resource.VPCSpec, resource.VPCStatus](x.is.ID, x.is.Name, x)
 	o.Token, o.Labels, o.CreatedAt = readMark(x.is.Description).token, readLabels(x.is.Tags), at(x.is.CreatedAt)
 	o.State, o.CloudState = networkState(x.is.Status)
