@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"maps"
 	"strconv"
 	"testing"
 
@@ -136,4 +137,35 @@ func TestStateOfAnUnknownWord(t *testing.T) {
 	state, word = driver.StateOf("hibernated", words)
 	assert.Equal(t, resource.StateUnknown, state)
 	assert.Equal(t, "hibernated", word)
+}
+
+func TestTagsOfCloudsThatTakeNoSlash(t *testing.T) {
+	tags := driver.Tags{Slash: ":"}
+	written, err := tags.Write("", "web", map[string]string{"example.com/owner": "a/b"})
+	require.NoError(t, err)
+	assert.Equal(t, map[string]string{"example.com:owner": "a/b"}, driver.TagMap(written))
+	_, _, labels := tags.Read(maps.All(driver.TagMap(written)))
+	assert.Equal(t, map[string]string{"example.com/owner": "a/b"}, labels)
+	change := resource.LabelChange{Set: map[string]string{"x/y": "z"}, Remove: []string{"example.com/owner"}}
+	require.NoError(t, tags.Apply(change,
+		func(set []driver.Tag) error { assert.Equal(t, []driver.Tag{{Key: "x:y", Value: "z"}}, set); return nil },
+		func(keys []string) error { assert.Equal(t, []string{"example.com:owner"}, keys); return nil }))
+	assert.Equal(t, []string{"example.com/owner"}, change.Remove, "is the caller's")
+}
+
+func TestTagsThatAreTexts(t *testing.T) {
+	tags := driver.Tags{Token: "mcic-uid", Longest: 20}
+	texts, err := tags.Texts(map[string]string{"team": "인프라", "empty": "", "equation": "a=b"})
+	require.NoError(t, err)
+	assert.Equal(t, []string{"empty", "equation=a=b", "team=인프라"}, texts)
+	texts = append(texts, "mcic-uid=t-1", "mcic-more")
+	token, _, labels := tags.ReadTexts(texts)
+	assert.Equal(t, "t-1", token)
+	assert.Equal(t, map[string]string{"team": "인프라", "empty": "", "equation": "a=b"}, labels)
+	changed, err := tags.ChangeTexts(texts, resource.LabelChange{Set: map[string]string{"empty": "no"}, Remove: []string{"team", "equation"}})
+	require.NoError(t, err)
+	assert.Equal(t, []string{"empty=no", "mcic-uid=t-1", "mcic-more"}, changed)
+	_, err = tags.Texts(map[string]string{"key": "a value that is too long"})
+	assert.Equal(t, resource.CodeInvalid, resource.CodeOf(err))
+	assert.ErrorContains(t, err, "labels.key: is too long")
 }

@@ -1,10 +1,12 @@
 package driver
 
 import (
+	"fmt"
 	"iter"
 	"maps"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
@@ -13,9 +15,11 @@ import (
 // token of its creation, its name and its labels. What keys and values can be is the
 // same on every cloud; see resource.CreateRequest.
 type Tags struct {
-	Token    string // key of the token; begins with mcic, as keys of ours do and those of labels do not
+	Token    string // key of the token; begins with mcic, as keys of ours do and those of labels do not; "" if it is elsewhere
 	Name     string // key of the name; "" where resources have names of their own
 	Reserved string // beginning of the keys that belong to the cloud; "" for none
+	Slash    string // what keys have for a slash, which no label has; "" if they can have one
+	Longest  int    // characters of a tag that is one text; see Texts
 }
 
 // Tag is one key and its value.
@@ -27,11 +31,14 @@ func (t Tags) Write(token, name string, labels map[string]string) ([]Tag, error)
 	if err := t.check("labels", labels); err != nil {
 		return nil, err
 	}
-	tags := []Tag{{t.Token, token}}
+	var tags []Tag
+	if t.Token != "" {
+		tags = append(tags, Tag{t.Token, token})
+	}
 	if t.Name != "" {
 		tags = append(tags, Tag{t.Name, name})
 	}
-	return append(tags, sortedTags(labels)...), nil
+	return append(tags, t.ofLabels(labels)...), nil
 }
 
 // Read is the way back; labels are the tags that are neither ours nor the cloud's own.
@@ -47,7 +54,7 @@ func (t Tags) Read(tags iter.Seq2[string, string]) (token, name string, labels m
 			if labels == nil {
 				labels = map[string]string{}
 			}
-			labels[key] = value
+			labels[t.label(key)] = value
 		}
 	}
 	return token, name, labels
@@ -61,7 +68,7 @@ func (t Tags) Apply(change resource.LabelChange, set func([]Tag) error, remove f
 		return err
 	}
 	if len(change.Set) > 0 {
-		if err := set(sortedTags(change.Set)); err != nil {
+		if err := set(t.ofLabels(change.Set)); err != nil {
 			return err
 		}
 	}
@@ -69,7 +76,25 @@ func (t Tags) Apply(change resource.LabelChange, set func([]Tag) error, remove f
 	if len(keys) == 0 {
 		return nil
 	}
+	for i, key := range keys {
+		keys[i] = t.key(key)
+	}
 	return remove(keys)
+}
+
+// key is that of a label's tag, label the way back.
+func (t Tags) key(label string) string {
+	if t.Slash == "" {
+		return label
+	}
+	return strings.ReplaceAll(label, "/", t.Slash)
+}
+
+func (t Tags) label(key string) string {
+	if t.Slash == "" {
+		return key
+	}
+	return strings.ReplaceAll(key, t.Slash, "/")
 }
 
 func (t Tags) isName(key string) bool { return t.Name != "" && key == t.Name }
@@ -81,10 +106,60 @@ func (t Tags) check(at string, labels map[string]string) error {
 	return nil
 }
 
-func sortedTags(labels map[string]string) []Tag {
+// ofLabels are the tags of labels alone, sorted.
+func (t Tags) ofLabels(labels map[string]string) []Tag {
 	var tags []Tag
-	for _, key := range slices.Sorted(maps.Keys(labels)) {
-		tags = append(tags, Tag{key, labels[key]})
+	for _, label := range slices.Sorted(maps.Keys(labels)) {
+		tags = append(tags, Tag{t.key(label), labels[label]})
 	}
 	return tags
+}
+
+// TagMap answers tags for clouds that keep them by key.
+func TagMap(tags []Tag) map[string]string {
+	m := map[string]string{}
+	for _, tag := range tags {
+		m[tag.Key] = tag.Value
+	}
+	return m
+}
+
+// Texts are labels for clouds whose tags are one text each: key=value, or the key alone for
+// an empty value.
+func (t Tags) Texts(labels map[string]string) ([]string, error) {
+	texts := []string{}
+	for _, tag := range t.ofLabels(labels) {
+		text := strings.TrimSuffix(tag.Key+"="+tag.Value, "=")
+		if utf8.RuneCountInString(text) > t.Longest {
+			return nil, resource.Invalid(resource.Problem{Field: "labels." + t.label(tag.Key), Message: fmt.Sprintf("is too long for the cloud; key and value have at most %d characters together", t.Longest-1)})
+		}
+		texts = append(texts, text)
+	}
+	return texts, nil
+}
+
+// ReadTexts is the way back.
+func (t Tags) ReadTexts(texts []string) (token, name string, labels map[string]string) {
+	return t.Read(func(yield func(string, string) bool) {
+		for _, text := range texts {
+			if key, value, _ := strings.Cut(text, "="); !yield(key, value) {
+				return
+			}
+		}
+	})
+}
+
+// ChangeTexts answers all of an object's tags after a change; those of ours stay.
+func (t Tags) ChangeTexts(texts []string, change resource.LabelChange) ([]string, error) {
+	_, _, labels := t.ReadTexts(texts)
+	changed, err := t.Texts(change.Apply(labels))
+	if err != nil {
+		return nil, err
+	}
+	for _, text := range texts {
+		if strings.HasPrefix(text, "mcic") {
+			changed = append(changed, text)
+		}
+	}
+	return changed, nil
 }

@@ -84,7 +84,7 @@ func (c clusters) Make(ctx context.Context, r driver.Request[resource.ClusterSpe
 	}
 	name := clusterName(r.Name)
 	out, err := call(ctx, c.eks.CreateCluster, &eks.CreateClusterInput{
-		Name: aws.String(name), ClientRequestToken: aws.String(r.Token), RoleArn: aws.String(role), Version: optional(r.Spec.Version), Tags: mapOf(tags),
+		Name: aws.String(name), ClientRequestToken: aws.String(r.Token), RoleArn: aws.String(role), Version: optional(r.Spec.Version), Tags: driver.TagMap(tags),
 		ResourcesVpcConfig: &types.VpcConfigRequest{SubnetIds: r.Spec.Subnets, SecurityGroupIds: r.Spec.SecurityGroups},
 	})
 	if driver.IsCloud(err, inUse) {
@@ -286,7 +286,7 @@ func (c clusters) Label(ctx context.Context, id string, change resource.LabelCha
 		return err
 	}
 	return clusterTags().Apply(change, func(tags []driver.Tag) error {
-		return c.tag(ctx, x.Arn, mapOf(tags))
+		return c.tag(ctx, x.Arn, driver.TagMap(tags))
 	}, func(keys []string) error {
 		_, err := call(ctx, c.eks.UntagResource, &eks.UntagResourceInput{ResourceArn: x.Arn, TagKeys: keys})
 		return err
@@ -316,14 +316,6 @@ func (c clusters) role(ctx context.Context, name string) (string, error) {
 func (c clusters) tag(ctx context.Context, arn *string, tags map[string]string) error {
 	_, err := call(ctx, c.eks.TagResource, &eks.TagResourceInput{ResourceArn: arn, Tags: tags})
 	return err
-}
-
-func mapOf(tags []driver.Tag) map[string]string {
-	all := map[string]string{}
-	for _, tag := range tags {
-		all[tag.Key] = tag.Value
-	}
-	return all
 }
 
 func (c clusters) describe(ctx context.Context, name string) (*types.Cluster, error) {

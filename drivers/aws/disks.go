@@ -69,13 +69,11 @@ func (d disks) Delete(ctx context.Context, id string) error {
 // Attach gives a volume to a VM, under a name that is free there.
 func (d disks) Attach(ctx context.Context, id string, to resource.DiskAttachment) error {
 	found, err := d.Get(ctx, id)
-	switch {
-	case err != nil:
+	if err != nil {
 		return err
-	case found.Status.VM == to.VM:
-		return nil
-	case found.Status.VM != "":
-		return resource.Errorf(resource.CodeConflict, "the disk %s is attached to %s; detach it first", id, found.Status.VM)
+	}
+	if done, err := driver.Attached("disk", id, found.Status.VM, to.VM); done || err != nil {
+		return err
 	}
 	for try := 1; ; try++ {
 		instance, err := vms(d).instance(ctx, to.VM)

@@ -69,13 +69,11 @@ func (n nics) Delete(ctx context.Context, id string) error {
 // Attach gives a network interface to a VM, in a place that is free there.
 func (n nics) Attach(ctx context.Context, id string, to resource.NICAttachment) error {
 	found, err := n.Get(ctx, id)
-	switch {
-	case err != nil:
+	if err != nil {
 		return err
-	case found.Status.VM == to.VM:
-		return nil
-	case found.Status.VM != "":
-		return resource.Errorf(resource.CodeConflict, "the network interface %s is attached to %s; detach it first", id, found.Status.VM)
+	}
+	if done, err := driver.Attached("network interface", id, found.Status.VM, to.VM); done || err != nil {
+		return err
 	}
 	instance, err := vms(n).instance(ctx, to.VM)
 	if err != nil {

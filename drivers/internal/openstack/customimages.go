@@ -54,7 +54,7 @@ func (c customImages) Get(ctx context.Context, id string) (customImage, error) {
 
 // Make asks Nova for an image of a server. The properties come with the creation.
 func (c customImages) Make(ctx context.Context, r driver.Request[resource.CustomImageSpec]) (customImage, error) {
-	if _, err := writeLabels(r.Labels); err != nil {
+	if _, err := ours().Texts(r.Labels); err != nil {
 		return customImage{}, err
 	}
 	properties := map[string]string{propToken: r.Token}
@@ -111,7 +111,7 @@ func (c customImages) Label(ctx context.Context, id string, change resource.Labe
 	if err != nil {
 		return err
 	}
-	tags, err := changeLabels(found.is.Tags, change)
+	tags, err := ours().ChangeTexts(found.is.Tags, change)
 	if err != nil {
 		return err
 	}

@@ -57,14 +57,13 @@ func (d disks) Delete(ctx context.Context, id string) error {
 // Attach gives a volume to a server.
 func (d disks) Attach(ctx context.Context, id string, to resource.DiskAttachment) error {
 	found, err := d.Get(ctx, id)
-	switch {
-	case err != nil:
+	if err != nil {
 		return err
-	case found.Status.VM == to.VM:
-		return nil
-	case found.Status.VM != "":
-		return resource.Errorf(resource.CodeConflict, "the volume %s is attached to the VM %s; detach it first", id, found.Status.VM)
-	case !found.State.Settled():
+	}
+	if done, err := driver.Attached("volume", id, found.Status.VM, to.VM); done || err != nil {
+		return err
+	}
+	if !found.State.Settled() {
 		return driver.Wait(pause, "the volume %s is %s", id, found.CloudState)
 	}
 	return coded(volumeattach.Create(ctx, d.compute, to.VM, volumeattach.CreateOpts{VolumeID: id}).Err)
@@ -134,9 +133,8 @@ func volumeState(word string) (resource.State, string) {
 // Cinder keeps metadata: the token and the labels.
 
 func writeMetadata(token string, labels map[string]string) map[string]string {
-	metadata := map[string]string{tokenKey: token}
-	maps.Copy(metadata, labels)
-	return metadata
+	tags, _ := ours().Write(token, "", labels) // fails only where a label could be taken for a name
+	return driver.TagMap(tags)
 }
 
 // byToken asks a list of Cinder for what was made with the token of a filter, if that has

@@ -10,7 +10,6 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/gophercloud/gophercloud/v2"
 
@@ -57,46 +56,13 @@ func (m mark) String() string {
 // query asks a list for what has the mark.
 func (m mark) query() url.Values { return url.Values{"description": {m.String()}} }
 
-// ours says which metadata and tags are no labels. Tags have the form key=value, or key alone
-// for an empty value.
-func ours() driver.Tags { return driver.Tags{Token: tokenKey} }
+// ours says which metadata and tags are no labels.
+func ours() driver.Tags { return driver.Tags{Token: tokenKey, Longest: maxTag} }
 
-func writeLabels(labels map[string]string) ([]string, error) {
-	tags := []string{}
-	for _, key := range slices.Sorted(maps.Keys(labels)) {
-		tag := strings.TrimSuffix(key+"="+labels[key], "=")
-		if utf8.RuneCountInString(tag) > maxTag {
-			return nil, resource.Invalid(resource.Problem{Field: "labels." + key, Message: "is too long for OpenStack; key and value have at most 254 characters together"})
-		}
-		tags = append(tags, tag)
-	}
-	return tags, nil
-}
-
-// readLabels is the way back, without the tags of the connector.
+// readLabels reads those of an object whose tags are texts.
 func readLabels(tags []string) map[string]string {
-	_, _, labels := ours().Read(func(yield func(string, string) bool) {
-		for _, tag := range tags {
-			if key, value, _ := strings.Cut(tag, "="); !yield(key, value) {
-				return
-			}
-		}
-	})
+	_, _, labels := ours().ReadTexts(tags)
 	return labels
-}
-
-// changeLabels answers all tags after a change; those of the connector stay.
-func changeLabels(tags []string, change resource.LabelChange) ([]string, error) {
-	changed, err := writeLabels(change.Apply(readLabels(tags)))
-	if err != nil {
-		return nil, err
-	}
-	for _, tag := range tags {
-		if strings.HasPrefix(tag, "mcic") {
-			changed = append(changed, tag)
-		}
-	}
-	return changed, nil
 }
 
 // tagOf reads what is behind the beginning of a tag.
@@ -112,7 +78,7 @@ func tagOf(tags []string, begin string) string {
 // complete answers the tags that a new object is to have, those of the kind and its labels
 // beside those that it has; none if it has them all.
 func complete[S, T any](o driver.Object[S, T], labels map[string]string, own ...string) ([]string, error) {
-	wanted, err := writeLabels(labels)
+	wanted, err := ours().Texts(labels)
 	if err != nil {
 		return nil, err
 	}
@@ -239,7 +205,7 @@ func (n neutron[S, T, A]) foreign(x shown[A]) driver.Object[S, T] {
 
 // create makes an object that can be given its labels afterwards.
 func (n neutron[S, T, A]) create(labels map[string]string, create func() gophercloud.Result) (driver.Object[S, T], error) {
-	if _, err := writeLabels(labels); err != nil {
+	if _, err := ours().Texts(labels); err != nil {
 		return driver.Object[S, T]{}, err
 	}
 	made, err := made[A](create(), n.one)
@@ -269,7 +235,7 @@ func (n neutron[S, T, A]) label(ctx context.Context, id string, change resource.
 	if err != nil {
 		return err
 	}
-	tags, err := changeLabels(found.is.Tags, change)
+	tags, err := ours().ChangeTexts(found.is.Tags, change)
 	if err != nil {
 		return err
 	}

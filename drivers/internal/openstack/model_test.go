@@ -42,17 +42,17 @@ func TestMarksThereAndBack(t *testing.T) {
 
 func TestLabelsThereAndBack(t *testing.T) {
 	labels := map[string]string{"team": "인프라", "empty": "", "equation": "a=b"}
-	tags, err := writeLabels(labels)
+	tags, err := ours().Texts(labels)
 	require.NoError(t, err)
 	assert.Equal(t, []string{"empty", "equation=a=b", "team=인프라"}, tags)
 	assert.Equal(t, labels, readLabels(append(tags, secondaryTag+"10.0.0.1")))
 	assert.Nil(t, readLabels(nil))
 
-	changed, err := changeLabels(append(tags, secondaryTag+"10.0.0.1"), resource.LabelChange{Set: map[string]string{"empty": "no"}, Remove: []string{"team", "equation"}})
+	changed, err := ours().ChangeTexts(append(tags, secondaryTag+"10.0.0.1"), resource.LabelChange{Set: map[string]string{"empty": "no"}, Remove: []string{"team", "equation"}})
 	require.NoError(t, err)
 	assert.Equal(t, []string{"empty=no", secondaryTag + "10.0.0.1"}, changed)
 
-	_, err = writeLabels(map[string]string{"key": strings.Repeat("x", 252)})
+	_, err = ours().Texts(map[string]string{"key": strings.Repeat("x", 252)})
 	assert.Equal(t, resource.CodeInvalid, resource.CodeOf(err))
 }
 

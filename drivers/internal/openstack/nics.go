@@ -67,13 +67,11 @@ func (n nics) Delete(ctx context.Context, id string) error {
 // Attach gives a port to a server.
 func (n nics) Attach(ctx context.Context, id string, to resource.NICAttachment) error {
 	found, err := n.Get(ctx, id)
-	switch {
-	case err != nil:
+	if err != nil {
 		return err
-	case found.Status.VM == to.VM:
-		return nil
-	case found.Status.VM != "":
-		return resource.Errorf(resource.CodeConflict, "the port %s is attached to the VM %s; detach it first", id, found.Status.VM)
+	}
+	if done, err := driver.Attached("port", id, found.Status.VM, to.VM); done || err != nil {
+		return err
 	}
 	return coded(attachinterfaces.Create(ctx, n.compute, to.VM, attachinterfaces.CreateOpts{PortID: id}).Err)
 }

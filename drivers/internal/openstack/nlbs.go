@@ -122,7 +122,7 @@ func (n nlbs) Label(ctx context.Context, id string, change resource.LabelChange)
 	if err != nil {
 		return err
 	}
-	tags, err := changeLabels(found.is.Tags, change)
+	tags, err := ours().ChangeTexts(found.is.Tags, change)
 	if err != nil {
 		return err
 	}
@@ -165,7 +165,7 @@ func healthOf(member pools.Member) resource.MemberHealth {
 
 // options is the load balancer with all its parts in one.
 func (n nlbs) options(ctx context.Context, r driver.Request[resource.NLBSpec]) (loadbalancers.CreateOpts, error) {
-	tags, err := writeLabels(r.Labels)
+	tags, err := ours().Texts(r.Labels)
 	if err != nil {
 		return loadbalancers.CreateOpts{}, err
 	}

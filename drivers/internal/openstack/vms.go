@@ -194,17 +194,16 @@ func (v vms) Resize(ctx context.Context, id string, to resource.VMSize) error {
 
 // Label changes the metadata.
 func (v vms) Label(ctx context.Context, id string, change resource.LabelChange) error {
-	if len(change.Set) > 0 {
-		if err := coded(servers.UpdateMetadata(ctx, v.compute, id, servers.MetadataOpts(metadata(change.Set, "/", ":"))).Err); err != nil {
-			return err
+	return inMetadata().Apply(change, func(set []driver.Tag) error {
+		return coded(servers.UpdateMetadata(ctx, v.compute, id, servers.MetadataOpts(driver.TagMap(set))).Err)
+	}, func(keys []string) error {
+		for _, key := range keys {
+			if err := driver.Except(coded(servers.DeleteMetadatum(ctx, v.compute, id, key).Err), resource.CodeNotFound); err != nil {
+				return err
+			}
 		}
-	}
-	for _, key := range change.Remove {
-		if err := driver.Except(coded(servers.DeleteMetadatum(ctx, v.compute, id, strings.ReplaceAll(key, "/", ":")).Err), resource.CodeNotFound); err != nil {
-			return err
-		}
-	}
-	return nil
+		return nil
+	})
 }
 
 // Password answers what the guest has put into Nova: cloudbase-init does so on Windows.
@@ -247,9 +246,13 @@ func (v vms) letGo(ctx context.Context, port nic, why error) error {
 }
 
 func (v vms) boot(ctx context.Context, r driver.Request[resource.VMSpec], flavor flavors.Flavor, image sdk.Image, port string) (shown[servers.Server], error) {
+	labels, err := inMetadata().Write("", "", r.Labels)
+	if err != nil {
+		return shown[servers.Server]{}, err
+	}
 	opts := servers.CreateOpts{
 		Name: r.Name, FlavorRef: flavor.ID, ImageRef: image.ID, BlockDevice: rootDisk(r.Spec, image, flavor), AvailabilityZone: v.zone,
-		Networks: []servers.Network{{Port: port}}, Metadata: metadata(r.Labels, "/", ":"), Tags: []string{tokenTag + r.Token, portTag + port},
+		Networks: []servers.Network{{Port: port}}, Metadata: driver.TagMap(labels), Tags: []string{tokenTag + r.Token, portTag + port},
 	}
 	if r.Spec.CustomImage != "" {
 		opts.Tags = append(opts.Tags, customTag)
@@ -351,7 +354,7 @@ func (v vms) object(x shown[servers.Server], near map[string][]ports.Port) vm {
 	o.State, o.CloudState = vmState(x.is)
 	o.Reason, o.CreatedAt = x.is.Fault.Message, at(x.is.Created)
 	o.Code = reasonCode(o.Reason)
-	o.Labels = metadata(x.is.Metadata, ":", "/")
+	_, _, o.Labels = inMetadata().Read(maps.All(x.is.Metadata))
 	image, _ := x.is.Image["id"].(string) // none if it booted from a volume
 	o.Spec.Spec, _ = x.is.Flavor["original_name"].(string)
 	o.Spec.KeyPair, o.Spec.Image = x.is.KeyName, image
@@ -378,17 +381,9 @@ func tagsOf(x servers.Server) []string {
 	return *x.Tags
 }
 
-// metadata translates the keys of labels: Nova takes no slash, and labels have no colon.
-func metadata(labels map[string]string, from, to string) map[string]string {
-	if len(labels) == 0 {
-		return nil
-	}
-	translated := map[string]string{}
-	for key, value := range labels {
-		translated[strings.ReplaceAll(key, from, to)] = value
-	}
-	return translated
-}
+// inMetadata are the labels: Nova takes no slash in keys, and labels have no colon. The token
+// is in a tag.
+func inMetadata() driver.Tags { return driver.Tags{Slash: ":"} }
 
 // frozen are the states of a server that is stopped, but not shut off.
 func frozen() []string { return []string{"PAUSED", "SUSPENDED", "SHELVED", "SHELVED_OFFLOADED"} }
