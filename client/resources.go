@@ -165,10 +165,10 @@ func (c *Client) Act(ctx context.Context, kind, connection, name, action string,
 	return once[resource.Operation](ctx, c, params)(kindPath(kind, connection, name+":"+action))
 }
 
-// View asks the cloud for a view of a resource, such as a cluster's kubeconfig. The
-// answer is JSON of the view's type.
-func (c *Client) View(ctx context.Context, kind, connection, name, view string) (json.RawMessage, error) {
-	found, err := one[json.RawMessage](ctx, c, http.MethodGet, nil)(kindPath(kind, connection, name, view))
+// View asks the cloud for a view of a resource, such as a cluster's kubeconfig, with the
+// view's parameters, nil for none. The answer is JSON of the view's type.
+func (c *Client) View(ctx context.Context, kind, connection, name, view string, params url.Values) (json.RawMessage, error) {
+	found, err := answered[json.RawMessage](ctx, c, call{method: http.MethodGet, query: params})(kindPath(kind, connection, name, view))
 	if err != nil {
 		return nil, err
 	}

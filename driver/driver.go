@@ -168,7 +168,7 @@ type Session interface {
 	Create(ctx context.Context, kind string, r ItemRequest) (Item, *Pending, error)
 	Delete(ctx context.Context, kind, id string) (*Pending, error)
 	Act(ctx context.Context, kind, id, action string, params json.RawMessage) (*Pending, error)
-	View(ctx context.Context, kind, id, view string) (json.RawMessage, error)
+	View(ctx context.Context, kind, id, view string, params json.RawMessage) (json.RawMessage, error)
 	Extend(ctx context.Context, extension string, input json.RawMessage) (json.RawMessage, error)
 	Native(ctx context.Context, r NativeRequest) (NativeResponse, error)
 	// Place answers what was found out when the session was opened.
@@ -543,7 +543,7 @@ func (s *session) Act(ctx context.Context, kind, id, action string, params json.
 	return pendingIn(a.Call(ctx, c, id, params))
 }
 
-func (s *session) View(ctx context.Context, kind, id, view string) (json.RawMessage, error) {
+func (s *session) View(ctx context.Context, kind, id, view string, params json.RawMessage) (json.RawMessage, error) {
 	o, c, err := s.collection(kind)
 	if err != nil {
 		return nil, err
@@ -552,7 +552,10 @@ func (s *session) View(ctx context.Context, kind, id, view string) (json.RawMess
 	if err != nil {
 		return nil, err
 	}
-	answer, err := v.Read(ctx, c, id)
+	if params, err = v.ParseParams(params); err != nil {
+		return nil, err
+	}
+	answer, err := v.Read(ctx, c, id, params)
 	if err != nil {
 		return nil, err
 	}

@@ -25,7 +25,7 @@ func TestDescriptionFollowsFromInterfaces(t *testing.T) {
 	}
 	want := []KindOffer{
 		{Name: "vpc", Verbs: []string{"list", "get", "create", "delete"}, Actions: []string{"label"}, Found: ByToken},
-		{Name: "vm", Verbs: []string{"list", "get"}, Actions: []string{"start"}},
+		{Name: "vm", Verbs: []string{"list", "get"}, Actions: []string{"start"}, Views: []string{"console"}},
 	}
 	if !reflect.DeepEqual(d.Kinds, want) || !slices.Equal(d.Catalogs, []string{"image"}) || !slices.Equal(d.ProtocolVersions, []int{1}) {
 		t.Errorf("got %+v", d)

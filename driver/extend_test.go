@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"iter"
 	"maps"
 	"reflect"
@@ -176,14 +177,36 @@ func TestNativeCalls(t *testing.T) {
 	}
 }
 
+// Console answers nothing but what it was asked for.
+func (toyVMs) Console(_ context.Context, id string, which resource.ConsoleLines) (resource.VMConsole, error) {
+	return resource.VMConsole{Output: fmt.Sprint(which.Lines, " of ", id)}, nil
+}
+
+func TestViewsWithParametersOverTheWire(t *testing.T) {
+	client, _ := over(t, (&toy{}).driver())
+	s := connect(t, client)
+	for params, want := range map[string]string{"": "0 of vm-1", `{"lines":7}`: "7 of vm-1"} {
+		answer, err := s.View(t.Context(), "vm", "vm-1", "console", json.RawMessage(params))
+		if err != nil || string(answer) != `{"output":"`+want+`"}` {
+			t.Errorf("%s: got %s, %v", params, answer, err)
+		}
+	}
+	for params, field := range map[string]string{`{"lines":0}`: "lines", `{"rows":7}`: "rows", `[]`: "body"} {
+		_, err := s.View(t.Context(), "vm", "vm-1", "console", json.RawMessage(params))
+		if e := resource.AsError(err); e == nil || e.Code != resource.CodeInvalid || len(e.Fields) != 1 || e.Fields[0].Field != field {
+			t.Errorf("%s: got %v, want invalid with the field %s", params, err, field)
+		}
+	}
+}
+
 func TestViewsOverTheWire(t *testing.T) {
 	s, _ := openOdd(t)
-	answer, err := s.View(t.Context(), "cluster", "c-1", "kubeconfig")
+	answer, err := s.View(t.Context(), "cluster", "c-1", "kubeconfig", nil)
 	if err != nil || string(answer) != `{"kubeconfig":"of c-1"}` {
 		t.Errorf("got %s, %v", answer, err)
 	}
 	for name, code := range map[string]resource.Code{"token": resource.CodeUnsupported, "weather": resource.CodeNotFound} {
-		if _, err := s.View(t.Context(), "cluster", "c-1", name); resource.CodeOf(err) != code {
+		if _, err := s.View(t.Context(), "cluster", "c-1", name, nil); resource.CodeOf(err) != code {
 			t.Errorf("%s: got %v, want %s", name, err, code)
 		}
 	}

@@ -180,7 +180,7 @@ func (s *server) View(ctx context.Context, r *driverv1.ViewRequest) (*driverv1.V
 	if err != nil {
 		return nil, err
 	}
-	answer, err := opened.View(ctx, r.GetKind(), r.GetId(), r.GetView())
+	answer, err := opened.View(ctx, r.GetKind(), r.GetId(), r.GetView(), r.GetParams())
 	return &driverv1.ViewResponse{Answer: answer}, err
 }
 

@@ -176,8 +176,8 @@ func (s *remoteSession) Act(ctx context.Context, kind, id, action string, params
 	return pendingFrom(answer.GetPending()), fromStatus(err)
 }
 
-func (s *remoteSession) View(ctx context.Context, kind, id, view string) (json.RawMessage, error) {
-	answer, err := s.rpc.View(ctx, &driverv1.ViewRequest{Session: s.id, Kind: kind, Id: id, View: view})
+func (s *remoteSession) View(ctx context.Context, kind, id, view string, params json.RawMessage) (json.RawMessage, error) {
+	answer, err := s.rpc.View(ctx, &driverv1.ViewRequest{Session: s.id, Kind: kind, Id: id, View: view, Params: params})
 	if err != nil {
 		return nil, fromStatus(err)
 	}

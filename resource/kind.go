@@ -160,10 +160,29 @@ type View struct {
 	Doc   string // what it answers, in one sentence
 	Plain string // field of the answer that a terminal shows alone; "" shows all
 
+	params  input
 	answer  reflect.Type
 	refs    []refField
 	offered func(collection any) bool
-	read    func(ctx context.Context, collection any, id string) (any, error)
+	read    func(ctx context.Context, collection any, id string, params json.RawMessage) (any, error)
+}
+
+// ParamsType is the Go type of the parameters, or nil if the view has none.
+func (v *View) ParamsType() reflect.Type {
+	if v.params.typ.NumField() == 0 {
+		return nil
+	}
+	return v.params.typ
+}
+
+// ParseParams checks the parameters of a view as a user sent them.
+func (v *View) ParseParams(body []byte) (json.RawMessage, error) {
+	return v.params.parse("the view "+v.Name, body)
+}
+
+// QueryParams makes parameters of the query of an address, for ParseParams to check.
+func (v *View) QueryParams(query map[string][]string) (json.RawMessage, error) {
+	return v.params.fromQuery(query)
 }
 
 // AnswerType is the Go type of what the view answers.
@@ -173,21 +192,33 @@ func (v *View) AnswerType() reflect.Type { return v.answer }
 func (v *View) Offered(collection any) bool { return v.offered(collection) }
 
 // Read asks a driver's collection for the view of one object.
-func (v *View) Read(ctx context.Context, collection any, id string) (any, error) {
+func (v *View) Read(ctx context.Context, collection any, id string, params json.RawMessage) (any, error) {
 	if !v.offered(collection) {
 		return nil, Errorf(CodeUnsupported, "this driver does not offer the view %q", v.Name)
 	}
-	return v.read(ctx, collection, id)
+	return v.read(ctx, collection, id, params)
 }
 
-// view describes a view that answers an R. C is the one-method interface that a
-// driver's collection implements to offer it; read is its method.
+// view describes a view without parameters that answers an R. C is the one-method
+// interface that a driver's collection implements to offer it; read is its method.
 func view[C, R any](v View, read func(C, context.Context, string) (R, error)) View {
+	return viewWith(v, func(collection C, ctx context.Context, id string, _ struct{}) (R, error) {
+		return read(collection, ctx, id)
+	})
+}
+
+// viewWith describes a view with parameters of type P.
+func viewWith[C, P, R any](v View, read func(C, context.Context, string, P) (R, error)) View {
+	v.params = inputOf[P]()
 	v.answer = reflect.TypeFor[R]()
 	v.refs = refFields(v.answer)
 	v.offered = offers[C]
-	v.read = func(ctx context.Context, collection any, id string) (any, error) {
-		return read(collection.(C), ctx, id)
+	v.read = func(ctx context.Context, collection any, id string, raw json.RawMessage) (any, error) {
+		var params P
+		if err := json.Unmarshal(raw, &params); err != nil {
+			return nil, Errorf(CodeInvalid, "decode the parameters of %s: %w", v.Name, err)
+		}
+		return read(collection.(C), ctx, id, params)
 	}
 	return v
 }

@@ -3,6 +3,8 @@ package resource_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
+	"net/url"
 	"reflect"
 	"slices"
 	"strings"
@@ -92,11 +94,11 @@ func TestViews(t *testing.T) {
 	if !kubeconfig.Offered(configured{}) || token.Offered(configured{}) {
 		t.Error("what is offered does not follow from the methods")
 	}
-	answer, err := kubeconfig.Read(t.Context(), configured{}, "c-1")
+	answer, err := kubeconfig.Read(t.Context(), configured{}, "c-1", json.RawMessage(`{}`))
 	if got, ok := answer.(resource.Kubeconfig); err != nil || !ok || got.Kubeconfig != "of c-1" {
 		t.Errorf("got %v, %v", answer, err)
 	}
-	if _, err := token.Read(t.Context(), configured{}, "c-1"); resource.CodeOf(err) != resource.CodeUnsupported {
+	if _, err := token.Read(t.Context(), configured{}, "c-1", nil); resource.CodeOf(err) != resource.CodeUnsupported {
 		t.Errorf("got %v, want unsupported", err)
 	}
 }
@@ -226,5 +228,58 @@ func TestSpecsAgainstWhatTheyReferTo(t *testing.T) {
 		} else if err != nil {
 			t.Errorf("%s: %v", test.spec, err)
 		}
+	}
+}
+
+// wordy offers the view console.
+type wordy struct{}
+
+func (wordy) Console(_ context.Context, _ string, which resource.ConsoleLines) (resource.VMConsole, error) {
+	return resource.VMConsole{Output: which.Of("one\ntwo\n\nfour\n")}, nil
+}
+
+func TestViewWithParameters(t *testing.T) {
+	console, err := resource.VM.View("console")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for query, want := range map[string]string{"": "one\ntwo\n\nfour\n", "lines=1": "four", "lines=2": "\nfour", "lines=99": "one\ntwo\n\nfour"} {
+		values, _ := url.ParseQuery(query)
+		raw, err := console.QueryParams(values)
+		if err == nil {
+			raw, err = console.ParseParams(raw)
+		}
+		if err != nil {
+			t.Fatalf("%q: %v", query, err)
+		}
+		if answer, err := console.Read(t.Context(), wordy{}, "vm-1", raw); err != nil || answer.(resource.VMConsole).Output != want {
+			t.Errorf("%q: got %q, %v, want %q", query, answer, err, want)
+		}
+	}
+	password, _ := resource.VM.View("password")
+	for _, test := range []struct {
+		view         *resource.View
+		query, field string
+	}{
+		{console, "lines=0", "lines"},
+		{console, "lines=many", "lines"},
+		{console, "lines=", "lines"},
+		{console, "lines=1&lines=2", "lines"},
+		{console, "lines=1.5", "lines"},
+		{console, "line=1", "line"},
+		{password, "lines=1", "lines"},
+	} {
+		values, _ := url.ParseQuery(test.query)
+		raw, err := test.view.QueryParams(values)
+		if err == nil {
+			_, err = test.view.ParseParams(raw)
+		}
+		e, ok := errors.AsType[*resource.Error](err)
+		if !ok || e.Code != resource.CodeInvalid || len(e.Fields) != 1 || e.Fields[0].Field != test.field {
+			t.Errorf("%s with %q: got %v, want invalid with the field %s", test.view.Name, test.query, err, test.field)
+		}
+	}
+	if password.ParamsType() != nil || console.ParamsType() == nil {
+		t.Error("which views have parameters does not follow from their methods")
 	}
 }

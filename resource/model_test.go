@@ -48,6 +48,9 @@ func TestKindsAndCatalogs(t *testing.T) {
 				t.Errorf("%s %s: there is no field %q to show alone", k.Name, v.Name, v.Plain)
 			}
 			documented(t, v.AnswerType())
+			if p := v.ParamsType(); p != nil {
+				documented(t, p)
+			}
 		}
 		documented(t, k.SpecType())
 		documented(t, k.StatusType())

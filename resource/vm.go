@@ -3,6 +3,8 @@ package resource
 import (
 	"context"
 	"fmt"
+	"strings"
+	"time"
 )
 
 // VM is the kind of virtual machines.
@@ -21,6 +23,7 @@ var VM = define[VMSpec, VMStatus](Kind{
 	},
 	Views: []View{
 		view(View{Name: "password", Doc: "The first password of a VM with Windows, sealed with its key pair."}, PasswordReader.Password),
+		viewWith(View{Name: "console", Doc: "What the VM has written to its console since its last start, as far as the cloud keeps it: the messages of its boot.", Plain: "output"}, ConsoleReader.Console),
 	},
 })
 
@@ -49,6 +52,12 @@ type VMResizer interface {
 // is none yet, the answer is not_found.
 type PasswordReader interface {
 	Password(ctx context.Context, id string) (VMPassword, error)
+}
+
+// ConsoleReader is implemented by collections that keep what their objects write to their
+// consoles. While there is nothing yet, the answer is not_found.
+type ConsoleReader interface {
+	Console(ctx context.Context, id string, which ConsoleLines) (VMConsole, error)
 }
 
 // VMSpec is what a VM is asked to be.
@@ -83,6 +92,26 @@ type VMSize struct {
 type VMPassword struct {
 	User              string `json:"user" doc:"Name to log in with."`
 	EncryptedPassword string `json:"encryptedPassword" doc:"The password, encrypted with the public key of the VM's key pair (RSA, PKCS #1 v1.5), in base64. Decrypt it with: base64 -d | openssl pkeyutl -decrypt -inkey KEYFILE"`
+}
+
+// ConsoleLines is the parameter of the view console.
+type ConsoleLines struct {
+	Lines int `json:"lines,omitempty" doc:"How many of the last lines. Default: all that the cloud keeps." minimum:"1" maximum:"100000"`
+}
+
+// Of are the lines that are asked for.
+func (c ConsoleLines) Of(text string) string {
+	if c.Lines == 0 {
+		return text
+	}
+	lines := strings.SplitAfter(strings.TrimSuffix(text, "\n"), "\n")
+	return strings.Join(lines[max(0, len(lines)-c.Lines):], "")
+}
+
+// VMConsole is what the view console answers.
+type VMConsole struct {
+	Output  string     `json:"output" doc:"The text."`
+	TakenAt *time.Time `json:"takenAt,omitempty" doc:"When the cloud took it, where that is not now."`
 }
 
 // Problems implements the rules beyond the schema.

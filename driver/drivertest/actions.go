@@ -220,13 +220,21 @@ func checkLabelAction(t *try) {
 
 // checkView: what only the cloud knows is answered in the view's form.
 func checkView(t *try, view *resource.View) {
+	if answer := t.viewed(view, nil); answer != nil && view.Plain != "" && answer[view.Plain] == "" {
+		t.Errorf("the answer has no %s: %v", view.Plain, answer)
+	}
+}
+
+// viewed is what a view answers of an object of the whole run, nil if there may be nothing
+// and is nothing.
+func (t *try) viewed(view *resource.View, params json.RawMessage) shown {
 	item, err := t.root.need(t, t.kind)
 	if err != nil {
 		t.Fatalf("%v", said(err))
 	}
-	answer, err := t.session().view(t.ctx, t.kind, item.ID, view.Name)
+	answer, err := t.session().view(t.ctx, t.kind, item.ID, view.Name, params)
 	if mayLack(t.kind+"/"+view.Name) && resource.CodeOf(err) == resource.CodeNotFound {
-		return
+		return nil
 	}
 	if err != nil {
 		t.Fatalf("%v", said(err))
@@ -234,11 +242,33 @@ func checkView(t *try, view *resource.View) {
 	if err := strictly(answer, view.AnswerType()); err != nil {
 		t.Errorf("the answer is not that of %s: %v: %s", view.Name, err, answer)
 	}
-	if view.Plain != "" {
-		fields := map[string]any{}
-		if err := json.Unmarshal(answer, &fields); err != nil || fields[view.Plain] == "" {
-			t.Errorf("the answer has no %s: %s", view.Plain, answer)
-		}
+	var fields shown
+	if err := json.Unmarshal(answer, &fields); err != nil {
+		t.Fatalf("read the answer %s: %v", answer, err)
+	}
+	return fields
+}
+
+// checkViewParams: parameters have the effect that they say.
+func checkViewParams(t *try, view *resource.View) {
+	given, ok := t.target.Params[t.kind+"/"+view.Name]
+	if !ok {
+		t.Skipf("the target has no parameters for %s/%s", t.kind, view.Name)
+	}
+	raw, err := written(given, 0)
+	if err == nil {
+		raw, err = view.ParseParams(raw)
+	}
+	var params map[string]any
+	if err == nil {
+		err = json.Unmarshal(raw, &params)
+	}
+	if err != nil {
+		t.Fatalf("the target's parameters for %s/%s: %v", t.kind, view.Name, err)
+	}
+	before, after := t.viewed(view, nil), t.viewed(view, raw)
+	if known := reactionTo(t.kind + "/" + view.Name); after != nil && known.shows != nil && !known.shows(before, after, params) {
+		t.Errorf("with %s it answers %v, without %v", raw, after, before)
 	}
 }
 

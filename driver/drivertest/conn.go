@@ -167,9 +167,9 @@ func (c *conn) repeated(ctx context.Context, what string, call func(context.Cont
 	})
 }
 
-func (c *conn) view(ctx context.Context, kind, id, view string) (answer json.RawMessage, err error) {
+func (c *conn) view(ctx context.Context, kind, id, view string, params json.RawMessage) (answer json.RawMessage, err error) {
 	err = c.call(ctx, kind+"/"+view, func(ctx context.Context) (err error) {
-		answer, err = c.open.View(ctx, kind, id, view)
+		answer, err = c.open.View(ctx, kind, id, view, params)
 		return err
 	})
 	return answer, err

@@ -35,6 +35,7 @@ func (s *suite) kindChecks(kind *resource.Kind, offer driver.KindOffer) []check 
 	}
 	for _, view := range offer.Views {
 		add(view, "unknown", checkViewUnknown)
+		add(view, "wrong-params", checkViewWrongParams)
 	}
 	if s.target.Outside != nil {
 		add("list", "made-outside", checkOutside)
@@ -97,6 +98,9 @@ func (s *suite) kindChecks(kind *resource.Kind, offer driver.KindOffer) []check 
 	for _, view := range kind.Views {
 		if slices.Contains(offer.Views, view.Name) {
 			add(view.Name, "answer", func(t *try) { checkView(t, &view) })
+			if view.ParamsType() != nil {
+				add(view.Name, "params", func(t *try) { checkViewParams(t, &view) })
+			}
 		}
 	}
 	return append(checks, s.callChecks(kind, offer)...)
@@ -305,9 +309,16 @@ func checkActionUnknown(t *try, action *resource.Action) {
 }
 
 func checkViewUnknown(t *try) {
-	_, err := t.session().view(t.ctx, t.kind, wrongValue, t.verb)
+	_, err := t.session().view(t.ctx, t.kind, wrongValue, t.verb, nil)
 	if code := resource.CodeOf(err); code != resource.CodeNotFound && code != resource.CodeInvalid {
 		t.Errorf("got %s; want not_found or invalid", said(err))
+	}
+}
+
+// checkViewWrongParams: what a schema does not have is refused.
+func checkViewWrongParams(t *try) {
+	if _, err := t.session().view(t.ctx, t.kind, wrongValue, t.verb, json.RawMessage(`{"mcicNoSuchField":1}`)); resource.CodeOf(err) != resource.CodeInvalid {
+		t.Errorf("got %s; want invalid", said(err))
 	}
 }
 

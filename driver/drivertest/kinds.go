@@ -1,5 +1,7 @@
 package drivertest
 
+import "strings"
+
 // What the suite knows of single kinds is data, and all of it is here.
 
 // defaultSpecs are specifications that most clouds take.
@@ -37,7 +39,7 @@ func (t *Target) defaultFilters() map[string]any {
 	return filters
 }
 
-// defaultParams are parameters of actions that most clouds take.
+// defaultParams are parameters of actions and views that most clouds take.
 func (t *Target) defaultParams() map[string]any {
 	type object = map[string]any
 	rule := object{"rules": []object{{"direction": "in", "protocol": "udp", "fromPort": 5000, "toPort": 5010, "cidr": "10.0.0.0/8"}}}
@@ -46,6 +48,7 @@ func (t *Target) defaultParams() map[string]any {
 		"vpc/removecidr":            object{"cidr": "10.100.{n}.0/24"},
 		"securitygroup/addrules":    rule,
 		"securitygroup/removerules": rule,
+		"vm/console":                object{"lines": 2},
 		"disk/attach":               object{"vm": "vm"},
 		"disk/resize":               object{"sizeGiB": 20},
 		"publicip/associate":        object{"vm": "vm"},
@@ -108,7 +111,7 @@ func (s shown) list(path ...string) []any {
 	return items
 }
 
-// reactionTo says what is known of an action, beside what the kind's description
+// reactionTo says what is known of an action, or of a view with parameters, beside what the kind's description
 // says. An action that is not here is checked by the states of its description.
 func reactionTo(action string) reaction {
 	became := func(path ...string) func(shown, shown, map[string]any) bool {
@@ -132,18 +135,22 @@ func reactionTo(action string) reaction {
 		"securitygroup/addrules":    {shows: grew(1, "spec", "rules")},
 		"securitygroup/removerules": {after: "addrules", shows: grew(-1, "spec", "rules")},
 		"vm/resize":                 {shows: became("spec", "spec")},
-		"disk/attach":               {shows: became("status", "vm")},
-		"disk/detach":               {after: "attach", shows: empty("status", "vm")},
-		"disk/resize":               {shows: became("spec", "sizeGiB"), once: true},
-		"publicip/associate":        {shows: became("status", "vm")},
-		"publicip/disassociate":     {after: "associate", shows: empty("status", "vm")},
-		"nic/attach":                {shows: became("status", "vm")},
-		"nic/detach":                {after: "attach", shows: empty("status", "vm")},
-		"nic/addaddresses":          {shows: grew(1, "status", "secondaryAddresses")},
-		"nic/removeaddresses":       {after: "addaddresses", shows: grew(-1, "status", "secondaryAddresses")},
-		"nlb/addmembers":            {after: "removemembers", shows: grew(1, "spec", "members")},
-		"nlb/removemembers":         {shows: grew(-1, "spec", "members")},
-		"nlb/setlistener":           {shows: became("spec", "port")},
+		"vm/console": {shows: func(_, after shown, params map[string]any) bool {
+			text, _ := after.at("output").(string)
+			return float64(len(strings.Split(strings.TrimSuffix(text, "\n"), "\n"))) <= params["lines"].(float64)
+		}},
+		"disk/attach":           {shows: became("status", "vm")},
+		"disk/detach":           {after: "attach", shows: empty("status", "vm")},
+		"disk/resize":           {shows: became("spec", "sizeGiB"), once: true},
+		"publicip/associate":    {shows: became("status", "vm")},
+		"publicip/disassociate": {after: "associate", shows: empty("status", "vm")},
+		"nic/attach":            {shows: became("status", "vm")},
+		"nic/detach":            {after: "attach", shows: empty("status", "vm")},
+		"nic/addaddresses":      {shows: grew(1, "status", "secondaryAddresses")},
+		"nic/removeaddresses":   {after: "addaddresses", shows: grew(-1, "status", "secondaryAddresses")},
+		"nlb/addmembers":        {after: "removemembers", shows: grew(1, "spec", "members")},
+		"nlb/removemembers":     {shows: grew(-1, "spec", "members")},
+		"nlb/setlistener":       {shows: became("spec", "port")},
 		"nlb/settarget": {shows: func(_, after shown, params map[string]any) bool {
 			return after.at("spec", "targetPort") == params["port"]
 		}},
@@ -166,4 +173,4 @@ func reactionTo(action string) reaction {
 
 // mayLack are views whose answer may be not_found: what they show comes into being
 // for some objects only.
-func mayLack(view string) bool { return view == "vm/password" }
+func mayLack(view string) bool { return view == "vm/password" || view == "vm/console" }

@@ -118,6 +118,7 @@ func caught() map[string][]string {
 		"actions do nothing":         {"securitygroup/addrules/works", "securitygroup/removerules/works", "vm/stop/works"},
 		"adds again":                 {"securitygroup/addrules/works"},
 		"empty views":                {"cluster/kubeconfig/answer"},
+		"tells all of the console":   {"vm/console/params"},
 		"views of nothing":           {"cluster/kubeconfig/unknown"},
 		"broken extension":           {"extension/echo/answer"},
 		"broken native":              {"extension/native/answer"},
@@ -143,6 +144,7 @@ func checkedElsewhere() map[string]string {
 		"connection/missing-key":     "driver.Driver checks credentials",
 		"create/wrong-type":          "driver.Kind decodes specifications",
 		"extension/unknown-field":    "driver.Extension checks inputs",
+		"action/wrong-params":        "driver.Driver checks parameters of views",
 		"read/wrong-filter":          "driver.Feed checks filters",
 		"read/wrong-span":            "driver.Feed checks spans",
 	}

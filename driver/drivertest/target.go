@@ -46,7 +46,7 @@ type Target struct {
 	// that differs from object to object. A key such as subnet:b is another
 	// specification of the kind, to refer to as subnet:b.
 	Specs map[string]any
-	// Params are parameters of actions by kind/action, written in the same way. {n} is
+	// Params are parameters of actions and views by kind/action, written in the same way. {n} is
 	// the same for all actions of a check.
 	Params map[string]any
 	// Invalid are specifications by kind that the cloud must refuse, beside those that

@@ -538,6 +538,15 @@ func (c vms) power(ctx context.Context, id string, to resource.State) error {
 	return c.unlessItAlwaysWorks(c.call(ctx, http.MethodPatch, c.path(id), toyThing{State: to}, &toyThing{}))
 }
 
+// Console implements resource.ConsoleReader.
+func (c vms) Console(ctx context.Context, id string, which resource.ConsoleLines) (resource.VMConsole, error) {
+	if c.has("tells all of the console") {
+		which.Lines = 0
+	}
+	_, err := c.Get(ctx, id)
+	return resource.VMConsole{Output: which.Of("one\ntwo\nthree\n")}, err
+}
+
 type clusters struct {
 	things[resource.ClusterSpec, resource.ClusterStatus]
 }

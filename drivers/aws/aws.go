@@ -73,7 +73,6 @@ func New() *driver.Driver {
 		driver.Kind(resource.Cluster, func(s *session) clusters { return clusters{s} }, driver.ByName),
 		driver.Extension("createTags", "Sets tags of anything that EC2 names by id, whatever its kind.", createTags),
 		driver.Extension("getRegionInfo", "Answers the region that the connection is in, with its zones.", regionInfoOf),
-		driver.Extension("getConsoleOutput", "Answers what a VM wrote to its console; AWS keeps the last 64 KiB.", consoleOutput),
 	)
 }
 

@@ -55,7 +55,7 @@ func testCluster(t *testing.T, endpoint string) {
 	assert.Equal(t, []any{"first", "t3.medium", 2, 1, 4, true, 30}, []any{group.Name, group.Spec, group.DesiredNodes, group.MinNodes, group.MaxNodes, group.Autoscaling, group.RootDiskSizeGiB})
 	assert.Contains(t, string(must(json.Marshal(shown.Native))), "arn:aws:iam::123456789012:role/AmazonEKSClusterRole", "the role's name with the account's id")
 
-	raw, err := s.View(t.Context(), "cluster", made.ID, "kubeconfig")
+	raw, err := s.View(t.Context(), "cluster", made.ID, "kubeconfig", nil)
 	require.NoError(t, err)
 	var view resource.Kubeconfig
 	require.NoError(t, json.Unmarshal(raw, &view))

@@ -2,7 +2,6 @@ package aws
 
 import (
 	"context"
-	"encoding/base64"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
@@ -49,24 +48,4 @@ func regionInfoOf(ctx context.Context, s *session, _ nothing) (regionInfo, error
 		info.Zones = append(info.Zones, zone)
 	}
 	return info, nil
-}
-
-type consoleInput struct {
-	VM string `json:"vm" doc:"AWS's id of the VM." minLength:"1" maxLength:"512"`
-}
-
-type console struct {
-	Output string `json:"output" doc:"The text."`
-}
-
-func consoleOutput(ctx context.Context, s *session, in consoleInput) (console, error) {
-	out, err := call(ctx, s.ec2.GetConsoleOutput, &ec2.GetConsoleOutputInput{InstanceId: aws.String(in.VM)})
-	if err != nil {
-		return console{}, err
-	}
-	text, err := base64.StdEncoding.DecodeString(aws.ToString(out.Output))
-	if err != nil {
-		return console{}, resource.Errorf(resource.CodeInternal, "read the console's output: %w", err)
-	}
-	return console{string(text)}, nil
 }

@@ -226,7 +226,7 @@ func testNLB(t *testing.T, endpoint string) {
 	require.Len(t, groups.TargetGroups, 1)
 	assert.Equal(t, name, aws.ToString(groups.TargetGroups[0].TargetGroupName))
 
-	raw, err := s.View(t.Context(), "nlb", made.ID, "health")
+	raw, err := s.View(t.Context(), "nlb", made.ID, "health", nil)
 	require.NoError(t, err)
 	assert.Contains(t, string(raw), vm.ID)
 
@@ -431,12 +431,29 @@ func TestPasswordOfWindows(t *testing.T) {
 		return http.StatusOK, "<GetPasswordDataResponse><instanceId>i-1</instanceId><passwordData>" + password + "</passwordData></GetPasswordDataResponse>"
 	})
 	s := open(t, config(endpoint, seoul))
-	_, err := s.View(t.Context(), "vm", "i-1", "password")
+	_, err := s.View(t.Context(), "vm", "i-1", "password", nil)
 	assert.Equal(t, resource.CodeNotFound, resource.CodeOf(err))
 	password = "\nc2VhbGVk\n"
-	raw, err := s.View(t.Context(), "vm", "i-1", "password")
+	raw, err := s.View(t.Context(), "vm", "i-1", "password", nil)
 	require.NoError(t, err)
 	assert.JSONEq(t, `{"user":"Administrator","encryptedPassword":"c2VhbGVk"}`, string(raw))
+}
+
+// AWS keeps the console's output for a while and shows it as it was then; moto answers the same
+// text always.
+func TestConsoleOfAnInstance(t *testing.T) {
+	output := ""
+	_, endpoint := fake(t, func(form url.Values) (int, string) {
+		assert.Equal(t, "i-1", form.Get("InstanceId"))
+		return http.StatusOK, "<GetConsoleOutputResponse><instanceId>i-1</instanceId><timestamp>2026-01-02T03:04:05.000Z</timestamp><output>" + output + "</output></GetConsoleOutputResponse>"
+	})
+	s := open(t, config(endpoint, seoul))
+	_, err := s.View(t.Context(), "vm", "i-1", "console", nil)
+	assert.Equal(t, resource.CodeNotFound, resource.CodeOf(err))
+	output = base64.StdEncoding.EncodeToString([]byte("one\r\ntwo\r\nthree\r\n"))
+	raw, err := s.View(t.Context(), "vm", "i-1", "console", json.RawMessage(`{"lines":2}`))
+	require.NoError(t, err)
+	assert.JSONEq(t, `{"output":"two\r\nthree\r","takenAt":"2026-01-02T03:04:05Z"}`, string(raw))
 }
 
 // imageServer answers 100 pages of 1,000 images.

@@ -137,6 +137,24 @@ func (v vms) Password(ctx context.Context, id string) (resource.VMPassword, erro
 	return resource.VMPassword{User: "Administrator", EncryptedPassword: sealed}, nil
 }
 
+// Console answers the last 64 KiB, which is all that AWS keeps, as they were a while after the
+// last start or stop.
+// https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_GetConsoleOutput.html
+func (v vms) Console(ctx context.Context, id string, which resource.ConsoleLines) (resource.VMConsole, error) {
+	out, err := call(ctx, v.ec2.GetConsoleOutput, &ec2.GetConsoleOutputInput{InstanceId: aws.String(id)})
+	if err != nil {
+		return resource.VMConsole{}, err
+	}
+	text, err := base64.StdEncoding.DecodeString(aws.ToString(out.Output))
+	switch {
+	case err != nil:
+		return resource.VMConsole{}, resource.Errorf(resource.CodeInternal, "read the console's output: %w", err)
+	case len(text) == 0:
+		return resource.VMConsole{}, resource.Errorf(resource.CodeNotFound, "AWS has no output of the instance %s yet; it comes some minutes after a start", id)
+	}
+	return resource.VMConsole{Output: which.Of(string(text)), TakenAt: out.Timestamp}, nil
+}
+
 // customImageTag is the key of the custom image that a VM was made from: AWS does not
 // tell it from other images.
 const customImageTag = "mcic-customimage"

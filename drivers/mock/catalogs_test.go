@@ -3,6 +3,7 @@ package mock
 import (
 	"crypto/rsa"
 	"encoding/base64"
+	"encoding/json"
 	"regexp"
 	"strconv"
 	"strings"
@@ -118,7 +119,7 @@ func TestFirstPassword(t *testing.T) {
 	id := create(t, s, "vm", "win", spec).ID
 	missing := func(id string) {
 		t.Helper()
-		_, err := s.View(t.Context(), "vm", id, "password")
+		_, err := s.View(t.Context(), "vm", id, "password", nil)
 		require.Equal(t, resource.CodeNotFound, cloudError(t, err).Code)
 	}
 	missing(id)
@@ -140,4 +141,23 @@ func TestFirstPassword(t *testing.T) {
 	missing(create(t, r.connect(), "vm", "linux", n.vm()).ID)
 	require.NoError(t, s.Delete(t.Context(), "keypair", spec.KeyPair))
 	missing(id)
+}
+
+func TestConsole(t *testing.T) {
+	r := newRig(t)
+	n := build(t, r.connect())
+	s := r.connect("latency", "10s")
+	spec := n.vm()
+	spec.UserData = "#!/bin/sh\n"
+	id := create(t, s, "vm", "web", spec).ID
+	_, err := s.View(t.Context(), "vm", id, "console", nil)
+	require.Equal(t, resource.CodeNotFound, cloudError(t, err).Code)
+	r.advance(10 * time.Second)
+	all := view[resource.VMConsole](t, s, "vm", id, "console").Output
+	require.Contains(t, all, "Ran 10 bytes of user data.\n")
+	raw, err := s.View(t.Context(), "vm", id, "console", json.RawMessage(`{"lines":1}`))
+	require.NoError(t, err)
+	require.Equal(t, "web login: ", decoded[resource.VMConsole](t, raw).Output)
+	require.NoError(t, act(t, r.connect(), "vm", id, "stop", nil))
+	require.Equal(t, all+"Power off.\n", view[resource.VMConsole](t, s, "vm", id, "console").Output)
 }

@@ -208,7 +208,7 @@ func TestKubeconfigIsReadByClientGo(t *testing.T) {
 	s := r.connect("latency", "10s")
 	id := create(t, s, "cluster", "k8s: \"한글\"", n.cluster()).ID
 	for _, name := range []string{"kubeconfig", "token"} {
-		_, err := s.View(t.Context(), "cluster", id, name)
+		_, err := s.View(t.Context(), "cluster", id, name, nil)
 		require.Equal(t, resource.CodeConflict, cloudError(t, err).Code, "still being created")
 	}
 	r.advance(10 * time.Second)

@@ -13,7 +13,7 @@ import (
 // view asks for a view of an object.
 func view[V any](t testing.TB, s drivertest.Patient, kind, id, name string) V {
 	t.Helper()
-	raw, err := s.View(t.Context(), kind, id, name)
+	raw, err := s.View(t.Context(), kind, id, name, nil)
 	require.NoError(t, err)
 	return decoded[V](t, raw)
 }
@@ -135,6 +135,6 @@ func TestNLBFindsItsMembersHealthy(t *testing.T) {
 	require.NoError(t, s.Delete(t.Context(), "nlb", nlb))
 	require.Equal(t, resource.StateDeleting, get(t, s, "nlb", nlb).State)
 	r.advance(10 * time.Second)
-	_, err := s.View(t.Context(), "nlb", nlb, "health")
+	_, err := s.View(t.Context(), "nlb", nlb, "health", nil)
 	require.Equal(t, resource.CodeNotFound, cloudError(t, err).Code)
 }

@@ -140,6 +140,31 @@ func (c vms) Password(ctx context.Context, id string) (resource.VMPassword, erro
 	return resource.VMPassword{User: "Administrator", EncryptedPassword: base64.StdEncoding.EncodeToString(sealed)}, nil
 }
 
+// Console implements resource.ConsoleReader.
+func (c vms) Console(ctx context.Context, id string, which resource.ConsoleLines) (resource.VMConsole, error) {
+	o, now, err := c.read(ctx, id)
+	if err != nil {
+		return resource.VMConsole{}, err
+	}
+	state := o.Change.state(now)
+	if state == resource.StateCreating || state == resource.StateFailed {
+		return resource.VMConsole{}, refuse(resource.CodeNotFound, "ConsoleOutputNotFound", "the VM %s is %s and has written nothing yet; ask again when it is running", o.called(), state)
+	}
+	spec := o.Spec.(resource.VMSpec)
+	lines := []string{"BIOS of the Mock cloud", "Booting " + cmp.Or(spec.Image, spec.CustomImage) + " on a " + spec.Spec}
+	for i, service := range []string{"Network", "Time", "SSH Server", "Cloud Init"} {
+		lines = append(lines, fmt.Sprintf("[%8.3f] Started %s.", float64(i+1)*0.7, service))
+	}
+	if spec.UserData != "" {
+		lines = append(lines, fmt.Sprintf("[%8.3f] Ran %d bytes of user data.", 3.5, len(spec.UserData)))
+	}
+	lines = append(lines, "", cmp.Or(o.Name, o.ID)+" login: ")
+	if state == resource.StateStopped {
+		lines = append(lines, "Power off.")
+	}
+	return resource.VMConsole{Output: which.Of(strings.Join(lines, "\n") + "\n")}, nil
+}
+
 // rsaKeyOf is the key in a line of an authorized_keys file, or nil if it is not RSA.
 func rsaKeyOf(line string) *rsa.PublicKey {
 	parsed, _, _, _, err := ssh.ParseAuthorizedKey([]byte(line))

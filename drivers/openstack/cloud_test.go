@@ -264,8 +264,11 @@ func TestLife(t *testing.T) {
 	assert.Equal(t, resource.StateRunning, act(t, s, resource.VM, vm.ID, "reboot", nil).State)
 	assert.Equal(t, map[string]string{"team": "infra"}, act(t, s, resource.VM, vm.ID, "label",
 		resource.LabelChange{Set: map[string]string{"team": "infra"}, Remove: []string{"empty", "nobody", "example.com/owner"}}).Labels)
-	_, err := s.View(t.Context(), "vm", vm.ID, "password")
+	_, err := s.View(t.Context(), "vm", vm.ID, "password", nil)
 	assert.Equal(t, resource.CodeNotFound, resource.CodeOf(err), "%v", err)
+	console, err := s.View(t.Context(), "vm", vm.ID, "console", json.RawMessage(`{"lines":1}`))
+	require.NoError(t, err)
+	assert.NotContains(t, string(console), `\n`, "one line")
 
 	for _, used := range []struct{ kind, id string }{{"vpc", vpc.ID}, {"subnet", subnet.ID}, {"securitygroup", group.ID}} {
 		err := s.Delete(t.Context(), used.kind, used.id)
@@ -460,7 +463,7 @@ func TestLifeOfNLBs(t *testing.T) {
 
 	slices.Sort(members)
 	assert.Equal(t, members, act(t, s, resource.NLB, nlb.ID, "addmembers", resource.MemberChange{Members: members}).Spec.Members)
-	raw, err := s.View(t.Context(), "nlb", nlb.ID, "health")
+	raw, err := s.View(t.Context(), "nlb", nlb.ID, "health", nil)
 	require.NoError(t, err)
 	var health resource.Health
 	require.NoError(t, json.Unmarshal(raw, &health))
@@ -529,7 +532,7 @@ func TestLifeOfClusters(t *testing.T) {
 	err = s.Act(t.Context(), "cluster", "nothing", "removenodegroup", []byte(`{"name":"second"}`))
 	assert.Equal(t, resource.CodeNotFound, resource.CodeOf(err), "%v", err)
 
-	raw, err := s.View(t.Context(), "cluster", cluster.ID, "kubeconfig")
+	raw, err := s.View(t.Context(), "cluster", cluster.ID, "kubeconfig", nil)
 	require.NoError(t, err)
 	var kubeconfig resource.Kubeconfig
 	require.NoError(t, json.Unmarshal(raw, &kubeconfig))

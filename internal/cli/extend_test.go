@@ -128,6 +128,7 @@ func TestViewsAreShownPlain(t *testing.T) {
 	f := newFake(t)
 	f.answers = map[string]any{
 		"connections/mock/clusters/k8s/kubeconfig": resource.Kubeconfig{Kubeconfig: "apiVersion: v1\r\nkind: Config\n"},
+		"connections/mock/vms/vm1/console":         resource.VMConsole{Output: "a\nb\n"},
 		"connections/mock/nlbs/web/health":         resource.Health{Members: []resource.MemberHealth{{VM: "vm1", State: "healthy"}}},
 	}
 	s := newShell(t, f)
@@ -135,6 +136,10 @@ func TestViewsAreShownPlain(t *testing.T) {
 	var whole resource.Kubeconfig
 	require.NoError(t, json.Unmarshal([]byte(s.ok("cluster kubeconfig k8s -o json")), &whole))
 	assert.Contains(t, whole.Kubeconfig, "kind: Config")
+	assert.Equal(t, "a\nb\n", s.ok("vm console vm1 --lines 2"))
+	assert.Contains(t, strings.Join(f.seen(), "\n"), "/vms/vm1/console?lines=2")
+	assert.Equal(t, exitUsage, s.run("vm console vm1 --lines two"))
+	assert.Equal(t, exitUsage, s.run("vm password vm1 --lines 2"))
 	out := s.ok("nlb health web")
 	assert.Contains(t, out, "vm1")
 	assert.Contains(t, out, "healthy")

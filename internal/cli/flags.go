@@ -3,6 +3,7 @@ package cli
 import (
 	"encoding/json"
 	"fmt"
+	"net/url"
 	"reflect"
 	"regexp"
 	"slices"
@@ -309,6 +310,24 @@ func (s *structFlags) fill(object map[string]json.RawMessage) error {
 		object[f.json] = raw
 	}
 	return nil
+}
+
+// query is what the flags that were given are in the query of an address.
+func (s *structFlags) query() url.Values {
+	query := url.Values{}
+	for _, f := range s.fields {
+		value := reflect.Indirect(f.value)
+		switch {
+		case !f.given:
+		case value.Kind() == reflect.Slice:
+			for i := range value.Len() {
+				query.Add(f.json, fmt.Sprint(value.Index(i)))
+			}
+		default:
+			query.Set(f.json, fmt.Sprint(value))
+		}
+	}
+	return query
 }
 
 // missing names the flags that an object still lacks.

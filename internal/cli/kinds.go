@@ -583,6 +583,7 @@ func (a *app) viewCommand(k *resource.Kind, view *resource.View) *cobra.Command 
 		Example: fmt.Sprintf("  mcic %[1]s %[2]s my-%[1]s -c %[3]s", k.Name, view.Name, sampleConnection),
 	}
 	cmd.Flags().SortFlags = false
+	params := a.addStructFlags(cmd, "", view.ParamsType())
 	a.addConnection(cmd, &connection)
 	addOutput(cmd, &out)
 	cmd.ValidArgsFunction = a.completeNames(k.Name, 1)
@@ -591,9 +592,9 @@ func (a *app) viewCommand(k *resource.Kind, view *resource.View) *cobra.Command 
 		if err != nil {
 			return err
 		}
-		answer, err := c.View(cmd.Context(), k.Name, connection, args[0], view.Name)
+		answer, err := c.View(cmd.Context(), k.Name, connection, args[0], view.Name, params.query())
 		if err != nil {
-			return err
+			return &fieldError{err, params.name}
 		}
 		return a.printObject(out, answer, args[0], func() error {
 			var fields map[string]json.RawMessage

@@ -19,14 +19,18 @@ func (e *Engine) Get(ctx context.Context, connection, kind, name string) (*resou
 	return row.Envelope(), nil
 }
 
-// View asks the cloud for a view of a resource, such as a cluster's kubeconfig.
-func (e *Engine) View(ctx context.Context, connection, kind, name, view string) (json.RawMessage, error) {
+// View asks the cloud for a view of a resource, such as a cluster's kubeconfig, with the
+// view's parameters, nil for none.
+func (e *Engine) View(ctx context.Context, connection, kind, name, view string, params json.RawMessage) (json.RawMessage, error) {
 	k, err := resource.KindNamed(kind)
 	if err != nil {
 		return nil, err
 	}
 	v, err := k.View(view)
 	if err != nil {
+		return nil, err
+	}
+	if params, err = v.ParseParams(params); err != nil {
 		return nil, err
 	}
 	row, err := e.store.Read().Resource(ctx, connection, kind, name)
@@ -43,7 +47,7 @@ func (e *Engine) View(ctx context.Context, connection, kind, name, view string) 
 	if err != nil {
 		return nil, err
 	}
-	answer, err := session.View(ctx, kind, row.CloudID, view)
+	answer, err := session.View(ctx, kind, row.CloudID, view, params)
 	if err != nil {
 		return nil, fmt.Errorf("ask for the %s of the %s %s: %w", view, kind, name, err)
 	}

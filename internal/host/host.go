@@ -454,9 +454,9 @@ func (s *session) Act(ctx context.Context, kind, id, action string, params json.
 	return pending, err
 }
 
-func (s *session) View(ctx context.Context, kind, id, view string) (answer json.RawMessage, err error) {
+func (s *session) View(ctx context.Context, kind, id, view string, params json.RawMessage) (answer json.RawMessage, err error) {
 	err = s.do(ctx, view, s.host.config.CallTimeout, func(ctx context.Context, open driver.Session) (err error) {
-		answer, err = open.View(ctx, kind, id, view)
+		answer, err = open.View(ctx, kind, id, view, params)
 		return err
 	})
 	return answer, err

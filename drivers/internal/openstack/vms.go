@@ -218,6 +218,19 @@ func (v vms) Password(ctx context.Context, id string) (resource.VMPassword, erro
 	return resource.VMPassword{User: "Admin", EncryptedPassword: sealed}, nil
 }
 
+// Console answers what Nova keeps: it is asked for no more lines than are wanted, and some of
+// its hypervisors answer all.
+func (v vms) Console(ctx context.Context, id string, which resource.ConsoleLines) (resource.VMConsole, error) {
+	text, err := servers.ShowConsoleOutput(ctx, v.compute, id, servers.ShowConsoleOutputOpts{Length: which.Lines}).Extract()
+	switch {
+	case err != nil:
+		return resource.VMConsole{}, coded(err)
+	case text == "":
+		return resource.VMConsole{}, resource.Errorf(resource.CodeNotFound, "the server has written nothing to its console yet; ask again when it has booted")
+	}
+	return resource.VMConsole{Output: which.Of(text)}, nil
+}
+
 // port answers the port that a server is to boot on. One that has a server already is of a
 // creation that Nova did not list yet.
 func (v vms) port(ctx context.Context, r driver.Request[resource.VMSpec]) (nic, error) {

@@ -77,6 +77,13 @@ func TestViews(t *testing.T) {
 	health := into[resource.Health](t, a.get("/v1/connections/mock/nlbs/web/health"))
 	assert.Equal(t, []resource.MemberHealth{{VM: "vm1", State: "healthy"}}, health.Members, "members by their names here")
 
+	console := into[resource.VMConsole](t, a.get("/v1/connections/mock/vms/vm1/console")).Output
+	assert.Greater(t, strings.Count(console, "\n"), 3)
+	assert.Contains(t, console, into[resource.VMConsole](t, a.get("/v1/connections/mock/vms/vm1/console?lines=2")).Output)
+	assert.Equal(t, 1, strings.Count(into[resource.VMConsole](t, a.get("/v1/connections/mock/vms/vm1/console?lines=2")).Output, "\n"))
+	for query, field := range map[string]string{"console?lines=two": "lines", "console?lines=0": "lines", "console?row=1": "row", "password?lines=1": "lines"} {
+		a.refuses(http.StatusUnprocessableEntity, a.get("/v1/connections/mock/vms/vm1/"+query), query, field)
+	}
 	assert.Equal(t, resource.CodeNotFound, isProblem(t, http.StatusNotFound, a.get("/v1/connections/mock/vms/vm1/password")).Code)
 	for _, path := range []string{"mock/clusters/none/kubeconfig", "nowhere/clusters/k8s/kubeconfig", "mock/clusters/k8s/weather", "mock/vpcs/v/kubeconfig"} {
 		isProblem(t, http.StatusNotFound, a.get("/v1/connections/"+path))

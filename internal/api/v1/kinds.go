@@ -43,6 +43,7 @@ type ViewInfo struct {
 	Name   string          `json:"name" doc:"Its segment in paths, such as kubeconfig."`
 	Doc    string          `json:"doc" doc:"What it answers."`
 	Plain  string          `json:"plain,omitempty" doc:"The field of the answer that is worth showing alone."`
+	Params json.RawMessage `json:"params,omitempty" doc:"JSON Schema of its parameters, which are given in the query; absent if it has none."`
 	Answer json.RawMessage `json:"answer" doc:"JSON Schema of the answer."`
 }
 
@@ -92,7 +93,11 @@ func kindInfos() []KindInfo {
 			info.Actions = append(info.Actions, action)
 		}
 		for _, v := range k.Views {
-			info.Views = append(info.Views, ViewInfo{Name: v.Name, Doc: v.Doc, Plain: v.Plain, Answer: resource.JSONSchema(v.AnswerType())})
+			view := ViewInfo{Name: v.Name, Doc: v.Doc, Plain: v.Plain, Answer: resource.JSONSchema(v.AnswerType())}
+			if v.ParamsType() != nil {
+				view.Params = resource.JSONSchema(v.ParamsType())
+			}
+			info.Views = append(info.Views, view)
 		}
 		infos = append(infos, info)
 	}

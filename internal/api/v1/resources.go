@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
+	"net/url"
 	"reflect"
 	"strings"
 
@@ -37,6 +38,31 @@ func (b *JSONBody) Resolve(ctx huma.Context) []error {
 		return []error{err}
 	}
 	return nil
+}
+
+// Query is the query of a request that the model checks, not the HTTP layer. queryParams
+// documents it.
+type Query struct{ query url.Values }
+
+// Resolve implements huma.Resolver.
+func (q *Query) Resolve(ctx huma.Context) []error {
+	u := ctx.URL()
+	q.query = u.Query()
+	return nil
+}
+
+// queryParams documents the fields of a struct, nil for none, that are given in the query.
+func queryParams(schemas huma.Registry, t reflect.Type) []*huma.Param {
+	if t == nil {
+		return nil
+	}
+	var params []*huma.Param
+	properties := huma.SchemaFromType(schemas, t).Properties
+	for f := range t.Fields() {
+		name := resource.JSONName(f)
+		params = append(params, &huma.Param{Name: name, In: "query", Description: properties[name].Description, Schema: properties[name]})
+	}
+	return params
 }
 
 // changed is the answer to what changes a resource: the operation, or what came
@@ -170,9 +196,18 @@ func (s *server) registerKind(api huma.API, k *resource.Kind) {
 		huma.Register(api, register(huma.Operation{
 			OperationID: v.Name + "-" + k.Name, Method: http.MethodGet, Path: one + "/" + v.Name,
 			Summary: v.Doc, Description: "Asked of the cloud each time and kept nowhere.",
+			Parameters: queryParams(schemas, v.ParamsType()), SkipValidateParams: v.ParamsType() != nil, // which huma does not know
 		}, map[string]*huma.Schema{"200": schemas.Schema(v.AnswerType(), true, "")}),
-			func(ctx context.Context, in *OneResource) (*body[json.RawMessage], error) {
-				answer, err := s.Engine.View(ctx, in.Connection, k.Name, in.Name, v.Name)
+			func(ctx context.Context, in *struct {
+				OneResource
+				Query
+			},
+			) (*body[json.RawMessage], error) {
+				params, err := v.QueryParams(in.query)
+				if err != nil {
+					return nil, problem(err)
+				}
+				answer, err := s.Engine.View(ctx, in.Connection, k.Name, in.Name, v.Name, params)
 				if err != nil {
 					return nil, problem(err)
 				}

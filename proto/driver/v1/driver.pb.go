@@ -1241,6 +1241,7 @@ type ViewRequest struct {
 	Kind          string                 `protobuf:"bytes,2,opt,name=kind,proto3" json:"kind,omitempty"`
 	Id            string                 `protobuf:"bytes,3,opt,name=id,proto3" json:"id,omitempty"`
 	View          string                 `protobuf:"bytes,4,opt,name=view,proto3" json:"view,omitempty"`
+	Params        []byte                 `protobuf:"bytes,5,opt,name=params,proto3" json:"params,omitempty"` // JSON, the view's type; empty for none
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1301,6 +1302,13 @@ func (x *ViewRequest) GetView() string {
 		return x.View
 	}
 	return ""
+}
+
+func (x *ViewRequest) GetParams() []byte {
+	if x != nil {
+		return x.Params
+	}
+	return nil
 }
 
 type ViewResponse struct {
@@ -1822,12 +1830,13 @@ const file_driver_v1_driver_proto_rawDesc = "" +
 	"\x06params\x18\x05 \x01(\fR\x06params\x12\x1c\n" +
 	"\toperation\x18\x06 \x01(\tR\toperation\"@\n" +
 	"\vActResponse\x121\n" +
-	"\apending\x18\x01 \x01(\v2\x17.mcic.driver.v1.PendingR\apending\"_\n" +
+	"\apending\x18\x01 \x01(\v2\x17.mcic.driver.v1.PendingR\apending\"w\n" +
 	"\vViewRequest\x12\x18\n" +
 	"\asession\x18\x01 \x01(\tR\asession\x12\x12\n" +
 	"\x04kind\x18\x02 \x01(\tR\x04kind\x12\x0e\n" +
 	"\x02id\x18\x03 \x01(\tR\x02id\x12\x12\n" +
-	"\x04view\x18\x04 \x01(\tR\x04view\"&\n" +
+	"\x04view\x18\x04 \x01(\tR\x04view\x12\x16\n" +
+	"\x06params\x18\x05 \x01(\fR\x06params\"&\n" +
 	"\fViewResponse\x12\x16\n" +
 	"\x06answer\x18\x01 \x01(\fR\x06answer\"]\n" +
 	"\rExtendRequest\x12\x18\n" +

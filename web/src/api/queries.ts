@@ -23,12 +23,13 @@ export type Connection = Schemas['Connection'];
 export type Repository = Schemas['Repository'];
 export type Release = Schemas['DriverRelease'];
 export type Action = Omit<Schemas['ActionInfo'], 'params'> & { params?: Schema };
+export type View = Omit<Schemas['ViewInfo'], 'params' | 'answer'> & { params?: Schema; answer: Schema };
 export type Kind = Omit<Schemas['KindInfo'], 'create' | 'status' | 'actions' | 'views'> & {
   create: Schema;
   spec: Schema;
   status: Schema;
   actions: Action[];
-  views: (Omit<Schemas['ViewInfo'], 'answer'> & { answer: Schema })[];
+  views: View[];
 };
 export type Catalog = Omit<Schemas['CatalogInfo'], 'entry'> & { entry: Schema };
 
@@ -65,7 +66,11 @@ export const kindsQuery = queryOptions({
         spec: create.properties?.spec ?? {},
         status: inline(k.status as Schema),
         actions: k.actions.map((a) => ({ ...a, params: a.params ? inline(a.params as Schema) : undefined })),
-        views: k.views.map((v) => ({ ...v, answer: inline(v.answer as Schema) })),
+        views: k.views.map((v) => ({
+          ...v,
+          params: v.params ? inline(v.params as Schema) : undefined,
+          answer: inline(v.answer as Schema),
+        })),
       };
     });
   },

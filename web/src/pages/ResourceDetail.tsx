@@ -32,6 +32,7 @@ import {
   useOffers,
   usePages,
   useResource,
+  type View,
 } from '../api/queries';
 import { useKey } from '../form/key';
 import { showProblems } from '../form/problems';
@@ -344,11 +345,12 @@ function History({ uid }: { uid: string }) {
 }
 
 /** ViewPanel asks the cloud for a view, such as a kubeconfig, and offers it as a file. */
-function ViewPanel({ r, plural, view }: { r: Resource; plural: string; view: Kind['views'][number] }) {
+function ViewPanel({ r, plural, view }: { r: Resource; plural: string; view: View }) {
   const { t } = useTranslation();
+  const [query, setQuery] = useState('');
   const { data, error, isFetching, refetch } = useQuery({
-    queryKey: ['view', plural, r.uid, view.name],
-    queryFn: () => send<Record<string, unknown>>('GET', `${resourcePath(r, plural)}/${view.name}`),
+    queryKey: ['view', plural, r.uid, view.name, query],
+    queryFn: () => send<Record<string, unknown>>('GET', `${resourcePath(r, plural)}/${view.name}${query}`),
     gcTime: 0,
     retry: false,
   });
@@ -358,6 +360,15 @@ function ViewPanel({ r, plural, view }: { r: Resource; plural: string; view: Kin
       <Text size="sm" c="dimmed">
         {view.doc}
       </Text>
+      {view.params && (
+        <ViewForm
+          r={r}
+          view={view}
+          params={view.params}
+          pending={isFetching}
+          onSubmit={(asked) => (asked === query ? void refetch() : setQuery(asked))}
+        />
+      )}
       {error && <Failure error={error} onRetry={() => void refetch()} />}
       {isFetching && <Loader size="sm" />}
       {plain !== undefined ? (
@@ -382,6 +393,37 @@ function ViewPanel({ r, plural, view }: { r: Resource; plural: string; view: Kin
         data && <Facts value={data} schema={view.answer} connection={r.connection} />
       )}
     </Stack>
+  );
+}
+
+/** ViewForm asks for a view's parameters, and gives them as the query of an address. */
+function ViewForm({
+  r,
+  view,
+  params,
+  pending,
+  onSubmit,
+}: {
+  r: Resource;
+  view: View;
+  params: Schema;
+  pending: boolean;
+  onSubmit: (query: string) => void;
+}) {
+  const { t } = useTranslation();
+  const form = useSchemaForm(params);
+  return (
+    <SchemaForm
+      form={form}
+      schema={params}
+      place={{ connection: r.connection, owner: `${r.kind}:${view.name}` }}
+      submit={t('common.refresh')}
+      pending={pending}
+      onSubmit={(values) => {
+        const query = new URLSearchParams(Object.entries(values).map(([name, value]) => [name, String(value)]));
+        onSubmit(query.size > 0 ? `?${query}` : '');
+      }}
+    />
   );
 }
 
