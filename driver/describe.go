@@ -85,6 +85,8 @@ type KindOffer struct {
 	Actions []string `json:"actions,omitempty" doc:"The kind's actions that it has."`
 	Views   []string `json:"views,omitempty" doc:"The kind's views that it has."`
 	Found   Found    `json:"found,omitempty" doc:"How what a creation has made is found again when its answer is lost: tag, by the token that it carries; token, the cloud makes one object of one token; name, only one can have it." enum:"tag,token,name"`
+
+	Many map[string]int `json:"many,omitempty" doc:"How many objects it takes in one call, by verb: get, delete and actions."`
 }
 
 // ExtensionOffer is an operation that only one driver has.
@@ -151,6 +153,17 @@ func (d *Description) Offers(kind, verb string) bool {
 		}
 	}
 	return false
+}
+
+// Most is how many objects of a kind the driver takes in one call for a verb; 1 if it takes
+// them one by one.
+func (d *Description) Most(kind, verb string) int {
+	for _, k := range d.Kinds {
+		if k.Name == kind {
+			return max(k.Many[verb], 1)
+		}
+	}
+	return 1
 }
 
 // WhyNot answers why a verb, an action or a view of a kind is not offered; "" if the

@@ -169,6 +169,8 @@ type Session interface {
 	Delete(ctx context.Context, kind, id string) (*Pending, error)
 	Act(ctx context.Context, kind, id, action string, params json.RawMessage) (*Pending, error)
 	View(ctx context.Context, kind, id, view string, params json.RawMessage) (json.RawMessage, error)
+	// Batch does a verb for several objects; the answers are in the order of the members.
+	Batch(ctx context.Context, kind, verb string, members []Member, params json.RawMessage) ([]Answer, error)
 	Extend(ctx context.Context, extension string, input json.RawMessage) (json.RawMessage, error)
 	Native(ctx context.Context, r NativeRequest) (NativeResponse, error)
 	// Place answers what was found out when the session was opened.
@@ -259,6 +261,7 @@ type offer struct {
 	open     func(session any) any
 	list     func(ctx context.Context, collection any, f Filter) iter.Seq2[Item, error]
 	get      func(ctx context.Context, collection any, id string) (Item, error)
+	getMany  func(ctx context.Context, collection any, ids []string) iter.Seq2[Item, error] // nil: it has no batch for get
 	make     func(ctx context.Context, collection any, r ItemRequest) (Item, error)
 	complete func(ctx context.Context, collection any, r ItemRequest, item Item) (Item, error)
 }
@@ -305,18 +308,14 @@ func Kind[Session any, C Collection[S, T], S, T any](kind resource.Type[S, T], o
 	}
 	erase := eraser[S, T](slices.Contains(described.Actions, resource.ActionLabel))
 	o.list = func(ctx context.Context, c any, f Filter) iter.Seq2[Item, error] {
-		return filtered(func(yield func(Item, error) bool) {
-			for object, err := range c.(C).List(ctx, f) {
-				item := Item{}
-				if err == nil {
-					item, err = erase(object)
-				}
-				if !yield(item, err) || err != nil {
-					return
-				}
-			}
-		}, f)
+		return filtered(eraseAll(c.(C).List(ctx, f), erase), f)
 	}
+	if _, ok := any(zero).(ManyGetter[S, T]); ok {
+		o.getMany = func(ctx context.Context, c any, ids []string) iter.Seq2[Item, error] {
+			return filtered(eraseAll(c.(ManyGetter[S, T]).GetMany(ctx, ids), erase), Filter{IDs: ids})
+		}
+	}
+	described.Many = o.batches(zero, described)
 	o.get = func(ctx context.Context, c any, id string) (Item, error) {
 		object, err := c.(C).Get(ctx, id)
 		if err != nil {
@@ -422,6 +421,21 @@ func eraser[S, T any](labelled bool) func(Object[S, T]) (Item, error) {
 		}
 		item.Status, err = encode(o.Status)
 		return item, err
+	}
+}
+
+// eraseAll takes the types off the objects of a list.
+func eraseAll[S, T any](objects iter.Seq2[Object[S, T], error], erase func(Object[S, T]) (Item, error)) iter.Seq2[Item, error] {
+	return func(yield func(Item, error) bool) {
+		for object, err := range objects {
+			item := Item{}
+			if err == nil {
+				item, err = erase(object)
+			}
+			if !yield(item, err) || err != nil {
+				return
+			}
+		}
 	}
 }
 

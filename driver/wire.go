@@ -305,17 +305,34 @@ func toStatus(err error, leftID string) error {
 	if err == nil {
 		return nil
 	}
-	e := resource.AsError(err)
-	if e.Code == resource.CodeInternal {
-		switch { // a driver need not classify its contexts
-		case errors.Is(err, context.DeadlineExceeded):
-			e = resource.Errorf(resource.CodeUnavailable, "the cloud did not answer in time: %w", err)
-		case errors.Is(err, context.Canceled):
-			e = resource.Errorf(resource.CodeUnavailable, "the call was cancelled: %w", err)
-		}
+	e := classified(err)
+	f := failureOf(e, errors.Is(err, ErrUnknownSession), leftID)
+	s, detailErr := status.New(codes.Unknown, f.GetMessage()).WithDetails(f)
+	if detailErr != nil { // only for what cannot be marshalled
+		return status.Error(codes.Unknown, f.GetMessage())
 	}
+	return s.Err()
+}
+
+// classified is an error with its code. A driver need not classify its contexts.
+func classified(err error) *resource.Error {
+	e := resource.AsError(err)
+	if e.Code != resource.CodeInternal {
+		return e
+	}
+	switch {
+	case errors.Is(err, context.DeadlineExceeded):
+		return resource.Errorf(resource.CodeUnavailable, "the cloud did not answer in time: %w", err)
+	case errors.Is(err, context.Canceled):
+		return resource.Errorf(resource.CodeUnavailable, "the call was cancelled: %w", err)
+	}
+	return e
+}
+
+// failureOf is an error as it travels.
+func failureOf(e *resource.Error, unknownSession bool, leftID string) *driverv1.Failure {
 	f := &driverv1.Failure{
-		Code: string(e.Code), Message: valid(e.Message), Retryable: e.Retryable, UnknownSession: errors.Is(err, ErrUnknownSession), LeftId: valid(leftID),
+		Code: string(e.Code), Message: valid(e.Message), Retryable: e.Retryable, UnknownSession: unknownSession, LeftId: valid(leftID),
 	}
 	if e.Cloud != nil {
 		f.CloudCode, f.CloudMessage, f.CloudRequestId = valid(e.Cloud.Code), valid(e.Cloud.Message), valid(e.Cloud.RequestID)
@@ -325,11 +342,7 @@ func toStatus(err error, leftID string) error {
 			Field: valid(p.Field), Message: valid(p.Message), Rule: valid(string(p.Rule)), Limit: valid(p.Limit),
 		})
 	}
-	s, detailErr := status.New(codes.Unknown, f.GetMessage()).WithDetails(f)
-	if detailErr != nil { // only for what cannot be marshalled
-		return status.Error(codes.Unknown, f.GetMessage())
-	}
-	return s.Err()
+	return f
 }
 
 // valid makes a text fit for a protobuf string: a cloud may answer in any encoding.
@@ -353,26 +366,7 @@ func fromStatus(err error) error {
 	}
 	s := status.Convert(err)
 	if f := failureIn(err); f != nil {
-		code := resource.Code(f.GetCode())
-		if !slices.Contains(resource.Codes(), code) {
-			return nonsense("error", fmt.Errorf("%.64q is not an error code; it says: %s", code, f.GetMessage()))
-		}
-		e := resource.Errorf(code, "%s", f.GetMessage())
-		if f.GetUnknownSession() {
-			e = resource.Errorf(code, "%w", ErrUnknownSession)
-		}
-		e.Retryable = f.GetRetryable()
-		for _, p := range f.GetFields() {
-			problem := resource.Problem{Field: p.GetField(), Message: p.GetMessage()}
-			if rule := resource.ProblemRule(p.GetRule()); slices.Contains(resource.ProblemRules(), rule) { // else the message says it
-				problem.Rule, problem.Limit = rule, p.GetLimit()
-			}
-			e.Fields = append(e.Fields, problem)
-		}
-		if f.GetCloudCode() != "" || f.GetCloudMessage() != "" || f.GetCloudRequestId() != "" {
-			e.Cloud = &resource.CloudError{Code: f.GetCloudCode(), Message: f.GetCloudMessage(), RequestID: f.GetCloudRequestId()}
-		}
-		return e
+		return fromFailure(f)
 	}
 	switch s.Code() {
 	case codes.DeadlineExceeded:
@@ -384,6 +378,30 @@ func fromStatus(err error) error {
 	default:
 		return resource.Errorf(resource.CodeInternal, "the driver failed: %s", s.Message())
 	}
+}
+
+// fromFailure is an error that a driver has answered.
+func fromFailure(f *driverv1.Failure) error {
+	code := resource.Code(f.GetCode())
+	if !slices.Contains(resource.Codes(), code) {
+		return nonsense("error", fmt.Errorf("%.64q is not an error code; it says: %s", code, f.GetMessage()))
+	}
+	e := resource.Errorf(code, "%s", f.GetMessage())
+	if f.GetUnknownSession() {
+		e = resource.Errorf(code, "%w", ErrUnknownSession)
+	}
+	e.Retryable = f.GetRetryable()
+	for _, p := range f.GetFields() {
+		problem := resource.Problem{Field: p.GetField(), Message: p.GetMessage()}
+		if rule := resource.ProblemRule(p.GetRule()); slices.Contains(resource.ProblemRules(), rule) { // else the message says it
+			problem.Rule, problem.Limit = rule, p.GetLimit()
+		}
+		e.Fields = append(e.Fields, problem)
+	}
+	if f.GetCloudCode() != "" || f.GetCloudMessage() != "" || f.GetCloudRequestId() != "" {
+		e.Cloud = &resource.CloudError{Code: f.GetCloudCode(), Message: f.GetCloudMessage(), RequestID: f.GetCloudRequestId()}
+	}
+	return e
 }
 
 // ErrGone is in the chain of an error when the driver process ended or cannot be

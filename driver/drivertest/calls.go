@@ -2,6 +2,7 @@ package drivertest
 
 import (
 	"cmp"
+	"strings"
 
 	"github.com/m-cmp/mc-infra-connector/driver"
 	"github.com/m-cmp/mc-infra-connector/driver/drivertest/faultproxy"
@@ -53,7 +54,11 @@ func (t *try) costs(calls int) {
 	if t.budget.file == "" {
 		return
 	}
-	may, known := t.budget.note(t.kind+"/"+t.verb, calls)
+	verb := t.kind + "/" + t.verb
+	if of, _, many := strings.Cut(t.name, "-calls"); many { // not that of a single one
+		verb += "/" + of
+	}
+	may, known := t.budget.note(verb, calls)
 	if !t.target.Update && (!known || calls > may) {
 		t.Errorf("it costs %d calls of the cloud's API; %s says %d; %s", calls, t.budget.file, may, anew)
 	}

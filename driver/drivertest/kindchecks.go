@@ -103,7 +103,8 @@ func (s *suite) kindChecks(kind *resource.Kind, offer driver.KindOffer) []check 
 			}
 		}
 	}
-	return append(checks, s.callChecks(kind, offer)...)
+	checks = append(checks, s.callChecks(kind, offer)...)
+	return append(checks, s.manyChecks(kind, offer)...)
 }
 
 // fieldOf is the field of a struct with a JSON name.

@@ -97,7 +97,10 @@ func caught() map[string][]string {
 		"pages are answers":          {"vpc/list/html"},
 		"lists another name":         {"vpc/get/as-listed"},
 		"asks for each":              {"vpc/list/calls"},
-		"asks twice":                 {"vpc/get/calls", "vpc/create/calls", "vpc/delete/calls", "vm/stop/calls"},
+		"asks twice":                 {"vpc/get/calls", "vpc/create/calls", "vpc/delete/calls", "vm/stop/calls", "vm/stop/many-calls", "vm/get/many-calls", "vm/delete/many-calls"},
+		"does the first of many":     {"vm/stop/many", "vm/delete/many", "vm/get/many"},
+		"passes over a bad one":      {"vm/stop/many-and-a-bad-one"},
+		"blames all for one":         {"vm/start/many-and-a-bad-one", "vm/delete/many-and-a-bad-one", "vm/get/many-and-a-bad-one"},
 		"hides others":               {"vpc/list/made-outside"},
 		"shows what is not there":    {"vpc/get/unknown", "vpc/get/gone"},
 		"trouble is not_found":       {"vpc/get/html", "vpc/create/html", "vpc/get/reset", "vpc/get/lost-answer", "vpc/get/cut-answer", "vpc/get/no-answer", "vpc/create/no-answer", "vpc/create/cut-answer", "vpc/create/reset"},
@@ -147,6 +150,9 @@ func checkedElsewhere() map[string]string {
 		"action/wrong-params":        "driver.Driver checks parameters of views",
 		"read/wrong-filter":          "driver.Feed checks filters",
 		"read/wrong-span":            "driver.Feed checks spans",
+		"get/many-too-many":          "driver.Driver counts the members of batches",
+		"delete/many-too-many":       "driver.Driver counts the members of batches",
+		"action/many-too-many":       "driver.Driver counts the members of batches",
 	}
 }
 

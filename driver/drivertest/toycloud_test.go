@@ -1,8 +1,10 @@
 package drivertest
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
@@ -68,6 +70,8 @@ func newToyCloud(t *testing.T) *toyCloud {
 		"GET /{kind}/{id}":    c.get,
 		"PATCH /{kind}/{id}":  c.patch,
 		"DELETE /{kind}/{id}": c.delete,
+		"PATCH /{kind}":       c.together(c.patch),
+		"DELETE /{kind}":      c.together(c.delete),
 	} {
 		mux.HandleFunc(pattern, handle.serve)
 	}
@@ -255,6 +259,27 @@ func (c *toyCloud) delete(w http.ResponseWriter, r *http.Request, account string
 		return o.Account == account && (o.ID == id || r.URL.Query().Get("force") != "" && strings.Contains(string(o.Spec), strconv.Quote(id)))
 	})
 	answer(w, http.StatusOK, "it is gone for good")
+}
+
+// together does for several things what is done for one, if all of them are there.
+func (c *toyCloud) together(do toyHandler) toyHandler {
+	return func(w http.ResponseWriter, r *http.Request, account string) {
+		body, _ := io.ReadAll(r.Body)
+		ids := strings.Split(r.URL.Query().Get("ids"), ",")
+		c.mu.Lock()
+		missing := slices.ContainsFunc(ids, func(id string) bool { return c.find(account, r.PathValue("kind"), id) == nil })
+		c.mu.Unlock()
+		if missing {
+			answer(w, http.StatusNotFound, "there is no such thing among them")
+			return
+		}
+		for _, id := range ids {
+			r.SetPathValue("id", id)
+			r.Body = io.NopCloser(bytes.NewReader(body))
+			do(httptest.NewRecorder(), r, account)
+		}
+		answer(w, http.StatusOK, toyThing{})
+	}
 }
 
 // outside makes a VPC as people do in a console.

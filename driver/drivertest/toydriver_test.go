@@ -547,6 +547,53 @@ func (c vms) Console(ctx context.Context, id string, which resource.ConsoleLines
 	return resource.VMConsole{Output: which.Of("one\ntwo\nthree\n")}, err
 }
 
+// Batches implements driver.Batcher.
+func (c vms) Batches() map[string]driver.Batch {
+	batch := func(method string, body toyThing) driver.Batch {
+		return driver.Together(10, func(ctx context.Context, ids ...string) error {
+			if c.has("does the first of many") {
+				ids = ids[:1]
+			}
+			err := c.call(ctx, method, "/vm?ids="+strings.Join(ids, ","), body, &toyThing{})
+			switch {
+			case err != nil && c.has("passes over a bad one"):
+				return nil
+			case err != nil && c.has("blames all for one"):
+				each := driver.Each{}
+				for _, id := range ids {
+					each[id] = err
+				}
+				return each
+			}
+			return err
+		})
+	}
+	return map[string]driver.Batch{
+		driver.VerbGet: {Most: 10}, driver.VerbDelete: batch(http.MethodDelete, toyThing{}),
+		"start": batch(http.MethodPatch, toyThing{State: resource.StateRunning}), "stop": batch(http.MethodPatch, toyThing{State: resource.StateStopped}),
+	}
+}
+
+// GetMany implements driver.ManyGetter.
+func (c vms) GetMany(ctx context.Context, ids []string) iter.Seq2[driver.Object[resource.VMSpec, resource.VMStatus], error] {
+	if c.has("does the first of many") {
+		ids = ids[:1]
+	}
+	return func(yield func(driver.Object[resource.VMSpec, resource.VMStatus], error) bool) {
+		for o, err := range c.List(ctx, driver.Filter{}) {
+			switch {
+			case err == nil && !slices.Contains(ids, o.ID):
+				continue
+			case c.has("blames all for one") && slices.Contains(ids, wrongValue):
+				err = driver.Each{ids[0]: resource.Errorf(resource.CodeNotFound, "one of them is not there")}
+			}
+			if !yield(o, err) || err != nil {
+				return
+			}
+		}
+	}
+}
+
 type clusters struct {
 	things[resource.ClusterSpec, resource.ClusterStatus]
 }

@@ -91,26 +91,56 @@ func (v vms) Make(ctx context.Context, r driver.Request[resource.VMSpec]) (vm, e
 
 // Delete terminates a VM.
 func (v vms) Delete(ctx context.Context, id string) error {
-	_, err := call(ctx, v.ec2.TerminateInstances, &ec2.TerminateInstancesInput{InstanceIds: []string{id}})
-	return driver.Except(err, resource.CodeNotFound)
+	return driver.Except(v.terminate(ctx, id), resource.CodeNotFound)
 }
 
 // Start powers a VM on.
-func (v vms) Start(ctx context.Context, id string) error {
-	_, err := call(ctx, v.ec2.StartInstances, &ec2.StartInstancesInput{InstanceIds: []string{id}})
-	return err
-}
+func (v vms) Start(ctx context.Context, id string) error { return v.start(ctx, id) }
 
 // Stop shuts a VM down.
-func (v vms) Stop(ctx context.Context, id string) error {
-	_, err := call(ctx, v.ec2.StopInstances, &ec2.StopInstancesInput{InstanceIds: []string{id}})
+func (v vms) Stop(ctx context.Context, id string) error { return v.stop(ctx, id) }
+
+// Reboot restarts a VM.
+func (v vms) Reboot(ctx context.Context, id string) error { return v.reboot(ctx, id) }
+
+func (v vms) terminate(ctx context.Context, ids ...string) error {
+	_, err := call(ctx, v.ec2.TerminateInstances, &ec2.TerminateInstancesInput{InstanceIds: ids})
 	return err
 }
 
-// Reboot restarts a VM.
-func (v vms) Reboot(ctx context.Context, id string) error {
-	_, err := call(ctx, v.ec2.RebootInstances, &ec2.RebootInstancesInput{InstanceIds: []string{id}})
+func (v vms) start(ctx context.Context, ids ...string) error {
+	_, err := call(ctx, v.ec2.StartInstances, &ec2.StartInstancesInput{InstanceIds: ids})
 	return err
+}
+
+func (v vms) stop(ctx context.Context, ids ...string) error {
+	_, err := call(ctx, v.ec2.StopInstances, &ec2.StopInstancesInput{InstanceIds: ids})
+	return err
+}
+
+func (v vms) reboot(ctx context.Context, ids ...string) error {
+	_, err := call(ctx, v.ec2.RebootInstances, &ec2.RebootInstancesInput{InstanceIds: ids})
+	return err
+}
+
+// mostInstances is how many instances are changed by one call. AWS takes more, but counts
+// them against a bucket of 1,000 for each account and region.
+// https://docs.aws.amazon.com/ec2/latest/devguide/ec2-api-throttling.html
+const mostInstances = 100
+
+// Batches implements driver.Batcher. One instance that is not as it should be fails the
+// whole call, and nothing is done.
+func (v vms) Batches() map[string]driver.Batch {
+	return map[string]driver.Batch{
+		driver.VerbGet: {Most: driver.MostMembers}, driver.VerbDelete: driver.Together(mostInstances, v.terminate),
+		"start": driver.Together(mostInstances, v.start), "stop": driver.Together(mostInstances, v.stop), "reboot": driver.Together(mostInstances, v.reboot),
+	}
+}
+
+// GetMany implements driver.ManyGetter. Of the instances that a filter names AWS leaves out
+// those that there are not, where a request for them by id would fail.
+func (v vms) GetMany(ctx context.Context, ids []string) iter.Seq2[vm, error] {
+	return v.List(ctx, driver.Filter{IDs: ids})
 }
 
 // Resize changes the instance type of a stopped VM.

@@ -113,6 +113,32 @@ func (t table[S, T]) Get(ctx context.Context, id string) (driver.Object[S, T], e
 	return t.view(o, o.Change.state(now), now), nil
 }
 
+// GetMany implements driver.ManyGetter for the kinds that offer it.
+func (t table[S, T]) GetMany(ctx context.Context, ids []string) iter.Seq2[driver.Object[S, T], error] {
+	return func(yield func(driver.Object[S, T], error) bool) {
+		if err := t.call(ctx); err != nil {
+			yield(driver.Object[S, T]{}, err)
+			return
+		}
+		c := t.s.cloud
+		c.catchUp()
+		c.mu.RLock()
+		now := c.time()
+		var found []*object
+		for _, id := range ids {
+			if o := c.find(t.key(), id, now); o != nil {
+				found = append(found, o)
+			}
+		}
+		c.mu.RUnlock()
+		for _, o := range found {
+			if !yield(t.view(o, o.Change.state(now), now), nil) {
+				return
+			}
+		}
+	}
+}
+
 // read does what is left for all that ask for one object.
 func (t table[S, T]) read(ctx context.Context, id string) (o *object, now time.Time, err error) {
 	if err := t.call(ctx); err != nil {
@@ -189,21 +215,22 @@ func (t table[S, T]) make(r driver.Request[S], prepare func(*draft[S, T]) error)
 		d.change.Then = resource.StateFailed
 	}
 	o = &object{ID: id, Token: r.Token, CreatedAt: now, ListedFrom: now.Add(t.s.consistencyDelay)}
-	return o, true, t.commit(o, d)
+	if err := t.become(o, d); err != nil {
+		return nil, false, err
+	}
+	return o, true, c.commit(t.s.log, t.key(), o)
 }
 
-// commit makes what was drafted the object, unless another one has what it claims.
-func (t table[S, T]) commit(o *object, d *draft[S, T]) (err error) {
+// become makes what was drafted the object, unless another one has what it claims.
+func (t table[S, T]) become(o *object, d *draft[S, T]) (err error) {
 	for _, claim := range d.claims {
 		if holder := t.s.cloud.claims[claim.Scope][claim.Value]; holder != "" && holder != o.ID {
 			return refuse(resource.CodeAlreadyExists, "Invalid"+t.noun()+".Duplicate", "the name %.64q is taken by the %s %s; choose another name, or adopt that one", d.name, t.kind.Name, holder)
 		}
 	}
 	o.Name, o.Labels, o.shape, o.Claims, o.Change = d.name, d.labels, shape{d.spec, d.status, d.links}, d.claims, d.change
-	if o.Refs, err = t.refs(d.spec); err != nil {
-		return err
-	}
-	return t.s.cloud.commit(t.s.log, t.key(), o)
+	o.Refs, err = t.refs(d.spec)
+	return err
 }
 
 // findRefs checks that all that a spec refers to is there and ready.
@@ -260,6 +287,17 @@ func (s *session) find(kind, field, id string, now time.Time) (*object, error) {
 
 // Delete implements driver.Deleter.
 func (t table[S, T]) Delete(ctx context.Context, id string) error {
+	return t.deleteAll(ctx, id)
+}
+
+// deleteAll deletes several objects, or none if one of them cannot be deleted.
+func (t table[S, T]) deleteAll(ctx context.Context, ids ...string) error {
+	return t.changeAll(ctx, ids, t.deleted)
+}
+
+// changeAll replaces several objects by what change makes of each, or none if it refuses
+// one. What it answers as nil stays as it is.
+func (t table[S, T]) changeAll(ctx context.Context, ids []string, change func(id string, now time.Time) (*object, error)) error {
 	if err := t.call(ctx); err != nil {
 		return err
 	}
@@ -268,19 +306,40 @@ func (t table[S, T]) Delete(ctx context.Context, id string) error {
 	defer c.mu.Unlock()
 	now := c.time()
 	c.pass(now)
+	var changed []*object
+	for _, id := range ids {
+		o, err := change(id, now)
+		if err != nil {
+			return err
+		}
+		if o != nil {
+			changed = append(changed, o)
+		}
+	}
+	for _, o := range changed {
+		if err := c.commit(t.s.log, t.key(), o); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// deleted is an object whose deletion begins; nil if there is nothing to do.
+func (t table[S, T]) deleted(id string, now time.Time) (*object, error) {
+	c := t.s.cloud
 	o := c.find(t.key(), id, now)
 	if o == nil || o.Change.Then == resource.StateDeleted {
-		return nil
+		return nil, nil //nolint:nilnil // nothing to do is no error
 	}
 	if len(c.users[id]) > 0 {
-		return refuse(resource.CodeDependency, "DependencyViolation", "the %s %s is used by %s; delete that first", t.kind.Name, o.called(), c.usersOf(id))
+		return nil, refuse(resource.CodeDependency, "DependencyViolation", "the %s %s is used by %s; delete that first", t.kind.Name, o.called(), c.usersOf(id))
 	}
 	if len(o.Links) > 0 && t.held {
-		return refuse(resource.CodeDependency, "ResourceInUse", "the %s %s belongs to the %s %s now; take it from there first", t.kind.Name, o.called(), o.Links[0].Kind, o.Links[0].ID)
+		return nil, refuse(resource.CodeDependency, "ResourceInUse", "the %s %s belongs to the %s %s now; take it from there first", t.kind.Name, o.called(), o.Links[0].Kind, o.Links[0].ID)
 	}
 	if t.s.chance(t.s.forgetDelete, "forgetDelete", id) {
 		if _, again := t.s.forgotten.LoadOrStore(id, true); !again {
-			return nil
+			return nil, nil //nolint:nilnil // what is forgotten is no error
 		}
 	}
 	deleted := *o
@@ -290,7 +349,7 @@ func (t table[S, T]) Delete(ctx context.Context, id string) error {
 		deleted.Change.Until = now
 	}
 	deleted.ListedUntil = deleted.Change.Until.Add(t.s.consistencyDelay)
-	return c.commit(t.s.log, t.key(), &deleted)
+	return &deleted, nil
 }
 
 // Label implements resource.Labeler.
@@ -304,37 +363,36 @@ func (t table[S, T]) Label(ctx context.Context, id string, change resource.Label
 // alter does what is left for the kinds' actions: it changes an object that is in
 // the state from, "" for every state but those of a deletion.
 func (t table[S, T]) alter(ctx context.Context, id, action string, from resource.State, alter func(*draft[S, T]) error) error {
-	if err := t.call(ctx); err != nil {
-		return err
-	}
-	c := t.s.cloud
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	now := c.time()
-	c.pass(now)
-	o := c.find(t.key(), id, now)
-	if o == nil {
-		return t.missing(id)
-	}
-	switch state := o.Change.state(now); {
-	case from == "" && o.Change.Then == resource.StateDeleted:
-		return refuse(resource.CodeConflict, "IncorrectState", "%s is not possible any more, %s is %s", action, o.called(), state)
-	case from != "" && state != from:
-		return refuse(resource.CodeConflict, "IncorrectState", "%s needs a %s that is %s, but %s is %s; wait until it is %s, or bring it there", action, t.kind.Name, from, o.called(), state, from)
-	}
-	d := &draft[S, T]{
-		now: now, id: id, name: o.Name, labels: o.Labels, spec: o.Spec.(S), status: o.Status.(T),
-		links: slices.Clone(o.Links), claims: slices.Clone(o.Claims), change: o.Change,
-	}
-	if err := alter(d); err != nil {
-		return err
-	}
-	altered := *o
-	if d.change != o.Change {
-		before := o.shape
-		altered.Before = &before
-	}
-	return t.commit(&altered, d)
+	return t.alterAll(ctx, []string{id}, action, from, alter)
+}
+
+// alterAll alters several objects, or none if one of them refuses it.
+func (t table[S, T]) alterAll(ctx context.Context, ids []string, action string, from resource.State, alter func(*draft[S, T]) error) error {
+	return t.changeAll(ctx, ids, func(id string, now time.Time) (*object, error) {
+		o := t.s.cloud.find(t.key(), id, now)
+		if o == nil {
+			return nil, t.missing(id)
+		}
+		switch state := o.Change.state(now); {
+		case from == "" && o.Change.Then == resource.StateDeleted:
+			return nil, refuse(resource.CodeConflict, "IncorrectState", "%s is not possible any more, %s is %s", action, o.called(), state)
+		case from != "" && state != from:
+			return nil, refuse(resource.CodeConflict, "IncorrectState", "%s needs a %s that is %s, but %s is %s; wait until it is %s, or bring it there", action, t.kind.Name, from, o.called(), state, from)
+		}
+		d := &draft[S, T]{
+			now: now, id: id, name: o.Name, labels: o.Labels, spec: o.Spec.(S), status: o.Status.(T),
+			links: slices.Clone(o.Links), claims: slices.Clone(o.Claims), change: o.Change,
+		}
+		if err := alter(d); err != nil {
+			return nil, err
+		}
+		altered := *o
+		if d.change != o.Change {
+			before := o.shape
+			altered.Before = &before
+		}
+		return &altered, t.become(&altered, d)
+	})
 }
 
 // unlink does what is left for the kinds that take an object from the one that it is

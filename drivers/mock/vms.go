@@ -60,25 +60,43 @@ func (c vms) Make(ctx context.Context, r driver.Request[resource.VMSpec]) (drive
 }
 
 // Start implements resource.Starter.
-func (c vms) Start(ctx context.Context, id string) error {
-	return c.power(ctx, id, "start", resource.StateStopped, resource.StateStarting, resource.StateRunning)
-}
+func (c vms) Start(ctx context.Context, id string) error { return c.start(ctx, id) }
 
 // Stop implements resource.Stopper.
-func (c vms) Stop(ctx context.Context, id string) error {
-	return c.power(ctx, id, "stop", resource.StateRunning, resource.StateStopping, resource.StateStopped)
-}
+func (c vms) Stop(ctx context.Context, id string) error { return c.stop(ctx, id) }
 
 // Reboot implements resource.Rebooter.
-func (c vms) Reboot(ctx context.Context, id string) error {
-	return c.power(ctx, id, "reboot", resource.StateRunning, resource.StateRebooting, resource.StateRunning)
+func (c vms) Reboot(ctx context.Context, id string) error { return c.reboot(ctx, id) }
+
+func (c vms) start(ctx context.Context, ids ...string) error {
+	return c.power(ctx, ids, "start", resource.StateStopped, resource.StateStarting, resource.StateRunning)
 }
 
-func (c vms) power(ctx context.Context, id, action string, from, during, then resource.State) error {
-	return c.alter(ctx, id, action, from, func(d *draft[resource.VMSpec, resource.VMStatus]) error {
+func (c vms) stop(ctx context.Context, ids ...string) error {
+	return c.power(ctx, ids, "stop", resource.StateRunning, resource.StateStopping, resource.StateStopped)
+}
+
+func (c vms) reboot(ctx context.Context, ids ...string) error {
+	return c.power(ctx, ids, "reboot", resource.StateRunning, resource.StateRebooting, resource.StateRunning)
+}
+
+func (c vms) power(ctx context.Context, ids []string, action string, from, during, then resource.State) error {
+	return c.alterAll(ctx, ids, action, from, func(d *draft[resource.VMSpec, resource.VMStatus]) error {
 		d.change = c.s.change(d.now, from, during, then)
 		return nil
 	})
+}
+
+// mostTogether is how many VMs the cloud takes in one call.
+const mostTogether = 100
+
+// Batches implements driver.Batcher. As on AWS, a call changes all of them or none.
+func (c vms) Batches() map[string]driver.Batch {
+	return map[string]driver.Batch{
+		driver.VerbGet:    {Most: mostTogether},
+		driver.VerbDelete: driver.Together(mostTogether, c.deleteAll),
+		"start":           driver.Together(mostTogether, c.start), "stop": driver.Together(mostTogether, c.stop), "reboot": driver.Together(mostTogether, c.reboot),
+	}
 }
 
 // Resize implements resource.VMResizer.

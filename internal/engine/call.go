@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"slices"
 	"time"
@@ -99,22 +100,34 @@ func (j *job) requestAction(ctx context.Context) (answer, error) {
 		if err != nil {
 			return answer{}, err
 		}
-		allowed, done := action.Allowed(now.State)
-		switch {
-		case done:
-			return answer{item: &now, done: true}, nil
-		case !allowed && !now.State.Settled():
-			return answer{}, errNotYet
-		case !allowed:
-			return answer{}, resource.Errorf(resource.CodeConflict, "the %s %s is %s; %s is possible in: %s", j.row.Kind, j.row.Name, now.State, action.Name, fmt.Sprint(action.From))
+		if done, err := j.mayAct(action, now.State); done || err != nil {
+			return answer{item: &now, done: done}, err
 		}
 	}
-	params, err := action.MapRefs(j.op.Params, func(ref resource.Ref) (string, error) { return j.named(ctx, ref) })
+	params, err := j.params(ctx, action)
 	if err != nil {
 		return answer{}, err
 	}
 	pending, err := j.session.Act(ctx, j.row.Kind, j.row.CloudID, action.Name, params)
 	return answer{pending: pending}, err
+}
+
+// mayAct refuses an action that is not possible in a state; done says that there is
+// nothing to do.
+func (j *job) mayAct(action *resource.Action, in resource.State) (done bool, err error) {
+	allowed, done := action.Allowed(in)
+	switch {
+	case done || allowed:
+		return done, nil
+	case !in.Settled():
+		return false, errNotYet
+	}
+	return false, resource.Errorf(resource.CodeConflict, "the %s %s is %s; %s is possible in: %s", j.row.Kind, j.row.Name, in, action.Name, fmt.Sprint(action.From))
+}
+
+// params are those of an action, with cloud ids.
+func (j *job) params(ctx context.Context, action *resource.Action) (json.RawMessage, error) {
+	return action.MapRefs(j.op.Params, func(ref resource.Ref) (string, error) { return j.named(ctx, ref) })
 }
 
 // cloudID turns the name in a reference into the cloud's id.

@@ -3,7 +3,7 @@
 // A request becomes rows, in one transaction: the resource and an operation.
 // Workers then take one step after the other towards what the operation wants,
 // each derived from the rows alone, so that a restart is nothing special. step.go
-// draws the state machine; call.go asks the cloud, look.go judges what it shows, end.go
+// draws the state machine; call.go asks the cloud, together.go for several at once, look.go judges what it shows, end.go
 // writes what came of it.
 package engine
 
@@ -267,29 +267,29 @@ func (e *Engine) lane(connection string) *lane {
 }
 
 // enqueue has a worker look at a resource. Asking twice is asking once.
-func (e *Engine) enqueue(connection, uid string) { e.lane(connection).queue.Add(uid) }
+func (e *Engine) enqueue(connection, uid string) { e.lane(connection).add(uid) }
 
 func (e *Engine) enqueueAfter(connection, uid string, d time.Duration) {
-	e.lane(connection).queue.AddAfter(uid, d)
+	e.lane(connection).addAfter(uid, d)
 }
 
 // startWorkers starts the workers of a lane. e.mu is held.
 func (e *Engine) startWorkers(l *lane) {
 	if e.run.Err() != nil {
-		l.queue.ShutDown()
+		l.shutDown()
 		return
 	}
 	for range e.config.Workers {
 		e.group.Go(func() {
 			for {
-				uid, stop := l.queue.Get()
-				if stop {
+				uid, ok := l.get()
+				if !ok {
 					return
 				}
 				if e.run.Err() == nil {
 					e.step(e.calls, l.connection, uid)
 				}
-				l.queue.Done(uid)
+				l.done(uid)
 			}
 		})
 	}
@@ -298,7 +298,7 @@ func (e *Engine) startWorkers(l *lane) {
 func (e *Engine) stopWorkers() {
 	e.mu.Lock()
 	for _, l := range e.lanes {
-		l.queue.ShutDown()
+		l.shutDown()
 	}
 	e.mu.Unlock()
 	e.settler.wait()
@@ -314,7 +314,7 @@ func (e *Engine) QueueDepth() int {
 	defer e.mu.Unlock()
 	depth := 0
 	for _, l := range e.lanes {
-		depth += l.queue.Len()
+		depth += l.len()
 	}
 	return depth
 }

@@ -5,6 +5,7 @@ import (
 	"iter"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -24,6 +25,9 @@ const comesUnnamed = "unnamed"
 // staysAfterAll is the name of a VPC whose deletion it begins and then refuses, and that
 // cannot be looked at just then.
 const staysAfterAll = "stays"
+
+// protected is what the names of VPCs begin with that it does not delete.
+const protected = "protected-"
 
 // late is the driver of a cloud with VPCs and subnets that goes on saying for a while
 // that a VPC is used.
@@ -98,9 +102,37 @@ type lateVPCs struct {
 	lateShelf[resource.VPCSpec, resource.VPCStatus]
 }
 
+// Batches implements driver.Batcher: one that is refused fails all, and nothing is done.
+func (v lateVPCs) Batches() map[string]driver.Batch {
+	return map[string]driver.Batch{driver.VerbDelete: driver.Together(20, func(_ context.Context, ids ...string) error {
+		v.mu.Lock()
+		defer v.mu.Unlock()
+		for _, id := range ids {
+			if err := v.guarded(id); err != nil {
+				return err
+			}
+		}
+		for _, id := range ids {
+			delete(v.objects, id)
+		}
+		return nil
+	})}
+}
+
+// guarded refuses what is protected; the caller holds the lock.
+func (v lateVPCs) guarded(id string) error {
+	if name := v.objects[id].Name; strings.HasPrefix(name, protected) {
+		return resource.Errorf(resource.CodeConflict, "the VPC %s is protected", name)
+	}
+	return nil
+}
+
 func (v lateVPCs) Delete(_ context.Context, id string) error {
 	v.mu.Lock()
 	defer v.mu.Unlock()
+	if err := v.guarded(id); err != nil {
+		return err
+	}
 	for _, s := range v.subnets {
 		if s.Spec.VPC == id {
 			return resource.Errorf(resource.CodeDependency, "the VPC has a subnet")

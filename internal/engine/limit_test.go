@@ -24,6 +24,29 @@ type calls struct {
 	throttled []time.Time
 }
 
+func newCalls() *calls { return &calls{verbs: map[string]int{}} }
+
+// of is how often a verb was called.
+func (c *calls) of(verb string) int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.verbs[verb]
+}
+
+// forget begins to count anew.
+func (c *calls) forget() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	clear(c.verbs)
+}
+
+// String implements fmt.Stringer.
+func (c *calls) String() string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return fmt.Sprint(c.verbs)
+}
+
 func (c *calls) observe(_, verb string, code resource.Code, _ time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -55,14 +78,12 @@ func timeReads(ctx context.Context, e *enginetest.Env) []time.Duration {
 // The cloud allows bursts of a second, so that all calls beyond one have to wait.
 func TestManyVMsUnderARateLimit(t *testing.T) {
 	const count, rate, latency = 300, 100, time.Second
-	c := &calls{verbs: map[string]int{}}
+	c := newCalls()
 	e := enginetest.New(t, enginetest.Options{Observe: c.observe, Engine: engine.Config{ // as in a server
 		PollFirst: 500 * time.Millisecond, PollMax: 5 * time.Second, RetryFirst: 500 * time.Millisecond, RetryMax: 30 * time.Second,
 	}}, "latency", latency.String(), "rateLimit", strconv.Itoa(rate))
 	e.Network()
-	c.mu.Lock()
-	clear(c.verbs)
-	c.mu.Unlock()
+	c.forget()
 
 	started := time.Now()
 	reads := make(chan []time.Duration, 1)

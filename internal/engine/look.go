@@ -22,6 +22,11 @@ type sighting struct {
 // sight looks at one resource.
 func sight(ctx context.Context, session driver.Session, kind, cloudID string) sighting {
 	item, err := session.Get(ctx, kind, cloudID)
+	return sightingOf(item, err)
+}
+
+// sightingOf is what the cloud answers when it is asked for one resource.
+func sightingOf(item driver.Item, err error) sighting {
 	switch {
 	case resource.CodeOf(err) == resource.CodeNotFound:
 		return sighting{}

@@ -103,18 +103,22 @@ func (s *settler) watch(ctx context.Context, key watchKey, w *watch) {
 		case <-timer.C:
 		}
 		s.mu.Lock()
-		pending := make(map[string]waiting, len(w.pending))
-		for uid, one := range w.pending {
-			pending[uid] = one
-		}
-		if len(pending) == 0 {
+		if len(w.pending) == 0 {
 			delete(s.watches, key)
 			s.mu.Unlock()
 			return
 		}
+		pending := make(map[string]waiting, len(w.pending))
+		for uid, one := range w.pending {
+			if _, told := s.seen[uid]; !told { // else its worker is still to come
+				pending[uid] = one
+			}
+		}
 		s.mu.Unlock()
 
-		s.lookAt(ctx, key, w, pending)
+		if len(pending) > 0 {
+			s.lookAt(ctx, key, w, pending)
+		}
 		interval = min(interval*3/2, s.engine.config.PollMax)
 		timer.Reset(interval)
 	}
@@ -128,7 +132,7 @@ const mostIDs = 200
 // lookAt looks at the resources that wait and wakes their workers. A single one is
 // asked for by its id, more are found in one list.
 func (s *settler) lookAt(ctx context.Context, key watchKey, w *watch, pending map[string]waiting) {
-	session, err := s.engine.session(ctx, key.connection)
+	session, connection, err := s.engine.Session(ctx, key.connection)
 	if err != nil {
 		s.report(key, w, pending, func(waiting) sighting { return sighting{err: err} })
 		return
@@ -155,11 +159,21 @@ func (s *settler) lookAt(ctx context.Context, key watchKey, w *watch, pending ma
 			found[item.ID] = &item
 		}
 	}
+	var unlisted []string // a list may lag; gone is only what the cloud says is gone
+	for _, one := range pending {
+		if one.delete && found[one.cloudID] == nil {
+			unlisted = append(unlisted, one.cloudID)
+		}
+	}
+	gone := map[string]sighting{}
+	for i, became := range getAll(ctx, session, key.kind, unlisted, s.engine.most(ctx, connection.Cloud, key.kind, driver.VerbGet)) {
+		gone[unlisted[i]] = sightingOf(became.Item, became.Err)
+	}
 	s.report(key, w, pending, func(one waiting) sighting {
 		if item := found[one.cloudID]; item != nil || !one.delete {
 			return sighting{item: item}
 		}
-		return sight(ctx, session, key.kind, one.cloudID) // a list may lag; gone is only what the cloud says is gone
+		return gone[one.cloudID]
 	})
 }
 

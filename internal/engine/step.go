@@ -36,6 +36,9 @@ type job struct {
 	at      *resource.Connection
 	before  mark
 	due     store.Micros // since when the operation could go on
+
+	unrecorded bool // whether the cloud may have been asked before, without a record of what came of it
+	together   bool // whether the cloud is asked for others in the same call
 }
 
 // mark is what of a job users can see change while its operation goes on.
@@ -76,11 +79,20 @@ func (e *Engine) step(ctx context.Context, connection, uid string) {
 	case j.op.Follows != "" && j.op.Cancel == "":
 		err = j.askInTurn(ctx)
 	default:
+		if others := j.alike(ctx); len(others) > 0 {
+			j.askTogether(ctx, others)
+			return
+		}
 		err = j.ask(ctx)
 	}
+	j.stepped(ctx, err)
+}
+
+// stepped has a step that failed taken again.
+func (j *job) stepped(ctx context.Context, err error) {
 	if err != nil && ctx.Err() == nil {
 		j.logger.Error("a step failed; it is taken again", "operation", j.op.ID, "verb", j.op.Verb, "kind", j.row.Kind, "name", j.row.Name, "error", err)
-		j.enqueueAfter(j.row.Connection, uid, j.config.RetryFirst)
+		j.enqueueAfter(j.row.Connection, j.row.UID, j.config.RetryFirst)
 	}
 }
 
@@ -138,24 +150,33 @@ func (j *job) askInTurn(ctx context.Context) error {
 // ask asks the cloud for what the operation wants, unless that is not wanted any
 // more.
 func (j *job) ask(ctx context.Context) error {
-	_, unrecorded := j.asked.LoadOrStore(j.row.UID, true)
-	if unrecorded && j.op.Verb == VerbCreate {
+	if goesOn, err := j.begin(ctx); !goesOn || err != nil {
+		return err
+	}
+	a, err := j.request(ctx)
+	return j.answered(ctx, a, err)
+}
+
+// begin notes that the cloud is asked now, unless that is not wanted any more.
+func (j *job) begin(ctx context.Context) (goesOn bool, err error) {
+	_, j.unrecorded = j.asked.LoadOrStore(j.row.UID, true)
+	if j.unrecorded && j.op.Verb == VerbCreate {
 		j.row.Uncertain = true
 	}
 	if j.op.Cancel == store.CancelDelete || j.op.Cancel != "" && j.op.State == resource.OperationQueued {
-		return j.fail(ctx, resource.OperationCancelled, j.cancelled())
+		return false, j.fail(ctx, resource.OperationCancelled, j.cancelled())
 	}
 	if j.op.AskedAt == 0 {
 		j.op.AskedAt = store.MicrosOf(time.Now())
 	}
 	if j.op.Concerned == nil {
-		shows, err := shown(j.kind, j.row.Status)
-		if err != nil {
-			return err
-		}
-		j.op.Concerned = shows
+		j.op.Concerned, err = shown(j.kind, j.row.Status)
 	}
-	a, err := j.request(ctx)
+	return err == nil, err
+}
+
+// answered goes on with what the cloud has answered.
+func (j *job) answered(ctx context.Context, a answer, err error) error {
 	switch {
 	case err == nil && a.done:
 		if a.item != nil {
@@ -172,6 +193,9 @@ func (j *job) ask(ctx context.Context) error {
 		if a.item != nil {
 			return j.judge(ctx, sighting{item: a.item})
 		}
+		if j.together { // and looked at together
+			return j.settleLater(ctx)
+		}
 		return j.judge(ctx, sight(ctx, j.session, j.row.Kind, j.row.CloudID)) // much is done at once
 	}
 	if ctx.Err() != nil {
@@ -180,7 +204,7 @@ func (j *job) ask(ctx context.Context) error {
 	e := resource.AsError(err)
 	if errors.Is(err, errNotYet) && time.Since(j.due.Time()) < j.waitFor() {
 		j.op.AskedAt = 0 // nobody was asked
-		if !unrecorded {
+		if !j.unrecorded {
 			j.asked.Delete(j.row.UID)
 		}
 		j.enqueueAfter(j.row.Connection, j.row.UID, min(max(time.Since(j.due.Time()), j.config.PollFirst), j.config.PollMax))

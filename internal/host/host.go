@@ -454,6 +454,24 @@ func (s *session) Act(ctx context.Context, kind, id, action string, params json.
 	return pending, err
 }
 
+func (s *session) Batch(ctx context.Context, kind, verb string, members []driver.Member, params json.RawMessage) (answers []driver.Answer, err error) {
+	err = s.do(ctx, verb, s.host.config.CallTimeout, func(ctx context.Context, open driver.Session) (err error) {
+		if answers, err = open.Batch(ctx, kind, verb, members, params); err != nil {
+			return err
+		}
+		for _, became := range answers { // of which the limit is to hear
+			if resource.CodeOf(became.Err) == resource.CodeThrottled {
+				return became.Err
+			}
+		}
+		return nil
+	})
+	if answers != nil {
+		err = nil
+	}
+	return answers, err
+}
+
 func (s *session) View(ctx context.Context, kind, id, view string, params json.RawMessage) (answer json.RawMessage, err error) {
 	err = s.do(ctx, view, s.host.config.CallTimeout, func(ctx context.Context, open driver.Session) (err error) {
 		answer, err = open.View(ctx, kind, id, view, params)

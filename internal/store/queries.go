@@ -307,6 +307,16 @@ func (q *Queries) Followers(ctx context.Context, id string) (rows []Operation, e
 	return rows, failure(err, "read what follows %s", id)
 }
 
+// Alike reads the uids and parameters of what is queued for the same verb on the same kind
+// in the same connection as an operation, the oldest first.
+func (q *Queries) Alike(ctx context.Context, op *Operation, limit int) (rows []Operation, err error) {
+	err = q.db.NewSelect().Model(&rows).Column("uid", "params").
+		Where("ended_at = 0").Where("uid <> ''").Where("uid <> ?", op.UID).Where("state = ?", resource.OperationQueued).
+		Where("connection = ?", op.Connection).Where("kind = ?", op.Kind).Where("verb = ?", op.Verb).
+		Where("cancel = ''").Where("follows = ''").Order("id").Limit(int64(limit)).Scan(ctx)
+	return rows, failure(err, "read what waits like the operation %s", op.ID)
+}
+
 // InsertOperation records one.
 func (q *Queries) InsertOperation(ctx context.Context, row *Operation) error {
 	return q.insert(ctx, row, "another operation is changing the %s %s", row.Kind, row.Name)

@@ -1235,6 +1235,240 @@ func (x *ActResponse) GetPending() *Pending {
 	return nil
 }
 
+type BatchRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Session       string                 `protobuf:"bytes,1,opt,name=session,proto3" json:"session,omitempty"`
+	Kind          string                 `protobuf:"bytes,2,opt,name=kind,proto3" json:"kind,omitempty"`
+	Verb          string                 `protobuf:"bytes,3,opt,name=verb,proto3" json:"verb,omitempty"`       // get, delete or an action
+	Members       []*Member              `protobuf:"bytes,4,rep,name=members,proto3" json:"members,omitempty"` // at most as many as the description says
+	Params        []byte                 `protobuf:"bytes,5,opt,name=params,proto3" json:"params,omitempty"`   // JSON, of an action with parameters: the same for all
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *BatchRequest) Reset() {
+	*x = BatchRequest{}
+	mi := &file_driver_v1_driver_proto_msgTypes[22]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *BatchRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*BatchRequest) ProtoMessage() {}
+
+func (x *BatchRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_driver_v1_driver_proto_msgTypes[22]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use BatchRequest.ProtoReflect.Descriptor instead.
+func (*BatchRequest) Descriptor() ([]byte, []int) {
+	return file_driver_v1_driver_proto_rawDescGZIP(), []int{22}
+}
+
+func (x *BatchRequest) GetSession() string {
+	if x != nil {
+		return x.Session
+	}
+	return ""
+}
+
+func (x *BatchRequest) GetKind() string {
+	if x != nil {
+		return x.Kind
+	}
+	return ""
+}
+
+func (x *BatchRequest) GetVerb() string {
+	if x != nil {
+		return x.Verb
+	}
+	return ""
+}
+
+func (x *BatchRequest) GetMembers() []*Member {
+	if x != nil {
+		return x.Members
+	}
+	return nil
+}
+
+func (x *BatchRequest) GetParams() []byte {
+	if x != nil {
+		return x.Params
+	}
+	return nil
+}
+
+// Member is one resource of a batch.
+type Member struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	Operation     string                 `protobuf:"bytes,2,opt,name=operation,proto3" json:"operation,omitempty"` // names this change of this resource: a repeat has the same
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Member) Reset() {
+	*x = Member{}
+	mi := &file_driver_v1_driver_proto_msgTypes[23]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Member) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Member) ProtoMessage() {}
+
+func (x *Member) ProtoReflect() protoreflect.Message {
+	mi := &file_driver_v1_driver_proto_msgTypes[23]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Member.ProtoReflect.Descriptor instead.
+func (*Member) Descriptor() ([]byte, []int) {
+	return file_driver_v1_driver_proto_rawDescGZIP(), []int{23}
+}
+
+func (x *Member) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *Member) GetOperation() string {
+	if x != nil {
+		return x.Operation
+	}
+	return ""
+}
+
+type BatchResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Answers       []*Answer              `protobuf:"bytes,1,rep,name=answers,proto3" json:"answers,omitempty"` // of the members, in their order
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *BatchResponse) Reset() {
+	*x = BatchResponse{}
+	mi := &file_driver_v1_driver_proto_msgTypes[24]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *BatchResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*BatchResponse) ProtoMessage() {}
+
+func (x *BatchResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_driver_v1_driver_proto_msgTypes[24]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use BatchResponse.ProtoReflect.Descriptor instead.
+func (*BatchResponse) Descriptor() ([]byte, []int) {
+	return file_driver_v1_driver_proto_rawDescGZIP(), []int{24}
+}
+
+func (x *BatchResponse) GetAnswers() []*Answer {
+	if x != nil {
+		return x.Answers
+	}
+	return nil
+}
+
+// Answer is what became of one member. Without a failure it is done, or pending.
+type Answer struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Object        []byte                 `protobuf:"bytes,1,opt,name=object,proto3" json:"object,omitempty"` // of get
+	Pending       *Pending               `protobuf:"bytes,2,opt,name=pending,proto3" json:"pending,omitempty"`
+	Failure       *Failure               `protobuf:"bytes,3,opt,name=failure,proto3" json:"failure,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Answer) Reset() {
+	*x = Answer{}
+	mi := &file_driver_v1_driver_proto_msgTypes[25]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Answer) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Answer) ProtoMessage() {}
+
+func (x *Answer) ProtoReflect() protoreflect.Message {
+	mi := &file_driver_v1_driver_proto_msgTypes[25]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Answer.ProtoReflect.Descriptor instead.
+func (*Answer) Descriptor() ([]byte, []int) {
+	return file_driver_v1_driver_proto_rawDescGZIP(), []int{25}
+}
+
+func (x *Answer) GetObject() []byte {
+	if x != nil {
+		return x.Object
+	}
+	return nil
+}
+
+func (x *Answer) GetPending() *Pending {
+	if x != nil {
+		return x.Pending
+	}
+	return nil
+}
+
+func (x *Answer) GetFailure() *Failure {
+	if x != nil {
+		return x.Failure
+	}
+	return nil
+}
+
 type ViewRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Session       string                 `protobuf:"bytes,1,opt,name=session,proto3" json:"session,omitempty"`
@@ -1248,7 +1482,7 @@ type ViewRequest struct {
 
 func (x *ViewRequest) Reset() {
 	*x = ViewRequest{}
-	mi := &file_driver_v1_driver_proto_msgTypes[22]
+	mi := &file_driver_v1_driver_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1260,7 +1494,7 @@ func (x *ViewRequest) String() string {
 func (*ViewRequest) ProtoMessage() {}
 
 func (x *ViewRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_driver_v1_driver_proto_msgTypes[22]
+	mi := &file_driver_v1_driver_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1273,7 +1507,7 @@ func (x *ViewRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ViewRequest.ProtoReflect.Descriptor instead.
 func (*ViewRequest) Descriptor() ([]byte, []int) {
-	return file_driver_v1_driver_proto_rawDescGZIP(), []int{22}
+	return file_driver_v1_driver_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *ViewRequest) GetSession() string {
@@ -1320,7 +1554,7 @@ type ViewResponse struct {
 
 func (x *ViewResponse) Reset() {
 	*x = ViewResponse{}
-	mi := &file_driver_v1_driver_proto_msgTypes[23]
+	mi := &file_driver_v1_driver_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1332,7 +1566,7 @@ func (x *ViewResponse) String() string {
 func (*ViewResponse) ProtoMessage() {}
 
 func (x *ViewResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_driver_v1_driver_proto_msgTypes[23]
+	mi := &file_driver_v1_driver_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1345,7 +1579,7 @@ func (x *ViewResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ViewResponse.ProtoReflect.Descriptor instead.
 func (*ViewResponse) Descriptor() ([]byte, []int) {
-	return file_driver_v1_driver_proto_rawDescGZIP(), []int{23}
+	return file_driver_v1_driver_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *ViewResponse) GetAnswer() []byte {
@@ -1366,7 +1600,7 @@ type ExtendRequest struct {
 
 func (x *ExtendRequest) Reset() {
 	*x = ExtendRequest{}
-	mi := &file_driver_v1_driver_proto_msgTypes[24]
+	mi := &file_driver_v1_driver_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1378,7 +1612,7 @@ func (x *ExtendRequest) String() string {
 func (*ExtendRequest) ProtoMessage() {}
 
 func (x *ExtendRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_driver_v1_driver_proto_msgTypes[24]
+	mi := &file_driver_v1_driver_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1391,7 +1625,7 @@ func (x *ExtendRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExtendRequest.ProtoReflect.Descriptor instead.
 func (*ExtendRequest) Descriptor() ([]byte, []int) {
-	return file_driver_v1_driver_proto_rawDescGZIP(), []int{24}
+	return file_driver_v1_driver_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *ExtendRequest) GetSession() string {
@@ -1424,7 +1658,7 @@ type ExtendResponse struct {
 
 func (x *ExtendResponse) Reset() {
 	*x = ExtendResponse{}
-	mi := &file_driver_v1_driver_proto_msgTypes[25]
+	mi := &file_driver_v1_driver_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1436,7 +1670,7 @@ func (x *ExtendResponse) String() string {
 func (*ExtendResponse) ProtoMessage() {}
 
 func (x *ExtendResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_driver_v1_driver_proto_msgTypes[25]
+	mi := &file_driver_v1_driver_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1449,7 +1683,7 @@ func (x *ExtendResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExtendResponse.ProtoReflect.Descriptor instead.
 func (*ExtendResponse) Descriptor() ([]byte, []int) {
-	return file_driver_v1_driver_proto_rawDescGZIP(), []int{25}
+	return file_driver_v1_driver_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *ExtendResponse) GetOutput() []byte {
@@ -1469,7 +1703,7 @@ type NativeRequest struct {
 
 func (x *NativeRequest) Reset() {
 	*x = NativeRequest{}
-	mi := &file_driver_v1_driver_proto_msgTypes[26]
+	mi := &file_driver_v1_driver_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1481,7 +1715,7 @@ func (x *NativeRequest) String() string {
 func (*NativeRequest) ProtoMessage() {}
 
 func (x *NativeRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_driver_v1_driver_proto_msgTypes[26]
+	mi := &file_driver_v1_driver_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1494,7 +1728,7 @@ func (x *NativeRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NativeRequest.ProtoReflect.Descriptor instead.
 func (*NativeRequest) Descriptor() ([]byte, []int) {
-	return file_driver_v1_driver_proto_rawDescGZIP(), []int{26}
+	return file_driver_v1_driver_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *NativeRequest) GetSession() string {
@@ -1520,7 +1754,7 @@ type NativeResponse struct {
 
 func (x *NativeResponse) Reset() {
 	*x = NativeResponse{}
-	mi := &file_driver_v1_driver_proto_msgTypes[27]
+	mi := &file_driver_v1_driver_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1532,7 +1766,7 @@ func (x *NativeResponse) String() string {
 func (*NativeResponse) ProtoMessage() {}
 
 func (x *NativeResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_driver_v1_driver_proto_msgTypes[27]
+	mi := &file_driver_v1_driver_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1545,7 +1779,7 @@ func (x *NativeResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NativeResponse.ProtoReflect.Descriptor instead.
 func (*NativeResponse) Descriptor() ([]byte, []int) {
-	return file_driver_v1_driver_proto_rawDescGZIP(), []int{27}
+	return file_driver_v1_driver_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *NativeResponse) GetResponse() []byte {
@@ -1555,7 +1789,7 @@ func (x *NativeResponse) GetResponse() []byte {
 	return nil
 }
 
-// Failure is the detail of every error status.
+// Failure is the detail of every error status, and of a member of a batch that failed.
 type Failure struct {
 	state          protoimpl.MessageState `protogen:"open.v1"`
 	Code           string                 `protobuf:"bytes,1,opt,name=code,proto3" json:"code,omitempty"` // one of the closed set
@@ -1573,7 +1807,7 @@ type Failure struct {
 
 func (x *Failure) Reset() {
 	*x = Failure{}
-	mi := &file_driver_v1_driver_proto_msgTypes[28]
+	mi := &file_driver_v1_driver_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1585,7 +1819,7 @@ func (x *Failure) String() string {
 func (*Failure) ProtoMessage() {}
 
 func (x *Failure) ProtoReflect() protoreflect.Message {
-	mi := &file_driver_v1_driver_proto_msgTypes[28]
+	mi := &file_driver_v1_driver_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1598,7 +1832,7 @@ func (x *Failure) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Failure.ProtoReflect.Descriptor instead.
 func (*Failure) Descriptor() ([]byte, []int) {
-	return file_driver_v1_driver_proto_rawDescGZIP(), []int{28}
+	return file_driver_v1_driver_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *Failure) GetCode() string {
@@ -1677,7 +1911,7 @@ type FieldProblem struct {
 
 func (x *FieldProblem) Reset() {
 	*x = FieldProblem{}
-	mi := &file_driver_v1_driver_proto_msgTypes[29]
+	mi := &file_driver_v1_driver_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1689,7 +1923,7 @@ func (x *FieldProblem) String() string {
 func (*FieldProblem) ProtoMessage() {}
 
 func (x *FieldProblem) ProtoReflect() protoreflect.Message {
-	mi := &file_driver_v1_driver_proto_msgTypes[29]
+	mi := &file_driver_v1_driver_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1702,7 +1936,7 @@ func (x *FieldProblem) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FieldProblem.ProtoReflect.Descriptor instead.
 func (*FieldProblem) Descriptor() ([]byte, []int) {
-	return file_driver_v1_driver_proto_rawDescGZIP(), []int{29}
+	return file_driver_v1_driver_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *FieldProblem) GetField() string {
@@ -1830,7 +2064,22 @@ const file_driver_v1_driver_proto_rawDesc = "" +
 	"\x06params\x18\x05 \x01(\fR\x06params\x12\x1c\n" +
 	"\toperation\x18\x06 \x01(\tR\toperation\"@\n" +
 	"\vActResponse\x121\n" +
-	"\apending\x18\x01 \x01(\v2\x17.mcic.driver.v1.PendingR\apending\"w\n" +
+	"\apending\x18\x01 \x01(\v2\x17.mcic.driver.v1.PendingR\apending\"\x9a\x01\n" +
+	"\fBatchRequest\x12\x18\n" +
+	"\asession\x18\x01 \x01(\tR\asession\x12\x12\n" +
+	"\x04kind\x18\x02 \x01(\tR\x04kind\x12\x12\n" +
+	"\x04verb\x18\x03 \x01(\tR\x04verb\x120\n" +
+	"\amembers\x18\x04 \x03(\v2\x16.mcic.driver.v1.MemberR\amembers\x12\x16\n" +
+	"\x06params\x18\x05 \x01(\fR\x06params\"6\n" +
+	"\x06Member\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12\x1c\n" +
+	"\toperation\x18\x02 \x01(\tR\toperation\"A\n" +
+	"\rBatchResponse\x120\n" +
+	"\aanswers\x18\x01 \x03(\v2\x16.mcic.driver.v1.AnswerR\aanswers\"\x86\x01\n" +
+	"\x06Answer\x12\x16\n" +
+	"\x06object\x18\x01 \x01(\fR\x06object\x121\n" +
+	"\apending\x18\x02 \x01(\v2\x17.mcic.driver.v1.PendingR\apending\x121\n" +
+	"\afailure\x18\x03 \x01(\v2\x17.mcic.driver.v1.FailureR\afailure\"w\n" +
 	"\vViewRequest\x12\x18\n" +
 	"\asession\x18\x01 \x01(\tR\asession\x12\x12\n" +
 	"\x04kind\x18\x02 \x01(\tR\x04kind\x12\x0e\n" +
@@ -1865,7 +2114,7 @@ const file_driver_v1_driver_proto_rawDesc = "" +
 	"\x05field\x18\x01 \x01(\tR\x05field\x12\x18\n" +
 	"\amessage\x18\x02 \x01(\tR\amessage\x12\x12\n" +
 	"\x04rule\x18\x03 \x01(\tR\x04rule\x12\x14\n" +
-	"\x05limit\x18\x04 \x01(\tR\x05limit2\xbe\a\n" +
+	"\x05limit\x18\x04 \x01(\tR\x05limit2\x84\b\n" +
 	"\rDriverService\x12M\n" +
 	"\bDescribe\x12\x1f.mcic.driver.v1.DescribeRequest\x1a .mcic.driver.v1.DescribeResponse\x12J\n" +
 	"\aConnect\x12\x1e.mcic.driver.v1.ConnectRequest\x1a\x1f.mcic.driver.v1.ConnectResponse\x12S\n" +
@@ -1877,7 +2126,8 @@ const file_driver_v1_driver_proto_rawDesc = "" +
 	"\x03Get\x12\x1a.mcic.driver.v1.GetRequest\x1a\x1b.mcic.driver.v1.GetResponse\x12G\n" +
 	"\x06Create\x12\x1d.mcic.driver.v1.CreateRequest\x1a\x1e.mcic.driver.v1.CreateResponse\x12G\n" +
 	"\x06Delete\x12\x1d.mcic.driver.v1.DeleteRequest\x1a\x1e.mcic.driver.v1.DeleteResponse\x12>\n" +
-	"\x03Act\x12\x1a.mcic.driver.v1.ActRequest\x1a\x1b.mcic.driver.v1.ActResponse\x12A\n" +
+	"\x03Act\x12\x1a.mcic.driver.v1.ActRequest\x1a\x1b.mcic.driver.v1.ActResponse\x12D\n" +
+	"\x05Batch\x12\x1c.mcic.driver.v1.BatchRequest\x1a\x1d.mcic.driver.v1.BatchResponse\x12A\n" +
 	"\x04View\x12\x1b.mcic.driver.v1.ViewRequest\x1a\x1c.mcic.driver.v1.ViewResponse\x12G\n" +
 	"\x06Extend\x12\x1d.mcic.driver.v1.ExtendRequest\x1a\x1e.mcic.driver.v1.ExtendResponse\x12G\n" +
 	"\x06Native\x12\x1d.mcic.driver.v1.NativeRequest\x1a\x1e.mcic.driver.v1.NativeResponseB>Z<github.com/m-cmp/mc-infra-connector/proto/driver/v1;driverv1b\x06proto3"
@@ -1894,7 +2144,7 @@ func file_driver_v1_driver_proto_rawDescGZIP() []byte {
 	return file_driver_v1_driver_proto_rawDescData
 }
 
-var file_driver_v1_driver_proto_msgTypes = make([]protoimpl.MessageInfo, 35)
+var file_driver_v1_driver_proto_msgTypes = make([]protoimpl.MessageInfo, 39)
 var file_driver_v1_driver_proto_goTypes = []any{
 	(*DescribeRequest)(nil),    // 0: mcic.driver.v1.DescribeRequest
 	(*DescribeResponse)(nil),   // 1: mcic.driver.v1.DescribeResponse
@@ -1918,62 +2168,72 @@ var file_driver_v1_driver_proto_goTypes = []any{
 	(*DeleteResponse)(nil),     // 19: mcic.driver.v1.DeleteResponse
 	(*ActRequest)(nil),         // 20: mcic.driver.v1.ActRequest
 	(*ActResponse)(nil),        // 21: mcic.driver.v1.ActResponse
-	(*ViewRequest)(nil),        // 22: mcic.driver.v1.ViewRequest
-	(*ViewResponse)(nil),       // 23: mcic.driver.v1.ViewResponse
-	(*ExtendRequest)(nil),      // 24: mcic.driver.v1.ExtendRequest
-	(*ExtendResponse)(nil),     // 25: mcic.driver.v1.ExtendResponse
-	(*NativeRequest)(nil),      // 26: mcic.driver.v1.NativeRequest
-	(*NativeResponse)(nil),     // 27: mcic.driver.v1.NativeResponse
-	(*Failure)(nil),            // 28: mcic.driver.v1.Failure
-	(*FieldProblem)(nil),       // 29: mcic.driver.v1.FieldProblem
-	nil,                        // 30: mcic.driver.v1.ConnectRequest.CredentialEntry
-	nil,                        // 31: mcic.driver.v1.ConnectRequest.SettingsEntry
-	nil,                        // 32: mcic.driver.v1.ConnectResponse.LacksEntry
-	nil,                        // 33: mcic.driver.v1.ConnectResponse.ScopesEntry
-	nil,                        // 34: mcic.driver.v1.CatalogRequest.FilterEntry
+	(*BatchRequest)(nil),       // 22: mcic.driver.v1.BatchRequest
+	(*Member)(nil),             // 23: mcic.driver.v1.Member
+	(*BatchResponse)(nil),      // 24: mcic.driver.v1.BatchResponse
+	(*Answer)(nil),             // 25: mcic.driver.v1.Answer
+	(*ViewRequest)(nil),        // 26: mcic.driver.v1.ViewRequest
+	(*ViewResponse)(nil),       // 27: mcic.driver.v1.ViewResponse
+	(*ExtendRequest)(nil),      // 28: mcic.driver.v1.ExtendRequest
+	(*ExtendResponse)(nil),     // 29: mcic.driver.v1.ExtendResponse
+	(*NativeRequest)(nil),      // 30: mcic.driver.v1.NativeRequest
+	(*NativeResponse)(nil),     // 31: mcic.driver.v1.NativeResponse
+	(*Failure)(nil),            // 32: mcic.driver.v1.Failure
+	(*FieldProblem)(nil),       // 33: mcic.driver.v1.FieldProblem
+	nil,                        // 34: mcic.driver.v1.ConnectRequest.CredentialEntry
+	nil,                        // 35: mcic.driver.v1.ConnectRequest.SettingsEntry
+	nil,                        // 36: mcic.driver.v1.ConnectResponse.LacksEntry
+	nil,                        // 37: mcic.driver.v1.ConnectResponse.ScopesEntry
+	nil,                        // 38: mcic.driver.v1.CatalogRequest.FilterEntry
 }
 var file_driver_v1_driver_proto_depIdxs = []int32{
-	30, // 0: mcic.driver.v1.ConnectRequest.credential:type_name -> mcic.driver.v1.ConnectRequest.CredentialEntry
-	31, // 1: mcic.driver.v1.ConnectRequest.settings:type_name -> mcic.driver.v1.ConnectRequest.SettingsEntry
-	32, // 2: mcic.driver.v1.ConnectResponse.lacks:type_name -> mcic.driver.v1.ConnectResponse.LacksEntry
-	33, // 3: mcic.driver.v1.ConnectResponse.scopes:type_name -> mcic.driver.v1.ConnectResponse.ScopesEntry
-	34, // 4: mcic.driver.v1.CatalogRequest.filter:type_name -> mcic.driver.v1.CatalogRequest.FilterEntry
+	34, // 0: mcic.driver.v1.ConnectRequest.credential:type_name -> mcic.driver.v1.ConnectRequest.CredentialEntry
+	35, // 1: mcic.driver.v1.ConnectRequest.settings:type_name -> mcic.driver.v1.ConnectRequest.SettingsEntry
+	36, // 2: mcic.driver.v1.ConnectResponse.lacks:type_name -> mcic.driver.v1.ConnectResponse.LacksEntry
+	37, // 3: mcic.driver.v1.ConnectResponse.scopes:type_name -> mcic.driver.v1.ConnectResponse.ScopesEntry
+	38, // 4: mcic.driver.v1.CatalogRequest.filter:type_name -> mcic.driver.v1.CatalogRequest.FilterEntry
 	11, // 5: mcic.driver.v1.ListRequest.filter:type_name -> mcic.driver.v1.Filter
 	12, // 6: mcic.driver.v1.CreateResponse.pending:type_name -> mcic.driver.v1.Pending
 	12, // 7: mcic.driver.v1.DeleteResponse.pending:type_name -> mcic.driver.v1.Pending
 	12, // 8: mcic.driver.v1.ActResponse.pending:type_name -> mcic.driver.v1.Pending
-	29, // 9: mcic.driver.v1.Failure.fields:type_name -> mcic.driver.v1.FieldProblem
-	0,  // 10: mcic.driver.v1.DriverService.Describe:input_type -> mcic.driver.v1.DescribeRequest
-	2,  // 11: mcic.driver.v1.DriverService.Connect:input_type -> mcic.driver.v1.ConnectRequest
-	4,  // 12: mcic.driver.v1.DriverService.Disconnect:input_type -> mcic.driver.v1.DisconnectRequest
-	6,  // 13: mcic.driver.v1.DriverService.Catalog:input_type -> mcic.driver.v1.CatalogRequest
-	8,  // 14: mcic.driver.v1.DriverService.Read:input_type -> mcic.driver.v1.ReadRequest
-	10, // 15: mcic.driver.v1.DriverService.List:input_type -> mcic.driver.v1.ListRequest
-	14, // 16: mcic.driver.v1.DriverService.Get:input_type -> mcic.driver.v1.GetRequest
-	16, // 17: mcic.driver.v1.DriverService.Create:input_type -> mcic.driver.v1.CreateRequest
-	18, // 18: mcic.driver.v1.DriverService.Delete:input_type -> mcic.driver.v1.DeleteRequest
-	20, // 19: mcic.driver.v1.DriverService.Act:input_type -> mcic.driver.v1.ActRequest
-	22, // 20: mcic.driver.v1.DriverService.View:input_type -> mcic.driver.v1.ViewRequest
-	24, // 21: mcic.driver.v1.DriverService.Extend:input_type -> mcic.driver.v1.ExtendRequest
-	26, // 22: mcic.driver.v1.DriverService.Native:input_type -> mcic.driver.v1.NativeRequest
-	1,  // 23: mcic.driver.v1.DriverService.Describe:output_type -> mcic.driver.v1.DescribeResponse
-	3,  // 24: mcic.driver.v1.DriverService.Connect:output_type -> mcic.driver.v1.ConnectResponse
-	5,  // 25: mcic.driver.v1.DriverService.Disconnect:output_type -> mcic.driver.v1.DisconnectResponse
-	7,  // 26: mcic.driver.v1.DriverService.Catalog:output_type -> mcic.driver.v1.CatalogResponse
-	9,  // 27: mcic.driver.v1.DriverService.Read:output_type -> mcic.driver.v1.ReadResponse
-	13, // 28: mcic.driver.v1.DriverService.List:output_type -> mcic.driver.v1.ListResponse
-	15, // 29: mcic.driver.v1.DriverService.Get:output_type -> mcic.driver.v1.GetResponse
-	17, // 30: mcic.driver.v1.DriverService.Create:output_type -> mcic.driver.v1.CreateResponse
-	19, // 31: mcic.driver.v1.DriverService.Delete:output_type -> mcic.driver.v1.DeleteResponse
-	21, // 32: mcic.driver.v1.DriverService.Act:output_type -> mcic.driver.v1.ActResponse
-	23, // 33: mcic.driver.v1.DriverService.View:output_type -> mcic.driver.v1.ViewResponse
-	25, // 34: mcic.driver.v1.DriverService.Extend:output_type -> mcic.driver.v1.ExtendResponse
-	27, // 35: mcic.driver.v1.DriverService.Native:output_type -> mcic.driver.v1.NativeResponse
-	23, // [23:36] is the sub-list for method output_type
-	10, // [10:23] is the sub-list for method input_type
-	10, // [10:10] is the sub-list for extension type_name
-	10, // [10:10] is the sub-list for extension extendee
-	0,  // [0:10] is the sub-list for field type_name
+	23, // 9: mcic.driver.v1.BatchRequest.members:type_name -> mcic.driver.v1.Member
+	25, // 10: mcic.driver.v1.BatchResponse.answers:type_name -> mcic.driver.v1.Answer
+	12, // 11: mcic.driver.v1.Answer.pending:type_name -> mcic.driver.v1.Pending
+	32, // 12: mcic.driver.v1.Answer.failure:type_name -> mcic.driver.v1.Failure
+	33, // 13: mcic.driver.v1.Failure.fields:type_name -> mcic.driver.v1.FieldProblem
+	0,  // 14: mcic.driver.v1.DriverService.Describe:input_type -> mcic.driver.v1.DescribeRequest
+	2,  // 15: mcic.driver.v1.DriverService.Connect:input_type -> mcic.driver.v1.ConnectRequest
+	4,  // 16: mcic.driver.v1.DriverService.Disconnect:input_type -> mcic.driver.v1.DisconnectRequest
+	6,  // 17: mcic.driver.v1.DriverService.Catalog:input_type -> mcic.driver.v1.CatalogRequest
+	8,  // 18: mcic.driver.v1.DriverService.Read:input_type -> mcic.driver.v1.ReadRequest
+	10, // 19: mcic.driver.v1.DriverService.List:input_type -> mcic.driver.v1.ListRequest
+	14, // 20: mcic.driver.v1.DriverService.Get:input_type -> mcic.driver.v1.GetRequest
+	16, // 21: mcic.driver.v1.DriverService.Create:input_type -> mcic.driver.v1.CreateRequest
+	18, // 22: mcic.driver.v1.DriverService.Delete:input_type -> mcic.driver.v1.DeleteRequest
+	20, // 23: mcic.driver.v1.DriverService.Act:input_type -> mcic.driver.v1.ActRequest
+	22, // 24: mcic.driver.v1.DriverService.Batch:input_type -> mcic.driver.v1.BatchRequest
+	26, // 25: mcic.driver.v1.DriverService.View:input_type -> mcic.driver.v1.ViewRequest
+	28, // 26: mcic.driver.v1.DriverService.Extend:input_type -> mcic.driver.v1.ExtendRequest
+	30, // 27: mcic.driver.v1.DriverService.Native:input_type -> mcic.driver.v1.NativeRequest
+	1,  // 28: mcic.driver.v1.DriverService.Describe:output_type -> mcic.driver.v1.DescribeResponse
+	3,  // 29: mcic.driver.v1.DriverService.Connect:output_type -> mcic.driver.v1.ConnectResponse
+	5,  // 30: mcic.driver.v1.DriverService.Disconnect:output_type -> mcic.driver.v1.DisconnectResponse
+	7,  // 31: mcic.driver.v1.DriverService.Catalog:output_type -> mcic.driver.v1.CatalogResponse
+	9,  // 32: mcic.driver.v1.DriverService.Read:output_type -> mcic.driver.v1.ReadResponse
+	13, // 33: mcic.driver.v1.DriverService.List:output_type -> mcic.driver.v1.ListResponse
+	15, // 34: mcic.driver.v1.DriverService.Get:output_type -> mcic.driver.v1.GetResponse
+	17, // 35: mcic.driver.v1.DriverService.Create:output_type -> mcic.driver.v1.CreateResponse
+	19, // 36: mcic.driver.v1.DriverService.Delete:output_type -> mcic.driver.v1.DeleteResponse
+	21, // 37: mcic.driver.v1.DriverService.Act:output_type -> mcic.driver.v1.ActResponse
+	24, // 38: mcic.driver.v1.DriverService.Batch:output_type -> mcic.driver.v1.BatchResponse
+	27, // 39: mcic.driver.v1.DriverService.View:output_type -> mcic.driver.v1.ViewResponse
+	29, // 40: mcic.driver.v1.DriverService.Extend:output_type -> mcic.driver.v1.ExtendResponse
+	31, // 41: mcic.driver.v1.DriverService.Native:output_type -> mcic.driver.v1.NativeResponse
+	28, // [28:42] is the sub-list for method output_type
+	14, // [14:28] is the sub-list for method input_type
+	14, // [14:14] is the sub-list for extension type_name
+	14, // [14:14] is the sub-list for extension extendee
+	0,  // [0:14] is the sub-list for field type_name
 }
 
 func init() { file_driver_v1_driver_proto_init() }
@@ -1987,7 +2247,7 @@ func file_driver_v1_driver_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_driver_v1_driver_proto_rawDesc), len(file_driver_v1_driver_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   35,
+			NumMessages:   39,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

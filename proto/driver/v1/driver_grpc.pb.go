@@ -39,6 +39,7 @@ const (
 	DriverService_Create_FullMethodName     = "/mcic.driver.v1.DriverService/Create"
 	DriverService_Delete_FullMethodName     = "/mcic.driver.v1.DriverService/Delete"
 	DriverService_Act_FullMethodName        = "/mcic.driver.v1.DriverService/Act"
+	DriverService_Batch_FullMethodName      = "/mcic.driver.v1.DriverService/Batch"
 	DriverService_View_FullMethodName       = "/mcic.driver.v1.DriverService/View"
 	DriverService_Extend_FullMethodName     = "/mcic.driver.v1.DriverService/Extend"
 	DriverService_Native_FullMethodName     = "/mcic.driver.v1.DriverService/Native"
@@ -70,6 +71,10 @@ type DriverServiceClient interface {
 	Delete(ctx context.Context, in *DeleteRequest, opts ...grpc.CallOption) (*DeleteResponse, error)
 	// Act runs an action on a resource.
 	Act(ctx context.Context, in *ActRequest, opts ...grpc.CallOption) (*ActResponse, error)
+	// Batch gets or deletes several resources of a kind, or runs the same action on
+	// them, by fewer calls of the cloud's API than one each. What becomes of one is
+	// as if it had been asked for alone.
+	Batch(ctx context.Context, in *BatchRequest, opts ...grpc.CallOption) (*BatchResponse, error)
 	// View answers something about one resource that is asked each time and kept
 	// nowhere, such as a cluster's kubeconfig.
 	View(ctx context.Context, in *ViewRequest, opts ...grpc.CallOption) (*ViewResponse, error)
@@ -215,6 +220,16 @@ func (c *driverServiceClient) Act(ctx context.Context, in *ActRequest, opts ...g
 	return out, nil
 }
 
+func (c *driverServiceClient) Batch(ctx context.Context, in *BatchRequest, opts ...grpc.CallOption) (*BatchResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(BatchResponse)
+	err := c.cc.Invoke(ctx, DriverService_Batch_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *driverServiceClient) View(ctx context.Context, in *ViewRequest, opts ...grpc.CallOption) (*ViewResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(ViewResponse)
@@ -271,6 +286,10 @@ type DriverServiceServer interface {
 	Delete(context.Context, *DeleteRequest) (*DeleteResponse, error)
 	// Act runs an action on a resource.
 	Act(context.Context, *ActRequest) (*ActResponse, error)
+	// Batch gets or deletes several resources of a kind, or runs the same action on
+	// them, by fewer calls of the cloud's API than one each. What becomes of one is
+	// as if it had been asked for alone.
+	Batch(context.Context, *BatchRequest) (*BatchResponse, error)
 	// View answers something about one resource that is asked each time and kept
 	// nowhere, such as a cluster's kubeconfig.
 	View(context.Context, *ViewRequest) (*ViewResponse, error)
@@ -318,6 +337,9 @@ func (UnimplementedDriverServiceServer) Delete(context.Context, *DeleteRequest) 
 }
 func (UnimplementedDriverServiceServer) Act(context.Context, *ActRequest) (*ActResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method Act not implemented")
+}
+func (UnimplementedDriverServiceServer) Batch(context.Context, *BatchRequest) (*BatchResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method Batch not implemented")
 }
 func (UnimplementedDriverServiceServer) View(context.Context, *ViewRequest) (*ViewResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method View not implemented")
@@ -508,6 +530,24 @@ func _DriverService_Act_Handler(srv interface{}, ctx context.Context, dec func(i
 	return interceptor(ctx, in, info, handler)
 }
 
+func _DriverService_Batch_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(BatchRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(DriverServiceServer).Batch(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: DriverService_Batch_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(DriverServiceServer).Batch(ctx, req.(*BatchRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _DriverService_View_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(ViewRequest)
 	if err := dec(in); err != nil {
@@ -596,6 +636,10 @@ var DriverService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "Act",
 			Handler:    _DriverService_Act_Handler,
+		},
+		{
+			MethodName: "Batch",
+			Handler:    _DriverService_Batch_Handler,
 		},
 		{
 			MethodName: "View",
