@@ -22,7 +22,7 @@ const inTrouble = "-in-trouble"
 func groupOf(checked string) string {
 	group, _, _ := strings.Cut(checked, "/")
 	name := path.Base(checked)
-	_, fault := Faults()[strings.TrimSuffix(name, "-and-crash")]
+	_, fault := Faults()[name]
 	if _, err := resource.KindNamed(group); err == nil && (fault || name == "cancelled") {
 		return group + inTrouble
 	}

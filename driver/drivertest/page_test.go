@@ -66,7 +66,7 @@ func (s *suite) onThePage(c check) string {
 	_, isFault := Faults()[name]
 	parts := strings.SplitN(name, "-", 2)
 	switch {
-	case isFault:
+	case isFault && name != killed:
 		name = "FAULT"
 	case regexp.MustCompile(`-\d+$`).MatchString(name):
 		name = name[:strings.LastIndex(name, "-")] + "-N"

@@ -212,6 +212,34 @@ func TestTroubleOfSomeKinds(t *testing.T) {
 	assert.False(t, planned["vm/list/cancelled"])
 }
 
+// TestHowACreationIsFoundAgainMustBeTrue: whoever says it wrongly is caught, also by a kill
+// between the call and its answer alone.
+func TestHowACreationIsFoundAgainMustBeTrue(t *testing.T) {
+	for name, way := range ways() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			target := toyTarget(t, name)
+			target.Settle = 10 * time.Second
+			s, err := newSuite(t.Context(), target)
+			require.NoError(t, err)
+			defer s.close()
+			wanted := driver.Passed
+			if right := name == "by tag" || name == "by name"; !right {
+				wanted = driver.Failed
+			}
+			for _, g := range s.plan() {
+				for _, c := range g.checks {
+					if c.kind != "vpc" || c.name != killed && c.name != "same-token-after-crash" || c.name != killed && way.later { // which needs a kill in between
+						continue
+					}
+					result := s.do(t.Context(), c)
+					assert.Equal(t, wanted, result.Outcome, "%s: %s", c.path(), result.Reason)
+				}
+			}
+		})
+	}
+}
+
 // TestDefectsAreCaught: each defect is caught by the checks that are there for it.
 func TestDefectsAreCaught(t *testing.T) {
 	for _, defect := range slices.Sorted(maps.Keys(caught())) {

@@ -159,8 +159,12 @@ func (c *toyCloud) create(w http.ResponseWriter, r *http.Request, account string
 	}
 	o.Account, o.Kind = account, r.PathValue("kind")
 	for _, other := range c.things {
-		if o.Token != "" && other.Token == o.Token && other.Account == account {
+		if o.Token != "" && other.Token == o.Token && other.Account == account && r.URL.RawQuery == "" {
 			answer(w, http.StatusOK, other)
+			return
+		}
+		if r.URL.Query().Has("unique") && other.Name == o.Name && other.Kind == o.Kind && other.Account == account {
+			answer(w, http.StatusConflict, "the name is taken")
 			return
 		}
 	}

@@ -38,6 +38,30 @@ type toy struct {
 // has reports whether the driver has a defect.
 func (d *toy) has(defect string) bool { return d.defect == defect }
 
+// way is how VPCs are found again: what the driver says, and what the cloud is like.
+type way struct {
+	found driver.Found
+	query string // has the cloud do otherwise than with tokens
+	later bool   // whether the token is set by a second call
+}
+
+// ways are those beside the cloud's tokens, right and wrong ones.
+func ways() map[string]way {
+	return map[string]way{
+		"by tag": {found: driver.ByTag, query: "?again=1"}, "by name": {found: driver.ByName, query: "?unique=1"},
+		"by a token that the cloud passes over": {found: driver.ByToken, query: "?again=1"},
+		"by a tag that is set later":            {found: driver.ByTag, query: "?again=1", later: true},
+		"by a name that others can have":        {found: driver.ByName, query: "?again=1"},
+	}
+}
+
+func (d *toy) way() way {
+	if w, ok := ways()[d.defect]; ok {
+		return w
+	}
+	return way{found: driver.ByToken}
+}
+
 type toySession struct {
 	*toy
 	url, key string
@@ -79,7 +103,7 @@ func newToy(defect string) func() *driver.Driver {
 				return filtered{entries[resource.Spec]{{Name: toyMachine, VCPUs: 1, MemoryMiB: 1024}}, s.has("filter loses")}
 			}),
 			driver.Feed(resource.Metrics, driver.Keeps{Step: toyStep, For: toyKept, Points: 20}, func(s *toySession) toyMetrics { return toyMetrics{s} }),
-			driver.Kind(resource.VPC, func(s *toySession) things[resource.VPCSpec, resource.VPCStatus] { return of(s, resource.VPC) }, driver.ByToken),
+			driver.Kind(resource.VPC, func(s *toySession) things[resource.VPCSpec, resource.VPCStatus] { return of(s, resource.VPC) }, d.way().found),
 			driver.Kind(resource.Subnet, func(s *toySession) things[resource.SubnetSpec, resource.SubnetStatus] { return of(s, resource.Subnet) }, driver.ByToken),
 			driver.Kind(resource.SecurityGroup, func(s *toySession) groups { return groups{of(s, resource.SecurityGroup)} }, driver.ByToken),
 			driver.Kind(resource.VM, func(s *toySession) vms { return vms{of(s, resource.VM)} }, driver.ByToken),
@@ -381,14 +405,20 @@ func (c things[S, T]) Make(ctx context.Context, r driver.Request[S]) (driver.Obj
 			return c.object(page.Items[i])
 		}
 		asked.Token = ""
+	case c.kind.Name == "vpc" && c.way().later:
+		asked.Token = ""
 	}
-	if err := c.call(ctx, http.MethodPost, "/"+c.kind.Name, asked, &made); err != nil {
+	path := "/" + c.kind.Name
+	if c.kind.Name == "vpc" {
+		path += c.way().query
+	}
+	if err := c.call(ctx, http.MethodPost, path, asked, &made); err != nil {
 		if c.has("cleans up by name") {
 			c.deleteNamed(ctx, r.Name)
 		}
 		return none, err
 	}
-	if c.has("marks afterwards") {
+	if c.has("marks afterwards") || c.kind.Name == "vpc" && c.way().later {
 		if err := c.call(ctx, http.MethodPatch, c.path(made.ID), toyThing{Token: r.Token}, &made); err != nil {
 			return none, err
 		}

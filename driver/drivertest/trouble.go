@@ -1,6 +1,7 @@
 package drivertest
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -29,12 +30,16 @@ type fault struct {
 // what an SDK tries by itself.
 const troubled = 5 * time.Second
 
+// killed is the fault that only creations have ([checkKilledCreate]).
+const killed = "lost-answer-and-crash"
+
 // Faults are the names of all faults with what they are, for a target's Faults.
 func Faults() map[string]string {
 	docs := map[string]string{}
 	for _, f := range faults() {
 		docs[f.name] = f.doc
 	}
+	docs[killed] = "The driver's process ends after the cloud has done what it was asked, without having heard of it."
 	return docs
 }
 
@@ -128,13 +133,11 @@ func (s *suite) troubleChecks(kind *resource.Kind) []check {
 		checks = append(checks,
 			check{kind.Name, "list", f.name, false, func(t *try) { checkTroubledList(t, f) }},
 			check{kind.Name, "get", f.name, false, func(t *try) { checkTroubledGet(t, f) }},
-			check{kind.Name, "create", f.name, false, func(t *try) { checkTroubledCreate(t, f, false) }},
+			check{kind.Name, "create", f.name, false, func(t *try) { checkTroubledCreate(t, f) }},
 			check{kind.Name, "delete", f.name, false, func(t *try) { checkTroubledDelete(t, f) }})
-		if f.name == "lost-answer" {
-			checks = append(checks, check{kind.Name, "create", f.name + "-and-crash", s.description.LocalState, func(t *try) { checkTroubledCreate(t, f, true) }})
-		}
 	}
 	return append(checks,
+		check{kind.Name, "create", killed, s.description.LocalState, checkKilledCreate},
 		check{kind.Name, "list", "cancelled", false, func(t *try) {
 			checkCancelled(t, func(ctx context.Context, c *conn) error { _, err := c.list(ctx, t.kind); return err })
 		}},
@@ -202,31 +205,28 @@ func checkTroubledGet(t *try, f fault) {
 // mostCalls is how many calls of a creation are troubled, one after the other.
 const mostCalls = 20
 
-// checkTroubledCreate: whatever happened, the same token leads to one object. With
-// crash, the driver is started anew before it is asked again.
-func checkTroubledCreate(t *try, f fault, crash bool) {
-	if crash {
-		t.mortal()
-	}
+// checkTroubledCreate: whatever happened, the same token leads to one object.
+func checkTroubledCreate(t *try, f fault) {
 	trouble := t.inTrouble(f)
 	for _, step := range t.steps(trouble) {
 		r := t.ask(t.root, t.kind, nil)
 		trouble.on(step)
-		err := trouble.c.callWithin(t.ctx, trouble.timeout, t.kind+"/create", func(ctx context.Context) error {
-			item, _, err := trouble.c.open.Create(ctx, t.kind, r)
-			t.disposeOf(t.kind, item.ID)
-			return err
+		id := ""
+		err := again(t.ctx, t.target.Settle, nil, func(ctx context.Context) (pending *driver.Pending, err error) {
+			err = trouble.c.callWithin(ctx, trouble.timeout, t.kind+"/create", func(ctx context.Context) (err error) {
+				asked := r
+				asked.ID = id
+				var item driver.Item
+				item, pending, err = trouble.c.open.Create(ctx, t.kind, asked)
+				id = cmp.Or(item.ID, id)
+				return err
+			})
+			return pending, err
 		})
+		t.disposeOf(t.kind, id)
 		trouble.off()
 		if problem := trouble.fits(err); problem != nil {
 			t.Errorf("call %d: %v", step, problem)
-		}
-		if crash {
-			t.crash()
-			trouble.after = t.connectTo(t.target.Config)
-			if trouble.proxy != nil {
-				trouble.c = t.connectTo(t.through(trouble.proxy))
-			}
 		}
 		t.onceMore(trouble.after, r)
 	}

@@ -194,7 +194,7 @@ func settingFields() []setting {
 		probability("failSettle", "Failing builds", "How likely what machines build (VMs, disks, snapshots, custom images, NLBs, clusters) ends in the state failed after its creation was accepted."),
 		probability("failCall", "Failing calls", "How likely any call is answered with the code unavailable and nothing is done."),
 		probability("ambiguousCreate", "Lost answers", "How likely a create is done, but the answer is lost and the code is unavailable."),
-		probability("crashCreate", "Crashes", "How likely the driver's process ends in the middle of the creation of what machines build, after the cloud has accepted it."),
+		probability("crashCreate", "Crashes", "How likely the driver's process ends in the middle of a creation, after the cloud has accepted it."),
 		probability("forgetDelete", "Forgotten deletes", "How likely the first deletion of an object is accepted and never done; the next one is."),
 		{field("rateLimit", "Rate limit", driver.TypeNumber, "Calls per second that an account may make in a region, with bursts of as many; the others are answered with the code throttled. 0: as many as it likes. Default: 0."), 0, math.MaxFloat64},
 		{field("pageSize", "Page size", driver.TypeInt, "Objects in one page of a list; each page costs one call. At least 1. Default: "+strconv.Itoa(defaultPageSize)+"."), 1, math.MaxInt32},

@@ -168,7 +168,7 @@ func (t table[S, T]) create(ctx context.Context, r driver.Request[S], prepare fu
 	if err != nil {
 		return driver.Object[S, T]{}, err
 	}
-	if made && t.built && t.s.chance(t.s.crashCreate, "crashCreate", r.Token) {
+	if made && t.s.chance(t.s.crashCreate, "crashCreate", r.Token) {
 		t.s.cloud.exit(crashed)
 	}
 	if made && t.s.chance(t.s.ambiguousCreate, "ambiguousCreate", r.Token) {

@@ -33,6 +33,7 @@ type Fault struct {
 	Delay      time.Duration // before the call is passed on
 	Reset      bool          // the connection breaks before the cloud has seen the call
 	Lose       bool          // the connection breaks after the cloud has answered, and nothing of the answer arrives
+	Hold       bool          // the answer of the cloud is held back until the caller goes
 	Status     int           // answered by the proxy, without the cloud
 	RetryAfter string        // header of that answer, "" for none
 	Body       string        // of that answer
@@ -54,6 +55,7 @@ type Proxy struct {
 	asked    map[string]bool // whether a request was made before the last Again
 	now      []string        // requests since then
 	open     int             // calls that are going on
+	held     int             // of these, calls whose answers are held back
 	choose   func(call int, r *http.Request) Fault
 }
 
@@ -179,6 +181,20 @@ func (p *Proxy) Open() int {
 	return p.open
 }
 
+// Held is how many answers are held back.
+func (p *Proxy) Held() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.held
+}
+
+// hold counts a call while its answer is held back.
+func (p *Proxy) hold(n int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.held += n
+}
+
 // Inject says what happens to the following calls; they are counted from 1 again for
 // choose alone. nil ends all trouble.
 func (p *Proxy) Inject(choose func(call int, r *http.Request) Fault) {
@@ -240,15 +256,25 @@ func (p *Proxy) handler(forward http.Handler) http.Handler {
 			w.WriteHeader(f.Status)
 			_, _ = io.WriteString(w, f.Body) // the driver may have gone
 		case f.Lose:
-			// The cloud shall finish even if the driver gives up.
-			forward.ServeHTTP(&nowhere{header: http.Header{}}, r.WithContext(context.WithoutCancel(r.Context())))
+			drop(forward, r)
 			reset(w)
+		case f.Hold:
+			drop(forward, r)
+			p.hold(1)
+			defer p.hold(-1)
+			<-r.Context().Done()
 		case f.Trickle > 0 || f.Cut:
 			forward.ServeHTTP(&slow{ResponseWriter: w, ctx: r.Context(), fault: f}, r)
 		default:
 			forward.ServeHTTP(w, r)
 		}
 	})
+}
+
+// drop passes a call on and its answer to nobody. The cloud shall finish even if the driver
+// gives up.
+func drop(forward http.Handler, r *http.Request) {
+	forward.ServeHTTP(&nowhere{header: http.Header{}}, r.WithContext(context.WithoutCancel(r.Context())))
 }
 
 // reset breaks a connection without an answer.
