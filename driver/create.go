@@ -37,13 +37,13 @@ const (
 	confirmAfterCoarse = time.Second + confirmAfter
 )
 
-// undoTimeout bounds the removal of what could not be completed.
-const undoTimeout = 30 * time.Second
-
 // create brings into being what a request asks for, or goes on with it. What it answers
 // beside a Pending, as an error, is there by then; beside any other error it is what could
 // not be removed again.
 func (o *offer) create(ctx context.Context, c any, r ItemRequest) (Item, error) {
+	if r.Failed != nil {
+		return o.undo(ctx, c, r)
+	}
 	item, fresh, err := o.obtain(ctx, c, r)
 	if err != nil {
 		return item, err
@@ -69,7 +69,7 @@ func (o *offer) create(ctx context.Context, c any, r ItemRequest) (Item, error) 
 	case resource.AsError(err).Retryable || ctx.Err() != nil:
 		return item, err
 	}
-	return o.undo(ctx, c, item, err)
+	return item, wait{Pending{Reason: "it has failed, and what was created of it is removed again", After: time.Millisecond, Failed: resource.AsError(err)}}
 }
 
 // obtain answers the object of a request: what is there of it, or what is made now.
@@ -154,19 +154,22 @@ func (o *offer) single(ctx context.Context, c any, all []Item) (Item, error) {
 	return all[0], nil
 }
 
-// undo removes what cannot be completed. What cannot be removed at once is answered, so
-// that whoever asked can still remove it.
-func (o *offer) undo(ctx context.Context, c any, item Item, why error) (Item, error) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoTimeout)
-	defer cancel()
-	pending, err := pendingIn(o.remove(ctx, c, item.ID))
-	switch {
-	case err != nil:
-		return item, fmt.Errorf("%w; removing what was created before failed too: %w", why, err)
-	case pending != nil:
-		return item, fmt.Errorf("%w; what was created before is not removed yet: %s", why, pending.Reason)
+// undo removes what could not be completed. Whoever asks has kept why, so that this can be
+// gone on with after a kill. What cannot be removed is answered with its id.
+func (o *offer) undo(ctx context.Context, c any, r ItemRequest) (Item, error) {
+	if r.ID == "" { // nothing was said to be there
+		return Item{}, r.Failed
 	}
-	return Item{}, why
+	pending, err := pendingIn(o.remove(ctx, c, r.ID))
+	switch {
+	case pending != nil:
+		return Item{}, wait{Pending{Reason: "what was created of it is removed again: " + pending.Reason, After: pending.After, Failed: r.Failed}}
+	case err == nil:
+		return Item{}, r.Failed
+	case resource.AsError(err).Retryable || ctx.Err() != nil:
+		return Item{ID: r.ID}, err
+	}
+	return Item{ID: r.ID}, fmt.Errorf("%w; removing what was created before failed too: %w", r.Failed, err)
 }
 
 // remove deletes an object by means of its collection.

@@ -1,6 +1,7 @@
 package driver
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -131,6 +132,16 @@ type Request[S any] struct {
 	Name   string            `json:"name"`             // wanted name on the cloud
 	Labels map[string]string `json:"labels,omitempty"` // wanted tags
 	Spec   S                 `json:"spec"`             // references are cloud ids
+
+	// Failed is what an earlier call has answered so beside a Pending: what there is of the
+	// object is to be removed.
+	Failed *resource.Error `json:"failed,omitempty"`
+}
+
+// Again is the request of the call after one that was pending.
+func (r Request[S]) Again(id string, p *Pending) Request[S] {
+	r.ID, r.Failed = cmp.Or(id, r.ID), p.Failed
+	return r
 }
 
 // Item and ItemRequest are objects and requests whose kind is known only by name.

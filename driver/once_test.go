@@ -126,7 +126,7 @@ func create(t *testing.T, s Session, token string) (Item, error) {
 			return item, err
 		}
 		require.NotEmpty(t, pending.Reason)
-		r.ID = item.ID
+		r = r.Again(item.ID, pending)
 	}
 	t.Fatal("it stays pending")
 	return Item{}, nil
@@ -287,7 +287,6 @@ func TestWhatCannotBeCompletedIsRemoved(t *testing.T) {
 	}{
 		"for good":                      {quota, nil, resource.CodeQuota, "", "too many"},
 		"and not removed":               {quota, resource.Errorf(resource.CodeDenied, "no"), resource.CodeQuota, "vpc-1", "removing what was created before failed too"},
-		"and not removed yet":           {quota, Wait(0, "busy"), resource.CodeQuota, "vpc-1", "not removed yet: busy"},
 		"a repeat can help":             {resource.Errorf(resource.CodeUnavailable, "down"), nil, resource.CodeUnavailable, "vpc-1", "down"},
 		"not seen everywhere: a repeat": {resource.Errorf(resource.CodeNotFound, "no such thing"), nil, resource.CodeUnavailable, "vpc-1", "does not show everywhere"},
 	} {
@@ -296,8 +295,7 @@ func TestWhatCannotBeCompletedIsRemoved(t *testing.T) {
 			if test.remove != nil {
 				cloud.delete = func(string) error { return test.remove }
 			}
-			item, pending, err := cloud.process(t, ByToken).Create(t.Context(), "vpc", wanted("t-1", ""))
-			assert.Nil(t, pending)
+			item, err := create(t, cloud.process(t, ByToken), "t-1")
 			assert.Equal(t, test.code, resource.CodeOf(err))
 			assert.ErrorContains(t, err, test.says)
 			assert.Equal(t, test.left, item.ID)
@@ -305,6 +303,47 @@ func TestWhatCannotBeCompletedIsRemoved(t *testing.T) {
 				assert.Empty(t, cloud.objects)
 			}
 		})
+	}
+}
+
+// Why it failed is told before anything is removed, and a process that knows nothing of it
+// goes on from there.
+func TestAnotherProcessGoesOnRemovingWithTheReason(t *testing.T) {
+	busy := true
+	cloud := &shelf{
+		complete: func(vpcObject) error { return resource.Errorf(resource.CodeQuota, "too many, "+toySecret) },
+	}
+	cloud.delete = func(id string) error {
+		if busy {
+			return Wait(time.Second, "%s is busy", id)
+		}
+		delete(cloud.objects, id)
+		return nil
+	}
+	for _, found := range []Found{ByToken, ByName} {
+		busy, cloud.objects = true, nil
+		r := wanted("t-1", "")
+		item, pending, err := cloud.process(t, found).Create(t.Context(), "vpc", r)
+		require.NoError(t, err)
+		require.NotNil(t, pending.Failed)
+		assert.Equal(t, resource.CodeQuota, pending.Failed.Code)
+		assert.Len(t, cloud.objects, 1, "nothing is removed before that is known")
+
+		r = r.Again(item.ID, pending)
+		_, pending, err = cloud.process(t, found).Create(t.Context(), "vpc", r)
+		require.NoError(t, err)
+		assert.Contains(t, pending.Reason, "vpc-1 is busy")
+		assert.Equal(t, resource.CodeQuota, pending.Failed.Code)
+
+		busy = false
+		for range 2 { // the answer may be lost
+			item, pending, err = cloud.process(t, found).Create(t.Context(), "vpc", r)
+			assert.Nil(t, pending)
+			assert.Equal(t, resource.CodeQuota, resource.CodeOf(err))
+			assert.ErrorContains(t, err, "too many")
+			assert.Empty(t, item.ID)
+			assert.Empty(t, cloud.objects)
+		}
 	}
 }
 
@@ -342,7 +381,14 @@ func TestPendingAndWhatIsLeftCrossTheWire(t *testing.T) {
 		Kind(resource.VPC, func(s *shelf) shelfVPCs { return shelfVPCs{s} }, ByToken)))
 	session, err := other.Connect(t.Context(), Config{})
 	require.NoError(t, err)
-	item, _, err := session.Create(t.Context(), "vpc", wanted("t-1", ""))
+	r := wanted("t-1", "")
+	item, pending, err := session.Create(t.Context(), "vpc", r)
+	require.NoError(t, err)
+	require.NotNil(t, pending.Failed)
+	assert.Equal(t, resource.CodeCapacity, pending.Failed.Code)
+	assert.Equal(t, "vpc-1", item.ID)
+	cloud.delete = func(string) error { return resource.Errorf(resource.CodeDenied, "no") }
+	item, _, err = session.Create(t.Context(), "vpc", r.Again(item.ID, pending))
 	assert.Equal(t, resource.CodeCapacity, resource.CodeOf(err))
 	assert.Equal(t, "vpc-1", item.ID)
 }

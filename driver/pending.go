@@ -7,6 +7,7 @@ import (
 	"time"
 
 	driverv1 "github.com/m-cmp/mc-infra-connector/proto/driver/v1"
+	"github.com/m-cmp/mc-infra-connector/resource"
 )
 
 // Pending says that the cloud has accepted or begun what was asked for and that more
@@ -15,6 +16,10 @@ import (
 type Pending struct {
 	Reason string        // what is being waited for, for people
 	After  time.Duration // when to call again; 0 leaves it to the caller
+
+	// Failed is why a creation has failed for good, while what it has made is removed again.
+	// The next call is to have it: whoever goes on must know how this ends.
+	Failed *resource.Error
 }
 
 // Wait answers that a call is pending, in the place of its error: Make, Complete,
@@ -41,7 +46,11 @@ func pendingFrom(p *driverv1.Pending) *Pending {
 	if p == nil {
 		return nil
 	}
-	return &Pending{Reason: p.GetReason(), After: time.Duration(p.GetAfterMs()) * time.Millisecond}
+	pending := &Pending{Reason: p.GetReason(), After: time.Duration(p.GetAfterMs()) * time.Millisecond}
+	if p.GetFailure() != nil {
+		pending.Failed = resource.AsError(fromFailure(p.GetFailure()))
+	}
+	return pending
 }
 
 type operationKey struct{}

@@ -215,7 +215,11 @@ func (s *server) pending(p *Pending) *driverv1.Pending {
 	if p == nil {
 		return nil
 	}
-	return &driverv1.Pending{Reason: valid(s.secrets.redact(p.Reason)), AfterMs: p.After.Milliseconds()}
+	w := &driverv1.Pending{Reason: valid(s.secrets.redact(p.Reason)), AfterMs: p.After.Milliseconds()}
+	if p.Failed != nil {
+		w.Failure = failureOf(resource.AsError(redacted(p.Failed, s.secrets)), false, "")
+	}
+	return w
 }
 
 // send writes a sequence as batches, each limited in items and bytes.

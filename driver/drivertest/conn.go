@@ -133,7 +133,7 @@ func (c *conn) create(ctx context.Context, kind string, r driver.ItemRequest) (i
 		item, pending, err = c.open.Create(ctx, kind, r)
 		c.searchItem(kind+"/create", item)
 		if pending != nil {
-			r.ID = item.ID
+			r = r.Again(item.ID, pending)
 		}
 		return pending, err
 	})

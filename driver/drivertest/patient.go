@@ -35,7 +35,7 @@ func (p Patient) Create(ctx context.Context, kind string, r driver.ItemRequest) 
 	err = again(ctx, patience, p.Pass, func(ctx context.Context) (pending *driver.Pending, err error) {
 		item, pending, err = p.Session.Create(ctx, kind, r)
 		if pending != nil {
-			r.ID = item.ID
+			r = r.Again(item.ID, pending)
 		}
 		return pending, err
 	})

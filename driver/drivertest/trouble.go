@@ -211,16 +211,17 @@ func checkTroubledCreate(t *try, f fault) {
 	for _, step := range t.steps(trouble) {
 		r := t.ask(t.root, t.kind, nil)
 		trouble.on(step)
-		id := ""
+		asked, id := r, ""
 		err := again(t.ctx, t.target.Settle, nil, func(ctx context.Context) (pending *driver.Pending, err error) {
 			err = trouble.c.callWithin(ctx, trouble.timeout, t.kind+"/create", func(ctx context.Context) (err error) {
-				asked := r
-				asked.ID = id
 				var item driver.Item
 				item, pending, err = trouble.c.open.Create(ctx, t.kind, asked)
 				id = cmp.Or(item.ID, id)
 				return err
 			})
+			if pending != nil {
+				asked = asked.Again(id, pending)
+			}
 			return pending, err
 		})
 		t.disposeOf(t.kind, id)

@@ -37,7 +37,9 @@ func testCluster(t *testing.T, endpoint string) {
 	var item driver.Item
 	waiting := waits(t, func(ctx context.Context) (pending *driver.Pending, err error) {
 		item, pending, err = s.Session.Create(ctx, "cluster", ask)
-		ask.ID = item.ID
+		if pending != nil {
+			ask = ask.Again(item.ID, pending)
+		}
 		return pending, err
 	})
 	assert.Contains(t, waiting, "node groups are made when it runs")

@@ -182,7 +182,10 @@ func TestDescribe(t *testing.T) {
 		{Name: "subnet", Verbs: all, Actions: []string{"label"}, Found: driver.ByToken},
 		{Name: "securitygroup", Verbs: all, Actions: []string{"addrules", "removerules", "label"}, Found: driver.ByToken},
 		{Name: "keypair", Verbs: all, Actions: []string{"label"}, Found: driver.ByToken},
-		{Name: "vm", Verbs: all, Actions: []string{"start", "stop", "reboot", "resize", "label"}, Views: []string{"password", "console"}, Found: driver.ByToken},
+		{
+			Name: "vm", Verbs: all, Actions: []string{"start", "stop", "reboot", "resize", "label"}, Views: []string{"password", "console"}, Found: driver.ByToken,
+			Many: map[string]int{"get": 100, "delete": 100, "start": 100, "stop": 100, "reboot": 100},
+		},
 		{Name: "disk", Verbs: all, Actions: []string{"attach", "detach", "resize", "label"}, Found: driver.ByToken},
 		{Name: "snapshot", Verbs: all, Actions: []string{"label"}, Found: driver.ByToken},
 		{Name: "customimage", Verbs: all, Actions: []string{"label"}, Found: driver.ByToken},

@@ -35,7 +35,7 @@ func (j *job) request(ctx context.Context) (answer, error) {
 			return answer{}, err
 		}
 		made, pending, err := j.session.Create(ctx, j.row.Kind, driver.ItemRequest{
-			Token: j.row.UID, ID: j.row.CloudID, Name: j.row.Name, Labels: j.row.Labels, Spec: spec,
+			Token: j.row.UID, ID: j.row.CloudID, Name: j.row.Name, Labels: j.row.Labels, Spec: spec, Failed: j.failed(),
 		})
 		return answer{item: &made, pending: pending}, err
 	case VerbDelete:
@@ -55,6 +55,15 @@ func (j *job) request(ctx context.Context) (answer, error) {
 	default:
 		return j.requestAction(ctx)
 	}
+}
+
+// failed is why a creation has failed, while what it has made is removed again; nil if it
+// goes on. Nothing else that is pending has an error that no repeat can help.
+func (j *job) failed() *resource.Error {
+	if j.op.Verb != VerbCreate || j.op.Pending == "" || j.op.Error == nil || j.op.Error.Retryable {
+		return nil
+	}
+	return j.op.Error
 }
 
 // usersGone refuses to delete before what uses the resource, when all of it is to be

@@ -114,3 +114,54 @@ func TestAPendingDeletionThatIsRefusedShowsWhatTheCloudShows(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, resource.StateAvailable, kept.State)
 }
+
+// beingUndone asks for a cluster whose node group is refused, and stops the server while what
+// there is of it is removed.
+func beingUndone(t *testing.T) (e *enginetest.Env, op *resource.Operation, work string) {
+	t.Helper()
+	work = t.TempDir()
+	e = enginetest.New(t, enginetest.Options{Work: work, Engine: engine.Config{DrainFor: time.Millisecond}}, "parts", "true", "failPart", "1", "callLatency", "200ms")
+	op = pendingCluster(t, e)
+	require.Eventually(t, func() bool {
+		now, err := e.Operation(t.Context(), op.ID)
+		return err == nil && now.Error != nil
+	}, patience, time.Millisecond)
+	e.Stop()
+	e.Host.Close()
+	op, err := e.Operation(t.Context(), op.ID)
+	require.NoError(t, err)
+	require.Equal(t, resource.OperationRunning, op.State)
+	require.Equal(t, resource.CodeCapacity, op.Error.Code)
+	require.Contains(t, op.Pending, "removed again")
+	return e, op, work
+}
+
+// Why a creation has failed is recorded before anything of it is removed, so that a server
+// that goes on with that ends it with the first reason.
+func TestACreationThatIsBeingUndoneKeepsItsReason(t *testing.T) {
+	first, op, work := beingUndone(t)
+	second := enginetest.Start(t, enginetest.Options{Store: first.Store, Work: work})
+	failure := second.Fails(op)
+	assert.Equal(t, resource.CodeCapacity, failure.Code)
+	assert.Contains(t, failure.Message, "node group a")
+	assert.Empty(t, second.OnCloud("mock", "cluster"))
+	left, err := second.Get(t.Context(), "mock", "cluster", "k")
+	require.NoError(t, err)
+	assert.Equal(t, resource.StateFailed, left.State)
+	assert.Equal(t, resource.CodeCapacity, left.Error.Code)
+	assert.Empty(t, left.CloudID)
+}
+
+// What comes in the way of undoing it is not the reason why it failed.
+func TestTroubleWhileACreationIsUndoneIsNotItsReason(t *testing.T) {
+	first, op, work := beingUndone(t)
+	reconnect(t, first, func(c *store.Connection) { c.Region = "nowhere" })
+	second := enginetest.Start(t, enginetest.Options{Store: first.Store, Work: work})
+	failure := second.Fails(op)
+	assert.Equal(t, resource.CodeCapacity, failure.Code)
+	assert.Contains(t, failure.Message, "node group a")
+	assert.Contains(t, failure.Message, "may be left")
+	left, err := second.Get(t.Context(), "mock", "cluster", "k")
+	require.NoError(t, err)
+	assert.NotEmpty(t, left.CloudID, "so that it can be deleted")
+}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
+	"strings"
 	"time"
 
 	"github.com/m-cmp/mc-infra-connector/driver"
@@ -225,12 +226,26 @@ func (j *job) answered(ctx context.Context, a answer, err error) error {
 	if age < retryFor && (e.Retryable || j.mayFree(ctx, e)) {
 		return j.retry(ctx, e)
 	}
-	return j.fail(ctx, resource.OperationFailed, j.takenElsewhere(ctx, e))
+	return j.fail(ctx, resource.OperationFailed, j.firstOf(j.takenElsewhere(ctx, e)))
+}
+
+// firstOf is the reason why the operation fails: of a creation that is being undone the one
+// for that, and not what may come in its way.
+func (j *job) firstOf(e *resource.Error) *resource.Error {
+	first := j.failed()
+	if first == nil || strings.HasPrefix(e.Message, first.Message) {
+		return e
+	}
+	both := *first
+	both.Message += "; what was created before may be left: " + e.Message
+	return &both
 }
 
 // retry has the cloud asked again in a while.
 func (j *job) retry(ctx context.Context, e *resource.Error) error {
-	j.op.Error = e
+	if j.failed() == nil {
+		j.op.Error = e
+	}
 	j.note("asked", e)
 	wait := min(j.config.RetryFirst<<max(0, min(j.op.Attempts-1, 16)), j.config.RetryMax)
 	switch e.Code {
@@ -309,12 +324,15 @@ func (j *job) pend(ctx context.Context, item *driver.Item, p *driver.Pending) er
 		j.op.AskedAt = now
 	}
 	switch {
-	case j.op.Verb == VerbCreate && !seen && j.row.CloudID != "" && time.Since(j.op.AskedAt.Time()) > j.config.VanishedFor:
+	case p.Failed == nil && j.op.Verb == VerbCreate && !seen && j.row.CloudID != "" && time.Since(j.op.AskedAt.Time()) > j.config.VanishedFor:
 		return j.fail(ctx, resource.OperationFailed, j.vanished())
 	case waited > j.settleFor():
-		return j.fail(ctx, resource.OperationFailed, resource.Errorf(resource.CodeUnavailable, "the cloud has not done it after %s: %s", j.settleFor(), p.Reason))
+		return j.fail(ctx, resource.OperationFailed, j.firstOf(resource.Errorf(resource.CodeUnavailable, "the cloud has not done it after %s: %s", j.settleFor(), p.Reason)))
 	}
-	j.op.Pending, j.op.Error, j.op.Attempts = reason, nil, 0
+	if p.Failed != nil && j.failed() == nil {
+		j.note("asked", p.Failed)
+	}
+	j.op.Pending, j.op.Error, j.op.Attempts = reason, p.Failed, 0
 	if err := j.save(ctx); err != nil {
 		return err
 	}

@@ -687,6 +687,7 @@ type Pending struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Reason        string                 `protobuf:"bytes,1,opt,name=reason,proto3" json:"reason,omitempty"`                   // what is being waited for, for people
 	AfterMs       int64                  `protobuf:"varint,2,opt,name=after_ms,json=afterMs,proto3" json:"after_ms,omitempty"` // when to call again, in milliseconds; 0 leaves it to the caller
+	Failure       *Failure               `protobuf:"bytes,3,opt,name=failure,proto3" json:"failure,omitempty"`                 // of a creation: why it has failed; what it has made is being removed
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -733,6 +734,13 @@ func (x *Pending) GetAfterMs() int64 {
 		return x.AfterMs
 	}
 	return 0
+}
+
+func (x *Pending) GetFailure() *Failure {
+	if x != nil {
+		return x.Failure
+	}
+	return nil
 }
 
 type ListResponse struct {
@@ -2028,10 +2036,11 @@ const file_driver_v1_driver_proto_rawDesc = "" +
 	"\x06Filter\x12\x10\n" +
 	"\x03ids\x18\x01 \x03(\tR\x03ids\x12\x14\n" +
 	"\x05token\x18\x02 \x01(\tR\x05token\x12\x19\n" +
-	"\bsince_ms\x18\x03 \x01(\x03R\asinceMs\"<\n" +
+	"\bsince_ms\x18\x03 \x01(\x03R\asinceMs\"o\n" +
 	"\aPending\x12\x16\n" +
 	"\x06reason\x18\x01 \x01(\tR\x06reason\x12\x19\n" +
-	"\bafter_ms\x18\x02 \x01(\x03R\aafterMs\"(\n" +
+	"\bafter_ms\x18\x02 \x01(\x03R\aafterMs\x121\n" +
+	"\afailure\x18\x03 \x01(\v2\x17.mcic.driver.v1.FailureR\afailure\"(\n" +
 	"\fListResponse\x12\x18\n" +
 	"\aobjects\x18\x01 \x03(\fR\aobjects\"J\n" +
 	"\n" +
@@ -2193,47 +2202,48 @@ var file_driver_v1_driver_proto_depIdxs = []int32{
 	37, // 3: mcic.driver.v1.ConnectResponse.scopes:type_name -> mcic.driver.v1.ConnectResponse.ScopesEntry
 	38, // 4: mcic.driver.v1.CatalogRequest.filter:type_name -> mcic.driver.v1.CatalogRequest.FilterEntry
 	11, // 5: mcic.driver.v1.ListRequest.filter:type_name -> mcic.driver.v1.Filter
-	12, // 6: mcic.driver.v1.CreateResponse.pending:type_name -> mcic.driver.v1.Pending
-	12, // 7: mcic.driver.v1.DeleteResponse.pending:type_name -> mcic.driver.v1.Pending
-	12, // 8: mcic.driver.v1.ActResponse.pending:type_name -> mcic.driver.v1.Pending
-	23, // 9: mcic.driver.v1.BatchRequest.members:type_name -> mcic.driver.v1.Member
-	25, // 10: mcic.driver.v1.BatchResponse.answers:type_name -> mcic.driver.v1.Answer
-	12, // 11: mcic.driver.v1.Answer.pending:type_name -> mcic.driver.v1.Pending
-	32, // 12: mcic.driver.v1.Answer.failure:type_name -> mcic.driver.v1.Failure
-	33, // 13: mcic.driver.v1.Failure.fields:type_name -> mcic.driver.v1.FieldProblem
-	0,  // 14: mcic.driver.v1.DriverService.Describe:input_type -> mcic.driver.v1.DescribeRequest
-	2,  // 15: mcic.driver.v1.DriverService.Connect:input_type -> mcic.driver.v1.ConnectRequest
-	4,  // 16: mcic.driver.v1.DriverService.Disconnect:input_type -> mcic.driver.v1.DisconnectRequest
-	6,  // 17: mcic.driver.v1.DriverService.Catalog:input_type -> mcic.driver.v1.CatalogRequest
-	8,  // 18: mcic.driver.v1.DriverService.Read:input_type -> mcic.driver.v1.ReadRequest
-	10, // 19: mcic.driver.v1.DriverService.List:input_type -> mcic.driver.v1.ListRequest
-	14, // 20: mcic.driver.v1.DriverService.Get:input_type -> mcic.driver.v1.GetRequest
-	16, // 21: mcic.driver.v1.DriverService.Create:input_type -> mcic.driver.v1.CreateRequest
-	18, // 22: mcic.driver.v1.DriverService.Delete:input_type -> mcic.driver.v1.DeleteRequest
-	20, // 23: mcic.driver.v1.DriverService.Act:input_type -> mcic.driver.v1.ActRequest
-	22, // 24: mcic.driver.v1.DriverService.Batch:input_type -> mcic.driver.v1.BatchRequest
-	26, // 25: mcic.driver.v1.DriverService.View:input_type -> mcic.driver.v1.ViewRequest
-	28, // 26: mcic.driver.v1.DriverService.Extend:input_type -> mcic.driver.v1.ExtendRequest
-	30, // 27: mcic.driver.v1.DriverService.Native:input_type -> mcic.driver.v1.NativeRequest
-	1,  // 28: mcic.driver.v1.DriverService.Describe:output_type -> mcic.driver.v1.DescribeResponse
-	3,  // 29: mcic.driver.v1.DriverService.Connect:output_type -> mcic.driver.v1.ConnectResponse
-	5,  // 30: mcic.driver.v1.DriverService.Disconnect:output_type -> mcic.driver.v1.DisconnectResponse
-	7,  // 31: mcic.driver.v1.DriverService.Catalog:output_type -> mcic.driver.v1.CatalogResponse
-	9,  // 32: mcic.driver.v1.DriverService.Read:output_type -> mcic.driver.v1.ReadResponse
-	13, // 33: mcic.driver.v1.DriverService.List:output_type -> mcic.driver.v1.ListResponse
-	15, // 34: mcic.driver.v1.DriverService.Get:output_type -> mcic.driver.v1.GetResponse
-	17, // 35: mcic.driver.v1.DriverService.Create:output_type -> mcic.driver.v1.CreateResponse
-	19, // 36: mcic.driver.v1.DriverService.Delete:output_type -> mcic.driver.v1.DeleteResponse
-	21, // 37: mcic.driver.v1.DriverService.Act:output_type -> mcic.driver.v1.ActResponse
-	24, // 38: mcic.driver.v1.DriverService.Batch:output_type -> mcic.driver.v1.BatchResponse
-	27, // 39: mcic.driver.v1.DriverService.View:output_type -> mcic.driver.v1.ViewResponse
-	29, // 40: mcic.driver.v1.DriverService.Extend:output_type -> mcic.driver.v1.ExtendResponse
-	31, // 41: mcic.driver.v1.DriverService.Native:output_type -> mcic.driver.v1.NativeResponse
-	28, // [28:42] is the sub-list for method output_type
-	14, // [14:28] is the sub-list for method input_type
-	14, // [14:14] is the sub-list for extension type_name
-	14, // [14:14] is the sub-list for extension extendee
-	0,  // [0:14] is the sub-list for field type_name
+	32, // 6: mcic.driver.v1.Pending.failure:type_name -> mcic.driver.v1.Failure
+	12, // 7: mcic.driver.v1.CreateResponse.pending:type_name -> mcic.driver.v1.Pending
+	12, // 8: mcic.driver.v1.DeleteResponse.pending:type_name -> mcic.driver.v1.Pending
+	12, // 9: mcic.driver.v1.ActResponse.pending:type_name -> mcic.driver.v1.Pending
+	23, // 10: mcic.driver.v1.BatchRequest.members:type_name -> mcic.driver.v1.Member
+	25, // 11: mcic.driver.v1.BatchResponse.answers:type_name -> mcic.driver.v1.Answer
+	12, // 12: mcic.driver.v1.Answer.pending:type_name -> mcic.driver.v1.Pending
+	32, // 13: mcic.driver.v1.Answer.failure:type_name -> mcic.driver.v1.Failure
+	33, // 14: mcic.driver.v1.Failure.fields:type_name -> mcic.driver.v1.FieldProblem
+	0,  // 15: mcic.driver.v1.DriverService.Describe:input_type -> mcic.driver.v1.DescribeRequest
+	2,  // 16: mcic.driver.v1.DriverService.Connect:input_type -> mcic.driver.v1.ConnectRequest
+	4,  // 17: mcic.driver.v1.DriverService.Disconnect:input_type -> mcic.driver.v1.DisconnectRequest
+	6,  // 18: mcic.driver.v1.DriverService.Catalog:input_type -> mcic.driver.v1.CatalogRequest
+	8,  // 19: mcic.driver.v1.DriverService.Read:input_type -> mcic.driver.v1.ReadRequest
+	10, // 20: mcic.driver.v1.DriverService.List:input_type -> mcic.driver.v1.ListRequest
+	14, // 21: mcic.driver.v1.DriverService.Get:input_type -> mcic.driver.v1.GetRequest
+	16, // 22: mcic.driver.v1.DriverService.Create:input_type -> mcic.driver.v1.CreateRequest
+	18, // 23: mcic.driver.v1.DriverService.Delete:input_type -> mcic.driver.v1.DeleteRequest
+	20, // 24: mcic.driver.v1.DriverService.Act:input_type -> mcic.driver.v1.ActRequest
+	22, // 25: mcic.driver.v1.DriverService.Batch:input_type -> mcic.driver.v1.BatchRequest
+	26, // 26: mcic.driver.v1.DriverService.View:input_type -> mcic.driver.v1.ViewRequest
+	28, // 27: mcic.driver.v1.DriverService.Extend:input_type -> mcic.driver.v1.ExtendRequest
+	30, // 28: mcic.driver.v1.DriverService.Native:input_type -> mcic.driver.v1.NativeRequest
+	1,  // 29: mcic.driver.v1.DriverService.Describe:output_type -> mcic.driver.v1.DescribeResponse
+	3,  // 30: mcic.driver.v1.DriverService.Connect:output_type -> mcic.driver.v1.ConnectResponse
+	5,  // 31: mcic.driver.v1.DriverService.Disconnect:output_type -> mcic.driver.v1.DisconnectResponse
+	7,  // 32: mcic.driver.v1.DriverService.Catalog:output_type -> mcic.driver.v1.CatalogResponse
+	9,  // 33: mcic.driver.v1.DriverService.Read:output_type -> mcic.driver.v1.ReadResponse
+	13, // 34: mcic.driver.v1.DriverService.List:output_type -> mcic.driver.v1.ListResponse
+	15, // 35: mcic.driver.v1.DriverService.Get:output_type -> mcic.driver.v1.GetResponse
+	17, // 36: mcic.driver.v1.DriverService.Create:output_type -> mcic.driver.v1.CreateResponse
+	19, // 37: mcic.driver.v1.DriverService.Delete:output_type -> mcic.driver.v1.DeleteResponse
+	21, // 38: mcic.driver.v1.DriverService.Act:output_type -> mcic.driver.v1.ActResponse
+	24, // 39: mcic.driver.v1.DriverService.Batch:output_type -> mcic.driver.v1.BatchResponse
+	27, // 40: mcic.driver.v1.DriverService.View:output_type -> mcic.driver.v1.ViewResponse
+	29, // 41: mcic.driver.v1.DriverService.Extend:output_type -> mcic.driver.v1.ExtendResponse
+	31, // 42: mcic.driver.v1.DriverService.Native:output_type -> mcic.driver.v1.NativeResponse
+	29, // [29:43] is the sub-list for method output_type
+	15, // [15:29] is the sub-list for method input_type
+	15, // [15:15] is the sub-list for extension type_name
+	15, // [15:15] is the sub-list for extension extendee
+	0,  // [0:15] is the sub-list for field type_name
 }
 
 func init() { file_driver_v1_driver_proto_init() }
