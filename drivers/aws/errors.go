@@ -67,6 +67,7 @@ func meanings() driver.Meanings {
 		}},
 		{Code: resource.CodeDependency, Advice: "detach it first", Of: []string{"InvalidParameterValue"}, Says: []string{"currently in use"}},
 		{Code: resource.CodeAlreadyExists, Of: []string{"InvalidParameterValue"}, Says: []string{"already in use"}},
+		{Code: resource.CodeConflict, Of: []string{"InvalidParameterValue"}, Says: []string{"already has an internet gateway"}},
 		{Code: resource.CodeDependency, Advice: "delete first what uses it", Of: []string{"DependencyViolation", "*InUse", "*InUseException"}},
 		{Code: resource.CodeAlreadyExists, Of: []string{"*Duplicate", "Duplicate*", "*AlreadyExists*"}},
 		{Code: resource.CodeConflict, Of: []string{

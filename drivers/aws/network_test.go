@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/m-cmp/mc-infra-connector/driver"
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
 
@@ -140,4 +141,33 @@ func TestLoadBalancerWhoseTargetGroupIsNotFreeYet(t *testing.T) {
 	assert.Nil(t, pending)
 	assert.Len(t, f.calls("DeleteTargetGroup"), 2)
 	assert.Len(t, f.calls("DeleteLoadBalancer"), 1, "when all else is gone")
+}
+
+// AWS lets a VPC have one internet gateway. Of another one, which somebody attached between
+// the look and our own, we are told in other words than of our own.
+func TestGatewayOfSomebodyElseAtTheSameMoment(t *testing.T) {
+	taken := false
+	f, endpoint := fake(t, func(form url.Values) (int, string) {
+		const one = `<vpcId>vpc-1</vpcId><state>available</state><tagSet><item><key>` + tokenTag + `</key><value>t</value></item></tagSet>`
+		switch action := form.Get("Action"); {
+		case action == "CreateVpc":
+			return http.StatusOK, "<CreateVpcResponse><vpc>" + one + "</vpc></CreateVpcResponse>"
+		case action == "DescribeVpcs":
+			return http.StatusOK, "<DescribeVpcsResponse><vpcSet><item>" + one + "</item></vpcSet></DescribeVpcsResponse>"
+		case action == "CreateInternetGateway":
+			return http.StatusOK, "<CreateInternetGatewayResponse><internetGateway><internetGatewayId>igw-ours</internetGatewayId></internetGateway></CreateInternetGatewayResponse>"
+		case action == "AttachInternetGateway":
+			taken = true
+			return http.StatusBadRequest, errorXML("InvalidParameterValue", "Network vpc-1 already has an internet gateway attached")
+		case action == "DescribeInternetGateways" && taken:
+			return http.StatusOK, "<DescribeInternetGatewaysResponse><internetGatewaySet><item><internetGatewayId>igw-theirs</internetGatewayId><attachmentSet><item><vpcId>vpc-1</vpcId><state>available</state></item></attachmentSet></item></internetGatewaySet></DescribeInternetGatewaysResponse>"
+		default:
+			return http.StatusOK, "<" + action + "Response/>"
+		}
+	})
+	item, err := open(t, config(endpoint, seoul)).Create(t.Context(), "vpc", driver.ItemRequest{Token: "t", Name: "n", Spec: json.RawMessage(`{"cidr":"10.0.0.0/16"}`)})
+	assert.Equal(t, resource.CodeDependency, resource.CodeOf(err))
+	assert.ErrorContains(t, err, "igw-theirs")
+	assert.Equal(t, "vpc-1", item.ID, "which cannot be deleted before that is detached")
+	assert.Len(t, f.calls("AttachInternetGateway"), 1, "it is not waited for")
 }

@@ -131,8 +131,11 @@ func (v vpcs) openToInternet(ctx context.Context, to vpc) error {
 	}
 	if !attached(gateway, to.ID) {
 		_, err := call(ctx, v.ec2.AttachInternetGateway, &ec2.AttachInternetGatewayInput{InternetGatewayId: gateway.InternetGatewayId, VpcId: aws.String(to.ID)})
-		if resource.CodeOf(err) == resource.CodeConflict {
-			return driver.Wait(0, "the VPC %s is given an internet gateway by somebody else at the same moment", to.ID)
+		if resource.CodeOf(err) == resource.CodeConflict { // it has one by now
+			if _, err := v.ownGateways(ctx, to.ID); err != nil { // which is somebody else's
+				return err
+			}
+			return driver.Wait(0, "another call for the VPC %s gives it its internet gateway at the same moment", to.ID)
 		}
 		if err != nil {
 			return err
