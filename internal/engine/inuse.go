@@ -232,9 +232,6 @@ func called(item *driver.Item) string {
 // may be possible soon: something that has to do with it is being deleted, or was within
 // the time that the cloud takes to notice.
 func (j *job) mayFree(ctx context.Context, refused *resource.Error) bool {
-	if refused.Code != resource.CodeDependency || j.op.Verb != VerbDelete {
-		return false
-	}
 	free, err := j.freeing(ctx, refused)
 	if err != nil {
 		j.logger.Warn("what is being deleted cannot be looked up", "kind", j.row.Kind, "name", j.row.Name, "connection", j.row.Connection, "error", err)

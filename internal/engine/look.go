@@ -28,12 +28,12 @@ func sight(ctx context.Context, session driver.Session, kind, cloudID string) si
 // sightingOf is what the cloud answers when it is asked for one resource.
 func sightingOf(item driver.Item, err error) sighting {
 	switch {
-	case resource.CodeOf(err) == resource.CodeNotFound:
+	case err == nil:
+		return sighting{item: &item}
+	case effectOf(reads, resource.AsError(err)) == gone:
 		return sighting{}
-	case err != nil:
-		return sighting{err: err}
 	}
-	return sighting{item: &item}
+	return sighting{err: err}
 }
 
 // look works with what the settler has seen of the resource, or has it look.

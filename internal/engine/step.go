@@ -223,7 +223,7 @@ func (j *job) answered(ctx context.Context, a answer, err error) error {
 	if j.op.Force() {
 		retryFor = j.config.ForceFor
 	}
-	if age < retryFor && (e.Retryable || j.mayFree(ctx, e)) {
+	if age < retryFor && (e.Retryable || effectOf(callOf(j.op.Verb), e) == freed && j.mayFree(ctx, e)) {
 		return j.retry(ctx, e)
 	}
 	return j.fail(ctx, resource.OperationFailed, j.firstOf(j.takenElsewhere(ctx, e)))
@@ -248,10 +248,10 @@ func (j *job) retry(ctx context.Context, e *resource.Error) error {
 	}
 	j.note("asked", e)
 	wait := min(j.config.RetryFirst<<max(0, min(j.op.Attempts-1, 16)), j.config.RetryMax)
-	switch e.Code {
-	case resource.CodeThrottled: // the limit on calls spreads them already
+	switch effectOf(callOf(j.op.Verb), e) {
+	case steadily:
 		wait = j.config.RetryFirst
-	case resource.CodeDependency: // it may end at any moment
+	case freed:
 		wait = min(wait, j.config.PollMax)
 	}
 	if err := j.save(ctx); err != nil {
@@ -278,11 +278,10 @@ func (j *job) cancelled() *resource.Error {
 // says, and otherwise what the cloud shows of what was there before. The failure may be of
 // a call that never came to the driver. An unclear failure says nothing at all.
 func (j *job) noteLeft(ctx context.Context, left *driver.Item, e *resource.Error) {
-	unclear := e.Code == resource.CodeUnavailable || e.Code == resource.CodeInternal
 	switch {
 	case left != nil && left.ID != "":
 		j.row.CloudID, j.row.Uncertain = left.ID, false
-	case unclear:
+	case effectOf(creates, e).isUnclear():
 		j.row.Uncertain = true
 	case !e.Retryable && j.row.CloudID != "":
 		seen := sight(ctx, j.session, j.row.Kind, j.row.CloudID)
