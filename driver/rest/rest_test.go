@@ -86,7 +86,7 @@ func TestRefusals(t *testing.T) {
 			r.Header.Set("Authorization", secret)
 			return nil
 		},
-		Fault: func(status int, header http.Header, body []byte) resource.CloudError {
+		Fault: func(_ int, header http.Header, body []byte) resource.CloudError {
 			var said struct{ Code, Message string }
 			_ = json.Unmarshal(body, &said) // some say nothing
 			return resource.CloudError{Code: said.Code, Message: said.Message, RequestID: header.Get("X-Request-Id")}

@@ -291,7 +291,7 @@ func (c clusters) placed(ctx context.Context, spec resource.ClusterSpec) error {
 	if _, err := c.vpc(ctx, spec.VPC); err != nil {
 		return err
 	}
-	_, err := subnets{c.Session}.Get(ctx, spec.Subnets[0])
+	_, err := subnets(c).Get(ctx, spec.Subnets[0])
 	return err
 }
 

@@ -135,7 +135,7 @@ func firstBefore(a, b ports.Port) int {
 
 // port makes a port in a subnet.
 func (n nics) port(ctx context.Context, m mark, name string, labels map[string]string, s resource.NICSpec) (nic, error) {
-	in, err := subnets{n.Session}.Get(ctx, s.Subnet)
+	in, err := subnets(n).Get(ctx, s.Subnet)
 	if err != nil {
 		return nic{}, err
 	}

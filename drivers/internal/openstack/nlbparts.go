@@ -377,7 +377,7 @@ func (n nlbs) parts(ctx context.Context, of, port string) (*balancerParts, error
 			p.monitor[of.ID] = x
 		}
 	}
-	for x, err := range driver.Items(publicIPs{n.Session}.neutron().raw(ctx, addressed), is) {
+	for x, err := range driver.Items(publicIPs(n).neutron().raw(ctx, addressed), is) {
 		if err != nil {
 			return p, err
 		}

@@ -76,9 +76,9 @@ func (n nlbs) Complete(ctx context.Context, r driver.Request[resource.NLBSpec], 
 		return o, err
 	}
 	m := mark{token: r.Token, more: ofNLB}
-	address, found, err := driver.First(publicIPs{n.Session}.neutron().list(ctx, m.query()))
+	address, found, err := driver.First(publicIPs(n).neutron().list(ctx, m.query()))
 	if err == nil && !found {
-		address, err = publicIPs{n.Session}.allocate(ctx, m, nil, balancer.VipPortID)
+		address, err = publicIPs(n).allocate(ctx, m, nil, balancer.VipPortID)
 	}
 	if resource.CodeOf(err) == resource.CodeConflict {
 		err = driver.Wait(pause, "another call has just given the load balancer %s an address", r.Name)
@@ -101,13 +101,13 @@ func (n nlbs) Delete(ctx context.Context, id string) error {
 	case strings.HasPrefix(status, "PENDING_"):
 		return driver.Wait(pause, "the load balancer %s is being changed: %s", id, status)
 	}
-	addresses, err := collect(publicIPs{n.Session}.neutron().list(ctx, url.Values{"port_id": {found.VipPortID}}))
+	addresses, err := collect(publicIPs(n).neutron().list(ctx, url.Values{"port_id": {found.VipPortID}}))
 	if err != nil {
 		return err
 	}
 	for _, address := range addresses {
 		if driver.WhoseIs(address.Token, tagOf(found.Tags, tokenTag), false) == driver.Own {
-			if err := (publicIPs{n.Session}).neutron().delete(ctx, address.ID); err != nil {
+			if err := publicIPs(n).neutron().delete(ctx, address.ID); err != nil {
 				return err
 			}
 		}
@@ -182,7 +182,7 @@ func (n nlbs) options(ctx context.Context, r driver.Request[resource.NLBSpec]) (
 		Listeners: []listeners.CreateOpts{{Name: r.Name, Protocol: listeners.Protocol(strings.ToUpper(r.Spec.Protocol)), ProtocolPort: r.Spec.Port, DefaultPool: &pool}},
 	}
 	if len(r.Spec.Subnets) > 0 {
-		in, err := subnets{n.Session}.Get(ctx, r.Spec.Subnets[0])
+		in, err := subnets(n).Get(ctx, r.Spec.Subnets[0])
 		if err != nil {
 			return opts, err
 		}

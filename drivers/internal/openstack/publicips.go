@@ -106,12 +106,12 @@ func (p publicIPs) Associate(ctx context.Context, id string, with resource.Assoc
 	if with.VM != "" {
 		query = url.Values{"device_id": {with.VM}}
 	}
-	ports, err := nics{p.Session}.ordered(ctx, query)
+	ports, err := nics(p).ordered(ctx, query)
 	if err != nil {
 		return err
 	}
 	if len(ports) == 0 && with.VM != "" {
-		if _, err := (vms{p.Session}).Get(ctx, with.VM); err != nil {
+		if _, err := vms(p).Get(ctx, with.VM); err != nil {
 			return err
 		}
 		return resource.Errorf(resource.CodeConflict, "the VM %s has no port yet that could have an address", with.VM)
@@ -163,7 +163,7 @@ func (p publicIPs) nearOf(ctx context.Context, addresses ...shown[floatingIP]) (
 // near answers the ports that can have addresses, by id.
 func (p publicIPs) near(ctx context.Context, query url.Values) (map[string]*ports.Port, error) {
 	found := map[string]*ports.Port{}
-	for port, err := range driver.Items(nics{p.Session}.neutron().raw(ctx, query), is) {
+	for port, err := range driver.Items(nics(p).neutron().raw(ctx, query), is) {
 		if err != nil {
 			return nil, err
 		}

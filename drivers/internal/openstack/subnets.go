@@ -124,7 +124,7 @@ func within(cidr, vpc string) error {
 // connect gives a subnet's gateway address to the routers, or to its VPC's.
 func (n subnets) connect(ctx context.Context, id string, of vpc, to ...string) error {
 	if len(to) == 0 {
-		router, err := vpcRouters{n.Session}.of(ctx, of)
+		router, err := vpcRouters(n).of(ctx, of)
 		if err != nil || router == "" { // a network without a router stays one
 			return err
 		}

@@ -105,7 +105,7 @@ func (v vms) Delete(ctx context.Context, id string) error {
 		return resource.Errorf(resource.CodeConflict, "the server %s is locked; unlock it first", id)
 	}
 	if port := tagOf(tagsOf(found.is), portTag); port != "" {
-		if err := (nics{v.Session}).neutron().delete(ctx, port); err != nil {
+		if err := nics(v).neutron().delete(ctx, port); err != nil {
 			return err
 		}
 	}
@@ -235,13 +235,13 @@ func (v vms) Console(ctx context.Context, id string, which resource.ConsoleLines
 // creation that Nova did not list yet.
 func (v vms) port(ctx context.Context, r driver.Request[resource.VMSpec]) (nic, error) {
 	m := mark{token: r.Token, more: firstOfVM}
-	for found, err := range (nics{v.Session}).neutron().list(ctx, m.query()) {
+	for found, err := range nics(v).neutron().list(ctx, m.query()) {
 		if err == nil && found.Status.VM != "" {
 			err = driver.Wait(pause, "Nova does not list the server %s yet, which the port %s has", found.Status.VM, found.ID)
 		}
 		return found, err
 	}
-	return nics{v.Session}.port(ctx, m, r.Name, nil, resource.NICSpec{Subnet: r.Spec.Subnet, SecurityGroups: r.Spec.SecurityGroups})
+	return nics(v).port(ctx, m, r.Name, nil, resource.NICSpec{Subnet: r.Spec.Subnet, SecurityGroups: r.Spec.SecurityGroups})
 }
 
 // letGo removes the port of a server that cannot be booted, unless a repeat may need it.
@@ -252,7 +252,7 @@ func (v vms) letGo(ctx context.Context, port nic, why error) error {
 	if resource.AsError(why).Retryable || ctx.Err() != nil {
 		return why
 	}
-	if err := (nics{v.Session}).neutron().delete(ctx, port.ID); err != nil {
+	if err := nics(v).neutron().delete(ctx, port.ID); err != nil {
 		return fmt.Errorf("%w; its port could not be removed: %w", why, err)
 	}
 	return why
@@ -314,7 +314,7 @@ func (v vms) flavor(ctx context.Context, name string) (flavors.Flavor, error) {
 // ports answers ports by the server that has them, the first one of each before others.
 func (v vms) ports(ctx context.Context, query url.Values) (map[string][]ports.Port, error) {
 	found := map[string][]ports.Port{}
-	for port, err := range driver.Items(nics{v.Session}.neutron().raw(ctx, query), is) {
+	for port, err := range driver.Items(nics(v).neutron().raw(ctx, query), is) {
 		if err != nil {
 			return nil, err
 		}

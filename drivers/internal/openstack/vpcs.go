@@ -62,7 +62,7 @@ func (v vpcs) Make(ctx context.Context, r driver.Request[resource.VPCSpec]) (vpc
 
 // Complete gives a network its router and its tags.
 func (v vpcs) Complete(ctx context.Context, r driver.Request[resource.VPCSpec], o vpc) (vpc, error) {
-	if err := (vpcRouters{v.Session}).ensure(ctx, r.Token, r.Name); err != nil {
+	if err := vpcRouters(v).ensure(ctx, r.Token, r.Name); err != nil {
 		return o, err
 	}
 	o.Spec = r.Spec
@@ -76,26 +76,26 @@ func (v vpcs) Delete(ctx context.Context, id string) error {
 	if err != nil {
 		return driver.Except(err, resource.CodeNotFound)
 	}
-	sub, used, err := driver.First(subnets{v.Session}.neutron().list(ctx, url.Values{"network_id": {id}}))
+	sub, used, err := driver.First(subnets(v).neutron().list(ctx, url.Values{"network_id": {id}}))
 	switch {
 	case err != nil:
 		return err
 	case used:
 		return resource.Errorf(resource.CodeDependency, "the VPC %s still has the subnet %s; delete its subnets first", id, sub.ID)
 	}
-	group, used, err := driver.First(securityGroups{v.Session}.neutron().list(ctx, url.Values{"tags": {vpcTag + id}}))
+	group, used, err := driver.First(securityGroups(v).neutron().list(ctx, url.Values{"tags": {vpcTag + id}}))
 	switch {
 	case err != nil:
 		return err
 	case used:
 		return resource.Errorf(resource.CodeDependency, "the VPC %s still has the security group %s; delete its security groups first", id, group.ID)
 	}
-	if err := (vpcRouters{v.Session}).remove(ctx, found.Token); err != nil {
+	if err := vpcRouters(v).remove(ctx, found.Token); err != nil {
 		return err
 	}
 	err = v.neutron().delete(ctx, id)
 	if resource.CodeOf(err) == resource.CodeDependency && found.Token != "" { // used by what was not looked for
-		if repair := (vpcRouters{v.Session}).ensure(ctx, found.Token, found.Name); repair != nil {
+		if repair := vpcRouters(v).ensure(ctx, found.Token, found.Name); repair != nil {
 			return fmt.Errorf("%w; its router could not be restored: %w", err, repair)
 		}
 	}
