@@ -231,6 +231,20 @@ func (c clusters) Upgrade(ctx context.Context, id string, to resource.ClusterVer
 	return nil
 }
 
+// Label changes the labels of a cluster.
+func (c clusters) Label(ctx context.Context, id string, change resource.LabelChange) error {
+	x, err := c.describe(ctx, id)
+	if err != nil {
+		return err
+	}
+	return clusterTags().Apply(change, func(tags []driver.Tag) error {
+		return c.tag(ctx, x.Arn, driver.TagMap(tags))
+	}, func(keys []string) error {
+		_, err := call(ctx, c.eks.UntagResource, &eks.UntagResourceInput{ResourceArn: x.Arn, TagKeys: keys})
+		return err
+	})
+}
+
 // tokenLife is how long a token is taken: AWS allows 15 minutes from its making.
 // https://docs.aws.amazon.com/eks/latest/best-practices/identity-and-access-management.html
 const tokenLife = 14 * time.Minute
@@ -242,20 +256,6 @@ func (c clusters) Token(ctx context.Context, id string) (resource.ClusterToken, 
 		return resource.ClusterToken{}, err
 	}
 	return c.sign(ctx, id)
-}
-
-func (c clusters) sign(ctx context.Context, id string) (resource.ClusterToken, error) {
-	const header, seconds = "X-K8s-Aws-Id", "60"
-	signed, err := sts.NewPresignClient(c.sts).PresignGetCallerIdentity(ctx, &sts.GetCallerIdentityInput{}, func(o *sts.PresignOptions) {
-		o.ClientOptions = append(o.ClientOptions, func(o *sts.Options) {
-			o.APIOptions = append(o.APIOptions, smithyhttp.SetHeaderValue(header, id), smithyhttp.SetHeaderValue("X-Amz-Expires", seconds))
-		})
-	})
-	if err != nil {
-		return resource.ClusterToken{}, coded(err)
-	}
-	ends := time.Now().Add(tokenLife).UTC().Truncate(time.Second)
-	return resource.ClusterToken{Token: "k8s-aws-v1." + base64.RawURLEncoding.EncodeToString([]byte(signed.URL)), ExpiresAt: &ends}, nil
 }
 
 // Kubeconfig answers a configuration with such a token.
@@ -279,18 +279,18 @@ func (c clusters) Kubeconfig(ctx context.Context, id string) (resource.Kubeconfi
 	return resource.Kubeconfig{ExpiresAt: token.ExpiresAt, Kubeconfig: file}, err
 }
 
-// Label changes the labels of a cluster.
-func (c clusters) Label(ctx context.Context, id string, change resource.LabelChange) error {
-	x, err := c.describe(ctx, id)
-	if err != nil {
-		return err
-	}
-	return clusterTags().Apply(change, func(tags []driver.Tag) error {
-		return c.tag(ctx, x.Arn, driver.TagMap(tags))
-	}, func(keys []string) error {
-		_, err := call(ctx, c.eks.UntagResource, &eks.UntagResourceInput{ResourceArn: x.Arn, TagKeys: keys})
-		return err
+func (c clusters) sign(ctx context.Context, id string) (resource.ClusterToken, error) {
+	const header, seconds = "X-K8s-Aws-Id", "60"
+	signed, err := sts.NewPresignClient(c.sts).PresignGetCallerIdentity(ctx, &sts.GetCallerIdentityInput{}, func(o *sts.PresignOptions) {
+		o.ClientOptions = append(o.ClientOptions, func(o *sts.Options) {
+			o.APIOptions = append(o.APIOptions, smithyhttp.SetHeaderValue(header, id), smithyhttp.SetHeaderValue("X-Amz-Expires", seconds))
+		})
 	})
+	if err != nil {
+		return resource.ClusterToken{}, coded(err)
+	}
+	ends := time.Now().Add(tokenLife).UTC().Truncate(time.Second)
+	return resource.ClusterToken{Token: "k8s-aws-v1." + base64.RawURLEncoding.EncodeToString([]byte(signed.URL)), ExpiresAt: &ends}, nil
 }
 
 // clusterName is a name that AWS takes: up to 100 letters, digits, hyphens and

@@ -205,6 +205,56 @@ func (n nlbs) SetTarget(ctx context.Context, id string, to resource.TargetChange
 	})
 }
 
+// SetHealthCheck changes how members are checked.
+func (n nlbs) SetHealthCheck(ctx context.Context, id string, to resource.HealthCheck) error {
+	_, arn, err := n.listener(ctx, id)
+	if err != nil {
+		return err
+	}
+	group, err := driver.One(n.targetGroups(ctx, &elb.DescribeTargetGroupsInput{TargetGroupArns: []string{arn}}), "target group", arn)
+	if err != nil {
+		return err
+	}
+	check := checkOf(to, int(aws.ToInt32(group.Port)))
+	_, err = call(ctx, n.elb.ModifyTargetGroup, &elb.ModifyTargetGroupInput{
+		TargetGroupArn: group.TargetGroupArn, HealthCheckProtocol: check.HealthCheckProtocol, HealthCheckPort: check.HealthCheckPort, HealthCheckPath: check.HealthCheckPath,
+		HealthCheckIntervalSeconds: check.HealthCheckIntervalSeconds, HealthCheckTimeoutSeconds: check.HealthCheckTimeoutSeconds,
+		HealthyThresholdCount: check.HealthyThresholdCount, UnhealthyThresholdCount: check.UnhealthyThresholdCount,
+	})
+	return err
+}
+
+// Label changes the labels of a load balancer.
+func (n nlbs) Label(ctx context.Context, id string, change resource.LabelChange) error {
+	return balancerTags().Apply(change, func(tags []driver.Tag) error {
+		_, err := call(ctx, n.elb.AddTags, &elb.AddTagsInput{ResourceArns: []string{id}, Tags: elbTags(tags)})
+		return err
+	}, func(keys []string) error {
+		_, err := call(ctx, n.elb.RemoveTags, &elb.RemoveTagsInput{ResourceArns: []string{id}, TagKeys: keys})
+		return err
+	})
+}
+
+// Health answers the health of the members.
+func (n nlbs) Health(ctx context.Context, id string) (resource.Health, error) {
+	health := resource.Health{Members: []resource.MemberHealth{}}
+	_, group, err := n.listener(ctx, id)
+	if err != nil {
+		return health, err
+	}
+	members, err := n.members(ctx, group)
+	for _, m := range members {
+		state := "unknown"
+		if s := m.TargetHealth.State; s == elbtypes.TargetHealthStateEnumHealthy || s == elbtypes.TargetHealthStateEnumUnhealthy {
+			state = string(s)
+		}
+		health.Members = append(health.Members, resource.MemberHealth{
+			VM: aws.ToString(m.Target.Id), State: state, Reason: cmp.Or(aws.ToString(m.TargetHealth.Description), string(m.TargetHealth.Reason)),
+		})
+	}
+	return health, err
+}
+
 // redirect changes a listener and where it forwards to. AWS changes neither the protocol
 // nor the port of a target group, so that another one takes its place: it is made with
 // the members first, then the listener goes over to it in one call, then the old one
@@ -240,56 +290,6 @@ func (n nlbs) redirect(ctx context.Context, id string, change func(port *int32, 
 		return err
 	}
 	return n.deleteGroups(ctx, old)
-}
-
-// SetHealthCheck changes how members are checked.
-func (n nlbs) SetHealthCheck(ctx context.Context, id string, to resource.HealthCheck) error {
-	_, arn, err := n.listener(ctx, id)
-	if err != nil {
-		return err
-	}
-	group, err := driver.One(n.targetGroups(ctx, &elb.DescribeTargetGroupsInput{TargetGroupArns: []string{arn}}), "target group", arn)
-	if err != nil {
-		return err
-	}
-	check := checkOf(to, int(aws.ToInt32(group.Port)))
-	_, err = call(ctx, n.elb.ModifyTargetGroup, &elb.ModifyTargetGroupInput{
-		TargetGroupArn: group.TargetGroupArn, HealthCheckProtocol: check.HealthCheckProtocol, HealthCheckPort: check.HealthCheckPort, HealthCheckPath: check.HealthCheckPath,
-		HealthCheckIntervalSeconds: check.HealthCheckIntervalSeconds, HealthCheckTimeoutSeconds: check.HealthCheckTimeoutSeconds,
-		HealthyThresholdCount: check.HealthyThresholdCount, UnhealthyThresholdCount: check.UnhealthyThresholdCount,
-	})
-	return err
-}
-
-// Health answers the health of the members.
-func (n nlbs) Health(ctx context.Context, id string) (resource.Health, error) {
-	health := resource.Health{Members: []resource.MemberHealth{}}
-	_, group, err := n.listener(ctx, id)
-	if err != nil {
-		return health, err
-	}
-	members, err := n.members(ctx, group)
-	for _, m := range members {
-		state := "unknown"
-		if s := m.TargetHealth.State; s == elbtypes.TargetHealthStateEnumHealthy || s == elbtypes.TargetHealthStateEnumUnhealthy {
-			state = string(s)
-		}
-		health.Members = append(health.Members, resource.MemberHealth{
-			VM: aws.ToString(m.Target.Id), State: state, Reason: cmp.Or(aws.ToString(m.TargetHealth.Description), string(m.TargetHealth.Reason)),
-		})
-	}
-	return health, err
-}
-
-// Label changes the labels of a load balancer.
-func (n nlbs) Label(ctx context.Context, id string, change resource.LabelChange) error {
-	return balancerTags().Apply(change, func(tags []driver.Tag) error {
-		_, err := call(ctx, n.elb.AddTags, &elb.AddTagsInput{ResourceArns: []string{id}, Tags: elbTags(tags)})
-		return err
-	}, func(keys []string) error {
-		_, err := call(ctx, n.elb.RemoveTags, &elb.RemoveTagsInput{ResourceArns: []string{id}, TagKeys: keys})
-		return err
-	})
 }
 
 // balancerName is a name that AWS takes: up to 32 letters and digits with single hyphens

@@ -103,26 +103,6 @@ func (v vms) Stop(ctx context.Context, id string) error { return v.stop(ctx, id)
 // Reboot restarts a VM.
 func (v vms) Reboot(ctx context.Context, id string) error { return v.reboot(ctx, id) }
 
-func (v vms) terminate(ctx context.Context, ids ...string) error {
-	_, err := call(ctx, v.ec2.TerminateInstances, &ec2.TerminateInstancesInput{InstanceIds: ids})
-	return err
-}
-
-func (v vms) start(ctx context.Context, ids ...string) error {
-	_, err := call(ctx, v.ec2.StartInstances, &ec2.StartInstancesInput{InstanceIds: ids})
-	return err
-}
-
-func (v vms) stop(ctx context.Context, ids ...string) error {
-	_, err := call(ctx, v.ec2.StopInstances, &ec2.StopInstancesInput{InstanceIds: ids})
-	return err
-}
-
-func (v vms) reboot(ctx context.Context, ids ...string) error {
-	_, err := call(ctx, v.ec2.RebootInstances, &ec2.RebootInstancesInput{InstanceIds: ids})
-	return err
-}
-
 // mostInstances is how many instances are changed by one call. AWS takes more, but counts
 // them against a bucket of 1,000 for each account and region.
 // https://docs.aws.amazon.com/ec2/latest/devguide/ec2-api-throttling.html
@@ -183,6 +163,26 @@ func (v vms) Console(ctx context.Context, id string, which resource.ConsoleLines
 		return resource.VMConsole{}, resource.Errorf(resource.CodeNotFound, "AWS has no output of the instance %s yet; it comes some minutes after a start", id)
 	}
 	return resource.VMConsole{Output: which.Of(string(text)), TakenAt: out.Timestamp}, nil
+}
+
+func (v vms) terminate(ctx context.Context, ids ...string) error {
+	_, err := call(ctx, v.ec2.TerminateInstances, &ec2.TerminateInstancesInput{InstanceIds: ids})
+	return err
+}
+
+func (v vms) start(ctx context.Context, ids ...string) error {
+	_, err := call(ctx, v.ec2.StartInstances, &ec2.StartInstancesInput{InstanceIds: ids})
+	return err
+}
+
+func (v vms) stop(ctx context.Context, ids ...string) error {
+	_, err := call(ctx, v.ec2.StopInstances, &ec2.StopInstancesInput{InstanceIds: ids})
+	return err
+}
+
+func (v vms) reboot(ctx context.Context, ids ...string) error {
+	_, err := call(ctx, v.ec2.RebootInstances, &ec2.RebootInstancesInput{InstanceIds: ids})
+	return err
 }
 
 // customImageTag is the key of the custom image that a VM was made from: AWS does not

@@ -121,25 +121,6 @@ func (c clusters) Delete(ctx context.Context, id string) error {
 	return c.table.Delete(ctx, id)
 }
 
-// checkNodeGroup checks and completes a node group, whose fields are below at.
-func (c clusters) checkNodeGroup(at string, g *resource.NodeGroup) error {
-	machine, err := c.s.offer.spec(below(at, "spec"), g.Spec)
-	if err != nil {
-		return err
-	}
-	if g.Image != "" {
-		image, err := c.s.offer.image(below(at, "image"), g.Image)
-		if err != nil {
-			return err
-		}
-		if !slices.Contains(machine.Architectures, image.Architecture) {
-			return refuseField(below(at, "image"), "InvalidParameterCombination", "the image %s is for %s, but the spec %s runs %s; choose another image or spec", image.Name, image.Architecture, machine.Name, strings.Join(machine.Architectures, " and "))
-		}
-	}
-	g.RootDiskSizeGiB = cmp.Or(g.RootDiskSizeGiB, 20)
-	return c.s.offer.checkRootDisk(at, &g.RootDiskType, g.RootDiskSizeGiB)
-}
-
 // AddNodeGroup implements resource.NodeGroupAdder.
 func (c clusters) AddNodeGroup(ctx context.Context, id string, group resource.NodeGroup) error {
 	if err := refuseProblems(group.Problems("")); err != nil {
@@ -228,18 +209,6 @@ func (c clusters) Upgrade(ctx context.Context, id string, to resource.ClusterVer
 	})
 }
 
-// change alters a cluster that is available. Its node groups are the draft's own.
-func (c clusters) change(ctx context.Context, id, action string, change func(*draft[resource.ClusterSpec, resource.ClusterStatus]) error) error {
-	return c.alter(ctx, id, action, resource.StateAvailable, func(d *draft[resource.ClusterSpec, resource.ClusterStatus]) error {
-		d.spec.NodeGroups = slices.Clone(d.spec.NodeGroups)
-		return change(d)
-	})
-}
-
-func indexOfGroup(spec resource.ClusterSpec, name string) int {
-	return slices.IndexFunc(spec.NodeGroups, func(g resource.NodeGroup) bool { return g.Name == name })
-}
-
 // tokenLife is how long a token for a cluster's API is valid.
 const tokenLife = 15 * time.Minute
 
@@ -262,6 +231,37 @@ func (c clusters) Kubeconfig(ctx context.Context, id string) (resource.Kubeconfi
 func (c clusters) Token(ctx context.Context, id string) (resource.ClusterToken, error) {
 	_, token, err := c.credential(ctx, id)
 	return token, err
+}
+
+// checkNodeGroup checks and completes a node group, whose fields are below at.
+func (c clusters) checkNodeGroup(at string, g *resource.NodeGroup) error {
+	machine, err := c.s.offer.spec(below(at, "spec"), g.Spec)
+	if err != nil {
+		return err
+	}
+	if g.Image != "" {
+		image, err := c.s.offer.image(below(at, "image"), g.Image)
+		if err != nil {
+			return err
+		}
+		if !slices.Contains(machine.Architectures, image.Architecture) {
+			return refuseField(below(at, "image"), "InvalidParameterCombination", "the image %s is for %s, but the spec %s runs %s; choose another image or spec", image.Name, image.Architecture, machine.Name, strings.Join(machine.Architectures, " and "))
+		}
+	}
+	g.RootDiskSizeGiB = cmp.Or(g.RootDiskSizeGiB, 20)
+	return c.s.offer.checkRootDisk(at, &g.RootDiskType, g.RootDiskSizeGiB)
+}
+
+// change alters a cluster that is available. Its node groups are the draft's own.
+func (c clusters) change(ctx context.Context, id, action string, change func(*draft[resource.ClusterSpec, resource.ClusterStatus]) error) error {
+	return c.alter(ctx, id, action, resource.StateAvailable, func(d *draft[resource.ClusterSpec, resource.ClusterStatus]) error {
+		d.spec.NodeGroups = slices.Clone(d.spec.NodeGroups)
+		return change(d)
+	})
+}
+
+func indexOfGroup(spec resource.ClusterSpec, name string) int {
+	return slices.IndexFunc(spec.NodeGroups, func(g resource.NodeGroup) bool { return g.Name == name })
 }
 
 // credential makes a token for a cluster that can be reached.

@@ -49,26 +49,6 @@ func (c disks) Attach(ctx context.Context, id string, to resource.DiskAttachment
 	})
 }
 
-// join links an object to the VM that it is attached to, in the zone that it lives
-// in. done means that it is there already.
-func (s *session) join(links *[]link, id, to, zone string, now time.Time) (done bool, err error) {
-	vm, err := s.find(resource.VM.Name, "vm", to, now)
-	if err != nil {
-		return false, err
-	}
-	switch has := linkedID(resource.VM.Name, *links); {
-	case has == to:
-		return true, nil
-	case has != "":
-		return false, refuse(resource.CodeConflict, "ResourceInUse", "%s is attached to the VM %s; detach it there first", id, has)
-	}
-	if of := vm.Status.(resource.VMStatus).Zone; of != zone && !s.offer.anyPlace {
-		return false, refuseField("vm", "InvalidZone.Mismatch", "%s is in the zone %s, the VM %s in %s; choose a VM of the same zone", id, zone, to, of)
-	}
-	*links = []link{{resource.VM.Name, to}}
-	return false, nil
-}
-
 // Detach implements resource.Detacher.
 func (c disks) Detach(ctx context.Context, id string) error {
 	return c.unlink(ctx, id, "detach")
@@ -90,6 +70,26 @@ func (c disks) Resize(ctx context.Context, id string, to resource.DiskSize) erro
 		d.change = c.s.update(d.now, resource.StateAvailable)
 		return nil
 	})
+}
+
+// join links an object to the VM that it is attached to, in the zone that it lives
+// in. done means that it is there already.
+func (s *session) join(links *[]link, id, to, zone string, now time.Time) (done bool, err error) {
+	vm, err := s.find(resource.VM.Name, "vm", to, now)
+	if err != nil {
+		return false, err
+	}
+	switch has := linkedID(resource.VM.Name, *links); {
+	case has == to:
+		return true, nil
+	case has != "":
+		return false, refuse(resource.CodeConflict, "ResourceInUse", "%s is attached to the VM %s; detach it there first", id, has)
+	}
+	if of := vm.Status.(resource.VMStatus).Zone; of != zone && !s.offer.anyPlace {
+		return false, refuseField("vm", "InvalidZone.Mismatch", "%s is in the zone %s, the VM %s in %s; choose a VM of the same zone", id, zone, to, of)
+	}
+	*links = []link{{resource.VM.Name, to}}
+	return false, nil
 }
 
 // freeDevice is a name that no other disk has on a VM. The cloud is held.

@@ -49,12 +49,6 @@ func (c nics) Make(ctx context.Context, r driver.Request[resource.NICSpec]) (dri
 	})
 }
 
-// macAddress is one that belongs to no maker of hardware.
-func macAddress(id string) string {
-	sum := sha256.Sum256([]byte(id))
-	return fmt.Sprintf("02:%02x:%02x:%02x:%02x:%02x", sum[0], sum[1], sum[2], sum[3], sum[4])
-}
-
 // Attach implements resource.NICAttacher.
 func (c nics) Attach(ctx context.Context, id string, to resource.NICAttachment) error {
 	return c.alter(ctx, id, "attach", resource.StateAvailable, func(d *draft[resource.NICSpec, resource.NICStatus]) error {
@@ -100,6 +94,12 @@ func (c nics) RemoveAddresses(ctx context.Context, id string, change resource.Ad
 		d.status.SecondaryAddresses = secondary(d.claims)
 		return nil
 	})
+}
+
+// macAddress is one that belongs to no maker of hardware.
+func macAddress(id string) string {
+	sum := sha256.Sum256([]byte(id))
+	return fmt.Sprintf("02:%02x:%02x:%02x:%02x:%02x", sum[0], sum[1], sum[2], sum[3], sum[4])
 }
 
 // secondary are all addresses but the first.

@@ -49,61 +49,6 @@ func (c nlbs) Make(ctx context.Context, r driver.Request[resource.NLBSpec]) (dri
 	})
 }
 
-// checkSubnets checks that subnets are of a VPC.
-func (s *session) checkSubnets(subnets []string, vpc string) error {
-	for i, id := range subnets {
-		if of := specOf(s, resource.Subnet, id).VPC; of != vpc {
-			return refuseField(fmt.Sprintf("spec.subnets[%d]", i), "InvalidParameterCombination", "the subnet %s belongs to the VPC %s, not to %s; choose one of that", id, of, vpc)
-		}
-	}
-	return nil
-}
-
-// hostName is a name that is reserved for never being found.
-// https://www.rfc-editor.org/rfc/rfc2606
-func (s *session) hostName(id string) string { return id + "." + s.Region + ".mock.invalid" }
-
-// join makes VMs members, which those that are members already stay.
-func (c nlbs) join(d *draft[resource.NLBSpec, resource.NLBStatus], field string, members []string) error {
-	for i, id := range members {
-		at := fmt.Sprintf("%s[%d]", field, i)
-		if _, err := c.s.find(resource.VM.Name, at, id, d.now); err != nil {
-			return err
-		}
-		vm := specOf(c.s, resource.VM, id)
-		if of := specOf(c.s, resource.Subnet, vm.Subnet).VPC; of != d.spec.VPC {
-			return refuseField(at, "InvalidParameterCombination", "the VM %s is in the VPC %s, not in %s; choose one of that", id, of, d.spec.VPC)
-		}
-		if member := (link{resource.VM.Name, id}); !slices.Contains(d.links, member) {
-			d.links = append(d.links, member)
-		}
-	}
-	return nil
-}
-
-// address claims a public address, or one of the VPC's first subnet that has a free one.
-func (c nlbs) address(spec resource.NLBSpec) (claim, error) {
-	if !spec.Internal {
-		return c.s.cloud.claimPublicAddress()
-	}
-	subnets := spec.Subnets
-	if len(subnets) == 0 {
-		for _, id := range slices.Sorted(maps.Keys(c.s.cloud.users[spec.VPC])) {
-			if c.s.cloud.users[spec.VPC][id].Kind == resource.Subnet.Name {
-				subnets = append(subnets, id)
-			}
-		}
-	}
-	err := error(refuseField("spec.subnets", "SubnetNotFound", "the VPC %s has no subnet; create one first", spec.VPC))
-	for _, id := range subnets {
-		var found claim
-		if found, err = c.s.claimAddressIn(id); err == nil {
-			return found, nil
-		}
-	}
-	return claim{}, err
-}
-
 // AddMembers implements resource.MemberAdder.
 func (c nlbs) AddMembers(ctx context.Context, id string, change resource.MemberChange) error {
 	return c.alter(ctx, id, "addmembers", resource.StateAvailable, func(d *draft[resource.NLBSpec, resource.NLBStatus]) error {
@@ -191,6 +136,61 @@ func (c nlbs) Health(ctx context.Context, id string) (resource.Health, error) {
 		health.Members = append(health.Members, one)
 	}
 	return health, nil
+}
+
+// checkSubnets checks that subnets are of a VPC.
+func (s *session) checkSubnets(subnets []string, vpc string) error {
+	for i, id := range subnets {
+		if of := specOf(s, resource.Subnet, id).VPC; of != vpc {
+			return refuseField(fmt.Sprintf("spec.subnets[%d]", i), "InvalidParameterCombination", "the subnet %s belongs to the VPC %s, not to %s; choose one of that", id, of, vpc)
+		}
+	}
+	return nil
+}
+
+// hostName is a name that is reserved for never being found.
+// https://www.rfc-editor.org/rfc/rfc2606
+func (s *session) hostName(id string) string { return id + "." + s.Region + ".mock.invalid" }
+
+// join makes VMs members, which those that are members already stay.
+func (c nlbs) join(d *draft[resource.NLBSpec, resource.NLBStatus], field string, members []string) error {
+	for i, id := range members {
+		at := fmt.Sprintf("%s[%d]", field, i)
+		if _, err := c.s.find(resource.VM.Name, at, id, d.now); err != nil {
+			return err
+		}
+		vm := specOf(c.s, resource.VM, id)
+		if of := specOf(c.s, resource.Subnet, vm.Subnet).VPC; of != d.spec.VPC {
+			return refuseField(at, "InvalidParameterCombination", "the VM %s is in the VPC %s, not in %s; choose one of that", id, of, d.spec.VPC)
+		}
+		if member := (link{resource.VM.Name, id}); !slices.Contains(d.links, member) {
+			d.links = append(d.links, member)
+		}
+	}
+	return nil
+}
+
+// address claims a public address, or one of the VPC's first subnet that has a free one.
+func (c nlbs) address(spec resource.NLBSpec) (claim, error) {
+	if !spec.Internal {
+		return c.s.cloud.claimPublicAddress()
+	}
+	subnets := spec.Subnets
+	if len(subnets) == 0 {
+		for _, id := range slices.Sorted(maps.Keys(c.s.cloud.users[spec.VPC])) {
+			if c.s.cloud.users[spec.VPC][id].Kind == resource.Subnet.Name {
+				subnets = append(subnets, id)
+			}
+		}
+	}
+	err := error(refuseField("spec.subnets", "SubnetNotFound", "the VPC %s has no subnet; create one first", spec.VPC))
+	for _, id := range subnets {
+		var found claim
+		if found, err = c.s.claimAddressIn(id); err == nil {
+			return found, nil
+		}
+	}
+	return claim{}, err
 }
 
 // nativeNLB is a load balancer in the cloud's own words.

@@ -68,25 +68,6 @@ func (c vms) Stop(ctx context.Context, id string) error { return c.stop(ctx, id)
 // Reboot implements resource.Rebooter.
 func (c vms) Reboot(ctx context.Context, id string) error { return c.reboot(ctx, id) }
 
-func (c vms) start(ctx context.Context, ids ...string) error {
-	return c.power(ctx, ids, "start", resource.StateStopped, resource.StateStarting, resource.StateRunning)
-}
-
-func (c vms) stop(ctx context.Context, ids ...string) error {
-	return c.power(ctx, ids, "stop", resource.StateRunning, resource.StateStopping, resource.StateStopped)
-}
-
-func (c vms) reboot(ctx context.Context, ids ...string) error {
-	return c.power(ctx, ids, "reboot", resource.StateRunning, resource.StateRebooting, resource.StateRunning)
-}
-
-func (c vms) power(ctx context.Context, ids []string, action string, from, during, then resource.State) error {
-	return c.alterAll(ctx, ids, action, from, func(d *draft[resource.VMSpec, resource.VMStatus]) error {
-		d.change = c.s.change(d.now, from, during, then)
-		return nil
-	})
-}
-
 // mostTogether is how many VMs the cloud takes in one call.
 const mostTogether = 100
 
@@ -181,6 +162,25 @@ func (c vms) Console(ctx context.Context, id string, which resource.ConsoleLines
 		lines = append(lines, "Power off.")
 	}
 	return resource.VMConsole{Output: which.Of(strings.Join(lines, "\n") + "\n")}, nil
+}
+
+func (c vms) start(ctx context.Context, ids ...string) error {
+	return c.power(ctx, ids, "start", resource.StateStopped, resource.StateStarting, resource.StateRunning)
+}
+
+func (c vms) stop(ctx context.Context, ids ...string) error {
+	return c.power(ctx, ids, "stop", resource.StateRunning, resource.StateStopping, resource.StateStopped)
+}
+
+func (c vms) reboot(ctx context.Context, ids ...string) error {
+	return c.power(ctx, ids, "reboot", resource.StateRunning, resource.StateRebooting, resource.StateRunning)
+}
+
+func (c vms) power(ctx context.Context, ids []string, action string, from, during, then resource.State) error {
+	return c.alterAll(ctx, ids, action, from, func(d *draft[resource.VMSpec, resource.VMStatus]) error {
+		d.change = c.s.change(d.now, from, during, then)
+		return nil
+	})
 }
 
 // rsaKeyOf is the key in a line of an authorized_keys file, or nil if it is not RSA.
