@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"reflect"
 	"slices"
 
 	driverv1 "github.com/m-cmp/mc-infra-connector/proto/driver/v1"
@@ -112,7 +113,7 @@ func (s *session) Batch(ctx context.Context, kind, verb string, members []Member
 		return nil, err
 	}
 	var how Batch
-	if batcher, ok := c.(Batcher); ok {
+	if batcher, ok := c.(Batcher); ok && o.abilities.Implements(reflect.TypeFor[Batcher]()) {
 		how = batcher.Batches()[verb]
 	}
 	switch {

@@ -42,6 +42,14 @@ func (r *rack) call(ids ...string) error {
 type (
 	rackVM  = Object[resource.VMSpec, resource.VMStatus]
 	rackVMs struct{ *rack }
+
+	rackVMAbilities interface {
+		Collection[resource.VMSpec, resource.VMStatus]
+		ManyGetter[resource.VMSpec, resource.VMStatus]
+		Batcher
+		Deleter
+		resource.Stopper
+	}
 )
 
 func (v rackVMs) List(context.Context, Filter) iter.Seq2[rackVM, error] { return fail[rackVM](nil) }
@@ -88,7 +96,7 @@ func (r *rack) opened(t *testing.T) Session {
 	t.Helper()
 	about := About{Name: "rack", Title: "Rack", Credential: []Field{{Name: "key", Title: "Key", Doc: "A key.", Type: TypeString, Secret: true}}}
 	d := New(about, func(context.Context, Config) (*rack, error) { return r, nil },
-		Kind(resource.VM, func(r *rack) rackVMs { return rackVMs{r} }))
+		Kind(resource.VM, func(r *rack) rackVMAbilities { return rackVMs{r} }))
 	client, end, err := Pipe(d, slog.New(slog.DiscardHandler))
 	require.NoError(t, err)
 	t.Cleanup(end)

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"reflect"
 	"slices"
 	"sync"
 	"time"
@@ -175,7 +176,7 @@ func (o *offer) undo(ctx context.Context, c any, r ItemRequest) (Item, error) {
 // remove deletes an object by means of its collection.
 func (o *offer) remove(ctx context.Context, c any, id string) error {
 	deleter, ok := c.(Deleter)
-	if !ok {
+	if !ok || !o.abilities.Implements(reflect.TypeFor[Deleter]()) {
 		return resource.Errorf(resource.CodeUnsupported, "this driver does not delete a %s", o.kind.Name)
 	}
 	return deleter.Delete(ctx, id)

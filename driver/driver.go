@@ -53,6 +53,24 @@ type Deleter interface {
 	Delete(ctx context.Context, id string) error
 }
 
+// Managed is what a collection offers that can create and delete, Labelled one whose objects
+// keep labels, and Stepwise one whose creations need more than one call.
+type (
+	Managed[S, T any] interface {
+		Collection[S, T]
+		Maker[S, T]
+		Deleter
+	}
+	Labelled[S, T any] interface {
+		Managed[S, T]
+		resource.Labeler
+	}
+	Stepwise[S, T any] interface {
+		Managed[S, T]
+		Completer[S, T]
+	}
+)
+
 // Lacker is implemented by sessions that may lack some of the driver's kinds, catalogs
 // and feeds, because the region or the installation has no such service. Lacks is
 // asked once, when the session opens; it answers them with the reason, for people.
@@ -267,14 +285,15 @@ type Offer[S any] struct{ add func(*Driver) }
 
 // offer is a kind's collection with its types taken off.
 type offer struct {
-	kind     *resource.Kind
-	found    Found
-	open     func(session any) any
-	list     func(ctx context.Context, collection any, f Filter) iter.Seq2[Item, error]
-	get      func(ctx context.Context, collection any, id string) (Item, error)
-	getMany  func(ctx context.Context, collection any, ids []string) iter.Seq2[Item, error] // nil: it has no batch for get
-	make     func(ctx context.Context, collection any, r ItemRequest) (Item, error)
-	complete func(ctx context.Context, collection any, r ItemRequest, item Item) (Item, error)
+	kind      *resource.Kind
+	abilities reflect.Type // an interface
+	found     Found
+	open      func(session any) any
+	list      func(ctx context.Context, collection any, f Filter) iter.Seq2[Item, error]
+	get       func(ctx context.Context, collection any, id string) (Item, error)
+	getMany   func(ctx context.Context, collection any, ids []string) iter.Seq2[Item, error] // nil: it has no batch for get
+	make      func(ctx context.Context, collection any, r ItemRequest) (Item, error)
+	complete  func(ctx context.Context, collection any, r ItemRequest, item Item) (Item, error)
 }
 
 // extensionOffer is an operation that only one driver has, with its types taken off.
@@ -286,17 +305,18 @@ type catalogOffer struct {
 	list func(ctx context.Context, session any, q Query) iter.Seq2[json.RawMessage, error]
 }
 
-// Kind offers a kind of resource. open makes the collection of a session; it must
-// return the collection's own type, for what that implements is what is offered. found
-// says how what a creation has made is found again; without it that is [ByTag].
+// Kind offers a kind of resource. open makes the collection of a session. It returns an
+// interface, which names the abilities that are offered: the compiler checks that the
+// collection has them, and what it has beside, because it embeds something, is not offered.
+// found says how what a creation has made is found again; without it that is [ByTag].
 func Kind[Session any, C Collection[S, T], S, T any](kind resource.Type[S, T], open func(Session) C, found ...Found) Offer[Session] {
-	if reflect.TypeFor[C]().Kind() == reflect.Interface {
-		panic("driver.Kind(" + kind.Name + "): open returns an interface, which hides what the collection can do; return its own type")
+	abilities := reflect.TypeFor[C]()
+	if abilities.Kind() != reflect.Interface {
+		panic("driver.Kind(" + kind.Name + "): open returns " + abilities.String() + ", which may have methods that it only embeds; return an interface with those that are to be offered")
 	}
-	var zero C
 	described := KindOffer{Name: kind.Name, Verbs: []string{"list", "get"}}
-	o := &offer{kind: kind.Kind, open: func(session any) any { return open(session.(Session)) }}
-	if _, ok := any(zero).(Maker[S, T]); ok {
+	o := &offer{kind: kind.Kind, abilities: abilities, open: func(session any) any { return open(session.(Session)) }}
+	if abilities.Implements(reflect.TypeFor[Maker[S, T]]()) {
 		described.Verbs = append(described.Verbs, "create")
 		o.found = ByTag
 		if len(found) > 0 {
@@ -304,29 +324,33 @@ func Kind[Session any, C Collection[S, T], S, T any](kind resource.Type[S, T], o
 		}
 		described.Found = o.found
 	}
-	if _, ok := any(zero).(Deleter); ok {
+	if abilities.Implements(reflect.TypeFor[Deleter]()) {
 		described.Verbs = append(described.Verbs, "delete")
 	}
 	for _, a := range kind.Actions {
-		if a.Offered(zero) {
+		if a.Offered(abilities) {
 			described.Actions = append(described.Actions, a.Name)
 		}
 	}
 	for _, v := range kind.Views {
-		if v.Offered(zero) {
+		if v.Offered(abilities) {
 			described.Views = append(described.Views, v.Name)
 		}
 	}
+	completes := abilities.Implements(reflect.TypeFor[Completer[S, T]]())
 	erase := eraser[S, T](slices.Contains(described.Actions, resource.ActionLabel))
 	o.list = func(ctx context.Context, c any, f Filter) iter.Seq2[Item, error] {
 		return filtered(eraseAll(c.(C).List(ctx, f), erase), f)
 	}
-	if _, ok := any(zero).(ManyGetter[S, T]); ok {
+	if abilities.Implements(reflect.TypeFor[ManyGetter[S, T]]()) {
 		o.getMany = func(ctx context.Context, c any, ids []string) iter.Seq2[Item, error] {
 			return filtered(eraseAll(c.(ManyGetter[S, T]).GetMany(ctx, ids), erase), Filter{IDs: ids})
 		}
 	}
-	described.Many = o.batches(zero, described)
+	if abilities.Implements(reflect.TypeFor[Batcher]()) {
+		var none Session
+		described.Many = o.batches(open(none), described)
+	}
 	o.get = func(ctx context.Context, c any, id string) (Item, error) {
 		object, err := c.(C).Get(ctx, id)
 		if err != nil {
@@ -336,7 +360,7 @@ func Kind[Session any, C Collection[S, T], S, T any](kind resource.Type[S, T], o
 	}
 	o.make = func(ctx context.Context, c any, r ItemRequest) (Item, error) {
 		maker, ok := c.(Maker[S, T])
-		if !ok {
+		if !ok || o.found == "" {
 			return Item{}, resource.Errorf(resource.CodeUnsupported, "this driver does not create a %s", kind.Name)
 		}
 		typed, err := requestOf[S](kind.Kind, r)
@@ -351,7 +375,7 @@ func Kind[Session any, C Collection[S, T], S, T any](kind resource.Type[S, T], o
 	}
 	o.complete = func(ctx context.Context, c any, r ItemRequest, item Item) (Item, error) {
 		completer, ok := c.(Completer[S, T])
-		if !ok {
+		if !ok || !completes {
 			return item, nil
 		}
 		typed, err := requestOf[S](kind.Kind, r)
@@ -562,6 +586,9 @@ func (s *session) Act(ctx context.Context, kind, id, action string, params json.
 		return nil, err
 	}
 	a, err := o.kind.Action(action)
+	if err == nil && !a.Offered(o.abilities) {
+		err = resource.Errorf(resource.CodeUnsupported, "this driver does not offer the action %q of a %s", action, kind)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -574,6 +601,9 @@ func (s *session) View(ctx context.Context, kind, id, view string, params json.R
 		return nil, err
 	}
 	v, err := o.kind.View(view)
+	if err == nil && !v.Offered(o.abilities) {
+		err = resource.Errorf(resource.CodeUnsupported, "this driver does not offer the view %q of a %s", view, kind)
+	}
 	if err != nil {
 		return nil, err
 	}

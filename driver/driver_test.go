@@ -38,13 +38,40 @@ func TestDescriptionFollowsFromInterfaces(t *testing.T) {
 	}
 }
 
-func TestCollectionsHaveTypesOfTheirOwn(t *testing.T) {
+// everything has all methods of a VM, of which a collection that embeds it names one.
+type everything struct{ toyVMs }
+
+func (everything) Stop(context.Context, string) error   { return nil }
+func (everything) Delete(context.Context, string) error { return nil }
+
+func TestWhatACollectionOnlyEmbedsIsNotOffered(t *testing.T) {
+	type vms struct{ everything }
+	d := New(About{Name: "toy"}, func(context.Context, Config) (*toy, error) { return &toy{}, nil },
+		Kind(resource.VM, func(t *toy) toyVMAbilities { return vms{everything{toyVMs{t}}} }))
+	described, _ := d.Describe(t.Context())
+	if got := described.Kinds[0]; !slices.Equal(got.Verbs, []string{"list", "get"}) || !slices.Equal(got.Actions, []string{"start"}) {
+		t.Errorf("got %+v", got)
+	}
+	s, err := d.Connect(t.Context(), Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, stopped := s.Act(t.Context(), "vm", "vm-1", "stop", nil)
+	_, deleted := s.Delete(t.Context(), "vm", "vm-1")
+	for _, err := range []error{stopped, deleted} {
+		if resource.CodeOf(err) != resource.CodeUnsupported {
+			t.Errorf("got %v, want unsupported", err)
+		}
+	}
+}
+
+func TestAbilitiesAreNamed(t *testing.T) {
 	defer func() {
 		if recover() == nil {
-			t.Error("a collection behind an interface was taken; what it can do would be lost")
+			t.Error("a collection's own type was taken, which offers whatever it embeds")
 		}
 	}()
-	Kind(resource.VPC, func(t *toy) Collection[resource.VPCSpec, resource.VPCStatus] { return toyVPCs{t} })
+	Kind(resource.VPC, func(t *toy) toyVPCs { return toyVPCs{t} })
 }
 
 func TestMarkdown(t *testing.T) {

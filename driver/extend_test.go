@@ -31,6 +31,11 @@ func (*odd) Native(_ context.Context, r NativeRequest) (NativeResponse, error) {
 	return NativeResponse{Status: 418, Headers: map[string]string{"X-Service": r.Service, "X-Query": r.Query["q"][1]}, Body: r.Method + " " + r.Body}, nil
 }
 
+type oddClusterAbilities interface {
+	Collection[resource.ClusterSpec, resource.ClusterStatus]
+	resource.KubeconfigReader
+}
+
 type oddClusters struct{ *odd }
 
 func (oddClusters) List(context.Context, Filter) iter.Seq2[Object[resource.ClusterSpec, resource.ClusterStatus], error] {
@@ -58,8 +63,8 @@ func oddDriver() *Driver {
 	return New(About{Name: "odd", Title: "Odd", Native: "As you like.", Credential: []Field{{Name: "password", Secret: true, Type: TypeString}}},
 		func(context.Context, Config) (*odd, error) { return &odd{}, nil },
 		Catalog(resource.Images, func(o *odd) toyImages { return toyImages{&o.toy} }),
-		Kind(resource.VM, func(o *odd) toyVMs { return toyVMs{&o.toy} }),
-		Kind(resource.Cluster, func(o *odd) oddClusters { return oddClusters{o} }),
+		Kind(resource.VM, func(o *odd) toyVMAbilities { return toyVMs{&o.toy} }),
+		Kind(resource.Cluster, func(o *odd) oddClusterAbilities { return oddClusters{o} }),
 		Extension("greet", "Greets.", func(_ context.Context, _ *odd, in greeting) (greeted, error) {
 			if in.Name == "nobody" {
 				return greeted{}, resource.Errorf(resource.CodeNotFound, "nobody is there, %s", toySecret)

@@ -106,7 +106,7 @@ func (s *shelf) process(t *testing.T, found ...Found) Session {
 		s.objects = map[string]vpcObject{}
 	}
 	d := New(About{Name: "shelf", Title: "Shelf"}, func(context.Context, Config) (*shelf, error) { return s, nil },
-		Kind(resource.VPC, func(s *shelf) shelfVPCs { return shelfVPCs{s} }, found...))
+		Kind(resource.VPC, func(s *shelf) Stepwise[resource.VPCSpec, resource.VPCStatus] { return shelfVPCs{s} }, found...))
 	session, err := d.Connect(t.Context(), Config{})
 	require.NoError(t, err)
 	return session
@@ -378,7 +378,7 @@ func TestPendingAndWhatIsLeftCrossTheWire(t *testing.T) {
 
 	cloud.process(t)
 	other, _ := over(t, New(About{Name: "shelf", Title: "Shelf"}, func(context.Context, Config) (*shelf, error) { return cloud, nil },
-		Kind(resource.VPC, func(s *shelf) shelfVPCs { return shelfVPCs{s} }, ByToken)))
+		Kind(resource.VPC, func(s *shelf) Stepwise[resource.VPCSpec, resource.VPCStatus] { return shelfVPCs{s} }, ByToken)))
 	session, err := other.Connect(t.Context(), Config{})
 	require.NoError(t, err)
 	r := wanted("t-1", "")

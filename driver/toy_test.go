@@ -55,6 +55,12 @@ func (v toyVPCs) Label(ctx context.Context, id string, change resource.LabelChan
 }
 
 // toyVMs can be found and started, and neither created nor deleted.
+type toyVMAbilities interface {
+	Collection[resource.VMSpec, resource.VMStatus]
+	resource.Starter
+	resource.ConsoleReader
+}
+
 type toyVMs struct{ *toy }
 
 func (v toyVMs) List(context.Context, Filter) iter.Seq2[Object[resource.VMSpec, resource.VMStatus], error] {
@@ -100,8 +106,8 @@ func (t *toy) driver() *Driver {
 			return t, nil
 		},
 		Catalog(resource.Images, func(t *toy) toyImages { return toyImages{t} }),
-		Kind(resource.VPC, func(t *toy) toyVPCs { return toyVPCs{t} }, ByToken),
-		Kind(resource.VM, func(t *toy) toyVMs { return toyVMs{t} }),
+		Kind(resource.VPC, func(t *toy) Labelled[resource.VPCSpec, resource.VPCStatus] { return toyVPCs{t} }, ByToken),
+		Kind(resource.VM, func(t *toy) toyVMAbilities { return toyVMs{t} }),
 	)
 }
 

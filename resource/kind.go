@@ -88,7 +88,7 @@ type Action struct {
 	Until []State // settled states that end it; none: every one but failed
 
 	params  input
-	offered func(collection any) bool
+	offered func(collection reflect.Type) bool
 	call    func(ctx context.Context, collection any, id string, params json.RawMessage) error
 	asked   func(spec, params json.RawMessage) (json.RawMessage, error) // nil: it changes no spec
 }
@@ -96,12 +96,12 @@ type Action struct {
 // ParamsType is the Go type of the parameters, or nil if the action has none.
 func (a *Action) ParamsType() reflect.Type { return a.params.typ }
 
-// Offered reports whether a driver's collection implements the action.
-func (a *Action) Offered(collection any) bool { return a.offered(collection) }
+// Offered reports whether a driver's collections of a type implement the action.
+func (a *Action) Offered(collection reflect.Type) bool { return a.offered(collection) }
 
 // Call runs the action on a driver's collection.
 func (a *Action) Call(ctx context.Context, collection any, id string, params json.RawMessage) error {
-	if !a.offered(collection) {
+	if !a.offered(reflect.TypeOf(collection)) {
 		return Errorf(CodeUnsupported, "this driver does not offer the action %q", a.Name)
 	}
 	return a.call(ctx, collection, id, params)
@@ -163,7 +163,7 @@ type View struct {
 	params  input
 	answer  reflect.Type
 	refs    []refField
-	offered func(collection any) bool
+	offered func(collection reflect.Type) bool
 	read    func(ctx context.Context, collection any, id string, params json.RawMessage) (any, error)
 }
 
@@ -188,12 +188,12 @@ func (v *View) QueryParams(query map[string][]string) (json.RawMessage, error) {
 // AnswerType is the Go type of what the view answers.
 func (v *View) AnswerType() reflect.Type { return v.answer }
 
-// Offered reports whether a driver's collection implements the view.
-func (v *View) Offered(collection any) bool { return v.offered(collection) }
+// Offered reports whether a driver's collections of a type implement the view.
+func (v *View) Offered(collection reflect.Type) bool { return v.offered(collection) }
 
 // Read asks a driver's collection for the view of one object.
 func (v *View) Read(ctx context.Context, collection any, id string, params json.RawMessage) (any, error) {
-	if !v.offered(collection) {
+	if !v.offered(reflect.TypeOf(collection)) {
 		return nil, Errorf(CodeUnsupported, "this driver does not offer the view %q", v.Name)
 	}
 	return v.read(ctx, collection, id, params)
@@ -223,10 +223,7 @@ func viewWith[C, P, R any](v View, read func(C, context.Context, string, P) (R, 
 	return v
 }
 
-func offers[C any](collection any) bool {
-	_, ok := collection.(C)
-	return ok
-}
+func offers[C any](collection reflect.Type) bool { return collection.Implements(reflect.TypeFor[C]()) }
 
 // validator is implemented by specs and parameters whose rules go beyond their
 // schema. Problems returns what is wrong, with field paths below at.

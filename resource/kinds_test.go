@@ -91,7 +91,7 @@ func TestViews(t *testing.T) {
 	if _, err := resource.Cluster.View("weather"); resource.CodeOf(err) != resource.CodeNotFound || !strings.Contains(err.Error(), "kubeconfig, token") {
 		t.Errorf("got %v, want not_found with the views that there are", err)
 	}
-	if !kubeconfig.Offered(configured{}) || token.Offered(configured{}) {
+	if is := reflect.TypeFor[configured](); !kubeconfig.Offered(is) || token.Offered(is) {
 		t.Error("what is offered does not follow from the methods")
 	}
 	answer, err := kubeconfig.Read(t.Context(), configured{}, "c-1", json.RawMessage(`{}`))

@@ -316,7 +316,7 @@ func TestActions(t *testing.T) {
 
 	var calls []string
 	c := powered{&calls}
-	if !start.Offered(c) || !stop.Offered(c) || reboot.Offered(c) || start.Offered(struct{}{}) {
+	if is := reflect.TypeOf(c); !start.Offered(is) || !stop.Offered(is) || reboot.Offered(is) || start.Offered(reflect.TypeFor[struct{}]()) {
 		t.Error("what is offered does not follow from the methods")
 	}
 	if err := start.Call(t.Context(), c, "vm-1", nil); err != nil || !slices.Equal(calls, []string{"start vm-1"}) {

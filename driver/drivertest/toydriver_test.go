@@ -103,11 +103,13 @@ func newToy(defect string) func() *driver.Driver {
 				return filtered{entries[resource.Spec]{{Name: toyMachine, VCPUs: 1, MemoryMiB: 1024}}, s.has("filter loses")}
 			}),
 			driver.Feed(resource.Metrics, driver.Keeps{Step: toyStep, For: toyKept, Points: 20}, func(s *toySession) toyMetrics { return toyMetrics{s} }),
-			driver.Kind(resource.VPC, func(s *toySession) things[resource.VPCSpec, resource.VPCStatus] { return of(s, resource.VPC) }, d.way().found),
-			driver.Kind(resource.Subnet, func(s *toySession) things[resource.SubnetSpec, resource.SubnetStatus] { return of(s, resource.Subnet) }, driver.ByToken),
-			driver.Kind(resource.SecurityGroup, func(s *toySession) groups { return groups{of(s, resource.SecurityGroup)} }, driver.ByToken),
-			driver.Kind(resource.VM, func(s *toySession) vms { return vms{of(s, resource.VM)} }, driver.ByToken),
-			driver.Kind(resource.Cluster, func(s *toySession) clusters { return clusters{of(s, resource.Cluster)} }, driver.ByToken),
+			driver.Kind(resource.VPC, func(s *toySession) driver.Labelled[resource.VPCSpec, resource.VPCStatus] { return of(s, resource.VPC) }, d.way().found),
+			driver.Kind(resource.Subnet, func(s *toySession) driver.Labelled[resource.SubnetSpec, resource.SubnetStatus] {
+				return of(s, resource.Subnet)
+			}, driver.ByToken),
+			driver.Kind(resource.SecurityGroup, func(s *toySession) groupAbilities { return groups{of(s, resource.SecurityGroup)} }, driver.ByToken),
+			driver.Kind(resource.VM, func(s *toySession) vmAbilities { return vms{of(s, resource.VM)} }, driver.ByToken),
+			driver.Kind(resource.Cluster, func(s *toySession) clusterAbilities { return clusters{of(s, resource.Cluster)} }, driver.ByToken),
 			driver.Extension("echo", "Says it again.", func(_ context.Context, s *toySession, in word) (word, error) {
 				if s.has("broken extension") {
 					return in, errors.New("no")
@@ -273,6 +275,27 @@ func (f filtered) List(ctx context.Context, q driver.Query) iter.Seq2[resource.S
 	})
 	return all.List(ctx, nil)
 }
+
+// What the kinds are offered with.
+type (
+	groupAbilities interface {
+		driver.Labelled[resource.SecurityGroupSpec, resource.SecurityGroupStatus]
+		resource.RuleAdder
+		resource.RuleRemover
+	}
+	vmAbilities interface {
+		driver.Labelled[resource.VMSpec, resource.VMStatus]
+		resource.Starter
+		resource.Stopper
+		resource.ConsoleReader
+		driver.Batcher
+		driver.ManyGetter[resource.VMSpec, resource.VMStatus]
+	}
+	clusterAbilities interface {
+		driver.Labelled[resource.ClusterSpec, resource.ClusterStatus]
+		resource.KubeconfigReader
+	}
+)
 
 // things is the collection of every kind.
 type things[S, T any] struct {

@@ -26,7 +26,7 @@ func pond() *driver.Driver {
 		Settings:   append([]driver.Field{{Name: "endpoint", Title: "Endpoint", Doc: "URL of the API.", Type: driver.TypeString}}, transport.Settings()...),
 		Native:     "path is below /v1.",
 	}
-	return driver.New(about, connect, driver.Kind(resource.Disk, func(s *session) disks { return disks{s} }, driver.ByToken))
+	return driver.New(about, connect, driver.Kind(resource.Disk, func(s *session) driver.Managed[resource.DiskSpec, resource.DiskStatus] { return disks{s} }, driver.ByToken))
 }
 
 type session struct{ *rest.Client }

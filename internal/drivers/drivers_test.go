@@ -40,7 +40,7 @@ func TestMain(m *testing.M) {
 
 func toy(name, version string) *driver.Driver {
 	return driver.New(driver.About{Name: name, Title: "Toy " + name, Version: version, Credential: []driver.Field{{Name: "token", Type: driver.TypeString}}}, func(context.Context, driver.Config) (string, error) { return version, nil },
-		driver.Kind(resource.VPC, func(version string) vpcs { return vpcs{version} }))
+		driver.Kind(resource.VPC, func(version string) driver.Collection[resource.VPCSpec, resource.VPCStatus] { return vpcs{version} }))
 }
 
 type (

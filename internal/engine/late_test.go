@@ -39,13 +39,18 @@ func late() *driver.Driver {
 	return driver.New(
 		driver.About{Name: "late", Title: "Late", Version: "1.0.0", UsedLagSeconds: 1},
 		func(context.Context, driver.Config) (*lateCloud, error) { return cloud, nil },
-		driver.Kind(resource.VPC, func(c *lateCloud) lateVPCs {
-			return lateVPCs{lateShelf[resource.VPCSpec, resource.VPCStatus]{c, c.vpcs}}
+		driver.Kind(resource.VPC, func(c *lateCloud) lateVPCAbilities {
+			return lateVPCs{lateShelf[resource.VPCSpec, resource.VPCStatus]{c, cloud.vpcs}}
 		}, driver.ByToken),
-		driver.Kind(resource.Subnet, func(c *lateCloud) lateSubnets {
+		driver.Kind(resource.Subnet, func(c *lateCloud) driver.Managed[resource.SubnetSpec, resource.SubnetStatus] {
 			return lateSubnets{lateShelf[resource.SubnetSpec, resource.SubnetStatus]{c, c.subnets}}
 		}, driver.ByToken),
 	)
+}
+
+type lateVPCAbilities interface {
+	driver.Managed[resource.VPCSpec, resource.VPCStatus]
+	driver.Batcher
 }
 
 type lateCloud struct {

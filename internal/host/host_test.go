@@ -77,7 +77,7 @@ func toy(mode string) *driver.Driver {
 		return &c, nil
 	}
 	return driver.New(about, connect,
-		driver.Kind(resource.VPC, func(c *driver.Config) vpcs { return vpcs{c} }),
+		driver.Kind(resource.VPC, func(c *driver.Config) driver.Collection[resource.VPCSpec, resource.VPCStatus] { return vpcs{c} }),
 		driver.Feed(resource.Metrics, driver.Keeps{}, func(*driver.Config) metrics { return metrics{} }))
 }
 

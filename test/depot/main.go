@@ -33,7 +33,7 @@ func main() {
 	about := driver.About{Name: "depot", Title: "The Depot", Version: version, Doc: "A cloud that is a folder.", LocalState: state == "yes"}
 	driver.Serve(driver.New(about, func(context.Context, driver.Config) (string, error) { return "vpcs", mayDie() },
 		driver.Catalog(resource.Regions, func(string) regions { return nil }),
-		driver.Kind(resource.VPC, func(dir string) vpcs { return vpcs(dir) }, driver.ByToken)))
+		driver.Kind(resource.VPC, func(dir string) driver.Managed[resource.VPCSpec, resource.VPCStatus] { return vpcs(dir) }, driver.ByToken)))
 }
 
 // mayDie ends the process now and then, if that is its mood.

@@ -48,9 +48,15 @@ func shelf(c *cloud) *driver.Driver {
 		driver.Catalog(resource.Specs, func(*session) entries[resource.Spec] {
 			return entries[resource.Spec]{{Name: shoebox, VCPUs: 1, MemoryMiB: 1024, Architectures: []string{"x86_64"}}}
 		}),
-		driver.Kind(resource.VPC, func(s *session) vpcs { return vpcs{s, "vpc", showVPC, askVPC} }, driver.ByToken),
-		driver.Kind(resource.Subnet, func(s *session) subnets { return subnets{s, "subnet", showSubnet, askSubnet} }, driver.ByToken),
-		driver.Kind(resource.VM, func(s *session) vms { return vms{things[resource.VMSpec, resource.VMStatus]{s, "vm", showVM, askVM}} }, driver.ByToken),
+		driver.Kind(resource.VPC, func(s *session) driver.Labelled[resource.VPCSpec, resource.VPCStatus] {
+			return vpcs{s, "vpc", showVPC, askVPC}
+		}, driver.ByToken),
+		driver.Kind(resource.Subnet, func(s *session) driver.Labelled[resource.SubnetSpec, resource.SubnetStatus] {
+			return subnets{s, "subnet", showSubnet, askSubnet}
+		}, driver.ByToken),
+		driver.Kind(resource.VM, func(s *session) vmAbilities {
+			return vms{things[resource.VMSpec, resource.VMStatus]{s, "vm", showVM, askVM}}
+		}, driver.ByToken),
 	)
 }
 
@@ -138,8 +144,14 @@ type (
 	subnets = things[resource.SubnetSpec, resource.SubnetStatus]
 )
 
-// vms can do more than other collections: its methods Start and Stop make the
-// actions start and stop of the kind vm.
+// vmAbilities are what VMs are offered with: more than other kinds, namely the actions start
+// and stop.
+type vmAbilities interface {
+	driver.Labelled[resource.VMSpec, resource.VMStatus]
+	resource.Starter
+	resource.Stopper
+}
+
 type vms struct {
 	things[resource.VMSpec, resource.VMStatus]
 }

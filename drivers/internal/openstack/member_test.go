@@ -37,7 +37,7 @@ func harbour() *driver.Driver {
 		Native:   "service is a type: compute, network, …",
 		Missing:  map[string]string{"cluster": "its clusters are no part of the family", "nlb": "so are its load balancers"},
 	}
-	offers := append(family.Offers[*session]("vpc", "cluster", "nlb"), driver.Kind(resource.VPC, func(s *session) berths { return berths{s} }))
+	offers := append(family.Offers[*session]("vpc", "cluster", "nlb"), driver.Kind(resource.VPC, func(s *session) driver.Collection[resource.VPCSpec, resource.VPCStatus] { return berths{s} }))
 	return driver.New(about, connect, offers...)
 }
 
