@@ -27,6 +27,9 @@ type About struct {
 	LocalState  bool     `json:"localState,omitempty" doc:"Whether the driver keeps state in its working folder. Then never do two of its processes take calls at once, also during an upgrade."`
 	Permissions []string `json:"permissions,omitempty" doc:"The least permissions that the credential needs, in the cloud's own terms."`
 
+	// Texts must be of what is said here, and may be of all of it or of nothing.
+	Texts Texts `json:"texts,omitempty" doc:"Translations of what the description says for people, titles, docs, reasons and where to get a value: by language, such as ko, and by the English text. What has none is shown in English."`
+
 	// UsedLagSeconds is for clouds that free what a deleted object used only later.
 	UsedLagSeconds int `json:"usedLagSeconds,omitempty" doc:"For how many seconds after a deletion the cloud may still refuse the deletion of what the deleted one used, with the code dependency. Such a refusal is tried again for so long; any other is final. Default: 0."`
 

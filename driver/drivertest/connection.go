@@ -16,6 +16,7 @@ const wrongValue = "mcic-no-such-value"
 func (s *suite) connectionChecks() []check {
 	checks := []check{
 		{"connection", "describe", "documented", false, checkDocumented},
+		{"connection", "describe", "translated", false, checkTranslated},
 		{"connection", "connect", "side-by-side", false, checkSideBySide},
 		{"connection", "connect", "unknown-setting", false, checkUnknownSetting},
 		{"connection", "connect", "unknown-field", false, checkUnknownField},
@@ -102,6 +103,15 @@ func checkDocumented(t *try) {
 	for _, e := range d.Extensions {
 		if e.Doc == "" {
 			t.Errorf("the extension %q has no doc", e.Name)
+		}
+	}
+}
+
+// checkTranslated: a page in two languages at once helps nobody.
+func checkTranslated(t *try) {
+	for _, language := range slices.Sorted(maps.Keys(t.description.Texts)) {
+		for _, text := range t.description.Untranslated(language) {
+			t.Errorf("what it says for people is not translated (%s): %s", language, text)
 		}
 	}
 }

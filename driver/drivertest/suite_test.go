@@ -62,6 +62,7 @@ func TestGoodDriver(t *testing.T) {
 func caught() map[string][]string {
 	return map[string][]string{
 		"undocumented":               {"connection/describe/documented"},
+		"half translated":            {"connection/describe/translated"},
 		"closes all sessions":        {"connection/connect/side-by-side"},
 		"does not ask":               {"connection/connect/wrong-key", "connection/connect/stolen-key", "connection/connect/nobody-listens"},
 		"any region":                 {"connection/connect/unknown-region"},

@@ -82,6 +82,9 @@ func newToy(defect string) func() *driver.Driver {
 				{Name: "pageSize", Title: "Page size", Doc: "Objects in a page. Default: 100.", Type: driver.TypeInt},
 			},
 		}
+		if d.has("half translated") {
+			about.Texts = driver.Texts{"ko": {"Key": "키", "The key.": "키입니다."}}
+		}
 		if d.has("undocumented") {
 			about.Settings[0].Doc = ""
 		}

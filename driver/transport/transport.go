@@ -12,6 +12,7 @@ import (
 	"cmp"
 	"crypto/tls"
 	"crypto/x509"
+	_ "embed"
 	"errors"
 	"io"
 	"log/slog"
@@ -41,6 +42,14 @@ func Settings() []driver.Field {
 		{Name: settingCA, Title: "CA certificate", Type: driver.TypeLines, Doc: "Certificates in PEM format that the cloud's certificate is also accepted from, beside those that the machine trusts. Default: none."},
 	}
 }
+
+// korean are the texts of Settings in Korean.
+//
+//go:embed ko.json
+var korean []byte
+
+// Korean are the texts of Settings in Korean, for driver.ReadTexts.
+func Korean() []byte { return korean }
 
 // Config is what New needs.
 type Config struct {

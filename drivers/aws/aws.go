@@ -40,6 +40,11 @@ import (
 //go:embed conformance.json
 var conformance []byte
 
+// korean are the texts of the description in Korean.
+//
+//go:embed ko.json
+var korean []byte
+
 const (
 	program = "mc-infra-connector" // what AWS's logs show as the caller
 
@@ -91,6 +96,7 @@ func about() driver.About {
 		UsedLagSeconds: usedLag,
 
 		Tested: driver.ReadReports(conformance),
+		Texts:  driver.Texts{"ko": driver.ReadTexts(korean, transport.Korean())},
 		Doc:    "Amazon EC2 and clouds that speak its API. The key pair of a node group lets in by SSH from the security groups that the cluster was made with, or else from its own, and from nowhere else. Values of labels of load balancers are written with @= and hexadecimal digits where AWS does not take a sign: R&D is R@=26D in its console.",
 		Credential: []driver.Field{
 			{Name: "accessKeyId", Title: "Access key ID", Doc: "Id of the access key, such as AKIA….", Where: keys, Type: driver.TypeString, Required: true, Keys: driver.Keys{Spider: "ClientId", Cloud: "aws_access_key_id"}},

@@ -30,6 +30,11 @@ import (
 //go:embed conformance.json
 var conformance []byte
 
+// korean are the texts of the description in Korean.
+//
+//go:embed ko.json
+var korean []byte
+
 // New returns the driver. It touches no file before the first connection; then it
 // keeps its cloud in the file mock-cloud.jsonl of the working directory.
 func New() *driver.Driver { return newDriver(newCloud("")) }
@@ -73,6 +78,7 @@ func about() driver.About {
 		Native:     nativeDoc,
 		Facts:      driver.Facts{NameLengths: []int{255, 255, 255, 255, 255, 255, 255, 255, 255, 0, 255}, Zoneless: true},
 		Tested:     driver.ReadReports(conformance),
+		Texts:      driver.Texts{"ko": driver.ReadTexts(korean)},
 		Credential: []driver.Field{
 			{
 				Name: "account", Title: "Account", Type: driver.TypeText,

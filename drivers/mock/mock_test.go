@@ -201,6 +201,8 @@ func TestDescribe(t *testing.T) {
 		require.False(t, f.Required, f.Name)
 		require.Equal(t, f.Name == "password", f.Secret, f.Name)
 	}
+	require.Contains(t, d.Texts, "ko")
+	require.Empty(t, d.Untranslated("ko"))
 	require.NoFileExists(t, "mock-cloud.jsonl")
 }
 

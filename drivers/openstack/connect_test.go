@@ -129,6 +129,8 @@ func refuse(t *testing.T, c driver.Config) error {
 func TestDescriptionOffersEveryKind(t *testing.T) {
 	d, err := driverpkg.New().Describe(t.Context())
 	require.NoError(t, err)
+	assert.Contains(t, d.Texts, "ko")
+	assert.Empty(t, d.Untranslated("ko"))
 	for _, kind := range resource.Kinds() {
 		for _, verb := range []string{"list", "get", "create", "delete"} {
 			assert.True(t, d.Offers(kind.Name, verb), "%s %s", kind.Name, verb)

@@ -25,6 +25,11 @@ import (
 //go:embed conformance.json
 var conformance []byte
 
+// korean are the texts of the description in Korean.
+//
+//go:embed ko.json
+var korean []byte
+
 // New defines the driver.
 func New() *driver.Driver { return driver.New(about(), connect, family.Offers[*family.Session]()...) }
 
@@ -56,6 +61,7 @@ func about() driver.About {
 		UsedLagSeconds: family.UsedLag,
 
 		Tested: driver.ReadReports(conformance),
+		Texts:  driver.Texts{"ko": driver.ReadTexts(korean, family.Korean(), transport.Korean())},
 		Doc:    "OpenStack clouds from the release Rocky on (load balancers from Stein, clusters from Train), through Keystone v3; tested on the real services of Zed. The fields of a credential are those of a clouds.yaml. Give either user and password with a project, or an application credential.",
 		Credential: []driver.Field{
 			{Name: "auth_url", Title: "Auth URL", Doc: "Address of Keystone, such as https://keystone.example.com:5000/v3.", Where: rc, Type: driver.TypeString, Required: true, Keys: driver.Keys{Spider: "IdentityEndpoint", Cloud: "IdentityEndpoint"}},

@@ -1,6 +1,7 @@
 package openstack
 
 import (
+	_ "embed"
 	"slices"
 
 	"github.com/m-cmp/mc-infra-connector/driver"
@@ -55,6 +56,14 @@ const (
 	settingDrive    = "configDrive"
 	settingPageSize = "pageSize"
 )
+
+// korean are the texts of Settings in Korean, without those of package transport.
+//
+//go:embed ko.json
+var korean []byte
+
+// Korean are they, for driver.ReadTexts.
+func Korean() []byte { return korean }
 
 // Settings are those that the family reads; a member lists them among its own.
 func Settings() []driver.Field {

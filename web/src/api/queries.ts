@@ -6,6 +6,9 @@ import {
   useInfiniteQuery,
   useQuery,
 } from '@tanstack/react-query';
+import { useCallback } from 'react';
+import { useTranslation } from 'react-i18next';
+import { inLanguage } from '../i18n/driver';
 import type { Schema } from '../model/schema';
 import { inline } from '../model/schema';
 import { ApiError, client, data, type Schemas, send, session } from './client';
@@ -89,6 +92,13 @@ export const driversQuery = queryOptions({
   queryKey: ['drivers'],
   queryFn: async () => (await data(client.GET('/v1/drivers'))).items,
 });
+
+/** useDrivers reads what the drivers say of themselves, in the language of the page. */
+export function useDrivers() {
+  const { i18n } = useTranslation();
+  const select = useCallback((drivers: Driver[]) => drivers.map((d) => inLanguage(d, i18n.language)), [i18n.language]);
+  return useQuery({ ...driversQuery, select });
+}
 
 export const repositoriesQuery = queryOptions({
   queryKey: ['repositories'],

@@ -3,7 +3,7 @@ import { useQuery } from '@tanstack/react-query';
 import { getRouteApi, useNavigate } from '@tanstack/react-router';
 import { useCallback, useMemo } from 'react';
 import { useTranslation } from 'react-i18next';
-import { type Catalog, catalogsQuery, connectionsQuery, driversQuery, useCatalogPages } from '../api/queries';
+import { type Catalog, catalogsQuery, connectionsQuery, useCatalogPages, useDrivers } from '../api/queries';
 import { catalogTitles, fieldTitle } from '../i18n/words';
 import { leaves, read } from '../model/schema';
 import type { Search } from '../router';
@@ -29,7 +29,7 @@ function Entries({ catalog }: { catalog: Catalog }) {
   const { connection, filter = [], sort } = route.useSearch();
   const go = useNavigate();
   const { data: connections = [] } = useQuery(connectionsQuery);
-  const { data: drivers = [] } = useQuery(driversQuery);
+  const { data: drivers = [] } = useDrivers();
   const able = connections.filter((c) => drivers.find((d) => d.name === c.cloud)?.catalogs?.includes(catalog.name));
   const at = connection ?? able[0]?.name ?? '';
   const search = (change: Partial<Search>) =>

@@ -15,7 +15,7 @@ import { useDebouncedValue } from '@mantine/hooks';
 import { useQueries, useQuery } from '@tanstack/react-query';
 import { useMemo, useState } from 'react';
 import { useTranslation } from 'react-i18next';
-import { all, connectionsQuery, driversQuery } from '../api/queries';
+import { all, connectionsQuery, useDrivers } from '../api/queries';
 import { fieldTitle } from '../i18n/words';
 import { compare, type Filter, hourly, type Machine, type Price, type Spec } from '../model/compare';
 import { type Column, ColumnsMenu, DataTable, type Selection } from '../table/DataTable';
@@ -27,7 +27,7 @@ const most = 20_000; // entries of a catalog
 export function Compare() {
   const { t, i18n } = useTranslation();
   const { data: connections = [] } = useQuery(connectionsQuery);
-  const { data: drivers = [] } = useQuery(driversQuery);
+  const { data: drivers = [] } = useDrivers();
   const able = connections.filter((c) => drivers.find((d) => d.name === c.cloud)?.catalogs?.includes('spec'));
   const [chosen, setChosen] = useState<string[]>();
   const shown = able.filter((c) => (chosen ?? able.slice(0, 4).map((x) => x.name)).includes(c.name));

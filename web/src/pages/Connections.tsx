@@ -6,7 +6,7 @@ import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
 import { useTranslation } from 'react-i18next';
 import { client, data } from '../api/client';
-import { connectionsQuery, credentialsQuery, driversQuery } from '../api/queries';
+import { connectionsQuery, credentialsQuery, useDrivers } from '../api/queries';
 import { useKey, withKey } from '../form/key';
 import { Ago, Failure, Head } from './parts';
 
@@ -16,7 +16,7 @@ export function Connections() {
   const queries = useQueryClient();
   const { data: connections = [], error } = useQuery(connectionsQuery);
   const { data: credentials = [] } = useQuery(credentialsQuery);
-  const { data: drivers = [] } = useQuery(driversQuery);
+  const { data: drivers = [] } = useDrivers();
   const title = (cloud: string) => drivers.find((d) => d.name === cloud)?.title ?? cloud;
   const check = useMutation({
     mutationFn: (name: string) => data(client.POST('/v1/connections/{name}:check', { params: { path: { name } } })),

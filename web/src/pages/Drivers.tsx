@@ -32,11 +32,11 @@ import { send } from '../api/client';
 import {
   type Driver,
   type DriverProgress,
-  driversQuery,
   type Release,
   type Repository,
   releasesQuery,
   repositoriesQuery,
+  useDrivers,
 } from '../api/queries';
 import { useKey } from '../form/key';
 import { showProblems } from '../form/problems';
@@ -47,7 +47,7 @@ import { Ago, Failure, Head } from './parts';
 /** Drivers shows the drivers that are here, what the repositories have, and the repositories. */
 export function Drivers() {
   const { t } = useTranslation();
-  const { data: drivers = [], error } = useQuery(driversQuery);
+  const { data: drivers = [], error } = useDrivers();
   return (
     <div className="page page-scroll">
       <Head title={t('drivers.title')} />

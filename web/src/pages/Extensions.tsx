@@ -3,7 +3,7 @@ import { useMutation, useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { type Schemas, send } from '../api/client';
-import { capabilitiesQuery } from '../api/queries';
+import { capabilitiesQuery, useDrivers } from '../api/queries';
 import { showProblems } from '../form/problems';
 import { SchemaForm, useSchemaForm } from '../form/SchemaForm';
 import { humanize } from '../i18n/words';
@@ -16,8 +16,11 @@ type Extension = Schemas['ExtensionOffer'];
 export function Extensions({ connection }: { connection: string }) {
   const { t } = useTranslation();
   const { data: offered, error, isPending, refetch } = useQuery(capabilitiesQuery(connection));
+  const { data: drivers = [] } = useDrivers();
   if (error) return <Failure error={error} onRetry={() => void refetch()} />;
   if (isPending) return <Loader size="sm" />;
+  const driver = drivers.find((d) => d.name === offered.cloud);
+  const doc = (e: Extension) => driver?.extensions?.find((x) => x.name === e.name)?.doc ?? e.doc;
   return (
     <Stack gap="lg" maw={860}>
       <Text size="sm" c="dimmed">
@@ -32,7 +35,7 @@ export function Extensions({ connection }: { connection: string }) {
                 {humanize(e.name)}
               </Text>
               <Text size="xs" c="dimmed">
-                {e.doc}
+                {doc(e)}
               </Text>
             </Accordion.Control>
             <Accordion.Panel>
@@ -51,7 +54,7 @@ export function Extensions({ connection }: { connection: string }) {
               </Text>
             </Accordion.Control>
             <Accordion.Panel>
-              <Native connection={connection} doc={offered.native} />
+              <Native connection={connection} doc={driver?.native ?? offered.native} />
             </Accordion.Panel>
           </Accordion.Item>
         )}

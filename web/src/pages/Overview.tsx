@@ -5,12 +5,12 @@ import { useTranslation } from 'react-i18next';
 import {
   connectionsQuery,
   countsQuery,
-  driversQuery,
   kindsQuery,
   list,
   type Operation,
   type Resource,
   resourcesPath,
+  useDrivers,
   usePages,
 } from '../api/queries';
 import { kindTitle, kindTitles } from '../i18n/words';
@@ -25,7 +25,7 @@ export function Overview() {
   const { t, i18n } = useTranslation();
   const { data: kinds = [] } = useQuery(kindsQuery);
   const { data: connections, error } = useQuery(connectionsQuery);
-  const { data: drivers = [] } = useQuery(driversQuery);
+  const { data: drivers = [] } = useDrivers();
   const counts = useQueries({ queries: kinds.map((k) => countsQuery(k.plural, 'connection')) });
   const failures = useQueries({
     queries: kinds.map((k) => ({

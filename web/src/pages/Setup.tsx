@@ -27,10 +27,10 @@ import {
   connectionsQuery,
   credentialsQuery,
   type Driver,
-  driversQuery,
   lookUp,
   releasesQuery,
   repositoriesQuery,
+  useDrivers,
 } from '../api/queries';
 import { useKey, withKey } from '../form/key';
 import { showProblems } from '../form/problems';
@@ -45,7 +45,7 @@ export function Setup() {
   const [step, setStep] = useState(0);
   const [cloud, setCloud] = useState<string>();
   const [credential, setCredential] = useState<string>();
-  const { data: drivers = [], error } = useQuery(driversQuery);
+  const { data: drivers = [], error } = useDrivers();
   const { data: repositories = [] } = useQuery(repositoriesQuery);
   const { data: releases = [] } = useQuery({ ...releasesQuery(), enabled: step === 0 && repositories.length > 0 });
   const driver = drivers.find((d) => d.name === cloud);
