@@ -89,12 +89,17 @@ func errorXML(code, message string) string {
 	return fmt.Sprintf(`<?xml version="1.0" encoding="UTF-8"?><Response><Errors><Error><Code>%s</Code><Message>%s</Message></Error></Errors><RequestID>req-42</RequestID></Response>`, code, message)
 }
 
-// fake serves an EC2 that knows the zones of Seoul and what answer says.
+const identityXML = `<GetCallerIdentityResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><GetCallerIdentityResult><Arn>arn:aws-cn:iam::123456789012:user/x</Arn><Account>123456789012</Account></GetCallerIdentityResult></GetCallerIdentityResponse>`
+
+// fake serves an EC2 that knows the zones of Seoul and what answer says, and whose caller is.
 func fake(t *testing.T, answer func(url.Values) (int, string)) (*fakeEC2, string) {
 	t.Helper()
 	f := &fakeEC2{answer: func(form url.Values) (int, string) {
-		if form.Get("Action") == "DescribeAvailabilityZones" {
+		switch form.Get("Action") {
+		case "DescribeAvailabilityZones":
 			return http.StatusOK, zonesXML
+		case "GetCallerIdentity":
+			return http.StatusOK, identityXML
 		}
 		return answer(form)
 	}}
@@ -234,18 +239,21 @@ func TestConnectChecksTheDefaultZone(t *testing.T) {
 
 // The account is told where there is an STS; what only speaks EC2 is good all the same.
 func TestAccountOfTheCredential(t *testing.T) {
-	const identity = `<GetCallerIdentityResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><GetCallerIdentityResult><Arn>arn:aws-cn:iam::123456789012:user/x</Arn><Account>123456789012</Account></GetCallerIdentityResult></GetCallerIdentityResponse>`
-	for want, answer := range map[string]string{"123456789012": identity, "": errorXML("InvalidAction", "there is no STS here")} {
-		status := http.StatusOK
-		if want == "" {
-			status = http.StatusBadRequest
+	f, endpoint := fake(t, nil)
+	place, err := open(t, config(endpoint, seoul)).Place(t.Context())
+	require.NoError(t, err)
+	assert.Equal(t, "123456789012", place.Account)
+
+	f.answer = func(form url.Values) (int, string) {
+		if form.Get("Action") == "DescribeAvailabilityZones" {
+			return http.StatusOK, zonesXML
 		}
-		f, endpoint := fake(t, func(url.Values) (int, string) { return status, answer })
-		place, err := open(t, config(endpoint, seoul)).Place(t.Context())
-		require.NoError(t, err)
-		assert.Equal(t, want, place.Account)
-		assert.Len(t, f.calls("GetCallerIdentity"), 1)
+		return http.StatusBadRequest, errorXML("InvalidAction", "there is no STS here")
 	}
+	place, err = open(t, config(endpoint, seoul)).Place(t.Context())
+	require.NoError(t, err)
+	assert.Empty(t, place.Account)
+	assert.Len(t, f.calls("GetCallerIdentity"), 2, "one in each session")
 }
 
 func TestWithoutRegionOnlyRegionsAreListed(t *testing.T) {

@@ -119,7 +119,7 @@ func TestLoadBalancerWhoseTargetGroupIsNotFreeYet(t *testing.T) {
 			result = "<Listeners><member><ListenerArn>arn:1</ListenerArn><DefaultActions><member><Type>forward</Type><TargetGroupArn>" + group + "</TargetGroupArn></member></DefaultActions></member></Listeners>"
 		case action == "DeleteListener":
 			listening = false
-		case action == "DescribeTargetGroups" && form.Get("Names.member.1") == "web":
+		case action == "DescribeTargetGroups" && form.Get("Names.member.1") == groupNames(id)[0]:
 			result = "<TargetGroups><member><TargetGroupArn>" + group + "</TargetGroupArn></member></TargetGroups>"
 		case action == "DescribeTargetGroups":
 			return refused("TargetGroupNotFound")
