@@ -89,18 +89,15 @@ type NodeGroup struct {
 type ClusterStatus struct {
 	Version    string            `json:"version,omitempty" doc:"Version of Kubernetes that its control plane runs."`
 	Endpoint   string            `json:"endpoint,omitempty" doc:"Address of its API."`
-	NodeGroups []NodeGroupStatus `json:"nodeGroups" doc:"What the cloud reports of each node group." nullable:"false"`
+	NodeGroups []NodeGroupStatus `json:"nodeGroups" doc:"What the cloud reports of each node group." part:"node group" nullable:"false"`
 }
 
 // NodeGroupStatus is what the cloud reports of a node group.
 type NodeGroupStatus struct {
-	Name       string   `json:"name" doc:"Name of the node group."`
-	CloudID    string   `json:"cloudId,omitempty" doc:"The cloud's id of it."`
-	State      State    `json:"state" doc:"Where it is in its life."`
-	CloudState string   `json:"cloudState,omitempty" doc:"The cloud's own word for the state."`
-	Reason     string   `json:"reason,omitempty" doc:"Why it failed, as far as the cloud says."`
-	Version    string   `json:"version,omitempty" doc:"Version of Kubernetes that its nodes run."`
-	Nodes      []string `json:"nodes,omitempty" doc:"The cloud's names or ids of its nodes, where the cloud lists them." nullable:"false"`
+	Part
+
+	Version string   `json:"version,omitempty" doc:"Version of Kubernetes that its nodes run."`
+	Nodes   []string `json:"nodes,omitempty" doc:"The cloud's names or ids of its nodes, where the cloud lists them." nullable:"false"`
 }
 
 // NodeGroupName is the parameter of removenodegroup.

@@ -32,6 +32,7 @@ type Kind struct {
 	login                func(spec, status json.RawMessage) (Login, error) // nil: there is nothing to log in to
 	refs, statusRefs     []refField
 	addresses            []string // fields of the status with the struct tag address
+	parts                []partField
 }
 
 // Secret is a value that the creation of a resource answers once.
@@ -249,7 +250,7 @@ func define[S, T any](k Kind) Type[S, T] {
 	k.refs, k.statusRefs = refFields(k.spec), refFields(k.status)
 	k.Actions = append(k.Actions, labelAction())
 	k.login = loginOf[S, T]()
-	k.addresses = addressFields(k.status)
+	k.addresses, k.parts = addressFields(k.status), partFields(k.status)
 	k.complete = func(spec any) (map[string]string, error) {
 		if c, ok := spec.(completer); ok {
 			return c.Complete()
@@ -381,8 +382,10 @@ func JSONSchema(t reflect.Type) json.RawMessage {
 
 func jsonNames(t reflect.Type) []string {
 	var names []string
-	for f := range t.Fields() {
-		names = append(names, JSONName(f))
+	for _, f := range reflect.VisibleFields(t) {
+		if !f.Anonymous {
+			names = append(names, JSONName(f))
+		}
 	}
 	return names
 }

@@ -97,7 +97,10 @@ func refKinds(t *testing.T, k *resource.Kind) []string {
 // documented checks that every field has a JSON name and a doc.
 func documented(t *testing.T, typ reflect.Type) {
 	t.Helper()
-	for f := range typ.Fields() {
+	for _, f := range reflect.VisibleFields(typ) {
+		if f.Anonymous {
+			continue
+		}
 		if resource.JSONName(f) == "" || f.Tag.Get("doc") == "" {
 			t.Errorf("%s.%s has no JSON name or no doc", typ.Name(), f.Name)
 		}

@@ -83,6 +83,8 @@ type NLBStatus struct {
 	Address     string `json:"address,omitempty" address:"true" doc:"IPv4 address that it listens on, where it has a fixed one."`
 	IPv6Address string `json:"ipv6Address,omitempty" address:"true" doc:"IPv6 address that it listens on, where it has a fixed one."`
 	DNSName     string `json:"dnsName,omitempty" address:"true" doc:"Name to reach it by, where the cloud gives it one."`
+	Listeners   []Part `json:"listeners,omitempty" doc:"What the cloud reports of what listens, with what stands behind it." part:"listener" nullable:"false"`
+	Members     []Part `json:"members,omitempty" doc:"What the cloud reports of each member. Whether they are healthy the view health tells." part:"member" nullable:"false"`
 }
 
 // MemberChange is the parameter of the actions that change members.

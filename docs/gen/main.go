@@ -193,9 +193,9 @@ func fields(b *strings.Builder, title string, t reflect.Type) {
 }
 
 func rows(b *strings.Builder, at string, t reflect.Type) {
-	for f := range t.Fields() {
+	for _, f := range reflect.VisibleFields(t) {
 		name := resource.JSONName(f)
-		if name == "" || name == "-" {
+		if f.Anonymous || name == "" || name == "-" {
 			continue
 		}
 		typ, inner := typeName(f.Type)

@@ -227,6 +227,18 @@ func checkShape(t *try) {
 		if keeps := t.description.Offers(t.kind, resource.ActionLabel); keeps != (item.Labels != nil) {
 			t.Errorf("%s shows the labels %#v; a kind with the action label always has them, another kind never", item.ID, item.Labels)
 		}
+		parts, err := kind.PartsShown(item.Status)
+		if err != nil {
+			t.Errorf("%v", err)
+		}
+		for _, p := range parts {
+			if p.Name == "" || !slices.Contains(resource.States(), p.State) || p.State == resource.StateFailed && p.Reason == "" {
+				t.Errorf("%s shows the %s %q in the state %q with the reason %q; every part has a name and a state, and a failed one a reason", item.ID, p.Word, p.Name, p.State, p.Reason)
+			}
+			if p.Code != "" && !slices.Contains(resource.Codes(), p.Code) {
+				t.Errorf("%s shows the %s %s with the code %q, which there is not", item.ID, p.Word, p.Name, p.Code)
+			}
+		}
 		for key := range item.Labels {
 			if strings.HasPrefix(strings.ToLower(key), "mcic") {
 				t.Errorf("%s shows the connector's own tag %s as a label", item.ID, key)

@@ -86,6 +86,7 @@ func caught() map[string][]string {
 		"garbles text":               {"securitygroup/create/free-text"},
 		"names instead of ids":       {"subnet/list/references"},
 		"other spec":                 {"subnet/create/life"},
+		"hides how its parts are":    {"cluster/list/shape"},
 		"chooses in silence":         {"vm/create/asked"},
 		"never settles":              {"vpc/create/life"},
 		"fails":                      {"vpc/create/life"},

@@ -335,6 +335,8 @@ func (c things[S, T]) object(t toyThing) (driver.Object[S, T], error) {
 		t.Spec = bytes.ReplaceAll(t.Spec, []byte("여름"), []byte("ì—¬"))
 	case c.has("names instead of ids"):
 		t.Spec = bytes.ReplaceAll(t.Spec, []byte(`"vpc":"vpc-`), []byte(`"vpc":"the-vpc-`))
+	case c.has("hides how its parts are") && c.kind.Name == resource.Cluster.Name:
+		t.Status = json.RawMessage(`{"nodeGroups":[{"name":"first","state":"failed"}]}`)
 	case c.has("chooses in silence") && c.kind.Name == resource.VM.Name:
 		t.Spec = bytes.Replace(t.Spec, []byte("{"), []byte(`{"userData":"#!/bin/sh",`), 1)
 	case c.has("other spec"):

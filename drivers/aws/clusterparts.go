@@ -236,7 +236,7 @@ func showGroup(o *cluster, g *types.Nodegroup, nodes []string) {
 		spec.DesiredNodes, spec.MinNodes, spec.MaxNodes = int(aws.ToInt32(s.DesiredSize)), int(aws.ToInt32(s.MinSize)), int(aws.ToInt32(s.MaxSize))
 	}
 	o.Spec.NodeGroups = append(o.Spec.NodeGroups, spec)
-	status := resource.NodeGroupStatus{Name: spec.Name, CloudID: aws.ToString(g.NodegroupArn), Version: aws.ToString(g.Version), Nodes: nodes}
+	status := resource.NodeGroupStatus{Part: resource.Part{Name: spec.Name, CloudID: aws.ToString(g.NodegroupArn)}, Version: aws.ToString(g.Version), Nodes: nodes}
 	status.State, status.CloudState = driver.StateOf(g.Status, map[types.NodegroupStatus]resource.State{
 		types.NodegroupStatusCreating:     resource.StateCreating,
 		types.NodegroupStatusActive:       resource.StateAvailable,
@@ -246,13 +246,12 @@ func showGroup(o *cluster, g *types.Nodegroup, nodes []string) {
 		types.NodegroupStatusDeleteFailed: resource.StateFailed,
 		types.NodegroupStatusDegraded:     resource.StateFailed,
 	})
-	var code resource.Code
-	status.Reason, code = issuesOf(g)
+	status.Reason, status.Code = issuesOf(g)
 	o.Status.NodeGroups = append(o.Status.NodeGroups, status)
 	at := "node group " + spec.Name + " " + status.CloudState
 	switch usable := o.State == resource.StateAvailable || o.State == resource.StateUpdating; {
 	case usable && g.Status == types.NodegroupStatusCreateFailed:
-		o.State, o.CloudState, o.Reason, o.Code = resource.StateFailed, at, "the node group "+spec.Name+": "+status.Reason, code
+		o.State, o.CloudState, o.Reason, o.Code = resource.StateFailed, at, "the node group "+spec.Name+": "+status.Reason, status.Code
 	case o.State == resource.StateAvailable && !status.State.Settled():
 		o.State, o.CloudState = resource.StateUpdating, at
 	}

@@ -3,6 +3,7 @@ package aws
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"iter"
 	"slices"
 	"strings"
@@ -388,6 +389,9 @@ func (n nlbs) fill(ctx context.Context, o *nlb, arn string, groupOf func(arn str
 		return err
 	}
 	o.Spec.Port, o.Spec.Protocol = int(aws.ToInt32(listener.Port)), strings.ToLower(string(listener.Protocol))
+	if arn := aws.ToString(listener.ListenerArn); arn != "" { // those of AWS have no states: they are there or not
+		o.Status.Listeners = []resource.Part{{Name: fmt.Sprintf("%s:%d", o.Spec.Protocol, o.Spec.Port), CloudID: arn, State: resource.StateAvailable}}
+	}
 	target := groupARN(listener)
 	if target == "" { // half made, or half deleted
 		return nil
@@ -402,6 +406,9 @@ func (n nlbs) fill(ctx context.Context, o *nlb, arn string, groupOf func(arn str
 		o.Spec.Members = append(o.Spec.Members, aws.ToString(m.Target.Id))
 	}
 	slices.Sort(o.Spec.Members)
+	for _, vm := range o.Spec.Members {
+		o.Status.Members = append(o.Status.Members, resource.Part{Name: vm, State: resource.StateAvailable})
+	}
 	return err
 }
 

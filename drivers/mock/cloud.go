@@ -176,6 +176,14 @@ func reasonOf(s resource.State) string {
 	return "No valid host was found (setting failSettle)."
 }
 
+// codeOf is the code of what failed, or "".
+func codeOf(s resource.State) resource.Code {
+	if s != resource.StateFailed {
+		return ""
+	}
+	return resource.CodeCapacity
+}
+
 // event is something to do when its time has come.
 type event struct {
 	at time.Time

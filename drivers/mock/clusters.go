@@ -31,7 +31,14 @@ func openClusters(s *session) clusters {
 			if v.state != resource.StateCreating && v.state != resource.StateFailed {
 				v.status.Endpoint = endpointOf(s, v.ID)
 			}
-			return showCluster(v)
+			native := showCluster(v)
+			for i := range v.status.NodeGroups {
+				if g := &v.status.NodeGroups[i]; slices.Contains(s.failGroups, g.Name) && g.State.Usable() {
+					g.State, g.CloudState, g.Nodes = resource.StateFailed, cloudState(resource.StateFailed), nil
+					g.Reason, g.Code = "No valid host was found (setting failGroups).", resource.CodeCapacity
+				}
+			}
+			return native
 		},
 	}}
 }
@@ -309,9 +316,9 @@ func showCluster(v *sight[resource.ClusterSpec, resource.ClusterStatus]) any {
 	native := nativeCluster{ClusterID: v.ID, Status: cloudState(v.state), PlatformVersion: "mock." + v.status.Version}
 	v.spec.NodeGroups, v.status.NodeGroups = []resource.NodeGroup{}, []resource.NodeGroupStatus{}
 	for _, g := range groupsOf(v) {
-		status := resource.NodeGroupStatus{
-			Name: g.Name, CloudID: groupID(v.ID, g.Name), State: g.state, CloudState: cloudState(g.state), Reason: reasonOf(g.state), Version: v.status.Version,
-		}
+		status := resource.NodeGroupStatus{Version: v.status.Version, Part: resource.Part{
+			Name: g.Name, CloudID: groupID(v.ID, g.Name), State: g.state, CloudState: cloudState(g.state), Reason: reasonOf(g.state), Code: codeOf(g.state),
+		}}
 		if g.state != resource.StateCreating && g.state != resource.StateFailed {
 			for n := range g.DesiredNodes {
 				status.Nodes = append(status.Nodes, fmt.Sprintf("%s-%d", status.CloudID, n))

@@ -168,6 +168,7 @@ type settings struct {
 	quotas                                                                   map[string]int    // by kind
 	lacks                                                                    map[string]string // reasons by kind, catalog or feed
 	down, accountWide                                                        []string          // kinds
+	failGroups                                                               []string          // names
 	ssh                                                                      sshServer
 	hang, ipv6, parts                                                        bool
 	seed                                                                     string
@@ -197,6 +198,7 @@ func settingFields() []setting {
 		duration("consistencyDelay", "Consistency delay", "How long lists lag behind the changes of this connection: what it creates is not listed yet, what it deleted is listed still. Getting one object is never late."),
 		probability("failCreate", "Failing creates", "How likely a create is refused for good, with the code capacity."),
 		probability("failPart", "Failing parts", "How likely a node group of a new cluster is refused for good once the cluster is there, with the code capacity; only with the setting parts."),
+		{field("failGroups", "Node groups that fail", driver.TypeText, "Names of node groups that get no nodes, such as b,c: they end in the state failed, and their cluster goes on without. Default: none."), 0, 0},
 		probability("failSettle", "Failing builds", "How likely what machines build (VMs, disks, snapshots, custom images, NLBs, clusters) ends in the state failed after its creation was accepted."),
 		probability("failCall", "Failing calls", "How likely any call is answered with the code unavailable and nothing is done."),
 		probability("ambiguousCreate", "Lost answers", "How likely a create is done, but the answer is lost and the code is unavailable."),
@@ -253,6 +255,7 @@ func parseSettings(v driver.Values) (settings, error) {
 	}
 	s := settings{
 		latency: v.Duration("latency"), callLatency: v.Duration("callLatency"), consistencyDelay: v.Duration("consistencyDelay"),
+		failGroups: strings.Split(v["failGroups"], ","),
 		failCreate: v.Number("failCreate"), failPart: v.Number("failPart"), failSettle: v.Number("failSettle"), failCall: v.Number("failCall"),
 		ambiguousCreate: v.Number("ambiguousCreate"), crashCreate: v.Number("crashCreate"),
 		forgetDelete: v.Number("forgetDelete"),

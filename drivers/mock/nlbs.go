@@ -204,8 +204,14 @@ type nativeNLB struct {
 
 func showNLB(v *sight[resource.NLBSpec, resource.NLBStatus]) any {
 	v.spec.Members = make([]string, len(v.links))
+	part := func(name string) resource.Part {
+		return resource.Part{Name: name, State: v.state, CloudState: cloudState(v.state), Reason: reasonOf(v.state), Code: codeOf(v.state)}
+	}
+	v.status.Listeners = []resource.Part{part(fmt.Sprintf("%s:%d", v.spec.Protocol, v.spec.Port))}
+	v.status.Members = nil
 	for i, member := range v.links {
 		v.spec.Members[i] = member.ID
+		v.status.Members = append(v.status.Members, part(member.ID))
 	}
 	scheme := "internet-facing"
 	if v.spec.Internal {

@@ -422,7 +422,7 @@ func (t table[S, T]) view(o *object, state resource.State, at time.Time) driver.
 	seen := &sight[S, T]{object: o, at: at, state: state, spec: now.Spec.(S), status: now.Status.(T), links: now.Links}
 	native, created := t.show(seen), o.CreatedAt
 	return driver.Object[S, T]{
-		ID: o.ID, Name: o.Name, Token: o.Token, State: state, CloudState: cloudState(state), Reason: reasonOf(state), Labels: maps.Clone(o.Labels),
+		ID: o.ID, Name: o.Name, Token: o.Token, State: state, CloudState: cloudState(state), Reason: reasonOf(state), Code: codeOf(state), Labels: maps.Clone(o.Labels),
 		Spec: seen.spec, Status: seen.status, Native: native, CreatedAt: &created,
 	}
 }

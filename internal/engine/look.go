@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"slices"
 	"time"
 
 	"github.com/m-cmp/mc-infra-connector/driver"
@@ -69,6 +70,10 @@ func (j *job) judge(ctx context.Context, seen sighting) error {
 		return j.settleLater(ctx)
 	}
 	j.op.Error = nil
+	broken, err := j.brokenPart(seen.item)
+	if err != nil {
+		return err
+	}
 	if err := j.observe(ctx, seen.item); err != nil {
 		return err
 	}
@@ -81,6 +86,8 @@ func (j *job) judge(ctx context.Context, seen sighting) error {
 		j.row.State = resource.StateDeleting
 	case state == resource.StateFailed && !j.ends(state):
 		return j.fail(ctx, resource.OperationFailed, resource.Errorf(cmp.Or(seen.item.Code, resource.CodeUnavailable), "the cloud reports that the %s %s failed (%s): %s", j.row.Kind, j.row.Name, seen.item.CloudState, cmp.Or(seen.item.Reason, "it does not say why")))
+	case broken != nil:
+		return j.fail(ctx, resource.OperationFailed, broken)
 	case j.ends(state):
 		return j.succeed(ctx)
 	}
@@ -88,6 +95,28 @@ func (j *job) judge(ctx context.Context, seen sighting) error {
 		return j.fail(ctx, resource.OperationFailed, resource.Errorf(resource.CodeUnavailable, "the %s %s is still %s after %s; the cloud may finish it yet", j.row.Kind, j.row.Name, state, settleFor))
 	}
 	return j.settleLater(ctx)
+}
+
+// brokenPart is the failure of a part that the record does not show as failed yet, nil if
+// there is none. What failed before is not the operation's.
+func (j *job) brokenPart(item *driver.Item) (*resource.Error, error) {
+	before, err := j.kind.PartsShown(j.row.Status)
+	if err != nil {
+		return nil, err
+	}
+	parts, err := j.kind.PartsShown(item.Status)
+	if err != nil {
+		return nil, err
+	}
+	for _, p := range parts {
+		known := func(was resource.NamedPart) bool {
+			return was.Word == p.Word && was.Name == p.Name && was.State == resource.StateFailed
+		}
+		if p.State == resource.StateFailed && !slices.ContainsFunc(before, known) {
+			return resource.Errorf(cmp.Or(p.Code, resource.CodeUnavailable), "the cloud reports that the %s %s of the %s %s failed (%s): %s", p.Word, p.Name, j.row.Kind, j.row.Name, cmp.Or(p.CloudState, string(p.State)), cmp.Or(p.Reason, "it does not say why")), nil
+		}
+	}
+	return nil, nil //nolint:nilnil // none is no error
 }
 
 // ends reports whether a state is what the operation wants.

@@ -1,6 +1,7 @@
 package engine_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"testing"
 	"time"
@@ -10,6 +11,8 @@ import (
 
 	"github.com/m-cmp/mc-infra-connector/internal/engine"
 	"github.com/m-cmp/mc-infra-connector/internal/engine/enginetest"
+	"github.com/m-cmp/mc-infra-connector/internal/store"
+	"github.com/m-cmp/mc-infra-connector/internal/store/storetest"
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
 
@@ -192,4 +195,45 @@ func TestWhatIsPendingForTooLongFails(t *testing.T) {
 	assert.Equal(t, resource.CodeUnavailable, failure.Code)
 	assert.Contains(t, failure.Message, "node group a follows")
 	assert.Contains(t, failure.Message, "200ms", "clusters may take twice as long as others")
+}
+
+// What is said of a part is the reason of the failure, with its code, and at once.
+func TestAPartThatFailsEndsTheOperation(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, open func() *store.Store) {
+		e := enginetest.New(t, enginetest.Options{Store: open()}, "latency", "50ms", "failGroups", "b")
+		e.Network()
+		group := func(name string) string { return fmt.Sprintf(`{"name":%q,"spec":%q}`, name, e.Spec) }
+		e.MustCreate("mock", "cluster", "k", `{"vpc":"v","subnets":["s"],"nodeGroups":[`+group("a")+`]}`)
+		act := func(action, params string) *resource.Operation {
+			op, err := e.Act(t.Context(), "mock", "cluster", "k", action, []byte(params))
+			require.NoError(t, err)
+			return op
+		}
+		failure := e.Fails(act("addnodegroup", group("b")))
+		assert.Equal(t, resource.CodeCapacity, failure.Code)
+		assert.Contains(t, failure.Message, "the node group b of the cluster k failed")
+		assert.Contains(t, failure.Message, "No valid host was found")
+		cluster, err := e.Get(t.Context(), "mock", "cluster", "k")
+		require.NoError(t, err)
+		assert.Equal(t, resource.StateAvailable, cluster.State, "it goes on without")
+		assert.Equal(t, resource.CodeCapacity, cluster.Error.Code)
+		assert.NotContains(t, string(cluster.Spec), `"b"`, "what failed is not asked for any more")
+		assert.Contains(t, string(cluster.Effective), `"b"`)
+		var status resource.ClusterStatus
+		require.NoError(t, json.Unmarshal(cluster.Status, &status))
+		require.Len(t, status.NodeGroups, 2)
+		assert.Equal(t, resource.StateFailed, status.NodeGroups[1].State)
+		assert.Contains(t, status.NodeGroups[1].Reason, "No valid host")
+
+		e.Succeeds(act("scalenodegroup", `{"name":"a","desiredNodes":2}`)) // what failed before is another's
+		e.Succeeds(act("removenodegroup", `{"name":"b"}`))
+
+		op, err := e.Ask("mock", "cluster", "l", `{"vpc":"v","subnets":["s"],"nodeGroups":[`+group("b")+`]}`)
+		require.NoError(t, err)
+		assert.Equal(t, resource.CodeCapacity, e.Fails(op).Code)
+		failed, err := e.Get(t.Context(), "mock", "cluster", "l")
+		require.NoError(t, err)
+		assert.Equal(t, resource.StateFailed, failed.State)
+		mustDelete(t, e, "mock", "cluster", "l")
+	})
 }

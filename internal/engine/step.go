@@ -304,12 +304,19 @@ func (j *job) pend(ctx context.Context, item *driver.Item, p *driver.Pending) er
 	}
 	seen := item != nil && item.ID != ""
 	if seen {
+		broken, err := j.brokenPart(item)
+		if err != nil {
+			return err
+		}
 		observe := j.observe
 		if j.op.Verb == VerbCreate { // of whose spec only a part may be there yet
 			observe = j.observeStatus
 		}
 		if err := observe(ctx, item); err != nil {
 			return err
+		}
+		if broken != nil {
+			return j.fail(ctx, resource.OperationFailed, broken)
 		}
 	} else if j.op.Verb == VerbCreate && j.row.CloudID == "" { // only its token says what it is
 		j.row.Uncertain = true

@@ -51,7 +51,7 @@ func (s *scene) cluster(groups ...string) {
 	var status resource.ClusterStatus
 	for _, name := range groups {
 		spec.NodeGroups = append(spec.NodeGroups, resource.NodeGroup{Name: name})
-		status.NodeGroups = append(status.NodeGroups, resource.NodeGroupStatus{Name: name, State: resource.StateAvailable})
+		status.NodeGroups = append(status.NodeGroups, resource.NodeGroupStatus{Part: resource.Part{Name: name, State: resource.StateAvailable}})
 	}
 	rawSpec, _ := json.Marshal(spec)
 	rawStatus, _ := json.Marshal(status)

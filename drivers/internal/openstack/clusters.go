@@ -432,10 +432,10 @@ func (clusters) object(x shown[sdk.Cluster], groups []nodegroups.NodeGroup, vers
 			DesiredNodes: g.NodeCount, Autoscaling: labels[labelScaling] == "true",
 		}
 		spec.MinNodes, spec.MaxNodes = limitsOf(g, labels)
-		status := resource.NodeGroupStatus{Name: spec.Name, CloudID: g.UUID, Version: g.Version, Nodes: g.NodeAddresses}
+		status := resource.NodeGroupStatus{Part: resource.Part{Name: spec.Name, CloudID: g.UUID}, Version: g.Version, Nodes: g.NodeAddresses}
 		status.State, status.CloudState = clusterState(g.Status)
 		if status.State == resource.StateFailed {
-			status.Reason = g.StatusReason
+			status.Reason, status.Code = g.StatusReason, reasonCode(g.StatusReason)
 			failed = append(failed, "its node group "+status.Name+" failed: "+cmp.Or(status.Reason, "Magnum does not say why"))
 		}
 		o.Spec.NodeGroups = append(o.Spec.NodeGroups, spec)

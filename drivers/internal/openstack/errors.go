@@ -64,10 +64,11 @@ func meanings() driver.Meanings {
 	}
 }
 
-// reasons are those of failed objects.
+// reasons are those of failed objects. Nova gives up when it has tried all hosts.
+// https://opendev.org/openstack/nova/src/branch/master/nova/conductor/manager.py
 func reasons() driver.Meanings {
 	return driver.Meanings{
-		{Code: resource.CodeCapacity, Says: []string{"no valid host", "no valid backend", "not enough hosts", "insufficient compute resources"}},
+		{Code: resource.CodeCapacity, Says: []string{"no valid host", "no valid backend", "not enough hosts", "exhausted all hosts", "insufficient compute resources"}},
 		{Code: resource.CodeQuota, Says: []string{"quota", "limit exceeded", "maximum number of"}},
 	}
 }

@@ -125,6 +125,22 @@ func TestAddressOfALoadBalancerIsOfNoVM(t *testing.T) {
 	}
 }
 
+// What Nova could not launch has failed, with what it says and a code that fits.
+func TestAServerThatCouldNotBeLaunchedSaysWhy(t *testing.T) {
+	for message, code := range map[string]resource.Code{
+		"No valid host was found. There are not enough hosts available.":                                                 resource.CodeCapacity,
+		"Exceeded maximum number of retries. Exhausted all hosts available for retrying build failures for instance x.":  resource.CodeCapacity,
+		"Build of instance x aborted: Quota exceeded for resources: ['volumes']":                                         resource.CodeQuota,
+		"Build of instance x aborted: VolumeSizeExceedsAvailableQuota: Requested volume exceeds allowed gigabytes quota": resource.CodeQuota,
+		"Something else": "",
+	} {
+		o := vms{}.object(shown[servers.Server]{is: servers.Server{Status: "ERROR", Fault: servers.Fault{Code: 500, Message: message}}}, nil)
+		assert.Equal(t, resource.StateFailed, o.State, message)
+		assert.Equal(t, message, o.Reason)
+		assert.Equal(t, code, o.Code, message)
+	}
+}
+
 func TestPartsThatFailedGiveTheReason(t *testing.T) {
 	groups := []nodegroups.NodeGroup{
 		{Name: "default-worker", IsDefault: true, Status: "CREATE_COMPLETE", StatusReason: "Stack CREATE completed successfully"},
@@ -139,17 +155,25 @@ func TestPartsThatFailedGiveTheReason(t *testing.T) {
 		assert.Equal(t, resource.CodeCapacity, shownCluster.Code)
 		assert.Empty(t, shownCluster.Status.NodeGroups[0].Reason)
 		assert.Equal(t, "No valid host was found.", shownCluster.Status.NodeGroups[1].Reason)
+		assert.Equal(t, resource.CodeCapacity, shownCluster.Status.NodeGroups[1].Code)
 	}
 
 	parts := balancerParts{
-		listener: map[string]listeners.Listener{"b": {ProvisioningStatus: "ERROR"}},
+		listener: map[string]listeners.Listener{"b": {ID: "l", Name: "web", ProvisioningStatus: "ACTIVE"}},
 		pool:     map[string]pools.Pool{"b": {ID: "p", ProvisioningStatus: "ERROR"}},
 		members:  map[string][]pools.Member{"p": {{Name: "vm-1", ProvisioningStatus: "ACTIVE"}, {Name: "vm-2", ProvisioningStatus: "ERROR"}}},
 	}
 	balancer := nlbs{}.object(shown[loadbalancers.LoadBalancer]{is: loadbalancers.LoadBalancer{ID: "b", VipAddress: "fd00::5"}}, parts)
-	assert.Equal(t, "in the state ERROR: its listener, pool, member vm-2", balancer.Reason)
+	assert.Equal(t, "in the state ERROR: its pool, member vm-2", balancer.Reason)
 	assert.Equal(t, resource.CodeUnavailable, balancer.Code)
-	assert.Equal(t, resource.NLBStatus{IPv6Address: "fd00::5"}, balancer.Status)
+	assert.Equal(t, resource.NLBStatus{
+		IPv6Address: "fd00::5",
+		Listeners:   []resource.Part{{Name: "web", CloudID: "l", State: resource.StateFailed, CloudState: "ERROR", Reason: "in the state ERROR: its pool", Code: resource.CodeUnavailable}},
+		Members: []resource.Part{
+			{Name: "vm-1", State: resource.StateAvailable, CloudState: "ACTIVE"},
+			{Name: "vm-2", State: resource.StateFailed, CloudState: "ERROR", Reason: "in the state ERROR: its member vm-2", Code: resource.CodeUnavailable},
+		},
+	}, balancer.Status)
 }
 
 func TestRootDisk(t *testing.T) {

@@ -155,7 +155,7 @@ func healthOf(member pools.Member) resource.MemberHealth {
 	switch member.OperatingStatus {
 	case "ONLINE":
 		h.State, h.Reason = "healthy", ""
-	case "ERROR":
+	case balancerError:
 		h.State, h.Reason = "unhealthy", "the last checks failed"
 	case "NO_MONITOR":
 		h.Reason = "not checked"
@@ -264,28 +264,64 @@ func (n nlbs) describe(ctx context.Context, query url.Values) iter.Seq2[nlb, err
 	}
 }
 
+// balancerState translates the states of load balancers and of what belongs to them.
+// https://docs.openstack.org/api-ref/load-balancer/v2/#provisioning-status-codes
+func balancerState(word string) (resource.State, string) {
+	return driver.StateOf(word, map[string]resource.State{
+		"ACTIVE": resource.StateAvailable, "PENDING_CREATE": resource.StateCreating, "PENDING_UPDATE": resource.StateUpdating,
+		"PENDING_DELETE": resource.StateDeleting, deleted: resource.StateDeleted, balancerError: resource.StateFailed,
+	})
+}
+
+const balancerError = "ERROR"
+
+// balancerPart is a part with what stands behind it: names and states.
+func balancerPart(name, id string, behind [][2]string) resource.Part {
+	part := resource.Part{Name: cmp.Or(name, id), CloudID: id}
+	part.State, part.CloudState = balancerState(behind[0][1])
+	if failed := inError(behind); len(failed) > 0 {
+		part.State, part.CloudState = balancerState(balancerError)
+		part.Reason, part.Code = errorOf(failed)
+	}
+	return part
+}
+
+// inError are those of names and states that are in the state ERROR.
+func inError(states [][2]string) []string {
+	var failed []string
+	for _, s := range states {
+		if s[1] == balancerError {
+			failed = append(failed, s[0])
+		}
+	}
+	return failed
+}
+
+// errorOf is the reason of a failure and its code. Octavia does not say why.
+func errorOf(failed []string) (string, resource.Code) {
+	if len(failed) == 0 {
+		return "", ""
+	}
+	return "in the state " + balancerError + ": its " + strings.Join(failed, ", "), resource.CodeUnavailable
+}
+
 func (nlbs) object(x shown[loadbalancers.LoadBalancer], p balancerParts) nlb {
 	o := object[resource.NLBSpec, resource.NLBStatus](x.is.ID, x.is.Name, x)
 	o.Token, o.Labels, o.CreatedAt = tagOf(x.is.Tags, tokenTag), readLabels(x.is.Tags), at(x.is.CreatedAt)
-	o.State, o.CloudState = driver.StateOf(x.is.ProvisioningStatus, map[string]resource.State{
-		"ACTIVE": resource.StateAvailable, "PENDING_CREATE": resource.StateCreating, "PENDING_UPDATE": resource.StateUpdating,
-		"PENDING_DELETE": resource.StateDeleting, deleted: resource.StateDeleted, "ERROR": resource.StateFailed,
-	})
+	o.State, o.CloudState = balancerState(x.is.ProvisioningStatus)
 	listener, pool := p.listener[x.is.ID], p.pool[x.is.ID]
 	monitor, members := p.monitor[pool.ID], p.members[pool.ID]
-	parts := [][2]string{{"listener", listener.ProvisioningStatus}, {"pool", pool.ProvisioningStatus}, {"health monitor", monitor.ProvisioningStatus}}
+	behind := [][2]string{{"listener", listener.ProvisioningStatus}, {"pool", pool.ProvisioningStatus}, {"health monitor", monitor.ProvisioningStatus}}
+	failed := inError(behind)
+	if listener.ProvisioningStatus != "" {
+		o.Status.Listeners = append(o.Status.Listeners, balancerPart(listener.Name, listener.ID, behind))
+	}
 	for _, member := range members {
-		parts = append(parts, [2]string{"member " + member.Name, member.ProvisioningStatus})
+		is := [][2]string{{"member " + member.Name, member.ProvisioningStatus}}
+		failed = append(failed, inError(is)...)
+		o.Status.Members = append(o.Status.Members, balancerPart(member.Name, member.ID, is))
 	}
-	var failed []string
-	for _, part := range parts {
-		if part[1] == "ERROR" {
-			failed = append(failed, part[0])
-		}
-	}
-	if len(failed) > 0 {
-		o.Reason, o.Code = "in the state ERROR: its "+strings.Join(failed, ", "), resource.CodeUnavailable // Octavia does not say why
-	}
+	o.Reason, o.Code = errorOf(failed)
 	o.Spec = resource.NLBSpec{
 		VPC: x.is.VipNetworkID, Subnets: []string{x.is.VipSubnetID}, Protocol: strings.ToLower(listener.Protocol), Port: listener.ProtocolPort,
 		TargetPort: listener.ProtocolPort, Members: []string{},
