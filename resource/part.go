@@ -36,6 +36,9 @@ func partFields(status reflect.Type) []partField {
 	return fields
 }
 
+// KindsOfParts is how many kinds of parts a status can show.
+func (k *Kind) KindsOfParts() int { return len(k.parts) }
+
 // PartsShown returns the parts that a status shows.
 func (k *Kind) PartsShown(status json.RawMessage) ([]NamedPart, error) {
 	if len(k.parts) == 0 || len(status) == 0 {

@@ -14,8 +14,9 @@ import (
 // budget is how many calls each verb may cost: a file with a JSON object of kind/verb to a
 // ceiling, which is what it cost when the file was written.
 type budget struct {
-	file   string
-	golden map[string]int
+	file    string
+	golden  map[string]int
+	reasons map[string]string // why verbs cost more than others
 
 	mu       sync.Mutex
 	measured map[string]int
@@ -25,6 +26,9 @@ func readBudget(file string) (*budget, error) {
 	b := &budget{file: file, measured: map[string]int{}}
 	if file == "" {
 		return b, nil
+	}
+	if err := b.readReasons(); err != nil {
+		return nil, err
 	}
 	raw, err := os.ReadFile(file) //nolint:gosec // the target names it
 	if errors.Is(err, fs.ErrNotExist) {

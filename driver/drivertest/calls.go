@@ -62,6 +62,9 @@ func (t *try) costs(calls int) {
 	if !t.target.Update && (!known || calls > may) {
 		t.Errorf("it costs %d calls of the cloud's API; %s says %d; %s", calls, t.budget.file, may, anew)
 	}
+	if problem := t.budget.unreasoned(t.kind+"/"+t.verb, calls); problem != "" {
+		t.Errorf("%s", problem)
+	}
 }
 
 // callChecks count what each verb costs.

@@ -192,7 +192,7 @@ func (s *suite) compare(left map[string][]string) []string {
 		}
 		return problems
 	}
-	problems = append(problems, s.budget.stale(left)...)
+	problems = slices.Concat(problems, s.budget.stale(left), s.budget.excesses(left))
 	return append(problems, s.drift(left)...)
 }
 

@@ -80,7 +80,7 @@ type Target struct {
 	Outside func(ctx context.Context, kind string) (id string, remove func(context.Context) error, err error) `yaml:"-"`
 
 	Deviations string // file of deviations
-	Budget     string // golden file of the cloud calls that each verb costs
+	Budget     string // golden file of the cloud calls that each verb costs: calls.json, with calls-reasons.yaml beside it for why some cost more than others may
 	Report     string // file of the report that travels with the driver
 	Update     bool   `yaml:"-"` // writes Budget and Report instead of comparing; see [EnvUpdate]
 }
