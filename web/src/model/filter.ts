@@ -19,7 +19,9 @@ export function fits(row: object, filters: readonly string[]): boolean {
     if (!f) return true;
     const [top, ...rest] = f.field.split('.');
     const path =
-      top && ['labels', 'spec', 'effective', 'status'].includes(top) && rest.length > 0 ? [top, rest.join('.')] : [f.field];
+      top && ['labels', 'spec', 'effective', 'status'].includes(top) && rest.length > 0
+        ? [top, rest.join('.')]
+        : [f.field];
     const found = read(row, path);
     const value =
       found === undefined || found === null ? '' : typeof found === 'object' ? JSON.stringify(found) : String(found);

@@ -1,4 +1,5 @@
 import { Anchor, Button, Card, Code, Group, Progress, Stack, Text, Timeline } from '@mantine/core';
+import { modals } from '@mantine/modals';
 import { useMutation } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
 import { useTranslation } from 'react-i18next';
@@ -7,6 +8,7 @@ import type { Operation } from '../api/queries';
 import { useKey, withKey } from '../form/key';
 import { verbTitle } from '../i18n/words';
 import { tray } from '../layout/Tray';
+import { cancelling } from '../model/cancel';
 import { KindIcon } from './icons';
 import { Ago, CloudSays, Failure, ResourceLink, State } from './parts';
 
@@ -20,13 +22,35 @@ export function OperationCard({ operation: o, full = false }: { operation: Opera
     tray.start(next);
   };
   const cancel = useMutation({
-    mutationFn: () => data(client.POST('/v1/operations/{id}:cancel', { ...path, ...withKey(key('cancel')) })),
+    mutationFn: (thenDelete: boolean) =>
+      data(
+        client.POST('/v1/operations/{id}:cancel', {
+          ...path,
+          ...withKey(key(['cancel', thenDelete])),
+          body: { thenDelete },
+        }),
+      ),
     onSuccess: started,
   });
   const retry = useMutation({
     mutationFn: () => data(client.POST('/v1/operations/{id}:retry', { ...path, ...withKey(key('retry')) })),
     onSuccess: started,
   });
+  const how = cancelling(o);
+  const ask = (at: 'parts' | 'end') =>
+    modals.openConfirmModal({
+      title: t('operation.cancelTitle', { name: o.name }),
+      children: (
+        <Text size="sm">
+          {at === 'parts'
+            ? t('operation.cancelling.parts', { name: o.name })
+            : t('operation.cancelling.end', { name: o.name })}
+        </Text>
+      ),
+      labels: { confirm: t('operation.cancelAndDelete'), cancel: t('operation.goOn') },
+      confirmProps: { color: 'red' },
+      onConfirm: () => cancel.mutate(true),
+    });
   const items = o.items;
   return (
     <Card withBorder padding="sm">
@@ -109,8 +133,13 @@ export function OperationCard({ operation: o, full = false }: { operation: Opera
         {cancel.error && <Failure error={cancel.error} />}
         {retry.error && <Failure error={retry.error} />}
         <Group gap={6}>
-          {o.state === 'queued' && !o.cancelling && (
-            <Button size="compact-xs" variant="default" loading={cancel.isPending} onClick={() => cancel.mutate()}>
+          {how && (
+            <Button
+              size="compact-xs"
+              variant="default"
+              loading={cancel.isPending}
+              onClick={() => (how === 'now' ? cancel.mutate(false) : ask(how))}
+            >
               {t('operation.cancel')}
             </Button>
           )}
