@@ -25,8 +25,8 @@ func TestLength(t *testing.T) {
 		}
 		lines += bytes.Count(source, []byte("\n"))
 	}
-	if lines >= 330 {
-		t.Errorf("the driver has %d lines; it should have less than 330", lines)
+	if lines >= 350 {
+		t.Errorf("the driver has %d lines; it should have less than 350", lines)
 	}
 }
 
