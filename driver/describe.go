@@ -27,7 +27,7 @@ type About struct {
 	LocalState  bool     `json:"localState,omitempty" doc:"Whether the driver keeps state in its working folder. Then never do two of its processes take calls at once, also during an upgrade."`
 	Permissions []string `json:"permissions,omitempty" doc:"The least permissions that the credential needs, in the cloud's own terms."`
 
-	// Texts must be of what is said here, and may be of all of it or of nothing.
+	// Texts are of all that is said here, or of nothing.
 	Texts Texts `json:"texts,omitempty" doc:"Translations of what the description says for people, titles, docs, reasons and where to get a value: by language, such as ko, and by the English text. What has none is shown in English."`
 
 	// UsedLagSeconds is for clouds that free what a deleted object used only later.

@@ -242,7 +242,7 @@ func New[S any](about About, connect func(context.Context, Config) (S, error), o
 			panic("driver " + about.Name + ": the setting " + f.Name + " is secret; settings are shown, make it a field of the credential")
 		}
 	}
-	if err := errors.Join(d.description.checkMissing(), d.description.checkTexts()); err != nil {
+	if err := d.description.checkMissing(); err != nil {
 		panic(err.Error())
 	}
 	return d

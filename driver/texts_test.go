@@ -3,7 +3,6 @@ package driver
 import (
 	"context"
 	"slices"
-	"strings"
 	"testing"
 )
 
@@ -19,12 +18,16 @@ func shy(texts map[string]string) *Driver {
 }
 
 func TestUntranslated(t *testing.T) {
-	d, _ := shy(map[string]string{"Key": "키", "Says little.": "말이 없습니다."}).Describe(t.Context())
-	if want, got := []string{"Ask.", "Nods.", "Shy", "The key.", "too loud"}, d.Untranslated("ko"); !slices.Equal(got, want) {
-		t.Errorf("got %q, want %q", got, want)
+	d, _ := shy(map[string]string{"Key": "키", "Says little.": "말이 없습니다.", "The old key.": "옛 키입니다."}).Describe(t.Context())
+	lacking, stale := d.Untranslated("ko")
+	if want := []string{"Ask.", "Nods.", "Shy", "The key.", "too loud"}; !slices.Equal(lacking, want) {
+		t.Errorf("got %q, want %q", lacking, want)
 	}
-	if got := d.Untranslated("de"); len(got) != 7 {
-		t.Errorf("got %q, want all", got)
+	if !slices.Equal(stale, []string{"The old key."}) {
+		t.Errorf("got %q, want the text that is not there any more", stale)
+	}
+	if lacking, stale := d.Untranslated("de"); len(lacking) != 7 || len(stale) != 0 {
+		t.Errorf("got %q and %q, want all and nothing", lacking, stale)
 	}
 }
 
@@ -33,15 +36,6 @@ func TestTextsTravelWithTheDescription(t *testing.T) {
 	if d, err := client.Describe(t.Context()); err != nil || d.Texts["ko"]["Key"] != "키" {
 		t.Errorf("got %v, %v", d.Texts, err)
 	}
-}
-
-func TestATranslationOfNothingIsRefused(t *testing.T) {
-	defer func() {
-		if p, _ := recover().(string); !strings.Contains(p, `"The old key."`) {
-			t.Errorf("got %q, want the text that is not there", p)
-		}
-	}()
-	shy(map[string]string{"The old key.": "옛 키입니다."})
 }
 
 func TestReadTexts(t *testing.T) {

@@ -110,8 +110,12 @@ func checkDocumented(t *try) {
 // checkTranslated: a page in two languages at once helps nobody.
 func checkTranslated(t *try) {
 	for _, language := range slices.Sorted(maps.Keys(t.description.Texts)) {
-		for _, text := range t.description.Untranslated(language) {
+		lacking, stale := t.description.Untranslated(language)
+		for _, text := range lacking {
 			t.Errorf("what it says for people is not translated (%s): %s", language, text)
+		}
+		for _, text := range stale {
+			t.Errorf("what it has a translation of (%s) it does not say: %s", language, text)
 		}
 	}
 }
