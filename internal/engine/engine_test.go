@@ -260,7 +260,7 @@ func TestACreationThatTheCloudFailsKeepsItsObject(t *testing.T) {
 	e.Network()
 	op, err := e.Ask("mock", "vm", "vm1", e.VMSpec())
 	require.NoError(t, err)
-	assert.Equal(t, resource.CodeUnavailable, e.Fails(op).Code)
+	assert.Equal(t, resource.CodeCapacity, e.Fails(op).Code)
 	failed, err := e.Get(t.Context(), "mock", "vm", "vm1")
 	require.NoError(t, err)
 	assert.Equal(t, resource.StateFailed, failed.State)

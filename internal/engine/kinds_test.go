@@ -303,7 +303,7 @@ func TestWhatFailedIsStillLabelled(t *testing.T) {
 	e := enginetest.New(t, enginetest.Options{}, "failSettle", "1", "latency", "20ms")
 	op, err := e.Ask("mock", "disk", "d", `{"sizeGiB":10}`)
 	require.NoError(t, err)
-	require.Equal(t, resource.CodeUnavailable, e.Fails(op).Code)
+	require.Equal(t, resource.CodeCapacity, e.Fails(op).Code)
 	mustAct(t, e, "disk", "d", "label", `{"set":{"why":"unknown"}}`)
 	r, err := e.Get(t.Context(), "mock", "disk", "d")
 	require.NoError(t, err)
