@@ -124,6 +124,12 @@ func (c *Client) CreateJSON(ctx context.Context, kind, connection string, reques
 	return once[resource.Operation](ctx, c, request)(kindPath(kind, connection))
 }
 
+// CheckCreation asks whether a creation would be refused. Nothing is made.
+func (c *Client) CheckCreation(ctx context.Context, kind, connection string, request json.RawMessage) (*resource.CreationCheck, error) {
+	p, err := kindPath(kind, connection)
+	return one[resource.CreationCheck](ctx, c, http.MethodPost, request)(p+":check", err)
+}
+
 // Delete removes a resource and returns the operation that does it.
 func (c *Client) Delete(ctx context.Context, kind, connection, name string) (*resource.Operation, error) {
 	return one[resource.Operation](ctx, c, http.MethodDelete, nil)(kindPath(kind, connection, name))

@@ -43,7 +43,7 @@ func (d *Description) Capabilities() []Capability {
 		all = append(all, c)
 	}
 	for _, kind := range resource.Kinds() {
-		verbs := []string{"list", "get", "create", "delete"}
+		verbs := []string{"list", "get", "create", "check", "delete"}
 		for _, action := range kind.Actions {
 			verbs = append(verbs, action.Name)
 		}

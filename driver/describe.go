@@ -84,7 +84,7 @@ type Description struct {
 // KindOffer is what a driver offers for one kind.
 type KindOffer struct {
 	Name    string   `json:"name" doc:"The kind."`
-	Verbs   []string `json:"verbs" doc:"Of list, get, create and delete, those it has."`
+	Verbs   []string `json:"verbs" doc:"Of list, get, create, check (whether a creation would be accepted) and delete, those it has."`
 	Actions []string `json:"actions,omitempty" doc:"The kind's actions that it has."`
 	Views   []string `json:"views,omitempty" doc:"The kind's views that it has."`
 	Found   Found    `json:"found,omitempty" doc:"How what a creation has made is found again when its answer is lost: tag, by the token that it carries; token, the cloud makes one object of one token; name, only one can have it." enum:"tag,token,name"`

@@ -93,30 +93,6 @@ type Place struct {
 	Scopes  map[string]string // what the objects of kinds belong to, if not to the account in the region; see Scoper
 }
 
-// Native is implemented by sessions that pass requests to the cloud's own API.
-type Native interface {
-	Native(ctx context.Context, r NativeRequest) (NativeResponse, error)
-}
-
-// NativeRequest is a request to the cloud's own API. The driver's description says
-// how services and paths are written.
-type NativeRequest struct {
-	Service string              `json:"service" doc:"Service of the cloud, such as ec2 on AWS." minLength:"1" maxLength:"128"`
-	Method  string              `json:"method,omitempty" doc:"HTTP method. Default: GET." enum:"GET,HEAD,POST,PUT,PATCH,DELETE"`
-	Path    string              `json:"path,omitempty" doc:"Path below the service's address, such as /v2.1/servers. Default: /." maxLength:"4096"`
-	Query   map[string][]string `json:"query,omitempty" doc:"Query parameters." maxProperties:"100"`
-	Headers map[string]string   `json:"headers,omitempty" doc:"Headers beside those of the signature." maxProperties:"100"`
-	Body    string              `json:"body,omitempty" doc:"Body as text." maxLength:"1048576"`
-}
-
-// NativeResponse is what the cloud answered, whatever its status.
-type NativeResponse struct {
-	Status  int               `json:"status" doc:"HTTP status."`
-	Headers map[string]string `json:"headers,omitempty" doc:"Headers of the answer; values of the same name are joined with commas."`
-	Body    string            `json:"body,omitempty" doc:"Body as text, or in base64 if it is none."`
-	Base64  bool              `json:"base64,omitempty" doc:"Whether the body is in base64."`
-}
-
 // Lister is what every catalog must offer. A driver may use the query to ask the
 // cloud for less; what it cannot use it ignores, the server filters again.
 type Lister[E any] interface {
@@ -195,6 +171,7 @@ type Session interface {
 	List(ctx context.Context, kind string, f Filter) iter.Seq2[Item, error]
 	Get(ctx context.Context, kind, id string) (Item, error)
 	Create(ctx context.Context, kind string, r ItemRequest) (Item, *Pending, error)
+	Check(ctx context.Context, kind string, r ItemRequest) error
 	Delete(ctx context.Context, kind, id string) (*Pending, error)
 	Act(ctx context.Context, kind, id, action string, params json.RawMessage) (*Pending, error)
 	View(ctx context.Context, kind, id, view string, params json.RawMessage) (json.RawMessage, error)
@@ -294,6 +271,7 @@ type offer struct {
 	getMany   func(ctx context.Context, collection any, ids []string) iter.Seq2[Item, error] // nil: it has no batch for get
 	make      func(ctx context.Context, collection any, r ItemRequest) (Item, error)
 	complete  func(ctx context.Context, collection any, r ItemRequest, item Item) (Item, error)
+	check     func(ctx context.Context, collection any, r ItemRequest) error
 }
 
 // extensionOffer is an operation that only one driver has, with its types taken off.
@@ -323,6 +301,10 @@ func Kind[Session any, C Collection[S, T], S, T any](kind resource.Type[S, T], o
 			o.found = found[0]
 		}
 		described.Found = o.found
+	}
+	checks := abilities.Implements(reflect.TypeFor[Checker[S]]())
+	if checks {
+		described.Verbs = append(described.Verbs, "check")
 	}
 	if abilities.Implements(reflect.TypeFor[Deleter]()) {
 		described.Verbs = append(described.Verbs, "delete")
@@ -391,6 +373,7 @@ func Kind[Session any, C Collection[S, T], S, T any](kind resource.Type[S, T], o
 		}
 		return erase(object)
 	}
+	o.check = checkOf[S](kind.Kind, checks)
 	return Offer[Session]{func(d *Driver) {
 		d.offers[kind.Name] = o
 		d.description.Kinds = append(d.description.Kinds, described)
@@ -623,14 +606,6 @@ func (s *session) Extend(ctx context.Context, extension string, input json.RawMe
 		return nil, resource.Errorf(resource.CodeUnsupported, "the driver %s has no extension %.64q", s.driver.description.Name, extension)
 	}
 	return o.run(ctx, s.own, input)
-}
-
-func (s *session) Native(ctx context.Context, r NativeRequest) (NativeResponse, error) {
-	n, ok := s.own.(Native)
-	if !ok {
-		return NativeResponse{}, resource.Errorf(resource.CodeUnsupported, "the driver %s does not pass requests to the cloud's own API", s.driver.description.Name)
-	}
-	return n.Native(ctx, r)
 }
 
 func (s *session) Place(context.Context) (Place, error) { return s.place, nil }

@@ -142,9 +142,9 @@ func (s *server) Create(ctx context.Context, r *driverv1.CreateRequest) (*driver
 	if err != nil {
 		return nil, err
 	}
-	var request ItemRequest
-	if err := json.Unmarshal(r.GetRequest(), &request); err != nil {
-		return nil, resource.Errorf(resource.CodeInvalid, "decode the create request: %w", err)
+	request, err := creationIn(r.GetRequest())
+	if err != nil {
+		return nil, err
 	}
 	item, pending, err := opened.Create(ctx, r.GetKind(), request)
 	if err != nil {
@@ -155,6 +155,26 @@ func (s *server) Create(ctx context.Context, r *driverv1.CreateRequest) (*driver
 		answer.Object, err = encode(item)
 	}
 	return answer, err
+}
+
+func (s *server) Check(ctx context.Context, r *driverv1.CheckRequest) (*driverv1.CheckResponse, error) {
+	opened, err := s.session(r.GetSession())
+	if err != nil {
+		return nil, err
+	}
+	request, err := creationIn(r.GetRequest())
+	if err != nil {
+		return nil, err
+	}
+	return &driverv1.CheckResponse{}, opened.Check(ctx, r.GetKind(), request)
+}
+
+// creationIn reads the request of a creation.
+func creationIn(raw []byte) (r ItemRequest, err error) {
+	if err := json.Unmarshal(raw, &r); err != nil {
+		return r, resource.Errorf(resource.CodeInvalid, "decode the create request: %w", err)
+	}
+	return r, nil
 }
 
 func (s *server) Delete(ctx context.Context, r *driverv1.DeleteRequest) (*driverv1.DeleteResponse, error) {

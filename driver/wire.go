@@ -166,6 +166,15 @@ func (s *remoteSession) Create(ctx context.Context, kind string, r ItemRequest) 
 	return item, pending, err
 }
 
+func (s *remoteSession) Check(ctx context.Context, kind string, r ItemRequest) error {
+	request, err := encode(r)
+	if err != nil {
+		return err
+	}
+	_, err = s.rpc.Check(ctx, &driverv1.CheckRequest{Session: s.id, Kind: kind, Request: request})
+	return fromStatus(err)
+}
+
 func (s *remoteSession) Delete(ctx context.Context, kind, id string) (*Pending, error) {
 	answer, err := s.rpc.Delete(ctx, &driverv1.DeleteRequest{Session: s.id, Kind: kind, Id: id, Operation: Operation(ctx)})
 	return pendingFrom(answer.GetPending()), fromStatus(err)

@@ -197,6 +197,7 @@ func TestUnknownSessionIsTold(t *testing.T) {
 	for name, err := range map[string]error{
 		"get":     second(s.Get(t.Context(), "vpc", "x")),
 		"create":  third(s.Create(t.Context(), "vpc", ItemRequest{})),
+		"check":   s.Check(t.Context(), "vpc", ItemRequest{}),
 		"delete":  second(s.Delete(t.Context(), "vpc", "x")),
 		"act":     second(s.Act(t.Context(), "vm", "x", "start", nil)),
 		"list":    last(s.List(t.Context(), "vpc", Filter{})),

@@ -46,6 +46,12 @@ type CreateRequest[S any] struct {
 	Count int `json:"count,omitempty" doc:"Create so many that differ only in their names: name-1, name-2 and so on. The answer is one operation for all. Default: one, with the name as it is." minimum:"1" maximum:"1000"`
 }
 
+// CreationCheck is the answer to the check of a creation that would not be refused.
+type CreationCheck struct {
+	Cloud  bool   `json:"cloud" doc:"Whether the cloud was asked, too. What it would accept may still fail: nothing is kept free for it."`
+	Reason string `json:"reason,omitempty" doc:"Why it was not."`
+}
+
 // OnFailure is what becomes of a resource whose creation fails.
 type OnFailure string
 

@@ -76,6 +76,9 @@ func (s *suite) callChecks(kind *resource.Kind, offer driver.KindOffer) []check 
 		{kind.Name, "create", "calls", alone, checkCreateCalls},
 		{kind.Name, "delete", "calls", alone, checkDeleteCalls},
 	}
+	if s.description.Offers(kind.Name, "check") {
+		checks = append(checks, check{kind.Name, "check", "calls", alone, checkCheckCalls})
+	}
 	for _, action := range kind.Actions {
 		for _, offered := range offer.Actions {
 			if offered == action.Name {
@@ -132,6 +135,14 @@ func checkCreateCalls(t *try) {
 			}
 			return err
 		}
+	})
+}
+
+func checkCheckCalls(t *try) {
+	c, calls := t.counted()
+	t.count(c, calls, func() func() error {
+		r := t.ask(t.root, t.kind, nil)
+		return func() error { return c.check(t.ctx, t.kind, r) }
 	})
 }
 

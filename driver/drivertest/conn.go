@@ -140,6 +140,10 @@ func (c *conn) create(ctx context.Context, kind string, r driver.ItemRequest) (i
 	return item, err
 }
 
+func (c *conn) check(ctx context.Context, kind string, r driver.ItemRequest) error {
+	return c.call(ctx, kind+"/check", func(ctx context.Context) error { return c.open.Check(ctx, kind, r) })
+}
+
 func (c *conn) delete(ctx context.Context, kind, id string) error {
 	return c.repeated(ctx, kind+"/delete", func(ctx context.Context) (*driver.Pending, error) { return c.open.Delete(ctx, kind, id) })
 }

@@ -71,6 +71,9 @@ func (s *suite) kindChecks(kind *resource.Kind, offer driver.KindOffer) []check 
 	if _, ok := s.target.Quota[kind.Name]; ok {
 		add("create", "quota", checkQuota)
 	}
+	if s.description.Offers(kind.Name, "check") {
+		checks = append(checks, s.beforehandChecks(kind, refFieldsOf(refs))...)
+	}
 	add("list", "filter", checkNarrowList)
 	add("list", "complete", func(t *try) { checkComplete(t, nil) })
 	for _, size := range []int{1, 2, s.target.Objects} {
@@ -636,13 +639,13 @@ func checkWrongType(t *try) {
 }
 
 // refusedToCreate creates what must be refused, and makes sure that nothing is left
-// behind.
-func (t *try) refusedToCreate(r driver.ItemRequest, codes ...resource.Code) {
+// behind. It answers the refusal.
+func (t *try) refusedToCreate(r driver.ItemRequest, codes ...resource.Code) error {
 	item, err := t.session().create(t.ctx, t.kind, r)
 	if err == nil {
 		t.disposeOf(t.kind, item.ID)
 		t.Errorf("%s was created with %s; want a code of %v", item.ID, r.Spec, codes)
-		return
+		return nil
 	}
 	if code := resource.CodeOf(err); !slices.Contains(codes, code) {
 		t.Errorf("got %s for %s; want a code of %v", said(err), r.Spec, codes)
@@ -651,13 +654,17 @@ func (t *try) refusedToCreate(r driver.ItemRequest, codes ...resource.Code) {
 		t.disposeOf(t.kind, id)
 		t.Errorf("the refused creation has left %s behind", id)
 	}
+	return err
 }
 
 func checkInvalid(t *try, change map[string]any) {
 	t.refusedToCreate(t.askBeside(t.root, change), resource.CodeInvalid, resource.CodeNotFound)
 }
 
-func checkInvalidSpec(t *try, spec any) {
+func checkInvalidSpec(t *try, spec any) { checkInvalid(t, t.changeOf(spec)) }
+
+// changeOf is a specification of the target as the change of another one.
+func (t *try) changeOf(spec any) map[string]any {
 	raw, err := json.Marshal(spec)
 	if err != nil {
 		t.Fatalf("%v", err)
@@ -666,20 +673,24 @@ func checkInvalidSpec(t *try, spec any) {
 	if err := json.Unmarshal(raw, &change); err != nil {
 		t.Fatalf("%v", err)
 	}
-	checkInvalid(t, change)
+	return change
 }
 
 // checkUnknownReference: what a reference names may have been deleted a moment ago.
 func checkUnknownReference(t *try, field string) {
-	var value any = wrongValue
 	kind, err := resource.KindNamed(t.kind)
 	if err != nil {
 		t.Fatalf("%v", err)
 	}
+	t.refusedToCreate(t.askBeside(t.root, unknownIn(kind, field)), resource.CodeInvalid, resource.CodeNotFound, resource.CodeDependency)
+}
+
+// unknownIn is the change of a specification whose reference names nothing.
+func unknownIn(kind *resource.Kind, field string) map[string]any {
 	if f, ok := fieldOf(kind.SpecType(), field); ok && f.Type.Kind() == reflect.Slice {
-		value = []string{wrongValue}
+		return map[string]any{field: []string{wrongValue}}
 	}
-	t.refusedToCreate(t.askBeside(t.root, map[string]any{field: value}), resource.CodeInvalid, resource.CodeNotFound, resource.CodeDependency)
+	return map[string]any{field: wrongValue}
 }
 
 // mostOfQuota is how many objects a quota for tests may allow.

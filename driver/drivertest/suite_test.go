@@ -92,6 +92,10 @@ func caught() map[string][]string {
 		"fails":                      {"vpc/create/life"},
 		"takes anything":             {"subnet/create/unknown-vpc", "subnet/create/range-outside-of-vpc", "vm/create/unknown-image", "vm/create/unknown-machine", "vm/create/unknown-subnet", "vm/create/unknown-securitygroups", "vm/create/invalid-1", "cluster/create/unknown-version", "cluster/create/unknown-subnets", "cluster/create/unknown-vpc", "securitygroup/create/unknown-vpc"},
 		"leaves rubble":              {"subnet/create/range-outside-of-vpc"},
+		"checks nothing":             {"subnet/check/refused", "vpc/check/quota"},
+		"checks by doing":            {"vpc/check/works"},
+		"refuses otherwise":          {"subnet/check/refused"},
+		"refuses all":                {"vpc/check/works", "vpc/check/quota"},
 		"quota is a failure":         {"vpc/create/quota"},
 		"reads one page":             {"vpc/list/pages-of-1", "vpc/list/pages-of-2", "metric/read/pages-of-1", "metric/read/pages-of-2", "metric/read/pages-of-3"},
 		"lists twice":                {"vpc/list/shape", "vpc/list/complete", "vpc/list/pages-of-3"},
@@ -99,7 +103,7 @@ func caught() map[string][]string {
 		"pages are answers":          {"vpc/list/html"},
 		"lists another name":         {"vpc/get/as-listed"},
 		"asks for each":              {"vpc/list/calls"},
-		"asks twice":                 {"vpc/get/calls", "vpc/create/calls", "vpc/delete/calls", "vm/stop/calls", "vm/stop/many-calls", "vm/get/many-calls", "vm/delete/many-calls"},
+		"asks twice":                 {"vpc/get/calls", "vpc/create/calls", "vpc/delete/calls", "vpc/check/calls", "vm/stop/calls", "vm/stop/many-calls", "vm/get/many-calls", "vm/delete/many-calls"},
 		"does the first of many":     {"vm/stop/many", "vm/delete/many", "vm/get/many"},
 		"passes over a bad one":      {"vm/stop/many-and-a-bad-one"},
 		"blames all for one":         {"vm/start/many-and-a-bad-one", "vm/delete/many-and-a-bad-one", "vm/get/many-and-a-bad-one"},
@@ -169,7 +173,7 @@ func TestEveryCheckCatchesSomething(t *testing.T) {
 		switch {
 		case c.kind == "connection" || c.kind == "extension":
 			return c.kind + "/" + c.name
-		case slices.Contains([]string{"list", "get", "create", "delete", "read"}, c.verb):
+		case slices.Contains([]string{"list", "get", "create", "check", "delete", "read"}, c.verb):
 			return c.verb + "/" + c.name
 		default:
 			return "action/" + c.name

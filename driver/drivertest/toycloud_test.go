@@ -176,6 +176,10 @@ func (c *toyCloud) create(w http.ResponseWriter, r *http.Request, account string
 		answer(w, http.StatusForbidden, "two are enough")
 		return
 	}
+	if r.URL.Query().Get("check") != "" {
+		answer(w, http.StatusOK, o)
+		return
+	}
 	c.next++
 	o.ID, o.State, o.Status = fmt.Sprintf("%s-%d", o.Kind, c.next), resource.StateCreating, json.RawMessage(`{}`)
 	if o.Kind == "cluster" {

@@ -106,8 +106,8 @@ func newToy(defect string) func() *driver.Driver {
 				return filtered{entries[resource.Spec]{{Name: toyMachine, VCPUs: 1, MemoryMiB: 1024}}, s.has("filter loses")}
 			}),
 			driver.Feed(resource.Metrics, driver.Keeps{Step: toyStep, For: toyKept, Points: 20}, func(s *toySession) toyMetrics { return toyMetrics{s} }),
-			driver.Kind(resource.VPC, func(s *toySession) driver.Labelled[resource.VPCSpec, resource.VPCStatus] { return of(s, resource.VPC) }, d.way().found),
-			driver.Kind(resource.Subnet, func(s *toySession) driver.Labelled[resource.SubnetSpec, resource.SubnetStatus] {
+			driver.Kind(resource.VPC, func(s *toySession) checked[resource.VPCSpec, resource.VPCStatus] { return of(s, resource.VPC) }, d.way().found),
+			driver.Kind(resource.Subnet, func(s *toySession) checked[resource.SubnetSpec, resource.SubnetStatus] {
 				return of(s, resource.Subnet)
 			}, driver.ByToken),
 			driver.Kind(resource.SecurityGroup, func(s *toySession) groupAbilities { return groups{of(s, resource.SecurityGroup)} }, driver.ByToken),
@@ -281,13 +281,17 @@ func (f filtered) List(ctx context.Context, q driver.Query) iter.Seq2[resource.S
 
 // What the kinds are offered with.
 type (
+	checked[S, T any] interface {
+		driver.Labelled[S, T]
+		driver.Checker[S]
+	}
 	groupAbilities interface {
-		driver.Labelled[resource.SecurityGroupSpec, resource.SecurityGroupStatus]
+		checked[resource.SecurityGroupSpec, resource.SecurityGroupStatus]
 		resource.RuleAdder
 		resource.RuleRemover
 	}
 	vmAbilities interface {
-		driver.Labelled[resource.VMSpec, resource.VMStatus]
+		checked[resource.VMSpec, resource.VMStatus]
 		resource.Starter
 		resource.Stopper
 		resource.ConsoleReader
@@ -295,7 +299,7 @@ type (
 		driver.ManyGetter[resource.VMSpec, resource.VMStatus]
 	}
 	clusterAbilities interface {
-		driver.Labelled[resource.ClusterSpec, resource.ClusterStatus]
+		checked[resource.ClusterSpec, resource.ClusterStatus]
 		resource.KubeconfigReader
 	}
 )
@@ -462,6 +466,26 @@ func (c things[S, T]) Make(ctx context.Context, r driver.Request[S]) (driver.Obj
 		_ = c.call(ctx, http.MethodPatch, c.path(fmt.Sprintf("%s-%s", c.kind.Name, next(made.ID))), toyThing{Token: r.Token}, &toyThing{})
 	}
 	return c.object(made)
+}
+
+// Check implements driver.Checker.
+func (c things[S, T]) Check(ctx context.Context, r driver.Request[S]) error {
+	raw, err := json.Marshal(r.Spec)
+	if err != nil || c.has("checks nothing") {
+		return err
+	}
+	query := "?check=1"
+	if c.has("checks by doing") {
+		query = ""
+	}
+	err = c.call(ctx, http.MethodPost, "/"+c.kind.Name+query, toyThing{Token: r.Token, Name: r.Name, Labels: r.Labels, Spec: raw}, &toyThing{})
+	switch {
+	case err != nil && c.has("refuses otherwise"):
+		return resource.Errorf(resource.CodeConflict, "no")
+	case c.has("refuses all"):
+		return resource.Errorf(resource.CodeQuota, "no")
+	}
+	return err
 }
 
 // next is the number after that of an id.

@@ -10,26 +10,31 @@ import (
 type (
 	vpcAbilities interface {
 		driver.Managed[resource.VPCSpec, resource.VPCStatus]
+		driver.Checker[resource.VPCSpec]
 		resource.CIDRAdder
 		resource.CIDRRemover
 		resource.Labeler
 	}
 	subnetAbilities interface {
 		driver.Managed[resource.SubnetSpec, resource.SubnetStatus]
+		driver.Checker[resource.SubnetSpec]
 		resource.Labeler
 	}
 	securityGroupAbilities interface {
 		driver.Managed[resource.SecurityGroupSpec, resource.SecurityGroupStatus]
+		driver.Checker[resource.SecurityGroupSpec]
 		resource.RuleAdder
 		resource.RuleRemover
 		resource.Labeler
 	}
 	keyPairAbilities interface {
 		driver.Managed[resource.KeyPairSpec, resource.KeyPairStatus]
+		driver.Checker[resource.KeyPairSpec]
 		resource.Labeler
 	}
 	vmAbilities interface {
 		driver.Managed[resource.VMSpec, resource.VMStatus]
+		driver.Checker[resource.VMSpec]
 		resource.Starter
 		resource.Stopper
 		resource.Rebooter
@@ -42,6 +47,7 @@ type (
 	}
 	diskAbilities interface {
 		driver.Managed[resource.DiskSpec, resource.DiskStatus]
+		driver.Checker[resource.DiskSpec]
 		resource.DiskAttacher
 		resource.Detacher
 		resource.DiskResizer
@@ -49,20 +55,24 @@ type (
 	}
 	snapshotAbilities interface {
 		driver.Managed[resource.SnapshotSpec, resource.SnapshotStatus]
+		driver.Checker[resource.SnapshotSpec]
 		resource.Labeler
 	}
 	customImageAbilities interface {
 		driver.Managed[resource.CustomImageSpec, resource.CustomImageStatus]
+		driver.Checker[resource.CustomImageSpec]
 		resource.Labeler
 	}
 	publicIPAbilities interface {
 		driver.Managed[resource.PublicIPSpec, resource.PublicIPStatus]
+		driver.Checker[resource.PublicIPSpec]
 		resource.Associator
 		resource.Disassociator
 		resource.Labeler
 	}
 	nicAbilities interface {
 		driver.Managed[resource.NICSpec, resource.NICStatus]
+		driver.Checker[resource.NICSpec]
 		resource.NICAttacher
 		resource.Detacher
 		resource.AddressAdder
@@ -71,6 +81,7 @@ type (
 	}
 	nlbAbilities interface {
 		driver.Managed[resource.NLBSpec, resource.NLBStatus]
+		driver.Checker[resource.NLBSpec]
 		resource.MemberAdder
 		resource.MemberRemover
 		resource.ListenerSetter
@@ -81,6 +92,7 @@ type (
 	}
 	clusterAbilities interface {
 		driver.Stepwise[resource.ClusterSpec, resource.ClusterStatus]
+		driver.Checker[resource.ClusterSpec]
 		resource.NodeGroupAdder
 		resource.NodeGroupRemover
 		resource.NodeGroupScaler

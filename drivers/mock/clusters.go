@@ -25,7 +25,7 @@ type clusters struct {
 }
 
 func openClusters(s *session) clusters {
-	return clusters{table[resource.ClusterSpec, resource.ClusterStatus]{
+	collection := clusters{table[resource.ClusterSpec, resource.ClusterStatus]{
 		s: s, kind: resource.Cluster, prefix: "k8s", ready: resource.StateAvailable, built: true,
 		show: func(v *sight[resource.ClusterSpec, resource.ClusterStatus]) any {
 			if v.state != resource.StateCreating && v.state != resource.StateFailed {
@@ -41,43 +41,43 @@ func openClusters(s *session) clusters {
 			return native
 		},
 	}}
+	collection.prepare = collection.plan
+	return collection
 }
 
 // clusterVersions are those of this cloud. Without one a cluster gets the newest but
 // one, as on most clouds.
 func clusterVersions() []string { return []string{"1.33", "1.34", "1.35", "1.36"} }
 
-// Make implements driver.Maker. With the setting parts a cluster begins without nodes, as on
+// plan completes and checks a draft. With the setting parts a cluster begins without nodes, as on
 // most clouds; all that is wrong with them is refused before.
-func (c clusters) Make(ctx context.Context, r driver.Request[resource.ClusterSpec]) (driver.Object[resource.ClusterSpec, resource.ClusterStatus], error) {
-	return c.create(ctx, r, func(d *draft[resource.ClusterSpec, resource.ClusterStatus]) error {
-		if err := need("spec.vpc", d.spec.VPC); err != nil {
+func (c clusters) plan(d *draft[resource.ClusterSpec, resource.ClusterStatus]) error {
+	if err := need("spec.vpc", d.spec.VPC); err != nil {
+		return err
+	}
+	d.spec.NodeGroups = slices.Clone(d.spec.NodeGroups) // the checks complete them
+	if err := refuseProblems(d.spec.Problems("spec")); err != nil {
+		return err
+	}
+	if err := c.s.checkSubnets(d.spec.Subnets, d.spec.VPC); err != nil {
+		return err
+	}
+	versions := c.s.offer.versions
+	d.spec.Version = cmp.Or(d.spec.Version, versions[len(versions)-2])
+	if !slices.Contains(versions, d.spec.Version) {
+		return refuseField("spec.version", "InvalidParameterValue", "there is no version %.64q; the versions are: %s", d.spec.Version, strings.Join(versions, ", "))
+	}
+	for i := range d.spec.NodeGroups {
+		if err := c.checkNodeGroup(fmt.Sprintf("spec.nodeGroups[%d]", i), &d.spec.NodeGroups[i]); err != nil {
 			return err
 		}
-		d.spec.NodeGroups = slices.Clone(d.spec.NodeGroups) // the checks complete them
-		if err := refuseProblems(d.spec.Problems("spec")); err != nil {
-			return err
-		}
-		if err := c.s.checkSubnets(d.spec.Subnets, d.spec.VPC); err != nil {
-			return err
-		}
-		versions := c.s.offer.versions
-		d.spec.Version = cmp.Or(d.spec.Version, versions[len(versions)-2])
-		if !slices.Contains(versions, d.spec.Version) {
-			return refuseField("spec.version", "InvalidParameterValue", "there is no version %.64q; the versions are: %s", d.spec.Version, strings.Join(versions, ", "))
-		}
-		for i := range d.spec.NodeGroups {
-			if err := c.checkNodeGroup(fmt.Sprintf("spec.nodeGroups[%d]", i), &d.spec.NodeGroups[i]); err != nil {
-				return err
-			}
-		}
-		if c.s.parts {
-			d.spec.NodeGroups = []resource.NodeGroup{}
-		}
-		d.status.Version = d.spec.Version
-		d.claims = []claim{{"clusters of " + c.key().Account + " in " + c.key().Region, d.name}}
-		return nil
-	})
+	}
+	if c.s.parts {
+		d.spec.NodeGroups = []resource.NodeGroup{}
+	}
+	d.status.Version = d.spec.Version
+	d.claims = []claim{{"clusters of " + c.key().Account + " in " + c.key().Region, d.name}}
+	return nil
 }
 
 // Complete implements driver.Completer: the node groups follow one by one.

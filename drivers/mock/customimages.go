@@ -1,10 +1,8 @@
 package mock
 
 import (
-	"context"
 	"time"
 
-	"github.com/m-cmp/mc-infra-connector/driver"
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
 
@@ -13,25 +11,25 @@ type customImages struct {
 }
 
 func openCustomImages(s *session) customImages {
-	return customImages{table[resource.CustomImageSpec, resource.CustomImageStatus]{
+	collection := customImages{table[resource.CustomImageSpec, resource.CustomImageStatus]{
 		s: s, kind: resource.CustomImage, prefix: "cimg", ready: resource.StateAvailable, built: true, show: showCustomImage,
 	}}
+	collection.prepare = collection.plan
+	return collection
 }
 
-// Create implements driver.Maker.
-func (c customImages) Make(ctx context.Context, r driver.Request[resource.CustomImageSpec]) (driver.Object[resource.CustomImageSpec, resource.CustomImageStatus], error) {
-	return c.create(ctx, r, func(d *draft[resource.CustomImageSpec, resource.CustomImageStatus]) error {
-		if err := need("spec.vm", d.spec.VM); err != nil {
-			return err
-		}
-		vm := specOf(c.s, resource.VM, d.spec.VM)
-		machine, err := c.s.offer.spec("spec.vm", vm.Spec)
-		if err != nil {
-			return err
-		}
-		d.status = resource.CustomImageStatus{Architecture: machine.Architectures[0], DiskSizeGiB: vm.RootDiskSizeGiB}
-		return nil
-	})
+// plan completes and checks a draft.
+func (c customImages) plan(d *draft[resource.CustomImageSpec, resource.CustomImageStatus]) error {
+	if err := need("spec.vm", d.spec.VM); err != nil {
+		return err
+	}
+	vm := specOf(c.s, resource.VM, d.spec.VM)
+	machine, err := c.s.offer.spec("spec.vm", vm.Spec)
+	if err != nil {
+		return err
+	}
+	d.status = resource.CustomImageStatus{Architecture: machine.Architectures[0], DiskSizeGiB: vm.RootDiskSizeGiB}
+	return nil
 }
 
 // nativeCustomImage is a custom image in the cloud's own words.

@@ -6,7 +6,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/m-cmp/mc-infra-connector/driver"
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
 
@@ -15,25 +14,25 @@ type disks struct {
 }
 
 func openDisks(s *session) disks {
-	return disks{table[resource.DiskSpec, resource.DiskStatus]{
+	collection := disks{table[resource.DiskSpec, resource.DiskStatus]{
 		s: s, kind: resource.Disk, prefix: "disk", ready: resource.StateAvailable, built: true, held: true, show: showDisk,
 	}}
+	collection.prepare = collection.plan
+	return collection
 }
 
-// Create implements driver.Maker.
-func (c disks) Make(ctx context.Context, r driver.Request[resource.DiskSpec]) (driver.Object[resource.DiskSpec, resource.DiskStatus], error) {
-	return c.create(ctx, r, func(d *draft[resource.DiskSpec, resource.DiskStatus]) error {
-		if _, err := c.s.offer.checkDisk("spec.type", &d.spec.Type, "spec.sizeGiB", d.spec.SizeGiB); err != nil {
-			return err
+// plan completes and checks a draft.
+func (c disks) plan(d *draft[resource.DiskSpec, resource.DiskStatus]) error {
+	if _, err := c.s.offer.checkDisk("spec.type", &d.spec.Type, "spec.sizeGiB", d.spec.SizeGiB); err != nil {
+		return err
+	}
+	if d.spec.Snapshot != "" {
+		snapshot := c.s.cloud.shelf(c.s.shelfOf(resource.Snapshot.Name)).live[d.spec.Snapshot]
+		if least := snapshot.Status.(resource.SnapshotStatus).SizeGiB; d.spec.SizeGiB < least {
+			return refuseField("spec.sizeGiB", "InvalidVolumeSize", "%d GiB are too few for the snapshot %s; ask for at least %d GiB", d.spec.SizeGiB, snapshot.ID, least)
 		}
-		if d.spec.Snapshot != "" {
-			snapshot := c.s.cloud.shelf(c.s.shelfOf(resource.Snapshot.Name)).live[d.spec.Snapshot]
-			if least := snapshot.Status.(resource.SnapshotStatus).SizeGiB; d.spec.SizeGiB < least {
-				return refuseField("spec.sizeGiB", "InvalidVolumeSize", "%d GiB are too few for the snapshot %s; ask for at least %d GiB", d.spec.SizeGiB, snapshot.ID, least)
-			}
-		}
-		return c.s.chooseZone("spec.zone", &d.spec.Zone)
-	})
+	}
+	return c.s.chooseZone("spec.zone", &d.spec.Zone)
 }
 
 // Attach implements resource.DiskAttacher.

@@ -1,13 +1,11 @@
 package mock
 
 import (
-	"context"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/binary"
 	"strings"
 
-	"github.com/m-cmp/mc-infra-connector/driver"
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
 
@@ -16,22 +14,22 @@ type keyPairs struct {
 }
 
 func openKeyPairs(s *session) keyPairs {
-	return keyPairs{table[resource.KeyPairSpec, resource.KeyPairStatus]{
+	collection := keyPairs{table[resource.KeyPairSpec, resource.KeyPairStatus]{
 		s: s, kind: resource.KeyPair, prefix: "key", ready: resource.StateAvailable, show: showKeyPair,
 	}}
+	collection.prepare = collection.plan
+	return collection
 }
 
-// Create implements driver.Maker.
-func (c keyPairs) Make(ctx context.Context, r driver.Request[resource.KeyPairSpec]) (driver.Object[resource.KeyPairSpec, resource.KeyPairStatus], error) {
-	return c.create(ctx, r, func(d *draft[resource.KeyPairSpec, resource.KeyPairStatus]) error {
-		fingerprint, ok := fingerprintOf(d.spec.PublicKey)
-		if !ok {
-			return refuseField("spec.publicKey", "InvalidKey.Format", "this is not an SSH public key; give one line such as: ssh-ed25519 AAAA… comment")
-		}
-		d.status.Fingerprint = fingerprint
-		d.claims = []claim{{"keypairs of " + c.key().Account + " in " + c.key().Region, d.name}}
-		return nil
-	})
+// plan completes and checks a draft.
+func (c keyPairs) plan(d *draft[resource.KeyPairSpec, resource.KeyPairStatus]) error {
+	fingerprint, ok := fingerprintOf(d.spec.PublicKey)
+	if !ok {
+		return refuseField("spec.publicKey", "InvalidKey.Format", "this is not an SSH public key; give one line such as: ssh-ed25519 AAAA… comment")
+	}
+	d.status.Fingerprint = fingerprint
+	d.claims = []claim{{"keypairs of " + c.key().Account + " in " + c.key().Region, d.name}}
+	return nil
 }
 
 // fingerprintOf is the fingerprint of a public key as OpenSSH writes it, and

@@ -176,7 +176,7 @@ func TestDescribe(t *testing.T) {
 	d, err := New().Describe(t.Context())
 	require.NoError(t, err)
 	require.Equal(t, "mock", d.Name)
-	all := []string{"list", "get", "create", "delete"}
+	all := []string{"list", "get", "create", "check", "delete"}
 	require.Equal(t, []driver.KindOffer{
 		{Name: "vpc", Verbs: all, Actions: []string{"addcidr", "removecidr", "label"}, Found: driver.ByToken},
 		{Name: "subnet", Verbs: all, Actions: []string{"label"}, Found: driver.ByToken},

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/m-cmp/mc-infra-connector/driver"
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
 
@@ -15,7 +14,7 @@ type nics struct {
 }
 
 func openNICs(s *session) nics {
-	return nics{table[resource.NICSpec, resource.NICStatus]{
+	collection := nics{table[resource.NICSpec, resource.NICStatus]{
 		s: s, kind: resource.NIC, prefix: "nic", ready: resource.StateAvailable, held: true,
 		show: func(v *sight[resource.NICSpec, resource.NICStatus]) any {
 			v.status.VM, v.status.IPv6Addresses = linkedID(resource.VM.Name, v.links), s.ipv6Of(v.ID, v.spec.Subnet)
@@ -25,28 +24,28 @@ func openNICs(s *session) nics {
 			return showNIC(v)
 		},
 	}}
+	collection.prepare = collection.plan
+	return collection
 }
 
-// Create implements driver.Maker.
-func (c nics) Make(ctx context.Context, r driver.Request[resource.NICSpec]) (driver.Object[resource.NICSpec, resource.NICStatus], error) {
-	return c.create(ctx, r, func(d *draft[resource.NICSpec, resource.NICStatus]) (err error) {
-		if err := need("spec.subnet", d.spec.Subnet); err != nil {
-			return err
-		}
-		if err := c.s.checkSecurityGroups(d.spec.SecurityGroups, d.spec.Subnet); err != nil {
-			return err
-		}
-		var address claim
-		if d.spec.PrivateAddress == "" {
-			address, err = c.s.claimAddressIn(d.spec.Subnet)
-		} else {
-			address, err = c.s.claimThisAddressIn(d.spec.Subnet, "spec.privateAddress", d.spec.PrivateAddress)
-		}
-		d.spec.PrivateAddress, d.status.PrivateAddress = address.Value, address.Value
-		d.status.MACAddress = macAddress(d.id)
-		d.claims = []claim{address}
+// plan completes and checks a draft.
+func (c nics) plan(d *draft[resource.NICSpec, resource.NICStatus]) (err error) {
+	if err := need("spec.subnet", d.spec.Subnet); err != nil {
 		return err
-	})
+	}
+	if err := c.s.checkSecurityGroups(d.spec.SecurityGroups, d.spec.Subnet); err != nil {
+		return err
+	}
+	var address claim
+	if d.spec.PrivateAddress == "" {
+		address, err = c.s.claimAddressIn(d.spec.Subnet)
+	} else {
+		address, err = c.s.claimThisAddressIn(d.spec.Subnet, "spec.privateAddress", d.spec.PrivateAddress)
+	}
+	d.spec.PrivateAddress, d.status.PrivateAddress = address.Value, address.Value
+	d.status.MACAddress = macAddress(d.id)
+	d.claims = []claim{address}
+	return err
 }
 
 // Attach implements resource.NICAttacher.

@@ -7,7 +7,6 @@ import (
 	"maps"
 	"slices"
 
-	"github.com/m-cmp/mc-infra-connector/driver"
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
 
@@ -18,35 +17,35 @@ type nlbs struct {
 }
 
 func openNLBs(s *session) nlbs {
-	return nlbs{table[resource.NLBSpec, resource.NLBStatus]{
+	collection := nlbs{table[resource.NLBSpec, resource.NLBStatus]{
 		s: s, kind: resource.NLB, prefix: "nlb", ready: resource.StateAvailable, built: true, show: showNLB,
 	}}
+	collection.prepare = collection.plan
+	return collection
 }
 
-// Create implements driver.Maker.
-func (c nlbs) Make(ctx context.Context, r driver.Request[resource.NLBSpec]) (driver.Object[resource.NLBSpec, resource.NLBStatus], error) {
-	return c.create(ctx, r, func(d *draft[resource.NLBSpec, resource.NLBStatus]) error {
-		if err := need("spec.vpc", d.spec.VPC); err != nil {
-			return err
-		}
-		if err := refuseProblems(d.spec.Problems("spec")); err != nil {
-			return err
-		}
-		if err := c.s.checkSubnets(d.spec.Subnets, d.spec.VPC); err != nil {
-			return err
-		}
-		if err := c.join(d, "spec.members", d.spec.Members); err != nil {
-			return err
-		}
-		d.spec.Members = nil
-		address, err := c.address(d.spec)
-		if err != nil {
-			return err
-		}
-		d.claims = []claim{address}
-		d.status = resource.NLBStatus{Address: address.Value, DNSName: c.s.hostName(d.id)}
-		return nil
-	})
+// plan completes and checks a draft.
+func (c nlbs) plan(d *draft[resource.NLBSpec, resource.NLBStatus]) error {
+	if err := need("spec.vpc", d.spec.VPC); err != nil {
+		return err
+	}
+	if err := refuseProblems(d.spec.Problems("spec")); err != nil {
+		return err
+	}
+	if err := c.s.checkSubnets(d.spec.Subnets, d.spec.VPC); err != nil {
+		return err
+	}
+	if err := c.join(d, "spec.members", d.spec.Members); err != nil {
+		return err
+	}
+	d.spec.Members = nil
+	address, err := c.address(d.spec)
+	if err != nil {
+		return err
+	}
+	d.claims = []claim{address}
+	d.status = resource.NLBStatus{Address: address.Value, DNSName: c.s.hostName(d.id)}
+	return nil
 }
 
 // AddMembers implements resource.MemberAdder.

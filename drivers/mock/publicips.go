@@ -3,7 +3,6 @@ package mock
 import (
 	"context"
 
-	"github.com/m-cmp/mc-infra-connector/driver"
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
 
@@ -12,7 +11,7 @@ type publicIPs struct {
 }
 
 func openPublicIPs(s *session) publicIPs {
-	return publicIPs{table[resource.PublicIPSpec, resource.PublicIPStatus]{
+	collection := publicIPs{table[resource.PublicIPSpec, resource.PublicIPStatus]{
 		s: s, kind: resource.PublicIP, prefix: "ip", ready: resource.StateAvailable, held: true,
 		show: func(v *sight[resource.PublicIPSpec, resource.PublicIPStatus]) any {
 			v.status.VM, v.status.NIC = linkedID(resource.VM.Name, v.links), linkedID(resource.NIC.Name, v.links)
@@ -22,19 +21,19 @@ func openPublicIPs(s *session) publicIPs {
 			return showPublicIP(v)
 		},
 	}}
+	collection.prepare = collection.plan
+	return collection
 }
 
-// Create implements driver.Maker.
-func (c publicIPs) Make(ctx context.Context, r driver.Request[resource.PublicIPSpec]) (driver.Object[resource.PublicIPSpec, resource.PublicIPStatus], error) {
-	return c.create(ctx, r, func(d *draft[resource.PublicIPSpec, resource.PublicIPStatus]) error {
-		address, err := c.s.cloud.claimPublicAddress()
-		if err != nil {
-			return err
-		}
-		d.status.Address = address.Value
-		d.claims = []claim{address}
-		return nil
-	})
+// plan completes and checks a draft.
+func (c publicIPs) plan(d *draft[resource.PublicIPSpec, resource.PublicIPStatus]) error {
+	address, err := c.s.cloud.claimPublicAddress()
+	if err != nil {
+		return err
+	}
+	d.status.Address = address.Value
+	d.claims = []claim{address}
+	return nil
 }
 
 // Associate implements resource.Associator. Who has another public IP loses that, as

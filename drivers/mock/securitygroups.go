@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/m-cmp/mc-infra-connector/driver"
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
 
@@ -15,28 +14,28 @@ type securityGroups struct {
 }
 
 func openSecurityGroups(s *session) securityGroups {
-	return securityGroups{table[resource.SecurityGroupSpec, resource.SecurityGroupStatus]{
+	collection := securityGroups{table[resource.SecurityGroupSpec, resource.SecurityGroupStatus]{
 		s: s, kind: resource.SecurityGroup, prefix: "sg", ready: resource.StateAvailable, show: showSecurityGroup,
 	}}
+	collection.prepare = collection.plan
+	return collection
 }
 
-// Create implements driver.Maker. A group whose request names no outbound rule
+// plan completes and checks a draft. A group whose request names no outbound rule
 // lets everything out, as on most clouds.
-func (c securityGroups) Make(ctx context.Context, r driver.Request[resource.SecurityGroupSpec]) (driver.Object[resource.SecurityGroupSpec, resource.SecurityGroupStatus], error) {
-	return c.create(ctx, r, func(d *draft[resource.SecurityGroupSpec, resource.SecurityGroupStatus]) error {
-		if err := need("spec.vpc", d.spec.VPC); err != nil {
-			return err
-		}
-		d.spec.Rules = slices.Clone(d.spec.Rules) // the check completes them
-		if err := refuseProblems(d.spec.Problems("spec")); err != nil {
-			return err
-		}
-		if !slices.ContainsFunc(d.spec.Rules, func(r resource.Rule) bool { return r.Direction == "out" }) {
-			d.spec.Rules = append(d.spec.Rules, resource.Rule{Direction: "out", Protocol: "all", CIDR: "0.0.0.0/0"})
-		}
-		d.claims = []claim{{"securitygroups of " + d.spec.VPC, d.name}}
-		return nil
-	})
+func (c securityGroups) plan(d *draft[resource.SecurityGroupSpec, resource.SecurityGroupStatus]) error {
+	if err := need("spec.vpc", d.spec.VPC); err != nil {
+		return err
+	}
+	d.spec.Rules = slices.Clone(d.spec.Rules) // the check completes them
+	if err := refuseProblems(d.spec.Problems("spec")); err != nil {
+		return err
+	}
+	if !slices.ContainsFunc(d.spec.Rules, func(r resource.Rule) bool { return r.Direction == "out" }) {
+		d.spec.Rules = append(d.spec.Rules, resource.Rule{Direction: "out", Protocol: "all", CIDR: "0.0.0.0/0"})
+	}
+	d.claims = []claim{{"securitygroups of " + d.spec.VPC, d.name}}
+	return nil
 }
 
 // AddRules implements resource.RuleAdder.

@@ -1,10 +1,8 @@
 package mock
 
 import (
-	"context"
 	"time"
 
-	"github.com/m-cmp/mc-infra-connector/driver"
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
 
@@ -13,20 +11,20 @@ type snapshots struct {
 }
 
 func openSnapshots(s *session) snapshots {
-	return snapshots{table[resource.SnapshotSpec, resource.SnapshotStatus]{
+	collection := snapshots{table[resource.SnapshotSpec, resource.SnapshotStatus]{
 		s: s, kind: resource.Snapshot, prefix: "snap", ready: resource.StateAvailable, built: true, show: showSnapshot,
 	}}
+	collection.prepare = collection.plan
+	return collection
 }
 
-// Create implements driver.Maker.
-func (c snapshots) Make(ctx context.Context, r driver.Request[resource.SnapshotSpec]) (driver.Object[resource.SnapshotSpec, resource.SnapshotStatus], error) {
-	return c.create(ctx, r, func(d *draft[resource.SnapshotSpec, resource.SnapshotStatus]) error {
-		if err := need("spec.disk", d.spec.Disk); err != nil {
-			return err
-		}
-		d.status.SizeGiB = specOf(c.s, resource.Disk, d.spec.Disk).SizeGiB
-		return nil
-	})
+// plan completes and checks a draft.
+func (c snapshots) plan(d *draft[resource.SnapshotSpec, resource.SnapshotStatus]) error {
+	if err := need("spec.disk", d.spec.Disk); err != nil {
+		return err
+	}
+	d.status.SizeGiB = specOf(c.s, resource.Disk, d.spec.Disk).SizeGiB
+	return nil
 }
 
 // nativeSnapshot is a snapshot in the cloud's own words.

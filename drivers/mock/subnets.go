@@ -1,12 +1,10 @@
 package mock
 
 import (
-	"context"
 	"net/netip"
 	"slices"
 	"strings"
 
-	"github.com/m-cmp/mc-infra-connector/driver"
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
 
@@ -15,11 +13,10 @@ type subnets struct {
 }
 
 func openSubnets(s *session) subnets {
-	c := s.cloud
-	return subnets{table[resource.SubnetSpec, resource.SubnetStatus]{
+	collection := subnets{table[resource.SubnetSpec, resource.SubnetStatus]{
 		s: s, kind: resource.Subnet, prefix: "subnet", ready: resource.StateAvailable,
 		show: func(v *sight[resource.SubnetSpec, resource.SubnetStatus]) any {
-			v.status.AvailableAddresses = 1<<(32-bitsOf(v.spec.CIDR)) - reservedAddresses - 1 - c.claimed(v.ID)
+			v.status.AvailableAddresses = 1<<(32-bitsOf(v.spec.CIDR)) - reservedAddresses - 1 - s.cloud.claimed(v.ID)
 			if s.ipv6 {
 				v.status.IPv6CIDR = ipv6RangeOf(v.ID).String()
 			}
@@ -29,26 +26,26 @@ func openSubnets(s *session) subnets {
 			}
 		},
 	}}
+	collection.prepare = collection.plan
+	return collection
 }
 
 // reservedAddresses are those at the start of a subnet that the cloud keeps for
 // itself; it keeps the last one too.
 const reservedAddresses = 4
 
-// Create implements driver.Maker.
-func (c subnets) Make(ctx context.Context, r driver.Request[resource.SubnetSpec]) (driver.Object[resource.SubnetSpec, resource.SubnetStatus], error) {
-	return c.create(ctx, r, func(d *draft[resource.SubnetSpec, resource.SubnetStatus]) error {
-		if err := need("spec.vpc", d.spec.VPC); err != nil {
-			return err
-		}
-		if err := refuseProblems(d.spec.Problems("spec")); err != nil {
-			return err
-		}
-		if err := c.checkRange(d.spec); err != nil {
-			return err
-		}
-		return c.s.chooseZone("spec.zone", &d.spec.Zone)
-	})
+// plan completes and checks a draft.
+func (c subnets) plan(d *draft[resource.SubnetSpec, resource.SubnetStatus]) error {
+	if err := need("spec.vpc", d.spec.VPC); err != nil {
+		return err
+	}
+	if err := refuseProblems(d.spec.Problems("spec")); err != nil {
+		return err
+	}
+	if err := c.checkRange(d.spec); err != nil {
+		return err
+	}
+	return c.s.chooseZone("spec.zone", &d.spec.Zone)
 }
 
 // checkRange checks the range against those of the VPC and of its other subnets.

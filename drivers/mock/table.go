@@ -23,6 +23,9 @@ type table[S, T any] struct {
 	ready  resource.State // of an object that was created
 	built  bool           // whether machines build it: its deletion lasts, and it may fail on the way
 	held   bool           // whether it cannot be deleted while it is linked to another object
+	// prepare checks the draft of a creation as the cloud would, completes its spec and sets
+	// its status and claims.
+	prepare func(*draft[S, T]) error
 	// show completes spec and status with what is known only now and returns the
 	// cloud's own fields.
 	show func(*sight[S, T]) (native any)
@@ -155,16 +158,15 @@ func (t table[S, T]) read(ctx context.Context, id string) (o *object, now time.T
 	return o, now, nil
 }
 
-// create does what is left for the kinds' Create: prepare checks the draft as the
-// cloud would, completes its spec and sets its status and claims.
-func (t table[S, T]) create(ctx context.Context, r driver.Request[S], prepare func(*draft[S, T]) error) (driver.Object[S, T], error) {
+// Make implements driver.Maker.
+func (t table[S, T]) Make(ctx context.Context, r driver.Request[S]) (driver.Object[S, T], error) {
 	if err := t.call(ctx); err != nil {
 		return driver.Object[S, T]{}, err
 	}
 	if t.built && t.s.hang {
 		return driver.Object[S, T]{}, t.s.stay(ctx)
 	}
-	o, made, err := t.make(r, prepare)
+	o, made, err := t.make(r)
 	if err != nil {
 		return driver.Object[S, T]{}, err
 	}
@@ -178,35 +180,28 @@ func (t table[S, T]) create(ctx context.Context, r driver.Request[S], prepare fu
 	return t.view(o, o.Change.state(now), now), nil
 }
 
+// Check implements driver.Checker. What the settings let fail by chance it does not know.
+func (t table[S, T]) Check(ctx context.Context, r driver.Request[S]) error {
+	if err := t.call(ctx); err != nil {
+		return err
+	}
+	t.s.cloud.mu.Lock()
+	defer t.s.cloud.mu.Unlock()
+	_, _, err := t.drafted(r)
+	return err
+}
+
 // crashed is the exit code of a process that the setting crashCreate ended.
 const crashed = 3
 
 // make returns the object of the request's token, and whether it is new.
-func (t table[S, T]) make(r driver.Request[S], prepare func(*draft[S, T]) error) (o *object, made bool, err error) {
-	if r.Token == "" || len(r.Token) > 36 {
-		return nil, false, refuseField("token", "InvalidClientToken", "the token must have 1 to 36 characters; use a fresh UUID for each new %s", t.kind.Name)
-	}
+func (t table[S, T]) make(r driver.Request[S]) (o *object, made bool, err error) {
 	c := t.s.cloud
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	now := c.time()
-	c.pass(now)
-	id := newID(t.prefix, t.key(), r.Token)
-	if o := c.find(t.key(), id, now); o != nil {
-		return o, false, nil
-	}
-	if err := t.findRefs(r.Spec, now); err != nil {
-		return nil, false, err
-	}
-	d := &draft[S, T]{
-		now: now, id: id, name: r.Name, labels: maps.Clone(r.Labels), spec: r.Spec,
-		change: t.s.change(now, resource.StateCreating, resource.StateCreating, t.ready),
-	}
-	if err := prepare(d); err != nil {
-		return nil, false, err
-	}
-	if err := t.s.checkQuota(t.kind.Kind); err != nil {
-		return nil, false, err
+	o, d, err := t.drafted(r)
+	if o != nil || err != nil {
+		return o, false, err
 	}
 	if t.s.chance(t.s.failCreate, "failCreate", r.Token) {
 		return nil, false, refuse(resource.CodeCapacity, "InsufficientCapacity", "the cloud has no room for the %s (setting failCreate) and will not succeed with this token; create it anew", t.kind.Name)
@@ -214,19 +209,56 @@ func (t table[S, T]) make(r driver.Request[S], prepare func(*draft[S, T]) error)
 	if t.built && t.s.chance(t.s.failSettle, "failSettle", r.Token) {
 		d.change.Then = resource.StateFailed
 	}
-	o = &object{ID: id, Token: r.Token, CreatedAt: now, ListedFrom: now.Add(t.s.consistencyDelay)}
+	o = &object{ID: d.id, Token: r.Token, CreatedAt: d.now, ListedFrom: d.now.Add(t.s.consistencyDelay)}
 	if err := t.become(o, d); err != nil {
 		return nil, false, err
 	}
-	return o, true, c.commit(t.s.log, t.key(), o)
+	return o, true, t.s.cloud.commit(t.s.log, t.key(), o)
+}
+
+// drafted returns the object of the request's token, or else what a creation would make.
+// The cloud is held.
+func (t table[S, T]) drafted(r driver.Request[S]) (*object, *draft[S, T], error) {
+	if r.Token == "" || len(r.Token) > 36 {
+		return nil, nil, refuseField("token", "InvalidClientToken", "the token must have 1 to 36 characters; use a fresh UUID for each new %s", t.kind.Name)
+	}
+	c := t.s.cloud
+	now := c.time()
+	c.pass(now)
+	id := newID(t.prefix, t.key(), r.Token)
+	if o := c.find(t.key(), id, now); o != nil {
+		return o, nil, nil
+	}
+	if err := t.findRefs(r.Spec, now); err != nil {
+		return nil, nil, err
+	}
+	d := &draft[S, T]{
+		now: now, id: id, name: r.Name, labels: maps.Clone(r.Labels), spec: r.Spec,
+		change: t.s.change(now, resource.StateCreating, resource.StateCreating, t.ready),
+	}
+	if err := t.prepare(d); err != nil {
+		return nil, nil, err
+	}
+	if err := t.s.checkQuota(t.kind.Kind); err != nil {
+		return nil, nil, err
+	}
+	return nil, d, t.unclaimed(d)
+}
+
+// unclaimed refuses a draft if another object has what it claims.
+func (t table[S, T]) unclaimed(d *draft[S, T]) error {
+	for _, claim := range d.claims {
+		if holder := t.s.cloud.claims[claim.Scope][claim.Value]; holder != "" && holder != d.id {
+			return refuse(resource.CodeAlreadyExists, "Invalid"+t.noun()+".Duplicate", "the name %.64q is taken by the %s %s; choose another name, or adopt that one", d.name, t.kind.Name, holder)
+		}
+	}
+	return nil
 }
 
 // become makes what was drafted the object, unless another one has what it claims.
 func (t table[S, T]) become(o *object, d *draft[S, T]) (err error) {
-	for _, claim := range d.claims {
-		if holder := t.s.cloud.claims[claim.Scope][claim.Value]; holder != "" && holder != o.ID {
-			return refuse(resource.CodeAlreadyExists, "Invalid"+t.noun()+".Duplicate", "the name %.64q is taken by the %s %s; choose another name, or adopt that one", d.name, t.kind.Name, holder)
-		}
+	if err := t.unclaimed(d); err != nil {
+		return err
 	}
 	o.Name, o.Labels, o.shape, o.Claims, o.Change = d.name, d.labels, shape{d.spec, d.status, d.links}, d.claims, d.change
 	o.Refs, err = t.refs(d.spec)

@@ -23,7 +23,7 @@ type vms struct {
 }
 
 func openVMs(s *session) vms {
-	return vms{table[resource.VMSpec, resource.VMStatus]{
+	collection := vms{table[resource.VMSpec, resource.VMStatus]{
 		s: s, kind: resource.VM, prefix: "vm", ready: resource.StateRunning, built: true,
 		show: func(v *sight[resource.VMSpec, resource.VMStatus]) any {
 			for _, ip := range s.cloud.linkedTo(v.ID, resource.PublicIP.Name) {
@@ -37,26 +37,26 @@ func openVMs(s *session) vms {
 			return native
 		},
 	}}
+	collection.prepare = collection.plan
+	return collection
 }
 
-// Create implements driver.Maker.
-func (c vms) Make(ctx context.Context, r driver.Request[resource.VMSpec]) (driver.Object[resource.VMSpec, resource.VMStatus], error) {
-	return c.create(ctx, r, func(d *draft[resource.VMSpec, resource.VMStatus]) error {
-		if err := need("spec.subnet", d.spec.Subnet); err != nil {
-			return err
-		}
-		if err := refuseProblems(d.spec.Problems("spec")); err != nil {
-			return err
-		}
-		if err := c.checkMachine(&d.spec); err != nil {
-			return err
-		}
-		if err := c.s.checkSecurityGroups(d.spec.SecurityGroups, d.spec.Subnet); err != nil {
-			return err
-		}
-		d.status.Zone = specOf(c.s, resource.Subnet, d.spec.Subnet).Zone
-		return c.assignAddresses(d)
-	})
+// plan completes and checks a draft.
+func (c vms) plan(d *draft[resource.VMSpec, resource.VMStatus]) error {
+	if err := need("spec.subnet", d.spec.Subnet); err != nil {
+		return err
+	}
+	if err := refuseProblems(d.spec.Problems("spec")); err != nil {
+		return err
+	}
+	if err := c.checkMachine(&d.spec); err != nil {
+		return err
+	}
+	if err := c.s.checkSecurityGroups(d.spec.SecurityGroups, d.spec.Subnet); err != nil {
+		return err
+	}
+	d.status.Zone = specOf(c.s, resource.Subnet, d.spec.Subnet).Zone
+	return c.assignAddresses(d)
 }
 
 // Start implements resource.Starter.

@@ -5,7 +5,6 @@ import (
 	"net/netip"
 	"slices"
 
-	"github.com/m-cmp/mc-infra-connector/driver"
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
 
@@ -14,17 +13,17 @@ type vpcs struct {
 }
 
 func openVPCs(s *session) vpcs {
-	return vpcs{table[resource.VPCSpec, resource.VPCStatus]{
+	collection := vpcs{table[resource.VPCSpec, resource.VPCStatus]{
 		s: s, kind: resource.VPC, prefix: "vpc", ready: resource.StateAvailable, show: showVPC,
 	}}
+	collection.prepare = collection.plan
+	return collection
 }
 
-// Create implements driver.Maker.
-func (c vpcs) Make(ctx context.Context, r driver.Request[resource.VPCSpec]) (driver.Object[resource.VPCSpec, resource.VPCStatus], error) {
-	return c.create(ctx, r, func(d *draft[resource.VPCSpec, resource.VPCStatus]) error {
-		d.status.CIDRs = []string{d.spec.CIDR}
-		return refuseProblems(d.spec.Problems("spec"))
-	})
+// plan completes and checks a draft.
+func (c vpcs) plan(d *draft[resource.VPCSpec, resource.VPCStatus]) error {
+	d.status.CIDRs = []string{d.spec.CIDR}
+	return refuseProblems(d.spec.Problems("spec"))
 }
 
 // AddCIDR implements resource.CIDRAdder.

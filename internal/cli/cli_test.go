@@ -176,6 +176,16 @@ func TestCreate(t *testing.T) {
 	}
 }
 
+func TestCreateOnlyChecked(t *testing.T) {
+	f := newFake(t)
+	f.answers = map[string]any{"connections/mock/vpcs:check": resource.CreationCheck{Cloud: true}, "connections/mock/disks:check": resource.CreationCheck{Reason: "nobody knows"}}
+	s := newShell(t, f)
+	assert.Equal(t, "nothing was created; nothing is wrong with it, here and on the cloud\n", s.ok("vpc create net --cidr 10.0.0.0/16 --dry-run"))
+	assert.Contains(t, f.seen(), `POST /connections/mock/vpcs:check {"name":"net","spec":{"cidr":"10.0.0.0/16"}}`)
+	assert.Contains(t, s.ok("disk create d --size-gib 10 --dry-run"), "the cloud was not asked: nobody knows")
+	assert.JSONEq(t, `{"cloud":true}`, s.ok("vpc create net --cidr 10.0.0.0/16 --dry-run -o json"))
+}
+
 func TestCreateFromFile(t *testing.T) {
 	f := newFake(t)
 	s := newShell(t, f)

@@ -114,6 +114,7 @@ func (a *app) createCommand(k *resource.Kind) *cobra.Command {
 		labels           []string
 		count            int
 		onFailure        string
+		dryRun           bool
 		w                waiting
 		out              format
 	)
@@ -131,6 +132,7 @@ func (a *app) createCommand(k *resource.Kind) *cobra.Command {
 	cmd.Flags().StringVar(&onFailure, "on-failure", "", "`keep` what a failed creation leaves, to be tried again, or delete it, here and on the cloud (default keep)")
 	must(cmd.RegisterFlagCompletionFunc("on-failure", cobra.FixedCompletions([]string{"keep", "delete"}, cobra.ShellCompDirectiveNoFileComp)))
 	cmd.Flags().StringVar(&file, "file", "", "`FILE` with the request as JSON or YAML; - for standard input")
+	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "only check whether it could be created")
 	secrets := addSecretFlags(cmd, k)
 	a.addConnection(cmd, &connection)
 	addWaiting(cmd, &w)
@@ -154,6 +156,9 @@ func (a *app) createCommand(k *resource.Kind) *cobra.Command {
 		c, connection, err := a.openIn(ctx, connection)
 		if err != nil {
 			return err
+		}
+		if dryRun {
+			return a.checked(ctx, c, k, connection, body, spec, out)
 		}
 		if err := secrets.reserve(); err != nil {
 			return err

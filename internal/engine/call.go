@@ -136,13 +136,13 @@ func (j *job) mayAct(action *resource.Action, in resource.State) (done bool, err
 
 // params are those of an action, with cloud ids.
 func (j *job) params(ctx context.Context, action *resource.Action) (json.RawMessage, error) {
-	return action.MapRefs(j.op.Params, func(ref resource.Ref) (string, error) { return j.named(ctx, ref) })
+	return action.MapRefs(j.op.Params, func(ref resource.Ref) (string, error) { return j.named(ctx, j.row.Connection, ref) })
 }
 
 // cloudID turns the name in a reference into the cloud's id.
 func (j *job) cloudID(ctx context.Context, ref resource.Ref) (string, error) {
 	if ref.Weak {
-		return j.named(ctx, ref)
+		return j.named(ctx, j.row.Connection, ref)
 	}
 	for _, target := range j.uses {
 		if target.Kind == ref.Kind && target.Name == ref.Name {
@@ -153,8 +153,8 @@ func (j *job) cloudID(ctx context.Context, ref resource.Ref) (string, error) {
 }
 
 // named turns a name that the resource does not hold on to into the cloud's id.
-func (j *job) named(ctx context.Context, ref resource.Ref) (string, error) {
-	target, err := j.store.Read().Resource(ctx, j.row.Connection, ref.Kind, ref.Name)
+func (e *Engine) named(ctx context.Context, connection string, ref resource.Ref) (string, error) {
+	target, err := e.store.Read().Resource(ctx, connection, ref.Kind, ref.Name)
 	if err != nil {
 		return "", err
 	}

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -51,6 +52,112 @@ func (e *Engine) CreateTogether(ctx context.Context, connection string, items []
 		}
 	}
 	return e.createMany(ctx, connection, creations, nil, params)
+}
+
+// createMany records several resources and what follows the last of them, all or none,
+// each with an operation, and one that counts those, with params.
+func (e *Engine) createMany(ctx context.Context, connection string, creations []*creation, then []resource.FollowUp, params json.RawMessage) (*resource.Operation, error) {
+	var (
+		parent *store.Operation
+		rows   []*store.Resource
+		ops    []*store.Operation
+	)
+	thenParams, err := e.followUps(ctx, connection, then)
+	if err != nil {
+		return nil, err
+	}
+	err = e.store.Update(ctx, func(ctx context.Context, q *store.Queries) (err error) {
+		if rows, ops, err = e.insertMany(ctx, q, connection, creations, then, thenParams); err != nil {
+			return err
+		}
+		parent = newParent(ctx, VerbCreate, connection, rows[:len(creations)])
+		parent.Total += len(then)
+		if params != nil {
+			parent.Params = params
+		}
+		for _, op := range ops {
+			op.Parent = parent.ID
+			if err := q.InsertOperation(ctx, op); err != nil {
+				return err
+			}
+		}
+		return q.InsertOperation(ctx, parent)
+	})
+	if err != nil {
+		return nil, err
+	}
+	e.tell(Event{Operation: parent.Resource()})
+	for i, row := range rows {
+		e.publish(row, ops[i])
+		e.enqueue(connection, row.UID)
+	}
+	return parent.Resource(), nil
+}
+
+// followUps reads the parameters of what follows a creation.
+func (e *Engine) followUps(ctx context.Context, connection string, then []resource.FollowUp) ([]json.RawMessage, error) {
+	params := make([]json.RawMessage, len(then))
+	for i, f := range then {
+		if err := e.has(ctx, connection, f.Kind, f.Action); err != nil {
+			return nil, err
+		}
+		var err error
+		if params[i], err = f.ParseParams(); err != nil {
+			return nil, err
+		}
+	}
+	return params, nil
+}
+
+// insertMany writes the rows of several resources and of what follows the last of them,
+// and makes the operation of each.
+func (e *Engine) insertMany(
+	ctx context.Context, q *store.Queries, connection string, creations []*creation, then []resource.FollowUp, thenParams []json.RawMessage,
+) (rows []*store.Resource, ops []*store.Operation, err error) {
+	renamed := renames{}
+	for _, c := range creations {
+		for _, spec := range []*json.RawMessage{&c.row.Asked, &c.row.Effective} {
+			if *spec, err = c.kind.MapRefs(*spec, renamed.of); err != nil {
+				return nil, nil, err
+			}
+		}
+		asked := c.row.Name
+		called := cmp.Or(c.row.FacadeName, c.row.Name)
+		op, err := e.insert(ctx, q, c)
+		if resource.CodeOf(err) == resource.CodeAlreadyExists && slices.ContainsFunc(rows, func(r *store.Resource) bool { return r.Kind == c.kind.Name && cmp.Or(r.FacadeName, r.Name) == called }) {
+			err = resource.Errorf(resource.CodeInvalid, "the request has two %ss of this name; give each its own", c.kind.Name)
+		}
+		if err != nil {
+			return nil, nil, fmt.Errorf("%s: %w", called, err)
+		}
+		rows, ops = append(rows, c.row), append(ops, op)
+		renamed[Named{c.kind.Name, asked}] = c.row.Name
+	}
+	for i, f := range then {
+		params, err := f.MapRefs(thenParams[i], renamed.of)
+		if err != nil {
+			return nil, nil, err
+		}
+		row, op, err := e.begin(ctx, q, connection, f.Kind, f.Name, f.Action, params, onCloud)
+		if resource.CodeOf(err) == resource.CodeNotFound {
+			return nil, nil, resource.Invalid(resource.Problem{Field: fmt.Sprintf("then[%d].name", i), Message: err.Error()})
+		}
+		if err != nil {
+			return nil, nil, err
+		}
+		op.Follows = ops[len(ops)-1].ID
+		rows, ops = append(rows, row), append(ops, op)
+	}
+	return rows, ops, nil
+}
+
+// renames are the names that resources got that are created together, by those that were
+// asked for.
+type renames map[Named]string
+
+// of is the name to which a reference leads now.
+func (n renames) of(ref resource.Ref) (string, error) {
+	return cmp.Or(n[Named{ref.Kind, ref.Name}], ref.Name), nil
 }
 
 // Named is one resource of a connection.

@@ -1,11 +1,8 @@
 package engine
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
-	"fmt"
-	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -30,35 +27,9 @@ func (e *Engine) Create(ctx context.Context, connection, kind string, body []byt
 
 // CreateWanted is Create for what may have another name for clients of CB-Spider's API.
 func (e *Engine) CreateWanted(ctx context.Context, connection string, w Wanted) (*resource.Operation, error) {
-	kind := w.Kind
-	k, err := resource.KindNamed(kind)
+	creations, then, many, err := e.wanted(ctx, connection, w)
 	if err != nil {
 		return nil, err
-	}
-	requests, many, err := k.ParseCreates(w.Body)
-	if err != nil {
-		return nil, err
-	}
-	then := requests[0].Then // of several, none has any
-	switch {
-	case many && len(k.Secrets) > 0:
-		return nil, resource.Errorf(resource.CodeUnsupported, "several of the kind %s cannot be created at once: each shows a secret once; create them one by one", kind)
-	case len(then) > 0 && len(k.Secrets) > 0:
-		return nil, resource.Errorf(resource.CodeUnsupported, "nothing can follow the creation of the kind %s, which shows a secret once; ask for it when that has ended", kind)
-	}
-	if err := e.has(ctx, connection, kind, VerbCreate); err != nil {
-		return nil, err
-	}
-	if len(k.Secrets) > 0 { // they take a while to make
-		if err := e.available(ctx, connection, k, w.FacadeName, requests[0]); err != nil {
-			return nil, err
-		}
-	}
-	creations := make([]*creation, len(requests))
-	for i, r := range requests {
-		if creations[i], err = e.prepare(k, connection, w.FacadeName, r); err != nil {
-			return nil, err
-		}
 	}
 	if many {
 		return e.createMany(ctx, connection, creations, nil, nil)
@@ -76,6 +47,41 @@ func (e *Engine) CreateWanted(ctx context.Context, connection string, w Wanted) 
 	}
 	op.Secrets = one.secrets
 	return op, nil
+}
+
+// wanted reads a request for new resources: these, and what follows the only one.
+func (e *Engine) wanted(ctx context.Context, connection string, w Wanted) (creations []*creation, then []resource.FollowUp, many bool, err error) {
+	kind := w.Kind
+	k, err := resource.KindNamed(kind)
+	if err != nil {
+		return nil, nil, false, err
+	}
+	requests, many, err := k.ParseCreates(w.Body)
+	if err != nil {
+		return nil, nil, false, err
+	}
+	then = requests[0].Then // of several, none has any
+	switch {
+	case many && len(k.Secrets) > 0:
+		return nil, nil, false, resource.Errorf(resource.CodeUnsupported, "several of the kind %s cannot be created at once: each shows a secret once; create them one by one", kind)
+	case len(then) > 0 && len(k.Secrets) > 0:
+		return nil, nil, false, resource.Errorf(resource.CodeUnsupported, "nothing can follow the creation of the kind %s, which shows a secret once; ask for it when that has ended", kind)
+	}
+	if err := e.has(ctx, connection, kind, VerbCreate); err != nil {
+		return nil, nil, false, err
+	}
+	if len(k.Secrets) > 0 { // they take a while to make
+		if err := e.available(ctx, connection, k, w.FacadeName, requests[0]); err != nil {
+			return nil, nil, false, err
+		}
+	}
+	creations = make([]*creation, len(requests))
+	for i, r := range requests {
+		if creations[i], err = e.prepare(k, connection, w.FacadeName, r); err != nil {
+			return nil, nil, false, err
+		}
+	}
+	return creations, then, many, nil
 }
 
 // creation is a new resource before it is recorded.
@@ -141,91 +147,6 @@ func (e *Engine) insert(ctx context.Context, q *store.Queries, c *creation) (*st
 		return nil, err
 	}
 	return op, q.InsertSecrets(ctx, c.sealed)
-}
-
-// createMany records several resources and what follows the last of them, all or none,
-// each with an operation, and one that counts those, with params.
-func (e *Engine) createMany(ctx context.Context, connection string, creations []*creation, then []resource.FollowUp, params json.RawMessage) (*resource.Operation, error) {
-	thenParams := make([]json.RawMessage, len(then))
-	for i, f := range then {
-		if err := e.has(ctx, connection, f.Kind, f.Action); err != nil {
-			return nil, err
-		}
-		var err error
-		if thenParams[i], err = f.ParseParams(); err != nil {
-			return nil, err
-		}
-	}
-	rows := make([]*store.Resource, len(creations), len(creations)+len(then))
-	for i, c := range creations {
-		rows[i] = c.row
-	}
-	var parent *store.Operation
-	ops := make([]*store.Operation, len(creations), cap(rows))
-	err := e.store.Update(ctx, func(ctx context.Context, q *store.Queries) (err error) {
-		renamed := renames{}
-		for i, c := range creations {
-			for _, spec := range []*json.RawMessage{&c.row.Asked, &c.row.Effective} {
-				if *spec, err = c.kind.MapRefs(*spec, renamed.of); err != nil {
-					return err
-				}
-			}
-			asked := c.row.Name
-			called := cmp.Or(c.row.FacadeName, c.row.Name)
-			ops[i], err = e.insert(ctx, q, c)
-			if resource.CodeOf(err) == resource.CodeAlreadyExists && slices.ContainsFunc(rows[:i], func(r *store.Resource) bool { return r.Kind == c.kind.Name && cmp.Or(r.FacadeName, r.Name) == called }) {
-				err = resource.Errorf(resource.CodeInvalid, "the request has two %ss of this name; give each its own", c.kind.Name)
-			}
-			if err != nil {
-				return fmt.Errorf("%s: %w", called, err)
-			}
-			renamed[Named{c.kind.Name, asked}] = c.row.Name
-		}
-		parent = newParent(ctx, VerbCreate, connection, rows[:len(creations)])
-		parent.Total += len(then)
-		if params != nil {
-			parent.Params = params
-		}
-		for i, f := range then {
-			if thenParams[i], err = f.MapRefs(thenParams[i], renamed.of); err != nil {
-				return err
-			}
-			row, op, err := e.begin(ctx, q, connection, f.Kind, f.Name, f.Action, thenParams[i], onCloud)
-			if resource.CodeOf(err) == resource.CodeNotFound {
-				return resource.Invalid(resource.Problem{Field: fmt.Sprintf("then[%d].name", i), Message: err.Error()})
-			}
-			if err != nil {
-				return err
-			}
-			op.Follows = ops[len(ops)-1].ID
-			rows, ops = append(rows, row), append(ops, op)
-		}
-		for _, op := range ops {
-			op.Parent = parent.ID
-			if err := q.InsertOperation(ctx, op); err != nil {
-				return err
-			}
-		}
-		return q.InsertOperation(ctx, parent)
-	})
-	if err != nil {
-		return nil, err
-	}
-	e.tell(Event{Operation: parent.Resource()})
-	for i, row := range rows {
-		e.publish(row, ops[i])
-		e.enqueue(connection, row.UID)
-	}
-	return parent.Resource(), nil
-}
-
-// renames are the names that resources got that are created together, by those that were
-// asked for.
-type renames map[Named]string
-
-// of is the name to which a reference leads now.
-func (n renames) of(ref resource.Ref) (string, error) {
-	return cmp.Or(n[Named{ref.Kind, ref.Name}], ref.Name), nil
 }
 
 func secretIdentity(uid, name string) string { return "resource/" + uid + "/" + name }

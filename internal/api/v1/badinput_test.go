@@ -84,6 +84,7 @@ func (a *api) posts() map[string]string {
 		"customimages": "ci", "publicips": "p", "nics": "n", "nlbs": "b", "clusters": "c",
 	} {
 		good["/v1/connections/mock/"+kinds+":adopt"] = `{"cloudId":"unknown"}`
+		good["/v1/connections/mock/"+kinds+":check"] = good["/v1/connections/mock/"+kinds]
 		good["/v1/connections/mock/"+kinds+"/"+name+":release"] = ``
 		good["/v1/connections/mock/"+kinds+"/"+name+":label"] = `{"set":{"a":"b"}}`
 	}

@@ -168,9 +168,23 @@ func (s *server) registerKind(api huma.API, k *resource.Kind) {
 				return s.Engine.Create(ctx, in.Connection, k.Name, in.raw)
 			})
 		})
-	takes(api, base, &huma.Schema{OneOf: []*huma.Schema{
+	creation := &huma.Schema{OneOf: []*huma.Schema{
 		schemas.Schema(k.CreateType(), true, ""), schemas.Schema(k.BulkType(), true, ""),
-	}}, true)
+	}}
+	takes(api, base, creation, true)
+
+	answer(api, huma.Operation{
+		OperationID: "check-" + k.Name, Method: http.MethodPost, Path: base + ":check", Tags: []string{k.Title},
+		Summary:     "Check whether a " + title + " could be created",
+		Description: "Takes the request of a creation and answers what that would be refused with. Nothing is recorded, and nothing is made on the cloud, which is asked where its driver can say beforehand what it would refuse.",
+	}, func(ctx context.Context, in *struct {
+		InConnection
+		JSONBody
+	},
+	) (*resource.CreationCheck, error) {
+		return s.Engine.CheckCreation(ctx, in.Connection, k.Name, in.raw)
+	})
+	takes(api, base+":check", creation, true)
 
 	huma.Register(api, register(huma.Operation{
 		OperationID: "delete-" + k.Name, Method: http.MethodDelete, Path: one,

@@ -1003,6 +1003,102 @@ func (x *CreateResponse) GetPending() *Pending {
 	return nil
 }
 
+type CheckRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Session       string                 `protobuf:"bytes,1,opt,name=session,proto3" json:"session,omitempty"`
+	Kind          string                 `protobuf:"bytes,2,opt,name=kind,proto3" json:"kind,omitempty"`
+	Request       []byte                 `protobuf:"bytes,3,opt,name=request,proto3" json:"request,omitempty"` // JSON: as of Create
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CheckRequest) Reset() {
+	*x = CheckRequest{}
+	mi := &file_driver_v1_driver_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CheckRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CheckRequest) ProtoMessage() {}
+
+func (x *CheckRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_driver_v1_driver_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CheckRequest.ProtoReflect.Descriptor instead.
+func (*CheckRequest) Descriptor() ([]byte, []int) {
+	return file_driver_v1_driver_proto_rawDescGZIP(), []int{18}
+}
+
+func (x *CheckRequest) GetSession() string {
+	if x != nil {
+		return x.Session
+	}
+	return ""
+}
+
+func (x *CheckRequest) GetKind() string {
+	if x != nil {
+		return x.Kind
+	}
+	return ""
+}
+
+func (x *CheckRequest) GetRequest() []byte {
+	if x != nil {
+		return x.Request
+	}
+	return nil
+}
+
+type CheckResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CheckResponse) Reset() {
+	*x = CheckResponse{}
+	mi := &file_driver_v1_driver_proto_msgTypes[19]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CheckResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CheckResponse) ProtoMessage() {}
+
+func (x *CheckResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_driver_v1_driver_proto_msgTypes[19]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CheckResponse.ProtoReflect.Descriptor instead.
+func (*CheckResponse) Descriptor() ([]byte, []int) {
+	return file_driver_v1_driver_proto_rawDescGZIP(), []int{19}
+}
+
 type DeleteRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Session       string                 `protobuf:"bytes,1,opt,name=session,proto3" json:"session,omitempty"`
@@ -1015,7 +1111,7 @@ type DeleteRequest struct {
 
 func (x *DeleteRequest) Reset() {
 	*x = DeleteRequest{}
-	mi := &file_driver_v1_driver_proto_msgTypes[18]
+	mi := &file_driver_v1_driver_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1027,7 +1123,7 @@ func (x *DeleteRequest) String() string {
 func (*DeleteRequest) ProtoMessage() {}
 
 func (x *DeleteRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_driver_v1_driver_proto_msgTypes[18]
+	mi := &file_driver_v1_driver_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1040,7 +1136,7 @@ func (x *DeleteRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteRequest.ProtoReflect.Descriptor instead.
 func (*DeleteRequest) Descriptor() ([]byte, []int) {
-	return file_driver_v1_driver_proto_rawDescGZIP(), []int{18}
+	return file_driver_v1_driver_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *DeleteRequest) GetSession() string {
@@ -1080,7 +1176,7 @@ type DeleteResponse struct {
 
 func (x *DeleteResponse) Reset() {
 	*x = DeleteResponse{}
-	mi := &file_driver_v1_driver_proto_msgTypes[19]
+	mi := &file_driver_v1_driver_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1092,7 +1188,7 @@ func (x *DeleteResponse) String() string {
 func (*DeleteResponse) ProtoMessage() {}
 
 func (x *DeleteResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_driver_v1_driver_proto_msgTypes[19]
+	mi := &file_driver_v1_driver_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1105,7 +1201,7 @@ func (x *DeleteResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteResponse.ProtoReflect.Descriptor instead.
 func (*DeleteResponse) Descriptor() ([]byte, []int) {
-	return file_driver_v1_driver_proto_rawDescGZIP(), []int{19}
+	return file_driver_v1_driver_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *DeleteResponse) GetPending() *Pending {
@@ -1129,7 +1225,7 @@ type ActRequest struct {
 
 func (x *ActRequest) Reset() {
 	*x = ActRequest{}
-	mi := &file_driver_v1_driver_proto_msgTypes[20]
+	mi := &file_driver_v1_driver_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1141,7 +1237,7 @@ func (x *ActRequest) String() string {
 func (*ActRequest) ProtoMessage() {}
 
 func (x *ActRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_driver_v1_driver_proto_msgTypes[20]
+	mi := &file_driver_v1_driver_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1154,7 +1250,7 @@ func (x *ActRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ActRequest.ProtoReflect.Descriptor instead.
 func (*ActRequest) Descriptor() ([]byte, []int) {
-	return file_driver_v1_driver_proto_rawDescGZIP(), []int{20}
+	return file_driver_v1_driver_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *ActRequest) GetSession() string {
@@ -1208,7 +1304,7 @@ type ActResponse struct {
 
 func (x *ActResponse) Reset() {
 	*x = ActResponse{}
-	mi := &file_driver_v1_driver_proto_msgTypes[21]
+	mi := &file_driver_v1_driver_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1220,7 +1316,7 @@ func (x *ActResponse) String() string {
 func (*ActResponse) ProtoMessage() {}
 
 func (x *ActResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_driver_v1_driver_proto_msgTypes[21]
+	mi := &file_driver_v1_driver_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1233,7 +1329,7 @@ func (x *ActResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ActResponse.ProtoReflect.Descriptor instead.
 func (*ActResponse) Descriptor() ([]byte, []int) {
-	return file_driver_v1_driver_proto_rawDescGZIP(), []int{21}
+	return file_driver_v1_driver_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *ActResponse) GetPending() *Pending {
@@ -1256,7 +1352,7 @@ type BatchRequest struct {
 
 func (x *BatchRequest) Reset() {
 	*x = BatchRequest{}
-	mi := &file_driver_v1_driver_proto_msgTypes[22]
+	mi := &file_driver_v1_driver_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1268,7 +1364,7 @@ func (x *BatchRequest) String() string {
 func (*BatchRequest) ProtoMessage() {}
 
 func (x *BatchRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_driver_v1_driver_proto_msgTypes[22]
+	mi := &file_driver_v1_driver_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1281,7 +1377,7 @@ func (x *BatchRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BatchRequest.ProtoReflect.Descriptor instead.
 func (*BatchRequest) Descriptor() ([]byte, []int) {
-	return file_driver_v1_driver_proto_rawDescGZIP(), []int{22}
+	return file_driver_v1_driver_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *BatchRequest) GetSession() string {
@@ -1330,7 +1426,7 @@ type Member struct {
 
 func (x *Member) Reset() {
 	*x = Member{}
-	mi := &file_driver_v1_driver_proto_msgTypes[23]
+	mi := &file_driver_v1_driver_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1342,7 +1438,7 @@ func (x *Member) String() string {
 func (*Member) ProtoMessage() {}
 
 func (x *Member) ProtoReflect() protoreflect.Message {
-	mi := &file_driver_v1_driver_proto_msgTypes[23]
+	mi := &file_driver_v1_driver_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1355,7 +1451,7 @@ func (x *Member) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Member.ProtoReflect.Descriptor instead.
 func (*Member) Descriptor() ([]byte, []int) {
-	return file_driver_v1_driver_proto_rawDescGZIP(), []int{23}
+	return file_driver_v1_driver_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *Member) GetId() string {
@@ -1381,7 +1477,7 @@ type BatchResponse struct {
 
 func (x *BatchResponse) Reset() {
 	*x = BatchResponse{}
-	mi := &file_driver_v1_driver_proto_msgTypes[24]
+	mi := &file_driver_v1_driver_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1393,7 +1489,7 @@ func (x *BatchResponse) String() string {
 func (*BatchResponse) ProtoMessage() {}
 
 func (x *BatchResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_driver_v1_driver_proto_msgTypes[24]
+	mi := &file_driver_v1_driver_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1406,7 +1502,7 @@ func (x *BatchResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BatchResponse.ProtoReflect.Descriptor instead.
 func (*BatchResponse) Descriptor() ([]byte, []int) {
-	return file_driver_v1_driver_proto_rawDescGZIP(), []int{24}
+	return file_driver_v1_driver_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *BatchResponse) GetAnswers() []*Answer {
@@ -1428,7 +1524,7 @@ type Answer struct {
 
 func (x *Answer) Reset() {
 	*x = Answer{}
-	mi := &file_driver_v1_driver_proto_msgTypes[25]
+	mi := &file_driver_v1_driver_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1440,7 +1536,7 @@ func (x *Answer) String() string {
 func (*Answer) ProtoMessage() {}
 
 func (x *Answer) ProtoReflect() protoreflect.Message {
-	mi := &file_driver_v1_driver_proto_msgTypes[25]
+	mi := &file_driver_v1_driver_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1453,7 +1549,7 @@ func (x *Answer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Answer.ProtoReflect.Descriptor instead.
 func (*Answer) Descriptor() ([]byte, []int) {
-	return file_driver_v1_driver_proto_rawDescGZIP(), []int{25}
+	return file_driver_v1_driver_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *Answer) GetObject() []byte {
@@ -1490,7 +1586,7 @@ type ViewRequest struct {
 
 func (x *ViewRequest) Reset() {
 	*x = ViewRequest{}
-	mi := &file_driver_v1_driver_proto_msgTypes[26]
+	mi := &file_driver_v1_driver_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1502,7 +1598,7 @@ func (x *ViewRequest) String() string {
 func (*ViewRequest) ProtoMessage() {}
 
 func (x *ViewRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_driver_v1_driver_proto_msgTypes[26]
+	mi := &file_driver_v1_driver_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1515,7 +1611,7 @@ func (x *ViewRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ViewRequest.ProtoReflect.Descriptor instead.
 func (*ViewRequest) Descriptor() ([]byte, []int) {
-	return file_driver_v1_driver_proto_rawDescGZIP(), []int{26}
+	return file_driver_v1_driver_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *ViewRequest) GetSession() string {
@@ -1562,7 +1658,7 @@ type ViewResponse struct {
 
 func (x *ViewResponse) Reset() {
 	*x = ViewResponse{}
-	mi := &file_driver_v1_driver_proto_msgTypes[27]
+	mi := &file_driver_v1_driver_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1574,7 +1670,7 @@ func (x *ViewResponse) String() string {
 func (*ViewResponse) ProtoMessage() {}
 
 func (x *ViewResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_driver_v1_driver_proto_msgTypes[27]
+	mi := &file_driver_v1_driver_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1587,7 +1683,7 @@ func (x *ViewResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ViewResponse.ProtoReflect.Descriptor instead.
 func (*ViewResponse) Descriptor() ([]byte, []int) {
-	return file_driver_v1_driver_proto_rawDescGZIP(), []int{27}
+	return file_driver_v1_driver_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *ViewResponse) GetAnswer() []byte {
@@ -1608,7 +1704,7 @@ type ExtendRequest struct {
 
 func (x *ExtendRequest) Reset() {
 	*x = ExtendRequest{}
-	mi := &file_driver_v1_driver_proto_msgTypes[28]
+	mi := &file_driver_v1_driver_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1620,7 +1716,7 @@ func (x *ExtendRequest) String() string {
 func (*ExtendRequest) ProtoMessage() {}
 
 func (x *ExtendRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_driver_v1_driver_proto_msgTypes[28]
+	mi := &file_driver_v1_driver_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1633,7 +1729,7 @@ func (x *ExtendRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExtendRequest.ProtoReflect.Descriptor instead.
 func (*ExtendRequest) Descriptor() ([]byte, []int) {
-	return file_driver_v1_driver_proto_rawDescGZIP(), []int{28}
+	return file_driver_v1_driver_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *ExtendRequest) GetSession() string {
@@ -1666,7 +1762,7 @@ type ExtendResponse struct {
 
 func (x *ExtendResponse) Reset() {
 	*x = ExtendResponse{}
-	mi := &file_driver_v1_driver_proto_msgTypes[29]
+	mi := &file_driver_v1_driver_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1678,7 +1774,7 @@ func (x *ExtendResponse) String() string {
 func (*ExtendResponse) ProtoMessage() {}
 
 func (x *ExtendResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_driver_v1_driver_proto_msgTypes[29]
+	mi := &file_driver_v1_driver_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1691,7 +1787,7 @@ func (x *ExtendResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExtendResponse.ProtoReflect.Descriptor instead.
 func (*ExtendResponse) Descriptor() ([]byte, []int) {
-	return file_driver_v1_driver_proto_rawDescGZIP(), []int{29}
+	return file_driver_v1_driver_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *ExtendResponse) GetOutput() []byte {
@@ -1711,7 +1807,7 @@ type NativeRequest struct {
 
 func (x *NativeRequest) Reset() {
 	*x = NativeRequest{}
-	mi := &file_driver_v1_driver_proto_msgTypes[30]
+	mi := &file_driver_v1_driver_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1723,7 +1819,7 @@ func (x *NativeRequest) String() string {
 func (*NativeRequest) ProtoMessage() {}
 
 func (x *NativeRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_driver_v1_driver_proto_msgTypes[30]
+	mi := &file_driver_v1_driver_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1736,7 +1832,7 @@ func (x *NativeRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NativeRequest.ProtoReflect.Descriptor instead.
 func (*NativeRequest) Descriptor() ([]byte, []int) {
-	return file_driver_v1_driver_proto_rawDescGZIP(), []int{30}
+	return file_driver_v1_driver_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *NativeRequest) GetSession() string {
@@ -1762,7 +1858,7 @@ type NativeResponse struct {
 
 func (x *NativeResponse) Reset() {
 	*x = NativeResponse{}
-	mi := &file_driver_v1_driver_proto_msgTypes[31]
+	mi := &file_driver_v1_driver_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1774,7 +1870,7 @@ func (x *NativeResponse) String() string {
 func (*NativeResponse) ProtoMessage() {}
 
 func (x *NativeResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_driver_v1_driver_proto_msgTypes[31]
+	mi := &file_driver_v1_driver_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1787,7 +1883,7 @@ func (x *NativeResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NativeResponse.ProtoReflect.Descriptor instead.
 func (*NativeResponse) Descriptor() ([]byte, []int) {
-	return file_driver_v1_driver_proto_rawDescGZIP(), []int{31}
+	return file_driver_v1_driver_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *NativeResponse) GetResponse() []byte {
@@ -1815,7 +1911,7 @@ type Failure struct {
 
 func (x *Failure) Reset() {
 	*x = Failure{}
-	mi := &file_driver_v1_driver_proto_msgTypes[32]
+	mi := &file_driver_v1_driver_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1827,7 +1923,7 @@ func (x *Failure) String() string {
 func (*Failure) ProtoMessage() {}
 
 func (x *Failure) ProtoReflect() protoreflect.Message {
-	mi := &file_driver_v1_driver_proto_msgTypes[32]
+	mi := &file_driver_v1_driver_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1840,7 +1936,7 @@ func (x *Failure) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Failure.ProtoReflect.Descriptor instead.
 func (*Failure) Descriptor() ([]byte, []int) {
-	return file_driver_v1_driver_proto_rawDescGZIP(), []int{32}
+	return file_driver_v1_driver_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *Failure) GetCode() string {
@@ -1919,7 +2015,7 @@ type FieldProblem struct {
 
 func (x *FieldProblem) Reset() {
 	*x = FieldProblem{}
-	mi := &file_driver_v1_driver_proto_msgTypes[33]
+	mi := &file_driver_v1_driver_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1931,7 +2027,7 @@ func (x *FieldProblem) String() string {
 func (*FieldProblem) ProtoMessage() {}
 
 func (x *FieldProblem) ProtoReflect() protoreflect.Message {
-	mi := &file_driver_v1_driver_proto_msgTypes[33]
+	mi := &file_driver_v1_driver_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1944,7 +2040,7 @@ func (x *FieldProblem) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FieldProblem.ProtoReflect.Descriptor instead.
 func (*FieldProblem) Descriptor() ([]byte, []int) {
-	return file_driver_v1_driver_proto_rawDescGZIP(), []int{33}
+	return file_driver_v1_driver_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *FieldProblem) GetField() string {
@@ -2056,7 +2152,12 @@ const file_driver_v1_driver_proto_rawDesc = "" +
 	"\arequest\x18\x03 \x01(\fR\arequest\"[\n" +
 	"\x0eCreateResponse\x12\x16\n" +
 	"\x06object\x18\x01 \x01(\fR\x06object\x121\n" +
-	"\apending\x18\x02 \x01(\v2\x17.mcic.driver.v1.PendingR\apending\"k\n" +
+	"\apending\x18\x02 \x01(\v2\x17.mcic.driver.v1.PendingR\apending\"V\n" +
+	"\fCheckRequest\x12\x18\n" +
+	"\asession\x18\x01 \x01(\tR\asession\x12\x12\n" +
+	"\x04kind\x18\x02 \x01(\tR\x04kind\x12\x18\n" +
+	"\arequest\x18\x03 \x01(\fR\arequest\"\x0f\n" +
+	"\rCheckResponse\"k\n" +
 	"\rDeleteRequest\x12\x18\n" +
 	"\asession\x18\x01 \x01(\tR\asession\x12\x12\n" +
 	"\x04kind\x18\x02 \x01(\tR\x04kind\x12\x0e\n" +
@@ -2123,7 +2224,7 @@ const file_driver_v1_driver_proto_rawDesc = "" +
 	"\x05field\x18\x01 \x01(\tR\x05field\x12\x18\n" +
 	"\amessage\x18\x02 \x01(\tR\amessage\x12\x12\n" +
 	"\x04rule\x18\x03 \x01(\tR\x04rule\x12\x14\n" +
-	"\x05limit\x18\x04 \x01(\tR\x05limit2\x84\b\n" +
+	"\x05limit\x18\x04 \x01(\tR\x05limit2\xca\b\n" +
 	"\rDriverService\x12M\n" +
 	"\bDescribe\x12\x1f.mcic.driver.v1.DescribeRequest\x1a .mcic.driver.v1.DescribeResponse\x12J\n" +
 	"\aConnect\x12\x1e.mcic.driver.v1.ConnectRequest\x1a\x1f.mcic.driver.v1.ConnectResponse\x12S\n" +
@@ -2133,7 +2234,8 @@ const file_driver_v1_driver_proto_rawDesc = "" +
 	"\x04Read\x12\x1b.mcic.driver.v1.ReadRequest\x1a\x1c.mcic.driver.v1.ReadResponse0\x01\x12C\n" +
 	"\x04List\x12\x1b.mcic.driver.v1.ListRequest\x1a\x1c.mcic.driver.v1.ListResponse0\x01\x12>\n" +
 	"\x03Get\x12\x1a.mcic.driver.v1.GetRequest\x1a\x1b.mcic.driver.v1.GetResponse\x12G\n" +
-	"\x06Create\x12\x1d.mcic.driver.v1.CreateRequest\x1a\x1e.mcic.driver.v1.CreateResponse\x12G\n" +
+	"\x06Create\x12\x1d.mcic.driver.v1.CreateRequest\x1a\x1e.mcic.driver.v1.CreateResponse\x12D\n" +
+	"\x05Check\x12\x1c.mcic.driver.v1.CheckRequest\x1a\x1d.mcic.driver.v1.CheckResponse\x12G\n" +
 	"\x06Delete\x12\x1d.mcic.driver.v1.DeleteRequest\x1a\x1e.mcic.driver.v1.DeleteResponse\x12>\n" +
 	"\x03Act\x12\x1a.mcic.driver.v1.ActRequest\x1a\x1b.mcic.driver.v1.ActResponse\x12D\n" +
 	"\x05Batch\x12\x1c.mcic.driver.v1.BatchRequest\x1a\x1d.mcic.driver.v1.BatchResponse\x12A\n" +
@@ -2153,7 +2255,7 @@ func file_driver_v1_driver_proto_rawDescGZIP() []byte {
 	return file_driver_v1_driver_proto_rawDescData
 }
 
-var file_driver_v1_driver_proto_msgTypes = make([]protoimpl.MessageInfo, 39)
+var file_driver_v1_driver_proto_msgTypes = make([]protoimpl.MessageInfo, 41)
 var file_driver_v1_driver_proto_goTypes = []any{
 	(*DescribeRequest)(nil),    // 0: mcic.driver.v1.DescribeRequest
 	(*DescribeResponse)(nil),   // 1: mcic.driver.v1.DescribeResponse
@@ -2173,44 +2275,46 @@ var file_driver_v1_driver_proto_goTypes = []any{
 	(*GetResponse)(nil),        // 15: mcic.driver.v1.GetResponse
 	(*CreateRequest)(nil),      // 16: mcic.driver.v1.CreateRequest
 	(*CreateResponse)(nil),     // 17: mcic.driver.v1.CreateResponse
-	(*DeleteRequest)(nil),      // 18: mcic.driver.v1.DeleteRequest
-	(*DeleteResponse)(nil),     // 19: mcic.driver.v1.DeleteResponse
-	(*ActRequest)(nil),         // 20: mcic.driver.v1.ActRequest
-	(*ActResponse)(nil),        // 21: mcic.driver.v1.ActResponse
-	(*BatchRequest)(nil),       // 22: mcic.driver.v1.BatchRequest
-	(*Member)(nil),             // 23: mcic.driver.v1.Member
-	(*BatchResponse)(nil),      // 24: mcic.driver.v1.BatchResponse
-	(*Answer)(nil),             // 25: mcic.driver.v1.Answer
-	(*ViewRequest)(nil),        // 26: mcic.driver.v1.ViewRequest
-	(*ViewResponse)(nil),       // 27: mcic.driver.v1.ViewResponse
-	(*ExtendRequest)(nil),      // 28: mcic.driver.v1.ExtendRequest
-	(*ExtendResponse)(nil),     // 29: mcic.driver.v1.ExtendResponse
-	(*NativeRequest)(nil),      // 30: mcic.driver.v1.NativeRequest
-	(*NativeResponse)(nil),     // 31: mcic.driver.v1.NativeResponse
-	(*Failure)(nil),            // 32: mcic.driver.v1.Failure
-	(*FieldProblem)(nil),       // 33: mcic.driver.v1.FieldProblem
-	nil,                        // 34: mcic.driver.v1.ConnectRequest.CredentialEntry
-	nil,                        // 35: mcic.driver.v1.ConnectRequest.SettingsEntry
-	nil,                        // 36: mcic.driver.v1.ConnectResponse.LacksEntry
-	nil,                        // 37: mcic.driver.v1.ConnectResponse.ScopesEntry
-	nil,                        // 38: mcic.driver.v1.CatalogRequest.FilterEntry
+	(*CheckRequest)(nil),       // 18: mcic.driver.v1.CheckRequest
+	(*CheckResponse)(nil),      // 19: mcic.driver.v1.CheckResponse
+	(*DeleteRequest)(nil),      // 20: mcic.driver.v1.DeleteRequest
+	(*DeleteResponse)(nil),     // 21: mcic.driver.v1.DeleteResponse
+	(*ActRequest)(nil),         // 22: mcic.driver.v1.ActRequest
+	(*ActResponse)(nil),        // 23: mcic.driver.v1.ActResponse
+	(*BatchRequest)(nil),       // 24: mcic.driver.v1.BatchRequest
+	(*Member)(nil),             // 25: mcic.driver.v1.Member
+	(*BatchResponse)(nil),      // 26: mcic.driver.v1.BatchResponse
+	(*Answer)(nil),             // 27: mcic.driver.v1.Answer
+	(*ViewRequest)(nil),        // 28: mcic.driver.v1.ViewRequest
+	(*ViewResponse)(nil),       // 29: mcic.driver.v1.ViewResponse
+	(*ExtendRequest)(nil),      // 30: mcic.driver.v1.ExtendRequest
+	(*ExtendResponse)(nil),     // 31: mcic.driver.v1.ExtendResponse
+	(*NativeRequest)(nil),      // 32: mcic.driver.v1.NativeRequest
+	(*NativeResponse)(nil),     // 33: mcic.driver.v1.NativeResponse
+	(*Failure)(nil),            // 34: mcic.driver.v1.Failure
+	(*FieldProblem)(nil),       // 35: mcic.driver.v1.FieldProblem
+	nil,                        // 36: mcic.driver.v1.ConnectRequest.CredentialEntry
+	nil,                        // 37: mcic.driver.v1.ConnectRequest.SettingsEntry
+	nil,                        // 38: mcic.driver.v1.ConnectResponse.LacksEntry
+	nil,                        // 39: mcic.driver.v1.ConnectResponse.ScopesEntry
+	nil,                        // 40: mcic.driver.v1.CatalogRequest.FilterEntry
 }
 var file_driver_v1_driver_proto_depIdxs = []int32{
-	34, // 0: mcic.driver.v1.ConnectRequest.credential:type_name -> mcic.driver.v1.ConnectRequest.CredentialEntry
-	35, // 1: mcic.driver.v1.ConnectRequest.settings:type_name -> mcic.driver.v1.ConnectRequest.SettingsEntry
-	36, // 2: mcic.driver.v1.ConnectResponse.lacks:type_name -> mcic.driver.v1.ConnectResponse.LacksEntry
-	37, // 3: mcic.driver.v1.ConnectResponse.scopes:type_name -> mcic.driver.v1.ConnectResponse.ScopesEntry
-	38, // 4: mcic.driver.v1.CatalogRequest.filter:type_name -> mcic.driver.v1.CatalogRequest.FilterEntry
+	36, // 0: mcic.driver.v1.ConnectRequest.credential:type_name -> mcic.driver.v1.ConnectRequest.CredentialEntry
+	37, // 1: mcic.driver.v1.ConnectRequest.settings:type_name -> mcic.driver.v1.ConnectRequest.SettingsEntry
+	38, // 2: mcic.driver.v1.ConnectResponse.lacks:type_name -> mcic.driver.v1.ConnectResponse.LacksEntry
+	39, // 3: mcic.driver.v1.ConnectResponse.scopes:type_name -> mcic.driver.v1.ConnectResponse.ScopesEntry
+	40, // 4: mcic.driver.v1.CatalogRequest.filter:type_name -> mcic.driver.v1.CatalogRequest.FilterEntry
 	11, // 5: mcic.driver.v1.ListRequest.filter:type_name -> mcic.driver.v1.Filter
-	32, // 6: mcic.driver.v1.Pending.failure:type_name -> mcic.driver.v1.Failure
+	34, // 6: mcic.driver.v1.Pending.failure:type_name -> mcic.driver.v1.Failure
 	12, // 7: mcic.driver.v1.CreateResponse.pending:type_name -> mcic.driver.v1.Pending
 	12, // 8: mcic.driver.v1.DeleteResponse.pending:type_name -> mcic.driver.v1.Pending
 	12, // 9: mcic.driver.v1.ActResponse.pending:type_name -> mcic.driver.v1.Pending
-	23, // 10: mcic.driver.v1.BatchRequest.members:type_name -> mcic.driver.v1.Member
-	25, // 11: mcic.driver.v1.BatchResponse.answers:type_name -> mcic.driver.v1.Answer
+	25, // 10: mcic.driver.v1.BatchRequest.members:type_name -> mcic.driver.v1.Member
+	27, // 11: mcic.driver.v1.BatchResponse.answers:type_name -> mcic.driver.v1.Answer
 	12, // 12: mcic.driver.v1.Answer.pending:type_name -> mcic.driver.v1.Pending
-	32, // 13: mcic.driver.v1.Answer.failure:type_name -> mcic.driver.v1.Failure
-	33, // 14: mcic.driver.v1.Failure.fields:type_name -> mcic.driver.v1.FieldProblem
+	34, // 13: mcic.driver.v1.Answer.failure:type_name -> mcic.driver.v1.Failure
+	35, // 14: mcic.driver.v1.Failure.fields:type_name -> mcic.driver.v1.FieldProblem
 	0,  // 15: mcic.driver.v1.DriverService.Describe:input_type -> mcic.driver.v1.DescribeRequest
 	2,  // 16: mcic.driver.v1.DriverService.Connect:input_type -> mcic.driver.v1.ConnectRequest
 	4,  // 17: mcic.driver.v1.DriverService.Disconnect:input_type -> mcic.driver.v1.DisconnectRequest
@@ -2219,28 +2323,30 @@ var file_driver_v1_driver_proto_depIdxs = []int32{
 	10, // 20: mcic.driver.v1.DriverService.List:input_type -> mcic.driver.v1.ListRequest
 	14, // 21: mcic.driver.v1.DriverService.Get:input_type -> mcic.driver.v1.GetRequest
 	16, // 22: mcic.driver.v1.DriverService.Create:input_type -> mcic.driver.v1.CreateRequest
-	18, // 23: mcic.driver.v1.DriverService.Delete:input_type -> mcic.driver.v1.DeleteRequest
-	20, // 24: mcic.driver.v1.DriverService.Act:input_type -> mcic.driver.v1.ActRequest
-	22, // 25: mcic.driver.v1.DriverService.Batch:input_type -> mcic.driver.v1.BatchRequest
-	26, // 26: mcic.driver.v1.DriverService.View:input_type -> mcic.driver.v1.ViewRequest
-	28, // 27: mcic.driver.v1.DriverService.Extend:input_type -> mcic.driver.v1.ExtendRequest
-	30, // 28: mcic.driver.v1.DriverService.Native:input_type -> mcic.driver.v1.NativeRequest
-	1,  // 29: mcic.driver.v1.DriverService.Describe:output_type -> mcic.driver.v1.DescribeResponse
-	3,  // 30: mcic.driver.v1.DriverService.Connect:output_type -> mcic.driver.v1.ConnectResponse
-	5,  // 31: mcic.driver.v1.DriverService.Disconnect:output_type -> mcic.driver.v1.DisconnectResponse
-	7,  // 32: mcic.driver.v1.DriverService.Catalog:output_type -> mcic.driver.v1.CatalogResponse
-	9,  // 33: mcic.driver.v1.DriverService.Read:output_type -> mcic.driver.v1.ReadResponse
-	13, // 34: mcic.driver.v1.DriverService.List:output_type -> mcic.driver.v1.ListResponse
-	15, // 35: mcic.driver.v1.DriverService.Get:output_type -> mcic.driver.v1.GetResponse
-	17, // 36: mcic.driver.v1.DriverService.Create:output_type -> mcic.driver.v1.CreateResponse
-	19, // 37: mcic.driver.v1.DriverService.Delete:output_type -> mcic.driver.v1.DeleteResponse
-	21, // 38: mcic.driver.v1.DriverService.Act:output_type -> mcic.driver.v1.ActResponse
-	24, // 39: mcic.driver.v1.DriverService.Batch:output_type -> mcic.driver.v1.BatchResponse
-	27, // 40: mcic.driver.v1.DriverService.View:output_type -> mcic.driver.v1.ViewResponse
-	29, // 41: mcic.driver.v1.DriverService.Extend:output_type -> mcic.driver.v1.ExtendResponse
-	31, // 42: mcic.driver.v1.DriverService.Native:output_type -> mcic.driver.v1.NativeResponse
-	29, // [29:43] is the sub-list for method output_type
-	15, // [15:29] is the sub-list for method input_type
+	18, // 23: mcic.driver.v1.DriverService.Check:input_type -> mcic.driver.v1.CheckRequest
+	20, // 24: mcic.driver.v1.DriverService.Delete:input_type -> mcic.driver.v1.DeleteRequest
+	22, // 25: mcic.driver.v1.DriverService.Act:input_type -> mcic.driver.v1.ActRequest
+	24, // 26: mcic.driver.v1.DriverService.Batch:input_type -> mcic.driver.v1.BatchRequest
+	28, // 27: mcic.driver.v1.DriverService.View:input_type -> mcic.driver.v1.ViewRequest
+	30, // 28: mcic.driver.v1.DriverService.Extend:input_type -> mcic.driver.v1.ExtendRequest
+	32, // 29: mcic.driver.v1.DriverService.Native:input_type -> mcic.driver.v1.NativeRequest
+	1,  // 30: mcic.driver.v1.DriverService.Describe:output_type -> mcic.driver.v1.DescribeResponse
+	3,  // 31: mcic.driver.v1.DriverService.Connect:output_type -> mcic.driver.v1.ConnectResponse
+	5,  // 32: mcic.driver.v1.DriverService.Disconnect:output_type -> mcic.driver.v1.DisconnectResponse
+	7,  // 33: mcic.driver.v1.DriverService.Catalog:output_type -> mcic.driver.v1.CatalogResponse
+	9,  // 34: mcic.driver.v1.DriverService.Read:output_type -> mcic.driver.v1.ReadResponse
+	13, // 35: mcic.driver.v1.DriverService.List:output_type -> mcic.driver.v1.ListResponse
+	15, // 36: mcic.driver.v1.DriverService.Get:output_type -> mcic.driver.v1.GetResponse
+	17, // 37: mcic.driver.v1.DriverService.Create:output_type -> mcic.driver.v1.CreateResponse
+	19, // 38: mcic.driver.v1.DriverService.Check:output_type -> mcic.driver.v1.CheckResponse
+	21, // 39: mcic.driver.v1.DriverService.Delete:output_type -> mcic.driver.v1.DeleteResponse
+	23, // 40: mcic.driver.v1.DriverService.Act:output_type -> mcic.driver.v1.ActResponse
+	26, // 41: mcic.driver.v1.DriverService.Batch:output_type -> mcic.driver.v1.BatchResponse
+	29, // 42: mcic.driver.v1.DriverService.View:output_type -> mcic.driver.v1.ViewResponse
+	31, // 43: mcic.driver.v1.DriverService.Extend:output_type -> mcic.driver.v1.ExtendResponse
+	33, // 44: mcic.driver.v1.DriverService.Native:output_type -> mcic.driver.v1.NativeResponse
+	30, // [30:45] is the sub-list for method output_type
+	15, // [15:30] is the sub-list for method input_type
 	15, // [15:15] is the sub-list for extension type_name
 	15, // [15:15] is the sub-list for extension extendee
 	0,  // [0:15] is the sub-list for field type_name
@@ -2257,7 +2363,7 @@ func file_driver_v1_driver_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_driver_v1_driver_proto_rawDesc), len(file_driver_v1_driver_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   39,
+			NumMessages:   41,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

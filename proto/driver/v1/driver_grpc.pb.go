@@ -37,6 +37,7 @@ const (
 	DriverService_List_FullMethodName       = "/mcic.driver.v1.DriverService/List"
 	DriverService_Get_FullMethodName        = "/mcic.driver.v1.DriverService/Get"
 	DriverService_Create_FullMethodName     = "/mcic.driver.v1.DriverService/Create"
+	DriverService_Check_FullMethodName      = "/mcic.driver.v1.DriverService/Check"
 	DriverService_Delete_FullMethodName     = "/mcic.driver.v1.DriverService/Delete"
 	DriverService_Act_FullMethodName        = "/mcic.driver.v1.DriverService/Act"
 	DriverService_Batch_FullMethodName      = "/mcic.driver.v1.DriverService/Batch"
@@ -67,6 +68,8 @@ type DriverServiceClient interface {
 	// Create makes a resource. The same token yields the same resource. Like Delete
 	// and Act it returns when the cloud has accepted, or answers that it is pending.
 	Create(ctx context.Context, in *CreateRequest, opts ...grpc.CallOption) (*CreateResponse, error)
+	// Check answers as Create would, as far as that can be known beforehand, and makes nothing.
+	Check(ctx context.Context, in *CheckRequest, opts ...grpc.CallOption) (*CheckResponse, error)
 	// Delete removes a resource. Removing what is not there is no error.
 	Delete(ctx context.Context, in *DeleteRequest, opts ...grpc.CallOption) (*DeleteResponse, error)
 	// Act runs an action on a resource.
@@ -200,6 +203,16 @@ func (c *driverServiceClient) Create(ctx context.Context, in *CreateRequest, opt
 	return out, nil
 }
 
+func (c *driverServiceClient) Check(ctx context.Context, in *CheckRequest, opts ...grpc.CallOption) (*CheckResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(CheckResponse)
+	err := c.cc.Invoke(ctx, DriverService_Check_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *driverServiceClient) Delete(ctx context.Context, in *DeleteRequest, opts ...grpc.CallOption) (*DeleteResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(DeleteResponse)
@@ -282,6 +295,8 @@ type DriverServiceServer interface {
 	// Create makes a resource. The same token yields the same resource. Like Delete
 	// and Act it returns when the cloud has accepted, or answers that it is pending.
 	Create(context.Context, *CreateRequest) (*CreateResponse, error)
+	// Check answers as Create would, as far as that can be known beforehand, and makes nothing.
+	Check(context.Context, *CheckRequest) (*CheckResponse, error)
 	// Delete removes a resource. Removing what is not there is no error.
 	Delete(context.Context, *DeleteRequest) (*DeleteResponse, error)
 	// Act runs an action on a resource.
@@ -331,6 +346,9 @@ func (UnimplementedDriverServiceServer) Get(context.Context, *GetRequest) (*GetR
 }
 func (UnimplementedDriverServiceServer) Create(context.Context, *CreateRequest) (*CreateResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method Create not implemented")
+}
+func (UnimplementedDriverServiceServer) Check(context.Context, *CheckRequest) (*CheckResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method Check not implemented")
 }
 func (UnimplementedDriverServiceServer) Delete(context.Context, *DeleteRequest) (*DeleteResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method Delete not implemented")
@@ -494,6 +512,24 @@ func _DriverService_Create_Handler(srv interface{}, ctx context.Context, dec fun
 	return interceptor(ctx, in, info, handler)
 }
 
+func _DriverService_Check_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(CheckRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(DriverServiceServer).Check(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: DriverService_Check_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(DriverServiceServer).Check(ctx, req.(*CheckRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _DriverService_Delete_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(DeleteRequest)
 	if err := dec(in); err != nil {
@@ -628,6 +664,10 @@ var DriverService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "Create",
 			Handler:    _DriverService_Create_Handler,
+		},
+		{
+			MethodName: "Check",
+			Handler:    _DriverService_Check_Handler,
 		},
 		{
 			MethodName: "Delete",

@@ -1,0 +1,13 @@
+package host
+
+import (
+	"context"
+
+	"github.com/m-cmp/mc-infra-connector/driver"
+)
+
+func (s *session) Check(ctx context.Context, kind string, r driver.ItemRequest) error {
+	return s.do(ctx, "check", s.host.config.CallTimeout, func(ctx context.Context, open driver.Session) error {
+		return open.Check(ctx, kind, r)
+	})
+}
