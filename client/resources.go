@@ -186,6 +186,13 @@ func (c *Client) Capabilities(ctx context.Context, connection string) (*driver.C
 	return one[driver.Capabilities](ctx, c, http.MethodGet, nil)(path("connections", connection, "capabilities"))
 }
 
+// Permissions returns the permissions that a connection's driver needs, with whether its
+// credential has them.
+func (c *Client) Permissions(ctx context.Context, connection string) ([]driver.Permission, error) {
+	p, err := path("connections", connection, "permissions")
+	return Collect(pages[driver.Permission](ctx, c, p, url.Values{}, err))
+}
+
 // Extend runs an operation that only the connection's driver has. The input is what
 // the capabilities say, and so is the answer, as JSON.
 func (c *Client) Extend(ctx context.Context, connection, extension string, input any) (json.RawMessage, error) {

@@ -179,6 +179,7 @@ type Session interface {
 	Batch(ctx context.Context, kind, verb string, members []Member, params json.RawMessage) ([]Answer, error)
 	Extend(ctx context.Context, extension string, input json.RawMessage) (json.RawMessage, error)
 	Native(ctx context.Context, r NativeRequest) (NativeResponse, error)
+	Permissions(ctx context.Context) ([]Permission, error)
 	// Place answers what was found out when the session was opened.
 	Place(ctx context.Context) (Place, error)
 	io.Closer

@@ -37,6 +37,7 @@ func toyTarget(t *testing.T, defect string) Target {
 		Extensions: map[string]any{"echo": map[string]any{"word": "hello"}},
 		Native:     []driver.NativeRequest{{Service: "toy", Path: "/"}},
 		Refused:    []Refused{{Name: "stolen-key", Config: account("key-of-none"), Codes: []string{"unauthenticated"}}},
+		Lacking:    &Lacking{Config: account(toyReadingKey), Permissions: []string{toyWrite}},
 		PageSize:   "pageSize", Endpoint: "endpoint",
 		Quota: map[string]driver.Config{"vpc": account("key-of-small")},
 		Outside: func(_ context.Context, kind string) (string, func(context.Context) error, error) {
@@ -69,6 +70,9 @@ func caught() map[string][]string {
 		"no regions":                 {"connection/connect/without-region", "region/list/entries"},
 		"any certificate":            {"connection/connect/bad-certificate"},
 		"trouble is a wrong key":     {"connection/connect/reset", "connection/connect/lost-answer", "connection/connect/cut-answer", "connection/connect/throttled", "connection/connect/throttled-for-long", "connection/connect/unavailable", "connection/connect/html", "connection/connect/no-answer"},
+		"forgets a permission":       {"connection/permissions/answer"},
+		"lacks the wrong one":        {"connection/permissions/answer", "connection/permissions/lacking"},
+		"may do all":                 {"connection/permissions/lacking"},
 		"images twice":               {"image/list/entries"},
 		"filter loses":               {"spec/list/filter"},
 		"mixes accounts":             {"vpc/list/other-account", "metric/read/other-account"},

@@ -61,6 +61,9 @@ type Target struct {
 	// Refused are configurations that must not connect, each with the code of its error.
 	Refused []Refused
 
+	// Lacking is a connection whose credential lacks some permissions.
+	Lacking *Lacking
+
 	Objects  int           // objects of a kind that lists are tested with; default 3
 	Settle   time.Duration // how long anything may take to settle; default 1m
 	Timeout  time.Duration // how long one call may take; default 30s
@@ -117,6 +120,9 @@ func (t *Target) configs() []*driver.Config {
 	configs := []*driver.Config{&t.Config}
 	if t.Other != nil {
 		configs = append(configs, t.Other)
+	}
+	if t.Lacking != nil {
+		configs = append(configs, &t.Lacking.Config)
 	}
 	for i := range t.Refused {
 		configs = append(configs, &t.Refused[i].Config)

@@ -51,8 +51,11 @@ type toyPage struct {
 
 // toyAccounts are the accounts by their keys. The account small may have two VPCs.
 func toyAccounts() map[string]string {
-	return map[string]string{"key-of-one": "one", "key-of-two": "two", "key-of-small": "small"}
+	return map[string]string{"key-of-one": "one", toyReadingKey: "one", "key-of-two": "two", "key-of-small": "small"}
 }
+
+// toyReadingKey may only read.
+const toyReadingKey = "key-to-read"
 
 const toyImage, toyMachine = "img-1", "large"
 
@@ -64,7 +67,10 @@ func newToyCloud(t *testing.T) *toyCloud {
 		"GET /{$}": func(w http.ResponseWriter, _ *http.Request, account string) {
 			answer(w, http.StatusOK, map[string]string{"account": account})
 		},
-		"GET /metric":         c.metric,
+		"GET /metric": c.metric,
+		"GET /permissions": func(w http.ResponseWriter, r *http.Request, _ string) {
+			answer(w, http.StatusOK, map[string]bool{"write": r.Header.Get("Key") != toyReadingKey})
+		},
 		"GET /{kind}":         c.list,
 		"POST /{kind}":        c.create,
 		"GET /{kind}/{id}":    c.get,
@@ -87,6 +93,10 @@ func (h toyHandler) serve(w http.ResponseWriter, r *http.Request) {
 	account, ok := toyAccounts()[r.Header.Get("Key")]
 	if !ok {
 		answer(w, http.StatusUnauthorized, "who are you?")
+		return
+	}
+	if r.Header.Get("Key") == toyReadingKey && r.Method != http.MethodGet {
+		answer(w, http.StatusMethodNotAllowed, "you may only read")
 		return
 	}
 	h(w, r, account)

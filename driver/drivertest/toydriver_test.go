@@ -76,7 +76,8 @@ func newToy(defect string) func() *driver.Driver {
 		d := &toy{defect: defect, memory: map[string]string{}, sessions: map[*toySession]bool{}}
 		about := driver.About{
 			Name: "toy", Title: "Toy", Version: "1.0.0", Doc: "A cloud for tests of the suite.", Native: "Paths of the toy cloud.",
-			Credential: []driver.Field{{Name: "key", Title: "Key", Doc: "The key.", Where: "Ask.", Type: driver.TypeString, Secret: true, Required: true}},
+			Permissions: []string{toyRead, toyWrite},
+			Credential:  []driver.Field{{Name: "key", Title: "Key", Doc: "The key.", Where: "Ask.", Type: driver.TypeString, Secret: true, Required: true}},
 			Settings: []driver.Field{
 				{Name: "endpoint", Title: "Endpoint", Doc: "URL of the cloud.", Type: driver.TypeString},
 				{Name: "pageSize", Title: "Page size", Doc: "Objects in a page. Default: 100.", Type: driver.TypeInt},
@@ -179,6 +180,29 @@ func (s *toySession) Native(ctx context.Context, r driver.NativeRequest) (driver
 	return driver.NativeResponse{Status: http.StatusOK, Body: fmt.Sprint(body)}, err
 }
 
+// What the keys of the toy cloud may do.
+const toyRead, toyWrite = "toy:read", "toy:write"
+
+// Permissions implements driver.PermissionReader.
+func (s *toySession) Permissions(ctx context.Context) ([]driver.Permission, error) {
+	read := driver.Permission{Name: toyRead, Uses: []string{"vpc/list", "vpc/get"}, Has: driver.HasIt}
+	write := driver.Permission{Name: toyWrite, Uses: []string{"vpc/create", "vpc/delete"}, Has: driver.HasIt}
+	var may struct{ Write bool }
+	if err := s.call(ctx, http.MethodGet, "/permissions", nil, &may); err != nil {
+		return nil, err
+	}
+	switch {
+	case s.has("forgets a permission"):
+		return []driver.Permission{read}, nil
+	case s.has("lacks the wrong one"):
+		read.Has = driver.LacksIt
+	case s.has("may do all"):
+	case !may.Write:
+		write.Has, write.Reason = driver.LacksIt, "the key is for reading"
+	}
+	return []driver.Permission{read, write}, nil
+}
+
 // call makes one call of the cloud's API.
 func (s *toySession) call(ctx context.Context, method, path string, in, out any) error {
 	if s.has("keeps no deadline") || s.has("goes on") {
@@ -218,7 +242,7 @@ func (s *toySession) call(ctx context.Context, method, path string, in, out any)
 	if response.StatusCode != http.StatusOK {
 		code := map[int]resource.Code{
 			http.StatusUnauthorized: resource.CodeUnauthenticated, http.StatusNotFound: resource.CodeNotFound, http.StatusBadRequest: resource.CodeInvalid,
-			http.StatusForbidden: resource.CodeQuota, http.StatusConflict: resource.CodeDependency,
+			http.StatusForbidden: resource.CodeQuota, http.StatusMethodNotAllowed: resource.CodeDenied, http.StatusConflict: resource.CodeDependency,
 			http.StatusTooManyRequests: resource.CodeThrottled, http.StatusServiceUnavailable: resource.CodeUnavailable,
 		}[response.StatusCode]
 		switch {

@@ -70,15 +70,16 @@ func newDriver(c *cloud) *driver.Driver {
 
 func about() driver.About {
 	a := driver.About{
-		Name:       "mock",
-		Title:      "Mock cloud",
-		Version:    "0.1.0",
-		Doc:        "A cloud in memory that costs nothing, for trying things out and for rehearsing trouble: its settings make it slow, forgetful, stingy or broken. It keeps what was created when its process ends. Its regions are mock-seoul, mock-tokyo, mock-virginia and mock-frankfurt; default, mercury, venus, mars, jupiter, saturn, uranus and neptune offer the zones, images and specs that CB-Spider's Mock does (default-z1, mock-vmimage-01, mock-vmspec-01), and take any name for a zone.",
-		LocalState: true, // the journal
-		Native:     nativeDoc,
-		Facts:      driver.Facts{NameLengths: []int{255, 255, 255, 255, 255, 255, 255, 255, 255, 0, 255}, Zoneless: true},
-		Tested:     driver.ReadReports(conformance),
-		Texts:      driver.Texts{"ko": driver.ReadTexts(korean)},
+		Name:        "mock",
+		Title:       "Mock cloud",
+		Version:     "0.1.0",
+		Doc:         "A cloud in memory that costs nothing, for trying things out and for rehearsing trouble: its settings make it slow, forgetful, stingy or broken. It keeps what was created when its process ends. Its regions are mock-seoul, mock-tokyo, mock-virginia and mock-frankfurt; default, mercury, venus, mars, jupiter, saturn, uranus and neptune offer the zones, images and specs that CB-Spider's Mock does (default-z1, mock-vmimage-01, mock-vmspec-01), and take any name for a zone.",
+		LocalState:  true, // the journal
+		Permissions: allPermissions(),
+		Native:      nativeDoc,
+		Facts:       driver.Facts{NameLengths: []int{255, 255, 255, 255, 255, 255, 255, 255, 255, 0, 255}, Zoneless: true},
+		Tested:      driver.ReadReports(conformance),
+		Texts:       driver.Texts{"ko": driver.ReadTexts(korean)},
 		Credential: []driver.Field{
 			{
 				Name: "account", Title: "Account", Type: driver.TypeText,
@@ -92,6 +93,10 @@ func about() driver.About {
 			{
 				Name: "password", Title: "Password", Type: driver.TypeText, Secret: true,
 				Doc: "Anything is accepted, and nothing too; only the password wrong is refused, to rehearse a failing login. Default: none.", Where: "Make one up.",
+			},
+			{
+				Name: "denied", Title: "Permissions that it lacks", Type: driver.TypeText,
+				Doc: "Permissions that the credential lacks, such as vm:write,nlb:read. What needs them is answered with the code denied. Default: none.", Where: "Choose some of the permissions that the driver names.",
 			},
 		},
 	}
@@ -111,11 +116,12 @@ func about() driver.About {
 type session struct {
 	settings
 	place
-	cloud *cloud
-	offer *offer // of the region
-	zone  string // for subnets that name none, may be ""
-	log   *slog.Logger
-	calls atomic.Uint64
+	cloud  *cloud
+	offer  *offer   // of the region
+	zone   string   // for subnets that name none, may be ""
+	denied []string // permissions
+	log    *slog.Logger
+	calls  atomic.Uint64
 
 	forgotten sync.Map // ids whose deletion the setting forgetDelete has passed over
 }
@@ -146,6 +152,9 @@ func connect(c *cloud, config driver.Config) (*session, error) {
 		cloud:    c,
 		zone:     config.Zone,
 		log:      config.Logger,
+	}
+	if s.denied, err = parseDenied(config.Credential["denied"]); err != nil {
+		return nil, err
 	}
 	if s.offer, err = c.offerIn(s.Region, config.Credential["mockName"] != ""); err != nil {
 		return nil, err

@@ -54,9 +54,16 @@ type sight[S, T any] struct {
 	links  []link
 }
 
-// call is a call of the kind's service.
-func (t table[S, T]) call(ctx context.Context) error {
+// reads and writes are calls of the kind's service.
+func (t table[S, T]) reads(ctx context.Context) error { return t.call(ctx, toRead) }
+
+func (t table[S, T]) writes(ctx context.Context) error { return t.call(ctx, toWrite) }
+
+func (t table[S, T]) call(ctx context.Context, do string) error {
 	if err := t.s.callRegion(ctx); err != nil {
+		return err
+	}
+	if err := t.s.permit(do, t.kind.Kind); err != nil {
 		return err
 	}
 	if slices.Contains(t.s.down, t.kind.Name) {
@@ -74,7 +81,7 @@ func (t table[S, T]) List(ctx context.Context, _ driver.Filter) iter.Seq2[driver
 			at = t.s.cloud.time()
 			return t.snapshot(at)
 		}
-		for o, err := range pages(ctx, t.call, t.s.pageSize, load) {
+		for o, err := range pages(ctx, t.reads, t.s.pageSize, load) {
 			if err != nil {
 				yield(driver.Object[S, T]{}, err)
 				return
@@ -119,7 +126,7 @@ func (t table[S, T]) Get(ctx context.Context, id string) (driver.Object[S, T], e
 // GetMany implements driver.ManyGetter for the kinds that offer it.
 func (t table[S, T]) GetMany(ctx context.Context, ids []string) iter.Seq2[driver.Object[S, T], error] {
 	return func(yield func(driver.Object[S, T], error) bool) {
-		if err := t.call(ctx); err != nil {
+		if err := t.reads(ctx); err != nil {
 			yield(driver.Object[S, T]{}, err)
 			return
 		}
@@ -144,7 +151,7 @@ func (t table[S, T]) GetMany(ctx context.Context, ids []string) iter.Seq2[driver
 
 // read does what is left for all that ask for one object.
 func (t table[S, T]) read(ctx context.Context, id string) (o *object, now time.Time, err error) {
-	if err := t.call(ctx); err != nil {
+	if err := t.reads(ctx); err != nil {
 		return nil, now, err
 	}
 	c := t.s.cloud
@@ -160,7 +167,7 @@ func (t table[S, T]) read(ctx context.Context, id string) (o *object, now time.T
 
 // Make implements driver.Maker.
 func (t table[S, T]) Make(ctx context.Context, r driver.Request[S]) (driver.Object[S, T], error) {
-	if err := t.call(ctx); err != nil {
+	if err := t.writes(ctx); err != nil {
 		return driver.Object[S, T]{}, err
 	}
 	if t.built && t.s.hang {
@@ -182,7 +189,7 @@ func (t table[S, T]) Make(ctx context.Context, r driver.Request[S]) (driver.Obje
 
 // Check implements driver.Checker. What the settings let fail by chance it does not know.
 func (t table[S, T]) Check(ctx context.Context, r driver.Request[S]) error {
-	if err := t.call(ctx); err != nil {
+	if err := t.writes(ctx); err != nil {
 		return err
 	}
 	t.s.cloud.mu.Lock()
@@ -330,7 +337,7 @@ func (t table[S, T]) deleteAll(ctx context.Context, ids ...string) error {
 // changeAll replaces several objects by what change makes of each, or none if it refuses
 // one. What it answers as nil stays as it is.
 func (t table[S, T]) changeAll(ctx context.Context, ids []string, change func(id string, now time.Time) (*object, error)) error {
-	if err := t.call(ctx); err != nil {
+	if err := t.writes(ctx); err != nil {
 		return err
 	}
 	c := t.s.cloud

@@ -47,6 +47,20 @@ func TestCapabilities(t *testing.T) {
 	assert.Equal(t, "odd", c.Cloud)
 }
 
+func TestPermissions(t *testing.T) {
+	f, s := odd(t)
+	f.answers["connections/mock/permissions"] = map[string]any{"items": []driver.Permission{
+		{Name: "odd:see", Has: driver.HasIt, Uses: []string{"vm/list", "vm/get"}},
+		{Name: "odd:do", Has: driver.LacksIt, Reason: "nobody gave it"},
+	}}
+	rows := strings.Split(strings.TrimSpace(s.ok("connection permissions mock")), "\n")
+	require.Len(t, rows, 3)
+	assert.Regexp(t, `^odd:see +yes +vm/list,vm/get +-$`, rows[1])
+	rows = strings.Split(strings.TrimSpace(s.ok("connection permissions mock --lacking")), "\n")
+	require.Len(t, rows, 2)
+	assert.Regexp(t, `^odd:do +no +- +nobody gave it$`, rows[1])
+}
+
 func TestDriverCapabilities(t *testing.T) {
 	f, s := odd(t)
 	f.answers["drivers/odd/capabilities"] = map[string]any{"items": []driver.Capability{

@@ -231,7 +231,7 @@ func (a *app) connectionCommand() *cobra.Command {
 		}),
 		setupGet(a, "connection", (*client.Client).Connection, nameOf),
 		setupDelete(a, "connection", (*client.Client).DeleteConnection),
-		check, a.connectionUpdate(), a.connectionAdopt(), a.connectionInventory(), a.connectionCapabilities(), a.connectionDestroy())
+		check, a.connectionUpdate(), a.connectionAdopt(), a.connectionInventory(), a.connectionCapabilities(), a.connectionPermissions(), a.connectionDestroy())
 	return group
 }
 

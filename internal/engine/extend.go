@@ -35,6 +35,19 @@ func (e *Engine) Capabilities(ctx context.Context, connection string) (*driver.C
 	return d.Without(place.Lacks), nil
 }
 
+// Permissions answers which permissions a connection's credential has and lacks.
+func (e *Engine) Permissions(ctx context.Context, connection string) ([]driver.Permission, error) {
+	session, err := e.session(ctx, connection)
+	if err != nil {
+		return nil, err
+	}
+	permissions, err := session.Permissions(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("ask what the credential of %s may do: %w", connection, err)
+	}
+	return permissions, nil
+}
+
 // Extend runs an operation that only the connection's driver has. body is its input
 // as the user sent it.
 func (e *Engine) Extend(ctx context.Context, connection, extension string, body []byte) (json.RawMessage, error) {

@@ -27,6 +27,14 @@ func (s *server) registerExtensions(api huma.API) {
 	}, func(ctx context.Context, in *InConnection) (*driver.Capabilities, error) {
 		return s.Engine.Capabilities(ctx, in.Connection)
 	})
+	answer(api, huma.Operation{
+		OperationID: "list-permissions", Method: http.MethodGet, Path: connection + "/permissions", Tags: tags,
+		Summary:     "List the permissions that a connection's driver needs, with whether its credential has them",
+		Description: "Asked of the cloud each time and kept nowhere.",
+	}, func(ctx context.Context, in *InConnection) (list[driver.Permission], error) {
+		items, err := s.Engine.Permissions(ctx, in.Connection)
+		return list[driver.Permission]{Items: items}, err
+	})
 	object := &huma.Schema{Type: huma.TypeObject, AdditionalProperties: true}
 	answer(api, huma.Operation{
 		OperationID: "run-extension", Method: http.MethodPost, Path: extension, Tags: tags,

@@ -23,6 +23,11 @@ func TestWhatOnlyOneCloudHas(t *testing.T) {
 	assert.Len(t, c.Kinds, len(resource.Kinds())-1)
 	assert.Equal(t, resource.CodeNotFound, isProblem(t, http.StatusNotFound, a.get("/v1/connections/nowhere/capabilities")).Code)
 
+	permissions := into[struct{ Items []driver.Permission }](t, a.get("/v1/connections/mock/permissions"))
+	require.Len(t, permissions.Items, 2*len(resource.Kinds()))
+	assert.Equal(t, driver.Permission{Name: "vpc:read", Uses: []string{"vpc/list", "vpc/get"}, Has: driver.HasIt}, permissions.Items[0])
+	assert.Equal(t, resource.CodeNotFound, isProblem(t, http.StatusNotFound, a.get("/v1/connections/nowhere/permissions")).Code)
+
 	got = a.post("/v1/connections/mock/extensions/countAll", `{"rsType":"vpc"}`)
 	require.Equal(t, http.StatusOK, got.status)
 	assert.JSONEq(t, `{"Count":1}`, string(got.body))

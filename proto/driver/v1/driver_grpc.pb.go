@@ -29,21 +29,22 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
-	DriverService_Describe_FullMethodName   = "/mcic.driver.v1.DriverService/Describe"
-	DriverService_Connect_FullMethodName    = "/mcic.driver.v1.DriverService/Connect"
-	DriverService_Disconnect_FullMethodName = "/mcic.driver.v1.DriverService/Disconnect"
-	DriverService_Catalog_FullMethodName    = "/mcic.driver.v1.DriverService/Catalog"
-	DriverService_Read_FullMethodName       = "/mcic.driver.v1.DriverService/Read"
-	DriverService_List_FullMethodName       = "/mcic.driver.v1.DriverService/List"
-	DriverService_Get_FullMethodName        = "/mcic.driver.v1.DriverService/Get"
-	DriverService_Create_FullMethodName     = "/mcic.driver.v1.DriverService/Create"
-	DriverService_Check_FullMethodName      = "/mcic.driver.v1.DriverService/Check"
-	DriverService_Delete_FullMethodName     = "/mcic.driver.v1.DriverService/Delete"
-	DriverService_Act_FullMethodName        = "/mcic.driver.v1.DriverService/Act"
-	DriverService_Batch_FullMethodName      = "/mcic.driver.v1.DriverService/Batch"
-	DriverService_View_FullMethodName       = "/mcic.driver.v1.DriverService/View"
-	DriverService_Extend_FullMethodName     = "/mcic.driver.v1.DriverService/Extend"
-	DriverService_Native_FullMethodName     = "/mcic.driver.v1.DriverService/Native"
+	DriverService_Describe_FullMethodName    = "/mcic.driver.v1.DriverService/Describe"
+	DriverService_Connect_FullMethodName     = "/mcic.driver.v1.DriverService/Connect"
+	DriverService_Disconnect_FullMethodName  = "/mcic.driver.v1.DriverService/Disconnect"
+	DriverService_Permissions_FullMethodName = "/mcic.driver.v1.DriverService/Permissions"
+	DriverService_Catalog_FullMethodName     = "/mcic.driver.v1.DriverService/Catalog"
+	DriverService_Read_FullMethodName        = "/mcic.driver.v1.DriverService/Read"
+	DriverService_List_FullMethodName        = "/mcic.driver.v1.DriverService/List"
+	DriverService_Get_FullMethodName         = "/mcic.driver.v1.DriverService/Get"
+	DriverService_Create_FullMethodName      = "/mcic.driver.v1.DriverService/Create"
+	DriverService_Check_FullMethodName       = "/mcic.driver.v1.DriverService/Check"
+	DriverService_Delete_FullMethodName      = "/mcic.driver.v1.DriverService/Delete"
+	DriverService_Act_FullMethodName         = "/mcic.driver.v1.DriverService/Act"
+	DriverService_Batch_FullMethodName       = "/mcic.driver.v1.DriverService/Batch"
+	DriverService_View_FullMethodName        = "/mcic.driver.v1.DriverService/View"
+	DriverService_Extend_FullMethodName      = "/mcic.driver.v1.DriverService/Extend"
+	DriverService_Native_FullMethodName      = "/mcic.driver.v1.DriverService/Native"
 )
 
 // DriverServiceClient is the client API for DriverService service.
@@ -57,6 +58,8 @@ type DriverServiceClient interface {
 	Connect(ctx context.Context, in *ConnectRequest, opts ...grpc.CallOption) (*ConnectResponse, error)
 	// Disconnect closes a session. Closing an unknown session is no error.
 	Disconnect(ctx context.Context, in *DisconnectRequest, opts ...grpc.CallOption) (*DisconnectResponse, error)
+	// Permissions answers which of the permissions that the driver needs the credential has.
+	Permissions(ctx context.Context, in *PermissionsRequest, opts ...grpc.CallOption) (*PermissionsResponse, error)
 	// Catalog streams what the cloud offers of one catalog.
 	Catalog(ctx context.Context, in *CatalogRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[CatalogResponse], error)
 	// Read streams what the cloud keeps of a feed over a span of time.
@@ -120,6 +123,16 @@ func (c *driverServiceClient) Disconnect(ctx context.Context, in *DisconnectRequ
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(DisconnectResponse)
 	err := c.cc.Invoke(ctx, DriverService_Disconnect_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *driverServiceClient) Permissions(ctx context.Context, in *PermissionsRequest, opts ...grpc.CallOption) (*PermissionsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(PermissionsResponse)
+	err := c.cc.Invoke(ctx, DriverService_Permissions_FullMethodName, in, out, cOpts...)
 	if err != nil {
 		return nil, err
 	}
@@ -284,6 +297,8 @@ type DriverServiceServer interface {
 	Connect(context.Context, *ConnectRequest) (*ConnectResponse, error)
 	// Disconnect closes a session. Closing an unknown session is no error.
 	Disconnect(context.Context, *DisconnectRequest) (*DisconnectResponse, error)
+	// Permissions answers which of the permissions that the driver needs the credential has.
+	Permissions(context.Context, *PermissionsRequest) (*PermissionsResponse, error)
 	// Catalog streams what the cloud offers of one catalog.
 	Catalog(*CatalogRequest, grpc.ServerStreamingServer[CatalogResponse]) error
 	// Read streams what the cloud keeps of a feed over a span of time.
@@ -331,6 +346,9 @@ func (UnimplementedDriverServiceServer) Connect(context.Context, *ConnectRequest
 }
 func (UnimplementedDriverServiceServer) Disconnect(context.Context, *DisconnectRequest) (*DisconnectResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method Disconnect not implemented")
+}
+func (UnimplementedDriverServiceServer) Permissions(context.Context, *PermissionsRequest) (*PermissionsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method Permissions not implemented")
 }
 func (UnimplementedDriverServiceServer) Catalog(*CatalogRequest, grpc.ServerStreamingServer[CatalogResponse]) error {
 	return status.Error(codes.Unimplemented, "method Catalog not implemented")
@@ -439,6 +457,24 @@ func _DriverService_Disconnect_Handler(srv interface{}, ctx context.Context, dec
 	}
 	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
 		return srv.(DriverServiceServer).Disconnect(ctx, req.(*DisconnectRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _DriverService_Permissions_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(PermissionsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(DriverServiceServer).Permissions(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: DriverService_Permissions_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(DriverServiceServer).Permissions(ctx, req.(*PermissionsRequest))
 	}
 	return interceptor(ctx, in, info, handler)
 }
@@ -656,6 +692,10 @@ var DriverService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "Disconnect",
 			Handler:    _DriverService_Disconnect_Handler,
+		},
+		{
+			MethodName: "Permissions",
+			Handler:    _DriverService_Permissions_Handler,
 		},
 		{
 			MethodName: "Get",

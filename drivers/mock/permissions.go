@@ -1,0 +1,79 @@
+package mock
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/m-cmp/mc-infra-connector/driver"
+	"github.com/m-cmp/mc-infra-connector/resource"
+)
+
+// What a credential may do with a kind.
+const (
+	toRead  = "read"
+	toWrite = "write"
+)
+
+// permissionTo is what a credential needs to do something with a kind, such as vm:write.
+func permissionTo(do string, kind *resource.Kind) string { return kind.Name + ":" + do }
+
+// allPermissions are all that there are.
+func allPermissions() []string {
+	var all []string
+	for _, k := range resource.Kinds() {
+		all = append(all, permissionTo(toRead, k), permissionTo(toWrite, k))
+	}
+	return all
+}
+
+// parseDenied reads permission,permission.
+func parseDenied(text string) ([]string, error) {
+	if text == "" {
+		return nil, nil
+	}
+	denied := strings.Split(text, ",")
+	for _, name := range denied {
+		if !slices.Contains(allPermissions(), name) {
+			return nil, resource.Invalid(resource.Problem{Field: "values.denied", Message: fmt.Sprintf("there is no permission %.64q; there are: %s", name, strings.Join(allPermissions(), ", ")), Rule: resource.RuleEnum, Limit: strings.Join(allPermissions(), ", ")})
+		}
+	}
+	return denied, nil
+}
+
+// permit refuses what the credential may not do.
+func (s *session) permit(do string, kind *resource.Kind) error {
+	if permission := permissionTo(do, kind); slices.Contains(s.denied, permission) {
+		return refuse(resource.CodeDenied, "UnauthorizedOperation", "the credential lacks the permission %s (field denied); use one that has it", permission)
+	}
+	return nil
+}
+
+// Permissions implements driver.PermissionReader.
+func (s *session) Permissions(ctx context.Context) ([]driver.Permission, error) {
+	if err := s.callRegion(ctx); err != nil {
+		return nil, err
+	}
+	var all []driver.Permission
+	for _, k := range resource.Kinds() {
+		uses := map[string][]string{toRead: {"list", "get"}, toWrite: {"create", "check", "delete"}}
+		for _, a := range k.Actions {
+			uses[toWrite] = append(uses[toWrite], a.Name)
+		}
+		for _, v := range k.Views {
+			uses[toRead] = append(uses[toRead], v.Name)
+		}
+		for _, do := range []string{toRead, toWrite} {
+			p := driver.Permission{Name: permissionTo(do, k), Has: driver.HasIt}
+			if slices.Contains(s.denied, p.Name) {
+				p.Has, p.Reason = driver.LacksIt, "the field denied of the credential takes it away"
+			}
+			for _, verb := range uses[do] {
+				p.Uses = append(p.Uses, k.Name+"/"+verb)
+			}
+			all = append(all, p)
+		}
+	}
+	return all, nil
+}
