@@ -136,7 +136,7 @@ func (c *Client) Delete(ctx context.Context, kind, connection, name string) (*re
 }
 
 // ForceDelete does the same, and has the resource forgotten even if the cloud refuses or
-// cannot be asked. The operation's warning then says what may be left there.
+// cannot be asked. The operation's warnings then say what may be left there.
 func (c *Client) ForceDelete(ctx context.Context, kind, connection, name string) (*resource.Operation, error) {
 	p, err := kindPath(kind, connection, name)
 	if err != nil {

@@ -146,11 +146,12 @@ func (s *server) Create(ctx context.Context, r *driverv1.CreateRequest) (*driver
 	if err != nil {
 		return nil, err
 	}
+	ctx, warned := s.collect(ctx)
 	item, pending, err := opened.Create(ctx, r.GetKind(), request)
 	if err != nil {
 		return nil, left{err, item.ID}
 	}
-	answer := &driverv1.CreateResponse{Pending: s.pending(pending)}
+	answer := &driverv1.CreateResponse{Pending: s.pending(pending), Warnings: warned.toWire()}
 	if item.ID != "" {
 		answer.Object, err = encode(item)
 	}
@@ -166,7 +167,9 @@ func (s *server) Check(ctx context.Context, r *driverv1.CheckRequest) (*driverv1
 	if err != nil {
 		return nil, err
 	}
-	return &driverv1.CheckResponse{}, opened.Check(ctx, r.GetKind(), request)
+	ctx, warned := s.collect(ctx)
+	err = opened.Check(ctx, r.GetKind(), request)
+	return &driverv1.CheckResponse{Warnings: warned.toWire()}, err
 }
 
 // creationIn reads the request of a creation.
@@ -182,8 +185,9 @@ func (s *server) Delete(ctx context.Context, r *driverv1.DeleteRequest) (*driver
 	if err != nil {
 		return nil, err
 	}
+	ctx, warned := s.collect(ctx)
 	pending, err := opened.Delete(WithOperation(ctx, r.GetOperation()), r.GetKind(), r.GetId())
-	return &driverv1.DeleteResponse{Pending: s.pending(pending)}, err
+	return &driverv1.DeleteResponse{Pending: s.pending(pending), Warnings: warned.toWire()}, err
 }
 
 func (s *server) Act(ctx context.Context, r *driverv1.ActRequest) (*driverv1.ActResponse, error) {
@@ -191,8 +195,9 @@ func (s *server) Act(ctx context.Context, r *driverv1.ActRequest) (*driverv1.Act
 	if err != nil {
 		return nil, err
 	}
+	ctx, warned := s.collect(ctx)
 	pending, err := opened.Act(WithOperation(ctx, r.GetOperation()), r.GetKind(), r.GetId(), r.GetAction(), r.GetParams())
-	return &driverv1.ActResponse{Pending: s.pending(pending)}, err
+	return &driverv1.ActResponse{Pending: s.pending(pending), Warnings: warned.toWire()}, err
 }
 
 func (s *server) View(ctx context.Context, r *driverv1.ViewRequest) (*driverv1.ViewResponse, error) {

@@ -158,6 +158,7 @@ func (s *remoteSession) Create(ctx context.Context, kind string, r ItemRequest) 
 	if err != nil {
 		return Item{ID: failureIn(err).GetLeftId()}, nil, fromStatus(err)
 	}
+	pass(ctx, answer.GetWarnings())
 	pending := pendingFrom(answer.GetPending())
 	if pending != nil && len(answer.GetObject()) == 0 {
 		return Item{}, pending, nil
@@ -171,17 +172,20 @@ func (s *remoteSession) Check(ctx context.Context, kind string, r ItemRequest) e
 	if err != nil {
 		return err
 	}
-	_, err = s.rpc.Check(ctx, &driverv1.CheckRequest{Session: s.id, Kind: kind, Request: request})
+	answer, err := s.rpc.Check(ctx, &driverv1.CheckRequest{Session: s.id, Kind: kind, Request: request})
+	pass(ctx, answer.GetWarnings())
 	return fromStatus(err)
 }
 
 func (s *remoteSession) Delete(ctx context.Context, kind, id string) (*Pending, error) {
 	answer, err := s.rpc.Delete(ctx, &driverv1.DeleteRequest{Session: s.id, Kind: kind, Id: id, Operation: Operation(ctx)})
+	pass(ctx, answer.GetWarnings())
 	return pendingFrom(answer.GetPending()), fromStatus(err)
 }
 
 func (s *remoteSession) Act(ctx context.Context, kind, id, action string, params json.RawMessage) (*Pending, error) {
 	answer, err := s.rpc.Act(ctx, &driverv1.ActRequest{Session: s.id, Kind: kind, Id: id, Action: action, Params: params, Operation: Operation(ctx)})
+	pass(ctx, answer.GetWarnings())
 	return pendingFrom(answer.GetPending()), fromStatus(err)
 }
 

@@ -48,8 +48,9 @@ type CreateRequest[S any] struct {
 
 // CreationCheck is the answer to the check of a creation that would not be refused.
 type CreationCheck struct {
-	Cloud  bool   `json:"cloud" doc:"Whether the cloud was asked, too. What it would accept may still fail: nothing is kept free for it."`
-	Reason string `json:"reason,omitempty" doc:"Why it was not."`
+	Cloud    bool      `json:"cloud" doc:"Whether the cloud was asked, too. What it would accept may still fail: nothing is kept free for it."`
+	Reason   string    `json:"reason,omitempty" doc:"Why it was not."`
+	Warnings []Warning `json:"warnings,omitempty" doc:"What the creation would warn of." nullable:"false"`
 }
 
 // OnFailure is what becomes of a resource whose creation fails.
@@ -190,7 +191,7 @@ type Operation struct {
 	By         string         `json:"by,omitempty" doc:"Who asked for it."`
 	OnFailure  OnFailure      `json:"onFailure,omitempty" doc:"For a creation: delete, if what there is of the resource goes when it fails."`
 	Force      bool           `json:"force,omitempty" doc:"For a deletion: whether the resource is forgotten here even if the cloud does not delete it."`
-	Warning    string         `json:"warning,omitempty" doc:"For a forced deletion that the cloud did not do: what may be left there."`
+	Warnings   []Warning      `json:"warnings,omitempty" doc:"What to know about it although it is done, such as what a forced deletion may have left on the cloud." nullable:"false"`
 	Parent     string         `json:"parent,omitempty" doc:"Operation that this one is a part of."`
 	Items      *Progress      `json:"items,omitempty" doc:"For the creation of several resources at once, or of one with what follows it: how far their operations are. They are those with this one as parent."`
 	Follows    string         `json:"follows,omitempty" doc:"Operation that this one begins after. If that does not succeed, this one fails."`

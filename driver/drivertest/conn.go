@@ -21,6 +21,8 @@ type conn struct {
 	suite *suite
 	open  driver.Session
 	proxy *faultproxy.Proxy // through which it reaches the cloud, nil for none
+
+	warned []resource.Warning // guarded by the suite's mu
 }
 
 // connect opens a session of its own.
@@ -85,6 +87,7 @@ func (c *conn) call(ctx context.Context, what string, do func(context.Context) e
 func (c *conn) callWithin(ctx context.Context, timeout time.Duration, what string, do func(context.Context) error) error {
 	bounded, cancel := context.WithTimeout(ctx, timeout+grace)
 	defer cancel()
+	bounded = driver.WithWarnings(bounded, func(w resource.Warning) { c.note(what, w) })
 	err := do(driver.WithTimeout(bounded, timeout))
 	if err == nil {
 		return nil

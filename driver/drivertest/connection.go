@@ -38,7 +38,7 @@ func (s *suite) connectionChecks() []check {
 	for _, refused := range s.target.Refused {
 		checks = append(checks, check{"connection", "connect", refused.Name, false, func(t *try) { checkRefused(t, refused) }})
 	}
-	return slices.Concat(checks, s.permissionChecks(), s.connectTroubleChecks())
+	return slices.Concat(checks, s.permissionChecks(), s.warningChecks(), s.connectTroubleChecks())
 }
 
 // changing is the target's configuration with a changed credential.

@@ -24,7 +24,7 @@ func toyTarget(t *testing.T, defect string) Target {
 	account := func(key string) driver.Config {
 		return driver.Config{Credential: driver.Values{"key": key}, Region: "here", Settings: driver.Values{"endpoint": cloud.URL}}
 	}
-	other := account("key-of-two")
+	other, warned := account("key-of-two"), account(toyWarnedKey)
 	return Target{
 		Driver: newToy(defect), Config: account("key-of-one"), Other: &other,
 		Against: "the toy cloud", Type: driver.TestedSimulator,
@@ -38,6 +38,7 @@ func toyTarget(t *testing.T, defect string) Target {
 		Native:     []driver.NativeRequest{{Service: "toy", Path: "/"}},
 		Refused:    []Refused{{Name: "stolen-key", Config: account("key-of-none"), Codes: []string{"unauthenticated"}}},
 		Lacking:    &Lacking{Config: account(toyReadingKey), Permissions: []string{toyWrite}},
+		Warning:    &warned,
 		PageSize:   "pageSize", Endpoint: "endpoint",
 		Quota: map[string]driver.Config{"vpc": account("key-of-small")},
 		Outside: func(_ context.Context, kind string) (string, func(context.Context) error, error) {
@@ -73,6 +74,9 @@ func caught() map[string][]string {
 		"forgets a permission":       {"connection/permissions/answer"},
 		"lacks the wrong one":        {"connection/permissions/answer", "connection/permissions/lacking"},
 		"may do all":                 {"connection/permissions/lacking"},
+		"swallows warnings":          {"connection/warnings/told"},
+		"warns of creations only":    {"connection/warnings/told"},
+		"tells the key in warnings":  {"(connection/warnings/told)", "suite/secrets/untold"},
 		"images twice":               {"image/list/entries"},
 		"filter loses":               {"spec/list/filter"},
 		"mixes accounts":             {"vpc/list/other-account", "metric/read/other-account"},

@@ -64,6 +64,9 @@ type Target struct {
 	// Lacking is a connection whose credential lacks some permissions.
 	Lacking *Lacking
 
+	// Warning is a connection in which everything that is changed is warned of.
+	Warning *driver.Config
+
 	Objects  int           // objects of a kind that lists are tested with; default 3
 	Settle   time.Duration // how long anything may take to settle; default 1m
 	Timeout  time.Duration // how long one call may take; default 30s
@@ -120,6 +123,9 @@ func (t *Target) configs() []*driver.Config {
 	configs := []*driver.Config{&t.Config}
 	if t.Other != nil {
 		configs = append(configs, t.Other)
+	}
+	if t.Warning != nil {
+		configs = append(configs, t.Warning)
 	}
 	if t.Lacking != nil {
 		configs = append(configs, &t.Lacking.Config)

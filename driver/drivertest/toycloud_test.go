@@ -51,11 +51,14 @@ type toyPage struct {
 
 // toyAccounts are the accounts by their keys. The account small may have two VPCs.
 func toyAccounts() map[string]string {
-	return map[string]string{"key-of-one": "one", toyReadingKey: "one", "key-of-two": "two", "key-of-small": "small"}
+	return map[string]string{"key-of-one": "one", toyReadingKey: "one", toyWarnedKey: "one", "key-of-two": "two", "key-of-small": "small"}
 }
 
 // toyReadingKey may only read.
 const toyReadingKey = "key-to-read"
+
+// toyWarnedKey is warned of each change.
+const toyWarnedKey = "key-that-is-warned"
 
 const toyImage, toyMachine = "img-1", "large"
 
@@ -98,6 +101,9 @@ func (h toyHandler) serve(w http.ResponseWriter, r *http.Request) {
 	if r.Header.Get("Key") == toyReadingKey && r.Method != http.MethodGet {
 		answer(w, http.StatusMethodNotAllowed, "you may only read")
 		return
+	}
+	if r.Header.Get("Key") == toyWarnedKey && r.Method != http.MethodGet {
+		w.Header().Set("Warning", "everyone can see it")
 	}
 	h(w, r, account)
 }

@@ -260,6 +260,12 @@ func (s *toySession) call(ctx context.Context, method, path string, in, out any)
 		}
 		return e
 	}
+	if warning := response.Header.Get("Warning"); warning != "" && !s.has("swallows warnings") && (!s.has("warns of creations only") || method == http.MethodPost) {
+		if s.has("tells the key in warnings") {
+			warning += base64.StdEncoding.EncodeToString([]byte(s.key))
+		}
+		driver.Warn(ctx, resource.WarnExposed, "%s", warning)
+	}
 	if err := json.Unmarshal(body, out); err != nil && !s.has("pages are answers") {
 		return s.away(err)
 	}

@@ -25,6 +25,8 @@ func TestConformance(t *testing.T) {
 	}
 	reader := account("one", "open-sesame")
 	reader.Credential["denied"] = "vm:write,disk:read"
+	warning := account("one", "open-sesame")
+	warning.Settings["warn"] = "adapted"
 	type object = map[string]any
 	var last *cloud                         // the driver that was started last; it alone is used
 	other := account("one", "sesame-close") // of which other tests try accounts
@@ -39,6 +41,7 @@ func TestConformance(t *testing.T) {
 		Other:   &other,
 		Refused: []drivertest.Refused{{Name: "wrong-login", Config: account("one", "wrong"), Codes: []string{"unauthenticated"}}},
 		Lacking: &drivertest.Lacking{Config: reader, Permissions: []string{"vm:write", "disk:read"}},
+		Warning: &warning,
 		Against: "the Mock cloud", Type: driver.TestedSimulator,
 		Image: imageID("ubuntu-24.04-x86_64"), Machine: "std3.large", OtherMachine: "std3.xlarge",
 		Specs: object{

@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/m-cmp/mc-infra-connector/driver"
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
 
@@ -98,6 +99,15 @@ func refuseField(field, cloudCode, format string, args ...any) *resource.Error {
 
 // below is the path of a field of what is at a path, which may be the request itself.
 func below(at, field string) string { return strings.TrimPrefix(at+"."+field, ".") }
+
+// warnField is the setting that has the cloud warn.
+func warnField() driver.Field {
+	f := driver.Field{Name: "warn", Title: "Warnings", Type: driver.TypeString, Doc: "What kind of warning each creation, action and deletion is done with. Default: none, there are no warnings."}
+	for _, rule := range resource.WarningRules() {
+		f.Enum = append(f.Enum, string(rule))
+	}
+	return f
+}
 
 // need is the cloud's answer to a request that lacks a field.
 func need(field, value string) error {

@@ -180,6 +180,7 @@ type settings struct {
 	failGroups                                                               []string          // names
 	ssh                                                                      sshServer
 	hang, ipv6, parts                                                        bool
+	warn                                                                     resource.WarningRule
 	seed                                                                     string
 }
 
@@ -222,6 +223,7 @@ func settingFields() []setting {
 		{field("ipv6", "IPv6", driver.TypeBool, "Whether subnets have an IPv6 range, too, and what is in them an address of it. Default: false."), 0, 0},
 		{field("down", "What is down", driver.TypeText, "Kinds whose service is out of order, such as nlb,cluster: calls about them are answered with the code unavailable, and nothing is done. Default: none."), 0, 0},
 		{field("accountWide", "Account-wide kinds", driver.TypeText, "Kinds whose objects belong to the account in all its regions, as buckets, users and roles do on other clouds, such as keypair. Default: none."), 0, 0},
+		{warnField(), 0, 0},
 		{field("hang", "Hanging creates", driver.TypeBool, "Whether the creation of what machines build is never answered, nor done. Default: false."), 0, 0},
 		{field("parts", "Parts one by one", driver.TypeBool, "Whether the node groups of a cluster are made after its control plane, one by one, and go before it: its creation and deletion are then pending meanwhile. Default: false, all at once."), 0, 0},
 		{field("seed", "Seed", driver.TypeInt, "Makes the same failures happen again: those of creates follow from the seed and the token, those of calls from the seed and their order. Default: different ones each time."), math.MinInt64, math.MaxInt64},
@@ -271,6 +273,7 @@ func parseSettings(v driver.Values) (settings, error) {
 		rateLimit:    v.Number("rateLimit"), pageSize: v.Int("pageSize"), quotaVMs: v.Int("quotaVMs"),
 		quotas: quotas, lacks: lacks, down: down, accountWide: accountWide, ssh: ssh, hang: v.Bool("hang"), ipv6: v.Bool("ipv6"), parts: v.Bool("parts"), seed: v["seed"],
 	}
+	s.warn = resource.WarningRule(v["warn"])
 	if v["pageSize"] == "" {
 		s.pageSize = defaultPageSize
 	}

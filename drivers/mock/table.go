@@ -57,7 +57,12 @@ type sight[S, T any] struct {
 // reads and writes are calls of the kind's service.
 func (t table[S, T]) reads(ctx context.Context) error { return t.call(ctx, toRead) }
 
-func (t table[S, T]) writes(ctx context.Context) error { return t.call(ctx, toWrite) }
+func (t table[S, T]) writes(ctx context.Context) error {
+	if t.s.warn != "" {
+		driver.Warn(ctx, t.s.warn, "the cloud warns of something about this %s (setting warn), to rehearse that; nothing has to be done", t.kind.Name)
+	}
+	return t.call(ctx, toWrite)
+}
 
 func (t table[S, T]) call(ctx context.Context, do string) error {
 	if err := t.s.callRegion(ctx); err != nil {

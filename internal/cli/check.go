@@ -14,6 +14,7 @@ func (a *app) checked(ctx context.Context, c *client.Client, k *resource.Kind, c
 	if err != nil {
 		return &fieldError{err, spec.name}
 	}
+	a.warn(check.Warnings)
 	return a.printObject(out, check, k.Name, func() error {
 		text := "nothing was created; nothing is wrong with it, here and on the cloud"
 		if !check.Cloud {

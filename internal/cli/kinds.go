@@ -709,9 +709,6 @@ func (a *app) finish(ctx context.Context, c *client.Client, k *resource.Kind, op
 	if err != nil {
 		return err
 	}
-	if done.Warning != "" {
-		fmt.Fprintf(a.env.Stderr, "Warning: %s\n", clean(done.Warning))
-	}
 	if done.Verb == "delete" || done.Verb == "release" {
 		return a.printMore(out, done, done.Name, func() error {
 			return a.write(clean(fmt.Sprintf("%s %s %sd", k.Name, done.Name, done.Verb)) + "\n")

@@ -19,6 +19,9 @@ func (a *app) wait(ctx context.Context, c *client.Client, op *resource.Operation
 	progress.update(op)
 	done, err := c.WaitOperation(ctx, op.ID, progress.update)
 	progress.end()
+	if done != nil {
+		a.warn(done.Warnings)
+	}
 	goesOn := fmt.Sprintf("the operation goes on: %s. Follow it with: mcic operation wait %s", what, op.ID)
 	switch {
 	case err == nil:
@@ -36,6 +39,13 @@ func (a *app) wait(ctx context.Context, c *client.Client, op *resource.Operation
 		return nil, &exitError{exitInterrupted, fmt.Errorf("interrupted; %s", goesOn)}
 	default:
 		return nil, fmt.Errorf("%w. Perhaps %s", err, goesOn)
+	}
+}
+
+// warn shows what is to be known about something although it is done.
+func (a *app) warn(warnings []resource.Warning) {
+	for _, w := range warnings {
+		fmt.Fprintf(a.env.Stderr, "Warning: %s\n", clean(w.Message))
 	}
 }
 

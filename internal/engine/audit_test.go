@@ -144,7 +144,9 @@ func TestAForcedDeletionForgetsWhatTheCloudKeeps(t *testing.T) {
 	assert.True(t, op.Force)
 	ended := later.Ends(op)
 	assert.Equal(t, resource.OperationSucceeded, ended.State)
-	assert.Contains(t, ended.Warning, subnet.CloudID)
+	require.Len(t, ended.Warnings, 1)
+	assert.Equal(t, resource.WarnLeft, ended.Warnings[0].Rule)
+	assert.Contains(t, ended.Warnings[0].Message, subnet.CloudID)
 	assert.Greater(t, ended.Attempts, 1, "it was tried")
 	_, err = later.Get(t.Context(), "mock", "subnet", "s")
 	assert.Equal(t, resource.CodeNotFound, resource.CodeOf(err))
@@ -152,7 +154,7 @@ func TestAForcedDeletionForgetsWhatTheCloudKeeps(t *testing.T) {
 	entry := last[len(last)-1]
 	assert.Equal(t, "kim", entry.Who)
 	assert.Equal(t, subnet.CloudID, entry.CloudID)
-	assert.Equal(t, ended.Warning, entry.Detail)
+	assert.Equal(t, ended.Warnings[0].Message, entry.Detail)
 	later.Stop()
 	later.Host.Close()
 
@@ -163,7 +165,7 @@ func TestAForcedDeletionForgetsWhatTheCloudKeeps(t *testing.T) {
 	require.NoError(t, err)
 	ended = well.Ends(op)
 	assert.Equal(t, resource.OperationSucceeded, ended.State)
-	assert.Contains(t, ended.Warning, "it may be left there", "the cloud refuses: the subnet uses it")
+	assert.Contains(t, ended.Warnings[0].Message, "it may be left there", "the cloud refuses: the subnet uses it")
 }
 
 func TestAForcedDeletionThatTheCloudDoesIsLikeAnyOther(t *testing.T) {
@@ -173,7 +175,7 @@ func TestAForcedDeletionThatTheCloudDoesIsLikeAnyOther(t *testing.T) {
 	require.NoError(t, err)
 	ended := e.Ends(op)
 	assert.Equal(t, resource.OperationSucceeded, ended.State)
-	assert.Empty(t, ended.Warning)
+	assert.Empty(t, ended.Warnings)
 	assert.Empty(t, e.OnCloud("mock", "subnet"))
 }
 

@@ -24,7 +24,7 @@ type answer struct {
 
 // request makes the call that the operation stands for.
 func (j *job) request(ctx context.Context) (answer, error) {
-	ctx = driver.WithOperation(ctx, j.op.ID)
+	ctx = driver.WithWarnings(driver.WithOperation(ctx, j.op.ID), j.warned)
 	switch j.op.Verb {
 	case VerbCreate:
 		spec, err := j.kind.Completed(j.row.Spec(), j.row.Effective)
@@ -64,6 +64,17 @@ func (j *job) failed() *resource.Error {
 		return nil
 	}
 	return j.op.Error
+}
+
+// maxWarnings is how many warnings an operation keeps.
+const maxWarnings = 20
+
+// warned keeps what the driver warns of. In a change that takes several calls it may do so
+// in each.
+func (j *job) warned(w resource.Warning) {
+	if len(j.op.Warnings) < maxWarnings && !slices.Contains(j.op.Warnings, w) {
+		j.op.Warnings = append(j.op.Warnings, w)
+	}
 }
 
 // usersGone refuses to delete before what uses the resource, when all of it is to be

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/m-cmp/mc-infra-connector/driver"
 	"github.com/m-cmp/mc-infra-connector/internal/store"
@@ -55,6 +56,12 @@ func (e *Engine) CheckCreation(ctx context.Context, connection, kind string, bod
 // checkThere has the cloud check creations.
 func (e *Engine) checkThere(ctx context.Context, session driver.Session, creations []*creation) (*resource.CreationCheck, error) {
 	asked := map[string]bool{}
+	answer := &resource.CreationCheck{Cloud: true}
+	ctx = driver.WithWarnings(ctx, func(w resource.Warning) {
+		if !slices.Contains(answer.Warnings, w) {
+			answer.Warnings = append(answer.Warnings, w)
+		}
+	})
 	for _, c := range creations {
 		spec, err := c.kind.Completed(c.row.Spec(), c.row.Effective)
 		if err != nil {
@@ -76,5 +83,5 @@ func (e *Engine) checkThere(ctx context.Context, session driver.Session, creatio
 			return nil, fmt.Errorf("check the %s %s: %w", c.kind.Name, c.row.Name, err)
 		}
 	}
-	return &resource.CreationCheck{Cloud: true}, nil
+	return answer, nil
 }

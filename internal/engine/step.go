@@ -49,10 +49,11 @@ type mark struct {
 	state     resource.State
 	operation resource.OperationState
 	attempts  int
+	warnings  int
 }
 
 func (j *job) mark() mark {
-	m := mark{j.row.CloudID, j.row.CloudState, j.op.Pending, "", j.row.State, j.op.State, j.op.Attempts}
+	m := mark{j.row.CloudID, j.row.CloudState, j.op.Pending, "", j.row.State, j.op.State, j.op.Attempts, len(j.op.Warnings)}
 	if j.op.Error != nil {
 		m.failure = j.op.Error.Message
 	}

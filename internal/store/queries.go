@@ -325,7 +325,7 @@ func (q *Queries) InsertOperation(ctx context.Context, row *Operation) error {
 // UpdateOperation writes all that can change.
 func (q *Queries) UpdateOperation(ctx context.Context, row *Operation) error {
 	_, err := q.db.NewUpdate().Model(row).
-		Column("params", "state", "attempts", "error", "steps", "concerned", "asked_at", "accepted_at", "pending", "ended_at").WherePK().Exec(ctx)
+		Column("params", "state", "attempts", "error", "steps", "warnings", "concerned", "asked_at", "accepted_at", "pending", "ended_at").WherePK().Exec(ctx)
 	return failure(err, "record the operation %s", row.ID)
 }
 

@@ -3,6 +3,7 @@ package store
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/uptrace/bun"
@@ -182,8 +183,9 @@ type Operation struct {
 	Ended      int
 	Failed     int
 	Cancel     Cancel
-	Steps      []resource.Step `bun:"type:jsonb"`
-	Concerned  []string        `bun:"type:jsonb"` // what the resource's status named when the cloud was first asked, as kind/name; nil: it was not asked
+	Steps      []resource.Step    `bun:"type:jsonb"`
+	Warnings   []resource.Warning `bun:"type:jsonb"`
+	Concerned  []string           `bun:"type:jsonb"` // what the resource's status named when the cloud was first asked, as kind/name; nil: it was not asked
 	CreatedAt  Micros
 	AskedAt    Micros // when the cloud was first asked; of what is pending, since when that or another trouble goes on
 	AcceptedAt Micros
@@ -231,6 +233,14 @@ func (o *Operation) Force() bool { return o.forced().Force }
 // Left says what a forced deletion may have left on the cloud.
 func (o *Operation) Left() string { return o.forced().Left }
 
+// warnings are all that the driver and the server warned of.
+func (o *Operation) warnings() []resource.Warning {
+	if left := o.Left(); left != "" {
+		return append(slices.Clone(o.Warnings), resource.Warning{Rule: resource.WarnLeft, Message: left})
+	}
+	return o.Warnings
+}
+
 // Cancel is what was asked for of an operation that has not ended.
 type Cancel string
 
@@ -247,7 +257,7 @@ func (o *Operation) Resource() *resource.Operation {
 		items = &resource.Progress{Total: o.Total, Ended: o.Ended, Failed: o.Failed}
 	}
 	return &resource.Operation{
-		Parent: o.Parent, Follows: o.Follows, Items: items, By: o.AskedBy, OnFailure: o.OnFailure(), Force: o.Force(), Warning: o.Left(),
+		Parent: o.Parent, Follows: o.Follows, Items: items, By: o.AskedBy, OnFailure: o.OnFailure(), Force: o.Force(), Warnings: o.warnings(),
 		ID: o.ID, Verb: o.Verb, Kind: o.Kind, Connection: o.Connection, Name: o.Name, UID: o.UID,
 		State: o.State, Pending: o.Pending, Attempts: o.Attempts, Error: o.Error, Cancelling: o.Cancel != "" && !o.State.Ended(), Steps: o.Steps,
 		CreatedAt: o.CreatedAt.Time(), AcceptedAt: o.AcceptedAt.pointer(), EndedAt: o.EndedAt.pointer(),

@@ -337,7 +337,8 @@ func TestADeletionByForce(t *testing.T) {
 	require.Len(t, parts, 2)
 	for _, part := range parts {
 		if part.Kind == "vpc" {
-			assert.Contains(t, part.Warning, "may be left there", "it is forgotten although nobody waits for that")
+			require.Len(t, part.Warnings, 1)
+			assert.Contains(t, part.Warnings[0].Message, "may be left there", "it is forgotten although nobody waits for that")
 		}
 	}
 	assert.Equal(t, http.StatusNotFound, a.call(http.MethodGet, "/vpc/v", in("{}")).status)

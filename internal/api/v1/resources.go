@@ -189,7 +189,7 @@ func (s *server) registerKind(api huma.API, k *resource.Kind) {
 	huma.Register(api, register(huma.Operation{
 		OperationID: "delete-" + k.Name, Method: http.MethodDelete, Path: one,
 		Summary:     "Delete a " + title,
-		Description: "Refused while something uses it. Answers the operation, ended with wait. With force it is forgotten here even if the cloud refuses or cannot be asked; warning then says what may be left there.",
+		Description: "Refused while something uses it. Answers the operation, ended with wait. With force it is forgotten here even if the cloud refuses or cannot be asked; warnings then say what may be left there.",
 	}, map[string]*huma.Schema{"200": operation, "202": operation}),
 		func(ctx context.Context, in *struct {
 			OneResource

@@ -900,6 +900,59 @@ func (x *Pending) GetFailure() *Failure {
 	return nil
 }
 
+// Warning is something that whoever asked for a change should know although it is done.
+type Warning struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Rule          string                 `protobuf:"bytes,1,opt,name=rule,proto3" json:"rule,omitempty"`       // what kind of thing that is, one of the closed set; empty if none of these says it
+	Message       string                 `protobuf:"bytes,2,opt,name=message,proto3" json:"message,omitempty"` // for people
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Warning) Reset() {
+	*x = Warning{}
+	mi := &file_driver_v1_driver_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Warning) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Warning) ProtoMessage() {}
+
+func (x *Warning) ProtoReflect() protoreflect.Message {
+	mi := &file_driver_v1_driver_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Warning.ProtoReflect.Descriptor instead.
+func (*Warning) Descriptor() ([]byte, []int) {
+	return file_driver_v1_driver_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *Warning) GetRule() string {
+	if x != nil {
+		return x.Rule
+	}
+	return ""
+}
+
+func (x *Warning) GetMessage() string {
+	if x != nil {
+		return x.Message
+	}
+	return ""
+}
+
 type ListResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Objects       [][]byte               `protobuf:"bytes,1,rep,name=objects,proto3" json:"objects,omitempty"` // JSON: objects of the kind
@@ -909,7 +962,7 @@ type ListResponse struct {
 
 func (x *ListResponse) Reset() {
 	*x = ListResponse{}
-	mi := &file_driver_v1_driver_proto_msgTypes[16]
+	mi := &file_driver_v1_driver_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -921,7 +974,7 @@ func (x *ListResponse) String() string {
 func (*ListResponse) ProtoMessage() {}
 
 func (x *ListResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_driver_v1_driver_proto_msgTypes[16]
+	mi := &file_driver_v1_driver_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -934,7 +987,7 @@ func (x *ListResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListResponse.ProtoReflect.Descriptor instead.
 func (*ListResponse) Descriptor() ([]byte, []int) {
-	return file_driver_v1_driver_proto_rawDescGZIP(), []int{16}
+	return file_driver_v1_driver_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *ListResponse) GetObjects() [][]byte {
@@ -955,7 +1008,7 @@ type GetRequest struct {
 
 func (x *GetRequest) Reset() {
 	*x = GetRequest{}
-	mi := &file_driver_v1_driver_proto_msgTypes[17]
+	mi := &file_driver_v1_driver_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -967,7 +1020,7 @@ func (x *GetRequest) String() string {
 func (*GetRequest) ProtoMessage() {}
 
 func (x *GetRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_driver_v1_driver_proto_msgTypes[17]
+	mi := &file_driver_v1_driver_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -980,7 +1033,7 @@ func (x *GetRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetRequest.ProtoReflect.Descriptor instead.
 func (*GetRequest) Descriptor() ([]byte, []int) {
-	return file_driver_v1_driver_proto_rawDescGZIP(), []int{17}
+	return file_driver_v1_driver_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *GetRequest) GetSession() string {
@@ -1013,7 +1066,7 @@ type GetResponse struct {
 
 func (x *GetResponse) Reset() {
 	*x = GetResponse{}
-	mi := &file_driver_v1_driver_proto_msgTypes[18]
+	mi := &file_driver_v1_driver_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1025,7 +1078,7 @@ func (x *GetResponse) String() string {
 func (*GetResponse) ProtoMessage() {}
 
 func (x *GetResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_driver_v1_driver_proto_msgTypes[18]
+	mi := &file_driver_v1_driver_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1038,7 +1091,7 @@ func (x *GetResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetResponse.ProtoReflect.Descriptor instead.
 func (*GetResponse) Descriptor() ([]byte, []int) {
-	return file_driver_v1_driver_proto_rawDescGZIP(), []int{18}
+	return file_driver_v1_driver_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *GetResponse) GetObject() []byte {
@@ -1059,7 +1112,7 @@ type CreateRequest struct {
 
 func (x *CreateRequest) Reset() {
 	*x = CreateRequest{}
-	mi := &file_driver_v1_driver_proto_msgTypes[19]
+	mi := &file_driver_v1_driver_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1071,7 +1124,7 @@ func (x *CreateRequest) String() string {
 func (*CreateRequest) ProtoMessage() {}
 
 func (x *CreateRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_driver_v1_driver_proto_msgTypes[19]
+	mi := &file_driver_v1_driver_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1084,7 +1137,7 @@ func (x *CreateRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateRequest.ProtoReflect.Descriptor instead.
 func (*CreateRequest) Descriptor() ([]byte, []int) {
-	return file_driver_v1_driver_proto_rawDescGZIP(), []int{19}
+	return file_driver_v1_driver_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *CreateRequest) GetSession() string {
@@ -1112,13 +1165,14 @@ type CreateResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Object        []byte                 `protobuf:"bytes,1,opt,name=object,proto3" json:"object,omitempty"` // empty if it is pending and there is no id yet
 	Pending       *Pending               `protobuf:"bytes,2,opt,name=pending,proto3" json:"pending,omitempty"`
+	Warnings      []*Warning             `protobuf:"bytes,3,rep,name=warnings,proto3" json:"warnings,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *CreateResponse) Reset() {
 	*x = CreateResponse{}
-	mi := &file_driver_v1_driver_proto_msgTypes[20]
+	mi := &file_driver_v1_driver_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1130,7 +1184,7 @@ func (x *CreateResponse) String() string {
 func (*CreateResponse) ProtoMessage() {}
 
 func (x *CreateResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_driver_v1_driver_proto_msgTypes[20]
+	mi := &file_driver_v1_driver_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1143,7 +1197,7 @@ func (x *CreateResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateResponse.ProtoReflect.Descriptor instead.
 func (*CreateResponse) Descriptor() ([]byte, []int) {
-	return file_driver_v1_driver_proto_rawDescGZIP(), []int{20}
+	return file_driver_v1_driver_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *CreateResponse) GetObject() []byte {
@@ -1160,6 +1214,13 @@ func (x *CreateResponse) GetPending() *Pending {
 	return nil
 }
 
+func (x *CreateResponse) GetWarnings() []*Warning {
+	if x != nil {
+		return x.Warnings
+	}
+	return nil
+}
+
 type CheckRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Session       string                 `protobuf:"bytes,1,opt,name=session,proto3" json:"session,omitempty"`
@@ -1171,7 +1232,7 @@ type CheckRequest struct {
 
 func (x *CheckRequest) Reset() {
 	*x = CheckRequest{}
-	mi := &file_driver_v1_driver_proto_msgTypes[21]
+	mi := &file_driver_v1_driver_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1183,7 +1244,7 @@ func (x *CheckRequest) String() string {
 func (*CheckRequest) ProtoMessage() {}
 
 func (x *CheckRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_driver_v1_driver_proto_msgTypes[21]
+	mi := &file_driver_v1_driver_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1196,7 +1257,7 @@ func (x *CheckRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CheckRequest.ProtoReflect.Descriptor instead.
 func (*CheckRequest) Descriptor() ([]byte, []int) {
-	return file_driver_v1_driver_proto_rawDescGZIP(), []int{21}
+	return file_driver_v1_driver_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *CheckRequest) GetSession() string {
@@ -1222,13 +1283,14 @@ func (x *CheckRequest) GetRequest() []byte {
 
 type CheckResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
+	Warnings      []*Warning             `protobuf:"bytes,1,rep,name=warnings,proto3" json:"warnings,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *CheckResponse) Reset() {
 	*x = CheckResponse{}
-	mi := &file_driver_v1_driver_proto_msgTypes[22]
+	mi := &file_driver_v1_driver_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1240,7 +1302,7 @@ func (x *CheckResponse) String() string {
 func (*CheckResponse) ProtoMessage() {}
 
 func (x *CheckResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_driver_v1_driver_proto_msgTypes[22]
+	mi := &file_driver_v1_driver_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1253,7 +1315,14 @@ func (x *CheckResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CheckResponse.ProtoReflect.Descriptor instead.
 func (*CheckResponse) Descriptor() ([]byte, []int) {
-	return file_driver_v1_driver_proto_rawDescGZIP(), []int{22}
+	return file_driver_v1_driver_proto_rawDescGZIP(), []int{23}
+}
+
+func (x *CheckResponse) GetWarnings() []*Warning {
+	if x != nil {
+		return x.Warnings
+	}
+	return nil
 }
 
 type DeleteRequest struct {
@@ -1268,7 +1337,7 @@ type DeleteRequest struct {
 
 func (x *DeleteRequest) Reset() {
 	*x = DeleteRequest{}
-	mi := &file_driver_v1_driver_proto_msgTypes[23]
+	mi := &file_driver_v1_driver_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1280,7 +1349,7 @@ func (x *DeleteRequest) String() string {
 func (*DeleteRequest) ProtoMessage() {}
 
 func (x *DeleteRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_driver_v1_driver_proto_msgTypes[23]
+	mi := &file_driver_v1_driver_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1293,7 +1362,7 @@ func (x *DeleteRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteRequest.ProtoReflect.Descriptor instead.
 func (*DeleteRequest) Descriptor() ([]byte, []int) {
-	return file_driver_v1_driver_proto_rawDescGZIP(), []int{23}
+	return file_driver_v1_driver_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *DeleteRequest) GetSession() string {
@@ -1327,13 +1396,14 @@ func (x *DeleteRequest) GetOperation() string {
 type DeleteResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Pending       *Pending               `protobuf:"bytes,1,opt,name=pending,proto3" json:"pending,omitempty"`
+	Warnings      []*Warning             `protobuf:"bytes,2,rep,name=warnings,proto3" json:"warnings,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *DeleteResponse) Reset() {
 	*x = DeleteResponse{}
-	mi := &file_driver_v1_driver_proto_msgTypes[24]
+	mi := &file_driver_v1_driver_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1345,7 +1415,7 @@ func (x *DeleteResponse) String() string {
 func (*DeleteResponse) ProtoMessage() {}
 
 func (x *DeleteResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_driver_v1_driver_proto_msgTypes[24]
+	mi := &file_driver_v1_driver_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1358,12 +1428,19 @@ func (x *DeleteResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteResponse.ProtoReflect.Descriptor instead.
 func (*DeleteResponse) Descriptor() ([]byte, []int) {
-	return file_driver_v1_driver_proto_rawDescGZIP(), []int{24}
+	return file_driver_v1_driver_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *DeleteResponse) GetPending() *Pending {
 	if x != nil {
 		return x.Pending
+	}
+	return nil
+}
+
+func (x *DeleteResponse) GetWarnings() []*Warning {
+	if x != nil {
+		return x.Warnings
 	}
 	return nil
 }
@@ -1382,7 +1459,7 @@ type ActRequest struct {
 
 func (x *ActRequest) Reset() {
 	*x = ActRequest{}
-	mi := &file_driver_v1_driver_proto_msgTypes[25]
+	mi := &file_driver_v1_driver_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1394,7 +1471,7 @@ func (x *ActRequest) String() string {
 func (*ActRequest) ProtoMessage() {}
 
 func (x *ActRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_driver_v1_driver_proto_msgTypes[25]
+	mi := &file_driver_v1_driver_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1407,7 +1484,7 @@ func (x *ActRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ActRequest.ProtoReflect.Descriptor instead.
 func (*ActRequest) Descriptor() ([]byte, []int) {
-	return file_driver_v1_driver_proto_rawDescGZIP(), []int{25}
+	return file_driver_v1_driver_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *ActRequest) GetSession() string {
@@ -1455,13 +1532,14 @@ func (x *ActRequest) GetOperation() string {
 type ActResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Pending       *Pending               `protobuf:"bytes,1,opt,name=pending,proto3" json:"pending,omitempty"`
+	Warnings      []*Warning             `protobuf:"bytes,2,rep,name=warnings,proto3" json:"warnings,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ActResponse) Reset() {
 	*x = ActResponse{}
-	mi := &file_driver_v1_driver_proto_msgTypes[26]
+	mi := &file_driver_v1_driver_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1473,7 +1551,7 @@ func (x *ActResponse) String() string {
 func (*ActResponse) ProtoMessage() {}
 
 func (x *ActResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_driver_v1_driver_proto_msgTypes[26]
+	mi := &file_driver_v1_driver_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1486,12 +1564,19 @@ func (x *ActResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ActResponse.ProtoReflect.Descriptor instead.
 func (*ActResponse) Descriptor() ([]byte, []int) {
-	return file_driver_v1_driver_proto_rawDescGZIP(), []int{26}
+	return file_driver_v1_driver_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *ActResponse) GetPending() *Pending {
 	if x != nil {
 		return x.Pending
+	}
+	return nil
+}
+
+func (x *ActResponse) GetWarnings() []*Warning {
+	if x != nil {
+		return x.Warnings
 	}
 	return nil
 }
@@ -1509,7 +1594,7 @@ type BatchRequest struct {
 
 func (x *BatchRequest) Reset() {
 	*x = BatchRequest{}
-	mi := &file_driver_v1_driver_proto_msgTypes[27]
+	mi := &file_driver_v1_driver_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1521,7 +1606,7 @@ func (x *BatchRequest) String() string {
 func (*BatchRequest) ProtoMessage() {}
 
 func (x *BatchRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_driver_v1_driver_proto_msgTypes[27]
+	mi := &file_driver_v1_driver_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1534,7 +1619,7 @@ func (x *BatchRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BatchRequest.ProtoReflect.Descriptor instead.
 func (*BatchRequest) Descriptor() ([]byte, []int) {
-	return file_driver_v1_driver_proto_rawDescGZIP(), []int{27}
+	return file_driver_v1_driver_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *BatchRequest) GetSession() string {
@@ -1583,7 +1668,7 @@ type Member struct {
 
 func (x *Member) Reset() {
 	*x = Member{}
-	mi := &file_driver_v1_driver_proto_msgTypes[28]
+	mi := &file_driver_v1_driver_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1595,7 +1680,7 @@ func (x *Member) String() string {
 func (*Member) ProtoMessage() {}
 
 func (x *Member) ProtoReflect() protoreflect.Message {
-	mi := &file_driver_v1_driver_proto_msgTypes[28]
+	mi := &file_driver_v1_driver_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1608,7 +1693,7 @@ func (x *Member) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Member.ProtoReflect.Descriptor instead.
 func (*Member) Descriptor() ([]byte, []int) {
-	return file_driver_v1_driver_proto_rawDescGZIP(), []int{28}
+	return file_driver_v1_driver_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *Member) GetId() string {
@@ -1634,7 +1719,7 @@ type BatchResponse struct {
 
 func (x *BatchResponse) Reset() {
 	*x = BatchResponse{}
-	mi := &file_driver_v1_driver_proto_msgTypes[29]
+	mi := &file_driver_v1_driver_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1646,7 +1731,7 @@ func (x *BatchResponse) String() string {
 func (*BatchResponse) ProtoMessage() {}
 
 func (x *BatchResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_driver_v1_driver_proto_msgTypes[29]
+	mi := &file_driver_v1_driver_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1659,7 +1744,7 @@ func (x *BatchResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BatchResponse.ProtoReflect.Descriptor instead.
 func (*BatchResponse) Descriptor() ([]byte, []int) {
-	return file_driver_v1_driver_proto_rawDescGZIP(), []int{29}
+	return file_driver_v1_driver_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *BatchResponse) GetAnswers() []*Answer {
@@ -1681,7 +1766,7 @@ type Answer struct {
 
 func (x *Answer) Reset() {
 	*x = Answer{}
-	mi := &file_driver_v1_driver_proto_msgTypes[30]
+	mi := &file_driver_v1_driver_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1693,7 +1778,7 @@ func (x *Answer) String() string {
 func (*Answer) ProtoMessage() {}
 
 func (x *Answer) ProtoReflect() protoreflect.Message {
-	mi := &file_driver_v1_driver_proto_msgTypes[30]
+	mi := &file_driver_v1_driver_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1706,7 +1791,7 @@ func (x *Answer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Answer.ProtoReflect.Descriptor instead.
 func (*Answer) Descriptor() ([]byte, []int) {
-	return file_driver_v1_driver_proto_rawDescGZIP(), []int{30}
+	return file_driver_v1_driver_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *Answer) GetObject() []byte {
@@ -1743,7 +1828,7 @@ type ViewRequest struct {
 
 func (x *ViewRequest) Reset() {
 	*x = ViewRequest{}
-	mi := &file_driver_v1_driver_proto_msgTypes[31]
+	mi := &file_driver_v1_driver_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1755,7 +1840,7 @@ func (x *ViewRequest) String() string {
 func (*ViewRequest) ProtoMessage() {}
 
 func (x *ViewRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_driver_v1_driver_proto_msgTypes[31]
+	mi := &file_driver_v1_driver_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1768,7 +1853,7 @@ func (x *ViewRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ViewRequest.ProtoReflect.Descriptor instead.
 func (*ViewRequest) Descriptor() ([]byte, []int) {
-	return file_driver_v1_driver_proto_rawDescGZIP(), []int{31}
+	return file_driver_v1_driver_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *ViewRequest) GetSession() string {
@@ -1815,7 +1900,7 @@ type ViewResponse struct {
 
 func (x *ViewResponse) Reset() {
 	*x = ViewResponse{}
-	mi := &file_driver_v1_driver_proto_msgTypes[32]
+	mi := &file_driver_v1_driver_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1827,7 +1912,7 @@ func (x *ViewResponse) String() string {
 func (*ViewResponse) ProtoMessage() {}
 
 func (x *ViewResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_driver_v1_driver_proto_msgTypes[32]
+	mi := &file_driver_v1_driver_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1840,7 +1925,7 @@ func (x *ViewResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ViewResponse.ProtoReflect.Descriptor instead.
 func (*ViewResponse) Descriptor() ([]byte, []int) {
-	return file_driver_v1_driver_proto_rawDescGZIP(), []int{32}
+	return file_driver_v1_driver_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *ViewResponse) GetAnswer() []byte {
@@ -1861,7 +1946,7 @@ type ExtendRequest struct {
 
 func (x *ExtendRequest) Reset() {
 	*x = ExtendRequest{}
-	mi := &file_driver_v1_driver_proto_msgTypes[33]
+	mi := &file_driver_v1_driver_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1873,7 +1958,7 @@ func (x *ExtendRequest) String() string {
 func (*ExtendRequest) ProtoMessage() {}
 
 func (x *ExtendRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_driver_v1_driver_proto_msgTypes[33]
+	mi := &file_driver_v1_driver_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1886,7 +1971,7 @@ func (x *ExtendRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExtendRequest.ProtoReflect.Descriptor instead.
 func (*ExtendRequest) Descriptor() ([]byte, []int) {
-	return file_driver_v1_driver_proto_rawDescGZIP(), []int{33}
+	return file_driver_v1_driver_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *ExtendRequest) GetSession() string {
@@ -1919,7 +2004,7 @@ type ExtendResponse struct {
 
 func (x *ExtendResponse) Reset() {
 	*x = ExtendResponse{}
-	mi := &file_driver_v1_driver_proto_msgTypes[34]
+	mi := &file_driver_v1_driver_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1931,7 +2016,7 @@ func (x *ExtendResponse) String() string {
 func (*ExtendResponse) ProtoMessage() {}
 
 func (x *ExtendResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_driver_v1_driver_proto_msgTypes[34]
+	mi := &file_driver_v1_driver_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1944,7 +2029,7 @@ func (x *ExtendResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExtendResponse.ProtoReflect.Descriptor instead.
 func (*ExtendResponse) Descriptor() ([]byte, []int) {
-	return file_driver_v1_driver_proto_rawDescGZIP(), []int{34}
+	return file_driver_v1_driver_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *ExtendResponse) GetOutput() []byte {
@@ -1964,7 +2049,7 @@ type NativeRequest struct {
 
 func (x *NativeRequest) Reset() {
 	*x = NativeRequest{}
-	mi := &file_driver_v1_driver_proto_msgTypes[35]
+	mi := &file_driver_v1_driver_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1976,7 +2061,7 @@ func (x *NativeRequest) String() string {
 func (*NativeRequest) ProtoMessage() {}
 
 func (x *NativeRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_driver_v1_driver_proto_msgTypes[35]
+	mi := &file_driver_v1_driver_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1989,7 +2074,7 @@ func (x *NativeRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NativeRequest.ProtoReflect.Descriptor instead.
 func (*NativeRequest) Descriptor() ([]byte, []int) {
-	return file_driver_v1_driver_proto_rawDescGZIP(), []int{35}
+	return file_driver_v1_driver_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *NativeRequest) GetSession() string {
@@ -2015,7 +2100,7 @@ type NativeResponse struct {
 
 func (x *NativeResponse) Reset() {
 	*x = NativeResponse{}
-	mi := &file_driver_v1_driver_proto_msgTypes[36]
+	mi := &file_driver_v1_driver_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2027,7 +2112,7 @@ func (x *NativeResponse) String() string {
 func (*NativeResponse) ProtoMessage() {}
 
 func (x *NativeResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_driver_v1_driver_proto_msgTypes[36]
+	mi := &file_driver_v1_driver_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2040,7 +2125,7 @@ func (x *NativeResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NativeResponse.ProtoReflect.Descriptor instead.
 func (*NativeResponse) Descriptor() ([]byte, []int) {
-	return file_driver_v1_driver_proto_rawDescGZIP(), []int{36}
+	return file_driver_v1_driver_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *NativeResponse) GetResponse() []byte {
@@ -2068,7 +2153,7 @@ type Failure struct {
 
 func (x *Failure) Reset() {
 	*x = Failure{}
-	mi := &file_driver_v1_driver_proto_msgTypes[37]
+	mi := &file_driver_v1_driver_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2080,7 +2165,7 @@ func (x *Failure) String() string {
 func (*Failure) ProtoMessage() {}
 
 func (x *Failure) ProtoReflect() protoreflect.Message {
-	mi := &file_driver_v1_driver_proto_msgTypes[37]
+	mi := &file_driver_v1_driver_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2093,7 +2178,7 @@ func (x *Failure) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Failure.ProtoReflect.Descriptor instead.
 func (*Failure) Descriptor() ([]byte, []int) {
-	return file_driver_v1_driver_proto_rawDescGZIP(), []int{37}
+	return file_driver_v1_driver_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *Failure) GetCode() string {
@@ -2172,7 +2257,7 @@ type FieldProblem struct {
 
 func (x *FieldProblem) Reset() {
 	*x = FieldProblem{}
-	mi := &file_driver_v1_driver_proto_msgTypes[38]
+	mi := &file_driver_v1_driver_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2184,7 +2269,7 @@ func (x *FieldProblem) String() string {
 func (*FieldProblem) ProtoMessage() {}
 
 func (x *FieldProblem) ProtoReflect() protoreflect.Message {
-	mi := &file_driver_v1_driver_proto_msgTypes[38]
+	mi := &file_driver_v1_driver_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2197,7 +2282,7 @@ func (x *FieldProblem) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FieldProblem.ProtoReflect.Descriptor instead.
 func (*FieldProblem) Descriptor() ([]byte, []int) {
-	return file_driver_v1_driver_proto_rawDescGZIP(), []int{38}
+	return file_driver_v1_driver_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *FieldProblem) GetField() string {
@@ -2303,7 +2388,10 @@ const file_driver_v1_driver_proto_rawDesc = "" +
 	"\aPending\x12\x16\n" +
 	"\x06reason\x18\x01 \x01(\tR\x06reason\x12\x19\n" +
 	"\bafter_ms\x18\x02 \x01(\x03R\aafterMs\x121\n" +
-	"\afailure\x18\x03 \x01(\v2\x17.mcic.driver.v1.FailureR\afailure\"(\n" +
+	"\afailure\x18\x03 \x01(\v2\x17.mcic.driver.v1.FailureR\afailure\"7\n" +
+	"\aWarning\x12\x12\n" +
+	"\x04rule\x18\x01 \x01(\tR\x04rule\x12\x18\n" +
+	"\amessage\x18\x02 \x01(\tR\amessage\"(\n" +
 	"\fListResponse\x12\x18\n" +
 	"\aobjects\x18\x01 \x03(\fR\aobjects\"J\n" +
 	"\n" +
@@ -2316,22 +2404,25 @@ const file_driver_v1_driver_proto_rawDesc = "" +
 	"\rCreateRequest\x12\x18\n" +
 	"\asession\x18\x01 \x01(\tR\asession\x12\x12\n" +
 	"\x04kind\x18\x02 \x01(\tR\x04kind\x12\x18\n" +
-	"\arequest\x18\x03 \x01(\fR\arequest\"[\n" +
+	"\arequest\x18\x03 \x01(\fR\arequest\"\x90\x01\n" +
 	"\x0eCreateResponse\x12\x16\n" +
 	"\x06object\x18\x01 \x01(\fR\x06object\x121\n" +
-	"\apending\x18\x02 \x01(\v2\x17.mcic.driver.v1.PendingR\apending\"V\n" +
+	"\apending\x18\x02 \x01(\v2\x17.mcic.driver.v1.PendingR\apending\x123\n" +
+	"\bwarnings\x18\x03 \x03(\v2\x17.mcic.driver.v1.WarningR\bwarnings\"V\n" +
 	"\fCheckRequest\x12\x18\n" +
 	"\asession\x18\x01 \x01(\tR\asession\x12\x12\n" +
 	"\x04kind\x18\x02 \x01(\tR\x04kind\x12\x18\n" +
-	"\arequest\x18\x03 \x01(\fR\arequest\"\x0f\n" +
-	"\rCheckResponse\"k\n" +
+	"\arequest\x18\x03 \x01(\fR\arequest\"D\n" +
+	"\rCheckResponse\x123\n" +
+	"\bwarnings\x18\x01 \x03(\v2\x17.mcic.driver.v1.WarningR\bwarnings\"k\n" +
 	"\rDeleteRequest\x12\x18\n" +
 	"\asession\x18\x01 \x01(\tR\asession\x12\x12\n" +
 	"\x04kind\x18\x02 \x01(\tR\x04kind\x12\x0e\n" +
 	"\x02id\x18\x03 \x01(\tR\x02id\x12\x1c\n" +
-	"\toperation\x18\x04 \x01(\tR\toperation\"C\n" +
+	"\toperation\x18\x04 \x01(\tR\toperation\"x\n" +
 	"\x0eDeleteResponse\x121\n" +
-	"\apending\x18\x01 \x01(\v2\x17.mcic.driver.v1.PendingR\apending\"\x98\x01\n" +
+	"\apending\x18\x01 \x01(\v2\x17.mcic.driver.v1.PendingR\apending\x123\n" +
+	"\bwarnings\x18\x02 \x03(\v2\x17.mcic.driver.v1.WarningR\bwarnings\"\x98\x01\n" +
 	"\n" +
 	"ActRequest\x12\x18\n" +
 	"\asession\x18\x01 \x01(\tR\asession\x12\x12\n" +
@@ -2339,9 +2430,10 @@ const file_driver_v1_driver_proto_rawDesc = "" +
 	"\x02id\x18\x03 \x01(\tR\x02id\x12\x16\n" +
 	"\x06action\x18\x04 \x01(\tR\x06action\x12\x16\n" +
 	"\x06params\x18\x05 \x01(\fR\x06params\x12\x1c\n" +
-	"\toperation\x18\x06 \x01(\tR\toperation\"@\n" +
+	"\toperation\x18\x06 \x01(\tR\toperation\"u\n" +
 	"\vActResponse\x121\n" +
-	"\apending\x18\x01 \x01(\v2\x17.mcic.driver.v1.PendingR\apending\"\x9a\x01\n" +
+	"\apending\x18\x01 \x01(\v2\x17.mcic.driver.v1.PendingR\apending\x123\n" +
+	"\bwarnings\x18\x02 \x03(\v2\x17.mcic.driver.v1.WarningR\bwarnings\"\x9a\x01\n" +
 	"\fBatchRequest\x12\x18\n" +
 	"\asession\x18\x01 \x01(\tR\asession\x12\x12\n" +
 	"\x04kind\x18\x02 \x01(\tR\x04kind\x12\x12\n" +
@@ -2423,7 +2515,7 @@ func file_driver_v1_driver_proto_rawDescGZIP() []byte {
 	return file_driver_v1_driver_proto_rawDescData
 }
 
-var file_driver_v1_driver_proto_msgTypes = make([]protoimpl.MessageInfo, 44)
+var file_driver_v1_driver_proto_msgTypes = make([]protoimpl.MessageInfo, 45)
 var file_driver_v1_driver_proto_goTypes = []any{
 	(*DescribeRequest)(nil),     // 0: mcic.driver.v1.DescribeRequest
 	(*DescribeResponse)(nil),    // 1: mcic.driver.v1.DescribeResponse
@@ -2441,89 +2533,94 @@ var file_driver_v1_driver_proto_goTypes = []any{
 	(*ListRequest)(nil),         // 13: mcic.driver.v1.ListRequest
 	(*Filter)(nil),              // 14: mcic.driver.v1.Filter
 	(*Pending)(nil),             // 15: mcic.driver.v1.Pending
-	(*ListResponse)(nil),        // 16: mcic.driver.v1.ListResponse
-	(*GetRequest)(nil),          // 17: mcic.driver.v1.GetRequest
-	(*GetResponse)(nil),         // 18: mcic.driver.v1.GetResponse
-	(*CreateRequest)(nil),       // 19: mcic.driver.v1.CreateRequest
-	(*CreateResponse)(nil),      // 20: mcic.driver.v1.CreateResponse
-	(*CheckRequest)(nil),        // 21: mcic.driver.v1.CheckRequest
-	(*CheckResponse)(nil),       // 22: mcic.driver.v1.CheckResponse
-	(*DeleteRequest)(nil),       // 23: mcic.driver.v1.DeleteRequest
-	(*DeleteResponse)(nil),      // 24: mcic.driver.v1.DeleteResponse
-	(*ActRequest)(nil),          // 25: mcic.driver.v1.ActRequest
-	(*ActResponse)(nil),         // 26: mcic.driver.v1.ActResponse
-	(*BatchRequest)(nil),        // 27: mcic.driver.v1.BatchRequest
-	(*Member)(nil),              // 28: mcic.driver.v1.Member
-	(*BatchResponse)(nil),       // 29: mcic.driver.v1.BatchResponse
-	(*Answer)(nil),              // 30: mcic.driver.v1.Answer
-	(*ViewRequest)(nil),         // 31: mcic.driver.v1.ViewRequest
-	(*ViewResponse)(nil),        // 32: mcic.driver.v1.ViewResponse
-	(*ExtendRequest)(nil),       // 33: mcic.driver.v1.ExtendRequest
-	(*ExtendResponse)(nil),      // 34: mcic.driver.v1.ExtendResponse
-	(*NativeRequest)(nil),       // 35: mcic.driver.v1.NativeRequest
-	(*NativeResponse)(nil),      // 36: mcic.driver.v1.NativeResponse
-	(*Failure)(nil),             // 37: mcic.driver.v1.Failure
-	(*FieldProblem)(nil),        // 38: mcic.driver.v1.FieldProblem
-	nil,                         // 39: mcic.driver.v1.ConnectRequest.CredentialEntry
-	nil,                         // 40: mcic.driver.v1.ConnectRequest.SettingsEntry
-	nil,                         // 41: mcic.driver.v1.ConnectResponse.LacksEntry
-	nil,                         // 42: mcic.driver.v1.ConnectResponse.ScopesEntry
-	nil,                         // 43: mcic.driver.v1.CatalogRequest.FilterEntry
+	(*Warning)(nil),             // 16: mcic.driver.v1.Warning
+	(*ListResponse)(nil),        // 17: mcic.driver.v1.ListResponse
+	(*GetRequest)(nil),          // 18: mcic.driver.v1.GetRequest
+	(*GetResponse)(nil),         // 19: mcic.driver.v1.GetResponse
+	(*CreateRequest)(nil),       // 20: mcic.driver.v1.CreateRequest
+	(*CreateResponse)(nil),      // 21: mcic.driver.v1.CreateResponse
+	(*CheckRequest)(nil),        // 22: mcic.driver.v1.CheckRequest
+	(*CheckResponse)(nil),       // 23: mcic.driver.v1.CheckResponse
+	(*DeleteRequest)(nil),       // 24: mcic.driver.v1.DeleteRequest
+	(*DeleteResponse)(nil),      // 25: mcic.driver.v1.DeleteResponse
+	(*ActRequest)(nil),          // 26: mcic.driver.v1.ActRequest
+	(*ActResponse)(nil),         // 27: mcic.driver.v1.ActResponse
+	(*BatchRequest)(nil),        // 28: mcic.driver.v1.BatchRequest
+	(*Member)(nil),              // 29: mcic.driver.v1.Member
+	(*BatchResponse)(nil),       // 30: mcic.driver.v1.BatchResponse
+	(*Answer)(nil),              // 31: mcic.driver.v1.Answer
+	(*ViewRequest)(nil),         // 32: mcic.driver.v1.ViewRequest
+	(*ViewResponse)(nil),        // 33: mcic.driver.v1.ViewResponse
+	(*ExtendRequest)(nil),       // 34: mcic.driver.v1.ExtendRequest
+	(*ExtendResponse)(nil),      // 35: mcic.driver.v1.ExtendResponse
+	(*NativeRequest)(nil),       // 36: mcic.driver.v1.NativeRequest
+	(*NativeResponse)(nil),      // 37: mcic.driver.v1.NativeResponse
+	(*Failure)(nil),             // 38: mcic.driver.v1.Failure
+	(*FieldProblem)(nil),        // 39: mcic.driver.v1.FieldProblem
+	nil,                         // 40: mcic.driver.v1.ConnectRequest.CredentialEntry
+	nil,                         // 41: mcic.driver.v1.ConnectRequest.SettingsEntry
+	nil,                         // 42: mcic.driver.v1.ConnectResponse.LacksEntry
+	nil,                         // 43: mcic.driver.v1.ConnectResponse.ScopesEntry
+	nil,                         // 44: mcic.driver.v1.CatalogRequest.FilterEntry
 }
 var file_driver_v1_driver_proto_depIdxs = []int32{
-	39, // 0: mcic.driver.v1.ConnectRequest.credential:type_name -> mcic.driver.v1.ConnectRequest.CredentialEntry
-	40, // 1: mcic.driver.v1.ConnectRequest.settings:type_name -> mcic.driver.v1.ConnectRequest.SettingsEntry
-	41, // 2: mcic.driver.v1.ConnectResponse.lacks:type_name -> mcic.driver.v1.ConnectResponse.LacksEntry
-	42, // 3: mcic.driver.v1.ConnectResponse.scopes:type_name -> mcic.driver.v1.ConnectResponse.ScopesEntry
+	40, // 0: mcic.driver.v1.ConnectRequest.credential:type_name -> mcic.driver.v1.ConnectRequest.CredentialEntry
+	41, // 1: mcic.driver.v1.ConnectRequest.settings:type_name -> mcic.driver.v1.ConnectRequest.SettingsEntry
+	42, // 2: mcic.driver.v1.ConnectResponse.lacks:type_name -> mcic.driver.v1.ConnectResponse.LacksEntry
+	43, // 3: mcic.driver.v1.ConnectResponse.scopes:type_name -> mcic.driver.v1.ConnectResponse.ScopesEntry
 	8,  // 4: mcic.driver.v1.PermissionsResponse.permissions:type_name -> mcic.driver.v1.Permission
-	43, // 5: mcic.driver.v1.CatalogRequest.filter:type_name -> mcic.driver.v1.CatalogRequest.FilterEntry
+	44, // 5: mcic.driver.v1.CatalogRequest.filter:type_name -> mcic.driver.v1.CatalogRequest.FilterEntry
 	14, // 6: mcic.driver.v1.ListRequest.filter:type_name -> mcic.driver.v1.Filter
-	37, // 7: mcic.driver.v1.Pending.failure:type_name -> mcic.driver.v1.Failure
+	38, // 7: mcic.driver.v1.Pending.failure:type_name -> mcic.driver.v1.Failure
 	15, // 8: mcic.driver.v1.CreateResponse.pending:type_name -> mcic.driver.v1.Pending
-	15, // 9: mcic.driver.v1.DeleteResponse.pending:type_name -> mcic.driver.v1.Pending
-	15, // 10: mcic.driver.v1.ActResponse.pending:type_name -> mcic.driver.v1.Pending
-	28, // 11: mcic.driver.v1.BatchRequest.members:type_name -> mcic.driver.v1.Member
-	30, // 12: mcic.driver.v1.BatchResponse.answers:type_name -> mcic.driver.v1.Answer
-	15, // 13: mcic.driver.v1.Answer.pending:type_name -> mcic.driver.v1.Pending
-	37, // 14: mcic.driver.v1.Answer.failure:type_name -> mcic.driver.v1.Failure
-	38, // 15: mcic.driver.v1.Failure.fields:type_name -> mcic.driver.v1.FieldProblem
-	0,  // 16: mcic.driver.v1.DriverService.Describe:input_type -> mcic.driver.v1.DescribeRequest
-	2,  // 17: mcic.driver.v1.DriverService.Connect:input_type -> mcic.driver.v1.ConnectRequest
-	4,  // 18: mcic.driver.v1.DriverService.Disconnect:input_type -> mcic.driver.v1.DisconnectRequest
-	6,  // 19: mcic.driver.v1.DriverService.Permissions:input_type -> mcic.driver.v1.PermissionsRequest
-	9,  // 20: mcic.driver.v1.DriverService.Catalog:input_type -> mcic.driver.v1.CatalogRequest
-	11, // 21: mcic.driver.v1.DriverService.Read:input_type -> mcic.driver.v1.ReadRequest
-	13, // 22: mcic.driver.v1.DriverService.List:input_type -> mcic.driver.v1.ListRequest
-	17, // 23: mcic.driver.v1.DriverService.Get:input_type -> mcic.driver.v1.GetRequest
-	19, // 24: mcic.driver.v1.DriverService.Create:input_type -> mcic.driver.v1.CreateRequest
-	21, // 25: mcic.driver.v1.DriverService.Check:input_type -> mcic.driver.v1.CheckRequest
-	23, // 26: mcic.driver.v1.DriverService.Delete:input_type -> mcic.driver.v1.DeleteRequest
-	25, // 27: mcic.driver.v1.DriverService.Act:input_type -> mcic.driver.v1.ActRequest
-	27, // 28: mcic.driver.v1.DriverService.Batch:input_type -> mcic.driver.v1.BatchRequest
-	31, // 29: mcic.driver.v1.DriverService.View:input_type -> mcic.driver.v1.ViewRequest
-	33, // 30: mcic.driver.v1.DriverService.Extend:input_type -> mcic.driver.v1.ExtendRequest
-	35, // 31: mcic.driver.v1.DriverService.Native:input_type -> mcic.driver.v1.NativeRequest
-	1,  // 32: mcic.driver.v1.DriverService.Describe:output_type -> mcic.driver.v1.DescribeResponse
-	3,  // 33: mcic.driver.v1.DriverService.Connect:output_type -> mcic.driver.v1.ConnectResponse
-	5,  // 34: mcic.driver.v1.DriverService.Disconnect:output_type -> mcic.driver.v1.DisconnectResponse
-	7,  // 35: mcic.driver.v1.DriverService.Permissions:output_type -> mcic.driver.v1.PermissionsResponse
-	10, // 36: mcic.driver.v1.DriverService.Catalog:output_type -> mcic.driver.v1.CatalogResponse
-	12, // 37: mcic.driver.v1.DriverService.Read:output_type -> mcic.driver.v1.ReadResponse
-	16, // 38: mcic.driver.v1.DriverService.List:output_type -> mcic.driver.v1.ListResponse
-	18, // 39: mcic.driver.v1.DriverService.Get:output_type -> mcic.driver.v1.GetResponse
-	20, // 40: mcic.driver.v1.DriverService.Create:output_type -> mcic.driver.v1.CreateResponse
-	22, // 41: mcic.driver.v1.DriverService.Check:output_type -> mcic.driver.v1.CheckResponse
-	24, // 42: mcic.driver.v1.DriverService.Delete:output_type -> mcic.driver.v1.DeleteResponse
-	26, // 43: mcic.driver.v1.DriverService.Act:output_type -> mcic.driver.v1.ActResponse
-	29, // 44: mcic.driver.v1.DriverService.Batch:output_type -> mcic.driver.v1.BatchResponse
-	32, // 45: mcic.driver.v1.DriverService.View:output_type -> mcic.driver.v1.ViewResponse
-	34, // 46: mcic.driver.v1.DriverService.Extend:output_type -> mcic.driver.v1.ExtendResponse
-	36, // 47: mcic.driver.v1.DriverService.Native:output_type -> mcic.driver.v1.NativeResponse
-	32, // [32:48] is the sub-list for method output_type
-	16, // [16:32] is the sub-list for method input_type
-	16, // [16:16] is the sub-list for extension type_name
-	16, // [16:16] is the sub-list for extension extendee
-	0,  // [0:16] is the sub-list for field type_name
+	16, // 9: mcic.driver.v1.CreateResponse.warnings:type_name -> mcic.driver.v1.Warning
+	16, // 10: mcic.driver.v1.CheckResponse.warnings:type_name -> mcic.driver.v1.Warning
+	15, // 11: mcic.driver.v1.DeleteResponse.pending:type_name -> mcic.driver.v1.Pending
+	16, // 12: mcic.driver.v1.DeleteResponse.warnings:type_name -> mcic.driver.v1.Warning
+	15, // 13: mcic.driver.v1.ActResponse.pending:type_name -> mcic.driver.v1.Pending
+	16, // 14: mcic.driver.v1.ActResponse.warnings:type_name -> mcic.driver.v1.Warning
+	29, // 15: mcic.driver.v1.BatchRequest.members:type_name -> mcic.driver.v1.Member
+	31, // 16: mcic.driver.v1.BatchResponse.answers:type_name -> mcic.driver.v1.Answer
+	15, // 17: mcic.driver.v1.Answer.pending:type_name -> mcic.driver.v1.Pending
+	38, // 18: mcic.driver.v1.Answer.failure:type_name -> mcic.driver.v1.Failure
+	39, // 19: mcic.driver.v1.Failure.fields:type_name -> mcic.driver.v1.FieldProblem
+	0,  // 20: mcic.driver.v1.DriverService.Describe:input_type -> mcic.driver.v1.DescribeRequest
+	2,  // 21: mcic.driver.v1.DriverService.Connect:input_type -> mcic.driver.v1.ConnectRequest
+	4,  // 22: mcic.driver.v1.DriverService.Disconnect:input_type -> mcic.driver.v1.DisconnectRequest
+	6,  // 23: mcic.driver.v1.DriverService.Permissions:input_type -> mcic.driver.v1.PermissionsRequest
+	9,  // 24: mcic.driver.v1.DriverService.Catalog:input_type -> mcic.driver.v1.CatalogRequest
+	11, // 25: mcic.driver.v1.DriverService.Read:input_type -> mcic.driver.v1.ReadRequest
+	13, // 26: mcic.driver.v1.DriverService.List:input_type -> mcic.driver.v1.ListRequest
+	18, // 27: mcic.driver.v1.DriverService.Get:input_type -> mcic.driver.v1.GetRequest
+	20, // 28: mcic.driver.v1.DriverService.Create:input_type -> mcic.driver.v1.CreateRequest
+	22, // 29: mcic.driver.v1.DriverService.Check:input_type -> mcic.driver.v1.CheckRequest
+	24, // 30: mcic.driver.v1.DriverService.Delete:input_type -> mcic.driver.v1.DeleteRequest
+	26, // 31: mcic.driver.v1.DriverService.Act:input_type -> mcic.driver.v1.ActRequest
+	28, // 32: mcic.driver.v1.DriverService.Batch:input_type -> mcic.driver.v1.BatchRequest
+	32, // 33: mcic.driver.v1.DriverService.View:input_type -> mcic.driver.v1.ViewRequest
+	34, // 34: mcic.driver.v1.DriverService.Extend:input_type -> mcic.driver.v1.ExtendRequest
+	36, // 35: mcic.driver.v1.DriverService.Native:input_type -> mcic.driver.v1.NativeRequest
+	1,  // 36: mcic.driver.v1.DriverService.Describe:output_type -> mcic.driver.v1.DescribeResponse
+	3,  // 37: mcic.driver.v1.DriverService.Connect:output_type -> mcic.driver.v1.ConnectResponse
+	5,  // 38: mcic.driver.v1.DriverService.Disconnect:output_type -> mcic.driver.v1.DisconnectResponse
+	7,  // 39: mcic.driver.v1.DriverService.Permissions:output_type -> mcic.driver.v1.PermissionsResponse
+	10, // 40: mcic.driver.v1.DriverService.Catalog:output_type -> mcic.driver.v1.CatalogResponse
+	12, // 41: mcic.driver.v1.DriverService.Read:output_type -> mcic.driver.v1.ReadResponse
+	17, // 42: mcic.driver.v1.DriverService.List:output_type -> mcic.driver.v1.ListResponse
+	19, // 43: mcic.driver.v1.DriverService.Get:output_type -> mcic.driver.v1.GetResponse
+	21, // 44: mcic.driver.v1.DriverService.Create:output_type -> mcic.driver.v1.CreateResponse
+	23, // 45: mcic.driver.v1.DriverService.Check:output_type -> mcic.driver.v1.CheckResponse
+	25, // 46: mcic.driver.v1.DriverService.Delete:output_type -> mcic.driver.v1.DeleteResponse
+	27, // 47: mcic.driver.v1.DriverService.Act:output_type -> mcic.driver.v1.ActResponse
+	30, // 48: mcic.driver.v1.DriverService.Batch:output_type -> mcic.driver.v1.BatchResponse
+	33, // 49: mcic.driver.v1.DriverService.View:output_type -> mcic.driver.v1.ViewResponse
+	35, // 50: mcic.driver.v1.DriverService.Extend:output_type -> mcic.driver.v1.ExtendResponse
+	37, // 51: mcic.driver.v1.DriverService.Native:output_type -> mcic.driver.v1.NativeResponse
+	36, // [36:52] is the sub-list for method output_type
+	20, // [20:36] is the sub-list for method input_type
+	20, // [20:20] is the sub-list for extension type_name
+	20, // [20:20] is the sub-list for extension extendee
+	0,  // [0:20] is the sub-list for field type_name
 }
 
 func init() { file_driver_v1_driver_proto_init() }
@@ -2537,7 +2634,7 @@ func file_driver_v1_driver_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_driver_v1_driver_proto_rawDesc), len(file_driver_v1_driver_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   44,
+			NumMessages:   45,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -102,6 +102,11 @@ export function OperationCard({ operation: o, full = false }: { operation: Opera
             {t('operation.pending', { reason: o.pending })}
           </Text>
         )}
+        {o.warnings?.map((w) => (
+          <Text key={w.message} size="sm" c="orange" style={{ overflowWrap: 'anywhere' }}>
+            {w.message}
+          </Text>
+        ))}
         {o.error && (
           <Stack gap={4}>
             <Text size="sm" c={o.endedAt ? 'red' : undefined} style={{ overflowWrap: 'anywhere' }}>
