@@ -168,6 +168,7 @@ type Client interface {
 type Session interface {
 	Catalog(ctx context.Context, catalog string, q Query) iter.Seq2[json.RawMessage, error]
 	Read(ctx context.Context, feed string, s Span, filter json.RawMessage) iter.Seq2[json.RawMessage, error]
+	Changes(ctx context.Context, catalog, since string) (Reading[json.RawMessage], error)
 	List(ctx context.Context, kind string, f Filter) iter.Seq2[Item, error]
 	Get(ctx context.Context, kind, id string) (Item, error)
 	Create(ctx context.Context, kind string, r ItemRequest) (Item, *Pending, error)
@@ -281,7 +282,8 @@ type extensionOffer struct {
 }
 
 type catalogOffer struct {
-	list func(ctx context.Context, session any, q Query) iter.Seq2[json.RawMessage, error]
+	list    func(ctx context.Context, session any, q Query) iter.Seq2[json.RawMessage, error]
+	changes func(ctx context.Context, session any, since string) (Reading[json.RawMessage], error)
 }
 
 // Kind offers a kind of resource. open makes the collection of a session. It returns an
@@ -385,9 +387,12 @@ func Kind[Session any, C Collection[S, T], S, T any](kind resource.Type[S, T], o
 func Catalog[Session any, L Lister[E], E any](catalog resource.CatalogOf[E], open func(Session) L) Offer[Session] {
 	return Offer[Session]{func(d *Driver) {
 		d.description.Catalogs = append(d.description.Catalogs, catalog.Name)
-		d.catalogs[catalog.Name] = catalogOffer{func(ctx context.Context, session any, q Query) iter.Seq2[json.RawMessage, error] {
-			return encoded(open(session.(Session)).List(ctx, q))
-		}}
+		d.catalogs[catalog.Name] = catalogOffer{
+			list: func(ctx context.Context, session any, q Query) iter.Seq2[json.RawMessage, error] {
+				return encoded(open(session.(Session)).List(ctx, q))
+			},
+			changes: changesOf(open),
+		}
 	}}
 }
 
@@ -515,11 +520,8 @@ func (s *session) collection(kind string) (*offer, any, error) {
 }
 
 func (s *session) Catalog(ctx context.Context, catalog string, q Query) iter.Seq2[json.RawMessage, error] {
-	o, ok := s.driver.catalogs[catalog]
-	if !ok {
-		return fail[json.RawMessage](resource.Errorf(resource.CodeUnsupported, "the driver %s does not offer the catalog %q", s.driver.description.Name, catalog))
-	}
-	if err := s.has(catalog); err != nil {
+	o, err := s.catalog(catalog)
+	if err != nil {
 		return fail[json.RawMessage](err)
 	}
 	return o.list(ctx, s.own, q)

@@ -3,7 +3,6 @@ package driver
 import (
 	"iter"
 	"slices"
-	"time"
 
 	driverv1 "github.com/m-cmp/mc-infra-connector/proto/driver/v1"
 )
@@ -12,9 +11,8 @@ import (
 // driver may use any part of it to ask the cloud for less, and pass over the rest: what
 // it answers beyond IDs and Token is taken out again.
 type Filter struct {
-	IDs   []string  // objects with these ids
-	Token string    // what was created with this token
-	Since time.Time // what has changed since; more may come
+	IDs   []string // objects with these ids
+	Token string   // what was created with this token
 }
 
 // passes reports whether an object is one that is looked for.
@@ -37,17 +35,9 @@ func filtered(items iter.Seq2[Item, error], f Filter) iter.Seq2[Item, error] {
 }
 
 func (f Filter) toWire() *driverv1.Filter {
-	w := &driverv1.Filter{Ids: f.IDs, Token: f.Token}
-	if !f.Since.IsZero() {
-		w.SinceMs = f.Since.UnixMilli()
-	}
-	return w
+	return &driverv1.Filter{Ids: f.IDs, Token: f.Token}
 }
 
 func filterFrom(w *driverv1.Filter) Filter {
-	f := Filter{IDs: w.GetIds(), Token: w.GetToken()}
-	if ms := w.GetSinceMs(); ms != 0 {
-		f.Since = time.UnixMilli(ms)
-	}
-	return f
+	return Filter{IDs: w.GetIds(), Token: w.GetToken()}
 }

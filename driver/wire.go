@@ -123,15 +123,7 @@ type remoteSession struct {
 }
 
 func (s *remoteSession) Catalog(ctx context.Context, catalog string, q Query) iter.Seq2[json.RawMessage, error] {
-	return receive(ctx, func(ctx context.Context) (func() ([][]byte, error), error) {
-		stream, err := s.rpc.Catalog(ctx, &driverv1.CatalogRequest{Session: s.id, Catalog: catalog, Filter: q})
-		return func() ([][]byte, error) { m, err := stream.Recv(); return m.GetEntries(), err }, err
-	}, func(raw []byte) (json.RawMessage, error) {
-		if !json.Valid(raw) {
-			return nil, nonsense("entry of the catalog "+catalog, errors.New("not JSON"))
-		}
-		return raw, nil
-	})
+	return s.entries(ctx, &driverv1.CatalogRequest{Session: s.id, Catalog: catalog, Filter: q}, func(*driverv1.CatalogResponse) {})
 }
 
 func (s *remoteSession) List(ctx context.Context, kind string, f Filter) iter.Seq2[Item, error] {

@@ -39,7 +39,11 @@ func toyTarget(t *testing.T, defect string) Target {
 		Refused:    []Refused{{Name: "stolen-key", Config: account("key-of-none"), Codes: []string{"unauthenticated"}}},
 		Lacking:    &Lacking{Config: account(toyReadingKey), Permissions: []string{toyWrite}},
 		Warning:    &warned,
-		PageSize:   "pageSize", Endpoint: "endpoint",
+		Changing: map[string]func(context.Context) (func(context.Context) error, error){"image": func(context.Context) (func(context.Context) error, error) {
+			cloud.turn()
+			return func(context.Context) error { return nil }, nil
+		}},
+		PageSize: "pageSize", Endpoint: "endpoint",
 		Quota: map[string]driver.Config{"vpc": account("key-of-small")},
 		Outside: func(_ context.Context, kind string) (string, func(context.Context) error, error) {
 			if kind != "vpc" {
@@ -77,6 +81,9 @@ func caught() map[string][]string {
 		"swallows warnings":          {"connection/warnings/told"},
 		"warns of creations only":    {"connection/warnings/told"},
 		"tells the key in warnings":  {"(connection/warnings/told)", "suite/secrets/untold"},
+		"misses changes":             {"image/list/since"},
+		"misses what goes":           {"image/list/since"},
+		"trusts any cursor":          {"image/list/since"},
 		"images twice":               {"image/list/entries"},
 		"filter loses":               {"spec/list/filter"},
 		"mixes accounts":             {"vpc/list/other-account", "metric/read/other-account"},

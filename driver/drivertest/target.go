@@ -64,6 +64,9 @@ type Target struct {
 	// Lacking is a connection whose credential lacks some permissions.
 	Lacking *Lacking
 
+	// Changing are by catalog what changes it without the driver, each answering how to take
+	// that back.
+	Changing map[string]func(ctx context.Context) (undo func(context.Context) error, err error) `yaml:"-"`
 	// Warning is a connection in which everything that is changed is warned of.
 	Warning *driver.Config
 

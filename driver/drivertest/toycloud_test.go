@@ -25,6 +25,8 @@ type toyCloud struct {
 
 	mu     sync.Mutex
 	next   int
+	images []resource.Image // the first is never changed
+	turns  int              // how often they were
 	things []*toyThing
 }
 
@@ -64,13 +66,14 @@ const toyImage, toyMachine = "img-1", "large"
 
 func newToyCloud(t *testing.T) *toyCloud {
 	t.Helper()
-	c := &toyCloud{}
+	c := &toyCloud{images: []resource.Image{{ID: toyImage, Name: "one", Architecture: "x86_64"}, {ID: "img-2", Name: "two", Architecture: "arm64"}}}
 	mux := http.NewServeMux()
 	for pattern, handle := range map[string]toyHandler{
 		"GET /{$}": func(w http.ResponseWriter, _ *http.Request, account string) {
 			answer(w, http.StatusOK, map[string]string{"account": account})
 		},
 		"GET /metric": c.metric,
+		"GET /images": c.listImages,
 		"GET /permissions": func(w http.ResponseWriter, r *http.Request, _ string) {
 			answer(w, http.StatusOK, map[string]bool{"write": r.Header.Get("Key") != toyReadingKey})
 		},
@@ -134,6 +137,35 @@ func (o *toyThing) look() toyThing {
 		}
 	}
 	return *o
+}
+
+// toyImagePage is what the toy cloud tells of its images.
+type toyImagePage struct {
+	Version int              `json:"version"`
+	Changes bool             `json:"changes"`
+	Images  []resource.Image `json:"images"`
+	Gone    []string         `json:"gone"`
+}
+
+// turn replaces all images but the first. How often that was is the version.
+func (c *toyCloud) turn() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.turns++
+	c.images = append(c.images[:1:1], resource.Image{ID: fmt.Sprintf("img-2-%d", c.turns), Name: "two", Architecture: "arm64"})
+}
+
+func (c *toyCloud) listImages(w http.ResponseWriter, r *http.Request, _ string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	page := toyImagePage{Version: c.turns, Images: c.images}
+	if since, err := strconv.Atoi(r.URL.Query().Get("since")); err == nil && since <= c.turns {
+		page.Changes, page.Images, page.Gone = true, c.images[1:], []string{"img-2"}
+		if since == c.turns {
+			page.Images, page.Gone = nil, nil
+		}
+	}
+	answer(w, http.StatusOK, page)
 }
 
 func (c *toyCloud) list(w http.ResponseWriter, r *http.Request, account string) {

@@ -96,13 +96,7 @@ func newToy(defect string) func() *driver.Driver {
 				}
 				return entries[resource.Region]{{Name: "here"}}
 			}),
-			driver.Catalog(resource.Images, func(s *toySession) entries[resource.Image] {
-				images := entries[resource.Image]{{ID: toyImage, Name: "one", Architecture: "x86_64"}, {ID: "img-2", Name: "two", Architecture: "arm64"}}
-				if s.has("images twice") {
-					images = append(images, images...)
-				}
-				return images
-			}),
+			driver.Catalog(resource.Images, func(s *toySession) toyImages { return toyImages{s} }),
 			driver.Catalog(resource.Specs, func(s *toySession) filtered {
 				return filtered{entries[resource.Spec]{{Name: toyMachine, VCPUs: 1, MemoryMiB: 1024}}, s.has("filter loses")}
 			}),
@@ -294,6 +288,40 @@ func (e entries[E]) List(context.Context, driver.Query) iter.Seq2[E, error] {
 			}
 		}
 	}
+}
+
+// toyImages is a catalog that changes.
+type toyImages struct{ *toySession }
+
+// List implements driver.Lister.
+func (i toyImages) List(ctx context.Context, q driver.Query) iter.Seq2[resource.Image, error] {
+	r, err := i.Changes(ctx, "")
+	if err != nil {
+		return func(yield func(resource.Image, error) bool) { yield(resource.Image{}, err) }
+	}
+	return r.Entries
+}
+
+// Changes implements driver.ChangeLister.
+func (i toyImages) Changes(ctx context.Context, since string) (driver.Reading[resource.Image], error) {
+	var page toyImagePage
+	if err := i.call(ctx, http.MethodGet, "/images?since="+url.QueryEscape(since), nil, &page); err != nil {
+		return driver.Reading[resource.Image]{}, err
+	}
+	r := driver.Reading[resource.Image]{Cursor: fmt.Sprint(page.Version), Changes: page.Changes, Gone: page.Gone}
+	images := entries[resource.Image](page.Images)
+	switch {
+	case i.has("images twice"):
+		images = append(images, images...)
+	case i.has("misses changes") && r.Changes:
+		images = nil
+	case i.has("misses what goes"):
+		r.Gone = nil
+	case i.has("trusts any cursor") && since != "":
+		r.Changes = true
+	}
+	r.Entries = images.List(ctx, nil)
+	return r, nil
 }
 
 // filtered is a catalog that uses the query, wrongly if it loses.

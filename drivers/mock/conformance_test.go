@@ -1,6 +1,8 @@
 package mock
 
 import (
+	"context"
+	"encoding/json"
 	"runtime"
 	"testing"
 
@@ -42,6 +44,17 @@ func TestConformance(t *testing.T) {
 		Refused: []drivertest.Refused{{Name: "wrong-login", Config: account("one", "wrong"), Codes: []string{"unauthenticated"}}},
 		Lacking: &drivertest.Lacking{Config: reader, Permissions: []string{"vm:write", "disk:read"}},
 		Warning: &warning,
+		Changing: map[string]func(context.Context) (func(context.Context) error, error){"quota": func(ctx context.Context) (func(context.Context) error, error) {
+			s, err := newDriver(last).Connect(ctx, account("one", "open-sesame"))
+			if err != nil {
+				return nil, err
+			}
+			vpc, _, err := s.Create(ctx, "vpc", driver.ItemRequest{Token: "changing", Name: "changing", Spec: json.RawMessage(`{"cidr":"10.0.0.0/16"}`)})
+			return func(ctx context.Context) error {
+				_, err := s.Delete(ctx, "vpc", vpc.ID)
+				return err
+			}, err
+		}},
 		Against: "the Mock cloud", Type: driver.TestedSimulator,
 		Image: imageID("ubuntu-24.04-x86_64"), Machine: "std3.large", OtherMachine: "std3.xlarge",
 		Specs: object{

@@ -1,15 +1,24 @@
 package mock
 
 import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/m-cmp/mc-infra-connector/driver"
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
 
-func openQuotas(s *session) catalog[resource.Quota] {
-	return catalog[resource.Quota]{s.callRegion, s.pageSize, func() []resource.Quota {
+// quotas are the one catalog of this cloud that changes: what is used of each.
+type quotas struct{ catalog[resource.Quota] }
+
+func openQuotas(s *session) quotas {
+	return quotas{catalog[resource.Quota]{s.callRegion, s.pageSize, func() []resource.Quota {
 		s.cloud.catchUp()
 		s.cloud.mu.RLock()
 		defer s.cloud.mu.RUnlock()
-		var quotas []resource.Quota
+		var all []resource.Quota
 		for _, k := range resource.Kinds() {
 			one := resource.Quota{ID: "quota-" + k.Name, Name: k.Title + "s", Kind: k.Name, Limit: -1, Adjustable: true}
 			if limit, limited := s.quota(k.Name); limited {
@@ -17,8 +26,37 @@ func openQuotas(s *session) catalog[resource.Quota] {
 			}
 			used := float64(s.count(k.Name))
 			one.Used = &used
-			quotas = append(quotas, one)
+			all = append(all, one)
 		}
-		return quotas
-	}}
+		return all
+	}}}
+}
+
+// Changes implements driver.ChangeLister. A cursor holds the numbers of each quota.
+func (c quotas) Changes(ctx context.Context, since string) (driver.Reading[resource.Quota], error) {
+	if err := c.call(ctx); err != nil {
+		return driver.Reading[resource.Quota]{}, err
+	}
+	known := map[string]string{}
+	for pair := range strings.SplitSeq(since, ",") {
+		id, numbers, _ := strings.Cut(pair, "=")
+		known[id] = numbers
+	}
+	numbers := func(q resource.Quota) string { return fmt.Sprintf("%v/%v", *q.Used, q.Limit) }
+	all := c.entries()
+	r := driver.Reading[resource.Quota]{
+		Cursor:  strings.ReplaceAll(joined(all, func(q resource.Quota) string { return q.ID + "=" + numbers(q) }), " ", ""),
+		Changes: !slices.ContainsFunc(all, func(q resource.Quota) bool { return known[q.ID] == "" }),
+	}
+	if r.Changes {
+		all = slices.DeleteFunc(all, func(q resource.Quota) bool { return known[q.ID] == numbers(q) })
+	}
+	r.Entries = func(yield func(resource.Quota, error) bool) {
+		for _, q := range all {
+			if !yield(q, nil) {
+				return
+			}
+		}
+	}
+	return r, nil
 }

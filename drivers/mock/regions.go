@@ -45,7 +45,7 @@ func (s *session) regions() []region {
 	return append(slices.Clone(s.offer.regions), in)
 }
 
-// catalog lists entries that never change.
+// catalog lists entries.
 type catalog[E any] struct {
 	call     func(context.Context) error
 	pageSize int

@@ -2,6 +2,7 @@ package host
 
 import (
 	"context"
+	"encoding/json"
 
 	"github.com/m-cmp/mc-infra-connector/driver"
 )
@@ -12,6 +13,14 @@ func (s *session) Permissions(ctx context.Context) (permissions []driver.Permiss
 		return err
 	})
 	return permissions, err
+}
+
+func (s *session) Changes(ctx context.Context, catalog, since string) (reading driver.Reading[json.RawMessage], err error) {
+	err = s.do(ctx, "catalog", s.host.config.ListTimeout, func(ctx context.Context, open driver.Session) (err error) {
+		reading, err = open.Changes(ctx, catalog, since)
+		return err
+	})
+	return reading, err
 }
 
 func (s *session) Check(ctx context.Context, kind string, r driver.ItemRequest) error {

@@ -489,6 +489,7 @@ type CatalogRequest struct {
 	Session       string                 `protobuf:"bytes,1,opt,name=session,proto3" json:"session,omitempty"`
 	Catalog       string                 `protobuf:"bytes,2,opt,name=catalog,proto3" json:"catalog,omitempty"`
 	Filter        map[string]string      `protobuf:"bytes,3,rep,name=filter,proto3" json:"filter,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"` // field = value; the driver may use it to ask the cloud for less
+	Since         *string                `protobuf:"bytes,4,opt,name=since,proto3,oneof" json:"since,omitempty"`                                                                       // cursor of an earlier reading, empty for none: only what has changed is wanted
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -544,9 +545,17 @@ func (x *CatalogRequest) GetFilter() map[string]string {
 	return nil
 }
 
+func (x *CatalogRequest) GetSince() string {
+	if x != nil && x.Since != nil {
+		return *x.Since
+	}
+	return ""
+}
+
 type CatalogResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Entries       [][]byte               `protobuf:"bytes,1,rep,name=entries,proto3" json:"entries,omitempty"` // JSON, the catalog's type
+	Reading       *Reading               `protobuf:"bytes,2,opt,name=reading,proto3" json:"reading,omitempty"` // in the first message, if since was given
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -588,6 +597,75 @@ func (x *CatalogResponse) GetEntries() [][]byte {
 	return nil
 }
 
+func (x *CatalogResponse) GetReading() *Reading {
+	if x != nil {
+		return x.Reading
+	}
+	return nil
+}
+
+// Reading says what the entries of a catalog are that was asked for what has changed.
+// Without it they are all.
+type Reading struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Cursor        string                 `protobuf:"bytes,1,opt,name=cursor,proto3" json:"cursor,omitempty"`    // names this reading for the next one; empty if changes cannot be told
+	Changes       bool                   `protobuf:"varint,2,opt,name=changes,proto3" json:"changes,omitempty"` // whether the entries are only what is new or other since
+	Gone          []string               `protobuf:"bytes,3,rep,name=gone,proto3" json:"gone,omitempty"`        // with changes: keys of the entries that are not there any more
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Reading) Reset() {
+	*x = Reading{}
+	mi := &file_driver_v1_driver_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Reading) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Reading) ProtoMessage() {}
+
+func (x *Reading) ProtoReflect() protoreflect.Message {
+	mi := &file_driver_v1_driver_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Reading.ProtoReflect.Descriptor instead.
+func (*Reading) Descriptor() ([]byte, []int) {
+	return file_driver_v1_driver_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *Reading) GetCursor() string {
+	if x != nil {
+		return x.Cursor
+	}
+	return ""
+}
+
+func (x *Reading) GetChanges() bool {
+	if x != nil {
+		return x.Changes
+	}
+	return false
+}
+
+func (x *Reading) GetGone() []string {
+	if x != nil {
+		return x.Gone
+	}
+	return nil
+}
+
 type ReadRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Session       string                 `protobuf:"bytes,1,opt,name=session,proto3" json:"session,omitempty"`
@@ -602,7 +680,7 @@ type ReadRequest struct {
 
 func (x *ReadRequest) Reset() {
 	*x = ReadRequest{}
-	mi := &file_driver_v1_driver_proto_msgTypes[11]
+	mi := &file_driver_v1_driver_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -614,7 +692,7 @@ func (x *ReadRequest) String() string {
 func (*ReadRequest) ProtoMessage() {}
 
 func (x *ReadRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_driver_v1_driver_proto_msgTypes[11]
+	mi := &file_driver_v1_driver_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -627,7 +705,7 @@ func (x *ReadRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReadRequest.ProtoReflect.Descriptor instead.
 func (*ReadRequest) Descriptor() ([]byte, []int) {
-	return file_driver_v1_driver_proto_rawDescGZIP(), []int{11}
+	return file_driver_v1_driver_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *ReadRequest) GetSession() string {
@@ -681,7 +759,7 @@ type ReadResponse struct {
 
 func (x *ReadResponse) Reset() {
 	*x = ReadResponse{}
-	mi := &file_driver_v1_driver_proto_msgTypes[12]
+	mi := &file_driver_v1_driver_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -693,7 +771,7 @@ func (x *ReadResponse) String() string {
 func (*ReadResponse) ProtoMessage() {}
 
 func (x *ReadResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_driver_v1_driver_proto_msgTypes[12]
+	mi := &file_driver_v1_driver_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -706,7 +784,7 @@ func (x *ReadResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReadResponse.ProtoReflect.Descriptor instead.
 func (*ReadResponse) Descriptor() ([]byte, []int) {
-	return file_driver_v1_driver_proto_rawDescGZIP(), []int{12}
+	return file_driver_v1_driver_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *ReadResponse) GetEntries() [][]byte {
@@ -727,7 +805,7 @@ type ListRequest struct {
 
 func (x *ListRequest) Reset() {
 	*x = ListRequest{}
-	mi := &file_driver_v1_driver_proto_msgTypes[13]
+	mi := &file_driver_v1_driver_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -739,7 +817,7 @@ func (x *ListRequest) String() string {
 func (*ListRequest) ProtoMessage() {}
 
 func (x *ListRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_driver_v1_driver_proto_msgTypes[13]
+	mi := &file_driver_v1_driver_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -752,7 +830,7 @@ func (x *ListRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListRequest.ProtoReflect.Descriptor instead.
 func (*ListRequest) Descriptor() ([]byte, []int) {
-	return file_driver_v1_driver_proto_rawDescGZIP(), []int{13}
+	return file_driver_v1_driver_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *ListRequest) GetSession() string {
@@ -780,16 +858,15 @@ func (x *ListRequest) GetFilter() *Filter {
 // answer holds at least what it asks for.
 type Filter struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Ids           []string               `protobuf:"bytes,1,rep,name=ids,proto3" json:"ids,omitempty"`                         // these only
-	Token         string                 `protobuf:"bytes,2,opt,name=token,proto3" json:"token,omitempty"`                     // what was created with this token
-	SinceMs       int64                  `protobuf:"varint,3,opt,name=since_ms,json=sinceMs,proto3" json:"since_ms,omitempty"` // what has changed since this time, in milliseconds since 1970
+	Ids           []string               `protobuf:"bytes,1,rep,name=ids,proto3" json:"ids,omitempty"`     // these only
+	Token         string                 `protobuf:"bytes,2,opt,name=token,proto3" json:"token,omitempty"` // what was created with this token
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Filter) Reset() {
 	*x = Filter{}
-	mi := &file_driver_v1_driver_proto_msgTypes[14]
+	mi := &file_driver_v1_driver_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -801,7 +878,7 @@ func (x *Filter) String() string {
 func (*Filter) ProtoMessage() {}
 
 func (x *Filter) ProtoReflect() protoreflect.Message {
-	mi := &file_driver_v1_driver_proto_msgTypes[14]
+	mi := &file_driver_v1_driver_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -814,7 +891,7 @@ func (x *Filter) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Filter.ProtoReflect.Descriptor instead.
 func (*Filter) Descriptor() ([]byte, []int) {
-	return file_driver_v1_driver_proto_rawDescGZIP(), []int{14}
+	return file_driver_v1_driver_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *Filter) GetIds() []string {
@@ -831,13 +908,6 @@ func (x *Filter) GetToken() string {
 	return ""
 }
 
-func (x *Filter) GetSinceMs() int64 {
-	if x != nil {
-		return x.SinceMs
-	}
-	return 0
-}
-
 // Pending says that the cloud has accepted or begun what was asked for and that more
 // is to be done: the same call is to be made again.
 type Pending struct {
@@ -851,7 +921,7 @@ type Pending struct {
 
 func (x *Pending) Reset() {
 	*x = Pending{}
-	mi := &file_driver_v1_driver_proto_msgTypes[15]
+	mi := &file_driver_v1_driver_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -863,7 +933,7 @@ func (x *Pending) String() string {
 func (*Pending) ProtoMessage() {}
 
 func (x *Pending) ProtoReflect() protoreflect.Message {
-	mi := &file_driver_v1_driver_proto_msgTypes[15]
+	mi := &file_driver_v1_driver_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -876,7 +946,7 @@ func (x *Pending) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Pending.ProtoReflect.Descriptor instead.
 func (*Pending) Descriptor() ([]byte, []int) {
-	return file_driver_v1_driver_proto_rawDescGZIP(), []int{15}
+	return file_driver_v1_driver_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *Pending) GetReason() string {
@@ -911,7 +981,7 @@ type Warning struct {
 
 func (x *Warning) Reset() {
 	*x = Warning{}
-	mi := &file_driver_v1_driver_proto_msgTypes[16]
+	mi := &file_driver_v1_driver_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -923,7 +993,7 @@ func (x *Warning) String() string {
 func (*Warning) ProtoMessage() {}
 
 func (x *Warning) ProtoReflect() protoreflect.Message {
-	mi := &file_driver_v1_driver_proto_msgTypes[16]
+	mi := &file_driver_v1_driver_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -936,7 +1006,7 @@ func (x *Warning) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Warning.ProtoReflect.Descriptor instead.
 func (*Warning) Descriptor() ([]byte, []int) {
-	return file_driver_v1_driver_proto_rawDescGZIP(), []int{16}
+	return file_driver_v1_driver_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *Warning) GetRule() string {
@@ -962,7 +1032,7 @@ type ListResponse struct {
 
 func (x *ListResponse) Reset() {
 	*x = ListResponse{}
-	mi := &file_driver_v1_driver_proto_msgTypes[17]
+	mi := &file_driver_v1_driver_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -974,7 +1044,7 @@ func (x *ListResponse) String() string {
 func (*ListResponse) ProtoMessage() {}
 
 func (x *ListResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_driver_v1_driver_proto_msgTypes[17]
+	mi := &file_driver_v1_driver_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -987,7 +1057,7 @@ func (x *ListResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListResponse.ProtoReflect.Descriptor instead.
 func (*ListResponse) Descriptor() ([]byte, []int) {
-	return file_driver_v1_driver_proto_rawDescGZIP(), []int{17}
+	return file_driver_v1_driver_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *ListResponse) GetObjects() [][]byte {
@@ -1008,7 +1078,7 @@ type GetRequest struct {
 
 func (x *GetRequest) Reset() {
 	*x = GetRequest{}
-	mi := &file_driver_v1_driver_proto_msgTypes[18]
+	mi := &file_driver_v1_driver_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1020,7 +1090,7 @@ func (x *GetRequest) String() string {
 func (*GetRequest) ProtoMessage() {}
 
 func (x *GetRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_driver_v1_driver_proto_msgTypes[18]
+	mi := &file_driver_v1_driver_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1033,7 +1103,7 @@ func (x *GetRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetRequest.ProtoReflect.Descriptor instead.
 func (*GetRequest) Descriptor() ([]byte, []int) {
-	return file_driver_v1_driver_proto_rawDescGZIP(), []int{18}
+	return file_driver_v1_driver_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *GetRequest) GetSession() string {
@@ -1066,7 +1136,7 @@ type GetResponse struct {
 
 func (x *GetResponse) Reset() {
 	*x = GetResponse{}
-	mi := &file_driver_v1_driver_proto_msgTypes[19]
+	mi := &file_driver_v1_driver_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1078,7 +1148,7 @@ func (x *GetResponse) String() string {
 func (*GetResponse) ProtoMessage() {}
 
 func (x *GetResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_driver_v1_driver_proto_msgTypes[19]
+	mi := &file_driver_v1_driver_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1091,7 +1161,7 @@ func (x *GetResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetResponse.ProtoReflect.Descriptor instead.
 func (*GetResponse) Descriptor() ([]byte, []int) {
-	return file_driver_v1_driver_proto_rawDescGZIP(), []int{19}
+	return file_driver_v1_driver_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *GetResponse) GetObject() []byte {
@@ -1112,7 +1182,7 @@ type CreateRequest struct {
 
 func (x *CreateRequest) Reset() {
 	*x = CreateRequest{}
-	mi := &file_driver_v1_driver_proto_msgTypes[20]
+	mi := &file_driver_v1_driver_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1124,7 +1194,7 @@ func (x *CreateRequest) String() string {
 func (*CreateRequest) ProtoMessage() {}
 
 func (x *CreateRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_driver_v1_driver_proto_msgTypes[20]
+	mi := &file_driver_v1_driver_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1137,7 +1207,7 @@ func (x *CreateRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateRequest.ProtoReflect.Descriptor instead.
 func (*CreateRequest) Descriptor() ([]byte, []int) {
-	return file_driver_v1_driver_proto_rawDescGZIP(), []int{20}
+	return file_driver_v1_driver_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *CreateRequest) GetSession() string {
@@ -1172,7 +1242,7 @@ type CreateResponse struct {
 
 func (x *CreateResponse) Reset() {
 	*x = CreateResponse{}
-	mi := &file_driver_v1_driver_proto_msgTypes[21]
+	mi := &file_driver_v1_driver_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1184,7 +1254,7 @@ func (x *CreateResponse) String() string {
 func (*CreateResponse) ProtoMessage() {}
 
 func (x *CreateResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_driver_v1_driver_proto_msgTypes[21]
+	mi := &file_driver_v1_driver_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1197,7 +1267,7 @@ func (x *CreateResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateResponse.ProtoReflect.Descriptor instead.
 func (*CreateResponse) Descriptor() ([]byte, []int) {
-	return file_driver_v1_driver_proto_rawDescGZIP(), []int{21}
+	return file_driver_v1_driver_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *CreateResponse) GetObject() []byte {
@@ -1232,7 +1302,7 @@ type CheckRequest struct {
 
 func (x *CheckRequest) Reset() {
 	*x = CheckRequest{}
-	mi := &file_driver_v1_driver_proto_msgTypes[22]
+	mi := &file_driver_v1_driver_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1244,7 +1314,7 @@ func (x *CheckRequest) String() string {
 func (*CheckRequest) ProtoMessage() {}
 
 func (x *CheckRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_driver_v1_driver_proto_msgTypes[22]
+	mi := &file_driver_v1_driver_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1257,7 +1327,7 @@ func (x *CheckRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CheckRequest.ProtoReflect.Descriptor instead.
 func (*CheckRequest) Descriptor() ([]byte, []int) {
-	return file_driver_v1_driver_proto_rawDescGZIP(), []int{22}
+	return file_driver_v1_driver_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *CheckRequest) GetSession() string {
@@ -1290,7 +1360,7 @@ type CheckResponse struct {
 
 func (x *CheckResponse) Reset() {
 	*x = CheckResponse{}
-	mi := &file_driver_v1_driver_proto_msgTypes[23]
+	mi := &file_driver_v1_driver_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1302,7 +1372,7 @@ func (x *CheckResponse) String() string {
 func (*CheckResponse) ProtoMessage() {}
 
 func (x *CheckResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_driver_v1_driver_proto_msgTypes[23]
+	mi := &file_driver_v1_driver_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1315,7 +1385,7 @@ func (x *CheckResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CheckResponse.ProtoReflect.Descriptor instead.
 func (*CheckResponse) Descriptor() ([]byte, []int) {
-	return file_driver_v1_driver_proto_rawDescGZIP(), []int{23}
+	return file_driver_v1_driver_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *CheckResponse) GetWarnings() []*Warning {
@@ -1337,7 +1407,7 @@ type DeleteRequest struct {
 
 func (x *DeleteRequest) Reset() {
 	*x = DeleteRequest{}
-	mi := &file_driver_v1_driver_proto_msgTypes[24]
+	mi := &file_driver_v1_driver_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1349,7 +1419,7 @@ func (x *DeleteRequest) String() string {
 func (*DeleteRequest) ProtoMessage() {}
 
 func (x *DeleteRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_driver_v1_driver_proto_msgTypes[24]
+	mi := &file_driver_v1_driver_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1362,7 +1432,7 @@ func (x *DeleteRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteRequest.ProtoReflect.Descriptor instead.
 func (*DeleteRequest) Descriptor() ([]byte, []int) {
-	return file_driver_v1_driver_proto_rawDescGZIP(), []int{24}
+	return file_driver_v1_driver_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *DeleteRequest) GetSession() string {
@@ -1403,7 +1473,7 @@ type DeleteResponse struct {
 
 func (x *DeleteResponse) Reset() {
 	*x = DeleteResponse{}
-	mi := &file_driver_v1_driver_proto_msgTypes[25]
+	mi := &file_driver_v1_driver_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1415,7 +1485,7 @@ func (x *DeleteResponse) String() string {
 func (*DeleteResponse) ProtoMessage() {}
 
 func (x *DeleteResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_driver_v1_driver_proto_msgTypes[25]
+	mi := &file_driver_v1_driver_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1428,7 +1498,7 @@ func (x *DeleteResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteResponse.ProtoReflect.Descriptor instead.
 func (*DeleteResponse) Descriptor() ([]byte, []int) {
-	return file_driver_v1_driver_proto_rawDescGZIP(), []int{25}
+	return file_driver_v1_driver_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *DeleteResponse) GetPending() *Pending {
@@ -1459,7 +1529,7 @@ type ActRequest struct {
 
 func (x *ActRequest) Reset() {
 	*x = ActRequest{}
-	mi := &file_driver_v1_driver_proto_msgTypes[26]
+	mi := &file_driver_v1_driver_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1471,7 +1541,7 @@ func (x *ActRequest) String() string {
 func (*ActRequest) ProtoMessage() {}
 
 func (x *ActRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_driver_v1_driver_proto_msgTypes[26]
+	mi := &file_driver_v1_driver_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1484,7 +1554,7 @@ func (x *ActRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ActRequest.ProtoReflect.Descriptor instead.
 func (*ActRequest) Descriptor() ([]byte, []int) {
-	return file_driver_v1_driver_proto_rawDescGZIP(), []int{26}
+	return file_driver_v1_driver_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *ActRequest) GetSession() string {
@@ -1539,7 +1609,7 @@ type ActResponse struct {
 
 func (x *ActResponse) Reset() {
 	*x = ActResponse{}
-	mi := &file_driver_v1_driver_proto_msgTypes[27]
+	mi := &file_driver_v1_driver_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1551,7 +1621,7 @@ func (x *ActResponse) String() string {
 func (*ActResponse) ProtoMessage() {}
 
 func (x *ActResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_driver_v1_driver_proto_msgTypes[27]
+	mi := &file_driver_v1_driver_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1564,7 +1634,7 @@ func (x *ActResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ActResponse.ProtoReflect.Descriptor instead.
 func (*ActResponse) Descriptor() ([]byte, []int) {
-	return file_driver_v1_driver_proto_rawDescGZIP(), []int{27}
+	return file_driver_v1_driver_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *ActResponse) GetPending() *Pending {
@@ -1594,7 +1664,7 @@ type BatchRequest struct {
 
 func (x *BatchRequest) Reset() {
 	*x = BatchRequest{}
-	mi := &file_driver_v1_driver_proto_msgTypes[28]
+	mi := &file_driver_v1_driver_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1606,7 +1676,7 @@ func (x *BatchRequest) String() string {
 func (*BatchRequest) ProtoMessage() {}
 
 func (x *BatchRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_driver_v1_driver_proto_msgTypes[28]
+	mi := &file_driver_v1_driver_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1619,7 +1689,7 @@ func (x *BatchRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BatchRequest.ProtoReflect.Descriptor instead.
 func (*BatchRequest) Descriptor() ([]byte, []int) {
-	return file_driver_v1_driver_proto_rawDescGZIP(), []int{28}
+	return file_driver_v1_driver_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *BatchRequest) GetSession() string {
@@ -1668,7 +1738,7 @@ type Member struct {
 
 func (x *Member) Reset() {
 	*x = Member{}
-	mi := &file_driver_v1_driver_proto_msgTypes[29]
+	mi := &file_driver_v1_driver_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1680,7 +1750,7 @@ func (x *Member) String() string {
 func (*Member) ProtoMessage() {}
 
 func (x *Member) ProtoReflect() protoreflect.Message {
-	mi := &file_driver_v1_driver_proto_msgTypes[29]
+	mi := &file_driver_v1_driver_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1693,7 +1763,7 @@ func (x *Member) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Member.ProtoReflect.Descriptor instead.
 func (*Member) Descriptor() ([]byte, []int) {
-	return file_driver_v1_driver_proto_rawDescGZIP(), []int{29}
+	return file_driver_v1_driver_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *Member) GetId() string {
@@ -1719,7 +1789,7 @@ type BatchResponse struct {
 
 func (x *BatchResponse) Reset() {
 	*x = BatchResponse{}
-	mi := &file_driver_v1_driver_proto_msgTypes[30]
+	mi := &file_driver_v1_driver_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1731,7 +1801,7 @@ func (x *BatchResponse) String() string {
 func (*BatchResponse) ProtoMessage() {}
 
 func (x *BatchResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_driver_v1_driver_proto_msgTypes[30]
+	mi := &file_driver_v1_driver_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1744,7 +1814,7 @@ func (x *BatchResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BatchResponse.ProtoReflect.Descriptor instead.
 func (*BatchResponse) Descriptor() ([]byte, []int) {
-	return file_driver_v1_driver_proto_rawDescGZIP(), []int{30}
+	return file_driver_v1_driver_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *BatchResponse) GetAnswers() []*Answer {
@@ -1766,7 +1836,7 @@ type Answer struct {
 
 func (x *Answer) Reset() {
 	*x = Answer{}
-	mi := &file_driver_v1_driver_proto_msgTypes[31]
+	mi := &file_driver_v1_driver_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1778,7 +1848,7 @@ func (x *Answer) String() string {
 func (*Answer) ProtoMessage() {}
 
 func (x *Answer) ProtoReflect() protoreflect.Message {
-	mi := &file_driver_v1_driver_proto_msgTypes[31]
+	mi := &file_driver_v1_driver_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1791,7 +1861,7 @@ func (x *Answer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Answer.ProtoReflect.Descriptor instead.
 func (*Answer) Descriptor() ([]byte, []int) {
-	return file_driver_v1_driver_proto_rawDescGZIP(), []int{31}
+	return file_driver_v1_driver_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *Answer) GetObject() []byte {
@@ -1828,7 +1898,7 @@ type ViewRequest struct {
 
 func (x *ViewRequest) Reset() {
 	*x = ViewRequest{}
-	mi := &file_driver_v1_driver_proto_msgTypes[32]
+	mi := &file_driver_v1_driver_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1840,7 +1910,7 @@ func (x *ViewRequest) String() string {
 func (*ViewRequest) ProtoMessage() {}
 
 func (x *ViewRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_driver_v1_driver_proto_msgTypes[32]
+	mi := &file_driver_v1_driver_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1853,7 +1923,7 @@ func (x *ViewRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ViewRequest.ProtoReflect.Descriptor instead.
 func (*ViewRequest) Descriptor() ([]byte, []int) {
-	return file_driver_v1_driver_proto_rawDescGZIP(), []int{32}
+	return file_driver_v1_driver_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *ViewRequest) GetSession() string {
@@ -1900,7 +1970,7 @@ type ViewResponse struct {
 
 func (x *ViewResponse) Reset() {
 	*x = ViewResponse{}
-	mi := &file_driver_v1_driver_proto_msgTypes[33]
+	mi := &file_driver_v1_driver_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1912,7 +1982,7 @@ func (x *ViewResponse) String() string {
 func (*ViewResponse) ProtoMessage() {}
 
 func (x *ViewResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_driver_v1_driver_proto_msgTypes[33]
+	mi := &file_driver_v1_driver_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1925,7 +1995,7 @@ func (x *ViewResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ViewResponse.ProtoReflect.Descriptor instead.
 func (*ViewResponse) Descriptor() ([]byte, []int) {
-	return file_driver_v1_driver_proto_rawDescGZIP(), []int{33}
+	return file_driver_v1_driver_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *ViewResponse) GetAnswer() []byte {
@@ -1946,7 +2016,7 @@ type ExtendRequest struct {
 
 func (x *ExtendRequest) Reset() {
 	*x = ExtendRequest{}
-	mi := &file_driver_v1_driver_proto_msgTypes[34]
+	mi := &file_driver_v1_driver_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1958,7 +2028,7 @@ func (x *ExtendRequest) String() string {
 func (*ExtendRequest) ProtoMessage() {}
 
 func (x *ExtendRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_driver_v1_driver_proto_msgTypes[34]
+	mi := &file_driver_v1_driver_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1971,7 +2041,7 @@ func (x *ExtendRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExtendRequest.ProtoReflect.Descriptor instead.
 func (*ExtendRequest) Descriptor() ([]byte, []int) {
-	return file_driver_v1_driver_proto_rawDescGZIP(), []int{34}
+	return file_driver_v1_driver_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *ExtendRequest) GetSession() string {
@@ -2004,7 +2074,7 @@ type ExtendResponse struct {
 
 func (x *ExtendResponse) Reset() {
 	*x = ExtendResponse{}
-	mi := &file_driver_v1_driver_proto_msgTypes[35]
+	mi := &file_driver_v1_driver_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2016,7 +2086,7 @@ func (x *ExtendResponse) String() string {
 func (*ExtendResponse) ProtoMessage() {}
 
 func (x *ExtendResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_driver_v1_driver_proto_msgTypes[35]
+	mi := &file_driver_v1_driver_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2029,7 +2099,7 @@ func (x *ExtendResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExtendResponse.ProtoReflect.Descriptor instead.
 func (*ExtendResponse) Descriptor() ([]byte, []int) {
-	return file_driver_v1_driver_proto_rawDescGZIP(), []int{35}
+	return file_driver_v1_driver_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *ExtendResponse) GetOutput() []byte {
@@ -2049,7 +2119,7 @@ type NativeRequest struct {
 
 func (x *NativeRequest) Reset() {
 	*x = NativeRequest{}
-	mi := &file_driver_v1_driver_proto_msgTypes[36]
+	mi := &file_driver_v1_driver_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2061,7 +2131,7 @@ func (x *NativeRequest) String() string {
 func (*NativeRequest) ProtoMessage() {}
 
 func (x *NativeRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_driver_v1_driver_proto_msgTypes[36]
+	mi := &file_driver_v1_driver_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2074,7 +2144,7 @@ func (x *NativeRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NativeRequest.ProtoReflect.Descriptor instead.
 func (*NativeRequest) Descriptor() ([]byte, []int) {
-	return file_driver_v1_driver_proto_rawDescGZIP(), []int{36}
+	return file_driver_v1_driver_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *NativeRequest) GetSession() string {
@@ -2100,7 +2170,7 @@ type NativeResponse struct {
 
 func (x *NativeResponse) Reset() {
 	*x = NativeResponse{}
-	mi := &file_driver_v1_driver_proto_msgTypes[37]
+	mi := &file_driver_v1_driver_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2112,7 +2182,7 @@ func (x *NativeResponse) String() string {
 func (*NativeResponse) ProtoMessage() {}
 
 func (x *NativeResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_driver_v1_driver_proto_msgTypes[37]
+	mi := &file_driver_v1_driver_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2125,7 +2195,7 @@ func (x *NativeResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NativeResponse.ProtoReflect.Descriptor instead.
 func (*NativeResponse) Descriptor() ([]byte, []int) {
-	return file_driver_v1_driver_proto_rawDescGZIP(), []int{37}
+	return file_driver_v1_driver_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *NativeResponse) GetResponse() []byte {
@@ -2153,7 +2223,7 @@ type Failure struct {
 
 func (x *Failure) Reset() {
 	*x = Failure{}
-	mi := &file_driver_v1_driver_proto_msgTypes[38]
+	mi := &file_driver_v1_driver_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2165,7 +2235,7 @@ func (x *Failure) String() string {
 func (*Failure) ProtoMessage() {}
 
 func (x *Failure) ProtoReflect() protoreflect.Message {
-	mi := &file_driver_v1_driver_proto_msgTypes[38]
+	mi := &file_driver_v1_driver_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2178,7 +2248,7 @@ func (x *Failure) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Failure.ProtoReflect.Descriptor instead.
 func (*Failure) Descriptor() ([]byte, []int) {
-	return file_driver_v1_driver_proto_rawDescGZIP(), []int{38}
+	return file_driver_v1_driver_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *Failure) GetCode() string {
@@ -2257,7 +2327,7 @@ type FieldProblem struct {
 
 func (x *FieldProblem) Reset() {
 	*x = FieldProblem{}
-	mi := &file_driver_v1_driver_proto_msgTypes[39]
+	mi := &file_driver_v1_driver_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2269,7 +2339,7 @@ func (x *FieldProblem) String() string {
 func (*FieldProblem) ProtoMessage() {}
 
 func (x *FieldProblem) ProtoReflect() protoreflect.Message {
-	mi := &file_driver_v1_driver_proto_msgTypes[39]
+	mi := &file_driver_v1_driver_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2282,7 +2352,7 @@ func (x *FieldProblem) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FieldProblem.ProtoReflect.Descriptor instead.
 func (*FieldProblem) Descriptor() ([]byte, []int) {
-	return file_driver_v1_driver_proto_rawDescGZIP(), []int{39}
+	return file_driver_v1_driver_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *FieldProblem) GetField() string {
@@ -2358,16 +2428,23 @@ const file_driver_v1_driver_proto_rawDesc = "" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n" +
 	"\x04uses\x18\x02 \x03(\tR\x04uses\x12\x10\n" +
 	"\x03has\x18\x03 \x01(\tR\x03has\x12\x16\n" +
-	"\x06reason\x18\x04 \x01(\tR\x06reason\"\xc3\x01\n" +
+	"\x06reason\x18\x04 \x01(\tR\x06reason\"\xe8\x01\n" +
 	"\x0eCatalogRequest\x12\x18\n" +
 	"\asession\x18\x01 \x01(\tR\asession\x12\x18\n" +
 	"\acatalog\x18\x02 \x01(\tR\acatalog\x12B\n" +
-	"\x06filter\x18\x03 \x03(\v2*.mcic.driver.v1.CatalogRequest.FilterEntryR\x06filter\x1a9\n" +
+	"\x06filter\x18\x03 \x03(\v2*.mcic.driver.v1.CatalogRequest.FilterEntryR\x06filter\x12\x19\n" +
+	"\x05since\x18\x04 \x01(\tH\x00R\x05since\x88\x01\x01\x1a9\n" +
 	"\vFilterEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"+\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01B\b\n" +
+	"\x06_since\"^\n" +
 	"\x0fCatalogResponse\x12\x18\n" +
-	"\aentries\x18\x01 \x03(\fR\aentries\"\x9a\x01\n" +
+	"\aentries\x18\x01 \x03(\fR\aentries\x121\n" +
+	"\areading\x18\x02 \x01(\v2\x17.mcic.driver.v1.ReadingR\areading\"O\n" +
+	"\aReading\x12\x16\n" +
+	"\x06cursor\x18\x01 \x01(\tR\x06cursor\x12\x18\n" +
+	"\achanges\x18\x02 \x01(\bR\achanges\x12\x12\n" +
+	"\x04gone\x18\x03 \x03(\tR\x04gone\"\x9a\x01\n" +
 	"\vReadRequest\x12\x18\n" +
 	"\asession\x18\x01 \x01(\tR\asession\x12\x12\n" +
 	"\x04feed\x18\x02 \x01(\tR\x04feed\x12\x17\n" +
@@ -2380,11 +2457,10 @@ const file_driver_v1_driver_proto_rawDesc = "" +
 	"\vListRequest\x12\x18\n" +
 	"\asession\x18\x01 \x01(\tR\asession\x12\x12\n" +
 	"\x04kind\x18\x02 \x01(\tR\x04kind\x12.\n" +
-	"\x06filter\x18\x03 \x01(\v2\x16.mcic.driver.v1.FilterR\x06filter\"K\n" +
+	"\x06filter\x18\x03 \x01(\v2\x16.mcic.driver.v1.FilterR\x06filter\"0\n" +
 	"\x06Filter\x12\x10\n" +
 	"\x03ids\x18\x01 \x03(\tR\x03ids\x12\x14\n" +
-	"\x05token\x18\x02 \x01(\tR\x05token\x12\x19\n" +
-	"\bsince_ms\x18\x03 \x01(\x03R\asinceMs\"o\n" +
+	"\x05token\x18\x02 \x01(\tR\x05token\"o\n" +
 	"\aPending\x12\x16\n" +
 	"\x06reason\x18\x01 \x01(\tR\x06reason\x12\x19\n" +
 	"\bafter_ms\x18\x02 \x01(\x03R\aafterMs\x121\n" +
@@ -2515,7 +2591,7 @@ func file_driver_v1_driver_proto_rawDescGZIP() []byte {
 	return file_driver_v1_driver_proto_rawDescData
 }
 
-var file_driver_v1_driver_proto_msgTypes = make([]protoimpl.MessageInfo, 45)
+var file_driver_v1_driver_proto_msgTypes = make([]protoimpl.MessageInfo, 46)
 var file_driver_v1_driver_proto_goTypes = []any{
 	(*DescribeRequest)(nil),     // 0: mcic.driver.v1.DescribeRequest
 	(*DescribeResponse)(nil),    // 1: mcic.driver.v1.DescribeResponse
@@ -2528,99 +2604,101 @@ var file_driver_v1_driver_proto_goTypes = []any{
 	(*Permission)(nil),          // 8: mcic.driver.v1.Permission
 	(*CatalogRequest)(nil),      // 9: mcic.driver.v1.CatalogRequest
 	(*CatalogResponse)(nil),     // 10: mcic.driver.v1.CatalogResponse
-	(*ReadRequest)(nil),         // 11: mcic.driver.v1.ReadRequest
-	(*ReadResponse)(nil),        // 12: mcic.driver.v1.ReadResponse
-	(*ListRequest)(nil),         // 13: mcic.driver.v1.ListRequest
-	(*Filter)(nil),              // 14: mcic.driver.v1.Filter
-	(*Pending)(nil),             // 15: mcic.driver.v1.Pending
-	(*Warning)(nil),             // 16: mcic.driver.v1.Warning
-	(*ListResponse)(nil),        // 17: mcic.driver.v1.ListResponse
-	(*GetRequest)(nil),          // 18: mcic.driver.v1.GetRequest
-	(*GetResponse)(nil),         // 19: mcic.driver.v1.GetResponse
-	(*CreateRequest)(nil),       // 20: mcic.driver.v1.CreateRequest
-	(*CreateResponse)(nil),      // 21: mcic.driver.v1.CreateResponse
-	(*CheckRequest)(nil),        // 22: mcic.driver.v1.CheckRequest
-	(*CheckResponse)(nil),       // 23: mcic.driver.v1.CheckResponse
-	(*DeleteRequest)(nil),       // 24: mcic.driver.v1.DeleteRequest
-	(*DeleteResponse)(nil),      // 25: mcic.driver.v1.DeleteResponse
-	(*ActRequest)(nil),          // 26: mcic.driver.v1.ActRequest
-	(*ActResponse)(nil),         // 27: mcic.driver.v1.ActResponse
-	(*BatchRequest)(nil),        // 28: mcic.driver.v1.BatchRequest
-	(*Member)(nil),              // 29: mcic.driver.v1.Member
-	(*BatchResponse)(nil),       // 30: mcic.driver.v1.BatchResponse
-	(*Answer)(nil),              // 31: mcic.driver.v1.Answer
-	(*ViewRequest)(nil),         // 32: mcic.driver.v1.ViewRequest
-	(*ViewResponse)(nil),        // 33: mcic.driver.v1.ViewResponse
-	(*ExtendRequest)(nil),       // 34: mcic.driver.v1.ExtendRequest
-	(*ExtendResponse)(nil),      // 35: mcic.driver.v1.ExtendResponse
-	(*NativeRequest)(nil),       // 36: mcic.driver.v1.NativeRequest
-	(*NativeResponse)(nil),      // 37: mcic.driver.v1.NativeResponse
-	(*Failure)(nil),             // 38: mcic.driver.v1.Failure
-	(*FieldProblem)(nil),        // 39: mcic.driver.v1.FieldProblem
-	nil,                         // 40: mcic.driver.v1.ConnectRequest.CredentialEntry
-	nil,                         // 41: mcic.driver.v1.ConnectRequest.SettingsEntry
-	nil,                         // 42: mcic.driver.v1.ConnectResponse.LacksEntry
-	nil,                         // 43: mcic.driver.v1.ConnectResponse.ScopesEntry
-	nil,                         // 44: mcic.driver.v1.CatalogRequest.FilterEntry
+	(*Reading)(nil),             // 11: mcic.driver.v1.Reading
+	(*ReadRequest)(nil),         // 12: mcic.driver.v1.ReadRequest
+	(*ReadResponse)(nil),        // 13: mcic.driver.v1.ReadResponse
+	(*ListRequest)(nil),         // 14: mcic.driver.v1.ListRequest
+	(*Filter)(nil),              // 15: mcic.driver.v1.Filter
+	(*Pending)(nil),             // 16: mcic.driver.v1.Pending
+	(*Warning)(nil),             // 17: mcic.driver.v1.Warning
+	(*ListResponse)(nil),        // 18: mcic.driver.v1.ListResponse
+	(*GetRequest)(nil),          // 19: mcic.driver.v1.GetRequest
+	(*GetResponse)(nil),         // 20: mcic.driver.v1.GetResponse
+	(*CreateRequest)(nil),       // 21: mcic.driver.v1.CreateRequest
+	(*CreateResponse)(nil),      // 22: mcic.driver.v1.CreateResponse
+	(*CheckRequest)(nil),        // 23: mcic.driver.v1.CheckRequest
+	(*CheckResponse)(nil),       // 24: mcic.driver.v1.CheckResponse
+	(*DeleteRequest)(nil),       // 25: mcic.driver.v1.DeleteRequest
+	(*DeleteResponse)(nil),      // 26: mcic.driver.v1.DeleteResponse
+	(*ActRequest)(nil),          // 27: mcic.driver.v1.ActRequest
+	(*ActResponse)(nil),         // 28: mcic.driver.v1.ActResponse
+	(*BatchRequest)(nil),        // 29: mcic.driver.v1.BatchRequest
+	(*Member)(nil),              // 30: mcic.driver.v1.Member
+	(*BatchResponse)(nil),       // 31: mcic.driver.v1.BatchResponse
+	(*Answer)(nil),              // 32: mcic.driver.v1.Answer
+	(*ViewRequest)(nil),         // 33: mcic.driver.v1.ViewRequest
+	(*ViewResponse)(nil),        // 34: mcic.driver.v1.ViewResponse
+	(*ExtendRequest)(nil),       // 35: mcic.driver.v1.ExtendRequest
+	(*ExtendResponse)(nil),      // 36: mcic.driver.v1.ExtendResponse
+	(*NativeRequest)(nil),       // 37: mcic.driver.v1.NativeRequest
+	(*NativeResponse)(nil),      // 38: mcic.driver.v1.NativeResponse
+	(*Failure)(nil),             // 39: mcic.driver.v1.Failure
+	(*FieldProblem)(nil),        // 40: mcic.driver.v1.FieldProblem
+	nil,                         // 41: mcic.driver.v1.ConnectRequest.CredentialEntry
+	nil,                         // 42: mcic.driver.v1.ConnectRequest.SettingsEntry
+	nil,                         // 43: mcic.driver.v1.ConnectResponse.LacksEntry
+	nil,                         // 44: mcic.driver.v1.ConnectResponse.ScopesEntry
+	nil,                         // 45: mcic.driver.v1.CatalogRequest.FilterEntry
 }
 var file_driver_v1_driver_proto_depIdxs = []int32{
-	40, // 0: mcic.driver.v1.ConnectRequest.credential:type_name -> mcic.driver.v1.ConnectRequest.CredentialEntry
-	41, // 1: mcic.driver.v1.ConnectRequest.settings:type_name -> mcic.driver.v1.ConnectRequest.SettingsEntry
-	42, // 2: mcic.driver.v1.ConnectResponse.lacks:type_name -> mcic.driver.v1.ConnectResponse.LacksEntry
-	43, // 3: mcic.driver.v1.ConnectResponse.scopes:type_name -> mcic.driver.v1.ConnectResponse.ScopesEntry
+	41, // 0: mcic.driver.v1.ConnectRequest.credential:type_name -> mcic.driver.v1.ConnectRequest.CredentialEntry
+	42, // 1: mcic.driver.v1.ConnectRequest.settings:type_name -> mcic.driver.v1.ConnectRequest.SettingsEntry
+	43, // 2: mcic.driver.v1.ConnectResponse.lacks:type_name -> mcic.driver.v1.ConnectResponse.LacksEntry
+	44, // 3: mcic.driver.v1.ConnectResponse.scopes:type_name -> mcic.driver.v1.ConnectResponse.ScopesEntry
 	8,  // 4: mcic.driver.v1.PermissionsResponse.permissions:type_name -> mcic.driver.v1.Permission
-	44, // 5: mcic.driver.v1.CatalogRequest.filter:type_name -> mcic.driver.v1.CatalogRequest.FilterEntry
-	14, // 6: mcic.driver.v1.ListRequest.filter:type_name -> mcic.driver.v1.Filter
-	38, // 7: mcic.driver.v1.Pending.failure:type_name -> mcic.driver.v1.Failure
-	15, // 8: mcic.driver.v1.CreateResponse.pending:type_name -> mcic.driver.v1.Pending
-	16, // 9: mcic.driver.v1.CreateResponse.warnings:type_name -> mcic.driver.v1.Warning
-	16, // 10: mcic.driver.v1.CheckResponse.warnings:type_name -> mcic.driver.v1.Warning
-	15, // 11: mcic.driver.v1.DeleteResponse.pending:type_name -> mcic.driver.v1.Pending
-	16, // 12: mcic.driver.v1.DeleteResponse.warnings:type_name -> mcic.driver.v1.Warning
-	15, // 13: mcic.driver.v1.ActResponse.pending:type_name -> mcic.driver.v1.Pending
-	16, // 14: mcic.driver.v1.ActResponse.warnings:type_name -> mcic.driver.v1.Warning
-	29, // 15: mcic.driver.v1.BatchRequest.members:type_name -> mcic.driver.v1.Member
-	31, // 16: mcic.driver.v1.BatchResponse.answers:type_name -> mcic.driver.v1.Answer
-	15, // 17: mcic.driver.v1.Answer.pending:type_name -> mcic.driver.v1.Pending
-	38, // 18: mcic.driver.v1.Answer.failure:type_name -> mcic.driver.v1.Failure
-	39, // 19: mcic.driver.v1.Failure.fields:type_name -> mcic.driver.v1.FieldProblem
-	0,  // 20: mcic.driver.v1.DriverService.Describe:input_type -> mcic.driver.v1.DescribeRequest
-	2,  // 21: mcic.driver.v1.DriverService.Connect:input_type -> mcic.driver.v1.ConnectRequest
-	4,  // 22: mcic.driver.v1.DriverService.Disconnect:input_type -> mcic.driver.v1.DisconnectRequest
-	6,  // 23: mcic.driver.v1.DriverService.Permissions:input_type -> mcic.driver.v1.PermissionsRequest
-	9,  // 24: mcic.driver.v1.DriverService.Catalog:input_type -> mcic.driver.v1.CatalogRequest
-	11, // 25: mcic.driver.v1.DriverService.Read:input_type -> mcic.driver.v1.ReadRequest
-	13, // 26: mcic.driver.v1.DriverService.List:input_type -> mcic.driver.v1.ListRequest
-	18, // 27: mcic.driver.v1.DriverService.Get:input_type -> mcic.driver.v1.GetRequest
-	20, // 28: mcic.driver.v1.DriverService.Create:input_type -> mcic.driver.v1.CreateRequest
-	22, // 29: mcic.driver.v1.DriverService.Check:input_type -> mcic.driver.v1.CheckRequest
-	24, // 30: mcic.driver.v1.DriverService.Delete:input_type -> mcic.driver.v1.DeleteRequest
-	26, // 31: mcic.driver.v1.DriverService.Act:input_type -> mcic.driver.v1.ActRequest
-	28, // 32: mcic.driver.v1.DriverService.Batch:input_type -> mcic.driver.v1.BatchRequest
-	32, // 33: mcic.driver.v1.DriverService.View:input_type -> mcic.driver.v1.ViewRequest
-	34, // 34: mcic.driver.v1.DriverService.Extend:input_type -> mcic.driver.v1.ExtendRequest
-	36, // 35: mcic.driver.v1.DriverService.Native:input_type -> mcic.driver.v1.NativeRequest
-	1,  // 36: mcic.driver.v1.DriverService.Describe:output_type -> mcic.driver.v1.DescribeResponse
-	3,  // 37: mcic.driver.v1.DriverService.Connect:output_type -> mcic.driver.v1.ConnectResponse
-	5,  // 38: mcic.driver.v1.DriverService.Disconnect:output_type -> mcic.driver.v1.DisconnectResponse
-	7,  // 39: mcic.driver.v1.DriverService.Permissions:output_type -> mcic.driver.v1.PermissionsResponse
-	10, // 40: mcic.driver.v1.DriverService.Catalog:output_type -> mcic.driver.v1.CatalogResponse
-	12, // 41: mcic.driver.v1.DriverService.Read:output_type -> mcic.driver.v1.ReadResponse
-	17, // 42: mcic.driver.v1.DriverService.List:output_type -> mcic.driver.v1.ListResponse
-	19, // 43: mcic.driver.v1.DriverService.Get:output_type -> mcic.driver.v1.GetResponse
-	21, // 44: mcic.driver.v1.DriverService.Create:output_type -> mcic.driver.v1.CreateResponse
-	23, // 45: mcic.driver.v1.DriverService.Check:output_type -> mcic.driver.v1.CheckResponse
-	25, // 46: mcic.driver.v1.DriverService.Delete:output_type -> mcic.driver.v1.DeleteResponse
-	27, // 47: mcic.driver.v1.DriverService.Act:output_type -> mcic.driver.v1.ActResponse
-	30, // 48: mcic.driver.v1.DriverService.Batch:output_type -> mcic.driver.v1.BatchResponse
-	33, // 49: mcic.driver.v1.DriverService.View:output_type -> mcic.driver.v1.ViewResponse
-	35, // 50: mcic.driver.v1.DriverService.Extend:output_type -> mcic.driver.v1.ExtendResponse
-	37, // 51: mcic.driver.v1.DriverService.Native:output_type -> mcic.driver.v1.NativeResponse
-	36, // [36:52] is the sub-list for method output_type
-	20, // [20:36] is the sub-list for method input_type
-	20, // [20:20] is the sub-list for extension type_name
-	20, // [20:20] is the sub-list for extension extendee
-	0,  // [0:20] is the sub-list for field type_name
+	45, // 5: mcic.driver.v1.CatalogRequest.filter:type_name -> mcic.driver.v1.CatalogRequest.FilterEntry
+	11, // 6: mcic.driver.v1.CatalogResponse.reading:type_name -> mcic.driver.v1.Reading
+	15, // 7: mcic.driver.v1.ListRequest.filter:type_name -> mcic.driver.v1.Filter
+	39, // 8: mcic.driver.v1.Pending.failure:type_name -> mcic.driver.v1.Failure
+	16, // 9: mcic.driver.v1.CreateResponse.pending:type_name -> mcic.driver.v1.Pending
+	17, // 10: mcic.driver.v1.CreateResponse.warnings:type_name -> mcic.driver.v1.Warning
+	17, // 11: mcic.driver.v1.CheckResponse.warnings:type_name -> mcic.driver.v1.Warning
+	16, // 12: mcic.driver.v1.DeleteResponse.pending:type_name -> mcic.driver.v1.Pending
+	17, // 13: mcic.driver.v1.DeleteResponse.warnings:type_name -> mcic.driver.v1.Warning
+	16, // 14: mcic.driver.v1.ActResponse.pending:type_name -> mcic.driver.v1.Pending
+	17, // 15: mcic.driver.v1.ActResponse.warnings:type_name -> mcic.driver.v1.Warning
+	30, // 16: mcic.driver.v1.BatchRequest.members:type_name -> mcic.driver.v1.Member
+	32, // 17: mcic.driver.v1.BatchResponse.answers:type_name -> mcic.driver.v1.Answer
+	16, // 18: mcic.driver.v1.Answer.pending:type_name -> mcic.driver.v1.Pending
+	39, // 19: mcic.driver.v1.Answer.failure:type_name -> mcic.driver.v1.Failure
+	40, // 20: mcic.driver.v1.Failure.fields:type_name -> mcic.driver.v1.FieldProblem
+	0,  // 21: mcic.driver.v1.DriverService.Describe:input_type -> mcic.driver.v1.DescribeRequest
+	2,  // 22: mcic.driver.v1.DriverService.Connect:input_type -> mcic.driver.v1.ConnectRequest
+	4,  // 23: mcic.driver.v1.DriverService.Disconnect:input_type -> mcic.driver.v1.DisconnectRequest
+	6,  // 24: mcic.driver.v1.DriverService.Permissions:input_type -> mcic.driver.v1.PermissionsRequest
+	9,  // 25: mcic.driver.v1.DriverService.Catalog:input_type -> mcic.driver.v1.CatalogRequest
+	12, // 26: mcic.driver.v1.DriverService.Read:input_type -> mcic.driver.v1.ReadRequest
+	14, // 27: mcic.driver.v1.DriverService.List:input_type -> mcic.driver.v1.ListRequest
+	19, // 28: mcic.driver.v1.DriverService.Get:input_type -> mcic.driver.v1.GetRequest
+	21, // 29: mcic.driver.v1.DriverService.Create:input_type -> mcic.driver.v1.CreateRequest
+	23, // 30: mcic.driver.v1.DriverService.Check:input_type -> mcic.driver.v1.CheckRequest
+	25, // 31: mcic.driver.v1.DriverService.Delete:input_type -> mcic.driver.v1.DeleteRequest
+	27, // 32: mcic.driver.v1.DriverService.Act:input_type -> mcic.driver.v1.ActRequest
+	29, // 33: mcic.driver.v1.DriverService.Batch:input_type -> mcic.driver.v1.BatchRequest
+	33, // 34: mcic.driver.v1.DriverService.View:input_type -> mcic.driver.v1.ViewRequest
+	35, // 35: mcic.driver.v1.DriverService.Extend:input_type -> mcic.driver.v1.ExtendRequest
+	37, // 36: mcic.driver.v1.DriverService.Native:input_type -> mcic.driver.v1.NativeRequest
+	1,  // 37: mcic.driver.v1.DriverService.Describe:output_type -> mcic.driver.v1.DescribeResponse
+	3,  // 38: mcic.driver.v1.DriverService.Connect:output_type -> mcic.driver.v1.ConnectResponse
+	5,  // 39: mcic.driver.v1.DriverService.Disconnect:output_type -> mcic.driver.v1.DisconnectResponse
+	7,  // 40: mcic.driver.v1.DriverService.Permissions:output_type -> mcic.driver.v1.PermissionsResponse
+	10, // 41: mcic.driver.v1.DriverService.Catalog:output_type -> mcic.driver.v1.CatalogResponse
+	13, // 42: mcic.driver.v1.DriverService.Read:output_type -> mcic.driver.v1.ReadResponse
+	18, // 43: mcic.driver.v1.DriverService.List:output_type -> mcic.driver.v1.ListResponse
+	20, // 44: mcic.driver.v1.DriverService.Get:output_type -> mcic.driver.v1.GetResponse
+	22, // 45: mcic.driver.v1.DriverService.Create:output_type -> mcic.driver.v1.CreateResponse
+	24, // 46: mcic.driver.v1.DriverService.Check:output_type -> mcic.driver.v1.CheckResponse
+	26, // 47: mcic.driver.v1.DriverService.Delete:output_type -> mcic.driver.v1.DeleteResponse
+	28, // 48: mcic.driver.v1.DriverService.Act:output_type -> mcic.driver.v1.ActResponse
+	31, // 49: mcic.driver.v1.DriverService.Batch:output_type -> mcic.driver.v1.BatchResponse
+	34, // 50: mcic.driver.v1.DriverService.View:output_type -> mcic.driver.v1.ViewResponse
+	36, // 51: mcic.driver.v1.DriverService.Extend:output_type -> mcic.driver.v1.ExtendResponse
+	38, // 52: mcic.driver.v1.DriverService.Native:output_type -> mcic.driver.v1.NativeResponse
+	37, // [37:53] is the sub-list for method output_type
+	21, // [21:37] is the sub-list for method input_type
+	21, // [21:21] is the sub-list for extension type_name
+	21, // [21:21] is the sub-list for extension extendee
+	0,  // [0:21] is the sub-list for field type_name
 }
 
 func init() { file_driver_v1_driver_proto_init() }
@@ -2628,13 +2706,14 @@ func file_driver_v1_driver_proto_init() {
 	if File_driver_v1_driver_proto != nil {
 		return
 	}
+	file_driver_v1_driver_proto_msgTypes[9].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_driver_v1_driver_proto_rawDesc), len(file_driver_v1_driver_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   45,
+			NumMessages:   46,
 			NumExtensions: 0,
 			NumServices:   1,
 		},
