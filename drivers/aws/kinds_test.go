@@ -206,10 +206,10 @@ func testNLB(t *testing.T, endpoint string) {
 		HealthCheck: resource.HealthCheck{Protocol: "http", Port: 8080, Path: "/healthz", IntervalSeconds: 30, TimeoutSeconds: 6, Threshold: 4},
 	}
 	// What a crash before the listener leaves.
-	name := balancerName("nlb.web", tokenOf("nlb.web", "nlb"))
 	steps := nlbs{&session{elb: api, ec2: client(endpoint, seoul)}}
 	half, err := steps.Make(t.Context(), driver.Request[resource.NLBSpec]{Token: tokenOf("nlb.web", "nlb"), Name: "nlb.web", Labels: map[string]string{"team": "infra"}, Spec: spec})
 	require.NoError(t, err)
+	name := groupNames(half.ID)[0]
 	_, err = steps.createGroup(t.Context(), half.ID, name, spec, nil)
 	require.NoError(t, err)
 
@@ -232,7 +232,7 @@ func testNLB(t *testing.T, endpoint string) {
 
 	names := func() []string { // of the target groups that there are
 		var names []string
-		for _, name := range groupNames(name) {
+		for _, name := range groupNames(half.ID) {
 			if found, err := api.DescribeTargetGroups(t.Context(), &elb.DescribeTargetGroupsInput{Names: []string{name}}); err == nil {
 				names = append(names, aws.ToString(found.TargetGroups[0].TargetGroupName))
 			} else {
@@ -246,13 +246,13 @@ func testNLB(t *testing.T, endpoint string) {
 	assert.Equal(t, spec, get(t, s, resource.NLB, made.ID).Spec)
 	assert.Equal(t, []string{name}, names(), "the port alone takes no other group")
 	// What a change leaves that did not get further.
-	_, err = steps.createGroup(t.Context(), made.ID, groupNames(name)[1], spec, nil)
+	_, err = steps.createGroup(t.Context(), made.ID, groupNames(half.ID)[1], spec, nil)
 	require.NoError(t, err)
 	spec.TargetPort, spec.HealthCheck.Port = 9090, 9090
 	for range 2 {
 		require.NoError(t, s.Act(t.Context(), "nlb", made.ID, "settarget", []byte(`{"port":9090}`)))
 		assert.Equal(t, spec, get(t, s, resource.NLB, made.ID).Spec, "with its members and its check, which follows")
-		assert.Equal(t, []string{groupNames(name)[1]}, names(), "the other one takes its place")
+		assert.Equal(t, []string{groupNames(half.ID)[1]}, names(), "the other one takes its place")
 	}
 	tags, err := api.DescribeTags(t.Context(), &elb.DescribeTagsInput{ResourceArns: []string{made.ID}})
 	require.NoError(t, err)
@@ -413,7 +413,7 @@ func TestNamesThatLoadBalancersTake(t *testing.T) {
 	for _, name := range []string{"web", "a.b_c", strings.Repeat("x", 128), "internal-web", "7", "a..b", "a._-b--", "a-----------------------b", "a123456789012345678901-2"} {
 		got := balancerName(name, "token-1")
 		assert.LessOrEqual(t, len(got), 32)
-		for _, one := range groupNames(got) {
+		for _, one := range groupNames("arn:aws:elasticloadbalancing:ap-northeast-2:123456789012:loadbalancer/net/" + got + "/50dc6c495c0c9188") {
 			assert.Regexp(t, `^[A-Za-z0-9]+(-[A-Za-z0-9]+)*$`, one)
 			assert.LessOrEqual(t, len(one), 32)
 		}

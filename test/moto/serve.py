@@ -32,7 +32,7 @@ with tempfile.NamedTemporaryFile("w", suffix=".json") as images:
     )
     images.flush()
     os.environ["MOTO_AMIS_PATH"] = images.name
-    import moto.ec2.models  # noqa: F401
+    from moto.ec2.models import EC2Backend
 
 # What moto would look up anew: for each call the folders of its modules, and for each
 # role of a cluster the endpoints of all of AWS.
@@ -51,6 +51,23 @@ def list_nodegroups_if_there(self, cluster_name, *args, **kwargs):
 
 
 EKSBackend.list_nodegroups = list_nodegroups_if_there
+
+# moto cannot tag the snapshots that are made for an image, and AWS gives the same tags to all.
+# https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CreateImage.html
+create_image = EC2Backend.create_image
+
+
+def create_image_and_tag(self, instance_id, name, description, tag_specifications):
+    copies = [s for s in tag_specifications if s["ResourceType"] == "snapshot"]
+    others = [s for s in tag_specifications if s not in copies]
+    image = create_image(self, instance_id, name, description, others)
+    for spec in copies:
+        tags = {tag["Key"]: tag["Value"] for tag in spec["Tags"]}
+        self.create_tags([image.ebs_snapshot.id], tags)
+    return image
+
+
+EC2Backend.create_image = create_image_and_tag
 
 # Two calls at once find each other's work half done.
 lock, call = threading.Lock(), DomainDispatcherApplication.__call__
