@@ -81,15 +81,20 @@ func about() driver.About {
 		}, family.Settings()...),
 		Native: "service is a type of the catalog (compute, network, image, volumev3, load-balancer, …) and path is below the service's endpoint there, with the version if the endpoint has none: service compute, path /servers; service network, path /v2.0/networks. The token is added.",
 		Missing: map[string]string{
-			"keypair/label": "Nova keeps no tags with key pairs; the server keeps the labels",
-			"cluster/label": "Magnum's labels configure a cluster and cannot be changed later; the server keeps the labels",
-			"cluster/token": "Magnum's clusters know certificates, not tokens; use kubeconfig",
-			"metric":        "Gnocchi, which few clouds have, is not read yet; where it is there, ask it with native calls to the service metric",
-			"price":         "OpenStack has no API for prices; ask whoever runs the cloud",
+			"vpc/addcidr":    noRanges,
+			"vpc/removecidr": noRanges,
+			"keypair/label":  "Nova keeps no tags with key pairs; the server keeps the labels",
+			"cluster/label":  "Magnum's labels configure a cluster and cannot be changed later; the server keeps the labels",
+			"cluster/token":  "Magnum's clusters know certificates, not tokens; use kubeconfig",
+			"metric":         "Gnocchi, which few clouds have, is not read yet; where it is there, ask it with native calls to the service metric",
+			"price":          "OpenStack has no API for prices; ask whoever runs the cloud",
 		},
 		Permissions: []string{"role member (in older clouds _member_) of the project", "role load-balancer_member of the project, for NLBs", "to list what is there: role reader"},
 	}
 }
+
+// noRanges is why the ranges of a VPC do not change.
+const noRanges = "a network of Neutron has no ranges; the one that a VPC is asked for bounds its subnets here, so give it one that is wide enough, which costs nothing"
 
 // login asks Keystone for a token of the project.
 func login(ctx context.Context, provider *gophercloud.ProviderClient, c driver.Config) (family.Entry, error) {
