@@ -378,18 +378,22 @@ func TestCrashCreate(t *testing.T) {
 	create(t, s, "vm", "one", n.vm())
 	require.Zero(t, again.exits.Load(), "the repeated create gets its answer")
 	require.Len(t, list(t, s, "vm"), 1)
-	create(t, s, "vpc", "other", vpcSpec())
-	require.Zero(t, again.exits.Load(), "nothing has to build it")
+	_, _ = s.Create(t.Context(), "vpc", request(t, "other", vpcSpec()))
+	require.EqualValues(t, 1, again.exits.Load(), "so it is with every kind")
 }
 
 // TestCrashEndsTheProcess runs itself as the process that crashes.
 func TestCrashEndsTheProcess(t *testing.T) {
 	const child = "MOCK_TEST_CRASHES"
 	if os.Getenv(child) != "" {
-		open, err := New().Connect(t.Context(), driver.Config{Region: "mock-seoul", Settings: driver.Values{"crashCreate": "1"}})
-		require.NoError(t, err)
-		s := drivertest.Patient{Session: open}
-		create(t, s, "vm", "one", build(t, s).vm())
+		d := New()
+		connect := func(settings driver.Values) drivertest.Patient {
+			open, err := d.Connect(t.Context(), driver.Config{Region: "mock-seoul", Settings: settings})
+			require.NoError(t, err)
+			return drivertest.Patient{Session: open}
+		}
+		n := build(t, connect(nil))
+		create(t, connect(driver.Values{"crashCreate": "1"}), "vm", "one", n.vm())
 		t.Fatal("still alive")
 	}
 	self, err := os.Executable()
