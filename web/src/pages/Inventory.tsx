@@ -152,7 +152,8 @@ function Inventory({ connection }: { connection: string }) {
         id: 'name',
         title: fieldTitle('name'),
         width: 200,
-        cell: (i) => (i.name ? <ResourceLink kind={i.kind} connection={i.connection ?? connection} name={i.name} /> : ''),
+        cell: (i) =>
+          i.name ? <ResourceLink kind={i.kind} connection={i.connection ?? connection} name={i.name} /> : '',
       },
       { id: 'cloudName', title: t('inventory.cloudName'), width: 200, cell: (i) => i.cloudName },
       {
