@@ -31,9 +31,14 @@ func (l *layout) put(_ context.Context, d ocispec.Descriptor, r io.Reader) error
 	if err := d.Digest.Validate(); err != nil {
 		return fmt.Errorf("%w: %w", errdef.ErrInvalidDigest, err)
 	}
-	if l.touch(d.Digest) {
+	if l.spared(d.Digest) {
 		return fmt.Errorf("%s: %w", d.Digest, errdef.ErrAlreadyExists)
 	}
+	return l.store(d, r)
+}
+
+// store is put for what is not there.
+func (l *layout) store(d ocispec.Descriptor, r io.Reader) error {
 	target, coming := l.path(d.Digest), filepath.Join(l.dir, ingest)
 	for _, dir := range []string{filepath.Dir(target), coming} {
 		if err := os.MkdirAll(dir, 0o755); err != nil { //nolint:gosec // packages are for others to read
@@ -64,7 +69,16 @@ func (l *layout) Exists(_ context.Context, d ocispec.Descriptor) (bool, error) {
 	if err := d.Digest.Validate(); err != nil {
 		return false, fmt.Errorf("%w: %w", errdef.ErrInvalidDigest, err)
 	}
-	return l.touch(d.Digest), nil
+	return l.spared(d.Digest), nil
+}
+
+// spared is touch for who does not hold the lock. A sweep that is under way may have found
+// the blob old already: it is waited for.
+func (l *layout) spared(d digest.Digest) bool {
+	if unlock, err := l.lock(); err == nil { // not where the folder is only read
+		defer func() { _ = unlock() }()
+	}
+	return l.touch(d)
 }
 
 // touch makes a blob young, so that a sweep spares it until what needs it is pushed,

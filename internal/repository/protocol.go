@@ -107,7 +107,7 @@ func (f *folderRegistry) putManifest(w http.ResponseWriter, r *http.Request, rep
 	} else if !ociref.IsValidTag(tag) {
 		return ociregistry.ErrManifestInvalid
 	}
-	d, subject, err := f.push(r.Context(), repo, tag, raw, r.Header.Get("Content-Type"), algorithm)
+	d, subject, err := f.push(repo, tag, raw, r.Header.Get("Content-Type"), algorithm)
 	if err != nil {
 		return err
 	}

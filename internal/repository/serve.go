@@ -164,8 +164,8 @@ func (f *folderRegistry) ResolveBlob(_ context.Context, repo string, d ociregist
 		return ociregistry.Descriptor{}, err
 	}
 	blob, err := l.blob(d)
-	if err == nil {
-		l.touch(d) // who asks may be about to push a manifest that needs it
+	if err == nil && !l.spared(d) { // who asks may be about to push a manifest that needs it
+		return ociregistry.Descriptor{}, ociregistry.ErrBlobUnknown
 	}
 	return blob, err
 }
@@ -355,7 +355,7 @@ func (f *folderRegistry) MountBlob(ctx context.Context, from, to string, d ocire
 }
 
 // push stores a manifest and answers what it is and what it refers to.
-func (f *folderRegistry) push(ctx context.Context, repo, tag string, raw []byte, mediaType string, algorithm digest.Algorithm) (d ocispec.Descriptor, subject digest.Digest, err error) {
+func (f *folderRegistry) push(repo, tag string, raw []byte, mediaType string, algorithm digest.Algorithm) (d ocispec.Descriptor, subject digest.Digest, err error) {
 	l, err := f.make(repo)
 	if err != nil {
 		return d, "", err
@@ -369,8 +369,10 @@ func (f *folderRegistry) push(ctx context.Context, repo, tag string, raw []byte,
 	if subject, err = l.complete(raw, mediaType); err != nil {
 		return d, "", err
 	}
-	if err := pushError(l.put(ctx, d, bytes.NewReader(raw))); err != nil {
-		return d, "", err
+	if !l.touch(d.Digest) {
+		if err := l.store(d, bytes.NewReader(raw)); err != nil {
+			return d, "", err
+		}
 	}
 	return d, subject, l.rewrite(listed(d, tag))
 }
