@@ -1,4 +1,5 @@
 import type { Page } from '@playwright/test';
+import koMock from '../../drivers/mock/ko.json' with { type: 'json' };
 import en from '../src/i18n/en.json' with { type: 'json' };
 import ko from '../src/i18n/ko.json' with { type: 'json' };
 import koWords from '../src/i18n/ko-words.json' with { type: 'json' };
@@ -83,7 +84,7 @@ for (const { language, texts, words } of [
     await page.getByRole('button', { name: texts.tour.no }).click();
     await page.getByRole('link', { name: texts.nav.connections, exact: true }).click();
     await page.getByRole('link', { name: texts.setup.title }).click();
-    await page.getByRole('button', { name: /^Mock cloud/ }).click();
+    await page.getByRole('button', { name: /^Mock/ }).click();
     await page.getByRole('button', { name: texts.setup.without }).click();
     await page.getByRole('textbox', { name: texts.setup.name, exact: true }).fill(connection);
     await page.getByRole('combobox', { name: texts.setup.region }).click();
@@ -92,7 +93,7 @@ for (const { language, texts, words } of [
       await page
         .getByRole('button', { name: new RegExp(texts.setup.moreSettings.replace('{{count}}', '\\d+')) })
         .click();
-      await page.getByRole('textbox', { name: 'SSH server' }).fill(address);
+      await page.getByRole('textbox', { name: language === 'ko' ? koMock['SSH server'] : 'SSH server' }).fill(address);
     }
     await page.getByRole('button', { name: texts.setup.testAndCreate }).click();
     await expect(page.getByRole('heading', { name: connection })).toBeVisible();

@@ -16,8 +16,8 @@ test.beforeAll(async ({ server }) => {
   await server.call('POST', `${at}/vpcs?wait=30s`, { name: 'net', spec: { cidr: '10.0.0.0/16' } });
   await server.call('POST', `${at}/subnets?wait=30s`, { name: 'sub', spec: { vpc: 'net', cidr: '10.0.1.0/24' } });
   await server.call('POST', `${at}/keypairs?wait=30s`, { name: 'key', spec: { algorithm: 'ed25519' } });
-  const key = (await server.call('GET', `${at}/keypairs/key`)) as { spec: { publicKey: string } };
-  sshd.authorize(key.spec.publicKey);
+  const key = (await server.call('GET', `${at}/keypairs/key`)) as { effective: { publicKey: string } };
+  sshd.authorize(key.effective.publicKey);
   const images = (await server.call('GET', '/v1/catalog/images?connection=ssh&filter=os=ubuntu')) as {
     items: { id: string; architecture: string }[];
   };
