@@ -9,11 +9,13 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	v1 "github.com/m-cmp/mc-infra-connector/internal/api/v1"
+	"github.com/m-cmp/mc-infra-connector/internal/engine"
 	"github.com/m-cmp/mc-infra-connector/internal/engine/enginetest"
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
@@ -268,7 +270,7 @@ func (a *api) refuses(status int, got answer, what, field string) v1.ProblemDocu
 }
 
 func TestBadInputIsRefusedAndChangesNothing(t *testing.T) {
-	a := start(t, enginetest.Options{})
+	a := start(t, enginetest.Options{Engine: engine.Config{SyncEvery: 24 * time.Hour}}) // which would change what is shown
 	a.network()
 	before := a.state()
 	const wrong = http.StatusUnprocessableEntity
