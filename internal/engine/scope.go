@@ -14,7 +14,7 @@ import (
 
 // sharers answers the other connections that see the objects of a kind which one sees.
 func sharers(ctx context.Context, q *store.Queries, connection, kind string) ([]store.Connection, error) {
-	all, err := q.Connections(ctx, "")
+	all, err := q.Scoped(ctx, connection)
 	if err != nil {
 		return nil, err
 	}
@@ -24,7 +24,7 @@ func sharers(ctx context.Context, q *store.Queries, connection, kind string) ([]
 	}
 	own := all[i]
 	return slices.DeleteFunc(all, func(c store.Connection) bool {
-		return c.Name == own.Name || c.Cloud != own.Cloud || c.Scopes[kind] != own.Scopes[kind]
+		return c.Name == own.Name || c.Scopes[kind] != own.Scopes[kind]
 	}), nil
 }
 

@@ -138,7 +138,10 @@ func (j *job) lookFirst(ctx context.Context, jobs []*job) []driver.Answer {
 // mayBegin is what is checked before the call; looked is what the cloud shows.
 func (j *job) mayBegin(ctx context.Context, looked driver.Answer) (answer, error) {
 	if j.op.Verb == VerbDelete {
-		return answer{}, j.usersGone(ctx)
+		if err := j.usersGone(ctx); err != nil {
+			return answer{}, err
+		}
+		return answer{}, j.onlyHere(ctx)
 	}
 	action, err := j.kind.Action(j.op.Verb)
 	if err == nil {

@@ -1,6 +1,7 @@
 package engine_test
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"testing"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/m-cmp/mc-infra-connector/internal/engine"
 	"github.com/m-cmp/mc-infra-connector/internal/engine/enginetest"
+	"github.com/m-cmp/mc-infra-connector/internal/store"
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
 
@@ -110,6 +112,42 @@ func TestADeletionThatTheCloudRefusesCostsOnlyItself(t *testing.T) {
 	}
 	assert.Len(t, e.OnCloud("c", "vpc"), 4)
 	assert.Less(t, did.of("delete"), len(names))
+}
+
+// What two connections manage is deleted by neither, also when several go together.
+func TestManyThatTwoConnectionsManageAreNotDeleted(t *testing.T) {
+	before, work := manyVMs(t, 3, "accountWide", "vm")
+	before.Connect("other", "accountWide", "vm")
+	require.Equal(t, map[resource.Where]int{resource.InOther: 3}, places(t, before, "other", "vm")) // a session is open
+	known, err := before.Store.Read().Connection(t.Context(), "other")
+	require.NoError(t, err)
+	place := func(scopes map[string]string) {
+		row := *known
+		row.Scopes = scopes
+		require.NoError(t, before.Store.Update(t.Context(), func(ctx context.Context, q *store.Queries) error { return q.SetPlace(ctx, &row) }))
+	}
+	place(nil)
+	for i := range 3 {
+		vm, err := before.Get(t.Context(), "mock", "vm", vmNamed(i))
+		require.NoError(t, err)
+		_, err = before.Adopt(t.Context(), "other", "vm", []byte(`{"cloudId":"`+vm.CloudID+`"}`))
+		require.NoError(t, err)
+	}
+	place(known.Scopes)
+	var ops []*resource.Operation
+	for i := range 3 {
+		op, err := before.Delete(t.Context(), "other", "vm", vmNamed(i))
+		require.NoError(t, err)
+		ops = append(ops, op)
+	}
+	before.Host.Close()
+	did := newCalls()
+	e := enginetest.Start(t, enginetest.Options{Store: before.Store, Work: work, Observe: did.observe, Engine: engine.Config{Workers: 1}}) // who takes the others along
+	for _, op := range ops {
+		assert.Contains(t, e.Fails(op).Message, "is managed in the connection mock, too")
+	}
+	assert.Zero(t, did.of("delete"))
+	assert.Len(t, e.OnCloud("mock", "vm"), 3)
 }
 
 // A server that goes in the middle of a call for many leaves nothing undone and nothing

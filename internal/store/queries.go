@@ -72,6 +72,14 @@ func (q *Queries) Connections(ctx context.Context, credential string) (rows []Co
 	return rows, failure(sel.Scan(ctx), "list the connections")
 }
 
+// Scoped reads, by name, the connections to the same cloud as one of them whose sessions have
+// said what objects of some kinds belong to.
+func (q *Queries) Scoped(ctx context.Context, connection string) (rows []Connection, err error) {
+	cloud := q.db.NewSelect().Model((*Connection)(nil)).Column("cloud").Where("name = ?", connection)
+	err = q.db.NewSelect().Model(&rows).Where("CAST(scopes AS text) NOT IN ('null', '{}')").Where("cloud = (?)", cloud).Order("name").Scan(ctx)
+	return rows, failure(err, "list the connections that may see the same as %s", connection)
+}
+
 // InsertConnection records one.
 func (q *Queries) InsertConnection(ctx context.Context, row *Connection) error {
 	return q.insert(ctx, row, connectionExists, row.Name)
