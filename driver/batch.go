@@ -78,6 +78,8 @@ type Answer struct {
 	Item    Item // of get
 	Pending *Pending
 	Err     error
+
+	Warnings []resource.Warning // of a change: what the call for this one, or for several, has warned of
 }
 
 // batches are those of a collection, checked against what else it offers.
@@ -148,7 +150,8 @@ func (b *batch) run(ctx context.Context, members []Member) {
 		b.answers[members[0].ID] = b.single(ctx, members[0])
 		return
 	}
-	err := b.do(ctx, members, b.params)
+	asks, warned := collect(ctx)
+	err := b.do(asks, members, b.params)
 	each, differs := errors.AsType[Each](err)
 	if !differs && b.mayBeOne(ctx, err) {
 		half := len(members) / 2
@@ -162,6 +165,7 @@ func (b *batch) run(ctx context.Context, members []Member) {
 			err = each[m.ID]
 		}
 		became.Pending, became.Err = pendingIn(err)
+		became.Warnings = warned.all()
 		b.answers[m.ID] = became
 	}
 }
@@ -174,7 +178,8 @@ func (b *batch) mayBeOne(ctx context.Context, err error) bool {
 
 // single does the verb for one object, as without a batch.
 func (b *batch) single(ctx context.Context, m Member) (became Answer) {
-	ctx = WithOperation(ctx, m.Operation)
+	ctx, warned := collect(WithOperation(ctx, m.Operation))
+	defer func() { became.Warnings = warned.all() }()
 	switch b.verb {
 	case VerbGet:
 		became.Item, became.Err = b.get(ctx, b.collection, m.ID)
@@ -229,6 +234,7 @@ func (s *remoteSession) Batch(ctx context.Context, kind, verb string, members []
 		default:
 			became.Pending = pendingFrom(w.GetPending())
 		}
+		became.Warnings = warningsFrom(w.GetWarnings())
 	}
 	return answers, nil
 }
@@ -248,7 +254,7 @@ func (s *server) Batch(ctx context.Context, r *driverv1.BatchRequest) (*driverv1
 	}
 	answer := &driverv1.BatchResponse{}
 	for _, became := range answers {
-		w := &driverv1.Answer{Pending: s.pending(became.Pending)}
+		w := &driverv1.Answer{Pending: s.pending(became.Pending), Warnings: s.warnings(became.Warnings)}
 		switch {
 		case became.Err != nil:
 			w.Failure = failureOf(resource.AsError(redacted(classified(became.Err), s.secrets)), false, "")

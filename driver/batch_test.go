@@ -173,6 +173,25 @@ func TestMembersHaveAnswersOfTheirOwn(t *testing.T) {
 	assert.Equal(t, "all are busy", answers[1].Pending.Reason)
 }
 
+// What a call for several warns of is told of each, and what one warns of that stands alone of
+// that one.
+func TestMembersAreWarnedOf(t *testing.T) {
+	r := &rack{}
+	r.batches = map[string]Batch{
+		VerbGet: {Most: 8}, VerbDelete: Together(8, func(context.Context, ...string) error { return nil }),
+		"stop": Together(8, func(ctx context.Context, ids ...string) error {
+			Warn(ctx, resource.WarnLeft, "%d keep their disks, says %s", len(ids), toySecret)
+			return r.call(ids...)
+		}),
+	}
+	answers, err := r.opened(t).Batch(t.Context(), "vm", "stop", members("a", "b", "bad", "d"), nil)
+	require.NoError(t, err)
+	two := []resource.Warning{{Rule: resource.WarnLeft, Message: "2 keep their disks, says [secret]"}}
+	for i, want := range [][]resource.Warning{two, two, nil, nil} {
+		assert.Equal(t, want, answers[i].Warnings, i)
+	}
+}
+
 func TestManyAreGotten(t *testing.T) {
 	answers, err := (&rack{}).opened(t).Batch(t.Context(), "vm", VerbGet, members("a", "gone", "c"), nil)
 	require.NoError(t, err)

@@ -99,7 +99,7 @@ func (o *offer) obtain(ctx context.Context, c any, r ItemRequest) (item Item, fr
 		return item, false, err
 	}
 	item, err = o.make(ctx, c, r)
-	if pending, refused := pendingIn(err); pending != nil || refused == nil || o.found == ByToken || item.ID != "" || resource.AsError(refused).Retryable {
+	if o.found == ByToken || !refused(item, err) {
 		return item, err == nil, err
 	}
 	// What refuses it, a name that is taken or a range that overlaps, may be what another
@@ -108,6 +108,12 @@ func (o *offer) obtain(ctx context.Context, c any, r ItemRequest) (item Item, fr
 		item, err = o.single(ctx, c, all)
 	}
 	return item, false, err
+}
+
+// refused reports whether the cloud has made nothing and will not.
+func refused(item Item, err error) bool {
+	pending, err := pendingIn(err)
+	return pending == nil && err != nil && item.ID == "" && !resource.AsError(err).Retryable
 }
 
 func notSeenYet(id string) error {

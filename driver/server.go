@@ -152,12 +152,12 @@ func (s *server) Create(ctx context.Context, r *driverv1.CreateRequest) (*driver
 	if err != nil {
 		return nil, err
 	}
-	ctx, warned := s.collect(ctx)
+	ctx, warned := collect(ctx)
 	item, pending, err := opened.Create(ctx, r.GetKind(), request)
 	if err != nil {
 		return nil, left{err, item.ID}
 	}
-	answer := &driverv1.CreateResponse{Pending: s.pending(pending), Warnings: warned.toWire()}
+	answer := &driverv1.CreateResponse{Pending: s.pending(pending), Warnings: s.warnings(warned.all())}
 	if item.ID != "" {
 		answer.Object, err = encode(item)
 	}
@@ -173,9 +173,9 @@ func (s *server) Check(ctx context.Context, r *driverv1.CheckRequest) (*driverv1
 	if err != nil {
 		return nil, err
 	}
-	ctx, warned := s.collect(ctx)
+	ctx, warned := collect(ctx)
 	err = opened.Check(ctx, r.GetKind(), request)
-	return &driverv1.CheckResponse{Warnings: warned.toWire()}, err
+	return &driverv1.CheckResponse{Warnings: s.warnings(warned.all())}, err
 }
 
 // creationIn reads the request of a creation.
@@ -191,9 +191,9 @@ func (s *server) Delete(ctx context.Context, r *driverv1.DeleteRequest) (*driver
 	if err != nil {
 		return nil, err
 	}
-	ctx, warned := s.collect(ctx)
+	ctx, warned := collect(ctx)
 	pending, err := opened.Delete(WithOperation(ctx, r.GetOperation()), r.GetKind(), r.GetId())
-	return &driverv1.DeleteResponse{Pending: s.pending(pending), Warnings: warned.toWire()}, err
+	return &driverv1.DeleteResponse{Pending: s.pending(pending), Warnings: s.warnings(warned.all())}, err
 }
 
 func (s *server) Act(ctx context.Context, r *driverv1.ActRequest) (*driverv1.ActResponse, error) {
@@ -201,9 +201,9 @@ func (s *server) Act(ctx context.Context, r *driverv1.ActRequest) (*driverv1.Act
 	if err != nil {
 		return nil, err
 	}
-	ctx, warned := s.collect(ctx)
+	ctx, warned := collect(ctx)
 	pending, err := opened.Act(WithOperation(ctx, r.GetOperation()), r.GetKind(), r.GetId(), r.GetAction(), r.GetParams())
-	return &driverv1.ActResponse{Pending: s.pending(pending), Warnings: warned.toWire()}, err
+	return &driverv1.ActResponse{Pending: s.pending(pending), Warnings: s.warnings(warned.all())}, err
 }
 
 func (s *server) View(ctx context.Context, r *driverv1.ViewRequest) (*driverv1.ViewResponse, error) {

@@ -31,39 +31,51 @@ func WithWarnings(ctx context.Context, note func(resource.Warning)) context.Cont
 	return context.WithValue(ctx, warningKey{}, note)
 }
 
-// warnings collects what a call warns of, for the wire.
+// warnings collects what a call warns of.
 type warnings struct {
 	mu    sync.Mutex
 	found []resource.Warning
 }
 
-func (s *server) collect(ctx context.Context) (context.Context, *warnings) {
+func collect(ctx context.Context) (context.Context, *warnings) {
 	w := &warnings{}
 	return WithWarnings(ctx, func(one resource.Warning) {
 		w.mu.Lock()
 		defer w.mu.Unlock()
-		one.Message = valid(s.secrets.redact(one.Message))
 		w.found = append(w.found, one)
 	}), w
 }
 
-func (w *warnings) toWire() []*driverv1.Warning {
+// all are those of the call, which has ended.
+func (w *warnings) all() []resource.Warning {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	return w.found
+}
+
+func (s *server) warnings(all []resource.Warning) []*driverv1.Warning {
 	var sent []*driverv1.Warning
-	for _, one := range w.found {
-		sent = append(sent, &driverv1.Warning{Rule: valid(string(one.Rule)), Message: one.Message})
+	for _, one := range all {
+		sent = append(sent, &driverv1.Warning{Rule: valid(string(one.Rule)), Message: valid(s.secrets.redact(one.Message))})
 	}
 	return sent
 }
 
 // pass tells the caller of a driver in another process what that warns of.
 func pass(ctx context.Context, sent []*driverv1.Warning) {
+	for _, w := range warningsFrom(sent) {
+		warn(ctx, w)
+	}
+}
+
+func warningsFrom(sent []*driverv1.Warning) []resource.Warning {
+	var all []resource.Warning
 	for _, one := range sent {
 		w := resource.Warning{Message: one.GetMessage()}
 		if rule := resource.WarningRule(one.GetRule()); slices.Contains(resource.WarningRules(), rule) { // else the message says it
 			w.Rule = rule
 		}
-		warn(ctx, w)
+		all = append(all, w)
 	}
+	return all
 }

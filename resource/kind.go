@@ -342,6 +342,21 @@ func Kinds() []*Kind {
 	}
 }
 
+// Offerable returns the names of all that drivers can offer: kinds, catalogs and feeds.
+func Offerable() []string {
+	var names []string
+	for _, k := range Kinds() {
+		names = append(names, k.Name)
+	}
+	for _, c := range Catalogs() {
+		names = append(names, c.Name)
+	}
+	for _, f := range Feeds() {
+		names = append(names, f.Name)
+	}
+	return names
+}
+
 // KindNamed returns the kind of that name.
 func KindNamed(name string) (*Kind, error) {
 	for _, k := range Kinds() {

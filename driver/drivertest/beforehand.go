@@ -15,7 +15,7 @@ func (s *suite) beforehandChecks(kind *resource.Kind, refs []string) []check {
 		checks = append(checks, check{kind.Name, "check", "refused", false, func(t *try) { checkRefusedBeforehand(t, kind, refs) }})
 	}
 	if _, ok := s.target.Quota[kind.Name]; ok {
-		checks = append(checks, check{kind.Name, "check", "quota", false, checkQuotaBeforehand})
+		checks = append(checks, check{kind.Name, "check", "quota", true, checkQuotaBeforehand}) // nobody else may use up the quota meanwhile, or give it back
 	}
 	return checks
 }

@@ -29,21 +29,6 @@ func groupOf(checked string) string {
 	return group
 }
 
-// sourceNames are what files of a driver are named after.
-func sourceNames() []string {
-	var names []string
-	for _, k := range resource.Kinds() {
-		names = append(names, k.Name)
-	}
-	for _, c := range resource.Catalogs() {
-		names = append(names, c.Name)
-	}
-	for _, f := range resource.Feeds() {
-		names = append(names, f.Name)
-	}
-	return names
-}
-
 // ran is what the report says of a group that was run now.
 func (s *suite) ran(group string) driver.Ran {
 	r := driver.Ran{On: time.Now().UTC().Format(time.DateOnly)}
@@ -111,7 +96,7 @@ func Outstanding(ctx context.Context, dir string) (map[string]string, error) {
 	if err != nil || report == nil {
 		return nil, err
 	}
-	now, err := digest.Of(ctx, dir, sourceNames())
+	now, err := digest.Of(ctx, dir, resource.Offerable())
 	if err != nil {
 		return nil, err
 	}

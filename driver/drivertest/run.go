@@ -15,6 +15,7 @@ import (
 
 	"github.com/m-cmp/mc-infra-connector/driver"
 	"github.com/m-cmp/mc-infra-connector/driver/drivertest/digest"
+	"github.com/m-cmp/mc-infra-connector/resource"
 )
 
 // Variables of the environment that [Run] heeds.
@@ -38,7 +39,7 @@ func Run(t *testing.T, target Target) {
 		t.Fatal(err)
 	}
 	defer s.close()
-	d, err := digest.Of(t.Context(), ".", sourceNames())
+	d, err := digest.Of(t.Context(), ".", resource.Offerable())
 	if err != nil {
 		t.Fatal(err)
 	}

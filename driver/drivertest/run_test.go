@@ -22,7 +22,6 @@ func conform(t *testing.T, target Target) (*driver.Report, error) {
 	t.Helper()
 	target.Endpoint = ""                                        // without it there is no proxy
 	target.Settle, target.Timeout = time.Minute, 30*time.Second // the machine may be busy
-	target.Changing, target.Parallel = nil, 1                   // one check would see what another one changes, or has of a quota
 	seen := 0
 	report, err := Conform(t.Context(), target, func(path string, result driver.Result, _ time.Duration) {
 		if seen++; result.Outcome == driver.Failed {

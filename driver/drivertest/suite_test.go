@@ -61,28 +61,7 @@ func toyTarget(t *testing.T, defect string) Target {
 func TestGoodDriver(t *testing.T) {
 	target := toyTarget(t, "")
 	target.Settle, target.Timeout = time.Minute, 30*time.Second // the machine may be busy
-	target.Changing, target.Quota = nil, nil                    // see the next test
 	Run(t, target)
-}
-
-// What changes a catalog or uses up a quota is seen by the checks that run beside it.
-func TestGoodDriverOneByOne(t *testing.T) {
-	target := toyTarget(t, "")
-	target.Settle, target.Timeout = time.Minute, 30*time.Second // the machine may be busy
-	s, err := newSuite(t.Context(), target)
-	require.NoError(t, err)
-	defer s.close()
-	ran := map[string]driver.Result{}
-	for _, g := range s.plan() {
-		for _, c := range g.checks {
-			if slices.Contains([]string{"image/list/since", "vpc/check/quota", "vpc/create/quota"}, c.path()) {
-				ran[c.path()] = s.do(t.Context(), c)
-			}
-		}
-	}
-	passed := driver.Result{Outcome: driver.Passed}
-	assert.Equal(t, map[string]driver.Result{"image/list/since": passed, "vpc/check/quota": passed, "vpc/create/quota": passed}, ran)
-	assert.Equal(t, passed, s.clean(t.Context()))
 }
 
 // caught are the checks that must fail for a defect.

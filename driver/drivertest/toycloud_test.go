@@ -66,7 +66,7 @@ const toyImage, toyMachine = "img-1", "large"
 
 func newToyCloud(t *testing.T) *toyCloud {
 	t.Helper()
-	c := &toyCloud{images: []resource.Image{{ID: toyImage, Name: "one", Architecture: "x86_64"}, {ID: "img-2", Name: "two", Architecture: "arm64"}}}
+	c := &toyCloud{images: []resource.Image{{ID: toyImage, Name: "one", Architecture: "x86_64"}, {ID: turned(0), Name: "two", Architecture: "arm64"}}}
 	mux := http.NewServeMux()
 	for pattern, handle := range map[string]toyHandler{
 		"GET /{$}": func(w http.ResponseWriter, _ *http.Request, account string) {
@@ -152,17 +152,20 @@ func (c *toyCloud) turn() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.turns++
-	c.images = append(c.images[:1:1], resource.Image{ID: fmt.Sprintf("img-2-%d", c.turns), Name: "two", Architecture: "arm64"})
+	c.images = append(c.images[:1:1], resource.Image{ID: turned(c.turns), Name: "two", Architecture: "arm64"})
 }
+
+// turned is the id of the second image of a version.
+func turned(version int) string { return fmt.Sprintf("img-2-%d", version) }
 
 func (c *toyCloud) listImages(w http.ResponseWriter, r *http.Request, _ string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	page := toyImagePage{Version: c.turns, Images: c.images}
 	if since, err := strconv.Atoi(r.URL.Query().Get("since")); err == nil && since <= c.turns {
-		page.Changes, page.Images, page.Gone = true, c.images[1:], []string{"img-2"}
-		if since == c.turns {
-			page.Images, page.Gone = nil, nil
+		page.Changes, page.Images = true, nil
+		for version := since; version < c.turns; version++ {
+			page.Images, page.Gone = c.images[1:], append(page.Gone, turned(version))
 		}
 	}
 	answer(w, http.StatusOK, page)

@@ -94,7 +94,7 @@ connection may lack some of it: mcic connection capabilities NAME.`,
 		},
 	}
 	cmd.Flags().StringArrayVar(&kinds, "kind", nil, "only this `KIND`, catalog or feed; may be repeated")
-	must(cmd.RegisterFlagCompletionFunc("kind", cobra.FixedCompletions(offerable(), cobra.ShellCompDirectiveNoFileComp)))
+	must(cmd.RegisterFlagCompletionFunc("kind", cobra.FixedCompletions(resource.Offerable(), cobra.ShellCompDirectiveNoFileComp)))
 	addOutput(cmd, &out)
 	return cmd
 }
@@ -104,21 +104,6 @@ func yesOrNo(is bool) string {
 		return "yes"
 	}
 	return "no"
-}
-
-// offerable are the names of all that drivers can offer.
-func offerable() []string {
-	var names []string
-	for _, k := range resource.Kinds() {
-		names = append(names, k.Name)
-	}
-	for _, c := range resource.Catalogs() {
-		names = append(names, c.Name)
-	}
-	for _, f := range resource.Feeds() {
-		names = append(names, f.Name)
-	}
-	return names
 }
 
 // testedOf says what a capability was tested against, and with how many checks.

@@ -119,6 +119,9 @@ func (j *job) askTogether(ctx context.Context, others []*job) {
 		if err == nil {
 			became = answers[i]
 		}
+		for _, w := range became.Warnings {
+			asked[i].warned(w)
+		}
 		asked[i].stepped(ctx, asked[i].answered(ctx, answer{pending: became.Pending}, became.Err))
 	})
 }

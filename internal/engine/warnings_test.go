@@ -6,6 +6,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/m-cmp/mc-infra-connector/internal/engine"
 	"github.com/m-cmp/mc-infra-connector/internal/engine/enginetest"
 	"github.com/m-cmp/mc-infra-connector/internal/store"
 	"github.com/m-cmp/mc-infra-connector/internal/store/storetest"
@@ -43,4 +44,20 @@ func TestWarningsOfTheDriverAreKept(t *testing.T) {
 		require.NoError(t, err)
 		warned(op)
 	})
+}
+
+func TestWarningsOfACallForManyAreKeptWithEach(t *testing.T) {
+	before, work := manyVMs(t, 3, "warn", "adapted")
+	ops := stopAll(t, before, 3)
+	before.Host.Close()
+	did := newCalls()
+	e := enginetest.Start(t, enginetest.Options{Store: before.Store, Work: work, Observe: did.observe, Engine: engine.Config{Workers: 1}})
+	for _, op := range ops {
+		e.Succeeds(op)
+		ended, err := e.Operation(t.Context(), op.ID)
+		require.NoError(t, err)
+		require.Len(t, ended.Warnings, 1)
+		assert.Equal(t, resource.WarnAdapted, ended.Warnings[0].Rule)
+	}
+	assert.Equal(t, 1, did.of("stop"))
 }

@@ -1830,6 +1830,7 @@ type Answer struct {
 	Object        []byte                 `protobuf:"bytes,1,opt,name=object,proto3" json:"object,omitempty"` // of get
 	Pending       *Pending               `protobuf:"bytes,2,opt,name=pending,proto3" json:"pending,omitempty"`
 	Failure       *Failure               `protobuf:"bytes,3,opt,name=failure,proto3" json:"failure,omitempty"`
+	Warnings      []*Warning             `protobuf:"bytes,4,rep,name=warnings,proto3" json:"warnings,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1881,6 +1882,13 @@ func (x *Answer) GetPending() *Pending {
 func (x *Answer) GetFailure() *Failure {
 	if x != nil {
 		return x.Failure
+	}
+	return nil
+}
+
+func (x *Answer) GetWarnings() []*Warning {
+	if x != nil {
+		return x.Warnings
 	}
 	return nil
 }
@@ -2520,11 +2528,12 @@ const file_driver_v1_driver_proto_rawDesc = "" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x1c\n" +
 	"\toperation\x18\x02 \x01(\tR\toperation\"A\n" +
 	"\rBatchResponse\x120\n" +
-	"\aanswers\x18\x01 \x03(\v2\x16.mcic.driver.v1.AnswerR\aanswers\"\x86\x01\n" +
+	"\aanswers\x18\x01 \x03(\v2\x16.mcic.driver.v1.AnswerR\aanswers\"\xbb\x01\n" +
 	"\x06Answer\x12\x16\n" +
 	"\x06object\x18\x01 \x01(\fR\x06object\x121\n" +
 	"\apending\x18\x02 \x01(\v2\x17.mcic.driver.v1.PendingR\apending\x121\n" +
-	"\afailure\x18\x03 \x01(\v2\x17.mcic.driver.v1.FailureR\afailure\"w\n" +
+	"\afailure\x18\x03 \x01(\v2\x17.mcic.driver.v1.FailureR\afailure\x123\n" +
+	"\bwarnings\x18\x04 \x03(\v2\x17.mcic.driver.v1.WarningR\bwarnings\"w\n" +
 	"\vViewRequest\x12\x18\n" +
 	"\asession\x18\x01 \x01(\tR\asession\x12\x12\n" +
 	"\x04kind\x18\x02 \x01(\tR\x04kind\x12\x0e\n" +
@@ -2661,44 +2670,45 @@ var file_driver_v1_driver_proto_depIdxs = []int32{
 	32, // 17: mcic.driver.v1.BatchResponse.answers:type_name -> mcic.driver.v1.Answer
 	16, // 18: mcic.driver.v1.Answer.pending:type_name -> mcic.driver.v1.Pending
 	39, // 19: mcic.driver.v1.Answer.failure:type_name -> mcic.driver.v1.Failure
-	40, // 20: mcic.driver.v1.Failure.fields:type_name -> mcic.driver.v1.FieldProblem
-	0,  // 21: mcic.driver.v1.DriverService.Describe:input_type -> mcic.driver.v1.DescribeRequest
-	2,  // 22: mcic.driver.v1.DriverService.Connect:input_type -> mcic.driver.v1.ConnectRequest
-	4,  // 23: mcic.driver.v1.DriverService.Disconnect:input_type -> mcic.driver.v1.DisconnectRequest
-	6,  // 24: mcic.driver.v1.DriverService.Permissions:input_type -> mcic.driver.v1.PermissionsRequest
-	9,  // 25: mcic.driver.v1.DriverService.Catalog:input_type -> mcic.driver.v1.CatalogRequest
-	12, // 26: mcic.driver.v1.DriverService.Read:input_type -> mcic.driver.v1.ReadRequest
-	14, // 27: mcic.driver.v1.DriverService.List:input_type -> mcic.driver.v1.ListRequest
-	19, // 28: mcic.driver.v1.DriverService.Get:input_type -> mcic.driver.v1.GetRequest
-	21, // 29: mcic.driver.v1.DriverService.Create:input_type -> mcic.driver.v1.CreateRequest
-	23, // 30: mcic.driver.v1.DriverService.Check:input_type -> mcic.driver.v1.CheckRequest
-	25, // 31: mcic.driver.v1.DriverService.Delete:input_type -> mcic.driver.v1.DeleteRequest
-	27, // 32: mcic.driver.v1.DriverService.Act:input_type -> mcic.driver.v1.ActRequest
-	29, // 33: mcic.driver.v1.DriverService.Batch:input_type -> mcic.driver.v1.BatchRequest
-	33, // 34: mcic.driver.v1.DriverService.View:input_type -> mcic.driver.v1.ViewRequest
-	35, // 35: mcic.driver.v1.DriverService.Extend:input_type -> mcic.driver.v1.ExtendRequest
-	37, // 36: mcic.driver.v1.DriverService.Native:input_type -> mcic.driver.v1.NativeRequest
-	1,  // 37: mcic.driver.v1.DriverService.Describe:output_type -> mcic.driver.v1.DescribeResponse
-	3,  // 38: mcic.driver.v1.DriverService.Connect:output_type -> mcic.driver.v1.ConnectResponse
-	5,  // 39: mcic.driver.v1.DriverService.Disconnect:output_type -> mcic.driver.v1.DisconnectResponse
-	7,  // 40: mcic.driver.v1.DriverService.Permissions:output_type -> mcic.driver.v1.PermissionsResponse
-	10, // 41: mcic.driver.v1.DriverService.Catalog:output_type -> mcic.driver.v1.CatalogResponse
-	13, // 42: mcic.driver.v1.DriverService.Read:output_type -> mcic.driver.v1.ReadResponse
-	18, // 43: mcic.driver.v1.DriverService.List:output_type -> mcic.driver.v1.ListResponse
-	20, // 44: mcic.driver.v1.DriverService.Get:output_type -> mcic.driver.v1.GetResponse
-	22, // 45: mcic.driver.v1.DriverService.Create:output_type -> mcic.driver.v1.CreateResponse
-	24, // 46: mcic.driver.v1.DriverService.Check:output_type -> mcic.driver.v1.CheckResponse
-	26, // 47: mcic.driver.v1.DriverService.Delete:output_type -> mcic.driver.v1.DeleteResponse
-	28, // 48: mcic.driver.v1.DriverService.Act:output_type -> mcic.driver.v1.ActResponse
-	31, // 49: mcic.driver.v1.DriverService.Batch:output_type -> mcic.driver.v1.BatchResponse
-	34, // 50: mcic.driver.v1.DriverService.View:output_type -> mcic.driver.v1.ViewResponse
-	36, // 51: mcic.driver.v1.DriverService.Extend:output_type -> mcic.driver.v1.ExtendResponse
-	38, // 52: mcic.driver.v1.DriverService.Native:output_type -> mcic.driver.v1.NativeResponse
-	37, // [37:53] is the sub-list for method output_type
-	21, // [21:37] is the sub-list for method input_type
-	21, // [21:21] is the sub-list for extension type_name
-	21, // [21:21] is the sub-list for extension extendee
-	0,  // [0:21] is the sub-list for field type_name
+	17, // 20: mcic.driver.v1.Answer.warnings:type_name -> mcic.driver.v1.Warning
+	40, // 21: mcic.driver.v1.Failure.fields:type_name -> mcic.driver.v1.FieldProblem
+	0,  // 22: mcic.driver.v1.DriverService.Describe:input_type -> mcic.driver.v1.DescribeRequest
+	2,  // 23: mcic.driver.v1.DriverService.Connect:input_type -> mcic.driver.v1.ConnectRequest
+	4,  // 24: mcic.driver.v1.DriverService.Disconnect:input_type -> mcic.driver.v1.DisconnectRequest
+	6,  // 25: mcic.driver.v1.DriverService.Permissions:input_type -> mcic.driver.v1.PermissionsRequest
+	9,  // 26: mcic.driver.v1.DriverService.Catalog:input_type -> mcic.driver.v1.CatalogRequest
+	12, // 27: mcic.driver.v1.DriverService.Read:input_type -> mcic.driver.v1.ReadRequest
+	14, // 28: mcic.driver.v1.DriverService.List:input_type -> mcic.driver.v1.ListRequest
+	19, // 29: mcic.driver.v1.DriverService.Get:input_type -> mcic.driver.v1.GetRequest
+	21, // 30: mcic.driver.v1.DriverService.Create:input_type -> mcic.driver.v1.CreateRequest
+	23, // 31: mcic.driver.v1.DriverService.Check:input_type -> mcic.driver.v1.CheckRequest
+	25, // 32: mcic.driver.v1.DriverService.Delete:input_type -> mcic.driver.v1.DeleteRequest
+	27, // 33: mcic.driver.v1.DriverService.Act:input_type -> mcic.driver.v1.ActRequest
+	29, // 34: mcic.driver.v1.DriverService.Batch:input_type -> mcic.driver.v1.BatchRequest
+	33, // 35: mcic.driver.v1.DriverService.View:input_type -> mcic.driver.v1.ViewRequest
+	35, // 36: mcic.driver.v1.DriverService.Extend:input_type -> mcic.driver.v1.ExtendRequest
+	37, // 37: mcic.driver.v1.DriverService.Native:input_type -> mcic.driver.v1.NativeRequest
+	1,  // 38: mcic.driver.v1.DriverService.Describe:output_type -> mcic.driver.v1.DescribeResponse
+	3,  // 39: mcic.driver.v1.DriverService.Connect:output_type -> mcic.driver.v1.ConnectResponse
+	5,  // 40: mcic.driver.v1.DriverService.Disconnect:output_type -> mcic.driver.v1.DisconnectResponse
+	7,  // 41: mcic.driver.v1.DriverService.Permissions:output_type -> mcic.driver.v1.PermissionsResponse
+	10, // 42: mcic.driver.v1.DriverService.Catalog:output_type -> mcic.driver.v1.CatalogResponse
+	13, // 43: mcic.driver.v1.DriverService.Read:output_type -> mcic.driver.v1.ReadResponse
+	18, // 44: mcic.driver.v1.DriverService.List:output_type -> mcic.driver.v1.ListResponse
+	20, // 45: mcic.driver.v1.DriverService.Get:output_type -> mcic.driver.v1.GetResponse
+	22, // 46: mcic.driver.v1.DriverService.Create:output_type -> mcic.driver.v1.CreateResponse
+	24, // 47: mcic.driver.v1.DriverService.Check:output_type -> mcic.driver.v1.CheckResponse
+	26, // 48: mcic.driver.v1.DriverService.Delete:output_type -> mcic.driver.v1.DeleteResponse
+	28, // 49: mcic.driver.v1.DriverService.Act:output_type -> mcic.driver.v1.ActResponse
+	31, // 50: mcic.driver.v1.DriverService.Batch:output_type -> mcic.driver.v1.BatchResponse
+	34, // 51: mcic.driver.v1.DriverService.View:output_type -> mcic.driver.v1.ViewResponse
+	36, // 52: mcic.driver.v1.DriverService.Extend:output_type -> mcic.driver.v1.ExtendResponse
+	38, // 53: mcic.driver.v1.DriverService.Native:output_type -> mcic.driver.v1.NativeResponse
+	38, // [38:54] is the sub-list for method output_type
+	22, // [22:38] is the sub-list for method input_type
+	22, // [22:22] is the sub-list for extension type_name
+	22, // [22:22] is the sub-list for extension extendee
+	0,  // [0:22] is the sub-list for field type_name
 }
 
 func init() { file_driver_v1_driver_proto_init() }
