@@ -1,10 +1,8 @@
 package cli
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"os"
 	"reflect"
@@ -300,66 +298,6 @@ func TestMistakesAreFoundBeforeTheServerIsAsked(t *testing.T) {
 	assert.Empty(t, f.seen())
 }
 
-func TestSecretGoesToItsFile(t *testing.T) {
-	f := newFake(t)
-	f.secrets = map[string]string{"privateKey": "-----KEY-----\nabc\n"}
-	s := newShell(t, f)
-	out := s.ok("keypair create k --private-key-out " + s.path("key"))
-	assert.NotContains(t, out+s.err.String(), "KEY")
-	raw, err := os.ReadFile(s.path("key"))
-	require.NoError(t, err)
-	assert.Equal(t, "-----KEY-----\nabc\n", string(raw))
-	info, err := os.Stat(s.path("key"))
-	require.NoError(t, err)
-	assert.Equal(t, os.FileMode(0o600), info.Mode().Perm())
-
-	before := len(f.seen())
-	assert.Equal(t, 2, s.run("keypair create k2 --private-key-out "+s.path("key")))
-	assert.Contains(t, s.err.String(), "exists and is not overwritten")
-	assert.Equal(t, 2, s.run("keypair create k2 --private-key-out "+s.path("none/key")))
-	assert.Len(t, f.seen(), before, "nothing is asked for when the secret has no place")
-	raw, err = os.ReadFile(s.path("key"))
-	require.NoError(t, err)
-	assert.Equal(t, "-----KEY-----\nabc\n", string(raw))
-}
-
-func TestNoFileIsLeftWithoutASecret(t *testing.T) {
-	f := newFake(t)
-	s := newShell(t, f)
-	s.ok("keypair create k --private-key-out " + s.path("key"))
-	assert.Contains(t, s.err.String(), "Warning: the answer has no privateKey")
-	assert.NoFileExists(t, s.path("key"))
-	f.status, f.problem = 409, map[string]any{"code": "already_exists", "detail": "the name is taken"}
-	assert.Equal(t, 4, s.run("keypair create k --private-key-out "+s.path("key")))
-	assert.Contains(t, s.err.String(), "see what there is: mcic keypair list")
-	assert.NoFileExists(t, s.path("key"))
-}
-
-func TestSecretIsShownOnce(t *testing.T) {
-	f := newFake(t)
-	f.secrets = map[string]string{"privateKey": "-----KEY-----\n\x1b[2Jabc\n"}
-	s := newShell(t, f)
-	for _, tc := range []struct{ line, inOut, inErr, notOut string }{
-		{"keypair create k", "-----KEY-----\n\\x1b[2Jabc\n", "keep the privateKey that follows: it is not shown again", "\x1b"},
-		{"keypair create k -o name", "op", "-----KEY-----", "KEY"},
-		{"keypair create k --wait -o name", "k\n", "-----KEY-----", "KEY"},
-		{"keypair create k -o json", `"privateKey": "-----KEY-----\n\u001b[2Jabc\n"`, "", "\x1b"},
-		{"keypair create k --wait -o json", `"privateKey": "-----KEY-----\n\u001b[2Jabc\n"`, "", "\x1b"},
-		{"keypair create k --wait -o yaml", "privateKey: ", "", "\x1b"},
-		{"keypair create k --wait", "-----KEY-----", "Warning: keep", "secrets"},
-	} {
-		out := s.ok(tc.line)
-		assert.Contains(t, out, tc.inOut, tc.line)
-		assert.Contains(t, s.err.String(), tc.inErr, tc.line)
-		assert.NotContains(t, out, tc.notOut, tc.line)
-		assert.Equal(t, 1, strings.Count(out+s.err.String(), "-----KEY-----"), tc.line)
-	}
-	// A secret must not be lost when what follows fails.
-	f.states, f.opError = []resource.OperationState{resource.OperationFailed}, resource.Errorf(resource.CodeQuota, "too many")
-	assert.Equal(t, 6, s.run("keypair create k --wait -o json"))
-	assert.Contains(t, s.out.String(), "-----KEY-----")
-}
-
 func TestList(t *testing.T) {
 	f := newFake(t)
 	long := vm("long-name-한글")
@@ -499,82 +437,6 @@ func TestAge(t *testing.T) {
 		assert.Equal(t, want, age(start2026().Add(d), start2026()))
 	}
 	assert.Empty(t, age(start2026(), time.Time{}))
-}
-
-func TestCatalogs(t *testing.T) {
-	f := newFake(t)
-	s := newShell(t, f)
-	assert.Equal(t, strings.TrimPrefix(`
-ID     NAME   OS      OS-VERSION  ARCHITECTURE  DISK-SIZE-GIB  OWNER
-ami-1  jammy  ubuntu  22.04       x86_64        -              -
--      small  -       -           -             -              -
-`, "\n"), s.ok("image list --filter name~ubuntu"))
-	assert.Equal(t, []string{"GET /catalog/images?connection=mock&filter=name~ubuntu&pageSize=1000"}, f.seen())
-	assert.Contains(t, s.ok("spec list"), "small  2      4096        -          x86_64, arm64  ")
-	assert.Equal(t, "jammy\nsmall\n", s.ok("zones ls -o name"))
-}
-
-func TestDeleteAndActions(t *testing.T) {
-	f := newFake(t)
-	f.resources = []resource.Resource{vm("a"), vm("b"), vm("c")}
-	s := newShell(t, f)
-	assert.Equal(t, "vm a: stop queued; follow it with: mcic operation wait op1\nvm b: stop queued; follow it with: mcic operation wait op2\n", s.ok("vm stop a b a"))
-	assert.Equal(t, "op3\n", s.ok("vm stop a -o name"))
-	out := s.ok("vm reboot a b --wait")
-	assert.Equal(t, "NAME  STATE    IMAGE  SPEC   SUBNET  ZONE  PRIVATE-ADDRESS  PUBLIC-ADDRESS  AGE\n"+
-		"a     running  ami-1  small  net     z1    10.0.0.4         -               3h0m\n"+
-		"b     running  ami-1  small  net     z1    10.0.0.4         -               3h0m\n", out)
-	assert.Equal(t, "vm a: reboot queued\nvm a: reboot succeeded\nvm b: reboot queued\nvm b: reboot succeeded\n", s.err.String())
-	assert.Equal(t, "vm a deleted\n", s.ok("vm delete a --wait"))
-
-	assert.Equal(t, 3, s.run("vm delete x b --wait"), "the first failure counts, and does not stop the others")
-	assert.Equal(t, "vm b deleted\n", s.out.String())
-	assert.Contains(t, s.err.String(), "Error: vm x: there is no vm x\n")
-
-	out = s.ok("vm stop c --wait -o json")
-	var r resource.Resource
-	require.NoError(t, json.Unmarshal([]byte(out), &r))
-	assert.Empty(t, s.err.String(), "no progress beside JSON")
-
-	f.resources = append(f.resources, resource.Resource{Kind: "securitygroup", Name: "sg", Connection: "mock"})
-	s.ok("securitygroup addrules sg --rule in:tcp:22:0.0.0.0/0")
-	s.stdin = `{"rules":[{"direction":"in","protocol":"all","cidr":"10.0.0.0/8"}]}`
-	s.ok("securitygroup removerules sg --file -")
-	assert.Equal(t, []string{
-		`POST /connections/mock/securitygroups/sg:addrules {"rules":[{"direction":"in","protocol":"tcp","fromPort":22,"toPort":22,"cidr":"0.0.0.0/0"}]}`,
-		`POST /connections/mock/securitygroups/sg:removerules {"rules":[{"direction":"in","protocol":"all","cidr":"10.0.0.0/8"}]}`,
-	}, f.seen()[len(f.seen())-2:])
-}
-
-func TestExitCodes(t *testing.T) {
-	f := newFake(t)
-	s := newShell(t, f)
-	want := map[resource.Code]int{
-		resource.CodeInternal: 1, resource.CodeInvalid: 2, resource.CodeNotFound: 3,
-		resource.CodeAlreadyExists: 4, resource.CodeConflict: 4, resource.CodeDependency: 4,
-		resource.CodeUnauthenticated: 5, resource.CodeDenied: 5, resource.CodeQuota: 6, resource.CodeCapacity: 6, resource.CodeThrottled: 6,
-		resource.CodeUnavailable: 7, resource.CodeUnsupported: 8,
-	}
-	topic := s.ok("help exit-codes")
-	for _, code := range resource.Codes() {
-		f.status, f.problem = 400, map[string]any{"code": code, "detail": "it went wrong\x1b[2J"}
-		assert.Equal(t, want[code], s.run("vpc create a --cidr 10.0.0.0/16"), code)
-		assert.Contains(t, s.err.String(), `Error: it went wrong\x1b[2J`+"\n", code)
-		assert.Contains(t, topic, string(code))
-		f.problem = nil
-
-		f.states, f.opError = []resource.OperationState{resource.OperationFailed}, resource.Errorf(code, "the cloud said no")
-		exit := want[code]
-		if code == resource.CodeInternal {
-			exit = exitFailed
-		}
-		assert.Equal(t, exit, s.run("vpc create a --cidr 10.0.0.0/16 --wait"), code)
-		assert.Contains(t, s.err.String(), "Error: create of vpc a failed: the cloud said no\n", code)
-	}
-	f.states, f.opError = []resource.OperationState{resource.OperationFailed}, nil
-	assert.Equal(t, exitFailed, s.run("vpc create a --cidr 10.0.0.0/16 --wait"))
-	assert.Equal(t, exitOther, exitCode(errors.New("x")))
-	assert.Equal(t, exitInterrupted, exitCode(fmt.Errorf("x: %w", context.Canceled)))
 }
 
 func TestErrorsFromTheCloudAndFields(t *testing.T) {

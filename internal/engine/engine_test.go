@@ -411,44 +411,6 @@ func TestBadRequestsChangeNothing(t *testing.T) {
 	assert.Len(t, ops, 2, "only the network's")
 }
 
-func TestConnectionsAndCredentials(t *testing.T) {
-	e := enginetest.Start(t, enginetest.Options{})
-	ctx := t.Context()
-	credential, err := e.CreateCredential(ctx, []byte(`{"name":"key","cloud":"mock","values":{"account":"a","password":"top-secret-1"}}`))
-	require.NoError(t, err)
-	assert.Equal(t, []string{"account", "password"}, credential.Fields)
-	row, err := e.Store.Read().Credential(ctx, "key")
-	require.NoError(t, err)
-	assert.NotContains(t, string(row.Sealed), "top-secret-1")
-
-	for name, body := range map[string]string{
-		"unknown cloud":       `{"name":"x","cloud":"moon","credential":"key","region":"mock-seoul"}`,
-		"unknown credential":  `{"name":"x","cloud":"mock","credential":"none","region":"mock-seoul"}`,
-		"unknown setting":     `{"name":"x","cloud":"mock","region":"mock-seoul","settings":{"speed":"1"}}`,
-		"setting of no sense": `{"name":"x","cloud":"mock","region":"mock-seoul","settings":{"latency":"fast"}}`,
-		"unknown region":      `{"name":"x","cloud":"mock","region":"atlantis"}`,
-		"unknown field":       `{"name":"x","cloud":"mock","region":"mock-seoul","color":"red"}`,
-	} {
-		_, err := e.CreateConnection(ctx, []byte(body), true)
-		assert.Equal(t, resource.CodeInvalid, resource.CodeOf(err), "%s: %v", name, err)
-	}
-	_, err = e.CreateCredential(ctx, []byte(`{"name":"bad","cloud":"mock","values":{"password":"wrong"}}`))
-	require.NoError(t, err)
-	_, err = e.CreateConnection(ctx, []byte(`{"name":"x","cloud":"mock","credential":"bad","region":"mock-seoul"}`), true)
-	assert.Equal(t, resource.CodeUnauthenticated, resource.CodeOf(err))
-
-	_, err = e.CreateConnection(ctx, []byte(`{"name":"c","cloud":"mock","credential":"key","region":"mock-seoul"}`), true)
-	require.NoError(t, err)
-	_, err = e.CreateConnection(ctx, []byte(`{"name":"c","cloud":"mock","credential":"key","region":"mock-seoul"}`), true)
-	assert.Equal(t, resource.CodeAlreadyExists, resource.CodeOf(err))
-	assert.Equal(t, resource.CodeDependency, resource.CodeOf(e.DeleteCredential(ctx, "key")))
-	require.NoError(t, e.CheckConnection(ctx, "c"))
-	require.NoError(t, e.DeleteConnection(ctx, "c"))
-	require.NoError(t, e.DeleteCredential(ctx, "key"))
-	_, err = e.Credential(ctx, "key")
-	assert.Equal(t, resource.CodeNotFound, resource.CodeOf(err))
-}
-
 func TestStoppingLetsAStepEnd(t *testing.T) {
 	db := opened(t)
 	e := enginetest.New(t, enginetest.Options{Store: db}, "callLatency", "400ms")
@@ -472,78 +434,6 @@ func opened(t *testing.T) *store.Store {
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, s.Close()) })
 	return s
-}
-
-func TestCancel(t *testing.T) {
-	e := enginetest.New(t, enginetest.Options{Engine: engine.Config{
-		Workers: 1, PollFirst: 10 * time.Millisecond, PollMax: 50 * time.Millisecond, RetryFirst: time.Minute, RetryMax: time.Minute,
-	}}, "latency", "500ms")
-	e.Network()
-
-	// It waits for its turn: the cloud was never asked.
-	e.Connect("busy", "callLatency", "1s")
-	_, err := e.Ask("busy", "vpc", "first", `{"cidr":"10.0.0.0/16"}`)
-	require.NoError(t, err)
-	waits, err := e.Ask("busy", "vpc", "second", `{"cidr":"10.0.0.0/16"}`)
-	require.NoError(t, err)
-	cancelling, err := e.Cancel(t.Context(), waits.ID, false)
-	require.NoError(t, err)
-	assert.True(t, cancelling.Cancelling)
-	ended := e.Ends(waits)
-	assert.Equal(t, resource.OperationCancelled, ended.State)
-	_, err = e.Get(t.Context(), "busy", "vpc", "second")
-	assert.Equal(t, resource.CodeNotFound, resource.CodeOf(err), "nothing came of it")
-
-	// It is accepted: it cannot be taken back, but what it makes can be deleted.
-	vm, err := e.Ask("mock", "vm", "vm1", e.VMSpec())
-	require.NoError(t, err)
-	require.Eventually(t, func() bool {
-		op, err := e.Operation(t.Context(), vm.ID)
-		return err == nil && op.State == resource.OperationRunning
-	}, 5*time.Second, time.Millisecond)
-	_, err = e.Cancel(t.Context(), vm.ID, false)
-	assert.Equal(t, resource.CodeConflict, resource.CodeOf(err))
-	_, err = e.Cancel(t.Context(), vm.ID, true)
-	require.NoError(t, err)
-	e.Succeeds(vm)
-	require.Eventually(t, func() bool {
-		_, err := e.Get(t.Context(), "mock", "vm", "vm1")
-		return resource.CodeOf(err) == resource.CodeNotFound
-	}, 10*time.Second, 10*time.Millisecond)
-	assert.Empty(t, e.OnCloud("mock", "vm"))
-
-	_, err = e.Cancel(t.Context(), vm.ID, true)
-	assert.Equal(t, resource.CodeConflict, resource.CodeOf(err), "it has ended")
-	_, err = e.Cancel(t.Context(), "unknown", false)
-	assert.Equal(t, resource.CodeNotFound, resource.CodeOf(err))
-}
-
-func TestRetry(t *testing.T) {
-	e := enginetest.New(t, enginetest.Options{}, "quotaVMs", "1")
-	e.Network()
-	e.MustCreate("mock", "vm", "vm1", e.VMSpec())
-	failed, err := e.Ask("mock", "vm", "vm2", e.VMSpec())
-	require.NoError(t, err)
-	e.Fails(failed) //nolint:errcheck // which error it is, is not the question here
-	before, err := e.Get(t.Context(), "mock", "vm", "vm2")
-	require.NoError(t, err)
-
-	gone, err := e.Delete(t.Context(), "mock", "vm", "vm1")
-	require.NoError(t, err)
-	e.Succeeds(gone)
-	again, err := e.Retry(t.Context(), failed.ID)
-	require.NoError(t, err)
-	e.Succeeds(again)
-	after, err := e.Get(t.Context(), "mock", "vm", "vm2")
-	require.NoError(t, err)
-	assert.Equal(t, before.UID, after.UID, "it is the same resource")
-	assert.Equal(t, resource.StateRunning, after.State)
-	assert.Nil(t, after.Error)
-
-	for _, id := range []string{again.ID, gone.ID, failed.ID} {
-		_, err := e.Retry(t.Context(), id)
-		assert.Equal(t, resource.CodeConflict, resource.CodeOf(err), "%v", err)
-	}
 }
 
 func TestAnOperationTellsItsSteps(t *testing.T) {

@@ -1,0 +1,91 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/m-cmp/mc-infra-connector/resource"
+)
+
+func TestCatalogs(t *testing.T) {
+	f := newFake(t)
+	s := newShell(t, f)
+	assert.Equal(t, strings.TrimPrefix(`
+ID     NAME   OS      OS-VERSION  ARCHITECTURE  DISK-SIZE-GIB  OWNER
+ami-1  jammy  ubuntu  22.04       x86_64        -              -
+-      small  -       -           -             -              -
+`, "\n"), s.ok("image list --filter name~ubuntu"))
+	assert.Equal(t, []string{"GET /catalog/images?connection=mock&filter=name~ubuntu&pageSize=1000"}, f.seen())
+	assert.Contains(t, s.ok("spec list"), "small  2      4096        -          x86_64, arm64  ")
+	assert.Equal(t, "jammy\nsmall\n", s.ok("zones ls -o name"))
+}
+
+func TestDeleteAndActions(t *testing.T) {
+	f := newFake(t)
+	f.resources = []resource.Resource{vm("a"), vm("b"), vm("c")}
+	s := newShell(t, f)
+	assert.Equal(t, "vm a: stop queued; follow it with: mcic operation wait op1\nvm b: stop queued; follow it with: mcic operation wait op2\n", s.ok("vm stop a b a"))
+	assert.Equal(t, "op3\n", s.ok("vm stop a -o name"))
+	out := s.ok("vm reboot a b --wait")
+	assert.Equal(t, "NAME  STATE    IMAGE  SPEC   SUBNET  ZONE  PRIVATE-ADDRESS  PUBLIC-ADDRESS  AGE\n"+
+		"a     running  ami-1  small  net     z1    10.0.0.4         -               3h0m\n"+
+		"b     running  ami-1  small  net     z1    10.0.0.4         -               3h0m\n", out)
+	assert.Equal(t, "vm a: reboot queued\nvm a: reboot succeeded\nvm b: reboot queued\nvm b: reboot succeeded\n", s.err.String())
+	assert.Equal(t, "vm a deleted\n", s.ok("vm delete a --wait"))
+
+	assert.Equal(t, 3, s.run("vm delete x b --wait"), "the first failure counts, and does not stop the others")
+	assert.Equal(t, "vm b deleted\n", s.out.String())
+	assert.Contains(t, s.err.String(), "Error: vm x: there is no vm x\n")
+
+	out = s.ok("vm stop c --wait -o json")
+	var r resource.Resource
+	require.NoError(t, json.Unmarshal([]byte(out), &r))
+	assert.Empty(t, s.err.String(), "no progress beside JSON")
+
+	f.resources = append(f.resources, resource.Resource{Kind: "securitygroup", Name: "sg", Connection: "mock"})
+	s.ok("securitygroup addrules sg --rule in:tcp:22:0.0.0.0/0")
+	s.stdin = `{"rules":[{"direction":"in","protocol":"all","cidr":"10.0.0.0/8"}]}`
+	s.ok("securitygroup removerules sg --file -")
+	assert.Equal(t, []string{
+		`POST /connections/mock/securitygroups/sg:addrules {"rules":[{"direction":"in","protocol":"tcp","fromPort":22,"toPort":22,"cidr":"0.0.0.0/0"}]}`,
+		`POST /connections/mock/securitygroups/sg:removerules {"rules":[{"direction":"in","protocol":"all","cidr":"10.0.0.0/8"}]}`,
+	}, f.seen()[len(f.seen())-2:])
+}
+
+func TestExitCodes(t *testing.T) {
+	f := newFake(t)
+	s := newShell(t, f)
+	want := map[resource.Code]int{
+		resource.CodeInternal: 1, resource.CodeInvalid: 2, resource.CodeNotFound: 3,
+		resource.CodeAlreadyExists: 4, resource.CodeConflict: 4, resource.CodeDependency: 4,
+		resource.CodeUnauthenticated: 5, resource.CodeDenied: 5, resource.CodeQuota: 6, resource.CodeCapacity: 6, resource.CodeThrottled: 6,
+		resource.CodeUnavailable: 7, resource.CodeUnsupported: 8,
+	}
+	topic := s.ok("help exit-codes")
+	for _, code := range resource.Codes() {
+		f.status, f.problem = 400, map[string]any{"code": code, "detail": "it went wrong\x1b[2J"}
+		assert.Equal(t, want[code], s.run("vpc create a --cidr 10.0.0.0/16"), code)
+		assert.Contains(t, s.err.String(), `Error: it went wrong\x1b[2J`+"\n", code)
+		assert.Contains(t, topic, string(code))
+		f.problem = nil
+
+		f.states, f.opError = []resource.OperationState{resource.OperationFailed}, resource.Errorf(code, "the cloud said no")
+		exit := want[code]
+		if code == resource.CodeInternal {
+			exit = exitFailed
+		}
+		assert.Equal(t, exit, s.run("vpc create a --cidr 10.0.0.0/16 --wait"), code)
+		assert.Contains(t, s.err.String(), "Error: create of vpc a failed: the cloud said no\n", code)
+	}
+	f.states, f.opError = []resource.OperationState{resource.OperationFailed}, nil
+	assert.Equal(t, exitFailed, s.run("vpc create a --cidr 10.0.0.0/16 --wait"))
+	assert.Equal(t, exitOther, exitCode(errors.New("x")))
+	assert.Equal(t, exitInterrupted, exitCode(fmt.Errorf("x: %w", context.Canceled)))
+}
