@@ -108,10 +108,7 @@ func asShown(item driver.Item) (shown, error) {
 
 // act runs an action while the cloud says that a repetition can help.
 func (t *try) act(action *resource.Action, id string, params json.RawMessage) error {
-	return t.until(func() (bool, error) {
-		err := t.session().act(t.ctx, t.kind, id, action.Name, params)
-		return err == nil || !resource.AsError(err).Retryable, err
-	})
+	return t.again(func() error { return t.session().act(t.ctx, t.kind, id, action.Name, params) })
 }
 
 // perform runs an action with the target's parameters and waits until the object has
@@ -232,7 +229,7 @@ func (t *try) viewed(view *resource.View, params json.RawMessage) shown {
 	if err != nil {
 		t.Fatalf("%v", said(err))
 	}
-	answer, err := t.session().view(t.ctx, t.kind, item.ID, view.Name, params)
+	answer, err := t.view(t.session(), item.ID, view.Name, params)
 	if mayLack(t.kind+"/"+view.Name) && resource.CodeOf(err) == resource.CodeNotFound {
 		return nil
 	}

@@ -40,10 +40,7 @@ func checkBeforehand(t *try) {
 
 // checked checks a creation, and again while the cloud says that this can help.
 func (t *try) checked(c *conn, r driver.ItemRequest) error {
-	return t.until(func() (bool, error) {
-		err := c.check(t.ctx, t.kind, r)
-		return err == nil || !resource.AsError(err).Retryable, err
-	})
+	return t.again(func() error { return c.check(t.ctx, t.kind, r) })
 }
 
 // checkRefusedBeforehand: what the creation refuses the check refuses in the same way.

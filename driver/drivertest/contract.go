@@ -86,9 +86,8 @@ func checkNarrowList(t *try) {
 func checkLastLabel(t *try) {
 	item := t.make(t.root, t.kind)
 	for _, params := range []string{`{"set":{"team":"infra"}}`, `{"remove":["team"]}`} {
-		err := t.until(func() (bool, error) {
-			err := t.session().act(t.ctx, t.kind, item.ID, resource.ActionLabel, []byte(params))
-			return err == nil || !resource.AsError(err).Retryable, err
+		err := t.again(func() error {
+			return t.session().act(t.ctx, t.kind, item.ID, resource.ActionLabel, []byte(params))
 		})
 		if err != nil {
 			t.Fatalf("label with %s: %v", params, said(err))

@@ -292,7 +292,7 @@ func checkWrongType(t *try) {
 // refusedToCreate creates what must be refused, and makes sure that nothing is left
 // behind. It answers the refusal.
 func (t *try) refusedToCreate(r driver.ItemRequest, codes ...resource.Code) error {
-	item, err := t.session().create(t.ctx, t.kind, r)
+	item, err := t.persist(t.session(), t.kind, r)
 	if err == nil {
 		t.disposeOf(t.kind, item.ID)
 		t.Errorf("%s was created with %s; want a code of %v", item.ID, r.Spec, codes)

@@ -170,11 +170,7 @@ func withToken(items []driver.Item, token string) []string {
 
 // listed lists the check's kind.
 func (t *try) listed(c *conn) []driver.Item {
-	var items []driver.Item
-	err := t.until(func() (done bool, err error) {
-		items, err = c.list(t.ctx, t.kind)
-		return err == nil || !resource.AsError(err).Retryable, err
-	})
+	items, err := t.list(c, t.kind)
 	if err != nil {
 		t.Fatalf("list %s: %v", t.kind, said(err))
 	}
@@ -266,7 +262,7 @@ func checkReferences(t *try) {
 			}
 			if known[ref.Kind] == nil {
 				known[ref.Kind] = map[string]bool{}
-				items, err := t.session().list(t.ctx, ref.Kind)
+				items, err := t.list(t.session(), ref.Kind)
 				if err != nil {
 					t.Fatalf("list %s: %v", ref.Kind, said(err))
 				}
@@ -275,7 +271,7 @@ func checkReferences(t *try) {
 				}
 			}
 			if !known[ref.Kind][ref.Name] {
-				if _, err := t.session().get(t.ctx, ref.Kind, ref.Name); err != nil {
+				if _, err := t.get(t.session(), ref.Kind, ref.Name); err != nil {
 					t.Errorf("%s of %s is %q, which is not the id of a %s: %v", ref.Field, id, ref.Name, ref.Kind, said(err))
 				}
 			}
@@ -297,7 +293,7 @@ func checkReferences(t *try) {
 
 // checkGetUnknown: what makes no sense as an id may be called invalid.
 func checkGetUnknown(t *try) {
-	item, err := t.session().get(t.ctx, t.kind, wrongValue)
+	item, err := t.get(t.session(), t.kind, wrongValue)
 	if code := resource.CodeOf(err); code != resource.CodeNotFound && code != resource.CodeInvalid {
 		t.Errorf("got %+v, %s; want not_found or invalid", item, said(err))
 	}
@@ -305,7 +301,7 @@ func checkGetUnknown(t *try) {
 
 // checkDeleteUnknown: that is how a repeated call ends.
 func checkDeleteUnknown(t *try) {
-	if err := t.session().delete(t.ctx, t.kind, wrongValue); err != nil {
+	if err := t.delete(t.session(), t.kind, wrongValue); err != nil {
 		t.Errorf("got %s; want no error", said(err))
 	}
 }
@@ -315,14 +311,14 @@ func checkActionUnknown(t *try, action *resource.Action) {
 	if err != nil {
 		t.Skipf("%v", err)
 	}
-	err = t.session().act(t.ctx, t.kind, wrongValue, action.Name, params)
+	err = t.act(action, wrongValue, params)
 	if code := resource.CodeOf(err); code != resource.CodeNotFound && code != resource.CodeInvalid {
 		t.Errorf("got %s; want not_found or invalid", said(err))
 	}
 }
 
 func checkViewUnknown(t *try) {
-	_, err := t.session().view(t.ctx, t.kind, wrongValue, t.verb, nil)
+	_, err := t.view(t.session(), wrongValue, t.verb, nil)
 	if code := resource.CodeOf(err); code != resource.CodeNotFound && code != resource.CodeInvalid {
 		t.Errorf("got %s; want not_found or invalid", said(err))
 	}
@@ -330,7 +326,7 @@ func checkViewUnknown(t *try) {
 
 // checkViewWrongParams: what a schema does not have is refused.
 func checkViewWrongParams(t *try) {
-	if _, err := t.session().view(t.ctx, t.kind, wrongValue, t.verb, json.RawMessage(`{"mcicNoSuchField":1}`)); resource.CodeOf(err) != resource.CodeInvalid {
+	if _, err := t.view(t.session(), wrongValue, t.verb, json.RawMessage(`{"mcicNoSuchField":1}`)); resource.CodeOf(err) != resource.CodeInvalid {
 		t.Errorf("got %s; want invalid", said(err))
 	}
 }
@@ -356,7 +352,7 @@ func checkOutside(t *try) {
 	if item.Token != "" {
 		t.Errorf("%s, which was made outside, has the token %q", id, item.Token)
 	}
-	if _, err := t.session().get(t.ctx, t.kind, id); err != nil {
+	if _, err := t.get(t.session(), t.kind, id); err != nil {
 		t.Errorf("get what was made outside: %v", said(err))
 	}
 }
@@ -431,13 +427,13 @@ func checkOtherAccount(t *try) {
 	if _, ok := find(t.listed(other), item.ID); ok {
 		t.Errorf("%s is listed in the other account", item.ID)
 	}
-	if _, err := other.get(t.ctx, t.kind, item.ID); resource.CodeOf(err) != resource.CodeNotFound {
+	if _, err := t.get(other, t.kind, item.ID); resource.CodeOf(err) != resource.CodeNotFound {
 		t.Errorf("get in the other account: got %s; want not_found", said(err))
 	}
-	if err := other.delete(t.ctx, t.kind, item.ID); err != nil {
+	if err := t.delete(other, t.kind, item.ID); err != nil {
 		t.Errorf("delete in the other account: got %s; want no error, as of what is not there", said(err))
 	}
-	if _, err := t.session().get(t.ctx, t.kind, item.ID); err != nil {
+	if _, err := t.get(t.session(), t.kind, item.ID); err != nil {
 		t.Errorf("after the deletion in the other account: %v", said(err))
 	}
 }
@@ -450,7 +446,7 @@ func checkAsListed(t *try) {
 	}
 	var got, listed string
 	err = t.until(func() (bool, error) { // both may change meanwhile
-		one, err := t.session().get(t.ctx, t.kind, item.ID)
+		one, err := t.get(t.session(), t.kind, item.ID)
 		if err != nil {
 			return false, err
 		}
@@ -479,7 +475,7 @@ func checkGetGone(t *try) {
 	if err := t.remove(t.session(), t.kind, item.ID); err != nil {
 		t.Fatalf("delete: %v", said(err))
 	}
-	got, err := t.session().get(t.ctx, t.kind, item.ID)
+	got, err := t.get(t.session(), t.kind, item.ID)
 	if resource.CodeOf(err) != resource.CodeNotFound && (err != nil || got.State != resource.StateDeleted) {
 		t.Errorf("got %+v, %s; want not_found, or the state deleted", got, said(err))
 	}
@@ -489,14 +485,14 @@ func checkGetGone(t *try) {
 func checkDelete(t *try) {
 	item := t.makeBeside(t.root)
 	for range 2 {
-		if err := t.session().delete(t.ctx, t.kind, item.ID); err != nil && resource.CodeOf(err) != resource.CodeConflict {
+		if err := t.delete(t.session(), t.kind, item.ID); err != nil && resource.CodeOf(err) != resource.CodeConflict {
 			t.Errorf("delete: %v", said(err))
 		}
 	}
 	if err := t.gone(t.session(), t.kind, item.ID); err != nil {
 		t.Errorf("%v", said(err))
 	}
-	if err := t.session().delete(t.ctx, t.kind, item.ID); err != nil {
+	if err := t.delete(t.session(), t.kind, item.ID); err != nil {
 		t.Errorf("delete what is gone: got %s; want no error", said(err))
 	}
 }
@@ -510,14 +506,14 @@ func checkInUse(t *try, user string) {
 	if err != nil {
 		t.Fatalf("%v", said(err))
 	}
-	err = t.session().delete(t.ctx, t.kind, subject.ID)
+	err = t.delete(t.session(), t.kind, subject.ID)
 	if resource.CodeOf(err) != resource.CodeDependency {
 		t.Errorf("the deletion of what the %s %s uses: got %s; want dependency", user, on.ID, said(err))
 	}
-	if item, err := t.session().get(t.ctx, t.kind, subject.ID); err != nil || !item.State.Usable() {
+	if item, err := t.get(t.session(), t.kind, subject.ID); err != nil || !item.State.Usable() {
 		t.Errorf("afterwards it is %q, %s", item.State, said(err))
 	}
-	if item, err := t.session().get(t.ctx, user, on.ID); err != nil || item.State != on.State {
+	if item, err := t.get(t.session(), user, on.ID); err != nil || item.State != on.State {
 		t.Errorf("afterwards the %s that uses it is %q, %s; it was %q", user, item.State, said(err), on.State)
 	}
 }

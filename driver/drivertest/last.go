@@ -45,7 +45,7 @@ func checkNothingLeft(t *try) {
 		if !t.description.Offers(kind.Name, "list") {
 			continue
 		}
-		items, err := c.list(t.ctx, kind.Name)
+		items, err := t.list(c, kind.Name)
 		if err != nil {
 			t.Errorf("list %s: %v", kind.Name, said(err))
 			continue

@@ -276,9 +276,9 @@ func (t *try) create(c *conn, kind string, r driver.ItemRequest) driver.Item {
 }
 
 func (t *try) persist(c *conn, kind string, r driver.ItemRequest) (item driver.Item, err error) {
-	err = t.until(func() (bool, error) {
+	err = t.again(func() (err error) {
 		item, err = c.create(t.ctx, kind, r)
-		return err == nil || !resource.AsError(err).Retryable, err
+		return err
 	})
 	return item, err
 }
@@ -349,6 +349,46 @@ func (t *try) gone(c *conn, kind, id string) error {
 		}
 		return false, fmt.Errorf("the %s %s was deleted and is still %s (%s)", kind, id, item.State, item.CloudState)
 	})
+}
+
+// again makes a call, and makes it again while the cloud says that this can help.
+func (t *try) again(call func() error) error {
+	return t.until(func() (bool, error) {
+		err := call()
+		return err == nil || !resource.AsError(err).Retryable, err
+	})
+}
+
+// get answers an object.
+func (t *try) get(c *conn, kind, id string) (item driver.Item, err error) {
+	err = t.again(func() (err error) {
+		item, err = c.get(t.ctx, kind, id)
+		return err
+	})
+	return item, err
+}
+
+// list answers the objects of a kind.
+func (t *try) list(c *conn, kind string) (items []driver.Item, err error) {
+	err = t.again(func() (err error) {
+		items, err = c.list(t.ctx, kind)
+		return err
+	})
+	return items, err
+}
+
+// delete deletes an object.
+func (t *try) delete(c *conn, kind, id string) error {
+	return t.again(func() error { return c.delete(t.ctx, kind, id) })
+}
+
+// view asks a view.
+func (t *try) view(c *conn, id, view string, params json.RawMessage) (answer json.RawMessage, err error) {
+	err = t.again(func() (err error) {
+		answer, err = c.view(t.ctx, t.kind, id, view, params)
+		return err
+	})
+	return answer, err
 }
 
 // comes waits until something is so, and reports whether it came to be.
