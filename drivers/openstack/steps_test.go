@@ -4,7 +4,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 
@@ -278,4 +280,48 @@ func TestImageIsLabelledWhenItIsThere(t *testing.T) {
 	assert.Equal(t, r.Labels, item.Labels)
 	require.Len(t, c.sent, 1)
 	assert.Contains(t, c.sent[0], "team=infra")
+}
+
+// Nova answers 500 for an image of a server that it makes another one of just then, and leaves
+// what it had begun. Only that is removed: the other one may have the same token.
+func TestImageThatNovaCouldNotBeginIsRemoved(t *testing.T) {
+	images := map[string]string{"other": `{"id": "other", "status": "queued", "mcic_uid": "t-1", "mcic_attempt": "of-another-process"}`}
+	shown := func(has string) (int, string) {
+		var all []string
+		for _, id := range slices.Backward(slices.Sorted(maps.Keys(images))) { // as Glance does within one second
+			if strings.Contains(images[id], has) {
+				all = append(all, images[id])
+			}
+		}
+		return http.StatusOK, `{"images": [` + strings.Join(all, ",") + `]}`
+	}
+	made := false
+	f := fake(t, func(r *http.Request) (int, string) {
+		id := r.URL.Path[strings.LastIndex(r.URL.Path, "/")+1:]
+		switch {
+		case strings.HasSuffix(r.URL.Path, "/action"):
+			var asked struct {
+				CreateImage struct {
+					Metadata map[string]string `json:"metadata"`
+				} `json:"createImage"`
+			}
+			assert.NoError(t, json.NewDecoder(r.Body).Decode(&asked))
+			images["left"] = fmt.Sprintf(`{"id": "left", "status": "queued", "mcic_uid": "t-1", "mcic_attempt": %q}`, asked.CreateImage.Metadata["mcic_attempt"])
+			made = true
+			return http.StatusInternalServerError, `{"computeFault": {"code": 500, "message": "Unexpected API Error."}}`
+		case r.Method == http.MethodDelete:
+			delete(images, id)
+			return http.StatusNoContent, ""
+		case id != "images":
+			return http.StatusOK, images[id]
+		case r.URL.Query().Has("mcic_attempt"):
+			return shown(r.URL.Query().Get("mcic_attempt"))
+		case made:
+			return shown("")
+		}
+		return http.StatusOK, `{"images": []}`
+	})
+	_, err := tryCreate(t, open(t, f.config()), resource.CustomImage, "t-1", "x", nil, resource.CustomImageSpec{VM: "vm-1"})
+	assert.Equal(t, resource.CodeUnavailable, resource.CodeOf(err), "%v", err)
+	assert.Equal(t, []string{"other"}, slices.Collect(maps.Keys(images)))
 }

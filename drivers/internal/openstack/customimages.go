@@ -2,6 +2,7 @@ package openstack
 
 import (
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"iter"
@@ -27,6 +28,7 @@ type (
 
 const (
 	propToken       = "mcic_uid"
+	propAttempt     = "mcic_attempt" // one call to make an image
 	propDescription = "mcic_description"
 	propServer      = "instance_uuid"        // Nova's
 	propMapping     = "block_device_mapping" // Nova's, if the server had booted from a volume
@@ -57,13 +59,14 @@ func (c customImages) Make(ctx context.Context, r driver.Request[resource.Custom
 	if _, err := ours().Texts(r.Labels); err != nil {
 		return customImage{}, err
 	}
-	properties := map[string]string{propToken: r.Token}
+	attempt := rand.Text()
+	properties := map[string]string{propToken: r.Token, propAttempt: attempt}
 	if r.Spec.Description != "" {
 		properties[propDescription] = r.Spec.Description
 	}
 	id, err := servers.CreateImage(ctx, c.compute, r.Spec.VM, servers.CreateImageOpts{Name: r.Name, Metadata: properties}).ExtractImageID()
 	if gophercloud.ResponseCodeIs(err, http.StatusInternalServerError) {
-		return customImage{}, errors.Join(coded(err), c.abandon(ctx, r.Token))
+		return customImage{}, errors.Join(coded(err), c.abandon(ctx, attempt))
 	}
 	return customImage{ID: id, Name: r.Name, Token: r.Token, State: resource.StateCreating, Spec: r.Spec}, coded(err)
 }
@@ -118,17 +121,15 @@ func (c customImages) Label(ctx context.Context, id string, change resource.Labe
 	return c.tag(ctx, id, tags)
 }
 
-// abandon deletes the image of a creation that Nova could not begin. Nova makes the image
+// abandon deletes the image of an attempt that Nova could not begin. Nova makes the image
 // first, finds out then that another one of the server is being made, and leaves the first
-// as it is: a repeat would wait for it forever.
-func (c customImages) abandon(ctx context.Context, token string) error {
-	for left, err := range c.describe(ctx, url.Values{propToken: {token}}) {
+// as it is: a repeat would wait for it forever. The other one may have the same token.
+func (c customImages) abandon(ctx context.Context, attempt string) error {
+	for left, err := range c.describe(ctx, url.Values{propAttempt: {attempt}}) {
 		if err != nil {
 			return err
 		}
-		if left.State == resource.StateCreating {
-			return c.Delete(ctx, left.ID)
-		}
+		return c.Delete(ctx, left.ID)
 	}
 	return nil
 }
