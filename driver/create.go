@@ -29,14 +29,25 @@ const (
 	ByName Found = "name"
 )
 
-// confirmAfter is how long after a creation it is looked for others of the same token:
-// what two processes make at the same moment may not be seen at once. Where the cloud says
-// only in which second something was made, or not even that, all that was made in the same
-// one must be seen: the other process could otherwise take its own for the earlier one.
+// confirmAfter is how long after a creation, at least, it is looked for others of the same
+// token: what two processes make at the same moment may not be seen at once. Where the cloud
+// says only in which second something was made, or not even that, all that was made in the
+// same one must be seen: the other process could otherwise take its own for the earlier one.
 const (
 	confirmAfter       = 500 * time.Millisecond
 	confirmAfterCoarse = time.Second + confirmAfter
 )
+
+// confirmation is when to look for others of the same token after a creation that took so
+// long. The other process's may take as long, or twice as long on a busy cloud, and its object
+// is said to have been made when its creation began, however late it is seen.
+func confirmation(item Item, took time.Duration) time.Duration {
+	after := confirmAfter
+	if createdAt(item).Nanosecond() == 0 {
+		after = confirmAfterCoarse
+	}
+	return after + 2*took
+}
 
 // create brings into being what a request asks for, or goes on with it. What it answers
 // beside a Pending, as an error, is there by then; beside any other error it is what could
@@ -45,16 +56,12 @@ func (o *offer) create(ctx context.Context, c any, r ItemRequest) (Item, error) 
 	if r.Failed != nil {
 		return o.undo(ctx, c, r)
 	}
-	item, fresh, err := o.obtain(ctx, c, r)
+	item, again, err := o.obtain(ctx, c, r)
 	if err != nil {
 		return item, err
 	}
-	if fresh && o.found == ByTag {
-		after := confirmAfter
-		if createdAt(item).Nanosecond() == 0 {
-			after = confirmAfterCoarse
-		}
-		return item, Wait(after, "the cloud has accepted it; next is checked that it was made only once")
+	if again > 0 {
+		return item, Wait(again, "the cloud has accepted it; next is checked that it was made only once")
 	}
 	done, err := o.complete(ctx, c, r, item)
 	pending, err := pendingIn(err)
@@ -73,41 +80,46 @@ func (o *offer) create(ctx context.Context, c any, r ItemRequest) (Item, error) 
 	return item, wait{Pending{Reason: "it has failed, and what was created of it is removed again", After: time.Millisecond, Failed: resource.AsError(err)}}
 }
 
-// obtain answers the object of a request: what is there of it, or what is made now.
-func (o *offer) obtain(ctx context.Context, c any, r ItemRequest) (item Item, fresh bool, err error) {
+// obtain answers the object of a request: what is there of it, or what is made now. After
+// again, if that is not 0, is to be looked whether it is the only one.
+func (o *offer) obtain(ctx context.Context, c any, r ItemRequest) (item Item, again time.Duration, err error) {
 	switch {
 	case o.found == ByTag:
 		all, err := o.marked(ctx, c, r.Token)
 		if err != nil {
-			return Item{ID: r.ID}, false, err
+			return Item{ID: r.ID}, 0, err
 		}
 		if len(all) > 0 {
 			item, err = o.single(ctx, c, all)
-			return item, false, err
+			return item, 0, err
 		}
 		if r.ID != "" {
-			return Item{}, false, notSeenYet(r.ID)
+			return Item{}, 0, notSeenYet(r.ID)
 		}
 	case r.ID != "":
 		item, err := o.get(ctx, c, r.ID)
 		if resource.CodeOf(err) == resource.CodeNotFound {
-			return Item{}, false, notSeenYet(r.ID)
+			return Item{}, 0, notSeenYet(r.ID)
 		}
 		if err != nil {
 			item = Item{ID: r.ID}
 		}
-		return item, false, err
+		return item, 0, err
 	}
+	begun := time.Now()
 	item, err = o.make(ctx, c, r)
-	if o.found == ByToken || !refused(item, err) {
-		return item, err == nil, err
+	switch {
+	case err == nil && o.found == ByTag:
+		return item, confirmation(item, time.Since(begun)), nil
+	case o.found == ByToken || !refused(item, err):
+		return item, 0, err
 	}
 	// What refuses it, a name that is taken or a range that overlaps, may be what another
 	// process has just made with this token.
 	if all, lookErr := o.marked(ctx, c, r.Token); lookErr == nil && len(all) > 0 {
 		item, err = o.single(ctx, c, all)
 	}
-	return item, false, err
+	return item, 0, err
 }
 
 // refused reports whether the cloud has made nothing and will not.

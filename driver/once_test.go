@@ -9,6 +9,7 @@ import (
 	"slices"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
@@ -65,21 +66,26 @@ func (s shelfVPCs) Get(_ context.Context, id string) (vpcObject, error) {
 }
 
 func (s shelfVPCs) Make(_ context.Context, r Request[resource.VPCSpec]) (vpcObject, error) {
+	o, n, err := s.put(r)
+	if err == nil && s.make != nil {
+		err = s.make(n)
+	}
+	return o, err
+}
+
+func (s shelfVPCs) put(r Request[resource.VPCSpec]) (vpcObject, int, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, o := range s.objects {
 		if s.unique && o.Name == r.Name {
-			return vpcObject{}, resource.Errorf(resource.CodeAlreadyExists, "the name %s is taken", r.Name)
+			return vpcObject{}, 0, resource.Errorf(resource.CodeAlreadyExists, "the name %s is taken", r.Name)
 		}
 	}
 	n := len(s.objects) + 1
 	at := time.Unix(int64(n), int64(s.fraction))
 	o := vpcObject{ID: fmt.Sprintf("vpc-%d", n), Token: r.Token, Name: r.Name, State: resource.StateAvailable, Spec: r.Spec, CreatedAt: &at}
 	s.objects[o.ID] = o
-	if s.make != nil {
-		return o, s.make(n)
-	}
-	return o, nil
+	return o, n, nil
 }
 
 func (s shelfVPCs) Complete(_ context.Context, _ Request[resource.VPCSpec], o vpcObject) (vpcObject, error) {
@@ -119,13 +125,20 @@ func wanted(token, id string) ItemRequest {
 // create makes the calls that a creation takes.
 func create(t *testing.T, s Session, token string) (Item, error) {
 	t.Helper()
+	return createInTime(t, s, token, func(time.Duration) {})
+}
+
+// createInTime is create with waits between the calls.
+func createInTime(t *testing.T, s Session, token string, wait func(time.Duration)) (Item, error) {
+	t.Helper()
 	r := wanted(token, "")
 	for range 10 {
 		item, pending, err := s.Create(t.Context(), "vpc", r)
 		if pending == nil {
 			return item, err
 		}
-		require.NotEmpty(t, pending.Reason)
+		assert.NotEmpty(t, pending.Reason)
+		wait(pending.After)
 		r = r.Again(item.ID, pending)
 	}
 	t.Fatal("it stays pending")
@@ -159,6 +172,35 @@ func TestWhatRefusesACreationMayBeItsOwnObject(t *testing.T) {
 	cloud.hidden = nil
 	_, err = create(t, cloud.process(t, ByTag), "t-2")
 	assert.Equal(t, resource.CodeAlreadyExists, resource.CodeOf(err), "a stranger's name")
+}
+
+// What a busy cloud makes may be seen only when the creation ends, and be said to have been
+// made when it began: then the other process must not have looked too early.
+func TestASlowCreationOfAnotherProcessIsSeen(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		takes, begun := []time.Duration{5 * time.Second, 2 * time.Second}, time.Now()
+		cloud := &shelf{
+			make: func(n int) error {
+				<-time.After(takes[n-1])
+				return nil
+			},
+			hidden: func(o vpcObject) bool { return time.Since(begun) < takes[o.CreatedAt.Unix()-1] },
+		}
+		var (
+			work sync.WaitGroup
+			ids  [2]string
+		)
+		for i := range ids {
+			s := cloud.process(t)
+			work.Go(func() {
+				item, err := createInTime(t, s, "t-1", func(d time.Duration) { <-time.After(d) })
+				assert.NoError(t, err)
+				ids[i] = item.ID
+			})
+		}
+		work.Wait()
+		assert.Equal(t, [2]string{"vpc-1", "vpc-1"}, ids)
+	})
 }
 
 func TestATakenNameIsNoTokenOfOurs(t *testing.T) {
@@ -217,11 +259,13 @@ func TestTwoProcessesKeepTheEarlierObject(t *testing.T) {
 // All that was made in the same second must be seen before one is taken for the earliest.
 func TestTheSecondLookWaitsForTheCloudsClock(t *testing.T) {
 	for fraction, after := range map[int]time.Duration{0: 1500 * time.Millisecond, 1000: 500 * time.Millisecond} {
-		cloud := &shelf{fraction: fraction}
-		_, pending, err := cloud.process(t).Create(t.Context(), "vpc", wanted("t-1", ""))
-		require.NoError(t, err)
-		require.NotNil(t, pending)
-		assert.Equal(t, after, pending.After)
+		synctest.Test(t, func(t *testing.T) {
+			cloud := &shelf{fraction: fraction}
+			_, pending, err := cloud.process(t).Create(t.Context(), "vpc", wanted("t-1", ""))
+			require.NoError(t, err)
+			require.NotNil(t, pending)
+			assert.Equal(t, after, pending.After)
+		})
 	}
 }
 
