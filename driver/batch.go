@@ -212,7 +212,11 @@ func (b *batch) getAll(ctx context.Context, members []Member, _ json.RawMessage)
 }
 
 func (s *remoteSession) Batch(ctx context.Context, kind, verb string, members []Member, params json.RawMessage) ([]Answer, error) {
-	request := &driverv1.BatchRequest{Session: s.id, Kind: kind, Verb: verb, Params: params}
+	contents, err := encodeContents(ctx)
+	if err != nil {
+		return nil, err
+	}
+	request := &driverv1.BatchRequest{Session: s.id, Kind: kind, Verb: verb, Params: params, Contents: contents}
 	for _, m := range members {
 		request.Members = append(request.Members, &driverv1.Member{Id: m.ID, Operation: m.Operation})
 	}
@@ -247,6 +251,9 @@ func (s *server) Batch(ctx context.Context, r *driverv1.BatchRequest) (*driverv1
 	members := make([]Member, len(r.GetMembers()))
 	for i, m := range r.GetMembers() {
 		members[i] = Member{m.GetId(), m.GetOperation()}
+	}
+	if ctx, err = decodeContents(ctx, r.GetContents()); err != nil {
+		return nil, err
 	}
 	answers, err := opened.Batch(ctx, r.GetKind(), r.GetVerb(), members, r.GetParams())
 	if err != nil {

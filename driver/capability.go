@@ -12,6 +12,7 @@ type Capability struct {
 	Kind    string           `json:"kind" doc:"Kind, catalog or feed."`
 	Verb    string           `json:"verb" doc:"Verb, action or view."`
 	Offered bool             `json:"offered" doc:"Whether the driver has it. A connection may still lack it, if its installation has no such service."`
+	Kept    bool             `json:"kept,omitempty" doc:"Whether the server has it in the place of the driver: it keeps the resources of the kind, because the cloud has no such object."`
 	Reason  string           `json:"reason,omitempty" doc:"Why the driver does not have it, if it says so."`
 	Tested  []CapabilityTest `json:"tested,omitempty" doc:"What it was tested against. Absent if it was not." nullable:"false"`
 }
@@ -29,7 +30,7 @@ type CapabilityTest struct {
 func (d *Description) Capabilities() []Capability {
 	var all []Capability
 	add := func(kind, verb string, offered bool) {
-		c := Capability{Kind: kind, Verb: verb, Offered: offered}
+		c := Capability{Kind: kind, Verb: verb, Offered: offered, Kept: offered && d.Keeps(kind)}
 		if !offered {
 			c.Reason = d.WhyNot(kind, verb)
 		}

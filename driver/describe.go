@@ -89,6 +89,8 @@ type KindOffer struct {
 	Views   []string `json:"views,omitempty" doc:"The kind's views that it has."`
 	Found   Found    `json:"found,omitempty" doc:"How what a creation has made is found again when its answer is lost: tag, by the token that it carries; token, the cloud makes one object of one token; name, only one can have it." enum:"tag,token,name"`
 
+	Kept bool `json:"kept,omitempty" doc:"Whether the server keeps its resources, because the cloud has no such object: what one is goes to the cloud with what names it."`
+
 	Many map[string]int `json:"many,omitempty" doc:"How many objects it takes in one call, by verb: get, delete and actions."`
 }
 
@@ -156,6 +158,11 @@ func (d *Description) Offers(kind, verb string) bool {
 		}
 	}
 	return false
+}
+
+// Keeps reports whether the server keeps the resources of a kind for the driver.
+func (d *Description) Keeps(kind string) bool {
+	return slices.ContainsFunc(d.Kinds, func(k KindOffer) bool { return k.Name == kind && k.Kept })
 }
 
 // Most is how many objects of a kind the driver takes in one call for a verb; 1 if it takes

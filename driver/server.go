@@ -148,7 +148,7 @@ func (s *server) Create(ctx context.Context, r *driverv1.CreateRequest) (*driver
 	if err != nil {
 		return nil, err
 	}
-	request, err := creationIn(r.GetRequest())
+	ctx, request, err := creationIn(ctx, r)
 	if err != nil {
 		return nil, err
 	}
@@ -169,7 +169,7 @@ func (s *server) Check(ctx context.Context, r *driverv1.CheckRequest) (*driverv1
 	if err != nil {
 		return nil, err
 	}
-	request, err := creationIn(r.GetRequest())
+	ctx, request, err := creationIn(ctx, r)
 	if err != nil {
 		return nil, err
 	}
@@ -178,12 +178,19 @@ func (s *server) Check(ctx context.Context, r *driverv1.CheckRequest) (*driverv1
 	return &driverv1.CheckResponse{Warnings: s.warnings(warned.all())}, err
 }
 
-// creationIn reads the request of a creation.
-func creationIn(raw []byte) (r ItemRequest, err error) {
-	if err := json.Unmarshal(raw, &r); err != nil {
-		return r, resource.Errorf(resource.CodeInvalid, "decode the create request: %w", err)
+// creationRequest is what Create and Check are sent.
+type creationRequest interface {
+	GetRequest() []byte
+	GetContents() []byte
+}
+
+// creationIn reads the request of a creation, whose contents go on with the context.
+func creationIn(ctx context.Context, sent creationRequest) (with context.Context, r ItemRequest, err error) {
+	if err := json.Unmarshal(sent.GetRequest(), &r); err != nil {
+		return ctx, r, resource.Errorf(resource.CodeInvalid, "decode the create request: %w", err)
 	}
-	return r, nil
+	with, err = decodeContents(ctx, sent.GetContents())
+	return with, r, err
 }
 
 func (s *server) Delete(ctx context.Context, r *driverv1.DeleteRequest) (*driverv1.DeleteResponse, error) {
@@ -199,6 +206,9 @@ func (s *server) Delete(ctx context.Context, r *driverv1.DeleteRequest) (*driver
 func (s *server) Act(ctx context.Context, r *driverv1.ActRequest) (*driverv1.ActResponse, error) {
 	opened, err := s.session(r.GetSession())
 	if err != nil {
+		return nil, err
+	}
+	if ctx, err = decodeContents(ctx, r.GetContents()); err != nil {
 		return nil, err
 	}
 	ctx, warned := collect(ctx)

@@ -142,11 +142,11 @@ func (s *remoteSession) Get(ctx context.Context, kind, id string) (Item, error) 
 }
 
 func (s *remoteSession) Create(ctx context.Context, kind string, r ItemRequest) (Item, *Pending, error) {
-	request, err := encode(r)
+	request, contents, err := creationOut(ctx, r)
 	if err != nil {
 		return Item{}, nil, err
 	}
-	answer, err := s.rpc.Create(ctx, &driverv1.CreateRequest{Session: s.id, Kind: kind, Request: request})
+	answer, err := s.rpc.Create(ctx, &driverv1.CreateRequest{Session: s.id, Kind: kind, Request: request, Contents: contents})
 	if err != nil {
 		return Item{ID: failureIn(err).GetLeftId()}, nil, fromStatus(err)
 	}
@@ -159,12 +159,21 @@ func (s *remoteSession) Create(ctx context.Context, kind string, r ItemRequest) 
 	return item, pending, err
 }
 
+// creationOut writes the request of a creation and the contents that come with it.
+func creationOut(ctx context.Context, r ItemRequest) (request, contents []byte, err error) {
+	if request, err = encode(r); err != nil {
+		return nil, nil, err
+	}
+	contents, err = encodeContents(ctx)
+	return request, contents, err
+}
+
 func (s *remoteSession) Check(ctx context.Context, kind string, r ItemRequest) error {
-	request, err := encode(r)
+	request, contents, err := creationOut(ctx, r)
 	if err != nil {
 		return err
 	}
-	answer, err := s.rpc.Check(ctx, &driverv1.CheckRequest{Session: s.id, Kind: kind, Request: request})
+	answer, err := s.rpc.Check(ctx, &driverv1.CheckRequest{Session: s.id, Kind: kind, Request: request, Contents: contents})
 	pass(ctx, answer.GetWarnings())
 	return fromStatus(err)
 }
@@ -176,7 +185,11 @@ func (s *remoteSession) Delete(ctx context.Context, kind, id string) (*Pending, 
 }
 
 func (s *remoteSession) Act(ctx context.Context, kind, id, action string, params json.RawMessage) (*Pending, error) {
-	answer, err := s.rpc.Act(ctx, &driverv1.ActRequest{Session: s.id, Kind: kind, Id: id, Action: action, Params: params, Operation: Operation(ctx)})
+	contents, err := encodeContents(ctx)
+	if err != nil {
+		return nil, err
+	}
+	answer, err := s.rpc.Act(ctx, &driverv1.ActRequest{Session: s.id, Kind: kind, Id: id, Action: action, Params: params, Operation: Operation(ctx), Contents: contents})
 	pass(ctx, answer.GetWarnings())
 	return pendingFrom(answer.GetPending()), fromStatus(err)
 }

@@ -105,7 +105,7 @@ type Destruction struct {
 // InventoryItem is a resource that the cloud has, that is recorded here, or both.
 type InventoryItem struct {
 	Kind       string `json:"kind" doc:"Kind of the resource."`
-	Where      Where  `json:"where" doc:"both; cloud: not managed here; other: managed in another connection, which sees the same object; here: the cloud does not have it (yet, or any more)." enum:"both,cloud,other,here"`
+	Where      Where  `json:"where" doc:"both; cloud: not managed here; other: managed in another connection, which sees the same object; here: the cloud does not have it (yet, or any more); kept: the server keeps it, since the cloud has no such object." enum:"both,cloud,other,here,kept"`
 	Name       string `json:"name,omitempty" doc:"Name here."`
 	Connection string `json:"connection,omitempty" doc:"The other connection in which it is managed, under that name."`
 	CloudID    string `json:"cloudId,omitempty" doc:"The cloud's id."`
@@ -141,6 +141,7 @@ const (
 	InCloud Where = "cloud"
 	InOther Where = "other"
 	InHere  Where = "here"
+	InKept  Where = "kept"
 )
 
 // OperationState is where an operation is in its life.

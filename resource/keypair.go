@@ -38,6 +38,15 @@ type KeyPairStatus struct {
 	Fingerprint string `json:"fingerprint,omitempty" doc:"Fingerprint of the public key, in the cloud's own way of computing it."`
 }
 
+// Kept implements keepable: a machine needs the public key and nothing else.
+func (s KeyPairSpec) Kept() (KeyPairSpec, KeyPairStatus, error) {
+	public, _, _, _, err := ssh.ParseAuthorizedKey([]byte(s.PublicKey))
+	if err != nil {
+		return KeyPairSpec{}, KeyPairStatus{}, Errorf(CodeInvalid, "%.64q is not an SSH public key: %w", s.PublicKey, err)
+	}
+	return KeyPairSpec{PublicKey: s.PublicKey}, KeyPairStatus{Fingerprint: ssh.FingerprintSHA256(public)}, nil
+}
+
 // Problems implements the rules beyond the schema.
 func (s *KeyPairSpec) Problems(at string) []Problem {
 	if s.PublicKey == "" {

@@ -29,7 +29,8 @@ type Kind struct {
 	schema               schema
 	complete             func(spec any) (map[string]string, error)
 	against              func(spec json.RawMessage, find Find) []Problem
-	login                func(spec, status json.RawMessage) (Login, error) // nil: there is nothing to log in to
+	kept                 func(spec json.RawMessage) (travels, status json.RawMessage, err error) // nil: the server cannot keep it
+	login                func(spec, status json.RawMessage) (Login, error)                       // nil: there is nothing to log in to
 	refs, statusRefs     []refField
 	addresses            []string // fields of the status with the struct tag address
 	parts                []partField
@@ -249,7 +250,7 @@ func define[S, T any](k Kind) Type[S, T] {
 	k.schema = newSchema(k.create)
 	k.refs, k.statusRefs = refFields(k.spec), refFields(k.status)
 	k.Actions = append(k.Actions, labelAction())
-	k.login = loginOf[S, T]()
+	k.login, k.kept = loginOf[S, T](), keptOf[S, T]()
 	k.addresses, k.parts = addressFields(k.status), partFields(k.status)
 	k.complete = func(spec any) (map[string]string, error) {
 		if c, ok := spec.(completer); ok {

@@ -31,6 +31,7 @@ type cloud struct {
 	own     *offer
 	spiders *offer // of the regions of CB-Spider's Mock
 	rates   rates
+	keyless bool         // whether it has no key pairs, and machines are given keys
 	calls   atomic.Int64 // of all sessions, for tests
 
 	mu      sync.RWMutex
@@ -68,6 +69,7 @@ type object struct {
 	Before      *shape            `json:"before,omitempty"` // until then; nil if nothing but the state changes
 	Refs        []string          `json:"refs,omitempty"`
 	Claims      []claim           `json:"claims,omitempty"`
+	Keys        []string          `json:"keys,omitempty"` // public keys that a machine was given, in a cloud without key pairs
 	Change      change            `json:"change"`
 	CreatedAt   time.Time         `json:"createdAt"`
 	ListedFrom  time.Time         `json:"listedFrom"`

@@ -138,7 +138,7 @@ func (c clusters) AddNodeGroup(ctx context.Context, id string, group resource.No
 			return nil
 		}
 		if group.KeyPair != "" {
-			if _, err := c.s.find(resource.KeyPair.Name, "keypair", group.KeyPair, d.now); err != nil {
+			if _, err := c.s.named(ctx, resource.KeyPair.Name, "keypair", group.KeyPair, d.now); err != nil {
 				return err
 			}
 		}

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/binary"
+	"slices"
 	"strings"
 
 	"github.com/m-cmp/mc-infra-connector/resource"
@@ -19,6 +20,17 @@ func openKeyPairs(s *session) keyPairs {
 	}}
 	collection.prepare = collection.plan
 	return collection
+}
+
+// withoutKeyPairs takes its key pairs from a cloud.
+func (c *cloud) withoutKeyPairs() *cloud {
+	c.keyless = true
+	return c
+}
+
+// kinds are those that the cloud has.
+func (c *cloud) kinds() []*resource.Kind {
+	return slices.DeleteFunc(resource.Kinds(), func(k *resource.Kind) bool { return c.keyless && k == resource.KeyPair.Kind })
 }
 
 // plan completes and checks a draft.

@@ -39,9 +39,17 @@ var korean []byte
 // keeps its cloud in the file mock-cloud.jsonl of the working directory.
 func New() *driver.Driver { return newDriver(newCloud("")) }
 
+// NewKeyless returns the driver of a Mock cloud without key pairs: the server keeps them, and
+// machines are given keys, as on VMware and Google Cloud.
+func NewKeyless() *driver.Driver { return newDriver(newCloud("").withoutKeyPairs()) }
+
 func newDriver(c *cloud) *driver.Driver {
 	connect := func(_ context.Context, config driver.Config) (*session, error) { return connect(c, config) }
-	return driver.New(about(), connect,
+	keyPairs := driver.Kind(resource.KeyPair, func(s *session) keyPairAbilities { return openKeyPairs(s) }, driver.ByToken)
+	if c.keyless {
+		keyPairs = driver.Kept[*session](resource.KeyPair)
+	}
+	return driver.New(about(c), connect,
 		driver.Catalog(resource.Regions, openRegions),
 		driver.Catalog(resource.Zones, openZones),
 		driver.Catalog(resource.Images, openImages),
@@ -53,7 +61,7 @@ func newDriver(c *cloud) *driver.Driver {
 		driver.Kind(resource.VPC, func(s *session) vpcAbilities { return openVPCs(s) }, driver.ByToken),
 		driver.Kind(resource.Subnet, func(s *session) subnetAbilities { return openSubnets(s) }, driver.ByToken),
 		driver.Kind(resource.SecurityGroup, func(s *session) securityGroupAbilities { return openSecurityGroups(s) }, driver.ByToken),
-		driver.Kind(resource.KeyPair, func(s *session) keyPairAbilities { return openKeyPairs(s) }, driver.ByToken),
+		keyPairs,
 		driver.Kind(resource.VM, func(s *session) vmAbilities { return openVMs(s) }, driver.ByToken),
 		driver.Kind(resource.Disk, func(s *session) diskAbilities { return openDisks(s) }, driver.ByToken),
 		driver.Kind(resource.Snapshot, func(s *session) snapshotAbilities { return openSnapshots(s) }, driver.ByToken),
@@ -68,14 +76,14 @@ func newDriver(c *cloud) *driver.Driver {
 	)
 }
 
-func about() driver.About {
+func about(c *cloud) driver.About {
 	a := driver.About{
 		Name:        "mock",
 		Title:       "Mock cloud",
 		Version:     "0.1.0",
 		Doc:         "A cloud in memory that costs nothing, for trying things out and for rehearsing trouble: its settings make it slow, forgetful, stingy or broken. It keeps what was created when its process ends. Its regions are mock-seoul, mock-tokyo, mock-virginia and mock-frankfurt; default, mercury, venus, mars, jupiter, saturn, uranus and neptune offer the zones, images and specs that CB-Spider's Mock does (default-z1, mock-vmimage-01, mock-vmspec-01), and take any name for a zone.",
 		LocalState:  true, // the journal
-		Permissions: allPermissions(),
+		Permissions: allPermissions(c.kinds()),
 		Native:      nativeDoc,
 		Facts:       driver.Facts{NameLengths: []int{255, 255, 255, 255, 255, 255, 255, 255, 255, 0, 255}, Zoneless: true},
 		Tested:      driver.ReadReports(conformance),
@@ -99,6 +107,9 @@ func about() driver.About {
 				Doc: "Permissions that the credential lacks, such as vm:write,nlb:read. What needs them is answered with the code denied. Default: none.", Where: "Choose some of the permissions that the driver names.",
 			},
 		},
+	}
+	if c.keyless {
+		a.Tested = nil // of which the report is not
 	}
 	var types []string
 	for _, t := range spiderOffer().diskTypes {
@@ -153,7 +164,7 @@ func connect(c *cloud, config driver.Config) (*session, error) {
 		zone:     config.Zone,
 		log:      config.Logger,
 	}
-	if s.denied, err = parseDenied(config.Credential["denied"]); err != nil {
+	if s.denied, err = parseDenied(config.Credential["denied"], allPermissions(c.kinds())); err != nil {
 		return nil, err
 	}
 	if s.offer, err = c.offerIn(s.Region, config.Credential["mockName"] != ""); err != nil {

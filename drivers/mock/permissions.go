@@ -19,24 +19,24 @@ const (
 // permissionTo is what a credential needs to do something with a kind, such as vm:write.
 func permissionTo(do string, kind *resource.Kind) string { return kind.Name + ":" + do }
 
-// allPermissions are all that there are.
-func allPermissions() []string {
+// allPermissions are all that there are for kinds.
+func allPermissions(kinds []*resource.Kind) []string {
 	var all []string
-	for _, k := range resource.Kinds() {
+	for _, k := range kinds {
 		all = append(all, permissionTo(toRead, k), permissionTo(toWrite, k))
 	}
 	return all
 }
 
 // parseDenied reads permission,permission.
-func parseDenied(text string) ([]string, error) {
+func parseDenied(text string, all []string) ([]string, error) {
 	if text == "" {
 		return nil, nil
 	}
 	denied := strings.Split(text, ",")
 	for _, name := range denied {
-		if !slices.Contains(allPermissions(), name) {
-			return nil, resource.Invalid(resource.Problem{Field: "values.denied", Message: fmt.Sprintf("there is no permission %.64q; there are: %s", name, strings.Join(allPermissions(), ", ")), Rule: resource.RuleEnum, Limit: strings.Join(allPermissions(), ", ")})
+		if !slices.Contains(all, name) {
+			return nil, resource.Invalid(resource.Problem{Field: "values.denied", Message: fmt.Sprintf("there is no permission %.64q; there are: %s", name, strings.Join(all, ", ")), Rule: resource.RuleEnum, Limit: strings.Join(all, ", ")})
 		}
 	}
 	return denied, nil
@@ -56,7 +56,7 @@ func (s *session) Permissions(ctx context.Context) ([]driver.Permission, error) 
 		return nil, err
 	}
 	var all []driver.Permission
-	for _, k := range resource.Kinds() {
+	for _, k := range s.cloud.kinds() {
 		uses := map[string][]string{toRead: {"list", "get"}, toWrite: {"create", "check", "delete"}}
 		for _, a := range k.Actions {
 			uses[toWrite] = append(uses[toWrite], a.Name)

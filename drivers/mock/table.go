@@ -40,7 +40,9 @@ type draft[S, T any] struct {
 	spec   S
 	status T
 	links  []link
-	claims []claim // what no other object may have
+	claims []claim            // what no other object may have
+	named  map[string]*object // what the spec refers to, by id, where it is new
+	keys   []string           // of a machine, in a cloud without key pairs
 	change change
 }
 
@@ -178,7 +180,7 @@ func (t table[S, T]) Make(ctx context.Context, r driver.Request[S]) (driver.Obje
 	if t.built && t.s.hang {
 		return driver.Object[S, T]{}, t.s.stay(ctx)
 	}
-	o, made, err := t.make(r)
+	o, made, err := t.make(ctx, r)
 	if err != nil {
 		return driver.Object[S, T]{}, err
 	}
@@ -199,7 +201,7 @@ func (t table[S, T]) Check(ctx context.Context, r driver.Request[S]) error {
 	}
 	t.s.cloud.mu.Lock()
 	defer t.s.cloud.mu.Unlock()
-	_, _, err := t.drafted(r)
+	_, _, err := t.drafted(ctx, r)
 	return err
 }
 
@@ -207,11 +209,11 @@ func (t table[S, T]) Check(ctx context.Context, r driver.Request[S]) error {
 const crashed = 3
 
 // make returns the object of the request's token, and whether it is new.
-func (t table[S, T]) make(r driver.Request[S]) (o *object, made bool, err error) {
+func (t table[S, T]) make(ctx context.Context, r driver.Request[S]) (o *object, made bool, err error) {
 	c := t.s.cloud
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	o, d, err := t.drafted(r)
+	o, d, err := t.drafted(ctx, r)
 	if o != nil || err != nil {
 		return o, false, err
 	}
@@ -230,7 +232,7 @@ func (t table[S, T]) make(r driver.Request[S]) (o *object, made bool, err error)
 
 // drafted returns the object of the request's token, or else what a creation would make.
 // The cloud is held.
-func (t table[S, T]) drafted(r driver.Request[S]) (*object, *draft[S, T], error) {
+func (t table[S, T]) drafted(ctx context.Context, r driver.Request[S]) (*object, *draft[S, T], error) {
 	if r.Token == "" || len(r.Token) > 36 {
 		return nil, nil, refuseField("token", "InvalidClientToken", "the token must have 1 to 36 characters; use a fresh UUID for each new %s", t.kind.Name)
 	}
@@ -241,11 +243,12 @@ func (t table[S, T]) drafted(r driver.Request[S]) (*object, *draft[S, T], error)
 	if o := c.find(t.key(), id, now); o != nil {
 		return o, nil, nil
 	}
-	if err := t.findRefs(r.Spec, now); err != nil {
+	named, err := t.findRefs(ctx, r.Spec, now)
+	if err != nil {
 		return nil, nil, err
 	}
 	d := &draft[S, T]{
-		now: now, id: id, name: r.Name, labels: maps.Clone(r.Labels), spec: r.Spec,
+		now: now, id: id, name: r.Name, labels: maps.Clone(r.Labels), spec: r.Spec, named: named,
 		change: t.s.change(now, resource.StateCreating, resource.StateCreating, t.ready),
 	}
 	if err := t.prepare(d); err != nil {
@@ -272,23 +275,24 @@ func (t table[S, T]) become(o *object, d *draft[S, T]) (err error) {
 	if err := t.unclaimed(d); err != nil {
 		return err
 	}
-	o.Name, o.Labels, o.shape, o.Claims, o.Change = d.name, d.labels, shape{d.spec, d.status, d.links}, d.claims, d.change
+	o.Name, o.Labels, o.shape, o.Claims, o.Keys, o.Change = d.name, d.labels, shape{d.spec, d.status, d.links}, d.claims, d.keys, d.change
 	o.Refs, err = t.refs(d.spec)
 	return err
 }
 
-// findRefs checks that all that a spec refers to is there and ready.
-func (t table[S, T]) findRefs(spec S, now time.Time) error {
+// findRefs answers all that a spec refers to, by id, which must be there and ready.
+func (t table[S, T]) findRefs(ctx context.Context, spec S, now time.Time) (map[string]*object, error) {
 	refs, err := t.allRefs(spec)
 	if err != nil {
-		return err
+		return nil, err
 	}
+	found := map[string]*object{}
 	for _, ref := range refs {
-		if _, err := t.s.find(ref.Kind, ref.Field, ref.Name, now); err != nil {
-			return err
+		if found[ref.Name], err = t.s.named(ctx, ref.Kind, ref.Field, ref.Name, now); err != nil {
+			return nil, err
 		}
 	}
-	return nil
+	return found, nil
 }
 
 // refs returns the ids of what an object needs as long as it lives.
@@ -309,6 +313,15 @@ func (t table[S, T]) allRefs(spec S) ([]resource.Ref, error) {
 		return nil, resource.Errorf(resource.CodeInternal, "encode the spec of a %s: %w", t.kind.Name, err)
 	}
 	return t.kind.Refs(raw)
+}
+
+// named is find for what may have come with the request, since the cloud has no such object.
+func (s *session) named(ctx context.Context, kind, field, id string, now time.Time) (*object, error) {
+	if s.cloud.keyless && kind == resource.KeyPair.Name {
+		pair, err := driver.ContentOf(ctx, resource.KeyPair, field, id)
+		return &object{ID: id, Name: pair.Name, shape: shape{Spec: pair.Spec, Status: pair.Status}}, err
+	}
+	return s.find(kind, field, id, now)
 }
 
 // find returns an object that a field of a request names. It must be ready.
@@ -425,7 +438,7 @@ func (t table[S, T]) alterAll(ctx context.Context, ids []string, action string, 
 		}
 		d := &draft[S, T]{
 			now: now, id: id, name: o.Name, labels: o.Labels, spec: o.Spec.(S), status: o.Status.(T),
-			links: slices.Clone(o.Links), claims: slices.Clone(o.Claims), change: o.Change,
+			links: slices.Clone(o.Links), claims: slices.Clone(o.Claims), keys: o.Keys, change: o.Change,
 		}
 		if err := alter(d); err != nil {
 			return nil, err

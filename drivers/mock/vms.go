@@ -30,6 +30,9 @@ func openVMs(s *session) vms {
 				v.status.PublicAddress = ip.Status.(resource.PublicIPStatus).Address
 			}
 			v.status.IPv6Addresses = s.ipv6Of(v.ID, v.spec.Subnet)
+			if s.cloud.keyless { // which has a key, and not whose
+				v.spec.KeyPair = ""
+			}
 			native := showVM(v)
 			if s.ssh.user != "" && v.status.PublicAddress != "" {
 				v.status.PublicAddress, v.status.SSHPort, v.status.SSHUser = s.ssh.address.Addr().String(), int(s.ssh.address.Port()), s.ssh.user
@@ -49,8 +52,15 @@ func (c vms) plan(d *draft[resource.VMSpec, resource.VMStatus]) error {
 	if err := refuseProblems(d.spec.Problems("spec")); err != nil {
 		return err
 	}
-	if err := c.checkMachine(&d.spec); err != nil {
+	key := ""
+	if d.spec.KeyPair != "" {
+		key = d.named[d.spec.KeyPair].Spec.(resource.KeyPairSpec).PublicKey
+	}
+	if err := c.checkMachine(&d.spec, key); err != nil {
 		return err
+	}
+	if c.s.cloud.keyless && key != "" {
+		d.keys = []string{key}
 	}
 	if err := c.s.checkSecurityGroups(d.spec.SecurityGroups, d.spec.Subnet); err != nil {
 		return err
@@ -121,15 +131,18 @@ func (c vms) Password(ctx context.Context, id string) (resource.VMPassword, erro
 	case o.Change.state(now) == resource.StateCreating:
 		return none("the VM %s is still being created; its first password comes with it", o.called())
 	}
+	keys := o.Keys
 	c.s.cloud.mu.RLock()
-	pair := c.s.cloud.find(c.s.shelfOf(resource.KeyPair.Name), spec.KeyPair, now)
+	if pair := c.s.cloud.find(c.s.shelfOf(resource.KeyPair.Name), spec.KeyPair, now); pair != nil {
+		keys = []string{pair.Spec.(resource.KeyPairSpec).PublicKey}
+	}
 	c.s.cloud.mu.RUnlock()
-	if pair == nil {
+	if len(keys) == 0 {
 		return none("the key pair of the VM %s is gone or was never given, so that nobody could read its first password", o.called())
 	}
-	key := rsaKeyOf(pair.Spec.(resource.KeyPairSpec).PublicKey)
+	key := rsaKeyOf(keys[0])
 	if key == nil {
-		return none("the key pair %s is not RSA", pair.called())
+		return none("the key pair of the VM %s is not RSA", o.called())
 	}
 	sum := sha256.Sum256([]byte("password of " + o.ID))                                                          // the same each time
 	sealed, err := rsa.EncryptPKCS1v15(rand.Reader, key, []byte(base64.RawURLEncoding.EncodeToString(sum[:12]))) //nolint:staticcheck // the clouds seal it so
@@ -216,7 +229,7 @@ func (c vms) bootOf(spec resource.VMSpec) (boot, error) {
 
 // checkMachine checks that image, spec and root disk exist and fit each other, and
 // completes the root disk.
-func (c vms) checkMachine(spec *resource.VMSpec) error {
+func (c vms) checkMachine(spec *resource.VMSpec, publicKey string) error {
 	boot, err := c.bootOf(*spec)
 	if err != nil {
 		return err
@@ -228,7 +241,7 @@ func (c vms) checkMachine(spec *resource.VMSpec) error {
 	if !slices.Contains(machine.Architectures, boot.architecture) {
 		return refuseField("spec.spec", "InvalidParameterCombination", "the image %s is for %s, but the spec %s runs %s; choose another image or spec", boot.name, boot.architecture, machine.Name, strings.Join(machine.Architectures, " and "))
 	}
-	if boot.os == windows && spec.KeyPair != "" && rsaKeyOf(specOf(c.s, resource.KeyPair, spec.KeyPair).PublicKey) == nil {
+	if boot.os == windows && spec.KeyPair != "" && rsaKeyOf(publicKey) == nil {
 		return refuseField("spec.keypair", "InvalidParameterCombination", "the key pair %s is not RSA, which Windows needs for its first password; choose another", spec.KeyPair)
 	}
 	if spec.RootDiskSizeGiB == 0 {
@@ -275,11 +288,12 @@ type nativeVM struct {
 	Hypervisor   string    `json:"hypervisor"`
 	LaunchTime   time.Time `json:"launchTime"`
 	Fault        string    `json:"fault,omitempty"`
+	Keys         []string  `json:"authorizedKeys,omitempty"`
 }
 
 func showVM(v *sight[resource.VMSpec, resource.VMStatus]) any {
 	native := nativeVM{
-		InstanceID: v.ID, ImageID: cmp.Or(v.spec.Image, v.spec.CustomImage), InstanceType: v.spec.Spec, Status: cloudState(v.state), Hypervisor: "mock", LaunchTime: v.CreatedAt,
+		InstanceID: v.ID, ImageID: cmp.Or(v.spec.Image, v.spec.CustomImage), InstanceType: v.spec.Spec, Status: cloudState(v.state), Hypervisor: "mock", LaunchTime: v.CreatedAt, Keys: v.Keys,
 	}
 	switch v.state {
 	case resource.StateRunning, resource.StateRebooting, resource.StateStopping:

@@ -76,8 +76,15 @@ func (e *Engine) inventory(ctx context.Context, connection, kind string) ([]reso
 	if err != nil {
 		return nil, err
 	}
-	if _, err := e.offers(ctx, connection, kind, "list"); err != nil {
+	c, err := e.offers(ctx, connection, kind, "list")
+	if err != nil {
 		return nil, err
+	}
+	both := resource.InBoth
+	if keeps, err := e.keeps(ctx, c.Cloud, kind); err != nil {
+		return nil, err
+	} else if keeps {
+		both = resource.InKept
 	}
 	session, err := e.session(ctx, connection)
 	if err != nil {
@@ -103,7 +110,7 @@ func (e *Engine) inventory(ctx context.Context, connection, kind string) ([]reso
 		}
 		one := resource.InventoryItem{Kind: kind, CloudID: item.ID, CloudName: item.Name, State: item.State, Where: resource.InCloud}
 		if row := here[item.ID]; row != nil {
-			one.Name, one.Where = row.Name, resource.InBoth
+			one.Name, one.Where = row.Name, both
 			delete(here, item.ID)
 		} else if others, err := elsewhere(); err != nil {
 			return nil, err
@@ -146,6 +153,9 @@ func (e *Engine) AdoptNamed(ctx context.Context, connection, kind string, reques
 		return nil, err
 	}
 	if _, err := e.offers(ctx, connection, kind, "get"); err != nil {
+		return nil, err
+	}
+	if err := e.onlyKept(ctx, connection, kind, "there is nothing to adopt: create it, with the public key that there is"); err != nil {
 		return nil, err
 	}
 	session, err := e.session(ctx, connection)
@@ -430,6 +440,9 @@ func (e *Engine) Release(ctx context.Context, connection, kind, name string) (*r
 func (e *Engine) ReleaseTogether(ctx context.Context, connection string, items []Named) (*resource.Operation, error) {
 	for _, item := range items {
 		if _, err := resource.KindNamed(item.Kind); err != nil {
+			return nil, err
+		}
+		if err := e.onlyKept(ctx, connection, item.Kind, "nothing of it would stay, so that it cannot be released: delete it"); err != nil {
 			return nil, err
 		}
 	}

@@ -42,6 +42,9 @@ func (j *job) request(ctx context.Context) (answer, error) {
 		if err := j.usersGone(ctx); err != nil {
 			return answer{}, err
 		}
+		if keeps, err := j.keeps(ctx, j.at.Cloud, j.row.Kind); keeps || err != nil { // then only the record is to go
+			return answer{done: keeps}, err
+		}
 		if j.row.CloudID == "" {
 			if found, err := j.findByToken(ctx); err != nil || !found {
 				return answer{done: true}, err

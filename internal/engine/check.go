@@ -43,6 +43,12 @@ func (e *Engine) CheckCreation(ctx context.Context, connection, kind string, bod
 	if !errors.Is(err, errOnlyChecked) {
 		return nil, err
 	}
+	if err := e.onlyKept(ctx, connection, kind, "there is no cloud to ask"); err != nil {
+		if resource.CodeOf(err) == resource.CodeUnsupported {
+			return &resource.CreationCheck{Reason: resource.AsError(err).Message}, nil
+		}
+		return nil, err
+	}
 	c, err := e.offers(ctx, connection, kind, verbCheck)
 	if resource.CodeOf(err) == resource.CodeUnsupported {
 		return &resource.CreationCheck{Reason: fmt.Sprintf("the driver cannot say beforehand what the cloud would refuse of the kind %s", kind)}, nil
@@ -50,7 +56,7 @@ func (e *Engine) CheckCreation(ctx context.Context, connection, kind string, bod
 	if err != nil {
 		return nil, err
 	}
-	return e.checkThere(ctx, e.host.Session(e.target(c)), creations)
+	return e.checkThere(ctx, e.keeping(c), creations)
 }
 
 // checkThere has the cloud check creations.

@@ -324,7 +324,7 @@ func (e *Engine) Session(ctx context.Context, connection string) (driver.Session
 		return nil, nil, err
 	}
 	c := row.Resource()
-	return e.host.Session(e.target(row)), &c, nil
+	return e.keeping(row), &c, nil
 }
 
 func (e *Engine) session(ctx context.Context, connection string) (driver.Session, error) {

@@ -372,7 +372,7 @@ func (k *kind) listAll(r *request) (any, error) {
 	v := r.view(connection)
 	for _, item := range inventory.Items {
 		switch item.Where {
-		case resource.InBoth:
+		case resource.InBoth, resource.InKept:
 			lists.MappedList = append(lists.MappedList, v.iid(k.of.Name, item.Name))
 		case resource.InHere:
 			if item.CloudID != "" || item.State != resource.StateFailed {

@@ -311,7 +311,7 @@ func nameOnCloud(r *request) (any, error) {
 		return nil, err
 	}
 	for _, item := range inventory.Items {
-		if item.Name == found.Name && item.Where == resource.InBoth {
+		if item.Name == found.Name && (item.Where == resource.InBoth || item.Where == resource.InKept) {
 			return struct{ Name string }{cmp.Or(item.CloudName, item.CloudID)}, nil
 		}
 	}

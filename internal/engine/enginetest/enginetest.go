@@ -24,6 +24,9 @@ import (
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
 
+// keyless is what the executable is told to be the driver of a Mock cloud without key pairs.
+const keyless = "keyless"
+
 // driverArg makes a test's executable the driver whose name follows.
 const driverArg = "driver-"
 
@@ -34,6 +37,9 @@ func Main(m *testing.M, others map[string]func() *driver.Driver) {
 		switch name, isDriver := strings.CutPrefix(os.Args[1], driverArg); {
 		case isDriver && name == "mock":
 			driver.ServeArgs(mock.New(), os.Args[2:])
+			return
+		case isDriver && name == keyless:
+			driver.ServeArgs(mock.NewKeyless(), os.Args[2:])
 			return
 		case isDriver && others[name] != nil:
 			driver.ServeArgs(others[name](), os.Args[2:])
@@ -61,6 +67,8 @@ type Options struct {
 	Work   string       // working folder of the drivers; default: one of the test
 	Engine engine.Config
 	Others []string // drivers that Main was given
+
+	Keyless bool // whether the Mock cloud has no key pairs, so that the server keeps them
 
 	Observe func(cloud, verb string, code resource.Code, took time.Duration) // each call to the driver
 }
@@ -94,6 +102,9 @@ func Start(t testing.TB, o Options) *Env {
 	drivers := map[string][]string{}
 	for _, name := range append(o.Others, "mock") {
 		drivers[name] = []string{self, driverArg + name}
+	}
+	if o.Keyless {
+		drivers["mock"] = []string{self, driverArg + keyless}
 	}
 	h := host.New(host.Config{BuiltIn: drivers, WorkDir: o.Work, Logger: logger, CallTimeout: 10 * time.Second, Observe: o.Observe})
 	t.Cleanup(h.Close)

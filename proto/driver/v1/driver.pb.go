@@ -1175,7 +1175,8 @@ type CreateRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Session       string                 `protobuf:"bytes,1,opt,name=session,proto3" json:"session,omitempty"`
 	Kind          string                 `protobuf:"bytes,2,opt,name=kind,proto3" json:"kind,omitempty"`
-	Request       []byte                 `protobuf:"bytes,3,opt,name=request,proto3" json:"request,omitempty"` // JSON: token, id, name, labels, spec
+	Request       []byte                 `protobuf:"bytes,3,opt,name=request,proto3" json:"request,omitempty"`   // JSON: token, id, name, labels, spec
+	Contents      []byte                 `protobuf:"bytes,4,opt,name=contents,proto3" json:"contents,omitempty"` // JSON: objects that the server keeps and the request names, by kind; empty for none
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1227,6 +1228,13 @@ func (x *CreateRequest) GetKind() string {
 func (x *CreateRequest) GetRequest() []byte {
 	if x != nil {
 		return x.Request
+	}
+	return nil
+}
+
+func (x *CreateRequest) GetContents() []byte {
+	if x != nil {
+		return x.Contents
 	}
 	return nil
 }
@@ -1295,7 +1303,8 @@ type CheckRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Session       string                 `protobuf:"bytes,1,opt,name=session,proto3" json:"session,omitempty"`
 	Kind          string                 `protobuf:"bytes,2,opt,name=kind,proto3" json:"kind,omitempty"`
-	Request       []byte                 `protobuf:"bytes,3,opt,name=request,proto3" json:"request,omitempty"` // JSON: as of Create
+	Request       []byte                 `protobuf:"bytes,3,opt,name=request,proto3" json:"request,omitempty"`   // JSON: as of Create
+	Contents      []byte                 `protobuf:"bytes,4,opt,name=contents,proto3" json:"contents,omitempty"` // JSON: as of Create
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1347,6 +1356,13 @@ func (x *CheckRequest) GetKind() string {
 func (x *CheckRequest) GetRequest() []byte {
 	if x != nil {
 		return x.Request
+	}
+	return nil
+}
+
+func (x *CheckRequest) GetContents() []byte {
+	if x != nil {
+		return x.Contents
 	}
 	return nil
 }
@@ -1523,6 +1539,7 @@ type ActRequest struct {
 	Action        string                 `protobuf:"bytes,4,opt,name=action,proto3" json:"action,omitempty"`
 	Params        []byte                 `protobuf:"bytes,5,opt,name=params,proto3" json:"params,omitempty"`       // JSON, the action's type; empty without parameters
 	Operation     string                 `protobuf:"bytes,6,opt,name=operation,proto3" json:"operation,omitempty"` // names this run of the action: a repeat has the same
+	Contents      []byte                 `protobuf:"bytes,7,opt,name=contents,proto3" json:"contents,omitempty"`   // JSON: as of Create, of what the parameters name
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1599,6 +1616,13 @@ func (x *ActRequest) GetOperation() string {
 	return ""
 }
 
+func (x *ActRequest) GetContents() []byte {
+	if x != nil {
+		return x.Contents
+	}
+	return nil
+}
+
 type ActResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Pending       *Pending               `protobuf:"bytes,1,opt,name=pending,proto3" json:"pending,omitempty"`
@@ -1655,9 +1679,10 @@ type BatchRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Session       string                 `protobuf:"bytes,1,opt,name=session,proto3" json:"session,omitempty"`
 	Kind          string                 `protobuf:"bytes,2,opt,name=kind,proto3" json:"kind,omitempty"`
-	Verb          string                 `protobuf:"bytes,3,opt,name=verb,proto3" json:"verb,omitempty"`       // get, delete or an action
-	Members       []*Member              `protobuf:"bytes,4,rep,name=members,proto3" json:"members,omitempty"` // at most as many as the description says
-	Params        []byte                 `protobuf:"bytes,5,opt,name=params,proto3" json:"params,omitempty"`   // JSON, of an action with parameters: the same for all
+	Verb          string                 `protobuf:"bytes,3,opt,name=verb,proto3" json:"verb,omitempty"`         // get, delete or an action
+	Members       []*Member              `protobuf:"bytes,4,rep,name=members,proto3" json:"members,omitempty"`   // at most as many as the description says
+	Params        []byte                 `protobuf:"bytes,5,opt,name=params,proto3" json:"params,omitempty"`     // JSON, of an action with parameters: the same for all
+	Contents      []byte                 `protobuf:"bytes,6,opt,name=contents,proto3" json:"contents,omitempty"` // JSON: as of Create, of what the parameters name
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1723,6 +1748,13 @@ func (x *BatchRequest) GetMembers() []*Member {
 func (x *BatchRequest) GetParams() []byte {
 	if x != nil {
 		return x.Params
+	}
+	return nil
+}
+
+func (x *BatchRequest) GetContents() []byte {
+	if x != nil {
+		return x.Contents
 	}
 	return nil
 }
@@ -2484,19 +2516,21 @@ const file_driver_v1_driver_proto_rawDesc = "" +
 	"\x04kind\x18\x02 \x01(\tR\x04kind\x12\x0e\n" +
 	"\x02id\x18\x03 \x01(\tR\x02id\"%\n" +
 	"\vGetResponse\x12\x16\n" +
-	"\x06object\x18\x01 \x01(\fR\x06object\"W\n" +
+	"\x06object\x18\x01 \x01(\fR\x06object\"s\n" +
 	"\rCreateRequest\x12\x18\n" +
 	"\asession\x18\x01 \x01(\tR\asession\x12\x12\n" +
 	"\x04kind\x18\x02 \x01(\tR\x04kind\x12\x18\n" +
-	"\arequest\x18\x03 \x01(\fR\arequest\"\x90\x01\n" +
+	"\arequest\x18\x03 \x01(\fR\arequest\x12\x1a\n" +
+	"\bcontents\x18\x04 \x01(\fR\bcontents\"\x90\x01\n" +
 	"\x0eCreateResponse\x12\x16\n" +
 	"\x06object\x18\x01 \x01(\fR\x06object\x121\n" +
 	"\apending\x18\x02 \x01(\v2\x17.mcic.driver.v1.PendingR\apending\x123\n" +
-	"\bwarnings\x18\x03 \x03(\v2\x17.mcic.driver.v1.WarningR\bwarnings\"V\n" +
+	"\bwarnings\x18\x03 \x03(\v2\x17.mcic.driver.v1.WarningR\bwarnings\"r\n" +
 	"\fCheckRequest\x12\x18\n" +
 	"\asession\x18\x01 \x01(\tR\asession\x12\x12\n" +
 	"\x04kind\x18\x02 \x01(\tR\x04kind\x12\x18\n" +
-	"\arequest\x18\x03 \x01(\fR\arequest\"D\n" +
+	"\arequest\x18\x03 \x01(\fR\arequest\x12\x1a\n" +
+	"\bcontents\x18\x04 \x01(\fR\bcontents\"D\n" +
 	"\rCheckResponse\x123\n" +
 	"\bwarnings\x18\x01 \x03(\v2\x17.mcic.driver.v1.WarningR\bwarnings\"k\n" +
 	"\rDeleteRequest\x12\x18\n" +
@@ -2506,7 +2540,7 @@ const file_driver_v1_driver_proto_rawDesc = "" +
 	"\toperation\x18\x04 \x01(\tR\toperation\"x\n" +
 	"\x0eDeleteResponse\x121\n" +
 	"\apending\x18\x01 \x01(\v2\x17.mcic.driver.v1.PendingR\apending\x123\n" +
-	"\bwarnings\x18\x02 \x03(\v2\x17.mcic.driver.v1.WarningR\bwarnings\"\x98\x01\n" +
+	"\bwarnings\x18\x02 \x03(\v2\x17.mcic.driver.v1.WarningR\bwarnings\"\xb4\x01\n" +
 	"\n" +
 	"ActRequest\x12\x18\n" +
 	"\asession\x18\x01 \x01(\tR\asession\x12\x12\n" +
@@ -2514,16 +2548,18 @@ const file_driver_v1_driver_proto_rawDesc = "" +
 	"\x02id\x18\x03 \x01(\tR\x02id\x12\x16\n" +
 	"\x06action\x18\x04 \x01(\tR\x06action\x12\x16\n" +
 	"\x06params\x18\x05 \x01(\fR\x06params\x12\x1c\n" +
-	"\toperation\x18\x06 \x01(\tR\toperation\"u\n" +
+	"\toperation\x18\x06 \x01(\tR\toperation\x12\x1a\n" +
+	"\bcontents\x18\a \x01(\fR\bcontents\"u\n" +
 	"\vActResponse\x121\n" +
 	"\apending\x18\x01 \x01(\v2\x17.mcic.driver.v1.PendingR\apending\x123\n" +
-	"\bwarnings\x18\x02 \x03(\v2\x17.mcic.driver.v1.WarningR\bwarnings\"\x9a\x01\n" +
+	"\bwarnings\x18\x02 \x03(\v2\x17.mcic.driver.v1.WarningR\bwarnings\"\xb6\x01\n" +
 	"\fBatchRequest\x12\x18\n" +
 	"\asession\x18\x01 \x01(\tR\asession\x12\x12\n" +
 	"\x04kind\x18\x02 \x01(\tR\x04kind\x12\x12\n" +
 	"\x04verb\x18\x03 \x01(\tR\x04verb\x120\n" +
 	"\amembers\x18\x04 \x03(\v2\x16.mcic.driver.v1.MemberR\amembers\x12\x16\n" +
-	"\x06params\x18\x05 \x01(\fR\x06params\"6\n" +
+	"\x06params\x18\x05 \x01(\fR\x06params\x12\x1a\n" +
+	"\bcontents\x18\x06 \x01(\fR\bcontents\"6\n" +
 	"\x06Member\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x1c\n" +
 	"\toperation\x18\x02 \x01(\tR\toperation\"A\n" +
