@@ -180,10 +180,7 @@ func (s keeping) Batch(ctx context.Context, kind, verb string, members []Member,
 
 // carry has the contents of what a creation names come with it.
 func (s keeping) carry(ctx context.Context, k *resource.Kind, r ItemRequest) (context.Context, error) {
-	return s.with(ctx, func(note func(resource.Ref) (string, error)) error {
-		_, err := k.MapRefs(r.Spec, note)
-		return err
-	})
+	return s.with(ctx, func(note noting) { _, _ = k.MapRefs(r.Spec, note) })
 }
 
 // carryOfAction does the same for an action.
@@ -196,36 +193,43 @@ func (s keeping) carryOfAction(ctx context.Context, kind, action string, params 
 	if err != nil {
 		return ctx, err
 	}
-	return s.with(ctx, func(note func(resource.Ref) (string, error)) error {
-		_, err := a.MapRefs(params, note)
-		return err
-	})
+	return s.with(ctx, func(note noting) { _, _ = a.MapRefs(params, note) })
 }
 
-// with gathers the contents of what is named.
-func (s keeping) with(ctx context.Context, each func(note func(resource.Ref) (string, error)) error) (context.Context, error) {
+// noting is told each reference.
+type noting func(resource.Ref) (string, error)
+
+// with gathers the contents of what is named. What cannot be read the driver refuses, and so
+// it does what there is not.
+func (s keeping) with(ctx context.Context, each func(noting)) (context.Context, error) {
 	found := Contents{}
-	err := each(func(ref resource.Ref) (string, error) {
-		keeps, err := s.keeper.Keeps(ctx, ref.Kind)
-		if err != nil || !keeps || slices.ContainsFunc(found[ref.Kind], func(item Item) bool { return item.ID == ref.Name }) {
-			return ref.Name, err
+	var failed error
+	each(func(ref resource.Ref) (string, error) {
+		if failed == nil {
+			failed = s.gather(ctx, found, ref)
 		}
-		item, err := s.keeper.Find(ctx, ref.Kind, ref.Name)
-		if resource.CodeOf(err) == resource.CodeNotFound { // which the driver refuses with the field
-			return ref.Name, nil
-		}
-		if err != nil {
-			return "", err
-		}
-		k, err := resource.KindNamed(ref.Kind)
-		if err != nil {
-			return "", err
-		}
-		if item.Spec, item.Status, err = k.Kept(item.Spec); err != nil {
-			return "", resource.Errorf(resource.CodeInternal, "read what the %s %s is: %w", ref.Kind, item.Name, err)
-		}
-		found[ref.Kind] = append(found[ref.Kind], item)
 		return ref.Name, nil
 	})
-	return WithContents(ctx, found), err
+	return WithContents(ctx, found), failed
+}
+
+// gather adds what a reference names, if the server keeps that.
+func (s keeping) gather(ctx context.Context, found Contents, ref resource.Ref) error {
+	keeps, err := s.keeper.Keeps(ctx, ref.Kind)
+	if err != nil || !keeps || slices.ContainsFunc(found[ref.Kind], func(item Item) bool { return item.ID == ref.Name }) {
+		return err
+	}
+	item, err := s.keeper.Find(ctx, ref.Kind, ref.Name)
+	if err != nil {
+		return Except(err, resource.CodeNotFound)
+	}
+	k, err := resource.KindNamed(ref.Kind)
+	if err != nil {
+		return err
+	}
+	if item.Spec, item.Status, err = k.Kept(item.Spec); err != nil {
+		return resource.Errorf(resource.CodeInternal, "read what the %s %s is: %w", ref.Kind, item.Name, err)
+	}
+	found[ref.Kind] = append(found[ref.Kind], item)
+	return nil
 }

@@ -26,7 +26,11 @@ func (d *Description) Markdown() string {
 	}
 	b.WriteString("## Kinds\n\n| kind | verbs | actions | views |\n| --- | --- | --- | --- |\n")
 	for _, k := range d.Kinds {
-		fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", k.Name, strings.Join(k.Verbs, ", "), listed(k.Actions), listed(k.Views))
+		verbs := strings.Join(k.Verbs, ", ")
+		if k.Kept {
+			verbs += " (kept by the server)"
+		}
+		fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", k.Name, verbs, listed(k.Actions), listed(k.Views))
 	}
 	fmt.Fprintf(&b, "\nCatalogs: %s.\n", strings.Join(d.Catalogs, ", "))
 	if len(d.Feeds) > 0 {

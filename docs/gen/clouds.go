@@ -23,6 +23,7 @@ answers the same at ` + "`/v1/drivers/{name}/capabilities` (`mcic driver capabil
 | **E** | tested against an emulator that others wrote |
 | **M** | tested against a simulator of this project |
 | * | with exceptions, which are listed below |
+| kept | the server has it in the cloud's place: the cloud has no such object |
 | untested | offered, but not covered by a report |
 | – | not offered |
 
@@ -60,6 +61,9 @@ answers the same at ` + "`/v1/drivers/{name}/capabilities` (`mcic driver capabil
 func mark(c driver.Capability) string {
 	if !c.Offered {
 		return "–"
+	}
+	if c.Kept {
+		return "kept"
 	}
 	marks := ""
 	for _, t := range c.Tested {

@@ -19,7 +19,8 @@ import (
 // secrets.
 type conn struct {
 	suite *suite
-	open  driver.Session
+	open  driver.Session    // with what the suite keeps
+	bare  driver.Session    // without
 	proxy *faultproxy.Proxy // through which it reaches the cloud, nil for none
 
 	warned []resource.Warning // guarded by the suite's mu
@@ -34,10 +35,14 @@ func (s *suite) connect(ctx context.Context, c driver.Config) (*conn, error) {
 func (s *suite) connectBy(ctx context.Context, client driver.Client, c driver.Config) (*conn, error) {
 	opened := &conn{suite: s}
 	err := opened.call(ctx, "connect", func(ctx context.Context) (err error) {
-		opened.open, err = client.Connect(ctx, c)
+		opened.bare, err = client.Connect(ctx, c)
 		return err
 	})
-	return opened, err
+	if err != nil {
+		return nil, err
+	}
+	opened.open = s.keeping(opened.bare)
+	return opened, nil
 }
 
 // running is the driver that was started last.

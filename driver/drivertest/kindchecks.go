@@ -64,6 +64,9 @@ func (s *suite) kindChecks(kind *resource.Kind, offer driver.KindOffer) []check 
 		for _, field := range refFieldsOf(refs) {
 			add("create", "unknown-"+field, func(t *try) { checkUnknownReference(t, field) })
 		}
+		for _, kept := range s.keptIn(refs) {
+			add("create", "kept-"+kept, func(t *try) { checkKept(t, kept) })
+		}
 	}
 	if _, ok := s.target.Quota[kind.Name]; ok {
 		add("create", "quota", checkQuota)
@@ -94,6 +97,9 @@ func (s *suite) kindChecks(kind *resource.Kind, offer driver.KindOffer) []check 
 			continue
 		}
 		add(action.Name, "works", func(t *try) { checkAction(t, kind, &action) })
+		for _, kept := range s.keptInParams(kind, &action) {
+			add(action.Name, "kept-"+kept, func(t *try) { checkKeptInAction(t, &action, kept) })
+		}
 	}
 	for _, view := range kind.Views {
 		if slices.Contains(offer.Views, view.Name) {

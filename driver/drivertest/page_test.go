@@ -66,6 +66,8 @@ func (s *suite) onThePage(c check) string {
 	_, isFault := Faults()[name]
 	parts := strings.SplitN(name, "-", 2)
 	switch {
+	case parts[0] == "kept":
+		name = "kept-KIND"
 	case isFault && name != killed:
 		name = "FAULT"
 	case regexp.MustCompile(`-\d+$`).MatchString(name):

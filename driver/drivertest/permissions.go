@@ -65,8 +65,8 @@ func checkPermissions(t *try) {
 		}
 		for _, use := range p.Uses {
 			kind, verb, _ := strings.Cut(use, "/")
-			if !t.description.Offers(kind, verb) {
-				t.Errorf("%s is said to be needed for %q, which the driver does not offer", name, use)
+			if !t.description.Offers(kind, verb) || t.description.Keeps(kind) {
+				t.Errorf("%s is said to be needed for %q, which the driver does not do", name, use)
 			}
 		}
 	}

@@ -33,6 +33,7 @@ type suite struct {
 	dir         string         // working folder of a driver's process
 	ear         *ear
 	root        *world
+	keeper      *keeper
 	counter     counter
 
 	using   sync.RWMutex // held for reading by checks, for writing by those that must be alone
@@ -86,6 +87,7 @@ func newSuite(ctx context.Context, target Target) (*suite, error) {
 		return nil, errors.Join(err, os.RemoveAll(s.dir))
 	}
 	s.description, err = s.client.Describe(ctx)
+	s.keeper = &keeper{description: s.description, items: map[thing]driver.Item{}}
 	if err == nil {
 		err = s.knownKinds()
 	}
@@ -220,7 +222,12 @@ func (s *suite) plan() []group {
 		groups = append(groups, group{name, s.catalogChecks(name)})
 	}
 	for _, kind := range resource.Kinds() {
-		if i := slices.IndexFunc(s.description.Kinds, func(o driver.KindOffer) bool { return o.Name == kind.Name }); i >= 0 {
+		i := slices.IndexFunc(s.description.Kinds, func(o driver.KindOffer) bool { return o.Name == kind.Name })
+		switch {
+		case i < 0:
+		case s.description.Kinds[i].Kept:
+			groups = append(groups, group{kind.Name, keptKindChecks(kind)})
+		default:
 			groups = append(groups, group{kind.Name, s.kindChecks(kind, s.description.Kinds[i])}, group{kind.Name + inTrouble, s.troubleChecks(kind)})
 		}
 	}

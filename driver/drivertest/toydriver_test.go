@@ -89,7 +89,7 @@ func newToy(defect string) func() *driver.Driver {
 		if d.has("undocumented") {
 			about.Settings[0].Doc = ""
 		}
-		return driver.New(about, d.connect,
+		offers := []driver.Offer[*toySession]{
 			driver.Catalog(resource.Regions, func(s *toySession) entries[resource.Region] {
 				if s.has("no regions") {
 					return nil
@@ -114,7 +114,14 @@ func newToy(defect string) func() *driver.Driver {
 				}
 				return in, nil
 			}),
-		)
+			driver.Kept[*toySession](resource.KeyPair),
+		}
+		if d.has("takes calls for what is kept") {
+			offers = append(offers, driver.Kind(resource.KeyPair, func(s *toySession) checked[resource.KeyPairSpec, resource.KeyPairStatus] {
+				return of(s, resource.KeyPair)
+			}))
+		}
+		return driver.New(about, d.connect, offers...)
 	}
 }
 
@@ -299,6 +306,7 @@ type (
 	}
 	clusterAbilities interface {
 		checked[resource.ClusterSpec, resource.ClusterStatus]
+		resource.NodeGroupAdder
 		resource.KubeconfigReader
 	}
 )

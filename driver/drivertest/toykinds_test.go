@@ -55,6 +55,43 @@ type vms struct {
 	things[resource.VMSpec, resource.VMStatus]
 }
 
+// Make implements driver.Maker: the cloud has no key pairs.
+func (c vms) Make(ctx context.Context, r driver.Request[resource.VMSpec]) (driver.Object[resource.VMSpec, resource.VMStatus], error) {
+	if err := c.takeKey(ctx, &r); err != nil {
+		return driver.Object[resource.VMSpec, resource.VMStatus]{}, err
+	}
+	return c.things.Make(ctx, r)
+}
+
+// Check implements driver.Checker.
+func (c vms) Check(ctx context.Context, r driver.Request[resource.VMSpec]) error {
+	if err := c.takeKey(ctx, &r); err != nil {
+		return err
+	}
+	return c.things.Check(ctx, r)
+}
+
+// takeKey has a VM given a key instead of the key pair that it names.
+func (c vms) takeKey(ctx context.Context, r *driver.Request[resource.VMSpec]) error {
+	if r.Spec.KeyPair == "" || c.has("looks for what is kept") {
+		return nil
+	}
+	pair, err := driver.ContentOf(ctx, resource.KeyPair, "spec.keypair", r.Spec.KeyPair)
+	if err != nil && !c.has("passes over what is kept") {
+		return err
+	}
+	r.Spec.KeyPair = ""
+	if c.has("takes what is kept once") { // and for a name, which others have
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		if before := c.memory[pair.Name]; before != "" && before != r.Token {
+			return resource.Errorf(resource.CodeAlreadyExists, "there is a key %s", pair.Name)
+		}
+		c.memory[pair.Name] = r.Token
+	}
+	return nil
+}
+
 // Start implements resource.Starter.
 func (c vms) Start(ctx context.Context, id string) error {
 	return c.power(ctx, id, resource.StateRunning)
@@ -130,6 +167,29 @@ func (c vms) GetMany(ctx context.Context, ids []string) iter.Seq2[driver.Object[
 
 type clusters struct {
 	things[resource.ClusterSpec, resource.ClusterStatus]
+}
+
+// AddNodeGroup implements resource.NodeGroupAdder: its nodes, too, are given keys.
+func (c clusters) AddNodeGroup(ctx context.Context, id string, group resource.NodeGroup) error {
+	o, err := c.Get(ctx, id)
+	if err != nil {
+		return c.unlessItAlwaysWorks(err)
+	}
+	if group.KeyPair != "" {
+		if _, err := driver.ContentOf(ctx, resource.KeyPair, "keypair", group.KeyPair); err != nil && !c.has("passes over what is kept") {
+			return err
+		}
+		group.KeyPair = ""
+	}
+	if c.has("actions do nothing") || slices.ContainsFunc(o.Spec.NodeGroups, func(g resource.NodeGroup) bool { return g.Name == group.Name }) {
+		return nil
+	}
+	o.Spec.NodeGroups = append(o.Spec.NodeGroups, group)
+	raw, err := json.Marshal(o.Spec)
+	if err != nil {
+		return err
+	}
+	return c.call(ctx, http.MethodPatch, c.path(id), toyThing{Spec: raw}, &toyThing{})
 }
 
 // Kubeconfig implements resource.KubeconfigReader.

@@ -120,6 +120,9 @@ func testedOf(c driver.Capability) string {
 // remarkOf says why a capability is not there, or what is otherwise with it.
 func remarkOf(c driver.Capability) string {
 	remarks := []string{c.Reason}
+	if c.Kept {
+		remarks = append(remarks, "the server keeps it")
+	}
 	for _, t := range c.Tested {
 		for _, reason := range t.Reasons {
 			if strings.HasPrefix(reason, string(driver.Deviates)) {

@@ -321,5 +321,11 @@ func (a *app) printCapabilities(has *driver.Capabilities) error {
 		{"VERBS", func(k driver.KindOffer) string { return strings.Join(k.Verbs, ",") }},
 		{"ACTIONS", func(k driver.KindOffer) string { return strings.Join(k.Actions, ",") }},
 		{"VIEWS", func(k driver.KindOffer) string { return strings.Join(k.Views, ",") }},
+		{"KEPT-BY", func(k driver.KindOffer) string {
+			if k.Kept {
+				return "server"
+			}
+			return "cloud"
+		}},
 	})
 }

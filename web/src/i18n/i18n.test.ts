@@ -25,7 +25,7 @@ describe('texts', () => {
       .map((f) => readFileSync(join('src', f), 'utf8'))
       .join('\n');
     const built =
-      /^(shell\.(light|dark|auto)|step\.|problem\.|terminal\.ended\.|inventory\.(all|both|cloud|here|other)$|drivers\.(done|step)\.|form\.(maxLength|minimum|maximum|minItems|maxItems))/;
+      /^(shell\.(light|dark|auto)|step\.|problem\.|terminal\.ended\.|inventory\.(all|both|cloud|here|kept|other)$|drivers\.(done|step)\.|form\.(maxLength|minimum|maximum|minItems|maxItems))/;
     expect(keys(en).filter((k) => !built.test(k) && !source.includes(`'${k}'`) && !source.includes(`"${k}"`))).toEqual(
       [],
     );

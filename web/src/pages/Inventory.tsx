@@ -16,8 +16,8 @@ import { Failure, Head, ResourceLink, State } from './parts';
 type Item = Schemas['InventoryItem'];
 
 const route = getRouteApi('/connections/$connection');
-const places = ['all', 'both', 'cloud', 'other', 'here'] as const;
-const colors = { both: 'teal', cloud: 'blue', other: 'gray', here: 'orange' } as const;
+const places = ['all', 'both', 'cloud', 'other', 'here', 'kept'] as const;
+const colors = { both: 'teal', cloud: 'blue', other: 'gray', here: 'orange', kept: 'grape' } as const;
 const idOf = (i: Item) => `${i.kind}/${i.cloudId ?? ''}/${i.name ?? ''}`;
 
 /** ConnectionPage is a connection: what its cloud has, and what only its cloud can do. */
