@@ -132,3 +132,41 @@ func TestWhatTheServerKeepsIsNeverMissing(t *testing.T) {
 	assert.Empty(t, ended.Steps[0].Message)
 	assert.Equal(t, map[resource.Where]int{resource.InKept: 1}, places(t, e, "beside", "keypair"))
 }
+
+// A server that ends in the middle leaves what it keeps whole or gone.
+func TestWhatTheServerKeepsOutlivesIt(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, open func() *store.Store) {
+		const pairs = 20
+		work, shared := t.TempDir(), open()
+		first := enginetest.New(t, enginetest.Options{Store: shared, Work: work, Keyless: true})
+		var ops []*resource.Operation
+		for i := range pairs {
+			name := fmt.Sprintf("k%d", i)
+			op, err := first.Ask("mock", "keypair", name, `{"algorithm":"ed25519"}`)
+			require.NoError(t, err)
+			ops = append(ops, op)
+			if i%2 == 0 {
+				first.Succeeds(op)
+				op, err := first.Delete(t.Context(), "mock", "keypair", name)
+				require.NoError(t, err)
+				ops = append(ops, op)
+			}
+		}
+		first.Stop()
+		second := enginetest.Start(t, enginetest.Options{Store: shared, Work: work, Keyless: true})
+		for _, op := range ops {
+			second.Succeeds(op)
+		}
+		assert.Equal(t, map[resource.Where]int{resource.InKept: pairs / 2}, places(t, second, "mock", "keypair"))
+		for i := range pairs {
+			k, err := second.Get(t.Context(), "mock", "keypair", fmt.Sprintf("k%d", i))
+			if i%2 == 0 {
+				assert.Equal(t, resource.CodeNotFound, resource.CodeOf(err))
+				continue
+			}
+			require.NoError(t, err)
+			assert.Equal(t, k.UID, k.CloudID)
+			assert.Contains(t, string(k.Status), "SHA256:")
+		}
+	})
+}
