@@ -80,11 +80,9 @@ func (e *Engine) inventory(ctx context.Context, connection, kind string) ([]reso
 	if err != nil {
 		return nil, err
 	}
-	both := resource.InBoth
-	if keeps, err := e.keeps(ctx, c.Cloud, kind); err != nil {
+	both, err := e.whereBoth(ctx, c.Cloud, kind)
+	if err != nil {
 		return nil, err
-	} else if keeps {
-		both = resource.InKept
 	}
 	session, err := e.session(ctx, connection)
 	if err != nil {

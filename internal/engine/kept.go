@@ -67,6 +67,15 @@ func kept(row *store.Resource) driver.Item {
 	}
 }
 
+// whereBoth is where a resource is that the server and the cloud, or what stands for it, have.
+func (e *Engine) whereBoth(ctx context.Context, cloud, kind string) (resource.Where, error) {
+	keeps, err := e.keeps(ctx, cloud, kind)
+	if keeps {
+		return resource.InKept, err
+	}
+	return resource.InBoth, err
+}
+
 // onlyKept refuses what makes no sense of what only the server has.
 func (e *Engine) onlyKept(ctx context.Context, connection, kind, instead string) error {
 	c, err := e.store.Read().Connection(ctx, connection)
