@@ -55,6 +55,7 @@ const (
 type Member struct {
 	ID        string
 	Operation string // names the change of this object, as [Operation] does for a single one
+	Token     string // of its creation; see [WithToken]
 }
 
 // IDs are the ids of members.
@@ -146,6 +147,12 @@ func (s *session) Batch(ctx context.Context, kind, verb string, members []Member
 
 // run does the verb for members by one call if that is possible.
 func (b *batch) run(ctx context.Context, members []Member) {
+	if b.reused && b.verb != VerbGet { // each may be another one by now
+		for _, m := range members {
+			b.answers[m.ID] = b.single(ctx, m)
+		}
+		return
+	}
 	if len(members) == 1 {
 		b.answers[members[0].ID] = b.single(ctx, members[0])
 		return
@@ -178,7 +185,7 @@ func (b *batch) mayBeOne(ctx context.Context, err error) bool {
 
 // single does the verb for one object, as without a batch.
 func (b *batch) single(ctx context.Context, m Member) (became Answer) {
-	ctx, warned := collect(WithOperation(ctx, m.Operation))
+	ctx, warned := collect(WithToken(WithOperation(ctx, m.Operation), m.Token))
 	defer func() { became.Warnings = warned.all() }()
 	switch b.verb {
 	case VerbGet:
@@ -187,6 +194,9 @@ func (b *batch) single(ctx context.Context, m Member) (became Answer) {
 		became.Pending, became.Err = pendingIn(b.remove(ctx, b.collection, m.ID))
 	default:
 		action, err := b.kind.Action(b.verb)
+		if err == nil {
+			err = b.meant(ctx, b.collection, m.ID)
+		}
 		if err == nil {
 			err = action.Call(ctx, b.collection, m.ID, b.params)
 		}
@@ -218,7 +228,7 @@ func (s *remoteSession) Batch(ctx context.Context, kind, verb string, members []
 	}
 	request := &driverv1.BatchRequest{Session: s.id, Kind: kind, Verb: verb, Params: params, Contents: contents}
 	for _, m := range members {
-		request.Members = append(request.Members, &driverv1.Member{Id: m.ID, Operation: m.Operation})
+		request.Members = append(request.Members, &driverv1.Member{Id: m.ID, Operation: m.Operation, Token: m.Token})
 	}
 	answer, err := s.rpc.Batch(ctx, request)
 	if err != nil {
@@ -250,11 +260,12 @@ func (s *server) Batch(ctx context.Context, r *driverv1.BatchRequest) (*driverv1
 	}
 	members := make([]Member, len(r.GetMembers()))
 	for i, m := range r.GetMembers() {
-		members[i] = Member{m.GetId(), m.GetOperation()}
+		members[i] = Member{m.GetId(), m.GetOperation(), m.GetToken()}
 	}
 	if ctx, err = decodeContents(ctx, r.GetContents()); err != nil {
 		return nil, err
 	}
+	s.hear(r.GetKind(), r.GetVerb(), r.GetParams())
 	answers, err := opened.Batch(ctx, r.GetKind(), r.GetVerb(), members, r.GetParams())
 	if err != nil {
 		return nil, err

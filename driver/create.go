@@ -53,15 +53,18 @@ func confirmation(item Item, took time.Duration) time.Duration {
 // beside a Pending, as an error, is there by then; beside any other error it is what could
 // not be removed again.
 func (o *offer) create(ctx context.Context, c any, r ItemRequest) (Item, error) {
+	ctx = WithToken(ctx, r.Token) // what is removed of it is its own
 	if r.Failed != nil {
 		return o.undo(ctx, c, r)
 	}
 	item, again, err := o.obtain(ctx, c, r)
-	if err != nil {
+	switch {
+	case err != nil:
 		return item, err
-	}
-	if again > 0 {
+	case again > 0:
 		return item, Wait(again, "the cloud has accepted it; next is checked that it was made only once")
+	case o.untold(r, item):
+		return Item{}, o.anew(ctx, c, item)
 	}
 	done, err := o.complete(ctx, c, r, item)
 	pending, err := pendingIn(err)
@@ -109,7 +112,7 @@ func (o *offer) obtain(ctx context.Context, c any, r ItemRequest) (item Item, ag
 	begun := time.Now()
 	item, err = o.make(ctx, c, r)
 	switch {
-	case err == nil && o.found == ByTag:
+	case err == nil && (o.found == ByTag || o.tellsOnce):
 		return item, confirmation(item, time.Since(begun)), nil
 	case o.found == ByToken || !refused(item, err):
 		return item, 0, err
@@ -196,6 +199,9 @@ func (o *offer) remove(ctx context.Context, c any, id string) error {
 	deleter, ok := c.(Deleter)
 	if !ok || !o.abilities.Implements(reflect.TypeFor[Deleter]()) {
 		return resource.Errorf(resource.CodeUnsupported, "this driver does not delete a %s", o.kind.Name)
+	}
+	if err := o.meant(ctx, c, id); err != nil {
+		return Except(err, resource.CodeNotFound)
 	}
 	return deleter.Delete(ctx, id)
 }

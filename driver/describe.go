@@ -91,6 +91,10 @@ type KindOffer struct {
 
 	Kept bool `json:"kept,omitempty" doc:"Whether the server keeps its resources, because the cloud has no such object: what one is goes to the cloud with what names it."`
 
+	ReusedIDs bool `json:"reusedIds,omitempty" doc:"Whether another object can have the id of one that is gone, as names are. What is meant then also carries the token of its creation."`
+
+	TellsOnce bool `json:"tellsOnce,omitempty" doc:"Whether the cloud tells a secret of an object when it makes it, and never again. If that answer is lost, the object is made anew."`
+
 	Many map[string]int `json:"many,omitempty" doc:"How many objects it takes in one call, by verb: get, delete and actions."`
 }
 

@@ -114,6 +114,10 @@ type Object[S, T any] struct {
 	Status     T                 `json:"status"`
 	Native     any               `json:"native,omitempty"` // the cloud's own fields; no secrets
 	CreatedAt  *time.Time        `json:"createdAt,omitempty"`
+
+	// Secrets are what the cloud tells of it when it is made and never again, by the names
+	// that the kind has for them. They are in the answer of Make alone; see [TellsOnce].
+	Secrets map[string]string `json:"-"`
 }
 
 // Request asks for a new object.
@@ -341,6 +345,9 @@ func (s *session) Act(ctx context.Context, kind, id, action string, params json.
 	if err != nil {
 		return nil, err
 	}
+	if err := o.meant(ctx, c, id); err != nil {
+		return nil, err
+	}
 	return pendingIn(a.Call(ctx, c, id, params))
 }
 
@@ -357,6 +364,9 @@ func (s *session) View(ctx context.Context, kind, id, view string, params json.R
 		return nil, err
 	}
 	if params, err = v.ParseParams(params); err != nil {
+		return nil, err
+	}
+	if err := o.meant(ctx, c, id); err != nil {
 		return nil, err
 	}
 	answer, err := v.Read(ctx, c, id, params)

@@ -20,6 +20,8 @@ type offer struct {
 	kind      *resource.Kind
 	abilities reflect.Type // an interface
 	found     Found
+	tellsOnce bool // whether its creation tells a secret
+	reused    bool // whether another object can have the id of one that is gone
 	open      func(session any) any
 	list      func(ctx context.Context, collection any, f Filter) iter.Seq2[Item, error]
 	get       func(ctx context.Context, collection any, id string) (Item, error)
@@ -42,22 +44,26 @@ type catalogOffer struct {
 // Kind offers a kind of resource. open makes the collection of a session. It returns an
 // interface, which names the abilities that are offered: the compiler checks that the
 // collection has them, and what it has beside, because it embeds something, is not offered.
-// found says how what a creation has made is found again; without it that is [ByTag].
-func Kind[Session any, C Collection[S, T], S, T any](kind resource.Type[S, T], open func(Session) C, found ...Found) Offer[Session] {
+// traits say how what a creation has made is found again, without which that is [ByTag], and
+// whether ids are names that come again ([ReusedIDs]).
+func Kind[Session any, C Collection[S, T], S, T any](kind resource.Type[S, T], open func(Session) C, traits ...Trait) Offer[Session] {
 	abilities := reflect.TypeFor[C]()
 	if abilities.Kind() != reflect.Interface {
 		panic("driver.Kind(" + kind.Name + "): open returns " + abilities.String() + ", which may have methods that it only embeds; return an interface with those that are to be offered")
 	}
-	described := KindOffer{Name: kind.Name, Verbs: []string{"list", "get"}}
 	o := &offer{kind: kind.Kind, abilities: abilities, open: func(session any) any { return open(session.(Session)) }}
+	described := KindOffer{Name: kind.Name, Verbs: []string{"list", "get"}}
 	if abilities.Implements(reflect.TypeFor[Maker[S, T]]()) {
 		described.Verbs = append(described.Verbs, "create")
 		o.found = ByTag
-		if len(found) > 0 {
-			o.found = found[0]
-		}
-		described.Found = o.found
 	}
+	for _, t := range traits {
+		t.of(o)
+	}
+	if o.tellsOnce && (o.found == ByToken || len(kind.Secrets) == 0) {
+		panic("driver.Kind(" + kind.Name + "): with TellsOnce it is found by tag or name, and the kind has secrets")
+	}
+	described.Found, described.ReusedIDs, described.TellsOnce = o.found, o.reused, o.tellsOnce
 	checks := abilities.Implements(reflect.TypeFor[Checker[S]]())
 	if checks {
 		described.Verbs = append(described.Verbs, "check")
@@ -109,7 +115,9 @@ func Kind[Session any, C Collection[S, T], S, T any](kind resource.Type[S, T], o
 		if err != nil {
 			return Item{}, err
 		}
-		return erase(object)
+		item, err := erase(object)
+		item.Secrets = object.Secrets
+		return item, err
 	}
 	o.complete = func(ctx context.Context, c any, r ItemRequest, item Item) (Item, error) {
 		completer, ok := c.(Completer[S, T])

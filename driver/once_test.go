@@ -106,13 +106,13 @@ func (s shelfVPCs) Delete(_ context.Context, id string) error {
 }
 
 // process opens a session of a driver of its own over the cloud.
-func (s *shelf) process(t *testing.T, found ...Found) Session {
+func (s *shelf) process(t *testing.T, traits ...Trait) Session {
 	t.Helper()
 	if s.objects == nil {
 		s.objects = map[string]vpcObject{}
 	}
 	d := New(About{Name: "shelf", Title: "Shelf"}, func(context.Context, Config) (*shelf, error) { return s, nil },
-		Kind(resource.VPC, func(s *shelf) Stepwise[resource.VPCSpec, resource.VPCStatus] { return shelfVPCs{s} }, found...))
+		Kind(resource.VPC, func(s *shelf) Stepwise[resource.VPCSpec, resource.VPCStatus] { return shelfVPCs{s} }, traits...))
 	session, err := d.Connect(t.Context(), Config{})
 	require.NoError(t, err)
 	return session

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"iter"
 	"log/slog"
+	"maps"
 	"net/url"
 	"runtime/debug"
 	"slices"
@@ -148,7 +149,7 @@ func (s *server) Create(ctx context.Context, r *driverv1.CreateRequest) (*driver
 	if err != nil {
 		return nil, err
 	}
-	ctx, request, err := creationIn(ctx, r)
+	ctx, request, err := s.creationIn(ctx, r)
 	if err != nil {
 		return nil, err
 	}
@@ -157,7 +158,8 @@ func (s *server) Create(ctx context.Context, r *driverv1.CreateRequest) (*driver
 	if err != nil {
 		return nil, left{err, item.ID}
 	}
-	answer := &driverv1.CreateResponse{Pending: s.pending(pending), Warnings: s.warnings(warned.all())}
+	s.secrets.pass(slices.Collect(maps.Values(item.Secrets)))
+	answer := &driverv1.CreateResponse{Secrets: item.Secrets, Pending: s.pending(pending), Warnings: s.warnings(warned.all())}
 	if item.ID != "" {
 		answer.Object, err = encode(item)
 	}
@@ -169,7 +171,7 @@ func (s *server) Check(ctx context.Context, r *driverv1.CheckRequest) (*driverv1
 	if err != nil {
 		return nil, err
 	}
-	ctx, request, err := creationIn(ctx, r)
+	ctx, request, err := s.creationIn(ctx, r)
 	if err != nil {
 		return nil, err
 	}
@@ -180,14 +182,20 @@ func (s *server) Check(ctx context.Context, r *driverv1.CheckRequest) (*driverv1
 
 // creationRequest is what Create and Check are sent.
 type creationRequest interface {
+	GetKind() string
 	GetRequest() []byte
 	GetContents() []byte
 }
 
-// creationIn reads the request of a creation, whose contents go on with the context.
-func creationIn(ctx context.Context, sent creationRequest) (with context.Context, r ItemRequest, err error) {
+// creationIn reads the request of a creation, whose contents go on with the context. What of
+// it is only written leaves the process in no error and no log line.
+func (s *server) creationIn(ctx context.Context, sent creationRequest) (with context.Context, r ItemRequest, err error) {
 	if err := json.Unmarshal(sent.GetRequest(), &r); err != nil {
 		return ctx, r, resource.Errorf(resource.CodeInvalid, "decode the create request: %w", err)
+	}
+	if k, err := resource.KindNamed(sent.GetKind()); err == nil { // else nothing will be done
+		_, hidden, _ := k.Hide(r.Spec) // what is no object is refused with its reason
+		s.secrets.pass(slices.Collect(maps.Values(hidden)))
 	}
 	with, err = decodeContents(ctx, sent.GetContents())
 	return with, r, err
@@ -199,7 +207,7 @@ func (s *server) Delete(ctx context.Context, r *driverv1.DeleteRequest) (*driver
 		return nil, err
 	}
 	ctx, warned := collect(ctx)
-	pending, err := opened.Delete(WithOperation(ctx, r.GetOperation()), r.GetKind(), r.GetId())
+	pending, err := opened.Delete(WithToken(WithOperation(ctx, r.GetOperation()), r.GetToken()), r.GetKind(), r.GetId())
 	return &driverv1.DeleteResponse{Pending: s.pending(pending), Warnings: s.warnings(warned.all())}, err
 }
 
@@ -211,8 +219,9 @@ func (s *server) Act(ctx context.Context, r *driverv1.ActRequest) (*driverv1.Act
 	if ctx, err = decodeContents(ctx, r.GetContents()); err != nil {
 		return nil, err
 	}
+	s.hear(r.GetKind(), r.GetAction(), r.GetParams())
 	ctx, warned := collect(ctx)
-	pending, err := opened.Act(WithOperation(ctx, r.GetOperation()), r.GetKind(), r.GetId(), r.GetAction(), r.GetParams())
+	pending, err := opened.Act(WithToken(WithOperation(ctx, r.GetOperation()), r.GetToken()), r.GetKind(), r.GetId(), r.GetAction(), r.GetParams())
 	return &driverv1.ActResponse{Pending: s.pending(pending), Warnings: s.warnings(warned.all())}, err
 }
 
@@ -221,7 +230,7 @@ func (s *server) View(ctx context.Context, r *driverv1.ViewRequest) (*driverv1.V
 	if err != nil {
 		return nil, err
 	}
-	answer, err := opened.View(ctx, r.GetKind(), r.GetId(), r.GetView(), r.GetParams())
+	answer, err := opened.View(WithToken(ctx, r.GetToken()), r.GetKind(), r.GetId(), r.GetView(), r.GetParams())
 	return &driverv1.ViewResponse{Answer: answer}, err
 }
 
@@ -249,6 +258,18 @@ func (s *server) Native(ctx context.Context, r *driverv1.NativeRequest) (*driver
 	}
 	raw, err := encode(response)
 	return &driverv1.NativeResponse{Response: raw}, err
+}
+
+// hear makes known what of an action's parameters is only written.
+func (s *server) hear(kind, action string, params json.RawMessage) {
+	k, err := resource.KindNamed(kind)
+	if err != nil {
+		return
+	}
+	if a, err := k.Action(action); err == nil {
+		_, hidden, _ := a.Hide(params) // what is no object is refused with its reason
+		s.secrets.pass(slices.Collect(maps.Values(hidden)))
+	}
 }
 
 // pending is what of a Pending may leave the process.
@@ -343,22 +364,38 @@ func (s *streamWithContext) Context() context.Context { return s.ctx }
 // life, across sessions: an error or a panic may come late.
 type secrets struct {
 	mu       sync.Mutex
-	known    []string
+	known    []string // of credentials
+	passing  []string // of requests, the last ones
 	replacer atomic.Pointer[strings.Replacer]
 }
 
-// add makes values known. Those too short to be secrets would garble texts.
-func (s *secrets) add(values []string) {
+// mostPassing is how many secrets of requests are known at once.
+const mostPassing = 256
+
+// add makes values of a credential known.
+func (s *secrets) add(values []string) { s.know(&s.known, values) }
+
+// pass makes values known that belong to a single object.
+func (s *secrets) pass(values []string) {
+	if len(values) > 0 {
+		s.know(&s.passing, values)
+	}
+}
+
+// know makes values known. Those too short to be secrets would garble texts.
+func (s *secrets) know(list *[]string, values []string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, value := range values {
-		if len(value) >= 6 && !slices.Contains(s.known, value) {
-			s.known = append(s.known, value)
+		if len(value) >= 6 && !slices.Contains(*list, value) {
+			*list = append(*list, value)
 		}
 	}
-	slices.SortFunc(s.known, func(a, b string) int { return len(b) - len(a) }) // one may be the beginning of another
+	s.passing = s.passing[max(0, len(s.passing)-mostPassing):]
+	all := slices.Concat(s.known, s.passing)
+	slices.SortFunc(all, func(a, b string) int { return len(b) - len(a) }) // one may be the beginning of another
 	var pairs []string
-	for _, secret := range s.known {
+	for _, secret := range all {
 		for _, written := range []string{secret, quoted(secret), url.QueryEscape(secret), url.PathEscape(secret)} {
 			pairs = append(pairs, written, "[secret]")
 		}

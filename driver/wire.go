@@ -156,6 +156,13 @@ func (s *remoteSession) Create(ctx context.Context, kind string, r ItemRequest) 
 		return Item{}, pending, nil
 	}
 	item, err := decodeItem(kind, answer.GetObject())
+	switch {
+	case err != nil:
+		return Item{}, nil, err
+	case item.Token != "" && item.Token != r.Token:
+		return Item{}, nil, nonsense(kind, fmt.Errorf("%.64q was made with another token", item.ID))
+	}
+	item.Secrets, err = secretsIn(kind, answer.GetSecrets())
 	return item, pending, err
 }
 
@@ -179,7 +186,7 @@ func (s *remoteSession) Check(ctx context.Context, kind string, r ItemRequest) e
 }
 
 func (s *remoteSession) Delete(ctx context.Context, kind, id string) (*Pending, error) {
-	answer, err := s.rpc.Delete(ctx, &driverv1.DeleteRequest{Session: s.id, Kind: kind, Id: id, Operation: Operation(ctx)})
+	answer, err := s.rpc.Delete(ctx, &driverv1.DeleteRequest{Session: s.id, Kind: kind, Id: id, Operation: Operation(ctx), Token: tokenIn(ctx)})
 	pass(ctx, answer.GetWarnings())
 	return pendingFrom(answer.GetPending()), fromStatus(err)
 }
@@ -189,13 +196,15 @@ func (s *remoteSession) Act(ctx context.Context, kind, id, action string, params
 	if err != nil {
 		return nil, err
 	}
-	answer, err := s.rpc.Act(ctx, &driverv1.ActRequest{Session: s.id, Kind: kind, Id: id, Action: action, Params: params, Operation: Operation(ctx), Contents: contents})
+	answer, err := s.rpc.Act(ctx, &driverv1.ActRequest{
+		Session: s.id, Kind: kind, Id: id, Action: action, Params: params, Operation: Operation(ctx), Contents: contents, Token: tokenIn(ctx),
+	})
 	pass(ctx, answer.GetWarnings())
 	return pendingFrom(answer.GetPending()), fromStatus(err)
 }
 
 func (s *remoteSession) View(ctx context.Context, kind, id, view string, params json.RawMessage) (json.RawMessage, error) {
-	answer, err := s.rpc.View(ctx, &driverv1.ViewRequest{Session: s.id, Kind: kind, Id: id, View: view, Params: params})
+	answer, err := s.rpc.View(ctx, &driverv1.ViewRequest{Session: s.id, Kind: kind, Id: id, View: view, Params: params, Token: tokenIn(ctx)})
 	if err != nil {
 		return nil, fromStatus(err)
 	}
@@ -296,7 +305,8 @@ func decodeItem(kind string, raw []byte) (Item, error) {
 	if err := k.CheckObject(item.Spec, item.Status); err != nil {
 		return Item{}, nonsense(kind, err)
 	}
-	return item, nil
+	item.Spec, _, err = k.Hide(item.Spec)
+	return item, err
 }
 
 func decode(what string, raw []byte, v any) error {

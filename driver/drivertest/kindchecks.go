@@ -84,6 +84,7 @@ func (s *suite) kindChecks(kind *resource.Kind, offer driver.KindOffer) []check 
 	add("get", "as-listed", checkAsListed)
 	add("get", "gone", checkGetGone)
 	add("delete", "gone", checkDelete)
+	add("delete", "namesake", func(t *try) { checkNamesake(t, offer) })
 	if user := s.userOf(kind.Name); user != "" {
 		add("delete", "in-use", func(t *try) { checkInUse(t, user) })
 	}

@@ -138,6 +138,7 @@ func caught() map[string][]string {
 		"deletes for show":             {"vpc/delete/in-use"},
 		"takes errors for deletions":   {"vpc/delete/no-answer", "vpc/delete/throttled", "vpc/delete/throttled-for-long", "vpc/delete/unavailable", "vpc/delete/html"},
 		"deletes users too":            {"vpc/delete/in-use"},
+		"takes names for ids":          {"vpc/delete/namesake"},
 		"deletes by name":              {"vm/delete/gone", "(vpc/delete/gone)", "suite/delete/strangers"},
 		"cleans up by name":            {"subnet/create/unknown-vpc", "securitygroup/create/unknown-vpc"},
 		"changes by name":              {"vm/label/works"},

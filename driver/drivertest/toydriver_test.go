@@ -105,7 +105,7 @@ func newToy(defect string) func() *driver.Driver {
 			driver.Kind(resource.Subnet, func(s *toySession) checked[resource.SubnetSpec, resource.SubnetStatus] {
 				return of(s, resource.Subnet)
 			}, driver.ByToken),
-			driver.Kind(resource.SecurityGroup, func(s *toySession) groupAbilities { return groups{of(s, resource.SecurityGroup)} }, driver.ByToken),
+			driver.Kind(resource.SecurityGroup, func(s *toySession) groupAbilities { return groups{of(s, resource.SecurityGroup)} }, driver.ByToken, driver.ReusedIDs),
 			driver.Kind(resource.VM, func(s *toySession) vmAbilities { return vms{of(s, resource.VM)} }, driver.ByToken),
 			driver.Kind(resource.Cluster, func(s *toySession) clusterAbilities { return clusters{of(s, resource.Cluster)} }, driver.ByToken),
 			driver.Extension("echo", "Says it again.", func(_ context.Context, s *toySession, in word) (word, error) {
@@ -330,6 +330,8 @@ func (c things[S, T]) object(t toyThing) (driver.Object[S, T], error) {
 		o.State = resource.StateUpdating
 	case c.has("fails") && t.State == resource.StateAvailable:
 		o.State = resource.StateFailed
+	case c.has("takes names for ids"):
+		o.Name = o.ID
 	case c.has("cuts names"):
 		o.Name = o.Name[:min(len(o.Name), 63)]
 	case c.has("shows no labels"):

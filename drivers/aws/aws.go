@@ -67,7 +67,7 @@ func New() *driver.Driver {
 		driver.Kind(resource.VPC, func(s *session) vpcAbilities { return vpcs{s} }),
 		driver.Kind(resource.Subnet, func(s *session) subnetAbilities { return subnets{s} }, driver.ByName),
 		driver.Kind(resource.SecurityGroup, func(s *session) securityGroupAbilities { return securityGroups{s} }, driver.ByName),
-		driver.Kind(resource.KeyPair, func(s *session) keyPairAbilities { return keyPairs{s} }, driver.ByName),
+		driver.Kind(resource.KeyPair, func(s *session) keyPairAbilities { return keyPairs{s} }, driver.ByName, driver.ReusedIDs),
 		driver.Kind(resource.VM, func(s *session) vmAbilities { return vms{s} }, driver.ByToken),
 		driver.Kind(resource.Disk, func(s *session) diskAbilities { return disks{s} }, driver.ByToken),
 		driver.Kind(resource.Snapshot, func(s *session) snapshotAbilities { return snapshots{s} }),
@@ -75,7 +75,7 @@ func New() *driver.Driver {
 		driver.Kind(resource.PublicIP, func(s *session) publicIPAbilities { return publicIPs{s} }),
 		driver.Kind(resource.NIC, func(s *session) nicAbilities { return nics{s} }, driver.ByToken),
 		driver.Kind(resource.NLB, func(s *session) nlbAbilities { return nlbs{s} }, driver.ByName),
-		driver.Kind(resource.Cluster, func(s *session) clusterAbilities { return clusters{s} }, driver.ByName),
+		driver.Kind(resource.Cluster, func(s *session) clusterAbilities { return clusters{s} }, driver.ByName, driver.ReusedIDs),
 		driver.Extension("createTags", "Sets tags of anything that EC2 names by id, whatever its kind.", createTags),
 		driver.Extension("getRegionInfo", "Answers the region that the connection is in, with its zones.", regionInfoOf),
 	)

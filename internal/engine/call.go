@@ -24,12 +24,15 @@ type answer struct {
 
 // request makes the call that the operation stands for.
 func (j *job) request(ctx context.Context) (answer, error) {
-	ctx = driver.WithWarnings(driver.WithOperation(ctx, j.op.ID), j.warned)
+	ctx = driver.WithToken(driver.WithWarnings(driver.WithOperation(ctx, j.op.ID), j.warned), j.row.Token())
 	switch j.op.Verb {
 	case VerbCreate:
 		spec, err := j.kind.Completed(j.row.Spec(), j.row.Effective)
 		if err == nil {
 			spec, err = j.kind.MapRefs(spec, func(ref resource.Ref) (string, error) { return j.cloudID(ctx, ref) })
+		}
+		if err == nil {
+			spec, err = j.reveal(spec)
 		}
 		if err != nil {
 			return answer{}, err
@@ -128,6 +131,9 @@ func (j *job) requestAction(ctx context.Context) (answer, error) {
 		}
 	}
 	params, err := j.params(ctx, action)
+	if err == nil {
+		params, err = j.reveal(params)
+	}
 	if err != nil {
 		return answer{}, err
 	}

@@ -70,6 +70,9 @@ func (e *Engine) checkThere(ctx context.Context, session driver.Session, creatio
 	})
 	for _, c := range creations {
 		spec, err := c.kind.Completed(c.row.Spec(), c.row.Effective)
+		if err == nil {
+			spec, err = resource.Reveal(spec, c.hidden)
+		}
 		if err != nil {
 			return nil, err
 		}

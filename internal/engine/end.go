@@ -81,6 +81,7 @@ func (j *job) forget(ctx context.Context, e *resource.Error) error {
 func (j *job) end(ctx context.Context) error {
 	j.lookAgain(ctx)
 	j.op.EndedAt, j.op.Pending = store.MicrosOf(time.Now()), ""
+	wipe(j.op)
 	j.note(string(j.op.State), j.op.Error)
 	if j.op.Verb == VerbDelete && j.op.State == resource.OperationSucceeded {
 		j.bury(j.row)
@@ -184,7 +185,7 @@ func (j *job) takeBack(ctx context.Context, q *store.Queries, parent *store.Oper
 
 // save records the job while its operation goes on, if it has moved.
 func (j *job) save(ctx context.Context) error {
-	if j.mark() == j.before {
+	if j.mark() == j.before && len(j.secrets) == 0 {
 		return nil
 	}
 	_, err := j.write(ctx)
@@ -211,6 +212,9 @@ func (j *job) write(ctx context.Context) (users []store.Resource, err error) {
 			return err
 		}
 		if err := j.writeRefs(ctx, q); err != nil {
+			return err
+		}
+		if err := q.InsertSecrets(ctx, j.secrets); err != nil {
 			return err
 		}
 		if j.row.DeletedAt != 0 {
@@ -254,6 +258,7 @@ func (j *job) write(ctx context.Context) (users []store.Resource, err error) {
 	if err != nil {
 		return nil, err
 	}
+	j.secrets = nil
 	j.asked.Delete(j.row.UID)
 	j.publish(j.row, j.op)
 	if parent != nil {

@@ -37,6 +37,15 @@ func sightingOf(item driver.Item, err error) sighting {
 	return sighting{err: err}
 }
 
+// own is what the cloud shows of a resource, without another object that has its id by now:
+// one that carries another token.
+func own(row *store.Resource, item *driver.Item) *driver.Item {
+	if token := row.Token(); item != nil && token != "" && item.Token != "" && item.Token != token {
+		return nil
+	}
+	return item
+}
+
 // look works with what the settler has seen of the resource, or has it look.
 func (j *job) look(ctx context.Context) error {
 	seen, ok := j.settler.take(j.row.UID)
@@ -52,6 +61,7 @@ func (j *job) look(ctx context.Context) error {
 func (j *job) judge(ctx context.Context, seen sighting) error {
 	waited := time.Since(j.op.AcceptedAt.Time())
 	settleFor := j.settleFor()
+	seen.item = own(j.row, seen.item)
 	if j.op.Force() && (seen.item == nil || seen.item.State != resource.StateDeleting) {
 		settleFor = j.config.ForceFor + j.config.VanishedFor // what the cloud has accepted mostly goes
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/m-cmp/mc-infra-connector/driver"
 	"github.com/m-cmp/mc-infra-connector/internal/store"
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
@@ -47,7 +48,7 @@ func (e *Engine) View(ctx context.Context, connection, kind, name, view string, 
 	if err != nil {
 		return nil, err
 	}
-	answer, err := session.View(ctx, kind, row.CloudID, view, params)
+	answer, err := session.View(driver.WithToken(ctx, row.Token()), kind, row.CloudID, view, params)
 	if err != nil {
 		return nil, fmt.Errorf("ask for the %s of the %s %s: %w", view, kind, name, err)
 	}

@@ -91,17 +91,26 @@ type creation struct {
 	names   []string // that it may have, the best first
 	params  json.RawMessage
 	secrets map[string]string
+	hidden  map[string]string // of the specification, never shown
 	sealed  []store.Secret
 }
 
 func (e *Engine) prepare(k *resource.Kind, connection, facadeName string, r *resource.CreateRequest[json.RawMessage]) (*creation, error) {
-	spec, secrets, err := k.Complete(r.Spec)
+	whole, secrets, err := k.Complete(r.Spec)
 	if err != nil {
 		return nil, err
 	}
-	c := &creation{kind: k, secrets: secrets, names: []string{r.Name}, row: &store.Resource{
+	asked, _, err := k.Hide(r.Spec)
+	if err != nil {
+		return nil, err
+	}
+	spec, hidden, err := k.Hide(whole)
+	if err != nil {
+		return nil, err
+	}
+	c := &creation{kind: k, secrets: secrets, hidden: hidden, names: []string{r.Name}, row: &store.Resource{
 		UID: uuid.Must(uuid.NewV7()).String(), Connection: connection, Kind: k.Name, Name: r.Name, FacadeName: facadeName,
-		State: resource.StatePending, Labels: r.Labels, Asked: r.Spec, Effective: spec,
+		State: resource.StatePending, Labels: r.Labels, Asked: asked, Effective: spec,
 		Status: json.RawMessage("{}"), Native: json.RawMessage("null"),
 	}}
 	if facadeName != "" {
@@ -142,6 +151,9 @@ func (e *Engine) insert(ctx context.Context, q *store.Queries, c *creation) (*st
 		return nil, err
 	}
 	op := e.newOperation(ctx, c.row, VerbCreate, c.params)
+	if err := e.seal(op, c.hidden); err != nil {
+		return nil, err
+	}
 	c.row.CreatedAt = c.row.UpdatedAt
 	if err := q.InsertResource(ctx, c.row, refs); err != nil {
 		return nil, err
@@ -364,6 +376,9 @@ func (e *Engine) Retry(ctx context.Context, id string) (*resource.Operation, err
 	if old.State != resource.OperationFailed && old.State != resource.OperationCancelled {
 		return nil, resource.Errorf(resource.CodeConflict, "the operation %s is %s; only a failed or cancelled one can be tried again", id, old.State)
 	}
+	if len(old.Hidden) > 0 {
+		return nil, resource.Errorf(resource.CodeConflict, "the operation %s was given what is never shown, and is not kept beyond its end; ask for it anew, with that", id)
+	}
 	return e.change(ctx, old.Connection, old.Kind, old.Name, old.Verb, old.Params, func(ctx context.Context, q *store.Queries, row *store.Resource) error {
 		switch {
 		case row.UID != old.UID:
@@ -431,8 +446,15 @@ func (e *Engine) begin(
 	if err := check(ctx, q, row); err != nil {
 		return nil, nil, err
 	}
+	shown, hidden, err := hideParams(kind, verb, params)
+	if err != nil {
+		return nil, nil, err
+	}
 	owner := row.LeaseOwner
-	op := e.newOperation(ctx, row, verb, params)
+	op := e.newOperation(ctx, row, verb, shown)
+	if err := e.seal(op, hidden); err != nil {
+		return nil, nil, err
+	}
 	return row, op, q.UpdateResource(ctx, row, owner)
 }
 

@@ -38,6 +38,8 @@ type job struct {
 	before  mark
 	due     store.Micros // since when the operation could go on
 
+	secrets []store.Secret // told in the answer to the creation, and not recorded yet
+
 	unrecorded bool // whether the cloud may have been asked before, without a record of what came of it
 	together   bool // whether the cloud is asked for others in the same call
 }
@@ -179,6 +181,11 @@ func (j *job) begin(ctx context.Context) (goesOn bool, err error) {
 
 // answered goes on with what the cloud has answered.
 func (j *job) answered(ctx context.Context, a answer, err error) error {
+	if err == nil && a.item != nil {
+		if err := j.told(a.item.Secrets); err != nil {
+			return err
+		}
+	}
 	switch {
 	case err == nil && a.done:
 		if a.item != nil {

@@ -141,6 +141,7 @@ func (e *Engine) syncKind(ctx context.Context, connection string, k *resource.Ki
 // recordSight records what the cloud shows of a resource; item is nil if it is gone
 // there. It answers errOvertaken, and has done nothing, if the record has changed meanwhile.
 func (e *Engine) recordSight(ctx context.Context, k *resource.Kind, row *store.Resource, item *driver.Item) (same bool, err error) {
+	item = own(row, item)
 	now := *row
 	j := &job{Engine: e, kind: k, row: &now, refs: map[string]string{}}
 	if item != nil {

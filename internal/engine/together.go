@@ -67,7 +67,7 @@ func (e *Engine) most(ctx context.Context, cloud, kind, verb string) int {
 // joins reports whether the operation can be asked for in one call with others.
 func (j *job) joins() bool {
 	return j.op.Verb != VerbCreate && j.op.State == resource.OperationQueued && j.op.Pending == "" && j.op.Cancel == "" && j.op.Follows == "" &&
-		!j.op.Force() && j.row.CloudID != ""
+		!j.op.Force() && len(j.op.Hidden) == 0 && j.row.CloudID != ""
 }
 
 // each does something for each of n jobs, several at a time.
@@ -161,7 +161,7 @@ func (j *job) mayBegin(ctx context.Context, looked driver.Answer) (answer, error
 func (j *job) requestTogether(ctx context.Context, jobs []*job) ([]driver.Answer, error) {
 	members := make([]driver.Member, len(jobs))
 	for i, one := range jobs {
-		members[i] = driver.Member{ID: one.row.CloudID, Operation: one.op.ID}
+		members[i] = driver.Member{ID: one.row.CloudID, Operation: one.op.ID, Token: one.row.Token()}
 	}
 	if j.op.Verb == VerbDelete {
 		return j.session.Batch(ctx, j.row.Kind, j.op.Verb, members, nil)

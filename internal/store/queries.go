@@ -333,7 +333,7 @@ func (q *Queries) InsertOperation(ctx context.Context, row *Operation) error {
 // UpdateOperation writes all that can change.
 func (q *Queries) UpdateOperation(ctx context.Context, row *Operation) error {
 	_, err := q.db.NewUpdate().Model(row).
-		Column("params", "state", "attempts", "error", "steps", "warnings", "concerned", "asked_at", "accepted_at", "pending", "ended_at").WherePK().Exec(ctx)
+		Column("params", "hidden", "state", "attempts", "error", "steps", "warnings", "concerned", "asked_at", "accepted_at", "pending", "ended_at").WherePK().Exec(ctx)
 	return failure(err, "record the operation %s", row.ID)
 }
 
@@ -381,7 +381,7 @@ func (q *Queries) InsertSecrets(ctx context.Context, rows []Secret) error {
 	if len(rows) == 0 {
 		return nil
 	}
-	_, err := q.db.NewInsert().Model(&rows).Exec(ctx)
+	_, err := q.db.NewInsert().Model(&rows).On("CONFLICT (uid, name) DO UPDATE").Set("sealed = EXCLUDED.sealed").Exec(ctx)
 	return failure(err, "record the secrets")
 }
 

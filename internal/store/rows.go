@@ -146,6 +146,14 @@ func (r *Resource) Spec() json.RawMessage {
 	return r.Effective
 }
 
+// Token is the one that it was created with, "" if others have made it.
+func (r *Resource) Token() string {
+	if len(unlessNull(r.Asked)) == 0 {
+		return ""
+	}
+	return r.UID
+}
+
 // unlessNull leaves out a field that the cloud did not fill.
 func unlessNull(raw json.RawMessage) json.RawMessage {
 	if string(raw) == "null" {
@@ -174,6 +182,7 @@ type Operation struct {
 	Name       string
 	UID        string          `bun:"uid"`
 	Params     json.RawMessage `bun:"type:jsonb"`
+	Hidden     []byte          // what was given with it and is never shown, sealed; Wiped once it has ended
 	State      resource.OperationState
 	Attempts   int
 	Error      *resource.Error `bun:"type:jsonb"`
@@ -196,6 +205,9 @@ type Operation struct {
 	IdempotencyKey string // that the client gave the request, or ''
 	Request        string // hash of the request that had the key
 }
+
+// Wiped stands for what was given with an operation and never shown, once that is gone.
+var Wiped = []byte("-")
 
 // Creation is what a creation keeps in Params. Of one of several at once it is about all of
 // them: they stay together or not at all.

@@ -32,7 +32,7 @@ func Offers[S Member](without ...string) []driver.Offer[S] {
 		{resource.VPC.Name, driver.Kind(resource.VPC, func(s S) vpcAbilities { return vpcs{s.family()} })},
 		{resource.Subnet.Name, driver.Kind(resource.Subnet, func(s S) subnetAbilities { return subnets{s.family()} })},
 		{resource.SecurityGroup.Name, driver.Kind(resource.SecurityGroup, func(s S) securityGroupAbilities { return securityGroups{s.family()} })},
-		{resource.KeyPair.Name, driver.Kind(resource.KeyPair, func(s S) keyPairAbilities { return keyPairs{s.family()} }, driver.ByName)},
+		{resource.KeyPair.Name, driver.Kind(resource.KeyPair, func(s S) keyPairAbilities { return keyPairs{s.family()} }, driver.ByName, driver.ReusedIDs)},
 		{resource.VM.Name, driver.Kind(resource.VM, func(s S) vmAbilities { return vms{s.family()} })},
 		{resource.Disk.Name, driver.Kind(resource.Disk, func(s S) diskAbilities { return disks{s.family()} })},
 		{resource.Snapshot.Name, driver.Kind(resource.Snapshot, func(s S) snapshotAbilities { return snapshots{s.family()} })},

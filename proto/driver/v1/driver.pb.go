@@ -1244,6 +1244,7 @@ type CreateResponse struct {
 	Object        []byte                 `protobuf:"bytes,1,opt,name=object,proto3" json:"object,omitempty"` // empty if it is pending and there is no id yet
 	Pending       *Pending               `protobuf:"bytes,2,opt,name=pending,proto3" json:"pending,omitempty"`
 	Warnings      []*Warning             `protobuf:"bytes,3,rep,name=warnings,proto3" json:"warnings,omitempty"`
+	Secrets       map[string]string      `protobuf:"bytes,4,rep,name=secrets,proto3" json:"secrets,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"` // by name: what the cloud tells of the object in this answer and never again
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1295,6 +1296,13 @@ func (x *CreateResponse) GetPending() *Pending {
 func (x *CreateResponse) GetWarnings() []*Warning {
 	if x != nil {
 		return x.Warnings
+	}
+	return nil
+}
+
+func (x *CreateResponse) GetSecrets() map[string]string {
+	if x != nil {
+		return x.Secrets
 	}
 	return nil
 }
@@ -1417,6 +1425,7 @@ type DeleteRequest struct {
 	Kind          string                 `protobuf:"bytes,2,opt,name=kind,proto3" json:"kind,omitempty"`
 	Id            string                 `protobuf:"bytes,3,opt,name=id,proto3" json:"id,omitempty"`
 	Operation     string                 `protobuf:"bytes,4,opt,name=operation,proto3" json:"operation,omitempty"` // names this deletion: a repeat has the same
+	Token         string                 `protobuf:"bytes,5,opt,name=token,proto3" json:"token,omitempty"`         // of the creation of the object that is meant; empty of what others made
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1475,6 +1484,13 @@ func (x *DeleteRequest) GetId() string {
 func (x *DeleteRequest) GetOperation() string {
 	if x != nil {
 		return x.Operation
+	}
+	return ""
+}
+
+func (x *DeleteRequest) GetToken() string {
+	if x != nil {
+		return x.Token
 	}
 	return ""
 }
@@ -1540,6 +1556,7 @@ type ActRequest struct {
 	Params        []byte                 `protobuf:"bytes,5,opt,name=params,proto3" json:"params,omitempty"`       // JSON, the action's type; empty without parameters
 	Operation     string                 `protobuf:"bytes,6,opt,name=operation,proto3" json:"operation,omitempty"` // names this run of the action: a repeat has the same
 	Contents      []byte                 `protobuf:"bytes,7,opt,name=contents,proto3" json:"contents,omitempty"`   // JSON: as of Create, of what the parameters name
+	Token         string                 `protobuf:"bytes,8,opt,name=token,proto3" json:"token,omitempty"`         // of the creation of the object that is meant; empty of what others made
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1621,6 +1638,13 @@ func (x *ActRequest) GetContents() []byte {
 		return x.Contents
 	}
 	return nil
+}
+
+func (x *ActRequest) GetToken() string {
+	if x != nil {
+		return x.Token
+	}
+	return ""
 }
 
 type ActResponse struct {
@@ -1764,6 +1788,7 @@ type Member struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
 	Operation     string                 `protobuf:"bytes,2,opt,name=operation,proto3" json:"operation,omitempty"` // names this change of this resource: a repeat has the same
+	Token         string                 `protobuf:"bytes,3,opt,name=token,proto3" json:"token,omitempty"`         // of the creation of the object that is meant; empty of what others made
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1808,6 +1833,13 @@ func (x *Member) GetId() string {
 func (x *Member) GetOperation() string {
 	if x != nil {
 		return x.Operation
+	}
+	return ""
+}
+
+func (x *Member) GetToken() string {
+	if x != nil {
+		return x.Token
 	}
 	return ""
 }
@@ -1932,6 +1964,7 @@ type ViewRequest struct {
 	Id            string                 `protobuf:"bytes,3,opt,name=id,proto3" json:"id,omitempty"`
 	View          string                 `protobuf:"bytes,4,opt,name=view,proto3" json:"view,omitempty"`
 	Params        []byte                 `protobuf:"bytes,5,opt,name=params,proto3" json:"params,omitempty"` // JSON, the view's type; empty for none
+	Token         string                 `protobuf:"bytes,6,opt,name=token,proto3" json:"token,omitempty"`   // of the creation of the object that is meant; empty of what others made
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1999,6 +2032,13 @@ func (x *ViewRequest) GetParams() []byte {
 		return x.Params
 	}
 	return nil
+}
+
+func (x *ViewRequest) GetToken() string {
+	if x != nil {
+		return x.Token
+	}
+	return ""
 }
 
 type ViewResponse struct {
@@ -2521,26 +2561,31 @@ const file_driver_v1_driver_proto_rawDesc = "" +
 	"\asession\x18\x01 \x01(\tR\asession\x12\x12\n" +
 	"\x04kind\x18\x02 \x01(\tR\x04kind\x12\x18\n" +
 	"\arequest\x18\x03 \x01(\fR\arequest\x12\x1a\n" +
-	"\bcontents\x18\x04 \x01(\fR\bcontents\"\x90\x01\n" +
+	"\bcontents\x18\x04 \x01(\fR\bcontents\"\x93\x02\n" +
 	"\x0eCreateResponse\x12\x16\n" +
 	"\x06object\x18\x01 \x01(\fR\x06object\x121\n" +
 	"\apending\x18\x02 \x01(\v2\x17.mcic.driver.v1.PendingR\apending\x123\n" +
-	"\bwarnings\x18\x03 \x03(\v2\x17.mcic.driver.v1.WarningR\bwarnings\"r\n" +
+	"\bwarnings\x18\x03 \x03(\v2\x17.mcic.driver.v1.WarningR\bwarnings\x12E\n" +
+	"\asecrets\x18\x04 \x03(\v2+.mcic.driver.v1.CreateResponse.SecretsEntryR\asecrets\x1a:\n" +
+	"\fSecretsEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"r\n" +
 	"\fCheckRequest\x12\x18\n" +
 	"\asession\x18\x01 \x01(\tR\asession\x12\x12\n" +
 	"\x04kind\x18\x02 \x01(\tR\x04kind\x12\x18\n" +
 	"\arequest\x18\x03 \x01(\fR\arequest\x12\x1a\n" +
 	"\bcontents\x18\x04 \x01(\fR\bcontents\"D\n" +
 	"\rCheckResponse\x123\n" +
-	"\bwarnings\x18\x01 \x03(\v2\x17.mcic.driver.v1.WarningR\bwarnings\"k\n" +
+	"\bwarnings\x18\x01 \x03(\v2\x17.mcic.driver.v1.WarningR\bwarnings\"\x81\x01\n" +
 	"\rDeleteRequest\x12\x18\n" +
 	"\asession\x18\x01 \x01(\tR\asession\x12\x12\n" +
 	"\x04kind\x18\x02 \x01(\tR\x04kind\x12\x0e\n" +
 	"\x02id\x18\x03 \x01(\tR\x02id\x12\x1c\n" +
-	"\toperation\x18\x04 \x01(\tR\toperation\"x\n" +
+	"\toperation\x18\x04 \x01(\tR\toperation\x12\x14\n" +
+	"\x05token\x18\x05 \x01(\tR\x05token\"x\n" +
 	"\x0eDeleteResponse\x121\n" +
 	"\apending\x18\x01 \x01(\v2\x17.mcic.driver.v1.PendingR\apending\x123\n" +
-	"\bwarnings\x18\x02 \x03(\v2\x17.mcic.driver.v1.WarningR\bwarnings\"\xb4\x01\n" +
+	"\bwarnings\x18\x02 \x03(\v2\x17.mcic.driver.v1.WarningR\bwarnings\"\xca\x01\n" +
 	"\n" +
 	"ActRequest\x12\x18\n" +
 	"\asession\x18\x01 \x01(\tR\asession\x12\x12\n" +
@@ -2549,7 +2594,8 @@ const file_driver_v1_driver_proto_rawDesc = "" +
 	"\x06action\x18\x04 \x01(\tR\x06action\x12\x16\n" +
 	"\x06params\x18\x05 \x01(\fR\x06params\x12\x1c\n" +
 	"\toperation\x18\x06 \x01(\tR\toperation\x12\x1a\n" +
-	"\bcontents\x18\a \x01(\fR\bcontents\"u\n" +
+	"\bcontents\x18\a \x01(\fR\bcontents\x12\x14\n" +
+	"\x05token\x18\b \x01(\tR\x05token\"u\n" +
 	"\vActResponse\x121\n" +
 	"\apending\x18\x01 \x01(\v2\x17.mcic.driver.v1.PendingR\apending\x123\n" +
 	"\bwarnings\x18\x02 \x03(\v2\x17.mcic.driver.v1.WarningR\bwarnings\"\xb6\x01\n" +
@@ -2559,23 +2605,25 @@ const file_driver_v1_driver_proto_rawDesc = "" +
 	"\x04verb\x18\x03 \x01(\tR\x04verb\x120\n" +
 	"\amembers\x18\x04 \x03(\v2\x16.mcic.driver.v1.MemberR\amembers\x12\x16\n" +
 	"\x06params\x18\x05 \x01(\fR\x06params\x12\x1a\n" +
-	"\bcontents\x18\x06 \x01(\fR\bcontents\"6\n" +
+	"\bcontents\x18\x06 \x01(\fR\bcontents\"L\n" +
 	"\x06Member\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x1c\n" +
-	"\toperation\x18\x02 \x01(\tR\toperation\"A\n" +
+	"\toperation\x18\x02 \x01(\tR\toperation\x12\x14\n" +
+	"\x05token\x18\x03 \x01(\tR\x05token\"A\n" +
 	"\rBatchResponse\x120\n" +
 	"\aanswers\x18\x01 \x03(\v2\x16.mcic.driver.v1.AnswerR\aanswers\"\xbb\x01\n" +
 	"\x06Answer\x12\x16\n" +
 	"\x06object\x18\x01 \x01(\fR\x06object\x121\n" +
 	"\apending\x18\x02 \x01(\v2\x17.mcic.driver.v1.PendingR\apending\x121\n" +
 	"\afailure\x18\x03 \x01(\v2\x17.mcic.driver.v1.FailureR\afailure\x123\n" +
-	"\bwarnings\x18\x04 \x03(\v2\x17.mcic.driver.v1.WarningR\bwarnings\"w\n" +
+	"\bwarnings\x18\x04 \x03(\v2\x17.mcic.driver.v1.WarningR\bwarnings\"\x8d\x01\n" +
 	"\vViewRequest\x12\x18\n" +
 	"\asession\x18\x01 \x01(\tR\asession\x12\x12\n" +
 	"\x04kind\x18\x02 \x01(\tR\x04kind\x12\x0e\n" +
 	"\x02id\x18\x03 \x01(\tR\x02id\x12\x12\n" +
 	"\x04view\x18\x04 \x01(\tR\x04view\x12\x16\n" +
-	"\x06params\x18\x05 \x01(\fR\x06params\"&\n" +
+	"\x06params\x18\x05 \x01(\fR\x06params\x12\x14\n" +
+	"\x05token\x18\x06 \x01(\tR\x05token\"&\n" +
 	"\fViewResponse\x12\x16\n" +
 	"\x06answer\x18\x01 \x01(\fR\x06answer\"]\n" +
 	"\rExtendRequest\x12\x18\n" +
@@ -2636,7 +2684,7 @@ func file_driver_v1_driver_proto_rawDescGZIP() []byte {
 	return file_driver_v1_driver_proto_rawDescData
 }
 
-var file_driver_v1_driver_proto_msgTypes = make([]protoimpl.MessageInfo, 46)
+var file_driver_v1_driver_proto_msgTypes = make([]protoimpl.MessageInfo, 47)
 var file_driver_v1_driver_proto_goTypes = []any{
 	(*DescribeRequest)(nil),     // 0: mcic.driver.v1.DescribeRequest
 	(*DescribeResponse)(nil),    // 1: mcic.driver.v1.DescribeResponse
@@ -2684,6 +2732,7 @@ var file_driver_v1_driver_proto_goTypes = []any{
 	nil,                         // 43: mcic.driver.v1.ConnectResponse.LacksEntry
 	nil,                         // 44: mcic.driver.v1.ConnectResponse.ScopesEntry
 	nil,                         // 45: mcic.driver.v1.CatalogRequest.FilterEntry
+	nil,                         // 46: mcic.driver.v1.CreateResponse.SecretsEntry
 }
 var file_driver_v1_driver_proto_depIdxs = []int32{
 	41, // 0: mcic.driver.v1.ConnectRequest.credential:type_name -> mcic.driver.v1.ConnectRequest.CredentialEntry
@@ -2697,54 +2746,55 @@ var file_driver_v1_driver_proto_depIdxs = []int32{
 	39, // 8: mcic.driver.v1.Pending.failure:type_name -> mcic.driver.v1.Failure
 	16, // 9: mcic.driver.v1.CreateResponse.pending:type_name -> mcic.driver.v1.Pending
 	17, // 10: mcic.driver.v1.CreateResponse.warnings:type_name -> mcic.driver.v1.Warning
-	17, // 11: mcic.driver.v1.CheckResponse.warnings:type_name -> mcic.driver.v1.Warning
-	16, // 12: mcic.driver.v1.DeleteResponse.pending:type_name -> mcic.driver.v1.Pending
-	17, // 13: mcic.driver.v1.DeleteResponse.warnings:type_name -> mcic.driver.v1.Warning
-	16, // 14: mcic.driver.v1.ActResponse.pending:type_name -> mcic.driver.v1.Pending
-	17, // 15: mcic.driver.v1.ActResponse.warnings:type_name -> mcic.driver.v1.Warning
-	30, // 16: mcic.driver.v1.BatchRequest.members:type_name -> mcic.driver.v1.Member
-	32, // 17: mcic.driver.v1.BatchResponse.answers:type_name -> mcic.driver.v1.Answer
-	16, // 18: mcic.driver.v1.Answer.pending:type_name -> mcic.driver.v1.Pending
-	39, // 19: mcic.driver.v1.Answer.failure:type_name -> mcic.driver.v1.Failure
-	17, // 20: mcic.driver.v1.Answer.warnings:type_name -> mcic.driver.v1.Warning
-	40, // 21: mcic.driver.v1.Failure.fields:type_name -> mcic.driver.v1.FieldProblem
-	0,  // 22: mcic.driver.v1.DriverService.Describe:input_type -> mcic.driver.v1.DescribeRequest
-	2,  // 23: mcic.driver.v1.DriverService.Connect:input_type -> mcic.driver.v1.ConnectRequest
-	4,  // 24: mcic.driver.v1.DriverService.Disconnect:input_type -> mcic.driver.v1.DisconnectRequest
-	6,  // 25: mcic.driver.v1.DriverService.Permissions:input_type -> mcic.driver.v1.PermissionsRequest
-	9,  // 26: mcic.driver.v1.DriverService.Catalog:input_type -> mcic.driver.v1.CatalogRequest
-	12, // 27: mcic.driver.v1.DriverService.Read:input_type -> mcic.driver.v1.ReadRequest
-	14, // 28: mcic.driver.v1.DriverService.List:input_type -> mcic.driver.v1.ListRequest
-	19, // 29: mcic.driver.v1.DriverService.Get:input_type -> mcic.driver.v1.GetRequest
-	21, // 30: mcic.driver.v1.DriverService.Create:input_type -> mcic.driver.v1.CreateRequest
-	23, // 31: mcic.driver.v1.DriverService.Check:input_type -> mcic.driver.v1.CheckRequest
-	25, // 32: mcic.driver.v1.DriverService.Delete:input_type -> mcic.driver.v1.DeleteRequest
-	27, // 33: mcic.driver.v1.DriverService.Act:input_type -> mcic.driver.v1.ActRequest
-	29, // 34: mcic.driver.v1.DriverService.Batch:input_type -> mcic.driver.v1.BatchRequest
-	33, // 35: mcic.driver.v1.DriverService.View:input_type -> mcic.driver.v1.ViewRequest
-	35, // 36: mcic.driver.v1.DriverService.Extend:input_type -> mcic.driver.v1.ExtendRequest
-	37, // 37: mcic.driver.v1.DriverService.Native:input_type -> mcic.driver.v1.NativeRequest
-	1,  // 38: mcic.driver.v1.DriverService.Describe:output_type -> mcic.driver.v1.DescribeResponse
-	3,  // 39: mcic.driver.v1.DriverService.Connect:output_type -> mcic.driver.v1.ConnectResponse
-	5,  // 40: mcic.driver.v1.DriverService.Disconnect:output_type -> mcic.driver.v1.DisconnectResponse
-	7,  // 41: mcic.driver.v1.DriverService.Permissions:output_type -> mcic.driver.v1.PermissionsResponse
-	10, // 42: mcic.driver.v1.DriverService.Catalog:output_type -> mcic.driver.v1.CatalogResponse
-	13, // 43: mcic.driver.v1.DriverService.Read:output_type -> mcic.driver.v1.ReadResponse
-	18, // 44: mcic.driver.v1.DriverService.List:output_type -> mcic.driver.v1.ListResponse
-	20, // 45: mcic.driver.v1.DriverService.Get:output_type -> mcic.driver.v1.GetResponse
-	22, // 46: mcic.driver.v1.DriverService.Create:output_type -> mcic.driver.v1.CreateResponse
-	24, // 47: mcic.driver.v1.DriverService.Check:output_type -> mcic.driver.v1.CheckResponse
-	26, // 48: mcic.driver.v1.DriverService.Delete:output_type -> mcic.driver.v1.DeleteResponse
-	28, // 49: mcic.driver.v1.DriverService.Act:output_type -> mcic.driver.v1.ActResponse
-	31, // 50: mcic.driver.v1.DriverService.Batch:output_type -> mcic.driver.v1.BatchResponse
-	34, // 51: mcic.driver.v1.DriverService.View:output_type -> mcic.driver.v1.ViewResponse
-	36, // 52: mcic.driver.v1.DriverService.Extend:output_type -> mcic.driver.v1.ExtendResponse
-	38, // 53: mcic.driver.v1.DriverService.Native:output_type -> mcic.driver.v1.NativeResponse
-	38, // [38:54] is the sub-list for method output_type
-	22, // [22:38] is the sub-list for method input_type
-	22, // [22:22] is the sub-list for extension type_name
-	22, // [22:22] is the sub-list for extension extendee
-	0,  // [0:22] is the sub-list for field type_name
+	46, // 11: mcic.driver.v1.CreateResponse.secrets:type_name -> mcic.driver.v1.CreateResponse.SecretsEntry
+	17, // 12: mcic.driver.v1.CheckResponse.warnings:type_name -> mcic.driver.v1.Warning
+	16, // 13: mcic.driver.v1.DeleteResponse.pending:type_name -> mcic.driver.v1.Pending
+	17, // 14: mcic.driver.v1.DeleteResponse.warnings:type_name -> mcic.driver.v1.Warning
+	16, // 15: mcic.driver.v1.ActResponse.pending:type_name -> mcic.driver.v1.Pending
+	17, // 16: mcic.driver.v1.ActResponse.warnings:type_name -> mcic.driver.v1.Warning
+	30, // 17: mcic.driver.v1.BatchRequest.members:type_name -> mcic.driver.v1.Member
+	32, // 18: mcic.driver.v1.BatchResponse.answers:type_name -> mcic.driver.v1.Answer
+	16, // 19: mcic.driver.v1.Answer.pending:type_name -> mcic.driver.v1.Pending
+	39, // 20: mcic.driver.v1.Answer.failure:type_name -> mcic.driver.v1.Failure
+	17, // 21: mcic.driver.v1.Answer.warnings:type_name -> mcic.driver.v1.Warning
+	40, // 22: mcic.driver.v1.Failure.fields:type_name -> mcic.driver.v1.FieldProblem
+	0,  // 23: mcic.driver.v1.DriverService.Describe:input_type -> mcic.driver.v1.DescribeRequest
+	2,  // 24: mcic.driver.v1.DriverService.Connect:input_type -> mcic.driver.v1.ConnectRequest
+	4,  // 25: mcic.driver.v1.DriverService.Disconnect:input_type -> mcic.driver.v1.DisconnectRequest
+	6,  // 26: mcic.driver.v1.DriverService.Permissions:input_type -> mcic.driver.v1.PermissionsRequest
+	9,  // 27: mcic.driver.v1.DriverService.Catalog:input_type -> mcic.driver.v1.CatalogRequest
+	12, // 28: mcic.driver.v1.DriverService.Read:input_type -> mcic.driver.v1.ReadRequest
+	14, // 29: mcic.driver.v1.DriverService.List:input_type -> mcic.driver.v1.ListRequest
+	19, // 30: mcic.driver.v1.DriverService.Get:input_type -> mcic.driver.v1.GetRequest
+	21, // 31: mcic.driver.v1.DriverService.Create:input_type -> mcic.driver.v1.CreateRequest
+	23, // 32: mcic.driver.v1.DriverService.Check:input_type -> mcic.driver.v1.CheckRequest
+	25, // 33: mcic.driver.v1.DriverService.Delete:input_type -> mcic.driver.v1.DeleteRequest
+	27, // 34: mcic.driver.v1.DriverService.Act:input_type -> mcic.driver.v1.ActRequest
+	29, // 35: mcic.driver.v1.DriverService.Batch:input_type -> mcic.driver.v1.BatchRequest
+	33, // 36: mcic.driver.v1.DriverService.View:input_type -> mcic.driver.v1.ViewRequest
+	35, // 37: mcic.driver.v1.DriverService.Extend:input_type -> mcic.driver.v1.ExtendRequest
+	37, // 38: mcic.driver.v1.DriverService.Native:input_type -> mcic.driver.v1.NativeRequest
+	1,  // 39: mcic.driver.v1.DriverService.Describe:output_type -> mcic.driver.v1.DescribeResponse
+	3,  // 40: mcic.driver.v1.DriverService.Connect:output_type -> mcic.driver.v1.ConnectResponse
+	5,  // 41: mcic.driver.v1.DriverService.Disconnect:output_type -> mcic.driver.v1.DisconnectResponse
+	7,  // 42: mcic.driver.v1.DriverService.Permissions:output_type -> mcic.driver.v1.PermissionsResponse
+	10, // 43: mcic.driver.v1.DriverService.Catalog:output_type -> mcic.driver.v1.CatalogResponse
+	13, // 44: mcic.driver.v1.DriverService.Read:output_type -> mcic.driver.v1.ReadResponse
+	18, // 45: mcic.driver.v1.DriverService.List:output_type -> mcic.driver.v1.ListResponse
+	20, // 46: mcic.driver.v1.DriverService.Get:output_type -> mcic.driver.v1.GetResponse
+	22, // 47: mcic.driver.v1.DriverService.Create:output_type -> mcic.driver.v1.CreateResponse
+	24, // 48: mcic.driver.v1.DriverService.Check:output_type -> mcic.driver.v1.CheckResponse
+	26, // 49: mcic.driver.v1.DriverService.Delete:output_type -> mcic.driver.v1.DeleteResponse
+	28, // 50: mcic.driver.v1.DriverService.Act:output_type -> mcic.driver.v1.ActResponse
+	31, // 51: mcic.driver.v1.DriverService.Batch:output_type -> mcic.driver.v1.BatchResponse
+	34, // 52: mcic.driver.v1.DriverService.View:output_type -> mcic.driver.v1.ViewResponse
+	36, // 53: mcic.driver.v1.DriverService.Extend:output_type -> mcic.driver.v1.ExtendResponse
+	38, // 54: mcic.driver.v1.DriverService.Native:output_type -> mcic.driver.v1.NativeResponse
+	39, // [39:55] is the sub-list for method output_type
+	23, // [23:39] is the sub-list for method input_type
+	23, // [23:23] is the sub-list for extension type_name
+	23, // [23:23] is the sub-list for extension extendee
+	0,  // [0:23] is the sub-list for field type_name
 }
 
 func init() { file_driver_v1_driver_proto_init() }
@@ -2759,7 +2809,7 @@ func file_driver_v1_driver_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_driver_v1_driver_proto_rawDesc), len(file_driver_v1_driver_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   46,
+			NumMessages:   47,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

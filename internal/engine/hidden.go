@@ -1,0 +1,77 @@
+package engine
+
+import (
+	"encoding/json"
+
+	"github.com/m-cmp/mc-infra-connector/internal/store"
+	"github.com/m-cmp/mc-infra-connector/resource"
+)
+
+// What a request gives that is never shown, such as the first password of a VM, is in no
+// record of the resource: the operation has it, sealed, for as long as its driver may have
+// to be asked again, and nobody has it afterwards.
+
+// hideParams takes out of what an operation on a kind is asked with what is never shown.
+func hideParams(kind, verb string, params json.RawMessage) (shown json.RawMessage, hidden map[string]string, err error) {
+	k, err := resource.KindNamed(kind)
+	if err != nil {
+		return nil, nil, err
+	}
+	a, err := k.Action(verb)
+	if err != nil { // a creation, whose specification is hidden elsewhere, or a deletion
+		return params, nil, nil //nolint:nilerr // which have nothing to hide here
+	}
+	return a.Hide(params)
+}
+
+// seal has an operation keep what is never shown.
+func (e *Engine) seal(op *store.Operation, hidden map[string]string) error {
+	if len(hidden) == 0 {
+		return nil
+	}
+	raw, err := json.Marshal(hidden)
+	if err != nil {
+		return resource.Errorf(resource.CodeInternal, "encode what is hidden: %w", err)
+	}
+	op.Hidden, err = e.sealer.Seal(raw, hiddenIdentity(op))
+	return err
+}
+
+// reveal puts what the operation was given and is never shown back into what its driver is
+// asked with.
+func (j *job) reveal(shown json.RawMessage) (json.RawMessage, error) {
+	if len(j.op.Hidden) == 0 {
+		return shown, nil
+	}
+	raw, err := j.sealer.Unseal(j.op.Hidden, hiddenIdentity(j.op))
+	if err != nil {
+		return nil, err
+	}
+	var hidden map[string]string
+	if err := json.Unmarshal(raw, &hidden); err != nil {
+		return nil, resource.Errorf(resource.CodeInternal, "decode what is hidden: %w", err)
+	}
+	return resource.Reveal(shown, hidden)
+}
+
+// wipe ends it.
+func wipe(op *store.Operation) {
+	if len(op.Hidden) > 0 {
+		op.Hidden = store.Wiped
+	}
+}
+
+func hiddenIdentity(op *store.Operation) string { return "operation/" + op.ID }
+
+// told seals the secrets that the cloud has told in the answer to a creation. They are
+// recorded with the id that came with them: a driver takes whoever knows the id to have them.
+func (j *job) told(secrets map[string]string) error {
+	for name, value := range secrets {
+		box, err := j.sealer.Seal([]byte(value), secretIdentity(j.row.UID, name))
+		if err != nil {
+			return err
+		}
+		j.secrets = append(j.secrets, store.Secret{UID: j.row.UID, Name: name, Sealed: box})
+	}
+	return nil
+}
