@@ -70,6 +70,7 @@ type VMSpec struct {
 	CustomImage     string   `json:"customimage,omitempty" doc:"Name of the custom image to boot. Give either image or customimage." ref:"customimage,weak" maxLength:"512"`
 	RootDiskType    string   `json:"rootDiskType,omitempty" doc:"The cloud's name of the type of the root disk, such as gp3 on AWS; see the catalog's disktypes. Default: the cloud's choice." completed:"cloud" catalog:"disktype" maxLength:"128"`
 	RootDiskSizeGiB int      `json:"rootDiskSizeGiB,omitempty" doc:"Size of the root disk in GiB. Default: the image's size." completed:"cloud" minimum:"1" maximum:"65536"`
+	AdminPassword   string   `json:"adminPassword,omitempty" doc:"First password of the administrator, for clouds that take one. It is handed to the cloud and never shown. AWS takes none: it makes one itself for VMs with Windows, which the view password shows." minLength:"6" maxLength:"128" file:"true" writeOnly:"true"`
 	UserData        string   `json:"userData,omitempty" doc:"What the VM's system is told at its first start: a script that begins with #!, or a cloud-init document. At most 16 KiB. Whoever may see the VM may read it: put no secret in it." maxLength:"16384" file:"true"`
 }
 

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -223,17 +224,41 @@ func (c *conn) searchItem(what string, item driver.Item) {
 	}
 }
 
-// search notes a text that holds a secret of the credentials.
+// search notes a text that holds a secret of the credentials, or what was given to a creation
+// and is never shown.
 func (s *suite) search(what, text string) {
 	for _, config := range s.target.configs() {
 		for _, secret := range s.secrets(*config) {
 			if strings.Contains(text, secret) {
-				s.mu.Lock()
-				if leak := "a secret of the credential is in " + what; !slices.Contains(s.leaks, leak) {
-					s.leaks = append(s.leaks, leak)
-				}
-				s.mu.Unlock()
+				s.leaked("a secret of the credential is in " + what)
 			}
+		}
+	}
+	s.mu.Lock()
+	hidden := slices.Collect(maps.Keys(s.hidden))
+	s.mu.Unlock()
+	for _, value := range hidden {
+		if strings.Contains(text, value) {
+			s.leaked("what a creation was given and is never shown is in " + what)
+		}
+	}
+}
+
+func (s *suite) leaked(leak string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !slices.Contains(s.leaks, leak) {
+		s.leaks = append(s.leaks, leak)
+	}
+}
+
+// hide has values looked for that are never shown.
+func (s *suite) hide(values map[string]string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, value := range values {
+		if len(value) >= minSecret {
+			s.hidden[value] = true
 		}
 	}
 }

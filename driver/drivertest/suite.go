@@ -43,6 +43,7 @@ type suite struct {
 	end     func()
 	shared  *conn // session that checks share, until the next restart
 	leaks   []string
+	hidden  map[string]bool // what was given and is never shown
 	tokens  map[string]bool // of all that was asked for
 	before  map[thing]bool  // what was there before
 	planted map[string]*stranger
@@ -71,7 +72,7 @@ func newSuite(ctx context.Context, target Target) (*suite, error) {
 	if err := target.complete(); err != nil {
 		return nil, err
 	}
-	s := &suite{target: target, ear: &ear{}, results: map[string]driver.Result{}, tokens: map[string]bool{}, planted: map[string]*stranger{}, strange: uuid.NewString()}
+	s := &suite{target: target, ear: &ear{}, results: map[string]driver.Result{}, tokens: map[string]bool{}, hidden: map[string]bool{}, planted: map[string]*stranger{}, strange: uuid.NewString()}
 	s.root = &world{suite: s, made: map[string]*making{}}
 	var err error
 	if s.deviations, err = readDeviations(target.Deviations); err != nil {

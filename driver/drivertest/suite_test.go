@@ -16,6 +16,9 @@ import (
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
 
+// toyPassword is what the VMs of the toy cloud are given.
+const toyPassword = "Only-written-1"
+
 // toyTarget is the toy driver against a toy cloud of its own. It is impatient: many
 // defects show only when the time is over.
 func toyTarget(t *testing.T, defect string) Target {
@@ -30,7 +33,7 @@ func toyTarget(t *testing.T, defect string) Target {
 		Against: "the toy cloud", Type: driver.TestedSimulator,
 		Image: toyImage, Machine: toyMachine, Settle: 300 * time.Millisecond, Timeout: 2 * time.Second, Parallel: 8,
 		Specs: map[string]any{
-			"vm":      resource.VMSpec{Image: toyImage, Spec: toyMachine, Subnet: "subnet", SecurityGroups: []string{"securitygroup"}, KeyPair: "keypair"},
+			"vm":      resource.VMSpec{Image: toyImage, Spec: toyMachine, Subnet: "subnet", SecurityGroups: []string{"securitygroup"}, KeyPair: "keypair", AdminPassword: toyPassword},
 			"cluster": resource.ClusterSpec{VPC: "vpc", Subnets: []string{"subnet"}, NodeGroups: []resource.NodeGroup{}},
 		},
 		Invalid:    map[string][]any{"vm": {map[string]any{"spec": "tiny"}}},
@@ -161,6 +164,7 @@ func caught() map[string][]string {
 		"tells the key in errors":      {"(vpc/get/unknown)", "suite/secrets/untold"},
 		"tells the key in its log":     {"(vpc/list/shape)", "suite/secrets/untold"},
 		"shows the key":                {"(vpc/list/shape)", "suite/secrets/untold"},
+		"shows what is only written":   {"(vm/create/life)", "suite/secrets/untold"},
 	}
 }
 

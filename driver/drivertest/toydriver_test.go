@@ -344,6 +344,8 @@ func (c things[S, T]) object(t toyThing) (driver.Object[S, T], error) {
 		o.Labels["mcic-token"] = t.Token
 	case c.has("shows the key"):
 		o.Native = map[string]string{"asked with": c.key}
+	case c.has("shows what is only written"):
+		o.Native = t.Spec
 	case c.has("garbles text"):
 		t.Spec = bytes.ReplaceAll(t.Spec, []byte("여름"), []byte("ì—¬"))
 	case c.has("names instead of ids"):

@@ -189,6 +189,11 @@ func (w *world) request(t *try, name string, change map[string]any) (driver.Item
 	if raw, _, err = kind.Complete(asked.Spec); err != nil {
 		return driver.ItemRequest{}, err
 	}
+	_, hidden, err := kind.Hide(raw)
+	if err != nil {
+		return driver.ItemRequest{}, err
+	}
+	w.suite.hide(hidden)
 	raw, err = kind.MapRefs(raw, func(ref resource.Ref) (string, error) {
 		if _, ok := w.suite.target.Specs[ref.Name]; !ok || kindOf(ref.Name) != ref.Kind {
 			return ref.Name, nil // an id, or what does not exist

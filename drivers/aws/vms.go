@@ -51,6 +51,9 @@ func (v vms) Get(ctx context.Context, id string) (vm, error) {
 // Make launches a VM. The token makes AWS itself answer the same instance again.
 // https://docs.aws.amazon.com/ec2/latest/devguide/ec2-api-idempotency.html
 func (v vms) Make(ctx context.Context, r driver.Request[resource.VMSpec]) (vm, error) {
+	if r.Spec.AdminPassword != "" {
+		return vm{}, resource.Invalid(resource.Problem{Field: "spec.adminPassword", Message: "AWS makes the first password itself, for VMs with Windows, and the view password shows it; leave it out"})
+	}
 	tags, err := writeTags(r.Token, r.Name, r.Labels, types.ResourceTypeInstance, types.ResourceTypeVolume)
 	if err != nil {
 		return vm{}, err

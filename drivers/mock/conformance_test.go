@@ -58,6 +58,10 @@ func TestConformance(t *testing.T) {
 		Against: "the Mock cloud", Type: driver.TestedSimulator,
 		Image: imageID("ubuntu-24.04-x86_64"), Machine: "std3.large", OtherMachine: "std3.xlarge",
 		Specs: object{
+			"vm": object{
+				"image": imageID("ubuntu-24.04-x86_64"), "spec": "std3.large", "subnet": "subnet", "securitygroups": []string{"securitygroup"}, "keypair": "keypair",
+				"adminPassword": "Only-written-1",
+			},
 			"cluster": object{
 				"vpc": "vpc", "subnets": []string{"subnet"}, "version": "1.33",
 				"nodeGroups": []object{{"name": "first", "spec": "std3.large", "keypair": "keypair"}},

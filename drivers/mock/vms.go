@@ -65,6 +65,9 @@ func (c vms) plan(d *draft[resource.VMSpec, resource.VMStatus]) error {
 	if err := c.s.checkSecurityGroups(d.spec.SecurityGroups, d.spec.Subnet); err != nil {
 		return err
 	}
+	if d.spec.AdminPassword != "" {
+		d.spec.AdminPassword = "set" // the cloud does not keep it
+	}
 	d.status.Zone = specOf(c.s, resource.Subnet, d.spec.Subnet).Zone
 	return c.assignAddresses(d)
 }
@@ -289,12 +292,16 @@ type nativeVM struct {
 	LaunchTime   time.Time `json:"launchTime"`
 	Fault        string    `json:"fault,omitempty"`
 	Keys         []string  `json:"authorizedKeys,omitempty"`
+
+	PasswordLogin bool `json:"passwordLogin,omitempty"` // whether its administrator was given a password
 }
 
 func showVM(v *sight[resource.VMSpec, resource.VMStatus]) any {
 	native := nativeVM{
-		InstanceID: v.ID, ImageID: cmp.Or(v.spec.Image, v.spec.CustomImage), InstanceType: v.spec.Spec, Status: cloudState(v.state), Hypervisor: "mock", LaunchTime: v.CreatedAt, Keys: v.Keys,
+		InstanceID: v.ID, ImageID: cmp.Or(v.spec.Image, v.spec.CustomImage), InstanceType: v.spec.Spec, Status: cloudState(v.state), Hypervisor: "mock", LaunchTime: v.CreatedAt,
+		Keys: v.Keys, PasswordLogin: v.spec.AdminPassword != "",
 	}
+	v.spec.AdminPassword = ""
 	switch v.state {
 	case resource.StateRunning, resource.StateRebooting, resource.StateStopping:
 		native.PowerState = 1

@@ -22,7 +22,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	enginetest.Main(m, map[string]func() *driver.Driver{"late": late})
+	enginetest.Main(m, map[string]func() *driver.Driver{"late": late, "keyring": newKeyring})
 }
 
 func TestTheMainJob(t *testing.T) {

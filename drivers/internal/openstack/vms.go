@@ -265,7 +265,7 @@ func (v vms) boot(ctx context.Context, r driver.Request[resource.VMSpec], flavor
 	}
 	opts := servers.CreateOpts{
 		Name: r.Name, FlavorRef: flavor.ID, ImageRef: image.ID, BlockDevice: rootDisk(r.Spec, image, flavor), AvailabilityZone: v.zone,
-		Networks: []servers.Network{{Port: port}}, Metadata: driver.TagMap(labels), Tags: []string{tokenTag + r.Token, portTag + port},
+		Networks: []servers.Network{{Port: port}}, Metadata: driver.TagMap(labels), Tags: []string{tokenTag + r.Token, portTag + port}, AdminPass: r.Spec.AdminPassword,
 	}
 	if r.Spec.CustomImage != "" {
 		opts.Tags = append(opts.Tags, customTag)

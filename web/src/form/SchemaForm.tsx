@@ -9,6 +9,7 @@ import {
   Input,
   MultiSelect,
   NumberInput,
+  PasswordInput,
   Select,
   Stack,
   TagsInput,
@@ -269,6 +270,15 @@ export function Field({ form, schema, path, required, bare = false }: FieldProps
             minRows={2}
             maxRows={8}
             styles={{ input: { fontFamily: 'var(--mantine-font-family-monospace)' } }}
+          />
+        );
+      if (schema.writeOnly)
+        return (
+          <PasswordInput
+            {...common}
+            value={String(value ?? '')}
+            onChange={(e) => set(e.currentTarget.value)}
+            autoComplete="new-password"
           />
         );
       return <TextInput {...common} value={String(value ?? '')} onChange={(e) => set(e.currentTarget.value)} />;

@@ -14,6 +14,7 @@ export type Schema = {
   maximum?: number;
   minLength?: number;
   maxLength?: number;
+  writeOnly?: boolean;
   minItems?: number;
   maxItems?: number;
   pattern?: string;
