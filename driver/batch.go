@@ -244,7 +244,9 @@ func (s *remoteSession) Batch(ctx context.Context, kind, verb string, members []
 		case w.GetFailure() != nil:
 			became.Err = fromFailure(w.GetFailure())
 		case verb == VerbGet:
-			became.Item, became.Err = decodeItem(kind, w.GetObject())
+			if became.Item, became.Err = decodeItem(kind, w.GetObject()); became.Err == nil && became.Item.ID != members[i].ID {
+				*became = Answer{Err: nonsense("answer to a batch", fmt.Errorf("it has %.64q in the place of %.64q", became.Item.ID, members[i].ID))}
+			}
 		default:
 			became.Pending = pendingFrom(w.GetPending())
 		}

@@ -169,7 +169,7 @@ type Client interface {
 type Session interface {
 	Catalog(ctx context.Context, catalog string, q Query) iter.Seq2[json.RawMessage, error]
 	Read(ctx context.Context, feed string, s Span, filter json.RawMessage) iter.Seq2[json.RawMessage, error]
-	Changes(ctx context.Context, catalog, since string) (Reading[json.RawMessage], error)
+	Changes(ctx context.Context, catalog, since string, head func(Head)) iter.Seq2[Change, error]
 	List(ctx context.Context, kind string, f Filter) iter.Seq2[Item, error]
 	Get(ctx context.Context, kind, id string) (Item, error)
 	Create(ctx context.Context, kind string, r ItemRequest) (Item, *Pending, error)

@@ -46,7 +46,8 @@ func pendingFrom(p *driverv1.Pending) *Pending {
 	if p == nil {
 		return nil
 	}
-	pending := &Pending{Reason: p.GetReason(), After: time.Duration(p.GetAfterMs()) * time.Millisecond}
+	after := min(max(p.GetAfterMs(), 0), time.Hour.Milliseconds())
+	pending := &Pending{Reason: storable(p.GetReason()), After: time.Duration(after) * time.Millisecond}
 	if p.GetFailure() != nil {
 		pending.Failed = resource.AsError(fromFailure(p.GetFailure()))
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"io"
 	"iter"
 
 	driverv1 "github.com/m-cmp/mc-infra-connector/proto/driver/v1"
@@ -43,69 +44,124 @@ func changesOf[Session any, L Lister[E], E any](open func(Session) L) func(conte
 	}
 }
 
-func (s *session) Changes(ctx context.Context, catalog, since string) (Reading[json.RawMessage], error) {
+// Change, which callers of a driver see, is an entry of a catalog, or the key of one that is not there any more.
+type Change struct {
+	Entry json.RawMessage
+	Gone  string
+}
+
+// Head is what is known of a reading before its changes come.
+type Head struct {
+	Cursor  string // see Reading
+	Changes bool
+}
+
+func (s *session) Changes(ctx context.Context, catalog, since string, head func(Head)) iter.Seq2[Change, error] {
 	o, err := s.catalog(catalog)
 	if err != nil {
-		return Reading[json.RawMessage]{}, err
+		return fail[Change](err)
 	}
-	return o.changes(ctx, s.own, since)
-}
-
-// changes streams what has changed.
-func changes(ctx context.Context, opened Session, catalog, since string, flush func(*driverv1.CatalogResponse) error) (iter.Seq2[json.RawMessage, error], error) {
-	r, err := opened.Changes(ctx, catalog, since)
-	if err != nil {
-		return nil, err
-	}
-	head := &driverv1.Reading{Cursor: valid(r.Cursor), Changes: r.Changes}
-	for _, key := range r.Gone {
-		head.Gone = append(head.Gone, valid(key))
-	}
-	return r.Entries, flush(&driverv1.CatalogResponse{Reading: head})
-}
-
-// Changes reads all before it answers: what fails in the middle fails as a whole.
-func (s *remoteSession) Changes(ctx context.Context, catalog, since string) (Reading[json.RawMessage], error) {
-	var (
-		r   Reading[json.RawMessage]
-		all []json.RawMessage
-	)
-	entries := s.entries(ctx, &driverv1.CatalogRequest{Session: s.id, Catalog: catalog, Since: &since}, func(m *driverv1.CatalogResponse) {
-		if head := m.GetReading(); head != nil {
-			r.Cursor, r.Changes, r.Gone = head.GetCursor(), head.GetChanges(), head.GetGone()
-		}
-	})
-	for entry, err := range entries {
+	return func(yield func(Change, error) bool) {
+		r, err := o.changes(ctx, s.own, since)
 		if err != nil {
-			return Reading[json.RawMessage]{}, err
+			yield(Change{}, err)
+			return
 		}
-		all = append(all, entry)
-	}
-	r.Entries = func(yield func(json.RawMessage, error) bool) {
-		for _, entry := range all {
-			if !yield(entry, nil) {
+		head(Head{r.Cursor, r.Changes})
+		for _, key := range r.Gone {
+			if !yield(Change{Gone: key}, nil) {
+				return
+			}
+		}
+		for entry, err := range r.Entries {
+			if !yield(Change{Entry: entry}, err) || err != nil {
 				return
 			}
 		}
 	}
-	return r, nil
 }
 
-// entries receives a catalog and shows each message to look.
-func (s *remoteSession) entries(ctx context.Context, r *driverv1.CatalogRequest, look func(*driverv1.CatalogResponse)) iter.Seq2[json.RawMessage, error] {
-	return receive(ctx, func(ctx context.Context) (func() ([][]byte, error), error) {
-		stream, err := s.rpc.Catalog(ctx, r)
-		return func() ([][]byte, error) {
-			m, err := stream.Recv()
-			look(m)
-			return m.GetEntries(), err
-		}, err
-	}, func(raw []byte) (json.RawMessage, error) {
-		if !json.Valid(raw) {
-			return nil, nonsense("entry of the catalog "+r.GetCatalog(), errors.New("not JSON"))
+// changes streams what has changed, what is gone and what is there apart.
+func changes(ctx context.Context, opened Session, r *driverv1.CatalogRequest, flush func(*driverv1.CatalogResponse) error) error {
+	var reading *driverv1.Reading // that was not sent yet
+	tell := func() (err error) {
+		if reading != nil {
+			err = flush(&driverv1.CatalogResponse{Reading: reading})
 		}
-		return raw, nil
+		reading = nil
+		return err
+	}
+	all := opened.Changes(ctx, r.GetCatalog(), r.GetSince(), func(h Head) {
+		reading = &driverv1.Reading{Cursor: valid(h.Cursor), Changes: h.Changes}
 	})
+	entries := func(yield func(json.RawMessage, error) bool) {
+		for change, err := range all {
+			if err == nil && change.Gone != "" {
+				if reading == nil {
+					reading = &driverv1.Reading{}
+				}
+				if reading.Gone = append(reading.Gone, valid(change.Gone)); len(reading.GetGone()) == batchItems {
+					err = tell()
+				}
+				if err == nil {
+					continue
+				}
+			}
+			if err == nil {
+				err = tell()
+			}
+			if !yield(change.Entry, err) || err != nil {
+				return
+			}
+		}
+	}
+	err := send(entries,
+		func(entry json.RawMessage) ([]byte, error) { return entry, nil },
+		func(batch [][]byte) error { return flush(&driverv1.CatalogResponse{Entries: batch}) })
+	if err != nil {
+		return err
+	}
+	return tell()
+}
+
+func (s *remoteSession) Changes(ctx context.Context, catalog, since string, head func(Head)) iter.Seq2[Change, error] {
+	return func(yield func(Change, error) bool) {
+		var known *Head
+		changes := receive(ctx, func(ctx context.Context) (func() ([]Change, error), error) {
+			stream, err := s.rpc.Catalog(ctx, &driverv1.CatalogRequest{Session: s.id, Catalog: catalog, Since: &since})
+			return func() ([]Change, error) {
+				m, err := stream.Recv()
+				if first := known == nil; first && (err == nil || errors.Is(err, io.EOF)) {
+					known = &Head{m.GetReading().GetCursor(), m.GetReading().GetChanges()}
+					if known.Changes && (since == "" || known.Cursor == "") {
+						return nil, nonsense("reading of the catalog "+catalog, errors.New("it has only changes, of no earlier reading or without a cursor to follow"))
+					}
+					head(*known)
+				}
+				var batch []Change
+				for _, key := range m.GetReading().GetGone() {
+					batch = append(batch, Change{Gone: key})
+				}
+				for _, raw := range m.GetEntries() {
+					batch = append(batch, Change{Entry: raw})
+				}
+				return batch, err
+			}, err
+		}, func(c Change) (Change, error) {
+			switch {
+			case c.Gone != "" && !known.Changes:
+				return c, nonsense("reading of the catalog "+catalog, errors.New("it is whole, and names what is gone"))
+			case c.Gone == "" && !json.Valid(c.Entry):
+				return c, nonsense("entry of the catalog "+catalog, errors.New("not JSON"))
+			}
+			return c, nil
+		})
+		for change, err := range changes {
+			if !yield(change, err) || err != nil {
+				return
+			}
+		}
+	}
 }
 
 // catalog is what the driver offers of a catalog, if the cloud has it here.

@@ -100,13 +100,10 @@ func (s *server) Catalog(r *driverv1.CatalogRequest, stream grpc.ServerStreaming
 	if err != nil {
 		return err
 	}
-	var entries iter.Seq2[json.RawMessage, error]
-	if r.Since == nil {
-		entries = opened.Catalog(stream.Context(), r.GetCatalog(), r.GetFilter())
-	} else if entries, err = changes(stream.Context(), opened, r.GetCatalog(), r.GetSince(), stream.Send); err != nil {
-		return err
+	if r.Since != nil {
+		return changes(stream.Context(), opened, r, stream.Send)
 	}
-	return send(entries,
+	return send(opened.Catalog(stream.Context(), r.GetCatalog(), r.GetFilter()),
 		func(entry json.RawMessage) ([]byte, error) { return entry, nil },
 		func(batch [][]byte) error { return stream.Send(&driverv1.CatalogResponse{Entries: batch}) })
 }

@@ -71,7 +71,7 @@ func pass(ctx context.Context, sent []*driverv1.Warning) {
 func warningsFrom(sent []*driverv1.Warning) []resource.Warning {
 	var all []resource.Warning
 	for _, one := range sent {
-		w := resource.Warning{Message: one.GetMessage()}
+		w := resource.Warning{Message: storable(one.GetMessage())}
 		if rule := resource.WarningRule(one.GetRule()); slices.Contains(resource.WarningRules(), rule) { // else the message says it
 			w.Rule = rule
 		}

@@ -1,6 +1,7 @@
 package driver
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -30,6 +31,9 @@ const PluginName = "driver"
 // must have answered. It is shorter than the call's own deadline, so that a driver
 // that does not keep it can be told from a slow cloud.
 const timeoutKey = "mcic-timeout"
+
+// MaxMessage is how many bytes a message of a driver can have.
+const MaxMessage = 64 << 20
 
 // batch limits one message of a streamed list.
 const (
@@ -113,7 +117,7 @@ func (r *remote) Connect(ctx context.Context, c Config) (Session, error) {
 	if err != nil {
 		return nil, fromStatus(err)
 	}
-	return &remoteSession{r.rpc, answer.GetSession(), Place{answer.GetAccount(), answer.GetLacks(), answer.GetScopes()}}, nil
+	return &remoteSession{r.rpc, answer.GetSession(), Place{storable(answer.GetAccount()), storableTexts(answer.GetLacks()), storableTexts(answer.GetScopes())}}, nil
 }
 
 type remoteSession struct {
@@ -123,7 +127,15 @@ type remoteSession struct {
 }
 
 func (s *remoteSession) Catalog(ctx context.Context, catalog string, q Query) iter.Seq2[json.RawMessage, error] {
-	return s.entries(ctx, &driverv1.CatalogRequest{Session: s.id, Catalog: catalog, Filter: q}, func(*driverv1.CatalogResponse) {})
+	return receive(ctx, func(ctx context.Context) (func() ([][]byte, error), error) {
+		stream, err := s.rpc.Catalog(ctx, &driverv1.CatalogRequest{Session: s.id, Catalog: catalog, Filter: q})
+		return func() ([][]byte, error) { m, err := stream.Recv(); return m.GetEntries(), err }, err
+	}, func(raw []byte) (json.RawMessage, error) {
+		if !json.Valid(raw) {
+			return nil, nonsense("entry of the catalog "+catalog, errors.New("not JSON"))
+		}
+		return raw, nil
+	})
 }
 
 func (s *remoteSession) List(ctx context.Context, kind string, f Filter) iter.Seq2[Item, error] {
@@ -162,8 +174,10 @@ func (s *remoteSession) Create(ctx context.Context, kind string, r ItemRequest) 
 	case item.Token != "" && item.Token != r.Token:
 		return Item{}, nil, nonsense(kind, fmt.Errorf("%.64q was made with another token", item.ID))
 	}
-	item.Secrets, err = secretsIn(kind, answer.GetSecrets())
-	return item, pending, err
+	if item.Secrets, err = secretsIn(kind, answer.GetSecrets()); err != nil {
+		return Item{}, nil, err
+	}
+	return item, pending, nil
 }
 
 // creationOut writes the request of a creation and the contents that come with it.
@@ -250,10 +264,10 @@ func (s *remoteSession) Close() error {
 
 // receive turns a stream of batches into a sequence. Leaving the sequence early
 // ends the stream.
-func receive[T any](
+func receive[M, T any](
 	ctx context.Context,
-	open func(context.Context) (recv func() ([][]byte, error), err error),
-	parse func([]byte) (T, error),
+	open func(context.Context) (recv func() ([]M, error), err error),
+	parse func(M) (T, error),
 ) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
 		ctx, cancel := context.WithCancel(ctx)
@@ -269,8 +283,11 @@ func receive[T any](
 			if errors.Is(err, io.EOF) {
 				return
 			}
+			if _, ours := errors.AsType[*resource.Error](err); err != nil && !ours {
+				err = fromStatus(err)
+			}
 			if err != nil {
-				yield(zero, fromStatus(err))
+				yield(zero, err)
 				return
 			}
 			for _, raw := range batch {
@@ -286,7 +303,7 @@ func receive[T any](
 // decodeItem reads an object and refuses one that the server could not work with.
 func decodeItem(kind string, raw []byte) (Item, error) {
 	var item Item
-	if err := decode(kind, raw, &item); err != nil {
+	if err := decode(kind, storableJSON(raw), &item); err != nil {
 		return Item{}, err
 	}
 	if item.ID == "" {
@@ -376,6 +393,36 @@ func failureOf(e *resource.Error, unknownSession bool, leftID string) *driverv1.
 // valid makes a text fit for a protobuf string: a cloud may answer in any encoding.
 func valid(text string) string { return strings.ToValidUTF8(text, string(utf8.RuneError)) }
 
+// storable is a text that databases take: PostgreSQL has no character 0.
+// https://www.postgresql.org/docs/current/datatype-character.html
+func storable(text string) string { return strings.ReplaceAll(text, "\x00", string(utf8.RuneError)) }
+
+// storableTexts does the same for texts with names.
+func storableTexts(named map[string]string) map[string]string {
+	for name, text := range named {
+		named[name] = storable(text)
+	}
+	return named
+}
+
+// storableJSON does the same for JSON, where the character is written as an escape.
+func storableJSON(raw []byte) []byte {
+	if !bytes.Contains(raw, []byte(`\u0000`)) {
+		return raw
+	}
+	clean := bytes.Clone(raw)
+	for i := 0; i < len(clean); i++ {
+		if clean[i] != '\\' {
+			continue
+		}
+		if bytes.HasPrefix(clean[i:], []byte(`\u0000`)) {
+			copy(clean[i:], `\ufffd`)
+		}
+		i++ // what is escaped begins nothing
+	}
+	return clean
+}
+
 // failureIn is the detail of an error status, nil if it has none.
 func failureIn(err error) *driverv1.Failure {
 	for _, detail := range status.Convert(err).Details() {
@@ -401,6 +448,8 @@ func fromStatus(err error) error {
 		return resource.Errorf(resource.CodeUnavailable, "the driver did not answer in time: %w", context.DeadlineExceeded)
 	case codes.Canceled:
 		return resource.Errorf(resource.CodeUnavailable, "the call to the driver was cancelled: %w", context.Canceled)
+	case codes.Unimplemented:
+		return resource.Errorf(resource.CodeUnsupported, "the driver does not have this call: %s", s.Message())
 	case codes.Unavailable:
 		return resource.Errorf(resource.CodeUnavailable, "%w", fmt.Errorf("%w: %s", ErrGone, s.Message()))
 	default:
@@ -414,20 +463,20 @@ func fromFailure(f *driverv1.Failure) error {
 	if !slices.Contains(resource.Codes(), code) {
 		return nonsense("error", fmt.Errorf("%.64q is not an error code; it says: %s", code, f.GetMessage()))
 	}
-	e := resource.Errorf(code, "%s", f.GetMessage())
+	e := resource.Errorf(code, "%s", storable(f.GetMessage()))
 	if f.GetUnknownSession() {
 		e = resource.Errorf(code, "%w", ErrUnknownSession)
 	}
 	e.Retryable = f.GetRetryable()
 	for _, p := range f.GetFields() {
-		problem := resource.Problem{Field: p.GetField(), Message: p.GetMessage()}
+		problem := resource.Problem{Field: storable(p.GetField()), Message: storable(p.GetMessage())}
 		if rule := resource.ProblemRule(p.GetRule()); slices.Contains(resource.ProblemRules(), rule) { // else the message says it
-			problem.Rule, problem.Limit = rule, p.GetLimit()
+			problem.Rule, problem.Limit = rule, storable(p.GetLimit())
 		}
 		e.Fields = append(e.Fields, problem)
 	}
 	if f.GetCloudCode() != "" || f.GetCloudMessage() != "" || f.GetCloudRequestId() != "" {
-		e.Cloud = &resource.CloudError{Code: f.GetCloudCode(), Message: f.GetCloudMessage(), RequestID: f.GetCloudRequestId()}
+		e.Cloud = &resource.CloudError{Code: storable(f.GetCloudCode()), Message: storable(f.GetCloudMessage()), RequestID: storable(f.GetCloudRequestId())}
 	}
 	return e
 }

@@ -13,17 +13,23 @@ import (
 // reading is a catalog as one who follows its changes has it: entries by their keys.
 type reading map[string]string
 
-func (c *conn) changes(ctx context.Context, catalog, since string) (r driver.Reading[json.RawMessage], err error) {
-	err = c.call(ctx, catalog+"/list", func(ctx context.Context) (err error) {
-		r, err = c.open.Changes(ctx, catalog, since)
-		return err
+func (c *conn) changes(ctx context.Context, catalog, since string) (head driver.Head, all []driver.Change, err error) {
+	err = c.call(ctx, catalog+"/list", func(ctx context.Context) error {
+		all = nil
+		for change, err := range c.open.Changes(ctx, catalog, since, func(h driver.Head) { head = h }) {
+			if err != nil {
+				return err
+			}
+			all = append(all, change)
+		}
+		return nil
 	})
-	return r, err
+	return head, all, err
 }
 
 // follow asks for what has changed and answers what the catalog is by that.
-func (t *try) follow(catalog *resource.Catalog, before reading, since string) (now reading, head driver.Reading[json.RawMessage], err error) {
-	head, err = t.session().changes(t.ctx, catalog.Name, since)
+func (t *try) follow(catalog *resource.Catalog, before reading, since string) (now reading, head driver.Head, err error) {
+	head, all, err := t.session().changes(t.ctx, catalog.Name, since)
 	if err != nil {
 		return nil, head, err
 	}
@@ -31,15 +37,13 @@ func (t *try) follow(catalog *resource.Catalog, before reading, since string) (n
 	if head.Changes {
 		maps.Copy(now, before)
 	}
-	for _, key := range head.Gone {
-		delete(now, key)
-	}
-	for raw, err := range head.Entries {
-		if err != nil {
-			return nil, head, err
+	for _, change := range all {
+		if change.Gone != "" {
+			delete(now, change.Gone)
+			continue
 		}
 		var entry map[string]any
-		if err := json.Unmarshal(raw, &entry); err != nil {
+		if err := json.Unmarshal(change.Entry, &entry); err != nil {
 			return nil, head, err
 		}
 		now[fmt.Sprint(entry[keyOf(catalog)])] = compact(entry)

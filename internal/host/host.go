@@ -44,6 +44,7 @@ type Config struct {
 	CallTimeout    time.Duration // for one call
 	ListTimeout    time.Duration // for one complete list
 	ConnectTimeout time.Duration // for opening a session, by itself or as part of a call
+	MostListed     int           // objects that a list can have
 	Grace          time.Duration // how much later than its timeout a driver may answer before it counts as hung
 
 	Sandbox Sandbox // what drivers may reach and use
@@ -66,6 +67,9 @@ func (c Config) withDefaults() Config {
 	set(&c.ListTimeout, 5*time.Minute)
 	set(&c.ConnectTimeout, 30*time.Second)
 	set(&c.Grace, 3*time.Second)
+	if c.MostListed == 0 {
+		c.MostListed = 2_000_000
+	}
 	if c.Protocols == nil {
 		c.Protocols = driver.Plugins()
 	}

@@ -100,7 +100,10 @@ type (
 
 func (c vpcs) List(context.Context, driver.Filter) iter.Seq2[vpc, error] {
 	return func(yield func(vpc, error) bool) {
-		for i := range 1000 {
+		for i := 0; i < 1000 || c.config.Region == "endless"; i++ {
+			if c.config.Region == "twice" && !yield(vpc{ID: strconv.Itoa(i / 2), State: resource.StateAvailable}, nil) {
+				return
+			}
 			if !yield(vpc{ID: strconv.Itoa(i), State: resource.StateAvailable}, nil) {
 				return
 			}
@@ -130,6 +133,8 @@ func (c vpcs) Get(ctx context.Context, id string) (vpc, error) {
 	case "slow": // obeys its context
 		<-ctx.Done()
 		return vpc{}, ctx.Err()
+	case "huge":
+		return vpc{ID: id, Name: strings.Repeat("x", driver.MaxMessage), State: resource.StateAvailable}, nil
 	case "nonsense":
 		return vpc{}, nil
 	case "read", "write", "memory", "descriptors", "files":
@@ -292,6 +297,36 @@ func TestNonsenseIsAClearError(t *testing.T) {
 	_, err := newHost(t, nil).Session(target("toy", "r")).Get(t.Context(), "vpc", "nonsense")
 	assert.Equal(t, resource.CodeInternal, resource.CodeOf(err))
 	assert.ErrorContains(t, err, "defect of the driver")
+}
+
+// What a driver answers costs the server only so much.
+func TestAnswersHaveBounds(t *testing.T) {
+	h := newHost(t, func(c *host.Config) { c.MostListed = 5000 })
+	list := func(region string) (ids map[string]int, err error) {
+		ids = map[string]int{}
+		for item, err := range h.Session(target("toy", region)).List(t.Context(), "vpc", driver.Filter{}) {
+			if err != nil {
+				return ids, err
+			}
+			ids[item.ID]++
+		}
+		return ids, nil
+	}
+	ids, err := list("endless")
+	assert.Equal(t, resource.CodeInternal, resource.CodeOf(err))
+	require.ErrorContains(t, err, "more than 5000 objects")
+	assert.Len(t, ids, 5000)
+	ids, err = list("twice")
+	require.NoError(t, err)
+	for id, times := range ids {
+		assert.Equal(t, 1, times, id)
+	}
+	s := h.Session(target("toy", "r"))
+	before := pid(t, s)
+	_, err = s.Get(t.Context(), "vpc", "huge")
+	assert.Equal(t, resource.CodeInternal, resource.CodeOf(err))
+	require.ErrorContains(t, err, "larger than max")
+	assert.Equal(t, before, pid(t, s), "it costs that call alone")
 }
 
 func TestADriverThatHangsIsEnded(t *testing.T) {

@@ -18,6 +18,7 @@ import (
 	"github.com/hashicorp/go-hclog"
 	"github.com/hashicorp/go-plugin"
 	"github.com/hashicorp/go-plugin/runner"
+	"google.golang.org/grpc"
 
 	"github.com/m-cmp/mc-infra-connector/driver"
 	"github.com/m-cmp/mc-infra-connector/resource"
@@ -69,6 +70,7 @@ func (h *Host) startProcess(cloud string, c command) (*process, error) {
 		// The folder of the socket is private to this user, which guards the
 		// connection as well as keys in the environment of the same user would.
 		UnixSocketConfig: &plugin.UnixSocketConfig{TempDir: h.config.SocketDir},
+		GRPCDialOptions:  []grpc.DialOption{grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(driver.MaxMessage))},
 		Logger:           hclog.NewNullLogger(),
 		Stderr:           lines,
 		SyncStdout:       io.Discard,

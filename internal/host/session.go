@@ -70,10 +70,33 @@ func (s *session) Read(ctx context.Context, feed string, span driver.Span, filte
 
 func (s *session) List(ctx context.Context, kind string, f driver.Filter) iter.Seq2[driver.Item, error] {
 	return stream(func(each func(driver.Item) bool) error {
+		seen := map[string]bool{}
+		once := func(item driver.Item) bool { // a page may repeat what has moved meanwhile
+			if seen[item.ID] {
+				return true
+			}
+			seen[item.ID] = true
+			return each(item)
+		}
 		return s.do(ctx, "list", s.host.config.ListTimeout, func(ctx context.Context, open driver.Session) error {
-			return drain(open.List(ctx, kind, f), each)
+			return drain(bounded(open.List(ctx, kind, f), s.host.config.MostListed), once)
 		})
 	})
+}
+
+// bounded fails a list that has more than a cloud can have.
+func bounded[T any](items iter.Seq2[T, error], most int) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		n := 0
+		for item, err := range items {
+			if n++; n > most {
+				err = resource.Errorf(resource.CodeInternal, "the list of the driver has more than %d objects and was given up; this is a defect of the driver", most)
+			}
+			if !yield(item, err) || err != nil {
+				return
+			}
+		}
+	}
 }
 
 func (s *session) Get(ctx context.Context, kind, id string) (item driver.Item, err error) {
@@ -171,12 +194,12 @@ func (s *session) Permissions(ctx context.Context) (permissions []driver.Permiss
 	return permissions, err
 }
 
-func (s *session) Changes(ctx context.Context, catalog, since string) (reading driver.Reading[json.RawMessage], err error) {
-	err = s.do(ctx, "catalog", s.host.config.ListTimeout, func(ctx context.Context, open driver.Session) (err error) {
-		reading, err = open.Changes(ctx, catalog, since)
-		return err
+func (s *session) Changes(ctx context.Context, catalog, since string, head func(driver.Head)) iter.Seq2[driver.Change, error] {
+	return stream(func(each func(driver.Change) bool) error {
+		return s.do(ctx, "catalog", s.host.config.ListTimeout, func(ctx context.Context, open driver.Session) error {
+			return drain(open.Changes(ctx, catalog, since, head), each)
+		})
 	})
-	return reading, err
 }
 
 func (s *session) Check(ctx context.Context, kind string, r driver.ItemRequest) error {
