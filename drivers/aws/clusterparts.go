@@ -246,7 +246,9 @@ func showGroup(o *cluster, g *types.Nodegroup, nodes []string) {
 		types.NodegroupStatusDeleteFailed: resource.StateFailed,
 		types.NodegroupStatusDegraded:     resource.StateFailed,
 	})
-	status.Reason, status.Code = issuesOf(g)
+	if status.Reason, status.Code = issuesOf(g); status.State == resource.StateFailed {
+		status.Reason = cmp.Or(status.Reason, "AWS gives no reason")
+	}
 	o.Status.NodeGroups = append(o.Status.NodeGroups, status)
 	at := "node group " + spec.Name + " " + status.CloudState
 	switch usable := o.State == resource.StateAvailable || o.State == resource.StateUpdating; {
