@@ -57,7 +57,7 @@ func (j *job) reveal(shown json.RawMessage) (json.RawMessage, error) {
 // wipe ends it.
 func wipe(op *store.Operation) {
 	if len(op.Hidden) > 0 {
-		op.Hidden = store.Wiped
+		op.Hidden = []byte(store.Wiped)
 	}
 }
 

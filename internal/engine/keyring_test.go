@@ -174,7 +174,7 @@ func TestWhatIsOnlyWrittenIsHidden(t *testing.T) {
 			assert.NotContains(t, string(raw), password)
 			assert.NotContains(t, string(raw), "adminPassword")
 			if operation.EndedAt != 0 {
-				assert.Equal(t, store.Wiped, operation.Hidden)
+				assert.Equal(t, store.Wiped, string(operation.Hidden))
 			}
 			return string(row.Native)
 		}

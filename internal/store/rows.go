@@ -207,7 +207,7 @@ type Operation struct {
 }
 
 // Wiped stands for what was given with an operation and never shown, once that is gone.
-var Wiped = []byte("-")
+const Wiped = "-"
 
 // Creation is what a creation keeps in Params. Of one of several at once it is about all of
 // them: they stay together or not at all.
