@@ -181,6 +181,34 @@ func (c *Client) View(ctx context.Context, kind, connection, name, view string, 
 	return *found, nil
 }
 
+// Data does something with what a resource holds, such as the messages of a queue. It is done
+// once; whether an answer that is lost meant that it was is not known. The answer is JSON of
+// the call's type.
+func (c *Client) Data(ctx context.Context, kind, connection, name, dataCall string, params json.RawMessage) (json.RawMessage, error) {
+	k, err := resource.KindNamed(kind)
+	if err != nil {
+		return nil, err
+	}
+	d, err := k.DataCall(dataCall)
+	if err != nil {
+		return nil, err
+	}
+	r := call{method: d.Method}
+	if d.Method == http.MethodGet {
+		if r.query, err = d.QueryOf(params); err != nil {
+			return nil, err
+		}
+	} else {
+		r.body = params
+	}
+	at, err := kindPath(kind, connection, name)
+	answer, err := answered[json.RawMessage](ctx, c, r)(at+"/"+d.Path, err)
+	if err != nil {
+		return nil, err
+	}
+	return *answer, nil
+}
+
 // Capabilities returns what a connection offers.
 func (c *Client) Capabilities(ctx context.Context, connection string) (*driver.Capabilities, error) {
 	return one[driver.Capabilities](ctx, c, http.MethodGet, nil)(path("connections", connection, "capabilities"))

@@ -10,7 +10,7 @@ import (
 // was tested against.
 type Capability struct {
 	Kind    string           `json:"kind" doc:"Kind, catalog or feed."`
-	Verb    string           `json:"verb" doc:"Verb, action or view."`
+	Verb    string           `json:"verb" doc:"Verb, action, view or data call."`
 	Offered bool             `json:"offered" doc:"Whether the driver has it. A connection may still lack it, if its installation has no such service."`
 	Kept    bool             `json:"kept,omitempty" doc:"Whether the server has it in the place of the driver: it keeps the resources of the kind, because the cloud has no such object."`
 	Reason  string           `json:"reason,omitempty" doc:"Why the driver does not have it, if it says so."`
@@ -50,6 +50,9 @@ func (d *Description) Capabilities() []Capability {
 		}
 		for _, view := range kind.Views {
 			verbs = append(verbs, view.Name)
+		}
+		for _, call := range kind.Data {
+			verbs = append(verbs, call.Name)
 		}
 		for _, verb := range verbs {
 			add(kind.Name, verb, d.Offers(kind.Name, verb))

@@ -87,6 +87,7 @@ type KindOffer struct {
 	Verbs   []string `json:"verbs" doc:"Of list, get, create, check (whether a creation would be accepted) and delete, those it has."`
 	Actions []string `json:"actions,omitempty" doc:"The kind's actions that it has."`
 	Views   []string `json:"views,omitempty" doc:"The kind's views that it has."`
+	Data    []string `json:"data,omitempty" doc:"The kind's data calls that it has."`
 	Found   Found    `json:"found,omitempty" doc:"How what a creation has made is found again when its answer is lost: tag, by the token that it carries; token, the cloud makes one object of one token; name, only one can have it." enum:"tag,token,name"`
 
 	Kept bool `json:"kept,omitempty" doc:"Whether the server keeps its resources, because the cloud has no such object: what one is goes to the cloud with what names it."`
@@ -158,7 +159,7 @@ func (d *Description) Without(lacks map[string]string) *Capabilities {
 func (d *Description) Offers(kind, verb string) bool {
 	for _, k := range d.Kinds {
 		if k.Name == kind {
-			return slices.Contains(k.Verbs, verb) || slices.Contains(k.Actions, verb) || slices.Contains(k.Views, verb)
+			return slices.Contains(k.Verbs, verb) || slices.Contains(k.Actions, verb) || slices.Contains(k.Views, verb) || slices.Contains(k.Data, verb)
 		}
 	}
 	return false

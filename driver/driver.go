@@ -88,6 +88,7 @@ type Place struct {
 	Account string            // the cloud's id of the account, "" if the driver does not tell
 	Lacks   map[string]string // kinds, catalogs and feeds that the driver offers but not here, with the reason
 	Scopes  map[string]string // what the objects of kinds belong to, if not to the account in the region; see Scoper
+	Reach   Reach             // where signed requests go
 }
 
 // Lister is what every catalog must offer. A driver may use the query to ask the
@@ -179,6 +180,10 @@ type Session interface {
 	View(ctx context.Context, kind, id, view string, params json.RawMessage) (json.RawMessage, error)
 	// Batch does a verb for several objects; the answers are in the order of the members.
 	Batch(ctx context.Context, kind, verb string, members []Member, params json.RawMessage) ([]Answer, error)
+	// Data does something with what an object holds; nobody repeats it.
+	Data(ctx context.Context, kind, id, call string, params json.RawMessage) (json.RawMessage, error)
+	// Sign answers a request for data of an object, which the caller sends.
+	Sign(ctx context.Context, kind, id string, r resource.SignRequest) (resource.SignedRequest, error)
 	Extend(ctx context.Context, extension string, input json.RawMessage) (json.RawMessage, error)
 	Native(ctx context.Context, r NativeRequest) (NativeResponse, error)
 	Permissions(ctx context.Context) ([]Permission, error)
@@ -216,6 +221,9 @@ func New[S any](about About, connect func(context.Context, Config) (S, error), o
 	}
 	for _, o := range offers {
 		o.add(d)
+	}
+	if reaches := reflect.TypeFor[S]().Implements(reflect.TypeFor[Reacher]()); !reaches && d.signs() {
+		panic("driver " + about.Name + ": sessions with a kind that signs requests need the method Reach")
 	}
 	for _, f := range about.Settings {
 		if f.Secret {
@@ -257,7 +265,20 @@ func (d *Driver) Connect(ctx context.Context, c Config) (Session, error) {
 	if o, ok := own.(Scoper); ok {
 		s.place.Scopes = o.Scopes()
 	}
+	if r, ok := own.(Reacher); ok {
+		s.place.Reach = r.Reach()
+	}
 	return s, nil
+}
+
+// signs reports whether a kind is offered whose requests are signed.
+func (d *Driver) signs() bool {
+	for _, o := range d.offers {
+		if signing := o.kind.Signing(); signing != nil && signing.Offered(o.abilities) {
+			return true
+		}
+	}
+	return false
 }
 
 // session runs calls on the collections of a driver in this process.

@@ -24,13 +24,13 @@ func (d *Description) Markdown() string {
 		}
 		b.WriteString("\n")
 	}
-	b.WriteString("## Kinds\n\n| kind | verbs | actions | views |\n| --- | --- | --- | --- |\n")
+	b.WriteString("## Kinds\n\n| kind | verbs | actions | views | data calls |\n| --- | --- | --- | --- | --- |\n")
 	for _, k := range d.Kinds {
 		verbs := strings.Join(k.Verbs, ", ")
 		if k.Kept {
 			verbs += " (kept by the server)"
 		}
-		fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", k.Name, verbs, listed(k.Actions), listed(k.Views))
+		fmt.Fprintf(&b, "| `%s` | %s | %s | %s | %s |\n", k.Name, verbs, listed(k.Actions), listed(k.Views), listed(k.Data))
 	}
 	fmt.Fprintf(&b, "\nCatalogs: %s.\n", strings.Join(d.Catalogs, ", "))
 	if len(d.Feeds) > 0 {

@@ -81,6 +81,7 @@ func Kind[Session any, C Collection[S, T], S, T any](kind resource.Type[S, T], o
 			described.Views = append(described.Views, v.Name)
 		}
 	}
+	described.Data = dataOf(kind.Kind, abilities)
 	completes := abilities.Implements(reflect.TypeFor[Completer[S, T]]())
 	erase := eraser[S, T](slices.Contains(described.Actions, resource.ActionLabel))
 	o.list = func(ctx context.Context, c any, f Filter) iter.Seq2[Item, error] {

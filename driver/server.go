@@ -71,7 +71,7 @@ func (s *server) Connect(ctx context.Context, r *driverv1.ConnectRequest) (*driv
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.sessions[id] = opened
-	return &driverv1.ConnectResponse{Session: id, Lacks: place.Lacks, Account: valid(place.Account), Scopes: place.Scopes}, nil
+	return &driverv1.ConnectResponse{Session: id, Lacks: place.Lacks, Account: valid(place.Account), Scopes: place.Scopes, Reach: place.Reach.toWire()}, nil
 }
 
 func (s *server) Disconnect(_ context.Context, r *driverv1.DisconnectRequest) (*driverv1.DisconnectResponse, error) {

@@ -117,7 +117,9 @@ func (r *remote) Connect(ctx context.Context, c Config) (Session, error) {
 	if err != nil {
 		return nil, fromStatus(err)
 	}
-	return &remoteSession{r.rpc, answer.GetSession(), Place{storable(answer.GetAccount()), storableTexts(answer.GetLacks()), storableTexts(answer.GetScopes())}}, nil
+	return &remoteSession{r.rpc, answer.GetSession(), Place{
+		storable(answer.GetAccount()), storableTexts(answer.GetLacks()), storableTexts(answer.GetScopes()), reachFrom(answer.GetReach()),
+	}}, nil
 }
 
 type remoteSession struct {
@@ -251,7 +253,11 @@ func (s *remoteSession) Place(context.Context) (Place, error) { return s.place, 
 // object passes on what must be a JSON object.
 func object(what string, raw json.RawMessage) (json.RawMessage, error) {
 	var fields map[string]json.RawMessage
-	return raw, decode(what, raw, &fields)
+	err := decode(what, raw, &fields)
+	if err == nil && fields == nil {
+		err = nonsense(what, errors.New("it is null"))
+	}
+	return raw, err
 }
 
 // Close ends the session on the driver's side.

@@ -41,6 +41,8 @@ func minimal(kind string) string {
 		return `{"vpc":"vpc1","protocol":"tcp","port":80}`
 	case "cluster":
 		return `{"vpc":"vpc1","subnets":["sub1"]}`
+	case "bucket", "queue":
+		return `{}`
 	}
 	return ""
 }

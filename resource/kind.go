@@ -12,13 +12,14 @@ import (
 
 // Kind describes one type of resource. The rest of the project is driven by it.
 type Kind struct {
-	Name    string   // the word for it everywhere: "vpc"
-	Title   string   // for people: "VPC"
-	Doc     string   // what it is, in one sentence
-	Secrets []Secret // what a creation answers once and never again
-	Actions []Action // verbs beyond create and delete; every kind has label
-	Views   []View   // what the cloud is asked for each time and nothing keeps
-	Recent  []string // fields of the spec that hold texts: which combinations were created last is kept
+	Name    string     // the word for it everywhere: "vpc"
+	Title   string     // for people: "VPC"
+	Doc     string     // what it is, in one sentence
+	Secrets []Secret   // what a creation answers once and never again
+	Actions []Action   // verbs beyond create and delete; every kind has label
+	Views   []View     // what the cloud is asked for each time and nothing keeps
+	Data    []DataCall // what is done with what it holds
+	Recent  []string   // fields of the spec that hold texts: which combinations were created last is kept
 
 	// Patience is how many times longer than others a change may take to settle; 0 means
 	// once.
@@ -339,7 +340,7 @@ func (k *Kind) CheckObject(spec, status json.RawMessage) error {
 func Kinds() []*Kind {
 	return []*Kind{
 		VPC.Kind, Subnet.Kind, SecurityGroup.Kind, KeyPair.Kind, VM.Kind, Disk.Kind, Snapshot.Kind, CustomImage.Kind,
-		PublicIP.Kind, NIC.Kind, NLB.Kind, Cluster.Kind,
+		PublicIP.Kind, NIC.Kind, NLB.Kind, Cluster.Kind, Bucket.Kind, Queue.Kind,
 	}
 }
 

@@ -148,6 +148,17 @@ func kinds() string {
 			fmt.Fprintf(&b, "View `%s`: %s Path: `…/{name}/%s`. The cloud is asked each time.\n\n", v.Name, v.Doc, v.Name)
 			fields(&b, "Answer of "+v.Name, v.AnswerType())
 		}
+		for _, c := range k.Data {
+			fmt.Fprintf(&b, "Data call `%s`: %s Path: `%s …/{name}/%s`. It is made once and kept nowhere.\n\n", c.Name, c.Doc, c.Method, c.Path)
+			if c.Single != nil {
+				fmt.Fprintf(&b, "The same for one: `%s …/{name}/%s`.\n\n", c.Single.Method, c.Single.Path)
+			}
+			fields(&b, "Parameters of "+c.Name, c.ParamsType())
+			fields(&b, "Answer of "+c.Name, c.AnswerType())
+		}
+		if k.Signing() != nil {
+			b.WriteString("Data is read by `GET …/{name}/object?key=…`, with ranges, and written by `PUT` to the same path. It goes between the client and the cloud as it comes.\n\n")
+		}
 	}
 	for _, c := range resource.Catalogs() {
 		fmt.Fprintf(&b, "## %s (`%s`)\n\n%s Path: `/v1/catalog/%s?connection=…`.\n\n", c.Title, c.Name, c.Doc, c.Plural())

@@ -17,6 +17,7 @@ const (
 	ceilingOfGet    = 2
 	ceilingOfList   = 1
 	ceilingOfChange = 3
+	ceilingOfData   = 2
 )
 
 // ceilingOf is how many calls a verb may cost without a reason, "kind/verb".
@@ -25,6 +26,9 @@ func ceilingOf(verb string) int {
 	parts := 0
 	if kind, err := resource.KindNamed(name); err == nil {
 		parts = kind.KindsOfParts()
+		if _, err := kind.DataCall(what); err == nil {
+			return ceilingOfData
+		}
 	}
 	switch what {
 	case "get":

@@ -111,6 +111,7 @@ func (s *suite) kindChecks(kind *resource.Kind, offer driver.KindOffer) []check 
 		}
 	}
 	checks = append(checks, s.callChecks(kind, offer)...)
+	checks = append(checks, s.dataChecks(kind, offer)...)
 	return append(checks, s.manyChecks(kind, offer)...)
 }
 

@@ -18,6 +18,8 @@ func (t *Target) defaultSpecs() map[string]any {
 		"customimage":   object{"vm": "vm"},
 		"publicip":      object{},
 		"nic":           object{"subnet": "subnet:nic", "securitygroups": []string{"securitygroup"}},
+		"bucket":        object{},
+		"queue":         object{},
 		"nlb":           object{"vpc": "vpc", "subnets": []string{"subnet"}, "protocol": "tcp", "port": 80, "members": []string{"vm"}},
 	}
 	if t.Image != "" && t.Machine != "" {
@@ -61,6 +63,10 @@ func (t *Target) defaultParams() map[string]any {
 		"nlb/settarget":             object{"port": 8081},
 		"nlb/sethealthcheck":        object{"protocol": "http", "path": "/healthz", "intervalSeconds": 30},
 		"cluster/removenodegroup":   object{"name": "second"},
+		"bucket/setversioning":      object{"versioning": true},
+		"bucket/setpublic":          object{"public": true},
+		"bucket/setcors":            object{"cors": []object{{"origins": []string{"https://www.example.com"}, "methods": []string{"GET"}}}},
+		"bucket/setlifecycle":       object{"lifecycle": []object{{"prefix": "tmp/", "expireDays": 7}}},
 		"cluster/scalenodegroup":    object{"name": "first", "desiredNodes": 2, "maxNodes": 3},
 	}
 	if t.OtherMachine != "" {
@@ -167,7 +173,11 @@ func reactionTo(action string) reaction {
 			}
 			return false
 		}},
-		"cluster/upgrade": {shows: became("status", "version"), once: true},
+		"cluster/upgrade":      {shows: became("status", "version"), once: true},
+		"bucket/setversioning": {shows: became("spec", "versioning")},
+		"bucket/setpublic":     {shows: became("spec", "public")},
+		"bucket/setcors":       {shows: func(_, after shown, _ map[string]any) bool { return len(after.list("spec", "cors")) == 1 }},
+		"bucket/setlifecycle":  {shows: func(_, after shown, _ map[string]any) bool { return len(after.list("spec", "lifecycle")) == 1 }},
 	}[action]
 }
 

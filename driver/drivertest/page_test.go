@@ -10,6 +10,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/m-cmp/mc-infra-connector/driver"
 )
 
 // TestThePageOfTheProtocolNamesTheChecks: a rule is as good as what proves it. The page
@@ -46,6 +48,11 @@ func TestThePageOfTheProtocolNamesTheChecks(t *testing.T) {
 	}
 }
 
+// isDataCall reports whether a check is of a data call.
+func (s *suite) isDataCall(c check) bool {
+	return slices.ContainsFunc(s.description.Kinds, func(k driver.KindOffer) bool { return k.Name == c.kind && slices.Contains(k.Data, c.verb) })
+}
+
 // onThePage is what a check is called where it stands for those of all kinds.
 func (s *suite) onThePage(c check) string {
 	verb, name := c.verb, c.name
@@ -54,6 +61,9 @@ func (s *suite) onThePage(c check) string {
 		verb = "CATALOG"
 	case c.kind == "extension" && verb != "native":
 		verb = "EXTENSION"
+	}
+	if _, generic := map[string]bool{"unknown": true, "wrong-params": true, "calls": true}[name]; generic && s.isDataCall(c) {
+		verb = "CALL"
 	}
 	for _, k := range s.description.Kinds {
 		switch {

@@ -148,6 +148,11 @@ func (s *suite) knownKinds() error {
 				return err
 			}
 		}
+		for _, name := range offer.Data {
+			if _, err := kind.DataCall(name); err != nil {
+				return err
+			}
+		}
 	}
 	for _, name := range s.description.Catalogs {
 		if _, err := resource.CatalogNamed(name); err != nil {

@@ -35,6 +35,7 @@ func toyTarget(t *testing.T, defect string) Target {
 		Specs: map[string]any{
 			"vm":      resource.VMSpec{Image: toyImage, Spec: toyMachine, Subnet: "subnet", SecurityGroups: []string{"securitygroup"}, KeyPair: "keypair", AdminPassword: toyPassword},
 			"cluster": resource.ClusterSpec{VPC: "vpc", Subnets: []string{"subnet"}, NodeGroups: []resource.NodeGroup{}},
+			"queue":   resource.QueueSpec{MaxMessageBytes: 20000},
 		},
 		Invalid:    map[string][]any{"vm": {map[string]any{"spec": "tiny"}}},
 		Extensions: map[string]any{"echo": map[string]any{"word": "hello"}},
@@ -125,7 +126,7 @@ func caught() map[string][]string {
 		"pages are answers":            {"vpc/list/html"},
 		"lists another name":           {"vpc/get/as-listed"},
 		"asks for each":                {"vpc/list/calls"},
-		"asks twice":                   {"vpc/get/calls", "vpc/create/calls", "vpc/delete/calls", "vpc/check/calls", "vm/stop/calls", "vm/stop/many-calls", "vm/get/many-calls", "vm/delete/many-calls"},
+		"asks twice":                   {"vpc/get/calls", "vpc/create/calls", "vpc/delete/calls", "vpc/check/calls", "vm/stop/calls", "vm/stop/many-calls", "vm/get/many-calls", "vm/delete/many-calls", "bucket/listobjects/calls", "queue/send/calls"},
 		"does the first of many":       {"vm/stop/many", "vm/delete/many", "vm/get/many"},
 		"passes over a bad one":        {"vm/stop/many-and-a-bad-one"},
 		"blames all for one":           {"vm/start/many-and-a-bad-one", "vm/delete/many-and-a-bad-one", "vm/get/many-and-a-bad-one"},
@@ -154,6 +155,34 @@ func caught() map[string][]string {
 		"views of nothing":             {"cluster/kubeconfig/unknown"},
 		"broken extension":             {"extension/echo/answer"},
 		"broken native":                {"extension/native/answer"},
+		"data of anything":             {"bucket/listobjects/unknown", "queue/send/unknown"},
+		"tidies keys":                  {"bucket/sign/works"},
+		"signs no range":               {"bucket/sign/range"},
+		"signs no conditions":          {"bucket/sign/conditions"},
+		"signs no md5":                 {"bucket/sign/checksum"},
+		"signs no headers":             {"bucket/lookupobject/works", "bucket/copyobject/works"},
+		"signs too much":               {"bucket/sign/tampered"},
+		"links for ever":               {"bucket/sign/expired"},
+		"links with a token":           {"bucket/sign/link"},
+		"missing is empty":             {"bucket/sign/missing"},
+		"lists one page of objects":    {"bucket/listobjects/works"},
+		"lists no folders":             {"bucket/listobjects/works"},
+		"shows no versions":            {"bucket/listobjects/versions"},
+		"copies halves":                {"bucket/copyobject/works"},
+		"deletes what begins so":       {"bucket/deleteobjects/works"},
+		"forgets the last part":        {"bucket/completeupload/works"},
+		"keeps parts":                  {"bucket/abortupload/works"},
+		"garbles messages":             {"queue/send/works"},
+		"blames all messages":          {"queue/send/partial"},
+		"hides what fails":             {"queue/send/partial"},
+		"sends at once":                {"queue/send/delay"},
+		"knows nothing again":          {"queue/send/order"},
+		"nothing is an error":          {"queue/receive/empty"},
+		"keeps nothing back":           {"queue/receive/visibility"},
+		"keeps all back":               {"queue/receive/visibility", "queue/receive/dead-letter"},
+		"keeps messages":               {"queue/deletemessages/works"},
+		"gives nothing back":           {"queue/setvisibility/works"},
+		"takes any receipt":            {"queue/setvisibility/works"},
 		"metrics of anything":          {"metric/read/unknown-vms", "metric/read/unknown-clusters", "metric/read/unknown-names"},
 		"measures nothing":             {"metric/read/entries"},
 		"measures twice":               {"metric/read/entries"},
@@ -178,6 +207,7 @@ func checkedElsewhere() map[string]string {
 		"create/wrong-type":          "driver.Kind decodes specifications",
 		"extension/unknown-field":    "driver.Extension checks inputs",
 		"action/wrong-params":        "driver.Driver checks parameters of views",
+		"data/wrong-params":          "driver.Driver checks parameters of data calls",
 		"read/wrong-filter":          "driver.Feed checks filters",
 		"read/wrong-span":            "driver.Feed checks spans",
 		"get/many-too-many":          "driver.Driver counts the members of batches",
@@ -198,6 +228,11 @@ func TestEveryCheckCatchesSomething(t *testing.T) {
 		case c.kind == "connection" || c.kind == "extension":
 			return c.kind + "/" + c.name
 		case slices.Contains([]string{"list", "get", "create", "check", "delete", "read"}, c.verb):
+			return c.verb + "/" + c.name
+		case s.isDataCall(c):
+			if _, generic := map[string]bool{"unknown": true, "wrong-params": true, "calls": true}[c.name]; generic {
+				return "data/" + c.name
+			}
 			return c.verb + "/" + c.name
 		default:
 			return "action/" + c.name

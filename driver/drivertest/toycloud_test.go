@@ -28,6 +28,7 @@ type toyCloud struct {
 	images []resource.Image // the first is never changed
 	turns  int              // how often they were
 	things []*toyThing
+	data   map[string]*toyData // by the things' ids
 }
 
 // toyThing is an object of the toy cloud.
@@ -84,10 +85,18 @@ func newToyCloud(t *testing.T) *toyCloud {
 		"DELETE /{kind}/{id}": c.delete,
 		"PATCH /{kind}":       c.together(c.patch),
 		"DELETE /{kind}":      c.together(c.delete),
+
+		"POST /data/{kind}/{id}/{call}": c.serveData,
 	} {
 		mux.HandleFunc(pattern, handle.serve)
 	}
-	server := httptest.NewServer(mux)
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasPrefix(r.RequestURI, "/objects/") { // which a ServeMux would tidy
+			c.serveObject(w, r)
+			return
+		}
+		mux.ServeHTTP(w, r)
+	}))
 	t.Cleanup(server.Close)
 	c.URL = server.URL
 	return c
@@ -306,6 +315,10 @@ func (c *toyCloud) delete(w http.ResponseWriter, r *http.Request, account string
 	id := r.PathValue("id")
 	if c.find(account, r.PathValue("kind"), id) == nil {
 		answer(w, http.StatusNotFound, "there is no such thing")
+		return
+	}
+	if slices.ContainsFunc(c.dataOf(id).objects, func(o *toyObject) bool { return o.upload == "" }) {
+		answer(w, http.StatusConflict, "it is not empty")
 		return
 	}
 	for _, other := range c.things {

@@ -108,6 +108,8 @@ func newToy(defect string) func() *driver.Driver {
 			driver.Kind(resource.SecurityGroup, func(s *toySession) groupAbilities { return groups{of(s, resource.SecurityGroup)} }, driver.ByToken, driver.ReusedIDs),
 			driver.Kind(resource.VM, func(s *toySession) vmAbilities { return vms{of(s, resource.VM)} }, driver.ByToken),
 			driver.Kind(resource.Cluster, func(s *toySession) clusterAbilities { return clusters{of(s, resource.Cluster)} }, driver.ByToken),
+			driver.Kind(resource.Bucket, func(s *toySession) bucketAbilities { return buckets{of(s, resource.Bucket)} }, driver.ByToken),
+			driver.Kind(resource.Queue, func(s *toySession) queueAbilities { return queues{of(s, resource.Queue)} }, driver.ByToken),
 			driver.Extension("echo", "Says it again.", func(_ context.Context, s *toySession, in word) (word, error) {
 				if s.has("broken extension") {
 					return in, errors.New("no")

@@ -124,7 +124,11 @@ func about() driver.About {
 			{Name: settingClusterRole, Title: "Cluster role", Doc: "Name or ARN of the IAM role that EKS runs clusters with; it has the policy AmazonEKSClusterPolicy and trusts eks.amazonaws.com. Default: AmazonEKSClusterRole. See https://docs.aws.amazon.com/eks/latest/userguide/cluster-iam-role.html", Type: driver.TypeString},
 			{Name: settingNodeRole, Title: "Node role", Doc: "Name or ARN of the IAM role of the nodes of clusters; it has the policies AmazonEKSWorkerNodePolicy, AmazonEKS_CNI_Policy and AmazonEC2ContainerRegistryPullOnly and trusts ec2.amazonaws.com. Default: AmazonEKSNodeRole. See https://docs.aws.amazon.com/eks/latest/userguide/create-node-role.html", Type: driver.TypeString},
 		}, transport.Settings()...),
-		Missing: map[string]string{"metric": "CloudWatch is not read yet; ask it with native calls to the service monitoring"},
+		Missing: map[string]string{
+			"bucket": "S3 is not offered yet; call it with native calls to the service s3",
+			"queue":  "SQS is not offered yet; call it with native calls to the service sqs",
+			"metric": "CloudWatch is not read yet; ask it with native calls to the service monitoring",
+		},
 		Native: "The service is the first part of AWS's endpoint: ec2, s3, iam, api.pricing. The region is the connection's; another one follows an @: api.pricing@us-east-1. " +
 			"Path, query, headers and body are those of AWS's API reference; the driver signs them (Signature Version 4). With an endpoint setting all services are asked there.",
 		Permissions: []string{

@@ -90,6 +90,32 @@ type (
 		resource.HealthReader
 		resource.Labeler
 	}
+	bucketAbilities interface {
+		driver.Managed[resource.BucketSpec, resource.BucketStatus]
+		driver.Checker[resource.BucketSpec]
+		resource.VersioningSetter
+		resource.PublicSetter
+		resource.CORSSetter
+		resource.LifecycleSetter
+		resource.Emptier
+		resource.UsageReader
+		resource.ObjectSigner
+		resource.ObjectLister
+		resource.ObjectFinder
+		resource.ObjectCopier
+		resource.ObjectDeleter
+		resource.Uploader
+		resource.Labeler
+	}
+	queueAbilities interface {
+		driver.Managed[resource.QueueSpec, resource.QueueStatus]
+		driver.Checker[resource.QueueSpec]
+		resource.Purger
+		resource.Sender
+		resource.Receiver
+		resource.VisibilitySetter
+		resource.Labeler
+	}
 	clusterAbilities interface {
 		driver.Stepwise[resource.ClusterSpec, resource.ClusterStatus]
 		driver.Checker[resource.ClusterSpec]

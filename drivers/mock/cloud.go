@@ -34,6 +34,10 @@ type cloud struct {
 	keyless bool         // whether it has no key pairs, and machines are given keys
 	calls   atomic.Int64 // of all sessions, for tests
 
+	objects  *heldObjects         // of buckets
+	messages *held[storedMessage] // of queues
+	endpoint *endpoint            // where objects are read and written
+
 	mu      sync.RWMutex
 	journal *journal // nil until the first connection
 	shelves map[shelfKey]*shelf
@@ -193,7 +197,7 @@ type event struct {
 }
 
 func newCloud(dir string) *cloud {
-	return &cloud{
+	c := &cloud{
 		dir:     dir,
 		now:     time.Now,
 		exit:    os.Exit, //nolint:forbidigo // the setting crashCreate rehearses just that
@@ -205,7 +209,12 @@ func newCloud(dir string) *cloud {
 		linked:  map[string]map[string]shelfKey{},
 		claims:  map[string]map[string]string{},
 		next:    map[string]uint32{},
+
+		objects:  newHeld[storedObject](dir, "objects"),
+		messages: newHeld[storedMessage](dir, "messages"),
 	}
+	c.endpoint = &endpoint{cloud: c, file: filepath.Join(dir, "mock-data", "endpoint.json")}
+	return c
 }
 
 // open reads the journal, once. A failed attempt is repeated by the next

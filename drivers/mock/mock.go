@@ -70,6 +70,8 @@ func newDriver(c *cloud) *driver.Driver {
 		driver.Kind(resource.NIC, func(s *session) nicAbilities { return openNICs(s) }, driver.ByToken),
 		driver.Kind(resource.NLB, func(s *session) nlbAbilities { return openNLBs(s) }, driver.ByToken),
 		driver.Kind(resource.Cluster, func(s *session) clusterAbilities { return openClusters(s) }, driver.ByToken),
+		driver.Kind(resource.Bucket, func(s *session) bucketAbilities { return openBuckets(s) }, driver.ByToken),
+		driver.Kind(resource.Queue, func(s *session) queueAbilities { return openQueues(s) }, driver.ByToken),
 		driver.Extension("countAll", "Counts what the account has of one kind in the region.", countAll),
 		driver.Extension("echo", "Answers what it is given, with who asked, to try calls out.", echo),
 		driver.Extension("plantRule", "Puts a rule into a security group as other tools do, in any spelling, also one that rules have no words for.", plantRule),
@@ -233,7 +235,7 @@ func settingFields() []setting {
 		{field("ssh", "SSH server", driver.TypeString, "An SSH server that stands for those of all VMs, such as ubuntu@127.0.0.1:2222: its address and port are shown as theirs. Default: none, nothing answers at their addresses."), 0, 0},
 		{field("ipv6", "IPv6", driver.TypeBool, "Whether subnets have an IPv6 range, too, and what is in them an address of it. Default: false."), 0, 0},
 		{field("down", "What is down", driver.TypeText, "Kinds whose service is out of order, such as nlb,cluster: calls about them are answered with the code unavailable, and nothing is done. Default: none."), 0, 0},
-		{field("accountWide", "Account-wide kinds", driver.TypeText, "Kinds whose objects belong to the account in all its regions, as buckets, users and roles do on other clouds, such as keypair. Default: none."), 0, 0},
+		{field("accountWide", "Account-wide kinds", driver.TypeText, "Kinds whose objects belong to the account in all its regions, as buckets always do, such as keypair. Default: buckets alone."), 0, 0},
 		{warnField(), 0, 0},
 		{field("hang", "Hanging creates", driver.TypeBool, "Whether the creation of what machines build is never answered, nor done. Default: false."), 0, 0},
 		{field("parts", "Parts one by one", driver.TypeBool, "Whether the node groups of a cluster are made after its control plane, one by one, and go before it: its creation and deletion are then pending meanwhile. Default: false, all at once."), 0, 0},
@@ -282,7 +284,7 @@ func parseSettings(v driver.Values) (settings, error) {
 		ambiguousCreate: v.Number("ambiguousCreate"), crashCreate: v.Number("crashCreate"),
 		forgetDelete: v.Number("forgetDelete"),
 		rateLimit:    v.Number("rateLimit"), pageSize: v.Int("pageSize"), quotaVMs: v.Int("quotaVMs"),
-		quotas: quotas, lacks: lacks, down: down, accountWide: accountWide, ssh: ssh, hang: v.Bool("hang"), ipv6: v.Bool("ipv6"), parts: v.Bool("parts"), seed: v["seed"],
+		quotas: quotas, lacks: lacks, down: down, accountWide: append(accountWide, resource.Bucket.Name), ssh: ssh, hang: v.Bool("hang"), ipv6: v.Bool("ipv6"), parts: v.Bool("parts"), seed: v["seed"],
 	}
 	s.warn = resource.WarningRule(v["warn"])
 	if v["pageSize"] == "" {

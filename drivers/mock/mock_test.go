@@ -193,6 +193,11 @@ func TestDescribe(t *testing.T) {
 		{Name: "nic", Verbs: all, Actions: []string{"attach", "detach", "addaddresses", "removeaddresses", "label"}, Found: driver.ByToken},
 		{Name: "nlb", Verbs: all, Actions: []string{"addmembers", "removemembers", "setlistener", "settarget", "sethealthcheck", "label"}, Views: []string{"health"}, Found: driver.ByToken},
 		{Name: "cluster", Verbs: all, Actions: []string{"addnodegroup", "removenodegroup", "scalenodegroup", "upgrade", "label"}, Views: []string{"kubeconfig", "token"}, Found: driver.ByToken},
+		{
+			Name: "bucket", Verbs: all, Actions: []string{"setversioning", "setpublic", "setcors", "setlifecycle", "empty", "label"}, Views: []string{"usage"}, Found: driver.ByToken,
+			Data: []string{"sign", "listobjects", "lookupobject", "copyobject", "deleteobjects", "beginupload", "listuploads", "listparts", "completeupload", "abortupload"},
+		},
+		{Name: "queue", Verbs: all, Actions: []string{"purge", "label"}, Data: []string{"send", "receive", "deletemessages", "setvisibility"}, Found: driver.ByToken},
 	}, d.Kinds)
 	require.Equal(t, []string{"region", "zone", "image", "spec", "disktype", "price", "quota"}, d.Catalogs)
 	for _, f := range append(d.Settings, d.Credential...) {
@@ -451,6 +456,8 @@ func specOfEach(ids map[string]string) []struct {
 		{"nic", resource.NICSpec{Subnet: n.subnet}},
 		{"nlb", resource.NLBSpec{VPC: n.vpc, Protocol: "tcp", Port: 80, Members: []string{ids["vm"]}}},
 		{"cluster", n.cluster(n.nodes("a"))},
+		{"bucket", resource.BucketSpec{}},
+		{"queue", resource.QueueSpec{}},
 	}
 }
 

@@ -3,6 +3,7 @@ package mock
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"slices"
 	"strings"
 
@@ -63,6 +64,13 @@ func (s *session) Permissions(ctx context.Context) ([]driver.Permission, error) 
 		}
 		for _, v := range k.Views {
 			uses[toRead] = append(uses[toRead], v.Name)
+		}
+		for _, c := range k.Data {
+			do := toWrite
+			if c.Method == http.MethodGet && c.Name != "receive" {
+				do = toRead
+			}
+			uses[do] = append(uses[do], c.Name)
 		}
 		for _, do := range []string{toRead, toWrite} {
 			p := driver.Permission{Name: permissionTo(do, k), Has: driver.HasIt}

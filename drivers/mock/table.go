@@ -19,10 +19,11 @@ import (
 type table[S, T any] struct {
 	s      *session
 	kind   resource.Type[S, T]
-	prefix string         // of ids
-	ready  resource.State // of an object that was created
-	built  bool           // whether machines build it: its deletion lasts, and it may fail on the way
-	held   bool           // whether it cannot be deleted while it is linked to another object
+	prefix string                // of ids
+	ready  resource.State        // of an object that was created
+	built  bool                  // whether machines build it: its deletion lasts, and it may fail on the way
+	held   bool                  // whether it cannot be deleted while it is linked to another object
+	holds  func(id string) error // says what of its own keeps an object from being deleted; nil for nothing
 	// prepare checks the draft of a creation as the cloud would, completes its spec and sets
 	// its status and claims.
 	prepare func(*draft[S, T]) error
@@ -394,6 +395,11 @@ func (t table[S, T]) deleted(id string, now time.Time) (*object, error) {
 	if len(o.Links) > 0 && t.held {
 		return nil, refuse(resource.CodeDependency, "ResourceInUse", "the %s %s belongs to the %s %s now; take it from there first", t.kind.Name, o.called(), o.Links[0].Kind, o.Links[0].ID)
 	}
+	if t.holds != nil {
+		if err := t.holds(id); err != nil {
+			return nil, err
+		}
+	}
 	if t.s.chance(t.s.forgetDelete, "forgetDelete", id) {
 		if _, again := t.s.forgotten.LoadOrStore(id, true); !again {
 			return nil, nil //nolint:nilnil // what is forgotten is no error
@@ -519,6 +525,21 @@ func (c *cloud) find(key shelfKey, id string, now time.Time) *object {
 		return o
 	}
 	return nil
+}
+
+// specNow is the spec of an object, if there is one.
+func (t table[S, T]) specNow(id string) (S, error) {
+	c := t.s.cloud
+	c.catchUp()
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	now := c.time()
+	o := c.find(t.key(), id, now)
+	if o == nil {
+		var none S
+		return none, t.missing(id)
+	}
+	return o.shapeAt(now).Spec.(S), nil
 }
 
 // specOf is the spec of an object that is known to exist.

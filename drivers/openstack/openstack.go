@@ -86,6 +86,8 @@ func about() driver.About {
 			"keypair/label":  "Nova keeps no tags with key pairs; the server keeps the labels",
 			"cluster/label":  "Magnum's labels configure a cluster and cannot be changed later; the server keeps the labels",
 			"cluster/token":  "Magnum's clusters know certificates, not tokens; use kubeconfig",
+			"bucket":         "Swift is not offered yet; call it with native calls to the service object-store",
+			"queue":          "Zaqar, which few clouds have, is not offered yet; where it is there, call it with native calls to the service messaging",
 			"metric":         "Gnocchi, which few clouds have, is not read yet; where it is there, ask it with native calls to the service metric",
 			"price":          "OpenStack has no API for prices; ask whoever runs the cloud",
 		},

@@ -29,6 +29,9 @@ func (a *app) kindCommand(k *resource.Kind) *cobra.Command {
 	for i := range k.Views {
 		group.AddCommand(a.viewCommand(k, &k.Views[i]))
 	}
+	for i := range k.Data {
+		group.AddCommand(a.dataCommand(k, &k.Data[i]))
+	}
 	if len(k.Recent) > 0 {
 		group.AddCommand(a.recentCommand(k))
 	}
@@ -254,7 +257,7 @@ func (a *app) actionCommand(k *resource.Kind, action *resource.Action) *cobra.Co
 	cmd.Example = fmt.Sprintf("  mcic %[1]s %[2]s my-%[1]s -c %[3]s%[4]s --wait", k.Name, action.Name, sampleConnection, params.example())
 	if action.ParamsType() != nil {
 		cmd.PreRunE = func(*cobra.Command, []string) error {
-			if err := a.paramsBody(action, file, params); err != nil {
+			if err := a.paramsBody(action.ParseParams, file, params); err != nil {
 				return &fieldError{err, params.name}
 			}
 			return nil
@@ -302,8 +305,8 @@ func (a *app) viewCommand(k *resource.Kind, view *resource.View) *cobra.Command 
 	return cmd
 }
 
-// paramsBody makes an action's parameters of a file, the flags, or both.
-func (a *app) paramsBody(action *resource.Action, file string, flags *structFlags) error {
+// paramsBody makes parameters of a file, the flags, or both.
+func (a *app) paramsBody(check func([]byte) (json.RawMessage, error), file string, flags *structFlags) error {
 	body := map[string]json.RawMessage{}
 	if file != "" {
 		if err := a.readObject(file, &body); err != nil {
@@ -321,7 +324,7 @@ func (a *app) paramsBody(action *resource.Action, file string, flags *structFlag
 		return usageError("encode the parameters: %w", err)
 	}
 	if file == "" {
-		if _, err := action.ParseParams(raw); err != nil {
+		if _, err := check(raw); err != nil {
 			return err
 		}
 	}

@@ -67,7 +67,7 @@ func TestObjectThatTwoConnectionsManageIsNotDeleted(t *testing.T) {
 	require.Equal(t, map[resource.Where]int{resource.InOther: 1}, places(t, e, "other", "keypair")) // a session is open
 	known, err := e.Store.Read().Connection(t.Context(), "other")
 	require.NoError(t, err)
-	assert.Equal(t, map[string]string{"keypair": "account default"}, known.Scopes)
+	assert.Equal(t, map[string]string{"bucket": "account default", "keypair": "account default"}, known.Scopes)
 
 	unknown := *known
 	unknown.Scopes = nil

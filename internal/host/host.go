@@ -100,6 +100,7 @@ type Host struct {
 	slots    map[string]*slot
 	packages map[string]Package  // installed, by cloud
 	limits   map[string]*limiter // by connection
+	senders  map[string]sender   // by connection
 	retiring map[*process]bool   // replaced, with calls that still run
 	closed   bool
 }
@@ -121,7 +122,7 @@ type slot struct {
 // New returns a host. Close ends it with all its processes.
 func New(c Config) *Host {
 	ctx, stop := context.WithCancel(context.Background())
-	h := &Host{config: c.withDefaults(), starter: newStarter(), stop: stop, ended: make(chan struct{}), slots: map[string]*slot{}, packages: map[string]Package{}, limits: map[string]*limiter{}, retiring: map[*process]bool{}}
+	h := &Host{config: c.withDefaults(), starter: newStarter(), stop: stop, ended: make(chan struct{}), slots: map[string]*slot{}, packages: map[string]Package{}, limits: map[string]*limiter{}, senders: map[string]sender{}, retiring: map[*process]bool{}}
 	if h.config.Sandbox.Mode != SandboxOff {
 		if h.sandboxMissing = sandboxSupported(); h.sandboxMissing != nil {
 			h.config.Logger.Warn("drivers are NOT kept from reading the server's files, as this system cannot do that", "reason", h.sandboxMissing)
@@ -310,6 +311,7 @@ func (h *Host) once(ctx context.Context, t Target, verb string, timeout time.Dur
 func (h *Host) Forget(cloud, connection string) {
 	h.mu.Lock()
 	delete(h.limits, connection)
+	h.endSender(connection)
 	h.mu.Unlock()
 	h.Reopen(cloud, connection)
 }

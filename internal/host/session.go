@@ -157,6 +157,22 @@ func (s *session) View(ctx context.Context, kind, id, view string, params json.R
 	return answer, err
 }
 
+func (s *session) Data(ctx context.Context, kind, id, call string, params json.RawMessage) (answer json.RawMessage, err error) {
+	err = s.do(ctx, call, s.host.config.CallTimeout, func(ctx context.Context, open driver.Session) (err error) {
+		answer, err = open.Data(ctx, kind, id, call, params)
+		return err
+	})
+	return answer, err
+}
+
+func (s *session) Sign(ctx context.Context, kind, id string, r resource.SignRequest) (signed resource.SignedRequest, err error) {
+	err = s.do(ctx, "sign", s.host.config.CallTimeout, func(ctx context.Context, open driver.Session) (err error) {
+		signed, err = open.Sign(ctx, kind, id, r)
+		return err
+	})
+	return signed, err
+}
+
 func (s *session) Extend(ctx context.Context, extension string, input json.RawMessage) (output json.RawMessage, err error) {
 	err = s.do(ctx, "extend", s.host.config.CallTimeout, func(ctx context.Context, open driver.Session) (err error) {
 		output, err = open.Extend(ctx, extension, input)

@@ -2,6 +2,8 @@ package e2e
 
 import (
 	"encoding/json"
+	"os"
+	"path/filepath"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -37,6 +39,8 @@ func TestEveryKindOnTheMockCloud(t *testing.T) {
 	create("nic", "--subnet my-subnet")
 	create("nlb", "--vpc my-vpc --protocol tcp --port 80 --member my-vm --health-check protocol=http,path=/healthz")
 	create("cluster", "--vpc my-vpc --subnet my-subnet --version 1.34 --node-group name=a,spec=%s,desiredNodes=2", spec)
+	create("bucket", "--versioning")
+	create("queue", "--visibility-seconds 60")
 	for _, k := range resource.Kinds() {
 		require.True(t, created[k.Name], "a new kind needs a line here: %s", k.Name)
 		w.do("%s label my-%s -c mock --set team=blue --wait", k.Name, k.Name)
@@ -63,6 +67,17 @@ func TestEveryKindOnTheMockCloud(t *testing.T) {
 	require.Len(t, cluster.Status.NodeGroups, 2)
 	assert.Len(t, cluster.Status.NodeGroups[1].Nodes, 3)
 
+	upload := read[resource.BegunUpload](w, "bucket beginupload my-bucket -c mock --key a/../b")
+	w.do("bucket abortupload my-bucket -c mock --key a/../b --upload %s", upload.Upload)
+	link := read[resource.SignedRequest](w, "bucket sign my-bucket -c mock --do get --key a/../b")
+	assert.Contains(t, link.URL, "/a/../b?")
+	messages := filepath.Join(t.TempDir(), "messages.json")
+	require.NoError(t, os.WriteFile(messages, []byte(`{"messages":[{"body":"hello"}]}`), 0o600))
+	w.do("queue send my-queue -c mock --file %s", messages)
+	received := read[resource.Messages](w, "queue receive my-queue -c mock --max 10")
+	require.Len(t, received.Messages, 1)
+	assert.Equal(t, "hello", received.Messages[0].Body)
+
 	config, err := clientcmd.RESTConfigFromKubeConfig([]byte(w.do("cluster kubeconfig my-cluster -c mock")))
 	require.NoError(t, err, "what the command writes is a file for kubectl")
 	assert.Equal(t, cluster.Status.Endpoint, config.Host)
@@ -84,7 +99,7 @@ func TestEveryKindOnTheMockCloud(t *testing.T) {
 
 	assert.Contains(t, w.fails(4, "vm delete my-vm -c mock"), "nlb my-nlb")
 	for _, last := range []string{
-		"cluster", "nlb", "vm", "nic", "publicip", "disk", "snapshot", "customimage", "keypair", "securitygroup", "subnet", "vpc",
+		"queue", "bucket", "cluster", "nlb", "vm", "nic", "publicip", "disk", "snapshot", "customimage", "keypair", "securitygroup", "subnet", "vpc",
 	} {
 		w.do("%s delete my-%s -c mock --wait", last, last)
 	}

@@ -30,7 +30,7 @@ func TestEveryRouteNeedsTheToken(t *testing.T) {
 		{http.MethodHead, "/v1/connections"},
 	}
 	for _, r := range a.schema.routes {
-		targets = append(targets, target{r.method, r.at(map[string]string{"connection": "mock", "name": "mock", "id": "x", "driver": "mock"})})
+		targets = append(targets, target{r.method, r.at(map[string]string{"connection": "mock", "name": "mock", "id": "x", "driver": "mock", "receipt": "eA"})})
 	}
 	require.Greater(t, len(targets), 40)
 

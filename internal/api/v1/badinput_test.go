@@ -80,10 +80,28 @@ func (a *api) posts() map[string]string {
 		"/v1/connections/mock/clusters/c:removenodegroup":   `{"name":"w"}`,
 		"/v1/connections/mock/clusters/c:scalenodegroup":    `{"desiredNodes":2,"name":"w"}`,
 		"/v1/connections/mock/clusters/c:upgrade":           `{"version":"1.34"}`,
+
+		"/v1/connections/mock/buckets":                         `{"name":"new","spec":{}}`,
+		"/v1/connections/mock/buckets/bu:setversioning":        `{"versioning":true}`,
+		"/v1/connections/mock/buckets/bu:setpublic":            `{"public":true}`,
+		"/v1/connections/mock/buckets/bu:setcors":              `{"cors":[]}`,
+		"/v1/connections/mock/buckets/bu:setlifecycle":         `{"lifecycle":[]}`,
+		"/v1/connections/mock/buckets/bu:empty":                ``,
+		"/v1/connections/mock/buckets/bu/object:sign":          `{"do":"get","key":"k"}`,
+		"/v1/connections/mock/buckets/bu/object:copy":          `{"key":"k","toKey":"l"}`,
+		"/v1/connections/mock/buckets/bu/objects:delete":       `{"objects":[{"key":"k"}]}`,
+		"/v1/connections/mock/buckets/bu/uploads":              `{"key":"k"}`,
+		"/v1/connections/mock/buckets/bu/upload:complete":      `{"key":"k","upload":"u","parts":[{"part":1,"size":1}]}`,
+		"/v1/connections/mock/buckets/bu/upload:abort":         `{"key":"k","upload":"u"}`,
+		"/v1/connections/mock/queues":                          `{"name":"new","spec":{}}`,
+		"/v1/connections/mock/queues/q:purge":                  ``,
+		"/v1/connections/mock/queues/q/messages":               `{"messages":[{"body":"x"}]}`,
+		"/v1/connections/mock/queues/q/messages:delete":        `{"receipts":["eA"]}`,
+		"/v1/connections/mock/queues/q/messages:setvisibility": `{"receipts":["eA"],"visibilitySeconds":1}`,
 	}
 	for kinds, name := range map[string]string{
 		"vpcs": "v", "subnets": "s", "securitygroups": "g", "keypairs": "k", "vms": "vm1", "disks": "d", "snapshots": "sn",
-		"customimages": "ci", "publicips": "p", "nics": "n", "nlbs": "b", "clusters": "c",
+		"customimages": "ci", "publicips": "p", "nics": "n", "nlbs": "b", "clusters": "c", "buckets": "bu", "queues": "q",
 	} {
 		good["/v1/connections/mock/"+kinds+":adopt"] = `{"cloudId":"unknown"}`
 		good["/v1/connections/mock/"+kinds+":check"] = good["/v1/connections/mock/"+kinds]

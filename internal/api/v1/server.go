@@ -117,6 +117,10 @@ func New(c Config) http.Handler {
 		r.Method(http.MethodGet, "/docs/*", docs)
 		s.register(humachi.New(r, openAPI(c.Version)))
 	})
+	router.Group(func(r chi.Router) {
+		r.Use(s.authenticate)
+		s.serveContent(r)
+	})
 	_ = chi.Walk(router, func(_, route string, _ http.Handler, _ ...func(http.Handler) http.Handler) error {
 		ours[firstSegment(route)] = true
 		return nil
@@ -161,6 +165,7 @@ func (s *server) register(api huma.API) {
 	for _, k := range resource.Kinds() {
 		s.registerKind(api, k)
 		s.registerAdoption(api, k)
+		s.registerData(api, k)
 		if k.HasLogin() {
 			s.registerTerminal(api, k)
 		}

@@ -185,6 +185,7 @@ type ConnectResponse struct {
 	Lacks         map[string]string      `protobuf:"bytes,2,rep,name=lacks,proto3" json:"lacks,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`   // kinds, catalogs and feeds that the driver offers but not here, with the reason
 	Account       string                 `protobuf:"bytes,3,opt,name=account,proto3" json:"account,omitempty"`                                                                         // the cloud's id of the account that the credential opens; empty if the driver does not tell
 	Scopes        map[string]string      `protobuf:"bytes,4,rep,name=scopes,proto3" json:"scopes,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"` // what the objects of kinds belong to, if not to the account in the region: an id that is the same wherever the same objects are seen
+	Reach         *Reach                 `protobuf:"bytes,5,opt,name=reach,proto3" json:"reach,omitempty"`                                                                             // where signed requests go; absent if the driver signs none
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -247,6 +248,74 @@ func (x *ConnectResponse) GetScopes() map[string]string {
 	return nil
 }
 
+func (x *ConnectResponse) GetReach() *Reach {
+	if x != nil {
+		return x.Reach
+	}
+	return nil
+}
+
+// Reach is where the signed requests of a session go, and how.
+type Reach struct {
+	state          protoimpl.MessageState `protogen:"open.v1"`
+	Hosts          []string               `protobuf:"bytes,1,rep,name=hosts,proto3" json:"hosts,omitempty"`                                         // names, *.suffixes of names, or addresses, each with a port if it is not that of the scheme
+	Proxy          string                 `protobuf:"bytes,2,opt,name=proxy,proto3" json:"proxy,omitempty"`                                         // URL of the HTTP proxy that they go through; empty for none
+	CaCertificates string                 `protobuf:"bytes,3,opt,name=ca_certificates,json=caCertificates,proto3" json:"ca_certificates,omitempty"` // in PEM format: accepted beside those that the machine trusts
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
+}
+
+func (x *Reach) Reset() {
+	*x = Reach{}
+	mi := &file_driver_v1_driver_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Reach) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Reach) ProtoMessage() {}
+
+func (x *Reach) ProtoReflect() protoreflect.Message {
+	mi := &file_driver_v1_driver_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Reach.ProtoReflect.Descriptor instead.
+func (*Reach) Descriptor() ([]byte, []int) {
+	return file_driver_v1_driver_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *Reach) GetHosts() []string {
+	if x != nil {
+		return x.Hosts
+	}
+	return nil
+}
+
+func (x *Reach) GetProxy() string {
+	if x != nil {
+		return x.Proxy
+	}
+	return ""
+}
+
+func (x *Reach) GetCaCertificates() string {
+	if x != nil {
+		return x.CaCertificates
+	}
+	return ""
+}
+
 type DisconnectRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Session       string                 `protobuf:"bytes,1,opt,name=session,proto3" json:"session,omitempty"`
@@ -256,7 +325,7 @@ type DisconnectRequest struct {
 
 func (x *DisconnectRequest) Reset() {
 	*x = DisconnectRequest{}
-	mi := &file_driver_v1_driver_proto_msgTypes[4]
+	mi := &file_driver_v1_driver_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -268,7 +337,7 @@ func (x *DisconnectRequest) String() string {
 func (*DisconnectRequest) ProtoMessage() {}
 
 func (x *DisconnectRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_driver_v1_driver_proto_msgTypes[4]
+	mi := &file_driver_v1_driver_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -281,7 +350,7 @@ func (x *DisconnectRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DisconnectRequest.ProtoReflect.Descriptor instead.
 func (*DisconnectRequest) Descriptor() ([]byte, []int) {
-	return file_driver_v1_driver_proto_rawDescGZIP(), []int{4}
+	return file_driver_v1_driver_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *DisconnectRequest) GetSession() string {
@@ -299,7 +368,7 @@ type DisconnectResponse struct {
 
 func (x *DisconnectResponse) Reset() {
 	*x = DisconnectResponse{}
-	mi := &file_driver_v1_driver_proto_msgTypes[5]
+	mi := &file_driver_v1_driver_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -311,7 +380,7 @@ func (x *DisconnectResponse) String() string {
 func (*DisconnectResponse) ProtoMessage() {}
 
 func (x *DisconnectResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_driver_v1_driver_proto_msgTypes[5]
+	mi := &file_driver_v1_driver_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -324,7 +393,7 @@ func (x *DisconnectResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DisconnectResponse.ProtoReflect.Descriptor instead.
 func (*DisconnectResponse) Descriptor() ([]byte, []int) {
-	return file_driver_v1_driver_proto_rawDescGZIP(), []int{5}
+	return file_driver_v1_driver_proto_rawDescGZIP(), []int{6}
 }
 
 type PermissionsRequest struct {
@@ -336,7 +405,7 @@ type PermissionsRequest struct {
 
 func (x *PermissionsRequest) Reset() {
 	*x = PermissionsRequest{}
-	mi := &file_driver_v1_driver_proto_msgTypes[6]
+	mi := &file_driver_v1_driver_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -348,7 +417,7 @@ func (x *PermissionsRequest) String() string {
 func (*PermissionsRequest) ProtoMessage() {}
 
 func (x *PermissionsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_driver_v1_driver_proto_msgTypes[6]
+	mi := &file_driver_v1_driver_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -361,7 +430,7 @@ func (x *PermissionsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PermissionsRequest.ProtoReflect.Descriptor instead.
 func (*PermissionsRequest) Descriptor() ([]byte, []int) {
-	return file_driver_v1_driver_proto_rawDescGZIP(), []int{6}
+	return file_driver_v1_driver_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *PermissionsRequest) GetSession() string {
@@ -380,7 +449,7 @@ type PermissionsResponse struct {
 
 func (x *PermissionsResponse) Reset() {
 	*x = PermissionsResponse{}
-	mi := &file_driver_v1_driver_proto_msgTypes[7]
+	mi := &file_driver_v1_driver_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -392,7 +461,7 @@ func (x *PermissionsResponse) String() string {
 func (*PermissionsResponse) ProtoMessage() {}
 
 func (x *PermissionsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_driver_v1_driver_proto_msgTypes[7]
+	mi := &file_driver_v1_driver_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -405,7 +474,7 @@ func (x *PermissionsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PermissionsResponse.ProtoReflect.Descriptor instead.
 func (*PermissionsResponse) Descriptor() ([]byte, []int) {
-	return file_driver_v1_driver_proto_rawDescGZIP(), []int{7}
+	return file_driver_v1_driver_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *PermissionsResponse) GetPermissions() []*Permission {
@@ -428,7 +497,7 @@ type Permission struct {
 
 func (x *Permission) Reset() {
 	*x = Permission{}
-	mi := &file_driver_v1_driver_proto_msgTypes[8]
+	mi := &file_driver_v1_driver_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -440,7 +509,7 @@ func (x *Permission) String() string {
 func (*Permission) ProtoMessage() {}
 
 func (x *Permission) ProtoReflect() protoreflect.Message {
-	mi := &file_driver_v1_driver_proto_msgTypes[8]
+	mi := &file_driver_v1_driver_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -453,7 +522,7 @@ func (x *Permission) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Permission.ProtoReflect.Descriptor instead.
 func (*Permission) Descriptor() ([]byte, []int) {
-	return file_driver_v1_driver_proto_rawDescGZIP(), []int{8}
+	return file_driver_v1_driver_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *Permission) GetName() string {
@@ -496,7 +565,7 @@ type CatalogRequest struct {
 
 func (x *CatalogRequest) Reset() {
 	*x = CatalogRequest{}
-	mi := &file_driver_v1_driver_proto_msgTypes[9]
+	mi := &file_driver_v1_driver_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -508,7 +577,7 @@ func (x *CatalogRequest) String() string {
 func (*CatalogRequest) ProtoMessage() {}
 
 func (x *CatalogRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_driver_v1_driver_proto_msgTypes[9]
+	mi := &file_driver_v1_driver_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -521,7 +590,7 @@ func (x *CatalogRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CatalogRequest.ProtoReflect.Descriptor instead.
 func (*CatalogRequest) Descriptor() ([]byte, []int) {
-	return file_driver_v1_driver_proto_rawDescGZIP(), []int{9}
+	return file_driver_v1_driver_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *CatalogRequest) GetSession() string {
@@ -562,7 +631,7 @@ type CatalogResponse struct {
 
 func (x *CatalogResponse) Reset() {
 	*x = CatalogResponse{}
-	mi := &file_driver_v1_driver_proto_msgTypes[10]
+	mi := &file_driver_v1_driver_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -574,7 +643,7 @@ func (x *CatalogResponse) String() string {
 func (*CatalogResponse) ProtoMessage() {}
 
 func (x *CatalogResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_driver_v1_driver_proto_msgTypes[10]
+	mi := &file_driver_v1_driver_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -587,7 +656,7 @@ func (x *CatalogResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CatalogResponse.ProtoReflect.Descriptor instead.
 func (*CatalogResponse) Descriptor() ([]byte, []int) {
-	return file_driver_v1_driver_proto_rawDescGZIP(), []int{10}
+	return file_driver_v1_driver_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *CatalogResponse) GetEntries() [][]byte {
@@ -617,7 +686,7 @@ type Reading struct {
 
 func (x *Reading) Reset() {
 	*x = Reading{}
-	mi := &file_driver_v1_driver_proto_msgTypes[11]
+	mi := &file_driver_v1_driver_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -629,7 +698,7 @@ func (x *Reading) String() string {
 func (*Reading) ProtoMessage() {}
 
 func (x *Reading) ProtoReflect() protoreflect.Message {
-	mi := &file_driver_v1_driver_proto_msgTypes[11]
+	mi := &file_driver_v1_driver_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -642,7 +711,7 @@ func (x *Reading) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Reading.ProtoReflect.Descriptor instead.
 func (*Reading) Descriptor() ([]byte, []int) {
-	return file_driver_v1_driver_proto_rawDescGZIP(), []int{11}
+	return file_driver_v1_driver_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *Reading) GetCursor() string {
@@ -680,7 +749,7 @@ type ReadRequest struct {
 
 func (x *ReadRequest) Reset() {
 	*x = ReadRequest{}
-	mi := &file_driver_v1_driver_proto_msgTypes[12]
+	mi := &file_driver_v1_driver_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -692,7 +761,7 @@ func (x *ReadRequest) String() string {
 func (*ReadRequest) ProtoMessage() {}
 
 func (x *ReadRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_driver_v1_driver_proto_msgTypes[12]
+	mi := &file_driver_v1_driver_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -705,7 +774,7 @@ func (x *ReadRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReadRequest.ProtoReflect.Descriptor instead.
 func (*ReadRequest) Descriptor() ([]byte, []int) {
-	return file_driver_v1_driver_proto_rawDescGZIP(), []int{12}
+	return file_driver_v1_driver_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *ReadRequest) GetSession() string {
@@ -759,7 +828,7 @@ type ReadResponse struct {
 
 func (x *ReadResponse) Reset() {
 	*x = ReadResponse{}
-	mi := &file_driver_v1_driver_proto_msgTypes[13]
+	mi := &file_driver_v1_driver_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -771,7 +840,7 @@ func (x *ReadResponse) String() string {
 func (*ReadResponse) ProtoMessage() {}
 
 func (x *ReadResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_driver_v1_driver_proto_msgTypes[13]
+	mi := &file_driver_v1_driver_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -784,7 +853,7 @@ func (x *ReadResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReadResponse.ProtoReflect.Descriptor instead.
 func (*ReadResponse) Descriptor() ([]byte, []int) {
-	return file_driver_v1_driver_proto_rawDescGZIP(), []int{13}
+	return file_driver_v1_driver_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *ReadResponse) GetEntries() [][]byte {
@@ -805,7 +874,7 @@ type ListRequest struct {
 
 func (x *ListRequest) Reset() {
 	*x = ListRequest{}
-	mi := &file_driver_v1_driver_proto_msgTypes[14]
+	mi := &file_driver_v1_driver_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -817,7 +886,7 @@ func (x *ListRequest) String() string {
 func (*ListRequest) ProtoMessage() {}
 
 func (x *ListRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_driver_v1_driver_proto_msgTypes[14]
+	mi := &file_driver_v1_driver_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -830,7 +899,7 @@ func (x *ListRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListRequest.ProtoReflect.Descriptor instead.
 func (*ListRequest) Descriptor() ([]byte, []int) {
-	return file_driver_v1_driver_proto_rawDescGZIP(), []int{14}
+	return file_driver_v1_driver_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *ListRequest) GetSession() string {
@@ -866,7 +935,7 @@ type Filter struct {
 
 func (x *Filter) Reset() {
 	*x = Filter{}
-	mi := &file_driver_v1_driver_proto_msgTypes[15]
+	mi := &file_driver_v1_driver_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -878,7 +947,7 @@ func (x *Filter) String() string {
 func (*Filter) ProtoMessage() {}
 
 func (x *Filter) ProtoReflect() protoreflect.Message {
-	mi := &file_driver_v1_driver_proto_msgTypes[15]
+	mi := &file_driver_v1_driver_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -891,7 +960,7 @@ func (x *Filter) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Filter.ProtoReflect.Descriptor instead.
 func (*Filter) Descriptor() ([]byte, []int) {
-	return file_driver_v1_driver_proto_rawDescGZIP(), []int{15}
+	return file_driver_v1_driver_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *Filter) GetIds() []string {
@@ -921,7 +990,7 @@ type Pending struct {
 
 func (x *Pending) Reset() {
 	*x = Pending{}
-	mi := &file_driver_v1_driver_proto_msgTypes[16]
+	mi := &file_driver_v1_driver_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -933,7 +1002,7 @@ func (x *Pending) String() string {
 func (*Pending) ProtoMessage() {}
 
 func (x *Pending) ProtoReflect() protoreflect.Message {
-	mi := &file_driver_v1_driver_proto_msgTypes[16]
+	mi := &file_driver_v1_driver_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -946,7 +1015,7 @@ func (x *Pending) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Pending.ProtoReflect.Descriptor instead.
 func (*Pending) Descriptor() ([]byte, []int) {
-	return file_driver_v1_driver_proto_rawDescGZIP(), []int{16}
+	return file_driver_v1_driver_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *Pending) GetReason() string {
@@ -981,7 +1050,7 @@ type Warning struct {
 
 func (x *Warning) Reset() {
 	*x = Warning{}
-	mi := &file_driver_v1_driver_proto_msgTypes[17]
+	mi := &file_driver_v1_driver_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -993,7 +1062,7 @@ func (x *Warning) String() string {
 func (*Warning) ProtoMessage() {}
 
 func (x *Warning) ProtoReflect() protoreflect.Message {
-	mi := &file_driver_v1_driver_proto_msgTypes[17]
+	mi := &file_driver_v1_driver_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1006,7 +1075,7 @@ func (x *Warning) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Warning.ProtoReflect.Descriptor instead.
 func (*Warning) Descriptor() ([]byte, []int) {
-	return file_driver_v1_driver_proto_rawDescGZIP(), []int{17}
+	return file_driver_v1_driver_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *Warning) GetRule() string {
@@ -1032,7 +1101,7 @@ type ListResponse struct {
 
 func (x *ListResponse) Reset() {
 	*x = ListResponse{}
-	mi := &file_driver_v1_driver_proto_msgTypes[18]
+	mi := &file_driver_v1_driver_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1044,7 +1113,7 @@ func (x *ListResponse) String() string {
 func (*ListResponse) ProtoMessage() {}
 
 func (x *ListResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_driver_v1_driver_proto_msgTypes[18]
+	mi := &file_driver_v1_driver_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1057,7 +1126,7 @@ func (x *ListResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListResponse.ProtoReflect.Descriptor instead.
 func (*ListResponse) Descriptor() ([]byte, []int) {
-	return file_driver_v1_driver_proto_rawDescGZIP(), []int{18}
+	return file_driver_v1_driver_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *ListResponse) GetObjects() [][]byte {
@@ -1078,7 +1147,7 @@ type GetRequest struct {
 
 func (x *GetRequest) Reset() {
 	*x = GetRequest{}
-	mi := &file_driver_v1_driver_proto_msgTypes[19]
+	mi := &file_driver_v1_driver_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1090,7 +1159,7 @@ func (x *GetRequest) String() string {
 func (*GetRequest) ProtoMessage() {}
 
 func (x *GetRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_driver_v1_driver_proto_msgTypes[19]
+	mi := &file_driver_v1_driver_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1103,7 +1172,7 @@ func (x *GetRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetRequest.ProtoReflect.Descriptor instead.
 func (*GetRequest) Descriptor() ([]byte, []int) {
-	return file_driver_v1_driver_proto_rawDescGZIP(), []int{19}
+	return file_driver_v1_driver_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *GetRequest) GetSession() string {
@@ -1136,7 +1205,7 @@ type GetResponse struct {
 
 func (x *GetResponse) Reset() {
 	*x = GetResponse{}
-	mi := &file_driver_v1_driver_proto_msgTypes[20]
+	mi := &file_driver_v1_driver_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1148,7 +1217,7 @@ func (x *GetResponse) String() string {
 func (*GetResponse) ProtoMessage() {}
 
 func (x *GetResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_driver_v1_driver_proto_msgTypes[20]
+	mi := &file_driver_v1_driver_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1161,7 +1230,7 @@ func (x *GetResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetResponse.ProtoReflect.Descriptor instead.
 func (*GetResponse) Descriptor() ([]byte, []int) {
-	return file_driver_v1_driver_proto_rawDescGZIP(), []int{20}
+	return file_driver_v1_driver_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *GetResponse) GetObject() []byte {
@@ -1183,7 +1252,7 @@ type CreateRequest struct {
 
 func (x *CreateRequest) Reset() {
 	*x = CreateRequest{}
-	mi := &file_driver_v1_driver_proto_msgTypes[21]
+	mi := &file_driver_v1_driver_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1195,7 +1264,7 @@ func (x *CreateRequest) String() string {
 func (*CreateRequest) ProtoMessage() {}
 
 func (x *CreateRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_driver_v1_driver_proto_msgTypes[21]
+	mi := &file_driver_v1_driver_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1208,7 +1277,7 @@ func (x *CreateRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateRequest.ProtoReflect.Descriptor instead.
 func (*CreateRequest) Descriptor() ([]byte, []int) {
-	return file_driver_v1_driver_proto_rawDescGZIP(), []int{21}
+	return file_driver_v1_driver_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *CreateRequest) GetSession() string {
@@ -1251,7 +1320,7 @@ type CreateResponse struct {
 
 func (x *CreateResponse) Reset() {
 	*x = CreateResponse{}
-	mi := &file_driver_v1_driver_proto_msgTypes[22]
+	mi := &file_driver_v1_driver_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1263,7 +1332,7 @@ func (x *CreateResponse) String() string {
 func (*CreateResponse) ProtoMessage() {}
 
 func (x *CreateResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_driver_v1_driver_proto_msgTypes[22]
+	mi := &file_driver_v1_driver_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1276,7 +1345,7 @@ func (x *CreateResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateResponse.ProtoReflect.Descriptor instead.
 func (*CreateResponse) Descriptor() ([]byte, []int) {
-	return file_driver_v1_driver_proto_rawDescGZIP(), []int{22}
+	return file_driver_v1_driver_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *CreateResponse) GetObject() []byte {
@@ -1319,7 +1388,7 @@ type CheckRequest struct {
 
 func (x *CheckRequest) Reset() {
 	*x = CheckRequest{}
-	mi := &file_driver_v1_driver_proto_msgTypes[23]
+	mi := &file_driver_v1_driver_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1331,7 +1400,7 @@ func (x *CheckRequest) String() string {
 func (*CheckRequest) ProtoMessage() {}
 
 func (x *CheckRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_driver_v1_driver_proto_msgTypes[23]
+	mi := &file_driver_v1_driver_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1344,7 +1413,7 @@ func (x *CheckRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CheckRequest.ProtoReflect.Descriptor instead.
 func (*CheckRequest) Descriptor() ([]byte, []int) {
-	return file_driver_v1_driver_proto_rawDescGZIP(), []int{23}
+	return file_driver_v1_driver_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *CheckRequest) GetSession() string {
@@ -1384,7 +1453,7 @@ type CheckResponse struct {
 
 func (x *CheckResponse) Reset() {
 	*x = CheckResponse{}
-	mi := &file_driver_v1_driver_proto_msgTypes[24]
+	mi := &file_driver_v1_driver_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1396,7 +1465,7 @@ func (x *CheckResponse) String() string {
 func (*CheckResponse) ProtoMessage() {}
 
 func (x *CheckResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_driver_v1_driver_proto_msgTypes[24]
+	mi := &file_driver_v1_driver_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1409,7 +1478,7 @@ func (x *CheckResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CheckResponse.ProtoReflect.Descriptor instead.
 func (*CheckResponse) Descriptor() ([]byte, []int) {
-	return file_driver_v1_driver_proto_rawDescGZIP(), []int{24}
+	return file_driver_v1_driver_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *CheckResponse) GetWarnings() []*Warning {
@@ -1432,7 +1501,7 @@ type DeleteRequest struct {
 
 func (x *DeleteRequest) Reset() {
 	*x = DeleteRequest{}
-	mi := &file_driver_v1_driver_proto_msgTypes[25]
+	mi := &file_driver_v1_driver_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1444,7 +1513,7 @@ func (x *DeleteRequest) String() string {
 func (*DeleteRequest) ProtoMessage() {}
 
 func (x *DeleteRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_driver_v1_driver_proto_msgTypes[25]
+	mi := &file_driver_v1_driver_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1457,7 +1526,7 @@ func (x *DeleteRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteRequest.ProtoReflect.Descriptor instead.
 func (*DeleteRequest) Descriptor() ([]byte, []int) {
-	return file_driver_v1_driver_proto_rawDescGZIP(), []int{25}
+	return file_driver_v1_driver_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *DeleteRequest) GetSession() string {
@@ -1505,7 +1574,7 @@ type DeleteResponse struct {
 
 func (x *DeleteResponse) Reset() {
 	*x = DeleteResponse{}
-	mi := &file_driver_v1_driver_proto_msgTypes[26]
+	mi := &file_driver_v1_driver_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1517,7 +1586,7 @@ func (x *DeleteResponse) String() string {
 func (*DeleteResponse) ProtoMessage() {}
 
 func (x *DeleteResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_driver_v1_driver_proto_msgTypes[26]
+	mi := &file_driver_v1_driver_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1530,7 +1599,7 @@ func (x *DeleteResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteResponse.ProtoReflect.Descriptor instead.
 func (*DeleteResponse) Descriptor() ([]byte, []int) {
-	return file_driver_v1_driver_proto_rawDescGZIP(), []int{26}
+	return file_driver_v1_driver_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *DeleteResponse) GetPending() *Pending {
@@ -1563,7 +1632,7 @@ type ActRequest struct {
 
 func (x *ActRequest) Reset() {
 	*x = ActRequest{}
-	mi := &file_driver_v1_driver_proto_msgTypes[27]
+	mi := &file_driver_v1_driver_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1575,7 +1644,7 @@ func (x *ActRequest) String() string {
 func (*ActRequest) ProtoMessage() {}
 
 func (x *ActRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_driver_v1_driver_proto_msgTypes[27]
+	mi := &file_driver_v1_driver_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1588,7 +1657,7 @@ func (x *ActRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ActRequest.ProtoReflect.Descriptor instead.
 func (*ActRequest) Descriptor() ([]byte, []int) {
-	return file_driver_v1_driver_proto_rawDescGZIP(), []int{27}
+	return file_driver_v1_driver_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *ActRequest) GetSession() string {
@@ -1657,7 +1726,7 @@ type ActResponse struct {
 
 func (x *ActResponse) Reset() {
 	*x = ActResponse{}
-	mi := &file_driver_v1_driver_proto_msgTypes[28]
+	mi := &file_driver_v1_driver_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1669,7 +1738,7 @@ func (x *ActResponse) String() string {
 func (*ActResponse) ProtoMessage() {}
 
 func (x *ActResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_driver_v1_driver_proto_msgTypes[28]
+	mi := &file_driver_v1_driver_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1682,7 +1751,7 @@ func (x *ActResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ActResponse.ProtoReflect.Descriptor instead.
 func (*ActResponse) Descriptor() ([]byte, []int) {
-	return file_driver_v1_driver_proto_rawDescGZIP(), []int{28}
+	return file_driver_v1_driver_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *ActResponse) GetPending() *Pending {
@@ -1713,7 +1782,7 @@ type BatchRequest struct {
 
 func (x *BatchRequest) Reset() {
 	*x = BatchRequest{}
-	mi := &file_driver_v1_driver_proto_msgTypes[29]
+	mi := &file_driver_v1_driver_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1725,7 +1794,7 @@ func (x *BatchRequest) String() string {
 func (*BatchRequest) ProtoMessage() {}
 
 func (x *BatchRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_driver_v1_driver_proto_msgTypes[29]
+	mi := &file_driver_v1_driver_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1738,7 +1807,7 @@ func (x *BatchRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BatchRequest.ProtoReflect.Descriptor instead.
 func (*BatchRequest) Descriptor() ([]byte, []int) {
-	return file_driver_v1_driver_proto_rawDescGZIP(), []int{29}
+	return file_driver_v1_driver_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *BatchRequest) GetSession() string {
@@ -1795,7 +1864,7 @@ type Member struct {
 
 func (x *Member) Reset() {
 	*x = Member{}
-	mi := &file_driver_v1_driver_proto_msgTypes[30]
+	mi := &file_driver_v1_driver_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1807,7 +1876,7 @@ func (x *Member) String() string {
 func (*Member) ProtoMessage() {}
 
 func (x *Member) ProtoReflect() protoreflect.Message {
-	mi := &file_driver_v1_driver_proto_msgTypes[30]
+	mi := &file_driver_v1_driver_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1820,7 +1889,7 @@ func (x *Member) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Member.ProtoReflect.Descriptor instead.
 func (*Member) Descriptor() ([]byte, []int) {
-	return file_driver_v1_driver_proto_rawDescGZIP(), []int{30}
+	return file_driver_v1_driver_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *Member) GetId() string {
@@ -1853,7 +1922,7 @@ type BatchResponse struct {
 
 func (x *BatchResponse) Reset() {
 	*x = BatchResponse{}
-	mi := &file_driver_v1_driver_proto_msgTypes[31]
+	mi := &file_driver_v1_driver_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1865,7 +1934,7 @@ func (x *BatchResponse) String() string {
 func (*BatchResponse) ProtoMessage() {}
 
 func (x *BatchResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_driver_v1_driver_proto_msgTypes[31]
+	mi := &file_driver_v1_driver_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1878,7 +1947,7 @@ func (x *BatchResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BatchResponse.ProtoReflect.Descriptor instead.
 func (*BatchResponse) Descriptor() ([]byte, []int) {
-	return file_driver_v1_driver_proto_rawDescGZIP(), []int{31}
+	return file_driver_v1_driver_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *BatchResponse) GetAnswers() []*Answer {
@@ -1901,7 +1970,7 @@ type Answer struct {
 
 func (x *Answer) Reset() {
 	*x = Answer{}
-	mi := &file_driver_v1_driver_proto_msgTypes[32]
+	mi := &file_driver_v1_driver_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1913,7 +1982,7 @@ func (x *Answer) String() string {
 func (*Answer) ProtoMessage() {}
 
 func (x *Answer) ProtoReflect() protoreflect.Message {
-	mi := &file_driver_v1_driver_proto_msgTypes[32]
+	mi := &file_driver_v1_driver_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1926,7 +1995,7 @@ func (x *Answer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Answer.ProtoReflect.Descriptor instead.
 func (*Answer) Descriptor() ([]byte, []int) {
-	return file_driver_v1_driver_proto_rawDescGZIP(), []int{32}
+	return file_driver_v1_driver_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *Answer) GetObject() []byte {
@@ -1971,7 +2040,7 @@ type ViewRequest struct {
 
 func (x *ViewRequest) Reset() {
 	*x = ViewRequest{}
-	mi := &file_driver_v1_driver_proto_msgTypes[33]
+	mi := &file_driver_v1_driver_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1983,7 +2052,7 @@ func (x *ViewRequest) String() string {
 func (*ViewRequest) ProtoMessage() {}
 
 func (x *ViewRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_driver_v1_driver_proto_msgTypes[33]
+	mi := &file_driver_v1_driver_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1996,7 +2065,7 @@ func (x *ViewRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ViewRequest.ProtoReflect.Descriptor instead.
 func (*ViewRequest) Descriptor() ([]byte, []int) {
-	return file_driver_v1_driver_proto_rawDescGZIP(), []int{33}
+	return file_driver_v1_driver_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *ViewRequest) GetSession() string {
@@ -2050,7 +2119,7 @@ type ViewResponse struct {
 
 func (x *ViewResponse) Reset() {
 	*x = ViewResponse{}
-	mi := &file_driver_v1_driver_proto_msgTypes[34]
+	mi := &file_driver_v1_driver_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2062,7 +2131,7 @@ func (x *ViewResponse) String() string {
 func (*ViewResponse) ProtoMessage() {}
 
 func (x *ViewResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_driver_v1_driver_proto_msgTypes[34]
+	mi := &file_driver_v1_driver_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2075,12 +2144,244 @@ func (x *ViewResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ViewResponse.ProtoReflect.Descriptor instead.
 func (*ViewResponse) Descriptor() ([]byte, []int) {
-	return file_driver_v1_driver_proto_rawDescGZIP(), []int{34}
+	return file_driver_v1_driver_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *ViewResponse) GetAnswer() []byte {
 	if x != nil {
 		return x.Answer
+	}
+	return nil
+}
+
+type DataRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Session       string                 `protobuf:"bytes,1,opt,name=session,proto3" json:"session,omitempty"`
+	Kind          string                 `protobuf:"bytes,2,opt,name=kind,proto3" json:"kind,omitempty"`
+	Id            string                 `protobuf:"bytes,3,opt,name=id,proto3" json:"id,omitempty"`
+	Call          string                 `protobuf:"bytes,4,opt,name=call,proto3" json:"call,omitempty"`
+	Params        []byte                 `protobuf:"bytes,5,opt,name=params,proto3" json:"params,omitempty"` // JSON, the call's type
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DataRequest) Reset() {
+	*x = DataRequest{}
+	mi := &file_driver_v1_driver_proto_msgTypes[36]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DataRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DataRequest) ProtoMessage() {}
+
+func (x *DataRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_driver_v1_driver_proto_msgTypes[36]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DataRequest.ProtoReflect.Descriptor instead.
+func (*DataRequest) Descriptor() ([]byte, []int) {
+	return file_driver_v1_driver_proto_rawDescGZIP(), []int{36}
+}
+
+func (x *DataRequest) GetSession() string {
+	if x != nil {
+		return x.Session
+	}
+	return ""
+}
+
+func (x *DataRequest) GetKind() string {
+	if x != nil {
+		return x.Kind
+	}
+	return ""
+}
+
+func (x *DataRequest) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *DataRequest) GetCall() string {
+	if x != nil {
+		return x.Call
+	}
+	return ""
+}
+
+func (x *DataRequest) GetParams() []byte {
+	if x != nil {
+		return x.Params
+	}
+	return nil
+}
+
+type DataResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Answer        []byte                 `protobuf:"bytes,1,opt,name=answer,proto3" json:"answer,omitempty"` // JSON, the call's type
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DataResponse) Reset() {
+	*x = DataResponse{}
+	mi := &file_driver_v1_driver_proto_msgTypes[37]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DataResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DataResponse) ProtoMessage() {}
+
+func (x *DataResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_driver_v1_driver_proto_msgTypes[37]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DataResponse.ProtoReflect.Descriptor instead.
+func (*DataResponse) Descriptor() ([]byte, []int) {
+	return file_driver_v1_driver_proto_rawDescGZIP(), []int{37}
+}
+
+func (x *DataResponse) GetAnswer() []byte {
+	if x != nil {
+		return x.Answer
+	}
+	return nil
+}
+
+type SignRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Session       string                 `protobuf:"bytes,1,opt,name=session,proto3" json:"session,omitempty"`
+	Kind          string                 `protobuf:"bytes,2,opt,name=kind,proto3" json:"kind,omitempty"`
+	Id            string                 `protobuf:"bytes,3,opt,name=id,proto3" json:"id,omitempty"`
+	Request       []byte                 `protobuf:"bytes,4,opt,name=request,proto3" json:"request,omitempty"` // JSON: what the request is to do
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SignRequest) Reset() {
+	*x = SignRequest{}
+	mi := &file_driver_v1_driver_proto_msgTypes[38]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SignRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SignRequest) ProtoMessage() {}
+
+func (x *SignRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_driver_v1_driver_proto_msgTypes[38]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SignRequest.ProtoReflect.Descriptor instead.
+func (*SignRequest) Descriptor() ([]byte, []int) {
+	return file_driver_v1_driver_proto_rawDescGZIP(), []int{38}
+}
+
+func (x *SignRequest) GetSession() string {
+	if x != nil {
+		return x.Session
+	}
+	return ""
+}
+
+func (x *SignRequest) GetKind() string {
+	if x != nil {
+		return x.Kind
+	}
+	return ""
+}
+
+func (x *SignRequest) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *SignRequest) GetRequest() []byte {
+	if x != nil {
+		return x.Request
+	}
+	return nil
+}
+
+type SignResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Signed        []byte                 `protobuf:"bytes,1,opt,name=signed,proto3" json:"signed,omitempty"` // JSON: method, url, headers, expiresAt
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SignResponse) Reset() {
+	*x = SignResponse{}
+	mi := &file_driver_v1_driver_proto_msgTypes[39]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SignResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SignResponse) ProtoMessage() {}
+
+func (x *SignResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_driver_v1_driver_proto_msgTypes[39]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SignResponse.ProtoReflect.Descriptor instead.
+func (*SignResponse) Descriptor() ([]byte, []int) {
+	return file_driver_v1_driver_proto_rawDescGZIP(), []int{39}
+}
+
+func (x *SignResponse) GetSigned() []byte {
+	if x != nil {
+		return x.Signed
 	}
 	return nil
 }
@@ -2096,7 +2397,7 @@ type ExtendRequest struct {
 
 func (x *ExtendRequest) Reset() {
 	*x = ExtendRequest{}
-	mi := &file_driver_v1_driver_proto_msgTypes[35]
+	mi := &file_driver_v1_driver_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2108,7 +2409,7 @@ func (x *ExtendRequest) String() string {
 func (*ExtendRequest) ProtoMessage() {}
 
 func (x *ExtendRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_driver_v1_driver_proto_msgTypes[35]
+	mi := &file_driver_v1_driver_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2121,7 +2422,7 @@ func (x *ExtendRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExtendRequest.ProtoReflect.Descriptor instead.
 func (*ExtendRequest) Descriptor() ([]byte, []int) {
-	return file_driver_v1_driver_proto_rawDescGZIP(), []int{35}
+	return file_driver_v1_driver_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *ExtendRequest) GetSession() string {
@@ -2154,7 +2455,7 @@ type ExtendResponse struct {
 
 func (x *ExtendResponse) Reset() {
 	*x = ExtendResponse{}
-	mi := &file_driver_v1_driver_proto_msgTypes[36]
+	mi := &file_driver_v1_driver_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2166,7 +2467,7 @@ func (x *ExtendResponse) String() string {
 func (*ExtendResponse) ProtoMessage() {}
 
 func (x *ExtendResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_driver_v1_driver_proto_msgTypes[36]
+	mi := &file_driver_v1_driver_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2179,7 +2480,7 @@ func (x *ExtendResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExtendResponse.ProtoReflect.Descriptor instead.
 func (*ExtendResponse) Descriptor() ([]byte, []int) {
-	return file_driver_v1_driver_proto_rawDescGZIP(), []int{36}
+	return file_driver_v1_driver_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *ExtendResponse) GetOutput() []byte {
@@ -2199,7 +2500,7 @@ type NativeRequest struct {
 
 func (x *NativeRequest) Reset() {
 	*x = NativeRequest{}
-	mi := &file_driver_v1_driver_proto_msgTypes[37]
+	mi := &file_driver_v1_driver_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2211,7 +2512,7 @@ func (x *NativeRequest) String() string {
 func (*NativeRequest) ProtoMessage() {}
 
 func (x *NativeRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_driver_v1_driver_proto_msgTypes[37]
+	mi := &file_driver_v1_driver_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2224,7 +2525,7 @@ func (x *NativeRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NativeRequest.ProtoReflect.Descriptor instead.
 func (*NativeRequest) Descriptor() ([]byte, []int) {
-	return file_driver_v1_driver_proto_rawDescGZIP(), []int{37}
+	return file_driver_v1_driver_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *NativeRequest) GetSession() string {
@@ -2250,7 +2551,7 @@ type NativeResponse struct {
 
 func (x *NativeResponse) Reset() {
 	*x = NativeResponse{}
-	mi := &file_driver_v1_driver_proto_msgTypes[38]
+	mi := &file_driver_v1_driver_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2262,7 +2563,7 @@ func (x *NativeResponse) String() string {
 func (*NativeResponse) ProtoMessage() {}
 
 func (x *NativeResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_driver_v1_driver_proto_msgTypes[38]
+	mi := &file_driver_v1_driver_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2275,7 +2576,7 @@ func (x *NativeResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NativeResponse.ProtoReflect.Descriptor instead.
 func (*NativeResponse) Descriptor() ([]byte, []int) {
-	return file_driver_v1_driver_proto_rawDescGZIP(), []int{38}
+	return file_driver_v1_driver_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *NativeResponse) GetResponse() []byte {
@@ -2303,7 +2604,7 @@ type Failure struct {
 
 func (x *Failure) Reset() {
 	*x = Failure{}
-	mi := &file_driver_v1_driver_proto_msgTypes[39]
+	mi := &file_driver_v1_driver_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2315,7 +2616,7 @@ func (x *Failure) String() string {
 func (*Failure) ProtoMessage() {}
 
 func (x *Failure) ProtoReflect() protoreflect.Message {
-	mi := &file_driver_v1_driver_proto_msgTypes[39]
+	mi := &file_driver_v1_driver_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2328,7 +2629,7 @@ func (x *Failure) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Failure.ProtoReflect.Descriptor instead.
 func (*Failure) Descriptor() ([]byte, []int) {
-	return file_driver_v1_driver_proto_rawDescGZIP(), []int{39}
+	return file_driver_v1_driver_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *Failure) GetCode() string {
@@ -2407,7 +2708,7 @@ type FieldProblem struct {
 
 func (x *FieldProblem) Reset() {
 	*x = FieldProblem{}
-	mi := &file_driver_v1_driver_proto_msgTypes[40]
+	mi := &file_driver_v1_driver_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2419,7 +2720,7 @@ func (x *FieldProblem) String() string {
 func (*FieldProblem) ProtoMessage() {}
 
 func (x *FieldProblem) ProtoReflect() protoreflect.Message {
-	mi := &file_driver_v1_driver_proto_msgTypes[40]
+	mi := &file_driver_v1_driver_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2432,7 +2733,7 @@ func (x *FieldProblem) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FieldProblem.ProtoReflect.Descriptor instead.
 func (*FieldProblem) Descriptor() ([]byte, []int) {
-	return file_driver_v1_driver_proto_rawDescGZIP(), []int{40}
+	return file_driver_v1_driver_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *FieldProblem) GetField() string {
@@ -2483,19 +2784,24 @@ const file_driver_v1_driver_proto_rawDesc = "" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\x1a;\n" +
 	"\rSettingsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xc1\x02\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xee\x02\n" +
 	"\x0fConnectResponse\x12\x18\n" +
 	"\asession\x18\x01 \x01(\tR\asession\x12@\n" +
 	"\x05lacks\x18\x02 \x03(\v2*.mcic.driver.v1.ConnectResponse.LacksEntryR\x05lacks\x12\x18\n" +
 	"\aaccount\x18\x03 \x01(\tR\aaccount\x12C\n" +
-	"\x06scopes\x18\x04 \x03(\v2+.mcic.driver.v1.ConnectResponse.ScopesEntryR\x06scopes\x1a8\n" +
+	"\x06scopes\x18\x04 \x03(\v2+.mcic.driver.v1.ConnectResponse.ScopesEntryR\x06scopes\x12+\n" +
+	"\x05reach\x18\x05 \x01(\v2\x15.mcic.driver.v1.ReachR\x05reach\x1a8\n" +
 	"\n" +
 	"LacksEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\x1a9\n" +
 	"\vScopesEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"-\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\\\n" +
+	"\x05Reach\x12\x14\n" +
+	"\x05hosts\x18\x01 \x03(\tR\x05hosts\x12\x14\n" +
+	"\x05proxy\x18\x02 \x01(\tR\x05proxy\x12'\n" +
+	"\x0fca_certificates\x18\x03 \x01(\tR\x0ecaCertificates\"-\n" +
 	"\x11DisconnectRequest\x12\x18\n" +
 	"\asession\x18\x01 \x01(\tR\asession\"\x14\n" +
 	"\x12DisconnectResponse\".\n" +
@@ -2625,7 +2931,22 @@ const file_driver_v1_driver_proto_rawDesc = "" +
 	"\x06params\x18\x05 \x01(\fR\x06params\x12\x14\n" +
 	"\x05token\x18\x06 \x01(\tR\x05token\"&\n" +
 	"\fViewResponse\x12\x16\n" +
-	"\x06answer\x18\x01 \x01(\fR\x06answer\"]\n" +
+	"\x06answer\x18\x01 \x01(\fR\x06answer\"w\n" +
+	"\vDataRequest\x12\x18\n" +
+	"\asession\x18\x01 \x01(\tR\asession\x12\x12\n" +
+	"\x04kind\x18\x02 \x01(\tR\x04kind\x12\x0e\n" +
+	"\x02id\x18\x03 \x01(\tR\x02id\x12\x12\n" +
+	"\x04call\x18\x04 \x01(\tR\x04call\x12\x16\n" +
+	"\x06params\x18\x05 \x01(\fR\x06params\"&\n" +
+	"\fDataResponse\x12\x16\n" +
+	"\x06answer\x18\x01 \x01(\fR\x06answer\"e\n" +
+	"\vSignRequest\x12\x18\n" +
+	"\asession\x18\x01 \x01(\tR\asession\x12\x12\n" +
+	"\x04kind\x18\x02 \x01(\tR\x04kind\x12\x0e\n" +
+	"\x02id\x18\x03 \x01(\tR\x02id\x12\x18\n" +
+	"\arequest\x18\x04 \x01(\fR\arequest\"&\n" +
+	"\fSignResponse\x12\x16\n" +
+	"\x06signed\x18\x01 \x01(\fR\x06signed\"]\n" +
 	"\rExtendRequest\x12\x18\n" +
 	"\asession\x18\x01 \x01(\tR\asession\x12\x1c\n" +
 	"\textension\x18\x02 \x01(\tR\textension\x12\x14\n" +
@@ -2652,7 +2973,8 @@ const file_driver_v1_driver_proto_rawDesc = "" +
 	"\x05field\x18\x01 \x01(\tR\x05field\x12\x18\n" +
 	"\amessage\x18\x02 \x01(\tR\amessage\x12\x12\n" +
 	"\x04rule\x18\x03 \x01(\tR\x04rule\x12\x14\n" +
-	"\x05limit\x18\x04 \x01(\tR\x05limit2\xa2\t\n" +
+	"\x05limit\x18\x04 \x01(\tR\x05limit2\xa8\n" +
+	"\n" +
 	"\rDriverService\x12M\n" +
 	"\bDescribe\x12\x1f.mcic.driver.v1.DescribeRequest\x1a .mcic.driver.v1.DescribeResponse\x12J\n" +
 	"\aConnect\x12\x1e.mcic.driver.v1.ConnectRequest\x1a\x1f.mcic.driver.v1.ConnectResponse\x12S\n" +
@@ -2668,7 +2990,9 @@ const file_driver_v1_driver_proto_rawDesc = "" +
 	"\x06Delete\x12\x1d.mcic.driver.v1.DeleteRequest\x1a\x1e.mcic.driver.v1.DeleteResponse\x12>\n" +
 	"\x03Act\x12\x1a.mcic.driver.v1.ActRequest\x1a\x1b.mcic.driver.v1.ActResponse\x12D\n" +
 	"\x05Batch\x12\x1c.mcic.driver.v1.BatchRequest\x1a\x1d.mcic.driver.v1.BatchResponse\x12A\n" +
-	"\x04View\x12\x1b.mcic.driver.v1.ViewRequest\x1a\x1c.mcic.driver.v1.ViewResponse\x12G\n" +
+	"\x04View\x12\x1b.mcic.driver.v1.ViewRequest\x1a\x1c.mcic.driver.v1.ViewResponse\x12A\n" +
+	"\x04Data\x12\x1b.mcic.driver.v1.DataRequest\x1a\x1c.mcic.driver.v1.DataResponse\x12A\n" +
+	"\x04Sign\x12\x1b.mcic.driver.v1.SignRequest\x1a\x1c.mcic.driver.v1.SignResponse\x12G\n" +
 	"\x06Extend\x12\x1d.mcic.driver.v1.ExtendRequest\x1a\x1e.mcic.driver.v1.ExtendResponse\x12G\n" +
 	"\x06Native\x12\x1d.mcic.driver.v1.NativeRequest\x1a\x1e.mcic.driver.v1.NativeResponseB>Z<github.com/m-cmp/mc-infra-connector/proto/driver/v1;driverv1b\x06proto3"
 
@@ -2684,117 +3008,127 @@ func file_driver_v1_driver_proto_rawDescGZIP() []byte {
 	return file_driver_v1_driver_proto_rawDescData
 }
 
-var file_driver_v1_driver_proto_msgTypes = make([]protoimpl.MessageInfo, 47)
+var file_driver_v1_driver_proto_msgTypes = make([]protoimpl.MessageInfo, 52)
 var file_driver_v1_driver_proto_goTypes = []any{
 	(*DescribeRequest)(nil),     // 0: mcic.driver.v1.DescribeRequest
 	(*DescribeResponse)(nil),    // 1: mcic.driver.v1.DescribeResponse
 	(*ConnectRequest)(nil),      // 2: mcic.driver.v1.ConnectRequest
 	(*ConnectResponse)(nil),     // 3: mcic.driver.v1.ConnectResponse
-	(*DisconnectRequest)(nil),   // 4: mcic.driver.v1.DisconnectRequest
-	(*DisconnectResponse)(nil),  // 5: mcic.driver.v1.DisconnectResponse
-	(*PermissionsRequest)(nil),  // 6: mcic.driver.v1.PermissionsRequest
-	(*PermissionsResponse)(nil), // 7: mcic.driver.v1.PermissionsResponse
-	(*Permission)(nil),          // 8: mcic.driver.v1.Permission
-	(*CatalogRequest)(nil),      // 9: mcic.driver.v1.CatalogRequest
-	(*CatalogResponse)(nil),     // 10: mcic.driver.v1.CatalogResponse
-	(*Reading)(nil),             // 11: mcic.driver.v1.Reading
-	(*ReadRequest)(nil),         // 12: mcic.driver.v1.ReadRequest
-	(*ReadResponse)(nil),        // 13: mcic.driver.v1.ReadResponse
-	(*ListRequest)(nil),         // 14: mcic.driver.v1.ListRequest
-	(*Filter)(nil),              // 15: mcic.driver.v1.Filter
-	(*Pending)(nil),             // 16: mcic.driver.v1.Pending
-	(*Warning)(nil),             // 17: mcic.driver.v1.Warning
-	(*ListResponse)(nil),        // 18: mcic.driver.v1.ListResponse
-	(*GetRequest)(nil),          // 19: mcic.driver.v1.GetRequest
-	(*GetResponse)(nil),         // 20: mcic.driver.v1.GetResponse
-	(*CreateRequest)(nil),       // 21: mcic.driver.v1.CreateRequest
-	(*CreateResponse)(nil),      // 22: mcic.driver.v1.CreateResponse
-	(*CheckRequest)(nil),        // 23: mcic.driver.v1.CheckRequest
-	(*CheckResponse)(nil),       // 24: mcic.driver.v1.CheckResponse
-	(*DeleteRequest)(nil),       // 25: mcic.driver.v1.DeleteRequest
-	(*DeleteResponse)(nil),      // 26: mcic.driver.v1.DeleteResponse
-	(*ActRequest)(nil),          // 27: mcic.driver.v1.ActRequest
-	(*ActResponse)(nil),         // 28: mcic.driver.v1.ActResponse
-	(*BatchRequest)(nil),        // 29: mcic.driver.v1.BatchRequest
-	(*Member)(nil),              // 30: mcic.driver.v1.Member
-	(*BatchResponse)(nil),       // 31: mcic.driver.v1.BatchResponse
-	(*Answer)(nil),              // 32: mcic.driver.v1.Answer
-	(*ViewRequest)(nil),         // 33: mcic.driver.v1.ViewRequest
-	(*ViewResponse)(nil),        // 34: mcic.driver.v1.ViewResponse
-	(*ExtendRequest)(nil),       // 35: mcic.driver.v1.ExtendRequest
-	(*ExtendResponse)(nil),      // 36: mcic.driver.v1.ExtendResponse
-	(*NativeRequest)(nil),       // 37: mcic.driver.v1.NativeRequest
-	(*NativeResponse)(nil),      // 38: mcic.driver.v1.NativeResponse
-	(*Failure)(nil),             // 39: mcic.driver.v1.Failure
-	(*FieldProblem)(nil),        // 40: mcic.driver.v1.FieldProblem
-	nil,                         // 41: mcic.driver.v1.ConnectRequest.CredentialEntry
-	nil,                         // 42: mcic.driver.v1.ConnectRequest.SettingsEntry
-	nil,                         // 43: mcic.driver.v1.ConnectResponse.LacksEntry
-	nil,                         // 44: mcic.driver.v1.ConnectResponse.ScopesEntry
-	nil,                         // 45: mcic.driver.v1.CatalogRequest.FilterEntry
-	nil,                         // 46: mcic.driver.v1.CreateResponse.SecretsEntry
+	(*Reach)(nil),               // 4: mcic.driver.v1.Reach
+	(*DisconnectRequest)(nil),   // 5: mcic.driver.v1.DisconnectRequest
+	(*DisconnectResponse)(nil),  // 6: mcic.driver.v1.DisconnectResponse
+	(*PermissionsRequest)(nil),  // 7: mcic.driver.v1.PermissionsRequest
+	(*PermissionsResponse)(nil), // 8: mcic.driver.v1.PermissionsResponse
+	(*Permission)(nil),          // 9: mcic.driver.v1.Permission
+	(*CatalogRequest)(nil),      // 10: mcic.driver.v1.CatalogRequest
+	(*CatalogResponse)(nil),     // 11: mcic.driver.v1.CatalogResponse
+	(*Reading)(nil),             // 12: mcic.driver.v1.Reading
+	(*ReadRequest)(nil),         // 13: mcic.driver.v1.ReadRequest
+	(*ReadResponse)(nil),        // 14: mcic.driver.v1.ReadResponse
+	(*ListRequest)(nil),         // 15: mcic.driver.v1.ListRequest
+	(*Filter)(nil),              // 16: mcic.driver.v1.Filter
+	(*Pending)(nil),             // 17: mcic.driver.v1.Pending
+	(*Warning)(nil),             // 18: mcic.driver.v1.Warning
+	(*ListResponse)(nil),        // 19: mcic.driver.v1.ListResponse
+	(*GetRequest)(nil),          // 20: mcic.driver.v1.GetRequest
+	(*GetResponse)(nil),         // 21: mcic.driver.v1.GetResponse
+	(*CreateRequest)(nil),       // 22: mcic.driver.v1.CreateRequest
+	(*CreateResponse)(nil),      // 23: mcic.driver.v1.CreateResponse
+	(*CheckRequest)(nil),        // 24: mcic.driver.v1.CheckRequest
+	(*CheckResponse)(nil),       // 25: mcic.driver.v1.CheckResponse
+	(*DeleteRequest)(nil),       // 26: mcic.driver.v1.DeleteRequest
+	(*DeleteResponse)(nil),      // 27: mcic.driver.v1.DeleteResponse
+	(*ActRequest)(nil),          // 28: mcic.driver.v1.ActRequest
+	(*ActResponse)(nil),         // 29: mcic.driver.v1.ActResponse
+	(*BatchRequest)(nil),        // 30: mcic.driver.v1.BatchRequest
+	(*Member)(nil),              // 31: mcic.driver.v1.Member
+	(*BatchResponse)(nil),       // 32: mcic.driver.v1.BatchResponse
+	(*Answer)(nil),              // 33: mcic.driver.v1.Answer
+	(*ViewRequest)(nil),         // 34: mcic.driver.v1.ViewRequest
+	(*ViewResponse)(nil),        // 35: mcic.driver.v1.ViewResponse
+	(*DataRequest)(nil),         // 36: mcic.driver.v1.DataRequest
+	(*DataResponse)(nil),        // 37: mcic.driver.v1.DataResponse
+	(*SignRequest)(nil),         // 38: mcic.driver.v1.SignRequest
+	(*SignResponse)(nil),        // 39: mcic.driver.v1.SignResponse
+	(*ExtendRequest)(nil),       // 40: mcic.driver.v1.ExtendRequest
+	(*ExtendResponse)(nil),      // 41: mcic.driver.v1.ExtendResponse
+	(*NativeRequest)(nil),       // 42: mcic.driver.v1.NativeRequest
+	(*NativeResponse)(nil),      // 43: mcic.driver.v1.NativeResponse
+	(*Failure)(nil),             // 44: mcic.driver.v1.Failure
+	(*FieldProblem)(nil),        // 45: mcic.driver.v1.FieldProblem
+	nil,                         // 46: mcic.driver.v1.ConnectRequest.CredentialEntry
+	nil,                         // 47: mcic.driver.v1.ConnectRequest.SettingsEntry
+	nil,                         // 48: mcic.driver.v1.ConnectResponse.LacksEntry
+	nil,                         // 49: mcic.driver.v1.ConnectResponse.ScopesEntry
+	nil,                         // 50: mcic.driver.v1.CatalogRequest.FilterEntry
+	nil,                         // 51: mcic.driver.v1.CreateResponse.SecretsEntry
 }
 var file_driver_v1_driver_proto_depIdxs = []int32{
-	41, // 0: mcic.driver.v1.ConnectRequest.credential:type_name -> mcic.driver.v1.ConnectRequest.CredentialEntry
-	42, // 1: mcic.driver.v1.ConnectRequest.settings:type_name -> mcic.driver.v1.ConnectRequest.SettingsEntry
-	43, // 2: mcic.driver.v1.ConnectResponse.lacks:type_name -> mcic.driver.v1.ConnectResponse.LacksEntry
-	44, // 3: mcic.driver.v1.ConnectResponse.scopes:type_name -> mcic.driver.v1.ConnectResponse.ScopesEntry
-	8,  // 4: mcic.driver.v1.PermissionsResponse.permissions:type_name -> mcic.driver.v1.Permission
-	45, // 5: mcic.driver.v1.CatalogRequest.filter:type_name -> mcic.driver.v1.CatalogRequest.FilterEntry
-	11, // 6: mcic.driver.v1.CatalogResponse.reading:type_name -> mcic.driver.v1.Reading
-	15, // 7: mcic.driver.v1.ListRequest.filter:type_name -> mcic.driver.v1.Filter
-	39, // 8: mcic.driver.v1.Pending.failure:type_name -> mcic.driver.v1.Failure
-	16, // 9: mcic.driver.v1.CreateResponse.pending:type_name -> mcic.driver.v1.Pending
-	17, // 10: mcic.driver.v1.CreateResponse.warnings:type_name -> mcic.driver.v1.Warning
-	46, // 11: mcic.driver.v1.CreateResponse.secrets:type_name -> mcic.driver.v1.CreateResponse.SecretsEntry
-	17, // 12: mcic.driver.v1.CheckResponse.warnings:type_name -> mcic.driver.v1.Warning
-	16, // 13: mcic.driver.v1.DeleteResponse.pending:type_name -> mcic.driver.v1.Pending
-	17, // 14: mcic.driver.v1.DeleteResponse.warnings:type_name -> mcic.driver.v1.Warning
-	16, // 15: mcic.driver.v1.ActResponse.pending:type_name -> mcic.driver.v1.Pending
-	17, // 16: mcic.driver.v1.ActResponse.warnings:type_name -> mcic.driver.v1.Warning
-	30, // 17: mcic.driver.v1.BatchRequest.members:type_name -> mcic.driver.v1.Member
-	32, // 18: mcic.driver.v1.BatchResponse.answers:type_name -> mcic.driver.v1.Answer
-	16, // 19: mcic.driver.v1.Answer.pending:type_name -> mcic.driver.v1.Pending
-	39, // 20: mcic.driver.v1.Answer.failure:type_name -> mcic.driver.v1.Failure
-	17, // 21: mcic.driver.v1.Answer.warnings:type_name -> mcic.driver.v1.Warning
-	40, // 22: mcic.driver.v1.Failure.fields:type_name -> mcic.driver.v1.FieldProblem
-	0,  // 23: mcic.driver.v1.DriverService.Describe:input_type -> mcic.driver.v1.DescribeRequest
-	2,  // 24: mcic.driver.v1.DriverService.Connect:input_type -> mcic.driver.v1.ConnectRequest
-	4,  // 25: mcic.driver.v1.DriverService.Disconnect:input_type -> mcic.driver.v1.DisconnectRequest
-	6,  // 26: mcic.driver.v1.DriverService.Permissions:input_type -> mcic.driver.v1.PermissionsRequest
-	9,  // 27: mcic.driver.v1.DriverService.Catalog:input_type -> mcic.driver.v1.CatalogRequest
-	12, // 28: mcic.driver.v1.DriverService.Read:input_type -> mcic.driver.v1.ReadRequest
-	14, // 29: mcic.driver.v1.DriverService.List:input_type -> mcic.driver.v1.ListRequest
-	19, // 30: mcic.driver.v1.DriverService.Get:input_type -> mcic.driver.v1.GetRequest
-	21, // 31: mcic.driver.v1.DriverService.Create:input_type -> mcic.driver.v1.CreateRequest
-	23, // 32: mcic.driver.v1.DriverService.Check:input_type -> mcic.driver.v1.CheckRequest
-	25, // 33: mcic.driver.v1.DriverService.Delete:input_type -> mcic.driver.v1.DeleteRequest
-	27, // 34: mcic.driver.v1.DriverService.Act:input_type -> mcic.driver.v1.ActRequest
-	29, // 35: mcic.driver.v1.DriverService.Batch:input_type -> mcic.driver.v1.BatchRequest
-	33, // 36: mcic.driver.v1.DriverService.View:input_type -> mcic.driver.v1.ViewRequest
-	35, // 37: mcic.driver.v1.DriverService.Extend:input_type -> mcic.driver.v1.ExtendRequest
-	37, // 38: mcic.driver.v1.DriverService.Native:input_type -> mcic.driver.v1.NativeRequest
-	1,  // 39: mcic.driver.v1.DriverService.Describe:output_type -> mcic.driver.v1.DescribeResponse
-	3,  // 40: mcic.driver.v1.DriverService.Connect:output_type -> mcic.driver.v1.ConnectResponse
-	5,  // 41: mcic.driver.v1.DriverService.Disconnect:output_type -> mcic.driver.v1.DisconnectResponse
-	7,  // 42: mcic.driver.v1.DriverService.Permissions:output_type -> mcic.driver.v1.PermissionsResponse
-	10, // 43: mcic.driver.v1.DriverService.Catalog:output_type -> mcic.driver.v1.CatalogResponse
-	13, // 44: mcic.driver.v1.DriverService.Read:output_type -> mcic.driver.v1.ReadResponse
-	18, // 45: mcic.driver.v1.DriverService.List:output_type -> mcic.driver.v1.ListResponse
-	20, // 46: mcic.driver.v1.DriverService.Get:output_type -> mcic.driver.v1.GetResponse
-	22, // 47: mcic.driver.v1.DriverService.Create:output_type -> mcic.driver.v1.CreateResponse
-	24, // 48: mcic.driver.v1.DriverService.Check:output_type -> mcic.driver.v1.CheckResponse
-	26, // 49: mcic.driver.v1.DriverService.Delete:output_type -> mcic.driver.v1.DeleteResponse
-	28, // 50: mcic.driver.v1.DriverService.Act:output_type -> mcic.driver.v1.ActResponse
-	31, // 51: mcic.driver.v1.DriverService.Batch:output_type -> mcic.driver.v1.BatchResponse
-	34, // 52: mcic.driver.v1.DriverService.View:output_type -> mcic.driver.v1.ViewResponse
-	36, // 53: mcic.driver.v1.DriverService.Extend:output_type -> mcic.driver.v1.ExtendResponse
-	38, // 54: mcic.driver.v1.DriverService.Native:output_type -> mcic.driver.v1.NativeResponse
-	39, // [39:55] is the sub-list for method output_type
-	23, // [23:39] is the sub-list for method input_type
-	23, // [23:23] is the sub-list for extension type_name
-	23, // [23:23] is the sub-list for extension extendee
-	0,  // [0:23] is the sub-list for field type_name
+	46, // 0: mcic.driver.v1.ConnectRequest.credential:type_name -> mcic.driver.v1.ConnectRequest.CredentialEntry
+	47, // 1: mcic.driver.v1.ConnectRequest.settings:type_name -> mcic.driver.v1.ConnectRequest.SettingsEntry
+	48, // 2: mcic.driver.v1.ConnectResponse.lacks:type_name -> mcic.driver.v1.ConnectResponse.LacksEntry
+	49, // 3: mcic.driver.v1.ConnectResponse.scopes:type_name -> mcic.driver.v1.ConnectResponse.ScopesEntry
+	4,  // 4: mcic.driver.v1.ConnectResponse.reach:type_name -> mcic.driver.v1.Reach
+	9,  // 5: mcic.driver.v1.PermissionsResponse.permissions:type_name -> mcic.driver.v1.Permission
+	50, // 6: mcic.driver.v1.CatalogRequest.filter:type_name -> mcic.driver.v1.CatalogRequest.FilterEntry
+	12, // 7: mcic.driver.v1.CatalogResponse.reading:type_name -> mcic.driver.v1.Reading
+	16, // 8: mcic.driver.v1.ListRequest.filter:type_name -> mcic.driver.v1.Filter
+	44, // 9: mcic.driver.v1.Pending.failure:type_name -> mcic.driver.v1.Failure
+	17, // 10: mcic.driver.v1.CreateResponse.pending:type_name -> mcic.driver.v1.Pending
+	18, // 11: mcic.driver.v1.CreateResponse.warnings:type_name -> mcic.driver.v1.Warning
+	51, // 12: mcic.driver.v1.CreateResponse.secrets:type_name -> mcic.driver.v1.CreateResponse.SecretsEntry
+	18, // 13: mcic.driver.v1.CheckResponse.warnings:type_name -> mcic.driver.v1.Warning
+	17, // 14: mcic.driver.v1.DeleteResponse.pending:type_name -> mcic.driver.v1.Pending
+	18, // 15: mcic.driver.v1.DeleteResponse.warnings:type_name -> mcic.driver.v1.Warning
+	17, // 16: mcic.driver.v1.ActResponse.pending:type_name -> mcic.driver.v1.Pending
+	18, // 17: mcic.driver.v1.ActResponse.warnings:type_name -> mcic.driver.v1.Warning
+	31, // 18: mcic.driver.v1.BatchRequest.members:type_name -> mcic.driver.v1.Member
+	33, // 19: mcic.driver.v1.BatchResponse.answers:type_name -> mcic.driver.v1.Answer
+	17, // 20: mcic.driver.v1.Answer.pending:type_name -> mcic.driver.v1.Pending
+	44, // 21: mcic.driver.v1.Answer.failure:type_name -> mcic.driver.v1.Failure
+	18, // 22: mcic.driver.v1.Answer.warnings:type_name -> mcic.driver.v1.Warning
+	45, // 23: mcic.driver.v1.Failure.fields:type_name -> mcic.driver.v1.FieldProblem
+	0,  // 24: mcic.driver.v1.DriverService.Describe:input_type -> mcic.driver.v1.DescribeRequest
+	2,  // 25: mcic.driver.v1.DriverService.Connect:input_type -> mcic.driver.v1.ConnectRequest
+	5,  // 26: mcic.driver.v1.DriverService.Disconnect:input_type -> mcic.driver.v1.DisconnectRequest
+	7,  // 27: mcic.driver.v1.DriverService.Permissions:input_type -> mcic.driver.v1.PermissionsRequest
+	10, // 28: mcic.driver.v1.DriverService.Catalog:input_type -> mcic.driver.v1.CatalogRequest
+	13, // 29: mcic.driver.v1.DriverService.Read:input_type -> mcic.driver.v1.ReadRequest
+	15, // 30: mcic.driver.v1.DriverService.List:input_type -> mcic.driver.v1.ListRequest
+	20, // 31: mcic.driver.v1.DriverService.Get:input_type -> mcic.driver.v1.GetRequest
+	22, // 32: mcic.driver.v1.DriverService.Create:input_type -> mcic.driver.v1.CreateRequest
+	24, // 33: mcic.driver.v1.DriverService.Check:input_type -> mcic.driver.v1.CheckRequest
+	26, // 34: mcic.driver.v1.DriverService.Delete:input_type -> mcic.driver.v1.DeleteRequest
+	28, // 35: mcic.driver.v1.DriverService.Act:input_type -> mcic.driver.v1.ActRequest
+	30, // 36: mcic.driver.v1.DriverService.Batch:input_type -> mcic.driver.v1.BatchRequest
+	34, // 37: mcic.driver.v1.DriverService.View:input_type -> mcic.driver.v1.ViewRequest
+	36, // 38: mcic.driver.v1.DriverService.Data:input_type -> mcic.driver.v1.DataRequest
+	38, // 39: mcic.driver.v1.DriverService.Sign:input_type -> mcic.driver.v1.SignRequest
+	40, // 40: mcic.driver.v1.DriverService.Extend:input_type -> mcic.driver.v1.ExtendRequest
+	42, // 41: mcic.driver.v1.DriverService.Native:input_type -> mcic.driver.v1.NativeRequest
+	1,  // 42: mcic.driver.v1.DriverService.Describe:output_type -> mcic.driver.v1.DescribeResponse
+	3,  // 43: mcic.driver.v1.DriverService.Connect:output_type -> mcic.driver.v1.ConnectResponse
+	6,  // 44: mcic.driver.v1.DriverService.Disconnect:output_type -> mcic.driver.v1.DisconnectResponse
+	8,  // 45: mcic.driver.v1.DriverService.Permissions:output_type -> mcic.driver.v1.PermissionsResponse
+	11, // 46: mcic.driver.v1.DriverService.Catalog:output_type -> mcic.driver.v1.CatalogResponse
+	14, // 47: mcic.driver.v1.DriverService.Read:output_type -> mcic.driver.v1.ReadResponse
+	19, // 48: mcic.driver.v1.DriverService.List:output_type -> mcic.driver.v1.ListResponse
+	21, // 49: mcic.driver.v1.DriverService.Get:output_type -> mcic.driver.v1.GetResponse
+	23, // 50: mcic.driver.v1.DriverService.Create:output_type -> mcic.driver.v1.CreateResponse
+	25, // 51: mcic.driver.v1.DriverService.Check:output_type -> mcic.driver.v1.CheckResponse
+	27, // 52: mcic.driver.v1.DriverService.Delete:output_type -> mcic.driver.v1.DeleteResponse
+	29, // 53: mcic.driver.v1.DriverService.Act:output_type -> mcic.driver.v1.ActResponse
+	32, // 54: mcic.driver.v1.DriverService.Batch:output_type -> mcic.driver.v1.BatchResponse
+	35, // 55: mcic.driver.v1.DriverService.View:output_type -> mcic.driver.v1.ViewResponse
+	37, // 56: mcic.driver.v1.DriverService.Data:output_type -> mcic.driver.v1.DataResponse
+	39, // 57: mcic.driver.v1.DriverService.Sign:output_type -> mcic.driver.v1.SignResponse
+	41, // 58: mcic.driver.v1.DriverService.Extend:output_type -> mcic.driver.v1.ExtendResponse
+	43, // 59: mcic.driver.v1.DriverService.Native:output_type -> mcic.driver.v1.NativeResponse
+	42, // [42:60] is the sub-list for method output_type
+	24, // [24:42] is the sub-list for method input_type
+	24, // [24:24] is the sub-list for extension type_name
+	24, // [24:24] is the sub-list for extension extendee
+	0,  // [0:24] is the sub-list for field type_name
 }
 
 func init() { file_driver_v1_driver_proto_init() }
@@ -2802,14 +3136,14 @@ func file_driver_v1_driver_proto_init() {
 	if File_driver_v1_driver_proto != nil {
 		return
 	}
-	file_driver_v1_driver_proto_msgTypes[9].OneofWrappers = []any{}
+	file_driver_v1_driver_proto_msgTypes[10].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_driver_v1_driver_proto_rawDesc), len(file_driver_v1_driver_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   47,
+			NumMessages:   52,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

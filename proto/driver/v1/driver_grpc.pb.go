@@ -43,6 +43,8 @@ const (
 	DriverService_Act_FullMethodName         = "/mcic.driver.v1.DriverService/Act"
 	DriverService_Batch_FullMethodName       = "/mcic.driver.v1.DriverService/Batch"
 	DriverService_View_FullMethodName        = "/mcic.driver.v1.DriverService/View"
+	DriverService_Data_FullMethodName        = "/mcic.driver.v1.DriverService/Data"
+	DriverService_Sign_FullMethodName        = "/mcic.driver.v1.DriverService/Sign"
 	DriverService_Extend_FullMethodName      = "/mcic.driver.v1.DriverService/Extend"
 	DriverService_Native_FullMethodName      = "/mcic.driver.v1.DriverService/Native"
 )
@@ -84,6 +86,12 @@ type DriverServiceClient interface {
 	// View answers something about one resource that is asked each time and kept
 	// nowhere, such as a cluster's kubeconfig.
 	View(ctx context.Context, in *ViewRequest, opts ...grpc.CallOption) (*ViewResponse, error)
+	// Data does something with what an object holds, such as the messages of a queue. It
+	// is called once for each time that somebody asks, and recorded nowhere.
+	Data(ctx context.Context, in *DataRequest, opts ...grpc.CallOption) (*DataResponse, error)
+	// Sign answers the HTTP request by which data that an object holds is read or written
+	// at the cloud. Whoever asks sends it; the data does not pass through the driver.
+	Sign(ctx context.Context, in *SignRequest, opts ...grpc.CallOption) (*SignResponse, error)
 	// Extend runs an operation that only this driver has.
 	Extend(ctx context.Context, in *ExtendRequest, opts ...grpc.CallOption) (*ExtendResponse, error)
 	// Native passes a request to the cloud's own API, signed with the session's
@@ -266,6 +274,26 @@ func (c *driverServiceClient) View(ctx context.Context, in *ViewRequest, opts ..
 	return out, nil
 }
 
+func (c *driverServiceClient) Data(ctx context.Context, in *DataRequest, opts ...grpc.CallOption) (*DataResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(DataResponse)
+	err := c.cc.Invoke(ctx, DriverService_Data_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *driverServiceClient) Sign(ctx context.Context, in *SignRequest, opts ...grpc.CallOption) (*SignResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(SignResponse)
+	err := c.cc.Invoke(ctx, DriverService_Sign_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *driverServiceClient) Extend(ctx context.Context, in *ExtendRequest, opts ...grpc.CallOption) (*ExtendResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(ExtendResponse)
@@ -323,6 +351,12 @@ type DriverServiceServer interface {
 	// View answers something about one resource that is asked each time and kept
 	// nowhere, such as a cluster's kubeconfig.
 	View(context.Context, *ViewRequest) (*ViewResponse, error)
+	// Data does something with what an object holds, such as the messages of a queue. It
+	// is called once for each time that somebody asks, and recorded nowhere.
+	Data(context.Context, *DataRequest) (*DataResponse, error)
+	// Sign answers the HTTP request by which data that an object holds is read or written
+	// at the cloud. Whoever asks sends it; the data does not pass through the driver.
+	Sign(context.Context, *SignRequest) (*SignResponse, error)
 	// Extend runs an operation that only this driver has.
 	Extend(context.Context, *ExtendRequest) (*ExtendResponse, error)
 	// Native passes a request to the cloud's own API, signed with the session's
@@ -379,6 +413,12 @@ func (UnimplementedDriverServiceServer) Batch(context.Context, *BatchRequest) (*
 }
 func (UnimplementedDriverServiceServer) View(context.Context, *ViewRequest) (*ViewResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method View not implemented")
+}
+func (UnimplementedDriverServiceServer) Data(context.Context, *DataRequest) (*DataResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method Data not implemented")
+}
+func (UnimplementedDriverServiceServer) Sign(context.Context, *SignRequest) (*SignResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method Sign not implemented")
 }
 func (UnimplementedDriverServiceServer) Extend(context.Context, *ExtendRequest) (*ExtendResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method Extend not implemented")
@@ -638,6 +678,42 @@ func _DriverService_View_Handler(srv interface{}, ctx context.Context, dec func(
 	return interceptor(ctx, in, info, handler)
 }
 
+func _DriverService_Data_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(DataRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(DriverServiceServer).Data(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: DriverService_Data_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(DriverServiceServer).Data(ctx, req.(*DataRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _DriverService_Sign_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(SignRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(DriverServiceServer).Sign(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: DriverService_Sign_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(DriverServiceServer).Sign(ctx, req.(*SignRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _DriverService_Extend_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(ExtendRequest)
 	if err := dec(in); err != nil {
@@ -724,6 +800,14 @@ var DriverService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "View",
 			Handler:    _DriverService_View_Handler,
+		},
+		{
+			MethodName: "Data",
+			Handler:    _DriverService_Data_Handler,
+		},
+		{
+			MethodName: "Sign",
+			Handler:    _DriverService_Sign_Handler,
 		},
 		{
 			MethodName: "Extend",

@@ -1,0 +1,157 @@
+package driver
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"golang.org/x/net/http/httpguts"
+
+	driverv1 "github.com/m-cmp/mc-infra-connector/proto/driver/v1"
+	"github.com/m-cmp/mc-infra-connector/resource"
+)
+
+// Reacher is implemented by sessions with a kind whose requests are signed. Reach says where
+// these go. It is asked once, when the session opens.
+type Reacher interface {
+	Reach() Reach
+}
+
+// Reach is where signed requests go, and how. A request to anywhere else is not sent: it
+// would be one that a name in it has led astray.
+type Reach struct {
+	Hosts          []string // names, *.suffixes of names, or addresses, each with a port if it is not that of the scheme; 127.0.0.1:* is any port
+	Proxy          string   // URL of the HTTP proxy that they go through; "" for none
+	CACertificates string   // in PEM format: accepted beside those that the machine trusts
+}
+
+// Has reports whether a URL leads to one of the hosts.
+func (r Reach) Has(u *url.URL) bool {
+	return slices.ContainsFunc(r.Hosts, func(host string) bool {
+		name, anyPort := strings.CutSuffix(host, ":*")
+		against := u.Host
+		if anyPort {
+			against = u.Hostname()
+		}
+		if suffix, ok := strings.CutPrefix(name, "*"); ok {
+			return strings.HasPrefix(suffix, ".") && strings.HasSuffix(against, suffix) && len(against) > len(suffix)
+		}
+		return against == name
+	})
+}
+
+func (s *session) Sign(ctx context.Context, kind, id string, r resource.SignRequest) (resource.SignedRequest, error) {
+	var none resource.SignedRequest
+	k, err := resource.KindNamed(kind)
+	if err != nil {
+		return none, err
+	}
+	signing := k.Signing()
+	if signing == nil {
+		return none, resource.Errorf(resource.CodeUnsupported, "a %s holds nothing that requests are signed for", kind)
+	}
+	_, collection, err := s.dataCall(kind, signing.Name)
+	if err != nil {
+		return none, err
+	}
+	if r, err = resource.ParseSign(r); err != nil {
+		return none, err
+	}
+	signer, ok := collection.(resource.ObjectSigner)
+	if !ok {
+		return none, resource.Errorf(resource.CodeInternal, "the collection of the kind %s does not sign", kind)
+	}
+	return signer.Sign(ctx, id, r)
+}
+
+func (s *server) Sign(ctx context.Context, r *driverv1.SignRequest) (*driverv1.SignResponse, error) {
+	opened, err := s.session(r.GetSession())
+	if err != nil {
+		return nil, err
+	}
+	var request resource.SignRequest
+	if err := resource.Decode(r.GetRequest(), &request); err != nil {
+		return nil, err
+	}
+	signed, err := opened.Sign(ctx, r.GetKind(), r.GetId(), request)
+	if err != nil {
+		return nil, err
+	}
+	raw, err := encode(signed)
+	return &driverv1.SignResponse{Signed: raw}, err
+}
+
+func (s *remoteSession) Sign(ctx context.Context, kind, id string, r resource.SignRequest) (resource.SignedRequest, error) {
+	var signed resource.SignedRequest
+	request, err := encode(r)
+	if err != nil {
+		return signed, err
+	}
+	answer, err := s.rpc.Sign(ctx, &driverv1.SignRequest{Session: s.id, Kind: kind, Id: id, Request: request})
+	if err != nil {
+		return signed, fromStatus(err)
+	}
+	if err := decode("signed request", answer.GetSigned(), &signed); err != nil {
+		return signed, err
+	}
+	if err := checkSigned(r, signed, s.place.Reach); err != nil {
+		return resource.SignedRequest{}, nonsense("signed request", err)
+	}
+	return signed, nil
+}
+
+// checkSigned refuses what would not be sent as it is, or to where it must not go.
+func checkSigned(r resource.SignRequest, signed resource.SignedRequest, reach Reach) error {
+	u, err := url.Parse(signed.URL)
+	switch {
+	case err != nil:
+		return errors.New("its address is no URL") // the error would repeat it with its signature
+	case u.Scheme != "https" && u.Scheme != "http", u.Host == "", u.User != nil, u.Fragment != "", u.String() != signed.URL:
+		return errors.New("its address is no plain URL of HTTP that is written as it is sent")
+	case !reach.Has(u):
+		return fmt.Errorf("it goes to %.255q, which is none of the hosts of the session: %v", u.Host, reach.Hosts)
+	case (signed.Method == http.MethodGet) != (r.Do == resource.SignGet):
+		return fmt.Errorf("it is a %.16q to %s", signed.Method, r.Do)
+	case signed.Method != http.MethodGet && signed.Method != http.MethodPut && signed.Method != http.MethodPost:
+		return fmt.Errorf("it is a %.16q", signed.Method)
+	case signed.ExpiresAt.IsZero():
+		return errors.New("it does not say until when it is good")
+	}
+	for name, value := range signed.Headers {
+		switch {
+		case !httpguts.ValidHeaderFieldName(name) || !httpguts.ValidHeaderFieldValue(value):
+			return fmt.Errorf("%.64q is no header, or has a value that none can have", name)
+		case slices.Contains(hopByHop(), http.CanonicalHeaderKey(name)):
+			return fmt.Errorf("the header %s is not for it to set", name)
+		case r.Link && slices.Contains([]string{"Authorization", "Cookie"}, http.CanonicalHeaderKey(name)):
+			return fmt.Errorf("it is a link with the header %s, which does more than that", name)
+		}
+	}
+	return nil
+}
+
+// hopByHop are headers that HTTP itself sets.
+func hopByHop() []string {
+	return []string{"Connection", "Content-Length", "Expect", "Host", "Keep-Alive", "Proxy-Authorization", "Te", "Trailer", "Transfer-Encoding", "Upgrade"}
+}
+
+// Expiry is until when a link is good that is made now.
+func Expiry(r resource.SignRequest) time.Time {
+	return time.Now().Add(time.Duration(r.ExpiresSeconds) * time.Second)
+}
+
+func (r Reach) toWire() *driverv1.Reach {
+	if len(r.Hosts) == 0 {
+		return nil
+	}
+	return &driverv1.Reach{Hosts: r.Hosts, Proxy: r.Proxy, CaCertificates: r.CACertificates}
+}
+
+func reachFrom(w *driverv1.Reach) Reach {
+	return Reach{w.GetHosts(), w.GetProxy(), w.GetCaCertificates()}
+}
