@@ -16,8 +16,9 @@ import (
 type DataCall struct {
 	Name   string  // "send"
 	Doc    string  // what it does, in one sentence
-	Method string  // of its route; what is called by GET leaves the data as it is, or needs no record
+	Method string  // of its route; what is called by GET leaves the data as it is, or Takes
 	Path   string  // of its route, below the resource: "messages"
+	Takes  bool    // whether what one gets is taken from others for a while, so that only GET gets it
 	Single *Single // its route for one of those that it takes several of; nil for none
 
 	params  input

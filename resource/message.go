@@ -30,7 +30,7 @@ type VisibilitySetter interface {
 func messageCalls() []DataCall {
 	return []DataCall{
 		dataCall(DataCall{Name: "send", Method: "POST", Path: "messages", Doc: "Sends messages. Each is received at least once; one whose answer is lost may be there."}, Sender.Send),
-		dataCall(DataCall{Name: "receive", Method: "GET", Path: "messages", Doc: "Receives messages, fewer than there are if the cloud likes. They come again unless they are deleted in time."}, Receiver.Receive),
+		dataCall(DataCall{Name: "receive", Method: "GET", Path: "messages", Takes: true, Doc: "Receives messages, fewer than there are if the cloud likes. They come again unless they are deleted in time."}, Receiver.Receive),
 		dataCall(DataCall{
 			Name: "deletemessages", Method: "POST", Path: "messages:delete", Doc: "Deletes messages that were received; one that is not there any more is passed over.",
 			Single: single(Single{Name: "deletemessage", Method: "DELETE", Path: "messages/{receipt}", Doc: "Deletes a message that was received; one that is not there any more is passed over."},

@@ -79,6 +79,9 @@ func (s *server) registerData(api huma.API, k *resource.Kind) {
 			params = queryParams(schemas, c.ParamsType())
 		}
 		register(c.Name, c.Method, c.Path, c.Doc, answer, params, func(ctx context.Context, in *dataInput) (json.RawMessage, error) {
+			if c.Takes && in.ctx.Method() == http.MethodHead {
+				return nil, plain(http.StatusMethodNotAllowed, resource.CodeUnsupported, "HEAD would take what is here and show nothing of it; use GET")
+			}
 			params, err := c.GivenParams(in.values(""), in.raw)
 			if err != nil {
 				return nil, err

@@ -204,6 +204,7 @@ func TestMessages(t *testing.T) {
 	assert.Equal(t, resource.CodeInvalid, sent.Messages[1].Error.Code)
 	assert.NotEmpty(t, sent.Messages[2].ID)
 
+	assert.Equal(t, http.StatusMethodNotAllowed, a.content(http.MethodHead, messages+"?max=10&visibilitySeconds=600", "").status, "it would hide them")
 	got = a.get(messages + "?max=10&visibilitySeconds=600")
 	require.Equal(t, http.StatusOK, got.status, string(got.body))
 	assert.Equal(t, "no-store", got.header.Get("Cache-Control"))

@@ -62,6 +62,9 @@ func status(code resource.Code) int {
 
 // problem turns an error of the engine into an answer.
 func problem(err error) *ProblemDocument {
+	if p := (*ProblemDocument)(nil); errors.As(err, &p) {
+		return p
+	}
 	e := resource.AsError(err)
 	code := status(e.Code)
 	if errors.Is(err, context.DeadlineExceeded) && e.Code == resource.CodeUnavailable {
