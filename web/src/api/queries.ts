@@ -9,6 +9,7 @@ import {
 import { useCallback } from 'react';
 import { useTranslation } from 'react-i18next';
 import { inLanguage } from '../i18n/driver';
+import { offered } from '../model/offers';
 import type { Schema } from '../model/schema';
 import { inline } from '../model/schema';
 import { ApiError, client, data, type Schemas, send, session } from './client';
@@ -243,14 +244,14 @@ export function useResource(connection: string, plural: string, name: string) {
   });
 }
 
-/** useOffers says what the driver of a connection's cloud offers. */
+/** useOffers says what can be done with a kind's resources on a connection's cloud. */
 export function useOffers() {
   const { data: drivers } = useQuery(driversQuery);
   const { data: connections } = useQuery(connectionsQuery);
   return (connection: string, kind: string, what: string): boolean => {
     const cloud = connections?.find((c) => c.name === connection)?.cloud;
     const offer = drivers?.find((d) => d.name === cloud)?.kinds?.find((k) => k.name === kind);
-    return [offer?.verbs, offer?.actions, offer?.views].some((names) => names?.includes(what));
+    return offered(offer, what);
   };
 }
 

@@ -61,7 +61,7 @@ export function Palette() {
     if (!kind || (wanted.verbs.size === 0 && found.length > few)) return [];
     return [...kind.actions.map((a) => a.name), 'release', 'delete']
       .filter((verb) => wanted.verbs.size === 0 || wanted.verbs.has(verb))
-      .filter((verb) => verb === 'release' || offers(r.connection, kind.name, verb))
+      .filter((verb) => offers(r.connection, kind.name, verb))
       .map(
         (verb): SpotlightActionData => ({
           id: `${verb}-${r.uid}`,

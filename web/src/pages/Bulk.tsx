@@ -37,9 +37,8 @@ function Confirm({ kind, verb, chosen, onClose, onDone }: Props & { verb: BulkVe
   const [running, setRunning] = useState(false);
   const [failed, setFailed] = useState<{ name: string; message: string }[]>([]);
   const fits = (r: Resource) =>
-    verb.name === 'release' ||
-    (offers(r.connection, kind.name, verb.name) &&
-      (!verb.action || verb.action.from.length === 0 || verb.action.from.includes(r.state as never)));
+    offers(r.connection, kind.name, verb.name) &&
+    (!verb.action || verb.action.from.length === 0 || verb.action.from.includes(r.state as never));
   const able = rows.filter(fits);
   const left = rows.filter((r) => !fits(r));
 

@@ -123,7 +123,7 @@ function Shown({ kind, kinds, r }: { kind: Kind; kinds: Kind[]; r: Resource }) {
                 </Button>
               </Menu.Target>
               <Menu.Dropdown>
-                <Menu.Item onClick={() => begin('release')}>{verbTitle('release')}</Menu.Item>
+                {has('release') && <Menu.Item onClick={() => begin('release')}>{verbTitle('release')}</Menu.Item>}
                 <Menu.Item color="red" leftSection={<IconTrash size={14} />} onClick={() => begin('delete')}>
                   {verbTitle('delete')}
                 </Menu.Item>
