@@ -74,6 +74,16 @@ test('what is refused says why, at its place', async ({ page, server }) => {
   await expect(page.getByRole('alert')).toContainText('Not found');
 });
 
+test('what is only written is typed unseen', async ({ page, server }) => {
+  await enter(page, server, '/resources/vms?create=true&connection=mock');
+  const dialog = page.getByRole('dialog');
+  await dialog.getByRole('button', { name: /^More options/ }).first().click();
+  const password = dialog.getByLabel('Admin password', { exact: true });
+  await password.fill('Only-written-1');
+  await expect(password).toHaveAttribute('type', 'password');
+  await expect(password).toHaveAttribute('autocomplete', 'new-password');
+});
+
 test('what fails shows its cause', async ({ page, server }) => {
   const bad = { name: 'bad', cloud: 'mock', region: 'mock-seoul', settings: { failCreate: '1' } };
   await server.call('POST', '/v1/connections', bad);
