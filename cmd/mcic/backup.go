@@ -2,6 +2,7 @@ package main
 
 import (
 	"archive/tar"
+	"bytes"
 	"compress/gzip"
 	"context"
 	"crypto/sha256"
@@ -14,6 +15,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -41,6 +43,8 @@ type manifest struct {
 	MCIC      string       `json:"mcic"` // version of the program that wrote it
 	CreatedAt time.Time    `json:"createdAt"`
 	Files     []backupFile `json:"files"`
+	Keys      []string     `json:"keys,omitempty"` // ids of the master keys that open what is sealed
+	Sealed    int          `json:"sealed"`         // values
 }
 
 type backupFile struct {
@@ -61,11 +65,14 @@ func (m *manifest) has(name string) bool {
 type backupOptions struct {
 	data, databaseURL, masterKeyFile string
 	withMasterKey, force             bool
+	passphraseFile                   string
+	passphrase                       []byte
 }
 
 func (o *backupOptions) flags(cmd *cobra.Command, defaultData string) {
 	cmd.Flags().StringVar(&o.data, "data", defaultData, "data `folder` of the server")
 	cmd.Flags().StringVar(&o.databaseURL, "database-url", "", "PostgreSQL database of the server; the answer then names the tools for it (also MCIC_DATABASE_URL)")
+	cmd.Flags().StringVar(&o.passphraseFile, "passphrase-file", "", "`file` with the passphrase that the backup is encrypted with; - for standard input")
 }
 
 // onPostgres reports whether the server's database is another program's to copy.
@@ -94,15 +101,23 @@ key, credentials and private keys in the backup cannot be opened by anyone: keep
 copy of it, and keep it apart from the backups. With it, whoever has the file has
 every cloud that the server can reach.
 
+With --passphrase-file the file is encrypted with age (https://age-encryption.org),
+so that it can be opened with the program age too: age -d FILE. Whoever loses the
+passphrase loses the backup.
+
 Drivers in the data folder are not in it either.
 
 A server on PostgreSQL is backed up with PostgreSQL's own pg_dump.`,
 		Example: `  mcic server backup /backup/mcic-$(date +%F).tar.gz --data /var/lib/mcic
-  mcic server backup everything.tar.gz --with-master-key`,
+  mcic server backup everything.tar.gz.age --with-master-key --passphrase-file -`,
 		Args: oneFile,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if o.onPostgres(getenv) {
 				return resource.Errorf(resource.CodeUnsupported, "the server's database is PostgreSQL; back it up with: pg_dump --format=custom --file=mcic.dump URL, and keep the master key apart from it. mcic server backup is for SQLite")
+			}
+			var err error
+			if o.passphrase, err = readPassphrase(cmd, o.passphraseFile); err != nil {
+				return err
 			}
 			return o.backup(cmd.Context(), cmd.OutOrStdout(), args[0])
 		},
@@ -132,6 +147,10 @@ A server on PostgreSQL is restored with PostgreSQL's own pg_restore.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if o.onPostgres(getenv) {
 				return resource.Errorf(resource.CodeUnsupported, "the server's database is PostgreSQL; restore it into an empty database with: pg_restore --no-owner --dbname=URL mcic.dump, and start the servers with the same master key. mcic server restore is for SQLite")
+			}
+			var err error
+			if o.passphrase, err = readPassphrase(cmd, o.passphraseFile); err != nil {
+				return err
 			}
 			return o.restore(cmd.Context(), cmd.OutOrStdout(), args[0])
 		},
@@ -163,7 +182,14 @@ func (o *backupOptions) backup(ctx context.Context, stdout io.Writer, file strin
 		return fmt.Errorf("write the backup: %w", err)
 	}
 	defer func() { _ = os.RemoveAll(work) }()
-	m, archive, err := o.pack(ctx, work)
+	plain := work
+	if o.passphrase != nil { // what is not encrypted goes nowhere that it is not already
+		if plain, err = os.MkdirTemp(o.data, ".mcic-backup-*"); err != nil {
+			return fmt.Errorf("copy the data: %w", err)
+		}
+		defer func() { _ = os.RemoveAll(plain) }()
+	}
+	m, archive, err := o.pack(ctx, plain, work)
 	if err != nil {
 		return err
 	}
@@ -176,40 +202,66 @@ func (o *backupOptions) backup(ctx context.Context, stdout io.Writer, file strin
 		return fmt.Errorf("write the backup: %w", err)
 	}
 	fmt.Fprintf(stdout, "Backed up %s into %s.\n", o.data, file)
-	if m.has(masterKeyFile) {
-		fmt.Fprintln(stdout, "It contains the master key: whoever has the file can open every credential. Guard it so.")
-	} else {
-		fmt.Fprintf(stdout, "The master key is not in it. Keep a copy of %s, apart from the backups: without it, sealed credentials and private keys are lost.\n", o.masterKeyFile)
+	m.tell(stdout, o.passphrase != nil)
+	if !m.has(masterKeyFile) {
+		fmt.Fprintln(stdout, "Keep a copy of the master key, apart from the backups: without it, sealed credentials and private keys are lost.")
 	}
 	return nil
+}
+
+// tell says what is in a backup.
+func (m *manifest) tell(w io.Writer, encrypted bool) {
+	fmt.Fprintf(w, "It contains the database, with %d sealed values, and the admin token.\n", m.Sealed)
+	switch {
+	case m.has(masterKeyFile):
+		fmt.Fprintln(w, "It contains the master key: whoever opens the file can open every credential. Guard it so.")
+	case len(m.Keys) > 0:
+		fmt.Fprintf(w, "The master key is not in it, which is %s.\n", strings.Join(m.Keys, " or "))
+	default:
+		fmt.Fprintln(w, "The master key is not in it.")
+	}
+	if encrypted {
+		fmt.Fprintln(w, "It is encrypted with the passphrase.")
+	} else {
+		fmt.Fprintln(w, "It is not encrypted: whoever can read it has the admin token and all records.")
+	}
 }
 
 func fileExists(file string) error {
 	return resource.Errorf(resource.CodeAlreadyExists, "%s is there already; choose another name, or replace it with: mcic server backup --force", file)
 }
 
-// pack writes the archive into a folder.
-func (o *backupOptions) pack(ctx context.Context, dir string) (m *manifest, archive string, err error) {
-	database := filepath.Join(dir, store.SQLiteFile)
+// pack copies what is backed up into one folder, and writes the archive into another.
+func (o *backupOptions) pack(ctx context.Context, plain, dir string) (m *manifest, archive string, err error) {
+	database := filepath.Join(plain, store.SQLiteFile)
 	if err := store.BackupSQLite(ctx, o.data, database); err != nil {
 		return nil, "", fmt.Errorf("back up %s: %w", o.data, err)
 	}
 	if err := store.CheckSQLite(ctx, database); err != nil {
 		return nil, "", fmt.Errorf("check the copy of %s: %w", o.data, err)
 	}
+	m = &manifest{Format: backupFormat, Version: backupVersion, MCIC: version, CreatedAt: time.Now().UTC().Truncate(time.Second)}
+	if m.Keys, m.Sealed, err = store.SealedInSQLite(ctx, database); err != nil {
+		return nil, "", fmt.Errorf("see what is sealed in the copy of %s: %w", o.data, err)
+	}
 	sources := map[string]string{store.SQLiteFile: database, auth.TokenFile: filepath.Join(o.data, auth.TokenFile)}
 	names := []string{auth.TokenFile, store.SQLiteFile}
 	if o.withMasterKey {
-		if _, err := os.Stat(o.masterKeyFile); errors.Is(err, fs.ErrNotExist) {
-			return nil, "", resource.Errorf(resource.CodeNotFound, "there is no master key at %s; name its file with: mcic server backup --with-master-key --master-key-file FILE", o.masterKeyFile)
-		}
-		if _, err := secret.Open(o.masterKeyFile); err != nil {
+		key, err := secret.ReadKey(o.masterKeyFile)
+		switch {
+		case errors.Is(err, secret.ErrNoKey):
+			return nil, "", resource.Errorf(resource.CodeNotFound, "%w; name its file with: mcic server backup --with-master-key --master-key-file FILE", err)
+		case err != nil:
 			return nil, "", err
+		case len(m.Keys) > 0 && !slices.Contains(m.Keys, key.ID()):
+			return nil, "", resource.Errorf(resource.CodeInvalid, "the master key in %s is %s, but the database has %s; name that one with: mcic server backup --with-master-key --master-key-file FILE", o.masterKeyFile, key.ID(), strings.Join(m.Keys, " or "))
 		}
-		sources[masterKeyFile] = o.masterKeyFile
+		sources[masterKeyFile] = filepath.Join(plain, masterKeyFile) // a copy: the key may be changed meanwhile
+		if err := secret.WriteNew(sources[masterKeyFile], key.Text()); err != nil {
+			return nil, "", fmt.Errorf("copy the master key: %w", err)
+		}
 		names = append([]string{masterKeyFile}, names...)
 	}
-	m = &manifest{Format: backupFormat, Version: backupVersion, MCIC: version, CreatedAt: time.Now().UTC().Truncate(time.Second)}
 	for _, name := range names {
 		sum := sha256.New()
 		size, err := readInto(ctx, sum, sources[name])
@@ -223,7 +275,7 @@ func (o *backupOptions) pack(ctx context.Context, dir string) (m *manifest, arch
 	if err != nil {
 		return nil, "", fmt.Errorf("write the backup: %w", err)
 	}
-	err = writeArchive(ctx, out, m, sources)
+	err = o.encrypted(out, func(w io.Writer) error { return writeArchive(ctx, w, m, sources) })
 	if err = errors.Join(err, out.Sync(), out.Close()); err != nil {
 		return nil, "", fmt.Errorf("write the backup: %w", err)
 	}
@@ -307,7 +359,7 @@ func (o *backupOptions) restore(ctx context.Context, stdout io.Writer, file stri
 		return fmt.Errorf("restore: %w", err)
 	}
 	defer func() { _ = os.RemoveAll(work) }()
-	m, err := unpack(ctx, file, work)
+	m, err := o.unpack(ctx, file, work)
 	if err != nil {
 		return err
 	}
@@ -320,12 +372,26 @@ func (o *backupOptions) restore(ctx context.Context, stdout io.Writer, file stri
 		return fmt.Errorf("restore: %w", err)
 	}
 	fmt.Fprintf(stdout, "Restored %s, written by mcic %.50q at %s.\n", dir, m.MCIC, m.CreatedAt.Format(time.RFC3339))
-	key := filepath.Join(dir, masterKeyFile)
-	if _, err := os.Stat(key); errors.Is(err, fs.ErrNotExist) {
-		fmt.Fprintf(stdout, "The master key is missing: before the server is started, put that of the backed up server at %s with mode 0600, or name it with --master-key-file. A server that finds none makes a new one, which opens no credential of the backup.\n", key)
-	}
+	tellKey(stdout, filepath.Join(dir, masterKeyFile), m)
 	fmt.Fprintf(stdout, "Start the server with: mcic server --data %s\nThe backed up server must not run any more: both would change the same clouds. What was created since the backup shows: mcic connection inventory NAME\n", dir)
 	return nil
+}
+
+// tellKey says if the folder does not have the master key that the backup needs.
+func tellKey(w io.Writer, path string, m *manifest) {
+	key, err := secret.ReadKey(path)
+	needed := "that of the backed up server"
+	if len(m.Keys) > 0 {
+		needed = strings.Join(m.Keys, " or ")
+	}
+	switch {
+	case errors.Is(err, secret.ErrNoKey):
+		fmt.Fprintf(w, "The master key is missing: before the server is started, put %s at %s with mode 0600, or give it in another way. Without it the server does not start, unless nothing is sealed.\n", needed, path)
+	case err != nil:
+		fmt.Fprintf(w, "The master key cannot be used: %v\n", err)
+	case len(m.Keys) > 0 && !slices.Contains(m.Keys, key.ID()):
+		fmt.Fprintf(w, "The master key at %s is %s, but the backup needs %s: replace it before the server is started.\n", path, key.ID(), needed)
+	}
 }
 
 // moveInto moves the restored files into a data folder that is locked. The database
@@ -361,14 +427,14 @@ func sameFile(restored, have string) error {
 	if err != nil {
 		return err
 	}
-	if string(a) != string(b) {
+	if !bytes.Equal(bytes.TrimSpace(a), bytes.TrimSpace(b)) {
 		return resource.Errorf(resource.CodeConflict, "%s is there already, and differs from the one in the backup; move it away, and then again: mcic server restore", have)
 	}
 	return nil
 }
 
 // unpack reads a backup into an empty folder and checks all of it.
-func unpack(ctx context.Context, file, dir string) (*manifest, error) {
+func (o *backupOptions) unpack(ctx context.Context, file, dir string) (*manifest, error) {
 	in, err := os.Open(file) //nolint:gosec // the operator names it
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, resource.Errorf(resource.CodeNotFound, "there is no file %s; name one that mcic server backup has written", file)
@@ -377,7 +443,11 @@ func unpack(ctx context.Context, file, dir string) (*manifest, error) {
 		return nil, fmt.Errorf("open the backup: %w", err)
 	}
 	defer func() { _ = in.Close() }()
-	m, err := readArchive(whileWanted{ctx, in}, dir)
+	plain, err := o.decrypted(whileWanted{ctx, in})
+	var m *manifest
+	if err == nil {
+		m, err = readArchive(plain, dir)
+	}
 	if err == nil {
 		err = store.CheckSQLite(ctx, filepath.Join(dir, store.SQLiteFile))
 	}

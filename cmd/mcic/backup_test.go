@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"io"
 	"io/fs"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
@@ -18,7 +19,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/m-cmp/mc-infra-connector/internal/auth"
-	"github.com/m-cmp/mc-infra-connector/internal/secret"
+	"github.com/m-cmp/mc-infra-connector/internal/keys"
 	"github.com/m-cmp/mc-infra-connector/internal/store"
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
@@ -30,9 +31,9 @@ func dataFolder(t *testing.T) string {
 	require.NoError(t, os.Mkdir(dir, 0o700))
 	_, _, err := auth.OpenToken(dir)
 	require.NoError(t, err)
-	_, err = secret.Open(filepath.Join(dir, masterKeyFile))
-	require.NoError(t, err)
 	s, err := store.OpenSQLite(t.Context(), dir)
+	require.NoError(t, err)
+	_, err = keys.Open(t.Context(), s, keys.Source{File: filepath.Join(dir, masterKeyFile)}, slog.New(slog.DiscardHandler))
 	require.NoError(t, err)
 	require.NoError(t, s.Close())
 	return dir

@@ -24,7 +24,7 @@ import (
 	"github.com/m-cmp/mc-infra-connector/internal/console"
 	"github.com/m-cmp/mc-infra-connector/internal/engine"
 	"github.com/m-cmp/mc-infra-connector/internal/host"
-	"github.com/m-cmp/mc-infra-connector/internal/secret"
+	"github.com/m-cmp/mc-infra-connector/internal/keys"
 	"github.com/m-cmp/mc-infra-connector/internal/store"
 	"github.com/m-cmp/mc-infra-connector/internal/terminal"
 	"github.com/m-cmp/mc-infra-connector/resource"
@@ -32,21 +32,23 @@ import (
 
 // serverOptions are the flags of mcic server.
 type serverOptions struct {
-	data, listen, databaseURL, masterKeyFile string
-	driverDirs                               []string
-	repositories                             string
-	driverIdle                               time.Duration
-	driverSandbox                            string
-	driverReadable                           []string
-	driverMemory, driverFiles                uint64
-	syncEvery, syncPassing                   time.Duration
-	keepOperations, keepAudit                time.Duration
-	spider                                   auth.Password
-	spiderFresh                              time.Duration
-	terminals                                int
-	terminalIdle, terminalLongest            time.Duration
-	logLevel, logFormat                      string
-	dev                                      bool
+	data, listen, databaseURL     string
+	masterKey                     keyFlags
+	masterKeyText                 string
+	driverDirs                    []string
+	repositories                  string
+	driverIdle                    time.Duration
+	driverSandbox                 string
+	driverReadable                []string
+	driverMemory, driverFiles     uint64
+	syncEvery, syncPassing        time.Duration
+	keepOperations, keepAudit     time.Duration
+	spider                        auth.Password
+	spiderFresh                   time.Duration
+	terminals                     int
+	terminalIdle, terminalLongest time.Duration
+	logLevel, logFormat           string
+	dev                           bool
 }
 
 func serverCommand(defaultData string, getenv func(string) string) *cobra.Command {
@@ -67,6 +69,7 @@ file token of the data folder. There is no way to switch that off.`,
 			if o.databaseURL == "" {
 				o.databaseURL = getenv("MCIC_DATABASE_URL")
 			}
+			o.masterKeyText = getenv(masterKeyEnv)
 			var err error
 			if o.spider, err = auth.NewPassword(getenv("SPIDER_USERNAME"), getenv("SPIDER_PASSWORD")); err != nil {
 				return fmt.Errorf("SPIDER_USERNAME and SPIDER_PASSWORD, for clients of CB-Spider: %w", err)
@@ -78,7 +81,7 @@ file token of the data folder. There is no way to switch that off.`,
 	f.StringVar(&o.data, "data", defaultData, "data `folder`: database, token, master key, drivers; created if missing")
 	f.StringVar(&o.listen, "listen", defaultListen, "`address` to listen on; port 0 takes a free one")
 	f.StringVar(&o.databaseURL, "database-url", "", "PostgreSQL database, postgres://user:password@host/name (default: SQLite in the data folder; also MCIC_DATABASE_URL)")
-	f.StringVar(&o.masterKeyFile, "master-key-file", "", "`file` with the key that seals secrets (default: master.key in the data folder, created if missing)")
+	o.masterKey.flags(cmd)
 	f.StringArrayVar(&o.driverDirs, "driver-dir", nil, "`folder` whose drivers are used whatever is installed, for developing them; may be repeated")
 	f.StringVar(&o.repositories, "repositories", "", "`file` with the repositories that drivers are installed from (default: repositories.yaml in the data folder, if it is there)")
 	f.DurationVar(&o.driverIdle, "driver-idle", 30*time.Minute, "stop a driver that was unused for so long")
@@ -97,7 +100,7 @@ file token of the data folder. There is no way to switch that off.`,
 	f.StringVar(&o.logLevel, "log-level", "info", "debug, info, warn or error")
 	f.StringVar(&o.logFormat, "log-format", "text", "text or json")
 	f.BoolVar(&o.dev, "dev", false, "register the connection mock and say what to try")
-	cmd.AddCommand(backupCommand(defaultData, getenv), restoreCommand(defaultData, getenv))
+	cmd.AddCommand(backupCommand(defaultData, getenv), restoreCommand(defaultData, getenv), rekeyCommand(defaultData, getenv), keygenCommand())
 	cmd.SetUsageTemplate(new(cobra.Command).UsageTemplate()) // it runs by itself too, which the root's leaves out
 	return cmd
 }
@@ -133,10 +136,7 @@ func (o *serverOptions) run(ctx context.Context, stdout, stderr io.Writer, defau
 	if err != nil {
 		return err
 	}
-	if o.masterKeyFile == "" {
-		o.masterKeyFile = filepath.Join(o.data, masterKeyFile)
-	}
-	sealer, err := secret.Open(o.masterKeyFile)
+	masterKey, err := o.masterKey.source(o.masterKeyText, filepath.Join(o.data, masterKeyFile))
 	if err != nil {
 		return err
 	}
@@ -145,6 +145,10 @@ func (o *serverOptions) run(ctx context.Context, stdout, stderr io.Writer, defau
 		return err
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
+	keeper, err := keys.Open(ctx, db, masterKey, logger)
+	if err != nil {
+		return err
+	}
 
 	metrics := newMetrics()
 	drivers, err := o.host(logger, level, metrics)
@@ -153,12 +157,12 @@ func (o *serverOptions) run(ctx context.Context, stdout, stderr io.Writer, defau
 	}
 	defer drivers.Close()
 
-	installed, err := o.manager(ctx, db, drivers, sealer, logger)
+	installed, err := o.manager(ctx, db, drivers, keeper.Sealer(), logger)
 	if err != nil {
 		return err
 	}
 	eng := engine.New(engine.Config{
-		Store: db, Host: drivers, Sealer: sealer, Logger: logger, OnOperation: metrics.operation,
+		Store: db, Host: drivers, Sealer: keeper.Sealer(), Logger: logger, OnOperation: metrics.operation,
 		SyncEvery: o.syncEvery, SyncPassing: o.syncPassing, KeepFor: o.keepOperations, KeepAudit: o.keepAudit,
 	})
 	installed.Progress = eng.TellDriver
@@ -194,11 +198,16 @@ func (o *serverOptions) run(ctx context.Context, stdout, stderr io.Writer, defau
 	}
 	work, stopWork := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopWork()
-	failed := make(chan error, 2)
+	failed := make(chan error, 3)
 	engineEnded := make(chan struct{})
 	go func() {
 		defer close(engineEnded)
 		if err := eng.Run(work); err != nil {
+			failed <- err
+		}
+	}()
+	go func() {
+		if err := keeper.Run(work); err != nil {
 			failed <- err
 		}
 	}()
@@ -350,9 +359,6 @@ func (o *serverOptions) greet(ctx context.Context, w io.Writer, eng *engine.Engi
 
 // defaultListen is where the server listens and the command line looks for it.
 const defaultListen = "127.0.0.1:1024"
-
-// masterKeyFile is the name of the master key's file in the data folder.
-const masterKeyFile = "master.key"
 
 // devConnection is the connection that --dev registers.
 const devConnection = "mock"

@@ -19,6 +19,7 @@ import (
 	"github.com/m-cmp/mc-infra-connector/internal/auth"
 	"github.com/m-cmp/mc-infra-connector/internal/drivers"
 	"github.com/m-cmp/mc-infra-connector/internal/host"
+	"github.com/m-cmp/mc-infra-connector/internal/keys"
 	"github.com/m-cmp/mc-infra-connector/internal/repository"
 	"github.com/m-cmp/mc-infra-connector/internal/repository/repositorytest"
 	"github.com/m-cmp/mc-infra-connector/internal/secret"
@@ -126,16 +127,16 @@ func newStore(t *testing.T) *store.Store {
 	return db
 }
 
-func newSite(t *testing.T, db *store.Store, data, keys string) *site {
+func newSite(t *testing.T, db *store.Store, data, keyDir string) *site {
 	t.Helper()
 	h := host.New(host.Config{WorkDir: filepath.Join(data, "work"), StartTimeout: 5 * time.Second})
 	t.Cleanup(h.Close)
 	shelf, err := repository.OpenShelf(filepath.Join(data, "installed"))
 	require.NoError(t, err)
-	sealer, err := secret.Open(filepath.Join(keys, "master.key"))
+	key, _, err := keys.Source{File: filepath.Join(keyDir, "master.key")}.Make(t.Context())
 	require.NoError(t, err)
 	m, err := drivers.New(t.Context(), drivers.Config{
-		Store: db, Host: h, Sealer: sealer, Shelf: shelf, Logger: slog.New(slog.DiscardHandler), Poll: 10 * time.Millisecond,
+		Store: db, Host: h, Sealer: secret.NewSealer(key, nil), Shelf: shelf, Logger: slog.New(slog.DiscardHandler), Poll: 10 * time.Millisecond,
 	})
 	require.NoError(t, err)
 	return &site{m, t, h, data}
@@ -435,8 +436,8 @@ func TestServersOfAClusterConverge(t *testing.T) {
 	p := newTeam(t)
 	p.publish("toy", "1.0.0", nil)
 	p.publish("toy", "1.1.0", nil)
-	keys := t.TempDir()
-	one, two := newSite(t, open(), t.TempDir(), keys), newSite(t, open(), t.TempDir(), keys)
+	keyDir := t.TempDir()
+	one, two := newSite(t, open(), t.TempDir(), keyDir), newSite(t, open(), t.TempDir(), keyDir)
 	one.runs()
 	two.runs()
 	register(t, one, p.request("team", func(r *resource.RepositoryRequest) { r.Password = "sealed with the key that they share" }))
@@ -452,15 +453,15 @@ func TestServersOfAClusterConverge(t *testing.T) {
 	same("1.1.0")
 
 	// One that comes later, and one that lost its folder.
-	three := newSite(t, open(), t.TempDir(), keys)
+	three := newSite(t, open(), t.TempDir(), keyDir)
 	three.runs()
 	require.Eventually(t, func() bool { return three.version() == "1.1.0" }, 30*time.Second, 10*time.Millisecond)
-	again := newSite(t, open(), three.data, keys)
+	again := newSite(t, open(), three.data, keyDir)
 	assert.Equal(t, "1.1.0", again.version(), "a restart needs no repository")
 
 	// Without the repository the newcomer says why, and catches up when it is back.
 	require.NoError(t, os.Rename(p.dir, p.dir+"-away"))
-	late := newSite(t, open(), t.TempDir(), keys)
+	late := newSite(t, open(), t.TempDir(), keyDir)
 	stop := late.runs()
 	require.Eventually(t, func() bool { i := late.installed(); return i != nil && strings.Contains(i.Problem, "toy") }, 30*time.Second, 10*time.Millisecond)
 	require.NoError(t, os.Rename(p.dir+"-away", p.dir))
@@ -475,7 +476,7 @@ func TestServersOfAClusterConverge(t *testing.T) {
 	_, err = one.Downgrade(t.Context(), "toy", resource.DriverChange{})
 	require.NoError(t, err)
 	same("1.0.0")
-	back := newSite(t, open(), late.data, keys)
+	back := newSite(t, open(), late.data, keyDir)
 	assert.Equal(t, "1.1.0", back.version())
 	back.runs()
 	require.Eventually(t, func() bool { return back.version() == "1.0.0" }, 30*time.Second, 10*time.Millisecond)

@@ -53,7 +53,7 @@ func (m *Manager) places(ctx context.Context) ([]place, error) {
 		}
 	}
 	for _, row := range rows {
-		spec, err := m.spec(&row)
+		spec, err := m.spec(ctx, &row)
 		if err != nil {
 			return nil, err
 		}
@@ -67,12 +67,12 @@ func (m *Manager) places(ctx context.Context) ([]place, error) {
 	return all, nil
 }
 
-func (m *Manager) spec(row *store.Repository) (repository.Spec, error) {
+func (m *Manager) spec(ctx context.Context, row *store.Repository) (repository.Spec, error) {
 	spec := repository.Spec{
 		Name: row.Name, URL: row.URL, PlainHTTP: row.PlainHTTP, Insecure: row.Insecure, Keys: row.Keys, Username: row.Username,
 	}
 	if len(row.Sealed) > 0 {
-		password, err := m.Sealer.Unseal(row.Sealed, repositoryIdentity(row.Name))
+		password, err := m.Sealer.Unseal(ctx, row.Sealed, row.Identity())
 		if err != nil {
 			return spec, err
 		}
@@ -80,8 +80,6 @@ func (m *Manager) spec(row *store.Repository) (repository.Spec, error) {
 	}
 	return spec, nil
 }
-
-func repositoryIdentity(name string) string { return "repository/" + name }
 
 // open opens one repository.
 func (m *Manager) open(ctx context.Context, name string) (*repository.Repository, error) {
@@ -202,7 +200,7 @@ func (m *Manager) put(ctx context.Context, verb string, row *store.Repository, p
 		row.Keys[i].Fingerprint = "" // it is computed when it is shown
 	}
 	if password != "" {
-		if row.Sealed, err = m.Sealer.Seal([]byte(password), repositoryIdentity(row.Name)); err != nil {
+		if row.Sealed, err = m.Sealer.Seal([]byte(password), row.Identity()); err != nil {
 			return nil, err
 		}
 	}

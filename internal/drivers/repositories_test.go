@@ -77,7 +77,7 @@ func TestARepositoryIsChanged(t *testing.T) {
 		if len(row.Sealed) == 0 {
 			return ""
 		}
-		spec, err := s.Sealer.Unseal(row.Sealed, "repository/team")
+		spec, err := s.Sealer.Unseal(t.Context(), row.Sealed, "repository/team")
 		require.NoError(t, err)
 		return string(spec)
 	}

@@ -32,7 +32,7 @@ func (j *job) request(ctx context.Context) (answer, error) {
 			spec, err = j.kind.MapRefs(spec, func(ref resource.Ref) (string, error) { return j.cloudID(ctx, ref) })
 		}
 		if err == nil {
-			spec, err = j.reveal(spec)
+			spec, err = j.reveal(ctx, spec)
 		}
 		if err != nil {
 			return answer{}, err
@@ -132,7 +132,7 @@ func (j *job) requestAction(ctx context.Context) (answer, error) {
 	}
 	params, err := j.params(ctx, action)
 	if err == nil {
-		params, err = j.reveal(params)
+		params, err = j.reveal(ctx, params)
 	}
 	if err != nil {
 		return answer{}, err

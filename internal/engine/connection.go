@@ -60,7 +60,7 @@ func (e *Engine) insertCredential(ctx context.Context, request resource.Credenti
 	row := &store.Credential{
 		Name: request.Name, Cloud: request.Cloud, Fields: slices.Sorted(maps.Keys(request.Values)), CreatedAt: store.MicrosOf(time.Now()),
 	}
-	if row.Sealed, err = e.sealer.Seal(raw, credentialIdentity(row.Name)); err != nil {
+	if row.Sealed, err = e.sealer.Seal(raw, row.Identity()); err != nil {
 		return nil, err
 	}
 	err = e.audited(ctx, VerbCreate, auditCredential, row.Name, func(ctx context.Context, q *store.Queries) error { return q.InsertCredential(ctx, row) })
@@ -70,8 +70,6 @@ func (e *Engine) insertCredential(ctx context.Context, request resource.Credenti
 	answer := row.Resource()
 	return &answer, nil
 }
-
-func credentialIdentity(name string) string { return "credential/" + name }
 
 // driverOf is the driver of the cloud that a request names.
 func (e *Engine) driverOf(ctx context.Context, cloud string) (*driver.Description, error) {
@@ -348,7 +346,7 @@ func (e *Engine) target(row *store.Connection) host.Target {
 			if err != nil {
 				return c, err
 			}
-			raw, err := e.sealer.Unseal(credential.Sealed, credentialIdentity(credential.Name))
+			raw, err := e.sealer.Unseal(ctx, credential.Sealed, credential.Identity())
 			if err != nil {
 				return c, resource.Errorf(resource.CodeInternal, "open the credential: %w", err)
 			}

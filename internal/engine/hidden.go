@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"context"
 	"encoding/json"
 
 	"github.com/m-cmp/mc-infra-connector/internal/store"
@@ -33,17 +34,17 @@ func (e *Engine) seal(op *store.Operation, hidden map[string]string) error {
 	if err != nil {
 		return resource.Errorf(resource.CodeInternal, "encode what is hidden: %w", err)
 	}
-	op.Hidden, err = e.sealer.Seal(raw, hiddenIdentity(op))
+	op.Hidden, err = e.sealer.Seal(raw, op.Identity())
 	return err
 }
 
 // reveal puts what the operation was given and is never shown back into what its driver is
 // asked with.
-func (j *job) reveal(shown json.RawMessage) (json.RawMessage, error) {
+func (j *job) reveal(ctx context.Context, shown json.RawMessage) (json.RawMessage, error) {
 	if len(j.op.Hidden) == 0 {
 		return shown, nil
 	}
-	raw, err := j.sealer.Unseal(j.op.Hidden, hiddenIdentity(j.op))
+	raw, err := j.sealer.Unseal(ctx, j.op.Hidden, j.op.Identity())
 	if err != nil {
 		return nil, err
 	}
@@ -61,17 +62,22 @@ func wipe(op *store.Operation) {
 	}
 }
 
-func hiddenIdentity(op *store.Operation) string { return "operation/" + op.ID }
-
 // told seals the secrets that the cloud has told in the answer to a creation. They are
 // recorded with the id that came with them: a driver takes whoever knows the id to have them.
 func (j *job) told(secrets map[string]string) error {
 	for name, value := range secrets {
-		box, err := j.sealer.Seal([]byte(value), secretIdentity(j.row.UID, name))
+		row, err := j.sealed(j.row.UID, name, value)
 		if err != nil {
 			return err
 		}
-		j.secrets = append(j.secrets, store.Secret{UID: j.row.UID, Name: name, Sealed: box})
+		j.secrets = append(j.secrets, row)
 	}
 	return nil
+}
+
+// sealed is the row of a resource's secret.
+func (e *Engine) sealed(uid, name, value string) (row store.Secret, err error) {
+	row = store.Secret{UID: uid, Name: name}
+	row.Sealed, err = e.sealer.Seal([]byte(value), row.Identity())
+	return row, err
 }

@@ -108,7 +108,7 @@ func (e *Engine) LoginKey(ctx context.Context, l *Login) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	key, err := e.sealer.Unseal(sealed.Sealed, secretIdentity(pair.UID, privateKey))
+	key, err := e.sealer.Unseal(ctx, sealed.Sealed, sealed.Identity())
 	if err != nil {
 		return nil, resource.Errorf(resource.CodeInternal, "open the private key of the key pair %s: %w", l.KeyPair, err)
 	}

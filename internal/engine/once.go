@@ -82,7 +82,7 @@ func (e *Engine) secretsOf(ctx context.Context, uid string) (map[string]string, 
 	}
 	open := map[string]string{}
 	for _, s := range rows {
-		value, err := e.sealer.Unseal(s.Sealed, secretIdentity(uid, s.Name))
+		value, err := e.sealer.Unseal(ctx, s.Sealed, s.Identity())
 		if err != nil {
 			return nil, err
 		}

@@ -86,7 +86,7 @@ func (e *Engine) PutCredential(ctx context.Context, d *driver.Description, reque
 	case old.Cloud != request.Cloud:
 		return nil, resource.Errorf(resource.CodeAlreadyExists, "the credential %s exists already, for the cloud %s; choose another name or delete it first", old.Name, old.Cloud)
 	}
-	if e.holds(old, request.Values) {
+	if e.holds(ctx, old, request.Values) {
 		answer := old.Resource()
 		return &answer, nil
 	}
@@ -95,7 +95,7 @@ func (e *Engine) PutCredential(ctx context.Context, d *driver.Description, reque
 		return nil, resource.Errorf(resource.CodeInternal, "encode the credential: %w", err)
 	}
 	old.Fields = slices.Sorted(maps.Keys(request.Values))
-	if old.Sealed, err = e.sealer.Seal(raw, credentialIdentity(old.Name)); err != nil {
+	if old.Sealed, err = e.sealer.Seal(raw, old.Identity()); err != nil {
 		return nil, err
 	}
 	err = e.audited(ctx, verbUpdate, auditCredential, old.Name, func(ctx context.Context, q *store.Queries) error {
@@ -113,8 +113,8 @@ func (e *Engine) PutCredential(ctx context.Context, d *driver.Description, reque
 
 // holds reports whether a credential has these values. One that cannot be opened
 // has not.
-func (e *Engine) holds(row *store.Credential, values map[string]string) bool {
-	raw, err := e.sealer.Unseal(row.Sealed, credentialIdentity(row.Name))
+func (e *Engine) holds(ctx context.Context, row *store.Credential, values map[string]string) bool {
+	raw, err := e.sealer.Unseal(ctx, row.Sealed, row.Identity())
 	var have map[string]string
 	return err == nil && json.Unmarshal(raw, &have) == nil && maps.Equal(have, values)
 }

@@ -120,11 +120,11 @@ func (e *Engine) prepare(k *resource.Kind, connection, facadeName string, r *res
 		return nil, err
 	}
 	for name, value := range secrets {
-		box, err := e.sealer.Seal([]byte(value), secretIdentity(c.row.UID, name))
+		row, err := e.sealed(c.row.UID, name, value)
 		if err != nil {
 			return nil, err
 		}
-		c.sealed = append(c.sealed, store.Secret{UID: c.row.UID, Name: name, Sealed: box})
+		c.sealed = append(c.sealed, row)
 	}
 	return c, nil
 }
@@ -160,8 +160,6 @@ func (e *Engine) insert(ctx context.Context, q *store.Queries, c *creation) (*st
 	}
 	return op, q.InsertSecrets(ctx, c.sealed)
 }
-
-func secretIdentity(uid, name string) string { return "resource/" + uid + "/" + name }
 
 // resolve finds what a new resource refers to and checks that it fits.
 func (e *Engine) resolve(ctx context.Context, q *store.Queries, k *resource.Kind, row *store.Resource) ([]store.Ref, error) {

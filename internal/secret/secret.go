@@ -3,81 +3,91 @@
 package secret
 
 import (
-	"bytes"
+	"context"
 	"crypto/rand"
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
-
-	"github.com/tink-crypto/tink-go/v2/aead"
-	"github.com/tink-crypto/tink-go/v2/insecurecleartextkeyset"
-	"github.com/tink-crypto/tink-go/v2/keyset"
-	"github.com/tink-crypto/tink-go/v2/tink"
+	"sync/atomic"
 )
 
-// Sealer seals values with the master key. It is safe for concurrent use.
-type Sealer struct{ aead tink.AEAD }
-
-// Open reads the master key, a tink keyset in JSON. If the file does not exist it
-// is created, readable only by its owner.
-func Open(path string) (*Sealer, error) {
-	raw, err := os.ReadFile(path) //nolint:gosec // the operator chooses where the key lies
-	if errors.Is(err, fs.ErrNotExist) {
-		if raw, err = newKeyset(); err != nil {
-			return nil, fmt.Errorf("make a master key: %w", err)
-		}
-		err = WriteNew(path, raw)
-		if errors.Is(err, fs.ErrExist) { // another server was first
-			raw, err = os.ReadFile(path) //nolint:gosec // as above
-		}
-	}
-	if err != nil {
-		return nil, fmt.Errorf("open the master key: %w", err)
-	}
-	if err := CheckPrivate(path); err != nil {
-		return nil, fmt.Errorf("open the master key: %w", err)
-	}
-	handle, err := insecurecleartextkeyset.Read(keyset.NewJSONReader(bytes.NewReader(raw)))
-	if err != nil {
-		return nil, fmt.Errorf("read the master key in %s: %w", path, err)
-	}
-	primitive, err := aead.New(handle)
-	if err != nil {
-		return nil, fmt.Errorf("use the master key in %s: %w", path, err)
-	}
-	return &Sealer{primitive}, nil
+// Sealer seals values with the current master key, and opens what any key that it knows
+// has sealed. It is safe for concurrent use.
+type Sealer struct {
+	ring  atomic.Pointer[Ring]
+	learn func(context.Context) error
 }
 
-func newKeyset() ([]byte, error) {
-	handle, err := keyset.NewHandle(aead.AES256GCMKeyTemplate())
-	if err != nil {
-		return nil, err
-	}
-	var b bytes.Buffer
-	err = insecurecleartextkeyset.Write(handle, keyset.NewJSONWriter(&b))
-	return b.Bytes(), err
+// Ring is the keys that a sealer knows: all open, the current one seals.
+type Ring struct {
+	Current *Key
+	Other   *Key   // that the current one replaces, or nil
+	Former  []*Key // that only this process still knows: what it has read before may be sealed with them
 }
+
+func (r *Ring) all() []*Key {
+	keys := []*Key{r.Current}
+	if r.Other != nil {
+		keys = append(keys, r.Other)
+	}
+	return append(keys, r.Former...)
+}
+
+// After has a ring go on to know the keys of the one before it.
+func (r *Ring) After(before *Ring) {
+	for _, k := range before.all() {
+		if r.Find(k.ID()) == nil {
+			r.Former = append(r.Former, k)
+		}
+	}
+}
+
+// Find answers the key with an id, or nil.
+func (r *Ring) Find(id string) *Key {
+	for _, k := range r.all() {
+		if k.ID() == id {
+			return k
+		}
+	}
+	return nil
+}
+
+// NewSealer returns one that knows one key. What is sealed with a key that it does not
+// know has it call learn, unless that is nil, which may give it another ring.
+func NewSealer(key *Key, learn func(context.Context) error) *Sealer {
+	s := &Sealer{learn: learn}
+	s.Use(&Ring{Current: key})
+	return s
+}
+
+// Use has it go on with other keys.
+func (s *Sealer) Use(r *Ring) { s.ring.Store(r) }
+
+// Ring answers the keys that it knows.
+func (s *Sealer) Ring() *Ring { return s.ring.Load() }
 
 // Seal encrypts a value. identity names the row that it belongs to: sealed values
 // cannot be moved to another row.
 func (s *Sealer) Seal(value []byte, identity string) ([]byte, error) {
-	sealed, err := s.aead.Encrypt(value, []byte(identity))
-	if err != nil {
-		return nil, fmt.Errorf("seal %s: %w", identity, err)
-	}
-	return sealed, nil
+	return s.Ring().Current.Seal(value, identity)
 }
 
 // Unseal decrypts what Seal made for the same identity.
-func (s *Sealer) Unseal(sealed []byte, identity string) ([]byte, error) {
-	value, err := s.aead.Decrypt(sealed, []byte(identity))
-	if err != nil {
-		return nil, fmt.Errorf("unseal %s: the master key is not the one that it was sealed with, or the value was changed: %w", identity, err)
+func (s *Sealer) Unseal(ctx context.Context, sealed []byte, identity string) ([]byte, error) {
+	id := KeyID(sealed)
+	key := s.Ring().Find(id)
+	if key == nil && id != "" && s.learn != nil {
+		if err := s.learn(ctx); err != nil {
+			return nil, fmt.Errorf("unseal %s: look for the master key %s: %w", identity, id, err)
+		}
+		key = s.Ring().Find(id)
 	}
-	return value, nil
+	if key == nil { // it says so
+		key = s.Ring().Current
+	}
+	return key.Unseal(sealed, identity)
 }
 
 // NewToken returns a token that cannot be guessed.
@@ -109,6 +119,10 @@ func CheckPrivate(path string) error {
 	if err != nil {
 		return err
 	}
+	return private(path, info)
+}
+
+func private(path string, info os.FileInfo) error {
 	if mode := info.Mode().Perm(); mode&0o077 != 0 {
 		return fmt.Errorf("%s can be read by others (mode %#o); run: chmod 600 %s", path, mode, path)
 	}

@@ -1,11 +1,14 @@
 package secret_test
 
 import (
+	"bytes"
+	"context"
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
-	"sync"
+	"syscall"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -14,32 +17,40 @@ import (
 	"github.com/m-cmp/mc-infra-connector/internal/secret"
 )
 
-func open(t *testing.T, path string) *secret.Sealer {
+func newKey(t *testing.T) *secret.Key {
 	t.Helper()
-	s, err := secret.Open(path)
+	k, err := secret.NewKey()
 	require.NoError(t, err)
-	return s
+	return k
 }
 
-func keyPath(t *testing.T) string {
+// keyFile is a file with a key.
+func keyFile(t *testing.T, content string) string {
 	t.Helper()
-	return filepath.Join(t.TempDir(), "master.key")
+	path := filepath.Join(t.TempDir(), "master.key")
+	require.NoError(t, os.WriteFile(path, []byte(content), 0o600))
+	return path
 }
 
 func TestWhatIsSealedComesBack(t *testing.T) {
-	path := keyPath(t)
-	s := open(t, path)
+	key := newKey(t)
+	again, err := secret.ReadKey(keyFile(t, string(key.Text())+"\n"))
+	require.NoError(t, err)
+	assert.Equal(t, key.ID(), again.ID())
+	s := secret.NewSealer(key, nil)
 	for _, value := range []string{"", "top-secret-1", string(make([]byte, 100_000))} {
 		sealed, err := s.Seal([]byte(value), "row/1")
 		require.NoError(t, err)
-		again, err := s.Seal([]byte(value), "row/1")
+		twice, err := s.Seal([]byte(value), "row/1")
 		require.NoError(t, err)
-		assert.NotEqual(t, sealed, again, "the same value looks different each time")
+		assert.NotEqual(t, sealed, twice, "the same value looks different each time")
 		if value != "" {
 			assert.NotContains(t, string(sealed), value)
 		}
-		for _, sealer := range []*secret.Sealer{s, open(t, path)} {
-			back, err := sealer.Unseal(sealed, "row/1")
+		assert.Equal(t, key.ID(), secret.KeyID(sealed))
+		assert.True(t, bytes.HasPrefix(sealed, secret.Prefix(key.ID())))
+		for _, sealer := range []*secret.Sealer{s, secret.NewSealer(again, nil)} {
+			back, err := sealer.Unseal(t.Context(), sealed, "row/1")
 			require.NoError(t, err)
 			assert.Equal(t, value, string(back))
 		}
@@ -47,13 +58,13 @@ func TestWhatIsSealedComesBack(t *testing.T) {
 }
 
 func TestOnlyTheRightRowAndKeyUnseal(t *testing.T) {
-	s := open(t, keyPath(t))
+	s := secret.NewSealer(newKey(t), nil)
 	const value = "top-secret-1"
 	sealed, err := s.Seal([]byte(value), "row/1")
 	require.NoError(t, err)
 	fails := func(s *secret.Sealer, sealed []byte, identity, what string) {
 		t.Helper()
-		got, err := s.Unseal(sealed, identity)
+		got, err := s.Unseal(t.Context(), sealed, identity)
 		require.ErrorContains(t, err, identity, what)
 		assert.Empty(t, got, what)
 		assert.NotContains(t, err.Error(), value)
@@ -61,7 +72,7 @@ func TestOnlyTheRightRowAndKeyUnseal(t *testing.T) {
 	for _, identity := range []string{"row/2", "row/1 ", "", "row/10"} {
 		fails(s, sealed, identity, "identity "+identity)
 	}
-	fails(open(t, keyPath(t)), sealed, "row/1", "another key")
+	fails(secret.NewSealer(newKey(t), nil), sealed, "row/1", "another key")
 	for i := range sealed {
 		changed := append([]byte(nil), sealed...)
 		changed[i] ^= 1
@@ -72,68 +83,74 @@ func TestOnlyTheRightRowAndKeyUnseal(t *testing.T) {
 	fails(s, nil, "row/1", "nothing")
 }
 
+func TestAKeyThatIsNotKnownIsAskedFor(t *testing.T) {
+	old, next := newKey(t), newKey(t)
+	sealed, err := next.Seal([]byte("x"), "row/1")
+	require.NoError(t, err)
+	var s *secret.Sealer
+	asked, broken := 0, errors.New("no database")
+	s = secret.NewSealer(old, func(context.Context) error {
+		if asked++; asked == 1 {
+			return broken
+		}
+		s.Use(&secret.Ring{Current: next, Other: old})
+		return nil
+	})
+	_, err = s.Unseal(t.Context(), sealed, "row/1")
+	require.ErrorIs(t, err, broken)
+	for range 2 {
+		back, err := s.Unseal(t.Context(), sealed, "row/1")
+		require.NoError(t, err)
+		assert.Equal(t, "x", string(back))
+	}
+	assert.Equal(t, 2, asked, "what is known is not asked for")
+	again, err := s.Seal([]byte("y"), "row/1")
+	require.NoError(t, err)
+	assert.Equal(t, next.ID(), secret.KeyID(again))
+	older, err := old.Seal([]byte("z"), "row/1")
+	require.NoError(t, err)
+	back, err := s.Unseal(t.Context(), older, "row/1")
+	require.NoError(t, err)
+	assert.Equal(t, "z", string(back), "the one before opens still")
+}
+
 func TestTheKeyFileIsItsOwnersAlone(t *testing.T) {
-	path := keyPath(t)
-	open(t, path)
-	info, err := os.Stat(path)
-	require.NoError(t, err)
-	assert.Equal(t, fs.FileMode(0o600), info.Mode().Perm())
-	entries, err := os.ReadDir(filepath.Dir(path))
-	require.NoError(t, err)
-	assert.Len(t, entries, 1, "nothing else is left")
-
-	before, err := os.ReadFile(path)
-	require.NoError(t, err)
-	open(t, path)
-	after, err := os.ReadFile(path)
-	require.NoError(t, err)
-	assert.Equal(t, before, after, "an existing key is kept")
-
+	path := keyFile(t, string(newKey(t).Text()))
 	for _, mode := range []fs.FileMode{0o640, 0o604, 0o620, 0o666, 0o610} {
 		require.NoError(t, os.Chmod(path, mode))
-		_, err := secret.Open(path)
+		_, err := secret.ReadKey(path)
 		require.ErrorContains(t, err, "chmod 600 "+path, "mode %#o", mode)
+		link := filepath.Join(t.TempDir(), "link")
+		require.NoError(t, os.Symlink(path, link))
+		_, err = secret.ReadKey(link)
+		require.ErrorContains(t, err, "chmod 600", "what a link leads to counts")
 	}
 	require.NoError(t, os.Chmod(path, 0o400))
-	open(t, path)
+	_, err := secret.ReadKey(path)
+	require.NoError(t, err)
 }
 
 func TestAKeyFileOfNoUse(t *testing.T) {
-	for _, content := range []string{"", "top-secret-1", `{"key":[]}`, `{"primaryKeyId":1,"key":[{"keyData":{"typeUrl":"x","value":"dG9wLXNlY3JldC0x"}}]}`} {
-		path := keyPath(t)
-		require.NoError(t, os.WriteFile(path, []byte(content), 0o600))
-		_, err := secret.Open(path)
+	for _, content := range []string{"top-secret-1", `{"key":[]}`, `{"primaryKeyId":1,"key":[{"keyData":{"typeUrl":"x","value":"dG9wLXNlY3JldC0x"}}]}`} {
+		path := keyFile(t, content)
+		_, err := secret.ReadKey(path)
 		require.ErrorContains(t, err, path)
+		require.NotErrorIs(t, err, secret.ErrNoKey)
 		assert.NotContains(t, err.Error(), "top-secret-1")
-		kept, err := os.ReadFile(path)
-		require.NoError(t, err)
-		assert.Equal(t, content, string(kept), "it is not overwritten")
 	}
-	_, err := secret.Open(filepath.Join(t.TempDir(), "none", "master.key"))
-	require.ErrorIs(t, err, fs.ErrNotExist, "a folder is not made")
-	_, err = secret.Open(t.TempDir())
-	require.Error(t, err)
-}
-
-func TestServersThatStartAtOnceShareAKey(t *testing.T) {
-	path := keyPath(t)
-	sealers := make([]*secret.Sealer, 16)
-	var group sync.WaitGroup
-	for i := range sealers {
-		group.Go(func() {
-			s, err := secret.Open(path)
-			assert.NoError(t, err)
-			sealers[i] = s
-		})
+	nowhere := filepath.Join(t.TempDir(), "none", "master.key")
+	dangling := filepath.Join(t.TempDir(), "link")
+	require.NoError(t, os.Symlink(nowhere, dangling))
+	for _, path := range []string{nowhere, dangling, keyFile(t, ""), keyFile(t, " \n")} {
+		_, err := secret.ReadKey(path)
+		require.ErrorIs(t, err, secret.ErrNoKey)
+		require.ErrorContains(t, err, path)
 	}
-	group.Wait()
-	require.NotContains(t, sealers, (*secret.Sealer)(nil))
-	sealed, err := sealers[0].Seal([]byte("x"), "row/1")
-	require.NoError(t, err)
-	for _, s := range sealers {
-		back, err := s.Unseal(sealed, "row/1")
-		require.NoError(t, err)
-		assert.Equal(t, "x", string(back))
+	pipe := filepath.Join(t.TempDir(), "pipe")
+	require.NoError(t, syscall.Mkfifo(pipe, 0o600))
+	for _, path := range []string{t.TempDir(), pipe, "/dev/null"} {
+		_, err := secret.ReadKey(path)
+		require.ErrorContains(t, err, "is no file")
 	}
 }
 

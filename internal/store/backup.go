@@ -61,6 +61,43 @@ func CheckSQLite(ctx context.Context, file string) (err error) {
 	return nil
 }
 
+// OpenBeside opens the database of servers that may run meanwhile: that at a URL, or
+// without one the one in a data folder. Its schema is left as it is.
+func OpenBeside(ctx context.Context, dir, databaseURL string) (*Store, error) {
+	newest, err := newestSchema()
+	if err != nil {
+		return nil, err
+	}
+	var s *Store
+	if databaseURL != "" {
+		s, err = connect(databaseURL)
+	} else {
+		s, err = openSQLiteBeside(dir)
+	}
+	if err != nil {
+		return nil, err
+	}
+	var have int64
+	if err := s.read.NewRaw("SELECT max(version_id) FROM goose_db_version").Scan(ctx, &have); err != nil {
+		return nil, errors.Join(failure(err, "read the schema's version"), s.Close())
+	}
+	if have != newest {
+		return nil, errors.Join(resource.Errorf(resource.CodeConflict, "the database has schema version %d, this program has %d; start the server of this version first", have, newest), s.Close())
+	}
+	return s, nil
+}
+
+func openSQLiteBeside(dir string) (*Store, error) {
+	if _, err := os.Stat(filepath.Join(dir, SQLiteFile)); err != nil {
+		return nil, resource.Errorf(resource.CodeNotFound, "there is no database in %s; name the server's data folder with --data, or its PostgreSQL with --database-url: %w", dir, err)
+	}
+	write, err := writer(dir)
+	if err != nil {
+		return nil, err
+	}
+	return withReaders(dir, write)
+}
+
 // LockForRestore takes the lock of a data folder, unless a server runs there or it
 // holds a database.
 func LockForRestore(dir string) (io.Closer, error) {

@@ -31,6 +31,9 @@ func (r *Repository) Resource() resource.Repository {
 	}
 }
 
+// Identity is what its password is sealed for.
+func (r *Repository) Identity() string { return "repository/" + r.Name }
+
 // Driver is a row: the version of a driver that every server runs.
 type Driver struct {
 	bun.BaseModel `bun:"table:drivers,alias:drivers"`
@@ -67,11 +70,17 @@ func (q *Queries) Repository(ctx context.Context, name string) (*Repository, err
 
 // InsertRepository records one.
 func (q *Queries) InsertRepository(ctx context.Context, row *Repository) error {
+	if err := q.sealedNow(ctx, row.Sealed); err != nil {
+		return err
+	}
 	return q.insert(ctx, row, "the repository %s exists already; choose another name or delete it first", row.Name)
 }
 
 // UpdateRepository changes one.
 func (q *Queries) UpdateRepository(ctx context.Context, row *Repository) error {
+	if err := q.sealedNow(ctx, row.Sealed); err != nil {
+		return err
+	}
 	_, err := q.db.NewUpdate().Model(row).WherePK().Exec(ctx)
 	return failure(err, "change the repository %s", row.Name)
 }

@@ -4,8 +4,10 @@ import (
 	"context"
 	"fmt"
 	"io/fs"
+	"strings"
 
 	"github.com/pressly/goose/v3"
+	"github.com/uptrace/bun"
 )
 
 // SetSchemaVersion pretends that a later version has migrated the database.
@@ -51,15 +53,7 @@ func (s *Store) ForgetAddresses(ctx context.Context) error {
 
 // Again takes the migrations from a version on back, and makes them again.
 func (s *Store) Again(ctx context.Context, version int64) error {
-	d := goose.DialectSQLite3
-	if s.postgres {
-		d = goose.DialectPostgres
-	}
-	files, err := fs.Sub(migrations, "migrations")
-	if err != nil {
-		return err
-	}
-	p, err := goose.NewProvider(d, s.write.DB, files, goose.WithGoMigrations(searchIndex(d)))
+	p, err := s.migrations()
 	if err != nil {
 		return err
 	}
@@ -68,4 +62,49 @@ func (s *Store) Again(ctx context.Context, version int64) error {
 	}
 	_, err = p.Up(ctx)
 	return err
+}
+
+// Before takes all migrations after a version back.
+func (s *Store) Before(ctx context.Context, version int64) error {
+	p, err := s.migrations()
+	if err != nil {
+		return err
+	}
+	_, err = p.DownTo(ctx, version)
+	return err
+}
+
+func (s *Store) migrations() (*goose.Provider, error) {
+	d := goose.DialectSQLite3
+	if s.postgres {
+		d = goose.DialectPostgres
+	}
+	files, err := fs.Sub(migrations, "migrations")
+	if err != nil {
+		return nil, err
+	}
+	return goose.NewProvider(d, s.write.DB, files, goose.WithGoMigrations(searchIndex(d)))
+}
+
+// Bytes answers the columns for bytes of the whole schema, as table.column, with what is
+// in them. The tables of the search index are SQLite's.
+func (s *Store) Bytes(ctx context.Context) (map[string][][]byte, error) {
+	list := "SELECT m.name || '.' || c.name FROM sqlite_master m, pragma_table_info(m.name) c WHERE m.type = 'table' AND m.name NOT LIKE 'resources\\_search\\_%' ESCAPE '\\' AND lower(c.type) IN ('bytea', 'blob')"
+	if s.postgres {
+		list = "SELECT table_name || '.' || column_name FROM information_schema.columns WHERE table_schema = current_schema() AND data_type = 'bytea'"
+	}
+	var names []string
+	if err := s.read.NewRaw(list).Scan(ctx, &names); err != nil {
+		return nil, err
+	}
+	all := map[string][][]byte{}
+	for _, name := range names {
+		table, column, _ := strings.Cut(name, ".")
+		var values [][]byte
+		if err := s.read.NewSelect().Table(table).Column(column).Where("? IS NOT NULL", bun.Ident(column)).Scan(ctx, &values); err != nil {
+			return nil, err
+		}
+		all[name] = values
+	}
+	return all, nil
 }

@@ -47,6 +47,9 @@ func (q *Queries) Credentials(ctx context.Context) (rows []Credential, err error
 
 // InsertCredential records one.
 func (q *Queries) InsertCredential(ctx context.Context, row *Credential) error {
+	if err := q.sealedNow(ctx, row.Sealed); err != nil {
+		return err
+	}
 	return q.insert(ctx, row, "the credential %s exists already; choose another name or delete it first", row.Name)
 }
 
@@ -327,13 +330,21 @@ func (q *Queries) Alike(ctx context.Context, op *Operation, limit int) (rows []O
 
 // InsertOperation records one.
 func (q *Queries) InsertOperation(ctx context.Context, row *Operation) error {
+	if err := q.sealedNow(ctx, row.Hidden); err != nil {
+		return err
+	}
 	return q.insert(ctx, row, "another operation is changing the %s %s", row.Kind, row.Name)
 }
 
-// UpdateOperation writes all that can change.
+// UpdateOperation writes all that can change. What is hidden can only be wiped: it may
+// have been sealed anew since it was read.
 func (q *Queries) UpdateOperation(ctx context.Context, row *Operation) error {
-	_, err := q.db.NewUpdate().Model(row).
-		Column("params", "hidden", "state", "attempts", "error", "steps", "warnings", "concerned", "asked_at", "accepted_at", "pending", "ended_at").WherePK().Exec(ctx)
+	update := q.db.NewUpdate().Model(row).WherePK().
+		Column("params", "state", "attempts", "error", "steps", "warnings", "concerned", "asked_at", "accepted_at", "pending", "ended_at")
+	if string(row.Hidden) == Wiped {
+		update = update.Column("hidden")
+	}
+	_, err := update.Exec(ctx)
 	return failure(err, "record the operation %s", row.ID)
 }
 
@@ -380,6 +391,13 @@ func (q *Queries) ForgetEnded(ctx context.Context, before Micros) error {
 func (q *Queries) InsertSecrets(ctx context.Context, rows []Secret) error {
 	if len(rows) == 0 {
 		return nil
+	}
+	values := make([][]byte, len(rows))
+	for i := range rows {
+		values[i] = rows[i].Sealed
+	}
+	if err := q.sealedNow(ctx, values...); err != nil {
+		return err
 	}
 	_, err := q.db.NewInsert().Model(&rows).On("CONFLICT (uid, name) DO UPDATE").Set("sealed = EXCLUDED.sealed").Exec(ctx)
 	return failure(err, "record the secrets")

@@ -50,6 +50,9 @@ func (q *Queries) DeleteRegistration(ctx context.Context, typ, name string) erro
 
 // UpdateCredential writes the values of one anew.
 func (q *Queries) UpdateCredential(ctx context.Context, row *Credential) error {
+	if err := q.sealedNow(ctx, row.Sealed); err != nil {
+		return err
+	}
 	_, err := q.db.NewUpdate().Model(row).Column("fields", "sealed").WherePK().Exec(ctx)
 	return failure(err, "record the credential %s", row.Name)
 }

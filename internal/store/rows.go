@@ -49,6 +49,9 @@ func (c *Credential) Resource() resource.Credential {
 	return resource.Credential{Name: c.Name, Cloud: c.Cloud, Fields: c.Fields, CreatedAt: c.CreatedAt.Time()}
 }
 
+// Identity is what its values are sealed for.
+func (c *Credential) Identity() string { return "credential/" + c.Name }
+
 // Connection is a row.
 type Connection struct {
 	bun.BaseModel `bun:"table:connections,alias:connections"`
@@ -206,6 +209,9 @@ type Operation struct {
 	Request        string // hash of the request that had the key
 }
 
+// Identity is what is hidden in it is sealed for.
+func (o *Operation) Identity() string { return "operation/" + o.ID }
+
 // Wiped stands for what was given with an operation and never shown, once that is gone.
 const Wiped = "-"
 
@@ -284,3 +290,6 @@ type Secret struct {
 	Name   string `bun:",pk"`
 	Sealed []byte
 }
+
+// Identity is what its value is sealed for.
+func (s *Secret) Identity() string { return "resource/" + s.UID + "/" + s.Name }

@@ -81,19 +81,32 @@ func lockFolder(dir string) (*os.File, error) {
 }
 
 func openSQLite(ctx context.Context, dir string) (*Store, error) {
-	dsn := func(more string) string {
-		return "file:" + (&url.URL{Path: filepath.Join(dir, SQLiteFile)}).EscapedPath() +
-			"?_pragma=busy_timeout(10000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=temp_store(MEMORY)" + more
+	write, err := writer(dir)
+	if err != nil {
+		return nil, err
 	}
-	write, err := sql.Open("sqlite", dsn("&_txlock=immediate"))
+	if err := migrate(ctx, goose.DialectSQLite3, write); err != nil {
+		return nil, errors.Join(err, write.Close())
+	}
+	return withReaders(dir, write)
+}
+
+func dsn(dir, more string) string {
+	return "file:" + (&url.URL{Path: filepath.Join(dir, SQLiteFile)}).EscapedPath() +
+		"?_pragma=busy_timeout(10000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=temp_store(MEMORY)" + more
+}
+
+func writer(dir string) (*sql.DB, error) {
+	write, err := sql.Open("sqlite", dsn(dir, "&_txlock=immediate"))
 	if err != nil {
 		return nil, fmt.Errorf("open the database: %w", err)
 	}
 	write.SetMaxOpenConns(1) // SQLite has one writer; waiting here is fair and never fails
-	if err := migrate(ctx, goose.DialectSQLite3, write); err != nil {
-		return nil, errors.Join(err, write.Close())
-	}
-	read, err := sql.Open("sqlite", dsn("&_pragma=query_only(1)"))
+	return write, nil
+}
+
+func withReaders(dir string, write *sql.DB) (*Store, error) {
+	read, err := sql.Open("sqlite", dsn(dir, "&_pragma=query_only(1)"))
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("open the database: %w", err), write.Close())
 	}
@@ -106,6 +119,17 @@ func openSQLite(ctx context.Context, dir string) (*Store, error) {
 
 // OpenPostgres opens the database at a postgres:// URL.
 func OpenPostgres(ctx context.Context, databaseURL string) (*Store, error) {
+	s, err := connect(databaseURL)
+	if err != nil {
+		return nil, err
+	}
+	if err := migrate(ctx, goose.DialectPostgres, s.write.DB); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	return s, nil
+}
+
+func connect(databaseURL string) (*Store, error) {
 	config, err := pgx.ParseConfig(databaseURL)
 	if err != nil {
 		return nil, errors.New("the database URL is not valid; write it like postgres://user:password@host:5432/database") // its error would show the password
@@ -114,9 +138,6 @@ func OpenPostgres(ctx context.Context, databaseURL string) (*Store, error) {
 	db.SetMaxOpenConns(16)
 	db.SetMaxIdleConns(16)
 	db.SetConnMaxIdleTime(5 * time.Minute)
-	if err := migrate(ctx, goose.DialectPostgres, db); err != nil {
-		return nil, errors.Join(err, db.Close())
-	}
 	b := bun.NewDB(db, pgdialect.New())
 	return &Store{read: b, write: b, postgres: true, config: config}, nil
 }
@@ -186,7 +207,11 @@ func (s *Store) Close() error {
 	if s.postgres {
 		return s.read.Close()
 	}
-	return errors.Join(s.read.Close(), s.write.Close(), s.guard.Close())
+	err := errors.Join(s.read.Close(), s.write.Close())
+	if s.guard != nil {
+		err = errors.Join(err, s.guard.Close())
+	}
+	return err
 }
 
 // Queries reads and writes rows, either directly or inside one transaction.

@@ -83,10 +83,10 @@ func newHandler(t testing.TB, e *enginetest.Env) http.Handler {
 	require.False(t, created)
 	shelf, err := repository.OpenShelf(filepath.Join(dir, "installed"))
 	require.NoError(t, err)
-	sealer, err := secret.Open(filepath.Join(dir, "master.key"))
+	key, err := secret.NewKey()
 	require.NoError(t, err)
 	logger := slog.New(slog.DiscardHandler)
-	installed, err := drivers.New(t.Context(), drivers.Config{Store: e.Store, Host: e.Host, Sealer: sealer, Shelf: shelf, Logger: logger})
+	installed, err := drivers.New(t.Context(), drivers.Config{Store: e.Store, Host: e.Host, Sealer: secret.NewSealer(key, nil), Shelf: shelf, Logger: logger})
 	require.NoError(t, err)
 	return v1.New(v1.Config{
 		Engine: e.Engine, Catalog: catalog.New(e.Session), Drivers: installed, Allowed: admin.Allows,

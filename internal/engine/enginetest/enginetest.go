@@ -108,11 +108,11 @@ func Start(t testing.TB, o Options) *Env {
 	}
 	h := host.New(host.Config{BuiltIn: drivers, WorkDir: o.Work, Logger: logger, CallTimeout: 10 * time.Second, Observe: o.Observe})
 	t.Cleanup(h.Close)
-	sealer, err := secret.Open(filepath.Join(dir, "master.key"))
+	key, err := secret.NewKey()
 	require.NoError(t, err)
 
 	c := o.Engine
-	c.Store, c.Host, c.Sealer, c.Logger = o.Store, h, sealer, logger
+	c.Store, c.Host, c.Sealer, c.Logger = o.Store, h, secret.NewSealer(key, nil), logger
 	if c.PollFirst == 0 {
 		c.PollFirst, c.PollMax, c.RetryFirst, c.RetryMax = 10*time.Millisecond, 100*time.Millisecond, 10*time.Millisecond, 100*time.Millisecond
 	}
