@@ -139,7 +139,8 @@ exist, but not hold a database, and no server may run in it. The file is checked
 before anything of it is used.
 
 If the backup has no master key, put the one of the backed up server into the
-folder as master.key before the server is started.
+folder as master.key before the server is started: with another one, or none, it
+does not start. One that is encrypted needs the --passphrase-file it was made with.
 
 A server on PostgreSQL is restored with PostgreSQL's own pg_restore.`,
 		Example: `  mcic server restore /backup/mcic-2026-01-31.tar.gz --data /var/lib/mcic`,
