@@ -5,11 +5,8 @@ package moto
 
 import (
 	"bufio"
-	"bytes"
 	"context"
-	"crypto/sha256"
 	_ "embed"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -21,15 +18,14 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/m-cmp/mc-infra-connector/test/venv"
 )
 
 // EnvRequire makes a test fail rather than be skipped when moto cannot be set up.
 const EnvRequire = "MCIC_REQUIRE_MOTO"
 
-const (
-	installTimeout = 5 * time.Minute
-	startTimeout   = time.Minute
-)
+const startTimeout = time.Minute
 
 //go:embed requirements.txt
 var requirements []byte
@@ -74,7 +70,7 @@ func bare(t testing.TB) (endpoint, botocore string) {
 // python answers an interpreter that has moto, and the folder with the data of botocore.
 func python(t testing.TB) (python, botocore string) {
 	t.Helper()
-	python, err := environment(t.Context())
+	python, err := venv.Python(t.Context(), "moto", requirements)
 	if err != nil {
 		unavailable(t, fmt.Errorf("set up moto: %w", err))
 	}
@@ -91,83 +87,6 @@ func unavailable(t testing.TB, err error) {
 		t.Fatalf("%v (%s is set)", err, EnvRequire)
 	}
 	t.Skipf("SKIPPED, nothing was tested: %v", err)
-}
-
-// environment answers the interpreter of a virtual environment with what
-// requirements.txt pins. It is made once, whoever comes first.
-func environment(ctx context.Context) (string, error) {
-	root, err := moduleRoot()
-	if err != nil {
-		return "", err
-	}
-	home := filepath.Join(root, "build", "moto-venv")
-	if err := os.MkdirAll(home, 0o755); err != nil {
-		return "", err
-	}
-	unlock, err := lock(filepath.Join(home, "lock"))
-	if err != nil {
-		return "", err
-	}
-	defer unlock()
-	dir := filepath.Join(home, fmt.Sprintf("%x", sha256.Sum256(requirements))[:16])
-	python, done := filepath.Join(dir, "bin", "python"), filepath.Join(dir, "complete")
-	if _, err := os.Stat(done); err == nil {
-		return python, nil
-	}
-	if err := os.RemoveAll(dir); err != nil { // what a crash left
-		return "", err
-	}
-	ctx, cancel := context.WithTimeout(ctx, installTimeout)
-	defer cancel()
-	if err := run(ctx, nil, "python3", "-m", "venv", dir); err != nil {
-		return "", err
-	}
-	if err := run(ctx, requirements, python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--require-hashes", "--only-binary", ":all:", "-r", "/dev/stdin"); err != nil {
-		return "", err
-	}
-	return python, os.WriteFile(done, nil, 0o644)
-}
-
-func run(ctx context.Context, stdin []byte, name string, args ...string) error {
-	cmd := exec.CommandContext(ctx, name, args...)
-	if stdin != nil {
-		cmd.Stdin = bytes.NewReader(stdin)
-	}
-	out, err := cmd.CombinedOutput()
-	if err != nil {
-		return fmt.Errorf("%s: %w: %s", cmd, err, tail(out))
-	}
-	return nil
-}
-
-// moduleRoot is the folder with go.mod; tests run in their package's folder.
-func moduleRoot() (string, error) {
-	dir, err := os.Getwd()
-	if err != nil {
-		return "", err
-	}
-	for {
-		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
-			return dir, nil
-		}
-		parent := filepath.Dir(dir)
-		if parent == dir {
-			return "", errors.New("there is no go.mod above the working directory")
-		}
-		dir = parent
-	}
-}
-
-// lock waits until no other process holds the file's lock.
-func lock(path string) (unlock func(), err error) {
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o644)
-	if err != nil {
-		return nil, err
-	}
-	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX); err != nil {
-		return nil, errors.Join(err, f.Close())
-	}
-	return func() { _ = f.Close() }, nil // closing ends the lock
 }
 
 func start(t testing.TB, python string) (string, error) {
@@ -198,7 +117,7 @@ func start(t testing.TB, python string) (string, error) {
 		<-output.ended
 		_ = cmd.Wait() // killed
 		if t.Failed() {
-			t.Logf("moto's log ends with:\n%s", tail(output.text))
+			t.Logf("moto's log ends with:\n%s", venv.Tail(output.text))
 		}
 	})
 	ctx, cancel := context.WithTimeout(t.Context(), startTimeout)
@@ -207,7 +126,7 @@ func start(t testing.TB, python string) (string, error) {
 	case endpoint := <-output.address:
 		return endpoint, answers(ctx, endpoint)
 	case <-output.ended:
-		return "", fmt.Errorf("it ended: %s", tail(output.text))
+		return "", fmt.Errorf("it ended: %s", venv.Tail(output.text))
 	case <-ctx.Done():
 		return "", fmt.Errorf("it does not say its address: %w", ctx.Err())
 	}
@@ -250,10 +169,4 @@ func (l *log) read(from io.Reader) {
 			return
 		}
 	}
-}
-
-// tail is the end of a long text.
-func tail(text []byte) []byte {
-	const most = 4000
-	return text[max(0, len(text)-most):]
 }
