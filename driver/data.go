@@ -62,9 +62,9 @@ func (s *server) Data(ctx context.Context, r *driverv1.DataRequest) (*driverv1.D
 	if err != nil {
 		return nil, err
 	}
-	answer, failures, err := answerOf(r.GetKind(), r.GetCall(), raw)
+	answer, failures, err := answerOf(r.GetKind(), r.GetCall(), r.GetParams(), raw)
 	if err != nil {
-		return nil, err
+		return nil, resource.Errorf(resource.CodeInternal, "the answer to %s is none; this is a defect of the driver: %w", r.GetCall(), err)
 	}
 	if len(failures) > 0 {
 		for _, e := range failures {
@@ -85,7 +85,7 @@ func (s *remoteSession) Data(ctx context.Context, kind, id, call string, params 
 	if err != nil {
 		return nil, err
 	}
-	_, failures, err := answerOf(kind, call, raw)
+	_, failures, err := answerOf(kind, call, params, raw)
 	if err != nil {
 		return nil, nonsense(what, err)
 	}
@@ -97,8 +97,8 @@ func (s *remoteSession) Data(ctx context.Context, kind, id, call string, params 
 	return raw, nil
 }
 
-// answerOf reads an answer, with the errors of what failed of it.
-func answerOf(kind, call string, raw json.RawMessage) (answer any, failures []*resource.Error, err error) {
+// answerOf reads the answer to a call, with the errors of what failed of it.
+func answerOf(kind, call string, params, raw json.RawMessage) (answer any, failures []*resource.Error, err error) {
 	k, err := resource.KindNamed(kind)
 	if err != nil {
 		return nil, nil, err
@@ -107,7 +107,7 @@ func answerOf(kind, call string, raw json.RawMessage) (answer any, failures []*r
 	if err != nil {
 		return nil, nil, err
 	}
-	answer, err = c.Answer(raw)
+	answer, err = c.Answered(params, raw)
 	if b, ok := answer.(resource.Batch); ok {
 		failures = b.Failures()
 	}

@@ -73,7 +73,7 @@ func TestSignedRequestsGoNowhereElse(t *testing.T) {
 }
 
 func TestNonsenseOfDataCallsIsRefused(t *testing.T) {
-	for _, answer := range []string{``, `null`, `[]`, `{"messages":{}}`, `{"messages":[{"error":{"code":"teapot","message":"short"}}]}`} {
+	for _, answer := range []string{``, `null`, `[]`, `{"messages":{}}`, `{"messages":[{"error":{"code":"teapot","message":"short"}}]}`, `{}`, `{"messages":null}`, `{"messages":[]}`, `{"messages":[{"id":"1"},{"id":"2"}]}`} {
 		_, err := connect(t, dial(t, signingLiar{liar{answer: []byte(answer)}})).Data(t.Context(), "queue", "q", "send", json.RawMessage(`{"messages":[{"body":"x"}]}`))
 		if resource.CodeOf(err) != resource.CodeInternal || !strings.Contains(err.Error(), "defect of the driver") {
 			t.Errorf("%s: got %v", answer, err)

@@ -43,8 +43,15 @@ type Single struct {
 // Batch is implemented by the answers of data calls that take several things, of which some
 // may fail.
 type Batch interface {
+	several
 	// Failures are the errors of those that failed.
 	Failures() []*Error
+}
+
+// several is implemented by parameters and answers of data calls that take several things.
+type several interface {
+	// Len is how many they are.
+	Len() int
 }
 
 // ParamsType is the Go type of the parameters.
@@ -158,6 +165,19 @@ func (c *DataCall) Answer(raw json.RawMessage) (any, error) {
 	answer := reflect.New(c.answer)
 	err := json.Unmarshal(raw, answer.Interface())
 	return answer.Elem().Interface(), err
+}
+
+// Answered reads the answer to a call with these parameters. One that says nothing of some
+// of several things is refused: they would count as done.
+func (c *DataCall) Answered(params, raw json.RawMessage) (any, error) {
+	answer, err := c.Answer(raw)
+	if b, ok := answer.(Batch); ok && err == nil {
+		asked := reflect.New(c.params.typ).Interface()
+		if err = json.Unmarshal(params, asked); err == nil && b.Len() != asked.(several).Len() {
+			err = fmt.Errorf("it says of %d what became of them, and was asked for %d", b.Len(), asked.(several).Len())
+		}
+	}
+	return answer, err
 }
 
 // ParamsType is the Go type of the parameters.

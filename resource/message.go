@@ -135,6 +135,21 @@ type HandledMessage struct {
 	Error *Error `json:"error,omitempty" doc:"Why it is not done: not_found if the receipt is not good any more."`
 }
 
+// Len is how many they are.
+func (m NewMessages) Len() int { return len(m.Messages) }
+
+// Len is how many they are.
+func (r Receipts) Len() int { return len(r.Receipts) }
+
+// Len is how many they are.
+func (v VisibilityChanges) Len() int { return len(v.Receipts) }
+
+// Len implements Batch.
+func (s SentMessages) Len() int { return len(s.Messages) }
+
+// Len implements Batch.
+func (h HandledMessages) Len() int { return len(h.Messages) }
+
 // Failures implements Batch.
 func (s SentMessages) Failures() []*Error {
 	return failures(s.Messages, func(m SentMessage) *Error { return m.Error })

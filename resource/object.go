@@ -259,6 +259,12 @@ type PartPage struct {
 	NextPageToken string       `json:"nextPageToken,omitempty" doc:"Token of the next page; absent on the last."`
 }
 
+// Len is how many they are.
+func (n ObjectNames) Len() int { return len(n.Objects) }
+
+// Len implements Batch.
+func (d DeletedObjects) Len() int { return len(d.Objects) }
+
 // Failures implements Batch.
 func (d DeletedObjects) Failures() []*Error {
 	return failures(d.Objects, func(o DeletedObject) *Error { return o.Error })

@@ -3,6 +3,7 @@ package resource_test
 import (
 	"bytes"
 	"encoding/json"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -93,5 +94,25 @@ func TestDataCallsFromQueries(t *testing.T) {
 	remove, err := resource.Bucket.DataCall("deleteobjects")
 	if err != nil || remove.About(raw) != "a, b, c, d, e and 2 more" {
 		t.Errorf("it is about %q, %v", remove.About(raw), err)
+	}
+}
+
+// TestSeveralAreAnsweredOneByOne: what an answer leaves out would count as done.
+func TestSeveralAreAnsweredOneByOne(t *testing.T) {
+	for _, k := range resource.Kinds() {
+		for _, c := range k.Data {
+			if c.AnswerType().Implements(reflect.TypeFor[resource.Batch]()) && !c.ParamsType().Implements(reflect.TypeFor[interface{ Len() int }]()) {
+				t.Errorf("%s of %s is answered one by one, and its parameters do not say of how many", c.Name, k.Name)
+			}
+		}
+	}
+	c, err := resource.Queue.DataCall("deletemessages")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for answer, fits := range map[string]bool{`{"messages":[{},{}]}`: true, `{"messages":[{}]}`: false, `{}`: false, `{"messages":[{},{},{}]}`: false} {
+		if _, err := c.Answered([]byte(`{"receipts":["YQ","Yg"]}`), []byte(answer)); (err == nil) != fits {
+			t.Errorf("%s: got %v", answer, err)
+		}
 	}
 }
