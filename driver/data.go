@@ -58,7 +58,7 @@ func (s *server) Data(ctx context.Context, r *driverv1.DataRequest) (*driverv1.D
 	if err != nil {
 		return nil, err
 	}
-	raw, err := opened.Data(ctx, r.GetKind(), r.GetId(), r.GetCall(), r.GetParams())
+	raw, err := opened.Data(WithToken(ctx, r.GetToken()), r.GetKind(), r.GetId(), r.GetCall(), r.GetParams())
 	if err != nil {
 		return nil, err
 	}
@@ -76,7 +76,7 @@ func (s *server) Data(ctx context.Context, r *driverv1.DataRequest) (*driverv1.D
 }
 
 func (s *remoteSession) Data(ctx context.Context, kind, id, call string, params json.RawMessage) (json.RawMessage, error) {
-	answer, err := s.rpc.Data(ctx, &driverv1.DataRequest{Session: s.id, Kind: kind, Id: id, Call: call, Params: params})
+	answer, err := s.rpc.Data(ctx, &driverv1.DataRequest{Session: s.id, Kind: kind, Id: id, Call: call, Params: params, Token: tokenIn(ctx)})
 	if err != nil {
 		return nil, fromStatus(err)
 	}

@@ -29,6 +29,11 @@ func WithToken(ctx context.Context, token string) context.Context {
 	return context.WithValue(ctx, tokenKey{}, token)
 }
 
+// Token is what [WithToken] has said of a data call or a request to sign. This package does
+// not look first there, since that would cost a call of the cloud for each: a driver whose
+// cloud can refuse what is another's with the same call has it do so.
+func Token(ctx context.Context) string { return tokenIn(ctx) }
+
 func tokenIn(ctx context.Context) string {
 	token, _ := ctx.Value(tokenKey{}).(string)
 	return token

@@ -2,6 +2,7 @@ package driver
 
 import (
 	"context"
+	"errors"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -76,6 +77,16 @@ func (l listener) Batch(_ context.Context, r *driverv1.BatchRequest) (*driverv1.
 	return &driverv1.BatchResponse{Answers: []*driverv1.Answer{{}}}, nil
 }
 
+func (l listener) Data(_ context.Context, r *driverv1.DataRequest) (*driverv1.DataResponse, error) {
+	l.tokens["data"] = r.GetToken()
+	return &driverv1.DataResponse{Answer: []byte(`{"messages":[]}`)}, nil
+}
+
+func (l listener) Sign(_ context.Context, r *driverv1.SignRequest) (*driverv1.SignResponse, error) {
+	l.tokens["sign"] = r.GetToken()
+	return nil, errors.New("not here")
+}
+
 func TestWhatIsMeantIsToldToTheDriver(t *testing.T) {
 	heard := listener{tokens: map[string]string{}}
 	s, ctx := connect(t, dial(t, heard)), WithToken(t.Context(), "t-1")
@@ -83,5 +94,9 @@ func TestWhatIsMeantIsToldToTheDriver(t *testing.T) {
 	require.NoError(t, second(s.Act(ctx, "vpc", "x", "label", nil)))
 	require.NoError(t, second(s.View(ctx, "vpc", "x", "health", nil)))
 	require.NoError(t, second(s.Batch(ctx, "vpc", "delete", []Member{{ID: "x", Token: "t-2"}}, nil)))
-	assert.Equal(t, map[string]string{"delete": "t-1", "act": "t-1", "view": "t-1", "batch": "t-2"}, heard.tokens)
+	_, err := s.Data(ctx, "queue", "x", "receive", nil)
+	require.NoError(t, err)
+	_, err = s.Sign(ctx, "bucket", "x", resource.SignRequest{})
+	require.Error(t, err)
+	assert.Equal(t, map[string]string{"data": "t-1", "sign": "t-1", "delete": "t-1", "act": "t-1", "view": "t-1", "batch": "t-2"}, heard.tokens)
 }

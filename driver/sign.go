@@ -78,7 +78,7 @@ func (s *server) Sign(ctx context.Context, r *driverv1.SignRequest) (*driverv1.S
 	if err := resource.Decode(r.GetRequest(), &request); err != nil {
 		return nil, err
 	}
-	signed, err := opened.Sign(ctx, r.GetKind(), r.GetId(), request)
+	signed, err := opened.Sign(WithToken(ctx, r.GetToken()), r.GetKind(), r.GetId(), request)
 	if err != nil {
 		return nil, err
 	}
@@ -92,7 +92,7 @@ func (s *remoteSession) Sign(ctx context.Context, kind, id string, r resource.Si
 	if err != nil {
 		return signed, err
 	}
-	answer, err := s.rpc.Sign(ctx, &driverv1.SignRequest{Session: s.id, Kind: kind, Id: id, Request: request})
+	answer, err := s.rpc.Sign(ctx, &driverv1.SignRequest{Session: s.id, Kind: kind, Id: id, Request: request, Token: tokenIn(ctx)})
 	if err != nil {
 		return signed, fromStatus(err)
 	}

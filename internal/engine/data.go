@@ -32,7 +32,7 @@ func (e *Engine) Data(ctx context.Context, connection, kind, name, call string, 
 	if params, err = c.ParseParams(params); err != nil {
 		return nil, err
 	}
-	session, _, id, err := e.holding(ctx, connection, kind, name, call)
+	ctx, session, _, id, err := e.holding(ctx, connection, kind, name, call)
 	if err != nil {
 		return nil, err
 	}
@@ -66,7 +66,7 @@ func (e *Engine) link(ctx context.Context, connection, kind, name string, c *res
 	if err := json.Unmarshal(params, &r); err != nil {
 		return nil, resource.Errorf(resource.CodeInvalid, "decode a request to sign: %w", err)
 	}
-	session, _, id, err := e.holding(ctx, connection, kind, name, c.Name)
+	ctx, session, _, id, err := e.holding(ctx, connection, kind, name, c.Name)
 	if err != nil {
 		return nil, err
 	}
@@ -100,7 +100,7 @@ func (e *Engine) Content(ctx context.Context, connection, kind, name string, r r
 	if r, err = resource.ParseSign(r); err != nil {
 		return nil, err
 	}
-	_, target, id, err := e.holding(ctx, connection, kind, name, c.Name)
+	ctx, _, target, id, err := e.holding(ctx, connection, kind, name, c.Name)
 	if err != nil {
 		return nil, err
 	}
@@ -119,22 +119,21 @@ func (e *Engine) Content(ctx context.Context, connection, kind, name string, r r
 }
 
 // holding is what a call for the data of a resource needs: it must be there and its
-// connection must offer the call.
-func (e *Engine) holding(ctx context.Context, connection, kind, name, call string) (driver.Session, host.Target, string, error) {
-	var none host.Target
+// connection must offer the call. The context says which object is meant.
+func (e *Engine) holding(ctx context.Context, connection, kind, name, call string) (with context.Context, s driver.Session, t host.Target, id string, err error) {
 	row, err := e.store.Read().Resource(ctx, connection, kind, name)
 	if err != nil {
-		return nil, none, "", e.orNoConnection(ctx, connection, err)
+		return ctx, nil, t, "", e.orNoConnection(ctx, connection, err)
 	}
 	c, err := e.offers(ctx, connection, kind, call)
 	if err != nil {
-		return nil, none, "", err
+		return ctx, nil, t, "", err
 	}
 	if row.CloudID == "" {
-		return nil, none, "", resource.Errorf(resource.CodeConflict, "the %s %s does not exist on the cloud: it is %s", kind, name, row.State)
+		return ctx, nil, t, "", resource.Errorf(resource.CodeConflict, "the %s %s does not exist on the cloud: it is %s", kind, name, row.State)
 	}
 	target := e.target(c)
-	return e.host.Session(target), target, row.CloudID, nil
+	return driver.WithToken(ctx, row.Token()), e.host.Session(target), target, row.CloudID, nil
 }
 
 // noteData writes into the audit trail what was changed of what a resource holds, and what

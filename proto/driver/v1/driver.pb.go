@@ -2161,6 +2161,7 @@ type DataRequest struct {
 	Id            string                 `protobuf:"bytes,3,opt,name=id,proto3" json:"id,omitempty"`
 	Call          string                 `protobuf:"bytes,4,opt,name=call,proto3" json:"call,omitempty"`
 	Params        []byte                 `protobuf:"bytes,5,opt,name=params,proto3" json:"params,omitempty"` // JSON, the call's type
+	Token         string                 `protobuf:"bytes,6,opt,name=token,proto3" json:"token,omitempty"`   // of the creation of the object that is meant; empty of what others made
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2230,6 +2231,13 @@ func (x *DataRequest) GetParams() []byte {
 	return nil
 }
 
+func (x *DataRequest) GetToken() string {
+	if x != nil {
+		return x.Token
+	}
+	return ""
+}
+
 type DataResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Answer        []byte                 `protobuf:"bytes,1,opt,name=answer,proto3" json:"answer,omitempty"` // JSON, the call's type
@@ -2280,6 +2288,7 @@ type SignRequest struct {
 	Kind          string                 `protobuf:"bytes,2,opt,name=kind,proto3" json:"kind,omitempty"`
 	Id            string                 `protobuf:"bytes,3,opt,name=id,proto3" json:"id,omitempty"`
 	Request       []byte                 `protobuf:"bytes,4,opt,name=request,proto3" json:"request,omitempty"` // JSON: what the request is to do
+	Token         string                 `protobuf:"bytes,5,opt,name=token,proto3" json:"token,omitempty"`     // of the creation of the object that is meant; empty of what others made
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2340,6 +2349,13 @@ func (x *SignRequest) GetRequest() []byte {
 		return x.Request
 	}
 	return nil
+}
+
+func (x *SignRequest) GetToken() string {
+	if x != nil {
+		return x.Token
+	}
+	return ""
 }
 
 type SignResponse struct {
@@ -2931,20 +2947,22 @@ const file_driver_v1_driver_proto_rawDesc = "" +
 	"\x06params\x18\x05 \x01(\fR\x06params\x12\x14\n" +
 	"\x05token\x18\x06 \x01(\tR\x05token\"&\n" +
 	"\fViewResponse\x12\x16\n" +
-	"\x06answer\x18\x01 \x01(\fR\x06answer\"w\n" +
+	"\x06answer\x18\x01 \x01(\fR\x06answer\"\x8d\x01\n" +
 	"\vDataRequest\x12\x18\n" +
 	"\asession\x18\x01 \x01(\tR\asession\x12\x12\n" +
 	"\x04kind\x18\x02 \x01(\tR\x04kind\x12\x0e\n" +
 	"\x02id\x18\x03 \x01(\tR\x02id\x12\x12\n" +
 	"\x04call\x18\x04 \x01(\tR\x04call\x12\x16\n" +
-	"\x06params\x18\x05 \x01(\fR\x06params\"&\n" +
+	"\x06params\x18\x05 \x01(\fR\x06params\x12\x14\n" +
+	"\x05token\x18\x06 \x01(\tR\x05token\"&\n" +
 	"\fDataResponse\x12\x16\n" +
-	"\x06answer\x18\x01 \x01(\fR\x06answer\"e\n" +
+	"\x06answer\x18\x01 \x01(\fR\x06answer\"{\n" +
 	"\vSignRequest\x12\x18\n" +
 	"\asession\x18\x01 \x01(\tR\asession\x12\x12\n" +
 	"\x04kind\x18\x02 \x01(\tR\x04kind\x12\x0e\n" +
 	"\x02id\x18\x03 \x01(\tR\x02id\x12\x18\n" +
-	"\arequest\x18\x04 \x01(\fR\arequest\"&\n" +
+	"\arequest\x18\x04 \x01(\fR\arequest\x12\x14\n" +
+	"\x05token\x18\x05 \x01(\tR\x05token\"&\n" +
 	"\fSignResponse\x12\x16\n" +
 	"\x06signed\x18\x01 \x01(\fR\x06signed\"]\n" +
 	"\rExtendRequest\x12\x18\n" +
