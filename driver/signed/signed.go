@@ -33,7 +33,7 @@ const (
 // Client sends to where a session's signed requests go.
 func Client(reach driver.Reach) (*http.Client, error) {
 	way := &http.Transport{
-		DialContext:           dial,
+		DialContext:           dialer(false),
 		TLSHandshakeTimeout:   handshakeTimeout,
 		ResponseHeaderTimeout: headerTimeout,
 		IdleConnTimeout:       idleTimeout,
@@ -47,7 +47,7 @@ func Client(reach driver.Reach) (*http.Client, error) {
 			return nil, resource.Errorf(resource.CodeInternal, "the driver's proxy for signed requests is no URL; this is a defect of the driver")
 		}
 		way.Proxy = http.ProxyURL(proxy)
-		way.DialContext = (&net.Dialer{Timeout: dialTimeout}).DialContext // it is the proxy that reaches the cloud
+		way.DialContext = dialer(true) // it is the proxy that reaches the cloud
 	}
 	if reach.CACertificates != "" {
 		pool, err := x509.SystemCertPool()
@@ -62,29 +62,32 @@ func Client(reach driver.Reach) (*http.Client, error) {
 	return &http.Client{Transport: way, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}, nil
 }
 
-// dial connects to what a host's name stands for, unless that is what no cloud's data is at.
-func dial(ctx context.Context, network, address string) (net.Conn, error) {
-	host, _, err := net.SplitHostPort(address)
-	if err != nil {
-		return nil, err
-	}
-	_, notAddress := netip.ParseAddr(host)
-	d := &net.Dialer{Timeout: dialTimeout, Control: func(_, to string, _ syscall.RawConn) error {
-		at, err := netip.ParseAddrPort(to)
+// dialer connects to what a host's name stands for, unless that is what no cloud's data is
+// at. A proxy may be this machine's own by a name, too.
+func dialer(proxy bool) func(ctx context.Context, network, address string) (net.Conn, error) {
+	return func(ctx context.Context, network, address string) (net.Conn, error) {
+		host, _, err := net.SplitHostPort(address)
 		if err != nil {
-			return err
+			return nil, err
 		}
-		return allowed(at.Addr().Unmap(), notAddress != nil)
-	}}
-	return d.DialContext(ctx, network, address)
+		_, notAddress := netip.ParseAddr(host)
+		d := &net.Dialer{Timeout: dialTimeout, Control: func(_, to string, _ syscall.RawConn) error {
+			at, err := netip.ParseAddrPort(to)
+			if err != nil {
+				return err
+			}
+			return allowed(at.Addr().Unmap(), notAddress != nil && !proxy)
+		}}
+		return d.DialContext(ctx, network, address)
+	}
 }
 
 // allowed refuses addresses that only this machine has: its own, where a name leads to them,
 // and those of the service that tells machines their credentials.
 func allowed(at netip.Addr, named bool) error {
 	switch {
-	case at.IsUnspecified(), at.IsMulticast(), at.IsLinkLocalUnicast(), slices.Contains(metadata(), at.String()), named && at.IsLoopback():
-		return resource.Errorf(resource.CodeDenied, "a request for data would go to %s, where no cloud has any; check the connection's endpoint and what its name stands for", at)
+	case at.IsUnspecified(), at.IsMulticast(), at.IsLinkLocalUnicast(), slices.Contains(metadata(), at.WithZone("").String()), named && at.IsLoopback():
+		return resource.Errorf(resource.CodeDenied, "a request for data would go to %s, where no cloud has any; check the connection's endpoint and proxy, and what their names stand for", at)
 	}
 	return nil
 }
@@ -93,7 +96,13 @@ func allowed(at netip.Addr, named bool) error {
 // https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instancedata-data-retrieval.html
 // https://www.alibabacloud.com/help/en/ecs/user-guide/view-instance-metadata
 // https://learn.microsoft.com/en-us/azure/virtual-network/what-is-ip-address-168-63-129-16
-func metadata() []string { return []string{"fd00:ec2::254", "100.100.100.200", "168.63.129.16"} }
+// https://docs.aws.amazon.com/eks/latest/userguide/pod-id-how-it-works.html
+// https://cloud.google.com/compute/docs/metadata/querying-metadata
+// https://docs.oracle.com/en-us/iaas/Content/Compute/Tasks/gettingmetadata.htm
+// https://cloudinit.readthedocs.io/en/latest/reference/datasources/scaleway.html
+func metadata() []string {
+	return []string{"fd00:ec2::254", "fd00:ec2::23", "fd20:ce::254", "fd00:c1::a9fe:a9fe", "fd00:42::42", "100.100.100.200", "168.63.129.16"}
+}
 
 // Request is a signed request with the data that it is for: size bytes of body, nil for none.
 func Request(ctx context.Context, s resource.SignedRequest, body io.Reader, size int64) (*http.Request, error) {
@@ -107,6 +116,7 @@ func Request(ctx context.Context, s resource.SignedRequest, body io.Reader, size
 	if body != http.NoBody {
 		r.ContentLength = size
 	}
+	r.Header.Set("User-Agent", "") // which is not sent then
 	for name, value := range s.Headers {
 		r.Header.Set(name, value)
 	}

@@ -48,6 +48,7 @@ func TestAsItIs(t *testing.T) {
 		assert.Equal(t, "X a/b", got.Header.Get("Authorization"))
 		assert.Equal(t, "BlockBlob", got.Header.Get("X-Ms-Blob-Type"))
 		assert.Empty(t, got.Header.Get("Accept-Encoding"), "data is not to be packed on the way")
+		assert.NotContains(t, got.Header, "User-Agent")
 		assert.Equal(t, int64(5), got.ContentLength)
 		assert.Equal(t, "hello", sent)
 	}
@@ -75,11 +76,17 @@ func TestWhereNoDataIs(t *testing.T) {
 	t.Cleanup(server.Close)
 	u, err := url.Parse(server.URL)
 	require.NoError(t, err)
-	for _, host := range []string{"169.254.169.254", "[fe80::1]", "[::ffff:169.254.169.254]", "100.100.100.200", "[fd00:ec2::254]", "0.0.0.0:" + u.Port(), "localhost:" + u.Port()} {
+	for _, host := range []string{"169.254.169.254", "[fe80::1]", "[::ffff:169.254.169.254]", "100.100.100.200", "[fd00:ec2::254]", "[fd20:ce::254]", "0.0.0.0:" + u.Port(), "localhost:" + u.Port()} {
 		err := send(t, driver.Reach{}, resource.SignedRequest{Method: http.MethodGet, URL: "http://" + host + "/x?sig=very-secret"}, "")
 		assert.Equal(t, resource.CodeDenied, resource.CodeOf(err), "%s: %v", host, err)
 		assert.NotContains(t, err.Error(), "very-secret")
 	}
+	for _, proxy := range []string{"http://169.254.169.254", "http://[fd00:ec2::23]:3128", "http://0.0.0.0:" + u.Port()} {
+		err := send(t, driver.Reach{Proxy: proxy}, resource.SignedRequest{Method: http.MethodGet, URL: "http://cloud.invalid/x"}, "")
+		assert.Equal(t, resource.CodeDenied, resource.CodeOf(err), "through %s: %v", proxy, err)
+	}
+	err = send(t, driver.Reach{Proxy: "http://localhost:" + u.Port()}, resource.SignedRequest{Method: http.MethodGet, URL: "http://cloud.invalid/x"}, "")
+	assert.Equal(t, resource.CodeNotFound, resource.CodeOf(err), "a proxy may be on this machine: %v", err)
 	err = send(t, driver.Reach{}, resource.SignedRequest{Method: http.MethodGet, URL: server.URL}, "")
 	assert.Equal(t, resource.CodeNotFound, resource.CodeOf(err), "an address that the driver has named is reached")
 }
