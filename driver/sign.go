@@ -1,6 +1,7 @@
 package driver
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -32,11 +33,16 @@ type Reach struct {
 
 // Has reports whether a URL leads to one of the hosts.
 func (r Reach) Has(u *url.URL) bool {
+	standard := map[string]string{"http": "80", "https": "443"}[u.Scheme]
+	against, port := strings.ToLower(u.Hostname()), cmp.Or(u.Port(), standard)
 	return slices.ContainsFunc(r.Hosts, func(host string) bool {
-		name, anyPort := strings.CutSuffix(host, ":*")
-		against := u.Host
-		if anyPort {
-			against = u.Hostname()
+		name, open := strings.ToLower(host), standard
+		if i := strings.LastIndexByte(name, ':'); i > strings.LastIndexByte(name, ']') {
+			name, open = name[:i], name[i+1:]
+		}
+		name = strings.Trim(name, "[]") // of an IPv6 address
+		if open != "*" && open != port {
+			return false
 		}
 		if suffix, ok := strings.CutPrefix(name, "*"); ok {
 			return strings.HasPrefix(suffix, ".") && strings.HasSuffix(against, suffix) && len(against) > len(suffix)
@@ -121,6 +127,8 @@ func checkSigned(r resource.SignRequest, signed resource.SignedRequest, reach Re
 		return fmt.Errorf("it is a %.16q", signed.Method)
 	case signed.ExpiresAt.IsZero():
 		return errors.New("it does not say until when it is good")
+	case r.Link && signed.ExpiresAt.After(Expiry(r).Add(clockSkew)):
+		return fmt.Errorf("it is a link that is good until %s, longer than for the %d seconds that were asked for", signed.ExpiresAt.Format(time.RFC3339), r.ExpiresSeconds)
 	}
 	for name, value := range signed.Headers {
 		switch {
@@ -128,11 +136,22 @@ func checkSigned(r resource.SignRequest, signed resource.SignedRequest, reach Re
 			return fmt.Errorf("%.64q is no header, or has a value that none can have", name)
 		case slices.Contains(hopByHop(), http.CanonicalHeaderKey(name)):
 			return fmt.Errorf("the header %s is not for it to set", name)
-		case r.Link && slices.Contains([]string{"Authorization", "Cookie"}, http.CanonicalHeaderKey(name)):
+		case r.Link && opens(name, signed.MetadataPrefix):
 			return fmt.Errorf("it is a link with the header %s, which does more than that", name)
 		}
 	}
 	return nil
+}
+
+// clockSkew is how far the clocks of the clouds' and drivers' machines may be ahead.
+const clockSkew = time.Minute
+
+// opens reports whether a header is one that opens more than a link does, such as
+// Authorization, X-Auth-Token or X-Amz-Security-Token. What a user calls their metadata is none.
+func opens(header, metadataPrefix string) bool {
+	name, prefix := strings.ToLower(header), strings.ToLower(metadataPrefix)
+	return (prefix == "" || !strings.HasPrefix(name, prefix)) &&
+		slices.ContainsFunc([]string{"auth", "cookie", "token"}, func(part string) bool { return strings.Contains(name, part) })
 }
 
 // hopByHop are headers that HTTP itself sets.

@@ -16,7 +16,7 @@ import (
 type signingLiar struct{ liar }
 
 func (l signingLiar) Connect(context.Context, *driverv1.ConnectRequest) (*driverv1.ConnectResponse, error) {
-	return &driverv1.ConnectResponse{Session: "s", Reach: &driverv1.Reach{Hosts: []string{"*.cloud.example.com", "cloud.example.com", "127.0.0.1:*"}}}, nil
+	return &driverv1.ConnectResponse{Session: "s", Reach: &driverv1.Reach{Hosts: []string{"*.cloud.example.com", "cloud.example.com", "127.0.0.1:*", "[::1]:*", "Store.example.com:8443"}}}, nil
 }
 
 func (l signingLiar) Sign(context.Context, *driverv1.SignRequest) (*driverv1.SignResponse, error) {
@@ -35,11 +35,12 @@ func TestSignedRequestsGoNowhereElse(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		_, err = connect(t, dial(t, signingLiar{liar{answer: raw}})).Sign(t.Context(), "bucket", "b", resource.SignRequest{Do: resource.SignGet, Key: "k", Link: link})
+		_, err = connect(t, dial(t, signingLiar{liar{answer: raw}})).Sign(t.Context(), "bucket", "b", resource.SignRequest{Do: resource.SignGet, Key: "k", Link: link, ExpiresSeconds: 60})
 		return err
 	}
 	for _, url := range []string{
 		"https://cloud.example.com/b/k", "https://b.cloud.example.com/../k//x?sig=%2F", "http://127.0.0.1:4711/b/k", "http://127.0.0.1/b",
+		"http://[::1]:4711/b/k", "https://cloud.example.com:443/k", "https://Cloud.example.com/k", "https://store.example.com:8443/k",
 	} {
 		if err := sign(true, "GET", url, map[string]string{"x-more": "1"}); err != nil {
 			t.Errorf("%s: %v", url, err)
@@ -54,6 +55,8 @@ func TestSignedRequestsGoNowhereElse(t *testing.T) {
 		"a suffix":                sign(false, "GET", "https://evilcloud.example.com/k", nil),
 		"only the suffix":         sign(false, "GET", "https://.cloud.example.com/k", nil),
 		"another port":            sign(false, "GET", "https://cloud.example.com:22/k", nil),
+		"the port of another":     sign(false, "GET", "https://store.example.com/k", nil),
+		"the port of http":        sign(false, "GET", "https://cloud.example.com:80/k", nil),
 		"a user":                  sign(false, "GET", "https://cloud.example.com:x@evil.example.com/k", nil),
 		"a user of the host":      sign(false, "GET", "https://key:very-secret@cloud.example.com/k", nil),
 		"a fragment":              sign(false, "GET", "https://cloud.example.com/k#x", nil),
@@ -65,10 +68,32 @@ func TestSignedRequestsGoNowhereElse(t *testing.T) {
 		"another host's name":     sign(false, "GET", "https://cloud.example.com/k", map[string]string{"host": "evil.example.com"}),
 		"another length":          sign(false, "GET", "https://cloud.example.com/k", map[string]string{"Content-Length": "0"}),
 		"a link with a token":     sign(true, "GET", "https://cloud.example.com/k", map[string]string{"authorization": "very-secret"}),
+		"a link with another one": sign(true, "GET", "https://cloud.example.com/k", map[string]string{"x-auth-token": "very-secret"}),
 	} {
 		if resource.CodeOf(err) != resource.CodeInternal || !strings.Contains(err.Error(), "defect of the driver") || strings.Contains(err.Error(), "very-secret") {
 			t.Errorf("%s: got %v", name, err)
 		}
+	}
+}
+
+// TestLinksEndInTime: a link is good for no longer than asked for, and what a user calls
+// metadata is no token.
+func TestLinksEndInTime(t *testing.T) {
+	reach := Reach{Hosts: []string{"cloud.example.com"}}
+	r := resource.SignRequest{Do: resource.SignPut, Key: "k", Link: true, ExpiresSeconds: 60}
+	link := resource.SignedRequest{
+		Method: "PUT", URL: "https://cloud.example.com/k", Headers: map[string]string{"X-Meta-Token": "blue"}, MetadataPrefix: "x-meta-", ExpiresAt: time.Now().Add(time.Minute),
+	}
+	if err := checkSigned(r, link, reach); err != nil {
+		t.Error(err)
+	}
+	link.ExpiresAt = time.Now().Add(time.Hour)
+	if err := checkSigned(r, link, reach); err == nil {
+		t.Error("a link that is good for longer than asked for is given away")
+	}
+	r.Link = false
+	if err := checkSigned(r, link, reach); err != nil {
+		t.Errorf("nobody sees it: %v", err)
 	}
 }
 
