@@ -7,7 +7,9 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
+	"strings"
 	"time"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -322,9 +324,11 @@ func (u *CompletedUpload) Problems(at string) []Problem {
 
 var (
 	metadataName = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,126}[a-z0-9])?$`)
-	headerValue  = regexp.MustCompile(`^[\x20-\x7e]*$`)
+	headerValue  = regexp.MustCompile(`^([\x21-\x7e]([\x20-\x7e]*[\x21-\x7e])?)?$`) // HTTP takes spaces at its ends away
 	byteRange    = regexp.MustCompile(`^bytes=(\d{1,19}-\d{0,19}|-\d{1,19})$`)
 )
+
+const notHeader = "has characters other than ASCII ones, or a space at an end; a header cannot"
 
 // maxMetadata is what AWS takes, the strictest of the clouds.
 // https://docs.aws.amazon.com/AmazonS3/latest/userguide/UsingMetadata.html
@@ -338,14 +342,14 @@ func (h *ObjectHeaders) Problems(at string) []Problem {
 		"contentDisposition": h.ContentDisposition, "cacheControl": h.CacheControl,
 	} {
 		if !headerValue.MatchString(value) {
-			problems = append(problems, Problem{Field: join(at, name), Message: "has characters other than ASCII ones; a header cannot", Rule: RuleCharacters})
+			problems = append(problems, Problem{Field: join(at, name), Message: notHeader, Rule: RuleCharacters})
 		}
 	}
 	size := 0
 	for name, value := range h.Metadata {
 		size += len(name) + len(value)
 		if !metadataName.MatchString(name) || !headerValue.MatchString(value) {
-			problems = append(problems, Problem{Field: join(at, "metadata"), Message: fmt.Sprintf("%q is not a name of lower-case letters, digits and hyphens with a value of ASCII characters; encode others, such as in base64", printable(name)), Rule: RuleCharacters})
+			problems = append(problems, Problem{Field: join(at, "metadata"), Message: fmt.Sprintf("%q is not a name of lower-case letters, digits and hyphens with a value of ASCII characters that neither begins nor ends with a space; encode others, such as in base64", printable(name)), Rule: RuleCharacters})
 		}
 	}
 	if size > maxMetadata {
@@ -392,8 +396,11 @@ func (r *SignRequest) Problems(at string) []Problem {
 	}
 	for field, value := range map[string]string{"ifMatch": r.IfMatch, "ifNoneMatch": r.IfNoneMatch} {
 		if !headerValue.MatchString(value) {
-			problems = append(problems, Problem{Field: join(at, field), Message: "has characters other than ASCII ones; a header cannot", Rule: RuleCharacters})
+			problems = append(problems, Problem{Field: join(at, field), Message: notHeader, Rule: RuleCharacters})
 		}
+	}
+	if strings.ContainsFunc(r.FileName, unicode.IsControl) { // it becomes part of a header, too
+		problems = append(problems, Problem{Field: join(at, "fileName"), Message: "contains a control character; remove it", Rule: RuleCharacters})
 	}
 	if r.Link && r.ExpiresSeconds == 0 {
 		r.ExpiresSeconds = linkSeconds
@@ -403,6 +410,9 @@ func (r *SignRequest) Problems(at string) []Problem {
 
 // ParseSign checks a request to sign as a driver is given it, and fills the defaults.
 func ParseSign(r SignRequest) (SignRequest, error) {
+	if err := Invalid(keyProblems("key", r.Key)...); err != nil { // before JSON makes another key of one that is not UTF-8
+		return r, err
+	}
 	raw, err := json.Marshal(r)
 	if err != nil {
 		return r, Errorf(CodeInternal, "encode a request to sign: %w", err)

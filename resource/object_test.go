@@ -54,6 +54,14 @@ func TestRequestsToSign(t *testing.T) {
 	}
 	_, err := resource.ParseSign(resource.SignRequest{Do: "get", Key: "a\x00b"})
 	wantInvalid(t, err, "key", "control character")
+	_, err = resource.ParseSign(resource.SignRequest{Do: "get", Key: "a\xff"})
+	wantInvalid(t, err, "key", "UTF-8")
+	_, err = resource.ParseSign(resource.SignRequest{Do: "get", Key: "k", Link: true, FileName: "a\r\nSet-Cookie: b"})
+	wantInvalid(t, err, "fileName", "control character")
+	for _, value := range []string{" a", "a ", "여름"} {
+		_, err = resource.ParseSign(resource.SignRequest{Do: "put", Key: "k", Size: &size, Headers: resource.ObjectHeaders{Metadata: map[string]string{"a": value}}})
+		wantInvalid(t, err, "headers.metadata", "ASCII")
+	}
 }
 
 // TestReceiptsStandInPaths: whatever a cloud calls a receipt comes back as it was.

@@ -143,7 +143,7 @@ func documentContent(api huma.API, k *resource.Kind, path string) {
 	}
 	get := operation(http.MethodGet, "getobject", "Read an object, as it comes from the cloud",
 		&huma.Param{Name: "version", In: "query", Description: "Version to read. Default: the latest.", Schema: text},
-		header("Range", "One range of bytes, such as bytes=0-99."), header("If-Match", "Only if it has this ETag."), header("If-None-Match", "Only if it has another ETag."))
+		header("Range", "One range of bytes, such as bytes=0-99. With If-Range all is answered; say If-Match instead."), header("If-Match", "Only if it has this ETag."), header("If-None-Match", "Only if it has another ETag."))
 	get.Description = "Its metadata are in headers that begin with " + metadataPrefix + ", its version is in " + versionHeader + ". Browsers save it and show nothing of it."
 	get.Responses["200"].Content = bytes
 	put := operation(http.MethodPut, "putobject", "Write an object, which goes to the cloud as it comes",
@@ -200,10 +200,13 @@ func (s *server) getContent(w http.ResponseWriter, r *http.Request, kind string)
 		}
 		return nil
 	}
-	query := r.URL.Query()
+	query, part := r.URL.Query(), r.Header.Get("Range")
+	if r.Header.Get("If-Range") != "" { // a piece of another object would be taken for the rest of the first
+		part = ""
+	}
 	c := s.content(w, r, kind, resource.SignRequest{
 		Do: resource.SignGet, Key: query.Get("key"), Version: query.Get("version"),
-		Range: r.Header.Get("Range"), IfMatch: r.Header.Get("If-Match"), IfNoneMatch: r.Header.Get("If-None-Match"),
+		Range: part, IfMatch: r.Header.Get("If-Match"), IfNoneMatch: r.Header.Get("If-None-Match"),
 		IfModifiedSince: moment("If-Modified-Since"), IfUnmodifiedSince: moment("If-Unmodified-Since"),
 	}, nil)
 	if c == nil {
@@ -261,7 +264,7 @@ func (s *server) putContent(w http.ResponseWriter, r *http.Request, kind string)
 			if request.Headers.Metadata == nil {
 				request.Headers.Metadata = map[string]string{}
 			}
-			request.Headers.Metadata[strings.ToLower(short)] = values[0]
+			request.Headers.Metadata[strings.ToLower(short)] = strings.Join(values, ", ")
 		}
 	}
 	c := s.content(w, r, kind, request, r.Body)

@@ -73,6 +73,9 @@ func TestObjects(t *testing.T) {
 	assert.Equal(t, http.StatusPartialContent, got.status)
 	assert.Equal(t, "at", string(got.body))
 	assert.Equal(t, "bytes 1-2/6", got.header.Get("Content-Range"))
+	got = a.content(http.MethodGet, object("//"), "", "Range", "bytes=1-2", "If-Range", `"another"`)
+	assert.Equal(t, http.StatusOK, got.status)
+	assert.Equal(t, "data 1", string(got.body))
 	head := a.content(http.MethodHead, object("//"), "")
 	assert.Equal(t, http.StatusOK, head.status)
 	assert.Equal(t, "6", head.header.Get("Content-Length"))
@@ -81,6 +84,11 @@ func TestObjects(t *testing.T) {
 	assert.Equal(t, resource.CodeInvalid, isProblem(t, http.StatusRequestedRangeNotSatisfiable, a.content(http.MethodGet, object("//"), "", "Range", "bytes=9-")).Code)
 	assert.Equal(t, resource.CodeConflict, isProblem(t, http.StatusPreconditionFailed, a.content(http.MethodPut, object("//"), "x", "If-None-Match", "*")).Code)
 	assert.Equal(t, resource.CodeNotFound, isProblem(t, http.StatusNotFound, a.content(http.MethodGet, object("nothing"), "")).Code)
+
+	r := a.request(http.MethodPut, object("twice"), strings.NewReader("x"))
+	r.Header["Mcic-Meta-Colour"] = []string{"blue", "red"}
+	require.Equal(t, http.StatusOK, a.exchange(r).status)
+	assert.Equal(t, "blue, red", a.content(http.MethodGet, object("twice"), "").header.Get("Mcic-Meta-Colour"))
 
 	got = a.post("/v1/connections/mock/buckets/b/object:copy?key=%2F%2F", `{"toKey":"copy"}`)
 	require.Equal(t, http.StatusOK, got.status, string(got.body))
