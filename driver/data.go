@@ -85,7 +85,7 @@ func (s *remoteSession) Data(ctx context.Context, kind, id, call string, params 
 	if err != nil {
 		return nil, err
 	}
-	_, failures, err := answerOf(kind, call, params, raw)
+	read, failures, err := answerOf(kind, call, params, raw)
 	if err != nil {
 		return nil, nonsense(what, err)
 	}
@@ -94,7 +94,7 @@ func (s *remoteSession) Data(ctx context.Context, kind, id, call string, params 
 			return nil, nonsense(what, fmt.Errorf("%.64q is not an error code", e.Code))
 		}
 	}
-	return raw, nil
+	return encode(read)
 }
 
 // answerOf reads the answer to a call, with the errors of what failed of it.

@@ -106,6 +106,16 @@ func TestNonsenseOfDataCallsIsRefused(t *testing.T) {
 	}
 }
 
+// TestEmptyListsAreThere: a driver may leave them out, and users are told that they are there.
+func TestEmptyListsAreThere(t *testing.T) {
+	for _, answer := range []string{`{}`, `{"messages":null,"more":1}`} {
+		raw, err := connect(t, dial(t, signingLiar{liar{answer: []byte(answer)}})).Data(t.Context(), "queue", "q", "receive", json.RawMessage(`{}`))
+		if err != nil || string(raw) != `{"messages":[]}` {
+			t.Errorf("%s: got %s, %v", answer, raw, err)
+		}
+	}
+}
+
 // mailbox is a driver's collection of queues, as far as it is tried here.
 type mailbox struct {
 	Collection[resource.QueueSpec, resource.QueueStatus]

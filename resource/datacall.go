@@ -160,10 +160,16 @@ func (c *DataCall) Call(ctx context.Context, collection any, id string, params j
 	return c.do(ctx, collection, id, params)
 }
 
-// Answer reads an answer as a driver gave it.
+// Answer reads an answer as a driver gave it. A list that is empty may have been left out,
+// and is there then.
 func (c *DataCall) Answer(raw json.RawMessage) (any, error) {
 	answer := reflect.New(c.answer)
 	err := json.Unmarshal(raw, answer.Interface())
+	for f, value := range answer.Elem().Fields() {
+		if value.Kind() == reflect.Slice && value.IsNil() && f.Tag.Get("nullable") == "false" {
+			value.Set(reflect.MakeSlice(f.Type, 0, 0))
+		}
+	}
 	return answer.Elem().Interface(), err
 }
 
