@@ -147,8 +147,12 @@ func Lost(doing string, err error) error {
 	if refused, ok := errors.AsType[*resource.Error](err); ok {
 		return resource.Errorf(refused.Code, "%s: %s", doing, refused.Message)
 	}
+	read := false
 	if at, ok := errors.AsType[*url.Error](err); ok {
-		err = at.Err // without the address, which holds a signature
+		read, err = at.Op == "Get", at.Err // without the address, which holds a signature
 	}
-	return resource.Errorf(resource.CodeUnavailable, "%s: could not reach the cloud: %w", doing, err)
+	if at, ok := errors.AsType[*net.OpError](err); read || ok && at.Op == "dial" {
+		return resource.Errorf(resource.CodeUnavailable, "%s: could not reach the cloud: %w", doing, err)
+	}
+	return resource.Errorf(resource.CodeUnavailable, "%s: the answer of the cloud was lost, which may have done it; look before it is sent again: %w", doing, err)
 }

@@ -108,6 +108,21 @@ func TestLostAnswersKeepTheSignature(t *testing.T) {
 	assert.NotContains(t, err.Error(), "very-secret")
 }
 
+// TestWhatMayHaveBeenDone: only a request that has not got there has done nothing.
+func TestWhatMayHaveBeenDone(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }))
+	put := resource.SignedRequest{Method: http.MethodPut, URL: server.URL + "/k?sig=very-secret"}
+	err := send(t, driver.Reach{}, put, "hello")
+	assert.Equal(t, resource.CodeUnavailable, resource.CodeOf(err))
+	assert.ErrorContains(t, err, "may have done it")
+	assert.NotContains(t, err.Error(), "very-secret")
+	err = send(t, driver.Reach{}, resource.SignedRequest{Method: http.MethodGet, URL: server.URL}, "")
+	assert.ErrorContains(t, err, "could not reach the cloud", "nothing can have been done")
+	server.Close()
+	err = send(t, driver.Reach{}, put, "hello")
+	assert.ErrorContains(t, err, "could not reach the cloud")
+}
+
 func TestStatuses(t *testing.T) {
 	for status, code := range map[int]resource.Code{
 		200: "", 204: "", 206: "", 301: resource.CodeUnavailable, 304: resource.CodeConflict, 400: resource.CodeInvalid, 401: resource.CodeUnauthenticated,
