@@ -248,15 +248,19 @@ func oddKeys() []string {
 
 // checkOddKeys: a key is what it is, on the whole way there and back.
 func checkOddKeys(t *try, h holder) {
-	for i, key := range oddKeys() {
+	keys := slices.DeleteFunc(oddKeys(), func(key string) bool { // what a cloud cannot keep so is refused
+		_, err := t.session().sign(t.ctx, t.kind, h.id, toPut(key, ""))
+		return key != "plain" && key != "a/b" && resource.CodeOf(err) == resource.CodeInvalid
+	})
+	for i, key := range keys {
 		h.put(key, fmt.Sprint("the data of ", i))
 	}
 	h.put("empty", "")
-	for i, key := range oddKeys() {
+	for i, key := range keys {
 		h.get(key, fmt.Sprint("the data of ", i))
 	}
 	h.get("empty", "")
-	h.shows(resource.ObjectQuery{}, slices.Sorted(slices.Values(append(oddKeys(), "empty"))))
+	h.shows(resource.ObjectQuery{}, slices.Sorted(slices.Values(append(keys, "empty"))))
 	h.put("empty", "no more")
 	h.get("empty", "no more")
 	for field, r := range map[string]resource.SignRequest{"NUL": toGet("a\x00b"), "1,025 bytes": toGet(strings.Repeat("k", 1025))} {

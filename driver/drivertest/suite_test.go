@@ -157,6 +157,7 @@ func caught() map[string][]string {
 		"broken native":                {"extension/native/answer"},
 		"data of anything":             {"bucket/listobjects/unknown", "queue/send/unknown"},
 		"tidies keys":                  {"bucket/sign/works"},
+		"refuses all keys":             {"bucket/sign/works"},
 		"signs no range":               {"bucket/sign/range"},
 		"signs no conditions":          {"bucket/sign/conditions"},
 		"signs no md5":                 {"bucket/sign/checksum"},
@@ -302,6 +303,21 @@ func TestHowACreationIsFoundAgainMustBeTrue(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestKeysMayBeRefused: clouds that tidy paths by themselves have buckets, too.
+func TestKeysMayBeRefused(t *testing.T) {
+	s, err := newSuite(t.Context(), toyTarget(t, "refuses odd keys"))
+	require.NoError(t, err)
+	defer s.close()
+	for _, g := range s.plan() {
+		for _, c := range g.checks {
+			if c.path() == "bucket/sign/works" {
+				result := s.do(t.Context(), c)
+				assert.Equal(t, driver.Passed, result.Outcome, result.Reason)
+			}
+		}
 	}
 }
 

@@ -78,6 +78,9 @@ func (b buckets) Sign(_ context.Context, id string, r resource.SignRequest) (res
 	if b.has("links for ever") {
 		until = until.Add(time.Hour)
 	}
+	if b.has("refuses all keys") || b.has("refuses odd keys") && r.Key != path.Clean(r.Key) {
+		return s, resource.Errorf(resource.CodeInvalid, "the key %q cannot be kept", r.Key)
+	}
 	if b.has("tidies keys") {
 		key = path.Clean(key)
 	}
