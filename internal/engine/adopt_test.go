@@ -188,17 +188,15 @@ func TestChangesFromElsewhereAreNoticed(t *testing.T) {
 			}, 15*time.Second, 10*time.Millisecond)
 			return now
 		}
-		stream, _, stop := e.Subscribe(0)
-		defer stop()
+		stream, _ := e.Subscribe(0)
+		defer stream.Stop()
 		op, err := e.Act(t.Context(), "other", "vm", "vm1", "stop", nil)
 		require.NoError(t, err)
 		e.Succeeds(op)
 		becomes(resource.StateStopped)
-		told := false
-		for !told {
-			event := <-stream
-			told = event.Resource != nil && event.Resource.UID == created.UID && event.Resource.State == resource.StateStopped
-		}
+		untilTold(t, stream, func(event engine.Event) bool {
+			return event.Resource != nil && event.Resource.UID == created.UID && event.Resource.State == resource.StateStopped
+		})
 
 		require.Eventually(t, func() bool { // unchanged, but looked at
 			now, err := e.Get(t.Context(), "mock", "vpc", "v")

@@ -192,13 +192,13 @@ func TestWhatPassesElsewhereIsSeenSoon(t *testing.T) {
 		row.State = resource.StateStopping
 		return q.UpdateResource(ctx, row, "")
 	}))
-	stream, _, stop := e.Subscribe(0)
-	defer stop()
+	stream, _ := e.Subscribe(0)
+	defer stream.Stop()
 	require.Eventually(t, func() bool {
 		now, err := e.Get(t.Context(), "mock", "vm", "vm1")
 		return err == nil && now.State == resource.StateRunning
 	}, 15*time.Second, 10*time.Millisecond)
-	event := <-stream
+	event := nextBatch(t, stream).Events[0]
 	require.NotNil(t, event.Resource)
 	assert.Equal(t, vm.UID, event.Resource.UID)
 }

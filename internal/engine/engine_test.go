@@ -347,8 +347,8 @@ func TestWaitingIsSharedByAllOfAKind(t *testing.T) {
 
 func TestEventsTellWhatChanges(t *testing.T) {
 	e := enginetest.New(t, enginetest.Options{})
-	stream, complete, stop := e.Subscribe(0)
-	defer stop()
+	stream, complete := e.Subscribe(0)
+	defer stream.Stop()
 	require.True(t, complete)
 	e.MustCreate("mock", "vpc", "v", `{"cidr":"10.0.0.0/16"}`)
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
@@ -358,8 +358,9 @@ func TestEventsTellWhatChanges(t *testing.T) {
 		first  int
 	)
 	for done := false; !done; {
-		select {
-		case event := <-stream:
+		batch := stream.Next(ctx)
+		require.NotNil(t, batch, "no end was told")
+		for _, event := range batch.Events {
 			if first == 0 {
 				first = event.ID
 			}
@@ -367,18 +368,16 @@ func TestEventsTellWhatChanges(t *testing.T) {
 				states = append(states, event.Resource.State)
 			}
 			done = event.Operation != nil && event.Operation.State == resource.OperationSucceeded
-		case <-ctx.Done():
-			t.Fatal("no end was told")
 		}
 	}
 	assert.Equal(t, []resource.State{resource.StatePending, resource.StateAvailable}, states)
 
-	missed, complete, stopMissed := e.Subscribe(first)
-	defer stopMissed()
+	missed, complete := e.Subscribe(first)
+	defer missed.Stop()
 	require.True(t, complete)
-	assert.Equal(t, first+1, (<-missed).ID, "after a break the events in between come")
-	_, complete, stopOld := e.Subscribe(1)
-	defer stopOld()
+	assert.Equal(t, first+1, missed.Next(ctx).Events[0].ID, "after a break the events in between come")
+	old, complete := e.Subscribe(1)
+	defer old.Stop()
 	assert.False(t, complete, "events of an earlier run are lost")
 }
 

@@ -1,8 +1,11 @@
 package engine
 
 import (
+	"context"
 	"math/rand/v2"
+	"slices"
 	"sync"
+	"time"
 
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
@@ -14,20 +17,47 @@ type Event struct {
 	Resource  *resource.Resource
 	Operation *resource.Operation
 	Driver    *resource.DriverProgress
+
+	*text
 }
 
-// recentEvents is how many events a subscriber can have missed.
-const recentEvents = 2048
+// Batch is what all subscribers at the same place in the order of events get next. It is
+// shared, and never changed.
+type Batch struct {
+	Events []Event
+	Last   int  // id after which to go on
+	Lost   bool // events before those are not kept any more: the subscriber should read anew what it shows
 
-// subscriberBuffer is how far a subscriber may lag behind.
-const subscriberBuffer = 512
+	text
+}
 
-// events hands changes to those who watch, without ever waiting for them.
+// text is what is sent of something, encoded once for all who get it.
+type text struct {
+	once sync.Once
+	raw  []byte
+}
+
+// Text is what encode answered to the first who asked.
+func (t *text) Text(encode func() []byte) []byte {
+	t.once.Do(func() { t.raw = encode() })
+	return t.raw
+}
+
+const (
+	recentEvents = 4096 // how many events a subscriber can have missed, at least
+	batchEvents  = 512  // how many come together, at most
+)
+
+// events is the order of what changed, from which each subscriber is given what comes
+// after its place. Who publishes never waits for them.
 type events struct {
 	mu          sync.Mutex
 	next        int     // id of the next event; starts anywhere, so that no other run, nor another server, has the same ids
 	recent      []Event // the last ones, oldest first
-	subscribers map[chan Event]struct{}
+	published   time.Time
+	subscribers map[*Subscription]struct{}
+	delivering  bool                       // whether they are given their turns
+	news        chan struct{}              // holds something when a round may have somebody to give to
 	ends        map[string][]chan struct{} // closed when the operation of that id ends
 
 	changed func(connection, kind string) // told of each change of a resource, before all others
@@ -39,8 +69,8 @@ const maxFirstEvent = 1 << 52
 
 func newEvents() *events {
 	return &events{
-		next:        1 + int(rand.Int64N(maxFirstEvent)), //nolint:gosec // it is no secret
-		subscribers: map[chan Event]struct{}{}, ends: map[string][]chan struct{}{},
+		next:        2 + int(rand.Int64N(maxFirstEvent)), //nolint:gosec // it is no secret
+		subscribers: map[*Subscription]struct{}{}, news: make(chan struct{}, 1), ends: map[string][]chan struct{}{},
 		changed: func(string, string) {}, missed: func() {},
 	}
 }
@@ -49,58 +79,23 @@ func (b *events) publish(e Event) {
 	if e.Resource != nil {
 		b.changed(e.Resource.Connection, e.Resource.Kind)
 	}
+	e.text = &text{}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	e.ID = b.next
 	b.next++
 	b.recent = append(b.recent, e)
 	if len(b.recent) > 2*recentEvents {
-		b.recent = append([]Event(nil), b.recent[recentEvents:]...)
+		b.recent = slices.Clone(b.recent[recentEvents:])
 	}
-	for s := range b.subscribers {
-		select {
-		case s <- e:
-		default: // too slow: it is told by the end of the channel and starts again
-			delete(b.subscribers, s)
-			close(s)
-		}
-	}
+	b.published = time.Now()
+	signal(b.news)
 	if e.Operation != nil && e.Operation.State.Ended() {
 		for _, end := range b.ends[e.Operation.ID] {
 			close(end)
 		}
 		delete(b.ends, e.Operation.ID)
 	}
-}
-
-// subscribe returns the events after the one of that id, 0 for new ones only.
-// complete is false when some in between are lost: the subscriber should read anew
-// what it shows. The channel ends when the subscriber is too slow.
-func (b *events) subscribe(after int) (stream <-chan Event, complete bool, stop func()) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	missed, complete := b.since(after)
-	s := make(chan Event, subscriberBuffer+len(missed))
-	for _, e := range missed {
-		s <- e
-	}
-	b.subscribers[s] = struct{}{}
-	return s, complete, func() {
-		b.mu.Lock()
-		defer b.mu.Unlock()
-		delete(b.subscribers, s)
-	}
-}
-
-func (b *events) since(after int) (missed []Event, complete bool) {
-	first := b.next - len(b.recent)
-	switch {
-	case after == 0:
-		return nil, true
-	case after < first-1 || after >= b.next:
-		return nil, false
-	}
-	return b.recent[after+1-first:], true
 }
 
 // lost has everybody who watches start again, because some events did not arrive.
@@ -110,10 +105,177 @@ func (b *events) lost() {
 	defer b.mu.Unlock()
 	b.recent = nil
 	b.next++ // nobody has seen everything before this
-	for s := range b.subscribers {
-		delete(b.subscribers, s)
-		close(s)
+	signal(b.news)
+}
+
+// signal leaves word in a channel that holds one.
+func signal(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
 	}
+}
+
+// Subscription is a subscriber's place in the order of events.
+type Subscription struct {
+	events *events
+	after  int  // id of the last event that it got
+	asks   bool // whether it waits for the next
+	turn   chan *Batch
+	idle   chan struct{} // holds something once it is done with what it got
+}
+
+// subscribe begins after the event of that id, 0 for new ones only. complete is false
+// when some in between are lost: the subscriber should read anew what it shows.
+func (b *events) subscribe(after int) (s *Subscription, complete bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	complete = after == 0 || after >= b.kept() && after < b.next
+	if after == 0 || !complete {
+		after = b.next - 1
+	}
+	s = &Subscription{events: b, after: after, turn: make(chan *Batch, 1), idle: make(chan struct{}, 1)}
+	b.subscribers[s] = struct{}{}
+	if !b.delivering {
+		b.delivering = true
+		go b.deliver()
+	}
+	return s, complete
+}
+
+// kept is the id of the last event before those that are kept.
+func (b *events) kept() int { return b.next - len(b.recent) - 1 }
+
+// After is the id after which the next events are.
+func (s *Subscription) After() int {
+	s.events.mu.Lock()
+	defer s.events.mu.Unlock()
+	return s.after
+}
+
+// Next waits for what comes next, or until the context ends, which answers nil. The
+// subscriber is done with a batch when it asks for the next one.
+func (s *Subscription) Next(ctx context.Context) *Batch {
+	s.events.mu.Lock()
+	s.asks = true
+	signal(s.idle)
+	if s.after < s.events.next-1 {
+		signal(s.events.news)
+	}
+	s.events.mu.Unlock()
+	select {
+	case batch := <-s.turn:
+		return batch
+	case <-ctx.Done():
+		return nil
+	}
+}
+
+// Stop ends the subscription.
+func (s *Subscription) Stop() {
+	s.events.mu.Lock()
+	defer s.events.mu.Unlock()
+	delete(s.events.subscribers, s)
+	s.asks = false
+	signal(s.idle)
+	signal(s.events.news)
+}
+
+// How subscribers are kept from slowing down what they watch: they get their turns one
+// after the other, and while events come, the turns take only a part of the time. Many
+// then get several events in one turn, and few notice nothing.
+const (
+	turnTime  = 2 * time.Millisecond // for which the next one waits at most; a slow subscriber goes on beside others
+	rounds    = time.Millisecond     // of turns, after which it is rested
+	restShare = 15                   // times as long as the turns took
+	quiet     = 50 * time.Millisecond
+)
+
+// deliver gives the subscribers their turns, until there are none.
+func (b *events) deliver() {
+	timer := time.NewTimer(turnTime)
+	defer timer.Stop()
+	var spent time.Duration
+	for {
+		b.mu.Lock()
+		if len(b.subscribers) == 0 {
+			b.delivering = false
+			b.mu.Unlock()
+			return
+		}
+		last := b.next - 1
+		var ready []*Subscription
+		for s := range b.subscribers {
+			if s.asks && s.after < last {
+				ready = append(ready, s)
+			}
+		}
+		b.mu.Unlock()
+		if len(ready) == 0 {
+			<-b.news
+			continue
+		}
+		batches := map[int]*Batch{} // of this round, by the id after which they begin
+		for _, s := range ready {
+			if !b.give(s, last, batches) {
+				continue
+			}
+			began := time.Now()
+			timer.Reset(turnTime)
+			select {
+			case <-s.idle:
+			case <-timer.C:
+			}
+			if spent += time.Since(began); spent >= rounds {
+				b.rest(restShare * spent)
+				spent = 0
+			}
+		}
+	}
+}
+
+// rest waits, but not once no more events come.
+func (b *events) rest(d time.Duration) {
+	for until := time.Now().Add(d); ; {
+		b.mu.Lock()
+		since := time.Since(b.published)
+		b.mu.Unlock()
+		left := min(time.Until(until), quiet-since)
+		if left <= 0 {
+			return
+		}
+		time.Sleep(left)
+	}
+}
+
+// give has a subscriber take its turn, if it still asks for it.
+func (b *events) give(s *Subscription, last int, batches map[int]*Batch) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if !s.asks {
+		return false
+	}
+	batch := batches[s.after]
+	if batch == nil {
+		batch = b.batch(s.after, last)
+		batches[s.after] = batch
+	}
+	select {
+	case <-s.idle: // of the time before
+	default:
+	}
+	s.asks, s.after = false, batch.Last
+	s.turn <- batch // it is empty while the subscriber asks
+	return true
+}
+
+func (b *events) batch(after, last int) *Batch {
+	kept := b.kept()
+	if after < kept {
+		return &Batch{Last: b.next - 1, Lost: true}
+	}
+	last = min(last, after+batchEvents)
+	return &Batch{Events: slices.Clone(b.recent[after-kept : last-kept]), Last: last}
 }
 
 // ended returns a channel that is closed when this server ends the operation.

@@ -1,10 +1,15 @@
 package engine
 
 import (
+	"strconv"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
@@ -18,11 +23,101 @@ func TestIdsOfEventsAreOfOneRun(t *testing.T) {
 			other.publish(Event{Resource: &resource.Resource{Name: "b"}})
 		}
 		id := one.recent[0].ID
-		_, complete, stop := one.subscribe(id)
-		stop()
+		s, complete := one.subscribe(id)
+		s.Stop()
 		assert.True(t, complete)
-		_, complete, stop = other.subscribe(id)
-		stop()
+		s, complete = other.subscribe(id)
+		s.Stop()
 		assert.False(t, complete, "it has seen other events")
+	})
+}
+
+// However many subscribers there are, an event is encoded once, and who is slower gets
+// several at a time.
+func TestAnEventIsEncodedOnceForAll(t *testing.T) {
+	const subscribers, many = 50, 3000
+	b := newEvents()
+	var encoded, turns atomic.Int32
+	var group sync.WaitGroup
+	for range subscribers {
+		s, complete := b.subscribe(0)
+		require.True(t, complete)
+		group.Go(func() {
+			defer s.Stop()
+			for came := 0; came < many; {
+				batch := s.Next(t.Context())
+				if !assert.NotNil(t, batch) || !assert.False(t, batch.Lost) {
+					return
+				}
+				turns.Add(1)
+				for _, e := range batch.Events {
+					assert.Equal(t, strconv.Itoa(came), e.Resource.Name, "in order")
+					came++
+					e.Text(func() []byte {
+						encoded.Add(1)
+						return nil
+					})
+				}
+			}
+		})
+	}
+	for i := range many {
+		b.publish(Event{Resource: &resource.Resource{Name: strconv.Itoa(i)}})
+	}
+	group.Wait()
+	assert.Equal(t, int32(many), encoded.Load())
+	assert.Less(t, turns.Load(), int32(subscribers*many/10), "many come together")
+}
+
+// A subscriber that does not ask for more holds nobody up, and finds what is kept when
+// it asks again; what is not kept any more it is told of, with where to go on.
+func TestASlowSubscriberGoesOnWhereItCan(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newEvents()
+		slow, _ := b.subscribe(0)
+		quick, _ := b.subscribe(0)
+		defer slow.Stop()
+		defer quick.Stop()
+		publish := func(n int) {
+			for range n {
+				b.publish(Event{Resource: &resource.Resource{}})
+			}
+		}
+		publish(1)
+		require.Len(t, slow.Next(t.Context()).Events, 1)
+		for range 3 * recentEvents {
+			publish(1)
+			require.NotEmpty(t, quick.Next(t.Context()).Events)
+		}
+		batch := slow.Next(t.Context())
+		assert.True(t, batch.Lost)
+		assert.Equal(t, b.next-1, batch.Last)
+		assert.Empty(t, batch.Events)
+		publish(2 * batchEvents)
+		assert.Len(t, slow.Next(t.Context()).Events, batchEvents)
+		assert.Len(t, slow.Next(t.Context()).Events, batchEvents)
+		again, complete := b.subscribe(batch.Last)
+		defer again.Stop()
+		assert.True(t, complete, "it is where to go on")
+		b.lost()
+		assert.True(t, slow.Next(t.Context()).Lost)
+	})
+}
+
+// Who watches something on a silent server is told at once, and does not keep the
+// process awake.
+func TestTheLastSubscriberEndsTheDelivery(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newEvents()
+		for range 3 {
+			s, _ := b.subscribe(0)
+			b.publish(Event{Driver: &resource.DriverProgress{}})
+			began := time.Now()
+			require.Len(t, s.Next(t.Context()).Events, 1)
+			assert.Equal(t, began, time.Now())
+			s.Stop()
+			synctest.Wait()
+			assert.False(t, b.delivering)
+		}
 	})
 }

@@ -1,14 +1,17 @@
 package engine_test
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/m-cmp/mc-infra-connector/internal/engine"
 	"github.com/m-cmp/mc-infra-connector/internal/engine/enginetest"
 	"github.com/m-cmp/mc-infra-connector/internal/store"
 	"github.com/m-cmp/mc-infra-connector/internal/store/storetest"
@@ -158,16 +161,12 @@ func TestTheNextServerDoesWhatFollowsACreation(t *testing.T) {
 		for _, d := range disks {
 			e.MustCreate("mock", "disk", d, `{"sizeGiB":10}`)
 		}
-		events, _, unsubscribe := e.Subscribe(0)
+		events, _ := e.Subscribe(0)
 		op := vmWith(t, e, "delete", disks...)
-		for range 7 + 2*after { // the request itself makes seven
-			select {
-			case <-events:
-			case <-time.After(patience):
-				t.Fatal("nothing happens")
-			}
+		for came := 0; came < 7+2*after; { // the request itself makes seven
+			came += len(nextBatch(t, events).Events)
 		}
-		unsubscribe()
+		events.Stop()
 		e.Stop()
 		e.Host.Close()
 		e = enginetest.Start(t, o)
@@ -179,5 +178,22 @@ func TestTheNextServerDoesWhatFollowsACreation(t *testing.T) {
 		op, err := e.Delete(t.Context(), "mock", "vm", "vm1")
 		require.NoError(t, err)
 		e.Succeeds(op)
+	}
+}
+
+// nextBatch waits for what a subscriber gets next.
+func nextBatch(t *testing.T, events *engine.Subscription) *engine.Batch {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	batch := events.Next(ctx)
+	require.NotNil(t, batch, "nothing happens")
+	return batch
+}
+
+// untilTold waits for an event that fits.
+func untilTold(t *testing.T, events *engine.Subscription, fits func(engine.Event) bool) {
+	t.Helper()
+	for !slices.ContainsFunc(nextBatch(t, events).Events, fits) {
 	}
 }

@@ -105,18 +105,14 @@ func TestAFailedCreationIsDeletedByTheNextServerToo(t *testing.T) {
 		e := enginetest.Start(t, o)
 		op, err := e.Create(t.Context(), "mock", "disk", []byte(`{"name":"d","onFailure":"delete","spec":{"sizeGiB":10}}`))
 		require.NoError(t, err)
-		events, _, unsubscribe := e.Subscribe(0)
-		for range after { // the more, the later
-			select {
-			case <-events:
-			case <-time.After(patience):
-				t.Fatal("nothing happens")
-			}
+		events, _ := e.Subscribe(0)
+		for came := 0; came < after; { // the more, the later
+			came += len(nextBatch(t, events).Events)
 			if now, err := e.Operation(t.Context(), op.ID); err != nil || now.State.Ended() {
 				break
 			}
 		}
-		unsubscribe()
+		events.Stop()
 		e.Stop()
 		e.Host.Close()
 		e = enginetest.Start(t, o)

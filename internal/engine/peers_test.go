@@ -1,6 +1,7 @@
 package engine_test
 
 import (
+	"context"
 	"strings"
 	"testing"
 	"time"
@@ -25,50 +26,39 @@ func TestServersTellEachOther(t *testing.T) {
 	}
 	one, two := server(), server()
 	one.Connect("mock")
-	stream, _, stop := two.Subscribe(0)
-	defer stop()
+	stream, _ := two.Subscribe(0)
+	defer stream.Stop()
 	require.Eventually(t, func() bool { // until the other one listens
 		_, err := one.Ask("mock", "vpc", "probe", `{"cidr":"10.0.0.0/16"}`)
 		if err != nil {
 			assert.Equal(t, resource.CodeAlreadyExists, resource.CodeOf(err))
 		}
-		select {
-		case event := <-stream:
-			return event.Resource != nil || event.Operation != nil
-		default:
-			op, err := one.Delete(t.Context(), "mock", "vpc", "probe")
-			if err == nil {
-				one.Ends(op)
-			}
-			return false
+		ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
+		defer cancel()
+		if stream.Next(ctx) != nil {
+			return true
 		}
+		op, err := one.Delete(t.Context(), "mock", "vpc", "probe")
+		if err == nil {
+			one.Ends(op)
+		}
+		return false
 	}, 20*time.Second, 50*time.Millisecond)
 
 	one.MustCreate("mock", "vpc", "v", `{"cidr":"10.0.0.0/16"}`)
-	told := map[resource.State]bool{}
-	for !told[resource.StateAvailable] {
-		select {
-		case event := <-stream:
-			if event.Resource != nil && event.Resource.Name == "v" {
-				told[event.Resource.State] = true
-			}
-		case <-time.After(10 * time.Second):
-			t.Fatal("the other server was not told")
-		}
-	}
+	untilTold(t, stream, func(event engine.Event) bool {
+		return event.Resource != nil && event.Resource.Name == "v" && event.Resource.State == resource.StateAvailable
+	})
 
 	one.TellDriver(resource.DriverProgress{ID: "d", Name: "toy", Verb: "install", Step: resource.DriverFailed, Error: resource.Errorf(resource.CodeInvalid, "%s", strings.Repeat("<é", 2000))})
-	for told := false; !told; {
-		select {
-		case event := <-stream:
-			if told = event.Driver != nil; told {
-				assert.Equal(t, "toy", event.Driver.Name)
-				assert.Less(t, len(event.Driver.Error.Message), 1000, "a notice has little room")
-			}
-		case <-time.After(30 * time.Second):
-			t.Fatal("the other server was not told of a driver")
+	untilTold(t, stream, func(event engine.Event) bool {
+		if event.Driver == nil {
+			return false
 		}
-	}
+		assert.Equal(t, "toy", event.Driver.Name)
+		assert.Less(t, len(event.Driver.Error.Message), 1000, "a notice has little room")
+		return true
+	})
 
 	// A cancellation reaches the server that works on the operation.
 	one.Connect("busy", "callLatency", "700ms")

@@ -142,6 +142,6 @@ func (e *Engine) Wait(ctx context.Context, id string, d time.Duration) (*resourc
 
 // Subscribe returns what changes from now on, or since the event of an id. See
 // events.subscribe.
-func (e *Engine) Subscribe(after int) (stream <-chan Event, complete bool, stop func()) {
+func (e *Engine) Subscribe(after int) (s *Subscription, complete bool) {
 	return e.events.subscribe(after)
 }

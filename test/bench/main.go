@@ -25,14 +25,15 @@ func main() {
 	count := flag.Int("inventory", 0, "measure lists of so many VMs instead")
 	folder := flag.String("fill", "", "only write that inventory into this new `folder`, for a server's --data")
 	spider := flag.Bool("spider", false, "measure CB-Spider's API instead")
+	subscribers := flag.Int("subscribers", 0, "measure what so many subscribers to events cost instead")
 	flag.Parse()
-	if err := run(context.Background(), *count, *folder, *spider); err != nil {
+	if err := run(context.Background(), *count, *subscribers, *folder, *spider); err != nil {
 		fmt.Fprintln(os.Stderr, "Error:", err)
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, count int, folder string, spider bool) (err error) {
+func run(ctx context.Context, count, subscribers int, folder string, spider bool) (err error) {
 	if folder != "" {
 		return fill(ctx, folder, count)
 	}
@@ -47,6 +48,9 @@ func run(ctx context.Context, count int, folder string, spider bool) (err error)
 	}
 	if count > 0 {
 		return inventory(ctx, bin, dir, count)
+	}
+	if subscribers > 0 {
+		return eventsBench(ctx, bin, dir, subscribers)
 	}
 	if spider {
 		return spiderBench(ctx, bin, dir)

@@ -5,9 +5,12 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
+	"net/http/httptest"
+	"os"
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/stretchr/testify/assert"
@@ -151,9 +154,11 @@ func TestAnUnknownEventIsAnsweredByAReset(t *testing.T) {
 		s := a.watch(id)
 		e := s.next(within(t))
 		assert.Equal(t, "reset", e.event)
-		assert.Zero(t, e.id)
 		a.create("mock", "vpc", "v"+id, `{"cidr":"10.0.0.0/16"}`)
-		assert.Equal(t, "resource", s.next(within(t)).event, "new events follow")
+		follows := s.next(within(t))
+		assert.Equal(t, "resource", follows.event, "new events follow")
+		assert.Equal(t, e.id+1, follows.id)
+		assert.Equal(t, follows, a.watch(strconv.Itoa(e.id)).next(within(t)), "its id is the one to go on from")
 	}
 	for _, id := range []string{"-1", "x", "99999999999999999999"} {
 		r := a.request(http.MethodGet, "/v1/events", nil)
@@ -161,6 +166,63 @@ func TestAnUnknownEventIsAnsweredByAReset(t *testing.T) {
 		got := a.send(r)
 		namesField(t, isProblem(t, http.StatusUnprocessableEntity, got), id, "Last-Event-ID")
 	}
+}
+
+// A client that has seen nothing yet when its stream breaks misses nothing.
+func TestTheFirstPingSaysWhereToGoOn(t *testing.T) {
+	a := start(t, enginetest.Options{})
+	s := a.watch("")
+	ping := <-s.events
+	require.Equal(t, "ping", ping.event)
+	s.stop()
+	a.create("mock", "vpc", "v", `{"cidr":"10.0.0.0/16"}`)
+	got := a.watch(strconv.Itoa(ping.id)).untilEnd()
+	assert.Equal(t, ping.id+1, got[0].id)
+}
+
+// stuck takes so many writes, and then none until the deadline.
+type stuck struct {
+	*httptest.ResponseRecorder
+	left     int
+	deadline time.Time
+}
+
+func (s *stuck) SetWriteDeadline(at time.Time) error {
+	s.deadline = at
+	return nil
+}
+
+func (s *stuck) Write(raw []byte) (int, error) {
+	if s.left--; s.left < 0 {
+		return 0, os.ErrDeadlineExceeded
+	}
+	return s.ResponseRecorder.Write(raw)
+}
+
+func TestAClientThatTakesNothingIsDropped(t *testing.T) {
+	e := enginetest.New(t, enginetest.Options{})
+	handler := newHandler(t, e)
+	ctx, leave := context.WithTimeout(t.Context(), 30*time.Second)
+	defer leave()
+	r := httptest.NewRequest(http.MethodGet, "/v1/events", nil).WithContext(ctx)
+	r.Header.Set("Authorization", "Bearer "+token)
+	w := &stuck{ResponseRecorder: httptest.NewRecorder(), left: 1} // the first ping
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		handler.ServeHTTP(w, r)
+	}()
+	for dropped := false; !dropped; {
+		e.Engine.TellDriver(resource.DriverProgress{Name: "x"})
+		select {
+		case <-ended:
+			dropped = true
+		case <-time.After(10 * time.Millisecond):
+		}
+	}
+	require.NoError(t, ctx.Err())
+	assert.WithinDuration(t, time.Now().Add(30*time.Second), w.deadline, 10*time.Second)
+	assert.Contains(t, w.Body.String(), "event: ping")
 }
 
 func TestAStreamEndsWithItsClient(t *testing.T) {

@@ -4,10 +4,8 @@ import (
 	"context"
 	"net/http"
 	"reflect"
-	"time"
 
 	"github.com/danielgtaylor/huma/v2"
-	"github.com/danielgtaylor/huma/v2/sse"
 
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
@@ -102,74 +100,4 @@ func (s *server) registerOperations(api huma.API) {
 // Cancel is the body of a cancellation.
 type Cancel struct {
 	ThenDelete bool `json:"thenDelete,omitempty" doc:"For a creation: delete what it makes if the cloud has accepted it already. Default: false."`
-}
-
-// keepAlive is how often a silent stream of events says that it is alive.
-const keepAlive = 15 * time.Second
-
-type (
-	resourceEvent  resource.Resource
-	operationEvent resource.Operation
-	driverEvent    resource.DriverProgress
-	resetEvent     struct {
-		Reason string `json:"reason" doc:"Why events are missing."`
-	}
-	pingEvent struct{}
-)
-
-// registerEvents registers the stream of what changes.
-func (s *server) registerEvents(api huma.API) {
-	sse.Register(api, problems(api.OpenAPI().Components.Schemas, huma.Operation{
-		OperationID: "watch-events", Method: http.MethodGet, Path: "/v1/events", Tags: []string{"Events"},
-		Summary: "Watch resources, operations and drivers change",
-		Description: "A stream of server-sent events: each says what a resource, an operation, or a driver that is being installed or moved is now. After a break, send Last-Event-ID to get what was missed; " +
-			"an event reset says that this is not possible any more and everything shown should be read anew.",
-	}), map[string]any{"resource": resourceEvent{}, "operation": operationEvent{}, "driver": driverEvent{}, "reset": resetEvent{}, "ping": pingEvent{}},
-		func(ctx context.Context, in *struct {
-			LastEventID int `header:"Last-Event-ID" doc:"Id of the last event that was seen." minimum:"0"`
-		}, send sse.Sender,
-		) {
-			s.sendEvents(ctx, in.LastEventID, send)
-		})
-}
-
-// sendEvents sends until the client goes away, the server stops, or the client
-// cannot keep up: it then comes back with the last id that it has seen.
-func (s *server) sendEvents(ctx context.Context, after int, send sse.Sender) {
-	events, complete, stop := s.Engine.Subscribe(after)
-	defer stop()
-	if !complete && send.Data(resetEvent{"events after the given id are not kept any more; read anew what you show"}) != nil {
-		return
-	}
-	if send.Data(pingEvent{}) != nil { // the client sees at once that it is connected
-		return
-	}
-	alive := time.NewTicker(keepAlive)
-	defer alive.Stop()
-	for {
-		var err error
-		select {
-		case <-ctx.Done():
-			return
-		case <-alive.C:
-			err = send.Data(pingEvent{})
-		case e, ok := <-events:
-			if !ok {
-				return
-			}
-			message := sse.Message{ID: e.ID}
-			switch {
-			case e.Operation != nil:
-				message.Data = operationEvent(*e.Operation)
-			case e.Driver != nil:
-				message.Data = driverEvent(*e.Driver)
-			default:
-				message.Data = resourceEvent(*e.Resource)
-			}
-			err = send(message)
-		}
-		if err != nil {
-			return
-		}
-	}
 }

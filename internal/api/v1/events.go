@@ -1,0 +1,147 @@
+package v1
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"net/http"
+	"reflect"
+	"slices"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humachi"
+
+	"github.com/m-cmp/mc-infra-connector/internal/engine"
+	"github.com/m-cmp/mc-infra-connector/resource"
+)
+
+const (
+	keepAlive   = 15 * time.Second // how often a silent stream of events says that it is alive
+	streamStall = 30 * time.Second // after which a client that takes nothing is dropped
+)
+
+type (
+	resourceEvent  resource.Resource
+	operationEvent resource.Operation
+	driverEvent    resource.DriverProgress
+	resetEvent     struct {
+		Reason string `json:"reason" doc:"Why events are missing."`
+	}
+	pingEvent struct{}
+)
+
+// registerEvents registers the stream of what changes.
+func (s *server) registerEvents(api huma.API) {
+	huma.Register(api, problems(api.OpenAPI().Components.Schemas, huma.Operation{
+		OperationID: "watch-events", Method: http.MethodGet, Path: "/v1/events", Tags: []string{"Events"},
+		Summary: "Watch resources, operations and drivers change",
+		Description: "A stream of server-sent events: each says what a resource, an operation, or a driver that is being installed or moved is now. After a break, send Last-Event-ID to get what was missed: " +
+			"the id of the last event that came, of which also the first ping has one. An event reset says that this is not possible any more and everything shown should be read anew; its id is the one to go on from. A client that takes nothing for 30 seconds is dropped.",
+		Responses: map[string]*huma.Response{"200": {Description: "OK", Content: map[string]*huma.MediaType{"text/event-stream": {Schema: eventStream(api.OpenAPI().Components.Schemas, map[string]any{
+			"resource": resourceEvent{}, "operation": operationEvent{}, "driver": driverEvent{}, "reset": resetEvent{}, "ping": pingEvent{},
+		})}}}},
+	}), func(_ context.Context, in *struct {
+		LastEventID int `header:"Last-Event-ID" doc:"Id of the last event that was seen." minimum:"0"`
+	},
+	) (*huma.StreamResponse, error) {
+		return &huma.StreamResponse{Body: func(ctx huma.Context) {
+			ctx.SetHeader("Content-Type", "text/event-stream")
+			_, w := humachi.Unwrap(ctx)
+			s.sendEvents(ctx.Context(), in.LastEventID, w)
+		}}, nil
+	})
+}
+
+// eventStream is the schema of a stream of such events.
+func eventStream(schemas huma.Registry, data map[string]any) *huma.Schema {
+	var events []*huma.Schema
+	for _, name := range slices.Sorted(maps.Keys(data)) {
+		events = append(events, &huma.Schema{
+			Title: "Event " + name, Type: huma.TypeObject, Required: []string{"data", "event"},
+			Properties: map[string]*huma.Schema{
+				"id":    {Type: huma.TypeInteger, Description: "The event's id."},
+				"event": {Type: huma.TypeString, Description: "The event's name.", Extensions: map[string]any{"const": name}},
+				"data":  schemas.Schema(reflect.TypeOf(data[name]), true, name),
+			},
+		})
+	}
+	return &huma.Schema{
+		Title: "Server-sent events", Type: huma.TypeArray, Description: "Each is one event of the stream, written as text/event-stream says.",
+		Items: &huma.Schema{OneOf: events},
+	}
+}
+
+// sendEvents sends until the client goes away, the server stops, or the client takes
+// nothing any more: it then comes back with the last id that it has seen.
+func (s *server) sendEvents(ctx context.Context, after int, w http.ResponseWriter) {
+	control := http.NewResponseController(w)
+	send := func(text []byte) bool {
+		_ = control.SetWriteDeadline(time.Now().Add(streamStall)) // a test's recorder knows no deadlines
+		_, err := w.Write(text)
+		return err == nil && control.Flush() == nil
+	}
+	events, complete := s.Engine.Subscribe(after)
+	defer events.Stop()
+	var first []byte
+	if !complete {
+		first = reset(events.After())
+	}
+	if !send(append(first, frame("ping", events.After(), pingEvent{})...)) { // the client sees at once that it is connected
+		return
+	}
+	for ctx.Err() == nil {
+		wait, cancel := context.WithTimeout(ctx, keepAlive)
+		batch := events.Next(wait)
+		cancel()
+		text := frame("ping", 0, pingEvent{})
+		if batch != nil {
+			text = batch.Text(func() []byte { return batchText(batch) })
+		}
+		if ctx.Err() != nil || !send(text) {
+			return
+		}
+	}
+}
+
+func batchText(batch *engine.Batch) []byte {
+	if batch.Lost {
+		return reset(batch.Last)
+	}
+	texts := make([][]byte, 0, len(batch.Events))
+	for _, e := range batch.Events {
+		texts = append(texts, e.Text(func() []byte { return eventText(e) }))
+	}
+	return bytes.Join(texts, nil)
+}
+
+func eventText(e engine.Event) []byte {
+	switch {
+	case e.Operation != nil:
+		return frame("operation", e.ID, e.Operation)
+	case e.Driver != nil:
+		return frame("driver", e.ID, e.Driver)
+	default:
+		return frame("resource", e.ID, e.Resource)
+	}
+}
+
+func reset(last int) []byte {
+	return frame("reset", last, resetEvent{"events after the given id are not kept any more; read anew what you show"})
+}
+
+// frame writes an event as text/event-stream, without an id if that is 0.
+// https://html.spec.whatwg.org/multipage/server-sent-events.html#event-stream-interpretation
+func frame(name string, id int, data any) []byte {
+	raw, err := json.Marshal(data)
+	if err != nil { // what the server itself has written is JSON
+		return nil
+	}
+	var head string
+	if id > 0 {
+		head = fmt.Sprintf("id: %d\n", id)
+	}
+	return fmt.Appendf(nil, "%sevent: %s\ndata: %s\n\n", head, name, raw)
+}
