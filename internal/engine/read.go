@@ -11,6 +11,10 @@ import (
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
 
+// Version is another one whenever something that is recorded has changed. See
+// store.Version.
+func (e *Engine) Version(ctx context.Context) (string, error) { return e.store.Version(ctx) }
+
 // Get answers a resource as it was last recorded.
 func (e *Engine) Get(ctx context.Context, connection, kind, name string) (*resource.Resource, error) {
 	row, err := e.store.Read().Resource(ctx, connection, kind, name)

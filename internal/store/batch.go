@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	"github.com/uptrace/bun"
 
@@ -15,7 +16,8 @@ import (
 // transaction; changes that are asked for meanwhile share the next one, each in a
 // savepoint of its own. Nobody is told that a change is made before it is on the disk.
 type batches struct {
-	db *bun.DB
+	db      *bun.DB
+	commits atomic.Int64
 
 	mu      sync.Mutex
 	waiting []*pending
@@ -148,5 +150,7 @@ func (b *batches) inTransaction(changes []*pending) error {
 			return err
 		}
 	}
-	return tx.Commit()
+	err = tx.Commit()
+	b.commits.Add(1) // also after an error, which need not mean that nothing was committed
+	return err
 }

@@ -14,6 +14,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -193,6 +194,18 @@ func searchIndex(d goose.Dialect) *goose.Migration {
 
 // Shared reports whether other servers may use the same database.
 func (s *Store) Shared() bool { return s.postgres }
+
+// Version is another one whenever something that is recorded has changed. What is read after
+// it is at least as new, so that what was made of it holds for as long as the version is
+// the same. On PostgreSQL it is what transactions there have been to see.
+// https://www.postgresql.org/docs/current/functions-info.html#FUNCTIONS-INFO-SNAPSHOT
+func (s *Store) Version(ctx context.Context) (version string, err error) {
+	if !s.postgres {
+		return strconv.FormatInt(s.batches.commits.Load(), 10), nil
+	}
+	err = s.read.QueryRowContext(ctx, "SELECT pg_current_snapshot()::text").Scan(&version)
+	return version, failure(err, "read the version of the database")
+}
 
 // Ping reports whether the database answers.
 func (s *Store) Ping(ctx context.Context) error {

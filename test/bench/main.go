@@ -7,6 +7,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -70,7 +71,7 @@ func run(ctx context.Context, count, subscribers int, folder string, spider bool
 	}
 	defer func() { err = errors.Join(err, s.Stop()) }()
 
-	b := &bench{ctx: ctx, server: s, http: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 64}}}
+	b := &bench{ctx: ctx, server: s, http: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 64, DisableCompression: true}}}
 	if err := b.prepare(); err != nil {
 		return err
 	}
@@ -82,6 +83,8 @@ func run(ctx context.Context, count, subscribers int, folder string, spider bool
 	row("binary, stripped", "%.1f MB", float64(info.Size())/1e6)
 	row("start to ready, median of 5", "%d ms", ready.Milliseconds())
 	row("server's memory, idle (RSS)", "%.1f MB", rss(s.PID()))
+	const page = "/v1/connections/mock/vms?pageSize=100"
+	var tag string
 	for _, m := range []struct {
 		what       string
 		n, clients int
@@ -91,8 +94,15 @@ func run(ctx context.Context, count, subscribers int, folder string, spider bool
 		{"create a VM and wait until it runs, 16 clients", 800, 16, func(i int) error { return b.create("b", i) }},
 		{"get a VM, 1 client", 5000, 1, func(int) error { return b.get("/v1/connections/mock/vms/b1") }},
 		{"get a VM, 16 clients", 30000, 16, func(int) error { return b.get("/v1/connections/mock/vms/b1") }},
-		{"list 100 VMs of 1,000, 16 clients", 3000, 16, func(int) error { return b.get("/v1/connections/mock/vms?pageSize=100") }},
+		{"list 100 VMs of 1,000, 16 clients", 20000, 16, func(int) error { return b.get(page) }},
+		{"the same, with zstd, not unpacked", 20000, 16, func(int) error { return b.as(page, http.StatusOK, "Accept-Encoding", "zstd") }},
+		{"the same, with gzip, not unpacked", 20000, 16, func(int) error { return b.as(page, http.StatusOK, "Accept-Encoding", "gzip") }},
+		{"the same, which the client has (304)", 40000, 16, func(int) error { return b.as(page, http.StatusNotModified, "If-None-Match", tag) }},
+		{"the same, each time one that is not kept", 2000, 16, func(i int) error { return b.get(fmt.Sprintf("%s&filter=name!=none%d", page, i)) }},
 	} {
+		if tag, err = b.tag(page); err != nil {
+			return err
+		}
 		r, err := measure(m.n, m.clients, m.do)
 		if err != nil {
 			return fmt.Errorf("%s: %w", m.what, err)
@@ -165,6 +175,38 @@ func (b *bench) create(prefix string, i int) error {
 
 func (b *bench) get(path string) error {
 	return b.server.JSON(b.ctx, b.http, http.MethodGet, path, "", nil)
+}
+
+// as gets with a header, and expects a status.
+func (b *bench) as(path string, status int, header, value string) error {
+	answer, err := b.send(path, header, value)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(io.Discard, answer.Body)
+	if answer.StatusCode != status {
+		err = fmt.Errorf("GET %s: %s", path, answer.Status)
+	}
+	return errors.Join(err, answer.Body.Close())
+}
+
+// tag is the ETag of what is there now.
+func (b *bench) tag(path string) (string, error) {
+	answer, err := b.send(path, "Accept", "application/json")
+	if err != nil {
+		return "", err
+	}
+	return answer.Header.Get("ETag"), answer.Body.Close()
+}
+
+func (b *bench) send(path, header, value string) (*http.Response, error) {
+	r, err := http.NewRequestWithContext(b.ctx, http.MethodGet, b.server.Address+path, http.NoBody)
+	if err != nil {
+		return nil, err
+	}
+	r.Header.Set("Authorization", "Bearer "+b.server.Token)
+	r.Header.Set(header, value)
+	return b.http.Do(r)
 }
 
 type result struct {

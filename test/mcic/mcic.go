@@ -3,11 +3,11 @@
 package mcic
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"os"
 	"os/exec"
@@ -131,8 +131,10 @@ func (s *Server) Do(ctx context.Context, client *http.Client, method, path, body
 		return 0, nil, err
 	}
 	defer func() { _ = answer.Body.Close() }()
-	raw, err := io.ReadAll(answer.Body)
-	return answer.StatusCode, raw, err
+	var raw bytes.Buffer
+	raw.Grow(int(max(answer.ContentLength, 0)) + bytes.MinRead) // of what says how long it is
+	_, err = raw.ReadFrom(answer.Body)
+	return answer.StatusCode, raw.Bytes(), err
 }
 
 // JSON sends a request, expects success, and reads the answer into value unless

@@ -266,7 +266,7 @@ func (s *server) clusterRoutes() []route {
 			v := r.view(found.Connection)
 			info := clusterInfo(v, found)
 			info.AccessInfo.Kubeconfig = read[resource.Kubeconfig](raw).Kubeconfig
-			return info, v.err
+			return secret(info), v.err
 		}},
 		{method: http.MethodGet, path: "/cluster/{Name}/token", handle: func(r *request) (any, error) {
 			_, raw, err := view(r, "token")
@@ -274,10 +274,10 @@ func (s *server) clusterRoutes() []route {
 				return nil, err
 			}
 			token := read[resource.ClusterToken](raw)
-			return ExecCredential{
+			return secret(ExecCredential{
 				APIVersion: "client.authentication.k8s.io/v1", Kind: "ExecCredential",
 				Status: ExecStatus{ExpirationTimestamp: endOf(token), Token: token.Token},
-			}, nil
+			}), nil
 		}},
 	}
 }

@@ -27,6 +27,7 @@ import (
 
 	"github.com/go-chi/chi/v5"
 
+	"github.com/m-cmp/mc-infra-connector/internal/api/respond"
 	"github.com/m-cmp/mc-infra-connector/internal/auth"
 	"github.com/m-cmp/mc-infra-connector/internal/catalog"
 	"github.com/m-cmp/mc-infra-connector/internal/engine"
@@ -83,7 +84,7 @@ func New(c Config) http.Handler {
 		}
 		router.Method(r.method, r.path, h)
 	}
-	return tidyPath(router)
+	return respond.Represent(tidyPath(router))
 }
 
 // tidyPath routes by the path as it was sent, so that a name can hold an escaped
@@ -146,6 +147,10 @@ func (s *server) handler(route route) http.HandlerFunc {
 			s.fail(w, err)
 			return
 		}
+		if kept, ok := value.(*respond.Answer); ok {
+			kept.Write(w, r)
+			return
+		}
 		a, ok := value.(answer)
 		if !ok {
 			a = answer{body: value}
@@ -159,6 +164,11 @@ type answer struct {
 	status int // default: 200
 	header map[string]string
 	body   any // JSON; raw bytes are JSON already, a string is plain text
+}
+
+// secret is an answer with a secret, which nobody keeps.
+func secret(body any) answer {
+	return answer{header: map[string]string{"Cache-Control": "no-store"}, body: body}
 }
 
 func (a answer) write(w http.ResponseWriter) {

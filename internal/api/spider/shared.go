@@ -5,6 +5,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/m-cmp/mc-infra-connector/internal/api/respond"
 	"github.com/m-cmp/mc-infra-connector/internal/engine"
 )
 
@@ -16,7 +17,7 @@ type lists struct {
 }
 
 type listed struct {
-	raw     []byte
+	answer  *respond.Answer
 	looked  map[string]bool             // kinds of which the cloud is asked
 	parts   map[string]*engine.Snapshot // by kind
 	changed time.Time                   // when the connection last changed
@@ -57,7 +58,7 @@ func (s *server) shared(r *request, connection, what string, build func(*view) (
 			return nil, err
 		}
 		if same {
-			return kept.raw, nil
+			return kept.answer, nil
 		}
 	}
 	v := r.view(connection)
@@ -72,8 +73,9 @@ func (s *server) shared(r *request, connection, what string, build func(*view) (
 	if err != nil {
 		return nil, err
 	}
-	s.lists.keep(key, &listed{raw: raw, looked: v.looked, parts: v.parts, changed: v.place().UpdatedAt})
-	return raw, v.err
+	made := respond.New(raw, jsonType)
+	s.lists.keep(key, &listed{answer: made, looked: v.looked, parts: v.parts, changed: v.place().UpdatedAt})
+	return made, v.err
 }
 
 // current reports whether an answer is made from what is there now.

@@ -1,6 +1,7 @@
 package v1
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"io"
@@ -10,7 +11,9 @@ import (
 	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humachi"
 
+	"github.com/m-cmp/mc-infra-connector/internal/api/respond"
 	"github.com/m-cmp/mc-infra-connector/internal/engine"
 	"github.com/m-cmp/mc-infra-connector/internal/store"
 	"github.com/m-cmp/mc-infra-connector/resource"
@@ -73,6 +76,12 @@ type changed struct {
 	Body     any
 }
 
+// viewAnswer is the answer of a view. It may have secrets, such as those of a kubeconfig.
+type viewAnswer struct {
+	CacheControl string `header:"Cache-Control"`
+	Body         json.RawMessage
+}
+
 // registerKind registers all routes of one kind.
 func (s *server) registerKind(api huma.API, k *resource.Kind) {
 	base := "/v1/connections/{connection}/" + k.Plural()
@@ -112,7 +121,7 @@ func (s *server) registerKind(api huma.API, k *resource.Kind) {
 			InConnection
 			ResourceListParams
 		},
-		) (*body[resourceList], error) {
+		) (*huma.StreamResponse, error) {
 			return s.listResources(ctx, in.Connection, k, in.ResourceListParams)
 		})
 
@@ -120,7 +129,7 @@ func (s *server) registerKind(api huma.API, k *resource.Kind) {
 		OperationID: "list-all-" + k.Plural(), Method: http.MethodGet, Path: "/v1/" + k.Plural(),
 		Summary: "List the " + title + "s of all connections", Description: k.Doc,
 	}, map[string]*huma.Schema{"200": page}),
-		func(ctx context.Context, in *ResourceListParams) (*body[resourceList], error) {
+		func(ctx context.Context, in *ResourceListParams) (*huma.StreamResponse, error) {
 			return s.listResources(ctx, "", k, *in)
 		})
 
@@ -145,12 +154,8 @@ func (s *server) registerKind(api huma.API, k *resource.Kind) {
 		OperationID: "get-" + k.Name, Method: http.MethodGet, Path: one,
 		Summary: "Get a " + title,
 	}, map[string]*huma.Schema{"200": object}),
-		func(ctx context.Context, in *OneResource) (*body[*resource.Resource], error) {
-			found, err := s.Engine.Get(ctx, in.Connection, k.Name, in.Name)
-			if err != nil {
-				return nil, problem(err)
-			}
-			return &body[*resource.Resource]{found}, nil
+		func(ctx context.Context, in *OneResource) (*huma.StreamResponse, error) {
+			return s.kept(ctx, func(ctx context.Context) (any, error) { return s.Engine.Get(ctx, in.Connection, k.Name, in.Name) }, k.Name, in.Connection, in.Name)
 		})
 
 	huma.Register(api, register(huma.Operation{
@@ -216,7 +221,7 @@ func (s *server) registerKind(api huma.API, k *resource.Kind) {
 				OneResource
 				Query
 			},
-			) (*body[json.RawMessage], error) {
+			) (*viewAnswer, error) {
 				params, err := v.QueryParams(in.query)
 				if err != nil {
 					return nil, problem(err)
@@ -225,7 +230,7 @@ func (s *server) registerKind(api huma.API, k *resource.Kind) {
 				if err != nil {
 					return nil, problem(err)
 				}
-				return &body[json.RawMessage]{answer}, nil
+				return &viewAnswer{"no-store", answer}, nil
 			})
 	}
 
@@ -283,22 +288,53 @@ func (s *server) registerRecent(api huma.API, k *resource.Kind, title string) {
 	})
 }
 
-func (s *server) listResources(ctx context.Context, connection string, k *resource.Kind, p ResourceListParams) (*body[resourceList], error) {
+func (s *server) listResources(ctx context.Context, connection string, k *resource.Kind, p ResourceListParams) (*huma.StreamResponse, error) {
 	query, err := p.query()
 	if err != nil {
 		return nil, problem(err)
 	}
 	query.Search = p.Search
-	var answer resourceList
+	var stale []resource.Stale
 	if p.Fresh && p.PageToken == "" {
-		if answer.Stale, err = s.Engine.Freshen(ctx, connection, k.Name); err != nil {
+		if stale, err = s.Engine.Freshen(ctx, connection, k.Name); err != nil {
 			return nil, problem(err)
 		}
 	}
-	if answer.Items, answer.NextPageToken, err = s.Engine.List(ctx, connection, k.Name, query); err != nil {
+	return s.kept(ctx, func(ctx context.Context) (any, error) {
+		items, next, err := s.Engine.List(ctx, connection, k.Name, query)
+		return resourceList{items, next, stale}, err
+	}, k.Plural(), connection, query, stale)
+}
+
+// kept answers JSON that is made from what is recorded, once for all who ask for the same
+// until something changes.
+func (s *server) kept(ctx context.Context, read func(context.Context) (any, error), what ...any) (*huma.StreamResponse, error) {
+	version, err := s.Engine.Version(ctx)
+	if err != nil {
 		return nil, problem(err)
 	}
-	return &body[resourceList]{answer}, nil
+	key, err := json.Marshal(what)
+	if err != nil {
+		return nil, problem(err)
+	}
+	found, err := s.answers.Get(version, string(key), func() (*respond.Answer, error) {
+		value, err := read(context.WithoutCancel(ctx)) // it is read for others, too
+		if err != nil {
+			return nil, err
+		}
+		var raw bytes.Buffer
+		if err := huma.DefaultJSONFormat.Marshal(&raw, value); err != nil {
+			return nil, err
+		}
+		return respond.New(raw.Bytes(), "application/json"), nil
+	})
+	if err != nil {
+		return nil, problem(err)
+	}
+	return &huma.StreamResponse{Body: func(ctx huma.Context) {
+		r, w := humachi.Unwrap(ctx)
+		found.Write(w, r)
+	}}, nil
 }
 
 // counts is how many resources there are, and of which kinds.

@@ -29,6 +29,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"github.com/swaggest/swgui/v5emb"
 
+	"github.com/m-cmp/mc-infra-connector/internal/api/respond"
 	"github.com/m-cmp/mc-infra-connector/internal/auth"
 	"github.com/m-cmp/mc-infra-connector/internal/catalog"
 	"github.com/m-cmp/mc-infra-connector/internal/drivers"
@@ -66,6 +67,7 @@ const (
 type server struct {
 	Config
 	requests *prometheus.HistogramVec
+	answers  respond.Cache
 }
 
 // New returns the handler of the whole API.
@@ -110,7 +112,7 @@ func New(c Config) http.Handler {
 	})
 	s.sessionRoutes(router)
 	router.Group(func(r chi.Router) {
-		r.Use(s.authenticate, bufferBody)
+		r.Use(s.authenticate, bufferBody, respond.Represent)
 		r.Method(http.MethodGet, "/metrics", promhttp.HandlerFor(c.Metrics, promhttp.HandlerOpts{}))
 		docs := v5emb.New("mc-infra-connector", "/openapi.json", "/docs/")
 		r.Method(http.MethodGet, "/docs", http.RedirectHandler("/docs/", http.StatusMovedPermanently))

@@ -1,0 +1,138 @@
+package respond
+
+import (
+	"errors"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/klauspost/compress/gzip"
+	"github.com/klauspost/compress/zstd"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// ask has next answer a GET with these headers, given as name, value, ….
+func ask(next http.Handler, headers ...string) *http.Response {
+	r := httptest.NewRequest(http.MethodGet, "/", nil)
+	for i := 0; i+1 < len(headers); i += 2 {
+		r.Header.Set(headers[i], headers[i+1])
+	}
+	w := httptest.NewRecorder()
+	Represent(next).ServeHTTP(w, r)
+	return w.Result()
+}
+
+func answers(body, kind, control string, status int) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", kind)
+		if control != "" {
+			w.Header().Set("Cache-Control", control)
+		}
+		w.WriteHeader(status)
+		_, _ = io.WriteString(w, body)
+	}
+}
+
+func TestAnAnswerIsTheSameInEveryForm(t *testing.T) {
+	body := `{"items":["` + strings.Repeat("abc", 1000) + `"]}`
+	handler := answers(body, "application/json", "", http.StatusOK)
+	tags := map[string]bool{}
+	for header, coding := range map[string]string{
+		"": "", "identity": "", "br": "", "gzip": "gzip", "gzip, deflate, br, zstd": "zstd", "GZIP;q=0.5 , zstd;q=0.1": "gzip", "gzip;q=0": "", "zstd;q=x": "",
+	} {
+		got := ask(handler, "Accept-Encoding", header)
+		defer got.Body.Close()
+		assert.Equal(t, coding, got.Header.Get("Content-Encoding"), header)
+		assert.Equal(t, "Accept-Encoding", got.Header.Get("Vary"))
+		tag := got.Header.Get("ETag")
+		assert.Equal(t, coding != "", strings.HasPrefix(tag, "W/"), "compressed it is other bytes")
+		tags[strings.TrimPrefix(tag, "W/")] = true
+		var r io.Reader = got.Body
+		switch coding {
+		case "gzip":
+			unpacked, err := gzip.NewReader(r)
+			require.NoError(t, err)
+			r = unpacked
+		case "zstd":
+			unpacked, err := zstd.NewReader(r)
+			require.NoError(t, err)
+			defer unpacked.Close()
+			r = unpacked
+		}
+		raw, err := io.ReadAll(r)
+		require.NoError(t, err)
+		assert.Equal(t, body, string(raw), header)
+
+		for _, known := range []string{tag, `"other", ` + tag, "W/" + strings.TrimPrefix(tag, "W/"), "*"} {
+			same := ask(handler, "Accept-Encoding", header, "If-None-Match", known)
+			raw, err := io.ReadAll(same.Body)
+			require.NoError(t, err)
+			require.NoError(t, same.Body.Close())
+			assert.Equal(t, http.StatusNotModified, same.StatusCode, known)
+			assert.Empty(t, raw)
+			assert.Equal(t, tag, same.Header.Get("ETag"))
+		}
+		other := ask(answers(body+" ", "application/json", "", http.StatusOK), "If-None-Match", tag)
+		require.NoError(t, other.Body.Close())
+		assert.Equal(t, http.StatusOK, other.StatusCode)
+	}
+	assert.Len(t, tags, 1)
+}
+
+// What has a secret, above all, is not compressed beside what somebody else may have
+// chosen.
+func TestWhatIsNotRepresented(t *testing.T) {
+	long := strings.Repeat("abc", 1000)
+	for name, handler := range map[string]http.Handler{
+		"a secret":  answers(long, "application/json", "no-store", http.StatusOK),
+		"an error":  answers(long, "application/problem+json", "", http.StatusNotFound),
+		"no JSON":   answers(long, "text/event-stream", "", http.StatusOK),
+		"a created": answers(long, "application/json", "", http.StatusCreated),
+	} {
+		got := ask(handler, "Accept-Encoding", "zstd, gzip")
+		raw, err := io.ReadAll(got.Body)
+		require.NoError(t, err)
+		require.NoError(t, got.Body.Close())
+		assert.Equal(t, long, string(raw), name)
+		assert.Empty(t, got.Header.Get("Content-Encoding")+got.Header.Get("ETag"), name)
+	}
+	short := ask(answers(`{}`, "application/json", "", http.StatusOK), "Accept-Encoding", "gzip")
+	require.NoError(t, short.Body.Close())
+	assert.Empty(t, short.Header.Get("Content-Encoding"))
+	assert.NotEmpty(t, short.Header.Get("ETag"))
+}
+
+func TestAnAnswerIsMadeOncePerVersion(t *testing.T) {
+	var c Cache
+	made := 0
+	get := func(version, key string) {
+		t.Helper()
+		a, err := c.Get(version, key, func() (*Answer, error) {
+			made++
+			return New([]byte(version+key), "application/json"), nil
+		})
+		require.NoError(t, err)
+		assert.Equal(t, version+key, string(a.raw))
+	}
+	for range 3 {
+		get("1", "a")
+		get("1", "b")
+	}
+	assert.Equal(t, 2, made)
+	get("2", "a")
+	assert.Equal(t, 3, made)
+	_, err := c.Get("2", "c", func() (*Answer, error) { return nil, errors.New("no") })
+	require.Error(t, err)
+	get("2", "c")
+
+	large := make([]byte, most/2)
+	for _, key := range []string{"x", "y", "z"} {
+		_, err := c.Get("2", key, func() (*Answer, error) { return New(large, "application/json"), nil })
+		require.NoError(t, err)
+		assert.LessOrEqual(t, c.size, most)
+	}
+	assert.Less(t, len(c.kept), 3)
+}
