@@ -244,7 +244,7 @@ func (b *events) rest(d time.Duration) {
 		if left <= 0 {
 			return
 		}
-		time.Sleep(left)
+		<-time.After(left)
 	}
 }
 

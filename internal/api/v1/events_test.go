@@ -204,7 +204,7 @@ func TestAClientThatTakesNothingIsDropped(t *testing.T) {
 	handler := newHandler(t, e)
 	ctx, leave := context.WithTimeout(t.Context(), 30*time.Second)
 	defer leave()
-	r := httptest.NewRequest(http.MethodGet, "/v1/events", nil).WithContext(ctx)
+	r := httptest.NewRequestWithContext(ctx, http.MethodGet, "/v1/events", nil)
 	r.Header.Set("Authorization", "Bearer "+token)
 	w := &stuck{ResponseRecorder: httptest.NewRecorder(), left: 1} // the first ping
 	ended := make(chan struct{})
@@ -213,7 +213,7 @@ func TestAClientThatTakesNothingIsDropped(t *testing.T) {
 		handler.ServeHTTP(w, r)
 	}()
 	for dropped := false; !dropped; {
-		e.Engine.TellDriver(resource.DriverProgress{Name: "x"})
+		e.TellDriver(resource.DriverProgress{Name: "x"})
 		select {
 		case <-ended:
 			dropped = true
