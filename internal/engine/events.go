@@ -45,7 +45,7 @@ func (t *text) Text(encode func() []byte) []byte {
 
 const (
 	recentEvents = 4096 // how many events a subscriber can have missed, at least
-	batchEvents  = 512  // how many come together, at most
+	batchEvents  = 128  // how many come together, at most
 )
 
 // events is the order of what changed, from which each subscriber is given what comes
@@ -85,8 +85,8 @@ func (b *events) publish(e Event) {
 	e.ID = b.next
 	b.next++
 	b.recent = append(b.recent, e)
-	if len(b.recent) > 2*recentEvents {
-		b.recent = slices.Clone(b.recent[recentEvents:])
+	if len(b.recent) > recentEvents+recentEvents/4 {
+		b.recent = slices.Clone(b.recent[len(b.recent)-recentEvents:])
 	}
 	b.published = time.Now()
 	signal(b.news)
@@ -157,6 +157,12 @@ func (s *Subscription) After() int {
 // subscriber is done with a batch when it asks for the next one.
 func (s *Subscription) Next(ctx context.Context) *Batch {
 	s.events.mu.Lock()
+	select {
+	case batch := <-s.turn: // it came just as the wait before ended
+		s.events.mu.Unlock()
+		return batch
+	default:
+	}
 	s.asks = true
 	signal(s.idle)
 	if s.after < s.events.next-1 {
@@ -224,9 +230,10 @@ func (b *events) deliver() {
 			timer.Reset(turnTime)
 			select {
 			case <-s.idle:
-			case <-timer.C:
+				spent += time.Since(began)
+			case <-timer.C: // such turns are few in a second, and wait more than they work
 			}
-			if spent += time.Since(began); spent >= rounds {
+			if spent >= rounds {
 				b.rest(restShare * spent)
 				spent = 0
 			}

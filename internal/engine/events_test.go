@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"context"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -120,4 +121,68 @@ func TestTheLastSubscriberEndsTheDelivery(t *testing.T) {
 			assert.False(t, b.delivering)
 		}
 	})
+}
+
+// What comes in the moment in which a wait ends is what the next one answers. Nothing waits
+// for who then goes away.
+func TestWhatComesAsAWaitEndsIsNotLost(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newEvents()
+		gone, leave := context.WithCancel(t.Context())
+		leave()
+		for i := range 20 {
+			s, _ := b.subscribe(0)
+			require.Nil(t, s.Next(gone))
+			b.publish(Event{Driver: &resource.DriverProgress{Name: strconv.Itoa(i)}})
+			synctest.Wait()
+			batch := s.Next(gone)
+			require.NotNil(t, batch)
+			assert.Equal(t, strconv.Itoa(i), batch.Events[0].Driver.Name)
+			s.Stop()
+		}
+	})
+}
+
+// While much happens, many who take their time delay nobody for more than a turn each.
+func TestSlowSubscribersDelayOthersLittle(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const slow = 200
+		b := newEvents()
+		ctx, end := context.WithCancel(t.Context())
+		var group sync.WaitGroup
+		for range slow {
+			s, _ := b.subscribe(0)
+			group.Go(func() {
+				defer s.Stop()
+				for s.Next(ctx) != nil {
+					<-time.After(5 * turnTime)
+				}
+			})
+		}
+		quick, _ := b.subscribe(0)
+		defer quick.Stop()
+		group.Go(func() {
+			for ctx.Err() == nil {
+				b.publish(Event{Driver: &resource.DriverProgress{}})
+				<-time.After(time.Millisecond)
+			}
+		})
+		for range 10 {
+			began := time.Now()
+			require.NotNil(t, quick.Next(t.Context()))
+			assert.LessOrEqual(t, time.Since(began), 2*(slow+1)*turnTime)
+		}
+		end()
+		group.Wait()
+	})
+}
+
+func TestEventsAreKeptForAWhile(t *testing.T) {
+	b := newEvents()
+	for range 3 * recentEvents {
+		b.publish(Event{Driver: &resource.DriverProgress{}})
+		require.LessOrEqual(t, len(b.recent), recentEvents*5/4)
+	}
+	assert.GreaterOrEqual(t, len(b.recent), recentEvents)
+	assert.Equal(t, b.next-1, b.recent[len(b.recent)-1].ID)
 }

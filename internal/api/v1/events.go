@@ -49,6 +49,9 @@ func (s *server) registerEvents(api huma.API) {
 	) (*huma.StreamResponse, error) {
 		return &huma.StreamResponse{Body: func(ctx huma.Context) {
 			ctx.SetHeader("Content-Type", "text/event-stream")
+			if ctx.Method() == http.MethodHead { // which has no end to wait for
+				return
+			}
 			_, w := humachi.Unwrap(ctx)
 			s.sendEvents(ctx.Context(), in.LastEventID, w)
 		}}, nil

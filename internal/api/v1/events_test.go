@@ -225,6 +225,15 @@ func TestAClientThatTakesNothingIsDropped(t *testing.T) {
 	assert.Contains(t, w.Body.String(), "event: ping")
 }
 
+// HEAD says what a stream is, and ends.
+func TestTheHeadOfAStreamEnds(t *testing.T) {
+	a := start(t, enginetest.Options{})
+	got := a.exchange(a.request(http.MethodHead, "/v1/events", nil))
+	assert.Equal(t, http.StatusOK, got.status)
+	assert.Equal(t, "text/event-stream", got.header.Get("Content-Type"))
+	eventually(t, "it has ended", func() bool { return a.active.Load() == 0 })
+}
+
 func TestAStreamEndsWithItsClient(t *testing.T) {
 	a := start(t, enginetest.Options{})
 	streams := make([]*stream, 5)
