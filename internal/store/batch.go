@@ -17,7 +17,7 @@ import (
 // savepoint of its own. Nobody is told that a change is made before it is on the disk.
 type batches struct {
 	db      *bun.DB
-	commits atomic.Int64
+	commits atomic.Int64 // beginnings and ends of commits: odd during one
 
 	mu      sync.Mutex
 	waiting []*pending
@@ -150,6 +150,7 @@ func (b *batches) inTransaction(changes []*pending) error {
 			return err
 		}
 	}
+	b.commits.Add(1)
 	err = tx.Commit()
 	b.commits.Add(1) // also after an error, which need not mean that nothing was committed
 	return err

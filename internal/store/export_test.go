@@ -108,3 +108,6 @@ func (s *Store) Bytes(ctx context.Context) (map[string][][]byte, error) {
 	}
 	return all, nil
 }
+
+// Commit has a commit begin, or end.
+func (s *Store) Commit() { s.batches.commits.Add(1) }

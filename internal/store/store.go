@@ -197,11 +197,16 @@ func (s *Store) Shared() bool { return s.postgres }
 
 // Version is another one whenever something that is recorded has changed. What is read after
 // it is at least as new, so that what was made of it holds for as long as the version is
-// the same. On PostgreSQL it is what transactions there have been to see.
+// the same. It is "" while a change becomes visible, when nothing that is read can be said
+// to hold. On PostgreSQL it is what transactions there have been to see.
 // https://www.postgresql.org/docs/current/functions-info.html#FUNCTIONS-INFO-SNAPSHOT
 func (s *Store) Version(ctx context.Context) (version string, err error) {
 	if !s.postgres {
-		return strconv.FormatInt(s.batches.commits.Load(), 10), nil
+		commits := s.batches.commits.Load()
+		if commits%2 != 0 {
+			return "", nil
+		}
+		return strconv.FormatInt(commits, 10), nil
 	}
 	err = s.read.QueryRowContext(ctx, "SELECT pg_current_snapshot()::text").Scan(&version)
 	return version, failure(err, "read the version of the database")

@@ -27,6 +27,7 @@ func TestEveryChangeMakesAnotherVersion(t *testing.T) {
 			return v
 		}
 		before := version()
+		assert.NotEmpty(t, before)
 		assert.Equal(t, before, version(), "nothing has changed")
 		for _, name := range []string{"a", "b"} {
 			require.NoError(t, writer.Update(t.Context(), func(ctx context.Context, q *store.Queries) error {
@@ -41,4 +42,22 @@ func TestEveryChangeMakesAnotherVersion(t *testing.T) {
 		require.NoError(t, err)
 		assert.Len(t, rows, 2)
 	})
+}
+
+// While a change becomes visible, some have read it already and others have not: what is
+// read then holds for no version.
+func TestACommitHasNoVersion(t *testing.T) {
+	s, err := store.OpenSQLite(t.Context(), t.TempDir())
+	require.NoError(t, err)
+	defer func() { assert.NoError(t, s.Close()) }()
+	before, err := s.Version(t.Context())
+	require.NoError(t, err)
+	s.Commit()
+	during, err := s.Version(t.Context())
+	require.NoError(t, err)
+	assert.Empty(t, during)
+	s.Commit()
+	after, err := s.Version(t.Context())
+	require.NoError(t, err)
+	assert.NotContains(t, []string{"", before}, after)
 }

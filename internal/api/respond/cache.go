@@ -14,16 +14,21 @@ type Cache struct {
 	mu      sync.Mutex
 	version string
 	kept    map[string]*Answer
-	size    int // of what is kept, in bytes before they are compressed
+	size    int // of what is kept, in bytes
 }
 
-// most is how many bytes are kept before all of them are let go of.
-const most = 16 << 20
+const (
+	most     = 32 << 20 // bytes that are kept before all of them are let go of
+	overhead = 512      // bytes, about, that an answer takes besides its forms
+)
 
 // Get answers what build makes of a version of the records, or has made of it before. The
 // key says what is asked for, and by whom if not everybody is answered the same. The
-// version must have been read before what build reads.
+// version must have been read before what build reads; of "" nothing is kept.
 func (c *Cache) Get(version, key string, build func() (*Answer, error)) (*Answer, error) {
+	if version == "" {
+		return build()
+	}
 	if kept := c.get(version, key); kept != nil {
 		return kept, nil
 	}
@@ -52,12 +57,13 @@ func (c *Cache) get(version, key string) *Answer {
 func (c *Cache) keep(version, key string, a *Answer) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.version != version {
-		return // it is old already
+	size := len(key) + len(a.raw)*(1+len(codings())) + overhead // it may be asked for in all forms
+	if c.version != version || size > most {
+		return // it is old already, or too large
 	}
-	if c.kept == nil || c.size+len(a.raw) > most {
+	if c.kept == nil || c.size+size > most {
 		c.kept, c.size = map[string]*Answer{}, 0
 	}
-	c.size += len(a.raw)
+	c.size += size
 	c.kept[key] = a
 }

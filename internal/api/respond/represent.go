@@ -8,7 +8,7 @@ import (
 )
 
 // Represent has the JSON that next answers sent as an Answer is: what it answers with 200,
-// but what has a Cache-Control or an ETag of its own, or is written in pieces. An answer with
+// but what has a Cache-Control, an ETag or a Content-Encoding of its own. An answer with
 // a secret is no-store, and so never compressed beside text that somebody else may
 // have chosen: its length would tell of the secret (https://www.breachattack.com).
 func Represent(next http.Handler) http.Handler {
@@ -39,7 +39,8 @@ func (c *collector) WriteHeader(status int) {
 	}
 	c.decided = true
 	h := c.Header()
-	c.collects = status == http.StatusOK && h.Get("Cache-Control") == "" && h.Get("ETag") == "" && isJSON(h.Get("Content-Type"))
+	own := h.Get("Cache-Control") + h.Get("ETag") + h.Get("Content-Encoding")
+	c.collects = status == http.StatusOK && own == "" && isJSON(h.Get("Content-Type"))
 	if !c.collects {
 		c.ResponseWriter.WriteHeader(status)
 	}

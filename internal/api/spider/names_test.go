@@ -79,8 +79,12 @@ func TestNamesAreAnyText(t *testing.T) {
 		"Name": odd("c"), "VPCName": odd("v"), "SubnetNames": []string{odd("s"), odd("s2")}, "SecurityGroupNames": []string{odd("g")},
 		"NodeGroupList": []m{{"Name": "ng", "VMSpecName": a.Spec, "KeyPairName": odd("k"), "DesiredNodeSize": "1", "MinNodeSize": "1", "MaxNodeSize": "2"}},
 	}), "s2")
-	assert.Contains(t, a.ok(http.MethodGet, at("/cluster/", "c", ""), "").body, `"Kubeconfig":"`)
-	assert.Contains(t, a.ok(http.MethodGet, at("/cluster/", "c", "/token"), "").body, "token")
+	for part, secret := range map[string]string{"": `"Kubeconfig":"`, "/token": "token"} {
+		got := a.call(http.MethodGet, at("/cluster/", "c", part), "", "Accept-Encoding", "zstd, gzip")
+		assert.Contains(t, got.body, secret)
+		assert.Equal(t, "no-store", got.header.Get("Cache-Control"))
+		assert.Empty(t, got.header.Get("Content-Encoding")+got.header.Get("ETag"))
+	}
 	named(post("/myimage", m{"Name": odd("i"), "SourceVM": odd("vm")}), "vm")
 
 	for path, what := range map[string]string{"vpc": "v", "securitygroup": "g", "keypair": "k", "vm": "vm", "disk": "d", "nic": "n", "publicip": "ip", "nlb": "l", "cluster": "c", "myimage": "i"} {

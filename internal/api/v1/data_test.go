@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -125,6 +126,33 @@ func TestObjects(t *testing.T) {
 	assert.Contains(t, details, "copyobject // to copy")
 	assert.Contains(t, details, "deleteobjects copy")
 	assert.NotContains(t, strings.Join(details, " "), "get")
+}
+
+// Data go as they come: they are not compressed, have no other ETag than the cloud's, and no
+// second answer comes from memory. Nor do lists of them.
+func TestDataAreNotRepresented(t *testing.T) {
+	a := start(t, enginetest.Options{})
+	a.MustCreate("mock", "bucket", "b", `{}`)
+	for _, data := range []string{`"` + strings.Repeat("secret ", 1000) + `"`, `"` + strings.Repeat("other ", 1000) + `"`} {
+		put := a.content(http.MethodPut, object("x"), data, "Content-Type", "application/json")
+		require.Equal(t, http.StatusOK, put.status, string(put.body))
+		got := a.content(http.MethodGet, object("x"), "", "Accept-Encoding", "zstd, gzip")
+		assert.Equal(t, data, string(got.body))
+		assert.Equal(t, put.header.Get("ETag"), got.header.Get("ETag"))
+		assert.Equal(t, "application/json", got.header.Get("Content-Type"))
+		assert.Equal(t, strconv.Itoa(len(data)), got.header.Get("Content-Length"))
+		assert.Equal(t, "no-store", got.header.Get("Cache-Control"))
+		assert.Empty(t, got.header.Get("Content-Encoding")+got.header.Get("Vary"))
+	}
+	for i := range 2 {
+		for j := range 10 {
+			require.Equal(t, http.StatusOK, a.content(http.MethodPut, object(fmt.Sprint(i, j, strings.Repeat("k", 200))), "x").status)
+		}
+		got := a.content(http.MethodGet, "/v1/connections/mock/buckets/b/objects", "", "Accept-Encoding", "zstd, gzip")
+		assert.Len(t, into[resource.ObjectPage](t, got).Objects, 1+10*(i+1), "as the cloud has them now")
+		assert.Equal(t, "no-store", got.header.Get("Cache-Control"))
+		assert.Empty(t, got.header.Get("Content-Encoding")+got.header.Get("ETag"))
+	}
 }
 
 func TestLinks(t *testing.T) {

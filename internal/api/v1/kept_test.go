@@ -3,6 +3,7 @@ package v1_test
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"net/http"
 	"testing"
 	"time"
@@ -68,6 +69,61 @@ func TestWhatIsKeptIsWhatIsRecorded(t *testing.T) {
 			assert.Equal(t, http.StatusOK, known(base, tags[0]).status)
 		}
 	})
+}
+
+// HEAD says what GET would, and 304 as well. Who asks for a range gets the whole.
+func TestHeadAndRangeOfWhatIsKept(t *testing.T) {
+	a := start(t, enginetest.Options{})
+	for i := range 20 {
+		a.MustCreate("mock", "vpc", fmt.Sprint("v", i), `{"cidr":"10.0.0.0/16"}`)
+	}
+	const path = "/v1/connections/mock/vpcs"
+	for _, coding := range []string{"identity", "zstd", "gzip"} {
+		ask := func(method string, headers ...string) answer {
+			r := a.request(method, path, nil)
+			r.Header.Set("Accept-Encoding", coding)
+			for i := 0; i < len(headers); i += 2 {
+				r.Header.Set(headers[i], headers[i+1])
+			}
+			return a.exchange(r)
+		}
+		got := ask(http.MethodGet)
+		for what, other := range map[string]answer{"head": ask(http.MethodHead), "range": ask(http.MethodGet, "Range", "bytes=0-9")} {
+			assert.Equal(t, http.StatusOK, other.status, what)
+			for _, name := range []string{"ETag", "Vary", "Cache-Control", "Content-Encoding", "Content-Type", "Content-Length"} {
+				assert.Equal(t, got.header.Values(name), other.header.Values(name), "%s %s", what, name)
+			}
+		}
+		assert.Equal(t, got.body, ask(http.MethodGet, "Range", "bytes=0-9").body)
+		for _, method := range []string{http.MethodGet, http.MethodHead} {
+			same := ask(method, "If-None-Match", got.header.Get("ETag"))
+			assert.Equal(t, http.StatusNotModified, same.status)
+			assert.Equal(t, []string{"Accept-Encoding"}, same.header.Values("Vary"))
+			assert.Equal(t, got.header.Get("ETag"), same.header.Get("ETag"))
+			assert.Empty(t, same.body)
+		}
+	}
+}
+
+// What another server of the same database changes is seen here at once.
+func TestNothingKeptOutlivesAChangeByAnotherServer(t *testing.T) {
+	url := storetest.Postgres(t)
+	open := func() *store.Store {
+		s, err := store.OpenPostgres(t.Context(), url)
+		require.NoError(t, err)
+		t.Cleanup(func() { assert.NoError(t, s.Close()) })
+		return s
+	}
+	a, other := start(t, enginetest.Options{Store: open()}), open()
+	for i := range 20 {
+		require.NoError(t, other.Update(t.Context(), func(ctx context.Context, q *store.Queries) error {
+			return q.InsertResource(ctx, &store.Resource{
+				UID: fmt.Sprint("uid-", i), Connection: "mock", Kind: "vpc", Name: fmt.Sprint("v", i), CloudID: fmt.Sprint("id-", i), State: "available",
+				Effective: []byte(`{"cidr":"10.0.0.0/16"}`), Status: []byte(`{}`), Native: []byte(`null`), CreatedAt: store.MicrosOf(time.Now()),
+			}, nil)
+		}))
+		assert.Len(t, a.names("/v1/connections/mock/vpcs"), i+1)
+	}
 }
 
 // A kubeconfig stands beside names that others choose: it is kept by nobody, and its

@@ -9,11 +9,13 @@ import (
 	"net/url"
 	"reflect"
 	"strings"
+	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humachi"
 
 	"github.com/m-cmp/mc-infra-connector/internal/api/respond"
+	"github.com/m-cmp/mc-infra-connector/internal/auth"
 	"github.com/m-cmp/mc-infra-connector/internal/engine"
 	"github.com/m-cmp/mc-infra-connector/internal/store"
 	"github.com/m-cmp/mc-infra-connector/resource"
@@ -74,12 +76,6 @@ type changed struct {
 	Status   int
 	Location string `header:"Location"`
 	Body     any
-}
-
-// viewAnswer is the answer of a view. It may have secrets, such as those of a kubeconfig.
-type viewAnswer struct {
-	CacheControl string `header:"Cache-Control"`
-	Body         json.RawMessage
 }
 
 // registerKind registers all routes of one kind.
@@ -221,7 +217,7 @@ func (s *server) registerKind(api huma.API, k *resource.Kind) {
 				OneResource
 				Query
 			},
-			) (*viewAnswer, error) {
+			) (*unrecorded, error) {
 				params, err := v.QueryParams(in.query)
 				if err != nil {
 					return nil, problem(err)
@@ -230,7 +226,7 @@ func (s *server) registerKind(api huma.API, k *resource.Kind) {
 				if err != nil {
 					return nil, problem(err)
 				}
-				return &viewAnswer{"no-store", answer}, nil
+				return &unrecorded{noStore, answer}, nil // it may have secrets, as a kubeconfig has
 			})
 	}
 
@@ -306,19 +302,24 @@ func (s *server) listResources(ctx context.Context, connection string, k *resour
 	}, k.Plural(), connection, query, stale)
 }
 
-// kept answers JSON that is made from what is recorded, once for all who ask for the same
-// until something changes.
+// readTime is how long what is read for all who ask may take, because none of them can end it.
+const readTime = 30 * time.Second
+
+// kept answers JSON that is made from what is recorded, once for all requests of a principal
+// for the same until something changes.
 func (s *server) kept(ctx context.Context, read func(context.Context) (any, error), what ...any) (*huma.StreamResponse, error) {
 	version, err := s.Engine.Version(ctx)
 	if err != nil {
 		return nil, problem(err)
 	}
-	key, err := json.Marshal(what)
+	key, err := json.Marshal(append(what, auth.Who(ctx)))
 	if err != nil {
 		return nil, problem(err)
 	}
 	found, err := s.answers.Get(version, string(key), func() (*respond.Answer, error) {
-		value, err := read(context.WithoutCancel(ctx)) // it is read for others, too
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), readTime) // it is read for others, too
+		defer cancel()
+		value, err := read(ctx)
 		if err != nil {
 			return nil, err
 		}
