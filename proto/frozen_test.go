@@ -19,7 +19,7 @@ import (
 
 // Drivers that were built against a version of the protocol must work with every
 // later server that still speaks it. So a version that was released is never edited:
-// frozen.sum records each file, in the format of sha256sum. Version 1 is not released yet.
+// frozen.sum records each file, in the format of sha256sum.
 func TestProtocolVersionsAreFrozen(t *testing.T) {
 	f, err := os.Open("frozen.sum")
 	if errors.Is(err, fs.ErrNotExist) {
