@@ -77,7 +77,10 @@ test('what is refused says why, at its place', async ({ page, server }) => {
 test('what is only written is typed unseen', async ({ page, server }) => {
   await enter(page, server, '/resources/vms?create=true&connection=mock');
   const dialog = page.getByRole('dialog');
-  await dialog.getByRole('button', { name: /^More options/ }).first().click();
+  await dialog
+    .getByRole('button', { name: /^More options/ })
+    .first()
+    .click();
   const password = dialog.getByLabel('Admin password', { exact: true });
   await password.fill('Only-written-1');
   await expect(password).toHaveAttribute('type', 'password');
