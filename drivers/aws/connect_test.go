@@ -112,6 +112,9 @@ func TestDescriptionOffersAllKindsAndCatalogs(t *testing.T) {
 	d, err := New().Describe(t.Context())
 	require.NoError(t, err)
 	for _, kind := range resource.Kinds() {
+		if d.Missing[kind.Name] != "" { // whole, with the reason
+			continue
+		}
 		for _, verb := range []string{"list", "get", "create", "delete"} {
 			assert.True(t, d.Offers(kind.Name, verb), "%s %s", kind.Name, verb)
 		}

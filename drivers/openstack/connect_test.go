@@ -133,6 +133,9 @@ func TestDescriptionOffersEveryKind(t *testing.T) {
 	lacking, stale := d.Untranslated("ko")
 	assert.Empty(t, append(lacking, stale...))
 	for _, kind := range resource.Kinds() {
+		if d.Missing[kind.Name] != "" { // whole, with the reason
+			continue
+		}
 		for _, verb := range []string{"list", "get", "create", "delete"} {
 			assert.True(t, d.Offers(kind.Name, verb), "%s %s", kind.Name, verb)
 		}

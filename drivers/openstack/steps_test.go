@@ -282,6 +282,30 @@ func TestImageIsLabelledWhenItIsThere(t *testing.T) {
 	assert.Contains(t, c.sent[0], "team=infra")
 }
 
+// What Nova has not begun with may be another process's, which removes it when Nova refuses it:
+// then the image that is made in its stead is the one.
+func TestImageThatNovaHasNotBegunIsNotTheOneYet(t *testing.T) {
+	shown := `{"id": "doomed", "name": "x", "status": "queued", "mcic_uid": "t-1"}`
+	f := fake(t, func(*http.Request) (int, string) { return http.StatusOK, `{"images": [` + shown + `]}` })
+	s := open(t, f.config()).Session
+	r := driver.ItemRequest{Token: "t-1", Name: "x", Spec: []byte(`{"vm": "s-1"}`)}
+	item, pending, err := s.Create(t.Context(), "customimage", r)
+	require.NoError(t, err)
+	require.NotNil(t, pending)
+	assert.Equal(t, "doomed", item.ID)
+	r = r.Again(item.ID, pending)
+	shown = ""
+	item, pending, err = s.Create(t.Context(), "customimage", r)
+	require.NoError(t, err)
+	require.NotNil(t, pending)
+	assert.Empty(t, item.ID)
+	shown = `{"id": "i-2", "name": "x", "status": "saving", "mcic_uid": "t-1"}`
+	item, pending, err = s.Create(t.Context(), "customimage", r)
+	require.NoError(t, err)
+	assert.Nil(t, pending)
+	assert.Equal(t, "i-2", item.ID)
+}
+
 // Nova answers 500 for an image of a server that it makes another one of just then, and leaves
 // what it had begun. Only that is removed: the other one may have the same token.
 func TestImageThatNovaCouldNotBeginIsRemoved(t *testing.T) {

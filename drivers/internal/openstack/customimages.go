@@ -72,8 +72,12 @@ func (c customImages) Make(ctx context.Context, r driver.Request[resource.Custom
 }
 
 // Complete gives an image its labels, when it is there: what Nova writes of it at the same
-// time would take them away again.
+// time would take them away again. Until Nova begins with an image, the process that has asked
+// for it may yet hear that it cannot, and remove it ([customImages.abandon]).
 func (c customImages) Complete(ctx context.Context, r driver.Request[resource.CustomImageSpec], o customImage) (customImage, error) {
+	if o.CloudState == string(sdk.ImageStatusQueued) {
+		return o, driver.Wait(pause, "Nova has not begun yet with the image %s", r.Name)
+	}
 	tags, err := complete(o, r.Labels)
 	switch {
 	case err != nil || len(tags) == 0:
