@@ -19,12 +19,8 @@ import (
 // canaryText is what a canary is when it is opened.
 const canaryText = "mcic"
 
-// lookEvery is how often a server looks whether the master key has changed, and heardAfter
-// the time after which all that live have.
-const (
-	lookEvery  = 2 * time.Second
-	heardAfter = 3 * lookEvery
-)
+// lookEvery is how often a server looks whether the master key has changed.
+const lookEvery = 2 * time.Second
 
 // How many sealed values are tried to find out whether a key is that of a database
 // without a canary.
@@ -36,7 +32,8 @@ type Keeper struct {
 	logger *slog.Logger
 	sealer *secret.Sealer
 	given  *secret.Key // by the source
-	looks  sync.Mutex  // one after the other, so that an older one is not the last
+	every  time.Duration
+	looks  sync.Mutex // one after the other, so that an older one is not the last
 }
 
 // Open reads the master key and compares it with the database: with another key than the
@@ -47,7 +44,7 @@ func Open(ctx context.Context, db *store.Store, from Source, logger *slog.Logger
 	if err != nil {
 		return nil, err
 	}
-	k := &Keeper{store: db, logger: logger, given: key}
+	k := &Keeper{store: db, logger: logger, given: key, every: lookEvery}
 	k.sealer = secret.NewSealer(key, k.learn)
 	if err := k.look(ctx); err != nil {
 		if made && errors.Is(err, errForeign) { // another server was faster, whose key it has to be
@@ -118,7 +115,7 @@ func (k *Keeper) Sealer() *secret.Sealer { return k.sealer }
 // Run hears of changes of the master key until the context ends. It ends before that if
 // the database has a key that this server cannot get: then it must not go on.
 func (k *Keeper) Run(ctx context.Context) error {
-	tick := time.NewTicker(lookEvery)
+	tick := time.NewTicker(k.every)
 	defer tick.Stop()
 	for said := false; ; {
 		select {
@@ -137,19 +134,20 @@ func (k *Keeper) Run(ctx context.Context) error {
 	}
 }
 
-var errForeign = errors.New("this is not the master key of the database")
+var (
+	errForeign = errors.New("this is not the master key of the database")
+	errNone    = errors.New("the database has no record of its master key")
+)
 
 // look takes over the keys that the database has, or refuses to. A database that has none
 // gets that of this server.
 func (k *Keeper) look(ctx context.Context) error {
-	rows, err := k.store.Read().MasterKeys(ctx)
-	if err != nil {
+	err := k.learn(ctx)
+	if !errors.Is(err, errNone) {
 		return err
 	}
-	if len(rows) == 0 {
-		if err := k.begin(ctx, k.sealer.Ring().Current); err != nil {
-			return err
-		}
+	if err := k.begin(ctx, k.sealer.Ring().Current); err != nil {
+		return err
 	}
 	return k.learn(ctx)
 }
@@ -159,8 +157,11 @@ func (k *Keeper) learn(ctx context.Context) error {
 	k.looks.Lock()
 	defer k.looks.Unlock()
 	rows, err := k.store.Read().MasterKeys(ctx)
-	if err != nil {
+	switch {
+	case err != nil:
 		return err
+	case len(rows) == 0:
+		return errNone
 	}
 	known := k.sealer.Ring()
 	ring, err := ringOf(rows, known)

@@ -38,6 +38,7 @@ func open(t *testing.T, db *store.Store, from keys.Source) *keys.Keeper {
 	t.Helper()
 	k, err := keys.Open(t.Context(), db, from, slog.New(slog.DiscardHandler))
 	require.NoError(t, err)
+	k.LookOften()
 	return k
 }
 
@@ -94,15 +95,12 @@ func allOpen(t *testing.T, db *store.Store, by *secret.Sealer) int {
 }
 
 // forget removes the records of master keys by hand.
-func forget(t *testing.T, db *store.Store) {
-	t.Helper()
-	change(t, db, func(ctx context.Context, q *store.Queries) error {
-		rows, err := q.MasterKeys(ctx)
-		for i := 0; err == nil && i < len(rows); i++ {
-			err = q.DeleteMasterKey(ctx, rows[i].ID)
-		}
-		return err
-	})
+func forget(ctx context.Context, q *store.Queries) error {
+	rows, err := q.MasterKeys(ctx)
+	for i := 0; err == nil && i < len(rows); i++ {
+		err = q.DeleteMasterKey(ctx, rows[i].ID)
+	}
+	return err
 }
 
 func TestAnotherKeyIsRefused(t *testing.T) {
@@ -135,7 +133,7 @@ func TestACanaryThatWasRemovedByHand(t *testing.T) {
 		db := again()
 		k := open(t, db, file(t))
 		require.NoError(t, seal(t, db, k.Sealer(), "a"))
-		forget(t, db)
+		change(t, db, forget)
 		lost := file(t)
 		assert.Contains(t, refused(t, db, lost), "No new one is made")
 		assert.NoFileExists(t, lost.File)
@@ -169,7 +167,7 @@ func TestServersThatStartAtOnce(t *testing.T) {
 			})
 		}
 		group.Wait()
-		forget(t, db)
+		change(t, db, forget)
 		folders := make([]keys.Source, 8) // each with its own: one is the first
 		started := make(chan int, len(folders))
 		for i := range folders {
@@ -276,8 +274,10 @@ func TestAServerThatRunsHearsOfAChange(t *testing.T) {
 		require.NoError(t, seal(t, db, server.Sealer(), "a"))
 
 		// A database of another key, which nothing hands over.
-		forget(t, db)
 		change(t, db, func(ctx context.Context, q *store.Queries) error {
+			if err := forget(ctx, q); err != nil {
+				return err
+			}
 			return q.InsertMasterKey(ctx, &store.MasterKey{ID: third.ID(), Canary: []byte("of another one"), Current: true})
 		})
 		select {

@@ -155,14 +155,14 @@ func (k *Keeper) Finish(ctx context.Context) (Resealed, error) {
 	return done, k.look(ctx)
 }
 
-// heard waits until servers have had the time to hear of the current key.
+// heard waits until servers that live have had the time to hear of the current key.
 func (k *Keeper) heard(ctx context.Context) error {
 	rows, err := k.store.Read().MasterKeys(ctx)
 	if err != nil || len(rows) < 2 {
 		return err
 	}
 	select {
-	case <-time.After(heardAfter): // not counted from the change on: clocks differ
+	case <-time.After(3 * k.every): // not counted from the change on: clocks differ
 		return nil
 	case <-ctx.Done():
 		return context.Cause(ctx)
