@@ -130,7 +130,7 @@ type Subscription struct {
 func (b *events) subscribe(after int) (s *Subscription, complete bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	complete = after == 0 || after >= b.kept() && after < b.next
+	complete = after == 0 || after >= b.forgotten() && after < b.next
 	if after == 0 || !complete {
 		after = b.next - 1
 	}
@@ -143,8 +143,8 @@ func (b *events) subscribe(after int) (s *Subscription, complete bool) {
 	return s, complete
 }
 
-// kept is the id of the last event before those that are kept.
-func (b *events) kept() int { return b.next - len(b.recent) - 1 }
+// forgotten is the id of the last event that is not kept any more.
+func (b *events) forgotten() int { return b.next - len(b.recent) - 1 }
 
 // After is the id after which the next events are.
 func (s *Subscription) After() int {
@@ -277,12 +277,12 @@ func (b *events) give(s *Subscription, last int, batches map[int]*Batch) bool {
 }
 
 func (b *events) batch(after, last int) *Batch {
-	kept := b.kept()
-	if after < kept {
+	forgotten := b.forgotten()
+	if after < forgotten {
 		return &Batch{Last: b.next - 1, Lost: true}
 	}
 	last = min(last, after+batchEvents)
-	return &Batch{Events: slices.Clone(b.recent[after-kept : last-kept]), Last: last}
+	return &Batch{Events: slices.Clone(b.recent[after-forgotten : last-forgotten]), Last: last}
 }
 
 // ended returns a channel that is closed when this server ends the operation.

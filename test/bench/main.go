@@ -98,7 +98,7 @@ func run(ctx context.Context, count, subscribers int, folder string, spider bool
 		{"the same, with zstd, not unpacked", 20000, 16, func(int) error { return b.as(page, http.StatusOK, "Accept-Encoding", "zstd") }},
 		{"the same, with gzip, not unpacked", 20000, 16, func(int) error { return b.as(page, http.StatusOK, "Accept-Encoding", "gzip") }},
 		{"the same, which the client has (304)", 40000, 16, func(int) error { return b.as(page, http.StatusNotModified, "If-None-Match", tag) }},
-		{"the same, each time one that is not kept", 2000, 16, func(i int) error { return b.get(fmt.Sprintf("%s&filter=name!=none%d", page, i)) }},
+		{"the same, each time one that is not cached", 2000, 16, func(i int) error { return b.get(fmt.Sprintf("%s&filter=name!=none%d", page, i)) }},
 	} {
 		if tag, err = b.tag(page); err != nil {
 			return err

@@ -43,7 +43,7 @@ func (a *Answer) Write(w http.ResponseWriter, r *http.Request) {
 	}
 	h := w.Header()
 	h.Add("Vary", "Accept-Encoding")
-	h.Set("Cache-Control", "private, no-cache") // kept only to be asked for again with the ETag
+	h.Set("Cache-Control", "private, no-cache") // stored only to be asked for again with the ETag
 	// The same answer compressed is other bytes: https://www.rfc-editor.org/rfc/rfc9110#section-8.8.1
 	tag := `"` + a.tag + `"`
 	if coding != "" {

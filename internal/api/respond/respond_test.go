@@ -134,29 +134,29 @@ func TestAnAnswerIsMadeOncePerVersion(t *testing.T) {
 	for range 2 {
 		get("", "a")
 	}
-	assert.Equal(t, 6, made, "of no version nothing is kept")
+	assert.Equal(t, 6, made, "of no version nothing is cached")
 }
 
-// What is kept is bounded with all that it takes: keys, which clients choose, and the forms
+// What is cached is bounded with all that it takes: keys, which clients choose, and the forms
 // in which it may be asked for.
-func TestWhatIsKeptIsBounded(t *testing.T) {
+func TestWhatIsCachedIsBounded(t *testing.T) {
 	var c Cache
-	keep := func(key string, length int) {
+	add := func(key string, length int) {
 		t.Helper()
 		_, err := c.Get("1", key, func() (*Answer, error) { return New(make([]byte, length), "application/json"), nil })
 		require.NoError(t, err)
 	}
 	long := strings.Repeat("k", most/3)
 	for _, key := range []string{"x", "y", "z", "w"} {
-		keep(key+long, 2)
+		add(key+long, 2)
 	}
-	assert.Len(t, c.kept, 2)
+	assert.Len(t, c.answers, 2)
 	for _, key := range []string{"x", "y", "z", "w"} {
-		keep(key, most/7)
+		add(key, most/7)
 	}
-	assert.Len(t, c.kept, 2)
-	keep("too large", most/2)
-	assert.Len(t, c.kept, 2)
-	assert.NotContains(t, c.kept, "too large")
+	assert.Len(t, c.answers, 2)
+	add("too large", most/2)
+	assert.Len(t, c.answers, 2)
+	assert.NotContains(t, c.answers, "too large")
 	assert.LessOrEqual(t, c.size, most)
 }

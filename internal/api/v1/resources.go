@@ -151,7 +151,7 @@ func (s *server) registerKind(api huma.API, k *resource.Kind) {
 		Summary: "Get a " + title,
 	}, map[string]*huma.Schema{"200": object}),
 		func(ctx context.Context, in *OneResource) (*huma.StreamResponse, error) {
-			return s.kept(ctx, func(ctx context.Context) (any, error) { return s.Engine.Get(ctx, in.Connection, k.Name, in.Name) }, k.Name, in.Connection, in.Name)
+			return s.cached(ctx, func(ctx context.Context) (any, error) { return s.Engine.Get(ctx, in.Connection, k.Name, in.Name) }, k.Name, in.Connection, in.Name)
 		})
 
 	huma.Register(api, register(huma.Operation{
@@ -296,7 +296,7 @@ func (s *server) listResources(ctx context.Context, connection string, k *resour
 			return nil, problem(err)
 		}
 	}
-	return s.kept(ctx, func(ctx context.Context) (any, error) {
+	return s.cached(ctx, func(ctx context.Context) (any, error) {
 		items, next, err := s.Engine.List(ctx, connection, k.Name, query)
 		return resourceList{items, next, stale}, err
 	}, k.Plural(), connection, query, stale)
@@ -305,9 +305,9 @@ func (s *server) listResources(ctx context.Context, connection string, k *resour
 // readTime is how long what is read for all who ask may take, because none of them can end it.
 const readTime = 30 * time.Second
 
-// kept answers JSON that is made from what is recorded, once for all requests of a principal
+// cached answers JSON that is made from what is recorded, once for all requests of a principal
 // for the same until something changes.
-func (s *server) kept(ctx context.Context, read func(context.Context) (any, error), what ...any) (*huma.StreamResponse, error) {
+func (s *server) cached(ctx context.Context, read func(context.Context) (any, error), what ...any) (*huma.StreamResponse, error) {
 	version, err := s.Engine.Version(ctx)
 	if err != nil {
 		return nil, problem(err)

@@ -17,10 +17,10 @@ import (
 
 // What somebody was answered is answered from memory to nobody else, who may see other
 // things.
-func TestWhatIsKeptIsOfWhoAsked(t *testing.T) {
+func TestWhatIsCachedIsOfWhoAsked(t *testing.T) {
 	s := &server{Config: Config{Engine: enginetest.New(t, enginetest.Options{}).Engine}}
 	ask := func(who string) string {
-		answer, err := s.kept(auth.As(t.Context(), who), func(ctx context.Context) (any, error) { return "what " + auth.Who(ctx) + " may see", nil }, "x")
+		answer, err := s.cached(auth.As(t.Context(), who), func(ctx context.Context) (any, error) { return "what " + auth.Who(ctx) + " may see", nil }, "x")
 		require.NoError(t, err)
 		w := httptest.NewRecorder()
 		answer.Body(humachi.NewContext(&huma.Operation{}, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", http.NoBody), w))

@@ -20,7 +20,7 @@ import (
 
 // What is answered once more is what would be read and encoded now, for every kind, and a
 // client that has it is told so until something changes.
-func TestWhatIsKeptIsWhatIsRecorded(t *testing.T) {
+func TestWhatIsCachedIsWhatIsRecorded(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, open func() *store.Store) {
 		a := start(t, enginetest.Options{Store: open()})
 		ordinary := func(value any) string {
@@ -72,7 +72,7 @@ func TestWhatIsKeptIsWhatIsRecorded(t *testing.T) {
 }
 
 // HEAD says what GET would, and 304 as well. Who asks for a range gets the whole.
-func TestHeadAndRangeOfWhatIsKept(t *testing.T) {
+func TestHeadAndRangeOfWhatIsCached(t *testing.T) {
 	a := start(t, enginetest.Options{})
 	for i := range 20 {
 		a.MustCreate("mock", "vpc", fmt.Sprint("v", i), `{"cidr":"10.0.0.0/16"}`)
@@ -106,7 +106,7 @@ func TestHeadAndRangeOfWhatIsKept(t *testing.T) {
 }
 
 // What another server of the same database changes is seen here at once.
-func TestNothingKeptOutlivesAChangeByAnotherServer(t *testing.T) {
+func TestNothingCachedOutlivesAChangeByAnotherServer(t *testing.T) {
 	url := storetest.Postgres(t)
 	open := func() *store.Store {
 		s, err := store.OpenPostgres(t.Context(), url)
@@ -126,7 +126,7 @@ func TestNothingKeptOutlivesAChangeByAnotherServer(t *testing.T) {
 	}
 }
 
-// A kubeconfig stands beside names that others choose: it is kept by nobody, and its
+// A kubeconfig stands beside names that others choose: it is stored by nobody, and its
 // length tells nothing.
 func TestViewsAreNotCompressed(t *testing.T) {
 	a := start(t, enginetest.Options{})
