@@ -71,7 +71,7 @@ func New(c Config) http.Handler {
 	if c.Dial == nil {
 		c.Dial = dialer().DialContext
 	}
-	s := &server{Config: c, kinds: kinds(), lists: lists{kept: map[string]*listed{}}}
+	s := &server{Config: c, kinds: kinds(), lists: lists{answers: map[string]*listed{}}}
 	router := chi.NewMux()
 	router.NotFound(func(w http.ResponseWriter, _ *http.Request) { fail(w, http.StatusNotFound, "Not Found") })
 	router.MethodNotAllowed(func(w http.ResponseWriter, _ *http.Request) {
@@ -147,8 +147,8 @@ func (s *server) handler(route route) http.HandlerFunc {
 			s.fail(w, err)
 			return
 		}
-		if kept, ok := value.(*respond.Answer); ok {
-			kept.Write(w, r)
+		if shared, ok := value.(*respond.Answer); ok {
+			shared.Write(w, r)
 			return
 		}
 		a, ok := value.(answer)
@@ -166,7 +166,7 @@ type answer struct {
 	body   any // JSON; raw bytes are JSON already, a string is plain text
 }
 
-// secret is an answer with a secret, which nobody keeps.
+// secret is an answer with a secret, which nobody stores.
 func secret(body any) answer {
 	return answer{header: map[string]string{"Cache-Control": "no-store"}, body: body}
 }

@@ -2,18 +2,22 @@ package spider
 
 import (
 	"context"
+	"maps"
 	"sync"
 	"time"
 
 	"github.com/m-cmp/mc-infra-connector/internal/api/respond"
+	"github.com/m-cmp/mc-infra-connector/internal/auth"
 	"github.com/m-cmp/mc-infra-connector/internal/engine"
 )
 
-// lists are the answers to what is asked again and again. One is given once more as
-// long as all that it was made from is the same.
+// lists are the answers to what is asked again and again, a list of each kind on each
+// connection. One is given once more as long as all that it was made from is the same. That
+// outlives changes of all else, with which respond.Cache lets go of what it has, and a list
+// may be older than the records: the cloud is looked at first.
 type lists struct {
-	mu   sync.Mutex
-	kept map[string]*listed
+	mu      sync.Mutex
+	answers map[string]*listed
 }
 
 type listed struct {
@@ -24,41 +28,37 @@ type listed struct {
 	used    time.Time
 }
 
-// keepLists is how long an answer is kept that nobody asks for.
-const keepLists = time.Minute
+// listsIdle is how long an answer stays that nobody asks for.
+const listsIdle = time.Minute
 
 func (l *lists) get(key string) *listed {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	kept := l.kept[key]
-	if kept != nil {
-		kept.used = time.Now()
+	one := l.answers[key]
+	if one != nil {
+		one.used = time.Now()
 	}
-	return kept
+	return one
 }
 
-func (l *lists) keep(key string, one *listed) {
+func (l *lists) add(key string, one *listed) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	for other, kept := range l.kept {
-		if time.Since(kept.used) > keepLists {
-			delete(l.kept, other)
-		}
-	}
+	maps.DeleteFunc(l.answers, func(_ string, other *listed) bool { return time.Since(other.used) > listsIdle })
 	one.used = time.Now()
-	l.kept[key] = one
+	l.answers[key] = one
 }
 
-// shared answers what build makes, or the same once more.
+// shared answers what build makes, or the same to the same principal once more.
 func (s *server) shared(r *request, connection, what string, build func(*view) (any, error)) (any, error) {
-	key := connection + "/" + what
-	if kept := s.lists.get(key); kept != nil {
-		same, err := s.current(r.Context(), connection, kept)
+	key := auth.Who(r.Context()) + "/" + connection + "/" + what
+	if cached := s.lists.get(key); cached != nil {
+		same, err := s.current(r.Context(), connection, cached)
 		if err != nil {
 			return nil, err
 		}
 		if same {
-			return kept.answer, nil
+			return cached.answer, nil
 		}
 	}
 	v := r.view(connection)
@@ -74,23 +74,23 @@ func (s *server) shared(r *request, connection, what string, build func(*view) (
 		return nil, err
 	}
 	made := respond.New(raw, jsonType)
-	s.lists.keep(key, &listed{answer: made, looked: v.looked, parts: v.parts, changed: v.place().UpdatedAt})
+	s.lists.add(key, &listed{answer: made, looked: v.looked, parts: v.parts, changed: v.place().UpdatedAt})
 	return made, v.err
 }
 
 // current reports whether an answer is made from what is there now.
-func (s *server) current(ctx context.Context, connection string, kept *listed) (bool, error) {
-	for kind := range kept.looked {
+func (s *server) current(ctx context.Context, connection string, cached *listed) (bool, error) {
+	for kind := range cached.looked {
 		if err := s.Engine.Refresh(ctx, connection, kind, s.Fresh); err != nil {
 			return false, err
 		}
 	}
-	for kind, part := range kept.parts {
+	for kind, part := range cached.parts {
 		now, err := s.Engine.Snapshot(ctx, connection, kind)
 		if err != nil || now != part {
 			return false, err
 		}
 	}
 	c, err := s.Engine.KnownConnection(ctx, connection)
-	return err == nil && c.UpdatedAt.Equal(kept.changed), err
+	return err == nil && c.UpdatedAt.Equal(cached.changed), err
 }
