@@ -5,6 +5,9 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"regexp"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -140,4 +143,61 @@ func TestViewsAreNotCompressed(t *testing.T) {
 	assert.Equal(t, http.StatusOK, got.status, "%s", got.body)
 	assert.Equal(t, "no-store", got.header.Get("Cache-Control"))
 	assert.Empty(t, got.header.Get("Content-Encoding")+got.header.Get("ETag"))
+}
+
+// Whatever a GET answers that may be a secret is no-store, which the document says: it then
+// is neither compressed nor cached. A new route with a secret is found by the names of what
+// it answers, one that answers whatever a cloud says by having none.
+func TestEveryAnswerWithASecretIsNoStore(t *testing.T) {
+	d := documented(t)
+	secret := regexp.MustCompile(`(?i)password|secret|token|kubeconfig|privatekey|passphrase`)
+	known := []string{
+		"nextPageToken", // where a list goes on
+		"secrets",       // of an operation, which only who asked for a creation is answered
+	}
+	var names func(schema any, seen map[string]bool) (all, secrets []string)
+	names = func(schema any, seen map[string]bool) (all, secrets []string) {
+		inner := func(value any) {
+			a, s := names(value, seen)
+			all, secrets = append(all, a...), append(secrets, s...)
+		}
+		switch v := schema.(type) {
+		case []any:
+			for _, value := range v {
+				inner(value)
+			}
+		case map[string]any:
+			if ref, ok := v["$ref"].(string); ok && !seen[ref] {
+				seen[ref] = true
+				inner(at(d, strings.Split(strings.TrimPrefix(ref, "#/"), "/")...))
+			}
+			properties, _ := v["properties"].(map[string]any)
+			for name, p := range properties {
+				all = append(all, name)
+				if secret.MatchString(name) && !slices.Contains(known, name) && at(p, "writeOnly") != true && at(p, "type") != "boolean" {
+					secrets = append(secrets, name)
+				}
+			}
+			for _, value := range v {
+				inner(value)
+			}
+		}
+		return all, secrets
+	}
+	paths, _ := at(d, "paths").(map[string]any)
+	unstored := 0
+	for path, item := range paths {
+		answer := at(item, "get", "responses", "200")
+		body := at(answer, "content", jsonType, "schema")
+		switch {
+		case body == nil:
+		case at(answer, "headers", "Cache-Control") != nil:
+			unstored++
+		default:
+			all, secrets := names(body, map[string]bool{})
+			assert.NotEmpty(t, all, "%s answers anything", path)
+			assert.Empty(t, secrets, "%s", path)
+		}
+	}
+	assert.NotZero(t, unstored)
 }
