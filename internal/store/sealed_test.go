@@ -106,3 +106,47 @@ func TestEverySealedColumnSurvivesAChangeOfTheMasterKey(t *testing.T) {
 		assert.Equal(t, map[string]int{next.ID(): done.Values - 1}, counts)
 	})
 }
+
+// Every way to record a sealed value refuses one whose key the database has forgotten.
+func TestNothingIsRecordedThatAForgottenKeySealed(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, open func() *store.Store) {
+		s := open()
+		old, err := secret.NewKey()
+		require.NoError(t, err)
+		now, err := secret.NewKey()
+		require.NoError(t, err)
+		_, err = keys.Open(t.Context(), s, keys.Source{Text: string(now.Text())}, slog.New(slog.DiscardHandler))
+		require.NoError(t, err)
+		write := map[string]func(context.Context, *store.Queries, []byte) error{
+			"InsertCredential": func(ctx context.Context, q *store.Queries, v []byte) error {
+				return q.InsertCredential(ctx, &store.Credential{Name: "a", Cloud: "mock", Sealed: v})
+			},
+			"UpdateCredential": func(ctx context.Context, q *store.Queries, v []byte) error {
+				return q.UpdateCredential(ctx, &store.Credential{Name: "a", Sealed: v})
+			},
+			"InsertRepository": func(ctx context.Context, q *store.Queries, v []byte) error {
+				return q.InsertRepository(ctx, &store.Repository{Name: "a", Sealed: v})
+			},
+			"UpdateRepository": func(ctx context.Context, q *store.Queries, v []byte) error {
+				return q.UpdateRepository(ctx, &store.Repository{Name: "a", Sealed: v})
+			},
+			"InsertOperation": func(ctx context.Context, q *store.Queries, v []byte) error {
+				return q.InsertOperation(ctx, &store.Operation{ID: "a", UID: "a", Hidden: v})
+			},
+			"InsertSecrets": func(ctx context.Context, q *store.Queries, v []byte) error {
+				return q.InsertSecrets(ctx, []store.Secret{{UID: "a", Name: "privateKey", Sealed: v}})
+			},
+			"Reseal": func(ctx context.Context, q *store.Queries, v []byte) error {
+				return q.Reseal(ctx, &store.Sealed{Place: "credentials", Key: "a"}, v)
+			},
+		}
+		for name, record := range write {
+			for key, code := range map[*secret.Key]resource.Code{old: resource.CodeUnavailable, now: ""} {
+				value, err := key.Seal([]byte("x"), "a")
+				require.NoError(t, err)
+				err = s.Update(t.Context(), func(ctx context.Context, q *store.Queries) error { return record(ctx, q, value) })
+				assert.Equal(t, code, resource.CodeOf(err), "%s: %v", name, err)
+			}
+		}
+	})
+}
