@@ -172,6 +172,29 @@ func TestTheServedDocumentIsTheDocument(t *testing.T) {
 	assert.Contains(t, string(page.body), "/openapi.json")
 }
 
+// Who uses a method that a path does not have is told all that it has.
+func TestWhatIsAllowedIsWhatIsDocumented(t *testing.T) {
+	a := start(t, enginetest.Options{})
+	variable := regexp.MustCompile(`\{[^}]+\}`)
+	paths, _ := at(documented(t), "paths").(map[string]any)
+	for path, item := range paths {
+		if strings.Contains(path, ":") { // an action's path is also that of a resource with such a name
+			continue
+		}
+		methods, _ := item.(map[string]any)
+		var want []string
+		for method := range methods {
+			want = append(want, strings.ToUpper(method))
+		}
+		if methods["get"] != nil && methods["head"] == nil {
+			want = append(want, http.MethodHead)
+		}
+		got := a.send(a.request("BREW", variable.ReplaceAllString(path, "x"), nil))
+		assert.Equal(t, http.StatusMethodNotAllowed, got.status, path)
+		assert.ElementsMatch(t, want, got.header.Values("Allow"), path)
+	}
+}
+
 func TestMetricsKnowRoutesNotPaths(t *testing.T) {
 	a := start(t, enginetest.Options{})
 	a.create("mock", "vpc", "raw-name", `{"cidr":"10.0.0.0/16"}`)

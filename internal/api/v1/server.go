@@ -89,7 +89,7 @@ func New(c Config) http.Handler {
 		notFound(r).write(w)
 	})
 	router.MethodNotAllowed(func(w http.ResponseWriter, r *http.Request) {
-		for _, m := range []string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodDelete} {
+		for _, m := range []string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete} {
 			if router.Match(chi.NewRouteContext(), m, r.URL.Path) || m == http.MethodHead && w.Header().Get("Allow") != "" {
 				w.Header().Add("Allow", m)
 			}
