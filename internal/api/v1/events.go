@@ -95,11 +95,12 @@ func (s *server) sendEvents(ctx context.Context, after int, w http.ResponseWrite
 	if !send(append(first, frame("ping", events.After(), pingEvent{})...)) { // the client sees at once that it is connected
 		return
 	}
+	silent := frame("ping", 0, pingEvent{})
 	for ctx.Err() == nil {
 		wait, cancel := context.WithTimeout(ctx, keepAlive)
 		batch := events.Next(wait)
 		cancel()
-		text := frame("ping", 0, pingEvent{})
+		text := silent
 		if batch != nil {
 			text = batch.Text(func() []byte { return batchText(batch) })
 		}
