@@ -106,6 +106,9 @@ func (s *Sealed) at() place {
 // Identity is what it is sealed for.
 func (s *Sealed) Identity() string { return s.at().identity(s) }
 
+// sealedBy is what says which key sealed a value: as much of it as secret.Prefix has.
+const sealedBy = "substr(value, 1, 5)"
+
 // allSealed selects the sealed values of places. What is too short to be one, such as
 // Wiped, is none.
 func allSealed(places []place) string {
@@ -120,7 +123,7 @@ func allSealed(places []place) string {
 // SealedOtherwise reads values that are not sealed with a key, in the order of their
 // places, from behind one on.
 func (q *Queries) SealedOtherwise(ctx context.Context, key string, after Sealed, limit int) (rows []Sealed, err error) {
-	err = q.db.NewSelect().TableExpr(allSealed(places())).Where("substr(value, 1, 5) <> ?", secret.Prefix(key)).
+	err = q.db.NewSelect().TableExpr(allSealed(places())).Where(sealedBy+" <> ?", secret.Prefix(key)).
 		Where("(place, key, name) > (?, ?, ?)", after.Place, after.Key, after.Name).
 		Order("place", "key", "name").Limit(int64(limit)).Scan(ctx, &rows)
 	return rows, failure(err, "read what is sealed with another master key")
@@ -128,7 +131,7 @@ func (q *Queries) SealedOtherwise(ctx context.Context, key string, after Sealed,
 
 // SealedWith reads some of the values that are sealed with a key.
 func (q *Queries) SealedWith(ctx context.Context, key string, limit int) (rows []Sealed, err error) {
-	err = q.db.NewSelect().TableExpr(allSealed(places())).Where("substr(value, 1, 5) = ?", secret.Prefix(key)).Limit(int64(limit)).Scan(ctx, &rows)
+	err = q.db.NewSelect().TableExpr(allSealed(places())).Where(sealedBy+" = ?", secret.Prefix(key)).Limit(int64(limit)).Scan(ctx, &rows)
 	return rows, failure(err, "read what is sealed with the master key %s", key)
 }
 
@@ -138,7 +141,7 @@ func (q *Queries) CountSealed(ctx context.Context) (map[string]int, error) {
 		Prefix []byte
 		Count  int
 	}
-	err := q.db.NewSelect().TableExpr(allSealed(places())).ColumnExpr("substr(value, 1, 5) AS prefix").ColumnExpr("count(*) AS count").Group("prefix").Scan(ctx, &rows)
+	err := q.db.NewSelect().TableExpr(allSealed(places())).ColumnExpr(sealedBy+" AS prefix").ColumnExpr("count(*) AS count").Group("prefix").Scan(ctx, &rows)
 	counts := map[string]int{}
 	for _, r := range rows {
 		counts[secret.KeyID(r.Prefix)] += r.Count
