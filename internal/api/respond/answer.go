@@ -3,7 +3,6 @@
 package respond
 
 import (
-	"bytes"
 	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
@@ -11,25 +10,23 @@ import (
 	"strconv"
 	"strings"
 	"sync"
-
-	"github.com/klauspost/compress/gzip"
-	"github.com/klauspost/compress/zstd"
 )
 
 // Answer is a body and what is made of it once for all who ask. It does not change.
 type Answer struct {
-	raw  []byte
-	kind string // content type
-	tag  string // opaque part of the ETag
+	raw     []byte
+	kind    string // content type
+	tag     string // opaque part of the ETag
+	codings *Codings
 
 	mu         sync.Mutex
 	compressed map[string][]byte // by content coding
 }
 
 // New answers a body of that content type, which must not be changed any more.
-func New(raw []byte, contentType string) *Answer {
+func (c *Codings) New(raw []byte, contentType string) *Answer {
 	sum := sha256.Sum256(raw)
-	return &Answer{raw: raw, kind: contentType, tag: hex.EncodeToString(sum[:16]), compressed: map[string][]byte{}}
+	return &Answer{raw: raw, kind: contentType, tag: hex.EncodeToString(sum[:16]), codings: c, compressed: map[string][]byte{}}
 }
 
 // least is from how many bytes on compressing is worth it: less goes into one packet.
@@ -82,33 +79,10 @@ func (a *Answer) as(coding string) []byte {
 	defer a.mu.Unlock()
 	raw, ok := a.compressed[coding]
 	if !ok {
-		raw = codings()[coding](a.raw)
+		raw = a.codings.compress(coding, a.raw)
 		a.compressed[coding] = raw
 	}
 	return raw
-}
-
-// codings are how bodies are compressed: as fast as it goes.
-func codings() map[string]func([]byte) []byte {
-	return map[string]func([]byte) []byte{zstdCoding: toZstd, gzipCoding: toGzip}
-}
-
-const (
-	zstdCoding = "zstd"
-	gzipCoding = "gzip"
-)
-
-func toGzip(raw []byte) []byte {
-	var b bytes.Buffer
-	w, _ := gzip.NewWriterLevel(&b, gzip.BestSpeed) // the level is one
-	_, _ = w.Write(raw)                             // a buffer takes everything
-	_ = w.Close()
-	return b.Bytes()
-}
-
-func toZstd(raw []byte) []byte {
-	w, _ := zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderConcurrency(1), zstd.WithLowerEncoderMem(true)) // the options are ones
-	return w.EncodeAll(raw, nil)
 }
 
 // accepted is the content coding that a client takes best, or "" for none.

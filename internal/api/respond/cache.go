@@ -57,7 +57,7 @@ func (c *Cache) get(version, key string) *Answer {
 func (c *Cache) add(version, key string, a *Answer) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	size := len(key) + len(a.raw)*(1+len(codings())) + overhead // it may be asked for in all forms
+	size := len(key) + len(a.raw)*forms + overhead
 	if c.version != version || size > most {
 		return // it is old already, or too large
 	}

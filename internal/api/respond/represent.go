@@ -11,16 +11,16 @@ import (
 // but what has a Cache-Control, an ETag or a Content-Encoding of its own. An answer with
 // a secret is no-store, and so never compressed beside text that somebody else may
 // have chosen: its length would tell of the secret (https://www.breachattack.com).
-func Represent(next http.Handler) http.Handler {
+func (c *Codings) Represent(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method != http.MethodGet && r.Method != http.MethodHead {
 			next.ServeHTTP(w, r)
 			return
 		}
-		c := &collector{ResponseWriter: w}
-		next.ServeHTTP(c, r)
-		if c.collects {
-			New(c.body.Bytes(), w.Header().Get("Content-Type")).Write(w, r)
+		answer := &collector{ResponseWriter: w}
+		next.ServeHTTP(answer, r)
+		if answer.collects {
+			c.New(answer.body.Bytes(), w.Header().Get("Content-Type")).Write(w, r)
 		}
 	})
 }

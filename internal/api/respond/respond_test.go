@@ -1,11 +1,14 @@
 package respond
 
 import (
+	"bytes"
 	"errors"
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/klauspost/compress/gzip"
@@ -21,7 +24,7 @@ func ask(t *testing.T, next http.Handler, headers ...string) *http.Response {
 		r.Header.Set(headers[i], headers[i+1])
 	}
 	w := httptest.NewRecorder()
-	Represent(next).ServeHTTP(w, r)
+	new(Codings).Represent(next).ServeHTTP(w, r)
 	return w.Result()
 }
 
@@ -34,6 +37,25 @@ func answers(body, kind, control string, status int) http.HandlerFunc {
 		w.WriteHeader(status)
 		_, _ = io.WriteString(w, body)
 	}
+}
+
+// unpacked is what was compressed.
+func unpacked(t *testing.T, coding string, r io.Reader) string {
+	t.Helper()
+	switch coding {
+	case "gzip":
+		gz, err := gzip.NewReader(r)
+		require.NoError(t, err)
+		r = gz
+	case "zstd":
+		z, err := zstd.NewReader(r)
+		require.NoError(t, err)
+		defer z.Close()
+		r = z
+	}
+	raw, err := io.ReadAll(r)
+	require.NoError(t, err)
+	return string(raw)
 }
 
 func TestAnAnswerIsTheSameInEveryForm(t *testing.T) {
@@ -49,21 +71,8 @@ func TestAnAnswerIsTheSameInEveryForm(t *testing.T) {
 		tag := got.Header.Get("ETag")
 		assert.Equal(t, coding != "", strings.HasPrefix(tag, "W/"), "compressed it is other bytes")
 		tags[strings.TrimPrefix(tag, "W/")] = true
-		var r io.Reader = got.Body
-		switch coding {
-		case "gzip":
-			unpacked, err := gzip.NewReader(r)
-			require.NoError(t, err)
-			r = unpacked
-		case "zstd":
-			unpacked, err := zstd.NewReader(r)
-			require.NoError(t, err)
-			r = unpacked.IOReadCloser()
-		}
-		raw, err := io.ReadAll(r)
-		require.NoError(t, err)
+		assert.Equal(t, body, unpacked(t, coding, got.Body), header)
 		require.NoError(t, got.Body.Close())
-		assert.Equal(t, body, string(raw), header)
 
 		for _, known := range []string{tag, `"other", ` + tag, "W/" + strings.TrimPrefix(tag, "W/"), "*"} {
 			same := ask(t, handler, "Accept-Encoding", header, "If-None-Match", known)
@@ -108,14 +117,34 @@ func TestWhatIsNotRepresented(t *testing.T) {
 	assert.NotEmpty(t, short.Header.Get("ETag"))
 }
 
+// Tables are used again, by one at a time.
+func TestCompressingTakesLittleMemory(t *testing.T) {
+	var codings Codings
+	for _, coding := range []string{zstdCoding, gzipCoding} {
+		var group sync.WaitGroup
+		packed := make([][]byte, 50)
+		body := func(i int) string { return strings.Repeat(strconv.Itoa(i)+" ", 2000) }
+		for i := range packed {
+			group.Go(func() { packed[i] = codings.compress(coding, []byte(body(i))) })
+		}
+		group.Wait()
+		for i := range packed {
+			assert.Equal(t, body(i), unpacked(t, coding, bytes.NewReader(packed[i])), coding)
+		}
+		raw := []byte(body(1))
+		assert.Less(t, testing.AllocsPerRun(100, func() { codings.compress(coding, raw) }), 12.0, coding)
+	}
+}
+
 func TestAnAnswerIsMadeOncePerVersion(t *testing.T) {
+	var codings Codings
 	var c Cache
 	made := 0
 	get := func(version, key string) {
 		t.Helper()
 		a, err := c.Get(version, key, func() (*Answer, error) {
 			made++
-			return New([]byte(version+key), "application/json"), nil
+			return codings.New([]byte(version+key), "application/json"), nil
 		})
 		require.NoError(t, err)
 		assert.Equal(t, version+key, string(a.raw))
@@ -140,10 +169,11 @@ func TestAnAnswerIsMadeOncePerVersion(t *testing.T) {
 // What is cached is bounded with all that it takes: keys, which clients choose, and the forms
 // in which it may be asked for.
 func TestWhatIsCachedIsBounded(t *testing.T) {
+	var codings Codings
 	var c Cache
 	add := func(key string, length int) {
 		t.Helper()
-		_, err := c.Get("1", key, func() (*Answer, error) { return New(make([]byte, length), "application/json"), nil })
+		_, err := c.Get("1", key, func() (*Answer, error) { return codings.New(make([]byte, length), "application/json"), nil })
 		require.NoError(t, err)
 	}
 	long := strings.Repeat("k", most/3)

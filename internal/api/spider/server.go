@@ -61,8 +61,9 @@ const defaultFresh = 2 * time.Second
 
 type server struct {
 	Config
-	kinds []*kind
-	lists lists
+	kinds   []*kind
+	lists   lists
+	codings respond.Codings
 }
 
 // New returns the handler of the API, for the paths below Prefix.
@@ -84,7 +85,7 @@ func New(c Config) http.Handler {
 		}
 		router.Method(r.method, r.path, h)
 	}
-	return respond.Represent(tidyPath(router))
+	return s.codings.Represent(tidyPath(router))
 }
 
 // tidyPath routes by the path as it was sent, so that a name can hold an escaped

@@ -73,7 +73,7 @@ func (s *server) shared(r *request, connection, what string, build func(*view) (
 	if err != nil {
 		return nil, err
 	}
-	made := respond.New(raw, jsonType)
+	made := s.codings.New(raw, jsonType)
 	s.lists.add(key, &listed{answer: made, looked: v.looked, parts: v.parts, changed: v.place().UpdatedAt})
 	return made, v.err
 }

@@ -327,7 +327,7 @@ func (s *server) cached(ctx context.Context, read func(context.Context) (any, er
 		if err := huma.DefaultJSONFormat.Marshal(&raw, value); err != nil {
 			return nil, err
 		}
-		return respond.New(raw.Bytes(), "application/json"), nil
+		return s.codings.New(raw.Bytes(), "application/json"), nil
 	})
 	if err != nil {
 		return nil, problem(err)

@@ -68,6 +68,7 @@ type server struct {
 	Config
 	requests *prometheus.HistogramVec
 	answers  respond.Cache
+	codings  respond.Codings
 }
 
 // New returns the handler of the whole API.
@@ -112,7 +113,7 @@ func New(c Config) http.Handler {
 	})
 	s.sessionRoutes(router)
 	router.Group(func(r chi.Router) {
-		r.Use(s.authenticate, bufferBody, respond.Represent)
+		r.Use(s.authenticate, bufferBody, s.codings.Represent)
 		r.Method(http.MethodGet, "/metrics", promhttp.HandlerFor(c.Metrics, promhttp.HandlerOpts{}))
 		docs := v5emb.New("mc-infra-connector", "/openapi.json", "/docs/")
 		r.Method(http.MethodGet, "/docs", http.RedirectHandler("/docs/", http.StatusMovedPermanently))
