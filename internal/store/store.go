@@ -198,7 +198,8 @@ func (s *Store) Shared() bool { return s.postgres }
 // Version is another one whenever something that is recorded has changed. What is read after
 // it is at least as new, so that what was made of it holds for as long as the version is
 // the same. It is "" while a change becomes visible, when nothing that is read can be said
-// to hold. On PostgreSQL it is what transactions there have been to see.
+// to hold. On SQLite it is what this process has committed: what another one changes, the
+// master key, is in no answer. On PostgreSQL it is what transactions there have been to see.
 // https://www.postgresql.org/docs/current/functions-info.html#FUNCTIONS-INFO-SNAPSHOT
 func (s *Store) Version(ctx context.Context) (version string, err error) {
 	if !s.postgres {
