@@ -29,7 +29,7 @@ func eventsBench(ctx context.Context, bin, dir string, subscribers int) (err err
 		return err
 	}
 	defer func() { err = errors.Join(err, s.Stop()) }()
-	b := &bench{ctx: ctx, server: s, http: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 64, DisableCompression: true}}}
+	b := newBench(ctx, s)
 	if err := b.prepare(); err != nil {
 		return err
 	}

@@ -36,7 +36,7 @@ func inventory(ctx context.Context, bin, dir string, count int) error {
 	if err != nil {
 		return err
 	}
-	b := &bench{ctx: ctx, server: s, http: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 64}}}
+	b := newBench(ctx, s)
 	defer func() { _ = s.Stop() }() // what it says then is of no interest here
 
 	fmt.Printf("\nLists of 100 of %d VMs, with as many other resources beside them, 1 client, the median of three rounds:\n\n", count)

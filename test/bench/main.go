@@ -71,7 +71,7 @@ func run(ctx context.Context, count, subscribers int, folder string, spider bool
 	}
 	defer func() { err = errors.Join(err, s.Stop()) }()
 
-	b := &bench{ctx: ctx, server: s, http: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 64, DisableCompression: true}}}
+	b := newBench(ctx, s)
 	if err := b.prepare(); err != nil {
 		return err
 	}
@@ -138,6 +138,12 @@ type bench struct {
 	vm     string // spec
 	image  string
 	spec   string
+}
+
+// newBench has a client that asks for answers as they are: it would unpack them beside the
+// server.
+func newBench(ctx context.Context, s *mcic.Server) *bench {
+	return &bench{ctx: ctx, server: s, http: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 64, DisableCompression: true}}}
 }
 
 func (b *bench) prepare() error {

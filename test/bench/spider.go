@@ -21,7 +21,7 @@ func spiderBench(ctx context.Context, bin, dir string) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, s.Stop()) }()
-	b := &bench{ctx: ctx, server: s, http: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 64, DisableCompression: true}}}
+	b := newBench(ctx, s)
 	if err := b.prepare(); err != nil {
 		return err
 	}
