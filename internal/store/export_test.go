@@ -111,3 +111,9 @@ func (s *Store) Bytes(ctx context.Context) (map[string][][]byte, error) {
 
 // Commit has a commit begin, or end.
 func (s *Store) Commit() { s.batches.commits.Add(1) }
+
+// Blocked is how many wait for a lock of another transaction.
+func (s *Store) Blocked(ctx context.Context) (n int, err error) {
+	err = s.read.NewRaw("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'").Scan(ctx, &n)
+	return n, err
+}

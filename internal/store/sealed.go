@@ -60,7 +60,7 @@ func (q *Queries) sealedNow(ctx context.Context, values ...[]byte) error {
 		return nil
 	}
 	var ids []string
-	sel := q.db.NewSelect().Model((*MasterKey)(nil)).Column("id")
+	sel := q.db.NewSelect().Model((*MasterKey)(nil)).Column("id").Order("current DESC") // locked in the order of MasterKeys
 	if q.lock {
 		sel = sel.For("SHARE")
 	}

@@ -6,9 +6,11 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/m-cmp/mc-infra-connector/internal/keys"
 	"github.com/m-cmp/mc-infra-connector/internal/secret"
@@ -149,4 +151,53 @@ func TestNothingIsRecordedThatAForgottenKeySealed(t *testing.T) {
 			}
 		}
 	})
+}
+
+// Who seals and who ends a change of the master key lock the two keys in the same order, or
+// each could wait for the other.
+func TestSealingAndChangingTheKeyDoNotBlockEachOther(t *testing.T) {
+	s, err := store.OpenPostgres(t.Context(), storetest.Postgres(t))
+	require.NoError(t, err)
+	defer func() { assert.NoError(t, s.Close()) }()
+	before, err := secret.NewKey()
+	require.NoError(t, err)
+	next, err := secret.NewKey()
+	require.NoError(t, err)
+	keeper, err := keys.Open(t.Context(), s, keys.Source{Text: string(before.Text())}, slog.New(slog.DiscardHandler))
+	require.NoError(t, err)
+	require.NoError(t, keeper.Change(t.Context(), next))
+	rows, err := s.Read().MasterKeys(t.Context())
+	require.NoError(t, err)
+	value, err := next.Seal([]byte("x"), "credential/a")
+	require.NoError(t, err)
+
+	held, release := make(chan struct{}), make(chan struct{})
+	var group errgroup.Group
+	group.Go(func() error {
+		return s.Update(t.Context(), func(ctx context.Context, q *store.Queries) error {
+			err := q.UpdateMasterKey(ctx, &rows[0])
+			close(held)
+			<-release
+			return err
+		})
+	})
+	<-held
+	for i, change := range []func(context.Context, *store.Queries) error{
+		func(ctx context.Context, q *store.Queries) error {
+			_, err := q.MasterKeys(ctx)
+			return err
+		},
+		func(ctx context.Context, q *store.Queries) error {
+			return q.InsertCredential(ctx, &store.Credential{Name: "a", Cloud: "mock", Sealed: value})
+		},
+	} {
+		group.Go(func() error { return s.Update(t.Context(), change) })
+		require.EventuallyWithT(t, func(c *assert.CollectT) {
+			blocked, err := s.Blocked(t.Context())
+			require.NoError(c, err)
+			assert.Equal(c, i+1, blocked)
+		}, 30*time.Second, 10*time.Millisecond)
+	}
+	close(release)
+	require.NoError(t, group.Wait())
 }
