@@ -9,37 +9,37 @@ import (
 // given and never shown, such as the first password of a database. It is a text at the top. The
 // server hands it to the driver and forgets it with the end of the operation.
 
-// WriteOnly reports whether a struct field is never shown.
-func WriteOnly(f reflect.StructField) bool { return f.Tag.Get("writeOnly") == "true" }
+func writeOnly(f reflect.StructField) bool { return f.Tag.Get("writeOnly") == "true" }
 
 // Hide takes out of a spec what is only written.
 func (k *Kind) Hide(spec json.RawMessage) (shown json.RawMessage, hidden map[string]string, err error) {
-	return hide(k.spec, spec)
+	return hide(k.hidden, spec)
 }
 
 // Hide takes out of the parameters of the action what is only written.
 func (a *Action) Hide(params json.RawMessage) (shown json.RawMessage, hidden map[string]string, err error) {
-	if a.params.typ == nil {
-		return params, nil, nil
-	}
-	return hide(a.params.typ, params)
+	return hide(a.params.hidden, params)
 }
 
-func hide(t reflect.Type, raw json.RawMessage) (json.RawMessage, map[string]string, error) {
-	var (
-		fields map[string]json.RawMessage
-		hidden map[string]string
-	)
+func writeOnlyFields(t reflect.Type) (names []string) {
 	for f := range t.Fields() {
-		if !WriteOnly(f) {
-			continue
+		if writeOnly(f) {
+			names = append(names, JSONName(f))
 		}
-		if fields == nil {
-			if err := json.Unmarshal(raw, &fields); err != nil {
-				return nil, nil, Errorf(CodeInternal, "hide what is only written: %w", err)
-			}
-		}
-		name := JSONName(f)
+	}
+	return names
+}
+
+func hide(names []string, raw json.RawMessage) (json.RawMessage, map[string]string, error) {
+	if len(names) == 0 {
+		return raw, nil, nil
+	}
+	var fields map[string]json.RawMessage
+	if err := json.Unmarshal(raw, &fields); err != nil {
+		return nil, nil, Errorf(CodeInternal, "hide what is only written: %w", err)
+	}
+	var hidden map[string]string
+	for _, name := range names {
 		value, given := fields[name]
 		if !given {
 			continue

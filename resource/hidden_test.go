@@ -43,7 +43,7 @@ func TestWhatIsOnlyWrittenIsATextAtTheTop(t *testing.T) {
 			return
 		}
 		for f := range t0.Fields() {
-			if WriteOnly(f) {
+			if writeOnly(f) {
 				assert.True(t, top && f.Type.Kind() == reflect.String, "%s.%s", at, f.Name)
 			}
 			if f.PkgPath == "" && f.Type != t0 {

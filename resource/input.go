@@ -13,11 +13,12 @@ type input struct {
 	typ    reflect.Type // nil for nothing
 	schema schema
 	refs   []refField
+	hidden []string // fields that are only written
 }
 
 func inputOf[P any]() input {
 	t := reflect.TypeFor[P]()
-	return input{t, newSchema(t), refFields(t)}
+	return input{t, newSchema(t), refFields(t), writeOnlyFields(t)}
 }
 
 // parse checks what a user gave, and fills the defaults. whose is what it was given to,

@@ -30,6 +30,7 @@ type Kind struct {
 	schema               schema
 	complete             func(spec any) (map[string]string, error)
 	against              func(spec json.RawMessage, find Find) []Problem
+	hidden               []string                                                                // fields of the spec that are only written
 	kept                 func(spec json.RawMessage) (travels, status json.RawMessage, err error) // nil: the server cannot keep it
 	login                func(spec, status json.RawMessage) (Login, error)                       // nil: there is nothing to log in to
 	refs, statusRefs     []refField
@@ -249,7 +250,7 @@ func define[S, T any](k Kind) Type[S, T] {
 	k.spec, k.status = reflect.TypeFor[S](), reflect.TypeFor[T]()
 	k.create, k.bulk = reflect.TypeFor[CreateRequest[S]](), reflect.TypeFor[BulkRequest[S]]()
 	k.schema = newSchema(k.create)
-	k.refs, k.statusRefs = refFields(k.spec), refFields(k.status)
+	k.refs, k.statusRefs, k.hidden = refFields(k.spec), refFields(k.status), writeOnlyFields(k.spec)
 	k.Actions = append(k.Actions, labelAction())
 	k.login, k.kept = loginOf[S, T](), keptOf[S, T]()
 	k.addresses, k.parts = addressFields(k.status), partFields(k.status)
