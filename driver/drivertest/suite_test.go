@@ -340,9 +340,6 @@ func TestDefectsAreCaught(t *testing.T) {
 						continue
 					}
 					result := s.do(t.Context(), c)
-					for i := 0; i < 2 && result.Outcome == driver.Passed; i++ { // on a busy machine a late answer may come before the clock says so
-						result = s.do(t.Context(), c)
-					}
 					assert.Equal(t, driver.Failed, result.Outcome, "%s: %s", c.path(), result.Reason)
 					wanted = slices.DeleteFunc(slices.Clone(wanted), func(path string) bool { return path == c.path() })
 				}
