@@ -62,7 +62,7 @@ func (o *offer) create(ctx context.Context, c any, r ItemRequest) (Item, error) 
 	case err != nil:
 		return item, err
 	case again > 0:
-		return item, Wait(again, "the cloud has accepted it; next is checked that it was made only once")
+		return item, Wait(again, "the cloud has accepted it; next it is looked at again, to be sure that it is one")
 	case o.untold(r, item):
 		return Item{}, o.anew(ctx, c, item)
 	}
@@ -83,8 +83,8 @@ func (o *offer) create(ctx context.Context, c any, r ItemRequest) (Item, error) 
 	return item, wait{Pending{Reason: "it has failed, and what was created of it is removed again", After: time.Millisecond, Failed: resource.AsError(err)}}
 }
 
-// obtain answers the object of a request: what is there of it, or what is made now. After
-// again, if that is not 0, is to be looked whether it is the only one.
+// obtain answers the object of a request: what is there of it, or what is made now. That is
+// to be looked at again after some time, if again is not 0.
 func (o *offer) obtain(ctx context.Context, c any, r ItemRequest) (item Item, again time.Duration, err error) {
 	switch {
 	case o.found == ByTag:
@@ -112,8 +112,10 @@ func (o *offer) obtain(ctx context.Context, c any, r ItemRequest) (item Item, ag
 	begun := time.Now()
 	item, err = o.make(ctx, c, r)
 	switch {
-	case err == nil && (o.found == ByTag || o.tellsOnce):
+	case err == nil && o.found == ByTag:
 		return item, confirmation(item, time.Since(begun)), nil
+	case err == nil && o.tellsOnce: // what is told is recorded before anything else is done
+		return item, confirmAfter, nil
 	case o.found == ByToken || !refused(item, err):
 		return item, 0, err
 	}
