@@ -67,7 +67,7 @@ func (s *session) Permissions(ctx context.Context) ([]driver.Permission, error) 
 		}
 		for _, c := range k.Data {
 			do := toWrite
-			if c.Method == http.MethodGet && c.Name != "receive" {
+			if c.Method == http.MethodGet && !c.Takes {
 				do = toRead
 			}
 			uses[do] = append(uses[do], c.Name)
