@@ -153,7 +153,7 @@ func (e *Engine) AdoptNamed(ctx context.Context, connection, kind string, reques
 	if _, err := e.offers(ctx, connection, kind, "get"); err != nil {
 		return nil, err
 	}
-	if err := e.onlyKept(ctx, connection, kind, "there is nothing to adopt: create it, with the public key that there is"); err != nil {
+	if err := e.onlyKept(ctx, connection, kind, "there is nothing to adopt: create it"); err != nil {
 		return nil, err
 	}
 	session, err := e.session(ctx, connection)
