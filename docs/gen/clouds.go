@@ -87,7 +87,13 @@ func deviates(reason string) bool { return strings.HasPrefix(reason, string(driv
 func exceptions(b *strings.Builder, d driver.Description, capabilities []driver.Capability) {
 	var lines []string
 	for _, c := range capabilities {
-		if c.Reason != "" {
+		switch c.Reason {
+		case "":
+		case d.Missing[c.Kind]: // of all its verbs
+			if line := fmt.Sprintf("- %#q is not offered: %s", c.Kind, c.Reason); !slices.Contains(lines, line) {
+				lines = append(lines, line)
+			}
+		default:
 			lines = append(lines, fmt.Sprintf("- %#q %s is not offered: %s", c.Kind, c.Verb, c.Reason))
 		}
 		for _, t := range c.Tested {
