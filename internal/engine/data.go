@@ -8,8 +8,6 @@ import (
 	"net/http"
 	"strings"
 
-	"github.com/m-cmp/mc-infra-connector/driver"
-	"github.com/m-cmp/mc-infra-connector/internal/host"
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
 
@@ -17,39 +15,39 @@ import (
 // changed there the audit trail says that it was, and by whom.
 
 // Data makes a data call for a resource, once. params are as the user sent them.
-func (e *Engine) Data(ctx context.Context, connection, kind, name, call string, params json.RawMessage) (json.RawMessage, error) {
+func (e *Engine) Data(ctx context.Context, connection, kind, name, verb string, params json.RawMessage) (json.RawMessage, error) {
 	k, err := resource.KindNamed(kind)
 	if err != nil {
 		return nil, err
 	}
-	c, err := k.DataCall(call)
+	call, err := k.DataCall(verb)
 	if err != nil {
 		return nil, err
 	}
-	if c.Signs() {
-		return e.link(ctx, connection, kind, name, c, params)
+	if call.Signs() {
+		return e.link(ctx, connection, kind, name, call, params)
 	}
-	if params, err = c.ParseParams(params); err != nil {
+	if params, err = call.ParseParams(params); err != nil {
 		return nil, err
 	}
-	ctx, session, _, id, err := e.holding(ctx, connection, kind, name, call)
+	ctx, c, id, err := e.reach(ctx, connection, kind, name, call.Name)
 	if err != nil {
 		return nil, err
 	}
-	given, err := c.MapRefs(params, func(ref resource.Ref) (string, error) { return e.named(ctx, connection, ref) })
+	given, err := call.MapRefs(params, func(ref resource.Ref) (string, error) { return e.named(ctx, connection, ref) })
 	if err != nil {
 		return nil, err
 	}
-	answer, err := session.Data(ctx, kind, id, call, given)
-	e.noteData(ctx, connection, kind, name, c, params, err)
+	answer, err := e.keeping(c).Data(ctx, kind, id, call.Name, given)
+	e.noteData(ctx, connection, kind, name, call, params, err)
 	if err != nil {
-		return nil, fmt.Errorf("%s of the %s %s: %w", call, kind, name, err)
+		return nil, fmt.Errorf("%s of the %s %s: %w", call.Name, kind, name, err)
 	}
 	return answer, nil
 }
 
 // link has a request signed for a user, which must do nothing that was not asked for.
-func (e *Engine) link(ctx context.Context, connection, kind, name string, c *resource.DataCall, params json.RawMessage) (json.RawMessage, error) {
+func (e *Engine) link(ctx context.Context, connection, kind, name string, call *resource.DataCall, params json.RawMessage) (json.RawMessage, error) {
 	fields := map[string]any{}
 	if err := resource.Decode(params, &fields); err != nil {
 		return nil, err
@@ -57,7 +55,7 @@ func (e *Engine) link(ctx context.Context, connection, kind, name string, c *res
 	fields["link"] = true
 	params, err := json.Marshal(fields)
 	if err == nil {
-		params, err = c.ParseParams(params)
+		params, err = call.ParseParams(params)
 	}
 	if err != nil {
 		return nil, err
@@ -66,12 +64,12 @@ func (e *Engine) link(ctx context.Context, connection, kind, name string, c *res
 	if err := json.Unmarshal(params, &r); err != nil {
 		return nil, resource.Errorf(resource.CodeInvalid, "decode a request to sign: %w", err)
 	}
-	ctx, session, _, id, err := e.holding(ctx, connection, kind, name, c.Name)
+	ctx, c, id, err := e.reach(ctx, connection, kind, name, call.Name)
 	if err != nil {
 		return nil, err
 	}
-	s, err := session.Sign(ctx, kind, id, r)
-	e.noteData(ctx, connection, kind, name, c, params, err)
+	s, err := e.keeping(c).Sign(ctx, kind, id, r)
+	e.noteData(ctx, connection, kind, name, call, params, err)
 	if err != nil {
 		return nil, fmt.Errorf("sign a request for the %s %s: %w", kind, name, err)
 	}
@@ -93,22 +91,18 @@ func (e *Engine) Content(ctx context.Context, connection, kind, name string, r r
 	if err != nil {
 		return nil, err
 	}
-	c := k.Signing()
-	if c == nil {
+	call := k.Signing()
+	if call == nil {
 		return nil, resource.Errorf(resource.CodeUnsupported, "a %s holds nothing by keys", kind)
 	}
 	if r, err = resource.ParseSign(r); err != nil {
 		return nil, err
 	}
-	ctx, _, target, id, err := e.holding(ctx, connection, kind, name, c.Name)
+	ctx, c, id, err := e.reach(ctx, connection, kind, name, call.Name)
 	if err != nil {
 		return nil, err
 	}
-	size := int64(0)
-	if r.Size != nil {
-		size = *r.Size
-	}
-	response, s, err := e.host.Send(ctx, target, kind, id, r, body, size) //nolint:bodyclose // its caller closes it
+	response, s, err := e.host.Send(ctx, e.target(c), kind, id, r, body) //nolint:bodyclose // its caller closes it
 	if r.Do != resource.SignGet {
 		e.noteCall(ctx, connection, kind, name, r.Do+" "+r.Key, err)
 	}
@@ -118,29 +112,11 @@ func (e *Engine) Content(ctx context.Context, connection, kind, name string, r r
 	return &Content{response, s}, err
 }
 
-// holding is what a call for the data of a resource needs: it must be there and its
-// connection must offer the call. The context says which object is meant.
-func (e *Engine) holding(ctx context.Context, connection, kind, name, call string) (with context.Context, s driver.Session, t host.Target, id string, err error) {
-	row, err := e.store.Read().Resource(ctx, connection, kind, name)
-	if err != nil {
-		return ctx, nil, t, "", e.orNoConnection(ctx, connection, err)
-	}
-	c, err := e.offers(ctx, connection, kind, call)
-	if err != nil {
-		return ctx, nil, t, "", err
-	}
-	if row.CloudID == "" {
-		return ctx, nil, t, "", resource.Errorf(resource.CodeConflict, "the %s %s does not exist on the cloud: it is %s", kind, name, row.State)
-	}
-	target := e.target(c)
-	return driver.WithToken(ctx, row.Token()), e.host.Session(target), target, row.CloudID, nil
-}
-
 // noteData writes into the audit trail what was changed of what a resource holds, and what
 // of it: keys, but no data.
-func (e *Engine) noteData(ctx context.Context, connection, kind, name string, c *resource.DataCall, params json.RawMessage, failure error) {
-	if c.Method == http.MethodGet {
+func (e *Engine) noteData(ctx context.Context, connection, kind, name string, call *resource.DataCall, params json.RawMessage, failure error) {
+	if call.Method == http.MethodGet {
 		return
 	}
-	e.noteCall(ctx, connection, kind, name, strings.TrimSpace(c.Name+" "+c.About(params)), failure)
+	e.noteCall(ctx, connection, kind, name, strings.TrimSpace(call.Name+" "+call.About(params)), failure)
 }

@@ -38,21 +38,11 @@ func (e *Engine) View(ctx context.Context, connection, kind, name, view string, 
 	if params, err = v.ParseParams(params); err != nil {
 		return nil, err
 	}
-	row, err := e.store.Read().Resource(ctx, connection, kind, name)
-	if err != nil {
-		return nil, e.orNoConnection(ctx, connection, err)
-	}
-	if _, err := e.offers(ctx, connection, kind, view); err != nil {
-		return nil, err
-	}
-	if row.CloudID == "" {
-		return nil, resource.Errorf(resource.CodeConflict, "the %s %s does not exist on the cloud: it is %s", kind, name, row.State)
-	}
-	session, err := e.session(ctx, connection)
+	ctx, c, id, err := e.reach(ctx, connection, kind, name, view)
 	if err != nil {
 		return nil, err
 	}
-	answer, err := session.View(driver.WithToken(ctx, row.Token()), kind, row.CloudID, view, params)
+	answer, err := e.keeping(c).View(ctx, kind, id, view, params)
 	if err != nil {
 		return nil, fmt.Errorf("ask for the %s of the %s %s: %w", view, kind, name, err)
 	}
@@ -66,6 +56,20 @@ func (e *Engine) View(ctx context.Context, connection, kind, name, view string, 
 		}
 		return target.Name, nil
 	})
+}
+
+// reach answers what a call needs for a resource that is on the cloud, if the connection
+// offers the call: a context that says which object is meant, the connection and the id.
+func (e *Engine) reach(ctx context.Context, connection, kind, name, call string) (context.Context, *store.Connection, string, error) {
+	row, err := e.store.Read().Resource(ctx, connection, kind, name)
+	if err != nil {
+		return ctx, nil, "", e.orNoConnection(ctx, connection, err)
+	}
+	c, err := e.offers(ctx, connection, kind, call)
+	if err == nil {
+		err = onCloud(ctx, nil, row)
+	}
+	return driver.WithToken(ctx, row.Token()), c, row.CloudID, err
 }
 
 // List answers a page of the resources of a kind, as they were last recorded;

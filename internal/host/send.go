@@ -18,10 +18,10 @@ type sender struct {
 	client *http.Client
 }
 
-// Send has a request for data signed and sends it with size bytes of body, nil for none. The
+// Send has a request for data signed and sends it, with as many bytes of body as it says. The
 // answer is one of a success; its caller closes it. Data goes between here and the cloud, for
 // as long as it takes, and not through the driver.
-func (h *Host) Send(ctx context.Context, t Target, kind, id string, r resource.SignRequest, body io.Reader, size int64) (*http.Response, resource.SignedRequest, error) {
+func (h *Host) Send(ctx context.Context, t Target, kind, id string, r resource.SignRequest, body io.Reader) (*http.Response, resource.SignedRequest, error) {
 	session := h.Session(t)
 	s, err := session.Sign(ctx, kind, id, r)
 	if err != nil {
@@ -34,6 +34,10 @@ func (h *Host) Send(ctx context.Context, t Target, kind, id string, r resource.S
 	client, err := h.sender(t, place.Reach)
 	if err != nil {
 		return nil, s, err
+	}
+	size := int64(0)
+	if r.Size != nil {
+		size = *r.Size
 	}
 	request, err := signed.Request(ctx, s, body, size)
 	if err != nil {
