@@ -80,21 +80,15 @@ func (s *remoteSession) Data(ctx context.Context, kind, id, call string, params 
 	if err != nil {
 		return nil, fromStatus(err)
 	}
-	what := "answer to " + call
-	raw, err := object(what, answer.GetAnswer())
-	if err != nil {
-		return nil, err
-	}
-	read, failures, err := answerOf(kind, call, params, raw)
-	if err != nil {
-		return nil, nonsense(what, err)
-	}
-	for _, e := range failures {
-		if !slices.Contains(resource.Codes(), e.Code) {
-			return nil, nonsense(what, fmt.Errorf("%.64q is not an error code", e.Code))
+	return reread("answer to "+call, answer.GetAnswer(), func(raw json.RawMessage) (any, error) {
+		read, failures, err := answerOf(kind, call, params, raw)
+		for _, e := range failures {
+			if err == nil && !slices.Contains(resource.Codes(), e.Code) {
+				err = fmt.Errorf("%.64q is not an error code", e.Code)
+			}
 		}
-	}
-	return encode(read)
+		return read, err
+	})
 }
 
 // answerOf reads the answer to a call, with the errors of what failed of it.

@@ -92,7 +92,7 @@ func TestWhatIsMeantIsToldToTheDriver(t *testing.T) {
 	s, ctx := connect(t, dial(t, heard)), WithToken(t.Context(), "t-1")
 	require.NoError(t, second(s.Delete(ctx, "vpc", "x")))
 	require.NoError(t, second(s.Act(ctx, "vpc", "x", "label", nil)))
-	require.NoError(t, second(s.View(ctx, "vpc", "x", "health", nil)))
+	require.NoError(t, second(s.View(ctx, "nlb", "x", "health", nil)))
 	require.NoError(t, second(s.Batch(ctx, "vpc", "delete", []Member{{ID: "x", Token: "t-2"}}, nil)))
 	_, err := s.Data(ctx, "queue", "x", "receive", nil)
 	require.NoError(t, err)

@@ -23,6 +23,10 @@ func (l signingLiar) Sign(context.Context, *driverv1.SignRequest) (*driverv1.Sig
 	return &driverv1.SignResponse{Signed: l.answer}, l.err
 }
 
+func (l signingLiar) View(context.Context, *driverv1.ViewRequest) (*driverv1.ViewResponse, error) {
+	return &driverv1.ViewResponse{Answer: l.answer}, l.err
+}
+
 func (l signingLiar) Data(context.Context, *driverv1.DataRequest) (*driverv1.DataResponse, error) {
 	return &driverv1.DataResponse{Answer: l.answer}, l.err
 }
@@ -112,6 +116,21 @@ func TestEmptyListsAreThere(t *testing.T) {
 		raw, err := connect(t, dial(t, signingLiar{liar{answer: []byte(answer)}})).Data(t.Context(), "queue", "q", "receive", json.RawMessage(`{}`))
 		if err != nil || string(raw) != `{"messages":[]}` {
 			t.Errorf("%s: got %s, %v", answer, raw, err)
+		}
+	}
+	for _, answer := range []string{`{}`, `{"members":null}`} {
+		raw, err := connect(t, dial(t, signingLiar{liar{answer: []byte(answer)}})).View(t.Context(), "nlb", "n", "health", nil)
+		if err != nil || string(raw) != `{"members":[]}` {
+			t.Errorf("%s: got %s, %v", answer, raw, err)
+		}
+	}
+}
+
+func TestNonsenseOfViewsIsRefused(t *testing.T) {
+	for _, answer := range []string{``, `null`, `[]`, `{"members":{}}`} {
+		_, err := connect(t, dial(t, signingLiar{liar{answer: []byte(answer)}})).View(t.Context(), "nlb", "n", "health", nil)
+		if resource.CodeOf(err) != resource.CodeInternal || !strings.Contains(err.Error(), "defect of the driver") {
+			t.Errorf("%s: got %v", answer, err)
 		}
 	}
 }

@@ -220,11 +220,19 @@ func (s *remoteSession) Act(ctx context.Context, kind, id, action string, params
 }
 
 func (s *remoteSession) View(ctx context.Context, kind, id, view string, params json.RawMessage) (json.RawMessage, error) {
+	k, err := resource.KindNamed(kind)
+	if err != nil {
+		return nil, err
+	}
+	v, err := k.View(view)
+	if err != nil {
+		return nil, err
+	}
 	answer, err := s.rpc.View(ctx, &driverv1.ViewRequest{Session: s.id, Kind: kind, Id: id, View: view, Params: params, Token: tokenIn(ctx)})
 	if err != nil {
 		return nil, fromStatus(err)
 	}
-	return object("view "+view, answer.GetAnswer())
+	return reread("view "+view, answer.GetAnswer(), v.Answer)
 }
 
 func (s *remoteSession) Extend(ctx context.Context, extension string, input json.RawMessage) (json.RawMessage, error) {
@@ -258,6 +266,19 @@ func object(what string, raw json.RawMessage) (json.RawMessage, error) {
 		err = nonsense(what, errors.New("it is null"))
 	}
 	return raw, err
+}
+
+// reread passes on an answer as read reads it.
+func reread(what string, raw json.RawMessage, read func(json.RawMessage) (any, error)) (json.RawMessage, error) {
+	raw, err := object(what, raw)
+	if err != nil {
+		return nil, err
+	}
+	answer, err := read(raw)
+	if err != nil {
+		return nil, nonsense(what, err)
+	}
+	return encode(answer)
 }
 
 // Close ends the session on the driver's side.

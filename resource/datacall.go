@@ -162,8 +162,11 @@ func (c *DataCall) Call(ctx context.Context, collection any, id string, params j
 
 // Answer reads an answer as a driver gave it. A list that is empty may have been left out,
 // and is there then.
-func (c *DataCall) Answer(raw json.RawMessage) (any, error) {
-	answer := reflect.New(c.answer)
+func (c *DataCall) Answer(raw json.RawMessage) (any, error) { return answerOf(c.answer, raw) }
+
+// answerOf reads an answer of a type.
+func answerOf(typ reflect.Type, raw json.RawMessage) (any, error) {
+	answer := reflect.New(typ)
 	err := json.Unmarshal(raw, answer.Interface())
 	for f, value := range answer.Elem().Fields() {
 		if value.Kind() == reflect.Slice && value.IsNil() && f.Tag.Get("nullable") == "false" {

@@ -192,6 +192,9 @@ func (v *View) QueryParams(query map[string][]string) (json.RawMessage, error) {
 // AnswerType is the Go type of what the view answers.
 func (v *View) AnswerType() reflect.Type { return v.answer }
 
+// Answer reads an answer of the view as a driver gave it, as that of a data call.
+func (v *View) Answer(raw json.RawMessage) (any, error) { return answerOf(v.answer, raw) }
+
 // Offered reports whether a driver's collections of a type implement the view.
 func (v *View) Offered(collection reflect.Type) bool { return v.offered(collection) }
 
