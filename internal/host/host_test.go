@@ -9,12 +9,15 @@ import (
 	"io"
 	"iter"
 	"log/slog"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -66,19 +69,42 @@ func toy(mode string) *driver.Driver {
 		Name: name, Title: "Toy", Version: version, LocalState: state,
 		Credential: []driver.Field{{Name: "key", Title: "Key", Doc: "A key.", Type: driver.TypeString, Secret: true}},
 	}
-	connect := func(ctx context.Context, c driver.Config) (*driver.Config, error) {
+	connect := func(ctx context.Context, c driver.Config) (opened, error) {
 		switch c.Region {
 		case "nowhere":
-			return nil, resource.Errorf(resource.CodeInvalid, "there is no region nowhere (key %s)", c.Credential["key"])
+			return opened{}, resource.Errorf(resource.CodeInvalid, "there is no region nowhere (key %s)", c.Credential["key"])
 		case "silence":
 			<-ctx.Done()
-			return nil, ctx.Err()
+			return opened{}, ctx.Err()
 		}
-		return &c, nil
+		return opened{&c}, nil
 	}
 	return driver.New(about, connect,
-		driver.Kind(resource.VPC, func(c *driver.Config) driver.Collection[resource.VPCSpec, resource.VPCStatus] { return vpcs{c} }),
-		driver.Feed(resource.Metrics, driver.Keeps{}, func(*driver.Config) metrics { return metrics{} }))
+		driver.Kind(resource.VPC, func(s opened) driver.Collection[resource.VPCSpec, resource.VPCStatus] { return vpcs{s.Config} }),
+		driver.Kind(resource.Bucket, func(opened) bucketAbilities { return buckets{} }),
+		driver.Feed(resource.Metrics, driver.Keeps{}, func(opened) metrics { return metrics{} }))
+}
+
+// opened is a session, whose data is on this machine.
+type opened struct{ *driver.Config }
+
+// Reach implements driver.Reacher.
+func (opened) Reach() driver.Reach { return driver.Reach{Hosts: []string{"127.0.0.1:*"}} }
+
+type (
+	bucketAbilities interface {
+		driver.Collection[resource.BucketSpec, resource.BucketStatus]
+		resource.ObjectSigner
+	}
+	// buckets have the addresses of their data as ids.
+	buckets struct {
+		driver.Collection[resource.BucketSpec, resource.BucketStatus]
+	}
+)
+
+// Sign implements resource.ObjectSigner.
+func (buckets) Sign(_ context.Context, id string, r resource.SignRequest) (resource.SignedRequest, error) {
+	return resource.SignedRequest{Method: http.MethodGet, URL: "http://" + id + "/" + r.Key, ExpiresAt: time.Now().Add(time.Minute)}, nil
 }
 
 type metrics struct{}
@@ -242,6 +268,29 @@ func TestFeedsStreamAndCanBeLeft(t *testing.T) {
 	for _, err := range s.Read(t.Context(), "metric", driver.Span{From: noon, To: noon}, nil) {
 		assert.Equal(t, resource.CodeInvalid, resource.CodeOf(err))
 	}
+}
+
+// Clouds throttle requests for data, too, of which each has taken its turn to be signed.
+func TestTheLimitHearsOfData(t *testing.T) {
+	var status atomic.Int32
+	status.Store(http.StatusOK)
+	cloud := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(int(status.Load())) }))
+	t.Cleanup(cloud.Close)
+	h := newHost(t, nil)
+	get := func() error {
+		response, _, err := h.Send(t.Context(), target("toy", "here"), "bucket", cloud.Listener.Addr().String(), resource.SignRequest{Do: resource.SignGet, Key: "k"}, nil)
+		if err == nil {
+			err = response.Body.Close()
+		}
+		return err
+	}
+	require.NoError(t, get())
+	status.Store(http.StatusServiceUnavailable)
+	require.Error(t, get())
+	assert.Empty(t, h.Limits(), "nobody throttles")
+	status.Store(http.StatusTooManyRequests)
+	assert.Equal(t, resource.CodeThrottled, resource.CodeOf(get()))
+	assert.Contains(t, h.Limits(), "c-here")
 }
 
 func TestDescribe(t *testing.T) {

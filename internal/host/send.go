@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"reflect"
+	"time"
 
 	"github.com/m-cmp/mc-infra-connector/driver"
 	"github.com/m-cmp/mc-infra-connector/driver/signed"
@@ -43,12 +44,15 @@ func (h *Host) Send(ctx context.Context, t Target, kind, id string, r resource.S
 	if err != nil {
 		return nil, s, err
 	}
-	doing := fmt.Sprintf("%s the object %.256q", r.Do, r.Key)
+	doing, started := fmt.Sprintf("%s the object %.256q", r.Do, r.Key), time.Now()
 	response, err := client.Do(request)
 	if err != nil {
 		return nil, s, signed.Lost(doing, err)
 	}
 	if err := signed.Failure(doing, response); err != nil {
+		if resource.CodeOf(err) == resource.CodeThrottled { // as a call it has counted when it was signed
+			h.limiter(t).answer(started, err)
+		}
 		_ = response.Body.Close() // what a cloud says of a signature is not for everyone
 		return response, s, err
 	}
