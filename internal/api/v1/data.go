@@ -54,9 +54,14 @@ type dataInput struct {
 	given
 }
 
+// pathOfOne is what the paths of what a resource holds begin with.
+func pathOfOne(k *resource.Kind) string {
+	return "/v1/connections/{connection}/" + k.Plural() + "/{name}/"
+}
+
 // registerData registers the routes to what a kind's resources hold.
 func (s *server) registerData(api huma.API, k *resource.Kind) {
-	one := "/v1/connections/{connection}/" + k.Plural() + "/{name}/"
+	one := pathOfOne(k)
 	schemas := api.OpenAPI().Components.Schemas
 	register := func(name, method, path, doc string, answer *huma.Schema, params []*huma.Param, handle func(context.Context, *dataInput) (json.RawMessage, error)) {
 		huma.Register(api, problems(schemas, huma.Operation{
@@ -79,9 +84,6 @@ func (s *server) registerData(api huma.API, k *resource.Kind) {
 			params = queryParams(schemas, c.ParamsType())
 		}
 		register(c.Name, c.Method, c.Path, c.Doc, answer, params, func(ctx context.Context, in *dataInput) (json.RawMessage, error) {
-			if c.Takes && in.ctx.Method() == http.MethodHead {
-				return nil, plain(http.StatusMethodNotAllowed, resource.CodeUnsupported, "HEAD would take what is here and show nothing of it; use GET")
-			}
 			params, err := c.GivenParams(in.values(""), in.raw)
 			if err != nil {
 				return nil, err
@@ -161,13 +163,19 @@ const (
 	versionHeader  = "Mcic-Version"
 )
 
-// serveContent serves the routes to data. It is not buffered, and takes as long as it takes.
-func (s *server) serveContent(router chi.Router) {
+// serveContent serves the routes to data that huma does not: it is not buffered, and takes as
+// long as it takes. Nor is what is taken by GET taken by HEAD, which would show nothing of it.
+func (s *server) serveContent(router chi.Router, notAllowed http.HandlerFunc) {
 	for _, k := range resource.Kinds() {
+		for _, c := range k.Data {
+			if c.Takes {
+				router.Head(pathOfOne(k)+c.Path, notAllowed)
+			}
+		}
 		if k.Signing() == nil {
 			continue
 		}
-		path := "/v1/connections/{connection}/" + k.Plural() + "/{name}/" + contentPath
+		path := pathOfOne(k) + contentPath
 		router.Get(path, func(w http.ResponseWriter, r *http.Request) { s.getContent(w, r, k.Name) })
 		router.Put(path, func(w http.ResponseWriter, r *http.Request) { s.putContent(w, r, k.Name) })
 	}

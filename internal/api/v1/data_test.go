@@ -240,7 +240,11 @@ func TestMessages(t *testing.T) {
 	assert.Equal(t, resource.CodeInvalid, sent.Messages[1].Error.Code)
 	assert.NotEmpty(t, sent.Messages[2].ID)
 
-	assert.Equal(t, http.StatusMethodNotAllowed, a.content(http.MethodHead, messages+"?max=10&visibilitySeconds=600", "").status, "it would hide them")
+	for _, method := range []string{http.MethodHead, http.MethodPut} {
+		got := a.content(method, messages+"?max=10&visibilitySeconds=600", "")
+		assert.Equal(t, http.StatusMethodNotAllowed, got.status, "HEAD would hide them")
+		assert.Equal(t, []string{http.MethodGet, http.MethodPost}, got.header.Values("Allow"), method)
+	}
 	got = a.get(messages + "?max=10&visibilitySeconds=600")
 	require.Equal(t, http.StatusOK, got.status, string(got.body))
 	assert.Equal(t, "no-store", got.header.Get("Cache-Control"))

@@ -89,14 +89,19 @@ func New(c Config) http.Handler {
 		}
 		notFound(r).write(w)
 	})
-	router.MethodNotAllowed(func(w http.ResponseWriter, r *http.Request) {
+	notAllowed := func(w http.ResponseWriter, r *http.Request) {
 		for _, m := range []string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete} {
-			if router.Match(chi.NewRouteContext(), m, r.URL.Path) || m == http.MethodHead && w.Header().Get("Allow") != "" {
+			there := router.Match(chi.NewRouteContext(), m, r.URL.Path)
+			if m == http.MethodHead { // is answered as GET is; a route of its own refuses it
+				there = !there && w.Header().Get("Allow") != ""
+			}
+			if there {
 				w.Header().Add("Allow", m)
 			}
 		}
 		methodNotAllowed(r).write(w)
-	})
+	}
+	router.MethodNotAllowed(notAllowed)
 	for _, path := range []string{"/", "/assets/*", "/icon.svg"} {
 		router.Method(http.MethodGet, path, c.Console)
 	}
@@ -122,7 +127,7 @@ func New(c Config) http.Handler {
 	})
 	router.Group(func(r chi.Router) {
 		r.Use(s.authenticate)
-		s.serveContent(r)
+		s.serveContent(r, notAllowed)
 	})
 	_ = chi.Walk(router, func(_, route string, _ http.Handler, _ ...func(http.Handler) http.Handler) error {
 		ours[firstSegment(route)] = true
