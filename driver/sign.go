@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -157,6 +158,42 @@ func opens(header, metadataPrefix string) bool {
 // hopByHop are headers that HTTP itself sets.
 func hopByHop() []string {
 	return []string{"Connection", "Content-Length", "Expect", "Host", "Keep-Alive", "Proxy-Authorization", "Te", "Trailer", "Transfer-Encoding", "Upgrade"}
+}
+
+// headersOf are what HTTP calls what is kept with an object beside its metadata.
+func headersOf(h *resource.ObjectHeaders) map[string]*string {
+	return map[string]*string{
+		"Content-Type": &h.ContentType, "Content-Encoding": &h.ContentEncoding, "Content-Language": &h.ContentLanguage,
+		"Content-Disposition": &h.ContentDisposition, "Cache-Control": &h.CacheControl,
+	}
+}
+
+// HTTPHeaders are the headers of HTTP with what is kept beside an object's data. Those with
+// its metadata begin with metadataPrefix; what is empty has none.
+func HTTPHeaders(h resource.ObjectHeaders, metadataPrefix string) map[string]string {
+	headers := map[string]string{}
+	for name, value := range headersOf(&h) {
+		headers[name] = *value
+	}
+	for name, value := range h.Metadata {
+		headers[metadataPrefix+name] = value
+	}
+	maps.DeleteFunc(headers, func(_, value string) bool { return value == "" })
+	return headers
+}
+
+// ObjectHeaders is the way back.
+func ObjectHeaders(headers http.Header, metadataPrefix string) resource.ObjectHeaders {
+	h := resource.ObjectHeaders{Metadata: map[string]string{}}
+	for name, value := range headersOf(&h) {
+		*value = headers.Get(name)
+	}
+	for name, values := range headers {
+		if short, ok := strings.CutPrefix(name, http.CanonicalHeaderKey(metadataPrefix)); ok {
+			h.Metadata[strings.ToLower(short)] = strings.Join(values, ", ")
+		}
+	}
+	return h
 }
 
 // Expiry is until when a link is good that is made now.

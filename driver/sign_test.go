@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"log/slog"
+	"net/http"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -98,6 +100,26 @@ func TestLinksEndInTime(t *testing.T) {
 	r.Link = false
 	if err := checkSigned(r, link, reach); err != nil {
 		t.Errorf("nobody sees it: %v", err)
+	}
+}
+
+// TestHeadersComeBack: what is kept with an object is the same on both sides of HTTP.
+func TestHeadersComeBack(t *testing.T) {
+	kept := resource.ObjectHeaders{
+		ContentType: "text/plain", ContentEncoding: "gzip", ContentLanguage: "ko", ContentDisposition: "inline", CacheControl: "no-store",
+		Metadata: map[string]string{"made-by": "us", "empty": ""},
+	}
+	headers := http.Header{"Etag": {"x"}}
+	for name, value := range HTTPHeaders(kept, "x-meta-") {
+		headers.Set(name, value)
+	}
+	if len(headers) != 7 || headers.Get("X-Meta-Made-By") != "us" {
+		t.Errorf("they are %v", headers)
+	}
+	headers.Add("X-Meta-Made-By", "and them")
+	kept.Metadata = map[string]string{"made-by": "us, and them"}
+	if back := ObjectHeaders(headers, "x-meta-"); !reflect.DeepEqual(back, kept) {
+		t.Errorf("%+v comes back as %+v", kept, back)
 	}
 }
 

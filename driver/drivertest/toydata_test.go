@@ -100,12 +100,7 @@ func (b buckets) Sign(_ context.Context, id string, r resource.SignRequest) (res
 		set("Content-Md5", r.MD5)
 	}
 	if !b.has("signs no headers") {
-		set("Content-Type", r.Headers.ContentType)
-		set("Cache-Control", r.Headers.CacheControl)
-		set("Content-Disposition", r.Headers.ContentDisposition)
-		for name, value := range r.Headers.Metadata {
-			set("Toy-Meta-"+name, value)
-		}
+		maps.Copy(s.Headers, driver.HTTPHeaders(r.Headers, "Toy-Meta-"))
 	}
 	q := url.Values{"until": {fmt.Sprint(until.UnixMilli())}, "version": {r.Version}, "upload": {r.Upload}, "part": {fmt.Sprint(r.Part)}, "filename": {r.FileName}}
 	q.Set("headers", strings.Join(slices.Sorted(maps.Keys(s.Headers)), ","))

@@ -19,6 +19,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/m-cmp/mc-infra-connector/driver"
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
 
@@ -374,15 +375,7 @@ func (c *toyCloud) putObject(w http.ResponseWriter, r *http.Request, d *toyData,
 		w.Header().Set("ETag", etag)
 		return
 	}
-	headers := resource.ObjectHeaders{ContentType: r.Header.Get("Content-Type"), CacheControl: r.Header.Get("Cache-Control"), ContentDisposition: r.Header.Get("Content-Disposition")}
-	for name := range r.Header {
-		if short, ok := strings.CutPrefix(name, "Toy-Meta-"); ok {
-			if headers.Metadata == nil {
-				headers.Metadata = map[string]string{}
-			}
-			headers.Metadata[strings.ToLower(short)] = r.Header.Get(name)
-		}
-	}
+	headers := driver.ObjectHeaders(r.Header, "Toy-Meta-")
 	w.Header().Set("ETag", d.keep(thing, toyObject{Object: resource.Object{Key: key, Headers: &headers}, data: string(body)}).ETag)
 }
 

@@ -109,7 +109,7 @@ func (c buckets) Sign(ctx context.Context, id string, r resource.SignRequest) (r
 		return resource.SignedRequest{}, err
 	}
 	signed := resource.SignedRequest{
-		Method: http.MethodPut, Headers: map[string]string{}, ExpiresAt: c.s.cloud.now().Add(5 * time.Minute),
+		Method: http.MethodPut, Headers: driver.HTTPHeaders(r.Headers, metadataPrefix), ExpiresAt: c.s.cloud.now().Add(5 * time.Minute),
 		VersionHeader: versionHeader, MetadataPrefix: metadataPrefix,
 	}
 	if r.Do == resource.SignGet {
@@ -134,14 +134,6 @@ func (c buckets) Sign(ctx context.Context, id string, r resource.SignRequest) (r
 	moment("If-Modified-Since", r.IfModifiedSince)
 	moment("If-Unmodified-Since", r.IfUnmodifiedSince)
 	set("Content-Md5", r.MD5)
-	set("Content-Type", r.Headers.ContentType)
-	set("Content-Encoding", r.Headers.ContentEncoding)
-	set("Content-Language", r.Headers.ContentLanguage)
-	set("Content-Disposition", r.Headers.ContentDisposition)
-	set("Cache-Control", r.Headers.CacheControl)
-	for name, value := range r.Headers.Metadata {
-		set(metadataPrefix+name, value)
-	}
 	query := url.Values{"mock-account": {c.s.Account}, "mock-expires": {strconv.FormatInt(signed.ExpiresAt.UnixMilli(), 10)}}
 	for name, value := range map[string]string{
 		"version": r.Version, "upload": r.Upload, "filename": r.FileName, "mock-headers": strings.Join(slices.Sorted(maps.Keys(signed.Headers)), ","),
@@ -281,23 +273,16 @@ func (e *endpoint) get(w http.ResponseWriter, r *http.Request, f *objectFolder, 
 	}
 	defer file.Close()
 	h := w.Header()
-	set := func(name, value string) {
-		if value != "" {
-			h.Set(name, value)
-		}
+	h.Set("ETag", o.ETag)
+	if version := o.shown(false).Version; version != "" {
+		h.Set(versionHeader, version)
 	}
-	set("ETag", o.ETag)
-	set(versionHeader, o.shown(false).Version)
-	set("Content-Type", cmp.Or(o.Headers.ContentType, "application/octet-stream"))
-	set("Content-Encoding", o.Headers.ContentEncoding)
-	set("Content-Language", o.Headers.ContentLanguage)
-	set("Content-Disposition", o.Headers.ContentDisposition)
-	set("Cache-Control", o.Headers.CacheControl)
+	h.Set("Content-Type", "application/octet-stream") // unless the object says
+	for name, value := range driver.HTTPHeaders(*o.Headers, metadataPrefix) {
+		h.Set(name, value)
+	}
 	if name := values.Get("filename"); name != "" {
-		set("Content-Disposition", "attachment; filename*=UTF-8''"+url.PathEscape(name))
-	}
-	for name, value := range o.Headers.Metadata {
-		set(metadataPrefix+name, value)
+		h.Set("Content-Disposition", "attachment; filename*=UTF-8''"+url.PathEscape(name))
 	}
 	http.ServeContent(w, r, "", *o.ModifiedAt, file)
 	return nil
@@ -337,18 +322,8 @@ func (e *endpoint) put(w http.ResponseWriter, r *http.Request, f *objectFolder, 
 		found && slices.Contains([]string{"*", before.ETag}, r.Header.Get("If-None-Match")) {
 		return refuse(resource.CodeConflict, "PreconditionFailed", "the object is another one by now, or there is one already")
 	}
-	o.Headers = &resource.ObjectHeaders{
-		ContentType: r.Header.Get("Content-Type"), ContentEncoding: r.Header.Get("Content-Encoding"), ContentLanguage: r.Header.Get("Content-Language"),
-		ContentDisposition: r.Header.Get("Content-Disposition"), CacheControl: r.Header.Get("Cache-Control"),
-	}
-	for name, values := range r.Header {
-		if name, ok := strings.CutPrefix(name, metadataPrefix); ok {
-			if o.Headers.Metadata == nil {
-				o.Headers.Metadata = map[string]string{}
-			}
-			o.Headers.Metadata[strings.ToLower(name)] = values[0]
-		}
-	}
+	headers := driver.ObjectHeaders(r.Header, metadataPrefix)
+	o.Headers = &headers
 	if o, err = e.cloud.keep(f, o, data.file, spec.Versioning); err != nil {
 		return err
 	}

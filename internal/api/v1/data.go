@@ -12,6 +12,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/go-chi/chi/v5"
 
+	"github.com/m-cmp/mc-infra-connector/driver"
 	"github.com/m-cmp/mc-infra-connector/internal/engine"
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
@@ -262,18 +263,7 @@ func (s *server) putContent(w http.ResponseWriter, r *http.Request, kind string)
 	request := resource.SignRequest{
 		Do: resource.SignPut, Key: r.URL.Query().Get("key"), Size: &r.ContentLength, MD5: r.Header.Get("Content-MD5"),
 		IfMatch: r.Header.Get("If-Match"), IfNoneMatch: r.Header.Get("If-None-Match"),
-		Headers: resource.ObjectHeaders{
-			ContentType: r.Header.Get("Content-Type"), ContentEncoding: r.Header.Get("Content-Encoding"), ContentLanguage: r.Header.Get("Content-Language"),
-			ContentDisposition: r.Header.Get("Content-Disposition"), CacheControl: r.Header.Get("Cache-Control"),
-		},
-	}
-	for name, values := range r.Header {
-		if short, ok := strings.CutPrefix(name, metadataPrefix); ok {
-			if request.Headers.Metadata == nil {
-				request.Headers.Metadata = map[string]string{}
-			}
-			request.Headers.Metadata[strings.ToLower(short)] = strings.Join(values, ", ")
-		}
+		Headers: driver.ObjectHeaders(r.Header, metadataPrefix),
 	}
 	c := s.content(w, r, kind, request, r.Body)
 	if c == nil {
