@@ -19,7 +19,7 @@ type bucketDraft = draft[resource.BucketSpec, resource.BucketStatus]
 
 func openBuckets(s *session) buckets {
 	collection := buckets{table[resource.BucketSpec, resource.BucketStatus]{
-		s: s, kind: resource.Bucket, prefix: "bkt", ready: resource.StateAvailable,
+		s: s, kind: resource.Bucket, prefix: "bkt", ready: resource.StateAvailable, drop: s.cloud.objects.drop,
 	}}
 	collection.prepare, collection.show, collection.holds = collection.plan, collection.shown, collection.holding
 	return collection
@@ -54,15 +54,6 @@ func (c buckets) holding(id string) error {
 	return nil
 }
 
-// Delete implements driver.Deleter.
-func (c buckets) Delete(ctx context.Context, id string) error {
-	err := c.table.Delete(ctx, id)
-	if err == nil && c.s.cloud.stateOf(c.key(), id, c.s.cloud.time()) == resource.StateDeleted {
-		err = c.s.cloud.objects.drop(id)
-	}
-	return err
-}
-
 // SetVersioning implements resource.VersioningSetter.
 func (c buckets) SetVersioning(ctx context.Context, id string, to resource.BucketVersioning) error {
 	return c.set(ctx, id, "setversioning", func(s *resource.BucketSpec) { s.Versioning = to.Versioning })
@@ -85,7 +76,7 @@ func (c buckets) SetLifecycle(ctx context.Context, id string, to resource.Bucket
 
 // Empty implements resource.Emptier.
 func (c buckets) Empty(ctx context.Context, id string) error {
-	return c.alter(ctx, id, "empty", resource.StateAvailable, func(*bucketDraft) error { return c.s.cloud.objects.drop(id) })
+	return c.alter(ctx, id, "empty", resource.StateAvailable, func(*bucketDraft) error { return c.drop(id) })
 }
 
 // Usage implements resource.UsageReader.

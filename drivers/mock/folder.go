@@ -1,6 +1,7 @@
 package mock
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"io/fs"
@@ -38,6 +39,20 @@ func (h *held[T]) of(id string) (*folder[T], error) {
 	}
 	h.folders[id] = f
 	return f, nil
+}
+
+// heldBy is what an object holds that a call is about, with the object's spec.
+func heldBy[S, T, D any](ctx context.Context, t table[S, T], h *held[D], do, id string) (*folder[D], S, error) {
+	if err := t.call(ctx, do); err != nil {
+		var none S
+		return nil, none, err
+	}
+	spec, err := t.specNow(id)
+	if err != nil {
+		return nil, spec, err
+	}
+	f, err := h.of(id)
+	return f, spec, err
 }
 
 // drop removes a folder with all that is in it.

@@ -44,15 +44,7 @@ func (m storedMessage) receipt() resource.Receipt {
 
 // queue is a queue that a call is about, with what it holds.
 func (c queues) queue(ctx context.Context, do, id string) (*messageFolder, resource.QueueSpec, error) {
-	if err := c.call(ctx, do); err != nil {
-		return nil, resource.QueueSpec{}, err
-	}
-	spec, err := c.specNow(id)
-	if err != nil {
-		return nil, spec, err
-	}
-	f, err := c.s.cloud.messages.of(id)
-	return f, spec, err
+	return heldBy(ctx, c.table, c.s.cloud.messages, do, id)
 }
 
 // Send implements resource.Sender.

@@ -73,10 +73,7 @@ func newestFirst(a, b storedObject) int {
 // versionNamed is a version of a key, or the latest. The folder is held.
 func versionNamed(f *objectFolder, key, version string) (storedObject, bool) {
 	for _, o := range versionsOf(f, key) {
-		if version == "" {
-			return o, !o.Deleted
-		}
-		if o.Version == version {
+		if version == "" || version == o.Version {
 			return o, !o.Deleted
 		}
 	}
@@ -121,15 +118,7 @@ func (c *cloud) keep(f *objectFolder, o storedObject, data string, versioning bo
 
 // bucket is a bucket that a call is about, with what it holds.
 func (c buckets) bucket(ctx context.Context, do, id string) (*objectFolder, resource.BucketSpec, error) {
-	if err := c.call(ctx, do); err != nil {
-		return nil, resource.BucketSpec{}, err
-	}
-	spec, err := c.specNow(id)
-	if err != nil {
-		return nil, spec, err
-	}
-	f, err := c.s.cloud.objects.of(id)
-	return f, spec, err
+	return heldBy(ctx, c.table, c.s.cloud.objects, do, id)
 }
 
 // ListObjects implements resource.ObjectLister.
@@ -172,20 +161,24 @@ func (c buckets) ListObjects(ctx context.Context, id string, q resource.ObjectQu
 }
 
 // most is how many things one page has.
-func (s *session) most(asked int) int { return min(cmp.Or(asked, defaultPageSize), s.pageSize) }
-
-func (c buckets) most(asked int) int { return c.s.most(asked) }
+func (c buckets) most(asked int) int { return min(cmp.Or(asked, defaultPageSize), c.s.pageSize) }
 
 // tokenOf names the last thing of a page.
 func tokenOf(o storedObject) string { return hex.EncodeToString([]byte(o.Key + "\x00" + o.Version)) }
 
 func placeOf(token string) (storedObject, error) {
-	raw, err := hex.DecodeString(token)
-	key, version, _ := strings.Cut(string(raw), "\x00")
+	place, err := placeIn(token)
+	key, version, _ := strings.Cut(place, "\x00")
+	return storedObject{Object: resource.Object{Key: key, Version: version}}, err
+}
+
+// placeIn is what a token says of the place where a page ended.
+func placeIn(token string) (string, error) {
+	place, err := hex.DecodeString(token)
 	if err != nil {
-		return storedObject{}, refuseField("pageToken", "InvalidArgument", "this is no token of a page; give the one of the page before")
+		return "", refuseField("pageToken", "InvalidArgument", "this is no token of a page; give the one of the page before")
 	}
-	return storedObject{Object: resource.Object{Key: key, Version: version}}, nil
+	return string(place), nil
 }
 
 // LookUpObject implements resource.ObjectFinder.
@@ -368,14 +361,14 @@ func (c buckets) ListParts(ctx context.Context, id string, q resource.PartQuery)
 // listed is a page of what belongs to uploads.
 func (c buckets) listed(f *objectFolder, size int, token string, fits func(storedObject) bool) (page []storedObject, next string, err error) {
 	place := func(o storedObject) string { return fmt.Sprintf("%s\x00%s\x00%06d", o.Key, o.Upload, o.Part) }
-	last, err := hex.DecodeString(token)
+	last, err := placeIn(token)
 	if err != nil {
-		return nil, "", refuseField("pageToken", "InvalidArgument", "this is no token of a page; give the one of the page before")
+		return nil, "", err
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for _, o := range slices.SortedFunc(maps.Values(f.things), func(a, b storedObject) int { return strings.Compare(place(a), place(b)) }) {
-		if o.Upload == "" || !fits(o) || token != "" && place(o) <= string(last) {
+		if o.Upload == "" || !fits(o) || place(o) <= last {
 			continue
 		}
 		if len(page) >= c.most(size) {

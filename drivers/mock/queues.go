@@ -17,7 +17,7 @@ type queueDraft = draft[resource.QueueSpec, resource.QueueStatus]
 
 func openQueues(s *session) queues {
 	collection := queues{table[resource.QueueSpec, resource.QueueStatus]{
-		s: s, kind: resource.Queue, prefix: "que", ready: resource.StateAvailable,
+		s: s, kind: resource.Queue, prefix: "que", ready: resource.StateAvailable, drop: s.cloud.messages.drop,
 	}}
 	collection.prepare, collection.show = collection.plan, collection.shown
 	return collection
@@ -35,18 +35,9 @@ func (c queues) plan(d *queueDraft) error {
 	return nil
 }
 
-// Delete implements driver.Deleter.
-func (c queues) Delete(ctx context.Context, id string) error {
-	err := c.table.Delete(ctx, id)
-	if err == nil && c.s.cloud.stateOf(c.key(), id, c.s.cloud.time()) == resource.StateDeleted {
-		err = c.s.cloud.messages.drop(id)
-	}
-	return err
-}
-
 // Purge implements resource.Purger.
 func (c queues) Purge(ctx context.Context, id string) error {
-	return c.alter(ctx, id, "purge", resource.StateAvailable, func(*queueDraft) error { return c.s.cloud.messages.drop(id) })
+	return c.alter(ctx, id, "purge", resource.StateAvailable, func(*queueDraft) error { return c.drop(id) })
 }
 
 // nativeQueue is a queue in the cloud's own words.

@@ -24,6 +24,7 @@ type table[S, T any] struct {
 	built  bool                  // whether machines build it: its deletion lasts, and it may fail on the way
 	held   bool                  // whether it cannot be deleted while it is linked to another object
 	holds  func(id string) error // says what of its own keeps an object from being deleted; nil for nothing
+	drop   func(id string) error // removes all that an object holds, once that is deleted; nil for nothing
 	// prepare checks the draft of a creation as the cloud would, completes its spec and sets
 	// its status and claims.
 	prepare func(*draft[S, T]) error
@@ -162,6 +163,11 @@ func (t table[S, T]) read(ctx context.Context, id string) (o *object, now time.T
 	if err := t.reads(ctx); err != nil {
 		return nil, now, err
 	}
+	return t.look(id)
+}
+
+// look is an object as it is now.
+func (t table[S, T]) look(id string) (o *object, now time.Time, err error) {
 	c := t.s.cloud
 	c.catchUp()
 	c.mu.RLock()
@@ -345,7 +351,11 @@ func (s *session) find(kind, field, id string, now time.Time) (*object, error) {
 
 // Delete implements driver.Deleter.
 func (t table[S, T]) Delete(ctx context.Context, id string) error {
-	return t.deleteAll(ctx, id)
+	err := t.deleteAll(ctx, id)
+	if err == nil && t.drop != nil && t.s.cloud.stateOf(t.key(), id, t.s.cloud.time()) == resource.StateDeleted {
+		err = t.drop(id)
+	}
+	return err
 }
 
 // deleteAll deletes several objects, or none if one of them cannot be deleted.
@@ -528,18 +538,12 @@ func (c *cloud) find(key shelfKey, id string, now time.Time) *object {
 }
 
 // specNow is the spec of an object, if there is one.
-func (t table[S, T]) specNow(id string) (S, error) {
-	c := t.s.cloud
-	c.catchUp()
-	c.mu.RLock()
-	defer c.mu.RUnlock()
-	now := c.time()
-	o := c.find(t.key(), id, now)
-	if o == nil {
-		var none S
-		return none, t.missing(id)
+func (t table[S, T]) specNow(id string) (spec S, err error) {
+	o, now, err := t.look(id)
+	if err == nil {
+		spec = o.shapeAt(now).Spec.(S)
 	}
-	return o.shapeAt(now).Spec.(S), nil
+	return spec, err
 }
 
 // specOf is the spec of an object that is known to exist.
