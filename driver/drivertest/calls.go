@@ -183,7 +183,7 @@ func checkActionCalls(t *try, kind *resource.Kind, action *resource.Action) {
 // repeated is counted anew, on another object.
 func (t *try) count(c *conn, calls func() int, prepare func() (call func() error)) {
 	costs := 0
-	err := t.until(func() (bool, error) {
+	err := t.again(func() error {
 		call := prepare()
 		if c.proxy != nil {
 			c.proxy.Begin()
@@ -191,7 +191,7 @@ func (t *try) count(c *conn, calls func() int, prepare func() (call func() error
 		before := calls()
 		err := call()
 		costs = calls() - before
-		return err == nil || !resource.AsError(err).Retryable, err
+		return err
 	})
 	if err != nil {
 		t.Fatalf("%s: %v", t.verb, said(err))

@@ -11,11 +11,16 @@ import (
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
 
+// hasData reports whether all of some data calls are offered.
+func hasData(offer driver.KindOffer, calls ...string) bool {
+	return !slices.ContainsFunc(calls, func(call string) bool { return !slices.Contains(offer.Data, call) })
+}
+
 // dataChecks are those of a kind's data calls.
 func (s *suite) dataChecks(kind *resource.Kind, offer driver.KindOffer) []check {
 	var checks []check
 	for _, c := range kind.Data {
-		if !slices.Contains(offer.Data, c.Name) {
+		if !hasData(offer, c.Name) {
 			continue
 		}
 		checks = append(checks,
@@ -47,10 +52,7 @@ func (c *conn) data(ctx context.Context, kind, id, call string, params, answer a
 // ask makes a data call of the check's kind while the cloud says that a repetition can help,
 // and ends the check if it fails.
 func (h holder) ask(call string, params, answer any) {
-	err := h.t.until(func() (bool, error) {
-		err := h.t.session().data(h.t.ctx, h.t.kind, h.id, call, params, answer)
-		return err == nil || !resource.AsError(err).Retryable, err
-	})
+	err := h.t.again(func() error { return h.t.session().data(h.t.ctx, h.t.kind, h.id, call, params, answer) })
 	if err != nil {
 		h.t.Fatalf("%s with %s: %v", call, compact(params), said(err))
 	}

@@ -180,10 +180,7 @@ func checkKeptInAction(t *try, action *resource.Action, kept string) {
 		t.Fatalf("%v", err)
 	}
 	c, fields := t.garbled(kept, refs)
-	err = t.until(func() (bool, error) {
-		err := c.act(t.ctx, t.kind, item.ID, action.Name, params)
-		return err == nil || !resource.AsError(err).Retryable, err
-	})
+	err = t.again(func() error { return c.act(t.ctx, t.kind, item.ID, action.Name, params) })
 	t.refusedAt(err, fields)
 	if _, err := t.settled(t.session(), t.kind, item.ID); err != nil {
 		t.Errorf("%v", said(err))

@@ -14,10 +14,8 @@ import (
 // messageChecks are those of the messages that a kind holds, as far as the driver offers
 // them.
 func (s *suite) messageChecks(kind *resource.Kind, offer driver.KindOffer) []check {
-	for _, call := range []string{"send", "receive", "deletemessages"} {
-		if !slices.Contains(offer.Data, call) {
-			return nil
-		}
+	if !hasData(offer, "send", "receive", "deletemessages") {
+		return nil
 	}
 	var checks []check
 	add := func(verb, name string, run func(*try, holder)) {
@@ -29,17 +27,16 @@ func (s *suite) messageChecks(kind *resource.Kind, offer driver.KindOffer) []che
 	add("receive", "empty", checkEmptyReceive)
 	add("receive", "visibility", checkVisibility)
 	add("deletemessages", "works", checkDeleteMessages)
-	if slices.Contains(offer.Data, "setvisibility") {
+	if hasData(offer, "setvisibility") {
 		add("setvisibility", "works", checkSetVisibility)
 	}
-	checks = append(checks, check{kind.Name, "send", "order", false, checkOrder}, check{kind.Name, "receive", "dead-letter", false, checkDeadLetter})
-	return checks
+	return append(checks, check{kind.Name, "send", "order", false, checkOrder}, check{kind.Name, "receive", "dead-letter", false, checkDeadLetter})
 }
 
 // aMoment is the shortest time that queues know, and a little more.
 const aMoment = 1200 * time.Millisecond
 
-// send sends messages, all of which must be taken.
+// sendAll sends messages, all of which must be taken.
 func (h holder) sendAll(messages ...resource.NewMessage) []string {
 	var sent resource.SentMessages
 	h.ask("send", resource.NewMessages{Messages: messages}, &sent)

@@ -49,10 +49,7 @@ func checkNamesake(t *try, offer driver.KindOffer) {
 		t.Errorf("what has the id now has changed\nfrom %s\nto   %s", was, is)
 	}
 	own := driver.WithToken(t.ctx, item.Token)
-	if err := t.until(func() (bool, error) {
-		err := t.session().delete(own, t.kind, item.ID)
-		return err == nil || !resource.AsError(err).Retryable, err
-	}); err != nil {
+	if err := t.again(func() error { return t.session().delete(own, t.kind, item.ID) }); err != nil {
 		t.Errorf("delete it with its own token: %v", said(err))
 	}
 	if err := t.gone(t.session(), t.kind, item.ID); err != nil {
