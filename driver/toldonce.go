@@ -50,3 +50,13 @@ func secretsIn(kind string, told map[string]string) (map[string]string, error) {
 	}
 	return told, nil
 }
+
+// CheckTold refuses the answer to a creation that is the first one with the object's id, and
+// does not tell the secret that no other answer can.
+func (d *Description) CheckTold(kind string, r ItemRequest, made Item) error {
+	first := made.ID != "" && r.ID == ""
+	if first && len(made.Secrets) == 0 && slices.ContainsFunc(d.Kinds, func(k KindOffer) bool { return k.Name == kind && k.TellsOnce }) {
+		return nonsense(kind, fmt.Errorf("%.64q comes without its secret, which is told once", made.ID))
+	}
+	return nil
+}

@@ -82,6 +82,7 @@ func toy(mode string) *driver.Driver {
 	return driver.New(about, connect,
 		driver.Kind(resource.VPC, func(s opened) driver.Collection[resource.VPCSpec, resource.VPCStatus] { return vpcs{s.Config} }),
 		driver.Kind(resource.Bucket, func(opened) bucketAbilities { return buckets{} }),
+		driver.Kind(resource.KeyPair, func(opened) driver.Managed[resource.KeyPairSpec, resource.KeyPairStatus] { return keyPairs{} }, driver.ByName, driver.TellsOnce),
 		driver.Feed(resource.Metrics, driver.Keeps{}, func(opened) metrics { return metrics{} }))
 }
 
@@ -105,6 +106,26 @@ type (
 // Sign implements resource.ObjectSigner.
 func (buckets) Sign(_ context.Context, id string, r resource.SignRequest) (resource.SignedRequest, error) {
 	return resource.SignedRequest{Method: http.MethodGet, URL: "http://" + id + "/" + r.Key, ExpiresAt: time.Now().Add(time.Minute)}, nil
+}
+
+type (
+	// keyPairs tell their secret, unless their name says that they do not.
+	keyPairs struct {
+		driver.Managed[resource.KeyPairSpec, resource.KeyPairStatus]
+	}
+	keyPair = driver.Object[resource.KeyPairSpec, resource.KeyPairStatus]
+)
+
+func (keyPairs) List(context.Context, driver.Filter) iter.Seq2[keyPair, error] {
+	return func(func(keyPair, error) bool) {}
+}
+
+func (keyPairs) Make(_ context.Context, r driver.Request[resource.KeyPairSpec]) (keyPair, error) {
+	made := keyPair{ID: r.Name, Token: r.Token, State: resource.StateAvailable}
+	if r.Name != "silent" {
+		made.Secrets = map[string]string{"privateKey": "told"}
+	}
+	return made, nil
 }
 
 type metrics struct{}
@@ -268,6 +289,18 @@ func TestFeedsStreamAndCanBeLeft(t *testing.T) {
 	for _, err := range s.Read(t.Context(), "metric", driver.Span{From: noon, To: noon}, nil) {
 		assert.Equal(t, resource.CodeInvalid, resource.CodeOf(err))
 	}
+}
+
+// A secret that did not come with the id of what it is of never comes.
+func TestASecretThatIsToldOnceIsThere(t *testing.T) {
+	s := newHost(t, nil).Session(target("toy", "here"))
+	item, _, err := s.Create(t.Context(), "keypair", driver.ItemRequest{Token: "t-1", Name: "k", Spec: []byte(`{}`)})
+	require.NoError(t, err)
+	assert.Equal(t, map[string]string{"privateKey": "told"}, item.Secrets)
+	item, _, err = s.Create(t.Context(), "keypair", driver.ItemRequest{Token: "t-2", Name: "silent", Spec: []byte(`{}`)})
+	require.ErrorContains(t, err, "without its secret")
+	assert.Equal(t, resource.CodeInternal, resource.CodeOf(err))
+	assert.Equal(t, "silent", item.ID, "it is there all the same")
 }
 
 // Clouds throttle requests for data, too, of which each has taken its turn to be signed.

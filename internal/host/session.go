@@ -112,7 +112,17 @@ func (s *session) Create(ctx context.Context, kind string, r driver.ItemRequest)
 		item, pending, err = open.Create(ctx, kind, r)
 		return err
 	})
-	return item, pending, err
+	if err != nil {
+		return item, pending, err
+	}
+	d, err := s.host.Describe(ctx, s.target.Cloud)
+	if err != nil { // what is made counts, and not that nobody can say how it should be
+		return item, pending, nil //nolint:nilerr // as above
+	}
+	if err := d.CheckTold(kind, r, item); err != nil {
+		return driver.Item{ID: item.ID}, nil, err
+	}
+	return item, pending, nil
 }
 
 func (s *session) Delete(ctx context.Context, kind, id string) (pending *driver.Pending, err error) {
