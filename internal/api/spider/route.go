@@ -99,7 +99,7 @@ func missingRoutes() []route {
 		del, "/rdbms/{Name}", post, "/rdbms/{Name}/databases", get, "/rdbms/{Name}/databases", del, "/rdbms/{Name}/databases/{DBName}", get, "/rdbmsmetainfo",
 		get, "/rdbmsengine", get, "/dbspec", get, "/dbspec/{Name}", get, "/dborgspec", get, "/dborgspec/{Name}", get, "/allrdbms", get, "/allrdbmsinfo",
 		del, "/csprdbms/{Id}", get, "/countrdbms", get, "/countrdbms/{ConnectionName}")
-	add("object storage is not among the kinds of this server yet",
+	add("object storage is not offered by this API yet: buckets are there as a kind of /v1",
 		get, "/s3", get, "/s3/presigned/download/{BucketName}/*", get, "/s3/presigned/upload/{BucketName}/*", get, "/s3/{BucketName}/usage",
 		post, "/s3/{BucketName}/*", put, "/s3/{BucketName}/*", head, "/s3/{BucketName}/*", get, "/s3/{BucketName}/*", del, "/s3/{BucketName}/*",
 		post, "/s3/{BucketName}", get, "/s3/{BucketName}", head, "/s3/{BucketName}", put, "/s3/{BucketName}", del, "/s3/{BucketName}",
