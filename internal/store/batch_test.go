@@ -66,12 +66,12 @@ func TestChangesAtTheSameTimeShareATransaction(t *testing.T) {
 				if err := putRegion(ctx, q, fmt.Sprint("r", i)); err != nil {
 					return err
 				}
-				seen, err := q.Registrations(ctx, "region", "")
-				assert.NoError(t, err)
-				beside.Store(max(beside.Load(), int64(len(seen)-1-committed()))) // one after the other
 				if i%10 == 0 {
 					return refused
 				}
+				seen, err := q.Registrations(ctx, "region", "")
+				assert.NoError(t, err)
+				beside.Store(max(beside.Load(), int64(len(seen)-1-committed()))) // one after the other
 				return nil
 			})
 			if i%10 == 0 {
