@@ -102,7 +102,7 @@ type Engine struct {
 	lanes map[string]*lane // by connection
 	run   context.Context  //nolint:containedctx // while it lasts steps begin; set by Run
 	calls context.Context  //nolint:containedctx // while it lasts steps go on; set by Run
-	group sync.WaitGroup
+	group sync.WaitGroup   // workers, watches of the settler and loops: one group, since workers begin watches
 }
 
 // New returns an engine. It answers requests at once and works on operations
@@ -301,7 +301,6 @@ func (e *Engine) stopWorkers() {
 		l.shutDown()
 	}
 	e.mu.Unlock()
-	e.settler.wait()
 	e.group.Wait()
 }
 

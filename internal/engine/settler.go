@@ -15,7 +15,6 @@ import (
 // in the rows; what it has seen goes to the workers.
 type settler struct {
 	engine *Engine
-	group  sync.WaitGroup
 
 	mu      sync.Mutex
 	watches map[watchKey]*watch
@@ -52,7 +51,7 @@ func (s *settler) add(j *job) {
 		}
 		w = &watch{pending: map[string]waiting{}, sooner: make(chan struct{}, 1)}
 		s.watches[key] = w
-		s.group.Go(func() { s.watch(ctx, key, w) })
+		s.engine.group.Go(func() { s.watch(ctx, key, w) })
 	}
 	if _, known := w.pending[j.row.UID]; !known {
 		select {
@@ -81,9 +80,6 @@ func (s *settler) take(uid string) (sighting, bool) {
 	delete(s.seen, uid)
 	return seen, ok
 }
-
-// wait waits for the watches to end with the context of Run.
-func (s *settler) wait() { s.group.Wait() }
 
 // watch looks at one kind of one connection until nothing waits for it.
 func (s *settler) watch(ctx context.Context, key watchKey, w *watch) {
