@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/m-cmp/mc-infra-connector/api"
 	"github.com/m-cmp/mc-infra-connector/client"
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
@@ -225,8 +226,8 @@ func TestCancellationIsFound(t *testing.T) {
 }
 
 func TestWaitOperation(t *testing.T) {
-	op := func(state resource.OperationState, err *resource.Error) resource.Operation {
-		return resource.Operation{ID: "op1", Verb: "stop", Kind: "vm", Name: "a", State: state, Error: err}
+	op := func(state api.OperationState, err *resource.Error) api.Operation {
+		return api.Operation{ID: "op1", Verb: "stop", Kind: "vm", Name: "a", State: state, Error: err}
 	}
 	quota := resource.Errorf(resource.CodeQuota, "too many")
 	for _, tc := range []struct {
@@ -236,10 +237,10 @@ func TestWaitOperation(t *testing.T) {
 		states  int
 		ended   bool
 	}{
-		{"done", []any{op(resource.OperationQueued, nil), op(resource.OperationRunning, nil), op(resource.OperationSucceeded, nil)}, "", 3, true},
-		{"failed", []any{op(resource.OperationRunning, nil), op(resource.OperationFailed, quota)}, resource.CodeQuota, 2, true},
-		{"failed without a reason", []any{op(resource.OperationFailed, nil)}, resource.CodeInternal, 1, true},
-		{"server started anew", []any{op(resource.OperationRunning, nil), 503, 502, 503, op(resource.OperationSucceeded, nil)}, "", 2, true},
+		{"done", []any{op(api.OperationQueued, nil), op(api.OperationRunning, nil), op(api.OperationSucceeded, nil)}, "", 3, true},
+		{"failed", []any{op(api.OperationRunning, nil), op(api.OperationFailed, quota)}, resource.CodeQuota, 2, true},
+		{"failed without a reason", []any{op(api.OperationFailed, nil)}, resource.CodeInternal, 1, true},
+		{"server started anew", []any{op(api.OperationRunning, nil), 503, 502, 503, op(api.OperationSucceeded, nil)}, "", 2, true},
 		{"unknown", []any{404}, resource.CodeNotFound, 0, false},
 		{"refused", []any{401}, resource.CodeUnauthenticated, 0, false},
 		{"lost", []any{503}, resource.CodeUnavailable, 0, false},
@@ -255,7 +256,7 @@ func TestWaitOperation(t *testing.T) {
 			answer(w, http.StatusOK, next)
 		})
 		heard := 0
-		got, err := c.WaitOperation(t.Context(), "op1", func(*resource.Operation) { heard++ })
+		got, err := c.WaitOperation(t.Context(), "op1", func(*api.Operation) { heard++ })
 		assert.Equal(t, tc.want, resource.CodeOf(err), tc.name)
 		assert.Equal(t, tc.states, heard, tc.name)
 		assert.Equal(t, tc.ended, got != nil, tc.name)
@@ -265,9 +266,9 @@ func TestWaitOperation(t *testing.T) {
 func TestWaitOperationEndsWithTheContext(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	c := serve(t, func(w http.ResponseWriter, _ *http.Request) {
-		answer(w, http.StatusOK, resource.Operation{State: resource.OperationRunning})
+		answer(w, http.StatusOK, api.Operation{State: api.OperationRunning})
 	})
-	_, err := c.WaitOperation(ctx, "op1", func(*resource.Operation) { cancel() })
+	_, err := c.WaitOperation(ctx, "op1", func(*api.Operation) { cancel() })
 	assert.ErrorIs(t, err, context.Canceled)
 }
 
@@ -363,7 +364,7 @@ func TestARequestWhoseAnswerIsLostIsSentAgain(t *testing.T) {
 			if len(sent) <= answers {
 				panic(http.ErrAbortHandler) // the connection breaks
 			}
-			answer(w, http.StatusAccepted, resource.Operation{ID: "op1"})
+			answer(w, http.StatusAccepted, api.Operation{ID: "op1"})
 		})
 		return c, func() []string {
 			mu.Lock()
@@ -385,7 +386,7 @@ func TestARequestWhoseAnswerIsLostIsSentAgain(t *testing.T) {
 	assert.NotEqual(t, key, keys()[3], "another request, another key")
 
 	c, keys = losing(100)
-	_, err = c.CreateCredential(t.Context(), resource.CredentialRequest{Name: "c"})
+	_, err = c.CreateCredential(t.Context(), api.CredentialRequest{Name: "c"})
 	assert.Equal(t, resource.CodeUnavailable, resource.CodeOf(err))
 	assert.Equal(t, []string{""}, keys(), "what is no operation is sent once")
 	_, err = c.Create(t.Context(), "vpc", "mock", resource.CreateRequest[any]{Name: "v"})

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/m-cmp/mc-infra-connector/api"
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
 
@@ -38,11 +39,11 @@ type Event struct {
 func (e Event) Resource() (*resource.Resource, error) { return decodeEvent[resource.Resource](e) }
 
 // Operation is the operation as it is now, for an event of type operation.
-func (e Event) Operation() (*resource.Operation, error) { return decodeEvent[resource.Operation](e) }
+func (e Event) Operation() (*api.Operation, error) { return decodeEvent[api.Operation](e) }
 
 // Driver is how far a driver is on its way to work, for an event of type driver.
-func (e Event) Driver() (*resource.DriverProgress, error) {
-	return decodeEvent[resource.DriverProgress](e)
+func (e Event) Driver() (*api.DriverProgress, error) {
+	return decodeEvent[api.DriverProgress](e)
 }
 
 func decodeEvent[T any](e Event) (*T, error) {

@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/m-cmp/mc-infra-connector/api"
 	"github.com/m-cmp/mc-infra-connector/driver"
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
@@ -20,9 +21,9 @@ type ListOptions struct {
 	PageSize int      // 0 for the server's default; every page is fetched either way
 
 	// Of lists of resources only:
-	Search string                 // words that all must be in a resource's names, ids, labels or addresses
-	Fresh  bool                   // have the server ask the clouds first
-	Stale  func([]resource.Stale) // with Fresh: called with the connections that could not be asked, if there are any
+	Search string            // words that all must be in a resource's names, ids, labels or addresses
+	Fresh  bool              // have the server ask the clouds first
+	Stale  func([]api.Stale) // with Fresh: called with the connections that could not be asked, if there are any
 }
 
 func (o ListOptions) query() url.Values {
@@ -52,7 +53,7 @@ func pages[T any](ctx context.Context, c *Client, path string, query url.Values,
 }
 
 // pagesOf is pages that hands on what lists of resources say beside their items.
-func pagesOf[T any](ctx context.Context, c *Client, path string, query url.Values, stale func([]resource.Stale), err error) iter.Seq2[T, error] {
+func pagesOf[T any](ctx context.Context, c *Client, path string, query url.Values, stale func([]api.Stale), err error) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
 		var zero T
 		if err != nil {
@@ -61,9 +62,9 @@ func pagesOf[T any](ctx context.Context, c *Client, path string, query url.Value
 		}
 		for {
 			var page struct {
-				Items         []T              `json:"items"`
-				NextPageToken string           `json:"nextPageToken"`
-				Stale         []resource.Stale `json:"stale"`
+				Items         []T         `json:"items"`
+				NextPageToken string      `json:"nextPageToken"`
+				Stale         []api.Stale `json:"stale"`
 			}
 			if err := c.do(ctx, call{method: http.MethodGet, path: path, query: query}, &page); err != nil {
 				yield(zero, err)
@@ -115,46 +116,46 @@ func (c *Client) Get(ctx context.Context, kind, connection, name string) (*resou
 
 // Create asks for a resource and returns the operation that makes it. Secrets, such
 // as a private key, are in the operation and are never answered again.
-func (c *Client) Create(ctx context.Context, kind, connection string, request resource.CreateRequest[any]) (*resource.Operation, error) {
-	return once[resource.Operation](ctx, c, request)(kindPath(kind, connection))
+func (c *Client) Create(ctx context.Context, kind, connection string, request resource.CreateRequest[any]) (*api.Operation, error) {
+	return once[api.Operation](ctx, c, request)(kindPath(kind, connection))
 }
 
 // CreateJSON does the same with a request that is JSON already.
-func (c *Client) CreateJSON(ctx context.Context, kind, connection string, request json.RawMessage) (*resource.Operation, error) {
-	return once[resource.Operation](ctx, c, request)(kindPath(kind, connection))
+func (c *Client) CreateJSON(ctx context.Context, kind, connection string, request json.RawMessage) (*api.Operation, error) {
+	return once[api.Operation](ctx, c, request)(kindPath(kind, connection))
 }
 
 // CheckCreation asks whether a creation would be refused. Nothing is made.
-func (c *Client) CheckCreation(ctx context.Context, kind, connection string, request json.RawMessage) (*resource.CreationCheck, error) {
+func (c *Client) CheckCreation(ctx context.Context, kind, connection string, request json.RawMessage) (*api.CreationCheck, error) {
 	p, err := kindPath(kind, connection)
-	return one[resource.CreationCheck](ctx, c, http.MethodPost, request)(p+":check", err)
+	return one[api.CreationCheck](ctx, c, http.MethodPost, request)(p+":check", err)
 }
 
 // Delete removes a resource and returns the operation that does it.
-func (c *Client) Delete(ctx context.Context, kind, connection, name string) (*resource.Operation, error) {
-	return one[resource.Operation](ctx, c, http.MethodDelete, nil)(kindPath(kind, connection, name))
+func (c *Client) Delete(ctx context.Context, kind, connection, name string) (*api.Operation, error) {
+	return one[api.Operation](ctx, c, http.MethodDelete, nil)(kindPath(kind, connection, name))
 }
 
 // ForceDelete does the same, and has the resource forgotten even if the cloud refuses or
 // cannot be asked. The operation's warnings then say what may be left there.
-func (c *Client) ForceDelete(ctx context.Context, kind, connection, name string) (*resource.Operation, error) {
+func (c *Client) ForceDelete(ctx context.Context, kind, connection, name string) (*api.Operation, error) {
 	p, err := kindPath(kind, connection, name)
 	if err != nil {
 		return nil, err
 	}
-	op := &resource.Operation{}
+	op := &api.Operation{}
 	return op, c.do(ctx, call{method: http.MethodDelete, path: p, query: url.Values{"force": {"true"}}}, op)
 }
 
 // Audit iterates over who did what, the newest first.
-func (c *Client) Audit(ctx context.Context, o ListOptions) iter.Seq2[resource.AuditEntry, error] {
-	return pages[resource.AuditEntry](ctx, c, "/audit", o.query(), nil)
+func (c *Client) Audit(ctx context.Context, o ListOptions) iter.Seq2[api.AuditEntry, error] {
+	return pages[api.AuditEntry](ctx, c, "/audit", o.query(), nil)
 }
 
 // Recent iterates over what was chosen for resources of a kind that were created, the
 // latest first.
-func (c *Client) Recent(ctx context.Context, kind string, o ListOptions) iter.Seq2[resource.Recent, error] {
-	return pages[resource.Recent](ctx, c, "/"+kind+"s:recent", o.query(), nil)
+func (c *Client) Recent(ctx context.Context, kind string, o ListOptions) iter.Seq2[api.Recent, error] {
+	return pages[api.Recent](ctx, c, "/"+kind+"s:recent", o.query(), nil)
 }
 
 // ForgetRecent forgets one of those choices.
@@ -167,8 +168,8 @@ func (c *Client) ForgetRecent(ctx context.Context, kind, id string) error {
 }
 
 // Act starts an action of a resource. params is nil for an action without parameters.
-func (c *Client) Act(ctx context.Context, kind, connection, name, action string, params any) (*resource.Operation, error) {
-	return once[resource.Operation](ctx, c, params)(kindPath(kind, connection, name+":"+action))
+func (c *Client) Act(ctx context.Context, kind, connection, name, action string, params any) (*api.Operation, error) {
+	return once[api.Operation](ctx, c, params)(kindPath(kind, connection, name+":"+action))
 }
 
 // View asks the cloud for a view of a resource, such as a cluster's kubeconfig, with the
@@ -268,7 +269,7 @@ func (c *Client) DriverCapabilities(ctx context.Context, name string) iter.Seq2[
 // SearchDrivers returns the drivers that repositories have and that contain all words
 // of a text, of one repository or, with "", of all; and of all which ones could not be
 // searched.
-func (c *Client) SearchDrivers(ctx context.Context, text, repository string) ([]resource.DriverRelease, []resource.RepositoryProblem, error) {
+func (c *Client) SearchDrivers(ctx context.Context, text, repository string) ([]api.DriverRelease, []api.RepositoryProblem, error) {
 	query := url.Values{}
 	if text != "" {
 		query.Set("text", text)
@@ -277,8 +278,8 @@ func (c *Client) SearchDrivers(ctx context.Context, text, repository string) ([]
 		query.Set("repository", repository)
 	}
 	type releases struct {
-		Items    []resource.DriverRelease     `json:"items"`
-		Problems []resource.RepositoryProblem `json:"problems"`
+		Items    []api.DriverRelease     `json:"items"`
+		Problems []api.RepositoryProblem `json:"problems"`
 	}
 	found, err := one[releases](ctx, c, http.MethodGet, nil)("/drivers:search?"+query.Encode(), nil)
 	if err != nil {
@@ -288,23 +289,23 @@ func (c *Client) SearchDrivers(ctx context.Context, text, repository string) ([]
 }
 
 // InstallDriver installs a driver from a repository.
-func (c *Client) InstallDriver(ctx context.Context, request resource.DriverRequest) (*driver.Description, error) {
+func (c *Client) InstallDriver(ctx context.Context, request api.DriverRequest) (*driver.Description, error) {
 	return one[driver.Description](ctx, c, http.MethodPost, request)(path("drivers"))
 }
 
 // UpgradeDriver moves an installed driver to a newer version.
-func (c *Client) UpgradeDriver(ctx context.Context, name string, change resource.DriverChange) (*driver.Description, error) {
+func (c *Client) UpgradeDriver(ctx context.Context, name string, change api.DriverChange) (*driver.Description, error) {
 	return one[driver.Description](ctx, c, http.MethodPost, change)(path("drivers", name+":upgrade"))
 }
 
 // DowngradeDriver moves an installed driver to an older version.
-func (c *Client) DowngradeDriver(ctx context.Context, name string, change resource.DriverChange) (*driver.Description, error) {
+func (c *Client) DowngradeDriver(ctx context.Context, name string, change api.DriverChange) (*driver.Description, error) {
 	return one[driver.Description](ctx, c, http.MethodPost, change)(path("drivers", name+":downgrade"))
 }
 
 // VerifyDriver checks the files of an installed driver and the signature of its package.
-func (c *Client) VerifyDriver(ctx context.Context, name string) (*resource.DriverVerification, error) {
-	return one[resource.DriverVerification](ctx, c, http.MethodPost, nil)(path("drivers", name+":verify"))
+func (c *Client) VerifyDriver(ctx context.Context, name string) (*api.DriverVerification, error) {
+	return one[api.DriverVerification](ctx, c, http.MethodPost, nil)(path("drivers", name+":verify"))
 }
 
 // RemoveDriver removes an installed driver.
@@ -313,23 +314,23 @@ func (c *Client) RemoveDriver(ctx context.Context, name string) error {
 }
 
 // Repositories iterates over the repositories of drivers.
-func (c *Client) Repositories(ctx context.Context) iter.Seq2[resource.Repository, error] {
-	return pages[resource.Repository](ctx, c, "/repositories", url.Values{}, nil)
+func (c *Client) Repositories(ctx context.Context) iter.Seq2[api.Repository, error] {
+	return pages[api.Repository](ctx, c, "/repositories", url.Values{}, nil)
 }
 
 // Repository returns one repository.
-func (c *Client) Repository(ctx context.Context, name string) (*resource.Repository, error) {
-	return one[resource.Repository](ctx, c, http.MethodGet, nil)(path("repositories", name))
+func (c *Client) Repository(ctx context.Context, name string) (*api.Repository, error) {
+	return one[api.Repository](ctx, c, http.MethodGet, nil)(path("repositories", name))
 }
 
 // CreateRepository registers a repository.
-func (c *Client) CreateRepository(ctx context.Context, request resource.RepositoryRequest) (*resource.Repository, error) {
-	return one[resource.Repository](ctx, c, http.MethodPost, request)(path("repositories"))
+func (c *Client) CreateRepository(ctx context.Context, request api.RepositoryRequest) (*api.Repository, error) {
+	return one[api.Repository](ctx, c, http.MethodPost, request)(path("repositories"))
 }
 
 // UpdateRepository changes a repository.
-func (c *Client) UpdateRepository(ctx context.Context, name string, change resource.RepositoryChange) (*resource.Repository, error) {
-	return one[resource.Repository](ctx, c, http.MethodPatch, change)(path("repositories", name))
+func (c *Client) UpdateRepository(ctx context.Context, name string, change api.RepositoryChange) (*api.Repository, error) {
+	return one[api.Repository](ctx, c, http.MethodPatch, change)(path("repositories", name))
 }
 
 // RepositoryDriver returns what a driver in a repository is and offers, of the newest
@@ -348,18 +349,18 @@ func (c *Client) DeleteRepository(ctx context.Context, name string) error {
 }
 
 // Credentials iterates over the credentials. Their values are never answered.
-func (c *Client) Credentials(ctx context.Context) iter.Seq2[resource.Credential, error] {
-	return pages[resource.Credential](ctx, c, "/credentials", url.Values{}, nil)
+func (c *Client) Credentials(ctx context.Context) iter.Seq2[api.Credential, error] {
+	return pages[api.Credential](ctx, c, "/credentials", url.Values{}, nil)
 }
 
 // Credential returns one credential.
-func (c *Client) Credential(ctx context.Context, name string) (*resource.Credential, error) {
-	return one[resource.Credential](ctx, c, http.MethodGet, nil)(path("credentials", name))
+func (c *Client) Credential(ctx context.Context, name string) (*api.Credential, error) {
+	return one[api.Credential](ctx, c, http.MethodGet, nil)(path("credentials", name))
 }
 
 // CreateCredential records a credential.
-func (c *Client) CreateCredential(ctx context.Context, request resource.CredentialRequest) (*resource.Credential, error) {
-	return one[resource.Credential](ctx, c, http.MethodPost, request)(path("credentials"))
+func (c *Client) CreateCredential(ctx context.Context, request api.CredentialRequest) (*api.Credential, error) {
+	return one[api.Credential](ctx, c, http.MethodPost, request)(path("credentials"))
 }
 
 // DeleteCredential forgets a credential.
@@ -368,19 +369,19 @@ func (c *Client) DeleteCredential(ctx context.Context, name string) error {
 }
 
 // Connections iterates over the connections.
-func (c *Client) Connections(ctx context.Context) iter.Seq2[resource.Connection, error] {
-	return pages[resource.Connection](ctx, c, "/connections", url.Values{}, nil)
+func (c *Client) Connections(ctx context.Context) iter.Seq2[api.Connection, error] {
+	return pages[api.Connection](ctx, c, "/connections", url.Values{}, nil)
 }
 
 // Connection returns one connection.
-func (c *Client) Connection(ctx context.Context, name string) (*resource.Connection, error) {
-	return one[resource.Connection](ctx, c, http.MethodGet, nil)(path("connections", name))
+func (c *Client) Connection(ctx context.Context, name string) (*api.Connection, error) {
+	return one[api.Connection](ctx, c, http.MethodGet, nil)(path("connections", name))
 }
 
 // CreateConnection records a connection, after its cloud has been asked whether the
 // credential works; without check it is recorded as it is.
-func (c *Client) CreateConnection(ctx context.Context, request resource.ConnectionRequest, check bool) (*resource.Connection, error) {
-	out := &resource.Connection{}
+func (c *Client) CreateConnection(ctx context.Context, request api.ConnectionRequest, check bool) (*api.Connection, error) {
+	out := &api.Connection{}
 	query := url.Values{}
 	if !check {
 		query.Set("check", "false")
@@ -392,8 +393,8 @@ func (c *Client) CreateConnection(ctx context.Context, request resource.Connecti
 }
 
 // UpdateConnection changes a connection.
-func (c *Client) UpdateConnection(ctx context.Context, name string, change resource.ConnectionChange) (*resource.Connection, error) {
-	return one[resource.Connection](ctx, c, http.MethodPatch, change)(path("connections", name))
+func (c *Client) UpdateConnection(ctx context.Context, name string, change api.ConnectionChange) (*api.Connection, error) {
+	return one[api.Connection](ctx, c, http.MethodPatch, change)(path("connections", name))
 }
 
 // DeleteConnection forgets a connection.
@@ -407,12 +408,12 @@ func (c *Client) CheckConnection(ctx context.Context, name string) error {
 }
 
 // Operations iterates over the operations.
-func (c *Client) Operations(ctx context.Context, o ListOptions) iter.Seq2[resource.Operation, error] {
-	return pages[resource.Operation](ctx, c, "/operations", o.query(), nil)
+func (c *Client) Operations(ctx context.Context, o ListOptions) iter.Seq2[api.Operation, error] {
+	return pages[api.Operation](ctx, c, "/operations", o.query(), nil)
 }
 
 // Adopt records a resource that exists on the cloud.
-func (c *Client) Adopt(ctx context.Context, kind, connection string, request resource.AdoptRequest) (*resource.Resource, error) {
+func (c *Client) Adopt(ctx context.Context, kind, connection string, request api.AdoptRequest) (*resource.Resource, error) {
 	p, err := kindPath(kind, connection)
 	return one[resource.Resource](ctx, c, http.MethodPost, request)(p+":adopt", err)
 }
@@ -425,19 +426,19 @@ func (c *Client) Spider(ctx context.Context, method, path string, body, out any)
 
 // Destroy deletes everything that is recorded of a connection, on the cloud, too. It
 // answers what that is and the operation that does it; with dryRun nothing is done.
-func (c *Client) Destroy(ctx context.Context, connection string, dryRun bool) (*resource.Destruction, error) {
-	return once[resource.Destruction](ctx, c, resource.DestroyRequest{DryRun: dryRun})(path("connections", connection+":destroy"))
+func (c *Client) Destroy(ctx context.Context, connection string, dryRun bool) (*api.Destruction, error) {
+	return once[api.Destruction](ctx, c, api.DestroyRequest{DryRun: dryRun})(path("connections", connection+":destroy"))
 }
 
 // AdoptAll records everything that exists in a connection and is not managed yet. Its
 // answer says which kinds the cloud could not be asked for.
-func (c *Client) AdoptAll(ctx context.Context, connection string) (*resource.Adoption, error) {
-	return one[resource.Adoption](ctx, c, http.MethodPost, nil)(path("connections", connection+":adopt"))
+func (c *Client) AdoptAll(ctx context.Context, connection string) (*api.Adoption, error) {
+	return one[api.Adoption](ctx, c, http.MethodPost, nil)(path("connections", connection+":adopt"))
 }
 
 // Inventory compares what a cloud has with what is recorded, of one kind or, with "",
 // of all.
-func (c *Client) Inventory(ctx context.Context, connection, kind string) (*resource.Inventory, error) {
+func (c *Client) Inventory(ctx context.Context, connection, kind string) (*api.Inventory, error) {
 	p, err := path("connections", connection, "inventory")
 	if err != nil {
 		return nil, err
@@ -446,25 +447,25 @@ func (c *Client) Inventory(ctx context.Context, connection, kind string) (*resou
 	if kind != "" {
 		query.Set("kind", kind)
 	}
-	answer := &resource.Inventory{}
+	answer := &api.Inventory{}
 	return answer, c.do(ctx, call{method: http.MethodGet, path: p, query: query}, answer)
 }
 
 // CancelOperation ends an operation that the cloud has not accepted yet. With
 // thenDelete, what an accepted creation makes is deleted as soon as it has ended.
-func (c *Client) CancelOperation(ctx context.Context, id string, thenDelete bool) (*resource.Operation, error) {
-	return one[resource.Operation](ctx, c, http.MethodPost, map[string]bool{"thenDelete": thenDelete})(path("operations", id+":cancel"))
+func (c *Client) CancelOperation(ctx context.Context, id string, thenDelete bool) (*api.Operation, error) {
+	return one[api.Operation](ctx, c, http.MethodPost, map[string]bool{"thenDelete": thenDelete})(path("operations", id+":cancel"))
 }
 
 // RetryOperation does again, as a new operation, what a failed or cancelled one did
 // not do.
-func (c *Client) RetryOperation(ctx context.Context, id string) (*resource.Operation, error) {
-	return once[resource.Operation](ctx, c, nil)(path("operations", id+":retry"))
+func (c *Client) RetryOperation(ctx context.Context, id string) (*api.Operation, error) {
+	return once[api.Operation](ctx, c, nil)(path("operations", id+":retry"))
 }
 
 // Operation returns one operation. With a wait the server answers when it has ended,
 // or when the time is over.
-func (c *Client) Operation(ctx context.Context, id string, wait time.Duration) (*resource.Operation, error) {
+func (c *Client) Operation(ctx context.Context, id string, wait time.Duration) (*api.Operation, error) {
 	p, err := path("operations", id)
 	if err != nil {
 		return nil, err
@@ -473,7 +474,7 @@ func (c *Client) Operation(ctx context.Context, id string, wait time.Duration) (
 	if wait > 0 {
 		query.Set("wait", wait.String())
 	}
-	op := &resource.Operation{}
+	op := &api.Operation{}
 	if err := c.do(ctx, call{method: http.MethodGet, path: p, query: query, wait: wait}, op); err != nil {
 		return nil, err
 	}
@@ -492,7 +493,7 @@ const lostAnswers = 8
 // its error is returned with it; an error without an operation means that the end
 // is not known, and that the operation may still go on. onProgress, unless nil, is
 // given the operation each time that something is heard of it.
-func (c *Client) WaitOperation(ctx context.Context, id string, onProgress func(*resource.Operation)) (*resource.Operation, error) {
+func (c *Client) WaitOperation(ctx context.Context, id string, onProgress func(*api.Operation)) (*api.Operation, error) {
 	lost, early := 0, 0
 	for wait := time.Second; ; wait = min(2*wait, pollWait) {
 		asked := time.Now()
@@ -512,7 +513,7 @@ func (c *Client) WaitOperation(ctx context.Context, id string, onProgress func(*
 		}
 		lost = 0
 		switch {
-		case op.State == resource.OperationSucceeded:
+		case op.State == api.OperationSucceeded:
 			return op, nil
 		case op.State.Ended() && op.Error != nil:
 			return op, op.Error

@@ -10,6 +10,7 @@ import (
 	"github.com/coder/websocket"
 	"github.com/coder/websocket/wsjson"
 
+	"github.com/m-cmp/mc-infra-connector/api"
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
 
@@ -24,14 +25,14 @@ type TerminalStreams struct {
 	In     io.Reader
 	Out    io.Writer
 	Errors io.Writer // of a command without a terminal
-	Resize <-chan resource.TerminalSize
-	Ready  func(resource.TerminalReady) // called once, before anything is written
+	Resize <-chan api.TerminalSize
+	Ready  func(api.TerminalReady) // called once, before anything is written
 }
 
 // Terminal logs in to a resource by SSH through the server, runs a shell or a command
 // there, and answers how that ended. An error is one of the way to the server; what
 // went wrong behind it is in the answer. In may be read once more after the end.
-func (c *Client) Terminal(ctx context.Context, kind, connection, name string, request resource.TerminalRequest, s TerminalStreams) (*resource.TerminalEnded, error) {
+func (c *Client) Terminal(ctx context.Context, kind, connection, name string, request api.TerminalRequest, s TerminalStreams) (*api.TerminalEnded, error) {
 	target, err := kindPath(kind, connection, name, "terminal")
 	if err != nil {
 		return nil, err
@@ -57,7 +58,7 @@ func (c *Client) Terminal(ctx context.Context, kind, connection, name string, re
 			}
 			continue
 		}
-		var said resource.TerminalOutput
+		var said api.TerminalOutput
 		if err := json.Unmarshal(raw, &said); err != nil {
 			return nil, resource.Errorf(resource.CodeInternal, "the server at %s said what no terminal says: %w", c.Server(), err)
 		}
@@ -84,7 +85,7 @@ func (c *Client) socket(ctx context.Context, path string) (*websocket.Conn, erro
 		header.Set("Authorization", "Bearer "+c.token)
 	}
 	conn, resp, err := websocket.Dial(limited, c.base+path, &websocket.DialOptions{
-		HTTPClient: c.http, HTTPHeader: header, Subprotocols: []string{resource.TerminalProtocol},
+		HTTPClient: c.http, HTTPHeader: header, Subprotocols: []string{api.TerminalProtocol},
 	})
 	switch {
 	case err == nil:
@@ -103,7 +104,7 @@ func (s *TerminalStreams) write(raw []byte) error {
 	if len(raw) == 0 {
 		return nil
 	}
-	to := map[byte]io.Writer{resource.StreamOutput: s.Out, resource.StreamErrors: s.Errors}[raw[0]]
+	to := map[byte]io.Writer{api.StreamOutput: s.Out, api.StreamErrors: s.Errors}[raw[0]]
 	if to == nil {
 		return nil
 	}
@@ -114,7 +115,7 @@ func (s *TerminalStreams) write(raw []byte) error {
 // send sends the input to its end. Who waits for the session learns of what fails.
 func send(ctx context.Context, conn *websocket.Conn, s TerminalStreams) {
 	message := make([]byte, 1+inputSize)
-	message[0] = resource.StreamInput
+	message[0] = api.StreamInput
 	for s.In != nil {
 		n, err := s.In.Read(message[1:])
 		if n > 0 && conn.Write(ctx, websocket.MessageBinary, message[:1+n]) != nil {
@@ -124,7 +125,7 @@ func send(ctx context.Context, conn *websocket.Conn, s TerminalStreams) {
 			break
 		}
 	}
-	_ = wsjson.Write(ctx, conn, resource.TerminalInput{End: true})
+	_ = wsjson.Write(ctx, conn, api.TerminalInput{End: true})
 }
 
 func resize(ctx context.Context, conn *websocket.Conn, s TerminalStreams) {
@@ -133,7 +134,7 @@ func resize(ctx context.Context, conn *websocket.Conn, s TerminalStreams) {
 		case <-ctx.Done():
 			return
 		case size := <-s.Resize:
-			_ = wsjson.Write(ctx, conn, resource.TerminalInput{Resize: &size})
+			_ = wsjson.Write(ctx, conn, api.TerminalInput{Resize: &size})
 		}
 	}
 }
@@ -150,13 +151,13 @@ func (c *Client) broken(ctx context.Context, err error) error {
 }
 
 // HostKeys answers the host keys that the SSH server of a resource is known by.
-func (c *Client) HostKeys(ctx context.Context, kind, connection, name string) ([]resource.HostKey, error) {
+func (c *Client) HostKeys(ctx context.Context, kind, connection, name string) ([]api.HostKey, error) {
 	target, err := kindPath(kind, connection, name, "hostkeys")
 	if err != nil {
 		return nil, err
 	}
 	var answer struct {
-		Items []resource.HostKey `json:"items"`
+		Items []api.HostKey `json:"items"`
 	}
 	err = c.do(ctx, call{method: http.MethodGet, path: target}, &answer)
 	return answer.Items, err

@@ -450,7 +450,12 @@ func TestDefaultsAreFilled(t *testing.T) {
 }
 
 func TestDecode(t *testing.T) {
-	var r resource.ConnectionRequest
+	var r struct {
+		Name     string            `json:"name" minLength:"1" pattern:"^[A-Za-z0-9]+[A-Za-z0-9-]*$"`
+		Cloud    string            `json:"cloud" minLength:"1"`
+		Region   string            `json:"region,omitempty"`
+		Settings map[string]string `json:"settings,omitempty"`
+	}
 	if err := resource.Decode([]byte(`{"name":"my-aws","cloud":"aws","region":"r","settings":{"a":"b"}}`), &r); err != nil {
 		t.Fatal(err)
 	}
@@ -461,8 +466,10 @@ func TestDecode(t *testing.T) {
 	wantInvalid(t, resource.Decode([]byte(`{"name":"a b","cloud":"aws"}`), &r), "name", "")
 	wantInvalid(t, resource.Decode([]byte(`{"name":"a"}`), &r), "cloud", "required")
 
-	var c resource.CredentialRequest
-	err := resource.Decode([]byte(`{"name":"a","cloud":"aws","values":{"key":"s3cr3t\u0000"}}`), &c)
+	var c struct {
+		Values map[string]string `json:"values"`
+	}
+	err := resource.Decode([]byte(`{"values":{"key":"s3cr3t\u0000"}}`), &c)
 	wantInvalid(t, err, "values.key", "control character")
 	if strings.Contains(err.Error(), "s3cr3t") {
 		t.Errorf("the error repeats a secret: %v", err)

@@ -12,12 +12,12 @@ import (
 
 	"sigs.k8s.io/yaml"
 
+	"github.com/m-cmp/mc-infra-connector/api"
 	"github.com/m-cmp/mc-infra-connector/internal/drivers"
 	"github.com/m-cmp/mc-infra-connector/internal/host"
 	"github.com/m-cmp/mc-infra-connector/internal/repository"
 	"github.com/m-cmp/mc-infra-connector/internal/secret"
 	"github.com/m-cmp/mc-infra-connector/internal/store"
-	"github.com/m-cmp/mc-infra-connector/resource"
 )
 
 // repositoriesFile is the name of the file with the configured repositories in the
@@ -93,7 +93,7 @@ func (c configured) read(dir string) (drivers.Configured, error) {
 				return drivers.Configured{}, err
 			}
 		}
-		spec.Keys = append(spec.Keys, resource.TrustedKey{Key: k.Key, Prefix: k.Prefix})
+		spec.Keys = append(spec.Keys, api.TrustedKey{Key: k.Key, Prefix: k.Prefix})
 	}
 	if c.PasswordFile != "" {
 		var err error
@@ -125,7 +125,7 @@ func ownRepositories() ([]drivers.Configured, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the key of the repository beside mcic: %w", err)
 	}
-	spec := repository.Spec{Name: ownRepository, URL: "file://" + filepath.ToSlash(dir), Keys: []resource.TrustedKey{{Key: string(key)}}}
+	spec := repository.Spec{Name: ownRepository, URL: "file://" + filepath.ToSlash(dir), Keys: []api.TrustedKey{{Key: string(key)}}}
 	_, err = repository.Open(spec)
 	return []drivers.Configured{{Spec: spec, Priority: ownPriority}}, err
 }

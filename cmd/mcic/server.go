@@ -16,6 +16,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/spf13/cobra"
 
+	"github.com/m-cmp/mc-infra-connector/api"
 	"github.com/m-cmp/mc-infra-connector/internal/api/linger"
 	"github.com/m-cmp/mc-infra-connector/internal/api/spider"
 	v1 "github.com/m-cmp/mc-infra-connector/internal/api/v1"
@@ -389,7 +390,7 @@ func (m *metrics) call(cloud, verb string, code resource.Code, took time.Duratio
 	m.calls.WithLabelValues(cloud, verb, string(code)).Observe(took.Seconds())
 }
 
-func (m *metrics) operation(o *resource.Operation) {
+func (m *metrics) operation(o *api.Operation) {
 	code := ""
 	if o.Error != nil {
 		code = string(o.Error.Code)

@@ -13,6 +13,7 @@ import (
 	"reflect"
 	"strings"
 
+	"github.com/m-cmp/mc-infra-connector/api"
 	"github.com/m-cmp/mc-infra-connector/driver"
 	"github.com/m-cmp/mc-infra-connector/internal/api/spider"
 	v1 "github.com/m-cmp/mc-infra-connector/internal/api/v1"
@@ -123,7 +124,7 @@ func kinds() string {
 	b.WriteString(generated + "# Kinds, catalogs and feeds\n\n")
 	b.WriteString("Every resource has the same envelope; `spec` is what was asked for, `effective` what there is, with the same fields, and `status` what the cloud reports beside.\n\n")
 	fields(&b, "Envelope", reflect.TypeFor[resource.Resource]())
-	fields(&b, "Operation", reflect.TypeFor[resource.Operation]())
+	fields(&b, "Operation", reflect.TypeFor[api.Operation]())
 	for _, k := range resource.Kinds() {
 		fmt.Fprintf(&b, "## %s (`%s`)\n\n%s Path: `/v1/connections/{connection}/%s`.\n\n", k.Title, k.Name, k.Doc, k.Plural())
 		fields(&b, "Spec", k.SpecType())

@@ -16,6 +16,7 @@ import (
 
 	"golang.org/x/sync/singleflight"
 
+	"github.com/m-cmp/mc-infra-connector/api"
 	"github.com/m-cmp/mc-infra-connector/driver"
 	"github.com/m-cmp/mc-infra-connector/internal/store"
 	"github.com/m-cmp/mc-infra-connector/resource"
@@ -29,7 +30,7 @@ const keepFor = 10 * time.Minute
 const keepEntries = 20_000
 
 // Sessions opens the session of a connection.
-type Sessions func(ctx context.Context, connection string) (driver.Session, *resource.Connection, error)
+type Sessions func(ctx context.Context, connection string) (driver.Session, *api.Connection, error)
 
 // Catalog answers from the cloud, and for a while from what the cloud answered. It
 // is safe for concurrent use.

@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/m-cmp/mc-infra-connector/api"
 	"github.com/m-cmp/mc-infra-connector/driver"
 	"github.com/m-cmp/mc-infra-connector/internal/catalog"
 	"github.com/m-cmp/mc-infra-connector/internal/store"
@@ -58,11 +59,11 @@ func (c *cloud) Catalog(ctx context.Context, _ string, q driver.Query) iter.Seq2
 }
 
 func (c *cloud) catalog() *catalog.Catalog {
-	return catalog.New(func(_ context.Context, connection string) (driver.Session, *resource.Connection, error) {
+	return catalog.New(func(_ context.Context, connection string) (driver.Session, *api.Connection, error) {
 		if connection != "c" && connection != "d" {
 			return nil, nil, resource.Errorf(resource.CodeNotFound, "there is no connection %s", connection)
 		}
-		return c, &resource.Connection{Name: connection, UpdatedAt: c.updated}, nil
+		return c, &api.Connection{Name: connection, UpdatedAt: c.updated}, nil
 	})
 }
 

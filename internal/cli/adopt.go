@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/m-cmp/mc-infra-connector/api"
 	"github.com/m-cmp/mc-infra-connector/client"
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
@@ -26,7 +27,7 @@ func (a *app) adoptCommand(k *resource.Kind) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			r, err := c.Adopt(cmd.Context(), k.Name, connection, resource.AdoptRequest{CloudID: args[0], Name: name})
+			r, err := c.Adopt(cmd.Context(), k.Name, connection, api.AdoptRequest{CloudID: args[0], Name: name})
 			if err != nil {
 				return err
 			}
@@ -58,13 +59,13 @@ func (a *app) releaseCommand(k *resource.Kind) *cobra.Command {
 		Long:    "Forgets " + word(k) + "s here" + withParts(k) + ".\nThe cloud is not touched. What something else uses is not released.",
 		Example: fmt.Sprintf("  mcic %[1]s release my-%[1]s -c %[2]s", k.Name, sampleConnection),
 	}
-	a.changes(cmd, k, func(ctx context.Context, c *client.Client, connection, name string) (*resource.Operation, error) {
+	a.changes(cmd, k, func(ctx context.Context, c *client.Client, connection, name string) (*api.Operation, error) {
 		return release(ctx, c, k, connection, name)
 	})
 	return cmd
 }
 
-func release(ctx context.Context, c *client.Client, k *resource.Kind, connection, name string) (*resource.Operation, error) {
+func release(ctx context.Context, c *client.Client, k *resource.Kind, connection, name string) (*api.Operation, error) {
 	return c.Act(ctx, k.Name, connection, name, "release", nil)
 }
 
@@ -98,7 +99,7 @@ func (a *app) connectionAdopt() *cobra.Command {
 }
 
 // warnUnseen tells of the kinds that an answer is without.
-func (a *app) warnUnseen(unseen []resource.Unseen) {
+func (a *app) warnUnseen(unseen []api.Unseen) {
 	for _, one := range unseen {
 		fmt.Fprintf(a.env.Stderr, "Warning: the cloud could not be asked for the kind %s, of which nothing is here; try again later: %s\n", clean(one.Kind), clean(one.Error.Error()))
 	}
@@ -123,14 +124,14 @@ func (a *app) connectionInventory() *cobra.Command {
 				return err
 			}
 			a.warnUnseen(found.Unseen)
-			return printItems(a, out, found.Items, "there is nothing", func(i resource.InventoryItem) string { return i.CloudID }, []column[resource.InventoryItem]{
-				{"KIND", func(i resource.InventoryItem) string { return i.Kind }},
-				{"WHERE", func(i resource.InventoryItem) string { return string(i.Where) }},
-				{"NAME", func(i resource.InventoryItem) string { return i.Name }},
-				{"MANAGED-IN", func(i resource.InventoryItem) string { return i.Connection }},
-				{"CLOUD-ID", func(i resource.InventoryItem) string { return i.CloudID }},
-				{"CLOUD-NAME", func(i resource.InventoryItem) string { return i.CloudName }},
-				{"STATE", func(i resource.InventoryItem) string { return string(i.State) }},
+			return printItems(a, out, found.Items, "there is nothing", func(i api.InventoryItem) string { return i.CloudID }, []column[api.InventoryItem]{
+				{"KIND", func(i api.InventoryItem) string { return i.Kind }},
+				{"WHERE", func(i api.InventoryItem) string { return string(i.Where) }},
+				{"NAME", func(i api.InventoryItem) string { return i.Name }},
+				{"MANAGED-IN", func(i api.InventoryItem) string { return i.Connection }},
+				{"CLOUD-ID", func(i api.InventoryItem) string { return i.CloudID }},
+				{"CLOUD-NAME", func(i api.InventoryItem) string { return i.CloudName }},
+				{"STATE", func(i api.InventoryItem) string { return string(i.State) }},
 			})
 		},
 	}

@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"sigs.k8s.io/yaml"
 
+	"github.com/m-cmp/mc-infra-connector/api"
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
 
@@ -180,7 +181,7 @@ func TestCreate(t *testing.T) {
 
 func TestCreateOnlyChecked(t *testing.T) {
 	f := newFake(t)
-	f.answers = map[string]any{"connections/mock/vpcs:check": resource.CreationCheck{Cloud: true}, "connections/mock/subnets:check": resource.CreationCheck{Cloud: true, Warnings: []resource.Warning{{Message: "look out"}}}, "connections/mock/disks:check": resource.CreationCheck{Reason: "nobody knows"}}
+	f.answers = map[string]any{"connections/mock/vpcs:check": api.CreationCheck{Cloud: true}, "connections/mock/subnets:check": api.CreationCheck{Cloud: true, Warnings: []resource.Warning{{Message: "look out"}}}, "connections/mock/disks:check": api.CreationCheck{Reason: "nobody knows"}}
 	s := newShell(t, f)
 	assert.Equal(t, "nothing was created; nothing is wrong with it, here and on the cloud\n", s.ok("vpc create net --cidr 10.0.0.0/16 --dry-run"))
 	assert.Contains(t, f.seen(), `POST /connections/mock/vpcs:check {"name":"net","spec":{"cidr":"10.0.0.0/16"}}`)

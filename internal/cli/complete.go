@@ -8,9 +8,9 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/m-cmp/mc-infra-connector/api"
 	"github.com/m-cmp/mc-infra-connector/client"
 	"github.com/m-cmp/mc-infra-connector/driver"
-	"github.com/m-cmp/mc-infra-connector/resource"
 )
 
 // completeTimeout is how long a shell's Tab may take; without an answer it offers
@@ -102,19 +102,19 @@ func (a *app) completeSetup(noun string, count int) cobra.CompletionFunc {
 
 func (a *app) completeConnectionFlag(cmd *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
 	return a.completion(cmd, func(ctx context.Context, c *client.Client) ([]string, error) {
-		return names(c.Connections(ctx), func(c resource.Connection) string { return c.Name })
+		return names(c.Connections(ctx), func(c api.Connection) string { return c.Name })
 	})
 }
 
 func (a *app) completeCredentialFlag(cmd *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
 	return a.completion(cmd, func(ctx context.Context, c *client.Client) ([]string, error) {
-		return names(c.Credentials(ctx), func(c resource.Credential) string { return c.Name })
+		return names(c.Credentials(ctx), func(c api.Credential) string { return c.Name })
 	})
 }
 
 func (a *app) completeRepositories(cmd *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
 	return a.completion(cmd, func(ctx context.Context, c *client.Client) ([]string, error) {
-		return names(c.Repositories(ctx), func(r resource.Repository) string { return r.Name })
+		return names(c.Repositories(ctx), func(r api.Repository) string { return r.Name })
 	})
 }
 

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 	"sigs.k8s.io/yaml"
 
+	"github.com/m-cmp/mc-infra-connector/api"
 	"github.com/m-cmp/mc-infra-connector/client"
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
@@ -222,7 +223,7 @@ func severalDocuments(raw []byte) bool {
 
 // created shows what a create answered. A secret is answered only once: it is kept
 // before anything else, and shown whatever happens next.
-func (a *app) created(ctx context.Context, c *client.Client, k *resource.Kind, op *resource.Operation, files *secretFiles, w waiting, out format) error {
+func (a *app) created(ctx context.Context, c *client.Client, k *resource.Kind, op *api.Operation, files *secretFiles, w waiting, out format) error {
 	saveErr := files.save(op)
 	for _, name := range files.unused {
 		fmt.Fprintf(a.env.Stderr, "Warning: the answer has no %s; nothing was written for --%s-out\n", name, kebab(name))
@@ -266,14 +267,14 @@ func (a *app) created(ctx context.Context, c *client.Client, k *resource.Kind, o
 
 // createdMany shows what came of the creation of several. Those that failed are told
 // one by one.
-func (a *app) createdMany(ctx context.Context, c *client.Client, op *resource.Operation, err error, out format) error {
+func (a *app) createdMany(ctx context.Context, c *client.Client, op *api.Operation, err error, out format) error {
 	if op == nil {
 		return err
 	}
 	var failed failures
 	if err != nil {
 		failed = append(failed, err)
-		for part, err := range c.Operations(ctx, client.ListOptions{Filter: []string{"parent=" + op.ID, "state!=" + string(resource.OperationSucceeded)}}) {
+		for part, err := range c.Operations(ctx, client.ListOptions{Filter: []string{"parent=" + op.ID, "state!=" + string(api.OperationSucceeded)}}) {
 			if err != nil {
 				failed = append(failed, err)
 				break
@@ -314,7 +315,7 @@ func unasked(effective, spec json.RawMessage) json.RawMessage {
 }
 
 // printStarted shows an operation that was started and is not waited for.
-func (a *app) printStarted(out format, op *resource.Operation, show func(format, any, string, func() error) error) error {
+func (a *app) printStarted(out format, op *api.Operation, show func(format, any, string, func() error) error) error {
 	return show(out, op, op.ID, func() error {
 		text := fmt.Sprintf("%s %s: %s %s", op.Kind, op.Name, op.Verb, op.State)
 		if !op.State.Ended() {

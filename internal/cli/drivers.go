@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/m-cmp/mc-infra-connector/api"
 	"github.com/m-cmp/mc-infra-connector/client"
 	"github.com/m-cmp/mc-infra-connector/driver"
 	"github.com/m-cmp/mc-infra-connector/resource"
@@ -170,14 +171,14 @@ func (a *app) driverSearch() *cobra.Command {
 			for _, p := range problems {
 				fmt.Fprintln(a.env.Stderr, clean(fmt.Sprintf("the repository %s could not be searched: %s", p.Repository, p.Message)))
 			}
-			return printItems(a, out, found, "no repository has such a driver", func(r resource.DriverRelease) string { return r.Name }, []column[resource.DriverRelease]{
-				{"NAME", func(r resource.DriverRelease) string { return r.Name }},
-				{"VERSION", func(r resource.DriverRelease) string { return r.Version }},
-				{"INSTALLED", func(r resource.DriverRelease) string { return r.Installed }},
-				{"UPGRADE", func(r resource.DriverRelease) string { return r.Upgrade }},
-				{"REPOSITORY", func(r resource.DriverRelease) string { return r.Repository }},
-				{"RUNS HERE", func(r resource.DriverRelease) string { return yesOrNo(r.Compatible) }},
-				{"TITLE", func(r resource.DriverRelease) string { return r.Title }},
+			return printItems(a, out, found, "no repository has such a driver", func(r api.DriverRelease) string { return r.Name }, []column[api.DriverRelease]{
+				{"NAME", func(r api.DriverRelease) string { return r.Name }},
+				{"VERSION", func(r api.DriverRelease) string { return r.Version }},
+				{"INSTALLED", func(r api.DriverRelease) string { return r.Installed }},
+				{"UPGRADE", func(r api.DriverRelease) string { return r.Upgrade }},
+				{"REPOSITORY", func(r api.DriverRelease) string { return r.Repository }},
+				{"RUNS HERE", func(r api.DriverRelease) string { return yesOrNo(r.Compatible) }},
+				{"TITLE", func(r api.DriverRelease) string { return r.Title }},
 			})
 		},
 	}
@@ -190,7 +191,7 @@ func (a *app) driverSearch() *cobra.Command {
 func (a *app) driverInstall() *cobra.Command {
 	var (
 		out     format
-		request resource.DriverRequest
+		request api.DriverRequest
 	)
 	cmd := &cobra.Command{
 		Use: "install NAME", Args: oneName, ValidArgsFunction: cobra.NoFileCompletions,
@@ -223,10 +224,10 @@ func (a *app) showDriver(out format, d *driver.Description, done string) error {
 	})
 }
 
-func (a *app) driverMove(verb, short string, move func(*client.Client, context.Context, string, resource.DriverChange) (*driver.Description, error)) *cobra.Command {
+func (a *app) driverMove(verb, short string, move func(*client.Client, context.Context, string, api.DriverChange) (*driver.Description, error)) *cobra.Command {
 	var (
 		out    format
-		change resource.DriverChange
+		change api.DriverChange
 	)
 	which := "the newest that fits"
 	if verb == "downgrade" {

@@ -18,6 +18,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/stretchr/testify/require"
 
+	"github.com/m-cmp/mc-infra-connector/api"
 	"github.com/m-cmp/mc-infra-connector/client"
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
@@ -31,9 +32,9 @@ type fake struct {
 	mu         sync.Mutex
 	requests   []string // method, path and body
 	resources  []resource.Resource
-	operations map[string]*resource.Operation
+	operations map[string]*api.Operation
 	// states are what the next operations go through, one state for each question.
-	states    []resource.OperationState
+	states    []api.OperationState
 	opError   *resource.Error
 	secrets   map[string]string
 	problem   map[string]any // answered to every request that changes something
@@ -47,7 +48,7 @@ type fake struct {
 
 func newFake(t *testing.T) *fake {
 	t.Helper()
-	f := &fake{operations: map[string]*resource.Operation{}, listed: make(chan struct{}, 100)}
+	f := &fake{operations: map[string]*api.Operation{}, listed: make(chan struct{}, 100)}
 	server := httptest.NewServer(f)
 	t.Cleanup(server.Close)
 	f.url = server.URL
@@ -110,10 +111,10 @@ func (f *fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-func (f *fake) newOperation(verb, kind, connection, name string) *resource.Operation {
-	op := &resource.Operation{
+func (f *fake) newOperation(verb, kind, connection, name string) *api.Operation {
+	op := &api.Operation{
 		ID: fmt.Sprintf("op%d", len(f.operations)+1), Verb: verb, Kind: kind, Connection: connection, Name: name,
-		State: resource.OperationQueued, CreatedAt: start2026(),
+		State: api.OperationQueued, CreatedAt: start2026(),
 	}
 	f.operations[op.ID] = op
 	return op
@@ -125,11 +126,11 @@ func (f *fake) operation(w http.ResponseWriter, id string) {
 		answer(w, http.StatusNotFound, map[string]any{"code": "not_found", "detail": "there is no operation " + id})
 		return
 	}
-	op.State = resource.OperationSucceeded
+	op.State = api.OperationSucceeded
 	if len(f.states) > 0 {
 		op.State, f.states = f.states[0], f.states[1:]
 	}
-	if op.State == resource.OperationFailed {
+	if op.State == api.OperationFailed {
 		op.Error = f.opError
 	}
 	if f.asked != nil {
@@ -180,7 +181,7 @@ func (f *fake) list(w http.ResponseWriter, r *http.Request, connection, kind str
 		page["nextPageToken"] = fmt.Sprint(from + 2)
 	}
 	if r.URL.Query().Get("fresh") == "true" && from == 0 {
-		page["stale"] = []resource.Stale{{Connection: "far", Error: resource.Errorf(resource.CodeUnavailable, "the cloud sleeps")}}
+		page["stale"] = []api.Stale{{Connection: "far", Error: resource.Errorf(resource.CodeUnavailable, "the cloud sleeps")}}
 	}
 	answer(w, http.StatusOK, page)
 	f.listed <- struct{}{}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/m-cmp/mc-infra-connector/api"
 	"github.com/m-cmp/mc-infra-connector/client"
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
@@ -166,7 +167,7 @@ func (a *app) listCommand(k *resource.Kind) *cobra.Command {
 }
 
 // warnStale tells of the connections that could not be asked for a fresh list.
-func (a *app) warnStale(stale []resource.Stale) {
+func (a *app) warnStale(stale []api.Stale) {
 	for _, one := range stale {
 		fmt.Fprintf(a.env.Stderr, "Warning: the cloud of the connection %s could not be asked; what it shows may be old: %s\n", clean(one.Connection), clean(one.Error.Error()))
 	}
@@ -216,7 +217,7 @@ func (a *app) deleteCommand(k *resource.Kind) *cobra.Command {
 		Long:    "Deletes " + word(k) + "s, here and on the cloud. What something else uses is not deleted.\n\nSeveral are deleted at the same time; one that fails does not stop the others.",
 		Example: fmt.Sprintf("  mcic %[1]s delete my-%[1]s -c %[2]s --wait", k.Name, sampleConnection),
 	}
-	a.changes(cmd, k, func(ctx context.Context, c *client.Client, connection, name string) (*resource.Operation, error) {
+	a.changes(cmd, k, func(ctx context.Context, c *client.Client, connection, name string) (*api.Operation, error) {
 		switch {
 		case force && releaseOnly:
 			return nil, usageError("--force deletes on the cloud if it can, --release-only leaves it there; give one of them")
@@ -244,7 +245,7 @@ func (a *app) actionCommand(k *resource.Kind, action *resource.Action) *cobra.Co
 	if action.ParamsType() != nil {
 		cmd.Flags().StringVar(&file, "file", "", "`FILE` with the parameters as JSON or YAML; - for standard input")
 	}
-	a.changes(cmd, k, func(ctx context.Context, c *client.Client, connection, name string) (*resource.Operation, error) {
+	a.changes(cmd, k, func(ctx context.Context, c *client.Client, connection, name string) (*api.Operation, error) {
 		if action.ParamsType() == nil {
 			return c.Act(ctx, k.Name, connection, name, action.Name, nil)
 		}
@@ -333,7 +334,7 @@ func (a *app) paramsBody(check func([]byte) (json.RawMessage, error), file strin
 }
 
 // start asks for a change of one resource.
-type start func(ctx context.Context, c *client.Client, connection, name string) (*resource.Operation, error)
+type start func(ctx context.Context, c *client.Client, connection, name string) (*api.Operation, error)
 
 // changes completes a command that changes the resources that are named: all are
 // started first, then, with --wait, each is waited for.
@@ -359,7 +360,7 @@ func (a *app) changes(cmd *cobra.Command, k *resource.Kind, start start) {
 		}
 		var (
 			failed  failures
-			started []*resource.Operation
+			started []*api.Operation
 		)
 		for i, name := range names {
 			if slices.Contains(names[:i], name) {
@@ -395,7 +396,7 @@ func (a *app) changes(cmd *cobra.Command, k *resource.Kind, start start) {
 }
 
 // finish waits for a change and shows what came of it.
-func (a *app) finish(ctx context.Context, c *client.Client, k *resource.Kind, op *resource.Operation, out format, rows *table[resource.Resource]) error {
+func (a *app) finish(ctx context.Context, c *client.Client, k *resource.Kind, op *api.Operation, out format, rows *table[resource.Resource]) error {
 	done, err := a.wait(ctx, c, op, out)
 	if err != nil {
 		return err

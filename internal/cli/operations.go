@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/m-cmp/mc-infra-connector/api"
 	"github.com/m-cmp/mc-infra-connector/client"
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
@@ -20,18 +21,18 @@ func (a *app) operationCommand() *cobra.Command {
 	thenDelete := false
 	cancel := a.oneOperation("cancel", "Cancel an operation",
 		"Ends an operation that the cloud has not accepted yet. What a creation makes that was\naccepted already is deleted with --then-delete.", "  mcic operation cancel 01JZ3Y5Q8W7V --then-delete",
-		func(ctx context.Context, c *client.Client, id string) (*resource.Operation, error) {
+		func(ctx context.Context, c *client.Client, id string) (*api.Operation, error) {
 			return c.CancelOperation(ctx, id, thenDelete)
 		})
 	cancel.Flags().BoolVar(&thenDelete, "then-delete", false, "delete what the creation makes, if the cloud has accepted it already")
 	group.AddCommand(a.operationList(), a.operationWait(), cancel,
 		a.oneOperation("get", "Show an operation", "", "  mcic operation get 01JZ3Y5Q8W7V",
-			func(ctx context.Context, c *client.Client, id string) (*resource.Operation, error) {
+			func(ctx context.Context, c *client.Client, id string) (*api.Operation, error) {
 				return c.Operation(ctx, id, 0)
 			}),
 		a.oneOperation("retry", "Try a failed operation again",
 			"Does again, as a new operation, what a failed or cancelled one did not do.", "  mcic operation retry 01JZ3Y5Q8W7V",
-			func(ctx context.Context, c *client.Client, id string) (*resource.Operation, error) {
+			func(ctx context.Context, c *client.Client, id string) (*api.Operation, error) {
 				return c.RetryOperation(ctx, id)
 			}))
 	return group
@@ -42,30 +43,30 @@ func (a *app) operationList() *cobra.Command {
 		Short:   "List the operations",
 		Long:    "Lists the operations.\n\n" + filterHelp + "\nThe fields are state, kind, verb, connection and name.",
 		Example: "  mcic operation list --filter state=running\n  mcic operation list --filter kind=vm --sort -createdAt --limit 20",
-	}, (*client.Client).Operations, "there is no operation", func(op resource.Operation) string { return op.ID }, a.operationColumns())
+	}, (*client.Client).Operations, "there is no operation", func(op api.Operation) string { return op.ID }, a.operationColumns())
 }
 
-func (a *app) operationColumns() []column[resource.Operation] {
-	return []column[resource.Operation]{
-		{"ID", func(op resource.Operation) string { return op.ID }},
-		{"VERB", func(op resource.Operation) string { return op.Verb }},
-		{"KIND", func(op resource.Operation) string { return op.Kind }},
-		{"NAME", func(op resource.Operation) string { return op.Name }},
-		{"CONNECTION", func(op resource.Operation) string { return op.Connection }},
-		{"STATE", func(op resource.Operation) string { return string(op.State) }},
-		{"REASON", func(op resource.Operation) string {
+func (a *app) operationColumns() []column[api.Operation] {
+	return []column[api.Operation]{
+		{"ID", func(op api.Operation) string { return op.ID }},
+		{"VERB", func(op api.Operation) string { return op.Verb }},
+		{"KIND", func(op api.Operation) string { return op.Kind }},
+		{"NAME", func(op api.Operation) string { return op.Name }},
+		{"CONNECTION", func(op api.Operation) string { return op.Connection }},
+		{"STATE", func(op api.Operation) string { return string(op.State) }},
+		{"REASON", func(op api.Operation) string {
 			if op.Error == nil {
 				return cut(op.Pending)
 			}
 			return cut(op.Error.Message)
 		}},
-		{"AGE", func(op resource.Operation) string { return age(a.env.Now(), op.CreatedAt) }},
+		{"AGE", func(op api.Operation) string { return age(a.env.Now(), op.CreatedAt) }},
 	}
 }
 
 // oneOperation is a command that asks for one operation and shows the answer.
 func (a *app) oneOperation(
-	verb, short, long, example string, do func(context.Context, *client.Client, string) (*resource.Operation, error),
+	verb, short, long, example string, do func(context.Context, *client.Client, string) (*api.Operation, error),
 ) *cobra.Command {
 	var out format
 	cmd := &cobra.Command{
@@ -128,7 +129,7 @@ func (a *app) operationWait() *cobra.Command {
 	return cmd
 }
 
-func (a *app) waitOne(ctx context.Context, c *client.Client, id string, out format, rows *table[resource.Operation]) error {
+func (a *app) waitOne(ctx context.Context, c *client.Client, id string, out format, rows *table[api.Operation]) error {
 	op, err := c.Operation(ctx, id, 0)
 	if err != nil {
 		return err

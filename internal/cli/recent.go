@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/m-cmp/mc-infra-connector/api"
 	"github.com/m-cmp/mc-infra-connector/client"
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
@@ -31,21 +32,21 @@ func (a *app) recentCommand(k *resource.Kind) *cobra.Command {
 	cmd.Flags().StringVar(&forget, "forget", "", "forget the one with this `ID`")
 	must(cmd.RegisterFlagCompletionFunc("forget", cobra.NoFileCompletions))
 	addOutput(cmd, &out)
-	columns := []column[resource.Recent]{
-		{"CLOUD", func(r resource.Recent) string { return r.Cloud }},
-		{"REGION", func(r resource.Recent) string { return r.Region }},
-		{"ZONE", func(r resource.Recent) string { return r.Zone }},
+	columns := []column[api.Recent]{
+		{"CLOUD", func(r api.Recent) string { return r.Cloud }},
+		{"REGION", func(r api.Recent) string { return r.Region }},
+		{"ZONE", func(r api.Recent) string { return r.Zone }},
 	}
 	for _, field := range k.Recent {
-		columns = append(columns, column[resource.Recent]{strings.ToUpper(kebab(field)), func(r resource.Recent) string { return r.Choice[field] }})
+		columns = append(columns, column[api.Recent]{strings.ToUpper(kebab(field)), func(r api.Recent) string { return r.Choice[field] }})
 	}
-	columns = append(columns, []column[resource.Recent]{
-		{"COUNT", func(r resource.Recent) string { return strconv.Itoa(r.Count) }},
-		{"TOOK", func(r resource.Recent) string {
+	columns = append(columns, []column[api.Recent]{
+		{"COUNT", func(r api.Recent) string { return strconv.Itoa(r.Count) }},
+		{"TOOK", func(r api.Recent) string {
 			return time.Duration(r.AverageSeconds * float64(time.Second)).Round(time.Second / 10).String()
 		}},
-		{"AGE", func(r resource.Recent) string { return age(a.env.Now(), r.LastAt) }},
-		{"ID", func(r resource.Recent) string { return r.ID }},
+		{"AGE", func(r api.Recent) string { return age(a.env.Now(), r.LastAt) }},
+		{"ID", func(r api.Recent) string { return r.ID }},
 	}...)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		c, err := a.client(cmd.Context())
@@ -63,7 +64,7 @@ func (a *app) recentCommand(k *resource.Kind) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		return printItems(a, out, items, "no "+k.Name+" was created yet", func(r resource.Recent) string { return r.ID }, columns)
+		return printItems(a, out, items, "no "+k.Name+" was created yet", func(r api.Recent) string { return r.ID }, columns)
 	}
 	return cmd
 }

@@ -5,12 +5,12 @@ import (
 
 	"github.com/stretchr/testify/assert"
 
-	"github.com/m-cmp/mc-infra-connector/resource"
+	"github.com/m-cmp/mc-infra-connector/api"
 )
 
 func TestRecentChoices(t *testing.T) {
 	f := newFake(t)
-	f.answers = map[string]any{"vms:recent": map[string]any{"items": []resource.Recent{{
+	f.answers = map[string]any{"vms:recent": map[string]any{"items": []api.Recent{{
 		ID: "id-1", Kind: "vm", Cloud: "aws", Region: "us-east-1", Choice: map[string]string{"image": "ami-1", "spec": "t3.micro"}, Count: 3, AverageSeconds: 12.34, LastAt: start2026(),
 	}}}, "vms:recent/id-1": map[string]any{}}
 	s := newShell(t, f)

@@ -17,9 +17,9 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/m-cmp/mc-infra-connector/api"
 	"github.com/m-cmp/mc-infra-connector/client"
 	"github.com/m-cmp/mc-infra-connector/internal/repository"
-	"github.com/m-cmp/mc-infra-connector/resource"
 )
 
 func (a *app) repositoryCommand() *cobra.Command {
@@ -28,22 +28,22 @@ func (a *app) repositoryCommand() *cobra.Command {
 installs only packages that are signed with a key that you trust for the repository.`,
 		"  mcic repository create team --url oci://registry.example.com/drivers --key team.pub\n  mcic repository list\n  mcic repository serve /srv/drivers")
 	group.Aliases = []string{"repositories"}
-	nameOf := func(r resource.Repository) string { return r.Name }
-	repositories := func(ctx context.Context, c *client.Client) ([]resource.Repository, error) {
+	nameOf := func(r api.Repository) string { return r.Name }
+	repositories := func(ctx context.Context, c *client.Client) ([]api.Repository, error) {
 		return client.Collect(c.Repositories(ctx))
 	}
 	group.AddCommand(a.repositoryCreate(), a.repositoryUpdate(),
-		setupList(a, "repository", repositories, nameOf, []column[resource.Repository]{
+		setupList(a, "repository", repositories, nameOf, []column[api.Repository]{
 			{"NAME", nameOf},
-			{"PRIORITY", func(r resource.Repository) string { return strconv.Itoa(r.Priority) }},
-			{"URL", func(r resource.Repository) string { return r.URL }},
-			{"TRUST", func(r resource.Repository) string {
+			{"PRIORITY", func(r api.Repository) string { return strconv.Itoa(r.Priority) }},
+			{"URL", func(r api.Repository) string { return r.URL }},
+			{"TRUST", func(r api.Repository) string {
 				if r.Insecure {
 					return "INSECURE"
 				}
 				return fmt.Sprintf("%d keys", len(r.Keys))
 			}},
-			{"CONFIGURED", func(r resource.Repository) string {
+			{"CONFIGURED", func(r api.Repository) string {
 				if r.Configured {
 					return "yes"
 				}
@@ -58,7 +58,7 @@ installs only packages that are signed with a key that you trust for the reposit
 
 // repositoryFlags say where a repository is and whom to trust.
 type repositoryFlags struct {
-	resource.RepositoryRequest
+	api.RepositoryRequest
 	keys     []string
 	password string
 }
@@ -85,7 +85,7 @@ func (r *repositoryFlags) read(ctx context.Context, a *app) error {
 		if err != nil {
 			return usageError("--key: %w", err)
 		}
-		r.Keys = append(r.Keys, resource.TrustedKey{Key: string(raw), Prefix: prefix})
+		r.Keys = append(r.Keys, api.TrustedKey{Key: string(raw), Prefix: prefix})
 	}
 	if r.password != "" {
 		values, err := a.credentialValues(ctx, []string{"password=" + r.password}, nil)
@@ -153,7 +153,7 @@ installed from the repository stays installed.`,
 			if err := given.read(cmd.Context(), a); err != nil {
 				return err
 			}
-			change := resource.RepositoryChange{Keys: given.Keys}
+			change := api.RepositoryChange{Keys: given.Keys}
 			changed := cmd.Flags().Changed
 			change.URL = ifGiven(changed("url"), given.URL)
 			change.Priority = ifGiven(changed("priority"), given.Priority)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/m-cmp/mc-infra-connector/api"
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
 
@@ -68,7 +69,7 @@ func (s *secretFiles) release() {
 
 // save moves the secrets from the operation to their files. One that cannot be
 // written stays in the operation, to be shown.
-func (s *secretFiles) save(op *resource.Operation) error {
+func (s *secretFiles) save(op *api.Operation) error {
 	var failed error
 	for _, name := range sortedKeys(s.open) {
 		f := s.open[name]

@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/m-cmp/mc-infra-connector/api"
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
 
@@ -66,7 +67,7 @@ func TestSecretIsShownOnce(t *testing.T) {
 		assert.Equal(t, 1, strings.Count(out+s.err.String(), "-----KEY-----"), tc.line)
 	}
 	// A secret must not be lost when what follows fails.
-	f.states, f.opError = []resource.OperationState{resource.OperationFailed}, resource.Errorf(resource.CodeQuota, "too many")
+	f.states, f.opError = []api.OperationState{api.OperationFailed}, resource.Errorf(resource.CodeQuota, "too many")
 	assert.Equal(t, 6, s.run("keypair create k --wait -o json"))
 	assert.Contains(t, s.out.String(), "-----KEY-----")
 }

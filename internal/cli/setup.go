@@ -10,8 +10,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/m-cmp/mc-infra-connector/api"
 	"github.com/m-cmp/mc-infra-connector/client"
-	"github.com/m-cmp/mc-infra-connector/resource"
 )
 
 func (a *app) credentialCommand() *cobra.Command {
@@ -25,8 +25,8 @@ func (a *app) credentialCommand() *cobra.Command {
 		set, files  []string
 		createOut   format
 		columns     = a.credentialColumns()
-		nameOf      = func(c resource.Credential) string { return c.Name }
-		credentials = func(ctx context.Context, c *client.Client) ([]resource.Credential, error) {
+		nameOf      = func(c api.Credential) string { return c.Name }
+		credentials = func(ctx context.Context, c *client.Client) ([]api.Credential, error) {
 			return client.Collect(c.Credentials(ctx))
 		}
 	)
@@ -47,7 +47,7 @@ func (a *app) credentialCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			created, err := c.CreateCredential(cmd.Context(), resource.CredentialRequest{Name: args[0], Cloud: cloud, Values: values})
+			created, err := c.CreateCredential(cmd.Context(), api.CredentialRequest{Name: args[0], Cloud: cloud, Values: values})
 			if err != nil {
 				return &fieldError{err, setupFlag}
 			}
@@ -67,12 +67,12 @@ func (a *app) credentialCommand() *cobra.Command {
 	return group
 }
 
-func (a *app) credentialColumns() []column[resource.Credential] {
-	return []column[resource.Credential]{
-		{"NAME", func(c resource.Credential) string { return c.Name }},
-		{"CLOUD", func(c resource.Credential) string { return c.Cloud }},
-		{"FIELDS", func(c resource.Credential) string { return strings.Join(c.Fields, ",") }},
-		{"AGE", func(c resource.Credential) string { return age(a.env.Now(), c.CreatedAt) }},
+func (a *app) credentialColumns() []column[api.Credential] {
+	return []column[api.Credential]{
+		{"NAME", func(c api.Credential) string { return c.Name }},
+		{"CLOUD", func(c api.Credential) string { return c.Cloud }},
+		{"FIELDS", func(c api.Credential) string { return strings.Join(c.Fields, ",") }},
+		{"AGE", func(c api.Credential) string { return age(a.env.Now(), c.CreatedAt) }},
 	}
 }
 
@@ -145,14 +145,14 @@ func (a *app) connectionCommand() *cobra.Command {
 	group.Aliases = []string{"connections"}
 
 	var (
-		request     resource.ConnectionRequest
+		request     api.ConnectionRequest
 		setting     []string
 		patience    []string
 		settingFile []string
 		noCheck     bool
 		createOut   format
-		nameOf      = func(c resource.Connection) string { return c.Name }
-		connections = func(ctx context.Context, c *client.Client) ([]resource.Connection, error) {
+		nameOf      = func(c api.Connection) string { return c.Name }
+		connections = func(ctx context.Context, c *client.Client) ([]api.Connection, error) {
 			return client.Collect(c.Connections(ctx))
 		}
 	)
@@ -221,13 +221,13 @@ func (a *app) connectionCommand() *cobra.Command {
 	addOutput(check, &checkOut)
 
 	group.AddCommand(create,
-		setupList(a, "connection", connections, nameOf, []column[resource.Connection]{
+		setupList(a, "connection", connections, nameOf, []column[api.Connection]{
 			{"NAME", nameOf},
-			{"CLOUD", func(c resource.Connection) string { return c.Cloud }},
-			{"CREDENTIAL", func(c resource.Connection) string { return c.Credential }},
-			{"REGION", func(c resource.Connection) string { return c.Region }},
-			{"ZONE", func(c resource.Connection) string { return c.Zone }},
-			{"AGE", func(c resource.Connection) string { return age(a.env.Now(), c.CreatedAt) }},
+			{"CLOUD", func(c api.Connection) string { return c.Cloud }},
+			{"CREDENTIAL", func(c api.Connection) string { return c.Credential }},
+			{"REGION", func(c api.Connection) string { return c.Region }},
+			{"ZONE", func(c api.Connection) string { return c.Zone }},
+			{"AGE", func(c api.Connection) string { return age(a.env.Now(), c.CreatedAt) }},
 		}),
 		setupGet(a, "connection", (*client.Client).Connection, nameOf),
 		setupDelete(a, "connection", (*client.Client).DeleteConnection),
@@ -263,7 +263,7 @@ func (a *app) connectionUpdate() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			updated, err := c.UpdateConnection(cmd.Context(), args[0], resource.ConnectionChange{Patience: given})
+			updated, err := c.UpdateConnection(cmd.Context(), args[0], api.ConnectionChange{Patience: given})
 			if err != nil {
 				return &fieldError{err, setupFlag}
 			}

@@ -15,6 +15,7 @@ import (
 	"golang.org/x/crypto/ssh"
 	"golang.org/x/term"
 
+	"github.com/m-cmp/mc-infra-connector/api"
 	"github.com/m-cmp/mc-infra-connector/client"
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
@@ -26,7 +27,7 @@ const exitNoSession = 255
 // Terminal is the one that a person sits at.
 type Terminal interface {
 	// Size is how much it shows now.
-	Size() (resource.TerminalSize, error)
+	Size() (api.TerminalSize, error)
 	// Resized is told of each change of that, until ctx ends.
 	Resized(ctx context.Context) <-chan struct{}
 	// Raw has it hand on every key, until restore is called.
@@ -44,9 +45,9 @@ func ownTerminal() Terminal {
 	return osTerminal{int(os.Stdin.Fd()), int(os.Stdout.Fd())}
 }
 
-func (t osTerminal) Size() (resource.TerminalSize, error) {
+func (t osTerminal) Size() (api.TerminalSize, error) {
 	columns, rows, err := term.GetSize(t.out)
-	return resource.TerminalSize{Columns: columns, Rows: rows}, err
+	return api.TerminalSize{Columns: columns, Rows: rows}, err
 }
 
 func (t osTerminal) Resized(ctx context.Context) <-chan struct{} {
@@ -137,8 +138,8 @@ is recorded; when another one is seen, nobody is logged in (see: mcic ` + k.Name
 }
 
 // terminalRequest makes the request of the flags, with a secret that is asked for.
-func (a *app) terminalRequest(ctx context.Context, o sshFlags, command string) (resource.TerminalRequest, error) {
-	r := resource.TerminalRequest{User: o.user, Address: o.address, Port: o.port, Command: command, Type: a.env.Getenv("TERM")}
+func (a *app) terminalRequest(ctx context.Context, o sshFlags, command string) (api.TerminalRequest, error) {
+	r := api.TerminalRequest{User: o.user, Address: o.address, Port: o.port, Command: command, Type: a.env.Getenv("TERM")}
 	secret := func(prompt string) (string, error) {
 		if a.env.ReadSecret == nil {
 			return "", usageError("%s cannot be asked for: standard input is no terminal", strings.ToLower(prompt))
@@ -176,14 +177,14 @@ func (a *app) terminalRequest(ctx context.Context, o sshFlags, command string) (
 }
 
 // runTerminal runs a session, in the person's terminal if it has one.
-func (a *app) runTerminal(ctx context.Context, c *client.Client, k *resource.Kind, connection, name string, r resource.TerminalRequest) error {
+func (a *app) runTerminal(ctx context.Context, c *client.Client, k *resource.Kind, connection, name string, r api.TerminalRequest) error {
 	ctx, end := context.WithCancelCause(ctx)
 	defer end(nil)
 	streams := client.TerminalStreams{In: a.env.Stdin, Out: a.env.Stdout, Errors: a.env.Stderr}
 	restore := func() error { return nil }
 	defer func() { _ = restore() }() // whatever happens
 	var rawErr error
-	streams.Ready = func(ready resource.TerminalReady) {
+	streams.Ready = func(ready api.TerminalReady) {
 		if ready.New {
 			fmt.Fprintf(a.env.Stderr, "The host key of %s is recorded now, at the first login: %s\n", ready.Address, ready.HostKey.Fingerprint)
 		}
@@ -215,7 +216,7 @@ func (a *app) runTerminal(ctx context.Context, c *client.Client, k *resource.Kin
 		return err
 	case err != nil:
 		return &exitError{exitNoSession, err}
-	case ended.Reason != resource.EndExit:
+	case ended.Reason != api.EndExit:
 		return &fieldError{&exitError{exitNoSession, ended.Error}, sshFlag}
 	case ended.ExitCode != 0:
 		return &exitError{ended.ExitCode, errSilent}
@@ -224,8 +225,8 @@ func (a *app) runTerminal(ctx context.Context, c *client.Client, k *resource.Kin
 }
 
 // sizes are those that the person's terminal has from now on.
-func (a *app) sizes(ctx context.Context) <-chan resource.TerminalSize {
-	sizes := make(chan resource.TerminalSize)
+func (a *app) sizes(ctx context.Context) <-chan api.TerminalSize {
+	sizes := make(chan api.TerminalSize)
 	resized := a.env.Terminal.Resized(ctx)
 	go func() {
 		for {
@@ -336,12 +337,12 @@ func (a *app) hostKeysCommand(k *resource.Kind) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		return printItems(a, out, keys, "nobody has logged in yet", func(h resource.HostKey) string { return h.Fingerprint }, []column[resource.HostKey]{
-			{"PORT", func(h resource.HostKey) string { return fmt.Sprint(h.Port) }},
-			{"TYPE", func(h resource.HostKey) string { return strings.Fields(h.Key)[0] }},
-			{"FINGERPRINT", func(h resource.HostKey) string { return h.Fingerprint }},
-			{"BY", func(h resource.HostKey) string { return h.By }},
-			{"SINCE", func(h resource.HostKey) string { return h.SeenAt.Local().Format(time.DateTime) }},
+		return printItems(a, out, keys, "nobody has logged in yet", func(h api.HostKey) string { return h.Fingerprint }, []column[api.HostKey]{
+			{"PORT", func(h api.HostKey) string { return fmt.Sprint(h.Port) }},
+			{"TYPE", func(h api.HostKey) string { return strings.Fields(h.Key)[0] }},
+			{"FINGERPRINT", func(h api.HostKey) string { return h.Fingerprint }},
+			{"BY", func(h api.HostKey) string { return h.By }},
+			{"SINCE", func(h api.HostKey) string { return h.SeenAt.Local().Format(time.DateTime) }},
 		})
 	}
 	return cmd

@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/m-cmp/mc-infra-connector/api"
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
 
@@ -76,7 +77,7 @@ func TestExitCodes(t *testing.T) {
 		assert.Contains(t, topic, string(code))
 		f.problem = nil
 
-		f.states, f.opError = []resource.OperationState{resource.OperationFailed}, resource.Errorf(code, "the cloud said no")
+		f.states, f.opError = []api.OperationState{api.OperationFailed}, resource.Errorf(code, "the cloud said no")
 		exit := want[code]
 		if code == resource.CodeInternal {
 			exit = exitFailed
@@ -84,7 +85,7 @@ func TestExitCodes(t *testing.T) {
 		assert.Equal(t, exit, s.run("vpc create a --cidr 10.0.0.0/16 --wait"), code)
 		assert.Contains(t, s.err.String(), "Error: create of vpc a failed: the cloud said no\n", code)
 	}
-	f.states, f.opError = []resource.OperationState{resource.OperationFailed}, nil
+	f.states, f.opError = []api.OperationState{api.OperationFailed}, nil
 	assert.Equal(t, exitFailed, s.run("vpc create a --cidr 10.0.0.0/16 --wait"))
 	assert.Equal(t, exitOther, exitCode(errors.New("x")))
 	assert.Equal(t, exitInterrupted, exitCode(fmt.Errorf("x: %w", context.Canceled)))

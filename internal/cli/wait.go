@@ -7,13 +7,14 @@ import (
 	"sync"
 	"time"
 
+	"github.com/m-cmp/mc-infra-connector/api"
 	"github.com/m-cmp/mc-infra-connector/client"
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
 
 // wait waits for the end of an operation and shows how far it is. The error says how
 // to go on when the end was not reached.
-func (a *app) wait(ctx context.Context, c *client.Client, op *resource.Operation, out format) (*resource.Operation, error) {
+func (a *app) wait(ctx context.Context, c *client.Client, op *api.Operation, out format) (*api.Operation, error) {
 	what := fmt.Sprintf("%s of %s %s", op.Verb, op.Kind, op.Name)
 	progress := a.newProgress(fmt.Sprintf("%s %s: %s", op.Kind, op.Name, op.Verb), out)
 	progress.update(op)
@@ -88,7 +89,7 @@ func (a *app) newProgress(what string, out format) *progress {
 	return p
 }
 
-func (p *progress) update(op *resource.Operation) {
+func (p *progress) update(op *api.Operation) {
 	if p.quiet {
 		return
 	}

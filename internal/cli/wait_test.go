@@ -9,12 +9,13 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/m-cmp/mc-infra-connector/api"
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
 
 func TestWaitShowsLinesWithoutATerminal(t *testing.T) {
 	f := newFake(t)
-	f.states = []resource.OperationState{resource.OperationQueued, resource.OperationRunning, resource.OperationRunning, resource.OperationSucceeded}
+	f.states = []api.OperationState{api.OperationQueued, api.OperationRunning, api.OperationRunning, api.OperationSucceeded}
 	s := newShell(t, f)
 	out := s.ok("vpc create net --cidr 10.0.0.0/16 --wait")
 	assert.Equal(t, "vpc net: create queued\nvpc net: create running\nvpc net: create succeeded\n", s.err.String())
@@ -27,7 +28,7 @@ func TestWaitShowsLinesWithoutATerminal(t *testing.T) {
 
 func TestWaitDrawsOneLineOnATerminal(t *testing.T) {
 	f := newFake(t)
-	f.states = []resource.OperationState{resource.OperationRunning, resource.OperationSucceeded}
+	f.states = []api.OperationState{api.OperationRunning, api.OperationSucceeded}
 	s := newShell(t, f)
 	ticks := make(chan time.Time)
 	now := start2026()
@@ -56,7 +57,7 @@ func TestLongProgressIsCut(t *testing.T) {
 	s.adapt = func(env *Env) { env.StderrTerminal = true }
 	a := &app{env: s.world()}
 	p := a.newProgress("vm a: create", formatTable)
-	p.update(&resource.Operation{State: resource.OperationRunning, Error: resource.Errorf(resource.CodeThrottled, "%s\x1b", strings.Repeat("slow ", 50))})
+	p.update(&api.Operation{State: api.OperationRunning, Error: resource.Errorf(resource.CodeThrottled, "%s\x1b", strings.Repeat("slow ", 50))})
 	p.end()
 	lines := strings.Split(s.err.String(), "\r\x1b[K")
 	assert.Len(t, lines[1], progressWidth)
@@ -67,7 +68,7 @@ func TestWhatIsWaitedForIsShown(t *testing.T) {
 	s := newShell(t, nil)
 	a := &app{env: s.world()}
 	p := a.newProgress("cluster k: create", formatTable)
-	op := &resource.Operation{State: resource.OperationRunning, Pending: "the cluster k is CREATING; its node group a follows"}
+	op := &api.Operation{State: api.OperationRunning, Pending: "the cluster k is CREATING; its node group a follows"}
 	p.update(op)
 	p.end()
 	assert.Equal(t, "cluster k: create running, waiting: the cluster k is CREATING; its node group a follows\n", s.err.String())
@@ -78,9 +79,9 @@ func TestWhatIsWaitedForIsShown(t *testing.T) {
 
 func TestWaitIsInterrupted(t *testing.T) {
 	f := newFake(t)
-	f.states = make([]resource.OperationState, 1000)
+	f.states = make([]api.OperationState, 1000)
 	for i := range f.states {
-		f.states[i] = resource.OperationRunning
+		f.states[i] = api.OperationRunning
 	}
 	s := newShell(t, f)
 	ctx, cancel := context.WithCancel(t.Context())
@@ -93,9 +94,9 @@ func TestWaitIsInterrupted(t *testing.T) {
 
 func TestWaitTimesOut(t *testing.T) {
 	f := newFake(t)
-	f.states = make([]resource.OperationState, 100000)
+	f.states = make([]api.OperationState, 100000)
 	for i := range f.states {
-		f.states[i] = resource.OperationRunning
+		f.states[i] = api.OperationRunning
 	}
 	s := newShell(t, f)
 	assert.Equal(t, exitTimedOut, s.run("vpc create net --cidr 10.0.0.0/16 --wait --timeout 30ms"))
@@ -115,7 +116,7 @@ func TestOperations(t *testing.T) {
 	assert.Contains(t, s.err.String(), "Error: there is no operation none")
 
 	s.ok("vm stop a")
-	f.states, f.opError = []resource.OperationState{resource.OperationRunning, resource.OperationFailed}, resource.Errorf(resource.CodeQuota, "too many")
+	f.states, f.opError = []api.OperationState{api.OperationRunning, api.OperationFailed}, resource.Errorf(resource.CodeQuota, "too many")
 	assert.Equal(t, 6, s.run("operation wait op2 -o json"))
 	assert.Contains(t, s.out.String(), `"state": "failed"`)
 	s.ok("operation list --filter state=running --limit 5")
@@ -144,7 +145,7 @@ func TestWatchShowsChangesAndConnectsAgain(t *testing.T) {
 			other.Connection = "elsewhere"
 			send("resource", other)
 			send("resource", resource.Resource{Kind: "vpc", Name: "net", Connection: "mock", UID: "v"})
-			send("operation", resource.Operation{ID: "op1"})
+			send("operation", api.Operation{ID: "op1"})
 			f.mu.Lock()
 			f.resources = []resource.Resource{stopped, vm("c")} // b goes and c comes while the stream is broken
 			f.mu.Unlock()
@@ -218,7 +219,7 @@ func TestEventWatch(t *testing.T) {
 			f.streams = []func(func(string, any)){func(send func(string, any)) {
 				send("resource", vm("a"))
 				send("resource", resource.Resource{Kind: "vpc", Name: "net", Connection: "mock"})
-				send("operation", resource.Operation{ID: "op1", Verb: "stop", Kind: "vm", Name: "a", Connection: "mock", State: resource.OperationRunning})
+				send("operation", api.Operation{ID: "op1", Verb: "stop", Kind: "vm", Name: "a", Connection: "mock", State: api.OperationRunning})
 			}, func(func(string, any)) { close(read); <-ctx.Done() }}
 			done := make(chan int, 1)
 			go func() { done <- s.run(tc.line) }()

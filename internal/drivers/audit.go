@@ -4,8 +4,8 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/m-cmp/mc-infra-connector/api"
 	"github.com/m-cmp/mc-infra-connector/internal/repository"
-	"github.com/m-cmp/mc-infra-connector/resource"
 )
 
 // What the entries of the audit trail are about.
@@ -27,7 +27,7 @@ const (
 )
 
 // trust says for the audit trail whose drivers a repository lets run.
-func trust(r *resource.Repository) string {
+func trust(r *api.Repository) string {
 	if r.Insecure {
 		return r.URL + ", INSECURE: packages need no signature"
 	}

@@ -14,6 +14,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/m-cmp/mc-infra-connector/api"
 	"github.com/m-cmp/mc-infra-connector/driver"
 	"github.com/m-cmp/mc-infra-connector/internal/auth"
 	"github.com/m-cmp/mc-infra-connector/internal/host"
@@ -31,7 +32,7 @@ type Config struct {
 	Shelf  *repository.Shelf
 	Logger *slog.Logger
 
-	Progress func(resource.DriverProgress) // told of each step of a change; must not wait; may be nil
+	Progress func(api.DriverProgress) // told of each step of a change; must not wait; may be nil
 
 	Repositories []Configured  // of the server's configuration
 	Poll         time.Duration // how often it is looked whether another server has changed something
@@ -186,7 +187,7 @@ func (m *Manager) follow(ctx context.Context, row *store.Driver) error {
 		if err != nil {
 			return err
 		}
-		if e, err = m.shelve(ctx, repo, found, func(resource.DriverStep, int64, int64) {}); err != nil {
+		if e, err = m.shelve(ctx, repo, found, func(api.DriverStep, int64, int64) {}); err != nil {
 			return err
 		}
 	}
@@ -222,7 +223,7 @@ func (m *Manager) note(name string, err error) {
 
 // shelve verifies a release and puts it on the shelf.
 func (m *Manager) shelve(ctx context.Context, repo *repository.Repository, release *repository.Release, tell repository.Tell) (repository.Entry, error) {
-	tell(resource.DriverVerify, 0, 0)
+	tell(api.DriverVerify, 0, 0)
 	var key *repository.PublicKey
 	if repo.Insecure() {
 		m.Logger.Warn("a driver is installed without a check of its signature, as its repository is insecure",
@@ -242,7 +243,7 @@ func (m *Manager) drop(ctx context.Context, name string) error {
 }
 
 // Install installs a driver that is not installed.
-func (m *Manager) Install(ctx context.Context, request resource.DriverRequest) (*driver.Description, error) {
+func (m *Manager) Install(ctx context.Context, request api.DriverRequest) (*driver.Description, error) {
 	if err := repository.CheckName(request.Name); err != nil {
 		return nil, err
 	}
@@ -269,16 +270,16 @@ func direction(from, to string) string {
 }
 
 // Upgrade moves an installed driver to a newer version.
-func (m *Manager) Upgrade(ctx context.Context, name string, change resource.DriverChange) (*driver.Description, error) {
+func (m *Manager) Upgrade(ctx context.Context, name string, change api.DriverChange) (*driver.Description, error) {
 	return m.move(ctx, name, change, verbUpgrade, 1)
 }
 
 // Downgrade moves an installed driver to an older version.
-func (m *Manager) Downgrade(ctx context.Context, name string, change resource.DriverChange) (*driver.Description, error) {
+func (m *Manager) Downgrade(ctx context.Context, name string, change api.DriverChange) (*driver.Description, error) {
 	return m.move(ctx, name, change, verbDowngrade, -1)
 }
 
-func (m *Manager) move(ctx context.Context, name string, change resource.DriverChange, verb string, sign int) (*driver.Description, error) {
+func (m *Manager) move(ctx context.Context, name string, change api.DriverChange, verb string, sign int) (*driver.Description, error) {
 	return m.set(ctx, verb, name, func(ctx context.Context, row *store.Driver) (*repository.Repository, *repository.Release, error) {
 		if row == nil {
 			return nil, nil, resource.Errorf(resource.CodeNotFound, "the driver %s is not installed from a repository; install it with: mcic driver install %[1]s", name)
@@ -344,7 +345,7 @@ func (m *Manager) set(ctx context.Context, verb, name string, choose func(contex
 	if err != nil {
 		return nil, err
 	}
-	way.at(resource.DriverProbe, 0, 0)
+	way.at(api.DriverProbe, 0, 0)
 	d, err := m.Host.UsePackage(ctx, name, m.pack(e))
 	if err != nil {
 		if row == nil || row.Digest != e.Digest {
@@ -432,7 +433,7 @@ func (m *Manager) Remove(ctx context.Context, name string) error {
 
 // Verify checks the files of an installed driver, and the signature of its package
 // in the repository.
-func (m *Manager) Verify(ctx context.Context, name string) (*resource.DriverVerification, error) {
+func (m *Manager) Verify(ctx context.Context, name string) (*api.DriverVerification, error) {
 	row, err := m.Store.Read().Driver(ctx, name)
 	if err != nil {
 		return nil, err
@@ -447,7 +448,7 @@ func (m *Manager) Verify(ctx context.Context, name string) (*resource.DriverVeri
 	if err := m.Shelf.Check(e); err != nil {
 		return nil, err
 	}
-	v := &resource.DriverVerification{Name: name, Version: row.Version, Digest: row.Digest, Files: e.Files}
+	v := &api.DriverVerification{Name: name, Version: row.Version, Digest: row.Digest, Files: e.Files}
 	repo, err := m.open(ctx, row.Repository)
 	if err != nil || repo.Insecure() {
 		return v, err

@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/m-cmp/mc-infra-connector/api"
 	"github.com/m-cmp/mc-infra-connector/driver"
 	"github.com/m-cmp/mc-infra-connector/internal/auth"
 	"github.com/m-cmp/mc-infra-connector/internal/drivers"
@@ -100,9 +101,9 @@ func (p *team) publish(name, version string, change func(d *driver.Description, 
 	require.NoError(p.t, err)
 }
 
-func (p *team) request(name string, change func(*resource.RepositoryRequest)) []byte {
+func (p *team) request(name string, change func(*api.RepositoryRequest)) []byte {
 	p.t.Helper()
-	r := resource.RepositoryRequest{Name: name, URL: "file://" + p.dir, Keys: []resource.TrustedKey{{Key: p.key.Public().PEM()}}}
+	r := api.RepositoryRequest{Name: name, URL: "file://" + p.dir, Keys: []api.TrustedKey{{Key: p.key.Public().PEM()}}}
 	if change != nil {
 		change(&r)
 	}
@@ -206,12 +207,12 @@ func TestTheLifeOfADriver(t *testing.T) {
 	require.NoError(t, err)
 	assert.Empty(t, found)
 
-	d, err := s.Install(t.Context(), resource.DriverRequest{Name: "toy", Version: "1.0.0"})
+	d, err := s.Install(t.Context(), api.DriverRequest{Name: "toy", Version: "1.0.0"})
 	require.NoError(t, err)
 	assert.Equal(t, "1.0.0", d.Version)
 	assert.Equal(t, p.key.Public().Fingerprint(), d.Installed.Key)
 	assert.Equal(t, "1.0.0", s.version())
-	_, err = s.Install(t.Context(), resource.DriverRequest{Name: "toy", Version: "1.1.0"})
+	_, err = s.Install(t.Context(), api.DriverRequest{Name: "toy", Version: "1.1.0"})
 	assert.Equal(t, resource.CodeConflict, resource.CodeOf(err))
 	assert.ErrorContains(t, err, "mcic driver upgrade toy --version 1.1.0")
 
@@ -223,25 +224,25 @@ func TestTheLifeOfADriver(t *testing.T) {
 	assert.Equal(t, "2.0.0-rc.1", d.Version)
 	assert.Equal(t, "token", d.Credential[0].Name, "a form can be shown before the driver is installed")
 
-	d, err = s.Upgrade(t.Context(), "toy", resource.DriverChange{})
+	d, err = s.Upgrade(t.Context(), "toy", api.DriverChange{})
 	require.NoError(t, err)
 	assert.Equal(t, "1.1.0", d.Version)
 	assert.Equal(t, "1.0.0", d.Installed.Previous)
 	assert.Equal(t, "1.1.0", s.version())
-	_, err = s.Upgrade(t.Context(), "toy", resource.DriverChange{})
+	_, err = s.Upgrade(t.Context(), "toy", api.DriverChange{})
 	assert.ErrorContains(t, err, "the newest that the repository team has")
-	_, err = s.Upgrade(t.Context(), "toy", resource.DriverChange{Version: "1.0.0"})
+	_, err = s.Upgrade(t.Context(), "toy", api.DriverChange{Version: "1.0.0"})
 	assert.Equal(t, resource.CodeConflict, resource.CodeOf(err))
 
 	v, err := s.Verify(t.Context(), "toy")
 	require.NoError(t, err)
 	assert.Equal(t, p.key.Public().Fingerprint(), v.Key)
 
-	d, err = s.Downgrade(t.Context(), "toy", resource.DriverChange{})
+	d, err = s.Downgrade(t.Context(), "toy", api.DriverChange{})
 	require.NoError(t, err)
 	assert.Equal(t, "1.0.0", d.Version)
 	assert.Equal(t, "1.0.0", s.version())
-	_, err = s.Downgrade(t.Context(), "toy", resource.DriverChange{})
+	_, err = s.Downgrade(t.Context(), "toy", api.DriverChange{})
 	assert.ErrorContains(t, err, "no older version")
 
 	err = s.Unregister(t.Context(), "team")
@@ -261,36 +262,36 @@ func TestTheStepsOfAnInstallationAreTold(t *testing.T) {
 	p.publish("toy", "1.0.0", nil)
 	dir := t.TempDir()
 	s := newSite(t, newStore(t), dir, dir)
-	var told []resource.DriverProgress
-	s.Progress = func(p resource.DriverProgress) { told = append(told, p) }
+	var told []api.DriverProgress
+	s.Progress = func(p api.DriverProgress) { told = append(told, p) }
 	register(t, s, p.request("team", nil))
-	_, err := s.Install(t.Context(), resource.DriverRequest{Name: "toy"})
+	_, err := s.Install(t.Context(), api.DriverRequest{Name: "toy"})
 	require.NoError(t, err)
-	var steps []resource.DriverStep
+	var steps []api.DriverStep
 	for i, now := range told {
 		assert.Equal(t, told[0].ID, now.ID)
 		assert.Equal(t, []string{"install", "toy"}, []string{now.Verb, now.Name})
 		assert.Equal(t, i == len(told)-1, now.Ended())
-		if now.Step != resource.DriverFind {
+		if now.Step != api.DriverFind {
 			assert.Equal(t, []string{"1.0.0", "team"}, []string{now.Version, now.Repository})
 		}
 		if len(steps) == 0 || steps[len(steps)-1] != now.Step {
 			steps = append(steps, now.Step)
 		}
-		if now.Step == resource.DriverDownload && told[i+1].Step != now.Step {
+		if now.Step == api.DriverDownload && told[i+1].Step != now.Step {
 			assert.Positive(t, now.Total)
 			assert.Equal(t, now.Total, now.Done, "all of it was told to be there")
 		}
 	}
-	assert.Equal(t, []resource.DriverStep{
-		resource.DriverFind, resource.DriverVerify, resource.DriverDownload, resource.DriverUnpack, resource.DriverProbe, resource.DriverReady,
+	assert.Equal(t, []api.DriverStep{
+		api.DriverFind, api.DriverVerify, api.DriverDownload, api.DriverUnpack, api.DriverProbe, api.DriverReady,
 	}, steps)
 
 	told = nil
-	_, err = s.Upgrade(t.Context(), "toy", resource.DriverChange{Version: "3.0.0"})
+	_, err = s.Upgrade(t.Context(), "toy", api.DriverChange{Version: "3.0.0"})
 	require.Error(t, err)
 	last := told[len(told)-1]
-	assert.Equal(t, resource.DriverFailed, last.Step)
+	assert.Equal(t, api.DriverFailed, last.Step)
 	assert.Equal(t, resource.CodeOf(err), last.Error.Code)
 }
 
@@ -300,7 +301,7 @@ func TestADriverInUseIsKept(t *testing.T) {
 	db, dir := newStore(t), t.TempDir()
 	s := newSite(t, db, dir, dir)
 	register(t, s, p.request("team", nil))
-	_, err := s.Install(t.Context(), resource.DriverRequest{Name: "toy"})
+	_, err := s.Install(t.Context(), api.DriverRequest{Name: "toy"})
 	require.NoError(t, err)
 	require.NoError(t, db.Update(t.Context(), func(ctx context.Context, q *store.Queries) error {
 		return q.InsertConnection(ctx, &store.Connection{Name: "mine", Cloud: "toy"})
@@ -320,12 +321,12 @@ func TestABrokenVersionChangesNothing(t *testing.T) {
 	dir := t.TempDir()
 	s := newSite(t, newStore(t), dir, dir)
 	register(t, s, p.request("team", nil))
-	_, err := s.Install(t.Context(), resource.DriverRequest{Name: "toy", Version: "1.1.0"})
+	_, err := s.Install(t.Context(), api.DriverRequest{Name: "toy", Version: "1.1.0"})
 	require.Error(t, err)
 	assert.Nil(t, s.installed())
-	_, err = s.Install(t.Context(), resource.DriverRequest{Name: "toy", Version: "1.0.0"})
+	_, err = s.Install(t.Context(), api.DriverRequest{Name: "toy", Version: "1.0.0"})
 	require.NoError(t, err)
-	_, err = s.Upgrade(t.Context(), "toy", resource.DriverChange{})
+	_, err = s.Upgrade(t.Context(), "toy", api.DriverChange{})
 	require.Equal(t, resource.CodeUnavailable, resource.CodeOf(err), "%v", err)
 	assert.Equal(t, "1.0.0", s.version())
 	assert.Equal(t, "1.0.0", s.installed().Version)
@@ -343,12 +344,12 @@ func TestWhatCannotRunHereIsRefusedWithWhatWould(t *testing.T) {
 	db := newStore(t)
 	s := newSite(t, db, dir, dir)
 	register(t, s, p.request("team", nil))
-	_, err := s.Install(t.Context(), resource.DriverRequest{Name: "toy", Version: "2.0.0"})
+	_, err := s.Install(t.Context(), api.DriverRequest{Name: "toy", Version: "2.0.0"})
 	assert.Equal(t, resource.CodeUnsupported, resource.CodeOf(err))
 	assert.EqualError(t, err, "the driver toy 2.0.0 speaks version 7, 8 of the driver protocol, and this server speaks 1; these versions would do: 1.0.0")
-	_, err = s.Install(t.Context(), resource.DriverRequest{Name: "toy", Version: "3.0.0"})
+	_, err = s.Install(t.Context(), api.DriverRequest{Name: "toy", Version: "3.0.0"})
 	assert.ErrorContains(t, err, "is built for plan9/arm")
-	d, err := s.Install(t.Context(), resource.DriverRequest{Name: "toy"})
+	d, err := s.Install(t.Context(), api.DriverRequest{Name: "toy"})
 	require.NoError(t, err)
 	assert.Equal(t, "1.0.0", d.Version, "the newest that fits")
 
@@ -363,7 +364,7 @@ func TestWhatCannotRunHereIsRefusedWithWhatWould(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, "2.0.0", found[0].Version)
 	assert.Equal(t, "2.0.0", found[0].Upgrade)
-	_, err = later.Upgrade(t.Context(), "toy", resource.DriverChange{Version: "3.0.0"})
+	_, err = later.Upgrade(t.Context(), "toy", api.DriverChange{Version: "3.0.0"})
 	assert.ErrorContains(t, err, "these versions would do: 2.0.0")
 }
 
@@ -378,20 +379,20 @@ func TestWhatIsInstalledAndWhomItTrustsIsInTheAuditTrail(t *testing.T) {
 	kim := auth.As(t.Context(), "kim")
 	_, err := s.Register(kim, p.request("team", nil))
 	require.NoError(t, err)
-	d, err := s.Install(kim, resource.DriverRequest{Name: "toy", Version: "1.0.0"})
+	d, err := s.Install(kim, api.DriverRequest{Name: "toy", Version: "1.0.0"})
 	require.NoError(t, err)
 	first := d.Installed.Digest
-	_, err = s.Upgrade(kim, "toy", resource.DriverChange{Version: "6.6.6"})
+	_, err = s.Upgrade(kim, "toy", api.DriverChange{Version: "6.6.6"})
 	require.Equal(t, resource.CodeDenied, resource.CodeOf(err))
-	d, err = s.Upgrade(kim, "toy", resource.DriverChange{Version: "1.1.0"})
+	d, err = s.Upgrade(kim, "toy", api.DriverChange{Version: "1.1.0"})
 	require.NoError(t, err)
-	_, err = s.Downgrade(auth.As(t.Context(), "lee"), "toy", resource.DriverChange{})
+	_, err = s.Downgrade(auth.As(t.Context(), "lee"), "toy", api.DriverChange{})
 	require.NoError(t, err)
 	require.Equal(t, resource.CodeDependency, resource.CodeOf(s.Unregister(kim, "team")))
 	require.NoError(t, s.Remove(kim, "toy"))
 	_, err = s.Change(kim, "team", []byte(`{"insecure":true}`))
 	require.NoError(t, err)
-	_, err = s.Install(kim, resource.DriverRequest{Name: "toy", Version: "6.6.6"})
+	_, err = s.Install(kim, api.DriverRequest{Name: "toy", Version: "6.6.6"})
 	require.NoError(t, err)
 	require.NoError(t, s.Remove(kim, "toy"))
 	require.NoError(t, s.Unregister(kim, "team"))
@@ -440,15 +441,15 @@ func TestServersOfAClusterConverge(t *testing.T) {
 	one, two := newSite(t, open(), t.TempDir(), keyDir), newSite(t, open(), t.TempDir(), keyDir)
 	one.runs()
 	two.runs()
-	register(t, one, p.request("team", func(r *resource.RepositoryRequest) { r.Password = "sealed with the key that they share" }))
+	register(t, one, p.request("team", func(r *api.RepositoryRequest) { r.Password = "sealed with the key that they share" }))
 	same := func(version string) {
 		t.Helper()
 		require.Eventually(t, func() bool { return one.version() == version && two.version() == version }, 30*time.Second, 10*time.Millisecond, version)
 	}
-	_, err := one.Install(t.Context(), resource.DriverRequest{Name: "toy", Version: "1.0.0"})
+	_, err := one.Install(t.Context(), api.DriverRequest{Name: "toy", Version: "1.0.0"})
 	require.NoError(t, err)
 	same("1.0.0")
-	_, err = two.Upgrade(t.Context(), "toy", resource.DriverChange{})
+	_, err = two.Upgrade(t.Context(), "toy", api.DriverChange{})
 	require.NoError(t, err)
 	same("1.1.0")
 
@@ -473,7 +474,7 @@ func TestServersOfAClusterConverge(t *testing.T) {
 	// One that was down meanwhile uses what it has until it has looked.
 	stop()
 	late.host.Close()
-	_, err = one.Downgrade(t.Context(), "toy", resource.DriverChange{})
+	_, err = one.Downgrade(t.Context(), "toy", api.DriverChange{})
 	require.NoError(t, err)
 	same("1.0.0")
 	back := newSite(t, open(), late.data, keyDir)
@@ -492,7 +493,7 @@ func TestAnAlteredDriverIsNotStartedAndRepaired(t *testing.T) {
 	db, dir := newStore(t), t.TempDir()
 	s := newSite(t, db, dir, dir)
 	register(t, s, p.request("team", nil))
-	_, err := s.Install(t.Context(), resource.DriverRequest{Name: "toy"})
+	_, err := s.Install(t.Context(), api.DriverRequest{Name: "toy"})
 	require.NoError(t, err)
 	s.host.Close()
 	files, err := filepath.Glob(filepath.Join(dir, "installed", "toy-*", "mcic-driver-toy"))
@@ -509,7 +510,7 @@ func TestAnAlteredDriverIsNotStartedAndRepaired(t *testing.T) {
 	assert.ErrorContains(t, err, "are not those that were installed")
 	_, err = s.Verify(t.Context(), "toy")
 	assert.Equal(t, resource.CodeDenied, resource.CodeOf(err))
-	_, err = s.Install(t.Context(), resource.DriverRequest{Name: "toy"})
+	_, err = s.Install(t.Context(), api.DriverRequest{Name: "toy"})
 	require.NoError(t, err, "installing it again repairs it")
 	assert.Equal(t, "1.0.0", s.version())
 }

@@ -12,6 +12,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/m-cmp/mc-infra-connector/api"
 	"github.com/m-cmp/mc-infra-connector/driver"
 	"github.com/m-cmp/mc-infra-connector/internal/auth"
 	"github.com/m-cmp/mc-infra-connector/internal/repository"
@@ -22,7 +23,7 @@ import (
 // place is a repository that can be used.
 type place struct {
 	*repository.Repository
-	shown resource.Repository
+	shown api.Repository
 }
 
 // places answers all repositories, the one with the highest priority first.
@@ -32,7 +33,7 @@ func (m *Manager) places(ctx context.Context) ([]place, error) {
 		return nil, err
 	}
 	var all []place
-	add := func(spec repository.Spec, shown resource.Repository) error {
+	add := func(spec repository.Spec, shown api.Repository) error {
 		if slices.ContainsFunc(all, func(p place) bool { return p.Name() == spec.Name }) {
 			return nil // the configuration has one of the same name, which counts
 		}
@@ -45,7 +46,7 @@ func (m *Manager) places(ctx context.Context) ([]place, error) {
 		return nil
 	}
 	for _, c := range m.Repositories {
-		if err := add(c.Spec, resource.Repository{
+		if err := add(c.Spec, api.Repository{
 			Name: c.Spec.Name, URL: c.Spec.URL, Priority: c.Priority, Insecure: c.Spec.Insecure,
 			PlainHTTP: c.Spec.PlainHTTP, Username: c.Spec.Username, Configured: true,
 		}); err != nil {
@@ -103,12 +104,12 @@ func (m *Manager) find(ctx context.Context, name string) (place, error) {
 }
 
 // List answers the repositories, the one with the highest priority first.
-func (m *Manager) List(ctx context.Context) ([]resource.Repository, error) {
+func (m *Manager) List(ctx context.Context) ([]api.Repository, error) {
 	all, err := m.places(ctx)
 	if err != nil {
 		return nil, err
 	}
-	shown := make([]resource.Repository, len(all))
+	shown := make([]api.Repository, len(all))
 	for i, p := range all {
 		shown[i] = p.shown
 	}
@@ -116,7 +117,7 @@ func (m *Manager) List(ctx context.Context) ([]resource.Repository, error) {
 }
 
 // Repository answers one.
-func (m *Manager) Repository(ctx context.Context, name string) (*resource.Repository, error) {
+func (m *Manager) Repository(ctx context.Context, name string) (*api.Repository, error) {
 	p, err := m.find(ctx, name)
 	if err != nil {
 		return nil, err
@@ -125,8 +126,8 @@ func (m *Manager) Repository(ctx context.Context, name string) (*resource.Reposi
 }
 
 // Register records a repository.
-func (m *Manager) Register(ctx context.Context, body []byte) (*resource.Repository, error) {
-	var request resource.RepositoryRequest
+func (m *Manager) Register(ctx context.Context, body []byte) (*api.Repository, error) {
+	var request api.RepositoryRequest
 	if err := resource.Decode(body, &request); err != nil {
 		return nil, err
 	}
@@ -142,8 +143,8 @@ func (m *Manager) Register(ctx context.Context, body []byte) (*resource.Reposito
 
 // Change changes a repository. What was installed from it stays as it is, also if its
 // key is trusted no more.
-func (m *Manager) Change(ctx context.Context, name string, body []byte) (*resource.Repository, error) {
-	var change resource.RepositoryChange
+func (m *Manager) Change(ctx context.Context, name string, body []byte) (*api.Repository, error) {
+	var change api.RepositoryChange
 	if err := resource.Decode(body, &change); err != nil {
 		return nil, err
 	}
@@ -188,7 +189,7 @@ func replace[T any](value, by *T) {
 }
 
 // put checks a repository and writes it, with a password if one is given.
-func (m *Manager) put(ctx context.Context, verb string, row *store.Repository, password string, write func(context.Context, *store.Queries) error) (*resource.Repository, error) {
+func (m *Manager) put(ctx context.Context, verb string, row *store.Repository, password string, write func(context.Context, *store.Queries) error) (*api.Repository, error) {
 	if len(row.Keys) == 0 && !row.Insecure {
 		return nil, resource.Invalid(resource.Problem{Field: "keys", Message: "is required: the public keys of those whose drivers may run here; insecure leaves out all checks", Rule: resource.RuleRequired})
 	}
@@ -367,7 +368,7 @@ const asks = 8
 // name, title, description or kinds. Only descriptions are fetched, no programs. A
 // repository that cannot be searched is an error only if it was asked for by its
 // name; otherwise it is among the problems.
-func (m *Manager) Search(ctx context.Context, text, from string) ([]resource.DriverRelease, []resource.RepositoryProblem, error) {
+func (m *Manager) Search(ctx context.Context, text, from string) ([]api.DriverRelease, []api.RepositoryProblem, error) {
 	all, err := m.places(ctx)
 	if err != nil {
 		return nil, nil, err
@@ -383,19 +384,19 @@ func (m *Manager) Search(ctx context.Context, text, from string) ([]resource.Dri
 	if err != nil {
 		return nil, nil, err
 	}
-	found := []resource.DriverRelease{}
-	var problems []resource.RepositoryProblem
+	found := []api.DriverRelease{}
+	var problems []api.RepositoryProblem
 	for _, p := range all {
 		names, err := p.Names(ctx)
 		if err != nil {
 			if from != "" {
 				return nil, nil, err
 			}
-			problems = append(problems, resource.RepositoryProblem{Repository: p.Name(), Message: err.Error()})
+			problems = append(problems, api.RepositoryProblem{Repository: p.Name(), Message: err.Error()})
 			m.Logger.Warn("a repository cannot be searched", "repository", p.Name(), "error", err)
 			continue
 		}
-		releases := make([]*resource.DriverRelease, len(names))
+		releases := make([]*api.DriverRelease, len(names))
 		group, groupCtx := errgroup.WithContext(ctx)
 		group.SetLimit(asks)
 		for i, name := range names {
@@ -424,12 +425,12 @@ func (m *Manager) Search(ctx context.Context, text, from string) ([]resource.Dri
 			found = append(found, *r)
 		}
 	}
-	slices.SortStableFunc(found, func(a, b resource.DriverRelease) int { return strings.Compare(a.Name, b.Name) })
+	slices.SortStableFunc(found, func(a, b api.DriverRelease) int { return strings.Compare(a.Name, b.Name) })
 	return found, problems, nil
 }
 
 // describe answers what a repository has of a driver, nil if nothing.
-func (m *Manager) describe(ctx context.Context, p place, name string) (*resource.DriverRelease, error) {
+func (m *Manager) describe(ctx context.Context, p place, name string) (*api.DriverRelease, error) {
 	versions, err := p.Versions(ctx, name)
 	if err != nil || len(versions) == 0 {
 		return nil, err
@@ -443,7 +444,7 @@ func (m *Manager) describe(ctx context.Context, p place, name string) (*resource
 		return nil, err
 	}
 	d := release.Description
-	r := &resource.DriverRelease{
+	r := &api.DriverRelease{
 		Name: d.Name, Title: d.Title, Doc: d.Doc, Version: version, Versions: versions, Repository: p.Name(), Digest: release.Digest,
 		Platforms: release.Platforms, Protocols: d.ProtocolVersions, Compatible: m.runs(release), Source: release.Source, Licenses: release.Licenses, Kinds: []string{},
 	}
@@ -467,7 +468,7 @@ func (m *Manager) Describe(ctx context.Context, from, name, version string) (*dr
 }
 
 // matches reports whether every word of a text is somewhere in a release.
-func matches(r *resource.DriverRelease, text string) bool {
+func matches(r *api.DriverRelease, text string) bool {
 	all := strings.ToLower(strings.Join(append([]string{r.Name, r.Title, r.Doc}, r.Kinds...), " "))
 	return !slices.ContainsFunc(strings.Fields(strings.ToLower(text)), func(word string) bool { return !strings.Contains(all, word) })
 }

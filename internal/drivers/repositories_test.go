@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/m-cmp/mc-infra-connector/api"
 	"github.com/m-cmp/mc-infra-connector/internal/drivers"
 	"github.com/m-cmp/mc-infra-connector/internal/repository"
 	"github.com/m-cmp/mc-infra-connector/resource"
@@ -20,21 +21,21 @@ func TestTheRepositoryWithTheHighestPriorityIsUsed(t *testing.T) {
 	dir := t.TempDir()
 	s := newSite(t, newStore(t), dir, dir)
 	register(t, s, one.request("low", nil))
-	register(t, s, two.request("high", func(r *resource.RepositoryRequest) { r.Priority = 10 }))
-	register(t, s, two.request("gone", func(r *resource.RepositoryRequest) { r.Priority = 20; r.URL = "file:///does/not/exist" }))
+	register(t, s, two.request("high", func(r *api.RepositoryRequest) { r.Priority = 10 }))
+	register(t, s, two.request("gone", func(r *api.RepositoryRequest) { r.Priority = 20; r.URL = "file:///does/not/exist" }))
 	found, problems, err := s.Search(t.Context(), "", "")
 	require.NoError(t, err)
 	assert.Len(t, found, 2)
 	require.Len(t, problems, 1, "what cannot be searched is told")
 	assert.Equal(t, "gone", problems[0].Repository)
 	assert.Contains(t, problems[0].Message, "/does/not/exist")
-	d, err := s.Install(t.Context(), resource.DriverRequest{Name: "toy"})
+	d, err := s.Install(t.Context(), api.DriverRequest{Name: "toy"})
 	require.NoError(t, err)
 	assert.Equal(t, "2.0.0", d.Version)
 	assert.Equal(t, "high", d.Installed.Repository)
-	_, err = s.Upgrade(t.Context(), "toy", resource.DriverChange{Version: "3.0.0"})
+	_, err = s.Upgrade(t.Context(), "toy", api.DriverChange{Version: "3.0.0"})
 	assert.Equal(t, resource.CodeNotFound, resource.CodeOf(err), "another repository's keys are not asked for it")
-	d, err = s.Upgrade(t.Context(), "toy", resource.DriverChange{Version: "3.0.0", Repository: "low"})
+	d, err = s.Upgrade(t.Context(), "toy", api.DriverChange{Version: "3.0.0", Repository: "low"})
 	require.NoError(t, err)
 	assert.Equal(t, "low", d.Installed.Repository)
 	shown, err := s.List(t.Context())
@@ -48,15 +49,15 @@ func TestTrustMustBeGivenOrWaived(t *testing.T) {
 	stranger.publish("toy", "1.0.0", nil)
 	dir := t.TempDir()
 	s := newSite(t, newStore(t), dir, dir)
-	_, err := s.Register(t.Context(), p.request("team", func(r *resource.RepositoryRequest) { r.Keys = nil }))
+	_, err := s.Register(t.Context(), p.request("team", func(r *api.RepositoryRequest) { r.Keys = nil }))
 	assert.Equal(t, resource.CodeInvalid, resource.CodeOf(err))
-	_, err = s.Register(t.Context(), p.request("team", func(r *resource.RepositoryRequest) { r.Keys[0].Key = "no key" }))
+	_, err = s.Register(t.Context(), p.request("team", func(r *api.RepositoryRequest) { r.Keys[0].Key = "no key" }))
 	assert.Equal(t, resource.CodeInvalid, resource.CodeOf(err))
 	register(t, s, p.request("team", nil))
-	_, err = s.Install(t.Context(), resource.DriverRequest{Name: "toy"})
+	_, err = s.Install(t.Context(), api.DriverRequest{Name: "toy"})
 	assert.Equal(t, resource.CodeDenied, resource.CodeOf(err))
-	register(t, s, p.request("wild", func(r *resource.RepositoryRequest) { r.Keys = nil; r.Insecure = true }))
-	d, err := s.Install(t.Context(), resource.DriverRequest{Name: "toy", Repository: "wild"})
+	register(t, s, p.request("wild", func(r *api.RepositoryRequest) { r.Keys = nil; r.Insecure = true }))
+	d, err := s.Install(t.Context(), api.DriverRequest{Name: "toy", Repository: "wild"})
 	require.NoError(t, err)
 	assert.Empty(t, d.Installed.Key, "it is seen that nobody vouches for it")
 }
@@ -65,8 +66,8 @@ func TestARepositoryIsChanged(t *testing.T) {
 	p, other := newTeam(t), newTeam(t)
 	db, dir := newStore(t), t.TempDir()
 	s := newSite(t, db, dir, dir)
-	register(t, s, p.request("team", func(r *resource.RepositoryRequest) { r.Username, r.Password = "u", "hush" }))
-	change := func(c resource.RepositoryChange) (*resource.Repository, error) {
+	register(t, s, p.request("team", func(r *api.RepositoryRequest) { r.Username, r.Password = "u", "hush" }))
+	change := func(c api.RepositoryChange) (*api.Repository, error) {
 		raw, err := json.Marshal(c)
 		require.NoError(t, err)
 		return s.Change(t.Context(), "team", raw)
@@ -86,7 +87,7 @@ func TestARepositoryIsChanged(t *testing.T) {
 	before, err := s.Repository(t.Context(), "team")
 	require.NoError(t, err)
 	assert.Equal(t, p.key.Public().Fingerprint(), before.Keys[0].Fingerprint)
-	after, err := change(resource.RepositoryChange{Priority: &priority})
+	after, err := change(api.RepositoryChange{Priority: &priority})
 	require.NoError(t, err)
 	before.Priority = 7
 	assert.Equal(t, before, after, "the rest stays")
@@ -94,33 +95,33 @@ func TestARepositoryIsChanged(t *testing.T) {
 
 	// What was shown can be sent back, and a fingerprint that is made up shows nothing.
 	key := other.key.Public()
-	after, err = change(resource.RepositoryChange{Keys: []resource.TrustedKey{{Key: key.PEM(), Prefix: "to", Fingerprint: before.Keys[0].Fingerprint}}})
+	after, err = change(api.RepositoryChange{Keys: []api.TrustedKey{{Key: key.PEM(), Prefix: "to", Fingerprint: before.Keys[0].Fingerprint}}})
 	require.NoError(t, err)
-	assert.Equal(t, []resource.TrustedKey{{Key: key.PEM(), Prefix: "to", Fingerprint: key.Fingerprint()}}, after.Keys)
+	assert.Equal(t, []api.TrustedKey{{Key: key.PEM(), Prefix: "to", Fingerprint: key.Fingerprint()}}, after.Keys)
 	shown, err := s.Repository(t.Context(), "team")
 	require.NoError(t, err)
 	assert.Equal(t, after, shown)
 
-	_, err = change(resource.RepositoryChange{Keys: []resource.TrustedKey{}})
+	_, err = change(api.RepositoryChange{Keys: []api.TrustedKey{}})
 	assert.ErrorContains(t, err, "keys")
-	_, err = change(resource.RepositoryChange{Keys: []resource.TrustedKey{{Key: "no key"}}})
+	_, err = change(api.RepositoryChange{Keys: []api.TrustedKey{{Key: "no key"}}})
 	assert.Equal(t, resource.CodeInvalid, resource.CodeOf(err))
 	elsewhere := "file://" + other.dir
-	_, err = change(resource.RepositoryChange{URL: &elsewhere})
+	_, err = change(api.RepositoryChange{URL: &elsewhere})
 	assert.ErrorContains(t, err, "password")
 	assert.Equal(t, "hush", sealed())
-	after, err = change(resource.RepositoryChange{URL: &elsewhere, Password: &none, Username: &none})
+	after, err = change(api.RepositoryChange{URL: &elsewhere, Password: &none, Username: &none})
 	require.NoError(t, err)
 	assert.Equal(t, elsewhere, after.URL)
 	assert.Empty(t, sealed())
 
 	other.publish("toy", "1.0.0", nil)
-	_, err = s.Install(t.Context(), resource.DriverRequest{Name: "toy"})
+	_, err = s.Install(t.Context(), api.DriverRequest{Name: "toy"})
 	require.NoError(t, err, "the new place and the new key count at once")
-	after, err = change(resource.RepositoryChange{Insecure: &yes, Keys: []resource.TrustedKey{}})
+	after, err = change(api.RepositoryChange{Insecure: &yes, Keys: []api.TrustedKey{}})
 	require.NoError(t, err)
 	assert.True(t, after.Insecure)
-	_, err = change(resource.RepositoryChange{Insecure: &no})
+	_, err = change(api.RepositoryChange{Insecure: &no})
 	assert.ErrorContains(t, err, "keys")
 
 	s.Repositories = []drivers.Configured{{Spec: repository.Spec{Name: "fixed", URL: elsewhere, Insecure: true}}}

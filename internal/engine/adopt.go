@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/m-cmp/mc-infra-connector/api"
 	"github.com/m-cmp/mc-infra-connector/driver"
 	"github.com/m-cmp/mc-infra-connector/internal/auth"
 	"github.com/m-cmp/mc-infra-connector/internal/store"
@@ -25,8 +26,8 @@ const (
 
 // Inventory compares what a cloud has with what is recorded here, of one kind or,
 // with "", of every kind that the connection has.
-func (e *Engine) Inventory(ctx context.Context, connection, kind string) (*resource.Inventory, error) {
-	found := &resource.Inventory{Items: []resource.InventoryItem{}}
+func (e *Engine) Inventory(ctx context.Context, connection, kind string) (*api.Inventory, error) {
+	found := &api.Inventory{Items: []api.InventoryItem{}}
 	if kind != "" {
 		if _, err := resource.KindNamed(kind); err != nil {
 			return nil, err
@@ -47,8 +48,8 @@ func (e *Engine) Inventory(ctx context.Context, connection, kind string) (*resou
 // eachKind looks at all kinds. A service that is down only takes its own kinds with it:
 // they are answered with the reasons. What no kind can do without is an error, and so is
 // it if not one could be looked at.
-func eachKind(ctx context.Context, look func(*resource.Kind) error) ([]resource.Unseen, error) {
-	var unseen []resource.Unseen
+func eachKind(ctx context.Context, look func(*resource.Kind) error) ([]api.Unseen, error) {
+	var unseen []api.Unseen
 	seen := false
 	for _, k := range resource.Kinds() {
 		err := look(k)
@@ -62,7 +63,7 @@ func eachKind(ctx context.Context, look func(*resource.Kind) error) ([]resource.
 			if ctx.Err() != nil {
 				return nil, err
 			}
-			unseen = append(unseen, resource.Unseen{Kind: k.Name, Error: resource.AsError(err)})
+			unseen = append(unseen, api.Unseen{Kind: k.Name, Error: resource.AsError(err)})
 		}
 	}
 	if !seen && len(unseen) > 0 {
@@ -71,7 +72,7 @@ func eachKind(ctx context.Context, look func(*resource.Kind) error) ([]resource.
 	return unseen, nil
 }
 
-func (e *Engine) inventory(ctx context.Context, connection, kind string) ([]resource.InventoryItem, error) {
+func (e *Engine) inventory(ctx context.Context, connection, kind string) ([]api.InventoryItem, error) {
 	k, err := resource.KindNamed(kind)
 	if err != nil {
 		return nil, err
@@ -89,7 +90,7 @@ func (e *Engine) inventory(ctx context.Context, connection, kind string) ([]reso
 		return nil, err
 	}
 	here := map[string]*store.Resource{} // by cloud id
-	var found []resource.InventoryItem
+	var found []api.InventoryItem
 	rows, err := e.store.Read().ResourcesIn(ctx, connection, kind)
 	if err != nil {
 		return nil, err
@@ -106,20 +107,20 @@ func (e *Engine) inventory(ctx context.Context, connection, kind string) ([]reso
 		if err != nil {
 			return nil, fmt.Errorf("list the %ss of %s: %w", kind, connection, err)
 		}
-		one := resource.InventoryItem{Kind: kind, CloudID: item.ID, CloudName: item.Name, State: item.State, Where: resource.InCloud}
+		one := api.InventoryItem{Kind: kind, CloudID: item.ID, CloudName: item.Name, State: item.State, Where: api.InCloud}
 		if row := here[item.ID]; row != nil {
 			one.Name, one.Where = row.Name, both
 			delete(here, item.ID)
 		} else if others, err := elsewhere(); err != nil {
 			return nil, err
 		} else if row := others[item.ID]; row != nil {
-			one.Name, one.Connection, one.Where = row.Name, row.Connection, resource.InOther
+			one.Name, one.Connection, one.Where = row.Name, row.Connection, api.InOther
 		}
 		found = append(found, one)
 	}
 	for i := range rows {
 		if rows[i].CloudID == "" || here[rows[i].CloudID] != nil {
-			found = append(found, resource.InventoryItem{Kind: kind, Name: rows[i].Name, CloudID: rows[i].CloudID, State: rows[i].State, Where: resource.InHere})
+			found = append(found, api.InventoryItem{Kind: kind, Name: rows[i].Name, CloudID: rows[i].CloudID, State: rows[i].State, Where: api.InHere})
 		}
 	}
 	return found, nil
@@ -128,7 +129,7 @@ func (e *Engine) inventory(ctx context.Context, connection, kind string) ([]reso
 // Adopt records a resource that exists on the cloud and is not managed here, with its
 // parts. It changes nothing on the cloud.
 func (e *Engine) Adopt(ctx context.Context, connection, kind string, body []byte) (*resource.Resource, error) {
-	var request resource.AdoptRequest
+	var request api.AdoptRequest
 	if err := resource.Decode(body, &request); err != nil {
 		return nil, err
 	}
@@ -138,7 +139,7 @@ func (e *Engine) Adopt(ctx context.Context, connection, kind string, body []byte
 // Adopting is what is to be adopted, with names for clients of CB-Spider's API. The names
 // here are then made from those.
 type Adopting struct {
-	resource.AdoptRequest
+	api.AdoptRequest
 	FacadeName string
 	In         Named             // what it must refer to, if its kind refers to such, as to its VPC; zero for anything
 	Parts      map[string]string // the same of its parts, by cloud id
@@ -213,8 +214,8 @@ func (e *Engine) partsOnCloud(ctx context.Context, connection string, k *resourc
 
 // AdoptAll records everything of a connection that is not managed here, what is
 // used before what uses it.
-func (e *Engine) AdoptAll(ctx context.Context, connection string) (*resource.Adoption, error) {
-	adopted := &resource.Adoption{Items: []*resource.Resource{}}
+func (e *Engine) AdoptAll(ctx context.Context, connection string) (*api.Adoption, error) {
+	adopted := &api.Adoption{Items: []*resource.Resource{}}
 	var err error
 	adopted.Unseen, err = eachKind(ctx, func(k *resource.Kind) error {
 		if _, err := e.offers(ctx, connection, k.Name, "list"); err != nil {
@@ -429,13 +430,13 @@ func (j *job) unmanaged(ctx context.Context, q *store.Queries, item *driver.Item
 
 // Release forgets a resource that is not used here, with its parts. It changes nothing on
 // the cloud.
-func (e *Engine) Release(ctx context.Context, connection, kind, name string) (*resource.Operation, error) {
+func (e *Engine) Release(ctx context.Context, connection, kind, name string) (*api.Operation, error) {
 	return e.ReleaseTogether(ctx, connection, []Named{{kind, name}})
 }
 
 // ReleaseTogether forgets several resources of a connection with their parts, all or none,
 // which nothing but themselves uses. It answers the operation of the last one.
-func (e *Engine) ReleaseTogether(ctx context.Context, connection string, items []Named) (*resource.Operation, error) {
+func (e *Engine) ReleaseTogether(ctx context.Context, connection string, items []Named) (*api.Operation, error) {
 	for _, item := range items {
 		if _, err := resource.KindNamed(item.Kind); err != nil {
 			return nil, err
@@ -506,7 +507,7 @@ func withParts(ctx context.Context, q *store.Queries, connection string, items [
 
 // recordEnded writes the rows of resources, by means of write, with the record that it
 // was done. It answers the operation of the last one, which has the request's key.
-func (e *Engine) recordEnded(ctx context.Context, verb string, write func(context.Context, *store.Queries) ([]*store.Resource, error)) (*resource.Operation, error) {
+func (e *Engine) recordEnded(ctx context.Context, verb string, write func(context.Context, *store.Queries) ([]*store.Resource, error)) (*api.Operation, error) {
 	var (
 		rows []*store.Resource
 		ops  []*store.Operation
@@ -520,7 +521,7 @@ func (e *Engine) recordEnded(ctx context.Context, verb string, write func(contex
 		for i, row := range rows {
 			op := &store.Operation{
 				ID: uuid.Must(uuid.NewV7()).String(), Verb: verb, Kind: row.Kind, Connection: row.Connection, Name: row.Name, UID: row.UID,
-				Params: json.RawMessage("null"), State: resource.OperationSucceeded, CreatedAt: now, EndedAt: now, AskedBy: auth.Who(ctx),
+				Params: json.RawMessage("null"), State: api.OperationSucceeded, CreatedAt: now, EndedAt: now, AskedBy: auth.Who(ctx),
 			}
 			if i == len(rows)-1 {
 				op = keyed(ctx, op)
@@ -538,7 +539,7 @@ func (e *Engine) recordEnded(ctx context.Context, verb string, write func(contex
 	if err != nil {
 		return nil, err
 	}
-	var last *resource.Operation
+	var last *api.Operation
 	for i, row := range rows {
 		e.publish(row, ops[i])
 		last = ops[i].Resource()

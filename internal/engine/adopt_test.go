@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/m-cmp/mc-infra-connector/api"
 	"github.com/m-cmp/mc-infra-connector/internal/engine"
 	"github.com/m-cmp/mc-infra-connector/internal/engine/enginetest"
 	"github.com/m-cmp/mc-infra-connector/internal/store"
@@ -18,11 +19,11 @@ import (
 )
 
 // places counts where the resources of a kind are known.
-func places(t *testing.T, e *enginetest.Env, connection, kind string) map[resource.Where]int {
+func places(t *testing.T, e *enginetest.Env, connection, kind string) map[api.Where]int {
 	t.Helper()
 	found, err := e.Inventory(t.Context(), connection, kind)
 	require.NoError(t, err)
-	count := map[resource.Where]int{}
+	count := map[api.Where]int{}
 	for _, item := range found.Items {
 		count[item.Where]++
 	}
@@ -35,12 +36,12 @@ func TestAdoptAndRelease(t *testing.T) {
 		e.Network()
 		e.MustCreate("mock", "vm", "vm1", e.VMSpec())
 		e.Connect("other") // the same account: another's view of the same objects
-		assert.Equal(t, map[resource.Where]int{resource.InCloud: 1}, places(t, e, "other", "vm"))
+		assert.Equal(t, map[api.Where]int{api.InCloud: 1}, places(t, e, "other", "vm"))
 
 		adopted, err := e.AdoptAll(t.Context(), "other")
 		require.NoError(t, err)
 		assert.Len(t, adopted.Items, 3)
-		assert.Equal(t, map[resource.Where]int{resource.InBoth: 1}, places(t, e, "other", "vm"))
+		assert.Equal(t, map[api.Where]int{api.InBoth: 1}, places(t, e, "other", "vm"))
 		vm, err := e.Get(t.Context(), "other", "vm", "vm1")
 		require.NoError(t, err)
 		assert.Equal(t, resource.StateRunning, vm.State)
@@ -62,7 +63,7 @@ func TestAdoptAndRelease(t *testing.T) {
 		assert.Equal(t, resource.CodeDependency, resource.CodeOf(err))
 		released, err := e.Release(t.Context(), "other", "vm", "vm1")
 		require.NoError(t, err)
-		assert.Equal(t, resource.OperationSucceeded, released.State)
+		assert.Equal(t, api.OperationSucceeded, released.State)
 		_, err = e.Get(t.Context(), "other", "vm", "vm1")
 		assert.Equal(t, resource.CodeNotFound, resource.CodeOf(err))
 		assert.Len(t, e.OnCloud("mock", "vm"), 1, "the cloud was not touched")
@@ -99,7 +100,7 @@ func TestTheRestIsAdoptedWhileAServiceIsDown(t *testing.T) {
 	vpc := e.OnCloud("mock", "vpc")[0].ID
 	assert.Contains(t, string(subnet.Spec), vpc, "what it is in is not managed yet")
 
-	_, err = e.PutConnection(t.Context(), resource.ConnectionRequest{Name: "other", Cloud: "mock", Region: "mock-seoul", Settings: map[string]string{}})
+	_, err = e.PutConnection(t.Context(), api.ConnectionRequest{Name: "other", Cloud: "mock", Region: "mock-seoul", Settings: map[string]string{}})
 	require.NoError(t, err)
 	adopted, err = e.AdoptAll(t.Context(), "other")
 	require.NoError(t, err)
@@ -114,7 +115,7 @@ func TestTheRestIsAdoptedWhileAServiceIsDown(t *testing.T) {
 }
 
 // unseen are the kinds that could not be looked at.
-func unseen(t *testing.T, all []resource.Unseen) []string {
+func unseen(t *testing.T, all []api.Unseen) []string {
 	t.Helper()
 	kinds := make([]string, len(all))
 	for i, one := range all {
@@ -208,7 +209,7 @@ func TestChangesFromElsewhereAreNoticed(t *testing.T) {
 		e.Succeeds(op)
 		gone := becomes(resource.StateDeleted)
 		assert.Equal(t, resource.CodeNotFound, gone.Error.Code)
-		assert.Equal(t, map[resource.Where]int{resource.InHere: 1}, places(t, e, "mock", "vm"))
+		assert.Equal(t, map[api.Where]int{api.InHere: 1}, places(t, e, "mock", "vm"))
 		op, err = e.Delete(t.Context(), "mock", "vm", "vm1")
 		require.NoError(t, err)
 		e.Succeeds(op)

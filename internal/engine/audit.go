@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 
+	"github.com/m-cmp/mc-infra-connector/api"
 	"github.com/m-cmp/mc-infra-connector/internal/auth"
 	"github.com/m-cmp/mc-infra-connector/internal/store"
 	"github.com/m-cmp/mc-infra-connector/resource"
@@ -23,7 +24,7 @@ const (
 )
 
 // Audit answers a page of the audit trail, the newest entries first.
-func (e *Engine) Audit(ctx context.Context, query store.Query) ([]resource.AuditEntry, string, error) {
+func (e *Engine) Audit(ctx context.Context, query store.Query) ([]api.AuditEntry, string, error) {
 	rows, next, err := e.store.Read().ListAudit(ctx, query)
 	return convert(rows, (*store.Audit).Resource), next, err
 }
@@ -51,7 +52,7 @@ func entryOf(op *store.Operation, row *store.Resource) store.Audit {
 
 // failureOf is why an operation has failed, nil if it has not.
 func failureOf(op *store.Operation) error {
-	if op.Error == nil || op.State == resource.OperationSucceeded {
+	if op.Error == nil || op.State == api.OperationSucceeded {
 		return nil
 	}
 	return op.Error

@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/m-cmp/mc-infra-connector/api"
 	"github.com/m-cmp/mc-infra-connector/internal/auth"
 	"github.com/m-cmp/mc-infra-connector/internal/engine"
 	"github.com/m-cmp/mc-infra-connector/internal/engine/enginetest"
@@ -17,7 +18,7 @@ import (
 )
 
 // trail is the audit trail, the oldest entry first.
-func trail(t *testing.T, e *enginetest.Env) []resource.AuditEntry {
+func trail(t *testing.T, e *enginetest.Env) []api.AuditEntry {
 	t.Helper()
 	entries, _, err := e.Audit(t.Context(), store.Query{Sort: "id", Limit: 1000})
 	require.NoError(t, err)
@@ -143,7 +144,7 @@ func TestAForcedDeletionForgetsWhatTheCloudKeeps(t *testing.T) {
 	require.NoError(t, err)
 	assert.True(t, op.Force)
 	ended := later.Ends(op)
-	assert.Equal(t, resource.OperationSucceeded, ended.State)
+	assert.Equal(t, api.OperationSucceeded, ended.State)
 	require.Len(t, ended.Warnings, 1)
 	assert.Equal(t, resource.WarnLeft, ended.Warnings[0].Rule)
 	assert.Contains(t, ended.Warnings[0].Message, subnet.CloudID)
@@ -164,7 +165,7 @@ func TestAForcedDeletionForgetsWhatTheCloudKeeps(t *testing.T) {
 	op, err = well.ForceDelete(t.Context(), "mock", "vpc", "v")
 	require.NoError(t, err)
 	ended = well.Ends(op)
-	assert.Equal(t, resource.OperationSucceeded, ended.State)
+	assert.Equal(t, api.OperationSucceeded, ended.State)
 	assert.Contains(t, ended.Warnings[0].Message, "it may be left there", "the cloud refuses: the subnet uses it")
 }
 
@@ -174,7 +175,7 @@ func TestAForcedDeletionThatTheCloudDoesIsLikeAnyOther(t *testing.T) {
 	op, err := e.ForceDelete(t.Context(), "mock", "subnet", "s")
 	require.NoError(t, err)
 	ended := e.Ends(op)
-	assert.Equal(t, resource.OperationSucceeded, ended.State)
+	assert.Equal(t, api.OperationSucceeded, ended.State)
 	assert.Empty(t, ended.Warnings)
 	assert.Empty(t, e.OnCloud("mock", "subnet"))
 }

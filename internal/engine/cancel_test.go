@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/m-cmp/mc-infra-connector/api"
 	"github.com/m-cmp/mc-infra-connector/internal/engine"
 	"github.com/m-cmp/mc-infra-connector/internal/engine/enginetest"
 	"github.com/m-cmp/mc-infra-connector/resource"
@@ -28,7 +29,7 @@ func TestCancel(t *testing.T) {
 	require.NoError(t, err)
 	assert.True(t, cancelling.Cancelling)
 	ended := e.Ends(waits)
-	assert.Equal(t, resource.OperationCancelled, ended.State)
+	assert.Equal(t, api.OperationCancelled, ended.State)
 	_, err = e.Get(t.Context(), "busy", "vpc", "second")
 	assert.Equal(t, resource.CodeNotFound, resource.CodeOf(err), "nothing came of it")
 
@@ -37,7 +38,7 @@ func TestCancel(t *testing.T) {
 	require.NoError(t, err)
 	require.Eventually(t, func() bool {
 		op, err := e.Operation(t.Context(), vm.ID)
-		return err == nil && op.State == resource.OperationRunning
+		return err == nil && op.State == api.OperationRunning
 	}, 5*time.Second, time.Millisecond)
 	_, err = e.Cancel(t.Context(), vm.ID, false)
 	assert.Equal(t, resource.CodeConflict, resource.CodeOf(err))

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/m-cmp/mc-infra-connector/api"
 	"github.com/m-cmp/mc-infra-connector/driver"
 	"github.com/m-cmp/mc-infra-connector/internal/store"
 	"github.com/m-cmp/mc-infra-connector/resource"
@@ -20,7 +21,7 @@ var errOnlyChecked = errors.New("it was only checked")
 // CheckCreation answers as Create would, and makes and records nothing: what is wrong here is
 // refused, and then the cloud is asked as far as its driver can say beforehand. Of several
 // that are alike but for their names it is asked for one.
-func (e *Engine) CheckCreation(ctx context.Context, connection, kind string, body []byte) (*resource.CreationCheck, error) {
+func (e *Engine) CheckCreation(ctx context.Context, connection, kind string, body []byte) (*api.CreationCheck, error) {
 	creations, then, _, err := e.wanted(ctx, connection, Wanted{Kind: kind, Body: body})
 	if err != nil {
 		return nil, err
@@ -45,13 +46,13 @@ func (e *Engine) CheckCreation(ctx context.Context, connection, kind string, bod
 	}
 	if err := e.onlyKept(ctx, connection, kind, "there is no cloud to ask"); err != nil {
 		if resource.CodeOf(err) == resource.CodeUnsupported {
-			return &resource.CreationCheck{Reason: resource.AsError(err).Message}, nil
+			return &api.CreationCheck{Reason: resource.AsError(err).Message}, nil
 		}
 		return nil, err
 	}
 	c, err := e.offers(ctx, connection, kind, verbCheck)
 	if resource.CodeOf(err) == resource.CodeUnsupported {
-		return &resource.CreationCheck{Reason: fmt.Sprintf("the driver cannot say beforehand what the cloud would refuse of the kind %s", kind)}, nil
+		return &api.CreationCheck{Reason: fmt.Sprintf("the driver cannot say beforehand what the cloud would refuse of the kind %s", kind)}, nil
 	}
 	if err != nil {
 		return nil, err
@@ -60,9 +61,9 @@ func (e *Engine) CheckCreation(ctx context.Context, connection, kind string, bod
 }
 
 // checkThere has the cloud check creations.
-func (e *Engine) checkThere(ctx context.Context, session driver.Session, creations []*creation) (*resource.CreationCheck, error) {
+func (e *Engine) checkThere(ctx context.Context, session driver.Session, creations []*creation) (*api.CreationCheck, error) {
 	asked := map[string]bool{}
-	answer := &resource.CreationCheck{Cloud: true}
+	answer := &api.CreationCheck{Cloud: true}
 	ctx = driver.WithWarnings(ctx, func(w resource.Warning) {
 		if !slices.Contains(answer.Warnings, w) {
 			answer.Warnings = append(answer.Warnings, w)
@@ -82,7 +83,7 @@ func (e *Engine) checkThere(ctx context.Context, session driver.Session, creatio
 		asked[string(spec)] = true
 		spec, err = c.kind.MapRefs(spec, func(ref resource.Ref) (string, error) { return e.named(ctx, c.row.Connection, ref) })
 		if errors.Is(err, errNotYet) {
-			return &resource.CreationCheck{Reason: "something that it needs is still being created, so that the cloud cannot be asked yet; try again when that is there"}, nil
+			return &api.CreationCheck{Reason: "something that it needs is still being created, so that the cloud cannot be asked yet; try again when that is there"}, nil
 		}
 		if err != nil {
 			return nil, err

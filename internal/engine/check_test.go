@@ -6,6 +6,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/m-cmp/mc-infra-connector/api"
 	"github.com/m-cmp/mc-infra-connector/internal/engine/enginetest"
 	"github.com/m-cmp/mc-infra-connector/internal/store"
 	"github.com/m-cmp/mc-infra-connector/internal/store/storetest"
@@ -34,7 +35,7 @@ func TestACreationIsCheckedWithoutBeingMade(t *testing.T) {
 			check, err := e.CheckCreation(t.Context(), "mock", test.kind, []byte(test.body))
 			if test.code == "" {
 				require.NoError(t, err, test.body)
-				assert.Equal(t, &resource.CreationCheck{Cloud: true}, check, test.body)
+				assert.Equal(t, &api.CreationCheck{Cloud: true}, check, test.body)
 				continue
 			}
 			require.Equal(t, test.code, resource.CodeOf(err), "%s: %v", test.body, err)

@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/m-cmp/mc-infra-connector/api"
 	"github.com/m-cmp/mc-infra-connector/driver"
 	"github.com/m-cmp/mc-infra-connector/internal/store"
 	"github.com/m-cmp/mc-infra-connector/resource"
@@ -68,7 +69,7 @@ func (e *Engine) lookAt(ctx context.Context, session driver.Session, uid string)
 
 // concerned reads the resources on which the operation may show.
 func (j *job) concerned(ctx context.Context) ([]*store.Resource, error) {
-	gone := j.op.Verb == VerbDelete && j.op.State == resource.OperationSucceeded
+	gone := j.op.Verb == VerbDelete && j.op.State == api.OperationSucceeded
 	var now []string
 	if !gone {
 		var err error

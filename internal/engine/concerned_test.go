@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/m-cmp/mc-infra-connector/api"
 	"github.com/m-cmp/mc-infra-connector/internal/engine/enginetest"
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
@@ -144,7 +145,7 @@ func TestASecondLookThatFailsIsNoted(t *testing.T) {
 	e.Network()
 	e.MustCreate("mock", "vm", "vm1", e.VMSpec())
 	e.MustCreate("mock", "disk", "d", `{"sizeGiB":10}`)
-	_, err := e.PutConnection(t.Context(), resource.ConnectionRequest{Name: "mock", Cloud: "mock", Region: "mock-seoul", Settings: map[string]string{"down": "vm"}})
+	_, err := e.PutConnection(t.Context(), api.ConnectionRequest{Name: "mock", Cloud: "mock", Region: "mock-seoul", Settings: map[string]string{"down": "vm"}})
 	require.NoError(t, err)
 	op, err := e.Act(t.Context(), "mock", "disk", "d", "attach", []byte(`{"vm":"vm1"}`))
 	require.NoError(t, err)

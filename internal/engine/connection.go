@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/m-cmp/mc-infra-connector/api"
 	"github.com/m-cmp/mc-infra-connector/driver"
 	"github.com/m-cmp/mc-infra-connector/internal/host"
 	"github.com/m-cmp/mc-infra-connector/internal/store"
@@ -37,8 +38,8 @@ func (e *Engine) Driver(ctx context.Context, cloud string) (*driver.Description,
 }
 
 // CreateCredential seals and records a credential.
-func (e *Engine) CreateCredential(ctx context.Context, body []byte) (*resource.Credential, error) {
-	var request resource.CredentialRequest
+func (e *Engine) CreateCredential(ctx context.Context, body []byte) (*api.Credential, error) {
+	var request api.CredentialRequest
 	if err := resource.Decode(body, &request); err != nil {
 		return nil, err
 	}
@@ -52,7 +53,7 @@ func (e *Engine) CreateCredential(ctx context.Context, body []byte) (*resource.C
 	return e.insertCredential(ctx, request)
 }
 
-func (e *Engine) insertCredential(ctx context.Context, request resource.CredentialRequest) (*resource.Credential, error) {
+func (e *Engine) insertCredential(ctx context.Context, request api.CredentialRequest) (*api.Credential, error) {
 	raw, err := json.Marshal(request.Values)
 	if err != nil {
 		return nil, resource.Errorf(resource.CodeInternal, "encode the credential: %w", err)
@@ -81,13 +82,13 @@ func (e *Engine) driverOf(ctx context.Context, cloud string) (*driver.Descriptio
 }
 
 // Credentials lists the credentials, without their values.
-func (e *Engine) Credentials(ctx context.Context) ([]resource.Credential, error) {
+func (e *Engine) Credentials(ctx context.Context) ([]api.Credential, error) {
 	rows, err := e.store.Read().Credentials(ctx)
 	return convert(rows, (*store.Credential).Resource), err
 }
 
 // Credential answers one, without its values.
-func (e *Engine) Credential(ctx context.Context, name string) (*resource.Credential, error) {
+func (e *Engine) Credential(ctx context.Context, name string) (*api.Credential, error) {
 	row, err := e.store.Read().Credential(ctx, name)
 	if err != nil {
 		return nil, err
@@ -115,8 +116,8 @@ func (e *Engine) DeleteCredential(ctx context.Context, name string) error {
 
 // CreateConnection records a connection. With check its credential, region and
 // settings are tried on the cloud first.
-func (e *Engine) CreateConnection(ctx context.Context, body []byte, check bool) (*resource.Connection, error) {
-	var request resource.ConnectionRequest
+func (e *Engine) CreateConnection(ctx context.Context, body []byte, check bool) (*api.Connection, error) {
+	var request api.ConnectionRequest
 	if err := resource.Decode(body, &request); err != nil {
 		return nil, err
 	}
@@ -168,7 +169,7 @@ func (e *Engine) CreateConnection(ctx context.Context, body []byte, check bool) 
 }
 
 // LookUp answers a catalog of a connection that is not recorded, so that people can
-// choose its region. body is a resource.ConnectionDraft. Nothing of it is kept, neither
+// choose its region. body is a api.ConnectionDraft. Nothing of it is kept, neither
 // here nor in the driver.
 func (e *Engine) LookUp(ctx context.Context, cloud string, body []byte, catalog string, q driver.Query) iter.Seq2[json.RawMessage, error] {
 	return func(yield func(json.RawMessage, error) bool) {
@@ -183,7 +184,7 @@ func (e *Engine) LookUp(ctx context.Context, cloud string, body []byte, catalog 
 
 // draft is a connection that is not recorded as the host needs it.
 func (e *Engine) draft(ctx context.Context, cloud string, body []byte) (host.Target, error) {
-	var request resource.ConnectionDraft
+	var request api.ConnectionDraft
 	if err := resource.Decode(body, &request); err != nil {
 		return host.Target{}, err
 	}
@@ -227,13 +228,13 @@ func (e *Engine) fits(ctx context.Context, q *store.Queries, row *store.Connecti
 }
 
 // Connections lists the connections.
-func (e *Engine) Connections(ctx context.Context) ([]resource.Connection, error) {
+func (e *Engine) Connections(ctx context.Context) ([]api.Connection, error) {
 	rows, err := e.store.Read().Connections(ctx, "")
 	return convert(rows, (*store.Connection).Resource), err
 }
 
 // Connection answers one.
-func (e *Engine) Connection(ctx context.Context, name string) (*resource.Connection, error) {
+func (e *Engine) Connection(ctx context.Context, name string) (*api.Connection, error) {
 	row, err := e.store.Read().Connection(ctx, name)
 	if err != nil {
 		return nil, err
@@ -263,16 +264,16 @@ func (e *Engine) CheckConnection(ctx context.Context, name string) error {
 	return nil
 }
 
-// UpdateConnection changes a connection. body is a resource.ConnectionChange.
-func (e *Engine) UpdateConnection(ctx context.Context, name string, body []byte) (*resource.Connection, error) {
-	var change resource.ConnectionChange
+// UpdateConnection changes a connection. body is a api.ConnectionChange.
+func (e *Engine) UpdateConnection(ctx context.Context, name string, body []byte) (*api.Connection, error) {
+	var change api.ConnectionChange
 	if err := resource.Decode(body, &change); err != nil {
 		return nil, err
 	}
 	if err := resource.Invalid(change.Patience.Problems("patience")...); err != nil {
 		return nil, err
 	}
-	var answer resource.Connection
+	var answer api.Connection
 	err := e.audited(ctx, verbUpdate, auditConnection, name, func(ctx context.Context, q *store.Queries) error {
 		row, err := q.Connection(ctx, name)
 		if err != nil {
@@ -316,7 +317,7 @@ func (e *Engine) DeleteConnection(ctx context.Context, name string) error {
 }
 
 // Session opens a session of a connection, for catalogs.
-func (e *Engine) Session(ctx context.Context, connection string) (driver.Session, *resource.Connection, error) {
+func (e *Engine) Session(ctx context.Context, connection string) (driver.Session, *api.Connection, error) {
 	row, err := e.store.Read().Connection(ctx, connection)
 	if err != nil {
 		return nil, nil, err

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/m-cmp/mc-infra-connector/api"
 	"github.com/m-cmp/mc-infra-connector/internal/auth"
 	"github.com/m-cmp/mc-infra-connector/internal/store"
 	"github.com/m-cmp/mc-infra-connector/resource"
@@ -14,7 +15,7 @@ import (
 
 // succeed ends the operation at its goal.
 func (j *job) succeed(ctx context.Context) error {
-	j.op.State, j.op.Error = resource.OperationSucceeded, nil
+	j.op.State, j.op.Error = api.OperationSucceeded, nil
 	if action, err := j.kind.Action(j.op.Verb); err == nil && len(j.row.Asked) > 0 {
 		if j.row.Asked, err = action.Asked(j.row.Asked, j.op.Params); err != nil {
 			return err
@@ -28,8 +29,8 @@ func (j *job) succeed(ctx context.Context) error {
 
 // fail ends the operation short of its goal, as failed or cancelled. The resource
 // then shows what is true of it, as far as the cloud tells.
-func (j *job) fail(ctx context.Context, as resource.OperationState, e *resource.Error) error {
-	if j.op.Force() && as == resource.OperationFailed {
+func (j *job) fail(ctx context.Context, as api.OperationState, e *resource.Error) error {
+	if j.op.Force() && as == api.OperationFailed {
 		return j.forget(ctx, e)
 	}
 	if j.row.CloudID != "" && j.op.Verb != VerbCreate {
@@ -44,7 +45,7 @@ func (j *job) fail(ctx context.Context, as resource.OperationState, e *resource.
 		case j.op.Verb != VerbDelete: // it stays as it was seen
 		case resource.CodeOf(err) == resource.CodeNotFound: // it is gone all the same
 			return j.succeed(ctx)
-		case (j.op.State == resource.OperationQueued || j.op.Pending != "") && resource.AsError(err).Retryable && time.Since(j.op.CreatedAt.Time()) < j.config.RetryFor:
+		case (j.op.State == api.OperationQueued || j.op.Pending != "") && resource.AsError(err).Retryable && time.Since(j.op.CreatedAt.Time()) < j.config.RetryFor:
 			return j.retry(ctx, e) // what is true of it will be seen
 		default: // unclear: it stays until the cloud says that it is gone
 			j.row.State = resource.StateFailed
@@ -54,7 +55,7 @@ func (j *job) fail(ctx context.Context, as resource.OperationState, e *resource.
 	j.op.State, j.op.Error, j.row.Error = as, e, e
 	switch {
 	case j.op.Verb == VerbCreate && !j.row.Uncertain && j.row.CloudID == "" &&
-		(as == resource.OperationCancelled || j.op.OnFailure() == resource.OnFailureDelete):
+		(as == api.OperationCancelled || j.op.OnFailure() == resource.OnFailureDelete):
 		j.bury(j.row) // nothing came of it
 	case j.row.CloudID == "" || j.op.Verb == VerbCreate:
 		j.row.State = resource.StateFailed
@@ -83,7 +84,7 @@ func (j *job) end(ctx context.Context) error {
 	j.op.EndedAt, j.op.Pending = store.MicrosOf(time.Now()), ""
 	wipe(j.op)
 	j.note(string(j.op.State), j.op.Error)
-	if j.op.Verb == VerbDelete && j.op.State == resource.OperationSucceeded {
+	if j.op.Verb == VerbDelete && j.op.State == api.OperationSucceeded {
 		j.bury(j.row)
 	}
 	j.row.Operation, j.row.LeaseOwner, j.row.LeaseUntil = "", "", 0
@@ -124,7 +125,7 @@ func (j *job) unwanted(ctx context.Context, q *store.Queries) (*store.Operation,
 	if j.op.EndedAt == 0 || j.op.Verb != VerbCreate || j.row.DeletedAt != 0 || j.row.CloudID == "" && !j.row.Uncertain {
 		return nil, nil //nolint:nilnil // there is nothing
 	}
-	if j.op.State == resource.OperationSucceeded || j.op.OnFailure() != resource.OnFailureDelete {
+	if j.op.State == api.OperationSucceeded || j.op.OnFailure() != resource.OnFailureDelete {
 		op, err := q.Operation(ctx, j.op.ID) // anew: it may have been asked for just now
 		if err != nil || op.Cancel != store.CancelDelete {
 			return nil, err
@@ -236,7 +237,7 @@ func (j *job) write(ctx context.Context) (users []store.Resource, err error) {
 			return err
 		}
 		if j.op.EndedAt != 0 && j.op.Parent != "" {
-			if parent, err = q.CountPart(ctx, j.op.Parent, j.op.State != resource.OperationSucceeded, j.op.EndedAt); err != nil {
+			if parent, err = q.CountPart(ctx, j.op.Parent, j.op.State != api.OperationSucceeded, j.op.EndedAt); err != nil {
 				return err
 			}
 			if parent.Failed > 0 && parent.State.Ended() && parent.OnFailure() == resource.OnFailureDelete {

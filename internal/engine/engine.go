@@ -14,10 +14,10 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/m-cmp/mc-infra-connector/api"
 	"github.com/m-cmp/mc-infra-connector/internal/host"
 	"github.com/m-cmp/mc-infra-connector/internal/secret"
 	"github.com/m-cmp/mc-infra-connector/internal/store"
-	"github.com/m-cmp/mc-infra-connector/resource"
 )
 
 // Config is what an engine needs. Times may be left out.
@@ -44,7 +44,7 @@ type Config struct {
 	LookFor     time.Duration // how long what an unclear creation may have made is looked for before it counts as not made
 	FreshFor    time.Duration // how long clouds may take to answer when a list is to be fresh
 	DrainFor    time.Duration // how long steps that are under way may take when the engine is to end
-	OnOperation func(o *resource.Operation)
+	OnOperation func(o *api.Operation)
 }
 
 func (c Config) withDefaults() Config {
@@ -76,7 +76,7 @@ func (c Config) withDefaults() Config {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
 	if c.OnOperation == nil {
-		c.OnOperation = func(*resource.Operation) {}
+		c.OnOperation = func(*api.Operation) {}
 	}
 	return c
 }

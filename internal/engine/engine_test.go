@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"golang.org/x/crypto/ssh"
 
+	"github.com/m-cmp/mc-infra-connector/api"
 	"github.com/m-cmp/mc-infra-connector/driver"
 	"github.com/m-cmp/mc-infra-connector/internal/engine"
 	"github.com/m-cmp/mc-infra-connector/internal/engine/enginetest"
@@ -109,7 +110,7 @@ func TestAKeyIsShownOnceAndKeptSealed(t *testing.T) {
 
 func TestReferencesWaitForEachOther(t *testing.T) {
 	e := enginetest.New(t, enginetest.Options{}, "latency", "100ms")
-	var ops []*resource.Operation
+	var ops []*api.Operation
 	for _, one := range []struct{ kind, name, spec string }{
 		{"vpc", "v", `{"cidr":"10.0.0.0/16"}`},
 		{"subnet", "s", `{"vpc":"v","cidr":"10.0.1.0/24"}`},
@@ -186,7 +187,7 @@ func TestOneOfManyCreatesOfANameWins(t *testing.T) {
 		var (
 			group sync.WaitGroup
 			mu    sync.Mutex
-			won   []*resource.Operation
+			won   []*api.Operation
 		)
 		for range 8 {
 			group.Go(func() {
@@ -215,7 +216,7 @@ func TestTransientFailuresAreRetried(t *testing.T) {
 		op, err := e.Ask("mock", "vm", fmt.Sprintf("vm%d", i), e.VMSpec())
 		require.NoError(t, err)
 		ended := e.Ends(op)
-		require.Equal(t, resource.OperationSucceeded, ended.State, "%v", ended.Error)
+		require.Equal(t, api.OperationSucceeded, ended.State, "%v", ended.Error)
 		attempts += ended.Attempts
 	}
 }
@@ -276,7 +277,7 @@ func TestACreationThatTheCloudFailsKeepsItsObject(t *testing.T) {
 func TestListsThatLagBehindMisleadNobody(t *testing.T) {
 	e := enginetest.New(t, enginetest.Options{}, "consistencyDelay", "300ms", "latency", "100ms")
 	e.Network()
-	var ops []*resource.Operation
+	var ops []*api.Operation
 	for i := range 3 {
 		op, err := e.Ask("mock", "vm", fmt.Sprintf("vm%d", i), e.VMSpec())
 		require.NoError(t, err)
@@ -332,7 +333,7 @@ func TestWaitingIsSharedByAllOfAKind(t *testing.T) {
 		PollFirst: 100 * time.Millisecond, PollMax: 100 * time.Millisecond, RetryFirst: time.Second, RetryMax: time.Second,
 	}}, "latency", "1s", "rateLimit", "60")
 	e.Network()
-	var ops []*resource.Operation
+	var ops []*api.Operation
 	for i := range 40 {
 		op, err := e.Ask("mock", "vm", fmt.Sprintf("vm%d", i), e.VMSpec())
 		require.NoError(t, err)
@@ -340,7 +341,7 @@ func TestWaitingIsSharedByAllOfAKind(t *testing.T) {
 	}
 	for _, op := range ops {
 		ended := e.Ends(op)
-		require.Equal(t, resource.OperationSucceeded, ended.State)
+		require.Equal(t, api.OperationSucceeded, ended.State)
 		assert.Zero(t, ended.Attempts, "40 creates and shared lists stay below 60 calls; a get for each VM and tick would not")
 	}
 }
@@ -367,7 +368,7 @@ func TestEventsTellWhatChanges(t *testing.T) {
 			if event.Resource != nil {
 				states = append(states, event.Resource.State)
 			}
-			done = event.Operation != nil && event.Operation.State == resource.OperationSucceeded
+			done = event.Operation != nil && event.Operation.State == api.OperationSucceeded
 		}
 	}
 	assert.Equal(t, []resource.State{resource.StatePending, resource.StateAvailable}, states)
@@ -386,19 +387,19 @@ func TestBadRequestsChangeNothing(t *testing.T) {
 	e.Network()
 	for name, try := range map[string]struct {
 		code resource.Code
-		ask  func() (*resource.Operation, error)
+		ask  func() (*api.Operation, error)
 	}{
-		"unknown kind":       {resource.CodeNotFound, func() (*resource.Operation, error) { return e.Ask("mock", "nonsense", "x", `{}`) }},
-		"unknown connection": {resource.CodeNotFound, func() (*resource.Operation, error) { return e.Ask("nowhere", "vpc", "x", `{"cidr":"10.0.0.0/16"}`) }},
-		"unknown vpc": {resource.CodeInvalid, func() (*resource.Operation, error) {
+		"unknown kind":       {resource.CodeNotFound, func() (*api.Operation, error) { return e.Ask("mock", "nonsense", "x", `{}`) }},
+		"unknown connection": {resource.CodeNotFound, func() (*api.Operation, error) { return e.Ask("nowhere", "vpc", "x", `{"cidr":"10.0.0.0/16"}`) }},
+		"unknown vpc": {resource.CodeInvalid, func() (*api.Operation, error) {
 			return e.Ask("mock", "subnet", "x", `{"vpc":"w","cidr":"10.0.0.0/16"}`)
 		}},
-		"outside of the vpc": {resource.CodeInvalid, func() (*resource.Operation, error) {
+		"outside of the vpc": {resource.CodeInvalid, func() (*api.Operation, error) {
 			return e.Ask("mock", "subnet", "x", `{"vpc":"v","cidr":"192.168.0.0/16"}`)
 		}},
-		"unknown action":   {resource.CodeUnsupported, func() (*resource.Operation, error) { return e.Act(t.Context(), "mock", "vpc", "v", "fly", nil) }},
-		"unknown resource": {resource.CodeNotFound, func() (*resource.Operation, error) { return e.Delete(t.Context(), "mock", "vm", "x") }},
-		"parameters of no use": {resource.CodeInvalid, func() (*resource.Operation, error) {
+		"unknown action":   {resource.CodeUnsupported, func() (*api.Operation, error) { return e.Act(t.Context(), "mock", "vpc", "v", "fly", nil) }},
+		"unknown resource": {resource.CodeNotFound, func() (*api.Operation, error) { return e.Delete(t.Context(), "mock", "vm", "x") }},
+		"parameters of no use": {resource.CodeInvalid, func() (*api.Operation, error) {
 			return e.Act(t.Context(), "mock", "vm", "x", "stop", []byte(`{"now":true}`))
 		}},
 	} {
@@ -422,7 +423,7 @@ func TestStoppingLetsAStepEnd(t *testing.T) {
 	assert.Empty(t, row.LeaseOwner, "another server can go on at once")
 	ended, err := db.Read().Operation(t.Context(), op.ID)
 	require.NoError(t, err)
-	if assert.NotEqual(t, resource.OperationQueued, ended.State, "the cloud was asked, and its answer must not be lost") {
+	if assert.NotEqual(t, api.OperationQueued, ended.State, "the cloud was asked, and its answer must not be lost") {
 		assert.NotEmpty(t, row.CloudID)
 	}
 }
@@ -478,10 +479,10 @@ func TestManyAtOnce(t *testing.T) {
 		e.Network()
 		op, err := e.Create(t.Context(), "mock", "vm", []byte(`{"name":"web","count":20,"spec":`+e.VMSpec()+`}`))
 		require.NoError(t, err)
-		assert.Equal(t, &resource.Progress{Total: 20}, op.Items)
+		assert.Equal(t, &api.Progress{Total: 20}, op.Items)
 		ended := e.Ends(op)
-		assert.Equal(t, resource.OperationSucceeded, ended.State)
-		assert.Equal(t, &resource.Progress{Total: 20, Ended: 20}, ended.Items)
+		assert.Equal(t, api.OperationSucceeded, ended.State)
+		assert.Equal(t, &api.Progress{Total: 20, Ended: 20}, ended.Items)
 		vms, _, err := e.List(t.Context(), "mock", "vm", store.Query{Limit: 100, Sort: "name"})
 		require.NoError(t, err)
 		require.Len(t, vms, 20)
@@ -491,14 +492,14 @@ func TestManyAtOnce(t *testing.T) {
 		op, err = e.Create(t.Context(), "mock", "vm", []byte(`{"name":"more","count":10,"spec":`+e.VMSpec()+`}`))
 		require.NoError(t, err)
 		ended = e.Ends(op)
-		assert.Equal(t, resource.OperationFailed, ended.State)
-		assert.Equal(t, &resource.Progress{Total: 10, Ended: 10, Failed: 5}, ended.Items)
+		assert.Equal(t, api.OperationFailed, ended.State)
+		assert.Equal(t, &api.Progress{Total: 10, Ended: 10, Failed: 5}, ended.Items)
 		parts, _, err := e.Operations(t.Context(), store.Query{Limit: 100, Filters: []store.Filter{{Field: "parent", Op: store.FilterEqual, Value: op.ID}}})
 		require.NoError(t, err)
 		require.Len(t, parts, 10)
 		failed := 0
 		for _, part := range parts {
-			if part.State == resource.OperationFailed {
+			if part.State == api.OperationFailed {
 				failed++
 				assert.Equal(t, resource.CodeQuota, part.Error.Code)
 			}

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/m-cmp/mc-infra-connector/api"
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
 
@@ -15,8 +16,8 @@ import (
 type Event struct {
 	ID        int // place in the order of events of this run of this server; others know nothing of it
 	Resource  *resource.Resource
-	Operation *resource.Operation
-	Driver    *resource.DriverProgress
+	Operation *api.Operation
+	Driver    *api.DriverProgress
 
 	*text
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/m-cmp/mc-infra-connector/api"
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
 
@@ -112,7 +113,7 @@ func TestTheLastSubscriberEndsTheDelivery(t *testing.T) {
 		b := newEvents()
 		for range 3 {
 			s, _ := b.subscribe(0)
-			b.publish(Event{Driver: &resource.DriverProgress{}})
+			b.publish(Event{Driver: &api.DriverProgress{}})
 			began := time.Now()
 			require.Len(t, s.Next(t.Context()).Events, 1)
 			assert.Equal(t, began, time.Now())
@@ -133,7 +134,7 @@ func TestWhatComesAsAWaitEndsIsNotLost(t *testing.T) {
 		for i := range 20 {
 			s, _ := b.subscribe(0)
 			require.Nil(t, s.Next(gone))
-			b.publish(Event{Driver: &resource.DriverProgress{Name: strconv.Itoa(i)}})
+			b.publish(Event{Driver: &api.DriverProgress{Name: strconv.Itoa(i)}})
 			synctest.Wait()
 			batch := s.Next(gone)
 			require.NotNil(t, batch)
@@ -163,7 +164,7 @@ func TestSlowSubscribersDelayOthersLittle(t *testing.T) {
 		defer quick.Stop()
 		group.Go(func() {
 			for ctx.Err() == nil {
-				b.publish(Event{Driver: &resource.DriverProgress{}})
+				b.publish(Event{Driver: &api.DriverProgress{}})
 				<-time.After(time.Millisecond)
 			}
 		})
@@ -180,7 +181,7 @@ func TestSlowSubscribersDelayOthersLittle(t *testing.T) {
 func TestEventsAreKeptForAWhile(t *testing.T) {
 	b := newEvents()
 	for range 3 * recentEvents {
-		b.publish(Event{Driver: &resource.DriverProgress{}})
+		b.publish(Event{Driver: &api.DriverProgress{}})
 		require.LessOrEqual(t, len(b.recent), recentEvents*5/4)
 	}
 	assert.GreaterOrEqual(t, len(b.recent), recentEvents)

@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/m-cmp/mc-infra-connector/api"
 	"github.com/m-cmp/mc-infra-connector/internal/engine"
 	"github.com/m-cmp/mc-infra-connector/internal/engine/enginetest"
 	"github.com/m-cmp/mc-infra-connector/internal/store"
@@ -80,14 +81,14 @@ func TestWhatAConnectionLacksIsRefusedAtOnce(t *testing.T) {
 		{Kind: "nlb", Body: []byte(`{"name":"web","spec":{"vpc":"v","protocol":"tcp","port":80}}`)},
 	}, "")
 	require.NoError(t, err)
-	assert.Equal(t, resource.OperationFailed, e.Ends(op).State)
+	assert.Equal(t, api.OperationFailed, e.Ends(op).State)
 	op, err = e.Delete(t.Context(), "unseen", "nlb", "web")
 	require.NoError(t, err)
 	e.Succeeds(op)
 	refused(t, e, "unseen")
 
 	// Settings that change are looked at anew.
-	_, err = e.PutConnection(t.Context(), resource.ConnectionRequest{Name: "less", Cloud: "mock", Region: "mock-seoul", Settings: map[string]string{}})
+	_, err = e.PutConnection(t.Context(), api.ConnectionRequest{Name: "less", Cloud: "mock", Region: "mock-seoul", Settings: map[string]string{}})
 	require.NoError(t, err)
 	e.MustCreate("less", "vpc", "v", `{"cidr":"10.0.0.0/16"}`)
 	e.MustCreate("less", "nlb", "web", `{"vpc":"v","protocol":"tcp","port":80}`)

@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/m-cmp/mc-infra-connector/api"
 	"github.com/m-cmp/mc-infra-connector/internal/engine"
 	"github.com/m-cmp/mc-infra-connector/internal/engine/enginetest"
 	"github.com/m-cmp/mc-infra-connector/internal/store"
@@ -19,7 +20,7 @@ import (
 )
 
 // vmWith asks for the creation of the VM vm1 that is given disks.
-func vmWith(t *testing.T, e *enginetest.Env, onFailure string, disks ...string) *resource.Operation {
+func vmWith(t *testing.T, e *enginetest.Env, onFailure string, disks ...string) *api.Operation {
 	t.Helper()
 	then := []resource.FollowUp{}
 	for _, d := range disks {
@@ -42,7 +43,7 @@ func holder(t *testing.T, e *enginetest.Env, disk string) string {
 	return status.VM
 }
 
-func partsOf(t *testing.T, e *enginetest.Env, op *resource.Operation) []*resource.Operation {
+func partsOf(t *testing.T, e *enginetest.Env, op *api.Operation) []*api.Operation {
 	t.Helper()
 	parts, _, err := e.Operations(t.Context(), store.Query{Filters: []store.Filter{{Field: "parent", Op: store.FilterEqual, Value: op.ID}}, Sort: "id", Limit: 100})
 	require.NoError(t, err)
@@ -58,7 +59,7 @@ func TestWhatFollowsACreationIsDoneInOrder(t *testing.T) {
 		}
 		op := vmWith(t, e, "keep", "d1", "d2")
 		assert.Equal(t, "vm1", op.Name)
-		assert.Equal(t, &resource.Progress{Total: 3}, op.Items)
+		assert.Equal(t, &api.Progress{Total: 3}, op.Items)
 		_, err := e.Delete(t.Context(), "mock", "disk", "d2")
 		assert.Equal(t, resource.CodeConflict, resource.CodeOf(err), "nothing else changes what is to be changed")
 
@@ -94,8 +95,8 @@ func TestWhatFollowsFailsWithWhatComesBefore(t *testing.T) {
 			op = vmWith(t, e, tc.onFailure, "d1", "d2", "d3")
 			require.ErrorContains(t, e.Fails(op), "2 of 4 failed")
 			parts := partsOf(t, e, op)
-			assert.Equal(t, resource.OperationSucceeded, parts[1].State)
-			assert.Equal(t, resource.OperationFailed, parts[2].State)
+			assert.Equal(t, api.OperationSucceeded, parts[1].State)
+			assert.Equal(t, api.OperationFailed, parts[2].State)
 			assert.NotEqual(t, resource.CodeDependency, parts[2].Error.Code, "the cloud refuses it itself")
 			require.ErrorContains(t, parts[3].Error, "not begun: the attach of the disk d2")
 			require.EventuallyWithT(t, func(c *assert.CollectT) {

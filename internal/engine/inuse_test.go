@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/m-cmp/mc-infra-connector/api"
 	"github.com/m-cmp/mc-infra-connector/driver"
 	"github.com/m-cmp/mc-infra-connector/internal/engine"
 	"github.com/m-cmp/mc-infra-connector/internal/engine/enginetest"
@@ -62,7 +63,7 @@ func TestAClearNoIsFinal(t *testing.T) {
 func TestWhatTheCloudRefusesIsShownAsTheCloudShowsIt(t *testing.T) {
 	e := enginetest.New(t, enginetest.Options{})
 	const n = 12
-	var ops [n]*resource.Operation
+	var ops [n]*api.Operation
 	for i := range n {
 		e.MustCreate("mock", "vpc", fmt.Sprint("v", i), `{"cidr":"10.0.0.0/16"}`)
 	}
@@ -179,7 +180,7 @@ func TestADeletionWaitsForAStrangerThatGoes(t *testing.T) {
 	op, err := e.Delete(t.Context(), "mock", "subnet", "s")
 	require.NoError(t, err)
 	ended := e.Ends(op)
-	require.Equal(t, resource.OperationSucceeded, ended.State, "%v", ended.Error)
+	require.Equal(t, api.OperationSucceeded, ended.State, "%v", ended.Error)
 	assert.Positive(t, ended.Attempts, "the cloud refused it for as long as the VM was there")
 }
 
@@ -197,7 +198,7 @@ func TestACloudThatNoticesLateIsAskedAgain(t *testing.T) {
 	op, err := e.Delete(t.Context(), "c", "vpc", "a")
 	require.NoError(t, err)
 	ended := e.Ends(op)
-	require.Equal(t, resource.OperationSucceeded, ended.State, "%v", ended.Error)
+	require.Equal(t, api.OperationSucceeded, ended.State, "%v", ended.Error)
 	assert.Positive(t, ended.Attempts)
 
 	network("b")
@@ -210,7 +211,7 @@ func TestACloudThatNoticesLateIsAskedAgain(t *testing.T) {
 	again, err := e.Delete(t.Context(), "c", "vpc", "b")
 	require.NoError(t, err)
 	ended = e.Ends(again)
-	require.Equal(t, resource.OperationFailed, ended.State)
+	require.Equal(t, api.OperationFailed, ended.State)
 	assert.Equal(t, 1, ended.Attempts, "what has nothing to do with what was deleted lately is final")
 }
 
@@ -222,7 +223,7 @@ func TestWhatWaitsForACreationThatFailsFailsAtOnce(t *testing.T) {
 	}
 	op, err := e.CreateTogether(t.Context(), "mock", wanted, resource.OnFailureDelete)
 	require.NoError(t, err)
-	assert.Equal(t, resource.OperationFailed, e.Ends(op).State)
+	assert.Equal(t, api.OperationFailed, e.Ends(op).State)
 }
 
 func TestWhatWaitsForADeletionThatFailsFailsAtOnce(t *testing.T) {
@@ -235,7 +236,7 @@ func TestWhatWaitsForADeletionThatFailsFailsAtOnce(t *testing.T) {
 	require.NoError(t, err)
 	op, err := e.DeleteTogether(t.Context(), "mock", []engine.Named{{Kind: "subnet", Name: "s"}, {Kind: "vpc", Name: "v"}}, false)
 	require.NoError(t, err)
-	assert.Equal(t, resource.OperationFailed, e.Ends(op).State)
+	assert.Equal(t, api.OperationFailed, e.Ends(op).State)
 	_, err = onCloud(t, e).Delete(context.WithoutCancel(t.Context()), "vm", vm.ID)
 	require.NoError(t, err)
 }

@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 
+	"github.com/m-cmp/mc-infra-connector/api"
 	"github.com/m-cmp/mc-infra-connector/driver"
 	"github.com/m-cmp/mc-infra-connector/internal/store"
 	"github.com/m-cmp/mc-infra-connector/resource"
@@ -68,12 +69,12 @@ func kept(row *store.Resource) driver.Item {
 }
 
 // whereBoth is where a resource is that the server and the cloud, or what stands for it, have.
-func (e *Engine) whereBoth(ctx context.Context, cloud, kind string) (resource.Where, error) {
+func (e *Engine) whereBoth(ctx context.Context, cloud, kind string) (api.Where, error) {
 	keeps, err := e.keeps(ctx, cloud, kind)
 	if keeps {
-		return resource.InKept, err
+		return api.InKept, err
 	}
-	return resource.InBoth, err
+	return api.InBoth, err
 }
 
 // onlyKept refuses what makes no sense of what only the server has.

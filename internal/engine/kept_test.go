@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/m-cmp/mc-infra-connector/api"
 	"github.com/m-cmp/mc-infra-connector/internal/engine"
 	"github.com/m-cmp/mc-infra-connector/internal/engine/enginetest"
 	"github.com/m-cmp/mc-infra-connector/internal/store"
@@ -97,7 +98,7 @@ func TestWhatTheServerKeepsIsNeverMissing(t *testing.T) {
 	now, err := e.Get(t.Context(), "mock", "keypair", "k")
 	require.NoError(t, err)
 	assert.Equal(t, resource.StateAvailable, now.State)
-	assert.Equal(t, map[resource.Where]int{resource.InKept: 1}, places(t, e, "mock", "keypair"))
+	assert.Equal(t, map[api.Where]int{api.InKept: 1}, places(t, e, "mock", "keypair"))
 
 	_, err = e.Adopt(t.Context(), "mock", "keypair", fmt.Appendf(nil, `{"cloudId":%q}`, k.CloudID))
 	assert.Equal(t, resource.CodeUnsupported, resource.CodeOf(err))
@@ -128,9 +129,9 @@ func TestWhatTheServerKeepsIsNeverMissing(t *testing.T) {
 	op, err = e.ForceDelete(t.Context(), "mock", "keypair", "k")
 	require.NoError(t, err)
 	ended := e.Ends(op)
-	assert.Equal(t, resource.OperationSucceeded, ended.State)
+	assert.Equal(t, api.OperationSucceeded, ended.State)
 	assert.Empty(t, ended.Steps[0].Message)
-	assert.Equal(t, map[resource.Where]int{resource.InKept: 1}, places(t, e, "beside", "keypair"))
+	assert.Equal(t, map[api.Where]int{api.InKept: 1}, places(t, e, "beside", "keypair"))
 }
 
 // A server that ends in the middle leaves what it keeps whole or gone.
@@ -139,7 +140,7 @@ func TestWhatTheServerKeepsOutlivesIt(t *testing.T) {
 		const pairs = 20
 		work, shared := t.TempDir(), open()
 		first := enginetest.New(t, enginetest.Options{Store: shared, Work: work, Keyless: true})
-		var ops []*resource.Operation
+		var ops []*api.Operation
 		for i := range pairs {
 			name := fmt.Sprintf("k%d", i)
 			op, err := first.Ask("mock", "keypair", name, `{"algorithm":"ed25519"}`)
@@ -157,7 +158,7 @@ func TestWhatTheServerKeepsOutlivesIt(t *testing.T) {
 		for _, op := range ops {
 			second.Succeeds(op)
 		}
-		assert.Equal(t, map[resource.Where]int{resource.InKept: pairs / 2}, places(t, second, "mock", "keypair"))
+		assert.Equal(t, map[api.Where]int{api.InKept: pairs / 2}, places(t, second, "mock", "keypair"))
 		for i := range pairs {
 			k, err := second.Get(t.Context(), "mock", "keypair", fmt.Sprintf("k%d", i))
 			if i%2 == 0 {

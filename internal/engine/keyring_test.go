@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/m-cmp/mc-infra-connector/api"
 	"github.com/m-cmp/mc-infra-connector/driver"
 	"github.com/m-cmp/mc-infra-connector/internal/engine/enginetest"
 	"github.com/m-cmp/mc-infra-connector/internal/store"
@@ -117,7 +118,7 @@ func TestANamesakeIsLeftAlone(t *testing.T) {
 	op, err := e.Delete(t.Context(), "c", "keypair", "k")
 	require.NoError(t, err)
 	ended := e.Ends(op)
-	require.Equal(t, resource.OperationSucceeded, ended.State)
+	require.Equal(t, api.OperationSucceeded, ended.State)
 	if assert.Len(t, ended.Warnings, 1) {
 		assert.Equal(t, resource.WarnLeft, ended.Warnings[0].Rule)
 	}
@@ -132,8 +133,8 @@ func TestASecretThatIsToldOnceIsKept(t *testing.T) {
 		s := open()
 		e := withKeyring(t, s)
 		ctx := store.WithKey(t.Context(), store.Key{Text: "once", Request: "r"})
-		create := func() *resource.Operation {
-			op, err := e.Once(ctx, func() (*resource.Operation, error) {
+		create := func() *api.Operation {
+			op, err := e.Once(ctx, func() (*api.Operation, error) {
 				return e.Create(ctx, "c", "keypair", fmt.Appendf(nil, `{"name":%q,"spec":{"publicKey":%q}}`, losesAnswer, publicKey))
 			})
 			require.NoError(t, err)
@@ -163,7 +164,7 @@ func TestWhatIsOnlyWrittenIsHidden(t *testing.T) {
 		spec := func(image string) string {
 			return fmt.Sprintf(`{"image":%q,"spec":%q,"subnet":"s","adminPassword":%q}`, image, e.Spec, password)
 		}
-		records := func(op *resource.Operation) string {
+		records := func(op *api.Operation) string {
 			t.Helper()
 			row, err := s.Read().ResourceByUID(t.Context(), op.UID)
 			require.NoError(t, err)

@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/m-cmp/mc-infra-connector/api"
 	"github.com/m-cmp/mc-infra-connector/driver"
 	"github.com/m-cmp/mc-infra-connector/internal/engine/enginetest"
 	"github.com/m-cmp/mc-infra-connector/resource"
@@ -160,7 +161,7 @@ func TestWeakReferencesKeepTheNameOfWhatIsGone(t *testing.T) {
 
 func TestACreationWaitsForWhatItRefersToWeakly(t *testing.T) {
 	e := enginetest.New(t, enginetest.Options{}, "latency", "100ms")
-	var ops []*resource.Operation
+	var ops []*api.Operation
 	for _, one := range [][3]string{
 		{"disk", "d", `{"sizeGiB":10}`}, {"snapshot", "s", `{"disk":"d"}`}, {"disk", "copy", `{"sizeGiB":10,"snapshot":"s"}`},
 	} {

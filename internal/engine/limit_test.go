@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/m-cmp/mc-infra-connector/api"
 	"github.com/m-cmp/mc-infra-connector/internal/engine"
 	"github.com/m-cmp/mc-infra-connector/internal/engine/enginetest"
 	"github.com/m-cmp/mc-infra-connector/resource"
@@ -90,7 +91,7 @@ func TestManyVMsUnderARateLimit(t *testing.T) {
 	reading, stopReading := context.WithCancel(t.Context())
 	defer stopReading()
 	go func() { reads <- timeReads(reading, e) }()
-	var ops []*resource.Operation
+	var ops []*api.Operation
 	for i := range count {
 		op, err := e.Ask("mock", "vm", fmt.Sprintf("vm%d", i), e.VMSpec())
 		require.NoError(t, err)

@@ -8,6 +8,7 @@ import (
 
 	"golang.org/x/crypto/ssh"
 
+	"github.com/m-cmp/mc-infra-connector/api"
 	"github.com/m-cmp/mc-infra-connector/internal/auth"
 	"github.com/m-cmp/mc-infra-connector/internal/store"
 	"github.com/m-cmp/mc-infra-connector/resource"
@@ -116,7 +117,7 @@ func (e *Engine) LoginKey(ctx context.Context, l *Login) ([]byte, error) {
 }
 
 // HostKeys answers the host keys that the SSH server of a resource is known by.
-func (e *Engine) HostKeys(ctx context.Context, connection, kind, name string) ([]resource.HostKey, error) {
+func (e *Engine) HostKeys(ctx context.Context, connection, kind, name string) ([]api.HostKey, error) {
 	l, err := e.Login(ctx, connection, kind, name)
 	if err != nil {
 		return nil, err
@@ -129,7 +130,7 @@ func (e *Engine) HostKeys(ctx context.Context, connection, kind, name string) ([
 }
 
 // KnownHostKey answers the one of a port, or nil if nobody has logged in there yet.
-func (e *Engine) KnownHostKey(ctx context.Context, l *Login, port int) (*resource.HostKey, error) {
+func (e *Engine) KnownHostKey(ctx context.Context, l *Login, port int) (*api.HostKey, error) {
 	rows, err := e.store.Read().HostKeys(ctx, l.Resource.UID)
 	if err != nil {
 		return nil, err
@@ -143,8 +144,8 @@ func (e *Engine) KnownHostKey(ctx context.Context, l *Login, port int) (*resourc
 
 // PinHostKey records the host key of a port unless there is one already, and answers
 // the one that is recorded then. key is as in a line of an authorized_keys file.
-func (e *Engine) PinHostKey(ctx context.Context, l *Login, port int, key string) (resource.HostKey, error) {
-	var pinned resource.HostKey
+func (e *Engine) PinHostKey(ctx context.Context, l *Login, port int, key string) (api.HostKey, error) {
+	var pinned api.HostKey
 	err := e.store.Update(ctx, func(ctx context.Context, q *store.Queries) error {
 		now, err := q.ResourceByUID(ctx, l.Resource.UID) // locked: what is deleted leaves none
 		if err != nil {
@@ -206,8 +207,8 @@ func (l *Login) entry(ctx context.Context, verb, detail string) store.Audit {
 	}
 }
 
-func hostKey(row *store.HostKey) resource.HostKey {
-	k := resource.HostKey{Port: row.Port, Key: row.Key, By: row.SeenBy, SeenAt: row.SeenAt.Time()}
+func hostKey(row *store.HostKey) api.HostKey {
+	k := api.HostKey{Port: row.Port, Key: row.Key, By: row.SeenBy, SeenAt: row.SeenAt.Time()}
 	if key, _, _, _, err := ssh.ParseAuthorizedKey([]byte(row.Key)); err == nil { // it was written by us
 		k.Fingerprint = ssh.FingerprintSHA256(key)
 	}

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/m-cmp/mc-infra-connector/api"
 	"github.com/m-cmp/mc-infra-connector/driver"
 	"github.com/m-cmp/mc-infra-connector/internal/store"
 	"github.com/m-cmp/mc-infra-connector/resource"
@@ -69,13 +70,13 @@ func (j *job) judge(ctx context.Context, seen sighting) error {
 	case seen.err != nil:
 		j.op.Error = resource.AsError(seen.err)
 		if waited > settleFor {
-			return j.fail(ctx, resource.OperationFailed, resource.Errorf(resource.CodeUnavailable, "the cloud could not be asked for %s: %w", settleFor, seen.err))
+			return j.fail(ctx, api.OperationFailed, resource.Errorf(resource.CodeUnavailable, "the cloud could not be asked for %s: %w", settleFor, seen.err))
 		}
 		return j.settleLater(ctx)
 	case j.op.Verb == VerbDelete && seen.item == nil:
 		return j.succeed(ctx)
 	case seen.item == nil && waited > j.config.VanishedFor:
-		return j.fail(ctx, resource.OperationFailed, j.vanished())
+		return j.fail(ctx, api.OperationFailed, j.vanished())
 	case seen.item == nil: // lists lag behind
 		return j.settleLater(ctx)
 	}
@@ -95,14 +96,14 @@ func (j *job) judge(ctx context.Context, seen sighting) error {
 	case j.op.Verb == VerbDelete:
 		j.row.State = resource.StateDeleting
 	case state == resource.StateFailed && !j.ends(state):
-		return j.fail(ctx, resource.OperationFailed, resource.Errorf(cmp.Or(seen.item.Code, resource.CodeUnavailable), "the cloud reports that the %s %s failed (%s): %s", j.row.Kind, j.row.Name, seen.item.CloudState, cmp.Or(seen.item.Reason, "it does not say why")))
+		return j.fail(ctx, api.OperationFailed, resource.Errorf(cmp.Or(seen.item.Code, resource.CodeUnavailable), "the cloud reports that the %s %s failed (%s): %s", j.row.Kind, j.row.Name, seen.item.CloudState, cmp.Or(seen.item.Reason, "it does not say why")))
 	case broken != nil:
-		return j.fail(ctx, resource.OperationFailed, broken)
+		return j.fail(ctx, api.OperationFailed, broken)
 	case j.ends(state):
 		return j.succeed(ctx)
 	}
 	if waited > settleFor {
-		return j.fail(ctx, resource.OperationFailed, resource.Errorf(resource.CodeUnavailable, "the %s %s is still %s after %s; the cloud may finish it yet", j.row.Kind, j.row.Name, state, settleFor))
+		return j.fail(ctx, api.OperationFailed, resource.Errorf(resource.CodeUnavailable, "the %s %s is still %s after %s; the cloud may finish it yet", j.row.Kind, j.row.Name, state, settleFor))
 	}
 	return j.settleLater(ctx)
 }

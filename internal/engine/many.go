@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/m-cmp/mc-infra-connector/api"
 	"github.com/m-cmp/mc-infra-connector/internal/auth"
 	"github.com/m-cmp/mc-infra-connector/internal/store"
 	"github.com/m-cmp/mc-infra-connector/resource"
@@ -26,7 +27,7 @@ type Wanted struct {
 // one operation for all. What is used comes before what uses it. If the creation of one
 // fails, all of them are deleted when onFailure says so. Kinds that show a secret once
 // cannot be among them.
-func (e *Engine) CreateTogether(ctx context.Context, connection string, items []Wanted, onFailure resource.OnFailure) (*resource.Operation, error) {
+func (e *Engine) CreateTogether(ctx context.Context, connection string, items []Wanted, onFailure resource.OnFailure) (*api.Operation, error) {
 	params, err := creationParams(onFailure)
 	if err != nil {
 		return nil, err
@@ -56,7 +57,7 @@ func (e *Engine) CreateTogether(ctx context.Context, connection string, items []
 
 // createMany records several resources and what follows the last of them, all or none,
 // each with an operation, and one that counts those, with params.
-func (e *Engine) createMany(ctx context.Context, connection string, creations []*creation, then []resource.FollowUp, params json.RawMessage) (*resource.Operation, error) {
+func (e *Engine) createMany(ctx context.Context, connection string, creations []*creation, then []resource.FollowUp, params json.RawMessage) (*api.Operation, error) {
 	var (
 		parent *store.Operation
 		rows   []*store.Resource
@@ -167,7 +168,7 @@ type Named struct{ Kind, Name string }
 // none, with one operation for all. They may use each other: what is used waits for
 // what uses it. Whatever is used by others is refused. With force each is forgotten here
 // even if the cloud does not delete it, as by ForceDelete.
-func (e *Engine) DeleteTogether(ctx context.Context, connection string, items []Named, force bool) (*resource.Operation, error) {
+func (e *Engine) DeleteTogether(ctx context.Context, connection string, items []Named, force bool) (*api.Operation, error) {
 	if !force {
 		if err := e.meetStrangers(ctx, connection, items); err != nil {
 			return nil, err
@@ -179,7 +180,7 @@ func (e *Engine) DeleteTogether(ctx context.Context, connection string, items []
 	return e.deleteTogether(ctx, connection, items, force)
 }
 
-func (e *Engine) deleteTogether(ctx context.Context, connection string, items []Named, force bool) (*resource.Operation, error) {
+func (e *Engine) deleteTogether(ctx context.Context, connection string, items []Named, force bool) (*api.Operation, error) {
 	for _, item := range items {
 		if _, err := e.offers(ctx, connection, item.Kind, VerbDelete); err != nil && !force {
 			return nil, err
@@ -263,21 +264,21 @@ func newParent(ctx context.Context, verb, connection string, rows []*store.Resou
 	}
 	return keyed(ctx, &store.Operation{
 		ID: uuid.Must(uuid.NewV7()).String(), Verb: verb, Kind: rows[0].Kind, Connection: connection, Name: name,
-		Params: json.RawMessage("null"), State: resource.OperationRunning, Total: len(rows), CreatedAt: store.MicrosOf(time.Now()), AskedBy: auth.Who(ctx),
+		Params: json.RawMessage("null"), State: api.OperationRunning, Total: len(rows), CreatedAt: store.MicrosOf(time.Now()), AskedBy: auth.Who(ctx),
 	})
 }
 
 // Destroy records the deletion of everything that is recorded of a connection, with
 // one operation for all; dry only tells what that would be. What is being changed
 // refuses it; wait for that.
-func (e *Engine) Destroy(ctx context.Context, connection string, dry bool) (*resource.Destruction, error) {
-	var d *resource.Destruction
-	op, err := e.Once(ctx, func() (*resource.Operation, error) {
+func (e *Engine) Destroy(ctx context.Context, connection string, dry bool) (*api.Destruction, error) {
+	var d *api.Destruction
+	op, err := e.Once(ctx, func() (*api.Operation, error) {
 		doomed, err := e.doomed(ctx, connection)
 		if err != nil {
 			return nil, err
 		}
-		d = &resource.Destruction{Items: doomed}
+		d = &api.Destruction{Items: doomed}
 		if dry || len(doomed) == 0 {
 			return nil, nil //nolint:nilnil // nothing is recorded
 		}
@@ -288,7 +289,7 @@ func (e *Engine) Destroy(ctx context.Context, connection string, dry bool) (*res
 		return e.deleteTogether(ctx, connection, items, false) // each that can go
 	})
 	if err == nil && d == nil { // the same request came before
-		d = &resource.Destruction{}
+		d = &api.Destruction{}
 		d.Items, err = e.partsOf(ctx, op)
 	}
 	if err != nil {
@@ -299,7 +300,7 @@ func (e *Engine) Destroy(ctx context.Context, connection string, dry bool) (*res
 }
 
 // partsOf answers the resources that an operation for several is about.
-func (e *Engine) partsOf(ctx context.Context, op *resource.Operation) ([]resource.Resource, error) {
+func (e *Engine) partsOf(ctx context.Context, op *api.Operation) ([]resource.Resource, error) {
 	parts, err := e.store.Read().Parts(ctx, op.ID)
 	if err != nil {
 		return nil, err

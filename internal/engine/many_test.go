@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/m-cmp/mc-infra-connector/api"
 	"github.com/m-cmp/mc-infra-connector/internal/engine"
 	"github.com/m-cmp/mc-infra-connector/internal/engine/enginetest"
 	"github.com/m-cmp/mc-infra-connector/resource"
@@ -14,7 +15,7 @@ import (
 
 func TestSeveralKindsAreCreatedTogetherOrNotAtAll(t *testing.T) {
 	e := enginetest.New(t, enginetest.Options{})
-	together := func(cidr string) (*resource.Operation, error) {
+	together := func(cidr string) (*api.Operation, error) {
 		return e.CreateTogether(t.Context(), "mock", []engine.Wanted{
 			{Kind: "vpc", Body: json.RawMessage(`{"name":"v","spec":{"cidr":"10.0.0.0/16"}}`)},
 			{Kind: "subnet", Body: json.RawMessage(`{"name":"s","spec":{"vpc":"v","cidr":"` + cidr + `"}}`)},

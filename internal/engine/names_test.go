@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/m-cmp/mc-infra-connector/api"
 	"github.com/m-cmp/mc-infra-connector/internal/engine"
 	"github.com/m-cmp/mc-infra-connector/internal/engine/enginetest"
 	"github.com/m-cmp/mc-infra-connector/internal/store"
@@ -78,7 +79,7 @@ func TestNamesOfPartsAreThoseOfTheirOwner(t *testing.T) {
 func TestANameThatTwoWouldHave(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, open func() *store.Store) {
 		e := enginetest.New(t, enginetest.Options{Store: open()})
-		create := func(name string) (*resource.Operation, error) {
+		create := func(name string) (*api.Operation, error) {
 			return e.CreateWanted(t.Context(), "mock", wantedAs("vpc", name, `{"cidr":"10.0.0.0/16"}`))
 		}
 		made := func(name string) *resource.Resource {
@@ -136,7 +137,7 @@ func TestPartsComeAndGoWithWhatTheyAreOf(t *testing.T) {
 		assert.Equal(t, vpc, resourceOf[resource.SubnetSpec](t, known).VPC, "its VPC is not managed yet")
 
 		_, err = e.AdoptNamed(t.Context(), "other", "vpc", engine.Adopting{
-			AdoptRequest: resource.AdoptRequest{CloudID: vpc}, FacadeName: "my vpc", Parts: map[string]string{ids["s3"]: "the third"},
+			AdoptRequest: api.AdoptRequest{CloudID: vpc}, FacadeName: "my vpc", Parts: map[string]string{ids["s3"]: "the third"},
 		})
 		require.NoError(t, err)
 		parts, err := e.PartsOf(t.Context(), "other", "vpc", "my-vpc")
@@ -173,7 +174,7 @@ func resourceOf[S any](t *testing.T, r *resource.Resource) (spec S) {
 	return spec
 }
 
-func must(op *resource.Operation, err error) *resource.Operation {
+func must(op *api.Operation, err error) *api.Operation {
 	if err != nil {
 		panic(err)
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/m-cmp/mc-infra-connector/api"
 	"github.com/m-cmp/mc-infra-connector/internal/store"
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
@@ -16,7 +17,7 @@ const secretsAgainFor = 10 * time.Minute
 // Once does what a request asks for, which records an operation, or answers the
 // operation that the same request has led to before. Of two that come at the same time,
 // the database lets one be recorded.
-func (e *Engine) Once(ctx context.Context, do func() (*resource.Operation, error)) (*resource.Operation, error) {
+func (e *Engine) Once(ctx context.Context, do func() (*api.Operation, error)) (*api.Operation, error) {
 	key := store.KeyOf(ctx)
 	if key.Text == "" {
 		return do()
@@ -57,7 +58,7 @@ func OnceChange[T any](ctx context.Context, e *Engine, do, made func(context.Con
 }
 
 // before answers the operation that has the key, or nil.
-func (e *Engine) before(ctx context.Context, key store.Key) (*resource.Operation, error) {
+func (e *Engine) before(ctx context.Context, key store.Key) (*api.Operation, error) {
 	row, err := e.store.Read().OperationWithKey(ctx, key.Text)
 	switch {
 	case resource.CodeOf(err) == resource.CodeNotFound:

@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/m-cmp/mc-infra-connector/api"
 	"github.com/m-cmp/mc-infra-connector/internal/engine/enginetest"
 	"github.com/m-cmp/mc-infra-connector/internal/store"
 	"github.com/m-cmp/mc-infra-connector/internal/store/storetest"
@@ -25,8 +26,8 @@ func TestTwoServersDoARequestWithAKeyOnce(t *testing.T) {
 	}
 	servers := []*enginetest.Env{server(), server()}
 	servers[0].Connect("mock")
-	create := func(ctx context.Context, e *enginetest.Env) (*resource.Operation, error) {
-		return e.Once(ctx, func() (*resource.Operation, error) {
+	create := func(ctx context.Context, e *enginetest.Env) (*api.Operation, error) {
+		return e.Once(ctx, func() (*api.Operation, error) {
 			return e.Create(ctx, "mock", "vpc", []byte(`{"name":"v","spec":{"cidr":"10.0.0.0/16"}}`))
 		})
 	}

@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/m-cmp/mc-infra-connector/api"
 	"github.com/m-cmp/mc-infra-connector/internal/engine"
 	"github.com/m-cmp/mc-infra-connector/internal/engine/enginetest"
 	"github.com/m-cmp/mc-infra-connector/internal/store"
@@ -119,7 +120,7 @@ func TestAFailedCreationIsDeletedByTheNextServerToo(t *testing.T) {
 		gone(t, e, "disk")
 		now, err := e.Operation(t.Context(), op.ID)
 		require.NoError(t, err)
-		assert.Equal(t, resource.OperationFailed, now.State)
+		assert.Equal(t, api.OperationFailed, now.State)
 		e.Stop()
 		e.Host.Close()
 	}

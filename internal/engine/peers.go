@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"strings"
 
+	"github.com/m-cmp/mc-infra-connector/api"
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
 
@@ -15,7 +16,7 @@ type notice struct {
 	Resource  string `json:"r,omitempty"`
 	Operation string `json:"o,omitempty"`
 
-	Driver *resource.DriverProgress `json:"d,omitempty"` // there is no row of it
+	Driver *api.DriverProgress `json:"d,omitempty"` // there is no row of it
 }
 
 // noticeBuffer is how many changes may wait to be told. More are not told: the
@@ -43,7 +44,7 @@ func (e *Engine) tell(event Event) {
 }
 
 // TellDriver tells those who watch, on all servers, how far a driver is on its way to work.
-func (e *Engine) TellDriver(p resource.DriverProgress) {
+func (e *Engine) TellDriver(p api.DriverProgress) {
 	if p.Error != nil { // in short: who asked gets the whole of it
 		message := p.Error.Message
 		if len(message) > mostOfMessage {

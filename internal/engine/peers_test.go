@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/m-cmp/mc-infra-connector/api"
 	"github.com/m-cmp/mc-infra-connector/internal/engine"
 	"github.com/m-cmp/mc-infra-connector/internal/engine/enginetest"
 	"github.com/m-cmp/mc-infra-connector/internal/store"
@@ -50,7 +51,7 @@ func TestServersTellEachOther(t *testing.T) {
 		return event.Resource != nil && event.Resource.Name == "v" && event.Resource.State == resource.StateAvailable
 	})
 
-	one.TellDriver(resource.DriverProgress{ID: "d", Name: "toy", Verb: "install", Step: resource.DriverFailed, Error: resource.Errorf(resource.CodeInvalid, "%s", strings.Repeat("<é", 2000))})
+	one.TellDriver(api.DriverProgress{ID: "d", Name: "toy", Verb: "install", Step: api.DriverFailed, Error: resource.Errorf(resource.CodeInvalid, "%s", strings.Repeat("<é", 2000))})
 	untilTold(t, stream, func(event engine.Event) bool {
 		if event.Driver == nil {
 			return false
@@ -70,7 +71,7 @@ func TestServersTellEachOther(t *testing.T) {
 	require.NoError(t, err)
 	ended, err := two.Wait(t.Context(), waits.ID, 15*time.Second)
 	require.NoError(t, err)
-	assert.Equal(t, resource.OperationCancelled, ended.State)
+	assert.Equal(t, api.OperationCancelled, ended.State)
 }
 
 func TestSnapshotsShowWhatOtherServersChange(t *testing.T) {

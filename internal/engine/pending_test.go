@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/m-cmp/mc-infra-connector/api"
 	"github.com/m-cmp/mc-infra-connector/internal/engine"
 	"github.com/m-cmp/mc-infra-connector/internal/engine/enginetest"
 	"github.com/m-cmp/mc-infra-connector/internal/store"
@@ -22,9 +23,9 @@ func twoGroups(e *enginetest.Env) string {
 }
 
 // untilPending waits until an operation takes several steps, and answers it then.
-func untilPending(t *testing.T, e *enginetest.Env, id string) *resource.Operation {
+func untilPending(t *testing.T, e *enginetest.Env, id string) *api.Operation {
 	t.Helper()
-	var op *resource.Operation
+	var op *api.Operation
 	require.Eventually(t, func() bool {
 		var err error
 		op, err = e.Operation(t.Context(), id)
@@ -39,7 +40,7 @@ func TestACreationOfSeveralPartsIsPending(t *testing.T) {
 	op, err := e.Ask("mock", "cluster", "k", twoGroups(e))
 	require.NoError(t, err)
 	pending := untilPending(t, e, op.ID)
-	assert.Equal(t, resource.OperationRunning, pending.State)
+	assert.Equal(t, api.OperationRunning, pending.State)
 	assert.Contains(t, pending.Pending, "node group a follows")
 	assert.Nil(t, pending.Error, "to be waited for is no failure")
 	assert.Zero(t, pending.Attempts)
@@ -50,7 +51,7 @@ func TestACreationOfSeveralPartsIsPending(t *testing.T) {
 	assert.Equal(t, resource.StateCreating, now.State)
 
 	ended := e.Ends(op)
-	assert.Equal(t, resource.OperationSucceeded, ended.State, "%v", ended.Error)
+	assert.Equal(t, api.OperationSucceeded, ended.State, "%v", ended.Error)
 	assert.Empty(t, ended.Pending)
 	spec, _ := specAndStatus[resource.ClusterSpec, resource.ClusterStatus](t, e, "mock", "cluster", "k")
 	require.Len(t, spec.NodeGroups, 2)
@@ -105,7 +106,7 @@ func TestAPendingCreationIsCancelledWithWhatThereIs(t *testing.T) {
 	_, err = e.Cancel(t.Context(), op.ID, true)
 	require.NoError(t, err)
 	ended := e.Ends(op)
-	assert.Equal(t, resource.OperationCancelled, ended.State)
+	assert.Equal(t, api.OperationCancelled, ended.State)
 	require.Eventually(t, func() bool {
 		_, err := e.Get(t.Context(), "mock", "cluster", "k")
 		return resource.CodeOf(err) == resource.CodeNotFound
@@ -128,7 +129,7 @@ func TestAnUnclearCreationIsCancelledWithWhatItMade(t *testing.T) {
 	_, err = e.Cancel(t.Context(), op.ID, true)
 	require.NoError(t, err)
 	ended := e.Ends(op)
-	assert.Equal(t, resource.OperationCancelled, ended.State)
+	assert.Equal(t, api.OperationCancelled, ended.State)
 	assert.Contains(t, ended.Error.Message, "looked for and deleted")
 	require.Eventually(t, func() bool {
 		_, err := e.Get(t.Context(), "mock", "vpc", "v")
@@ -160,7 +161,7 @@ func TestAConnectionHasItsOwnPatience(t *testing.T) {
 	assert.Equal(t, resource.Patience{"cluster": "10m"}, changed.Patience)
 	e.Succeeds(op)
 
-	kept, err := e.PutConnection(t.Context(), resource.ConnectionRequest{Name: "mock", Cloud: "mock", Region: "mock-seoul", Settings: map[string]string{"latency": "10ms"}})
+	kept, err := e.PutConnection(t.Context(), api.ConnectionRequest{Name: "mock", Cloud: "mock", Region: "mock-seoul", Settings: map[string]string{"latency": "10ms"}})
 	require.NoError(t, err)
 	assert.Equal(t, "10m", kept.Patience["cluster"], "what changes the rest leaves it")
 	for body, field := range map[string]string{
@@ -204,7 +205,7 @@ func TestAPartThatFailsEndsTheOperation(t *testing.T) {
 		e.Network()
 		group := func(name string) string { return fmt.Sprintf(`{"name":%q,"spec":%q}`, name, e.Spec) }
 		e.MustCreate("mock", "cluster", "k", `{"vpc":"v","subnets":["s"],"nodeGroups":[`+group("a")+`]}`)
-		act := func(action, params string) *resource.Operation {
+		act := func(action, params string) *api.Operation {
 			op, err := e.Act(t.Context(), "mock", "cluster", "k", action, []byte(params))
 			require.NoError(t, err)
 			return op

@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/m-cmp/mc-infra-connector/api"
 	"github.com/m-cmp/mc-infra-connector/internal/engine"
 	"github.com/m-cmp/mc-infra-connector/internal/engine/enginetest"
 	"github.com/m-cmp/mc-infra-connector/internal/store"
@@ -29,7 +30,7 @@ func reconnect(t *testing.T, e *enginetest.Env, change func(*store.Connection)) 
 }
 
 // pendingCluster asks for a cluster of two node groups and waits until it is pending.
-func pendingCluster(t *testing.T, e *enginetest.Env) *resource.Operation {
+func pendingCluster(t *testing.T, e *enginetest.Env) *api.Operation {
 	t.Helper()
 	e.Network()
 	op, err := e.Ask("mock", "cluster", "k", twoGroups(e))
@@ -94,7 +95,7 @@ func TestACreationThatIsPendingWithoutAnIDIsCancelledWithWhatItMade(t *testing.T
 	require.Len(t, e.OnCloud("c", "vpc"), 1)
 	_, err = e.Cancel(t.Context(), op.ID, true)
 	require.NoError(t, err)
-	require.Equal(t, resource.OperationCancelled, e.Ends(op).State)
+	require.Equal(t, api.OperationCancelled, e.Ends(op).State)
 	require.Eventually(t, func() bool {
 		_, err := e.Get(t.Context(), "c", "vpc", comesUnnamed)
 		return resource.CodeOf(err) == resource.CodeNotFound
@@ -117,7 +118,7 @@ func TestAPendingDeletionThatIsRefusedShowsWhatTheCloudShows(t *testing.T) {
 
 // beingUndone asks for a cluster whose node group is refused, and stops the server while what
 // there is of it is removed.
-func beingUndone(t *testing.T) (e *enginetest.Env, op *resource.Operation, work string) {
+func beingUndone(t *testing.T) (e *enginetest.Env, op *api.Operation, work string) {
 	t.Helper()
 	work = t.TempDir()
 	e = enginetest.New(t, enginetest.Options{Work: work, Engine: engine.Config{DrainFor: time.Millisecond}}, "parts", "true", "failPart", "1", "callLatency", "200ms")
@@ -130,7 +131,7 @@ func beingUndone(t *testing.T) (e *enginetest.Env, op *resource.Operation, work 
 	e.Host.Close()
 	op, err := e.Operation(t.Context(), op.ID)
 	require.NoError(t, err)
-	require.Equal(t, resource.OperationRunning, op.State)
+	require.Equal(t, api.OperationRunning, op.State)
 	require.Equal(t, resource.CodeCapacity, op.Error.Code)
 	require.Contains(t, op.Pending, "removed again")
 	return e, op, work

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/m-cmp/mc-infra-connector/api"
 	"github.com/m-cmp/mc-infra-connector/driver"
 	"github.com/m-cmp/mc-infra-connector/internal/store"
 	"github.com/m-cmp/mc-infra-connector/resource"
@@ -102,7 +103,7 @@ func (e *Engine) orNoConnection(ctx context.Context, connection string, err erro
 }
 
 // Operation answers one.
-func (e *Engine) Operation(ctx context.Context, id string) (*resource.Operation, error) {
+func (e *Engine) Operation(ctx context.Context, id string) (*api.Operation, error) {
 	row, err := e.store.Read().Operation(ctx, id)
 	if err != nil {
 		return nil, err
@@ -111,7 +112,7 @@ func (e *Engine) Operation(ctx context.Context, id string) (*resource.Operation,
 }
 
 // Operations answers a page of the operations, the newest first.
-func (e *Engine) Operations(ctx context.Context, query store.Query) ([]*resource.Operation, string, error) {
+func (e *Engine) Operations(ctx context.Context, query store.Query) ([]*api.Operation, string, error) {
 	rows, next, err := e.store.Read().ListOperations(ctx, query)
 	return convert(rows, (*store.Operation).Resource), next, err
 }
@@ -121,7 +122,7 @@ func (e *Engine) Operations(ctx context.Context, query store.Query) ([]*resource
 const pollOther = time.Second
 
 // Wait answers an operation when it has ended, or as it is when the time is over.
-func (e *Engine) Wait(ctx context.Context, id string, d time.Duration) (*resource.Operation, error) {
+func (e *Engine) Wait(ctx context.Context, id string, d time.Duration) (*api.Operation, error) {
 	timeout := time.NewTimer(d)
 	defer timeout.Stop()
 	tick := time.NewTicker(pollOther)

@@ -3,13 +3,14 @@ package engine
 import (
 	"context"
 
+	"github.com/m-cmp/mc-infra-connector/api"
 	"github.com/m-cmp/mc-infra-connector/internal/store"
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
 
 // chosen is the recent choice that a creation which succeeds makes, or nil.
 func (j *job) chosen(ctx context.Context) (*store.Recent, error) {
-	if j.op.Verb != VerbCreate || j.op.State != resource.OperationSucceeded || len(j.kind.Recent) == 0 {
+	if j.op.Verb != VerbCreate || j.op.State != api.OperationSucceeded || len(j.kind.Recent) == 0 {
 		return nil, nil //nolint:nilnil // there is none
 	}
 	choice, err := j.kind.Choice(j.row.Effective)
@@ -28,14 +29,14 @@ func (j *job) chosen(ctx context.Context) (*store.Recent, error) {
 
 // Recent answers a page of the choices that were made when resources of a kind were
 // created, the latest first.
-func (e *Engine) Recent(ctx context.Context, kind string, query store.Query) ([]resource.Recent, string, error) {
+func (e *Engine) Recent(ctx context.Context, kind string, query store.Query) ([]api.Recent, string, error) {
 	rows, next, err := e.store.Read().ListRecent(ctx, kind, query)
 	return convert(rows, (*store.Recent).Resource), next, err
 }
 
 // ImportRecent records choices that were made elsewhere, and answers how many of them
 // were not there yet. The others stay as they are.
-func (e *Engine) ImportRecent(ctx context.Context, list []resource.Recent) (inserted int, err error) {
+func (e *Engine) ImportRecent(ctx context.Context, list []api.Recent) (inserted int, err error) {
 	err = e.store.Update(ctx, func(ctx context.Context, q *store.Queries) error {
 		for _, r := range list {
 			ok, err := q.InsertRecent(ctx, &store.Recent{

@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/m-cmp/mc-infra-connector/api"
 	"github.com/m-cmp/mc-infra-connector/internal/engine/enginetest"
 	"github.com/m-cmp/mc-infra-connector/internal/store"
 	"github.com/m-cmp/mc-infra-connector/internal/store/storetest"
@@ -16,7 +17,7 @@ import (
 func TestWhatWasChosenBeforeIsKept(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, open func() *store.Store) {
 		e := enginetest.New(t, enginetest.Options{Store: open()}, "quotas", "vm=2")
-		list := func(query store.Query) []resource.Recent {
+		list := func(query store.Query) []api.Recent {
 			t.Helper()
 			query.Limit = 10
 			items, _, err := e.Recent(t.Context(), "vm", query)
@@ -43,8 +44,8 @@ func TestWhatWasChosenBeforeIsKept(t *testing.T) {
 		assert.Less(t, one.AverageSeconds, most)
 		assert.WithinRange(t, one.LastAt, begin.Add(-time.Second), time.Now().Add(time.Second))
 
-		other := resource.Recent{Kind: "vm", Cloud: "aws", Region: "r", Choice: map[string]string{"image": "i", "spec": "s"}, Count: 4, AverageSeconds: 2.5, LastAt: begin.Add(-time.Hour), Details: map[string]string{"OSArch": "x86_64"}}
-		inserted, err := e.ImportRecent(t.Context(), []resource.Recent{other, one, other})
+		other := api.Recent{Kind: "vm", Cloud: "aws", Region: "r", Choice: map[string]string{"image": "i", "spec": "s"}, Count: 4, AverageSeconds: 2.5, LastAt: begin.Add(-time.Hour), Details: map[string]string{"OSArch": "x86_64"}}
+		inserted, err := e.ImportRecent(t.Context(), []api.Recent{other, one, other})
 		require.NoError(t, err)
 		assert.Equal(t, 1, inserted)
 		all = list(store.Query{})

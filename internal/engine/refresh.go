@@ -9,6 +9,7 @@ import (
 	"golang.org/x/sync/errgroup"
 	"golang.org/x/sync/singleflight"
 
+	"github.com/m-cmp/mc-infra-connector/api"
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
 
@@ -96,7 +97,7 @@ const manyLooks = 32
 // connection or, with "", of all in which something of the kind is recorded. It asks
 // them at the same time, no longer than Config.FreshFor, and answers which could not
 // be asked.
-func (e *Engine) Freshen(ctx context.Context, connection, kind string) ([]resource.Stale, error) {
+func (e *Engine) Freshen(ctx context.Context, connection, kind string) ([]api.Stale, error) {
 	connections := []string{connection}
 	if connection == "" {
 		var err error
@@ -118,10 +119,10 @@ func (e *Engine) Freshen(ctx context.Context, connection, kind string) ([]resour
 		})
 	}
 	_ = group.Wait() // each failure is kept by itself
-	var stale []resource.Stale
+	var stale []api.Stale
 	for i, err := range failures {
 		if err != nil {
-			stale = append(stale, resource.Stale{Connection: connections[i], Error: resource.AsError(err)})
+			stale = append(stale, api.Stale{Connection: connections[i], Error: resource.AsError(err)})
 		}
 	}
 	return stale, nil

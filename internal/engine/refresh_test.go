@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/m-cmp/mc-infra-connector/api"
 	"github.com/m-cmp/mc-infra-connector/internal/engine"
 	"github.com/m-cmp/mc-infra-connector/internal/engine/enginetest"
 	"github.com/m-cmp/mc-infra-connector/internal/store"
@@ -128,7 +129,7 @@ func TestWhatIsRecordedIsSeenWhileAServiceIsDown(t *testing.T) {
 		},
 	})
 	e.Network()
-	_, err := e.PutConnection(t.Context(), resource.ConnectionRequest{Name: "mock", Cloud: "mock", Region: "mock-seoul", Settings: map[string]string{"down": "vpc"}})
+	_, err := e.PutConnection(t.Context(), api.ConnectionRequest{Name: "mock", Cloud: "mock", Region: "mock-seoul", Settings: map[string]string{"down": "vpc"}})
 	require.NoError(t, err)
 	require.Eventually(t, func() bool { return refused.Load() > 1 }, 30*time.Second, 5*time.Millisecond, "a look that began before has ended")
 	session, _, err := e.Session(t.Context(), "mock")

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/m-cmp/mc-infra-connector/api"
 	"github.com/m-cmp/mc-infra-connector/driver"
 	"github.com/m-cmp/mc-infra-connector/internal/store"
 	"github.com/m-cmp/mc-infra-connector/resource"
@@ -66,7 +67,7 @@ func (e *Engine) Unregister(ctx context.Context, typ, name string) error {
 // same values once more change nothing. Connections that use it reconnect. d is the
 // cloud's description, which need not be a driver's: what is recorded for a cloud
 // without one is there when it comes, if it knows the fields by name, key or alias.
-func (e *Engine) PutCredential(ctx context.Context, d *driver.Description, request resource.CredentialRequest) (*resource.Credential, error) {
+func (e *Engine) PutCredential(ctx context.Context, d *driver.Description, request api.CredentialRequest) (*api.Credential, error) {
 	body, err := json.Marshal(request)
 	if err != nil {
 		return nil, resource.Errorf(resource.CodeInternal, "encode the credential: %w", err)
@@ -122,7 +123,7 @@ func (e *Engine) holds(ctx context.Context, row *store.Credential, values map[st
 // PutConnection records a connection without trying it on the cloud, or changes one
 // that is there; its settings stay unless others are given. A connection that
 // resources live in keeps its cloud and region.
-func (e *Engine) PutConnection(ctx context.Context, request resource.ConnectionRequest) (*resource.Connection, error) {
+func (e *Engine) PutConnection(ctx context.Context, request api.ConnectionRequest) (*api.Connection, error) {
 	old, err := e.store.Read().Connection(ctx, request.Name)
 	switch {
 	case resource.CodeOf(err) == resource.CodeNotFound:

@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/m-cmp/mc-infra-connector/api"
 	"github.com/m-cmp/mc-infra-connector/driver"
 	"github.com/m-cmp/mc-infra-connector/internal/engine"
 	"github.com/m-cmp/mc-infra-connector/internal/engine/enginetest"
@@ -43,11 +44,11 @@ func TestAPutCredentialReachesTheConnectionsThatUseIt(t *testing.T) {
 	require.NoError(t, err)
 	put := func(values map[string]string) {
 		t.Helper()
-		_, err := e.PutCredential(t.Context(), d, resource.CredentialRequest{Name: "c", Cloud: "mock", Values: values})
+		_, err := e.PutCredential(t.Context(), d, api.CredentialRequest{Name: "c", Cloud: "mock", Values: values})
 		require.NoError(t, err)
 	}
 	put(map[string]string{"account": "a", "password": "wrong"})
-	connection := resource.ConnectionRequest{Name: "m", Cloud: "mock", Credential: "c", Region: "mock-seoul"}
+	connection := api.ConnectionRequest{Name: "m", Cloud: "mock", Credential: "c", Region: "mock-seoul"}
 	before, err := e.PutConnection(t.Context(), connection)
 	require.NoError(t, err)
 	require.Equal(t, resource.CodeUnauthenticated, resource.CodeOf(e.CheckConnection(t.Context(), "m")))
@@ -60,16 +61,16 @@ func TestAPutCredentialReachesTheConnectionsThatUseIt(t *testing.T) {
 	put(map[string]string{"account": "a", "password": "right"})
 	assert.NoError(t, e.CheckConnection(t.Context(), "m"))
 
-	_, err = e.PutCredential(t.Context(), d, resource.CredentialRequest{Name: "c", Cloud: "mock", Values: map[string]string{"nope": "1"}})
+	_, err = e.PutCredential(t.Context(), d, api.CredentialRequest{Name: "c", Cloud: "mock", Values: map[string]string{"nope": "1"}})
 	assert.Equal(t, resource.CodeInvalid, resource.CodeOf(err))
 }
 
 func TestACredentialFromBeforeTheDriverIsReadByIt(t *testing.T) {
 	e := enginetest.Start(t, enginetest.Options{})
 	before := &driver.Description{About: driver.About{Name: "mock", Credential: []driver.Field{{Name: "mockname"}, {Name: "forgotten"}}}}
-	_, err := e.PutCredential(t.Context(), before, resource.CredentialRequest{Name: "c", Cloud: "mock", Values: map[string]string{"mockname": "them", "forgotten": "1"}})
+	_, err := e.PutCredential(t.Context(), before, api.CredentialRequest{Name: "c", Cloud: "mock", Values: map[string]string{"mockname": "them", "forgotten": "1"}})
 	require.NoError(t, err)
-	_, err = e.PutConnection(t.Context(), resource.ConnectionRequest{Name: "m", Cloud: "mock", Credential: "c", Region: "mock-seoul"})
+	_, err = e.PutConnection(t.Context(), api.ConnectionRequest{Name: "m", Cloud: "mock", Credential: "c", Region: "mock-seoul"})
 	require.NoError(t, err)
 	s, _, err := e.Session(t.Context(), "m")
 	require.NoError(t, err)
@@ -80,7 +81,7 @@ func TestACredentialFromBeforeTheDriverIsReadByIt(t *testing.T) {
 
 func TestAConnectionInUseKeepsItsRegion(t *testing.T) {
 	e := enginetest.New(t, enginetest.Options{})
-	move := resource.ConnectionRequest{Name: "mock", Cloud: "mock", Region: "mock-tokyo"}
+	move := api.ConnectionRequest{Name: "mock", Cloud: "mock", Region: "mock-tokyo"}
 	moved, err := e.PutConnection(t.Context(), move)
 	require.NoError(t, err)
 	require.Equal(t, "mock-tokyo", moved.Region)

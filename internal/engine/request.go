@@ -7,6 +7,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/m-cmp/mc-infra-connector/api"
 	"github.com/m-cmp/mc-infra-connector/internal/auth"
 	"github.com/m-cmp/mc-infra-connector/internal/store"
 	"github.com/m-cmp/mc-infra-connector/resource"
@@ -21,12 +22,12 @@ const (
 // Create records a new resource and the operation that creates it, or several with
 // one operation for all. body is the request as the user sent it. Secrets in the
 // answer are shown this once.
-func (e *Engine) Create(ctx context.Context, connection, kind string, body []byte) (*resource.Operation, error) {
+func (e *Engine) Create(ctx context.Context, connection, kind string, body []byte) (*api.Operation, error) {
 	return e.CreateWanted(ctx, connection, Wanted{Kind: kind, Body: body})
 }
 
 // CreateWanted is Create for what may have another name for clients of CB-Spider's API.
-func (e *Engine) CreateWanted(ctx context.Context, connection string, w Wanted) (*resource.Operation, error) {
+func (e *Engine) CreateWanted(ctx context.Context, connection string, w Wanted) (*api.Operation, error) {
 	creations, then, many, err := e.wanted(ctx, connection, w)
 	if err != nil {
 		return nil, err
@@ -236,7 +237,7 @@ func (e *Engine) bury(row *store.Resource) {
 
 // Delete records the operation that deletes a resource. It is refused while
 // something uses the resource.
-func (e *Engine) Delete(ctx context.Context, connection, kind, name string) (*resource.Operation, error) {
+func (e *Engine) Delete(ctx context.Context, connection, kind, name string) (*api.Operation, error) {
 	if _, err := resource.KindNamed(kind); err != nil {
 		return nil, err
 	}
@@ -252,7 +253,7 @@ func (e *Engine) Delete(ctx context.Context, connection, kind, name string) (*re
 // ForceDelete records an operation that deletes a resource and forgets it here even if
 // the cloud refuses, or cannot be asked for a while; the operation then says what may
 // be left there. What is used here is not deleted with force either.
-func (e *Engine) ForceDelete(ctx context.Context, connection, kind, name string) (*resource.Operation, error) {
+func (e *Engine) ForceDelete(ctx context.Context, connection, kind, name string) (*api.Operation, error) {
 	if _, err := resource.KindNamed(kind); err != nil {
 		return nil, err
 	}
@@ -277,7 +278,7 @@ func deletionParams(force bool) (json.RawMessage, error) {
 
 // Act records the operation that runs an action. body holds its parameters as the
 // user sent them.
-func (e *Engine) Act(ctx context.Context, connection, kind, name, action string, body []byte) (*resource.Operation, error) {
+func (e *Engine) Act(ctx context.Context, connection, kind, name, action string, body []byte) (*api.Operation, error) {
 	k, err := resource.KindNamed(kind)
 	if err != nil {
 		return nil, err
@@ -310,7 +311,7 @@ func onCloud(_ context.Context, _ *store.Queries, row *store.Resource) error {
 }
 
 // labelHere changes labels that the cloud has no tags for.
-func (e *Engine) labelHere(ctx context.Context, connection, kind, name string, params json.RawMessage) (*resource.Operation, error) {
+func (e *Engine) labelHere(ctx context.Context, connection, kind, name string, params json.RawMessage) (*api.Operation, error) {
 	var change resource.LabelChange
 	if err := json.Unmarshal(params, &change); err != nil {
 		return nil, resource.Errorf(resource.CodeInternal, "decode the change of labels: %w", err)
@@ -331,7 +332,7 @@ func (e *Engine) labelHere(ctx context.Context, connection, kind, name string, p
 
 // Cancel ends an operation that the cloud has not accepted yet. If a creation has
 // been accepted, thenDelete has what it creates deleted as soon as it has ended.
-func (e *Engine) Cancel(ctx context.Context, id string, thenDelete bool) (*resource.Operation, error) {
+func (e *Engine) Cancel(ctx context.Context, id string, thenDelete bool) (*api.Operation, error) {
 	want := store.CancelEarly
 	if thenDelete {
 		want = store.CancelDelete
@@ -348,7 +349,7 @@ func (e *Engine) Cancel(ctx context.Context, id string, thenDelete bool) (*resou
 			return resource.Errorf(resource.CodeConflict, "the operation %s has ended (%s); there is nothing to cancel", id, op.State)
 		case thenDelete && op.Verb != VerbCreate:
 			return resource.Invalid(resource.Problem{Field: "thenDelete", Message: "is for creations; this operation is: " + op.Verb})
-		case op.State == resource.OperationRunning && !thenDelete:
+		case op.State == api.OperationRunning && !thenDelete:
 			return resource.Errorf(resource.CodeConflict, "the cloud has accepted the %s already; it cannot be taken back. What a creation makes can be deleted with thenDelete", op.Verb)
 		}
 		op.Cancel = want
@@ -363,7 +364,7 @@ func (e *Engine) Cancel(ctx context.Context, id string, thenDelete bool) (*resou
 }
 
 // Retry does again what an operation failed to do, as a new operation.
-func (e *Engine) Retry(ctx context.Context, id string) (*resource.Operation, error) {
+func (e *Engine) Retry(ctx context.Context, id string) (*api.Operation, error) {
 	old, err := e.store.Read().Operation(ctx, id)
 	if err != nil {
 		return nil, err
@@ -371,7 +372,7 @@ func (e *Engine) Retry(ctx context.Context, id string) (*resource.Operation, err
 	if old.Total > 0 {
 		return nil, resource.Errorf(resource.CodeUnsupported, "the operation %s stands for several; try those again that failed: parent=%s", id, id)
 	}
-	if old.State != resource.OperationFailed && old.State != resource.OperationCancelled {
+	if old.State != api.OperationFailed && old.State != api.OperationCancelled {
 		return nil, resource.Errorf(resource.CodeConflict, "the operation %s is %s; only a failed or cancelled one can be tried again", id, old.State)
 	}
 	if len(old.Hidden) > 0 {
@@ -422,7 +423,7 @@ func unchanging(row *store.Resource) error {
 func (e *Engine) change(
 	ctx context.Context, connection, kind, name, verb string, params json.RawMessage,
 	check func(context.Context, *store.Queries, *store.Resource) error,
-) (*resource.Operation, error) {
+) (*api.Operation, error) {
 	return e.record(ctx, func(ctx context.Context, q *store.Queries) (*store.Resource, *store.Operation, error) {
 		return e.begin(ctx, q, connection, kind, name, verb, params, check)
 	})
@@ -467,7 +468,7 @@ func (e *Engine) newOperation(ctx context.Context, row *store.Resource, verb str
 	row.LeaseOwner, row.LeaseUntil = e.id, store.MicrosOf(now.Add(e.config.Lease))
 	return &store.Operation{
 		ID: row.Operation, Verb: verb, Kind: row.Kind, Connection: row.Connection, Name: row.Name, UID: row.UID,
-		Params: params, State: resource.OperationQueued, CreatedAt: store.MicrosOf(now), AskedBy: auth.Who(ctx),
+		Params: params, State: api.OperationQueued, CreatedAt: store.MicrosOf(now), AskedBy: auth.Who(ctx),
 	}
 }
 
@@ -475,7 +476,7 @@ func (e *Engine) newOperation(ctx context.Context, row *store.Resource, verb str
 // transaction, and has it worked on at once.
 func (e *Engine) record(
 	ctx context.Context, write func(context.Context, *store.Queries) (*store.Resource, *store.Operation, error),
-) (*resource.Operation, error) {
+) (*api.Operation, error) {
 	var (
 		row *store.Resource
 		op  *store.Operation

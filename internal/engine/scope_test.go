@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/m-cmp/mc-infra-connector/api"
 	"github.com/m-cmp/mc-infra-connector/internal/engine/enginetest"
 	"github.com/m-cmp/mc-infra-connector/internal/store"
 	"github.com/m-cmp/mc-infra-connector/internal/store/storetest"
@@ -27,8 +28,8 @@ func TestObjectsOfTheAccountAreManagedInOneConnection(t *testing.T) {
 		found, err := e.Inventory(t.Context(), "other", "keypair")
 		require.NoError(t, err)
 		require.Len(t, found.Items, 1)
-		assert.Equal(t, resource.InventoryItem{
-			Kind: "keypair", Where: resource.InOther, Connection: "mock", Name: "k", CloudID: made.CloudID, CloudName: "k", State: resource.StateAvailable,
+		assert.Equal(t, api.InventoryItem{
+			Kind: "keypair", Where: api.InOther, Connection: "mock", Name: "k", CloudID: made.CloudID, CloudName: "k", State: resource.StateAvailable,
 		}, found.Items[0])
 		assert.Empty(t, places(t, e, "regional", "keypair"), "which sees only its region's")
 
@@ -42,7 +43,7 @@ func TestObjectsOfTheAccountAreManagedInOneConnection(t *testing.T) {
 		op, err := e.Ask("other", "keypair", "k", `{"algorithm":"ed25519"}`)
 		require.NoError(t, err)
 		ended := e.Ends(op)
-		require.Equal(t, resource.OperationFailed, ended.State)
+		require.Equal(t, api.OperationFailed, ended.State)
 		assert.Equal(t, resource.CodeAlreadyExists, ended.Error.Code)
 		assert.Contains(t, ended.Error.Message, "is managed in the connection mock")
 
@@ -50,10 +51,10 @@ func TestObjectsOfTheAccountAreManagedInOneConnection(t *testing.T) {
 		require.NoError(t, err)
 		adopted, err := e.Adopt(t.Context(), "other", "keypair", []byte(`{"cloudId":"`+made.CloudID+`"}`))
 		require.NoError(t, err, "nobody manages it any more")
-		assert.Equal(t, map[resource.Where]int{resource.InOther: 1}, places(t, e, "mock", "keypair"))
+		assert.Equal(t, map[api.Where]int{api.InOther: 1}, places(t, e, "mock", "keypair"))
 		op, err = e.Delete(t.Context(), "other", "keypair", adopted.Name)
 		require.NoError(t, err)
-		assert.Equal(t, resource.OperationSucceeded, e.Ends(op).State)
+		assert.Equal(t, api.OperationSucceeded, e.Ends(op).State)
 		assert.Empty(t, places(t, e, "mock", "keypair"))
 	})
 }
@@ -64,7 +65,7 @@ func TestObjectThatTwoConnectionsManageIsNotDeleted(t *testing.T) {
 	e := enginetest.New(t, enginetest.Options{}, "accountWide", "keypair")
 	e.Connect("other", "accountWide", "keypair")
 	made := e.MustCreate("mock", "keypair", "k", `{"algorithm":"ed25519"}`)
-	require.Equal(t, map[resource.Where]int{resource.InOther: 1}, places(t, e, "other", "keypair")) // a session is open
+	require.Equal(t, map[api.Where]int{api.InOther: 1}, places(t, e, "other", "keypair")) // a session is open
 	known, err := e.Store.Read().Connection(t.Context(), "other")
 	require.NoError(t, err)
 	assert.Equal(t, map[string]string{"bucket": "account default", "keypair": "account default"}, known.Scopes)
@@ -82,7 +83,7 @@ func TestObjectThatTwoConnectionsManageIsNotDeleted(t *testing.T) {
 	op, err := e.Delete(t.Context(), "other", "keypair", "k")
 	require.NoError(t, err)
 	ended := e.Ends(op)
-	require.Equal(t, resource.OperationFailed, ended.State)
+	require.Equal(t, api.OperationFailed, ended.State)
 	assert.Equal(t, resource.CodeConflict, ended.Error.Code)
 	assert.Contains(t, ended.Error.Message, "is managed in the connection mock, too, as k; release it here")
 	kept, err := e.Get(t.Context(), "mock", "keypair", "k")
@@ -92,5 +93,5 @@ func TestObjectThatTwoConnectionsManageIsNotDeleted(t *testing.T) {
 	require.NoError(t, err)
 	op, err = e.Delete(t.Context(), "mock", "keypair", "k")
 	require.NoError(t, err)
-	assert.Equal(t, resource.OperationSucceeded, e.Ends(op).State)
+	assert.Equal(t, api.OperationSucceeded, e.Ends(op).State)
 }

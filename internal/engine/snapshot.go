@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/sync/singleflight"
 
+	"github.com/m-cmp/mc-infra-connector/api"
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
 
@@ -53,7 +54,7 @@ type snapshots struct {
 }
 
 type knownConnection struct {
-	*resource.Connection
+	*api.Connection
 	readAt time.Time
 }
 
@@ -84,7 +85,7 @@ func (s *snapshots) dropAll() {
 
 // KnownConnection answers a connection as it was at most a second ago, for those who
 // ask often.
-func (e *Engine) KnownConnection(ctx context.Context, name string) (*resource.Connection, error) {
+func (e *Engine) KnownConnection(ctx context.Context, name string) (*api.Connection, error) {
 	s := e.snapshots
 	s.mu.Lock()
 	known, ok := s.connections[name]

@@ -6,6 +6,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/m-cmp/mc-infra-connector/api"
 	"github.com/m-cmp/mc-infra-connector/internal/engine/enginetest"
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
@@ -46,7 +47,7 @@ func TestAKnownConnectionChangesAtOnce(t *testing.T) {
 	c, err := e.KnownConnection(t.Context(), "mock")
 	require.NoError(t, err)
 	require.Equal(t, "mock-seoul", c.Region)
-	_, err = e.PutConnection(t.Context(), resource.ConnectionRequest{Name: "mock", Cloud: "mock", Region: "mock-tokyo"})
+	_, err = e.PutConnection(t.Context(), api.ConnectionRequest{Name: "mock", Cloud: "mock", Region: "mock-tokyo"})
 	require.NoError(t, err)
 	c, err = e.KnownConnection(t.Context(), "mock")
 	require.NoError(t, err)

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/m-cmp/mc-infra-connector/api"
 	"github.com/m-cmp/mc-infra-connector/driver"
 	"github.com/m-cmp/mc-infra-connector/internal/store"
 	"github.com/m-cmp/mc-infra-connector/resource"
@@ -34,7 +35,7 @@ type job struct {
 	refs    map[string]string          // field to uid
 	uses    map[string]*store.Resource // by uid
 	session driver.Session
-	at      *resource.Connection
+	at      *api.Connection
 	before  mark
 	due     store.Micros // since when the operation could go on
 
@@ -49,7 +50,7 @@ type mark struct {
 	cloudID, cloudState, pending, failure string
 
 	state     resource.State
-	operation resource.OperationState
+	operation api.OperationState
 	attempts  int
 	warnings  int
 }
@@ -78,7 +79,7 @@ func (e *Engine) step(ctx context.Context, connection, uid string) {
 		return
 	}
 	switch {
-	case j.op.State != resource.OperationQueued && j.op.Pending == "":
+	case j.op.State != api.OperationQueued && j.op.Pending == "":
 		err = j.look(ctx)
 	case j.op.Follows != "" && j.op.Cancel == "":
 		err = j.askInTurn(ctx)
@@ -144,8 +145,8 @@ func (j *job) askInTurn(ctx context.Context) error {
 	case !before.State.Ended(): // its end is heard of at once, unless another server works on it
 		j.enqueueAfter(j.row.Connection, j.row.UID, j.config.PollMax)
 		return nil
-	case before.State != resource.OperationSucceeded:
-		return j.fail(ctx, resource.OperationFailed, resource.Errorf(resource.CodeDependency, "not begun: the %s of the %s %s, which comes before, is %s", before.Verb, before.Kind, before.Name, before.State))
+	case before.State != api.OperationSucceeded:
+		return j.fail(ctx, api.OperationFailed, resource.Errorf(resource.CodeDependency, "not begun: the %s of the %s %s, which comes before, is %s", before.Verb, before.Kind, before.Name, before.State))
 	}
 	j.due = before.EndedAt
 	return j.ask(ctx)
@@ -167,8 +168,8 @@ func (j *job) begin(ctx context.Context) (goesOn bool, err error) {
 	if j.unrecorded && j.op.Verb == VerbCreate {
 		j.row.Uncertain = true
 	}
-	if j.op.Cancel == store.CancelDelete || j.op.Cancel != "" && j.op.State == resource.OperationQueued {
-		return false, j.fail(ctx, resource.OperationCancelled, j.cancelled())
+	if j.op.Cancel == store.CancelDelete || j.op.Cancel != "" && j.op.State == api.OperationQueued {
+		return false, j.fail(ctx, api.OperationCancelled, j.cancelled())
 	}
 	if j.op.AskedAt == 0 {
 		j.op.AskedAt = store.MicrosOf(time.Now())
@@ -197,7 +198,7 @@ func (j *job) answered(ctx context.Context, a answer, err error) error {
 	case err == nil && a.pending != nil:
 		return j.pend(ctx, a.item, a.pending)
 	case err == nil:
-		j.op.State, j.op.AcceptedAt, j.op.Pending, j.op.Error = resource.OperationRunning, store.MicrosOf(time.Now()), "", nil
+		j.op.State, j.op.AcceptedAt, j.op.Pending, j.op.Error = api.OperationRunning, store.MicrosOf(time.Now()), "", nil
 		j.note("accepted", nil)
 		if a.item != nil {
 			return j.judge(ctx, sighting{item: a.item})
@@ -234,7 +235,7 @@ func (j *job) answered(ctx context.Context, a answer, err error) error {
 	if age < retryFor && (e.Retryable || effectOf(callOf(j.op.Verb), e) == freed && j.mayFree(ctx, e)) {
 		return j.retry(ctx, e)
 	}
-	return j.fail(ctx, resource.OperationFailed, j.firstOf(j.takenElsewhere(ctx, e)))
+	return j.fail(ctx, api.OperationFailed, j.firstOf(j.takenElsewhere(ctx, e)))
 }
 
 // firstOf is the reason why the operation fails: of a creation that is being undone the one
@@ -306,8 +307,8 @@ const mostAfter = 5 * time.Minute
 // asked when its driver wants it.
 func (j *job) pend(ctx context.Context, item *driver.Item, p *driver.Pending) error {
 	now := store.MicrosOf(time.Now())
-	if j.op.State == resource.OperationQueued {
-		j.op.State, j.op.AcceptedAt = resource.OperationRunning, now
+	if j.op.State == api.OperationQueued {
+		j.op.State, j.op.AcceptedAt = api.OperationRunning, now
 		j.note("accepted", nil)
 	}
 	seen := item != nil && item.ID != ""
@@ -324,7 +325,7 @@ func (j *job) pend(ctx context.Context, item *driver.Item, p *driver.Pending) er
 			return err
 		}
 		if broken != nil {
-			return j.fail(ctx, resource.OperationFailed, broken)
+			return j.fail(ctx, api.OperationFailed, broken)
 		}
 	} else if j.op.Verb == VerbCreate && j.row.CloudID == "" { // only its token says what it is
 		j.row.Uncertain = true
@@ -339,9 +340,9 @@ func (j *job) pend(ctx context.Context, item *driver.Item, p *driver.Pending) er
 	}
 	switch {
 	case p.Failed == nil && j.op.Verb == VerbCreate && !seen && j.row.CloudID != "" && time.Since(j.op.AskedAt.Time()) > j.config.VanishedFor:
-		return j.fail(ctx, resource.OperationFailed, j.vanished())
+		return j.fail(ctx, api.OperationFailed, j.vanished())
 	case waited > j.settleFor():
-		return j.fail(ctx, resource.OperationFailed, j.firstOf(resource.Errorf(resource.CodeUnavailable, "the cloud has not done it after %s: %s", j.settleFor(), p.Reason)))
+		return j.fail(ctx, api.OperationFailed, j.firstOf(resource.Errorf(resource.CodeUnavailable, "the cloud has not done it after %s: %s", j.settleFor(), p.Reason)))
 	}
 	if p.Failed != nil && j.failed() == nil {
 		j.note("asked", p.Failed)
@@ -395,7 +396,7 @@ const maxSteps = 20
 
 // note adds to the operation's steps.
 func (j *job) note(what string, e *resource.Error) {
-	step := resource.Step{At: time.Now().UTC(), What: what}
+	step := api.Step{At: time.Now().UTC(), What: what}
 	if e != nil {
 		step.Code, step.Message = e.Code, e.Message
 		if e.Cloud != nil {

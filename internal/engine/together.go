@@ -6,8 +6,8 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/m-cmp/mc-infra-connector/api"
 	"github.com/m-cmp/mc-infra-connector/driver"
-	"github.com/m-cmp/mc-infra-connector/resource"
 )
 
 // Some clouds take several resources in one call. Whoever is about to ask for one takes
@@ -66,7 +66,7 @@ func (e *Engine) most(ctx context.Context, cloud, kind, verb string) int {
 
 // joins reports whether the operation can be asked for in one call with others.
 func (j *job) joins() bool {
-	return j.op.Verb != VerbCreate && j.op.State == resource.OperationQueued && j.op.Pending == "" && j.op.Cancel == "" && j.op.Follows == "" &&
+	return j.op.Verb != VerbCreate && j.op.State == api.OperationQueued && j.op.Pending == "" && j.op.Cancel == "" && j.op.Follows == "" &&
 		!j.op.Force() && len(j.op.Hidden) == 0 && j.row.CloudID != ""
 }
 

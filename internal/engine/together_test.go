@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/m-cmp/mc-infra-connector/api"
 	"github.com/m-cmp/mc-infra-connector/internal/engine"
 	"github.com/m-cmp/mc-infra-connector/internal/engine/enginetest"
 	"github.com/m-cmp/mc-infra-connector/internal/store"
@@ -33,9 +34,9 @@ func manyVMs(t *testing.T, n int, settings ...string) (e *enginetest.Env, work s
 func vmNamed(i int) string { return fmt.Sprint("vm-", i+1) }
 
 // stopAll asks for all VMs to be stopped.
-func stopAll(t *testing.T, e *enginetest.Env, n int) []*resource.Operation {
+func stopAll(t *testing.T, e *enginetest.Env, n int) []*api.Operation {
 	t.Helper()
-	ops := make([]*resource.Operation, n)
+	ops := make([]*api.Operation, n)
 	for i := range ops {
 		var err error
 		ops[i], err = e.Act(t.Context(), "mock", "vm", vmNamed(i), "stop", nil)
@@ -67,7 +68,7 @@ func TestOneOfManyCostsOnlyItself(t *testing.T) {
 	did := newCalls()
 	e := next(t, before, work, did)
 	assert.Equal(t, resource.CodeNotFound, e.Fails(ops[0]).Code)
-	assert.Equal(t, resource.OperationCancelled, e.Ends(ops[1]).State)
+	assert.Equal(t, api.OperationCancelled, e.Ends(ops[1]).State)
 	e.Succeeds(ops[2])
 	e.Succeeds(ops[3])
 	assert.LessOrEqual(t, did.of("stop"), 2)
@@ -100,7 +101,7 @@ func TestADeletionThatTheCloudRefusesCostsOnlyItself(t *testing.T) {
 	require.Len(t, parts, len(names))
 	for _, part := range parts {
 		if !strings.HasPrefix(part.Name, protected) {
-			assert.Equal(t, resource.OperationSucceeded, part.State, "%s: %v", part.Name, part.Error)
+			assert.Equal(t, api.OperationSucceeded, part.State, "%s: %v", part.Name, part.Error)
 			continue
 		}
 		require.NotNil(t, part.Error, part.Name)
@@ -118,7 +119,7 @@ func TestADeletionThatTheCloudRefusesCostsOnlyItself(t *testing.T) {
 func TestManyThatTwoConnectionsManageAreNotDeleted(t *testing.T) {
 	before, work := manyVMs(t, 3, "accountWide", "vm")
 	before.Connect("other", "accountWide", "vm")
-	require.Equal(t, map[resource.Where]int{resource.InOther: 3}, places(t, before, "other", "vm")) // a session is open
+	require.Equal(t, map[api.Where]int{api.InOther: 3}, places(t, before, "other", "vm")) // a session is open
 	known, err := before.Store.Read().Connection(t.Context(), "other")
 	require.NoError(t, err)
 	place := func(scopes map[string]string) {
@@ -134,7 +135,7 @@ func TestManyThatTwoConnectionsManageAreNotDeleted(t *testing.T) {
 		require.NoError(t, err)
 	}
 	place(known.Scopes)
-	var ops []*resource.Operation
+	var ops []*api.Operation
 	for i := range 3 {
 		op, err := before.Delete(t.Context(), "other", "vm", vmNamed(i))
 		require.NoError(t, err)

@@ -6,6 +6,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/m-cmp/mc-infra-connector/api"
 	"github.com/m-cmp/mc-infra-connector/internal/engine"
 	"github.com/m-cmp/mc-infra-connector/internal/engine/enginetest"
 	"github.com/m-cmp/mc-infra-connector/internal/store"
@@ -16,7 +17,7 @@ import (
 func TestWarningsOfTheDriverAreKept(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, open func() *store.Store) {
 		e := enginetest.New(t, enginetest.Options{Store: open()}, "latency", "50ms", "warn", "adapted", "parts", "true")
-		warned := func(op *resource.Operation) {
+		warned := func(op *api.Operation) {
 			t.Helper()
 			e.Succeeds(op)
 			ended, err := e.Operation(t.Context(), op.ID)

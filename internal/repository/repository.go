@@ -27,6 +27,7 @@ import (
 	"oras.land/oras-go/v2/registry/remote/errcode"
 	"oras.land/oras-go/v2/registry/remote/retry"
 
+	"github.com/m-cmp/mc-infra-connector/api"
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
 
@@ -36,7 +37,7 @@ type Spec struct {
 	URL                string // oci://host/namespace or file:///folder
 	PlainHTTP          bool
 	Insecure           bool
-	Keys               []resource.TrustedKey
+	Keys               []api.TrustedKey
 	Username, Password string // without them, Docker's configuration is asked
 }
 
@@ -129,10 +130,10 @@ func (r *Repository) Name() string { return r.spec.Name }
 func (r *Repository) Insecure() bool { return r.spec.Insecure }
 
 // TrustedKeys are the keys that signatures are verified with, with their fingerprints.
-func (r *Repository) TrustedKeys() []resource.TrustedKey {
-	keys := make([]resource.TrustedKey, len(r.keys))
+func (r *Repository) TrustedKeys() []api.TrustedKey {
+	keys := make([]api.TrustedKey, len(r.keys))
 	for i, k := range r.keys {
-		keys[i] = resource.TrustedKey{Key: r.spec.Keys[i].Key, Prefix: k.prefix, Fingerprint: k.Fingerprint()}
+		keys[i] = api.TrustedKey{Key: r.spec.Keys[i].Key, Prefix: k.prefix, Fingerprint: k.Fingerprint()}
 	}
 	return keys
 }
@@ -366,7 +367,7 @@ func (r *Repository) Pull(ctx context.Context, release *Release, platform, dir s
 	if err := copyBlob(ctx, &counted{Writer: archive, total: manifest.Layers[0].Size, tell: tell}, at, manifest.Layers[0]); err != nil {
 		return r.failure(err, "fetch "+release.label())
 	}
-	tell(resource.DriverUnpack, 0, 0)
+	tell(api.DriverUnpack, 0, 0)
 	if _, err := archive.Seek(0, io.SeekStart); err != nil {
 		return err
 	}
@@ -383,7 +384,7 @@ func (r *Repository) Pull(ctx context.Context, release *Release, platform, dir s
 
 // Tell is told how far the fetching of a driver is: the step, and of a download how many
 // bytes of how many are there. It must not wait.
-type Tell func(step resource.DriverStep, done, total int64)
+type Tell func(step api.DriverStep, done, total int64)
 
 // downloadSteps is how often a download is told of at most.
 const downloadSteps = 20
@@ -398,13 +399,13 @@ type counted struct {
 
 func (c *counted) Write(p []byte) (int, error) {
 	if c.done == 0 {
-		c.tell(resource.DriverDownload, 0, c.total)
+		c.tell(api.DriverDownload, 0, c.total)
 	}
 	n, err := c.Writer.Write(p)
 	c.done += int64(n)
 	if c.done == c.total || c.done-c.told > c.total/downloadSteps {
 		c.told = c.done
-		c.tell(resource.DriverDownload, c.done, c.total)
+		c.tell(api.DriverDownload, c.done, c.total)
 	}
 	return n, err
 }

@@ -19,6 +19,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/m-cmp/mc-infra-connector/api"
 	"github.com/m-cmp/mc-infra-connector/driver"
 	"github.com/m-cmp/mc-infra-connector/internal/repository"
 	"github.com/m-cmp/mc-infra-connector/internal/repository/repositorytest"
@@ -46,7 +47,7 @@ func installOnSmallDisk(args []string) int {
 	}
 	var repo *repository.Repository
 	if err == nil {
-		repo, err = repository.Open(repository.Spec{Name: "test", URL: "file://" + args[1], Keys: []resource.TrustedKey{{Key: args[2]}}})
+		repo, err = repository.Open(repository.Spec{Name: "test", URL: "file://" + args[1], Keys: []api.TrustedKey{{Key: args[2]}}})
 	}
 	if err == nil {
 		_, err = install(context.Background(), shelf, repo, args[3], args[4])
@@ -80,7 +81,7 @@ func folder(t *testing.T, dir string, keys ...*repository.PrivateKey) *repositor
 func open(t *testing.T, spec repository.Spec, keys ...*repository.PrivateKey) *repository.Repository {
 	t.Helper()
 	for _, k := range keys {
-		spec.Keys = append(spec.Keys, resource.TrustedKey{Key: k.Public().PEM()})
+		spec.Keys = append(spec.Keys, api.TrustedKey{Key: k.Public().PEM()})
 	}
 	r, err := repository.Open(spec)
 	require.NoError(t, err)
@@ -115,7 +116,7 @@ func install(ctx context.Context, shelf *repository.Shelf, r *repository.Reposit
 	if err != nil {
 		return repository.Entry{}, err
 	}
-	return shelf.Install(ctx, r, release, key, func(resource.DriverStep, int64, int64) {})
+	return shelf.Install(ctx, r, release, key, func(api.DriverStep, int64, int64) {})
 }
 
 func newShelf(t *testing.T) (*repository.Shelf, string) {
@@ -204,7 +205,7 @@ func TestAKeyIsBoundToNames(t *testing.T) {
 	dir := t.TempDir()
 	p.publish(folder(t, dir), "toya", "1.0.0", p.key)
 	p.publish(folder(t, dir), "other", "1.0.0", p.key)
-	bound, err := repository.Open(repository.Spec{Name: "test", URL: "file://" + dir, Keys: []resource.TrustedKey{{Key: p.key.Public().PEM(), Prefix: "toy"}}})
+	bound, err := repository.Open(repository.Spec{Name: "test", URL: "file://" + dir, Keys: []api.TrustedKey{{Key: p.key.Public().PEM(), Prefix: "toy"}}})
 	require.NoError(t, err)
 	shelf, _ := newShelf(t)
 	_, err = install(t.Context(), shelf, bound, "toya", "1.0.0")

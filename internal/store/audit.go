@@ -9,6 +9,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/uptrace/bun"
 
+	"github.com/m-cmp/mc-infra-connector/api"
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
 
@@ -34,8 +35,8 @@ type Audit struct {
 }
 
 // Resource converts to what users see.
-func (a *Audit) Resource() resource.AuditEntry {
-	return resource.AuditEntry{
+func (a *Audit) Resource() api.AuditEntry {
+	return api.AuditEntry{
 		ID: a.ID, At: a.At.Time(), Who: a.Who, Verb: a.Verb, Kind: a.Kind, Connection: a.Connection, Name: a.Name,
 		UID: a.UID, CloudID: a.CloudID, Operation: a.Operation, Outcome: a.Outcome, Detail: a.Detail,
 	}

@@ -5,6 +5,7 @@ import (
 
 	"github.com/uptrace/bun"
 
+	"github.com/m-cmp/mc-infra-connector/api"
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
 
@@ -15,7 +16,7 @@ type Repository struct {
 	Name      string `bun:",pk"`
 	URL       string `bun:"url"`
 	Priority  int
-	Keys      []resource.TrustedKey `bun:"type:jsonb"`
+	Keys      []api.TrustedKey `bun:"type:jsonb"`
 	Insecure  bool
 	PlainHTTP bool `bun:"plain_http"`
 	Username  string
@@ -24,8 +25,8 @@ type Repository struct {
 }
 
 // Resource converts to what users see, but for its keys' fingerprints.
-func (r *Repository) Resource() resource.Repository {
-	return resource.Repository{
+func (r *Repository) Resource() api.Repository {
+	return api.Repository{
 		Name: r.Name, URL: r.URL, Priority: r.Priority, Keys: r.Keys, Insecure: r.Insecure, PlainHTTP: r.PlainHTTP, Username: r.Username,
 		CreatedAt: r.CreatedAt.pointer(),
 	}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/uptrace/bun"
 
+	"github.com/m-cmp/mc-infra-connector/api"
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
 
@@ -322,7 +323,7 @@ func (q *Queries) Followers(ctx context.Context, id string) (rows []Operation, e
 // in the same connection as an operation, the oldest first.
 func (q *Queries) Alike(ctx context.Context, op *Operation, limit int) (rows []Operation, err error) {
 	err = q.db.NewSelect().Model(&rows).Column("uid", "params").
-		Where("ended_at = 0").Where("uid <> ''").Where("uid <> ?", op.UID).Where("state = ?", resource.OperationQueued).
+		Where("ended_at = 0").Where("uid <> ''").Where("uid <> ?", op.UID).Where("state = ?", api.OperationQueued).
 		Where("connection = ?", op.Connection).Where("kind = ?", op.Kind).Where("verb = ?", op.Verb).
 		Where("cancel = ''").Where("follows = ''").Order("id").Limit(int64(limit)).Scan(ctx)
 	return rows, failure(err, "read what waits like the operation %s", op.ID)
@@ -360,9 +361,9 @@ func (q *Queries) CountPart(ctx context.Context, id string, failed bool, now Mic
 		row.Failed++
 	}
 	if row.Ended == row.Total {
-		row.State, row.EndedAt = resource.OperationSucceeded, now
+		row.State, row.EndedAt = api.OperationSucceeded, now
 		if row.Failed > 0 {
-			row.State = resource.OperationFailed
+			row.State = api.OperationFailed
 			row.Error = resource.Errorf(resource.CodeInternal, "%d of %d failed; see: mcic operation list --filter parent=%s", row.Failed, row.Total, row.ID)
 		}
 	}

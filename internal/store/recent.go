@@ -9,6 +9,7 @@ import (
 
 	"github.com/uptrace/bun"
 
+	"github.com/m-cmp/mc-infra-connector/api"
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
 
@@ -29,8 +30,8 @@ type Recent struct {
 }
 
 // Resource converts to what users see.
-func (r *Recent) Resource() resource.Recent {
-	answer := resource.Recent{
+func (r *Recent) Resource() api.Recent {
+	answer := api.Recent{
 		ID: r.ID, Kind: r.Kind, Cloud: r.Cloud, Region: r.Region, Zone: r.Zone, Choice: r.Choice, Details: r.Details,
 		Count: r.Times, LastAt: r.LastAt.Time(),
 	}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/uptrace/bun"
 
+	"github.com/m-cmp/mc-infra-connector/api"
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
 
@@ -45,8 +46,8 @@ type Credential struct {
 }
 
 // Resource converts to what users see.
-func (c *Credential) Resource() resource.Credential {
-	return resource.Credential{Name: c.Name, Cloud: c.Cloud, Fields: c.Fields, CreatedAt: c.CreatedAt.Time()}
+func (c *Credential) Resource() api.Credential {
+	return api.Credential{Name: c.Name, Cloud: c.Cloud, Fields: c.Fields, CreatedAt: c.CreatedAt.Time()}
 }
 
 // Identity is what its values are sealed for.
@@ -72,8 +73,8 @@ type Connection struct {
 }
 
 // Resource converts to what users see.
-func (c *Connection) Resource() resource.Connection {
-	return resource.Connection{
+func (c *Connection) Resource() api.Connection {
+	return api.Connection{
 		Name: c.Name, Cloud: c.Cloud, Credential: c.Credential, Region: c.Region, Zone: c.Zone, Settings: c.Settings, Patience: c.Patience, Account: c.Account,
 		CreatedAt: c.CreatedAt.Time(), UpdatedAt: c.UpdatedAt.Time(),
 	}
@@ -186,7 +187,7 @@ type Operation struct {
 	UID        string          `bun:"uid"`
 	Params     json.RawMessage `bun:"type:jsonb"`
 	Hidden     []byte          // what was given with it and is never shown, sealed; Wiped once it has ended
-	State      resource.OperationState
+	State      api.OperationState
 	Attempts   int
 	Error      *resource.Error `bun:"type:jsonb"`
 	Parent     string
@@ -195,7 +196,7 @@ type Operation struct {
 	Ended      int
 	Failed     int
 	Cancel     Cancel
-	Steps      []resource.Step    `bun:"type:jsonb"`
+	Steps      []api.Step         `bun:"type:jsonb"`
 	Warnings   []resource.Warning `bun:"type:jsonb"`
 	Concerned  []string           `bun:"type:jsonb"` // what the resource's status named when the cloud was first asked, as kind/name; nil: it was not asked
 	CreatedAt  Micros
@@ -269,12 +270,12 @@ const (
 )
 
 // Resource converts to what users see.
-func (o *Operation) Resource() *resource.Operation {
-	var items *resource.Progress
+func (o *Operation) Resource() *api.Operation {
+	var items *api.Progress
 	if o.Total > 0 {
-		items = &resource.Progress{Total: o.Total, Ended: o.Ended, Failed: o.Failed}
+		items = &api.Progress{Total: o.Total, Ended: o.Ended, Failed: o.Failed}
 	}
-	return &resource.Operation{
+	return &api.Operation{
 		Parent: o.Parent, Follows: o.Follows, Items: items, By: o.AskedBy, OnFailure: o.OnFailure(), Force: o.Force(), Warnings: o.warnings(),
 		ID: o.ID, Verb: o.Verb, Kind: o.Kind, Connection: o.Connection, Name: o.Name, UID: o.UID,
 		State: o.State, Pending: o.Pending, Attempts: o.Attempts, Error: o.Error, Cancelling: o.Cancel != "" && !o.State.Ended(), Steps: o.Steps,

@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/m-cmp/mc-infra-connector/api"
 	"github.com/m-cmp/mc-infra-connector/internal/keys"
 	"github.com/m-cmp/mc-infra-connector/internal/secret"
 	"github.com/m-cmp/mc-infra-connector/internal/store"
@@ -56,7 +57,7 @@ func TestEverySealedColumnSurvivesAChangeOfTheMasterKey(t *testing.T) {
 		next, err := secret.NewKey()
 		require.NoError(t, err)
 		credential, repository := &store.Credential{Name: "a", Cloud: "mock"}, &store.Repository{Name: "b"}
-		operation, value := &store.Operation{ID: "c", State: resource.OperationQueued}, store.Secret{UID: "d", Name: "privateKey"}
+		operation, value := &store.Operation{ID: "c", State: api.OperationQueued}, store.Secret{UID: "d", Name: "privateKey"}
 		for row, sealed := range map[interface{ Identity() string }]*[]byte{
 			credential: &credential.Sealed, repository: &repository.Sealed, operation: &operation.Hidden, &value: &value.Sealed,
 		} {
@@ -94,7 +95,7 @@ func TestEverySealedColumnSurvivesAChangeOfTheMasterKey(t *testing.T) {
 		}
 
 		// A server that goes on with what it has read before writes nothing back.
-		operation.State = resource.OperationRunning
+		operation.State = api.OperationRunning
 		require.NoError(t, s.Update(t.Context(), func(ctx context.Context, q *store.Queries) error { return q.UpdateOperation(ctx, operation) }))
 		counts, err := s.Read().CountSealed(t.Context())
 		require.NoError(t, err)

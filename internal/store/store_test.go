@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/m-cmp/mc-infra-connector/api"
 	"github.com/m-cmp/mc-infra-connector/internal/store"
 	"github.com/m-cmp/mc-infra-connector/internal/store/storetest"
 	"github.com/m-cmp/mc-infra-connector/resource"
@@ -118,7 +119,7 @@ func TestOneOperationAtATime(t *testing.T) {
 		s := open()
 		insert(t, s, vm(1))
 		op := func(id string) *store.Operation {
-			return &store.Operation{ID: id, Verb: "stop", Kind: "vm", Connection: "c", Name: "vm-0001", UID: "uid-0001", Params: json.RawMessage("null"), State: resource.OperationQueued}
+			return &store.Operation{ID: id, Verb: "stop", Kind: "vm", Connection: "c", Name: "vm-0001", UID: "uid-0001", Params: json.RawMessage("null"), State: api.OperationQueued}
 		}
 		add := func(o *store.Operation) error {
 			return s.Update(t.Context(), func(ctx context.Context, q *store.Queries) error { return q.InsertOperation(ctx, o) })
@@ -126,7 +127,7 @@ func TestOneOperationAtATime(t *testing.T) {
 		first := op("op-1")
 		require.NoError(t, add(first))
 		assert.Equal(t, resource.CodeAlreadyExists, resource.CodeOf(add(op("op-2"))))
-		first.State, first.EndedAt = resource.OperationSucceeded, 1
+		first.State, first.EndedAt = api.OperationSucceeded, 1
 		require.NoError(t, s.Update(t.Context(), func(ctx context.Context, q *store.Queries) error { return q.UpdateOperation(ctx, first) }))
 		require.NoError(t, add(op("op-3")))
 	})

@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/crypto/ssh"
 
+	"github.com/m-cmp/mc-infra-connector/api"
 	"github.com/m-cmp/mc-infra-connector/internal/engine"
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
@@ -23,7 +24,7 @@ type host struct {
 }
 
 // hostOf chooses among the addresses that the resource's record has.
-func hostOf(l *engine.Login, r resource.TerminalRequest) (*host, error) {
+func hostOf(l *engine.Login, r api.TerminalRequest) (*host, error) {
 	if err := resource.Invalid(r.Problems("")...); err != nil {
 		return nil, err
 	}
@@ -36,15 +37,15 @@ func hostOf(l *engine.Login, r resource.TerminalRequest) (*host, error) {
 		address, named = l.Private, "a private address"
 	}
 	if address == "" {
-		return nil, Endf(resource.EndUnreachable, resource.CodeConflict, "the %s does not have %s: it is %s", what, named, l.Resource.State)
+		return nil, Endf(api.EndUnreachable, resource.CodeConflict, "the %s does not have %s: it is %s", what, named, l.Resource.State)
 	}
 	ip, err := netip.ParseAddr(address)
 	if err != nil {
-		return nil, Endf(resource.EndUnreachable, resource.CodeConflict, "the %s has %q where an IP address should be", what, address)
+		return nil, Endf(api.EndUnreachable, resource.CodeConflict, "the %s has %q where an IP address should be", what, address)
 	}
 	ip = ip.Unmap()
 	if ip.IsUnspecified() || ip.IsMulticast() || ip.IsLinkLocalUnicast() || ip.Zone() != "" {
-		return nil, Endf(resource.EndUnreachable, resource.CodeDenied, "the %s has the address %s, which no machine can be reached by from afar", what, ip)
+		return nil, Endf(api.EndUnreachable, resource.CodeDenied, "the %s has the address %s, which no machine can be reached by from afar", what, ip)
 	}
 	user := cmp.Or(r.User, l.User)
 	if user == "" {
@@ -57,7 +58,7 @@ func hostOf(l *engine.Login, r resource.TerminalRequest) (*host, error) {
 }
 
 // means says by what a login is tried.
-func means(r resource.TerminalRequest) string {
+func means(r api.TerminalRequest) string {
 	switch {
 	case r.Key != "":
 		return "a key that was given"
@@ -69,7 +70,7 @@ func means(r resource.TerminalRequest) string {
 }
 
 // login connects and logs in.
-func (t *Terminals) login(ctx context.Context, l *engine.Login, to *host, r resource.TerminalRequest) (*ssh.Client, *resource.TerminalReady, error) {
+func (t *Terminals) login(ctx context.Context, l *engine.Login, to *host, r api.TerminalRequest) (*ssh.Client, *api.TerminalReady, error) {
 	auth, err := t.auth(ctx, l, r)
 	if err != nil {
 		return nil, nil, err
@@ -78,7 +79,7 @@ func (t *Terminals) login(ctx context.Context, l *engine.Login, to *host, r reso
 	if err != nil {
 		return nil, nil, err
 	}
-	ready := &resource.TerminalReady{User: to.user, Address: to.address, New: known == nil}
+	ready := &api.TerminalReady{User: to.user, Address: to.address, New: known == nil}
 	accepted := false
 	config := &ssh.ClientConfig{
 		User: to.user, Auth: auth, ClientVersion: "SSH-2.0-mcic", HostKeyAlgorithms: hostKeyAlgorithms(known),
@@ -113,26 +114,26 @@ func (t *Terminals) login(ctx context.Context, l *engine.Login, to *host, r reso
 	case otherKind && known != nil:
 		return nil, nil, changed(l, to, known, "does not have a key of that kind any more")
 	case accepted && limited.Err() == nil:
-		return nil, nil, Endf(resource.EndRefused, resource.CodeUnauthenticated, "the SSH server at %s refuses %s with %s; check the name, which depends on the image, and that the key or password is the right one (%w)", to.address, to.user, means(r), err)
+		return nil, nil, Endf(api.EndRefused, resource.CodeUnauthenticated, "the SSH server at %s refuses %s with %s; check the name, which depends on the image, and that the key or password is the right one (%w)", to.address, to.user, means(r), err)
 	}
 	if limited.Err() != nil {
 		err = fmt.Errorf("no answer within %s", t.Connect)
 	}
-	return nil, nil, Endf(resource.EndUnreachable, resource.CodeUnavailable,
+	return nil, nil, Endf(api.EndUnreachable, resource.CodeUnavailable,
 		"cannot connect to the SSH server of the %s %s (%s, as last seen) at %s: %w; check that it runs, that its security groups let the port in, and that this server can reach that address",
 		l.Resource.Kind, l.Resource.Name, l.Resource.State, to.address, err)
 }
 
 // changed says that a host key is not the one that is recorded.
-func changed(l *engine.Login, to *host, known *resource.HostKey, now string) *End {
+func changed(l *engine.Login, to *host, known *api.HostKey, now string) *End {
 	r := l.Resource
-	return Endf(resource.EndHostKey, resource.CodeConflict,
+	return Endf(api.EndHostKey, resource.CodeConflict,
 		"the SSH server at %s is not the one that was seen before: its host key was %s (%s, since %s), and it %s. Somebody may be between, or the machine was set up anew. Only if you know that it was, have the old key forgotten: mcic %s hostkeys %s -c %s --forget",
 		to.address, known.Fingerprint, keyType(known.Key), known.SeenAt.Format("2006-01-02"), now, r.Kind, r.Name, r.Connection)
 }
 
 // auth is the one way to log in that was asked for.
-func (t *Terminals) auth(ctx context.Context, l *engine.Login, r resource.TerminalRequest) ([]ssh.AuthMethod, error) {
+func (t *Terminals) auth(ctx context.Context, l *engine.Login, r api.TerminalRequest) ([]ssh.AuthMethod, error) {
 	if r.Password != "" {
 		return []ssh.AuthMethod{
 			ssh.Password(r.Password),
@@ -188,7 +189,7 @@ func parseKey(key []byte, passphrase string) (ssh.Signer, error) {
 // hostKeyAlgorithms are those that may be chosen. A server has keys of several types;
 // which one was seen first is asked for from then on, for any other would look like
 // a change. Certificates are left out: they change without the key.
-func hostKeyAlgorithms(known *resource.HostKey) []string {
+func hostKeyAlgorithms(known *api.HostKey) []string {
 	rsa := []string{ssh.KeyAlgoRSASHA512, ssh.KeyAlgoRSASHA256}
 	if known == nil {
 		return append([]string{ssh.KeyAlgoED25519, ssh.KeyAlgoECDSA256, ssh.KeyAlgoECDSA384, ssh.KeyAlgoECDSA521}, rsa...)

@@ -14,10 +14,10 @@ import (
 	"github.com/stretchr/testify/require"
 	"golang.org/x/crypto/ssh"
 
+	"github.com/m-cmp/mc-infra-connector/api"
 	"github.com/m-cmp/mc-infra-connector/internal/engine"
 	"github.com/m-cmp/mc-infra-connector/internal/engine/enginetest"
 	"github.com/m-cmp/mc-infra-connector/internal/terminal"
-	"github.com/m-cmp/mc-infra-connector/resource"
 )
 
 const password = "correct horse"
@@ -106,11 +106,11 @@ func TestPasswords(t *testing.T) {
 	} {
 		l := at(t, e, name, serve(t, config, false))
 		var out bytes.Buffer
-		ended := terminals.Run(t.Context(), l, resource.TerminalRequest{Password: password, Command: "it"}, terminal.Streams{Out: &out})
-		assert.Equal(t, resource.TerminalEnded{Reason: resource.EndExit, ExitCode: 5}, ended, "%s: %v", name, ended.Error)
+		ended := terminals.Run(t.Context(), l, api.TerminalRequest{Password: password, Command: "it"}, terminal.Streams{Out: &out})
+		assert.Equal(t, api.TerminalEnded{Reason: api.EndExit, ExitCode: 5}, ended, "%s: %v", name, ended.Error)
 		assert.Equal(t, "ran it", out.String())
-		ended = terminals.Run(t.Context(), l, resource.TerminalRequest{Password: "wrong one", Command: "it"}, terminal.Streams{})
-		assert.Equal(t, resource.EndRefused, ended.Reason, "%s: %v", name, ended.Error)
+		ended = terminals.Run(t.Context(), l, api.TerminalRequest{Password: "wrong one", Command: "it"}, terminal.Streams{})
+		assert.Equal(t, api.EndRefused, ended.Reason, "%s: %v", name, ended.Error)
 		assert.NotContains(t, ended.Error.Message, "wrong one")
 	}
 }
@@ -121,8 +121,8 @@ func TestAnSSHServerThatIsSilentIsLost(t *testing.T) {
 	e.Network()
 	l := at(t, e, "deaf", serve(t, &ssh.ServerConfig{NoClientAuth: true}, true))
 	terminals := terminal.New(terminal.Config{Engine: e.Engine, Most: 1, Connect: time.Minute, Alive: 500 * time.Millisecond})
-	ended := terminals.Run(t.Context(), l, resource.TerminalRequest{Password: password, Command: "it"}, terminal.Streams{})
-	assert.Equal(t, resource.EndLost, ended.Reason, "%v", ended.Error)
+	ended := terminals.Run(t.Context(), l, api.TerminalRequest{Password: password, Command: "it"}, terminal.Streams{})
+	assert.Equal(t, api.EndLost, ended.Reason, "%v", ended.Error)
 	assert.Contains(t, ended.Error.Message, "does not answer any more")
 
 	mute, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0") // accepts, and says nothing
@@ -130,7 +130,7 @@ func TestAnSSHServerThatIsSilentIsLost(t *testing.T) {
 	defer func() { _ = mute.Close() }()
 	l.Port = mute.Addr().(*net.TCPAddr).Port
 	terminals = terminal.New(terminal.Config{Engine: e.Engine, Most: 1, Connect: time.Second})
-	ended = terminals.Run(t.Context(), l, resource.TerminalRequest{Password: password}, terminal.Streams{})
-	assert.Equal(t, resource.EndUnreachable, ended.Reason, "%v", ended.Error)
+	ended = terminals.Run(t.Context(), l, api.TerminalRequest{Password: password}, terminal.Streams{})
+	assert.Equal(t, api.EndUnreachable, ended.Reason, "%v", ended.Error)
 	assert.Contains(t, ended.Error.Message, "no answer within 1s")
 }

@@ -20,6 +20,7 @@ import (
 
 	"golang.org/x/crypto/ssh"
 
+	"github.com/m-cmp/mc-infra-connector/api"
 	"github.com/m-cmp/mc-infra-connector/internal/engine"
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
@@ -60,14 +61,14 @@ type Streams struct {
 	In     io.Reader
 	Out    io.Writer
 	Errors io.Writer // of a command without a terminal
-	Resize <-chan resource.TerminalSize
-	Ready  func(resource.TerminalReady) error // called once, before anything is written
+	Resize <-chan api.TerminalSize
+	Ready  func(api.TerminalReady) error // called once, before anything is written
 }
 
 // End is an error that says why a session ended. As the cause of a context it ends
 // one.
 type End struct {
-	Reason resource.EndReason
+	Reason api.EndReason
 	Err    *resource.Error
 }
 
@@ -78,20 +79,20 @@ func (e *End) Error() string { return e.Err.Error() }
 func (e *End) Unwrap() error { return e.Err }
 
 // Endf returns one.
-func Endf(reason resource.EndReason, code resource.Code, format string, args ...any) *End {
+func Endf(reason api.EndReason, code resource.Code, format string, args ...any) *End {
 	return &End{reason, resource.Errorf(code, format, args...)}
 }
 
 // because is the end that an error leads to, with a reason for those that know none.
-func because(err error, reason resource.EndReason) *End {
+func because(err error, reason api.EndReason) *End {
 	if end, ok := errors.AsType[*End](err); ok {
 		return end
 	}
 	return &End{reason, resource.AsError(err)}
 }
 
-func (e *End) ended() resource.TerminalEnded {
-	return resource.TerminalEnded{Reason: e.Reason, Error: e.Err}
+func (e *End) ended() api.TerminalEnded {
+	return api.TerminalEnded{Reason: e.Reason, Error: e.Err}
 }
 
 // Close refuses further sessions and waits until those that are open have ended, or
@@ -125,9 +126,9 @@ func (t *Terminals) enter() *End {
 	case t.closed:
 		return stopping()
 	case t.Most <= 0:
-		return Endf(resource.EndFailed, resource.CodeUnsupported, "this server opens no terminals: --terminals is 0")
+		return Endf(api.EndFailed, resource.CodeUnsupported, "this server opens no terminals: --terminals is 0")
 	case t.open >= t.Most:
-		return Endf(resource.EndFailed, resource.CodeQuota, "%d terminals are open on this server, and it opens no more at once (--terminals); close one, or try again later", t.open)
+		return Endf(api.EndFailed, resource.CodeQuota, "%d terminals are open on this server, and it opens no more at once (--terminals); close one, or try again later", t.open)
 	}
 	t.open++
 	t.group.Add(1)
@@ -142,7 +143,7 @@ func (t *Terminals) leave() {
 }
 
 func stopping() *End {
-	return Endf(resource.EndStopping, resource.CodeUnavailable, "the server is stopping; connect again in a moment")
+	return Endf(api.EndStopping, resource.CodeUnavailable, "the server is stopping; connect again in a moment")
 }
 
 // interruption is why a context has ended. Where nobody said so, it is the server that
@@ -151,24 +152,24 @@ func interruption(ctx context.Context) *End {
 	if errors.Is(context.Cause(ctx), context.Canceled) {
 		return stopping()
 	}
-	return because(context.Cause(ctx), resource.EndStopping)
+	return because(context.Cause(ctx), api.EndStopping)
 }
 
 // Run logs in to a resource, runs what is asked for, and says how it ended. The end of
 // ctx ends it too, for the reason that its cause gives.
-func (t *Terminals) Run(ctx context.Context, l *engine.Login, r resource.TerminalRequest, s Streams) resource.TerminalEnded {
+func (t *Terminals) Run(ctx context.Context, l *engine.Login, r api.TerminalRequest, s Streams) api.TerminalEnded {
 	if end := t.enter(); end != nil {
 		return end.ended()
 	}
 	defer t.leave()
 	to, err := hostOf(l, r)
 	if err != nil {
-		return because(err, resource.EndFailed).ended()
+		return because(err, api.EndFailed).ended()
 	}
 	ctx, end := context.WithCancelCause(ctx)
 	defer end(nil)
 	longest := time.AfterFunc(t.Longest, func() {
-		end(Endf(resource.EndLongest, resource.CodeUnavailable, "no session lasts longer than %s here (--terminal-longest); connect again", t.Longest))
+		end(Endf(api.EndLongest, resource.CodeUnavailable, "no session lasts longer than %s here (--terminal-longest); connect again", t.Longest))
 	})
 	defer longest.Stop()
 
@@ -182,7 +183,7 @@ func (t *Terminals) Run(ctx context.Context, l *engine.Login, r resource.Termina
 		err = noted
 	}
 	if err != nil {
-		return because(err, resource.EndFailed).ended()
+		return because(err, api.EndFailed).ended()
 	}
 	defer func() { _ = client.Close() }() // it is over
 	t.Logger.Info("login", "kind", l.Resource.Kind, "connection", l.Resource.Connection, "name", l.Resource.Name, "how", to.how)
@@ -197,18 +198,18 @@ func (t *Terminals) Run(ctx context.Context, l *engine.Login, r resource.Termina
 }
 
 // run runs a shell or a command on a connection.
-func (t *Terminals) run(ctx context.Context, end context.CancelCauseFunc, client *ssh.Client, ready resource.TerminalReady, r resource.TerminalRequest, s Streams) resource.TerminalEnded {
+func (t *Terminals) run(ctx context.Context, end context.CancelCauseFunc, client *ssh.Client, ready api.TerminalReady, r api.TerminalRequest, s Streams) api.TerminalEnded {
 	session, err := client.NewSession()
 	if err != nil {
-		return Endf(resource.EndFailed, resource.CodeUnavailable, "logged in, but the SSH server opens no session: %w", err).ended()
+		return Endf(api.EndFailed, resource.CodeUnavailable, "logged in, but the SSH server opens no session: %w", err).ended()
 	}
 	if r.Terminal != nil {
 		if err := session.RequestPty(cmp.Or(r.Type, "xterm-256color"), r.Terminal.Rows, r.Terminal.Columns, ssh.TerminalModes{}); err != nil {
-			return Endf(resource.EndFailed, resource.CodeUnavailable, "logged in, but the SSH server makes no terminal: %w", err).ended()
+			return Endf(api.EndFailed, resource.CodeUnavailable, "logged in, but the SSH server makes no terminal: %w", err).ended()
 		}
 	}
 	idle := time.AfterFunc(t.Idle, func() {
-		end(Endf(resource.EndIdle, resource.CodeUnavailable, "nothing was written or read for %s (--terminal-idle); connect again", t.Idle))
+		end(Endf(api.EndIdle, resource.CodeUnavailable, "nothing was written or read for %s (--terminal-idle); connect again", t.Idle))
 	})
 	defer idle.Stop()
 	active := func() {
@@ -224,11 +225,11 @@ func (t *Terminals) run(ctx context.Context, end context.CancelCauseFunc, client
 	}
 	input, err := session.StdinPipe()
 	if err != nil {
-		return Endf(resource.EndFailed, resource.CodeInternal, "open the input: %w", err).ended()
+		return Endf(api.EndFailed, resource.CodeInternal, "open the input: %w", err).ended()
 	}
 	if s.Ready != nil {
 		if err := s.Ready(ready); err != nil {
-			return Endf(resource.EndGone, resource.CodeUnavailable, "the client went away: %w", err).ended()
+			return Endf(api.EndGone, resource.CodeUnavailable, "the client went away: %w", err).ended()
 		}
 	}
 	if r.Command == "" {
@@ -237,7 +238,7 @@ func (t *Terminals) run(ctx context.Context, end context.CancelCauseFunc, client
 		err = session.Start(r.Command)
 	}
 	if err != nil {
-		return Endf(resource.EndFailed, resource.CodeUnavailable, "logged in, but the SSH server starts nothing: %w", err).ended()
+		return Endf(api.EndFailed, resource.CodeUnavailable, "logged in, but the SSH server starts nothing: %w", err).ended()
 	}
 	go func() {
 		if s.In != nil {
@@ -261,24 +262,24 @@ func (t *Terminals) run(ctx context.Context, end context.CancelCauseFunc, client
 }
 
 // exit says how what was run ended by itself.
-func exit(err error) resource.TerminalEnded {
+func exit(err error) api.TerminalEnded {
 	if err == nil {
-		return resource.TerminalEnded{Reason: resource.EndExit}
+		return api.TerminalEnded{Reason: api.EndExit}
 	}
 	if e, ok := errors.AsType[*ssh.ExitError](err); ok {
-		return resource.TerminalEnded{Reason: resource.EndExit, ExitCode: e.ExitStatus()}
+		return api.TerminalEnded{Reason: api.EndExit, ExitCode: e.ExitStatus()}
 	}
 	if _, silent := errors.AsType[*ssh.ExitMissingError](err); silent {
-		return Endf(resource.EndLost, resource.CodeUnavailable, "the connection to the SSH server broke; connect again").ended()
+		return Endf(api.EndLost, resource.CodeUnavailable, "the connection to the SSH server broke; connect again").ended()
 	}
-	return Endf(resource.EndLost, resource.CodeUnavailable, "the connection to the SSH server broke: %w; connect again", err).ended()
+	return Endf(api.EndLost, resource.CodeUnavailable, "the connection to the SSH server broke: %w; connect again", err).ended()
 }
 
 // keepAlive keeps networks between from forgetting the connection, and ends a session
 // whose SSH server has gone without a word. https://github.com/openssh/openssh-portable/blob/master/PROTOCOL
 func (t *Terminals) keepAlive(ctx context.Context, end context.CancelCauseFunc, client *ssh.Client) {
 	lost := func() {
-		end(Endf(resource.EndLost, resource.CodeUnavailable, "the SSH server does not answer any more; connect again"))
+		end(Endf(api.EndLost, resource.CodeUnavailable, "the SSH server does not answer any more; connect again"))
 	}
 	tick := time.NewTicker(t.Alive)
 	defer tick.Stop()

@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/m-cmp/mc-infra-connector/api"
 	"github.com/m-cmp/mc-infra-connector/internal/auth"
 	"github.com/m-cmp/mc-infra-connector/internal/engine"
 	"github.com/m-cmp/mc-infra-connector/internal/engine/enginetest"
@@ -66,7 +67,7 @@ func (w *world) terminals(c terminal.Config) *terminal.Terminals {
 }
 
 // run runs a command on vm1 and answers how it ended, and what it wrote.
-func (w *world) run(r resource.TerminalRequest, input string) (ended resource.TerminalEnded, out, errs string) {
+func (w *world) run(r api.TerminalRequest, input string) (ended api.TerminalEnded, out, errs string) {
 	w.t.Helper()
 	var o, e bytes.Buffer
 	ended = w.terminals(terminal.Config{}).Run(auth.As(w.t.Context(), "kim"), w.login("vm1"), r, terminal.Streams{In: strings.NewReader(input), Out: &o, Errors: &e})
@@ -74,7 +75,7 @@ func (w *world) run(r resource.TerminalRequest, input string) (ended resource.Te
 }
 
 // trail is what the audit trail has about logins, the oldest first.
-func (w *world) trail() []resource.AuditEntry {
+func (w *world) trail() []api.AuditEntry {
 	w.t.Helper()
 	all, _, err := w.Audit(w.t.Context(), store.Query{Sort: "id", Limit: 1000, Filters: []store.Filter{{Field: "verb", Op: store.FilterContains, Value: "log"}}})
 	require.NoError(w.t, err)
@@ -84,21 +85,21 @@ func (w *world) trail() []resource.AuditEntry {
 func TestCommands(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, "ed25519")
-	ended, out, errs := w.run(resource.TerminalRequest{Command: "cat; echo wrong >&2; exit 7"}, "some\ninput")
-	require.Equal(t, resource.TerminalEnded{Reason: resource.EndExit, ExitCode: 7}, ended, "%v", ended.Error)
+	ended, out, errs := w.run(api.TerminalRequest{Command: "cat; echo wrong >&2; exit 7"}, "some\ninput")
+	require.Equal(t, api.TerminalEnded{Reason: api.EndExit, ExitCode: 7}, ended, "%v", ended.Error)
 	assert.Equal(t, "some\ninput", out)
 	assert.Equal(t, "wrong\n", errs)
 
-	ended, out, _ = w.run(resource.TerminalRequest{}, "echo a shell\nexit 3\n")
-	assert.Equal(t, resource.TerminalEnded{Reason: resource.EndExit, ExitCode: 3}, ended)
+	ended, out, _ = w.run(api.TerminalRequest{}, "echo a shell\nexit 3\n")
+	assert.Equal(t, api.TerminalEnded{Reason: api.EndExit, ExitCode: 3}, ended)
 	assert.Equal(t, "a shell\n", out)
 
-	ended, out, _ = w.run(resource.TerminalRequest{Command: "head -c 3000000 /dev/zero"}, "")
-	assert.Equal(t, resource.TerminalEnded{Reason: resource.EndExit}, ended)
+	ended, out, _ = w.run(api.TerminalRequest{Command: "head -c 3000000 /dev/zero"}, "")
+	assert.Equal(t, api.TerminalEnded{Reason: api.EndExit}, ended)
 	assert.Len(t, out, 3_000_000)
 
-	ended, _, _ = w.run(resource.TerminalRequest{Command: "kill -9 $$"}, "")
-	assert.Equal(t, resource.TerminalEnded{Reason: resource.EndExit, ExitCode: 128 + 9}, ended)
+	ended, _, _ = w.run(api.TerminalRequest{Command: "kill -9 $$"}, "")
+	assert.Equal(t, api.TerminalEnded{Reason: api.EndExit, ExitCode: 128 + 9}, ended)
 
 	trail := w.trail()
 	require.Len(t, trail, 8)
@@ -129,7 +130,7 @@ func TestKeysThatAreGiven(t *testing.T) {
 	stranger, _ := w.sshd.Key("stranger", "ed25519")
 	w.sshd.Authorize(lines...)
 	for name, key := range keys {
-		r := resource.TerminalRequest{Command: "echo in", Key: strings.TrimSpace(key)}
+		r := api.TerminalRequest{Command: "echo in", Key: strings.TrimSpace(key)}
 		if name == "locked" {
 			ended, _, _ := w.run(r, "")
 			require.NotNil(t, ended.Error)
@@ -141,23 +142,23 @@ func TestKeysThatAreGiven(t *testing.T) {
 			r.Passphrase = "open sesame"
 		}
 		ended, out, _ := w.run(r, "")
-		assert.Equal(t, resource.TerminalEnded{Reason: resource.EndExit}, ended, "%s: %v", name, ended.Error)
+		assert.Equal(t, api.TerminalEnded{Reason: api.EndExit}, ended, "%s: %v", name, ended.Error)
 		assert.Equal(t, "in\n", out, name)
 	}
-	for name, r := range map[string]resource.TerminalRequest{
+	for name, r := range map[string]api.TerminalRequest{
 		"a stranger's key":    {Key: stranger},
 		"the key pair's key":  {},
 		"another user's name": {User: "nobody-of-that-name", Key: keys["ed25519"]},
 	} {
 		ended, _, _ := w.run(r, "")
 		require.NotNil(t, ended.Error, name)
-		assert.Equal(t, resource.EndRefused, ended.Reason, "%s: %v", name, ended.Error)
+		assert.Equal(t, api.EndRefused, ended.Reason, "%s: %v", name, ended.Error)
 		assert.Equal(t, resource.CodeUnauthenticated, ended.Error.Code, name)
 		last := w.trail()[len(w.trail())-1]
 		assert.Equal(t, "login", last.Verb)
 		assert.Equal(t, string(resource.CodeUnauthenticated), last.Outcome)
 	}
-	for field, r := range map[string]resource.TerminalRequest{
+	for field, r := range map[string]api.TerminalRequest{
 		"key":        {Key: "not a key"},
 		"password":   {Key: stranger, Password: "x"},
 		"passphrase": {Passphrase: "x"},
@@ -172,7 +173,7 @@ func TestKeysThatAreGiven(t *testing.T) {
 	_, public := w.sshd.Key("imported", "ed25519")
 	w.MustCreate("mock", "keypair", "imported", fmt.Sprintf(`{"publicKey":%q}`, public))
 	w.vm("vm2", "imported")
-	ended := w.terminals(terminal.Config{}).Run(t.Context(), w.login("vm2"), resource.TerminalRequest{}, terminal.Streams{})
+	ended := w.terminals(terminal.Config{}).Run(t.Context(), w.login("vm2"), api.TerminalRequest{}, terminal.Streams{})
 	require.NotNil(t, ended.Error)
 	assert.Contains(t, ended.Error.Message, "does not have the private key of the key pair imported")
 }
@@ -182,10 +183,10 @@ func TestTheHostKeyThatWasSeenFirstIsTheOnlyOne(t *testing.T) {
 		t.Run(keyType, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t, keyType)
-			var readies []resource.TerminalReady
-			login := func() resource.TerminalEnded {
-				return w.terminals(terminal.Config{}).Run(auth.As(t.Context(), "kim"), w.login("vm1"), resource.TerminalRequest{Command: "true"}, terminal.Streams{
-					Ready: func(r resource.TerminalReady) error {
+			var readies []api.TerminalReady
+			login := func() api.TerminalEnded {
+				return w.terminals(terminal.Config{}).Run(auth.As(t.Context(), "kim"), w.login("vm1"), api.TerminalRequest{Command: "true"}, terminal.Streams{
+					Ready: func(r api.TerminalReady) error {
 						readies = append(readies, r)
 						return nil
 					},
@@ -193,7 +194,7 @@ func TestTheHostKeyThatWasSeenFirstIsTheOnlyOne(t *testing.T) {
 			}
 			for range 2 {
 				ended := login()
-				require.Equal(t, resource.EndExit, ended.Reason, "%v", ended.Error)
+				require.Equal(t, api.EndExit, ended.Reason, "%v", ended.Error)
 			}
 			require.Len(t, readies, 2)
 			assert.True(t, readies[0].New)
@@ -211,13 +212,13 @@ func TestTheHostKeyThatWasSeenFirstIsTheOnlyOne(t *testing.T) {
 			for _, other := range []string{keyType, map[string]string{"ed25519": "rsa", "rsa": "ecdsa", "ecdsa": "ed25519"}[keyType]} {
 				w.sshd.NewHostKey(other)
 				ended := login()
-				require.Equal(t, resource.EndHostKey, ended.Reason, "%v", ended.Error)
+				require.Equal(t, api.EndHostKey, ended.Reason, "%v", ended.Error)
 				assert.Contains(t, ended.Error.Message, known[0].Fingerprint)
 				assert.Contains(t, ended.Error.Message, "mcic vm hostkeys vm1 -c mock --forget")
 			}
 			require.NoError(t, w.ForgetHostKeys(auth.As(t.Context(), "lee"), "mock", "vm", "vm1"))
 			require.NoError(t, w.ForgetHostKeys(auth.As(t.Context(), "lee"), "mock", "vm", "vm1"), "there is none any more")
-			assert.Equal(t, resource.EndExit, login().Reason)
+			assert.Equal(t, api.EndExit, login().Reason)
 			assert.True(t, readies[2].New)
 			forgotten, _, err := w.Audit(t.Context(), store.Query{Limit: 10, Filters: []store.Filter{{Field: "verb", Op: store.FilterEqual, Value: "forgethostkey"}}})
 			require.NoError(t, err)
@@ -259,13 +260,13 @@ func (s *screen) shows(t *testing.T, text string) {
 }
 
 // open opens a shell on vm1 in a terminal of 80 times 24.
-func (w *world) open(ctx context.Context, terminals *terminal.Terminals) (input io.Writer, shown *screen, resize chan resource.TerminalSize, ended chan resource.TerminalEnded) {
+func (w *world) open(ctx context.Context, terminals *terminal.Terminals) (input io.Writer, shown *screen, resize chan api.TerminalSize, ended chan api.TerminalEnded) {
 	w.t.Helper()
 	in, input := io.Pipe()
-	shown, resize, ended = &screen{}, make(chan resource.TerminalSize), make(chan resource.TerminalEnded, 1)
+	shown, resize, ended = &screen{}, make(chan api.TerminalSize), make(chan api.TerminalEnded, 1)
 	l := w.login("vm1")
 	go func() {
-		ended <- terminals.Run(ctx, l, resource.TerminalRequest{Terminal: &resource.TerminalSize{Columns: 80, Rows: 24}}, terminal.Streams{In: in, Out: shown, Resize: resize})
+		ended <- terminals.Run(ctx, l, api.TerminalRequest{Terminal: &api.TerminalSize{Columns: 80, Rows: 24}}, terminal.Streams{In: in, Out: shown, Resize: resize})
 	}()
 	return input, shown, resize, ended
 }
@@ -290,20 +291,20 @@ func TestATerminalHasASize(t *testing.T) {
 	shown.shows(t, "24 80")
 	shown.shows(t, "xterm-256color")
 	select {
-	case resize <- resource.TerminalSize{Columns: 132, Rows: 50}:
+	case resize <- api.TerminalSize{Columns: 132, Rows: 50}:
 	case e := <-ended:
 		require.Fail(t, "it ended", "%v", e)
 	}
 	_, err = io.WriteString(input, "stty size\nexit 4\n")
 	require.NoError(t, err)
 	shown.shows(t, "50 132")
-	assert.Equal(t, resource.TerminalEnded{Reason: resource.EndExit, ExitCode: 4}, receive(t, ended))
+	assert.Equal(t, api.TerminalEnded{Reason: api.EndExit, ExitCode: 4}, receive(t, ended))
 }
 
 func TestWhatEndsATerminal(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, "ed25519")
-	ended := func(ctx context.Context, c terminal.Config, then func()) resource.TerminalEnded {
+	ended := func(ctx context.Context, c terminal.Config, then func()) api.TerminalEnded {
 		t.Helper()
 		input, shown, _, ended := w.open(ctx, w.terminals(c))
 		_, err := io.WriteString(input, "echo $((20+3))\n")
@@ -312,14 +313,14 @@ func TestWhatEndsATerminal(t *testing.T) {
 		then()
 		return receive(t, ended)
 	}
-	assert.Equal(t, resource.EndIdle, ended(t.Context(), terminal.Config{Idle: 2 * time.Second}, func() {}).Reason)
-	assert.Equal(t, resource.EndLongest, ended(t.Context(), terminal.Config{Longest: 5 * time.Second}, func() {}).Reason)
-	assert.Equal(t, resource.EndLost, ended(t.Context(), terminal.Config{}, w.sshd.Break).Reason)
+	assert.Equal(t, api.EndIdle, ended(t.Context(), terminal.Config{Idle: 2 * time.Second}, func() {}).Reason)
+	assert.Equal(t, api.EndLongest, ended(t.Context(), terminal.Config{Longest: 5 * time.Second}, func() {}).Reason)
+	assert.Equal(t, api.EndLost, ended(t.Context(), terminal.Config{}, w.sshd.Break).Reason)
 	ctx, cancel := context.WithCancel(t.Context())
-	assert.Equal(t, resource.EndStopping, ended(ctx, terminal.Config{}, cancel).Reason)
+	assert.Equal(t, api.EndStopping, ended(ctx, terminal.Config{}, cancel).Reason)
 	ctx, end := context.WithCancelCause(t.Context())
-	assert.Equal(t, resource.EndGone, ended(ctx, terminal.Config{}, func() {
-		end(terminal.Endf(resource.EndGone, resource.CodeUnavailable, "gone"))
+	assert.Equal(t, api.EndGone, ended(ctx, terminal.Config{}, func() {
+		end(terminal.Endf(api.EndGone, resource.CodeUnavailable, "gone"))
 	}).Reason)
 	require.Eventually(t, func() bool { return w.sshd.Sessions() == 0 }, 30*time.Second, 5*time.Millisecond, "nothing of them is left")
 	trail := w.trail()
@@ -334,8 +335,8 @@ func TestActivityKeepsATerminal(t *testing.T) {
 	const idle = 3 * time.Second
 	began := time.Now()
 	ended := w.terminals(terminal.Config{Idle: idle}).Run(t.Context(), w.login("vm1"),
-		resource.TerminalRequest{Command: "for i in 1 2 3 4 5 6 7 8; do sleep 0.5; echo $i; done"}, terminal.Streams{Out: &out})
-	assert.Equal(t, resource.EndExit, ended.Reason, "%v", ended.Error)
+		api.TerminalRequest{Command: "for i in 1 2 3 4 5 6 7 8; do sleep 0.5; echo $i; done"}, terminal.Streams{Out: &out})
+	assert.Equal(t, api.EndExit, ended.Reason, "%v", ended.Error)
 	assert.Greater(t, time.Since(began), idle)
 	assert.Equal(t, "1\n2\n3\n4\n5\n6\n7\n8\n", out.String())
 }
@@ -350,7 +351,7 @@ func TestTerminalsAreLimitedAndClosed(t *testing.T) {
 	require.NoError(t, err)
 	shown.shows(t, "23")
 	assert.Equal(t, 1, terminals.Open())
-	second := terminals.Run(t.Context(), w.login("vm1"), resource.TerminalRequest{}, terminal.Streams{})
+	second := terminals.Run(t.Context(), w.login("vm1"), api.TerminalRequest{}, terminal.Streams{})
 	require.NotNil(t, second.Error)
 	assert.Equal(t, resource.CodeQuota, second.Error.Code)
 
@@ -361,10 +362,10 @@ func TestTerminalsAreLimitedAndClosed(t *testing.T) {
 	cancel()
 	terminals.Close(t.Context())
 	assert.Zero(t, terminals.Open())
-	assert.Equal(t, resource.EndStopping, receive(t, ended).Reason)
-	assert.Equal(t, resource.EndStopping, terminals.Run(t.Context(), w.login("vm1"), resource.TerminalRequest{}, terminal.Streams{}).Reason)
+	assert.Equal(t, api.EndStopping, receive(t, ended).Reason)
+	assert.Equal(t, api.EndStopping, terminals.Run(t.Context(), w.login("vm1"), api.TerminalRequest{}, terminal.Streams{}).Reason)
 	none := terminal.New(terminal.Config{Engine: w.Engine})
-	assert.Equal(t, resource.CodeUnsupported, none.Run(t.Context(), w.login("vm1"), resource.TerminalRequest{}, terminal.Streams{}).Error.Code)
+	assert.Equal(t, resource.CodeUnsupported, none.Run(t.Context(), w.login("vm1"), api.TerminalRequest{}, terminal.Streams{}).Error.Code)
 }
 
 func read[T any](t *testing.T, raw []byte) (value T) {

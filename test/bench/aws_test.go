@@ -18,6 +18,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 	"github.com/stretchr/testify/require"
 
+	"github.com/m-cmp/mc-infra-connector/api"
 	"github.com/m-cmp/mc-infra-connector/resource"
 	"github.com/m-cmp/mc-infra-connector/test/mcic"
 	"github.com/m-cmp/mc-infra-connector/test/moto"
@@ -103,7 +104,7 @@ func (w *awsWay) create(cloud *ec2.Client) {
 		require.NoError(w, err)
 
 		began = time.Now()
-		var op resource.Operation
+		var op api.Operation
 		w.ask(http.MethodPost, "/v1/connections/aws/vms", fmt.Sprintf(`{"name":"vm%d","spec":{"image":%q,"spec":"t3.micro","subnet":"s"}}`, i, image), &op)
 		require.Eventually(w, func() bool {
 			w.ask(http.MethodGet, "/v1/operations/"+op.ID, "", &op)
@@ -136,7 +137,7 @@ func (w *awsWay) list(cloud *ec2.Client) {
 		bare = append(bare, time.Since(began))
 
 		began = time.Now()
-		var found struct{ Items []resource.InventoryItem }
+		var found struct{ Items []api.InventoryItem }
 		w.ask(http.MethodGet, "/v1/connections/aws/inventory?kind=vm", "", &found)
 		whole = append(whole, time.Since(began))
 		require.Len(w, found.Items, n)
@@ -152,7 +153,7 @@ func (w *awsWay) memory() {
 	w.Cleanup(server.Close)
 	w.connect("large", server.URL)
 	w.ReportMetric(rss(driver), "MB-before")
-	var found struct{ Items []resource.InventoryItem }
+	var found struct{ Items []api.InventoryItem }
 	w.ask(http.MethodGet, "/v1/connections/large/inventory?kind=vm", "", &found)
 	require.Len(w, found.Items, 5000)
 	w.ReportMetric(rss(driver), "MB-after-5000")

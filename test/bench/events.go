@@ -17,7 +17,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/m-cmp/mc-infra-connector/resource"
+	"github.com/m-cmp/mc-infra-connector/api"
 	"github.com/m-cmp/mc-infra-connector/test/mcic"
 )
 
@@ -74,13 +74,13 @@ func eventsBench(ctx context.Context, bin, dir string, subscribers int) (err err
 // says that this was all.
 func (b *bench) hundred(name string) (time.Duration, error) {
 	began := time.Now()
-	var op resource.Operation
+	var op api.Operation
 	body := fmt.Sprintf(`{"name":%q,"count":100,"spec":%s}`, name, b.vm)
 	if err := b.server.JSON(b.ctx, b.http, http.MethodPost, "/v1/connections/mock/vms?wait=120s", body, &op); err != nil {
 		return 0, err
 	}
 	took := time.Since(began)
-	if op.State != resource.OperationSucceeded {
+	if op.State != api.OperationSucceeded {
 		return 0, fmt.Errorf("it has %s: %w", op.State, op.Error)
 	}
 	return took, b.server.JSON(b.ctx, b.http, http.MethodPost, "/v1/connections/mock/vpcs?wait=30s", fmt.Sprintf(`{"name":"%s-end","spec":{"cidr":"10.0.0.0/16"}}`, name), nil)

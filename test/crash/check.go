@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/m-cmp/mc-infra-connector/api"
 	"github.com/m-cmp/mc-infra-connector/internal/engine"
 	"github.com/m-cmp/mc-infra-connector/internal/store"
 	"github.com/m-cmp/mc-infra-connector/resource"
@@ -138,7 +139,7 @@ func compareOperations(f *findings, r *records) {
 	for i := range r.operations {
 		op := &r.operations[i]
 		row := r.resources[op.UID]
-		if op.Verb == verbDelete && op.State == resource.OperationSucceeded && row != nil && row.DeletedAt == 0 {
+		if op.Verb == verbDelete && op.State == api.OperationSucceeded && row != nil && row.DeletedAt == 0 {
 			f.add(checkLost, "%s: its deletion %s succeeded, and it is still recorded", shown(row), op.ID)
 		}
 		if !op.State.Ended() {
@@ -148,7 +149,7 @@ func compareOperations(f *findings, r *records) {
 			f.add(checkForgotten, "the %s %s %s of the operation %s is not in the records", op.Connection, op.Kind, op.Name, op.ID)
 		}
 		made := op.Verb == verbCreate || op.Verb == engine.VerbAdopt
-		if made && op.State == resource.OperationSucceeded && row != nil && row.DeletedAt != 0 && !deleted[op.UID] && !released[op.UID] {
+		if made && op.State == api.OperationSucceeded && row != nil && row.DeletedAt != 0 && !deleted[op.UID] && !released[op.UID] {
 			f.add(checkLost, "%s: it was there, and nothing deleted it", shown(row))
 		}
 	}

@@ -6,6 +6,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 
+	"github.com/m-cmp/mc-infra-connector/api"
 	"github.com/m-cmp/mc-infra-connector/driver"
 	"github.com/m-cmp/mc-infra-connector/internal/store"
 	"github.com/m-cmp/mc-infra-connector/resource"
@@ -23,9 +24,9 @@ func newScene() *scene {
 	s := &scene{records: &records{resources: map[string]*store.Resource{}}}
 	s.row("u1", "vm1", "i-1", resource.StateRunning)
 	s.row("u2", "vm2", "i-2", resource.StateDeleted).DeletedAt = 1
-	s.operation("o1", "create", "u1", resource.OperationSucceeded)
-	s.operation("o2", "create", "u2", resource.OperationSucceeded)
-	s.operation("o3", "delete", "u2", resource.OperationSucceeded)
+	s.operation("o1", "create", "u1", api.OperationSucceeded)
+	s.operation("o2", "create", "u2", api.OperationSucceeded)
+	s.operation("o3", "delete", "u2", api.OperationSucceeded)
 	s.object("i-1", "u1", resource.StateRunning)
 	s.told = []receipt{{"c", target{"vm", "vm1"}, verbCreate, "u1", "o1"}}
 	return s
@@ -37,7 +38,7 @@ func (s *scene) row(uid, name, cloudID string, state resource.State) *store.Reso
 	return row
 }
 
-func (s *scene) operation(id, verb, uid string, state resource.OperationState) {
+func (s *scene) operation(id, verb, uid string, state api.OperationState) {
 	s.records.operations = append(s.records.operations, store.Operation{ID: id, Verb: verb, UID: uid, Kind: "vm", Connection: "c", State: state})
 }
 
@@ -76,28 +77,28 @@ func TestEveryCheckFindsWhatItIsFor(t *testing.T) {
 		{"an object of a deleted record", func(s *scene) { s.object("i-2", "u2", resource.StateRunning) }, []check{checkOrphan}},
 		{"an object whose record does not know it", func(s *scene) {
 			s.row("u3", "vm3", "", resource.StateFailed).Uncertain = true
-			s.operation("o4", "create", "u3", resource.OperationFailed)
+			s.operation("o4", "create", "u3", api.OperationFailed)
 			s.object("i-3", "u3", resource.StateRunning)
 		}, []check{checkOrphan, checkStuck}},
 		{"two objects of one token", func(s *scene) { s.object("i-9", "u1", resource.StateRunning) }, []check{checkDuplicate, checkOrphan}},
 		{"two records of one object", func(s *scene) {
 			s.row("u3", "vm3", "i-1", resource.StateRunning)
-			s.operation("o4", "create", "u3", resource.OperationSucceeded)
+			s.operation("o4", "create", "u3", api.OperationSucceeded)
 		}, []check{checkDuplicate, checkDuplicate}},
 		{"a record without its object", func(s *scene) { s.objects = nil }, []check{checkLost}},
 		{"a record without a cloud id", func(s *scene) { s.row("u3", "vm3", "", resource.StateRunning) }, []check{checkLost}},
-		{"a deletion that left the record", func(s *scene) { s.operation("o4", "delete", "u1", resource.OperationSucceeded) }, []check{checkLost}},
+		{"a deletion that left the record", func(s *scene) { s.operation("o4", "delete", "u1", api.OperationSucceeded) }, []check{checkLost}},
 		{"a record that nobody deleted", func(s *scene) { s.records.operations = s.records.operations[:2] }, []check{checkLost}},
 		{"a cluster with a node group too few", func(s *scene) { s.cluster("group0") }, []check{checkHalf, checkHalf}},
 		{"a cluster with a node group twice", func(s *scene) { s.cluster("group0", "group1", "group1") }, []check{checkHalf, checkHalf}},
-		{"an operation that goes on", func(s *scene) { s.operation("o4", "stop", "u1", resource.OperationRunning) }, []check{checkStuck}},
+		{"an operation that goes on", func(s *scene) { s.operation("o4", "stop", "u1", api.OperationRunning) }, []check{checkStuck}},
 		{"a record that waits for nothing", func(s *scene) { s.records.resources["u1"].Operation = "o1" }, []check{checkStuck}},
 		{"a record that nobody finishes", func(s *scene) {
 			s.records.resources["u1"].State = resource.StateDeleting
 			s.objects[0].State = resource.StateDeleting
 		}, []check{checkStuck}},
 		{"a record that says something else", func(s *scene) { s.objects[0].State = resource.StateStopped }, []check{checkState}},
-		{"an operation without a record", func(s *scene) { s.operation("o4", "create", "u9", resource.OperationFailed) }, []check{checkForgotten}},
+		{"an operation without a record", func(s *scene) { s.operation("o4", "create", "u9", api.OperationFailed) }, []check{checkForgotten}},
 		{"an accepted create without a record", func(s *scene) { s.told[0].uid = "u9" }, []check{checkForgotten}},
 		{"an accepted operation that is not there", func(s *scene) { s.told[0].operation = "o9" }, []check{checkForgotten}},
 		{"two records of one name", func(s *scene) {

@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/m-cmp/mc-infra-connector/api"
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
 
@@ -63,7 +64,7 @@ func (l *ledger) noteCancel(got answer) {
 		return
 	}
 	l.cancels++
-	var op resource.Operation
+	var op api.Operation
 	if json.Unmarshal(got.body, &op) == nil && op.Pending != "" {
 		l.halts++
 	}
@@ -106,7 +107,7 @@ func (l *ledger) uids() []string {
 // client changes things in one connection, as somebody who does not know that the
 // server has a bad day.
 type client struct {
-	api     *api
+	caller  *caller
 	ledger  *ledger
 	machine machine
 	trees   []*tree
@@ -134,7 +135,7 @@ func (c *client) change(ctx context.Context, t *tree, ask change) {
 	if ask.verb != verbRelease && c.r.IntN(8) == 0 { // a release does not take long
 		query = "?wait=" + between(c.r, 100*time.Millisecond, 3*time.Second).String()
 	}
-	got := c.api.request(ctx, method, path+query, ask.body)
+	got := c.caller.request(ctx, method, path+query, ask.body)
 	if ctx.Err() != nil && got.unknown() {
 		return // the load ends: nobody is interested any more
 	}
@@ -185,13 +186,13 @@ func (c *client) changeMind(ctx context.Context, t *tree, what target, operation
 	if pause(ctx, between(c.r, 0, longest)) != nil {
 		return
 	}
-	c.ledger.noteCancel(c.api.request(ctx, http.MethodPost, path+":cancel", body))
+	c.ledger.noteCancel(c.caller.request(ctx, http.MethodPost, path+":cancel", body))
 	if pause(ctx, between(c.r, 0, 700*time.Millisecond)) != nil {
 		return
 	}
 	switch c.r.IntN(4) {
 	case 0:
-		c.ledger.noteRetry(c.api.request(ctx, http.MethodPost, path+":retry", ""))
+		c.ledger.noteRetry(c.caller.request(ctx, http.MethodPost, path+":retry", ""))
 	case 1:
 		c.change(ctx, t, change{target: what, verb: verbDelete})
 		return
@@ -201,7 +202,7 @@ func (c *client) changeMind(ctx context.Context, t *tree, what target, operation
 
 // cloudID is the cloud's id of a resource, "" if none is known.
 func (c *client) cloudID(ctx context.Context, t *tree, what target) string {
-	got, err := c.api.insist(ctx, http.MethodGet, kindPath(t.connection, what.kind)+"/"+what.name, "")
+	got, err := c.caller.insist(ctx, http.MethodGet, kindPath(t.connection, what.kind)+"/"+what.name, "")
 	if err != nil || !got.accepted {
 		return ""
 	}
@@ -214,7 +215,7 @@ func (c *client) cloudID(ctx context.Context, t *tree, what target) string {
 
 // adopt takes back what was released.
 func (c *client) adopt(ctx context.Context, t *tree, what target, cloudID string) {
-	got := c.api.request(ctx, http.MethodPost, kindPath(t.connection, what.kind)+":adopt", fmt.Sprintf(`{"cloudId":%q,"name":%q}`, cloudID, what.name))
+	got := c.caller.request(ctx, http.MethodPost, kindPath(t.connection, what.kind)+":adopt", fmt.Sprintf(`{"cloudId":%q,"name":%q}`, cloudID, what.name))
 	if got.unknown() {
 		c.lookup(ctx, t, what)
 		return
@@ -226,7 +227,7 @@ func (c *client) adopt(ctx context.Context, t *tree, what target, cloudID string
 
 // lookup finds out what came of a request that was not answered.
 func (c *client) lookup(ctx context.Context, t *tree, what target) {
-	got, err := c.api.insist(ctx, http.MethodGet, kindPath(t.connection, what.kind)+"/"+what.name, "")
+	got, err := c.caller.insist(ctx, http.MethodGet, kindPath(t.connection, what.kind)+"/"+what.name, "")
 	if err == nil {
 		t.learn(what, got.accepted)
 	}
@@ -236,7 +237,7 @@ func (c *client) lookup(ctx context.Context, t *tree, what target) {
 func (c *client) look(ctx context.Context, t *tree) {
 	there := map[target]bool{}
 	for _, kind := range resource.Kinds() {
-		items, err := list[resource.Resource](ctx, c.api, kindPath(t.connection, kind.Name), "name~"+t.root())
+		items, err := list[resource.Resource](ctx, c.caller, kindPath(t.connection, kind.Name), "name~"+t.root())
 		if err != nil {
 			return
 		}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"slices"
 
+	"github.com/m-cmp/mc-infra-connector/api"
 	"github.com/m-cmp/mc-infra-connector/internal/store"
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
@@ -74,7 +75,7 @@ func read(ctx context.Context, open func(context.Context) (*store.Store, error),
 func (r *records) ended(verb string) map[string]bool {
 	uids := map[string]bool{}
 	for i := range r.operations {
-		if op := &r.operations[i]; op.Verb == verb && op.State == resource.OperationSucceeded {
+		if op := &r.operations[i]; op.Verb == verb && op.State == api.OperationSucceeded {
 			uids[op.UID] = true
 		}
 	}

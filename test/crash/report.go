@@ -5,6 +5,7 @@ import (
 	"io"
 	"time"
 
+	"github.com/m-cmp/mc-infra-connector/api"
 	"github.com/m-cmp/mc-infra-connector/internal/engine"
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
@@ -44,7 +45,7 @@ func (r *report) print(w io.Writer) {
 				}
 				if op.Kind == resource.Cluster.Name {
 					clusters++
-					if op.State == resource.OperationCancelled && op.AcceptedAt != 0 {
+					if op.State == api.OperationCancelled && op.AcceptedAt != 0 {
 						halted++
 					}
 				}
@@ -58,9 +59,9 @@ func (r *report) print(w io.Writer) {
 				actions++
 			}
 			switch op.State {
-			case resource.OperationFailed:
+			case api.OperationFailed:
 				failed++
-			case resource.OperationCancelled:
+			case api.OperationCancelled:
 				cancelled++
 			}
 			repeated += op.Attempts

@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/m-cmp/mc-infra-connector/api"
 	"github.com/m-cmp/mc-infra-connector/internal/host"
 	"github.com/m-cmp/mc-infra-connector/internal/store"
 	"github.com/m-cmp/mc-infra-connector/resource"
@@ -37,7 +38,7 @@ type crash struct {
 	began    time.Time
 	keeper   *keeper
 	pg       *pgtest.Server // nil on SQLite
-	api      *api
+	caller   *caller
 	killer   *killer
 	ledger   ledger
 	accounts []account
@@ -97,7 +98,7 @@ func (c *crash) prepare(ctx context.Context, dir string) (err error) {
 	if err := mcic.Build(ctx, c.keeper.bin, "github.com/m-cmp/mc-infra-connector/cmd/mcic"); err != nil {
 		return err
 	}
-	c.api = newAPI(c.keeper.current)
+	c.caller = newCaller(c.keeper.current)
 	c.killer = &killer{keeper: c.keeper, database: c.pg, r: generator(c.seed, "killer", 0)}
 	c.accounts = accounts(c.seed)
 	for _, a := range c.accounts {
@@ -113,7 +114,7 @@ func (c *crash) prepare(ctx context.Context, dir string) (err error) {
 	if err := c.keeper.start(ctx); err != nil {
 		return err
 	}
-	if c.machine, err = c.api.register(ctx, c.accounts); err != nil {
+	if c.machine, err = c.caller.register(ctx, c.accounts); err != nil {
 		return errors.Join(err, c.keeper.kill())
 	}
 	return nil
@@ -174,7 +175,7 @@ func (c *crash) disturb(ctx context.Context, n int, goal options) error {
 	for i, a := range c.accounts {
 		for j := range clientsOfAccount {
 			one := &client{
-				api: c.api, ledger: &c.ledger, machine: c.machine, trees: c.trees[a.name],
+				caller: c.caller, ledger: &c.ledger, machine: c.machine, trees: c.trees[a.name],
 				r: generator(c.seed, fmt.Sprint("client", n), i*clientsOfAccount+j),
 			}
 			clients.Go(func() { one.run(ctx) })
@@ -213,20 +214,20 @@ func (c *crash) settle(ctx context.Context) error {
 func (c *crash) checkFailures(ctx context.Context) error {
 	var failed []resource.Resource
 	for _, kind := range []string{resource.VM.Name, resource.Cluster.Name} {
-		some, err := list[resource.Resource](ctx, c.api, "/v1/"+kind+"s", "state="+string(resource.StateFailed))
+		some, err := list[resource.Resource](ctx, c.caller, "/v1/"+kind+"s", "state="+string(resource.StateFailed))
 		if err != nil {
 			return err
 		}
 		failed = append(failed, some...)
 	}
 	for _, one := range failed {
-		operations, err := list[resource.Operation](ctx, c.api, "/v1/operations", "uid="+one.UID)
+		operations, err := list[api.Operation](ctx, c.caller, "/v1/operations", "uid="+one.UID)
 		if err != nil {
 			return err
 		}
 		doomed, tried := false, false
 		for _, op := range operations {
-			doomed = doomed || op.Verb == verbCreate && op.State == resource.OperationFailed && op.OnFailure == resource.OnFailureDelete
+			doomed = doomed || op.Verb == verbCreate && op.State == api.OperationFailed && op.OnFailure == resource.OnFailureDelete
 			tried = tried || op.Verb == verbDelete
 		}
 		if doomed && !tried {
@@ -239,14 +240,14 @@ func (c *crash) checkFailures(ctx context.Context) error {
 // adoptReleased adopts what was released, unless somebody has adopted it again or it
 // is gone. What cannot be adopted is for compare to find.
 func (c *crash) adoptReleased(ctx context.Context) error {
-	entries, err := list[resource.AuditEntry](ctx, c.api, "/v1/audit", "verb="+verbRelease)
+	entries, err := list[api.AuditEntry](ctx, c.caller, "/v1/audit", "verb="+verbRelease)
 	if err != nil {
 		return err
 	}
 	began := time.Now()
 	for _, entry := range entries {
 		for !c.seen[entry.ID] && time.Since(began) < patience {
-			got, err := c.api.insist(ctx, http.MethodPost, kindPath(entry.Connection, entry.Kind)+":adopt", fmt.Sprintf(`{"cloudId":%q}`, entry.CloudID))
+			got, err := c.caller.insist(ctx, http.MethodPost, kindPath(entry.Connection, entry.Kind)+":adopt", fmt.Sprintf(`{"cloudId":%q}`, entry.CloudID))
 			if err != nil {
 				return err
 			}
@@ -264,8 +265,8 @@ func (c *crash) quiet(ctx context.Context) error {
 	began := time.Now()
 	for {
 		busy := 0
-		for _, state := range []resource.OperationState{resource.OperationQueued, resource.OperationRunning} {
-			operations, err := list[resource.Operation](ctx, c.api, "/v1/operations", "state="+string(state))
+		for _, state := range []api.OperationState{api.OperationQueued, api.OperationRunning} {
+			operations, err := list[api.Operation](ctx, c.caller, "/v1/operations", "state="+string(state))
 			if err != nil {
 				return err
 			}
@@ -286,7 +287,7 @@ func (c *crash) deleteAll(ctx context.Context, filters ...string) error {
 	for _, kind := range usersFirst() {
 		began := time.Now()
 		for {
-			items, err := list[resource.Resource](ctx, c.api, "/v1/"+kind+"s", filters...)
+			items, err := list[resource.Resource](ctx, c.caller, "/v1/"+kind+"s", filters...)
 			if err != nil {
 				return err
 			}
@@ -296,7 +297,7 @@ func (c *crash) deleteAll(ctx context.Context, filters ...string) error {
 			for _, item := range items {
 				if item.Operation == "" {
 					ask := change{target: target{kind, item.Name}, verb: verbDelete}
-					c.ledger.note(item.Connection, ask, c.api.request(ctx, http.MethodDelete, kindPath(item.Connection, kind)+"/"+item.Name, ""))
+					c.ledger.note(item.Connection, ask, c.caller.request(ctx, http.MethodDelete, kindPath(item.Connection, kind)+"/"+item.Name, ""))
 				}
 			}
 			if err := pause(ctx, 200*time.Millisecond); err != nil {

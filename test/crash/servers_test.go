@@ -21,6 +21,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/m-cmp/mc-infra-connector/api"
 	"github.com/m-cmp/mc-infra-connector/driver"
 	"github.com/m-cmp/mc-infra-connector/internal/host"
 	"github.com/m-cmp/mc-infra-connector/internal/store"
@@ -51,7 +52,7 @@ func TestServers(t *testing.T) {
 	for i, a := range f.accounts {
 		if a.name != calm {
 			c := &client{
-				api: f.api, ledger: &f.ledger, machine: f.machine, trees: []*tree{newTree(a.name, 0)},
+				caller: f.caller, ledger: &f.ledger, machine: f.machine, trees: []*tree{newTree(a.name, 0)},
 				r: generator(f.seed, "client", i),
 			}
 			clients.Go(func() { c.run(loaded) })
@@ -116,7 +117,7 @@ func newFleet(t *testing.T) *fleet {
 			f.accounts = append(f.accounts, a)
 		}
 	}
-	f.api = newAPI(f.anyone)
+	f.caller = newCaller(f.anyone)
 	for i := range 3 {
 		k := &keeper{
 			bin: bin, data: filepath.Join(dir, fmt.Sprint("data", i)), logs: filepath.Join(dir, fmt.Sprint("logs", i)),
@@ -138,7 +139,7 @@ func newFleet(t *testing.T) *fleet {
 	f.store, err = store.OpenPostgres(t.Context(), f.url)
 	require.NoError(t, err)
 	t.Cleanup(func() { assert.NoError(t, f.store.Close()) })
-	f.machine, err = f.api.register(t.Context(), f.accounts)
+	f.machine, err = f.caller.register(t.Context(), f.accounts)
 	require.NoError(t, err)
 	return f
 }
@@ -181,7 +182,7 @@ func (f *fleet) anyone() *mcic.Server {
 func (f *fleet) create(ctx context.Context, s *mcic.Server, name string) answer {
 	ask := create(target{resource.VPC.Name, name}, `{"cidr":"10.0.0.0/16"}`)
 	method, path := ask.request(calm)
-	got := f.api.requestOf(ctx, s, method, path, ask.body)
+	got := f.caller.requestOf(ctx, s, method, path, ask.body)
 	f.ledger.note(calm, ask, got)
 	return got
 }
@@ -221,7 +222,7 @@ func (f *fleet) killOne(t *testing.T, i int) left {
 	after := watch(t, other.current(), last.id)
 	require.Equal(t, "reset", after.next(t).event, "the ids of another server's events mean nothing here")
 	for _, name := range []string{l.vpc, fmt.Sprint("missed-", i)} {
-		got := f.api.requestOf(ctx, other.current(), http.MethodGet, kindPath(calm, resource.VPC.Name)+"/"+name, "")
+		got := f.caller.requestOf(ctx, other.current(), http.MethodGet, kindPath(calm, resource.VPC.Name)+"/"+name, "")
 		require.True(t, got.accepted, "who reads anew sees all: %s", got.detail)
 	}
 	after.stop()
@@ -250,7 +251,7 @@ func (f *fleet) takenOver(t *testing.T, all ...left) {
 			require.Less(t, time.Since(l.at), patience, "%s was taken over, and does not end", l.vpc)
 			require.NoError(t, pause(t.Context(), 100*time.Millisecond))
 		}
-		require.Equal(t, resource.OperationSucceeded, op.State, "%v", op.Error)
+		require.Equal(t, api.OperationSucceeded, op.State, "%v", op.Error)
 		require.NoError(t, l.keeper.start(t.Context()))
 	}
 }
@@ -292,12 +293,12 @@ func (f *fleet) createTwice(t *testing.T) {
 	}
 }
 
-func (f *fleet) operation(t *testing.T, id string) resource.Operation {
+func (f *fleet) operation(t *testing.T, id string) api.Operation {
 	t.Helper()
-	got, err := f.api.insist(t.Context(), http.MethodGet, "/v1/operations/"+id, "")
+	got, err := f.caller.insist(t.Context(), http.MethodGet, "/v1/operations/"+id, "")
 	require.NoError(t, err)
 	require.True(t, got.accepted, got.detail)
-	var op resource.Operation
+	var op api.Operation
 	require.NoError(t, json.Unmarshal(got.body, &op))
 	return op
 }

@@ -24,6 +24,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/m-cmp/mc-infra-connector/api"
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
 
@@ -101,7 +102,7 @@ func TestAWrongConnectionIsRefusedWithWhatToDo(t *testing.T) {
 			})
 		}
 	})
-	assert.Empty(t, read[[]resource.Connection](w, "connection list"), "nothing is recorded")
+	assert.Empty(t, read[[]api.Connection](w, "connection list"), "nothing is recorded")
 	for _, secret := range []string{awsSecret, openPassword} {
 		assert.NotContains(t, w.Output(), secret)
 	}
@@ -115,7 +116,7 @@ func TestAWrongConnectionIsRefusedWithWhatToDo(t *testing.T) {
 // refusesConnection tries a connection by the API and by the command line.
 func refusesConnection(t *testing.T, w *world, name string, c trouble) {
 	t.Helper()
-	request := resource.ConnectionRequest{Name: name, Cloud: c.cloud, Credential: "key-aws", Region: "here-1", Settings: map[string]string{}}
+	request := api.ConnectionRequest{Name: name, Cloud: c.cloud, Credential: "key-aws", Region: "here-1", Settings: map[string]string{}}
 	if c.cloud == "openstack" {
 		request.Credential = "key-" + name
 		w.do("credential create %s --cloud openstack --set auth_url=%s/v3 --set username=test --set password=%s --set project_name=test", request.Credential, c.endpoint, openPassword)
@@ -167,7 +168,7 @@ func refusesConnection(t *testing.T, w *world, name string, c trouble) {
 	}
 }
 
-func refusesCommand(t *testing.T, w *world, r resource.ConnectionRequest, code resource.Code) string {
+func refusesCommand(t *testing.T, w *world, r api.ConnectionRequest, code resource.Code) string {
 	t.Helper()
 	args := []string{"connection", "create", r.Name, "--cloud", r.Cloud, "--credential", r.Credential, "--region", r.Region}
 	if r.Zone != "" {

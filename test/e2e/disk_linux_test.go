@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/m-cmp/mc-infra-connector/api"
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
 
@@ -48,7 +49,7 @@ func TestAFullDisk(t *testing.T) {
 	status, _ := w.ask(http.MethodGet, vpcsOfSlow+"/before", "")
 	assert.Equal(t, http.StatusOK, status, "what is recorded can be read")
 	require.Eventually(t, func() bool {
-		return slices.ContainsFunc(read[[]resource.InventoryItem](w, "connection inventory slow"), func(i resource.InventoryItem) bool {
+		return slices.ContainsFunc(read[[]api.InventoryItem](w, "connection inventory slow"), func(i api.InventoryItem) bool {
 			return i.Name == "under-way" && i.State == resource.StateAvailable
 		})
 	}, 20*time.Second, 100*time.Millisecond, "the cloud is ready")
@@ -62,8 +63,8 @@ func TestAFullDisk(t *testing.T) {
 			return read[resource.Resource](w, "vpc get %s -c slow", name).State == resource.StateAvailable
 		}, time.Minute, 200*time.Millisecond, "the work goes on by itself")
 	}
-	for _, item := range read[[]resource.InventoryItem](w, "connection inventory slow") {
-		assert.Equal(t, resource.InBoth, item.Where, "%+v", item)
+	for _, item := range read[[]api.InventoryItem](w, "connection inventory slow") {
+		assert.Equal(t, api.InBoth, item.Where, "%+v", item)
 	}
 }
 

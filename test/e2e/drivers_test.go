@@ -25,6 +25,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/m-cmp/mc-infra-connector/api"
 	"github.com/m-cmp/mc-infra-connector/driver"
 	"github.com/m-cmp/mc-infra-connector/internal/repository"
 	"github.com/m-cmp/mc-infra-connector/internal/repository/repositorytest"
@@ -157,7 +158,7 @@ func TestDriversComeAndGoWhileTheServerWorks(t *testing.T) {
 	// From nothing to a VPC.
 	m.build("1.0.0", "good", "yes")
 	m.publish("1.0.0")
-	assert.Equal(t, "1.0.0", read[[]resource.DriverRelease](w, "driver search depot")[0].Version)
+	assert.Equal(t, "1.0.0", read[[]api.DriverRelease](w, "driver search depot")[0].Version)
 	w.fails(3, "driver get depot")
 	w.do("driver install depot")
 	assert.Equal(t, "team", read[driver.Description](w, "driver get depot").Installed.Repository)

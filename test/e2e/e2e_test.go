@@ -22,6 +22,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/m-cmp/mc-infra-connector/api"
 	"github.com/m-cmp/mc-infra-connector/internal/store/storetest"
 	"github.com/m-cmp/mc-infra-connector/resource"
 	"github.com/m-cmp/mc-infra-connector/test/mcic"
@@ -208,8 +209,8 @@ func mainJob(t *testing.T, w *world, conn, imageFilter string) {
 		w.do("%s -c %s --wait", rest, conn)
 	}
 	w.fails(3, "vm get vm1 -c %s", conn)
-	for _, op := range read[[]resource.Operation](w, "operation list") {
-		assert.Equal(t, resource.OperationSucceeded, op.State, "%s of %s %s: %v", op.Verb, op.Kind, op.Name, op.Error)
+	for _, op := range read[[]api.Operation](w, "operation list") {
+		assert.Equal(t, api.OperationSucceeded, op.State, "%s of %s %s: %v", op.Verb, op.Kind, op.Name, op.Error)
 	}
 	w.do("connection delete %s", conn)
 	noSecretOnDisk(t, w.data, "PRIVATE KEY")
@@ -295,7 +296,7 @@ func TestTheTutorialsDriverArrivesWhileTheServerRuns(t *testing.T) {
 func TestOperationsAreCancelledAndTriedAgain(t *testing.T) {
 	w := newWorld(t, "--dev")
 	w.do("connection create slow --cloud mock --region mock-tokyo --setting latency=1s")
-	op := read[resource.Operation](w, "vpc create v -c slow --cidr 10.0.0.0/16")
+	op := read[api.Operation](w, "vpc create v -c slow --cidr 10.0.0.0/16")
 	w.do("operation cancel %s --then-delete", op.ID)
 	require.Eventually(t, func() bool {
 		_, _, code := w.run("vpc", "get", "v", "-c", "slow")
@@ -304,9 +305,9 @@ func TestOperationsAreCancelledAndTriedAgain(t *testing.T) {
 	assert.Contains(t, w.fails(4, "operation cancel %s", op.ID), "has ended")
 
 	w.do("connection create broken --cloud mock --region mock-tokyo --setting failCreate=1")
-	op = read[resource.Operation](w, "vpc create w -c broken --cidr 10.0.0.0/16")
+	op = read[api.Operation](w, "vpc create w -c broken --cidr 10.0.0.0/16")
 	w.fails(6, "operation wait %s", op.ID)
-	again := read[resource.Operation](w, "operation retry %s", op.ID)
+	again := read[api.Operation](w, "operation retry %s", op.ID)
 	assert.NotEqual(t, op.ID, again.ID)
 	w.fails(6, "operation wait %s", again.ID)
 	w.do("vpc delete w -c broken --wait")
@@ -333,7 +334,7 @@ func TestWhatWasMadeElsewhereIsAdopted(t *testing.T) {
 	w.do("vpc create v -c mock --cidr 10.0.0.0/16 --wait")
 	w.do("subnet create s -c mock --vpc v --cidr 10.0.1.0/24 --wait")
 	w.do("connection create other --cloud mock --region mock-seoul") // the same account
-	assert.Len(t, read[[]resource.InventoryItem](w, "connection inventory other"), 2)
+	assert.Len(t, read[[]api.InventoryItem](w, "connection inventory other"), 2)
 	w.do("connection create half --cloud mock --region mock-seoul --setting down=vpc")
 	for _, line := range []string{"connection inventory half", "connection adopt half"} {
 		stdout, stderr, code := w.run(strings.Fields(line)...)
@@ -344,14 +345,14 @@ func TestWhatWasMadeElsewhereIsAdopted(t *testing.T) {
 	assert.Len(t, read[[]resource.Resource](w, "connection adopt other"), 2)
 	assert.Contains(t, w.do("subnet list -c other"), "s")
 	w.do("subnet release s -c other")
-	items := read[[]resource.InventoryItem](w, "connection inventory other --kind subnet")
+	items := read[[]api.InventoryItem](w, "connection inventory other --kind subnet")
 	require.Len(t, items, 1)
-	assert.Equal(t, resource.InCloud, items[0].Where)
+	assert.Equal(t, api.InCloud, items[0].Where)
 	w.do("subnet adopt %s -c other --name mine", items[0].CloudID)
 	assert.Contains(t, w.fails(4, "subnet adopt %s -c other", items[0].CloudID), "managed here already")
 	w.do("vpc release v -c other")
 	assert.Empty(t, w.do("subnet list -c other -o name"), "a VPC goes with its subnets")
-	items = read[[]resource.InventoryItem](w, "connection inventory other --kind vpc")
+	items = read[[]api.InventoryItem](w, "connection inventory other --kind vpc")
 	require.Len(t, items, 1)
 	w.do("vpc adopt %s -c other --name again", items[0].CloudID)
 	assert.Equal(t, "s\n", w.do("subnet list -c other -o name"), "and comes with them")
@@ -389,7 +390,7 @@ func TestBadUseIsRefused(t *testing.T) {
 		require.NoError(t, err)
 		assert.Equal(t, http.StatusOK, status, open)
 	}
-	assert.Empty(t, read[[]resource.Operation](w, "operation list"))
+	assert.Empty(t, read[[]api.Operation](w, "operation list"))
 }
 
 func TestAServerGuardsItsDataFolder(t *testing.T) {

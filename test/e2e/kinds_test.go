@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"k8s.io/client-go/tools/clientcmd"
 
+	"github.com/m-cmp/mc-infra-connector/api"
 	"github.com/m-cmp/mc-infra-connector/driver"
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
@@ -103,7 +104,7 @@ func TestEveryKindOnTheMockCloud(t *testing.T) {
 	} {
 		w.do("%s delete my-%s -c mock --wait", last, last)
 	}
-	var left []resource.InventoryItem
+	var left []api.InventoryItem
 	require.NoError(t, json.Unmarshal([]byte(w.do("connection inventory mock -o json")), &left))
 	assert.Empty(t, left, "nothing is left on the cloud")
 }

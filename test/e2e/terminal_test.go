@@ -18,6 +18,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/m-cmp/mc-infra-connector/api"
 	"github.com/m-cmp/mc-infra-connector/resource"
 	"github.com/m-cmp/mc-infra-connector/test/sshd"
 )
@@ -80,7 +81,7 @@ func TestSSH(t *testing.T) {
 	_, errs, code = w.run("vm", "ssh", "web", "-c", "mock", "--identity", filepath.Join(s.Dir, "own"), "--", "true")
 	assert.Zero(t, code, errs)
 
-	fingerprint := read[[]resource.HostKey](w, "vm hostkeys web -c mock")[0].Fingerprint
+	fingerprint := read[[]api.HostKey](w, "vm hostkeys web -c mock")[0].Fingerprint
 	s.NewHostKey("ed25519")
 	_, errs, code = w.run("vm", "ssh", "web", "-c", "mock", "--identity", filepath.Join(s.Dir, "own"), "--", "true")
 	assert.Equal(t, 255, code)
@@ -91,7 +92,7 @@ func TestSSH(t *testing.T) {
 	assert.Zero(t, code, errs)
 
 	verbs := map[string]int{}
-	for _, entry := range read[[]resource.AuditEntry](w, "audit list") {
+	for _, entry := range read[[]api.AuditEntry](w, "audit list") {
 		verbs[entry.Verb+" "+entry.Outcome]++
 	}
 	assert.Equal(t, 4, verbs["login ok"])
@@ -130,7 +131,7 @@ func TestSSH(t *testing.T) {
 	assert.Equal(t, 255, stopped.ends())
 	stopped.shows("the server is stopping")
 	w.start()
-	last := read[[]resource.AuditEntry](w, "audit list --limit 1")[0]
+	last := read[[]api.AuditEntry](w, "audit list --limit 1")[0]
 	assert.Equal(t, "logout", last.Verb)
 	assert.Contains(t, last.Detail, "stopping")
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/m-cmp/mc-infra-connector/api"
 	"github.com/m-cmp/mc-infra-connector/internal/store/storetest"
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
@@ -64,5 +65,5 @@ func TestADatabaseThatIsGoneForAMinute(t *testing.T) {
 	}, time.Minute, 200*time.Millisecond, "the work goes on by itself")
 	w.fails(3, "vpc get during -c slow")
 	w.do("vpc create after -c slow --cidr 10.2.0.0/16 --wait")
-	assert.Len(t, read[[]resource.InventoryItem](w, "connection inventory slow"), 2, "nothing else is on the cloud")
+	assert.Len(t, read[[]api.InventoryItem](w, "connection inventory slow"), 2, "nothing else is on the cloud")
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/m-cmp/mc-infra-connector/api"
 	"github.com/m-cmp/mc-infra-connector/internal/engine"
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
@@ -40,7 +41,7 @@ func (k *kind) register(r *request) (any, error) {
 		parts[string(part.CSPId)] = string(part.Name)
 	}
 	found, err := k.adopt(r, connection, engine.Adopting{
-		AdoptRequest: resource.AdoptRequest{CloudID: id}, FacadeName: name, In: in, Parts: parts,
+		AdoptRequest: api.AdoptRequest{CloudID: id}, FacadeName: name, In: in, Parts: parts,
 	})
 	if resource.CodeOf(err) == resource.CodeAlreadyExists {
 		owner := in.Name
@@ -70,7 +71,7 @@ func (k *kind) managed(r *request, connection, id string) (*resource.Resource, e
 	if known != nil {
 		return known, engine.Placed(known, in)
 	}
-	return k.adopt(r, connection, engine.Adopting{AdoptRequest: resource.AdoptRequest{CloudID: id}, In: in})
+	return k.adopt(r, connection, engine.Adopting{AdoptRequest: api.AdoptRequest{CloudID: id}, In: in})
 }
 
 // adopt takes what the cloud has under management.

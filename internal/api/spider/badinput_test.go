@@ -128,7 +128,7 @@ func TestBadInput(t *testing.T) {
 }
 
 // recorded is how much is recorded of each kind.
-func (a *api) recorded() map[string]int {
+func (a *facade) recorded() map[string]int {
 	a.t.Helper()
 	counts := map[string]int{}
 	for _, k := range resource.Kinds() {

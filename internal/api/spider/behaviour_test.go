@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/m-cmp/mc-infra-connector/api"
 	"github.com/m-cmp/mc-infra-connector/internal/api/spider"
 	"github.com/m-cmp/mc-infra-connector/internal/engine"
 	"github.com/m-cmp/mc-infra-connector/internal/engine/enginetest"
@@ -25,7 +26,7 @@ import (
 )
 
 // network makes a VPC, a security group and a key pair.
-func (a *api) network() {
+func (a *facade) network() {
 	a.t.Helper()
 	a.ok(http.MethodPost, "/vpc", in(`{"Name":"v","IPv4_CIDR":"10.0.0.0/16","SubnetInfoList":[{"Name":"s","IPv4_CIDR":"10.0.1.0/24"}]}`))
 	a.ok(http.MethodPost, "/securitygroup", in(`{"Name":"g","VPCName":"v","SecurityRules":[{"Direction":"inbound","IPProtocol":"tcp","FromPort":"22","ToPort":"22"}]}`))
@@ -33,7 +34,7 @@ func (a *api) network() {
 }
 
 // vmBody asks for a VM.
-func (a *api) vmBody(name string) string {
+func (a *facade) vmBody(name string) string {
 	return in(fmt.Sprintf(`{"Name":%q,"ImageName":%q,"VMSpecName":%q,"VPCName":"v","SubnetName":"s","SecurityGroupNames":["g"],"KeyPairName":"k"}`, name, a.Image, a.Spec))
 }
 
@@ -249,7 +250,7 @@ func TestClientsThatDoNotWait(t *testing.T) {
 	r := a.call(http.MethodPost, "/vpc", in(`{"Name":"v","IPv4_CIDR":"10.0.0.0/16","SubnetInfoList":[{"Name":"s","IPv4_CIDR":"10.0.1.0/24"}]}`), "Prefer", "respond-async")
 	require.Equal(t, http.StatusAccepted, r.status, r.body)
 	assert.Equal(t, "respond-async", r.header.Get("Preference-Applied"))
-	var op resource.Operation
+	var op api.Operation
 	require.NoError(t, json.Unmarshal([]byte(r.body), &op))
 	assert.Equal(t, "/v1/operations/"+op.ID, r.header.Get("Location"))
 	a.Succeeds(&op)
@@ -280,7 +281,7 @@ func TestDataDisksComeWithAVM(t *testing.T) {
 
 	later := a.call(http.MethodPost, "/vm", vm("vm2", `"d3"`), "Prefer", "respond-async")
 	require.Equal(t, http.StatusAccepted, later.status, later.body)
-	var op resource.Operation
+	var op api.Operation
 	require.NoError(t, json.Unmarshal([]byte(later.body), &op))
 	a.Succeeds(&op)
 	assert.Contains(t, a.ok(http.MethodGet, "/vm/vm2", in("{}")).body, `"DataDiskIIDs":[{"NameId":"d3"`)
@@ -329,7 +330,7 @@ func TestADeletionByForce(t *testing.T) {
 	assert.Equal(t, http.StatusConflict, a.call(http.MethodDelete, "/vpc/v", in("{}")).status)
 	later := a.call(http.MethodDelete, "/vpc/v?force=true", in("{}"), "Prefer", "respond-async")
 	require.Equal(t, http.StatusAccepted, later.status, later.body)
-	var op resource.Operation
+	var op api.Operation
 	require.NoError(t, json.Unmarshal([]byte(later.body), &op))
 	a.Succeeds(&op)
 	parts, _, err := a.Operations(t.Context(), store.Query{Limit: 10, Filters: []store.Filter{{Field: "parent", Op: store.FilterEqual, Value: op.ID}}})

@@ -19,7 +19,7 @@ import (
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
 
-func metainfo(t *testing.T, a *api, cloud string) spider.CloudInfo {
+func metainfo(t *testing.T, a *facade, cloud string) spider.CloudInfo {
 	t.Helper()
 	var info spider.CloudInfo
 	require.NoError(t, json.Unmarshal([]byte(a.ok(http.MethodGet, "/cloudos/metainfo/"+cloud, "").body), &info))

@@ -22,7 +22,7 @@ type listed struct {
 	}
 }
 
-func (a *api) listed(path string) listed {
+func (a *facade) listed(path string) listed {
 	a.t.Helper()
 	var all listed
 	require.NoError(a.t, json.Unmarshal([]byte(a.ok(http.MethodGet, path, in("{}")).body), &all))
@@ -30,7 +30,7 @@ func (a *api) listed(path string) listed {
 }
 
 // foreign answers the only one of a kind that nobody has registered, with its info.
-func (a *api) foreign(path string) (iid, string) {
+func (a *facade) foreign(path string) (iid, string) {
 	a.t.Helper()
 	all, infos := a.listed("/all"+path).AllList, a.listed("/all"+path+"info").AllListInfo
 	require.Len(a.t, all.OnlyCSPList, 1, path)
@@ -41,7 +41,7 @@ func (a *api) foreign(path string) (iid, string) {
 }
 
 // everything makes one of each type, and answers their ids by path.
-func (a *api) everything() map[string]string {
+func (a *facade) everything() map[string]string {
 	a.t.Helper()
 	a.network()
 	ids := map[string]string{}

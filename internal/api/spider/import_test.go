@@ -77,7 +77,7 @@ func spiderDatabase(t *testing.T, resources map[string][]mapped) string {
 type mapped struct{ name, id, vpc string }
 
 // accountOfCBSpider has what CB-Spider made on the cloud, with the account of its credential.
-func (a *api) accountOfCBSpider() {
+func (a *facade) accountOfCBSpider() {
 	a.t.Helper()
 	a.ok(http.MethodPost, "/credential", `{"CredentialName":"there","ProviderName":"MOCK","KeyValueInfoList":[{"Key":"MockName","Value":"imported-account"}]}`)
 	a.ok(http.MethodPost, "/driver", `{"DriverName":"d","ProviderName":"MOCK","DriverLibFileName":"x.so"}`)
@@ -86,7 +86,7 @@ func (a *api) accountOfCBSpider() {
 }
 
 // leaveOnTheCloud forgets everything of that account here.
-func (a *api) leaveOnTheCloud() {
+func (a *facade) leaveOnTheCloud() {
 	a.t.Helper()
 	gone, err := a.Destroy(a.t.Context(), "there", true)
 	require.NoError(a.t, err)
@@ -99,7 +99,7 @@ func (a *api) leaveOnTheCloud() {
 }
 
 // importDatabase runs the command that takes over a database.
-func (a *api) importDatabase(file string, args ...string) (int, string) {
+func (a *facade) importDatabase(file string, args ...string) (int, string) {
 	var out bytes.Buffer
 	code := cli.Run(a.t.Context(), append([]string{"import", "cb-spider", "--db", file}, args...), cli.Build{}, cli.Env{
 		Stdin: strings.NewReader(""), Stdout: &out, Stderr: &out, Now: time.Now,

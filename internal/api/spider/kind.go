@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/m-cmp/mc-infra-connector/api"
 	"github.com/m-cmp/mc-infra-connector/internal/engine"
 	"github.com/m-cmp/mc-infra-connector/internal/store"
 	"github.com/m-cmp/mc-infra-connector/resource"
@@ -172,7 +173,7 @@ func (k *kind) createOne(r *request) (any, error) {
 	return k.render(r.view(connection), found, secrets)
 }
 
-func (k *kind) record(r *request, connection string, items []wanted) (*resource.Operation, error) {
+func (k *kind) record(r *request, connection string, items []wanted) (*api.Operation, error) {
 	list := make([]engine.Wanted, len(items))
 	for i, item := range items {
 		var err error
@@ -188,8 +189,8 @@ func (k *kind) record(r *request, connection string, items []wanted) (*resource.
 
 // untilGone waits until what a failed creation has left is deleted, so that its name is
 // free when the client hears of it.
-func (r *request) untilGone(op *resource.Operation) {
-	parts := []*resource.Operation{op}
+func (r *request) untilGone(op *api.Operation) {
+	parts := []*api.Operation{op}
 	if op.Items != nil {
 		var err error
 		if parts, _, err = r.server.Engine.Operations(r.Context(), partsOf(op.ID)); err != nil && r.Context().Err() == nil {
@@ -333,7 +334,7 @@ func (k *kind) deleteOne(r *request, found *resource.Resource) (any, error) {
 	return done(), nil
 }
 
-func (k *kind) recordDeletion(r *request, found *resource.Resource) (op *resource.Operation, err error) {
+func (k *kind) recordDeletion(r *request, found *resource.Resource) (op *api.Operation, err error) {
 	connection, one := found.Connection, engine.Named{Kind: k.of.Name, Name: found.Name}
 	parts, err := r.server.Engine.PartsOf(r.Context(), connection, one.Kind, one.Name)
 	switch {
@@ -372,13 +373,13 @@ func (k *kind) listAll(r *request) (any, error) {
 	v := r.view(connection)
 	for _, item := range inventory.Items {
 		switch item.Where {
-		case resource.InBoth, resource.InKept:
+		case api.InBoth, api.InKept:
 			lists.MappedList = append(lists.MappedList, v.iid(k.of.Name, item.Name))
-		case resource.InHere:
+		case api.InHere:
 			if item.CloudID != "" || item.State != resource.StateFailed {
 				lists.OnlySpiderList = append(lists.OnlySpiderList, v.iid(k.of.Name, item.Name))
 			}
-		case resource.InCloud, resource.InOther:
+		case api.InCloud, api.InOther:
 			lists.OnlyCSPList = append(lists.OnlyCSPList, IID{cmp.Or(item.CloudName, item.CloudID), item.CloudID})
 		}
 	}
@@ -530,7 +531,7 @@ func (k *kind) change(c change) func(*request) (any, error) {
 }
 
 // act records an action on a resource.
-func (k *kind) act(r *request, found *resource.Resource, action string, params any) (*resource.Operation, error) {
+func (k *kind) act(r *request, found *resource.Resource, action string, params any) (*api.Operation, error) {
 	var body []byte
 	if params != nil {
 		var err error

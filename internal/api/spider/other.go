@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/m-cmp/mc-infra-connector/api"
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
 
@@ -263,7 +264,7 @@ func (r *request) remained(id string) (map[string]error, error) {
 			return nil, err
 		}
 		for _, part := range parts {
-			if part.State != resource.OperationSucceeded && part.Error != nil {
+			if part.State != api.OperationSucceeded && part.Error != nil {
 				failed[part.Kind+"/"+part.Name] = part.Error
 			}
 		}
@@ -311,7 +312,7 @@ func nameOnCloud(r *request) (any, error) {
 		return nil, err
 	}
 	for _, item := range inventory.Items {
-		if item.Name == found.Name && (item.Where == resource.InBoth || item.Where == resource.InKept) {
+		if item.Name == found.Name && (item.Where == api.InBoth || item.Where == api.InKept) {
 			return struct{ Name string }{cmp.Or(item.CloudName, item.CloudID)}, nil
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/m-cmp/mc-infra-connector/api"
 	"github.com/m-cmp/mc-infra-connector/internal/store"
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
@@ -32,8 +33,8 @@ func (s *server) recentRoutes() []route {
 }
 
 // recents answers what the engine has counted of VMs.
-func (r *request) recents(filters ...store.Filter) ([]resource.Recent, error) {
-	var all []resource.Recent
+func (r *request) recents(filters ...store.Filter) ([]api.Recent, error) {
+	var all []api.Recent
 	query := store.Query{Limit: pageSize, Filters: filters}
 	for {
 		items, next, err := r.server.Engine.Recent(r.Context(), resource.VM.Name, query)
@@ -48,7 +49,7 @@ func (r *request) recents(filters ...store.Filter) ([]resource.Recent, error) {
 	}
 }
 
-func recentInfo(r resource.Recent) VMRecentInfo {
+func recentInfo(r api.Recent) VMRecentInfo {
 	return VMRecentInfo{
 		CSP: provider(r.Cloud), Region: r.Region, Zone: r.Zone, ImageName: cmp.Or(r.Choice["image"], r.Choice["customimage"]), SpecName: r.Choice["spec"],
 		OSArch: r.Details["OSArch"], OsPlatform: r.Details["OsPlatform"], OsDistribution: r.Details["OsDistribution"],
@@ -145,8 +146,8 @@ const (
 )
 
 // recent is the record as the engine keeps it.
-func (i VMRecentInfo) recent() (resource.Recent, error) {
-	recent := resource.Recent{
+func (i VMRecentInfo) recent() (api.Recent, error) {
+	recent := api.Recent{
 		Kind: resource.VM.Name, Cloud: cloudOf(i.CSP), Region: i.Region, Zone: i.Zone, Choice: map[string]string{"image": i.ImageName, "spec": i.SpecName},
 		Count: int(cmp.Or(i.CreationCount, 1)), AverageSeconds: i.AvgCreationTime, LastAt: time.Now(), Details: map[string]string{},
 	}
@@ -178,7 +179,7 @@ func addRecents(r *request) (any, error) {
 	if err := decode(r.top["records"], &records, "records"); err != nil {
 		return nil, err
 	}
-	list := make([]resource.Recent, len(records))
+	list := make([]api.Recent, len(records))
 	for i, record := range records {
 		var err error
 		if list[i], err = record.recent(); err != nil {

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/m-cmp/mc-infra-connector/api"
 	"github.com/m-cmp/mc-infra-connector/driver"
 	"github.com/m-cmp/mc-infra-connector/internal/engine"
 	"github.com/m-cmp/mc-infra-connector/resource"
@@ -219,7 +220,7 @@ func putCredential(r *request) (any, error) {
 		return nil, err
 	}
 	values := d.Named(req.KeyValueInfoList.labels())
-	credential, err := r.server.Engine.PutCredential(r.Context(), d, resource.CredentialRequest{Name: name, Cloud: cloud, Values: values})
+	credential, err := r.server.Engine.PutCredential(r.Context(), d, api.CredentialRequest{Name: name, Cloud: cloud, Values: values})
 	if err != nil {
 		return nil, credentialKind(d).rename(err)
 	}
@@ -245,7 +246,7 @@ func spiderKey(d *driver.Description, name string) string {
 	return name
 }
 
-func credentialInfo(c *resource.Credential, d *driver.Description) CredentialInfo {
+func credentialInfo(c *api.Credential, d *driver.Description) CredentialInfo {
 	info := CredentialInfo{CredentialName: c.Name, ProviderName: provider(c.Cloud), KeyValueInfoList: []KeyValue{}}
 	for _, name := range c.Fields {
 		if d != nil {
@@ -317,7 +318,7 @@ func putConnection(r *request) (any, error) {
 	if _, err := r.server.Engine.Credential(r.Context(), info.CredentialName); err != nil {
 		return nil, unregistered(info.CredentialName, err)
 	}
-	request := resource.ConnectionRequest{Name: name, Cloud: cloud, Credential: info.CredentialName}
+	request := api.ConnectionRequest{Name: name, Cloud: cloud, Credential: info.CredentialName}
 	for _, kv := range read[RegistrationRegion](region.Value).KeyValueInfoList {
 		switch strings.ToLower(kv.Key) {
 		case "region", "location":
@@ -346,7 +347,7 @@ func connectionKind() *kind {
 
 // connectionInfo shows a connection. One that was not made here was made from what
 // its own fields say.
-func (r *request) connectionInfo(c *resource.Connection, made map[string]ConnectionInfo) ConnectionInfo {
+func (r *request) connectionInfo(c *api.Connection, made map[string]ConnectionInfo) ConnectionInfo {
 	if info, ok := made[c.Name]; ok {
 		return info
 	}

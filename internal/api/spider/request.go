@@ -9,6 +9,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/m-cmp/mc-infra-connector/api"
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
 
@@ -213,14 +214,14 @@ func (r *request) async() bool {
 }
 
 // wait answers the operation when it has ended. It goes on if the client goes away.
-func (r *request) wait(op *resource.Operation) (*resource.Operation, error) {
+func (r *request) wait(op *api.Operation) (*api.Operation, error) {
 	ended, err := r.server.Engine.Wait(r.Context(), op.ID, longest)
 	switch {
 	case err != nil && r.Context().Err() == nil:
 		return nil, err
 	case err != nil || !ended.State.Ended():
 		return nil, resource.Errorf(resource.CodeUnavailable, "nobody waits for the operation %s any more; it goes on", op.ID)
-	case ended.State == resource.OperationSucceeded:
+	case ended.State == api.OperationSucceeded:
 		return ended, nil
 	}
 	return ended, r.failure(ended)
@@ -228,7 +229,7 @@ func (r *request) wait(op *resource.Operation) (*resource.Operation, error) {
 
 // failure is why an operation did not reach its goal: of several, the first that did
 // not.
-func (r *request) failure(op *resource.Operation) error {
+func (r *request) failure(op *api.Operation) error {
 	if op.Items == nil {
 		return op.Error
 	}
@@ -250,7 +251,7 @@ func (r *request) failure(op *resource.Operation) error {
 }
 
 // accepted answers the operation to clients that do not wait.
-func accepted(op *resource.Operation) answer {
+func accepted(op *api.Operation) answer {
 	return answer{status: http.StatusAccepted, body: op, header: map[string]string{
 		"Preference-Applied": "respond-async", "Location": "/v1/operations/" + op.ID,
 	}}

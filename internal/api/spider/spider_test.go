@@ -22,8 +22,8 @@ import (
 
 func TestMain(m *testing.M) { enginetest.Main(m, nil) }
 
-// api is a server with CB-Spider's API over the Mock cloud.
-type api struct {
+// facade is a server with CB-Spider's API over the Mock cloud.
+type facade struct {
 	*enginetest.Env
 	url string
 	t   testing.TB
@@ -37,13 +37,13 @@ const (
 	token      = "a token of sixteen characters or more"
 )
 
-func start(t testing.TB, o enginetest.Options, settings ...string) *api {
+func start(t testing.TB, o enginetest.Options, settings ...string) *facade {
 	t.Helper()
 	return startWith(t, o, func(*spider.Config) {}, settings...)
 }
 
 // startWith is start with a configuration of the API that is changed first.
-func startWith(t testing.TB, o enginetest.Options, change func(*spider.Config), settings ...string) *api {
+func startWith(t testing.TB, o enginetest.Options, change func(*spider.Config), settings ...string) *facade {
 	t.Helper()
 	e := enginetest.New(t, o, settings...)
 	login, err := auth.NewPassword(user, password)
@@ -58,17 +58,17 @@ func startWith(t testing.TB, o enginetest.Options, change func(*spider.Config), 
 	change(&config)
 	server := httptest.NewServer(spider.New(config))
 	t.Cleanup(server.Close)
-	return &api{Env: e, url: server.URL + "/spider", t: t}
+	return &facade{Env: e, url: server.URL + "/spider", t: t}
 }
 
 // registered also has what CB-Spider's clients register at their start.
-func registered(t testing.TB, o enginetest.Options) *api {
+func registered(t testing.TB, o enginetest.Options) *facade {
 	t.Helper()
 	return registeredWith(t, o, func(*spider.Config) {})
 }
 
 // registeredWith is registered with a configuration of the API that is changed first.
-func registeredWith(t testing.TB, o enginetest.Options, change func(*spider.Config)) *api {
+func registeredWith(t testing.TB, o enginetest.Options, change func(*spider.Config)) *facade {
 	t.Helper()
 	a := startWith(t, o, change)
 	for _, other := range []string{"mock", "catalog-only"} {
@@ -86,7 +86,7 @@ func registeredWith(t testing.TB, o enginetest.Options, change func(*spider.Conf
 
 // connect makes the connection one to a region of the Mock cloud. In "default" it
 // offers what CB-Spider's Mock does.
-func (a *api) connect(region string) {
+func (a *facade) connect(region string) {
 	a.t.Helper()
 	a.ok(http.MethodPost, "/region", `{"RegionName":"mock-region01","ProviderName":"MOCK","KeyValueInfoList":[{"Key":"Region","Value":"`+region+`"}],"AvailableZoneList":null}`)
 	a.ok(http.MethodPost, "/connectionconfig", `{"ConfigName":"mock-config01","ProviderName":"MOCK","DriverName":"mock-driver01","CredentialName":"mock-credential01","RegionName":"mock-region01"}`)
@@ -106,7 +106,7 @@ func (r response) message(t testing.TB) string {
 	return m.Message
 }
 
-func (a *api) call(method, path, body string, headers ...string) response {
+func (a *facade) call(method, path, body string, headers ...string) response {
 	a.t.Helper()
 	req, err := http.NewRequestWithContext(a.t.Context(), method, a.url+path, strings.NewReader(body))
 	require.NoError(a.t, err)
@@ -126,7 +126,7 @@ func (a *api) call(method, path, body string, headers ...string) response {
 	return response{res.StatusCode, res.Header, string(bytes.TrimSpace(raw))}
 }
 
-func (a *api) ok(method, path, body string) response {
+func (a *facade) ok(method, path, body string) response {
 	a.t.Helper()
 	r := a.call(method, path, body)
 	require.Less(a.t, r.status, 300, "%s %s %s: %s", method, path, body, r.body)

@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"strings"
 
+	"github.com/m-cmp/mc-infra-connector/api"
 	"github.com/m-cmp/mc-infra-connector/internal/engine"
 	"github.com/m-cmp/mc-infra-connector/internal/terminal"
 	"github.com/m-cmp/mc-infra-connector/resource"
@@ -61,7 +62,7 @@ func sshRun(r *request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	request := resource.TerminalRequest{User: string(in.UserName), Port: int(at.Port()), Key: string(in.PrivateKey), Command: string(in.Command), Address: "public"}
+	request := api.TerminalRequest{User: string(in.UserName), Port: int(at.Port()), Key: string(in.PrivateKey), Command: string(in.Command), Address: "public"}
 	if l.Public != at.Addr().String() {
 		request.Address = "private"
 	}
@@ -90,12 +91,12 @@ func loginAt(r *request, connection, address string) (*engine.Login, error) {
 }
 
 // checked checks a request by the rules that hold everywhere.
-func checked(request resource.TerminalRequest) error {
+func checked(request api.TerminalRequest) error {
 	raw, err := json.Marshal(request) //nolint:gosec // it is read by the next lines and goes nowhere else
 	if err != nil {
 		return resource.Errorf(resource.CodeInternal, "encode the request: %w", err)
 	}
-	return renamed(resource.Decode(raw, &resource.TerminalRequest{}))
+	return renamed(resource.Decode(raw, &api.TerminalRequest{}))
 }
 
 // renamed gives the fields of an error the names that CB-Spider's clients use.
@@ -116,18 +117,18 @@ func renamed(err error) error {
 }
 
 // runThere runs a command and answers what it wrote.
-func runThere(r *request, l *engine.Login, request resource.TerminalRequest) (any, error) {
+func runThere(r *request, l *engine.Login, request api.TerminalRequest) (any, error) {
 	ctx, end := context.WithCancelCause(context.WithoutCancel(r.Context()))
 	defer end(nil)
 	defer context.AfterFunc(r.Context(), func() {
-		end(terminal.Endf(resource.EndGone, resource.CodeUnavailable, "the client went away, or the server stops"))
+		end(terminal.Endf(api.EndGone, resource.CodeUnavailable, "the client went away, or the server stops"))
 	})()
 	out, errs := &limited{end: end}, &limited{end: end}
 	ended := r.server.Terminal.Run(ctx, l, request, terminal.Streams{Out: out, Errors: errs})
 	switch {
-	case ended.Reason == resource.EndRefused: // 401 would be about the client itself
+	case ended.Reason == api.EndRefused: // 401 would be about the client itself
 		return nil, resource.Errorf(resource.CodeDenied, "%s", ended.Error.Message)
-	case ended.Reason != resource.EndExit:
+	case ended.Reason != api.EndExit:
 		return nil, renamed(ended.Error)
 	case ended.ExitCode != 0:
 		return nil, resource.Errorf(resource.CodeInternal, "Process exited with status %d: %s", ended.ExitCode, strings.TrimSpace(errs.String()))
@@ -143,7 +144,7 @@ type limited struct {
 
 func (l *limited) Write(p []byte) (int, error) {
 	if l.Len()+len(p) > maxOutput {
-		err := terminal.Endf(resource.EndFailed, resource.CodeInvalid, "the command writes more than %d bytes; have it write into a file", maxOutput)
+		err := terminal.Endf(api.EndFailed, resource.CodeInvalid, "the command writes more than %d bytes; have it write into a file", maxOutput)
 		l.end(err)
 		return 0, fmt.Errorf("too much: %w", err)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 
+	"github.com/m-cmp/mc-infra-connector/api"
 	"github.com/m-cmp/mc-infra-connector/internal/engine"
 	"github.com/m-cmp/mc-infra-connector/internal/store"
 	"github.com/m-cmp/mc-infra-connector/resource"
@@ -17,7 +18,7 @@ type view struct {
 	server     *server
 	connection string
 	known      map[string]func(string) *resource.Resource // by kind: the resource of a name
-	zone       *resource.Connection
+	zone       *api.Connection
 	looked     map[string]bool             // kinds of which the cloud was asked
 	parts      map[string]*engine.Snapshot // what was read, by kind
 	err        error                       // the first that came in the way; what was answered since is worth nothing
@@ -170,12 +171,12 @@ func (v *view) vpcOf(subnet string) IID {
 }
 
 // place is the region and zone of the connection.
-func (v *view) place() resource.Connection {
+func (v *view) place() api.Connection {
 	if v.zone == nil {
 		c, err := v.server.Engine.KnownConnection(v.ctx, v.connection)
 		if err != nil {
 			v.err = err
-			return resource.Connection{}
+			return api.Connection{}
 		}
 		v.zone = c
 	}

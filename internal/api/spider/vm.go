@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/m-cmp/mc-infra-connector/api"
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
 
@@ -273,12 +274,12 @@ func (k *kind) control(r *request) (any, error) {
 	if r.async() {
 		return accepted(op), nil
 	}
-	for op.State == resource.OperationQueued && r.Context().Err() == nil {
+	for op.State == api.OperationQueued && r.Context().Err() == nil {
 		if op, err = r.server.Engine.Wait(r.Context(), op.ID, settledSoon); err != nil {
 			return nil, err
 		}
 	}
-	if op.State == resource.OperationFailed || op.State == resource.OperationCancelled {
+	if op.State == api.OperationFailed || op.State == api.OperationCancelled {
 		return nil, op.Error
 	}
 	return VMStatus{ours.word}, nil

@@ -44,7 +44,7 @@ const (
 )
 
 // api is a served API over an engine with the Mock cloud.
-type api struct {
+type routes struct {
 	*enginetest.Env
 	t      *testing.T
 	url    string
@@ -55,7 +55,7 @@ type api struct {
 
 // start serves the API with the connection mock, whose settings are given as name,
 // value, …
-func start(t *testing.T, o enginetest.Options, settings ...string) *api {
+func start(t *testing.T, o enginetest.Options, settings ...string) *routes {
 	t.Helper()
 	e := enginetest.New(t, o, settings...)
 	handler := newHandler(t, e)
@@ -68,7 +68,7 @@ func start(t *testing.T, o enginetest.Options, settings ...string) *api {
 	t.Cleanup(server.Close)
 	client := server.Client()
 	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	return &api{Env: e, t: t, url: server.URL, client: client, schema: newSchema(), active: &active}
+	return &routes{Env: e, t: t, url: server.URL, client: client, schema: newSchema(), active: &active}
 }
 
 // consolePage is what stands in for the web console.
@@ -105,7 +105,7 @@ type answer struct {
 }
 
 // request makes one with the token.
-func (a *api) request(method, path string, body io.Reader) *http.Request {
+func (a *routes) request(method, path string, body io.Reader) *http.Request {
 	a.t.Helper()
 	r, err := http.NewRequestWithContext(a.t.Context(), method, a.url+path, body)
 	require.NoError(a.t, err)
@@ -117,7 +117,7 @@ func (a *api) request(method, path string, body io.Reader) *http.Request {
 }
 
 // send sends a request and checks its answer against the OpenAPI document.
-func (a *api) send(r *http.Request) answer {
+func (a *routes) send(r *http.Request) answer {
 	a.t.Helper()
 	got := a.exchange(r)
 	if r.Method != http.MethodHead {
@@ -127,7 +127,7 @@ func (a *api) send(r *http.Request) answer {
 }
 
 // exchange sends a request to what the OpenAPI document does not have.
-func (a *api) exchange(r *http.Request) answer {
+func (a *routes) exchange(r *http.Request) answer {
 	a.t.Helper()
 	response, err := a.client.Do(r)
 	require.NoError(a.t, err)
@@ -138,23 +138,23 @@ func (a *api) exchange(r *http.Request) answer {
 	return got
 }
 
-func (a *api) get(path string) answer {
+func (a *routes) get(path string) answer {
 	a.t.Helper()
 	return a.send(a.request(http.MethodGet, path, nil))
 }
 
-func (a *api) delete(path string) answer {
+func (a *routes) delete(path string) answer {
 	a.t.Helper()
 	return a.send(a.request(http.MethodDelete, path, nil))
 }
 
-func (a *api) post(path, body string) answer {
+func (a *routes) post(path, body string) answer {
 	a.t.Helper()
 	return a.send(a.request(http.MethodPost, path, strings.NewReader(body)))
 }
 
 // create creates a resource and waits for success.
-func (a *api) create(connection, kind, name, spec string) resource.Resource {
+func (a *routes) create(connection, kind, name, spec string) resource.Resource {
 	a.t.Helper()
 	got := a.post("/v1/connections/"+connection+"/"+kind+"s?wait=30s", fmt.Sprintf(`{"name":%q,"spec":%s}`, name, spec))
 	require.Equal(a.t, http.StatusCreated, got.status, "%s", got.body)
@@ -162,7 +162,7 @@ func (a *api) create(connection, kind, name, spec string) resource.Resource {
 }
 
 // network creates what a VM needs, and a VM: v, s, g, k, vm1.
-func (a *api) network() {
+func (a *routes) network() {
 	a.t.Helper()
 	a.create("mock", "vpc", "v", `{"cidr":"10.0.0.0/16"}`)
 	a.create("mock", "subnet", "s", `{"vpc":"v","cidr":"10.0.1.0/24"}`)
@@ -171,7 +171,7 @@ func (a *api) network() {
 	a.create("mock", "vm", "vm1", a.vmSpec())
 }
 
-func (a *api) vmSpec() string {
+func (a *routes) vmSpec() string {
 	return fmt.Sprintf(`{"image":%q,"spec":%q,"subnet":"s","securitygroups":["g"],"keypair":"k"}`, a.Image, a.Spec)
 }
 
@@ -190,7 +190,7 @@ type page[T any] struct {
 }
 
 // names are those of a list's items, in order.
-func (a *api) names(path string) []string {
+func (a *routes) names(path string) []string {
 	a.t.Helper()
 	got := a.get(path)
 	require.Equal(a.t, http.StatusOK, got.status, "%s: %s", got.about, got.body)

@@ -24,7 +24,7 @@ import (
 type bad struct{ body, field string }
 
 // posts is every POST route of the document with a body that it would take.
-func (a *api) posts() map[string]string {
+func (a *routes) posts() map[string]string {
 	a.t.Helper()
 	rules := `{"rules":[{"direction":"in","protocol":"tcp","fromPort":80,"cidr":"0.0.0.0/0"}]}`
 	good := map[string]string{
@@ -172,7 +172,7 @@ func names() []string {
 }
 
 // specs is what no spec of a kind may be.
-func (a *api) specs() map[string][]bad {
+func (a *routes) specs() map[string][]bad {
 	common := []bad{{`null`, "spec"}, {`[]`, "spec"}, {`"x"`, "spec"}, {`1`, "spec"}, {`{"color":"red"}`, "spec.color"}}
 	cidrs := []string{`""`, `"nonsense"`, `"10.0.0.0"`, `"10.0.0.0/33"`, `"10.0.0.0/-1"`, `"10.0.0.1/24"`, `"::/0"`, `"10.0.0.0/24 "`, `"10.0.0.0/24\u0000"`, `null`, `1`, `[]`, `{}`, `"` + strings.Repeat("1", 10_000) + `"`}
 	ports := []string{`0`, `-1`, `65536`, `99999999999999999999`, `1e300`, `1.5`, `"22"`, `[]`, `true`}
@@ -263,7 +263,7 @@ func rules(ports, cidrs []string) []bad {
 }
 
 // state is everything that a request could have changed.
-func (a *api) state() string {
+func (a *routes) state() string {
 	a.t.Helper()
 	var b strings.Builder
 	for _, path := range []string{"/v1/operations?pageSize=1000", "/v1/credentials", "/v1/connections", "/v1/repositories"} {
@@ -276,7 +276,7 @@ func (a *api) state() string {
 }
 
 // refuses checks that a request is refused with a problem that names the field.
-func (a *api) refuses(status int, got answer, what, field string) v1.ProblemDocument {
+func (a *routes) refuses(status int, got answer, what, field string) v1.ProblemDocument {
 	a.t.Helper()
 	got.about += " " + what
 	p := isProblem(a.t, status, got)
@@ -397,7 +397,7 @@ func TestBadInputIsRefusedAndChangesNothing(t *testing.T) {
 }
 
 // refusesAny is refuses for a field that may be any when it is "".
-func (a *api) refusesAny(got answer, what, field string) {
+func (a *routes) refusesAny(got answer, what, field string) {
 	a.t.Helper()
 	if field == "" {
 		p := isProblem(a.t, http.StatusUnprocessableEntity, got)

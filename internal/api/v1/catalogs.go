@@ -9,14 +9,15 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"github.com/m-cmp/mc-infra-connector/api"
 	"github.com/m-cmp/mc-infra-connector/driver"
 	"github.com/m-cmp/mc-infra-connector/internal/catalog"
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
 
 // registerCatalogs registers the lists of what a connection offers.
-func (s *server) registerCatalogs(api huma.API) {
-	schemas := api.OpenAPI().Components.Schemas
+func (s *server) registerCatalogs(routes huma.API) {
+	schemas := routes.OpenAPI().Components.Schemas
 	for _, c := range resource.Catalogs() {
 		entry := schemas.Schema(c.EntryType(), true, "")
 		answers := map[string]*huma.Response{"200": {Description: "Done.", Content: map[string]*huma.MediaType{"application/json": {
@@ -25,7 +26,7 @@ func (s *server) registerCatalogs(api huma.API) {
 				"nextPageToken": {Type: huma.TypeString},
 			}},
 		}}}}
-		answer(api, huma.Operation{
+		answer(routes, huma.Operation{
 			OperationID: "list-" + c.Plural(), Method: http.MethodGet, Path: "/v1/catalog/" + c.Plural(), Tags: []string{"Catalog"},
 			Summary: "List the " + c.Plural() + " that a connection offers", Description: c.Doc + " Answers of the cloud are used again for ten minutes.",
 			Responses: answers,
@@ -42,7 +43,7 @@ func (s *server) registerCatalogs(api huma.API) {
 			return list[json.RawMessage]{Items: items, NextPageToken: next}, err
 		})
 		path := "/v1/drivers/{name}/catalog/" + c.Plural()
-		answer(api, huma.Operation{
+		answer(routes, huma.Operation{
 			OperationID: "look-up-" + c.Plural(), Method: http.MethodPost, Path: path, Tags: []string{"Catalog"},
 			Summary:     "Look up the " + c.Plural() + " that a connection would offer",
 			Description: c.Doc + " For a connection that is not recorded yet, with a credential that may not be either. Nothing of the request is kept, and the cloud is asked for each page.",
@@ -62,6 +63,6 @@ func (s *server) registerCatalogs(api huma.API) {
 			})
 			return list[json.RawMessage]{Items: items, NextPageToken: next}, err
 		})
-		takes(api, path, schemas.Schema(reflect.TypeFor[resource.ConnectionDraft](), true, ""), true)
+		takes(routes, path, schemas.Schema(reflect.TypeFor[api.ConnectionDraft](), true, ""), true)
 	}
 }

@@ -61,11 +61,11 @@ func pathOfOne(k *resource.Kind) string {
 }
 
 // registerData registers the routes to what a kind's resources hold.
-func (s *server) registerData(api huma.API, k *resource.Kind) {
+func (s *server) registerData(routes huma.API, k *resource.Kind) {
 	one := pathOfOne(k)
-	schemas := api.OpenAPI().Components.Schemas
+	schemas := routes.OpenAPI().Components.Schemas
 	register := func(name, method, path, doc string, answer *huma.Schema, params []*huma.Param, handle func(context.Context, *dataInput) (json.RawMessage, error)) {
-		huma.Register(api, problems(schemas, huma.Operation{
+		huma.Register(routes, problems(schemas, huma.Operation{
 			OperationID: name + "-" + k.Name, Method: method, Path: one + path, Tags: []string{k.Title},
 			Summary: doc, Description: "Asked of the cloud once, and kept nowhere.",
 			Parameters: params, SkipValidateParams: true, // which the model checks
@@ -92,7 +92,7 @@ func (s *server) registerData(api huma.API, k *resource.Kind) {
 			return s.Engine.Data(ctx, in.Connection, k.Name, in.Name, c.Name, params)
 		})
 		if c.Method == http.MethodPost {
-			takes(api, one+c.Path, schemas.Schema(c.ParamsType(), true, ""), true)
+			takes(routes, one+c.Path, schemas.Schema(c.ParamsType(), true, ""), true)
 		}
 		if c.Single == nil {
 			continue
@@ -117,7 +117,7 @@ func (s *server) registerData(api huma.API, k *resource.Kind) {
 		})
 	}
 	if k.Signing() != nil {
-		documentContent(api, k, one+contentPath)
+		documentContent(routes, k, one+contentPath)
 	}
 }
 
@@ -125,8 +125,8 @@ func (s *server) registerData(api huma.API, k *resource.Kind) {
 const contentPath = "object"
 
 // documentContent documents the routes to data, which huma does not serve: it streams.
-func documentContent(api huma.API, k *resource.Kind, path string) {
-	schemas := api.OpenAPI().Components.Schemas
+func documentContent(routes huma.API, k *resource.Kind, path string) {
+	schemas := routes.OpenAPI().Components.Schemas
 	text := &huma.Schema{Type: huma.TypeString}
 	bytes := map[string]*huma.MediaType{"application/octet-stream": {Schema: &huma.Schema{Type: huma.TypeString, Format: "binary"}}}
 	params := []*huma.Param{
@@ -154,8 +154,8 @@ func documentContent(api huma.API, k *resource.Kind, path string) {
 		header("If-None-Match", "* writes it only if there is none yet."))
 	put.Description = "Headers that begin with " + metadataPrefix + " are kept as its metadata. Larger ones than a few GiB go as parts: see uploads."
 	put.RequestBody = &huma.RequestBody{Required: true, Content: bytes}
-	api.OpenAPI().AddOperation(get)
-	api.OpenAPI().AddOperation(put)
+	routes.OpenAPI().AddOperation(get)
+	routes.OpenAPI().AddOperation(put)
 }
 
 const (

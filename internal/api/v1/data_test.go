@@ -25,7 +25,7 @@ func object(key string) string {
 }
 
 // content makes a request for data.
-func (a *api) content(method, path, body string, header ...string) answer {
+func (a *routes) content(method, path, body string, header ...string) answer {
 	a.t.Helper()
 	r := a.request(method, path, strings.NewReader(body))
 	for i := 0; i < len(header); i += 2 {
@@ -34,7 +34,7 @@ func (a *api) content(method, path, body string, header ...string) answer {
 	return a.exchange(r)
 }
 
-func (a *api) listed(query string) []string {
+func (a *routes) listed(query string) []string {
 	a.t.Helper()
 	got := a.get("/v1/connections/mock/buckets/b/objects" + query)
 	require.Equal(a.t, http.StatusOK, got.status, string(got.body))

@@ -7,27 +7,28 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"github.com/m-cmp/mc-infra-connector/api"
 	"github.com/m-cmp/mc-infra-connector/driver"
 	"github.com/m-cmp/mc-infra-connector/internal/engine"
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
 
 // registerDrivers registers drivers and the repositories that they come from.
-func (s *server) registerDrivers(api huma.API) {
-	schemas := api.OpenAPI().Components.Schemas
+func (s *server) registerDrivers(routes huma.API) {
+	schemas := routes.OpenAPI().Components.Schemas
 	tags := func(tag string, o huma.Operation) huma.Operation {
 		o.Tags = []string{tag}
 		return o
 	}
 
 	const drivers = "Drivers"
-	answer(api, tags(drivers, huma.Operation{
+	answer(routes, tags(drivers, huma.Operation{
 		OperationID: "list-drivers", Method: http.MethodGet, Path: "/v1/drivers", Summary: "List the drivers with what they offer",
 	}), func(ctx context.Context, _ *struct{}) (list[*driver.Description], error) {
 		items, err := s.Drivers.Annotate(ctx, s.Engine.Drivers(ctx))
 		return list[*driver.Description]{Items: items}, err
 	})
-	answer(api, tags(drivers, huma.Operation{
+	answer(routes, tags(drivers, huma.Operation{
 		OperationID: "search-drivers", Method: http.MethodGet, Path: "/v1/drivers:search", Summary: "Search the repositories for drivers",
 		Description: "Answers the drivers that the repositories have, without fetching their programs.",
 	}), func(ctx context.Context, in *struct {
@@ -38,7 +39,7 @@ func (s *server) registerDrivers(api huma.API) {
 		items, problems, err := s.Drivers.Search(ctx, in.Text, in.Repository)
 		return releaseList{items, problems}, err
 	})
-	answer(api, tags(drivers, huma.Operation{
+	answer(routes, tags(drivers, huma.Operation{
 		OperationID: "install-driver", Method: http.MethodPost, Path: "/v1/drivers", DefaultStatus: http.StatusCreated,
 		Summary:     "Install a driver from a repository",
 		Description: "Its signature is verified, it is fetched and tried, and all servers run it from then on. Installing what is installed already checks and repairs it. It is answered when the driver runs, and goes on if the caller leaves.",
@@ -47,7 +48,7 @@ func (s *server) registerDrivers(api huma.API) {
 		ChangeKeyParam
 	},
 	) (*driver.Description, error) {
-		var request resource.DriverRequest
+		var request api.DriverRequest
 		if err := resource.Decode(in.raw, &request); err != nil {
 			return nil, err
 		}
@@ -55,8 +56,8 @@ func (s *server) registerDrivers(api huma.API) {
 			return s.Drivers.Install(ctx, request)
 		}, func(ctx context.Context) (*driver.Description, error) { return s.driver(ctx, request.Name) })
 	})
-	takes(api, "/v1/drivers", schemas.Schema(reflect.TypeFor[resource.DriverRequest](), true, ""), true)
-	answer(api, tags(drivers, huma.Operation{
+	takes(routes, "/v1/drivers", schemas.Schema(reflect.TypeFor[api.DriverRequest](), true, ""), true)
+	answer(routes, tags(drivers, huma.Operation{
 		OperationID: "list-capabilities", Method: http.MethodGet, Path: "/v1/drivers/{name}/capabilities",
 		Summary:     "List what works on a cloud, and what it was tested against",
 		Description: "Every verb, action and view of every kind, and every catalog: whether the driver offers it, and what the last runs of the conformance suite have shown.",
@@ -67,22 +68,22 @@ func (s *server) registerDrivers(api huma.API) {
 		}
 		return list[driver.Capability]{Items: d.Capabilities()}, nil
 	})
-	answer(api, tags(drivers, huma.Operation{
+	answer(routes, tags(drivers, huma.Operation{
 		OperationID: "get-driver", Method: http.MethodGet, Path: "/v1/drivers/{name}", Summary: "Get what a driver is and offers",
 	}), func(ctx context.Context, in *Named) (*driver.Description, error) { return s.driver(ctx, in.Name) })
 	for _, move := range []struct {
 		verb, summary string
-		do            func(context.Context, string, resource.DriverChange) (*driver.Description, error)
+		do            func(context.Context, string, api.DriverChange) (*driver.Description, error)
 	}{
-		{"upgrade", "Move an installed driver to a newer version", func(ctx context.Context, name string, c resource.DriverChange) (*driver.Description, error) {
+		{"upgrade", "Move an installed driver to a newer version", func(ctx context.Context, name string, c api.DriverChange) (*driver.Description, error) {
 			return s.Drivers.Upgrade(ctx, name, c)
 		}},
-		{"downgrade", "Move an installed driver to an older version", func(ctx context.Context, name string, c resource.DriverChange) (*driver.Description, error) {
+		{"downgrade", "Move an installed driver to an older version", func(ctx context.Context, name string, c api.DriverChange) (*driver.Description, error) {
 			return s.Drivers.Downgrade(ctx, name, c)
 		}},
 	} {
 		path := "/v1/drivers/{name}:" + move.verb
-		answer(api, tags(drivers, huma.Operation{
+		answer(routes, tags(drivers, huma.Operation{
 			OperationID: move.verb + "-driver", Method: http.MethodPost, Path: path, Summary: move.summary,
 			Description: "The other version is started beside the one that runs. New calls go to it once it has answered what it is; calls that run end in the old one. If it does not work, the old one stays.",
 		}), func(ctx context.Context, in *struct {
@@ -91,7 +92,7 @@ func (s *server) registerDrivers(api huma.API) {
 			ChangeKeyParam
 		},
 		) (*driver.Description, error) {
-			var change resource.DriverChange
+			var change api.DriverChange
 			if err := resource.Decode(in.raw, &change); err != nil {
 				return nil, err
 			}
@@ -99,54 +100,54 @@ func (s *server) registerDrivers(api huma.API) {
 				return move.do(ctx, in.Name, change)
 			}, func(ctx context.Context) (*driver.Description, error) { return s.driver(ctx, in.Name) })
 		})
-		takes(api, path, schemas.Schema(reflect.TypeFor[resource.DriverChange](), true, ""), false)
+		takes(routes, path, schemas.Schema(reflect.TypeFor[api.DriverChange](), true, ""), false)
 	}
-	answer(api, tags(drivers, huma.Operation{
+	answer(routes, tags(drivers, huma.Operation{
 		OperationID: "verify-driver", Method: http.MethodPost, Path: "/v1/drivers/{name}:verify", Summary: "Check an installed driver",
 		Description: "Compares its files with what was installed, and verifies the signature of its package in the repository once more.",
 	}), func(ctx context.Context, in *struct {
 		Named
 		JSONBody
 	},
-	) (*resource.DriverVerification, error) {
+	) (*api.DriverVerification, error) {
 		if err := resource.Decode(in.raw, &struct{}{}); err != nil {
 			return nil, err
 		}
 		return s.Drivers.Verify(ctx, in.Name)
 	})
-	takes(api, "/v1/drivers/{name}:verify", nothing(), false)
-	s.remove(api, tags(drivers, huma.Operation{
+	takes(routes, "/v1/drivers/{name}:verify", nothing(), false)
+	s.remove(routes, tags(drivers, huma.Operation{
 		OperationID: "remove-driver", Path: "/v1/drivers/{name}", Summary: "Remove an installed driver that no connection needs",
 	}), func(ctx context.Context, name string) error { return s.Drivers.Remove(ctx, name) })
 
 	const repositories = "Repositories"
-	answer(api, tags(repositories, huma.Operation{
+	answer(routes, tags(repositories, huma.Operation{
 		OperationID: "list-repositories", Method: http.MethodGet, Path: "/v1/repositories", Summary: "List the repositories of drivers, the one with the highest priority first",
-	}), func(ctx context.Context, _ *struct{}) (list[resource.Repository], error) {
+	}), func(ctx context.Context, _ *struct{}) (list[api.Repository], error) {
 		items, err := s.Drivers.List(ctx)
-		return list[resource.Repository]{Items: items}, err
+		return list[api.Repository]{Items: items}, err
 	})
-	answer(api, tags(repositories, huma.Operation{
+	answer(routes, tags(repositories, huma.Operation{
 		OperationID: "create-repository", Method: http.MethodPost, Path: "/v1/repositories", DefaultStatus: http.StatusCreated,
 		Summary: "Register a repository of drivers",
 	}), func(ctx context.Context, in *struct {
 		JSONBody
 		ChangeKeyParam
 	},
-	) (*resource.Repository, error) {
-		return engine.OnceChange(ctx, s.Engine, func(ctx context.Context) (*resource.Repository, error) {
+	) (*api.Repository, error) {
+		return engine.OnceChange(ctx, s.Engine, func(ctx context.Context) (*api.Repository, error) {
 			return s.Drivers.Register(ctx, in.raw)
-		}, func(ctx context.Context) (*resource.Repository, error) {
+		}, func(ctx context.Context) (*api.Repository, error) {
 			return s.Drivers.Repository(ctx, nameIn(in.raw))
 		})
 	})
-	takes(api, "/v1/repositories", schemas.Schema(reflect.TypeFor[resource.RepositoryRequest](), true, ""), true)
-	answer(api, tags(repositories, huma.Operation{
+	takes(routes, "/v1/repositories", schemas.Schema(reflect.TypeFor[api.RepositoryRequest](), true, ""), true)
+	answer(routes, tags(repositories, huma.Operation{
 		OperationID: "get-repository", Method: http.MethodGet, Path: "/v1/repositories/{name}", Summary: "Get a repository",
-	}), func(ctx context.Context, in *Named) (*resource.Repository, error) {
+	}), func(ctx context.Context, in *Named) (*api.Repository, error) {
 		return s.Drivers.Repository(ctx, in.Name)
 	})
-	answer(api, tags(repositories, huma.Operation{
+	answer(routes, tags(repositories, huma.Operation{
 		OperationID: "update-repository", Method: http.MethodPatch, Path: "/v1/repositories/{name}", Summary: "Change a repository",
 		Description: "What is absent stays as it is. What was installed from the repository stays installed, also if the key that it was verified with is trusted no more.",
 	}), func(ctx context.Context, in *struct {
@@ -154,13 +155,13 @@ func (s *server) registerDrivers(api huma.API) {
 		JSONBody
 		ChangeKeyParam
 	},
-	) (*resource.Repository, error) {
-		return engine.OnceChange(ctx, s.Engine, func(ctx context.Context) (*resource.Repository, error) {
+	) (*api.Repository, error) {
+		return engine.OnceChange(ctx, s.Engine, func(ctx context.Context) (*api.Repository, error) {
 			return s.Drivers.Change(ctx, in.Name, in.raw)
-		}, func(ctx context.Context) (*resource.Repository, error) { return s.Drivers.Repository(ctx, in.Name) })
+		}, func(ctx context.Context) (*api.Repository, error) { return s.Drivers.Repository(ctx, in.Name) })
 	})
-	takes(api, "/v1/repositories/{name}", schemas.Schema(reflect.TypeFor[resource.RepositoryChange](), true, ""), true)
-	answer(api, tags(repositories, huma.Operation{
+	takes(routes, "/v1/repositories/{name}", schemas.Schema(reflect.TypeFor[api.RepositoryChange](), true, ""), true)
+	answer(routes, tags(repositories, huma.Operation{
 		OperationID: "get-release", Method: http.MethodGet, Path: "/v1/repositories/{name}/drivers/{driver}", Summary: "Get what a driver in a repository is and offers",
 		Description: "Answers what the driver would say of itself, such as the fields of a credential, before it is installed. Its program is not fetched. Its signature is verified only when it is installed.",
 	}), func(ctx context.Context, in *struct {
@@ -171,7 +172,7 @@ func (s *server) registerDrivers(api huma.API) {
 	) (*driver.Description, error) {
 		return s.Drivers.Describe(ctx, in.Name, in.Driver, in.Version)
 	})
-	s.remove(api, tags(repositories, huma.Operation{
+	s.remove(routes, tags(repositories, huma.Operation{
 		OperationID: "delete-repository", Path: "/v1/repositories/{name}", Summary: "Delete a repository that no installed driver came from",
 	}), func(ctx context.Context, name string) error { return s.Drivers.Unregister(ctx, name) })
 }
@@ -193,6 +194,6 @@ func (s *server) driver(ctx context.Context, name string) (*driver.Description, 
 
 // releaseList is the body of the search for drivers.
 type releaseList struct {
-	Items    []resource.DriverRelease     `json:"items" nullable:"false" doc:"The drivers that were found, by name."`
-	Problems []resource.RepositoryProblem `json:"problems,omitempty" doc:"The repositories that could not be searched, so that what they have is missing here."`
+	Items    []api.DriverRelease     `json:"items" nullable:"false" doc:"The drivers that were found, by name."`
+	Problems []api.RepositoryProblem `json:"problems,omitempty" doc:"The repositories that could not be searched, so that what they have is missing here."`
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humachi"
 
+	"github.com/m-cmp/mc-infra-connector/api"
 	"github.com/m-cmp/mc-infra-connector/internal/engine"
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
@@ -25,8 +26,8 @@ const (
 
 type (
 	resourceEvent  resource.Resource
-	operationEvent resource.Operation
-	driverEvent    resource.DriverProgress
+	operationEvent api.Operation
+	driverEvent    api.DriverProgress
 	resetEvent     struct {
 		Reason string `json:"reason" doc:"Why events are missing."`
 	}
@@ -34,13 +35,13 @@ type (
 )
 
 // registerEvents registers the stream of what changes.
-func (s *server) registerEvents(api huma.API) {
-	huma.Register(api, problems(api.OpenAPI().Components.Schemas, huma.Operation{
+func (s *server) registerEvents(routes huma.API) {
+	huma.Register(routes, problems(routes.OpenAPI().Components.Schemas, huma.Operation{
 		OperationID: "watch-events", Method: http.MethodGet, Path: "/v1/events", Tags: []string{"Events"},
 		Summary: "Watch resources, operations and drivers change",
 		Description: "A stream of server-sent events: each says what a resource, an operation, or a driver that is being installed or moved is now. After a break, send Last-Event-ID to get what was missed: " +
 			"the id of the last event that came, of which also the first ping has one. An event reset says that this is not possible any more and everything shown should be read anew; its id is the one to go on from. A client that takes nothing for 30 seconds is dropped.",
-		Responses: map[string]*huma.Response{"200": {Description: "OK", Content: map[string]*huma.MediaType{"text/event-stream": {Schema: eventStream(api.OpenAPI().Components.Schemas, map[string]any{
+		Responses: map[string]*huma.Response{"200": {Description: "OK", Content: map[string]*huma.MediaType{"text/event-stream": {Schema: eventStream(routes.OpenAPI().Components.Schemas, map[string]any{
 			"resource": resourceEvent{}, "operation": operationEvent{}, "driver": driverEvent{}, "reset": resetEvent{}, "ping": pingEvent{},
 		})}}}},
 	}), func(_ context.Context, in *struct {

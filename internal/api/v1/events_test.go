@@ -16,8 +16,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/m-cmp/mc-infra-connector/api"
 	"github.com/m-cmp/mc-infra-connector/internal/engine/enginetest"
-	"github.com/m-cmp/mc-infra-connector/resource"
 )
 
 // event is one server-sent event.
@@ -28,14 +28,14 @@ type event struct {
 
 // stream is an open stream of events.
 type stream struct {
-	a      *api
+	a      *routes
 	events chan event
 	stop   func()
 }
 
 // watch opens a stream, after an event if its id is given, and waits until it is
 // connected. What comes before the first ping is kept.
-func (a *api) watch(after string) *stream {
+func (a *routes) watch(after string) *stream {
 	a.t.Helper()
 	ctx, leave := context.WithCancel(a.t.Context())
 	r := a.request(http.MethodGet, "/v1/events", nil).WithContext(ctx)
@@ -103,7 +103,7 @@ func (s *stream) untilEnd() []event {
 		if e.event != "operation" {
 			continue
 		}
-		var op resource.Operation
+		var op api.Operation
 		require.NoError(s.a.t, json.Unmarshal([]byte(e.data), &op))
 		if op.State.Ended() {
 			return got
@@ -144,7 +144,7 @@ func TestEventsComeInOrderAndAgain(t *testing.T) {
 		assert.Equal(t, got[i+1:], missed.untilEnd(), "after the event %d", i)
 	}
 	late := a.watch(strconv.Itoa(got[len(got)-1].id))
-	gone := into[resource.Operation](t, a.delete("/v1/connections/mock/vpcs/v?wait=30s"))
+	gone := into[api.Operation](t, a.delete("/v1/connections/mock/vpcs/v?wait=30s"))
 	assert.Contains(t, late.next(within(t)).data, gone.ID, "after the last event only new ones come")
 }
 
@@ -213,7 +213,7 @@ func TestAClientThatTakesNothingIsDropped(t *testing.T) {
 		handler.ServeHTTP(w, r)
 	}()
 	for dropped := false; !dropped; {
-		e.TellDriver(resource.DriverProgress{Name: "x"})
+		e.TellDriver(api.DriverProgress{Name: "x"})
 		select {
 		case <-ended:
 			dropped = true

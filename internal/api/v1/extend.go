@@ -12,22 +12,22 @@ import (
 )
 
 // registerExtensions registers what a connection offers and what only its cloud has.
-func (s *server) registerExtensions(api huma.API) {
-	schemas := api.OpenAPI().Components.Schemas
+func (s *server) registerExtensions(routes huma.API) {
+	schemas := routes.OpenAPI().Components.Schemas
 	tags := []string{"Connections"}
 	const (
 		connection = "/v1/connections/{connection}"
 		extension  = connection + "/extensions/{name}"
 		native     = connection + "/native"
 	)
-	answer(api, huma.Operation{
+	answer(routes, huma.Operation{
 		OperationID: "get-capabilities", Method: http.MethodGet, Path: connection + "/capabilities", Tags: tags,
 		Summary:     "Get what a connection offers",
 		Description: "What its driver offers, without what the cloud does not have in the region or the installation, with the reasons.",
 	}, func(ctx context.Context, in *InConnection) (*driver.Capabilities, error) {
 		return s.Engine.Capabilities(ctx, in.Connection)
 	})
-	answer(api, huma.Operation{
+	answer(routes, huma.Operation{
 		OperationID: "list-permissions", Method: http.MethodGet, Path: connection + "/permissions", Tags: tags,
 		Summary:     "List the permissions that a connection's driver needs, with whether its credential has them",
 		Description: "Asked of the cloud each time and kept nowhere.",
@@ -36,7 +36,7 @@ func (s *server) registerExtensions(api huma.API) {
 		return list[driver.Permission]{Items: items}, err
 	})
 	object := &huma.Schema{Type: huma.TypeObject, AdditionalProperties: true}
-	answer(api, huma.Operation{
+	answer(routes, huma.Operation{
 		OperationID: "run-extension", Method: http.MethodPost, Path: extension, Tags: tags,
 		Summary:     "Run an operation that only one driver has",
 		Description: "The input and the answer are as the capabilities of the connection say. It is not tried again, and only the audit trail says that it was called, and by whom.",
@@ -51,8 +51,8 @@ func (s *server) registerExtensions(api huma.API) {
 	) (json.RawMessage, error) {
 		return s.Engine.Extend(ctx, in.Connection, in.Name, in.raw)
 	})
-	takes(api, extension, object, true)
-	answer(api, huma.Operation{
+	takes(routes, extension, object, true)
+	answer(routes, huma.Operation{
 		OperationID: "call-native", Method: http.MethodPost, Path: native, Tags: tags,
 		Summary:     "Pass a request to the cloud's own API",
 		Description: "The driver signs the request with the connection's credential. Whatever the cloud answers is the answer, with its status inside. It is not tried again, and only the audit trail says that it was called, and by whom.",
@@ -63,5 +63,5 @@ func (s *server) registerExtensions(api huma.API) {
 	) (*driver.NativeResponse, error) {
 		return s.Engine.Native(ctx, in.Connection, in.raw)
 	})
-	takes(api, native, schemas.Schema(reflect.TypeFor[driver.NativeRequest](), true, ""), true)
+	takes(routes, native, schemas.Schema(reflect.TypeFor[driver.NativeRequest](), true, ""), true)
 }

@@ -7,40 +7,41 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"github.com/m-cmp/mc-infra-connector/api"
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
 
 // registerInventory registers the routes that compare a connection's cloud with
 // what is recorded here, for all kinds.
-func (s *server) registerInventory(api huma.API) {
+func (s *server) registerInventory(routes huma.API) {
 	tags := []string{"Connections"}
-	answer(api, huma.Operation{
+	answer(routes, huma.Operation{
 		OperationID: "list-inventory", Method: http.MethodGet, Path: "/v1/connections/{connection}/inventory", Tags: tags,
 		Summary: "Compare what the cloud has with what is recorded here", Description: "The cloud is asked anew. A service of it that is down takes only its own kinds with it.",
 	}, func(ctx context.Context, in *struct {
 		InConnection
 		Kind string `query:"kind" doc:"Only this kind. Default: every kind that the driver offers." maxLength:"64"`
 	},
-	) (*resource.Inventory, error) {
+	) (*api.Inventory, error) {
 		return s.Engine.Inventory(ctx, in.Connection, in.Kind)
 	})
 	const all = "/v1/connections/{connection}:adopt"
-	answer(api, huma.Operation{
+	answer(routes, huma.Operation{
 		OperationID: "adopt-all", Method: http.MethodPost, Path: all, Tags: tags,
 		Summary: "Record everything that the cloud has", Description: "What is used is recorded before what uses it, under its own names. The cloud is not touched. A service of it that is down takes only its own kinds with it.",
 	}, func(ctx context.Context, in *struct {
 		InConnection
 		JSONBody
 	},
-	) (*resource.Adoption, error) {
+	) (*api.Adoption, error) {
 		if err := resource.Decode(in.raw, &struct{}{}); err != nil {
 			return nil, err
 		}
 		return s.Engine.AdoptAll(ctx, in.Connection)
 	})
-	takes(api, all, nothing(), false)
+	takes(routes, all, nothing(), false)
 	const destroy = "/v1/connections/{connection}:destroy"
-	answer(api, huma.Operation{
+	answer(routes, huma.Operation{
 		OperationID: "destroy-connection", Method: http.MethodPost, Path: destroy, Tags: tags,
 		Summary: "Delete everything that is recorded of a connection", Description: "On the cloud, too, in the order of who uses what. Answers what it is and the operation, ended with wait. The connection itself stays.",
 	}, func(ctx context.Context, in *struct {
@@ -49,12 +50,12 @@ func (s *server) registerInventory(api huma.API) {
 		KeyParam
 		JSONBody
 	},
-	) (*resource.Destruction, error) {
+	) (*api.Destruction, error) {
 		wait, err := in.duration()
 		if err != nil {
 			return nil, err
 		}
-		var request resource.DestroyRequest
+		var request api.DestroyRequest
 		if err := resource.Decode(in.raw, &request); err != nil {
 			return nil, err
 		}
@@ -64,19 +65,19 @@ func (s *server) registerInventory(api huma.API) {
 		}
 		return d, err
 	})
-	takes(api, destroy, schemasOf(api, reflect.TypeFor[resource.DestroyRequest]()), true)
+	takes(routes, destroy, schemasOf(routes, reflect.TypeFor[api.DestroyRequest]()), true)
 }
 
-func schemasOf(api huma.API, t reflect.Type) *huma.Schema {
-	return api.OpenAPI().Components.Schemas.Schema(t, true, "")
+func schemasOf(routes huma.API, t reflect.Type) *huma.Schema {
+	return routes.OpenAPI().Components.Schemas.Schema(t, true, "")
 }
 
 // registerAdoption registers the routes with which one resource of a kind comes
 // under management and leaves it.
-func (s *server) registerAdoption(api huma.API, k *resource.Kind) {
+func (s *server) registerAdoption(routes huma.API, k *resource.Kind) {
 	base := "/v1/connections/{connection}/" + k.Plural()
-	schemas := api.OpenAPI().Components.Schemas
-	answer(api, huma.Operation{
+	schemas := routes.OpenAPI().Components.Schemas
+	answer(routes, huma.Operation{
 		OperationID: "adopt-" + k.Name, Method: http.MethodPost, Path: base + ":adopt", Tags: []string{k.Title}, DefaultStatus: http.StatusCreated,
 		Summary: "Record one that exists on the cloud", Description: "Its parts, such as the subnets of a VPC, are recorded with it, under their own names, if they are not managed here. The cloud is not touched.",
 	}, func(ctx context.Context, in *struct {
@@ -86,19 +87,19 @@ func (s *server) registerAdoption(api huma.API, k *resource.Kind) {
 	) (*resource.Resource, error) {
 		return s.Engine.Adopt(ctx, in.Connection, k.Name, in.raw)
 	})
-	takes(api, base+":adopt", schemas.Schema(reflect.TypeFor[resource.AdoptRequest](), true, ""), true)
-	answer(api, huma.Operation{
+	takes(routes, base+":adopt", schemas.Schema(reflect.TypeFor[api.AdoptRequest](), true, ""), true)
+	answer(routes, huma.Operation{
 		OperationID: "release-" + k.Name, Method: http.MethodPost, Path: base + "/{name}:release", Tags: []string{k.Title},
 		Summary: "Forget one and leave it on the cloud", Description: "Its parts, such as the subnets of a VPC, are forgotten with it. Refused while something else uses it or one of them. The cloud is not touched.",
 	}, func(ctx context.Context, in *struct {
 		OneResource
 		JSONBody
 	},
-	) (*resource.Operation, error) {
+	) (*api.Operation, error) {
 		if err := resource.Decode(in.raw, &struct{}{}); err != nil {
 			return nil, err
 		}
 		return s.Engine.Release(ctx, in.Connection, k.Name, in.Name)
 	})
-	takes(api, base+"/{name}:release", nothing(), false)
+	takes(routes, base+"/{name}:release", nothing(), false)
 }

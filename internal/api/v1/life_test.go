@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"golang.org/x/crypto/ssh"
 
+	"github.com/m-cmp/mc-infra-connector/api"
 	"github.com/m-cmp/mc-infra-connector/driver"
 	"github.com/m-cmp/mc-infra-connector/internal/engine/enginetest"
 	"github.com/m-cmp/mc-infra-connector/internal/repository"
@@ -22,7 +23,7 @@ import (
 
 func TestTheMainJobOverHTTP(t *testing.T) {
 	a := start(t, enginetest.Options{}, "latency", "30ms")
-	connection := into[resource.Connection](t, a.get("/v1/connections/mock"))
+	connection := into[api.Connection](t, a.get("/v1/connections/mock"))
 	assert.Equal(t, "mock-seoul", connection.Region)
 
 	steps := []struct {
@@ -88,8 +89,8 @@ func TestTheMainJobOverHTTP(t *testing.T) {
 		one := "/v1/connections/mock/" + steps[i].kind + "s/" + steps[i].name
 		got := a.delete(one + "?wait=30s")
 		require.Equal(t, http.StatusOK, got.status, "%s: %s", got.about, got.body)
-		op := into[resource.Operation](t, got)
-		assert.Equal(t, resource.OperationSucceeded, op.State)
+		op := into[api.Operation](t, got)
+		assert.Equal(t, api.OperationSucceeded, op.State)
 		assert.Equal(t, "delete", op.Verb)
 		isProblem(t, http.StatusNotFound, a.get(one))
 		isProblem(t, http.StatusNotFound, a.delete(one))
@@ -103,15 +104,15 @@ func TestTheMainJobOverHTTP(t *testing.T) {
 
 func TestWithoutWaitThereIsAnOperationToFollow(t *testing.T) {
 	a := start(t, enginetest.Options{}, "latency", "200ms")
-	follow := func(got answer) resource.Operation {
+	follow := func(got answer) api.Operation {
 		t.Helper()
 		require.Equal(t, http.StatusAccepted, got.status, "%s: %s", got.about, got.body)
-		op := into[resource.Operation](t, got)
+		op := into[api.Operation](t, got)
 		assert.False(t, op.State.Ended())
 		location := got.header.Get("Location")
 		assert.Equal(t, "/v1/operations/"+op.ID, location)
-		ended := into[resource.Operation](t, a.get(location+"?wait=30s"))
-		assert.Equal(t, resource.OperationSucceeded, ended.State, "%v", ended.Error)
+		ended := into[api.Operation](t, a.get(location+"?wait=30s"))
+		assert.Equal(t, api.OperationSucceeded, ended.State, "%v", ended.Error)
 		return ended
 	}
 	const vpcs = "/v1/connections/mock/vpcs"
@@ -126,7 +127,7 @@ func TestWithoutWaitThereIsAnOperationToFollow(t *testing.T) {
 	stop := a.post("/v1/connections/mock/vms/vm1:stop", `{}`)
 	busy := isProblem(t, http.StatusConflict, a.delete("/v1/connections/mock/vms/vm1"))
 	assert.Equal(t, resource.CodeConflict, busy.Code)
-	assert.Contains(t, busy.Detail, into[resource.Operation](t, stop).ID)
+	assert.Contains(t, busy.Detail, into[api.Operation](t, stop).ID)
 	follow(stop)
 	follow(a.delete("/v1/connections/mock/vms/vm1"))
 }
@@ -158,20 +159,20 @@ func TestAWaitedOperationThatFailsIsAProblemThatNamesIt(t *testing.T) {
 	require.NotNil(t, p.Cloud)
 	assert.Equal(t, "VMLimitExceeded", p.Cloud.Code)
 	assert.NotEmpty(t, p.Cloud.RequestID)
-	op := into[resource.Operation](t, a.get("/v1/operations/"+p.Operation))
-	assert.Equal(t, resource.OperationFailed, op.State)
+	op := into[api.Operation](t, a.get("/v1/operations/"+p.Operation))
+	assert.Equal(t, api.OperationFailed, op.State)
 	assert.Equal(t, resource.CodeQuota, op.Error.Code)
 	failed := into[resource.Resource](t, a.get("/v1/connections/mock/vms/vm2"))
 	assert.Equal(t, resource.StateFailed, failed.State)
 }
 
 // secretReads is every way to read what was created.
-func (a *api) secretReads() []string {
+func (a *routes) secretReads() []string {
 	paths := []string{
 		"/v1/connections/mock/keypairs", "/v1/keypairs", "/v1/operations", "/v1/credentials", "/v1/connections",
 		"/v1/drivers", "/v1/drivers/mock", "/openapi.json", "/openapi.yaml", "/metrics",
 	}
-	for _, op := range into[page[resource.Operation]](a.t, a.get("/v1/operations")).Items {
+	for _, op := range into[page[api.Operation]](a.t, a.get("/v1/operations")).Items {
 		paths = append(paths, "/v1/operations/"+op.ID, "/v1/operations/"+op.ID+"?wait=1s")
 	}
 	for _, name := range a.names("/v1/keypairs") {
@@ -188,13 +189,13 @@ func TestAPrivateKeyIsAnsweredOnce(t *testing.T) {
 	waited := a.create("mock", "keypair", "waited", `{"algorithm":"ed25519"}`)
 	got := a.post("/v1/connections/mock/keypairs", `{"name":"followed","spec":{"algorithm":"ed25519"}}`)
 	require.Equal(t, http.StatusAccepted, got.status)
-	followed := into[resource.Operation](t, got)
+	followed := into[api.Operation](t, got)
 	for _, secrets := range []map[string]string{waited.Secrets, followed.Secrets} {
 		require.Len(t, secrets, 1)
 		_, err := ssh.ParsePrivateKey([]byte(secrets["privateKey"]))
 		require.NoError(t, err)
 	}
-	assert.Equal(t, resource.OperationSucceeded, into[resource.Operation](t, a.get(got.header.Get("Location")+"?wait=30s")).State)
+	assert.Equal(t, api.OperationSucceeded, into[api.Operation](t, a.get(got.header.Get("Location")+"?wait=30s")).State)
 
 	public := strings.TrimSpace(string(ssh.MarshalAuthorizedKey(signer(t, waited.Secrets["privateKey"]).PublicKey())))
 	imported := a.create("mock", "keypair", "imported", fmt.Sprintf(`{"publicKey":%q}`, public))
@@ -244,7 +245,7 @@ func TestACredentialsValuesAreNeverAnswered(t *testing.T) {
 	}
 	got := a.post("/v1/credentials", values(`{"account":"a","password":"`+hidden+`"}`))
 	require.Equal(t, http.StatusCreated, got.status, "%s", got.body)
-	assert.Equal(t, []string{"account", "password"}, into[resource.Credential](t, got).Fields)
+	assert.Equal(t, []string{"account", "password"}, into[api.Credential](t, got).Fields)
 	again := a.post("/v1/credentials", values(`{"password":"`+hidden+`"}`))
 	assert.Equal(t, resource.CodeAlreadyExists, isProblem(t, http.StatusConflict, again).Code)
 	used := a.post("/v1/connections", `{"name":"c","cloud":"mock","credential":"key","region":"mock-seoul"}`)
@@ -356,15 +357,15 @@ func TestAConnectionsResourcesAreDestroyed(t *testing.T) {
 	for _, one := range [][2]string{{"vpcs", `{"name":"v","spec":{"cidr":"10.0.0.0/16"}}`}, {"subnets", `{"name":"s","spec":{"vpc":"v","cidr":"10.0.1.0/24"}}`}} {
 		require.Equal(t, http.StatusCreated, a.post("/v1/connections/mock/"+one[0]+"?wait=30s", one[1]).status)
 	}
-	plan := into[resource.Destruction](t, a.post("/v1/connections/mock:destroy", `{"dryRun":true}`))
+	plan := into[api.Destruction](t, a.post("/v1/connections/mock:destroy", `{"dryRun":true}`))
 	require.Len(t, plan.Items, 2)
 	assert.Equal(t, "s", plan.Items[0].Name, "what uses others comes first")
 	assert.Nil(t, plan.Operation)
 	assert.Equal(t, []string{"v"}, a.names("/v1/vpcs"), "a dry run deletes nothing")
 
-	done := into[resource.Destruction](t, a.post("/v1/connections/mock:destroy?wait=30s", `{"dryRun":false}`))
+	done := into[api.Destruction](t, a.post("/v1/connections/mock:destroy?wait=30s", `{"dryRun":false}`))
 	require.NotNil(t, done.Operation)
-	assert.Equal(t, resource.OperationSucceeded, done.Operation.State)
+	assert.Equal(t, api.OperationSucceeded, done.Operation.State)
 	assert.Empty(t, a.names("/v1/vpcs"))
 	isProblem(t, http.StatusNotFound, a.post("/v1/connections/nope:destroy", `{"dryRun":false}`))
 }

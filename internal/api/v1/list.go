@@ -4,6 +4,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/m-cmp/mc-infra-connector/api"
 	"github.com/m-cmp/mc-infra-connector/internal/store"
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
@@ -60,7 +61,7 @@ type list[T any] struct {
 type resourceList struct {
 	Items         []*resource.Resource `json:"items" nullable:"false" doc:"The items of this page."`
 	NextPageToken string               `json:"nextPageToken,omitempty" doc:"Token of the next page; absent on the last."`
-	Stale         []resource.Stale     `json:"stale,omitempty" doc:"With fresh: the connections whose clouds could not be asked. What is shown of those is what was last recorded."`
+	Stale         []api.Stale          `json:"stale,omitempty" doc:"With fresh: the connections whose clouds could not be asked. What is shown of those is what was last recorded."`
 }
 
 // body wraps an answer's body.

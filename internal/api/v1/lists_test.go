@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/m-cmp/mc-infra-connector/api"
 	"github.com/m-cmp/mc-infra-connector/internal/engine/enginetest"
 	"github.com/m-cmp/mc-infra-connector/internal/store"
 	"github.com/m-cmp/mc-infra-connector/internal/store/storetest"
@@ -28,7 +29,7 @@ func query(pairs ...string) string {
 }
 
 // all follows the pages of a list and returns the names of each page.
-func (a *api) all(path string, pairs ...string) (pages [][]string) {
+func (a *routes) all(path string, pairs ...string) (pages [][]string) {
 	a.t.Helper()
 	next := ""
 	for {
@@ -183,7 +184,7 @@ func TestAFreshList(t *testing.T) {
 	require.Equal(t, http.StatusOK, got.status, "%s", got.body)
 	type fresh struct {
 		Items []resource.Resource
-		Stale []resource.Stale
+		Stale []api.Stale
 	}
 	old := into[fresh](t, a.get("/v1/vpcs"))
 	require.Len(t, old.Items, 1)
@@ -217,10 +218,10 @@ func TestTheAuditTrailAndForce(t *testing.T) {
 	a.create("mock", "vpc", "v", `{"cidr":"10.0.0.0/8"}`)
 	got := a.delete("/v1/connections/mock/vpcs/v?force=true&wait=30s")
 	require.Equal(t, http.StatusOK, got.status, "%s", got.body)
-	op := into[resource.Operation](t, got)
+	op := into[api.Operation](t, got)
 	assert.True(t, op.Force)
 	assert.Equal(t, "admin", op.By)
-	entries := into[page[resource.AuditEntry]](t, a.get("/v1/audit?filter=verb=delete")).Items
+	entries := into[page[api.AuditEntry]](t, a.get("/v1/audit?filter=verb=delete")).Items
 	require.Len(t, entries, 1)
 	assert.Equal(t, "admin", entries[0].Who)
 	assert.Equal(t, op.ID, entries[0].Operation)
@@ -231,7 +232,7 @@ func TestTheAuditTrailAndForce(t *testing.T) {
 }
 
 // badLists asks lists for what makes no sense.
-func (a *api) badLists(lists ...string) {
+func (a *routes) badLists(lists ...string) {
 	a.t.Helper()
 	long := strings.Repeat("x", 60_000)
 	for _, list := range lists {
@@ -278,7 +279,7 @@ func (a *api) badLists(lists ...string) {
 
 // badPaths asks for what is not text, and for texts that a database may take for
 // something else than text.
-func (a *api) badPaths() {
+func (a *routes) badPaths() {
 	a.t.Helper()
 	for _, escaped := range []string{"%00", "a%00b", "%FF", "%C3%28", "%ED%A0%80", "%0A", "%7F", "%C2%85"} {
 		for _, path := range []string{

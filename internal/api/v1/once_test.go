@@ -9,12 +9,13 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/m-cmp/mc-infra-connector/api"
 	"github.com/m-cmp/mc-infra-connector/internal/engine/enginetest"
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
 
 // keyed posts with an idempotency key.
-func (a *api) keyed(key, path, body string) answer {
+func (a *routes) keyed(key, path, body string) answer {
 	a.t.Helper()
 	r := a.request(http.MethodPost, path, strings.NewReader(body))
 	r.Header.Set("Idempotency-Key", key)
@@ -25,8 +26,8 @@ func TestARequestWithAKeyIsDoneOnce(t *testing.T) {
 	a := start(t, enginetest.Options{})
 	const vpcs, vpc = "/v1/connections/mock/vpcs", `{"name":"v","spec":{"cidr":"10.0.0.0/16"}}`
 
-	first := into[resource.Operation](t, a.keyed("create-1", vpcs, vpc))
-	again := into[resource.Operation](t, a.keyed(`"create-1"`, vpcs, vpc))
+	first := into[api.Operation](t, a.keyed("create-1", vpcs, vpc))
+	again := into[api.Operation](t, a.keyed(`"create-1"`, vpcs, vpc))
 	assert.Equal(t, first.ID, again.ID, "with the quotes of the draft, too")
 	made := a.keyed("create-1", vpcs+"?wait=30s", vpc)
 	require.Equal(t, http.StatusCreated, made.status, "one that waits gets what came out of it: %s", made.body)
@@ -48,8 +49,8 @@ func TestARequestWithAKeyIsDoneOnce(t *testing.T) {
 		isProblem(t, http.StatusBadRequest, a.keyed(bad, vpcs, vpc))
 	}
 
-	label := func() resource.Operation {
-		return into[resource.Operation](t, a.keyed("label", "/v1/connections/mock/vpcs/v:label", `{"set":{"a":"b"}}`))
+	label := func() api.Operation {
+		return into[api.Operation](t, a.keyed("label", "/v1/connections/mock/vpcs/v:label", `{"set":{"a":"b"}}`))
 	}
 	labelled := label()
 	_, err := a.Wait(t.Context(), labelled.ID, patience)
@@ -57,17 +58,17 @@ func TestARequestWithAKeyIsDoneOnce(t *testing.T) {
 	assert.Equal(t, labelled.ID, label().ID, "an action is not run again either")
 
 	many := `{"name":"m","count":3,"spec":{"cidr":"10.0.0.0/16"}}`
-	assert.Equal(t, into[resource.Operation](t, a.keyed("many", vpcs, many)).ID, into[resource.Operation](t, a.keyed("many", vpcs+"?wait=30s", many)).ID)
+	assert.Equal(t, into[api.Operation](t, a.keyed("many", vpcs, many)).ID, into[api.Operation](t, a.keyed("many", vpcs+"?wait=30s", many)).ID)
 
-	ended := into[resource.Destruction](t, a.keyed("destroy", "/v1/connections/mock:destroy?wait=30s", `{"dryRun":true}`))
+	ended := into[api.Destruction](t, a.keyed("destroy", "/v1/connections/mock:destroy?wait=30s", `{"dryRun":true}`))
 	assert.Nil(t, ended.Operation, "a dry run needs no key")
-	ended = into[resource.Destruction](t, a.keyed("destroy", "/v1/connections/mock:destroy?wait=30s", `{"dryRun":false}`))
-	same := into[resource.Destruction](t, a.keyed("destroy", "/v1/connections/mock:destroy?wait=30s", `{"dryRun":false}`))
+	ended = into[api.Destruction](t, a.keyed("destroy", "/v1/connections/mock:destroy?wait=30s", `{"dryRun":false}`))
+	same := into[api.Destruction](t, a.keyed("destroy", "/v1/connections/mock:destroy?wait=30s", `{"dryRun":false}`))
 	assert.Equal(t, ended.Operation.ID, same.Operation.ID)
 	assert.Len(t, same.Items, len(ended.Items))
 	assert.Len(t, ended.Items, 5)
 	assert.Empty(t, a.names(vpcs))
-	assert.Equal(t, first.ID, into[resource.Operation](t, a.keyed("create-1", vpcs, vpc)).ID, "after the VPC has gone nothing is made either")
+	assert.Equal(t, first.ID, into[api.Operation](t, a.keyed("create-1", vpcs, vpc)).ID, "after the VPC has gone nothing is made either")
 	assert.Empty(t, a.names(vpcs))
 }
 
@@ -92,7 +93,7 @@ func TestTheSameRequestManyTimesAtOnce(t *testing.T) {
 			got := a.keyed("same", "/v1/connections/mock/vpcs", `{"name":"v","spec":{"cidr":"10.0.0.0/16"}}`)
 			mu.Lock()
 			defer mu.Unlock()
-			ids[into[resource.Operation](t, got).ID]++
+			ids[into[api.Operation](t, got).ID]++
 			assert.Equal(t, http.StatusAccepted, got.status, "%s", got.body)
 		})
 	}
@@ -132,11 +133,11 @@ func TestASetUpWithAKeyIsDoneOnce(t *testing.T) {
 
 	const vpcs, vpc = "/v1/connections/mock/vpcs", `{"name":"v","spec":{"cidr":"10.0.0.0/16"}}`
 	require.Equal(t, http.StatusCreated, a.post(vpcs+"?wait=30s", vpc).status)
-	first := into[resource.Operation](t, remove("gone", vpcs+"/v"))
+	first := into[api.Operation](t, remove("gone", vpcs+"/v"))
 	_, err := a.Wait(t.Context(), first.ID, patience)
 	require.NoError(t, err)
-	assert.Equal(t, first.ID, into[resource.Operation](t, remove("gone", vpcs+"/v")).ID)
+	assert.Equal(t, first.ID, into[api.Operation](t, remove("gone", vpcs+"/v")).ID)
 	require.Equal(t, http.StatusCreated, a.post(vpcs+"?wait=30s", vpc).status)
-	assert.Equal(t, first.ID, into[resource.Operation](t, remove("gone", vpcs+"/v")).ID)
+	assert.Equal(t, first.ID, into[api.Operation](t, remove("gone", vpcs+"/v")).ID)
 	assert.Equal(t, []string{"v"}, a.names(vpcs), "another of that name is not deleted")
 }

@@ -7,58 +7,59 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"github.com/m-cmp/mc-infra-connector/api"
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
 
 // registerOperations registers the routes of operations.
-func (s *server) registerOperations(api huma.API) {
+func (s *server) registerOperations(routes huma.API) {
 	tags := []string{"Operations"}
-	answer(api, huma.Operation{
+	answer(routes, huma.Operation{
 		OperationID: "list-operations", Method: http.MethodGet, Path: "/v1/operations", Tags: tags, Summary: "List the operations, the newest first",
-	}, func(ctx context.Context, in *ListParams) (list[*resource.Operation], error) {
+	}, func(ctx context.Context, in *ListParams) (list[*api.Operation], error) {
 		query, err := in.query()
 		if err != nil {
-			return list[*resource.Operation]{}, err
+			return list[*api.Operation]{}, err
 		}
 		items, next, err := s.Engine.Operations(ctx, query)
-		return list[*resource.Operation]{Items: items, NextPageToken: next}, err
+		return list[*api.Operation]{Items: items, NextPageToken: next}, err
 	})
-	answer(api, huma.Operation{
+	answer(routes, huma.Operation{
 		OperationID: "list-audit", Method: http.MethodGet, Path: "/v1/audit", Tags: []string{"Audit"},
 		Summary:     "List who did what, the newest first",
 		Description: "Changes of credentials and connections, also those that were refused, resources that were deleted, released, adopted or logged in to by SSH, and calls of extensions and of the clouds' own APIs, without what was sent or answered.",
-	}, func(ctx context.Context, in *ListParams) (list[resource.AuditEntry], error) {
+	}, func(ctx context.Context, in *ListParams) (list[api.AuditEntry], error) {
 		query, err := in.query()
 		if err != nil {
-			return list[resource.AuditEntry]{}, err
+			return list[api.AuditEntry]{}, err
 		}
 		items, next, err := s.Engine.Audit(ctx, query)
-		return list[resource.AuditEntry]{Items: items, NextPageToken: next}, err
+		return list[api.AuditEntry]{Items: items, NextPageToken: next}, err
 	})
-	answer(api, huma.Operation{
+	answer(routes, huma.Operation{
 		OperationID: "get-operation", Method: http.MethodGet, Path: "/v1/operations/{id}", Tags: tags,
 		Summary: "Get an operation", Description: "With wait it answers when the operation has ended or the time is over.",
 	}, func(ctx context.Context, in *struct {
 		ID string `path:"id" doc:"Id of the operation." maxLength:"64"`
 		WaitParam
 	},
-	) (*resource.Operation, error) {
+	) (*api.Operation, error) {
 		wait, err := in.duration()
 		if err != nil {
 			return nil, err
 		}
 		return s.Engine.Wait(ctx, in.ID, wait)
 	})
-	schemas := api.OpenAPI().Components.Schemas
+	schemas := routes.OpenAPI().Components.Schemas
 	for _, change := range []struct {
 		name, summary, description string
 		params                     reflect.Type
-		do                         func(ctx context.Context, id string, body []byte) (*resource.Operation, error)
+		do                         func(ctx context.Context, id string, body []byte) (*api.Operation, error)
 	}{
 		{
 			"cancel", "Cancel an operation", "Ends an operation that the cloud has not accepted yet. With thenDelete, what an accepted creation makes is deleted as soon as it has ended.",
 			reflect.TypeFor[Cancel](),
-			func(ctx context.Context, id string, body []byte) (*resource.Operation, error) {
+			func(ctx context.Context, id string, body []byte) (*api.Operation, error) {
 				var how Cancel
 				if err := resource.Decode(body, &how); err != nil {
 					return nil, err
@@ -69,16 +70,16 @@ func (s *server) registerOperations(api huma.API) {
 		{
 			"retry", "Try a failed operation again", "Does again, as a new operation, what a failed or cancelled one did not do.",
 			reflect.TypeFor[struct{}](),
-			func(ctx context.Context, id string, body []byte) (*resource.Operation, error) {
+			func(ctx context.Context, id string, body []byte) (*api.Operation, error) {
 				if err := resource.Decode(body, &struct{}{}); err != nil {
 					return nil, err
 				}
-				return s.Engine.Once(ctx, func() (*resource.Operation, error) { return s.Engine.Retry(ctx, id) })
+				return s.Engine.Once(ctx, func() (*api.Operation, error) { return s.Engine.Retry(ctx, id) })
 			},
 		},
 	} {
 		path := "/v1/operations/{id}:" + change.name
-		answer(api, huma.Operation{
+		answer(routes, huma.Operation{
 			OperationID: change.name + "-operation", Method: http.MethodPost, Path: path, Tags: tags, DefaultStatus: http.StatusAccepted,
 			Summary: change.summary, Description: change.description,
 		}, func(ctx context.Context, in *struct {
@@ -86,13 +87,13 @@ func (s *server) registerOperations(api huma.API) {
 			KeyParam
 			JSONBody
 		},
-		) (*resource.Operation, error) {
+		) (*api.Operation, error) {
 			return change.do(ctx, in.ID, in.raw)
 		})
 		if change.params.NumField() == 0 {
-			takes(api, path, nothing(), false)
+			takes(routes, path, nothing(), false)
 		} else {
-			takes(api, path, schemas.Schema(change.params, true, ""), false)
+			takes(routes, path, schemas.Schema(change.params, true, ""), false)
 		}
 	}
 }

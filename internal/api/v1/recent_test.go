@@ -7,8 +7,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/m-cmp/mc-infra-connector/api"
 	"github.com/m-cmp/mc-infra-connector/internal/engine/enginetest"
-	"github.com/m-cmp/mc-infra-connector/resource"
 )
 
 func TestWhatWasChosenBeforeIsListedAndForgotten(t *testing.T) {
@@ -16,9 +16,9 @@ func TestWhatWasChosenBeforeIsListedAndForgotten(t *testing.T) {
 	a.network()
 	a.create("mock", "vm", "another", a.vmSpec())
 	a.badLists("/v1/vms:recent")
-	list := func(query string) page[resource.Recent] {
+	list := func(query string) page[api.Recent] {
 		t.Helper()
-		return into[page[resource.Recent]](t, a.get("/v1/vms:recent"+query))
+		return into[page[api.Recent]](t, a.get("/v1/vms:recent"+query))
 	}
 	all := list("?filter=cloud%3Dmock&pageSize=1")
 	require.Len(t, all.Items, 1)

@@ -14,6 +14,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humachi"
 
+	"github.com/m-cmp/mc-infra-connector/api"
 	"github.com/m-cmp/mc-infra-connector/internal/api/respond"
 	"github.com/m-cmp/mc-infra-connector/internal/auth"
 	"github.com/m-cmp/mc-infra-connector/internal/engine"
@@ -79,24 +80,24 @@ type changed struct {
 }
 
 // registerKind registers all routes of one kind.
-func (s *server) registerKind(api huma.API, k *resource.Kind) {
+func (s *server) registerKind(routes huma.API, k *resource.Kind) {
 	base := "/v1/connections/{connection}/" + k.Plural()
 	one := base + "/{name}"
 	title := strings.ToLower(k.Title[:1]) + k.Title[1:]
 	if strings.ToUpper(k.Title) == k.Title {
 		title = k.Title
 	}
-	schemas := api.OpenAPI().Components.Schemas
+	schemas := routes.OpenAPI().Components.Schemas
 	object := envelopeSchema(schemas, k)
 	page := &huma.Schema{Type: huma.TypeObject, Required: []string{"items"}, Properties: map[string]*huma.Schema{
 		"items":         {Type: huma.TypeArray, Items: object, Description: "The items of this page."},
 		"nextPageToken": {Type: huma.TypeString, Description: "Token of the next page; absent on the last."},
 		"stale": {
-			Type: huma.TypeArray, Items: schemas.Schema(reflect.TypeFor[resource.Stale](), true, ""),
+			Type: huma.TypeArray, Items: schemas.Schema(reflect.TypeFor[api.Stale](), true, ""),
 			Description: "With fresh: the connections whose clouds could not be asked. What is shown of those is what was last recorded.",
 		},
 	}}
-	operation := schemas.Schema(reflect.TypeFor[resource.Operation](), true, "")
+	operation := schemas.Schema(reflect.TypeFor[api.Operation](), true, "")
 	register := func(o huma.Operation, responses map[string]*huma.Schema) huma.Operation {
 		o.Tags = []string{k.Title}
 		o.Responses = map[string]*huma.Response{}
@@ -109,7 +110,7 @@ func (s *server) registerKind(api huma.API, k *resource.Kind) {
 		return problems(schemas, o)
 	}
 
-	huma.Register(api, register(huma.Operation{
+	huma.Register(routes, register(huma.Operation{
 		OperationID: "list-" + k.Plural(), Method: http.MethodGet, Path: base,
 		Summary: "List the " + title + "s of a connection", Description: k.Doc,
 	}, map[string]*huma.Schema{"200": page}),
@@ -121,7 +122,7 @@ func (s *server) registerKind(api huma.API, k *resource.Kind) {
 			return s.listResources(ctx, in.Connection, k, in.ResourceListParams)
 		})
 
-	huma.Register(api, register(huma.Operation{
+	huma.Register(routes, register(huma.Operation{
 		OperationID: "list-all-" + k.Plural(), Method: http.MethodGet, Path: "/v1/" + k.Plural(),
 		Summary: "List the " + title + "s of all connections", Description: k.Doc,
 	}, map[string]*huma.Schema{"200": page}),
@@ -129,7 +130,7 @@ func (s *server) registerKind(api huma.API, k *resource.Kind) {
 			return s.listResources(ctx, "", k, *in)
 		})
 
-	answer(api, huma.Operation{
+	answer(routes, huma.Operation{
 		OperationID: "count-" + k.Plural(), Method: http.MethodGet, Path: "/v1/" + k.Plural() + ":count", Tags: []string{k.Title},
 		Summary:     "Count the " + title + "s of all connections, by the values of a field",
 		Description: "Counts what a list with the same filters and search has on all its pages.",
@@ -143,10 +144,10 @@ func (s *server) registerKind(api huma.API, k *resource.Kind) {
 	})
 
 	if len(k.Recent) > 0 {
-		s.registerRecent(api, k, title)
+		s.registerRecent(routes, k, title)
 	}
 
-	huma.Register(api, register(huma.Operation{
+	huma.Register(routes, register(huma.Operation{
 		OperationID: "get-" + k.Name, Method: http.MethodGet, Path: one,
 		Summary: "Get a " + title,
 	}, map[string]*huma.Schema{"200": object}),
@@ -154,7 +155,7 @@ func (s *server) registerKind(api huma.API, k *resource.Kind) {
 			return s.cached(ctx, func(ctx context.Context) (any, error) { return s.Engine.Get(ctx, in.Connection, k.Name, in.Name) }, k.Name, in.Connection, in.Name)
 		})
 
-	huma.Register(api, register(huma.Operation{
+	huma.Register(routes, register(huma.Operation{
 		OperationID: "create-" + k.Name, Method: http.MethodPost, Path: base, DefaultStatus: http.StatusCreated,
 		Summary: "Create a " + title, Description: k.Doc + " Answers the operation at once, or the settled resource with wait. With count or a list of items it creates several, with then it does more after the creation, and answers one operation for all.",
 	}, map[string]*huma.Schema{"200": operation, "201": object, "202": operation}),
@@ -165,16 +166,16 @@ func (s *server) registerKind(api huma.API, k *resource.Kind) {
 			JSONBody
 		},
 		) (*changed, error) {
-			return s.change(ctx, in.WaitParam, http.StatusCreated, func() (*resource.Operation, error) {
+			return s.change(ctx, in.WaitParam, http.StatusCreated, func() (*api.Operation, error) {
 				return s.Engine.Create(ctx, in.Connection, k.Name, in.raw)
 			})
 		})
 	creation := &huma.Schema{OneOf: []*huma.Schema{
 		schemas.Schema(k.CreateType(), true, ""), schemas.Schema(k.BulkType(), true, ""),
 	}}
-	takes(api, base, creation, true)
+	takes(routes, base, creation, true)
 
-	answer(api, huma.Operation{
+	answer(routes, huma.Operation{
 		OperationID: "check-" + k.Name, Method: http.MethodPost, Path: base + ":check", Tags: []string{k.Title},
 		Summary:     "Check whether a " + title + " could be created",
 		Description: "Takes the request of a creation and answers what that would be refused with. Nothing is recorded, and nothing is made on the cloud, which is asked where its driver can say beforehand what it would refuse.",
@@ -182,12 +183,12 @@ func (s *server) registerKind(api huma.API, k *resource.Kind) {
 		InConnection
 		JSONBody
 	},
-	) (*resource.CreationCheck, error) {
+	) (*api.CreationCheck, error) {
 		return s.Engine.CheckCreation(ctx, in.Connection, k.Name, in.raw)
 	})
-	takes(api, base+":check", creation, true)
+	takes(routes, base+":check", creation, true)
 
-	huma.Register(api, register(huma.Operation{
+	huma.Register(routes, register(huma.Operation{
 		OperationID: "delete-" + k.Name, Method: http.MethodDelete, Path: one,
 		Summary:     "Delete a " + title,
 		Description: "Refused while something uses it. Answers the operation, ended with wait. With force it is forgotten here even if the cloud refuses or cannot be asked; warnings then say what may be left there.",
@@ -199,7 +200,7 @@ func (s *server) registerKind(api huma.API, k *resource.Kind) {
 			Force bool `query:"force" doc:"Forget it here even if the cloud does not delete it." default:"false"`
 		},
 		) (*changed, error) {
-			return s.change(ctx, in.WaitParam, http.StatusOK, func() (*resource.Operation, error) {
+			return s.change(ctx, in.WaitParam, http.StatusOK, func() (*api.Operation, error) {
 				if in.Force {
 					return s.Engine.ForceDelete(ctx, in.Connection, k.Name, in.Name)
 				}
@@ -208,7 +209,7 @@ func (s *server) registerKind(api huma.API, k *resource.Kind) {
 		})
 
 	for _, v := range k.Views {
-		huma.Register(api, register(huma.Operation{
+		huma.Register(routes, register(huma.Operation{
 			OperationID: v.Name + "-" + k.Name, Method: http.MethodGet, Path: one + "/" + v.Name,
 			Summary: v.Doc, Description: "Asked of the cloud each time and kept nowhere.",
 			Parameters: queryParams(schemas, v.ParamsType()), SkipValidateParams: v.ParamsType() != nil, // which huma does not know
@@ -232,7 +233,7 @@ func (s *server) registerKind(api huma.API, k *resource.Kind) {
 
 	for _, a := range k.Actions {
 		path := one + ":" + a.Name
-		huma.Register(api, register(huma.Operation{
+		huma.Register(routes, register(huma.Operation{
 			OperationID: a.Name + "-" + k.Name, Method: http.MethodPost, Path: path,
 			Summary: a.Doc, Description: "Answers the operation at once, or the settled resource with wait.",
 		}, map[string]*huma.Schema{"200": object, "202": operation}),
@@ -243,34 +244,34 @@ func (s *server) registerKind(api huma.API, k *resource.Kind) {
 				JSONBody
 			},
 			) (*changed, error) {
-				return s.change(ctx, in.WaitParam, http.StatusOK, func() (*resource.Operation, error) {
+				return s.change(ctx, in.WaitParam, http.StatusOK, func() (*api.Operation, error) {
 					return s.Engine.Act(ctx, in.Connection, k.Name, in.Name, a.Name, in.raw)
 				})
 			})
 		if a.ParamsType() != nil {
-			takes(api, path, schemas.Schema(a.ParamsType(), true, ""), true)
+			takes(routes, path, schemas.Schema(a.ParamsType(), true, ""), true)
 		} else {
-			takes(api, path, nothing(), false)
+			takes(routes, path, nothing(), false)
 		}
 	}
 }
 
 // registerRecent registers the routes of the choices that were made before.
-func (s *server) registerRecent(api huma.API, k *resource.Kind, title string) {
+func (s *server) registerRecent(routes huma.API, k *resource.Kind, title string) {
 	path := "/v1/" + k.Plural() + ":recent"
-	answer(api, huma.Operation{
+	answer(routes, huma.Operation{
 		OperationID: "list-recent-" + k.Plural(), Method: http.MethodGet, Path: path, Tags: []string{k.Title},
 		Summary:     "List what was chosen for " + title + "s that were created, the latest first",
 		Description: "Each combination of " + strings.Join(k.Recent, ", ") + " in each cloud, region and zone once, with how often, how long and when. Filters: cloud, region, zone and choice.FIELD; sorts: those but the last, count and lastAt.",
-	}, func(ctx context.Context, in *ListParams) (list[resource.Recent], error) {
+	}, func(ctx context.Context, in *ListParams) (list[api.Recent], error) {
 		query, err := in.query()
 		if err != nil {
-			return list[resource.Recent]{}, err
+			return list[api.Recent]{}, err
 		}
 		items, next, err := s.Engine.Recent(ctx, k.Name, query)
-		return list[resource.Recent]{Items: items, NextPageToken: next}, err
+		return list[api.Recent]{Items: items, NextPageToken: next}, err
 	})
-	huma.Register(api, problems(api.OpenAPI().Components.Schemas, huma.Operation{
+	huma.Register(routes, problems(routes.OpenAPI().Components.Schemas, huma.Operation{
 		OperationID: "forget-recent-" + k.Name, Method: http.MethodDelete, Path: path + "/{id}", Tags: []string{k.Title}, DefaultStatus: http.StatusNoContent,
 		Summary: "Forget what was chosen for " + title + "s",
 	}), func(ctx context.Context, in *struct {
@@ -290,7 +291,7 @@ func (s *server) listResources(ctx context.Context, connection string, k *resour
 		return nil, problem(err)
 	}
 	query.Search = p.Search
-	var stale []resource.Stale
+	var stale []api.Stale
 	if p.Fresh && p.PageToken == "" {
 		if stale, err = s.Engine.Freshen(ctx, connection, k.Name); err != nil {
 			return nil, problem(err)
@@ -364,7 +365,7 @@ func (s *server) count(ctx context.Context, k *resource.Kind, p FilterParams, se
 
 // change starts an operation and answers it, or, if the client waits and it ends
 // in time, what came out of it.
-func (s *server) change(ctx context.Context, w WaitParam, done int, start func() (*resource.Operation, error)) (*changed, error) {
+func (s *server) change(ctx context.Context, w WaitParam, done int, start func() (*api.Operation, error)) (*changed, error) {
 	wait, err := w.duration()
 	if err != nil {
 		return nil, problem(err)
@@ -382,11 +383,11 @@ func (s *server) change(ctx context.Context, w WaitParam, done int, start func()
 	switch {
 	case op.Items != nil && op.State.Ended(): // what failed is told for each item
 		return &changed{Status: http.StatusOK, Body: op}, nil
-	case op.State.Ended() && op.State != resource.OperationSucceeded:
+	case op.State.Ended() && op.State != api.OperationSucceeded:
 		p := problem(op.Error)
 		p.Operation = op.ID
 		return nil, p
-	case op.State != resource.OperationSucceeded || wait == 0: // what is done here alone has ended at once
+	case op.State != api.OperationSucceeded || wait == 0: // what is done here alone has ended at once
 		op.Secrets = secrets
 		return &changed{Status: http.StatusAccepted, Location: "/v1/operations/" + op.ID, Body: op}, nil
 	case op.Verb == engine.VerbDelete:
@@ -420,8 +421,8 @@ func envelopeSchema(schemas huma.Registry, k *resource.Kind) *huma.Schema {
 
 // takes documents the body of a POST, or else a PATCH, that is registered already. If
 // huma knew it before, it would check it, too, and otherwise than the model.
-func takes(api huma.API, path string, schema *huma.Schema, required bool) {
-	at := api.OpenAPI().Paths[path]
+func takes(routes huma.API, path string, schema *huma.Schema, required bool) {
+	at := routes.OpenAPI().Paths[path]
 	operation := at.Post
 	if operation == nil {
 		operation = at.Patch

@@ -161,29 +161,29 @@ func openAPI(version string) huma.Config {
 
 // Document is the OpenAPI document, without a server behind it.
 func Document(version string) *huma.OpenAPI {
-	api := humachi.New(chi.NewMux(), openAPI(version))
-	(&server{}).register(api)
-	return api.OpenAPI()
+	routes := humachi.New(chi.NewMux(), openAPI(version))
+	(&server{}).register(routes)
+	return routes.OpenAPI()
 }
 
-func (s *server) register(api huma.API) {
-	s.registerDrivers(api)
-	s.registerSetup(api)
-	s.registerCatalogs(api)
+func (s *server) register(routes huma.API) {
+	s.registerDrivers(routes)
+	s.registerSetup(routes)
+	s.registerCatalogs(routes)
 	for _, k := range resource.Kinds() {
-		s.registerKind(api, k)
-		s.registerAdoption(api, k)
-		s.registerData(api, k)
+		s.registerKind(routes, k)
+		s.registerAdoption(routes, k)
+		s.registerData(routes, k)
 		if k.HasLogin() {
-			s.registerTerminal(api, k)
+			s.registerTerminal(routes, k)
 		}
 	}
-	s.registerInventory(api)
-	s.registerExtensions(api)
-	s.registerOperations(api)
-	s.registerEvents(api)
-	s.registerKinds(api)
-	resource.AnnotateSchemas(api.OpenAPI().Components.Schemas, "#/components/schemas/")
+	s.registerInventory(routes)
+	s.registerExtensions(routes)
+	s.registerOperations(routes)
+	s.registerEvents(routes)
+	s.registerKinds(routes)
+	resource.AnnotateSchemas(routes.OpenAPI().Components.Schemas, "#/components/schemas/")
 }
 
 func ok(w http.ResponseWriter) {

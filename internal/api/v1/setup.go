@@ -8,6 +8,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"github.com/m-cmp/mc-infra-connector/api"
 	"github.com/m-cmp/mc-infra-connector/internal/engine"
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
@@ -18,8 +19,8 @@ type Named struct {
 }
 
 // answer registers a route whose handler returns a body or an error of the engine.
-func answer[In, Out any](api huma.API, o huma.Operation, handle func(context.Context, *In) (Out, error)) {
-	huma.Register(api, problems(api.OpenAPI().Components.Schemas, o), func(ctx context.Context, in *In) (*body[Out], error) {
+func answer[In, Out any](routes huma.API, o huma.Operation, handle func(context.Context, *In) (Out, error)) {
+	huma.Register(routes, problems(routes.OpenAPI().Components.Schemas, o), func(ctx context.Context, in *In) (*body[Out], error) {
 		out, err := handle(ctx, in)
 		if err != nil {
 			return nil, problem(err)
@@ -29,9 +30,9 @@ func answer[In, Out any](api huma.API, o huma.Operation, handle func(context.Con
 }
 
 // remove registers a route that answers nothing.
-func (s *server) remove(api huma.API, o huma.Operation, handle func(context.Context, string) error) {
+func (s *server) remove(routes huma.API, o huma.Operation, handle func(context.Context, string) error) {
 	o.Method, o.DefaultStatus = http.MethodDelete, http.StatusNoContent
-	huma.Register(api, problems(api.OpenAPI().Components.Schemas, o), func(ctx context.Context, in *struct {
+	huma.Register(routes, problems(routes.OpenAPI().Components.Schemas, o), func(ctx context.Context, in *struct {
 		Named
 		ChangeKeyParam
 	},
@@ -55,52 +56,52 @@ func nameIn(body []byte) string {
 }
 
 // registerSetup registers credentials and connections.
-func (s *server) registerSetup(api huma.API) {
-	schemas := api.OpenAPI().Components.Schemas
+func (s *server) registerSetup(routes huma.API) {
+	schemas := routes.OpenAPI().Components.Schemas
 	tags := func(tag string, o huma.Operation) huma.Operation {
 		o.Tags = []string{tag}
 		return o
 	}
 
 	const credentials = "Credentials"
-	answer(api, tags(credentials, huma.Operation{
+	answer(routes, tags(credentials, huma.Operation{
 		OperationID: "list-credentials", Method: http.MethodGet, Path: "/v1/credentials", Summary: "List the credentials, without their values",
-	}), func(ctx context.Context, _ *struct{}) (list[resource.Credential], error) {
+	}), func(ctx context.Context, _ *struct{}) (list[api.Credential], error) {
 		items, err := s.Engine.Credentials(ctx)
-		return list[resource.Credential]{Items: items}, err
+		return list[api.Credential]{Items: items}, err
 	})
-	answer(api, tags(credentials, huma.Operation{
+	answer(routes, tags(credentials, huma.Operation{
 		OperationID: "create-credential", Method: http.MethodPost, Path: "/v1/credentials", DefaultStatus: http.StatusCreated,
 		Summary: "Seal and record a credential",
 	}), func(ctx context.Context, in *struct {
 		JSONBody
 		ChangeKeyParam
 	},
-	) (*resource.Credential, error) {
-		return engine.OnceChange(ctx, s.Engine, func(ctx context.Context) (*resource.Credential, error) {
+	) (*api.Credential, error) {
+		return engine.OnceChange(ctx, s.Engine, func(ctx context.Context) (*api.Credential, error) {
 			return s.Engine.CreateCredential(ctx, in.raw)
-		}, func(ctx context.Context) (*resource.Credential, error) {
+		}, func(ctx context.Context) (*api.Credential, error) {
 			return s.Engine.Credential(ctx, nameIn(in.raw))
 		})
 	})
-	takes(api, "/v1/credentials", schemas.Schema(reflect.TypeFor[resource.CredentialRequest](), true, ""), true)
-	answer(api, tags(credentials, huma.Operation{
+	takes(routes, "/v1/credentials", schemas.Schema(reflect.TypeFor[api.CredentialRequest](), true, ""), true)
+	answer(routes, tags(credentials, huma.Operation{
 		OperationID: "get-credential", Method: http.MethodGet, Path: "/v1/credentials/{name}", Summary: "Get a credential, without its values",
-	}), func(ctx context.Context, in *Named) (*resource.Credential, error) {
+	}), func(ctx context.Context, in *Named) (*api.Credential, error) {
 		return s.Engine.Credential(ctx, in.Name)
 	})
-	s.remove(api, tags(credentials, huma.Operation{
+	s.remove(routes, tags(credentials, huma.Operation{
 		OperationID: "delete-credential", Path: "/v1/credentials/{name}", Summary: "Delete a credential that no connection uses",
 	}), func(ctx context.Context, name string) error { return s.Engine.DeleteCredential(ctx, name) })
 
 	const connections = "Connections"
-	answer(api, tags(connections, huma.Operation{
+	answer(routes, tags(connections, huma.Operation{
 		OperationID: "list-connections", Method: http.MethodGet, Path: "/v1/connections", Summary: "List the connections",
-	}), func(ctx context.Context, _ *struct{}) (list[resource.Connection], error) {
+	}), func(ctx context.Context, _ *struct{}) (list[api.Connection], error) {
 		items, err := s.Engine.Connections(ctx)
-		return list[resource.Connection]{Items: items}, err
+		return list[api.Connection]{Items: items}, err
 	})
-	answer(api, tags(connections, huma.Operation{
+	answer(routes, tags(connections, huma.Operation{
 		OperationID: "create-connection", Method: http.MethodPost, Path: "/v1/connections", DefaultStatus: http.StatusCreated,
 		Summary: "Try and record a connection", Description: "Its credential, region and settings are tried on the cloud first, unless check is false.",
 	}), func(ctx context.Context, in *struct {
@@ -108,31 +109,31 @@ func (s *server) registerSetup(api huma.API) {
 		ChangeKeyParam
 		Check bool `query:"check" doc:"Whether to try it on the cloud first." default:"true"`
 	},
-	) (*resource.Connection, error) {
-		return engine.OnceChange(ctx, s.Engine, func(ctx context.Context) (*resource.Connection, error) {
+	) (*api.Connection, error) {
+		return engine.OnceChange(ctx, s.Engine, func(ctx context.Context) (*api.Connection, error) {
 			return s.Engine.CreateConnection(ctx, in.raw, in.Check)
-		}, func(ctx context.Context) (*resource.Connection, error) {
+		}, func(ctx context.Context) (*api.Connection, error) {
 			return s.Engine.Connection(ctx, nameIn(in.raw))
 		})
 	})
-	takes(api, "/v1/connections", schemas.Schema(reflect.TypeFor[resource.ConnectionRequest](), true, ""), true)
-	answer(api, tags(connections, huma.Operation{
+	takes(routes, "/v1/connections", schemas.Schema(reflect.TypeFor[api.ConnectionRequest](), true, ""), true)
+	answer(routes, tags(connections, huma.Operation{
 		OperationID: "get-connection", Method: http.MethodGet, Path: "/v1/connections/{name}", Summary: "Get a connection",
-	}), func(ctx context.Context, in *Named) (*resource.Connection, error) {
+	}), func(ctx context.Context, in *Named) (*api.Connection, error) {
 		return s.Engine.Connection(ctx, in.Name)
 	})
-	answer(api, tags(connections, huma.Operation{
+	answer(routes, tags(connections, huma.Operation{
 		OperationID: "update-connection", Method: http.MethodPatch, Path: "/v1/connections/{name}", Summary: "Change a connection",
 		Description: "What is absent stays as it is.",
 	}), func(ctx context.Context, in *struct {
 		Named
 		JSONBody
 	},
-	) (*resource.Connection, error) {
+	) (*api.Connection, error) {
 		return s.Engine.UpdateConnection(ctx, in.Name, in.raw)
 	})
-	takes(api, "/v1/connections/{name}", schemas.Schema(reflect.TypeFor[resource.ConnectionChange](), true, ""), true)
-	answer(api, tags(connections, huma.Operation{
+	takes(routes, "/v1/connections/{name}", schemas.Schema(reflect.TypeFor[api.ConnectionChange](), true, ""), true)
+	answer(routes, tags(connections, huma.Operation{
 		OperationID: "check-connection", Method: http.MethodPost, Path: "/v1/connections/{name}:check",
 		Summary: "Try a connection on the cloud",
 	}), func(ctx context.Context, in *struct {
@@ -145,8 +146,8 @@ func (s *server) registerSetup(api huma.API) {
 		}
 		return checked{OK: true}, s.Engine.CheckConnection(ctx, in.Name)
 	})
-	takes(api, "/v1/connections/{name}:check", nothing(), false)
-	s.remove(api, tags(connections, huma.Operation{
+	takes(routes, "/v1/connections/{name}:check", nothing(), false)
+	s.remove(routes, tags(connections, huma.Operation{
 		OperationID: "delete-connection", Path: "/v1/connections/{name}", Summary: "Delete a connection that nothing lives in",
 	}), func(ctx context.Context, name string) error { return s.Engine.DeleteConnection(ctx, name) })
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humachi"
 
+	"github.com/m-cmp/mc-infra-connector/api"
 	"github.com/m-cmp/mc-infra-connector/internal/engine"
 	"github.com/m-cmp/mc-infra-connector/internal/terminal"
 	"github.com/m-cmp/mc-infra-connector/resource"
@@ -30,15 +31,15 @@ const (
 const loginCheck = 5 * time.Second
 
 // registerTerminal registers what a kind has whose resources one can log in to.
-func (s *server) registerTerminal(api huma.API, k *resource.Kind) {
-	schemas := api.OpenAPI().Components.Schemas
+func (s *server) registerTerminal(routes huma.API, k *resource.Kind) {
+	schemas := routes.OpenAPI().Components.Schemas
 	one := "/v1/connections/{connection}/" + k.Plural() + "/{name}"
 	message := func(t reflect.Type) string { return schemas.Schema(t, true, "").Ref }
-	huma.Register(api, problems(schemas, huma.Operation{
+	huma.Register(routes, problems(schemas, huma.Operation{
 		OperationID: "open-terminal-" + k.Name, Method: http.MethodGet, Path: one + "/terminal", Tags: []string{k.Title},
 		Summary: "Log in by SSH and run a shell or a command",
-		Description: "A WebSocket with the subprotocol " + resource.TerminalProtocol + ". The client's first message is a TerminalRequest (" + message(reflect.TypeFor[resource.TerminalRequest]()) +
-			"), its later texts are TerminalInputs (" + message(reflect.TypeFor[resource.TerminalInput]()) + "), the server's texts are TerminalOutputs (" + message(reflect.TypeFor[resource.TerminalOutput]()) +
+		Description: "A WebSocket with the subprotocol " + api.TerminalProtocol + ". The client's first message is a TerminalRequest (" + message(reflect.TypeFor[api.TerminalRequest]()) +
+			"), its later texts are TerminalInputs (" + message(reflect.TypeFor[api.TerminalInput]()) + "), the server's texts are TerminalOutputs (" + message(reflect.TypeFor[api.TerminalOutput]()) +
 			"). Binary messages are bytes, after a first byte that says which: 0 input, 1 output, 2 errors of a command without a terminal. " +
 			"Programs send the bearer token; browsers their login, from a page of this server only.",
 		Responses: map[string]*huma.Response{"101": {Description: "The WebSocket is open."}},
@@ -53,14 +54,14 @@ func (s *server) registerTerminal(api huma.API, k *resource.Kind) {
 		}}, nil
 	})
 	tags := []string{k.Title}
-	answer(api, huma.Operation{
+	answer(routes, huma.Operation{
 		OperationID: "list-hostkeys-" + k.Name, Method: http.MethodGet, Path: one + "/hostkeys", Tags: tags,
 		Summary: "List the host keys that its SSH server is known by", Description: "They were recorded at the first login; no others are accepted from then on.",
-	}, func(ctx context.Context, in *OneResource) (list[resource.HostKey], error) {
+	}, func(ctx context.Context, in *OneResource) (list[api.HostKey], error) {
 		items, err := s.Engine.HostKeys(ctx, in.Connection, k.Name, in.Name)
-		return list[resource.HostKey]{Items: items}, err
+		return list[api.HostKey]{Items: items}, err
 	})
-	huma.Register(api, problems(schemas, huma.Operation{
+	huma.Register(routes, problems(schemas, huma.Operation{
 		OperationID: "forget-hostkeys-" + k.Name, Method: http.MethodDelete, Path: one + "/hostkeys", Tags: tags, DefaultStatus: http.StatusNoContent,
 		Summary: "Forget its host keys", Description: "The next login records the one that it sees. Do this only if you know that the machine was set up anew.",
 	}), func(ctx context.Context, in *OneResource) (*struct{}, error) {
@@ -95,14 +96,14 @@ func (s *server) serveTerminal(w http.ResponseWriter, r *http.Request, l *engine
 		plain(http.StatusUnauthorized, resource.CodeUnauthenticated, "a terminal is not opened by HTTP Basic; send the token as: Authorization: Bearer TOKEN").write(w)
 		return
 	}
-	conn, err := websocket.Accept(w, r, &websocket.AcceptOptions{Subprotocols: []string{resource.TerminalProtocol}})
+	conn, err := websocket.Accept(w, r, &websocket.AcceptOptions{Subprotocols: []string{api.TerminalProtocol}})
 	if err != nil { // the client has got an answer
 		s.Logger.Warn("a terminal was refused; if the page was this server's, have the proxy before it pass on the header Host", "error", err)
 		return
 	}
 	defer func() { _ = conn.CloseNow() }()
-	if conn.Subprotocol() != resource.TerminalProtocol {
-		_ = conn.Close(websocket.StatusPolicyViolation, "speak "+resource.TerminalProtocol)
+	if conn.Subprotocol() != api.TerminalProtocol {
+		_ = conn.Close(websocket.StatusPolicyViolation, "speak "+api.TerminalProtocol)
 		return
 	}
 	conn.SetReadLimit(maxMessage)
@@ -112,34 +113,34 @@ func (s *server) serveTerminal(w http.ResponseWriter, r *http.Request, l *engine
 	ended := s.runTerminal(open, r, conn, l)
 	ctx, cancel := context.WithTimeout(open, maxFarewell)
 	defer cancel()
-	if wsjson.Write(ctx, conn, resource.TerminalOutput{Ended: &ended}) == nil {
+	if wsjson.Write(ctx, conn, api.TerminalOutput{Ended: &ended}) == nil {
 		_ = conn.Close(websocket.StatusNormalClosure, string(ended.Reason))
 	}
 }
 
 // runTerminal runs one on a connection, which is open as long as the context open.
-func (s *server) runTerminal(open context.Context, r *http.Request, conn *websocket.Conn, l *engine.Login) resource.TerminalEnded {
+func (s *server) runTerminal(open context.Context, r *http.Request, conn *websocket.Conn, l *engine.Login) api.TerminalEnded {
 	ctx, end := context.WithCancelCause(r.Context())
 	defer end(nil)
 	request, err := greeting(open, conn)
 	if err != nil {
-		return resource.TerminalEnded{Reason: resource.EndFailed, Error: resource.AsError(err)}
+		return api.TerminalEnded{Reason: api.EndFailed, Error: resource.AsError(err)}
 	}
 	in, input := io.Pipe()
 	defer func() { _ = in.Close() }()
-	resize := make(chan resource.TerminalSize, 1)
+	resize := make(chan api.TerminalSize, 1)
 	go func() { end(listen(open, conn, input, resize)) }()
 	go s.watchLogin(ctx, open, end, r, conn)
 	return s.Terminal.Run(ctx, l, request, terminal.Streams{
-		In: in, Out: stream{open, conn, resource.StreamOutput}, Errors: stream{open, conn, resource.StreamErrors}, Resize: resize,
-		Ready: func(ready resource.TerminalReady) error {
-			return wsjson.Write(open, conn, resource.TerminalOutput{Ready: &ready})
+		In: in, Out: stream{open, conn, api.StreamOutput}, Errors: stream{open, conn, api.StreamErrors}, Resize: resize,
+		Ready: func(ready api.TerminalReady) error {
+			return wsjson.Write(open, conn, api.TerminalOutput{Ready: &ready})
 		},
 	})
 }
 
 // greeting reads the first message.
-func greeting(ctx context.Context, conn *websocket.Conn) (request resource.TerminalRequest, err error) {
+func greeting(ctx context.Context, conn *websocket.Conn) (request api.TerminalRequest, err error) {
 	ctx, cancel := context.WithTimeout(ctx, maxGreeting)
 	defer cancel()
 	kind, raw, err := conn.Read(ctx)
@@ -154,23 +155,23 @@ func greeting(ctx context.Context, conn *websocket.Conn) (request resource.Termi
 
 // listen hands on what the client says, until it goes away. It answers why that
 // ends the session.
-func listen(ctx context.Context, conn *websocket.Conn, input *io.PipeWriter, resize chan resource.TerminalSize) error {
+func listen(ctx context.Context, conn *websocket.Conn, input *io.PipeWriter, resize chan api.TerminalSize) error {
 	defer func() { _ = input.Close() }()
 	for {
 		kind, raw, err := conn.Read(ctx)
 		if err != nil {
-			return terminal.Endf(resource.EndGone, resource.CodeUnavailable, "the client went away: %w", err)
+			return terminal.Endf(api.EndGone, resource.CodeUnavailable, "the client went away: %w", err)
 		}
 		if kind == websocket.MessageBinary {
-			if len(raw) == 0 || raw[0] != resource.StreamInput {
-				return terminal.Endf(resource.EndFailed, resource.CodeInvalid, "a binary message does not begin with the byte 0, for input")
+			if len(raw) == 0 || raw[0] != api.StreamInput {
+				return terminal.Endf(api.EndFailed, resource.CodeInvalid, "a binary message does not begin with the byte 0, for input")
 			}
 			_, _ = input.Write(raw[1:]) // what would read it has ended if this fails, or wants no more
 			continue
 		}
-		var said resource.TerminalInput
+		var said api.TerminalInput
 		if err := resource.Decode(raw, &said); err != nil {
-			return &terminal.End{Reason: resource.EndFailed, Err: resource.AsError(err)}
+			return &terminal.End{Reason: api.EndFailed, Err: resource.AsError(err)}
 		}
 		if said.Resize != nil {
 			select { // the newest size is the one that counts
@@ -196,7 +197,7 @@ func (s *server) watchLogin(ctx, open context.Context, end context.CancelCauseFu
 		case <-tick.C:
 		}
 		if !s.mayOpen(r) {
-			end(terminal.Endf(resource.EndLogout, resource.CodeUnauthenticated, "the login at this server has ended; log in and connect again"))
+			end(terminal.Endf(api.EndLogout, resource.CodeUnauthenticated, "the login at this server has ended; log in and connect again"))
 			return
 		}
 		alive, cancel := context.WithTimeout(open, loginCheck)

@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/m-cmp/mc-infra-connector/api"
 	"github.com/m-cmp/mc-infra-connector/client"
 	"github.com/m-cmp/mc-infra-connector/internal/auth"
 	"github.com/m-cmp/mc-infra-connector/internal/engine/enginetest"
@@ -23,7 +24,7 @@ import (
 )
 
 // startWithSSH serves the API with the VM vm1, whose SSH server is a real one.
-func startWithSSH(t *testing.T) *api {
+func startWithSSH(t *testing.T) *routes {
 	t.Helper()
 	s := sshd.Start(t, "ed25519")
 	a := start(t, enginetest.Options{}, "ssh", s.User+"@"+s.Address)
@@ -39,7 +40,7 @@ func startWithSSH(t *testing.T) *api {
 const terminalPath = "/v1/connections/mock/vms/vm1/terminal"
 
 // socket opens a WebSocket with headers that the client does not send by itself.
-func (a *api) socket(h http.Header, c *http.Client, protocols ...string) (*websocket.Conn, int) {
+func (a *routes) socket(h http.Header, c *http.Client, protocols ...string) (*websocket.Conn, int) {
 	a.t.Helper()
 	conn, resp, err := websocket.Dial(within(a.t), a.url+terminalPath, &websocket.DialOptions{HTTPClient: c, HTTPHeader: h, Subprotocols: protocols}) //nolint:bodyclose // closed by Dial
 	if err != nil {
@@ -51,12 +52,12 @@ func (a *api) socket(h http.Header, c *http.Client, protocols ...string) (*webso
 }
 
 // ending reads until the server says how it ended.
-func (a *api) ending(conn *websocket.Conn) *resource.TerminalEnded {
+func (a *routes) ending(conn *websocket.Conn) *api.TerminalEnded {
 	a.t.Helper()
 	for {
 		kind, raw, err := conn.Read(within(a.t))
 		require.NoError(a.t, err)
-		var said resource.TerminalOutput
+		var said api.TerminalOutput
 		if kind == websocket.MessageText {
 			require.NoError(a.t, json.Unmarshal(raw, &said))
 		}
@@ -71,22 +72,22 @@ func TestTerminalThroughTheClient(t *testing.T) {
 	c, err := client.New(a.url, token)
 	require.NoError(t, err)
 	var out, errs strings.Builder
-	var ready resource.TerminalReady
-	ended, err := c.Terminal(t.Context(), "vm", "mock", "vm1", resource.TerminalRequest{Command: "cat; echo wrong >&2; exit 5"}, client.TerminalStreams{
-		In: strings.NewReader(strings.Repeat("input ", 50_000)), Out: &out, Errors: &errs, Ready: func(r resource.TerminalReady) { ready = r },
+	var ready api.TerminalReady
+	ended, err := c.Terminal(t.Context(), "vm", "mock", "vm1", api.TerminalRequest{Command: "cat; echo wrong >&2; exit 5"}, client.TerminalStreams{
+		In: strings.NewReader(strings.Repeat("input ", 50_000)), Out: &out, Errors: &errs, Ready: func(r api.TerminalReady) { ready = r },
 	})
 	require.NoError(t, err)
-	assert.Equal(t, &resource.TerminalEnded{Reason: resource.EndExit, ExitCode: 5}, ended)
+	assert.Equal(t, &api.TerminalEnded{Reason: api.EndExit, ExitCode: 5}, ended)
 	assert.Equal(t, strings.Repeat("input ", 50_000), out.String())
 	assert.Equal(t, "wrong\n", errs.String())
 	assert.True(t, ready.New)
 
-	resize := make(chan resource.TerminalSize)
+	resize := make(chan api.TerminalSize)
 	in, input := io.Pipe()
 	shown, show := io.Pipe()
-	done := make(chan *resource.TerminalEnded, 1)
+	done := make(chan *api.TerminalEnded, 1)
 	go func() {
-		ended, err := c.Terminal(t.Context(), "vm", "mock", "vm1", resource.TerminalRequest{Terminal: &resource.TerminalSize{Columns: 80, Rows: 24}},
+		ended, err := c.Terminal(t.Context(), "vm", "mock", "vm1", api.TerminalRequest{Terminal: &api.TerminalSize{Columns: 80, Rows: 24}},
 			client.TerminalStreams{In: in, Out: show, Resize: resize})
 		assert.NoError(t, err)
 		_ = show.Close()
@@ -94,24 +95,24 @@ func TestTerminalThroughTheClient(t *testing.T) {
 	}()
 	_, err = io.WriteString(input, "until test \"$(stty size)\" = '33 101'; do sleep 0.05; done; echo resized $((3*7)); exit 6\n")
 	require.NoError(t, err)
-	resize <- resource.TerminalSize{Columns: 101, Rows: 33}
+	resize <- api.TerminalSize{Columns: 101, Rows: 33}
 	screen, err := io.ReadAll(shown)
 	require.NoError(t, err)
 	assert.Contains(t, string(screen), "resized 21")
 	assert.Equal(t, 6, (<-done).ExitCode)
 
-	_, err = c.Terminal(t.Context(), "vm", "mock", "none", resource.TerminalRequest{}, client.TerminalStreams{})
+	_, err = c.Terminal(t.Context(), "vm", "mock", "none", api.TerminalRequest{}, client.TerminalStreams{})
 	assert.Equal(t, resource.CodeNotFound, resource.CodeOf(err))
-	_, err = c.Terminal(t.Context(), "vpc", "mock", "v", resource.TerminalRequest{}, client.TerminalStreams{})
+	_, err = c.Terminal(t.Context(), "vpc", "mock", "v", api.TerminalRequest{}, client.TerminalStreams{})
 	assert.Equal(t, resource.CodeNotFound, resource.CodeOf(err), "there is nothing to log in to")
 	stranger, err := client.New(a.url, "another-token-than-that")
 	require.NoError(t, err)
-	_, err = stranger.Terminal(t.Context(), "vm", "mock", "vm1", resource.TerminalRequest{}, client.TerminalStreams{})
+	_, err = stranger.Terminal(t.Context(), "vm", "mock", "vm1", api.TerminalRequest{}, client.TerminalStreams{})
 	assert.Equal(t, resource.CodeUnauthenticated, resource.CodeOf(err))
 
 	keys, err := c.HostKeys(t.Context(), "vm", "mock", "vm1")
 	require.NoError(t, err)
-	assert.Equal(t, []resource.HostKey{ready.HostKey}, keys)
+	assert.Equal(t, []api.HostKey{ready.HostKey}, keys)
 	require.NoError(t, c.ForgetHostKeys(t.Context(), "vm", "mock", "vm1"))
 	assert.Equal(t, http.StatusOK, a.get("/v1/connections/mock/vms/vm1/hostkeys").status)
 	keys, err = c.HostKeys(t.Context(), "vm", "mock", "vm1")
@@ -138,7 +139,7 @@ func TestWhoMayOpenATerminal(t *testing.T) {
 		"a page without a site":   {with(bearer, "Origin", "null"), http.StatusForbidden},
 		"a password of a browser": {http.Header{"Authorization": {"Basic " + "eDp0aGUtdG9rZW4tb2YtdGhlc2UtdGVzdHM="}}, http.StatusUnauthorized},
 	} {
-		_, status := a.socket(test.header, a.client, resource.TerminalProtocol)
+		_, status := a.socket(test.header, a.client, api.TerminalProtocol)
 		assert.Equal(t, test.status, status, what)
 	}
 	p := isProblem(t, http.StatusUpgradeRequired, a.send(a.request(http.MethodGet, terminalPath, nil)))
@@ -166,23 +167,23 @@ func TestATerminalEndsWithTheLogin(t *testing.T) {
 		require.Less(t, resp.StatusCode, 300)
 	}
 	session(http.MethodPost, fmt.Sprintf(`{"token":%q}`, token))
-	_, status := a.socket(http.Header{"Origin": {"http://evil.example.com"}}, browser, resource.TerminalProtocol)
+	_, status := a.socket(http.Header{"Origin": {"http://evil.example.com"}}, browser, api.TerminalProtocol)
 	require.Equal(t, http.StatusForbidden, status)
-	conn, status := a.socket(http.Header{"Origin": {a.url}}, browser, resource.TerminalProtocol)
+	conn, status := a.socket(http.Header{"Origin": {a.url}}, browser, api.TerminalProtocol)
 	require.Equal(t, http.StatusSwitchingProtocols, status)
-	require.NoError(t, wsjson.Write(t.Context(), conn, resource.TerminalRequest{}))
+	require.NoError(t, wsjson.Write(t.Context(), conn, api.TerminalRequest{}))
 	kind, raw, err := conn.Read(within(t))
 	require.NoError(t, err)
 	require.Equal(t, websocket.MessageText, kind)
 	require.Contains(t, string(raw), `"ready"`)
 	session(http.MethodDelete, "")
-	assert.Equal(t, resource.EndLogout, a.ending(conn).Reason)
+	assert.Equal(t, api.EndLogout, a.ending(conn).Reason)
 }
 
 func TestWhatNoTerminalSays(t *testing.T) {
 	a := startWithSSH(t)
 	open := func() *websocket.Conn {
-		conn, _ := a.socket(http.Header{"Authorization": {"Bearer " + token}}, a.client, resource.TerminalProtocol)
+		conn, _ := a.socket(http.Header{"Authorization": {"Bearer " + token}}, a.client, api.TerminalProtocol)
 		return conn
 	}
 	text := func(s string) func(context.Context, *websocket.Conn) error {

@@ -15,6 +15,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/m-cmp/mc-infra-connector/api"
 	"github.com/m-cmp/mc-infra-connector/driver"
 	"github.com/m-cmp/mc-infra-connector/drivers/mock"
 	"github.com/m-cmp/mc-infra-connector/internal/engine"
@@ -146,7 +147,7 @@ func (e *Env) Connect(name string, settings ...string) {
 	for i := 0; i+1 < len(settings); i += 2 {
 		values[settings[i]] = settings[i+1]
 	}
-	body, err := json.Marshal(resource.ConnectionRequest{Name: name, Cloud: "mock", Region: "mock-seoul", Settings: values})
+	body, err := json.Marshal(api.ConnectionRequest{Name: name, Cloud: "mock", Region: "mock-seoul", Settings: values})
 	require.NoError(e.t, err)
 	_, err = e.CreateConnection(e.t.Context(), body, false)
 	require.NoError(e.t, err)
@@ -198,7 +199,7 @@ func (e *Env) VMSpec() string {
 }
 
 // Ask asks for a creation.
-func (e *Env) Ask(connection, kind, name, spec string) (*resource.Operation, error) {
+func (e *Env) Ask(connection, kind, name, spec string) (*api.Operation, error) {
 	return e.Create(e.t.Context(), connection, kind, fmt.Appendf(nil, `{"name":%q,"spec":%s}`, name, spec))
 }
 
@@ -214,7 +215,7 @@ func (e *Env) MustCreate(connection, kind, name, spec string) *resource.Resource
 }
 
 // Ends waits for the end of an operation.
-func (e *Env) Ends(op *resource.Operation) *resource.Operation {
+func (e *Env) Ends(op *api.Operation) *api.Operation {
 	e.t.Helper()
 	ended, err := e.Wait(e.t.Context(), op.ID, 30*time.Second)
 	require.NoError(e.t, err)
@@ -223,17 +224,17 @@ func (e *Env) Ends(op *resource.Operation) *resource.Operation {
 }
 
 // Succeeds waits for the success of an operation.
-func (e *Env) Succeeds(op *resource.Operation) {
+func (e *Env) Succeeds(op *api.Operation) {
 	e.t.Helper()
 	ended := e.Ends(op)
-	require.Equal(e.t, resource.OperationSucceeded, ended.State, "%s of the %s %s: %v", ended.Verb, ended.Kind, ended.Name, ended.Error)
+	require.Equal(e.t, api.OperationSucceeded, ended.State, "%s of the %s %s: %v", ended.Verb, ended.Kind, ended.Name, ended.Error)
 }
 
 // Fails waits for the failure of an operation and returns its error.
-func (e *Env) Fails(op *resource.Operation) *resource.Error {
+func (e *Env) Fails(op *api.Operation) *resource.Error {
 	e.t.Helper()
 	ended := e.Ends(op)
-	require.Equal(e.t, resource.OperationFailed, ended.State)
+	require.Equal(e.t, api.OperationFailed, ended.State)
 	require.NotNil(e.t, ended.Error)
 	return ended.Error
 }

@@ -1,6 +1,10 @@
-package resource
+package api
 
-import "time"
+import (
+	"time"
+
+	"github.com/m-cmp/mc-infra-connector/resource"
+)
 
 // Credential is a set of sealed values for one cloud. The values are never shown.
 type Credential struct {
@@ -26,7 +30,7 @@ type Connection struct {
 	Region     string            `json:"region,omitempty" doc:"Region that it works in."`
 	Zone       string            `json:"zone,omitempty" doc:"Zone for what names none."`
 	Settings   map[string]string `json:"settings,omitempty" doc:"Settings of the driver for this connection."`
-	Patience   Patience          `json:"patience,omitempty" doc:"How long a change may take once the cloud has accepted it, by kind, such as 2h for cluster, where the usual time is too short or too long for this cloud: half an hour, for a kind that takes longer (cluster) an hour."`
+	Patience   resource.Patience `json:"patience,omitempty" doc:"How long a change may take once the cloud has accepted it, by kind, such as 2h for cluster, where the usual time is too short or too long for this cloud: half an hour, for a kind that takes longer (cluster) an hour."`
 	Account    string            `json:"account,omitempty" doc:"The cloud's id of the account that the credential opens, such as the project on OpenStack. Absent until the connection was used, and if the driver does not tell."`
 	CreatedAt  time.Time         `json:"createdAt" doc:"When it was recorded."`
 	UpdatedAt  time.Time         `json:"updatedAt" doc:"When it last changed."`
@@ -40,12 +44,12 @@ type ConnectionRequest struct {
 	Region     string            `json:"region,omitempty" doc:"Region to work in; see the catalog's regions. Left out only for clouds that have a single one." catalog:"region" maxLength:"128" pattern:"^(\\S(.*\\S)?)?$" patternDescription:"a name without white space around it"`
 	Zone       string            `json:"zone,omitempty" doc:"Zone for what names none. Default: the cloud's choice." catalog:"zone" maxLength:"128" pattern:"^(\\S(.*\\S)?)?$" patternDescription:"a name without white space around it"`
 	Settings   map[string]string `json:"settings,omitempty" doc:"Settings of the driver for this connection; its description says which there are." maxProperties:"64"`
-	Patience   Patience          `json:"patience,omitempty" doc:"How long a change may take once the cloud has accepted it, by kind, such as 2h for cluster, where the usual time is too short or too long for this cloud: half an hour, for a kind that takes longer (cluster) an hour." maxProperties:"64"`
+	Patience   resource.Patience `json:"patience,omitempty" doc:"How long a change may take once the cloud has accepted it, by kind, such as 2h for cluster, where the usual time is too short or too long for this cloud: half an hour, for a kind that takes longer (cluster) an hour." maxProperties:"64"`
 }
 
 // ConnectionChange changes a connection. What is absent stays as it is.
 type ConnectionChange struct {
-	Patience Patience `json:"patience,omitzero" doc:"All of it, in place of what was set so far; {} for the usual times. Changes that are under way keep to it from now on." maxProperties:"64"`
+	Patience resource.Patience `json:"patience,omitzero" doc:"All of it, in place of what was set so far; {} for the usual times. Changes that are under way keep to it from now on." maxProperties:"64"`
 }
 
 // ConnectionDraft is a connection that is not recorded, to look at what it would offer.

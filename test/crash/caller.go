@@ -13,14 +13,14 @@ import (
 	"github.com/m-cmp/mc-infra-connector/test/mcic"
 )
 
-// api sends requests to servers that come and go.
-type api struct {
+// caller sends requests to servers that come and go.
+type caller struct {
 	current func() *mcic.Server // the one to send the next request to
 	http    *http.Client
 }
 
-func newAPI(current func() *mcic.Server) *api {
-	return &api{current: current, http: &http.Client{Timeout: 30 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: 32}}}
+func newCaller(current func() *mcic.Server) *caller {
+	return &caller{current: current, http: &http.Client{Timeout: 30 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: 32}}}
 }
 
 // answer is what came of a request.
@@ -40,12 +40,12 @@ func (a answer) unknown() bool {
 }
 
 // request sends one request.
-func (a *api) request(ctx context.Context, method, path, body string) answer {
+func (a *caller) request(ctx context.Context, method, path, body string) answer {
 	return a.requestOf(ctx, a.current(), method, path, body)
 }
 
 // requestOf sends one request to a server.
-func (a *api) requestOf(ctx context.Context, s *mcic.Server, method, path, body string) answer {
+func (a *caller) requestOf(ctx context.Context, s *mcic.Server, method, path, body string) answer {
 	status, raw, err := s.Do(ctx, a.http, method, path, body)
 	if err != nil {
 		return answer{detail: err.Error()}
@@ -67,7 +67,7 @@ func (a *api) requestOf(ctx context.Context, s *mcic.Server, method, path, body 
 }
 
 // insist sends a request until it is answered.
-func (a *api) insist(ctx context.Context, method, path, body string) (answer, error) {
+func (a *caller) insist(ctx context.Context, method, path, body string) (answer, error) {
 	for {
 		got := a.request(ctx, method, path, body)
 		if !got.unknown() {
@@ -80,7 +80,7 @@ func (a *api) insist(ctx context.Context, method, path, body string) (answer, er
 }
 
 // list reads a whole list.
-func list[T any](ctx context.Context, a *api, path string, filters ...string) ([]T, error) {
+func list[T any](ctx context.Context, a *caller, path string, filters ...string) ([]T, error) {
 	path, given, _ := strings.Cut(path, "?")
 	query, err := url.ParseQuery(given)
 	if err != nil {
@@ -116,7 +116,7 @@ func kindPath(connection, kind string) string {
 }
 
 // register records the accounts as connections, and answers what VMs are made of.
-func (a *api) register(ctx context.Context, all []account) (machine, error) {
+func (a *caller) register(ctx context.Context, all []account) (machine, error) {
 	for _, one := range all {
 		settings, err := json.Marshal(one.settings)
 		if err != nil {

@@ -1,6 +1,10 @@
-package resource
+package api
 
-import "time"
+import (
+	"time"
+
+	"github.com/m-cmp/mc-infra-connector/resource"
+)
 
 // Repository is a place that drivers are installed from.
 type Repository struct {
@@ -71,17 +75,6 @@ type RepositoryProblem struct {
 	Message    string `json:"message" doc:"Why not."`
 }
 
-// DriverInstallation is how a server came by a driver.
-type DriverInstallation struct {
-	Version     string     `json:"version" doc:"The version that is wanted on all servers."`
-	Repository  string     `json:"repository" doc:"Name of the repository that it came from."`
-	Digest      string     `json:"digest" doc:"Digest of its package. Every server runs exactly this one."`
-	Key         string     `json:"key,omitempty" doc:"Fingerprint of the key that its signature was verified with. Absent if it was installed without one."`
-	Previous    string     `json:"previous,omitempty" doc:"The version that was installed before."`
-	Problem     string     `json:"problem,omitempty" doc:"Why this server does not run it yet."`
-	InstalledAt *time.Time `json:"installedAt,omitempty" doc:"When it was installed, upgraded or downgraded."`
-}
-
 // DriverRequest asks for a driver to be installed.
 type DriverRequest struct {
 	Name       string `json:"name" doc:"The cloud's name." minLength:"1" maxLength:"32"`
@@ -112,17 +105,17 @@ const (
 // DriverProgress is how far the installation of a driver is, or its move to another
 // version. It is told as an event and kept nowhere.
 type DriverProgress struct {
-	ID         string     `json:"id" doc:"Of this change."`
-	Name       string     `json:"name" doc:"The cloud's name."`
-	Verb       string     `json:"verb" doc:"What is done." enum:"install,upgrade,downgrade"`
-	Version    string     `json:"version,omitempty" doc:"The version that was found."`
-	Repository string     `json:"repository,omitempty" doc:"The repository that it comes from."`
-	Step       DriverStep `json:"step" doc:"Where it is." enum:"find,verify,download,unpack,probe,ready,failed"`
-	Done       int64      `json:"done,omitempty" doc:"Bytes of the archive that have been fetched."`
-	Total      int64      `json:"total,omitempty" doc:"Bytes of the archive."`
-	Error      *Error     `json:"error,omitempty" doc:"Why it failed."`
-	StartedAt  time.Time  `json:"startedAt" doc:"When it began."`
-	UpdatedAt  time.Time  `json:"updatedAt" doc:"When this was so."`
+	ID         string          `json:"id" doc:"Of this change."`
+	Name       string          `json:"name" doc:"The cloud's name."`
+	Verb       string          `json:"verb" doc:"What is done." enum:"install,upgrade,downgrade"`
+	Version    string          `json:"version,omitempty" doc:"The version that was found."`
+	Repository string          `json:"repository,omitempty" doc:"The repository that it comes from."`
+	Step       DriverStep      `json:"step" doc:"Where it is." enum:"find,verify,download,unpack,probe,ready,failed"`
+	Done       int64           `json:"done,omitempty" doc:"Bytes of the archive that have been fetched."`
+	Total      int64           `json:"total,omitempty" doc:"Bytes of the archive."`
+	Error      *resource.Error `json:"error,omitempty" doc:"Why it failed."`
+	StartedAt  time.Time       `json:"startedAt" doc:"When it began."`
+	UpdatedAt  time.Time       `json:"updatedAt" doc:"When this was so."`
 }
 
 // Ended reports whether nothing more happens.
