@@ -2,6 +2,7 @@ package resource
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -12,27 +13,20 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
-
-	"github.com/danielgtaylor/huma/v2"
 )
 
 // maxProblems is how many wrong fields one answer names.
 const maxProblems = 20
 
-// Field names count as they are written, here and in the API. Otherwise a check
-// could read "name" where encoding/json reads "NAME".
-//
-//nolint:gochecknoinits // huma knows this only as a package variable, and it must hold before any check
-func init() { huma.ValidateStrictCasing = true }
-
 // Decode reads a user's JSON into value, a pointer to a struct, by the rules that
 // hold everywhere: well-formed, no unknown fields, right types and limits, no
-// control characters. The error has code invalid and names the fields.
+// control characters. Field names count as they are written; otherwise a check could read
+// "name" where encoding/json reads "NAME". The error has code invalid and names the fields.
 func Decode(body []byte, value any) error {
 	return newSchema(reflectElem(value)).decode(body, value)
 }
 
-func (s schema) decode(body []byte, value any) error {
+func (s *schema) decode(body []byte, value any) error {
 	if !utf8.Valid(body) { // which encoding/json would mend in silence
 		return Invalid(Problem{Field: "body", Message: "is not UTF-8 text"})
 	}
@@ -46,11 +40,9 @@ func (s schema) decode(body []byte, value any) error {
 	if parsed == nil {
 		return Invalid(Problem{Field: "body", Message: "expected a JSON object, got null", Rule: RuleType, Limit: "object"})
 	}
-	result := &huma.ValidateResult{}
-	huma.Validate(s.registry, s.root, huma.NewPathBuffer(nil, 0), huma.ModeWriteToServer, parsed, result)
-	var problems []Problem
-	for _, err := range result.Errors {
-		problems = append(problems, schemaProblem(err))
+	problems := s.problems("", parsed)
+	for i := range problems {
+		problems[i].Field = shorten(cmp.Or(problems[i].Field, "body"), 128)
 	}
 	if len(problems) == 0 { // what follows walks the value, whose shape is known now
 		problems = append(doubleProblems(body), textProblems("", parsed)...)
@@ -117,19 +109,6 @@ func doubleProblems(body []byte) []Problem {
 	}
 	read("")
 	return problems
-}
-
-func schemaProblem(err error) Problem {
-	detail, ok := errors.AsType[*huma.ErrorDetail](err)
-	if !ok {
-		return Problem{Field: "body", Message: err.Error()}
-	}
-	p := SchemaProblem(detail.Location, detail.Message)
-	if p.Field == "" {
-		p.Field = "body"
-	}
-	p.Field = shorten(p.Field, 128)
-	return p
 }
 
 // textProblems finds control characters, which no database, cloud or terminal

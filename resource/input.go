@@ -11,7 +11,7 @@ import (
 // or a view, the filter of a feed.
 type input struct {
 	typ    reflect.Type // nil for nothing
-	schema schema
+	schema *schema
 	refs   []refField
 	hidden []string // fields that are only written
 }

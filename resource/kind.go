@@ -6,8 +6,6 @@ import (
 	"encoding/json"
 	"reflect"
 	"slices"
-
-	"github.com/danielgtaylor/huma/v2"
 )
 
 // Kind describes one type of resource. The rest of the project is driven by it.
@@ -27,7 +25,7 @@ type Kind struct {
 
 	spec, status, create reflect.Type
 	bulk                 reflect.Type
-	schema               schema
+	schema               *schema
 	complete             func(spec any) (map[string]string, error)
 	against              func(spec json.RawMessage, find Find) []Problem
 	hidden               []string                                                                // fields of the spec that are only written
@@ -371,70 +369,4 @@ func KindNamed(name string) (*Kind, error) {
 		}
 	}
 	return nil, Errorf(CodeNotFound, "there is no kind %q; the kinds are: %s", name, joinNames(Kinds(), func(k *Kind) string { return k.Name }))
-}
-
-// schema is a Go type's JSON Schema, made once, and the check against it.
-type schema struct {
-	registry huma.Registry
-	root     *huma.Schema
-}
-
-func newSchema(t reflect.Type) schema {
-	registry := huma.NewMapRegistry("#/components/schemas/", huma.DefaultSchemaNamer)
-	return schema{registry: registry, root: registry.Schema(t, false, t.Name())}
-}
-
-// JSONSchema is the JSON Schema of a Go struct, complete in itself. x-order has the
-// names of an object's properties in the order in which people should see them.
-func JSONSchema(t reflect.Type) json.RawMessage {
-	const prefix = "#/$defs/"
-	registry := huma.NewMapRegistry(prefix, huma.DefaultSchemaNamer)
-	root := registry.Schema(t, true, t.Name())
-	AnnotateSchemas(registry, prefix)
-	for name, s := range registry.Map() {
-		s.Extensions = map[string]any{"x-order": jsonNames(registry.TypeFromRef(prefix + name))}
-	}
-	raw, err := json.Marshal(map[string]any{"$ref": root.Ref, "$defs": registry.Map()})
-	if err != nil { // a type that has no schema is a defect of the program
-		panic("the schema of " + t.String() + ": " + err.Error())
-	}
-	return raw
-}
-
-func jsonNames(t reflect.Type) []string {
-	var names []string
-	for _, f := range reflect.VisibleFields(t) {
-		if !f.Anonymous {
-			names = append(names, JSONName(f))
-		}
-	}
-	return names
-}
-
-// AnnotateSchemas says in the schemas of structs what their fields are chosen from:
-// x-kind is the kind of the resources that a field names, x-catalog the catalog whose
-// entries it names; and who may complete them: x-completed. prefix is what the registry's
-// references begin with.
-func AnnotateSchemas(registry huma.Registry, prefix string) {
-	for name, s := range registry.Map() {
-		t := registry.TypeFromRef(prefix + name)
-		if t == nil || t.Kind() != reflect.Struct {
-			continue
-		}
-		for f := range t.Fields() {
-			property := s.Properties[JSONName(f)]
-			if property != nil {
-				property.Description = FieldDoc(f)
-			}
-			for extension, value := range map[string]string{"x-kind": RefKind(f), "x-catalog": f.Tag.Get("catalog"), "x-completed": CompletedBy(f)} {
-				if property == nil || value == "" {
-					continue
-				}
-				if property.Extensions == nil {
-					property.Extensions = map[string]any{}
-				}
-				property.Extensions[extension] = value
-			}
-		}
-	}
 }

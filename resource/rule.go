@@ -1,12 +1,5 @@
 package resource
 
-import (
-	"fmt"
-	"strings"
-
-	"github.com/danielgtaylor/huma/v2/validation"
-)
-
 // ProblemRule says which rule a field breaks, as one of a closed set, so that a client can say
 // it in another language or form. Problem.Limit has what the rule asks for.
 type ProblemRule string
@@ -39,55 +32,4 @@ func ProblemRules() []ProblemRule {
 		RuleRequired, RuleUnknown, RuleType, RuleMinLength, RuleMaxLength, RuleMinimum, RuleMaximum, RuleMinItems, RuleMaxItems,
 		RuleEnum, RulePattern, RuleFormat, RulePrefix, RuleOutside, RuleDuplicate, RuleExclusive, RuleMissing, RuleCharacters,
 	}
-}
-
-// SchemaProblem is what the validation of a JSON Schema found at a field.
-func SchemaProblem(field, message string) Problem {
-	p := Problem{Field: field, Message: message}
-	var missing string
-	if n, _ := fmt.Sscanf(message, validation.MsgExpectedRequiredProperty, &missing); n == 1 {
-		return Problem{Field: join(field, missing), Message: "is required", Rule: RuleRequired}
-	}
-	for _, said := range []struct {
-		template string
-		rule     ProblemRule
-	}{
-		{validation.MsgUnexpectedProperty, RuleUnknown},
-		{validation.MsgExpectedMinLength, RuleMinLength},
-		{validation.MsgExpectedMaxLength, RuleMaxLength},
-		{validation.MsgExpectedMinimumNumber, RuleMinimum},
-		{validation.MsgExpectedMaximumNumber, RuleMaximum},
-		{validation.MsgExpectedMinItems, RuleMinItems},
-		{validation.MsgExpectedMaxItems, RuleMaxItems},
-		{validation.MsgExpectedOneOf, RuleEnum},
-		{validation.MsgExpectedMatchPattern, RulePattern},
-		{validation.MsgExpectedBePattern, RulePattern},
-	} {
-		if limit, ok := filledIn(said.template, message); ok {
-			p.Rule, p.Limit = said.rule, limit
-			return p
-		}
-	}
-	for typ, text := range map[string]string{
-		"string": validation.MsgExpectedString, "number": validation.MsgExpectedNumber, "integer": validation.MsgExpectedInteger,
-		"boolean": validation.MsgExpectedBoolean, "array": validation.MsgExpectedArray, "object": validation.MsgExpectedObject,
-	} {
-		if message == text {
-			p.Rule, p.Limit = RuleType, typ
-		}
-	}
-	return p
-}
-
-// filledIn answers what stands in a text for the one verb of its template.
-func filledIn(template, text string) (string, bool) {
-	before, after, has := strings.Cut(template, "%")
-	if !has {
-		return "", text == template
-	}
-	value, ok := strings.CutPrefix(text, before)
-	if !ok {
-		return "", false
-	}
-	return strings.CutSuffix(value, after[1:]) // behind the verb's letter
 }

@@ -6,6 +6,7 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -22,6 +23,16 @@ type everyType struct {
 	Like   string   `json:"like,omitempty" pattern:"^x+$"`
 	Yes    bool     `json:"yes,omitempty"`
 	Must   string   `json:"must"`
+
+	Share *float64          `json:"share" minimum:"0.5" required:"false"`
+	At    time.Time         `json:"at,omitzero"`
+	Blob  []byte            `json:"blob,omitempty"`
+	Pairs map[string]string `json:"pairs,omitempty" minProperties:"1" maxProperties:"2"`
+	Parts []struct {
+		Name string `json:"name" pattern:"^[a-z]+$" patternDescription:"small letters"`
+		Made string `json:"made" readOnly:"true"`
+	} `json:"parts,omitempty" nullable:"false"`
+	Any any `json:"any,omitempty"`
 }
 
 func TestProblemsNameTheirRule(t *testing.T) {
@@ -54,6 +65,21 @@ func TestProblemsNameTheirRule(t *testing.T) {
 		{`"short":1`, "short", resource.RuleType, "string"},
 		{`"number":"x"`, "number", resource.RuleType, "integer"},
 		{`"list":{}`, "list", resource.RuleType, "array"},
+		{`"number":1.5`, "number", resource.RuleType, "integer"},
+		{`"share":0.25`, "share", resource.RuleMinimum, "0.5"},
+		{`"share":"much"`, "share", resource.RuleType, "number"},
+		{`"pairs":{"a":1}`, "pairs.a", resource.RuleType, "string"},
+		{`"pairs":[]`, "pairs", resource.RuleType, "object"},
+		{`"list":[null]`, "list[0]", resource.RuleType, "string"},
+		{`"parts":[{"name":"A"}]`, "parts[0].name", resource.RulePattern, "small letters"},
+		{`"parts":[{"name":"a"},{}]`, "parts[1].name", resource.RuleRequired, ""},
+		{`"parts":[{"name":"a","Name":"b"}]`, "parts[0].Name", resource.RuleUnknown, ""},
+		{`"parts":[null]`, "parts[0]", resource.RuleType, "object"},
+		{`"Short":"ab"`, "Short", resource.RuleUnknown, ""},
+		{`"pairs":{}`, "pairs", "", ""},
+		{`"pairs":{"a":"","b":"","c":""}`, "pairs", "", ""},
+		{`"at":"yesterday"`, "at", "", ""},
+		{`"blob":"*"`, "blob", "", ""},
 		{`"other":1`, "other", resource.RuleUnknown, ""},
 		{`"short":"a\u0001"`, "short", resource.RuleCharacters, ""},
 		{`"short":"ab","short":"cd"`, "short", resource.RuleDuplicate, "short"},
@@ -61,6 +87,14 @@ func TestProblemsNameTheirRule(t *testing.T) {
 		check(t, resource.Decode([]byte(`{"must":"x",`+tc.value+`}`), &everyType{}), tc.field, tc.rule, tc.limit)
 	}
 	check(t, resource.Decode([]byte(`{}`), &everyType{}), "must", resource.RuleRequired, "")
+	check(t, resource.Decode([]byte(`[]`), &map[string]any{}), "body", resource.RuleType, "object")
+	require.NoError(t, resource.Decode([]byte(`{"any":{"thing":[1]}}`), &map[string]any{}))
+	for _, fine := range []string{
+		`"share":null`, `"share":0.5`, `"short":null`, `"list":null`, `"at":"2026-01-02T03:04:05.6+09:00"`,
+		`"blob":"AAAA"`, `"pairs":{"a":"b"}`, `"parts":[{"name":"a"}]`, `"any":[1,{"a":null}]`,
+	} {
+		require.NoError(t, resource.Decode([]byte(`{"must":"x",`+fine+`}`), &everyType{}), fine)
+	}
 
 	for _, tc := range []struct {
 		kind, spec, field string

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"reflect"
 	"regexp"
 	"strings"
 	"testing"
@@ -155,6 +156,44 @@ func TestTheDocumentHasEveryKind(t *testing.T) {
 	for _, c := range resource.Catalogs() {
 		answers("get", "/v1/catalog/"+c.Plural(), "200")
 	}
+}
+
+// The document is made by a library, and what bodies are checked against by resource, of the
+// same types.
+func TestTheDocumentSaysWhatIsChecked(t *testing.T) {
+	d := documented(t)
+	compared := 0
+	for _, k := range resource.Kinds() {
+		types := []reflect.Type{k.CreateType(), k.BulkType(), k.StatusType()}
+		for _, a := range k.Actions {
+			if a.ParamsType() != nil {
+				types = append(types, a.ParamsType())
+			}
+		}
+		for _, v := range k.Views {
+			types = append(types, v.AnswerType())
+		}
+		for _, c := range k.Data {
+			types = append(types, c.ParamsType(), c.AnswerType())
+		}
+		for _, typ := range types {
+			raw := strings.ReplaceAll(string(resource.JSONSchema(typ)), "#/$defs/", "#/components/schemas/")
+			var checked struct {
+				Defs map[string]map[string]any `json:"$defs"`
+			}
+			require.NoError(t, json.Unmarshal([]byte(raw), &checked))
+			for name, want := range checked.Defs {
+				got, ok := at(d, "components", "schemas", name).(map[string]any)
+				if !ok { // given in the query
+					continue
+				}
+				compared++
+				delete(want, "x-order")
+				assert.Equal(t, want, got, name)
+			}
+		}
+	}
+	assert.Greater(t, compared, 100)
 }
 
 func TestTheServedDocumentIsTheDocument(t *testing.T) {

@@ -108,7 +108,7 @@ func fromHuma(_ huma.Context, _ string, v any) (any, error) {
 		for _, where := range []string{"query.", "path.", "header."} {
 			field = strings.TrimPrefix(field, where)
 		}
-		p.Fields = append(p.Fields, resource.SchemaProblem(field, d.Message))
+		p.Fields = append(p.Fields, schemaProblem(field, d.Message))
 	}
 	if err := resource.Invalid(p.Fields...); err != nil {
 		p.Detail = err.Error() // instead of: validation failed

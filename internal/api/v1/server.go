@@ -183,7 +183,7 @@ func (s *server) register(routes huma.API) {
 	s.registerOperations(routes)
 	s.registerEvents(routes)
 	s.registerKinds(routes)
-	resource.AnnotateSchemas(routes.OpenAPI().Components.Schemas, "#/components/schemas/")
+	annotateSchemas(routes.OpenAPI().Components.Schemas, "#/components/schemas/")
 }
 
 func ok(w http.ResponseWriter) {
