@@ -19,31 +19,8 @@ import (
 // command line.
 func TestEveryKindOnTheMockCloud(t *testing.T) {
 	w := newWorld(t, "--dev")
-	image := read[[]resource.Image](w, "image list -c mock --filter os=ubuntu --filter architecture=x86_64 --limit 1")[0].ID
-	specs := read[[]resource.Spec](w, "spec list -c mock --filter architectures=x86_64 --limit 2")
-	spec, larger := specs[0].Name, specs[1].Name
-	created := map[string]bool{}
-	create := func(kind, flags string, args ...any) {
-		t.Helper()
-		w.do(kind+" create my-"+kind+" -c mock "+flags+" --wait", args...)
-		created[kind] = true
-	}
-	create("vpc", "--cidr 10.0.0.0/16")
-	create("subnet", "--vpc my-vpc --cidr 10.0.1.0/24")
-	create("securitygroup", "--vpc my-vpc --rule in:tcp:22:0.0.0.0/0")
-	create("keypair", "--private-key-out key.pem")
-	create("vm", "--image %s --spec %s --subnet my-subnet --securitygroup my-securitygroup --keypair my-keypair --root-disk-type HDD", image, spec)
-	create("disk", "--size-gib 10 --type SSD")
-	create("snapshot", "--disk my-disk")
-	create("customimage", "--vm my-vm")
-	create("publicip", "")
-	create("nic", "--subnet my-subnet")
-	create("nlb", "--vpc my-vpc --protocol tcp --port 80 --member my-vm --health-check protocol=http,path=/healthz")
-	create("cluster", "--vpc my-vpc --subnet my-subnet --version 1.34 --node-group name=a,spec=%s,desiredNodes=2", spec)
-	create("bucket", "--versioning")
-	create("queue", "--visibility-seconds 60")
+	spec, larger := oneOfEveryKind(w)
 	for _, k := range resource.Kinds() {
-		require.True(t, created[k.Name], "a new kind needs a line here: %s", k.Name)
 		w.do("%s label my-%s -c mock --set team=blue --wait", k.Name, k.Name)
 		assert.Equal(t, "my-"+k.Name+"\n", w.do("%s list -c mock --filter labels.team=blue -o name", k.Name))
 	}
@@ -107,4 +84,37 @@ func TestEveryKindOnTheMockCloud(t *testing.T) {
 	var left []api.InventoryItem
 	require.NoError(t, json.Unmarshal([]byte(w.do("connection inventory mock -o json")), &left))
 	assert.Empty(t, left, "nothing is left on the cloud")
+}
+
+// oneOfEveryKind creates my-KIND of every kind on the Mock cloud, and answers the spec of VMs
+// and nodes, and one that is larger.
+func oneOfEveryKind(w *world) (spec, larger string) {
+	w.t.Helper()
+	image := read[[]resource.Image](w, "image list -c mock --filter os=ubuntu --filter architecture=x86_64 --limit 1")[0].ID
+	specs := read[[]resource.Spec](w, "spec list -c mock --filter architectures=x86_64 --limit 2")
+	spec, larger = specs[0].Name, specs[1].Name
+	created := map[string]bool{}
+	create := func(kind, flags string, args ...any) {
+		w.t.Helper()
+		w.do(kind+" create my-"+kind+" -c mock "+flags+" --wait", args...)
+		created[kind] = true
+	}
+	create("vpc", "--cidr 10.0.0.0/16")
+	create("subnet", "--vpc my-vpc --cidr 10.0.1.0/24")
+	create("securitygroup", "--vpc my-vpc --rule in:tcp:22:0.0.0.0/0")
+	create("keypair", "--private-key-out key.pem")
+	create("vm", "--image %s --spec %s --subnet my-subnet --securitygroup my-securitygroup --keypair my-keypair --root-disk-type HDD", image, spec)
+	create("disk", "--size-gib 10 --type SSD")
+	create("snapshot", "--disk my-disk")
+	create("customimage", "--vm my-vm")
+	create("publicip", "")
+	create("nic", "--subnet my-subnet")
+	create("nlb", "--vpc my-vpc --protocol tcp --port 80 --member my-vm --health-check protocol=http,path=/healthz")
+	create("cluster", "--vpc my-vpc --subnet my-subnet --version 1.34 --node-group name=a,spec=%s,desiredNodes=2", spec)
+	create("bucket", "--versioning")
+	create("queue", "--visibility-seconds 60")
+	for _, k := range resource.Kinds() {
+		require.True(w.t, created[k.Name], "a new kind needs a line here: %s", k.Name)
+	}
+	return spec, larger
 }

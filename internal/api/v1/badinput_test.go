@@ -427,8 +427,8 @@ func TestWhatIsNotThere(t *testing.T) {
 	for _, path := range []string{"/v1/rockets", "/v1/connections/mock/rockets", "/v1/connections/mock/rockets/x"} {
 		assert.Contains(t, isProblem(t, http.StatusNotFound, a.get(path)).Detail, "securitygroups", "the kinds are named")
 	}
-	unknown := isProblem(t, http.StatusMethodNotAllowed, a.post("/v1/connections/mock/vpcs/v:fly", ""))
-	assert.Equal(t, resource.CodeUnsupported, unknown.Code)
+	unknown := isProblem(t, http.StatusNotFound, a.post("/v1/connections/mock/vpcs/v:fly", ""))
+	assert.Equal(t, resource.CodeNotFound, unknown.Code)
 	assert.Contains(t, unknown.Detail, `"fly"`)
 	for _, try := range []struct{ method, path, allow string }{
 		{http.MethodPut, "/v1/drivers", "GET, HEAD, POST"},
@@ -438,6 +438,9 @@ func TestWhatIsNotThere(t *testing.T) {
 		{http.MethodOptions, "/v1/operations", "GET, HEAD"},
 		{"BREW", "/v1/operations", "GET, HEAD"},
 		{http.MethodPost, "/healthz", "GET, HEAD"},
+		{http.MethodGet, "/v1/connections/mock/vpcs/v:label", "POST"},
+		{http.MethodDelete, "/v1/connections/mock/vpcs/v:release", "POST"},
+		{http.MethodOptions, "/v1/connections/mock:destroy", "POST"},
 	} {
 		got := a.send(a.request(try.method, try.path, nil))
 		assert.Equal(t, resource.CodeUnsupported, isProblem(t, http.StatusMethodNotAllowed, got).Code)

@@ -128,11 +128,13 @@ const contentPath = "object"
 func documentContent(routes huma.API, k *resource.Kind, path string) {
 	schemas := routes.OpenAPI().Components.Schemas
 	text := &huma.Schema{Type: huma.TypeString}
+	least, most := 1, 1024
+	key := &huma.Schema{Type: huma.TypeString, MinLength: &least, MaxLength: &most}
 	bytes := map[string]*huma.MediaType{"application/octet-stream": {Schema: &huma.Schema{Type: huma.TypeString, Format: "binary"}}}
 	params := []*huma.Param{
 		{Name: "connection", In: "path", Required: true, Description: "Name of the connection.", Schema: text},
 		{Name: "name", In: "path", Required: true, Description: "Name of the resource.", Schema: text},
-		{Name: "key", In: "query", Required: true, Description: "Key of the object: 1 to 1,024 bytes of UTF-8.", Schema: text},
+		{Name: "key", In: "query", Required: true, Description: "Key of the object: 1 to 1,024 bytes of UTF-8.", Schema: key},
 	}
 	operation := func(method, name, doc string, more ...*huma.Param) *huma.Operation {
 		o := problems(schemas, huma.Operation{
@@ -150,9 +152,9 @@ func documentContent(routes huma.API, k *resource.Kind, path string) {
 	get.Description = "Its metadata are in headers that begin with " + metadataPrefix + ", its version is in " + versionHeader + ". Browsers save it and show nothing of it."
 	get.Responses["200"].Content = bytes
 	put := operation(http.MethodPut, "putobject", "Write an object, which goes to the cloud as it comes",
-		header("Content-Length", "How long it is, which must be known."), header("Content-Type", "What is kept as its media type."), header("Content-MD5", "MD5 of it in base64, for the cloud to check."),
+		header("Content-Type", "What is kept as its media type."), header("Content-MD5", "MD5 of it in base64, for the cloud to check."),
 		header("If-None-Match", "* writes it only if there is none yet."))
-	put.Description = "Headers that begin with " + metadataPrefix + " are kept as its metadata. Larger ones than a few GiB go as parts: see uploads."
+	put.Description = "Headers that begin with " + metadataPrefix + " are kept as its metadata. Its length must be known. Larger ones than a few GiB go as parts: see uploads."
 	put.RequestBody = &huma.RequestBody{Required: true, Content: bytes}
 	routes.OpenAPI().AddOperation(get)
 	routes.OpenAPI().AddOperation(put)
@@ -170,15 +172,15 @@ func (s *server) serveContent(router chi.Router, notAllowed http.HandlerFunc) {
 	for _, k := range resource.Kinds() {
 		for _, c := range k.Data {
 			if c.Takes {
-				router.Head(pathOfOne(k)+c.Path, notAllowed)
+				router.MethodFunc(http.MethodHead, pathOfOne(k)+c.Path, notAllowed)
 			}
 		}
 		if k.Signing() == nil {
 			continue
 		}
 		path := pathOfOne(k) + contentPath
-		router.Get(path, func(w http.ResponseWriter, r *http.Request) { s.getContent(w, r, k.Name) })
-		router.Put(path, func(w http.ResponseWriter, r *http.Request) { s.putContent(w, r, k.Name) })
+		router.MethodFunc(http.MethodGet, path, func(w http.ResponseWriter, r *http.Request) { s.getContent(w, r, k.Name) })
+		router.MethodFunc(http.MethodPut, path, func(w http.ResponseWriter, r *http.Request) { s.putContent(w, r, k.Name) })
 	}
 }
 

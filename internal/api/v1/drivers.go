@@ -160,7 +160,7 @@ func (s *server) registerDrivers(routes huma.API) {
 			return s.Drivers.Change(ctx, in.Name, in.raw)
 		}, func(ctx context.Context) (*api.Repository, error) { return s.Drivers.Repository(ctx, in.Name) })
 	})
-	takes(routes, "/v1/repositories/{name}", schemas.Schema(reflect.TypeFor[api.RepositoryChange](), true, ""), true)
+	takes(routes, "/v1/repositories/{name}", schemas.Schema(reflect.TypeFor[api.RepositoryChange](), true, ""), false)
 	answer(routes, tags(repositories, huma.Operation{
 		OperationID: "get-release", Method: http.MethodGet, Path: "/v1/repositories/{name}/drivers/{driver}", Summary: "Get what a driver in a repository is and offers",
 		Description: "Answers what the driver would say of itself, such as the fields of a credential, before it is installed. Its program is not fetched. Its signature is verified only when it is installed.",

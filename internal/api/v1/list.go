@@ -72,17 +72,17 @@ const maxWait = 30 * time.Minute
 
 // WaitParam is the parameter of everything that starts or shows an operation.
 type WaitParam struct {
-	Wait string `query:"wait" doc:"How long to wait for the operation's end, such as 30s, at most 30m. Default: not at all." example:"30s" maxLength:"16"`
+	Wait string `query:"wait" doc:"How long to wait for the operation's end, such as 30s, at most 30m. Default: not at all." example:"30s" maxLength:"16" pattern:"^([0-9]+([.][0-9]+)?(ms|s|m|h))*$" patternDescription:"a duration between 0s and 30m, such as 30s or 5m"`
 }
 
 // KeyParam is a header that bufferBody reads; it is here to be documented.
 type KeyParam struct {
-	Key string `header:"Idempotency-Key" doc:"A key of the client's own, such as a new UUID. Sent again with the same key, the same request answers the same operation, for as long as operations are kept; another request with it is refused with 422."`
+	Key string `header:"Idempotency-Key" doc:"A key of the client's own, such as a new UUID. Sent again with the same key, the same request answers the same operation, for as long as operations are kept; another request with it is refused with 422." pattern:"^(\"[!#-\\[\\]-~]{1,255}\"|[!#-\\[\\]-~]{1,255})$" patternDescription:"1 to 255 letters, digits and marks without spaces"`
 }
 
 // ChangeKeyParam is the same header on what records no operation.
 type ChangeKeyParam struct {
-	Key string `header:"Idempotency-Key" doc:"A key of the client's own, such as a new UUID. Sent again with the same key, the same request is not done again and answers what it has made, for as long as operations are kept; another request with it is refused with 422."`
+	Key string `header:"Idempotency-Key" doc:"A key of the client's own, such as a new UUID. Sent again with the same key, the same request is not done again and answers what it has made, for as long as operations are kept; another request with it is refused with 422." pattern:"^(\"[!#-\\[\\]-~]{1,255}\"|[!#-\\[\\]-~]{1,255})$" patternDescription:"1 to 255 letters, digits and marks without spaces"`
 }
 
 func (p WaitParam) duration() (time.Duration, error) {

@@ -123,11 +123,11 @@ func New(c Config) http.Handler {
 		docs := v5emb.New("mc-infra-connector", "/openapi.json", "/docs/")
 		r.Method(http.MethodGet, "/docs", http.RedirectHandler("/docs/", http.StatusMovedPermanently))
 		r.Method(http.MethodGet, "/docs/*", docs)
-		s.register(humachi.New(r, openAPI(c.Version)))
+		s.register(humachi.New(named{r}, openAPI(c.Version)))
 	})
 	router.Group(func(r chi.Router) {
 		r.Use(s.authenticate)
-		s.serveContent(r, notAllowed)
+		s.serveContent(named{r}, notAllowed)
 	})
 	_ = chi.Walk(router, func(_, route string, _ http.Handler, _ ...func(http.Handler) http.Handler) error {
 		ours[firstSegment(route)] = true
@@ -352,7 +352,7 @@ func (s *server) observe(next http.Handler) http.Handler {
 		next.ServeHTTP(recorder, r)
 		route := "unknown"
 		if c := chi.RouteContext(r.Context()); c != nil && c.RoutePattern() != "" {
-			route = c.RoutePattern()
+			route = documentedPath(c.RoutePattern())
 		}
 		took := time.Since(started)
 		s.requests.WithLabelValues(method(r.Method), route, strconv.Itoa(recorder.status)).Observe(took.Seconds())
@@ -387,18 +387,17 @@ func (r *statusRecorder) Unwrap() http.ResponseWriter { return r.ResponseWriter 
 func notFound(r *http.Request) *ProblemDocument {
 	parts := strings.Split(strings.Trim(r.URL.Path, "/"), "/")
 	hint := "see the paths at /docs or in /openapi.json"
-	if len(parts) >= 4 && parts[0] == "v1" && parts[1] == "connections" || len(parts) == 2 && parts[0] == "v1" {
+	if _, action, isAction := strings.Cut(parts[len(parts)-1], ":"); isAction {
+		hint = fmt.Sprintf("no action is called %.64q; see the kind's actions at /docs or with: mcic driver get", action)
+	} else if len(parts) >= 4 && parts[0] == "v1" && parts[1] == "connections" || len(parts) == 2 && parts[0] == "v1" {
 		hint = "the kinds are: " + strings.Join(plurals(), ", ")
 	}
 	return plain(http.StatusNotFound, resource.CodeNotFound, fmt.Sprintf("there is nothing at %.200q; %s", r.URL.Path, hint))
 }
 
 func methodNotAllowed(r *http.Request) *ProblemDocument {
-	detail := fmt.Sprintf("%s is not possible at %.200q; see the paths at /docs or in /openapi.json", method(r.Method), r.URL.Path)
-	if _, action, isAction := strings.Cut(r.URL.Path, ":"); isAction {
-		detail = fmt.Sprintf("there is no action %.64q here; see the kind's actions at /docs or with: mcic driver get", action)
-	}
-	return plain(http.StatusMethodNotAllowed, resource.CodeUnsupported, detail)
+	return plain(http.StatusMethodNotAllowed, resource.CodeUnsupported,
+		fmt.Sprintf("%s is not possible at %.200q; see the paths at /docs or in /openapi.json", method(r.Method), r.URL.Path))
 }
 
 func plurals() []string {

@@ -132,7 +132,7 @@ func (s *server) registerSetup(routes huma.API) {
 	) (*api.Connection, error) {
 		return s.Engine.UpdateConnection(ctx, in.Name, in.raw)
 	})
-	takes(routes, "/v1/connections/{name}", schemas.Schema(reflect.TypeFor[api.ConnectionChange](), true, ""), true)
+	takes(routes, "/v1/connections/{name}", schemas.Schema(reflect.TypeFor[api.ConnectionChange](), true, ""), false)
 	answer(routes, tags(connections, huma.Operation{
 		OperationID: "check-connection", Method: http.MethodPost, Path: "/v1/connections/{name}:check",
 		Summary: "Try a connection on the cloud",
