@@ -36,6 +36,14 @@ const (
 	OperationCancelled OperationState = "cancelled" // ended before the cloud accepted it, because it was asked to
 )
 
+// The verbs that every kind can have, beside its actions.
+const (
+	VerbCreate  = "create"
+	VerbDelete  = "delete"
+	VerbAdopt   = "adopt"   // what the cloud has comes under management here
+	VerbRelease = "release" // it is forgotten here, and stays on the cloud
+)
+
 // Ended reports whether the operation will not change any more.
 func (s OperationState) Ended() bool {
 	return s == OperationSucceeded || s == OperationFailed || s == OperationCancelled

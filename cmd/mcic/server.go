@@ -24,8 +24,10 @@ import (
 	"github.com/m-cmp/mc-infra-connector/internal/catalog"
 	"github.com/m-cmp/mc-infra-connector/internal/console"
 	"github.com/m-cmp/mc-infra-connector/internal/engine"
+	"github.com/m-cmp/mc-infra-connector/internal/events"
 	"github.com/m-cmp/mc-infra-connector/internal/host"
 	"github.com/m-cmp/mc-infra-connector/internal/keys"
+	"github.com/m-cmp/mc-infra-connector/internal/registry"
 	"github.com/m-cmp/mc-infra-connector/internal/store"
 	"github.com/m-cmp/mc-infra-connector/internal/terminal"
 	"github.com/m-cmp/mc-infra-connector/resource"
@@ -162,11 +164,13 @@ func (o *serverOptions) run(ctx context.Context, stdout, stderr io.Writer, defau
 	if err != nil {
 		return err
 	}
+	bus := events.New(db, logger)
+	reg := registry.New(registry.Config{Store: db, Host: drivers, Sealer: keeper.Sealer(), Events: bus, Logger: logger})
 	eng := engine.New(engine.Config{
-		Store: db, Host: drivers, Sealer: keeper.Sealer(), Logger: logger, OnOperation: metrics.operation,
+		Store: db, Host: drivers, Sealer: keeper.Sealer(), Registry: reg, Events: bus, Logger: logger, OnOperation: metrics.operation,
 		SyncEvery: o.syncEvery, SyncPassing: o.syncPassing, KeepFor: o.keepOperations, KeepAudit: o.keepAudit,
 	})
-	installed.Progress = eng.TellDriver
+	installed.Progress = bus.TellDriver
 	metrics.watchQueue(eng)
 	listener, err := linger.Listen(ctx, o.listen)
 	if err != nil {
@@ -179,15 +183,15 @@ func (o *serverOptions) run(ctx context.Context, stdout, stderr io.Writer, defau
 	if err != nil {
 		return err
 	}
-	choices := catalog.New(eng.Session)
+	choices := catalog.New(reg.Session)
 	terminals := terminal.New(terminal.Config{Engine: eng, Logger: logger, Most: o.terminals, Idle: o.terminalIdle, Longest: o.terminalLongest})
 	metrics.watchTerminals(terminals)
 	web := &http.Server{
 		Handler: v1.New(v1.Config{
-			Engine: eng, Catalog: choices, Drivers: installed, Allowed: token.Allows, Sessions: auth.NewSessions(token, db), Console: pages, Dev: o.dev,
+			Registry: reg, Engine: eng, Events: bus, Catalog: choices, Drivers: installed, Allowed: token.Allows, Sessions: auth.NewSessions(token, db), Console: pages, Dev: o.dev,
 			Terminal: terminals, Metrics: metrics.registry, Logger: logger, Version: version,
 			Spider: spider.New(spider.Config{
-				Engine: eng, Catalog: choices, Terminal: terminals, Fresh: o.spiderFresh, Logger: logger, Version: version,
+				Registry: reg, Engine: eng, Catalog: choices, Terminal: terminals, Fresh: o.spiderFresh, Logger: logger, Version: version,
 				Allowed: func(r *http.Request) bool { return token.Allows(r) || o.spider.Allows(r) },
 			}),
 		}),
@@ -225,7 +229,7 @@ func (o *serverOptions) run(ctx context.Context, stdout, stderr io.Writer, defau
 
 	address := "http://" + listener.Addr().String()
 	logger.Info("server started", "address", address, "data", o.data, "version", version)
-	o.greet(ctx, stdout, eng, greeting{address: address, tokenCreated: created, defaultData: defaultData})
+	o.greet(ctx, stdout, reg, greeting{address: address, tokenCreated: created, defaultData: defaultData})
 
 	select {
 	case <-ctx.Done():
@@ -317,10 +321,10 @@ type greeting struct {
 }
 
 // greet tells a person how to go on.
-func (o *serverOptions) greet(ctx context.Context, w io.Writer, eng *engine.Engine, g greeting) {
+func (o *serverOptions) greet(ctx context.Context, w io.Writer, reg *registry.Registry, g greeting) {
 	var devErr error
 	if o.dev {
-		_, devErr = eng.CreateConnection(ctx, []byte(`{"name":"`+devConnection+`","cloud":"mock","region":"mock-seoul"}`), true)
+		_, devErr = reg.CreateConnection(ctx, []byte(`{"name":"`+devConnection+`","cloud":"mock","region":"mock-seoul"}`), true)
 	}
 	tokenFile := filepath.Join(o.data, auth.TokenFile)
 	fmt.Fprintf(w, "\nmc-infra-connector %s is ready at %s (console in a browser; API: %s/docs)\n", version, g.address, g.address)

@@ -18,12 +18,6 @@ import (
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
 
-// The verbs of operations that change what is recorded here and nothing on a cloud.
-const (
-	VerbAdopt   = "adopt"
-	VerbRelease = "release"
-)
-
 // Inventory compares what a cloud has with what is recorded here, of one kind or,
 // with "", of every kind that the connection has.
 func (e *Engine) Inventory(ctx context.Context, connection, kind string) (*api.Inventory, error) {
@@ -77,7 +71,7 @@ func (e *Engine) inventory(ctx context.Context, connection, kind string) ([]api.
 	if err != nil {
 		return nil, err
 	}
-	c, err := e.offers(ctx, connection, kind, "list")
+	c, err := e.registry.Offers(ctx, connection, kind, "list")
 	if err != nil {
 		return nil, err
 	}
@@ -85,7 +79,7 @@ func (e *Engine) inventory(ctx context.Context, connection, kind string) ([]api.
 	if err != nil {
 		return nil, err
 	}
-	session, err := e.session(ctx, connection)
+	session, _, err := e.registry.Session(ctx, connection)
 	if err != nil {
 		return nil, err
 	}
@@ -151,13 +145,13 @@ func (e *Engine) AdoptNamed(ctx context.Context, connection, kind string, reques
 	if err != nil {
 		return nil, err
 	}
-	if _, err := e.offers(ctx, connection, kind, "get"); err != nil {
+	if _, err := e.registry.Offers(ctx, connection, kind, "get"); err != nil {
 		return nil, err
 	}
-	if err := e.onlyKept(ctx, connection, kind, "there is nothing to adopt: create it"); err != nil {
+	if err := e.registry.OnlyKept(ctx, connection, kind, "there is nothing to adopt: create it"); err != nil {
 		return nil, err
 	}
-	session, err := e.session(ctx, connection)
+	session, _, err := e.registry.Session(ctx, connection)
 	if err != nil {
 		return nil, err
 	}
@@ -186,13 +180,13 @@ func (e *Engine) AdoptNamed(ctx context.Context, connection, kind string, reques
 
 // partsOnCloud answers what the cloud has of a kind that is a part of an object.
 func (e *Engine) partsOnCloud(ctx context.Context, connection string, k *resource.Kind, owner string) ([]*adoption, error) {
-	if _, err := e.offers(ctx, connection, k.Name, "list"); err != nil {
+	if _, err := e.registry.Offers(ctx, connection, k.Name, "list"); err != nil {
 		if resource.CodeOf(err) == resource.CodeUnsupported {
 			return nil, nil
 		}
 		return nil, err
 	}
-	session, err := e.session(ctx, connection)
+	session, _, err := e.registry.Session(ctx, connection)
 	if err != nil {
 		return nil, err
 	}
@@ -218,10 +212,10 @@ func (e *Engine) AdoptAll(ctx context.Context, connection string) (*api.Adoption
 	adopted := &api.Adoption{Items: []*resource.Resource{}}
 	var err error
 	adopted.Unseen, err = eachKind(ctx, func(k *resource.Kind) error {
-		if _, err := e.offers(ctx, connection, k.Name, "list"); err != nil {
+		if _, err := e.registry.Offers(ctx, connection, k.Name, "list"); err != nil {
 			return err
 		}
-		session, err := e.session(ctx, connection)
+		session, _, err := e.registry.Session(ctx, connection)
 		if err != nil {
 			return err
 		}
@@ -267,7 +261,7 @@ func (e *Engine) adopt(ctx context.Context, a *adoption, parts []*adoption) (*re
 		return nil, err
 	}
 	var joined []*store.Resource
-	_, err := e.recordEnded(ctx, VerbAdopt, func(ctx context.Context, q *store.Queries) ([]*store.Resource, error) {
+	_, err := e.recordEnded(ctx, api.VerbAdopt, func(ctx context.Context, q *store.Queries) ([]*store.Resource, error) {
 		if err := hold(ctx, q, a.row.Connection, a.row.Kind); err != nil {
 			return nil, err
 		}
@@ -297,7 +291,7 @@ func (e *Engine) adopt(ctx context.Context, a *adoption, parts []*adoption) (*re
 		return nil, err
 	}
 	for _, row := range joined {
-		e.publish(row, nil)
+		e.events.Changed(row, nil)
 	}
 	return a.row.Envelope(), nil
 }
@@ -441,12 +435,12 @@ func (e *Engine) ReleaseTogether(ctx context.Context, connection string, items [
 		if _, err := resource.KindNamed(item.Kind); err != nil {
 			return nil, err
 		}
-		if err := e.onlyKept(ctx, connection, item.Kind, "nothing of it would stay, so that it cannot be released: delete it"); err != nil {
+		if err := e.registry.OnlyKept(ctx, connection, item.Kind, "nothing of it would stay, so that it cannot be released: delete it"); err != nil {
 			return nil, err
 		}
 	}
 	var left []leftThere
-	op, err := e.recordEnded(ctx, VerbRelease, func(ctx context.Context, q *store.Queries) ([]*store.Resource, error) {
+	op, err := e.recordEnded(ctx, api.VerbRelease, func(ctx context.Context, q *store.Queries) ([]*store.Resource, error) {
 		left = nil
 		rows, err := withParts(ctx, q, connection, items)
 		if err != nil {
@@ -541,7 +535,7 @@ func (e *Engine) recordEnded(ctx context.Context, verb string, write func(contex
 	}
 	var last *api.Operation
 	for i, row := range rows {
-		e.publish(row, ops[i])
+		e.events.Changed(row, ops[i])
 		last = ops[i].Resource()
 		e.config.OnOperation(last)
 	}
@@ -556,10 +550,10 @@ func (e *Engine) Survey(ctx context.Context, connection, kind string) (cloud, he
 	if err != nil {
 		return nil, nil, err
 	}
-	if _, err := e.offers(ctx, connection, kind, "list"); err != nil {
+	if _, err := e.registry.Offers(ctx, connection, kind, "list"); err != nil {
 		return nil, nil, err
 	}
-	session, err := e.session(ctx, connection)
+	session, _, err := e.registry.Session(ctx, connection)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -597,4 +591,13 @@ func (e *Engine) Survey(ctx context.Context, connection, kind string) (cloud, he
 		}
 	}
 	return cloud, here, nil
+}
+
+// whereBoth is where a resource is that the server and the cloud, or what stands for it, have.
+func (e *Engine) whereBoth(ctx context.Context, cloud, kind string) (api.Where, error) {
+	keeps, err := e.registry.Keeps(ctx, cloud, kind)
+	if keeps {
+		return api.InKept, err
+	}
+	return api.InBoth, err
 }

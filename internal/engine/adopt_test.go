@@ -13,6 +13,7 @@ import (
 	"github.com/m-cmp/mc-infra-connector/api"
 	"github.com/m-cmp/mc-infra-connector/internal/engine"
 	"github.com/m-cmp/mc-infra-connector/internal/engine/enginetest"
+	"github.com/m-cmp/mc-infra-connector/internal/events"
 	"github.com/m-cmp/mc-infra-connector/internal/store"
 	"github.com/m-cmp/mc-infra-connector/internal/store/storetest"
 	"github.com/m-cmp/mc-infra-connector/resource"
@@ -195,7 +196,7 @@ func TestChangesFromElsewhereAreNoticed(t *testing.T) {
 		require.NoError(t, err)
 		e.Succeeds(op)
 		becomes(resource.StateStopped)
-		untilTold(t, stream, func(event engine.Event) bool {
+		untilTold(t, stream, func(event events.Event) bool {
 			return event.Resource != nil && event.Resource.UID == created.UID && event.Resource.State == resource.StateStopped
 		})
 

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/m-cmp/mc-infra-connector/api"
 	"github.com/m-cmp/mc-infra-connector/driver"
 	"github.com/m-cmp/mc-infra-connector/internal/store"
 	"github.com/m-cmp/mc-infra-connector/resource"
@@ -26,7 +27,7 @@ type answer struct {
 func (j *job) request(ctx context.Context) (answer, error) {
 	ctx = driver.WithToken(driver.WithWarnings(driver.WithOperation(ctx, j.op.ID), j.warned), j.row.Token())
 	switch j.op.Verb {
-	case VerbCreate:
+	case api.VerbCreate:
 		spec, err := j.kind.Completed(j.row.Spec(), j.row.Effective)
 		if err == nil {
 			spec, err = j.kind.MapRefs(spec, func(ref resource.Ref) (string, error) { return j.cloudID(ctx, ref) })
@@ -41,11 +42,11 @@ func (j *job) request(ctx context.Context) (answer, error) {
 			Token: j.row.UID, ID: j.row.CloudID, Name: j.row.Name, Labels: j.row.Labels, Spec: spec, Failed: j.failed(),
 		})
 		return answer{item: &made, pending: pending}, err
-	case VerbDelete:
+	case api.VerbDelete:
 		if err := j.usersGone(ctx); err != nil {
 			return answer{}, err
 		}
-		if keeps, err := j.keeps(ctx, j.at.Cloud, j.row.Kind); keeps || err != nil { // then only the record is to go
+		if keeps, err := j.registry.Keeps(ctx, j.at.Cloud, j.row.Kind); keeps || err != nil { // then only the record is to go
 			return answer{done: keeps}, err
 		}
 		if j.row.CloudID == "" {
@@ -66,7 +67,7 @@ func (j *job) request(ctx context.Context) (answer, error) {
 // failed is why a creation has failed, while what it has made is removed again; nil if it
 // goes on. Nothing else that is pending has an error that no repeat can help.
 func (j *job) failed() *resource.Error {
-	if j.op.Verb != VerbCreate || j.op.Pending == "" || j.op.Error == nil || j.op.Error.Retryable {
+	if j.op.Verb != api.VerbCreate || j.op.Pending == "" || j.op.Error == nil || j.op.Error.Retryable {
 		return nil
 	}
 	return j.op.Error

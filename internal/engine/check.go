@@ -44,20 +44,20 @@ func (e *Engine) CheckCreation(ctx context.Context, connection, kind string, bod
 	if !errors.Is(err, errOnlyChecked) {
 		return nil, err
 	}
-	if err := e.onlyKept(ctx, connection, kind, "there is no cloud to ask"); err != nil {
+	if err := e.registry.OnlyKept(ctx, connection, kind, "there is no cloud to ask"); err != nil {
 		if resource.CodeOf(err) == resource.CodeUnsupported {
 			return &api.CreationCheck{Reason: resource.AsError(err).Message}, nil
 		}
 		return nil, err
 	}
-	c, err := e.offers(ctx, connection, kind, verbCheck)
+	c, err := e.registry.Offers(ctx, connection, kind, verbCheck)
 	if resource.CodeOf(err) == resource.CodeUnsupported {
 		return &api.CreationCheck{Reason: fmt.Sprintf("the driver cannot say beforehand what the cloud would refuse of the kind %s", kind)}, nil
 	}
 	if err != nil {
 		return nil, err
 	}
-	return e.checkThere(ctx, e.keeping(c), creations)
+	return e.checkThere(ctx, e.registry.SessionOf(c), creations)
 }
 
 // checkThere has the cloud check creations.

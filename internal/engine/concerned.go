@@ -69,7 +69,7 @@ func (e *Engine) lookAt(ctx context.Context, session driver.Session, uid string)
 
 // concerned reads the resources on which the operation may show.
 func (j *job) concerned(ctx context.Context) ([]*store.Resource, error) {
-	gone := j.op.Verb == VerbDelete && j.op.State == api.OperationSucceeded
+	gone := j.op.Verb == api.VerbDelete && j.op.State == api.OperationSucceeded
 	var now []string
 	if !gone {
 		var err error

@@ -38,7 +38,7 @@ func (e *Engine) Data(ctx context.Context, connection, kind, name, verb string, 
 	if err != nil {
 		return nil, err
 	}
-	answer, err := e.keeping(c).Data(ctx, kind, id, call.Name, given)
+	answer, err := e.registry.SessionOf(c).Data(ctx, kind, id, call.Name, given)
 	e.noteData(ctx, connection, kind, name, call, params, err)
 	if err != nil {
 		return nil, fmt.Errorf("%s of the %s %s: %w", call.Name, kind, name, err)
@@ -68,7 +68,7 @@ func (e *Engine) link(ctx context.Context, connection, kind, name string, call *
 	if err != nil {
 		return nil, err
 	}
-	s, err := e.keeping(c).Sign(ctx, kind, id, r)
+	s, err := e.registry.SessionOf(c).Sign(ctx, kind, id, r)
 	e.noteData(ctx, connection, kind, name, call, params, err)
 	if err != nil {
 		return nil, fmt.Errorf("sign a request for the %s %s: %w", kind, name, err)
@@ -102,9 +102,9 @@ func (e *Engine) Content(ctx context.Context, connection, kind, name string, r r
 	if err != nil {
 		return nil, err
 	}
-	response, s, err := e.host.Send(ctx, e.target(c), kind, id, r, body) //nolint:bodyclose // its caller closes it
+	response, s, err := e.host.Send(ctx, e.registry.Target(c), kind, id, r, body) //nolint:bodyclose // its caller closes it
 	if r.Do != resource.SignGet {
-		e.noteCall(ctx, connection, kind, name, r.Do+" "+r.Key, err)
+		e.registry.NoteCall(ctx, connection, kind, name, r.Do+" "+r.Key, err)
 	}
 	if err != nil {
 		err = fmt.Errorf("of the %s %s: %w", kind, name, err)
@@ -118,5 +118,5 @@ func (e *Engine) noteData(ctx context.Context, connection, kind, name string, ca
 	if call.Method == http.MethodGet {
 		return
 	}
-	e.noteCall(ctx, connection, kind, name, strings.TrimSpace(call.Name+" "+call.About(params)), failure)
+	e.registry.NoteCall(ctx, connection, kind, name, strings.TrimSpace(call.Name+" "+call.About(params)), failure)
 }

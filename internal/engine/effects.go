@@ -1,6 +1,9 @@
 package engine
 
-import "github.com/m-cmp/mc-infra-connector/resource"
+import (
+	"github.com/m-cmp/mc-infra-connector/api"
+	"github.com/m-cmp/mc-infra-connector/resource"
+)
 
 // effect is what becomes of an error that a driver answers. The page of the protocol has
 // them all in a table, which a test compares with this one.
@@ -50,9 +53,9 @@ func effects() map[resource.Code][4]effect {
 // callOf is the call that a verb stands for.
 func callOf(verb string) call {
 	switch verb {
-	case VerbCreate:
+	case api.VerbCreate:
 		return creates
-	case VerbDelete:
+	case api.VerbDelete:
 		return deletes
 	}
 	return acts

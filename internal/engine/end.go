@@ -9,6 +9,7 @@ import (
 
 	"github.com/m-cmp/mc-infra-connector/api"
 	"github.com/m-cmp/mc-infra-connector/internal/auth"
+	"github.com/m-cmp/mc-infra-connector/internal/events"
 	"github.com/m-cmp/mc-infra-connector/internal/store"
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
@@ -33,7 +34,7 @@ func (j *job) fail(ctx context.Context, as api.OperationState, e *resource.Error
 	if j.op.Force() && as == api.OperationFailed {
 		return j.forget(ctx, e)
 	}
-	if j.row.CloudID != "" && j.op.Verb != VerbCreate {
+	if j.row.CloudID != "" && j.op.Verb != api.VerbCreate {
 		now, err := j.session.Get(ctx, j.row.Kind, j.row.CloudID)
 		switch {
 		case err == nil:
@@ -42,7 +43,7 @@ func (j *job) fail(ctx context.Context, as api.OperationState, e *resource.Error
 			}
 		case ctx.Err() != nil:
 			return err
-		case j.op.Verb != VerbDelete: // it stays as it was seen
+		case j.op.Verb != api.VerbDelete: // it stays as it was seen
 		case resource.CodeOf(err) == resource.CodeNotFound: // it is gone all the same
 			return j.succeed(ctx)
 		case (j.op.State == api.OperationQueued || j.op.Pending != "") && resource.AsError(err).Retryable && time.Since(j.op.CreatedAt.Time()) < j.config.RetryFor:
@@ -54,10 +55,10 @@ func (j *job) fail(ctx context.Context, as api.OperationState, e *resource.Error
 	j.logger.Warn("operation did not reach its goal", "as", as, "operation", j.op.ID, "verb", j.op.Verb, "kind", j.row.Kind, "name", j.row.Name, "connection", j.row.Connection, "code", e.Code, "error", e)
 	j.op.State, j.op.Error, j.row.Error = as, e, e
 	switch {
-	case j.op.Verb == VerbCreate && !j.row.Uncertain && j.row.CloudID == "" &&
+	case j.op.Verb == api.VerbCreate && !j.row.Uncertain && j.row.CloudID == "" &&
 		(as == api.OperationCancelled || j.op.OnFailure() == resource.OnFailureDelete):
 		j.bury(j.row) // nothing came of it
-	case j.row.CloudID == "" || j.op.Verb == VerbCreate:
+	case j.row.CloudID == "" || j.op.Verb == api.VerbCreate:
 		j.row.State = resource.StateFailed
 	}
 	return j.end(ctx)
@@ -84,7 +85,7 @@ func (j *job) end(ctx context.Context) error {
 	j.op.EndedAt, j.op.Pending = store.MicrosOf(time.Now()), ""
 	wipe(j.op)
 	j.note(string(j.op.State), j.op.Error)
-	if j.op.Verb == VerbDelete && j.op.State == api.OperationSucceeded {
+	if j.op.Verb == api.VerbDelete && j.op.State == api.OperationSucceeded {
 		j.bury(j.row)
 	}
 	j.row.Operation, j.row.LeaseOwner, j.row.LeaseUntil = "", "", 0
@@ -98,7 +99,7 @@ func (j *job) end(ctx context.Context) error {
 			j.enqueue(users[i].Connection, users[i].UID)
 		}
 	}
-	if j.op.Verb == VerbDelete || j.row.DeletedAt != 0 {
+	if j.op.Verb == api.VerbDelete || j.row.DeletedAt != 0 {
 		for _, used := range j.uses { // their deletion may have waited for this
 			if used.Operation != "" {
 				j.enqueue(used.Connection, used.UID)
@@ -122,7 +123,7 @@ func (j *job) end(ctx context.Context) error {
 // creation was to be cancelled, or what a creation has left that failed and was to leave
 // nothing; or nil.
 func (j *job) unwanted(ctx context.Context, q *store.Queries) (*store.Operation, error) {
-	if j.op.EndedAt == 0 || j.op.Verb != VerbCreate || j.row.DeletedAt != 0 || j.row.CloudID == "" && !j.row.Uncertain {
+	if j.op.EndedAt == 0 || j.op.Verb != api.VerbCreate || j.row.DeletedAt != 0 || j.row.CloudID == "" && !j.row.Uncertain {
 		return nil, nil //nolint:nilnil // there is nothing
 	}
 	if j.op.State == api.OperationSucceeded || j.op.OnFailure() != resource.OnFailureDelete {
@@ -131,7 +132,7 @@ func (j *job) unwanted(ctx context.Context, q *store.Queries) (*store.Operation,
 			return nil, err
 		}
 	}
-	then := j.newOperation(auth.As(ctx, j.op.AskedBy), j.row, VerbDelete, nil)
+	then := j.newOperation(auth.As(ctx, j.op.AskedBy), j.row, api.VerbDelete, nil)
 	j.row.State = resource.StateDeleting
 	return then, nil
 }
@@ -153,7 +154,7 @@ func (j *job) takeBack(ctx context.Context, q *store.Queries, parent *store.Oper
 	slices.Reverse(parts)
 	var all []left
 	for _, part := range parts {
-		if part.Verb != VerbCreate { // it follows one
+		if part.Verb != api.VerbCreate { // it follows one
 			continue
 		}
 		row, err := q.ResourceByUID(ctx, part.UID)
@@ -172,7 +173,7 @@ func (j *job) takeBack(ctx context.Context, q *store.Queries, parent *store.Oper
 		}
 		owner := row.LeaseOwner
 		row.State = resource.StateDeleting
-		op := j.newOperation(auth.As(ctx, parent.AskedBy), row, VerbDelete, nil)
+		op := j.newOperation(auth.As(ctx, parent.AskedBy), row, api.VerbDelete, nil)
 		if err := q.UpdateResource(ctx, row, owner); err != nil {
 			return nil, err
 		}
@@ -228,7 +229,7 @@ func (j *job) write(ctx context.Context) (users []store.Resource, err error) {
 				return err
 			}
 		}
-		if j.op.Verb == VerbDelete && j.op.EndedAt != 0 {
+		if j.op.Verb == api.VerbDelete && j.op.EndedAt != 0 {
 			if err := q.Note(ctx, entryOf(j.op, j.row), failureOf(j.op)); err != nil {
 				return err
 			}
@@ -261,16 +262,16 @@ func (j *job) write(ctx context.Context) (users []store.Resource, err error) {
 	}
 	j.secrets = nil
 	j.asked.Delete(j.row.UID)
-	j.publish(j.row, j.op)
+	j.events.Changed(j.row, j.op)
 	if parent != nil {
-		j.tell(Event{Operation: parent.Resource()})
+		j.events.Tell(events.Event{Operation: parent.Resource()})
 	}
 	if then != nil {
-		j.tell(Event{Operation: then.Resource()})
+		j.events.Tell(events.Event{Operation: then.Resource()})
 		j.enqueue(j.row.Connection, j.row.UID)
 	}
 	for _, b := range back {
-		j.publish(b.row, b.op)
+		j.events.Changed(b.row, b.op)
 		if b.op != nil {
 			j.enqueue(b.row.Connection, b.row.UID)
 		}

@@ -14,18 +14,23 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+
 	"github.com/m-cmp/mc-infra-connector/api"
+	"github.com/m-cmp/mc-infra-connector/internal/events"
 	"github.com/m-cmp/mc-infra-connector/internal/host"
+	"github.com/m-cmp/mc-infra-connector/internal/registry"
 	"github.com/m-cmp/mc-infra-connector/internal/secret"
 	"github.com/m-cmp/mc-infra-connector/internal/store"
 )
 
 // Config is what an engine needs. Times may be left out.
 type Config struct {
-	Store  *store.Store
-	Host   *host.Host
-	Sealer *secret.Sealer
-	Logger *slog.Logger
+	Store    *store.Store
+	Host     *host.Host
+	Sealer   *secret.Sealer
+	Registry *registry.Registry
+	Events   *events.Bus
+	Logger   *slog.Logger
 
 	Workers     int           // steps that run at once for one connection
 	Lease       time.Duration // how long a server that is gone blocks its work
@@ -90,10 +95,10 @@ type Engine struct {
 	logger *slog.Logger
 	id     string // of this run of this server, as owner of leases
 
-	events  *events
-	notices chan notice // for the other servers
-	settler *settler
-	looks   *looks
+	registry *registry.Registry
+	events   *events.Bus
+	settler  *settler
+	looks    *looks
 
 	snapshots *snapshots
 	asked     sync.Map // uids of resources for which the cloud was asked and the outcome is not recorded
@@ -111,11 +116,12 @@ func New(c Config) *Engine {
 	c = c.withDefaults()
 	e := &Engine{
 		config: c, store: c.Store, host: c.Host, sealer: c.Sealer, logger: c.Logger,
-		id: uuid.NewString(), events: newEvents(), notices: make(chan notice, noticeBuffer), lanes: map[string]*lane{},
+		id: uuid.NewString(), registry: c.Registry, events: c.Events, lanes: map[string]*lane{},
 		looks: newLooks(), snapshots: newSnapshots(),
 	}
 	e.settler = newSettler(e)
-	e.events.changed, e.events.missed = e.snapshots.drop, e.snapshots.dropAll
+	e.events.Watch(e.snapshots.drop, e.snapshots.dropAll)
+	e.registry.WatchForgotten(e.looks.forget)
 	return e
 }
 
@@ -139,11 +145,7 @@ func (e *Engine) Run(ctx context.Context) error {
 	e.mu.Unlock()
 	e.group.Go(func() { e.syncLoop(ctx) })
 	e.group.Go(func() { e.syncPassingLoop(ctx) })
-	e.group.Go(func() { e.tellPeers(ctx) })
-	e.group.Go(func() {
-		e.store.Listen(ctx, func(text string) { e.hear(ctx, text) }, e.events.lost)
-	})
-
+	e.group.Go(func() { e.events.Run(ctx, e.heard) })
 	e.group.Go(func() { e.tidyLoop(ctx) })
 
 	tick := time.NewTicker(e.config.Lease / 4)
@@ -157,6 +159,13 @@ func (e *Engine) Run(ctx context.Context) error {
 			return e.drain(endCalls)
 		case <-tick.C:
 		}
+	}
+}
+
+// heard wakes a worker if another server has changed what this one works on.
+func (e *Engine) heard(row *store.Resource) {
+	if row.LeaseOwner == e.id && row.Operation != "" {
+		e.enqueue(row.Connection, row.UID)
 	}
 }
 

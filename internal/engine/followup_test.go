@@ -12,8 +12,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/m-cmp/mc-infra-connector/api"
-	"github.com/m-cmp/mc-infra-connector/internal/engine"
 	"github.com/m-cmp/mc-infra-connector/internal/engine/enginetest"
+	"github.com/m-cmp/mc-infra-connector/internal/events"
 	"github.com/m-cmp/mc-infra-connector/internal/store"
 	"github.com/m-cmp/mc-infra-connector/internal/store/storetest"
 	"github.com/m-cmp/mc-infra-connector/resource"
@@ -162,12 +162,12 @@ func TestTheNextServerDoesWhatFollowsACreation(t *testing.T) {
 		for _, d := range disks {
 			e.MustCreate("mock", "disk", d, `{"sizeGiB":10}`)
 		}
-		events, _ := e.Subscribe(0)
+		stream, _ := e.Subscribe(0)
 		op := vmWith(t, e, "delete", disks...)
 		for came := 0; came < 7+2*after; { // the request itself makes seven
-			came += len(nextBatch(t, events).Events)
+			came += len(nextBatch(t, stream).Events)
 		}
-		events.Stop()
+		stream.Stop()
 		e.Stop()
 		e.Host.Close()
 		e = enginetest.Start(t, o)
@@ -183,18 +183,18 @@ func TestTheNextServerDoesWhatFollowsACreation(t *testing.T) {
 }
 
 // nextBatch waits for what a subscriber gets next.
-func nextBatch(t *testing.T, events *engine.Subscription) *engine.Batch {
+func nextBatch(t *testing.T, stream *events.Subscription) *events.Batch {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
-	batch := events.Next(ctx)
+	batch := stream.Next(ctx)
 	require.NotNil(t, batch, "nothing happens")
 	return batch
 }
 
 // untilTold waits for an event that fits.
-func untilTold(t *testing.T, events *engine.Subscription, fits func(engine.Event) bool) {
+func untilTold(t *testing.T, stream *events.Subscription, fits func(events.Event) bool) {
 	t.Helper()
-	for !slices.ContainsFunc(nextBatch(t, events).Events, fits) {
+	for !slices.ContainsFunc(nextBatch(t, stream).Events, fits) {
 	}
 }

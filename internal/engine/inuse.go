@@ -189,7 +189,7 @@ func (e *Engine) usersThere(ctx context.Context, row *store.Resource) (users []s
 	if row.CloudID == "" || len(known) == 0 {
 		return nil, false, nil
 	}
-	session, err := e.session(ctx, row.Connection)
+	session, _, err := e.registry.Session(ctx, row.Connection)
 	if err != nil {
 		return nil, false, err
 	}

@@ -60,7 +60,7 @@ func (e *Engine) At(ctx context.Context, connection, address string) ([]*resourc
 		}
 	}
 	rows, err := e.store.Read().ResourcesAt(ctx, connection, address)
-	return convert(rows, (*store.Resource).Envelope), err
+	return store.Convert(rows, (*store.Resource).Envelope), err
 }
 
 // LoginsAt finds what has an address and can be logged in to, in a connection or,
@@ -126,7 +126,7 @@ func (e *Engine) HostKeys(ctx context.Context, connection, kind, name string) ([
 	if err != nil {
 		return nil, err
 	}
-	return convert(rows, hostKey), nil
+	return store.Convert(rows, hostKey), nil
 }
 
 // KnownHostKey answers the one of a port, or nil if nobody has logged in there yet.

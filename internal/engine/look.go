@@ -73,7 +73,7 @@ func (j *job) judge(ctx context.Context, seen sighting) error {
 			return j.fail(ctx, api.OperationFailed, resource.Errorf(resource.CodeUnavailable, "the cloud could not be asked for %s: %w", settleFor, seen.err))
 		}
 		return j.settleLater(ctx)
-	case j.op.Verb == VerbDelete && seen.item == nil:
+	case j.op.Verb == api.VerbDelete && seen.item == nil:
 		return j.succeed(ctx)
 	case seen.item == nil && waited > j.config.VanishedFor:
 		return j.fail(ctx, api.OperationFailed, j.vanished())
@@ -90,10 +90,10 @@ func (j *job) judge(ctx context.Context, seen sighting) error {
 	}
 	state := seen.item.State
 	switch {
-	case j.op.Verb == VerbDelete && state != resource.StateDeleting && waited > j.config.VanishedFor &&
+	case j.op.Verb == api.VerbDelete && state != resource.StateDeleting && waited > j.config.VanishedFor &&
 		time.Since(j.op.CreatedAt.Time()) < settleFor: // a deletion is repeated until the cloud does it
 		return j.pend(ctx, seen.item, &driver.Pending{Reason: fmt.Sprintf("the cloud has accepted the deletion, but shows that it is %s", state)})
-	case j.op.Verb == VerbDelete:
+	case j.op.Verb == api.VerbDelete:
 		j.row.State = resource.StateDeleting
 	case state == resource.StateFailed && !j.ends(state):
 		return j.fail(ctx, api.OperationFailed, resource.Errorf(cmp.Or(seen.item.Code, resource.CodeUnavailable), "the cloud reports that the %s %s failed (%s): %s", j.row.Kind, j.row.Name, seen.item.CloudState, cmp.Or(seen.item.Reason, "it does not say why")))

@@ -12,6 +12,7 @@ import (
 
 	"github.com/m-cmp/mc-infra-connector/api"
 	"github.com/m-cmp/mc-infra-connector/internal/auth"
+	"github.com/m-cmp/mc-infra-connector/internal/events"
 	"github.com/m-cmp/mc-infra-connector/internal/store"
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
@@ -45,7 +46,7 @@ func (e *Engine) CreateTogether(ctx context.Context, connection string, items []
 		if err != nil {
 			return nil, err
 		}
-		if err := e.has(ctx, connection, k.Name, VerbCreate); err != nil {
+		if err := e.registry.Has(ctx, connection, k.Name, api.VerbCreate); err != nil {
 			return nil, err
 		}
 		if creations[i], err = e.prepare(k, connection, item.FacadeName, request); err != nil {
@@ -71,7 +72,7 @@ func (e *Engine) createMany(ctx context.Context, connection string, creations []
 		if rows, ops, err = e.insertMany(ctx, q, connection, creations, then, thenParams); err != nil {
 			return err
 		}
-		parent = newParent(ctx, VerbCreate, connection, rows[:len(creations)])
+		parent = newParent(ctx, api.VerbCreate, connection, rows[:len(creations)])
 		parent.Total += len(then)
 		if params != nil {
 			parent.Params = params
@@ -87,9 +88,9 @@ func (e *Engine) createMany(ctx context.Context, connection string, creations []
 	if err != nil {
 		return nil, err
 	}
-	e.tell(Event{Operation: parent.Resource()})
+	e.events.Tell(events.Event{Operation: parent.Resource()})
 	for i, row := range rows {
-		e.publish(row, ops[i])
+		e.events.Changed(row, ops[i])
 		e.enqueue(connection, row.UID)
 	}
 	return parent.Resource(), nil
@@ -99,7 +100,7 @@ func (e *Engine) createMany(ctx context.Context, connection string, creations []
 func (e *Engine) followUps(ctx context.Context, connection string, then []resource.FollowUp) ([]json.RawMessage, error) {
 	params := make([]json.RawMessage, len(then))
 	for i, f := range then {
-		if err := e.has(ctx, connection, f.Kind, f.Action); err != nil {
+		if err := e.registry.Has(ctx, connection, f.Kind, f.Action); err != nil {
 			return nil, err
 		}
 		var err error
@@ -182,7 +183,7 @@ func (e *Engine) DeleteTogether(ctx context.Context, connection string, items []
 
 func (e *Engine) deleteTogether(ctx context.Context, connection string, items []Named, force bool) (*api.Operation, error) {
 	for _, item := range items {
-		if _, err := e.offers(ctx, connection, item.Kind, VerbDelete); err != nil && !force {
+		if _, err := e.registry.Offers(ctx, connection, item.Kind, api.VerbDelete); err != nil && !force {
 			return nil, err
 		}
 	}
@@ -210,11 +211,11 @@ func (e *Engine) deleteTogether(ctx context.Context, connection string, items []
 		if err := onlyUseEachOther(ctx, q, rows); err != nil {
 			return err
 		}
-		parent = newParent(ctx, VerbDelete, connection, rows)
+		parent = newParent(ctx, api.VerbDelete, connection, rows)
 		for _, row := range rows {
 			owner := row.LeaseOwner
 			row.State = resource.StateDeleting
-			op := e.newOperation(ctx, row, VerbDelete, params)
+			op := e.newOperation(ctx, row, api.VerbDelete, params)
 			op.Parent = parent.ID
 			if err := q.UpdateResource(ctx, row, owner); err != nil {
 				return err
@@ -229,9 +230,9 @@ func (e *Engine) deleteTogether(ctx context.Context, connection string, items []
 	if err != nil {
 		return nil, err
 	}
-	e.tell(Event{Operation: parent.Resource()})
+	e.events.Tell(events.Event{Operation: parent.Resource()})
 	for i, row := range rows {
-		e.publish(row, ops[i])
+		e.events.Changed(row, ops[i])
 		e.enqueue(connection, row.UID)
 	}
 	return parent.Resource(), nil
@@ -329,7 +330,7 @@ func (e *Engine) doomed(ctx context.Context, connection string) ([]resource.Reso
 		if err != nil {
 			return nil, err
 		}
-		doomed = append(doomed, convert(rows, func(r *store.Resource) resource.Resource { return *r.Envelope() })...)
+		doomed = append(doomed, store.Convert(rows, func(r *store.Resource) resource.Resource { return *r.Envelope() })...)
 	}
 	return doomed, nil
 }

@@ -30,7 +30,7 @@ func (e *Engine) Named(ctx context.Context, connection, kind, owner, name string
 // PartsOf answers the resources that are parts of another one, the oldest first.
 func (e *Engine) PartsOf(ctx context.Context, connection, kind, name string) ([]Named, error) {
 	rows, err := ownedBy(ctx, e.store.Read(), connection, kind, name)
-	return convert(rows, func(r *store.Resource) Named { return Named{r.Kind, r.Name} }), err
+	return store.Convert(rows, func(r *store.Resource) Named { return Named{r.Kind, r.Name} }), err
 }
 
 func ownedBy(ctx context.Context, q *store.Queries, connection, kind, name string) ([]store.Resource, error) {

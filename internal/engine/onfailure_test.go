@@ -106,14 +106,14 @@ func TestAFailedCreationIsDeletedByTheNextServerToo(t *testing.T) {
 		e := enginetest.Start(t, o)
 		op, err := e.Create(t.Context(), "mock", "disk", []byte(`{"name":"d","onFailure":"delete","spec":{"sizeGiB":10}}`))
 		require.NoError(t, err)
-		events, _ := e.Subscribe(0)
+		stream, _ := e.Subscribe(0)
 		for came := 0; came < after; { // the more, the later
-			came += len(nextBatch(t, events).Events)
+			came += len(nextBatch(t, stream).Events)
 			if now, err := e.Operation(t.Context(), op.ID); err != nil || now.State.Ended() {
 				break
 			}
 		}
-		events.Stop()
+		stream.Stop()
 		e.Stop()
 		e.Host.Close()
 		e = enginetest.Start(t, o)

@@ -43,7 +43,7 @@ func (e *Engine) View(ctx context.Context, connection, kind, name, view string, 
 	if err != nil {
 		return nil, err
 	}
-	answer, err := e.keeping(c).View(ctx, kind, id, view, params)
+	answer, err := e.registry.SessionOf(c).View(ctx, kind, id, view, params)
 	if err != nil {
 		return nil, fmt.Errorf("ask for the %s of the %s %s: %w", view, kind, name, err)
 	}
@@ -66,7 +66,7 @@ func (e *Engine) reach(ctx context.Context, connection, kind, name, call string)
 	if err != nil {
 		return ctx, nil, "", e.orNoConnection(ctx, connection, err)
 	}
-	c, err := e.offers(ctx, connection, kind, call)
+	c, err := e.registry.Offers(ctx, connection, kind, call)
 	if err == nil {
 		err = onCloud(ctx, nil, row)
 	}
@@ -85,7 +85,7 @@ func (e *Engine) List(ctx context.Context, connection, kind string, query store.
 			return nil, "", err
 		}
 	}
-	return convert(rows, (*store.Resource).Envelope), next, nil
+	return store.Convert(rows, (*store.Resource).Envelope), next, nil
 }
 
 // Count counts what List would answer on all its pages for all connections, and with a
@@ -114,7 +114,7 @@ func (e *Engine) Operation(ctx context.Context, id string) (*api.Operation, erro
 // Operations answers a page of the operations, the newest first.
 func (e *Engine) Operations(ctx context.Context, query store.Query) ([]*api.Operation, string, error) {
 	rows, next, err := e.store.Read().ListOperations(ctx, query)
-	return convert(rows, (*store.Operation).Resource), next, err
+	return store.Convert(rows, (*store.Operation).Resource), next, err
 }
 
 // pollOther is how often the end of an operation that another server works on is
@@ -127,13 +127,13 @@ func (e *Engine) Wait(ctx context.Context, id string, d time.Duration) (*api.Ope
 	defer timeout.Stop()
 	tick := time.NewTicker(pollOther)
 	defer tick.Stop()
-	end, stop := e.events.ended(id)
+	end, stop := e.events.Ended(id)
 	defer stop()
 	for {
 		op, err := e.Operation(ctx, id)
 		if err != nil || op.State.Ended() {
 			if e.store.Shared() { // another server may have ended it, and who waits looks at what came out of it
-				e.snapshots.dropAll()
+				e.events.Missed()
 			}
 			return op, err
 		}
@@ -147,10 +147,4 @@ func (e *Engine) Wait(ctx context.Context, id string, d time.Duration) (*api.Ope
 			return op, nil
 		}
 	}
-}
-
-// Subscribe returns what changes from now on, or since the event of an id. See
-// events.subscribe.
-func (e *Engine) Subscribe(after int) (s *Subscription, complete bool) {
-	return e.events.subscribe(after)
 }

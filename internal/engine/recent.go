@@ -10,7 +10,7 @@ import (
 
 // chosen is the recent choice that a creation which succeeds makes, or nil.
 func (j *job) chosen(ctx context.Context) (*store.Recent, error) {
-	if j.op.Verb != VerbCreate || j.op.State != api.OperationSucceeded || len(j.kind.Recent) == 0 {
+	if j.op.Verb != api.VerbCreate || j.op.State != api.OperationSucceeded || len(j.kind.Recent) == 0 {
 		return nil, nil //nolint:nilnil // there is none
 	}
 	choice, err := j.kind.Choice(j.row.Effective)
@@ -31,7 +31,7 @@ func (j *job) chosen(ctx context.Context) (*store.Recent, error) {
 // created, the latest first.
 func (e *Engine) Recent(ctx context.Context, kind string, query store.Query) ([]api.Recent, string, error) {
 	rows, next, err := e.store.Read().ListRecent(ctx, kind, query)
-	return convert(rows, (*store.Recent).Resource), next, err
+	return store.Convert(rows, (*store.Recent).Resource), next, err
 }
 
 // ImportRecent records choices that were made elsewhere, and answers how many of them

@@ -3,20 +3,16 @@ package engine
 import (
 	"context"
 	"encoding/json"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
 
 	"github.com/m-cmp/mc-infra-connector/api"
 	"github.com/m-cmp/mc-infra-connector/internal/auth"
+	"github.com/m-cmp/mc-infra-connector/internal/events"
 	"github.com/m-cmp/mc-infra-connector/internal/store"
 	"github.com/m-cmp/mc-infra-connector/resource"
-)
-
-// The verbs that every kind can have.
-const (
-	VerbCreate = "create"
-	VerbDelete = "delete"
 )
 
 // Create records a new resource and the operation that creates it, or several with
@@ -68,7 +64,7 @@ func (e *Engine) wanted(ctx context.Context, connection string, w Wanted) (creat
 	case len(then) > 0 && len(k.Secrets) > 0:
 		return nil, nil, false, resource.Errorf(resource.CodeUnsupported, "nothing can follow the creation of the kind %s, which shows a secret once; ask for it when that has ended", kind)
 	}
-	if err := e.has(ctx, connection, kind, VerbCreate); err != nil {
+	if err := e.registry.Has(ctx, connection, kind, api.VerbCreate); err != nil {
 		return nil, nil, false, err
 	}
 	if len(k.Secrets) > 0 { // they take a while to make
@@ -151,7 +147,7 @@ func (e *Engine) insert(ctx context.Context, q *store.Queries, c *creation) (*st
 	if err := e.takeName(ctx, q, c.kind, c.row, c.names, true); err != nil {
 		return nil, err
 	}
-	op := e.newOperation(ctx, c.row, VerbCreate, c.params)
+	op := e.newOperation(ctx, c.row, api.VerbCreate, c.params)
 	if err := e.seal(op, c.hidden); err != nil {
 		return nil, err
 	}
@@ -241,13 +237,13 @@ func (e *Engine) Delete(ctx context.Context, connection, kind, name string) (*ap
 	if _, err := resource.KindNamed(kind); err != nil {
 		return nil, err
 	}
-	if _, err := e.offers(ctx, connection, kind, VerbDelete); err != nil {
+	if _, err := e.registry.Offers(ctx, connection, kind, api.VerbDelete); err != nil {
 		return nil, err
 	}
 	if err := e.unusedThere(ctx, connection, []Named{{kind, name}}); err != nil {
 		return nil, err
 	}
-	return e.change(ctx, connection, kind, name, VerbDelete, nil, mayGo)
+	return e.change(ctx, connection, kind, name, api.VerbDelete, nil, mayGo)
 }
 
 // ForceDelete records an operation that deletes a resource and forgets it here even if
@@ -261,7 +257,7 @@ func (e *Engine) ForceDelete(ctx context.Context, connection, kind, name string)
 	if err != nil {
 		return nil, err
 	}
-	return e.change(ctx, connection, kind, name, VerbDelete, params, mayGo)
+	return e.change(ctx, connection, kind, name, api.VerbDelete, params, mayGo)
 }
 
 // deletionParams is what a deletion keeps.
@@ -292,11 +288,11 @@ func (e *Engine) Act(ctx context.Context, connection, kind, name, action string,
 		return nil, err
 	}
 	if action == resource.ActionLabel {
-		if _, err := e.offers(ctx, connection, kind, action); resource.CodeOf(err) == resource.CodeUnsupported {
+		if _, err := e.registry.Offers(ctx, connection, kind, action); resource.CodeOf(err) == resource.CodeUnsupported {
 			return e.labelHere(ctx, connection, kind, name, params)
 		}
 	}
-	if err := e.has(ctx, connection, kind, action); err != nil {
+	if err := e.registry.Has(ctx, connection, kind, action); err != nil {
 		return nil, err
 	}
 	return e.change(ctx, connection, kind, name, action, params, onCloud)
@@ -347,7 +343,7 @@ func (e *Engine) Cancel(ctx context.Context, id string, thenDelete bool) (*api.O
 			return resource.Errorf(resource.CodeUnsupported, "the operation %s stands for several; cancel those with parent=%s", id, id)
 		case op.State.Ended():
 			return resource.Errorf(resource.CodeConflict, "the operation %s has ended (%s); there is nothing to cancel", id, op.State)
-		case thenDelete && op.Verb != VerbCreate:
+		case thenDelete && op.Verb != api.VerbCreate:
 			return resource.Invalid(resource.Problem{Field: "thenDelete", Message: "is for creations; this operation is: " + op.Verb})
 		case op.State == api.OperationRunning && !thenDelete:
 			return resource.Errorf(resource.CodeConflict, "the cloud has accepted the %s already; it cannot be taken back. What a creation makes can be deleted with thenDelete", op.Verb)
@@ -359,7 +355,7 @@ func (e *Engine) Cancel(ctx context.Context, id string, thenDelete bool) (*api.O
 		return nil, err
 	}
 	e.enqueue(op.Connection, op.UID)
-	e.tell(Event{Operation: op.Resource()})
+	e.events.Tell(events.Event{Operation: op.Resource()})
 	return op.Resource(), nil
 }
 
@@ -382,11 +378,11 @@ func (e *Engine) Retry(ctx context.Context, id string) (*api.Operation, error) {
 		switch {
 		case row.UID != old.UID:
 			return resource.Errorf(resource.CodeConflict, "the %s %s is another one now; the operation %s was for one that is gone", old.Kind, old.Name, id)
-		case old.Verb == VerbDelete:
+		case old.Verb == api.VerbDelete:
 			return mayGo(ctx, q, row)
-		case old.Verb == VerbCreate && row.CloudID != "":
+		case old.Verb == api.VerbCreate && row.CloudID != "":
 			return resource.Errorf(resource.CodeConflict, "the %s %s exists on the cloud, as %s; delete it and create it anew", old.Kind, old.Name, row.State)
-		case old.Verb == VerbCreate:
+		case old.Verb == api.VerbCreate:
 			row.State, row.Error = resource.StatePending, nil
 		}
 		return nil
@@ -408,7 +404,7 @@ func mayGo(ctx context.Context, q *store.Queries, row *store.Resource) error {
 
 func usedBy(row *store.Resource, users []store.Resource) error {
 	return resource.Errorf(resource.CodeDependency, "the %s is used by: %s; delete those first", row.Called(),
-		joined(users, func(r store.Resource) string { return r.Called() }))
+		strings.Join(store.Convert(users, (*store.Resource).Called), ", "))
 }
 
 // unchanging refuses a resource that an operation is changing.
@@ -490,48 +486,7 @@ func (e *Engine) record(
 	if err != nil {
 		return nil, err
 	}
-	e.publish(row, op)
+	e.events.Changed(row, op)
 	e.enqueue(row.Connection, row.UID)
 	return op.Resource(), nil
-}
-
-func (e *Engine) publish(row *store.Resource, op *store.Operation) {
-	e.tell(Event{Resource: row.Envelope()})
-	if op != nil {
-		e.tell(Event{Operation: op.Resource()})
-	}
-}
-
-// offers refuses what the connection's driver does not have.
-func (e *Engine) offers(ctx context.Context, connection, kind, verb string) (*store.Connection, error) {
-	c, err := e.store.Read().Connection(ctx, connection)
-	if err != nil {
-		return nil, err
-	}
-	d, err := e.host.Describe(ctx, c.Cloud)
-	if err != nil {
-		return nil, err
-	}
-	if !d.Offers(kind, verb) {
-		why := d.WhyNot(kind, verb)
-		if why != "" {
-			why = ": " + why
-		}
-		return nil, resource.Errorf(resource.CodeUnsupported, "the driver %s does not offer %s for the kind %s%s; what it offers: mcic driver capabilities %s", c.Cloud, verb, kind, why, c.Cloud)
-	}
-	return c, nil
-}
-
-// has refuses a verb of a kind that the connection's driver offers, but the cloud does
-// not have there, as far as that is known. A deletion is not refused: what is recorded
-// may not be on the cloud.
-func (e *Engine) has(ctx context.Context, connection, kind, verb string) error {
-	c, err := e.offers(ctx, connection, kind, verb)
-	if err != nil {
-		return err
-	}
-	if why, lacks := c.Lacks[kind]; lacks {
-		return resource.Errorf(resource.CodeUnsupported, "the connection %s has no %s: %s; use a connection that has it. If it has one by now: mcic connection check %s", connection, kind, why, connection)
-	}
-	return nil
 }

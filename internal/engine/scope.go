@@ -35,7 +35,7 @@ func hold(ctx context.Context, q *store.Queries, connection, kind string) error 
 	if err != nil {
 		return err
 	}
-	names := append(convert(others, func(c *store.Connection) string { return c.Name }), connection)
+	names := append(store.Convert(others, func(c *store.Connection) string { return c.Name }), connection)
 	slices.Sort(names) // whoever locks several does so in one order
 	for _, name := range names {
 		_, err := q.Connection(ctx, name)

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/m-cmp/mc-infra-connector/api"
 	"github.com/m-cmp/mc-infra-connector/driver"
 )
 
@@ -59,7 +60,7 @@ func (s *settler) add(j *job) {
 		default:
 		}
 	}
-	w.pending[j.row.UID] = waiting{cloudID: j.row.CloudID, delete: j.op.Verb == VerbDelete}
+	w.pending[j.row.UID] = waiting{cloudID: j.row.CloudID, delete: j.op.Verb == api.VerbDelete}
 }
 
 // forget ends the wait for a resource.
@@ -128,7 +129,7 @@ const mostIDs = 200
 // lookAt looks at the resources that wait and wakes their workers. A single one is
 // asked for by its id, more are found in one list.
 func (s *settler) lookAt(ctx context.Context, key watchKey, w *watch, pending map[string]waiting) {
-	session, connection, err := s.engine.Session(ctx, key.connection)
+	session, connection, err := s.engine.registry.Session(ctx, key.connection)
 	if err != nil {
 		s.report(key, w, pending, func(waiting) sighting { return sighting{err: err} })
 		return

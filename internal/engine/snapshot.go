@@ -9,7 +9,6 @@ import (
 
 	"golang.org/x/sync/singleflight"
 
-	"github.com/m-cmp/mc-infra-connector/api"
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
 
@@ -45,21 +44,15 @@ func (s *Snapshot) Called(owner, name string) *resource.Resource {
 type snapshots struct {
 	flights singleflight.Group
 
-	mu          sync.Mutex
-	kept        map[watchKey]*Snapshot
-	connections map[string]knownConnection
+	mu   sync.Mutex
+	kept map[watchKey]*Snapshot
 
 	changes map[watchKey]int // how often something changed, so that no older reading is kept
 	lost    int              // how often changes were missed
 }
 
-type knownConnection struct {
-	*api.Connection
-	readAt time.Time
-}
-
 func newSnapshots() *snapshots {
-	return &snapshots{kept: map[watchKey]*Snapshot{}, connections: map[string]knownConnection{}, changes: map[watchKey]int{}}
+	return &snapshots{kept: map[watchKey]*Snapshot{}, changes: map[watchKey]int{}}
 }
 
 // keepSnapshots is how long a snapshot is kept at most. Changes by other servers may
@@ -80,31 +73,6 @@ func (s *snapshots) dropAll() {
 	defer s.mu.Unlock()
 	s.lost++
 	clear(s.kept)
-	clear(s.connections)
-}
-
-// KnownConnection answers a connection as it was at most a second ago, for those who
-// ask often.
-func (e *Engine) KnownConnection(ctx context.Context, name string) (*api.Connection, error) {
-	s := e.snapshots
-	s.mu.Lock()
-	known, ok := s.connections[name]
-	lost := s.lost
-	s.mu.Unlock()
-	if ok && time.Since(known.readAt) < keepSnapshots {
-		return known.Connection, nil
-	}
-	began := time.Now()
-	c, err := e.Connection(ctx, name)
-	if err != nil {
-		return nil, err
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.lost == lost {
-		s.connections[name] = knownConnection{c, began}
-	}
-	return c, nil
 }
 
 // get returns what is kept, and otherwise a mark of what is known to have changed.

@@ -132,7 +132,7 @@ func (e *Engine) load(ctx context.Context, uid string) (*job, error) {
 		}
 	}
 	j.before, j.due = j.mark(), j.op.CreatedAt
-	j.session, j.at, err = e.Session(ctx, row.Connection)
+	j.session, j.at, err = e.registry.Session(ctx, row.Connection)
 	return j, err
 }
 
@@ -165,7 +165,7 @@ func (j *job) ask(ctx context.Context) error {
 // begin notes that the cloud is asked now, unless that is not wanted any more.
 func (j *job) begin(ctx context.Context) (goesOn bool, err error) {
 	_, j.unrecorded = j.asked.LoadOrStore(j.row.UID, true)
-	if j.unrecorded && j.op.Verb == VerbCreate {
+	if j.unrecorded && j.op.Verb == api.VerbCreate {
 		j.row.Uncertain = true
 	}
 	if j.op.Cancel == store.CancelDelete || j.op.Cancel != "" && j.op.State == api.OperationQueued {
@@ -225,7 +225,7 @@ func (j *job) answered(ctx context.Context, a answer, err error) error {
 	}
 	age := time.Since(j.op.AskedAt.Time())
 	j.op.Attempts++
-	if j.op.Verb == VerbCreate {
+	if j.op.Verb == api.VerbCreate {
 		j.noteLeft(ctx, a.item, e)
 	}
 	retryFor := j.config.RetryFor
@@ -318,7 +318,7 @@ func (j *job) pend(ctx context.Context, item *driver.Item, p *driver.Pending) er
 			return err
 		}
 		observe := j.observe
-		if j.op.Verb == VerbCreate { // of whose spec only a part may be there yet
+		if j.op.Verb == api.VerbCreate { // of whose spec only a part may be there yet
 			observe = j.observeStatus
 		}
 		if err := observe(ctx, item); err != nil {
@@ -327,7 +327,7 @@ func (j *job) pend(ctx context.Context, item *driver.Item, p *driver.Pending) er
 		if broken != nil {
 			return j.fail(ctx, api.OperationFailed, broken)
 		}
-	} else if j.op.Verb == VerbCreate && j.row.CloudID == "" { // only its token says what it is
+	} else if j.op.Verb == api.VerbCreate && j.row.CloudID == "" { // only its token says what it is
 		j.row.Uncertain = true
 	}
 	if j.row.State.Settled() { // as it is, but that is not all of it
@@ -339,7 +339,7 @@ func (j *job) pend(ctx context.Context, item *driver.Item, p *driver.Pending) er
 		j.op.AskedAt = now
 	}
 	switch {
-	case p.Failed == nil && j.op.Verb == VerbCreate && !seen && j.row.CloudID != "" && time.Since(j.op.AskedAt.Time()) > j.config.VanishedFor:
+	case p.Failed == nil && j.op.Verb == api.VerbCreate && !seen && j.row.CloudID != "" && time.Since(j.op.AskedAt.Time()) > j.config.VanishedFor:
 		return j.fail(ctx, api.OperationFailed, j.vanished())
 	case waited > j.settleFor():
 		return j.fail(ctx, api.OperationFailed, j.firstOf(resource.Errorf(resource.CodeUnavailable, "the cloud has not done it after %s: %s", j.settleFor(), p.Reason)))
@@ -362,9 +362,9 @@ func (j *job) pend(ctx context.Context, item *driver.Item, p *driver.Pending) er
 // onTheWay is the state of a resource while a verb that takes several steps goes on.
 func onTheWay(verb string) resource.State {
 	switch verb {
-	case VerbCreate:
+	case api.VerbCreate:
 		return resource.StateCreating
-	case VerbDelete:
+	case api.VerbDelete:
 		return resource.StateDeleting
 	}
 	return resource.StateUpdating

@@ -1,9 +1,7 @@
 package engine
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"maps"
 	"slices"
@@ -98,7 +96,7 @@ func (e *Engine) syncKind(ctx context.Context, connection string, k *resource.Ki
 	if len(rows) == 0 {
 		return nil
 	}
-	session, err := e.session(ctx, connection)
+	session, _, err := e.registry.Session(ctx, connection)
 	if err != nil {
 		return err
 	}
@@ -175,7 +173,7 @@ func (e *Engine) recordSight(ctx context.Context, k *resource.Kind, row *store.R
 	if err != nil {
 		return false, err
 	}
-	e.publish(&now, nil)
+	e.events.Changed(&now, nil)
 	return false, nil
 }
 
@@ -185,19 +183,5 @@ var errOvertaken = resource.Errorf(resource.CodeConflict, "overtaken by another 
 // sameShown reports whether users would see no difference.
 func sameShown(a, b *store.Resource) bool {
 	return a.State == b.State && a.CloudState == b.CloudState && maps.Equal(a.Labels, b.Labels) &&
-		sameJSON(a.Effective, b.Effective) && sameJSON(a.Status, b.Status) && sameJSON(a.Native, b.Native)
-}
-
-// sameJSON compares values, not texts: PostgreSQL orders fields anew.
-func sameJSON(a, b json.RawMessage) bool {
-	if bytes.Equal(a, b) {
-		return true
-	}
-	var x, y any
-	if json.Unmarshal(a, &x) != nil || json.Unmarshal(b, &y) != nil {
-		return false
-	}
-	p, err := json.Marshal(x)
-	q, err2 := json.Marshal(y)
-	return err == nil && err2 == nil && bytes.Equal(p, q)
+		store.SameJSON(a.Effective, b.Effective) && store.SameJSON(a.Status, b.Status) && store.SameJSON(a.Native, b.Native)
 }

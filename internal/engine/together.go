@@ -8,6 +8,7 @@ import (
 
 	"github.com/m-cmp/mc-infra-connector/api"
 	"github.com/m-cmp/mc-infra-connector/driver"
+	"github.com/m-cmp/mc-infra-connector/internal/store"
 )
 
 // Some clouds take several resources in one call. Whoever is about to ask for one takes
@@ -34,14 +35,14 @@ func (j *job) alike(ctx context.Context) []*job {
 		if len(taken)+1 == most {
 			break
 		}
-		if sameJSON(waiting[i].Params, j.op.Params) && l.take(waiting[i].UID) {
+		if store.SameJSON(waiting[i].Params, j.op.Params) && l.take(waiting[i].UID) {
 			taken = append(taken, waiting[i].UID)
 		}
 	}
 	jobs := make([]*job, len(taken))
 	j.each(len(taken), func(i int) {
 		other, err := j.load(ctx, taken[i])
-		if err == nil && other != nil && other.joins() && other.op.Verb == j.op.Verb && sameJSON(other.op.Params, j.op.Params) {
+		if err == nil && other != nil && other.joins() && other.op.Verb == j.op.Verb && store.SameJSON(other.op.Params, j.op.Params) {
 			jobs[i] = other
 			return
 		}
@@ -66,7 +67,7 @@ func (e *Engine) most(ctx context.Context, cloud, kind, verb string) int {
 
 // joins reports whether the operation can be asked for in one call with others.
 func (j *job) joins() bool {
-	return j.op.Verb != VerbCreate && j.op.State == api.OperationQueued && j.op.Pending == "" && j.op.Cancel == "" && j.op.Follows == "" &&
+	return j.op.Verb != api.VerbCreate && j.op.State == api.OperationQueued && j.op.Pending == "" && j.op.Cancel == "" && j.op.Follows == "" &&
 		!j.op.Force() && len(j.op.Hidden) == 0 && j.row.CloudID != ""
 }
 
@@ -128,7 +129,7 @@ func (j *job) askTogether(ctx context.Context, others []*job) {
 
 // lookFirst answers what the cloud shows of what actions are about. A deletion needs no look.
 func (j *job) lookFirst(ctx context.Context, jobs []*job) []driver.Answer {
-	if j.op.Verb == VerbDelete {
+	if j.op.Verb == api.VerbDelete {
 		return make([]driver.Answer, len(jobs))
 	}
 	ids := make([]string, len(jobs))
@@ -140,7 +141,7 @@ func (j *job) lookFirst(ctx context.Context, jobs []*job) []driver.Answer {
 
 // mayBegin is what is checked before the call; looked is what the cloud shows.
 func (j *job) mayBegin(ctx context.Context, looked driver.Answer) (answer, error) {
-	if j.op.Verb == VerbDelete {
+	if j.op.Verb == api.VerbDelete {
 		if err := j.usersGone(ctx); err != nil {
 			return answer{}, err
 		}
@@ -163,7 +164,7 @@ func (j *job) requestTogether(ctx context.Context, jobs []*job) ([]driver.Answer
 	for i, one := range jobs {
 		members[i] = driver.Member{ID: one.row.CloudID, Operation: one.op.ID, Token: one.row.Token()}
 	}
-	if j.op.Verb == VerbDelete {
+	if j.op.Verb == api.VerbDelete {
 		return j.session.Batch(ctx, j.row.Kind, j.op.Verb, members, nil)
 	}
 	action, err := j.kind.Action(j.op.Verb)

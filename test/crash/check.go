@@ -8,7 +8,6 @@ import (
 	"slices"
 
 	"github.com/m-cmp/mc-infra-connector/api"
-	"github.com/m-cmp/mc-infra-connector/internal/engine"
 	"github.com/m-cmp/mc-infra-connector/internal/store"
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
@@ -148,7 +147,7 @@ func compareOperations(f *findings, r *records) {
 		if row == nil && op.UID != "" { // one that only counts others has none
 			f.add(checkForgotten, "the %s %s %s of the operation %s is not in the records", op.Connection, op.Kind, op.Name, op.ID)
 		}
-		made := op.Verb == verbCreate || op.Verb == engine.VerbAdopt
+		made := op.Verb == verbCreate || op.Verb == api.VerbAdopt
 		if made && op.State == api.OperationSucceeded && row != nil && row.DeletedAt != 0 && !deleted[op.UID] && !released[op.UID] {
 			f.add(checkLost, "%s: it was there, and nothing deleted it", shown(row))
 		}

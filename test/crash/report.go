@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/m-cmp/mc-infra-connector/api"
-	"github.com/m-cmp/mc-infra-connector/internal/engine"
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
 
@@ -53,7 +52,7 @@ func (r *report) print(w io.Writer) {
 				deletes++
 			case op.Verb == verbRelease:
 				releases++
-			case op.Verb == engine.VerbAdopt:
+			case op.Verb == api.VerbAdopt:
 				adoptions++
 			default:
 				actions++

@@ -9,7 +9,7 @@ import (
 	"strings"
 	"sync"
 
-	"github.com/m-cmp/mc-infra-connector/internal/engine"
+	"github.com/m-cmp/mc-infra-connector/api"
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
 
@@ -38,9 +38,9 @@ type change struct {
 
 // Verbs of changes that are not actions.
 const (
-	verbCreate  = engine.VerbCreate
-	verbDelete  = engine.VerbDelete
-	verbRelease = engine.VerbRelease
+	verbCreate  = api.VerbCreate
+	verbDelete  = api.VerbDelete
+	verbRelease = api.VerbRelease
 )
 
 // makes is what a creation makes.

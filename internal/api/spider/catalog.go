@@ -257,10 +257,10 @@ func (r *request) anyConnection() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if _, err := r.server.Engine.Credential(r.Context(), credential); err != nil {
+	if _, err := r.server.Registry.Credential(r.Context(), credential); err != nil {
 		return "", unregistered(credential, err)
 	}
-	all, err := r.server.Engine.Connections(r.Context())
+	all, err := r.server.Registry.Connections(r.Context())
 	if err != nil {
 		return "", err
 	}

@@ -15,7 +15,7 @@ import (
 // described describes a cloud: as its driver does or, where none is installed, as
 // CB-Spider does.
 func (r *request) described(cloud string) (*driver.Description, error) {
-	d, err := r.server.Engine.Driver(r.Context(), cloud)
+	d, err := r.server.Registry.Driver(r.Context(), cloud)
 	if resource.CodeOf(err) == resource.CodeNotFound {
 		if known := spiderCloud(cloud); known != nil {
 			return known, nil
@@ -37,7 +37,7 @@ func spiderCloud(name string) *driver.Description {
 // listClouds answers the clouds that can be registered.
 func listClouds(r *request) (any, error) {
 	var names []string
-	for _, d := range r.server.Engine.Drivers(r.Context()) {
+	for _, d := range r.server.Registry.Drivers(r.Context()) {
 		names = append(names, provider(d.Name))
 	}
 	for _, about := range spiderClouds() {
@@ -122,7 +122,7 @@ func (t *translation) rootDisk(asked text) string {
 
 // rootDisks are the cloud's types of root disks.
 func (t *translation) rootDisks() ([]string, error) {
-	c, err := t.server.Engine.KnownConnection(t.Context(), t.connection)
+	c, err := t.server.Registry.KnownConnection(t.Context(), t.connection)
 	if err != nil {
 		return nil, err
 	}

@@ -10,7 +10,7 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"github.com/m-cmp/mc-infra-connector/internal/engine"
+	"github.com/m-cmp/mc-infra-connector/internal/registry"
 )
 
 // VMFavoriteInfo is an image and a spec that somebody wants to find again.
@@ -84,11 +84,11 @@ func (r *request) keepFavorite(f *VMFavoriteInfo, there map[string]bool) (kept b
 		return false, err
 	}
 	there[f.key()] = true
-	return true, r.server.Engine.Register(r.Context(), engine.Registration{Type: typeFavorite, Name: f.key(), Cloud: cloudOf(f.CSP), Value: raw})
+	return true, r.server.Registry.Register(r.Context(), registry.Registration{Type: typeFavorite, Name: f.key(), Cloud: cloudOf(f.CSP), Value: raw})
 }
 
 func (r *request) favorites() (all []VMFavoriteInfo, there map[string]bool, err error) {
-	rows, err := r.server.Engine.Registrations(r.Context(), typeFavorite, "")
+	rows, err := r.server.Registry.Registrations(r.Context(), typeFavorite, "")
 	all, there = []VMFavoriteInfo{}, map[string]bool{}
 	for _, row := range rows {
 		f := read[VMFavoriteInfo](row.Value)
@@ -195,5 +195,5 @@ func removeFavorite(r *request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return map[string]string{"message": "Successfully removed from favorites"}, r.server.Engine.Unregister(r.Context(), typeFavorite, f.key())
+	return map[string]string{"message": "Successfully removed from favorites"}, r.server.Registry.Unregister(r.Context(), typeFavorite, f.key())
 }

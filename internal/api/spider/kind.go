@@ -198,7 +198,7 @@ func (r *request) untilGone(op *api.Operation) {
 		}
 	}
 	for _, part := range parts {
-		if part.Verb != engine.VerbCreate {
+		if part.Verb != api.VerbCreate {
 			continue
 		}
 		found, err := r.server.Engine.Get(r.Context(), part.Connection, part.Kind, part.Name)

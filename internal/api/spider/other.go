@@ -166,11 +166,11 @@ func anyCall(r *request) (any, error) {
 	if err := r.decode(&req); err != nil {
 		return nil, err
 	}
-	c, err := r.server.Engine.Connection(r.Context(), connection)
+	c, err := r.server.Registry.Connection(r.Context(), connection)
 	if err != nil {
 		return nil, err
 	}
-	d, err := r.server.Engine.Driver(r.Context(), c.Cloud)
+	d, err := r.server.Registry.Driver(r.Context(), c.Cloud)
 	if err != nil {
 		return nil, err
 	}
@@ -191,7 +191,7 @@ func anyCall(r *request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	output, err := r.server.Engine.Extend(r.Context(), connection, name, input)
+	output, err := r.server.Registry.Extend(r.Context(), connection, name, input)
 	if err != nil {
 		return nil, err
 	}

@@ -81,7 +81,7 @@ func listRecents(r *request) (any, error) {
 		if at, err = r.connection(); err != nil {
 			return nil, err
 		}
-		c, err := r.server.Engine.KnownConnection(r.Context(), at)
+		c, err := r.server.Registry.KnownConnection(r.Context(), at)
 		if err != nil {
 			return nil, err
 		}
@@ -107,7 +107,7 @@ func listRecents(r *request) (any, error) {
 // describe adds what the catalogs say of images and specs, where one of the connections
 // leads to them. What cannot be asked stays empty.
 func (r *request) describe(all []VMRecentInfo) error {
-	connections, err := r.server.Engine.Connections(r.Context())
+	connections, err := r.server.Registry.Connections(r.Context())
 	if err != nil {
 		return err
 	}

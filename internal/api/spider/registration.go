@@ -10,7 +10,7 @@ import (
 
 	"github.com/m-cmp/mc-infra-connector/api"
 	"github.com/m-cmp/mc-infra-connector/driver"
-	"github.com/m-cmp/mc-infra-connector/internal/engine"
+	"github.com/m-cmp/mc-infra-connector/internal/registry"
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
 
@@ -99,7 +99,7 @@ func (g registered[T]) register(r *request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := r.server.Engine.Register(r.Context(), engine.Registration{Type: g.typ, Name: name, Cloud: cloud, Value: raw}); err != nil {
+	if err := r.server.Registry.Register(r.Context(), registry.Registration{Type: g.typ, Name: name, Cloud: cloud, Value: raw}); err != nil {
 		return nil, err
 	}
 	return g.complete(value), nil
@@ -110,7 +110,7 @@ func (g registered[T]) list(r *request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	all, err := r.server.Engine.Registrations(r.Context(), g.typ, cloud)
+	all, err := r.server.Registry.Registrations(r.Context(), g.typ, cloud)
 	if err != nil {
 		return nil, err
 	}
@@ -135,7 +135,7 @@ func (g registered[T]) get(r *request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	one, err := r.server.Engine.Registration(r.Context(), g.typ, name)
+	one, err := r.server.Registry.Registration(r.Context(), g.typ, name)
 	if err != nil {
 		return nil, unregistered(name, err)
 	}
@@ -159,7 +159,7 @@ func (g registered[T]) unregister(r *request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	all, err := r.server.Engine.Connections(r.Context())
+	all, err := r.server.Registry.Connections(r.Context())
 	if err != nil {
 		return nil, err
 	}
@@ -168,7 +168,7 @@ func (g registered[T]) unregister(r *request) (any, error) {
 			return nil, resource.Errorf(resource.CodeConflict, "the %s %s is in use by the connection %s; delete that first", g.typ, name, c.Name)
 		}
 	}
-	return done(), r.server.Engine.Unregister(r.Context(), g.typ, name)
+	return done(), r.server.Registry.Unregister(r.Context(), g.typ, name)
 }
 
 func (g registered[T]) routes() []route {
@@ -187,7 +187,7 @@ func (s *server) registrationRoutes() []route {
 		{method: http.MethodPost, path: "/credential", handle: putCredential},
 		{method: http.MethodGet, path: "/credential", handle: listCredentials},
 		{method: http.MethodGet, path: "/credential/{Name}", handle: getCredential},
-		{method: http.MethodDelete, path: "/credential/{Name}", handle: forget(s.Engine.DeleteCredential)},
+		{method: http.MethodDelete, path: "/credential/{Name}", handle: forget(s.Registry.DeleteCredential)},
 		{method: http.MethodPost, path: "/connectionconfig", handle: putConnection},
 		{method: http.MethodGet, path: "/connectionconfig", handle: listConnections},
 		{method: http.MethodGet, path: "/connectionconfig/{Name}", handle: getConnection},
@@ -220,7 +220,7 @@ func putCredential(r *request) (any, error) {
 		return nil, err
 	}
 	values := d.Named(req.KeyValueInfoList.labels())
-	credential, err := r.server.Engine.PutCredential(r.Context(), d, api.CredentialRequest{Name: name, Cloud: cloud, Values: values})
+	credential, err := r.server.Registry.PutCredential(r.Context(), d, api.CredentialRequest{Name: name, Cloud: cloud, Values: values})
 	if err != nil {
 		return nil, credentialKind(d).rename(err)
 	}
@@ -271,7 +271,7 @@ func listCredentials(r *request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	all, err := r.server.Engine.Credentials(r.Context())
+	all, err := r.server.Registry.Credentials(r.Context())
 	if err != nil {
 		return nil, err
 	}
@@ -289,7 +289,7 @@ func getCredential(r *request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	c, err := r.server.Engine.Credential(r.Context(), name)
+	c, err := r.server.Registry.Credential(r.Context(), name)
 	if err != nil {
 		return nil, unregistered(name, err)
 	}
@@ -308,14 +308,14 @@ func putConnection(r *request) (any, error) {
 			return nil, err
 		}
 	}
-	region, err := r.server.Engine.Registration(r.Context(), typeRegion, info.RegionName)
+	region, err := r.server.Registry.Registration(r.Context(), typeRegion, info.RegionName)
 	if err != nil {
 		return nil, unregistered(info.RegionName, err)
 	}
-	if _, err := r.server.Engine.Registration(r.Context(), typeDriver, info.DriverName); err != nil {
+	if _, err := r.server.Registry.Registration(r.Context(), typeDriver, info.DriverName); err != nil {
 		return nil, unregistered(info.DriverName, err)
 	}
-	if _, err := r.server.Engine.Credential(r.Context(), info.CredentialName); err != nil {
+	if _, err := r.server.Registry.Credential(r.Context(), info.CredentialName); err != nil {
 		return nil, unregistered(info.CredentialName, err)
 	}
 	request := api.ConnectionRequest{Name: name, Cloud: cloud, Credential: info.CredentialName}
@@ -327,14 +327,14 @@ func putConnection(r *request) (any, error) {
 			request.Zone = kv.Value
 		}
 	}
-	if _, err := r.server.Engine.PutConnection(r.Context(), request); err != nil {
+	if _, err := r.server.Registry.PutConnection(r.Context(), request); err != nil {
 		return nil, connectionKind().rename(err)
 	}
 	raw, err := json.Marshal(info)
 	if err != nil {
 		return nil, err
 	}
-	err = r.server.Engine.Register(r.Context(), engine.Registration{Type: typeConnection, Name: name, Cloud: cloud, Value: raw})
+	err = r.server.Registry.Register(r.Context(), registry.Registration{Type: typeConnection, Name: name, Cloud: cloud, Value: raw})
 	return info, err
 }
 
@@ -358,7 +358,7 @@ func (r *request) connectionInfo(c *api.Connection, made map[string]ConnectionIn
 }
 
 func (r *request) madeConnections() (map[string]ConnectionInfo, error) {
-	all, err := r.server.Engine.Registrations(r.Context(), typeConnection, "")
+	all, err := r.server.Registry.Registrations(r.Context(), typeConnection, "")
 	made := map[string]ConnectionInfo{}
 	for _, one := range all {
 		made[one.Name] = read[ConnectionInfo](one.Value)
@@ -371,7 +371,7 @@ func listConnections(r *request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	all, err := r.server.Engine.Connections(r.Context())
+	all, err := r.server.Registry.Connections(r.Context())
 	if err != nil {
 		return nil, err
 	}
@@ -393,7 +393,7 @@ func getConnection(r *request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	c, err := r.server.Engine.Connection(r.Context(), name)
+	c, err := r.server.Registry.Connection(r.Context(), name)
 	if err != nil {
 		return nil, unregistered(name, err)
 	}
@@ -406,7 +406,7 @@ func countConnections(r *request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	all, err := r.server.Engine.Connections(r.Context())
+	all, err := r.server.Registry.Connections(r.Context())
 	n := 0
 	for _, c := range all {
 		if name == "" || c.Cloud == cloudOf(name) {
@@ -417,7 +417,7 @@ func countConnections(r *request) (any, error) {
 }
 
 func deleteConnection(r *request) (any, error) {
-	answer, err := forget(r.server.Engine.DeleteConnection)(r)
+	answer, err := forget(r.server.Registry.DeleteConnection)(r)
 	if err != nil {
 		return nil, err
 	}
@@ -425,7 +425,7 @@ func deleteConnection(r *request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return answer, r.server.Engine.Unregister(r.Context(), typeConnection, name)
+	return answer, r.server.Registry.Unregister(r.Context(), typeConnection, name)
 }
 
 // Capability is what a driver can do.
@@ -442,11 +442,11 @@ func getCapability(r *request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	c, err := r.server.Engine.Connection(r.Context(), connection)
+	c, err := r.server.Registry.Connection(r.Context(), connection)
 	if err != nil {
 		return nil, err
 	}
-	d, err := r.server.Engine.Driver(r.Context(), c.Cloud)
+	d, err := r.server.Registry.Driver(r.Context(), c.Cloud)
 	if err != nil {
 		return nil, err
 	}
@@ -470,7 +470,7 @@ func getCapability(r *request) (any, error) {
 
 // cloudOfConnection answers the provider and the region of a connection.
 func (r *request) place(connection string) (cloud, region string, err error) {
-	c, err := r.server.Engine.Connection(r.Context(), connection)
+	c, err := r.server.Registry.Connection(r.Context(), connection)
 	if err != nil {
 		return "", "", err
 	}

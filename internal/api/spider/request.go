@@ -106,7 +106,7 @@ func (r *request) connection() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	_, err = r.server.Engine.KnownConnection(r.Context(), name)
+	_, err = r.server.Registry.KnownConnection(r.Context(), name)
 	if resource.CodeOf(err) == resource.CodeNotFound {
 		return "", noConnection(name)
 	}

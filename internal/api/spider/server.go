@@ -31,6 +31,7 @@ import (
 	"github.com/m-cmp/mc-infra-connector/internal/auth"
 	"github.com/m-cmp/mc-infra-connector/internal/catalog"
 	"github.com/m-cmp/mc-infra-connector/internal/engine"
+	"github.com/m-cmp/mc-infra-connector/internal/registry"
 	"github.com/m-cmp/mc-infra-connector/internal/terminal"
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
@@ -40,6 +41,7 @@ const Prefix = "/spider"
 
 // Config is what the API needs.
 type Config struct {
+	Registry *registry.Registry
 	Engine   *engine.Engine
 	Catalog  *catalog.Catalog
 	Allowed  func(*http.Request) bool // whether a request may use the server

@@ -91,6 +91,6 @@ func (s *server) current(ctx context.Context, connection string, cached *listed)
 			return false, err
 		}
 	}
-	c, err := s.Engine.KnownConnection(ctx, connection)
+	c, err := s.Registry.KnownConnection(ctx, connection)
 	return err == nil && c.UpdatedAt.Equal(cached.changed), err
 }

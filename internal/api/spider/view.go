@@ -173,7 +173,7 @@ func (v *view) vpcOf(subnet string) IID {
 // place is the region and zone of the connection.
 func (v *view) place() api.Connection {
 	if v.zone == nil {
-		c, err := v.server.Engine.KnownConnection(v.ctx, v.connection)
+		c, err := v.server.Registry.KnownConnection(v.ctx, v.connection)
 		if err != nil {
 			v.err = err
 			return api.Connection{}

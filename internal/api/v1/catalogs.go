@@ -59,7 +59,7 @@ func (s *server) registerCatalogs(routes huma.API) {
 				return list[json.RawMessage]{}, err
 			}
 			items, next, err := catalog.LookUp(c.Name, query, func(q driver.Query) iter.Seq2[json.RawMessage, error] {
-				return s.Engine.LookUp(ctx, in.Name, in.raw, c.Name, q)
+				return s.Registry.LookUp(ctx, in.Name, in.raw, c.Name, q)
 			})
 			return list[json.RawMessage]{Items: items, NextPageToken: next}, err
 		})

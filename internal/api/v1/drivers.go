@@ -25,7 +25,7 @@ func (s *server) registerDrivers(routes huma.API) {
 	answer(routes, tags(drivers, huma.Operation{
 		OperationID: "list-drivers", Method: http.MethodGet, Path: "/v1/drivers", Summary: "List the drivers with what they offer",
 	}), func(ctx context.Context, _ *struct{}) (list[*driver.Description], error) {
-		items, err := s.Drivers.Annotate(ctx, s.Engine.Drivers(ctx))
+		items, err := s.Drivers.Annotate(ctx, s.Registry.Drivers(ctx))
 		return list[*driver.Description]{Items: items}, err
 	})
 	answer(routes, tags(drivers, huma.Operation{
@@ -62,7 +62,7 @@ func (s *server) registerDrivers(routes huma.API) {
 		Summary:     "List what works on a cloud, and what it was tested against",
 		Description: "Every verb, action and view of every kind, and every catalog: whether the driver offers it, and what the last runs of the conformance suite have shown.",
 	}), func(ctx context.Context, in *Named) (list[driver.Capability], error) {
-		d, err := s.Engine.Driver(ctx, in.Name)
+		d, err := s.Registry.Driver(ctx, in.Name)
 		if err != nil {
 			return list[driver.Capability]{}, err
 		}
@@ -179,7 +179,7 @@ func (s *server) registerDrivers(routes huma.API) {
 
 // driver is what a driver is and offers, with how it was installed.
 func (s *server) driver(ctx context.Context, name string) (*driver.Description, error) {
-	d, err := s.Engine.Driver(ctx, name)
+	d, err := s.Registry.Driver(ctx, name)
 	if err != nil {
 		return nil, err
 	}

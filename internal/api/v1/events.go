@@ -15,7 +15,7 @@ import (
 	"github.com/danielgtaylor/huma/v2/adapters/humachi"
 
 	"github.com/m-cmp/mc-infra-connector/api"
-	"github.com/m-cmp/mc-infra-connector/internal/engine"
+	"github.com/m-cmp/mc-infra-connector/internal/events"
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
 
@@ -87,19 +87,19 @@ func (s *server) sendEvents(ctx context.Context, after int, w http.ResponseWrite
 		_, err := w.Write(text)
 		return err == nil && control.Flush() == nil
 	}
-	events, complete := s.Engine.Subscribe(after)
-	defer events.Stop()
+	watch, complete := s.Events.Subscribe(after)
+	defer watch.Stop()
 	var first []byte
 	if !complete {
-		first = reset(events.After())
+		first = reset(watch.After())
 	}
-	if !send(append(first, frame("ping", events.After(), pingEvent{})...)) { // the client sees at once that it is connected
+	if !send(append(first, frame("ping", watch.After(), pingEvent{})...)) { // the client sees at once that it is connected
 		return
 	}
 	silent := frame("ping", 0, pingEvent{})
 	for ctx.Err() == nil {
 		wait, cancel := context.WithTimeout(ctx, keepAlive)
-		batch := events.Next(wait)
+		batch := watch.Next(wait)
 		cancel()
 		text := silent
 		if batch != nil {
@@ -111,7 +111,7 @@ func (s *server) sendEvents(ctx context.Context, after int, w http.ResponseWrite
 	}
 }
 
-func batchText(batch *engine.Batch) []byte {
+func batchText(batch *events.Batch) []byte {
 	if batch.Lost {
 		return reset(batch.Last)
 	}
@@ -122,7 +122,7 @@ func batchText(batch *engine.Batch) []byte {
 	return bytes.Join(texts, nil)
 }
 
-func eventText(e engine.Event) []byte {
+func eventText(e events.Event) []byte {
 	switch {
 	case e.Operation != nil:
 		return frame("operation", e.ID, e.Operation)

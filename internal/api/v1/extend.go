@@ -25,14 +25,14 @@ func (s *server) registerExtensions(routes huma.API) {
 		Summary:     "Get what a connection offers",
 		Description: "What its driver offers, without what the cloud does not have in the region or the installation, with the reasons.",
 	}, func(ctx context.Context, in *InConnection) (*driver.Capabilities, error) {
-		return s.Engine.Capabilities(ctx, in.Connection)
+		return s.Registry.Capabilities(ctx, in.Connection)
 	})
 	answer(routes, huma.Operation{
 		OperationID: "list-permissions", Method: http.MethodGet, Path: connection + "/permissions", Tags: tags,
 		Summary:     "List the permissions that a connection's driver needs, with whether its credential has them",
 		Description: "Asked of the cloud each time and kept nowhere.",
 	}, func(ctx context.Context, in *InConnection) (list[driver.Permission], error) {
-		items, err := s.Engine.Permissions(ctx, in.Connection)
+		items, err := s.Registry.Permissions(ctx, in.Connection)
 		return list[driver.Permission]{Items: items}, err
 	})
 	object := &huma.Schema{Type: huma.TypeObject, AdditionalProperties: true}
@@ -49,7 +49,7 @@ func (s *server) registerExtensions(routes huma.API) {
 		JSONBody
 	},
 	) (json.RawMessage, error) {
-		return s.Engine.Extend(ctx, in.Connection, in.Name, in.raw)
+		return s.Registry.Extend(ctx, in.Connection, in.Name, in.raw)
 	})
 	takes(routes, extension, object, true)
 	answer(routes, huma.Operation{
@@ -61,7 +61,7 @@ func (s *server) registerExtensions(routes huma.API) {
 		JSONBody
 	},
 	) (*driver.NativeResponse, error) {
-		return s.Engine.Native(ctx, in.Connection, in.raw)
+		return s.Registry.Native(ctx, in.Connection, in.raw)
 	})
 	takes(routes, native, schemas.Schema(reflect.TypeFor[driver.NativeRequest](), true, ""), true)
 }

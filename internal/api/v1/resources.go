@@ -17,7 +17,6 @@ import (
 	"github.com/m-cmp/mc-infra-connector/api"
 	"github.com/m-cmp/mc-infra-connector/internal/api/respond"
 	"github.com/m-cmp/mc-infra-connector/internal/auth"
-	"github.com/m-cmp/mc-infra-connector/internal/engine"
 	"github.com/m-cmp/mc-infra-connector/internal/store"
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
@@ -390,7 +389,7 @@ func (s *server) change(ctx context.Context, w WaitParam, done int, start func()
 	case op.State != api.OperationSucceeded || wait == 0: // what is done here alone has ended at once
 		op.Secrets = secrets
 		return &changed{Status: http.StatusAccepted, Location: "/v1/operations/" + op.ID, Body: op}, nil
-	case op.Verb == engine.VerbDelete:
+	case op.Verb == api.VerbDelete:
 		return &changed{Status: done, Body: op}, nil
 	}
 	found, err := s.Engine.Get(ctx, op.Connection, op.Kind, op.Name)

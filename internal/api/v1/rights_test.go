@@ -18,7 +18,8 @@ import (
 // What somebody was answered is answered from memory to nobody else, who may see other
 // things.
 func TestWhatIsCachedIsOfWhoAsked(t *testing.T) {
-	s := &server{Config: Config{Engine: enginetest.New(t, enginetest.Options{}).Engine}}
+	e := enginetest.New(t, enginetest.Options{})
+	s := &server{Config: Config{Engine: e.Engine, Registry: e.Registry}}
 	ask := func(who string) string {
 		answer, err := s.cached(auth.As(t.Context(), who), func(ctx context.Context) (any, error) { return "what " + auth.Who(ctx) + " may see", nil }, "x")
 		require.NoError(t, err)

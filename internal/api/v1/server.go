@@ -34,6 +34,8 @@ import (
 	"github.com/m-cmp/mc-infra-connector/internal/catalog"
 	"github.com/m-cmp/mc-infra-connector/internal/drivers"
 	"github.com/m-cmp/mc-infra-connector/internal/engine"
+	"github.com/m-cmp/mc-infra-connector/internal/events"
+	"github.com/m-cmp/mc-infra-connector/internal/registry"
 	"github.com/m-cmp/mc-infra-connector/internal/store"
 	"github.com/m-cmp/mc-infra-connector/internal/terminal"
 	"github.com/m-cmp/mc-infra-connector/resource"
@@ -41,7 +43,9 @@ import (
 
 // Config is what the API needs.
 type Config struct {
+	Registry *registry.Registry
 	Engine   *engine.Engine
+	Events   *events.Bus
 	Catalog  *catalog.Catalog
 	Drivers  *drivers.Manager
 	Allowed  func(*http.Request) bool // whether a request may use the server

@@ -67,7 +67,7 @@ func (s *server) registerSetup(routes huma.API) {
 	answer(routes, tags(credentials, huma.Operation{
 		OperationID: "list-credentials", Method: http.MethodGet, Path: "/v1/credentials", Summary: "List the credentials, without their values",
 	}), func(ctx context.Context, _ *struct{}) (list[api.Credential], error) {
-		items, err := s.Engine.Credentials(ctx)
+		items, err := s.Registry.Credentials(ctx)
 		return list[api.Credential]{Items: items}, err
 	})
 	answer(routes, tags(credentials, huma.Operation{
@@ -79,26 +79,26 @@ func (s *server) registerSetup(routes huma.API) {
 	},
 	) (*api.Credential, error) {
 		return engine.OnceChange(ctx, s.Engine, func(ctx context.Context) (*api.Credential, error) {
-			return s.Engine.CreateCredential(ctx, in.raw)
+			return s.Registry.CreateCredential(ctx, in.raw)
 		}, func(ctx context.Context) (*api.Credential, error) {
-			return s.Engine.Credential(ctx, nameIn(in.raw))
+			return s.Registry.Credential(ctx, nameIn(in.raw))
 		})
 	})
 	takes(routes, "/v1/credentials", schemas.Schema(reflect.TypeFor[api.CredentialRequest](), true, ""), true)
 	answer(routes, tags(credentials, huma.Operation{
 		OperationID: "get-credential", Method: http.MethodGet, Path: "/v1/credentials/{name}", Summary: "Get a credential, without its values",
 	}), func(ctx context.Context, in *Named) (*api.Credential, error) {
-		return s.Engine.Credential(ctx, in.Name)
+		return s.Registry.Credential(ctx, in.Name)
 	})
 	s.remove(routes, tags(credentials, huma.Operation{
 		OperationID: "delete-credential", Path: "/v1/credentials/{name}", Summary: "Delete a credential that no connection uses",
-	}), func(ctx context.Context, name string) error { return s.Engine.DeleteCredential(ctx, name) })
+	}), func(ctx context.Context, name string) error { return s.Registry.DeleteCredential(ctx, name) })
 
 	const connections = "Connections"
 	answer(routes, tags(connections, huma.Operation{
 		OperationID: "list-connections", Method: http.MethodGet, Path: "/v1/connections", Summary: "List the connections",
 	}), func(ctx context.Context, _ *struct{}) (list[api.Connection], error) {
-		items, err := s.Engine.Connections(ctx)
+		items, err := s.Registry.Connections(ctx)
 		return list[api.Connection]{Items: items}, err
 	})
 	answer(routes, tags(connections, huma.Operation{
@@ -111,16 +111,16 @@ func (s *server) registerSetup(routes huma.API) {
 	},
 	) (*api.Connection, error) {
 		return engine.OnceChange(ctx, s.Engine, func(ctx context.Context) (*api.Connection, error) {
-			return s.Engine.CreateConnection(ctx, in.raw, in.Check)
+			return s.Registry.CreateConnection(ctx, in.raw, in.Check)
 		}, func(ctx context.Context) (*api.Connection, error) {
-			return s.Engine.Connection(ctx, nameIn(in.raw))
+			return s.Registry.Connection(ctx, nameIn(in.raw))
 		})
 	})
 	takes(routes, "/v1/connections", schemas.Schema(reflect.TypeFor[api.ConnectionRequest](), true, ""), true)
 	answer(routes, tags(connections, huma.Operation{
 		OperationID: "get-connection", Method: http.MethodGet, Path: "/v1/connections/{name}", Summary: "Get a connection",
 	}), func(ctx context.Context, in *Named) (*api.Connection, error) {
-		return s.Engine.Connection(ctx, in.Name)
+		return s.Registry.Connection(ctx, in.Name)
 	})
 	answer(routes, tags(connections, huma.Operation{
 		OperationID: "update-connection", Method: http.MethodPatch, Path: "/v1/connections/{name}", Summary: "Change a connection",
@@ -130,7 +130,7 @@ func (s *server) registerSetup(routes huma.API) {
 		JSONBody
 	},
 	) (*api.Connection, error) {
-		return s.Engine.UpdateConnection(ctx, in.Name, in.raw)
+		return s.Registry.UpdateConnection(ctx, in.Name, in.raw)
 	})
 	takes(routes, "/v1/connections/{name}", schemas.Schema(reflect.TypeFor[api.ConnectionChange](), true, ""), false)
 	answer(routes, tags(connections, huma.Operation{
@@ -144,12 +144,12 @@ func (s *server) registerSetup(routes huma.API) {
 		if err := resource.Decode(in.raw, &struct{}{}); err != nil {
 			return checked{}, err
 		}
-		return checked{OK: true}, s.Engine.CheckConnection(ctx, in.Name)
+		return checked{OK: true}, s.Registry.CheckConnection(ctx, in.Name)
 	})
 	takes(routes, "/v1/connections/{name}:check", nothing(), false)
 	s.remove(routes, tags(connections, huma.Operation{
 		OperationID: "delete-connection", Path: "/v1/connections/{name}", Summary: "Delete a connection that nothing lives in",
-	}), func(ctx context.Context, name string) error { return s.Engine.DeleteConnection(ctx, name) })
+	}), func(ctx context.Context, name string) error { return s.Registry.DeleteConnection(ctx, name) })
 }
 
 type checked struct {

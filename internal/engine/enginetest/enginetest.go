@@ -19,7 +19,9 @@ import (
 	"github.com/m-cmp/mc-infra-connector/driver"
 	"github.com/m-cmp/mc-infra-connector/drivers/mock"
 	"github.com/m-cmp/mc-infra-connector/internal/engine"
+	"github.com/m-cmp/mc-infra-connector/internal/events"
 	"github.com/m-cmp/mc-infra-connector/internal/host"
+	"github.com/m-cmp/mc-infra-connector/internal/registry"
 	"github.com/m-cmp/mc-infra-connector/internal/secret"
 	"github.com/m-cmp/mc-infra-connector/internal/store"
 	"github.com/m-cmp/mc-infra-connector/resource"
@@ -53,6 +55,8 @@ func Main(m *testing.M, others map[string]func() *driver.Driver) {
 // Env is an engine with what is below it.
 type Env struct {
 	*engine.Engine
+	*registry.Registry
+	*events.Bus
 	Store *store.Store
 	Host  *host.Host
 	Image string // an image and a spec of the Mock cloud that fit each other
@@ -112,8 +116,10 @@ func Start(t testing.TB, o Options) *Env {
 	key, err := secret.NewKey()
 	require.NoError(t, err)
 
+	sealer, bus := secret.NewSealer(key, nil), events.New(o.Store, logger)
+	reg := registry.New(registry.Config{Store: o.Store, Host: h, Sealer: sealer, Events: bus, Logger: logger})
 	c := o.Engine
-	c.Store, c.Host, c.Sealer, c.Logger = o.Store, h, secret.NewSealer(key, nil), logger
+	c.Store, c.Host, c.Sealer, c.Registry, c.Events, c.Logger = o.Store, h, sealer, reg, bus, logger
 	if c.PollFirst == 0 {
 		c.PollFirst, c.PollMax, c.RetryFirst, c.RetryMax = 10*time.Millisecond, 100*time.Millisecond, 10*time.Millisecond, 100*time.Millisecond
 	}
@@ -124,7 +130,7 @@ func Start(t testing.TB, o Options) *Env {
 	ctx, cancel := context.WithCancel(context.Background()) //nolint:usetesting // t.Context ends before the cleanups, which need the engine
 	ended := make(chan error, 1)
 	go func() { ended <- eng.Run(ctx) }()
-	e := &Env{Engine: eng, Store: o.Store, Host: h, t: t}
+	e := &Env{Engine: eng, Registry: reg, Bus: bus, Store: o.Store, Host: h, t: t}
 	stopped := false
 	e.stop = func() {
 		if !stopped {

@@ -1,4 +1,4 @@
-package engine_test
+package registry_test
 
 import (
 	"encoding/json"
@@ -9,14 +9,14 @@ import (
 
 	"github.com/m-cmp/mc-infra-connector/api"
 	"github.com/m-cmp/mc-infra-connector/driver"
-	"github.com/m-cmp/mc-infra-connector/internal/engine"
 	"github.com/m-cmp/mc-infra-connector/internal/engine/enginetest"
+	"github.com/m-cmp/mc-infra-connector/internal/registry"
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
 
 func TestRegistrationsAreReplacedAndForgotten(t *testing.T) {
 	e := enginetest.Start(t, enginetest.Options{})
-	r := engine.Registration{Type: "region", Name: "seoul", Cloud: "mock", Value: json.RawMessage(`{"a":"1"}`)}
+	r := registry.Registration{Type: "region", Name: "seoul", Cloud: "mock", Value: json.RawMessage(`{"a":"1"}`)}
 	require.NoError(t, e.Register(t.Context(), r))
 	require.NoError(t, e.Register(t.Context(), r), "the same once more")
 	r.Value = json.RawMessage(`{"a":"2"}`)

@@ -1,13 +1,19 @@
-package engine
+// Package events tells those who watch, on this server and on the others that share its
+// database, what has changed.
+package events
 
 import (
 	"context"
+	"log/slog"
 	"math/rand/v2"
 	"slices"
 	"sync"
 	"time"
 
+	"github.com/google/uuid"
+
 	"github.com/m-cmp/mc-infra-connector/api"
+	"github.com/m-cmp/mc-infra-connector/internal/store"
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
 
@@ -49,9 +55,14 @@ const (
 	batchEvents  = 128  // how many come together, at most
 )
 
-// events is the order of what changed, from which each subscriber is given what comes
-// after its place. Who publishes never waits for them.
-type events struct {
+// Bus is the order of what changed, from which each subscriber is given what comes
+// after its place. Who publishes never waits for them. It is safe for concurrent use.
+type Bus struct {
+	store   *store.Store
+	logger  *slog.Logger
+	id      string      // of this run of this server
+	notices chan notice // for the other servers
+
 	mu          sync.Mutex
 	next        int     // id of the next event; starts anywhere, so that no other run, nor another server, has the same ids
 	recent      []Event // the last ones, oldest first
@@ -61,24 +72,41 @@ type events struct {
 	news        chan struct{}              // holds something when a round may have somebody to give to
 	ends        map[string][]chan struct{} // closed when the operation of that id ends
 
-	changed func(connection, kind string) // told of each change of a resource, before all others
-	missed  func()                        // told that changes were missed
+	changed []func(connection, kind string)
+	missed  []func()
 }
 
 // maxFirstEvent bounds where ids begin, so that they stay numbers that JavaScript holds.
 const maxFirstEvent = 1 << 52
 
-func newEvents() *events {
-	return &events{
+// New returns the bus of a server, which tells the others that share its store.
+func New(s *store.Store, logger *slog.Logger) *Bus {
+	return &Bus{
+		store: s, logger: logger, id: uuid.NewString(), notices: make(chan notice, noticeBuffer),
 		next:        2 + int(rand.Int64N(maxFirstEvent)), //nolint:gosec // it is no secret
 		subscribers: map[*Subscription]struct{}{}, news: make(chan struct{}, 1), ends: map[string][]chan struct{}{},
-		changed: func(string, string) {}, missed: func() {},
 	}
 }
 
-func (b *events) publish(e Event) {
+// Watch has changed told of each change of a resource, before all subscribers, and missed
+// that changes were missed. It is for those who keep what they have read, before the bus is
+// used.
+func (b *Bus) Watch(changed func(connection, kind string), missed func()) {
+	b.changed, b.missed = append(b.changed, changed), append(b.missed, missed)
+}
+
+// Missed says that another server may have changed something that was not told yet.
+func (b *Bus) Missed() {
+	for _, missed := range b.missed {
+		missed()
+	}
+}
+
+func (b *Bus) publish(e Event) {
 	if e.Resource != nil {
-		b.changed(e.Resource.Connection, e.Resource.Kind)
+		for _, changed := range b.changed {
+			changed(e.Resource.Connection, e.Resource.Kind)
+		}
 	}
 	e.text = &text{}
 	b.mu.Lock()
@@ -100,8 +128,8 @@ func (b *events) publish(e Event) {
 }
 
 // lost has everybody who watches start again, because some events did not arrive.
-func (b *events) lost() {
-	b.missed()
+func (b *Bus) lost() {
+	b.Missed()
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.recent = nil
@@ -119,23 +147,23 @@ func signal(c chan struct{}) {
 
 // Subscription is a subscriber's place in the order of events.
 type Subscription struct {
-	events *events
-	after  int  // id of the last event that it got
-	asks   bool // whether it waits for the next
-	turn   chan *Batch
-	idle   chan struct{} // holds something once it is done with what it got
+	bus   *Bus
+	after int  // id of the last event that it got
+	asks  bool // whether it waits for the next
+	turn  chan *Batch
+	idle  chan struct{} // holds something once it is done with what it got
 }
 
-// subscribe begins after the event of that id, 0 for new ones only. complete is false
+// Subscribe begins after the event of that id, 0 for new ones only. complete is false
 // when some in between are lost: the subscriber should read anew what it shows.
-func (b *events) subscribe(after int) (s *Subscription, complete bool) {
+func (b *Bus) Subscribe(after int) (s *Subscription, complete bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	complete = after == 0 || after >= b.forgotten() && after < b.next
 	if after == 0 || !complete {
 		after = b.next - 1
 	}
-	s = &Subscription{events: b, after: after, turn: make(chan *Batch, 1), idle: make(chan struct{}, 1)}
+	s = &Subscription{bus: b, after: after, turn: make(chan *Batch, 1), idle: make(chan struct{}, 1)}
 	b.subscribers[s] = struct{}{}
 	if !b.delivering {
 		b.delivering = true
@@ -145,31 +173,31 @@ func (b *events) subscribe(after int) (s *Subscription, complete bool) {
 }
 
 // forgotten is the id of the last event that is not kept any more.
-func (b *events) forgotten() int { return b.next - len(b.recent) - 1 }
+func (b *Bus) forgotten() int { return b.next - len(b.recent) - 1 }
 
 // After is the id after which the next events are.
 func (s *Subscription) After() int {
-	s.events.mu.Lock()
-	defer s.events.mu.Unlock()
+	s.bus.mu.Lock()
+	defer s.bus.mu.Unlock()
 	return s.after
 }
 
 // Next waits for what comes next, or until the context ends, which answers nil. The
 // subscriber is done with a batch when it asks for the next one.
 func (s *Subscription) Next(ctx context.Context) *Batch {
-	s.events.mu.Lock()
+	s.bus.mu.Lock()
 	select {
 	case batch := <-s.turn: // it came just as the wait before ended
-		s.events.mu.Unlock()
+		s.bus.mu.Unlock()
 		return batch
 	default:
 	}
 	s.asks = true
 	signal(s.idle)
-	if s.after < s.events.next-1 {
-		signal(s.events.news)
+	if s.after < s.bus.next-1 {
+		signal(s.bus.news)
 	}
-	s.events.mu.Unlock()
+	s.bus.mu.Unlock()
 	select {
 	case batch := <-s.turn:
 		return batch
@@ -180,12 +208,12 @@ func (s *Subscription) Next(ctx context.Context) *Batch {
 
 // Stop ends the subscription.
 func (s *Subscription) Stop() {
-	s.events.mu.Lock()
-	defer s.events.mu.Unlock()
-	delete(s.events.subscribers, s)
+	s.bus.mu.Lock()
+	defer s.bus.mu.Unlock()
+	delete(s.bus.subscribers, s)
 	s.asks = false
 	signal(s.idle)
-	signal(s.events.news)
+	signal(s.bus.news)
 }
 
 // How subscribers are kept from slowing down what they watch: they get their turns one
@@ -199,7 +227,7 @@ const (
 )
 
 // deliver gives the subscribers their turns, until there are none.
-func (b *events) deliver() {
+func (b *Bus) deliver() {
 	timer := time.NewTimer(turnTime)
 	defer timer.Stop()
 	var spent time.Duration
@@ -243,7 +271,7 @@ func (b *events) deliver() {
 }
 
 // rest waits, but not once no more events come.
-func (b *events) rest(d time.Duration) {
+func (b *Bus) rest(d time.Duration) {
 	for until := time.Now().Add(d); ; {
 		b.mu.Lock()
 		since := time.Since(b.published)
@@ -257,7 +285,7 @@ func (b *events) rest(d time.Duration) {
 }
 
 // give has a subscriber take its turn, if it still asks for it.
-func (b *events) give(s *Subscription, last int, batches map[int]*Batch) bool {
+func (b *Bus) give(s *Subscription, last int, batches map[int]*Batch) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if !s.asks {
@@ -277,7 +305,7 @@ func (b *events) give(s *Subscription, last int, batches map[int]*Batch) bool {
 	return true
 }
 
-func (b *events) batch(after, last int) *Batch {
+func (b *Bus) batch(after, last int) *Batch {
 	forgotten := b.forgotten()
 	if after < forgotten {
 		return &Batch{Last: b.next - 1, Lost: true}
@@ -286,8 +314,8 @@ func (b *events) batch(after, last int) *Batch {
 	return &Batch{Events: slices.Clone(b.recent[after-forgotten : last-forgotten]), Last: last}
 }
 
-// ended returns a channel that is closed when this server ends the operation.
-func (b *events) ended(id string) (end <-chan struct{}, stop func()) {
+// Ended returns a channel that is closed when this server ends the operation.
+func (b *Bus) Ended(id string) (end <-chan struct{}, stop func()) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	c := make(chan struct{})

@@ -1,11 +1,13 @@
-package engine
+package events
 
 import (
 	"context"
 	"encoding/json"
 	"strings"
+	"sync"
 
 	"github.com/m-cmp/mc-infra-connector/api"
+	"github.com/m-cmp/mc-infra-connector/internal/store"
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
 
@@ -23,14 +25,14 @@ type notice struct {
 // others find out from the rows, only later.
 const noticeBuffer = 1024
 
-// tell publishes an event to those who watch here, and has the other servers do the
+// Tell publishes an event to those who watch here, and has the other servers do the
 // same.
-func (e *Engine) tell(event Event) {
-	e.events.publish(event)
-	if !e.store.Shared() {
+func (b *Bus) Tell(event Event) {
+	b.publish(event)
+	if !b.store.Shared() {
 		return
 	}
-	n := notice{From: e.id, Driver: event.Driver}
+	n := notice{From: b.id, Driver: event.Driver}
 	switch {
 	case event.Resource != nil:
 		n.Resource = event.Resource.UID
@@ -38,13 +40,21 @@ func (e *Engine) tell(event Event) {
 		n.Operation = event.Operation.ID
 	}
 	select {
-	case e.notices <- n:
+	case b.notices <- n:
 	default:
 	}
 }
 
+// Changed tells of a resource and, if there is one, of an operation on it.
+func (b *Bus) Changed(row *store.Resource, op *store.Operation) {
+	b.Tell(Event{Resource: row.Envelope()})
+	if op != nil {
+		b.Tell(Event{Operation: op.Resource()})
+	}
+}
+
 // TellDriver tells those who watch, on all servers, how far a driver is on its way to work.
-func (e *Engine) TellDriver(p api.DriverProgress) {
+func (b *Bus) TellDriver(p api.DriverProgress) {
 	if p.Error != nil { // in short: who asked gets the whole of it
 		message := p.Error.Message
 		if len(message) > mostOfMessage {
@@ -52,23 +62,32 @@ func (e *Engine) TellDriver(p api.DriverProgress) {
 		}
 		p.Error = &resource.Error{Code: p.Error.Code, Message: message, Retryable: p.Error.Retryable}
 	}
-	e.tell(Event{Driver: &p})
+	b.Tell(Event{Driver: &p})
+}
+
+// Run tells the other servers what changes here, and hears what they change, until ctx ends.
+// heard is given each resource of which something came.
+func (b *Bus) Run(ctx context.Context, heard func(*store.Resource)) {
+	var group sync.WaitGroup
+	group.Go(func() { b.tellPeers(ctx) })
+	group.Go(func() { b.store.Listen(ctx, func(text string) { b.hear(ctx, text, heard) }, b.lost) })
+	group.Wait()
 }
 
 // tellPeers sends notices, as many in one message as fit.
-func (e *Engine) tellPeers(ctx context.Context) {
+func (b *Bus) tellPeers(ctx context.Context) {
 	for {
 		select {
 		case <-ctx.Done():
 			return
-		case first := <-e.notices:
-			batch := e.gather(first)
+		case first := <-b.notices:
+			batch := b.gather(first)
 			raw, err := json.Marshal(batch)
 			if err == nil {
-				err = e.store.Notify(ctx, string(raw))
+				err = b.store.Notify(ctx, string(raw))
 			}
 			if err != nil && ctx.Err() == nil {
-				e.logger.Warn("the other servers could not be told of changes; they find out by themselves", "error", err)
+				b.logger.Warn("the other servers could not be told of changes; they find out by themselves", "error", err)
 			}
 		}
 	}
@@ -89,11 +108,11 @@ func (n notice) size() int {
 	return noticeSize
 }
 
-func (e *Engine) gather(first notice) []notice {
+func (b *Bus) gather(first notice) []notice {
 	batch := []notice{first}
-	for size := first.size(); size <= e.store.MaxNotice()-driverNoticeSize; {
+	for size := first.size(); size <= b.store.MaxNotice()-driverNoticeSize; {
 		select {
-		case n := <-e.notices:
+		case n := <-b.notices:
 			batch = append(batch, n)
 			size += n.size()
 		default:
@@ -103,21 +122,20 @@ func (e *Engine) gather(first notice) []notice {
 	return batch
 }
 
-// hear passes on what another server has changed, and wakes a worker if it concerns
-// what this server works on.
-func (e *Engine) hear(ctx context.Context, text string) {
+// hear passes on what another server has changed.
+func (b *Bus) hear(ctx context.Context, text string, heard func(*store.Resource)) {
 	var batch []notice
 	if err := json.Unmarshal([]byte(text), &batch); err != nil {
-		e.logger.Warn("a notice from another server is not understood; is it of another version?", "error", err)
+		b.logger.Warn("a notice from another server is not understood; is it of another version?", "error", err)
 		return
 	}
-	q := e.store.Read()
+	q := b.store.Read()
 	for _, n := range batch {
-		if n.From == e.id {
+		if n.From == b.id {
 			continue
 		}
 		if n.Driver != nil {
-			e.events.publish(Event{Driver: n.Driver})
+			b.publish(Event{Driver: n.Driver})
 			continue
 		}
 		uid := n.Resource
@@ -126,7 +144,7 @@ func (e *Engine) hear(ctx context.Context, text string) {
 			if err != nil {
 				continue // it is gone already, or the database is
 			}
-			e.events.publish(Event{Operation: op.Resource()})
+			b.publish(Event{Operation: op.Resource()})
 			if uid = op.UID; uid == "" || op.State.Ended() {
 				continue
 			}
@@ -136,10 +154,8 @@ func (e *Engine) hear(ctx context.Context, text string) {
 			continue
 		}
 		if n.Resource != "" {
-			e.events.publish(Event{Resource: row.Envelope()})
+			b.publish(Event{Resource: row.Envelope()})
 		}
-		if row.LeaseOwner == e.id && row.Operation != "" {
-			e.enqueue(row.Connection, row.UID)
-		}
+		heard(row)
 	}
 }

@@ -1,9 +1,8 @@
-package engine
+package registry
 
 import (
 	"context"
 
-	"github.com/m-cmp/mc-infra-connector/api"
 	"github.com/m-cmp/mc-infra-connector/driver"
 	"github.com/m-cmp/mc-infra-connector/internal/store"
 	"github.com/m-cmp/mc-infra-connector/resource"
@@ -15,28 +14,28 @@ import (
 
 // keeper is what the server keeps of a connection.
 type keeper struct {
-	*Engine
+	*Registry
 	cloud, connection string
 }
 
-// keeping is a session of a connection with what the server keeps of it.
-func (e *Engine) keeping(c *store.Connection) driver.Session {
-	return driver.Keep(e.host.Session(e.target(c)), keeper{e, c.Cloud, c.Name})
+// SessionOf is a session of a connection with what the server keeps of it.
+func (r *Registry) SessionOf(c *store.Connection) driver.Session {
+	return driver.Keep(r.host.Session(r.Target(c)), keeper{r, c.Cloud, c.Name})
 }
 
-// keeps reports whether the server keeps the resources of a kind for a cloud.
-func (e *Engine) keeps(ctx context.Context, cloud, kind string) (bool, error) {
+// Keeps reports whether the server keeps the resources of a kind for a cloud.
+func (r *Registry) Keeps(ctx context.Context, cloud, kind string) (bool, error) {
 	k, err := resource.KindNamed(kind)
 	if err != nil || !k.Keepable() {
 		return false, err
 	}
-	d, err := e.host.Describe(ctx, cloud)
+	d, err := r.host.Describe(ctx, cloud)
 	return err == nil && d.Keeps(kind), err
 }
 
 // Keeps implements driver.Keeper.
 func (k keeper) Keeps(ctx context.Context, kind string) (bool, error) {
-	return k.keeps(ctx, k.cloud, kind)
+	return k.Registry.Keeps(ctx, k.cloud, kind)
 }
 
 // All implements driver.Keeper.
@@ -68,22 +67,13 @@ func kept(row *store.Resource) driver.Item {
 	}
 }
 
-// whereBoth is where a resource is that the server and the cloud, or what stands for it, have.
-func (e *Engine) whereBoth(ctx context.Context, cloud, kind string) (api.Where, error) {
-	keeps, err := e.keeps(ctx, cloud, kind)
-	if keeps {
-		return api.InKept, err
-	}
-	return api.InBoth, err
-}
-
-// onlyKept refuses what makes no sense of what only the server has.
-func (e *Engine) onlyKept(ctx context.Context, connection, kind, instead string) error {
-	c, err := e.store.Read().Connection(ctx, connection)
+// OnlyKept refuses what makes no sense of what only the server has.
+func (r *Registry) OnlyKept(ctx context.Context, connection, kind, instead string) error {
+	c, err := r.store.Read().Connection(ctx, connection)
 	if err != nil {
 		return err
 	}
-	keeps, err := e.keeps(ctx, c.Cloud, kind)
+	keeps, err := r.Keeps(ctx, c.Cloud, kind)
 	if keeps {
 		err = resource.Errorf(resource.CodeUnsupported, "the server itself keeps every %s of the connection %s, since the cloud %s has no such object; %s", kind, connection, c.Cloud, instead)
 	}

@@ -1,4 +1,4 @@
-package engine
+package registry
 
 import (
 	"bytes"
@@ -9,8 +9,10 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/m-cmp/mc-infra-connector/driver"
+	"github.com/m-cmp/mc-infra-connector/internal/store"
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
 
@@ -19,12 +21,12 @@ import (
 
 // Capabilities answers what a connection offers: what its driver does, without what
 // the cloud lacks there, with the reasons. The cloud is asked when no session is open.
-func (e *Engine) Capabilities(ctx context.Context, connection string) (*driver.Capabilities, error) {
-	session, c, err := e.Session(ctx, connection)
+func (r *Registry) Capabilities(ctx context.Context, connection string) (*driver.Capabilities, error) {
+	session, c, err := r.Session(ctx, connection)
 	if err != nil {
 		return nil, err
 	}
-	d, err := e.host.Describe(ctx, c.Cloud)
+	d, err := r.host.Describe(ctx, c.Cloud)
 	if err != nil {
 		return nil, err
 	}
@@ -36,8 +38,8 @@ func (e *Engine) Capabilities(ctx context.Context, connection string) (*driver.C
 }
 
 // Permissions answers which permissions a connection's credential has and lacks.
-func (e *Engine) Permissions(ctx context.Context, connection string) ([]driver.Permission, error) {
-	session, err := e.session(ctx, connection)
+func (r *Registry) Permissions(ctx context.Context, connection string) ([]driver.Permission, error) {
+	session, _, err := r.Session(ctx, connection)
 	if err != nil {
 		return nil, err
 	}
@@ -50,20 +52,20 @@ func (e *Engine) Permissions(ctx context.Context, connection string) ([]driver.P
 
 // Extend runs an operation that only the connection's driver has. body is its input
 // as the user sent it.
-func (e *Engine) Extend(ctx context.Context, connection, extension string, body []byte) (json.RawMessage, error) {
+func (r *Registry) Extend(ctx context.Context, connection, extension string, body []byte) (json.RawMessage, error) {
 	if err := resource.Decode(body, &map[string]any{}); err != nil { // fields and limits are the driver's to check
 		return nil, err
 	}
-	session, c, err := e.Session(ctx, connection)
+	session, c, err := r.Session(ctx, connection)
 	if err != nil {
 		return nil, err
 	}
-	d, err := e.host.Describe(ctx, c.Cloud)
+	d, err := r.host.Describe(ctx, c.Cloud)
 	if err != nil {
 		return nil, err
 	}
 	if !slices.ContainsFunc(d.Extensions, func(o driver.ExtensionOffer) bool { return o.Name == extension }) {
-		names := joined(d.Extensions, func(o driver.ExtensionOffer) string { return o.Name })
+		names := strings.Join(store.Convert(d.Extensions, func(o *driver.ExtensionOffer) string { return o.Name }), ", ")
 		if names == "" {
 			names = "none"
 		}
@@ -73,7 +75,7 @@ func (e *Engine) Extend(ctx context.Context, connection, extension string, body 
 		body = []byte("{}")
 	}
 	output, err := session.Extend(ctx, extension, body)
-	e.noteCall(ctx, connection, auditExtension, extension, "", err)
+	r.NoteCall(ctx, connection, auditExtension, extension, "", err)
 	if err != nil {
 		return nil, fmt.Errorf("run the extension %s of %s: %w", extension, c.Cloud, err)
 	}
@@ -82,16 +84,16 @@ func (e *Engine) Extend(ctx context.Context, connection, extension string, body 
 
 // Native passes a request to the cloud's own API. body is a driver.NativeRequest as
 // the user sent it. What the cloud answers is no error, whatever its status.
-func (e *Engine) Native(ctx context.Context, connection string, body []byte) (*driver.NativeResponse, error) {
+func (r *Registry) Native(ctx context.Context, connection string, body []byte) (*driver.NativeResponse, error) {
 	var request driver.NativeRequest
 	if err := resource.Decode(body, &request); err != nil {
 		return nil, err
 	}
-	session, c, err := e.Session(ctx, connection)
+	session, c, err := r.Session(ctx, connection)
 	if err != nil {
 		return nil, err
 	}
-	d, err := e.host.Describe(ctx, c.Cloud)
+	d, err := r.host.Describe(ctx, c.Cloud)
 	if err != nil {
 		return nil, err
 	}
@@ -103,7 +105,7 @@ func (e *Engine) Native(ctx context.Context, connection string, body []byte) (*d
 	if err == nil {
 		called += ": " + strconv.Itoa(response.Status)
 	}
-	e.noteCall(ctx, connection, auditNative, request.Service, called, err)
+	r.NoteCall(ctx, connection, auditNative, request.Service, called, err)
 	if err != nil {
 		return nil, fmt.Errorf("pass a request to the service %.64q of %s: %w", request.Service, c.Cloud, err)
 	}

@@ -1,4 +1,4 @@
-package engine
+package events
 
 import (
 	"context"
@@ -19,16 +19,16 @@ import (
 // Servers that start in the same moment do not take each other's events for their own.
 func TestIdsOfEventsAreOfOneRun(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		one, other := newEvents(), newEvents()
+		one, other := New(nil, nil), New(nil, nil)
 		for range 3 {
 			one.publish(Event{Resource: &resource.Resource{Name: "a"}})
 			other.publish(Event{Resource: &resource.Resource{Name: "b"}})
 		}
 		id := one.recent[0].ID
-		s, complete := one.subscribe(id)
+		s, complete := one.Subscribe(id)
 		s.Stop()
 		assert.True(t, complete)
-		s, complete = other.subscribe(id)
+		s, complete = other.Subscribe(id)
 		s.Stop()
 		assert.False(t, complete, "it has seen other events")
 	})
@@ -38,11 +38,11 @@ func TestIdsOfEventsAreOfOneRun(t *testing.T) {
 // several at a time.
 func TestAnEventIsEncodedOnceForAll(t *testing.T) {
 	const subscribers, many = 50, 3000
-	b := newEvents()
+	b := New(nil, nil)
 	var encoded, turns atomic.Int32
 	var group sync.WaitGroup
 	for range subscribers {
-		s, complete := b.subscribe(0)
+		s, complete := b.Subscribe(0)
 		require.True(t, complete)
 		group.Go(func() {
 			defer s.Stop()
@@ -75,9 +75,9 @@ func TestAnEventIsEncodedOnceForAll(t *testing.T) {
 // it asks again; what is not kept any more it is told of, with where to go on.
 func TestASlowSubscriberGoesOnWhereItCan(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := newEvents()
-		slow, _ := b.subscribe(0)
-		quick, _ := b.subscribe(0)
+		b := New(nil, nil)
+		slow, _ := b.Subscribe(0)
+		quick, _ := b.Subscribe(0)
 		defer slow.Stop()
 		defer quick.Stop()
 		publish := func(n int) {
@@ -98,7 +98,7 @@ func TestASlowSubscriberGoesOnWhereItCan(t *testing.T) {
 		publish(2 * batchEvents)
 		assert.Len(t, slow.Next(t.Context()).Events, batchEvents)
 		assert.Len(t, slow.Next(t.Context()).Events, batchEvents)
-		again, complete := b.subscribe(batch.Last)
+		again, complete := b.Subscribe(batch.Last)
 		defer again.Stop()
 		assert.True(t, complete, "it is where to go on")
 		b.lost()
@@ -110,9 +110,9 @@ func TestASlowSubscriberGoesOnWhereItCan(t *testing.T) {
 // process awake.
 func TestTheLastSubscriberEndsTheDelivery(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := newEvents()
+		b := New(nil, nil)
 		for range 3 {
-			s, _ := b.subscribe(0)
+			s, _ := b.Subscribe(0)
 			b.publish(Event{Driver: &api.DriverProgress{}})
 			began := time.Now()
 			require.Len(t, s.Next(t.Context()).Events, 1)
@@ -128,11 +128,11 @@ func TestTheLastSubscriberEndsTheDelivery(t *testing.T) {
 // for who then goes away.
 func TestWhatComesAsAWaitEndsIsNotLost(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := newEvents()
+		b := New(nil, nil)
 		gone, leave := context.WithCancel(t.Context())
 		leave()
 		for i := range 20 {
-			s, _ := b.subscribe(0)
+			s, _ := b.Subscribe(0)
 			require.Nil(t, s.Next(gone))
 			b.publish(Event{Driver: &api.DriverProgress{Name: strconv.Itoa(i)}})
 			synctest.Wait()
@@ -148,11 +148,11 @@ func TestWhatComesAsAWaitEndsIsNotLost(t *testing.T) {
 func TestSlowSubscribersDelayOthersLittle(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const slow = 200
-		b := newEvents()
+		b := New(nil, nil)
 		ctx, end := context.WithCancel(t.Context())
 		var group sync.WaitGroup
 		for range slow {
-			s, _ := b.subscribe(0)
+			s, _ := b.Subscribe(0)
 			group.Go(func() {
 				defer s.Stop()
 				for s.Next(ctx) != nil {
@@ -160,7 +160,7 @@ func TestSlowSubscribersDelayOthersLittle(t *testing.T) {
 				}
 			})
 		}
-		quick, _ := b.subscribe(0)
+		quick, _ := b.Subscribe(0)
 		defer quick.Stop()
 		group.Go(func() {
 			for ctx.Err() == nil {
@@ -179,7 +179,7 @@ func TestSlowSubscribersDelayOthersLittle(t *testing.T) {
 }
 
 func TestEventsAreKeptForAWhile(t *testing.T) {
-	b := newEvents()
+	b := New(nil, nil)
 	for range 3 * recentEvents {
 		b.publish(Event{Driver: &api.DriverProgress{}})
 		require.LessOrEqual(t, len(b.recent), recentEvents*5/4)

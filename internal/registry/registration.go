@@ -1,4 +1,4 @@
-package engine
+package registry
 
 import (
 	"context"
@@ -28,24 +28,24 @@ func registration(r *store.Registration) Registration {
 
 // Register records a registration, in place of one of the same type and name. One
 // that is there already costs no write: clients register everything at each start.
-func (e *Engine) Register(ctx context.Context, r Registration) error {
-	old, err := e.store.Read().Registration(ctx, r.Type, r.Name)
-	if err == nil && old.Cloud == r.Cloud && sameJSON(old.Value, r.Value) {
+func (r *Registry) Register(ctx context.Context, one Registration) error {
+	old, err := r.store.Read().Registration(ctx, one.Type, one.Name)
+	if err == nil && old.Cloud == one.Cloud && store.SameJSON(old.Value, one.Value) {
 		return nil
 	}
 	if err != nil && resource.CodeOf(err) != resource.CodeNotFound {
 		return err
 	}
-	return e.store.Update(ctx, func(ctx context.Context, q *store.Queries) error {
+	return r.store.Update(ctx, func(ctx context.Context, q *store.Queries) error {
 		return q.PutRegistration(ctx, &store.Registration{
-			Type: r.Type, Name: r.Name, Cloud: r.Cloud, Value: r.Value, CreatedAt: store.MicrosOf(time.Now()),
+			Type: one.Type, Name: one.Name, Cloud: one.Cloud, Value: one.Value, CreatedAt: store.MicrosOf(time.Now()),
 		})
 	})
 }
 
 // Registration answers one.
-func (e *Engine) Registration(ctx context.Context, typ, name string) (Registration, error) {
-	row, err := e.store.Read().Registration(ctx, typ, name)
+func (r *Registry) Registration(ctx context.Context, typ, name string) (Registration, error) {
+	row, err := r.store.Read().Registration(ctx, typ, name)
 	if err != nil {
 		return Registration{}, err
 	}
@@ -53,21 +53,21 @@ func (e *Engine) Registration(ctx context.Context, typ, name string) (Registrati
 }
 
 // Registrations answers those of a type, by name; with a cloud only that cloud's.
-func (e *Engine) Registrations(ctx context.Context, typ, cloud string) ([]Registration, error) {
-	rows, err := e.store.Read().Registrations(ctx, typ, cloud)
-	return convert(rows, registration), err
+func (r *Registry) Registrations(ctx context.Context, typ, cloud string) ([]Registration, error) {
+	rows, err := r.store.Read().Registrations(ctx, typ, cloud)
+	return store.Convert(rows, registration), err
 }
 
 // Unregister forgets a registration. One that is not there is no error.
-func (e *Engine) Unregister(ctx context.Context, typ, name string) error {
-	return e.store.Update(ctx, func(ctx context.Context, q *store.Queries) error { return q.DeleteRegistration(ctx, typ, name) })
+func (r *Registry) Unregister(ctx context.Context, typ, name string) error {
+	return r.store.Update(ctx, func(ctx context.Context, q *store.Queries) error { return q.DeleteRegistration(ctx, typ, name) })
 }
 
 // PutCredential records a credential, or gives one that is there other values. The
 // same values once more change nothing. Connections that use it reconnect. d is the
 // cloud's description, which need not be a driver's: what is recorded for a cloud
 // without one is there when it comes, if it knows the fields by name, key or alias.
-func (e *Engine) PutCredential(ctx context.Context, d *driver.Description, request api.CredentialRequest) (*api.Credential, error) {
+func (r *Registry) PutCredential(ctx context.Context, d *driver.Description, request api.CredentialRequest) (*api.Credential, error) {
 	body, err := json.Marshal(request)
 	if err != nil {
 		return nil, resource.Errorf(resource.CodeInternal, "encode the credential: %w", err)
@@ -78,16 +78,16 @@ func (e *Engine) PutCredential(ctx context.Context, d *driver.Description, reque
 	if request.Values, err = d.CheckCredential(request.Values); err != nil {
 		return nil, err
 	}
-	old, err := e.store.Read().Credential(ctx, request.Name)
+	old, err := r.store.Read().Credential(ctx, request.Name)
 	switch {
 	case resource.CodeOf(err) == resource.CodeNotFound:
-		return e.insertCredential(ctx, request)
+		return r.insertCredential(ctx, request)
 	case err != nil:
 		return nil, err
 	case old.Cloud != request.Cloud:
 		return nil, resource.Errorf(resource.CodeAlreadyExists, "the credential %s exists already, for the cloud %s; choose another name or delete it first", old.Name, old.Cloud)
 	}
-	if e.holds(ctx, old, request.Values) {
+	if r.holds(ctx, old, request.Values) {
 		answer := old.Resource()
 		return &answer, nil
 	}
@@ -96,10 +96,10 @@ func (e *Engine) PutCredential(ctx context.Context, d *driver.Description, reque
 		return nil, resource.Errorf(resource.CodeInternal, "encode the credential: %w", err)
 	}
 	old.Fields = slices.Sorted(maps.Keys(request.Values))
-	if old.Sealed, err = e.sealer.Seal(raw, old.Identity()); err != nil {
+	if old.Sealed, err = r.sealer.Seal(raw, old.Identity()); err != nil {
 		return nil, err
 	}
-	err = e.audited(ctx, verbUpdate, auditCredential, old.Name, func(ctx context.Context, q *store.Queries) error {
+	err = r.audited(ctx, verbUpdate, auditCredential, old.Name, func(ctx context.Context, q *store.Queries) error {
 		if err := q.UpdateCredential(ctx, old); err != nil {
 			return err
 		}
@@ -114,8 +114,8 @@ func (e *Engine) PutCredential(ctx context.Context, d *driver.Description, reque
 
 // holds reports whether a credential has these values. One that cannot be opened
 // has not.
-func (e *Engine) holds(ctx context.Context, row *store.Credential, values map[string]string) bool {
-	raw, err := e.sealer.Unseal(ctx, row.Sealed, row.Identity())
+func (r *Registry) holds(ctx context.Context, row *store.Credential, values map[string]string) bool {
+	raw, err := r.sealer.Unseal(ctx, row.Sealed, row.Identity())
 	var have map[string]string
 	return err == nil && json.Unmarshal(raw, &have) == nil && maps.Equal(have, values)
 }
@@ -123,15 +123,15 @@ func (e *Engine) holds(ctx context.Context, row *store.Credential, values map[st
 // PutConnection records a connection without trying it on the cloud, or changes one
 // that is there; its settings stay unless others are given. A connection that
 // resources live in keeps its cloud and region.
-func (e *Engine) PutConnection(ctx context.Context, request api.ConnectionRequest) (*api.Connection, error) {
-	old, err := e.store.Read().Connection(ctx, request.Name)
+func (r *Registry) PutConnection(ctx context.Context, request api.ConnectionRequest) (*api.Connection, error) {
+	old, err := r.store.Read().Connection(ctx, request.Name)
 	switch {
 	case resource.CodeOf(err) == resource.CodeNotFound:
 		body, err := json.Marshal(request)
 		if err != nil {
 			return nil, resource.Errorf(resource.CodeInternal, "encode the connection: %w", err)
 		}
-		return e.CreateConnection(ctx, body, false)
+		return r.CreateConnection(ctx, body, false)
 	case err != nil:
 		return nil, err
 	}
@@ -144,14 +144,14 @@ func (e *Engine) PutConnection(ctx context.Context, request api.ConnectionReques
 		return &answer, nil
 	}
 	moved := old.Cloud != request.Cloud || old.Region != request.Region
-	d, err := e.driverOf(ctx, request.Cloud)
+	d, err := r.driverOf(ctx, request.Cloud)
 	if err != nil {
 		return nil, err
 	}
 	if request.Settings, err = d.CheckSettings(request.Settings); err != nil {
 		return nil, err
 	}
-	err = e.audited(ctx, verbUpdate, auditConnection, request.Name, func(ctx context.Context, q *store.Queries) error {
+	err = r.audited(ctx, verbUpdate, auditConnection, request.Name, func(ctx context.Context, q *store.Queries) error {
 		row, err := q.Connection(ctx, request.Name)
 		if err != nil {
 			return err
@@ -167,7 +167,7 @@ func (e *Engine) PutConnection(ctx context.Context, request api.ConnectionReques
 		}
 		row.Cloud, row.Credential, row.Region, row.Zone, row.Settings = request.Cloud, request.Credential, request.Region, request.Zone, request.Settings
 		if row.Credential != "" {
-			if err := e.fits(ctx, q, row); err != nil {
+			if err := r.fits(ctx, q, row); err != nil {
 				return err
 			}
 		}
@@ -179,6 +179,6 @@ func (e *Engine) PutConnection(ctx context.Context, request api.ConnectionReques
 	if err != nil {
 		return nil, err
 	}
-	e.snapshots.dropAll()
+	r.events.Missed()
 	return &answer, nil
 }

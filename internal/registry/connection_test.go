@@ -1,4 +1,4 @@
-package engine_test
+package registry_test
 
 import (
 	"testing"
@@ -9,6 +9,8 @@ import (
 	"github.com/m-cmp/mc-infra-connector/internal/engine/enginetest"
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
+
+func TestMain(m *testing.M) { enginetest.Main(m, nil) }
 
 func TestConnectionsAndCredentials(t *testing.T) {
 	e := enginetest.Start(t, enginetest.Options{})

@@ -1,0 +1,73 @@
+package registry
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+
+	"github.com/m-cmp/mc-infra-connector/api"
+	"github.com/m-cmp/mc-infra-connector/driver"
+	"github.com/m-cmp/mc-infra-connector/internal/host"
+	"github.com/m-cmp/mc-infra-connector/internal/store"
+	"github.com/m-cmp/mc-infra-connector/resource"
+)
+
+// Session opens a session of a connection, for catalogs.
+func (r *Registry) Session(ctx context.Context, connection string) (driver.Session, *api.Connection, error) {
+	row, err := r.store.Read().Connection(ctx, connection)
+	if err != nil {
+		return nil, nil, err
+	}
+	c := row.Resource()
+	return r.SessionOf(row), &c, nil
+}
+
+// Target is a connection as the host needs it. The credential is unsealed only
+// when a session is opened.
+func (r *Registry) Target(row *store.Connection) host.Target {
+	return host.Target{
+		Connection: row.Name,
+		Revision:   fmt.Sprint(int64(row.UpdatedAt)),
+		Cloud:      row.Cloud,
+		Config: func(ctx context.Context) (driver.Config, error) {
+			c := driver.Config{Region: row.Region, Zone: row.Zone, Settings: row.Settings}
+			if row.Credential == "" {
+				return c, nil
+			}
+			credential, err := r.store.Read().Credential(ctx, row.Credential)
+			if err != nil {
+				return c, err
+			}
+			raw, err := r.sealer.Unseal(ctx, credential.Sealed, credential.Identity())
+			if err != nil {
+				return c, resource.Errorf(resource.CodeInternal, "open the credential: %w", err)
+			}
+			if err := json.Unmarshal(raw, &c.Credential); err != nil {
+				return c, resource.Errorf(resource.CodeInternal, "the credential %s is damaged", credential.Name)
+			}
+			d, err := r.host.Describe(ctx, row.Cloud)
+			if err == nil {
+				c.Credential = d.Named(c.Credential) // it may be older than the driver
+			}
+			return c, err
+		},
+		Opened: func(ctx context.Context, place driver.Place) {
+			now := *row
+			if !placed(&now, place) {
+				return
+			}
+			err := r.store.Update(ctx, func(ctx context.Context, q *store.Queries) error { return q.SetPlace(ctx, &now) })
+			if err != nil { // the next session says it again
+				r.logger.Warn("what a session found out cannot be recorded", "connection", row.Name, "error", err)
+			}
+		},
+	}
+}
+
+// placed notes what a session has found out, and reports whether it is something new.
+func placed(row *store.Connection, place driver.Place) bool {
+	same := row.Account == place.Account && maps.Equal(row.Lacks, place.Lacks) && maps.Equal(row.Scopes, place.Scopes)
+	row.Account, row.Lacks, row.Scopes = place.Account, place.Lacks, place.Scopes
+	return !same
+}
