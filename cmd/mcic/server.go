@@ -184,7 +184,7 @@ func (o *serverOptions) run(ctx context.Context, stdout, stderr io.Writer, defau
 		return err
 	}
 	choices := catalog.New(reg.Session)
-	terminals := terminal.New(terminal.Config{Engine: eng, Logger: logger, Most: o.terminals, Idle: o.terminalIdle, Longest: o.terminalLongest})
+	terminals := terminal.New(terminal.Config{Store: db, Sealer: keeper.Sealer(), Logger: logger, Most: o.terminals, Idle: o.terminalIdle, Longest: o.terminalLongest})
 	metrics.watchTerminals(terminals)
 	web := &http.Server{
 		Handler: v1.New(v1.Config{

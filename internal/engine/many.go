@@ -319,7 +319,7 @@ func (e *Engine) partsOf(ctx context.Context, op *api.Operation) ([]resource.Res
 
 // doomed answers what Destroy would delete, what uses others before what it uses.
 func (e *Engine) doomed(ctx context.Context, connection string) ([]resource.Resource, error) {
-	if err := e.orNoConnection(ctx, connection, nil); err != nil {
+	if err := e.store.Read().OrNoConnection(ctx, connection, nil); err != nil {
 		return nil, err
 	}
 	kinds := resource.Kinds()

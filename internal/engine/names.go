@@ -20,7 +20,7 @@ func (e *Engine) Named(ctx context.Context, connection, kind, owner, name string
 	case err != nil:
 		return nil, err
 	case len(rows) == 0:
-		return nil, e.orNoConnection(ctx, connection, resource.Errorf(resource.CodeNotFound, "there is no %s '%s' in the connection %s", kind, name, connection))
+		return nil, e.store.Read().OrNoConnection(ctx, connection, resource.Errorf(resource.CodeNotFound, "there is no %s '%s' in the connection %s", kind, name, connection))
 	case len(rows) > 1:
 		return nil, resource.Errorf(resource.CodeConflict, "several %ss of the connection %s are called '%s', such as those of %s and of %s; say which", kind, connection, name, rows[0].Owner, rows[1].Owner)
 	}

@@ -20,9 +20,21 @@ func (e *Engine) Version(ctx context.Context) (string, error) { return e.store.V
 func (e *Engine) Get(ctx context.Context, connection, kind, name string) (*resource.Resource, error) {
 	row, err := e.store.Read().Resource(ctx, connection, kind, name)
 	if err != nil {
-		return nil, e.orNoConnection(ctx, connection, err)
+		return nil, e.store.Read().OrNoConnection(ctx, connection, err)
 	}
 	return row.Envelope(), nil
+}
+
+// At answers what has an IP address or a host name, in a connection or, without one, in
+// all.
+func (e *Engine) At(ctx context.Context, connection, address string) ([]*resource.Resource, error) {
+	if connection != "" {
+		if err := e.store.Read().OrNoConnection(ctx, connection, nil); err != nil {
+			return nil, err
+		}
+	}
+	rows, err := e.store.Read().ResourcesAt(ctx, connection, address)
+	return store.Convert(rows, (*store.Resource).Envelope), err
 }
 
 // View asks the cloud for a view of a resource, such as a cluster's kubeconfig, with the
@@ -64,7 +76,7 @@ func (e *Engine) View(ctx context.Context, connection, kind, name, view string, 
 func (e *Engine) reach(ctx context.Context, connection, kind, name, call string) (context.Context, *store.Connection, string, error) {
 	row, err := e.store.Read().Resource(ctx, connection, kind, name)
 	if err != nil {
-		return ctx, nil, "", e.orNoConnection(ctx, connection, err)
+		return ctx, nil, "", e.store.Read().OrNoConnection(ctx, connection, err)
 	}
 	c, err := e.registry.Offers(ctx, connection, kind, call)
 	if err == nil {
@@ -81,7 +93,7 @@ func (e *Engine) List(ctx context.Context, connection, kind string, query store.
 		return nil, "", err
 	}
 	if len(rows) == 0 && connection != "" {
-		if err := e.orNoConnection(ctx, connection, nil); err != nil {
+		if err := e.store.Read().OrNoConnection(ctx, connection, nil); err != nil {
 			return nil, "", err
 		}
 	}
@@ -92,14 +104,6 @@ func (e *Engine) List(ctx context.Context, connection, kind string, query store.
 // field also each of the field's values, the most frequent first.
 func (e *Engine) Count(ctx context.Context, kind, field string, query store.Query) (total int, groups []store.Group, err error) {
 	return e.store.Read().CountResources(ctx, kind, field, query)
-}
-
-// orNoConnection answers the more helpful error when the connection is missing.
-func (e *Engine) orNoConnection(ctx context.Context, connection string, err error) error {
-	if _, missing := e.store.Read().Connection(ctx, connection); missing != nil {
-		return missing
-	}
-	return err
 }
 
 // Operation answers one.

@@ -67,6 +67,14 @@ func (q *Queries) Connection(ctx context.Context, name string) (*Connection, err
 		"there is no connection %s; list them with: mcic connection list", name)
 }
 
+// OrNoConnection answers the more helpful error when the connection is missing.
+func (q *Queries) OrNoConnection(ctx context.Context, connection string, err error) error {
+	if _, missing := q.Connection(ctx, connection); missing != nil {
+		return missing
+	}
+	return err
+}
+
 // Connections reads all, by name; with a credential's name only those that use it.
 func (q *Queries) Connections(ctx context.Context, credential string) (rows []Connection, err error) {
 	sel := q.db.NewSelect().Model(&rows).Order("name")

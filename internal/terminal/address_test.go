@@ -8,7 +8,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/m-cmp/mc-infra-connector/api"
-	"github.com/m-cmp/mc-infra-connector/internal/engine"
 	"github.com/m-cmp/mc-infra-connector/internal/engine/enginetest"
 	"github.com/m-cmp/mc-infra-connector/internal/terminal"
 	"github.com/m-cmp/mc-infra-connector/resource"
@@ -16,9 +15,9 @@ import (
 
 func TestOnlyAddressesOfMachinesAreConnectedTo(t *testing.T) {
 	e := enginetest.New(t, enginetest.Options{})
-	terminals := terminal.New(terminal.Config{Engine: e.Engine, Most: 1})
+	terminals := terminal.New(terminal.Config{Store: e.Store, Sealer: e.Sealer, Most: 1})
 	run := func(login resource.Login, r api.TerminalRequest) api.TerminalEnded {
-		l := &engine.Login{Login: login, Resource: &resource.Resource{Kind: "vm", Name: "vm1", Connection: "mock", UID: "u", State: resource.StateStopped}}
+		l := &terminal.Login{Login: login, Resource: &resource.Resource{Kind: "vm", Name: "vm1", Connection: "mock", UID: "u", State: resource.StateStopped}}
 		return terminals.Run(t.Context(), l, r, terminal.Streams{})
 	}
 	for _, address := range []string{"169.254.169.254", "0.0.0.0", "224.0.0.1", "fe80::1%eth0", "::", "::ffff:169.254.169.254"} {

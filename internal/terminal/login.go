@@ -12,7 +12,6 @@ import (
 	"golang.org/x/crypto/ssh"
 
 	"github.com/m-cmp/mc-infra-connector/api"
-	"github.com/m-cmp/mc-infra-connector/internal/engine"
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
 
@@ -24,7 +23,7 @@ type host struct {
 }
 
 // hostOf chooses among the addresses that the resource's record has.
-func hostOf(l *engine.Login, r api.TerminalRequest) (*host, error) {
+func hostOf(l *Login, r api.TerminalRequest) (*host, error) {
 	if err := resource.Invalid(r.Problems("")...); err != nil {
 		return nil, err
 	}
@@ -70,12 +69,12 @@ func means(r api.TerminalRequest) string {
 }
 
 // login connects and logs in.
-func (t *Terminals) login(ctx context.Context, l *engine.Login, to *host, r api.TerminalRequest) (*ssh.Client, *api.TerminalReady, error) {
+func (t *Terminals) login(ctx context.Context, l *Login, to *host, r api.TerminalRequest) (*ssh.Client, *api.TerminalReady, error) {
 	auth, err := t.auth(ctx, l, r)
 	if err != nil {
 		return nil, nil, err
 	}
-	known, err := t.Engine.KnownHostKey(ctx, l, to.port)
+	known, err := t.knownHostKey(ctx, l, to.port)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -85,7 +84,7 @@ func (t *Terminals) login(ctx context.Context, l *engine.Login, to *host, r api.
 		User: to.user, Auth: auth, ClientVersion: "SSH-2.0-mcic", HostKeyAlgorithms: hostKeyAlgorithms(known),
 		HostKeyCallback: func(_ string, _ net.Addr, key ssh.PublicKey) error {
 			if known == nil {
-				pinned, err := t.Engine.PinHostKey(ctx, l, to.port, authorized(key))
+				pinned, err := t.pinHostKey(ctx, l, to.port, authorized(key))
 				if err != nil {
 					return err
 				}
@@ -125,7 +124,7 @@ func (t *Terminals) login(ctx context.Context, l *engine.Login, to *host, r api.
 }
 
 // changed says that a host key is not the one that is recorded.
-func changed(l *engine.Login, to *host, known *api.HostKey, now string) *End {
+func changed(l *Login, to *host, known *api.HostKey, now string) *End {
 	r := l.Resource
 	return Endf(api.EndHostKey, resource.CodeConflict,
 		"the SSH server at %s is not the one that was seen before: its host key was %s (%s, since %s), and it %s. Somebody may be between, or the machine was set up anew. Only if you know that it was, have the old key forgotten: mcic %s hostkeys %s -c %s --forget",
@@ -133,7 +132,7 @@ func changed(l *engine.Login, to *host, known *api.HostKey, now string) *End {
 }
 
 // auth is the one way to log in that was asked for.
-func (t *Terminals) auth(ctx context.Context, l *engine.Login, r api.TerminalRequest) ([]ssh.AuthMethod, error) {
+func (t *Terminals) auth(ctx context.Context, l *Login, r api.TerminalRequest) ([]ssh.AuthMethod, error) {
 	if r.Password != "" {
 		return []ssh.AuthMethod{
 			ssh.Password(r.Password),
@@ -151,7 +150,7 @@ func (t *Terminals) auth(ctx context.Context, l *engine.Login, r api.TerminalReq
 	key := []byte(r.Key)
 	if len(key) == 0 {
 		var err error
-		if key, err = t.Engine.LoginKey(ctx, l); err != nil {
+		if key, err = t.loginKey(ctx, l); err != nil {
 			return nil, err
 		}
 	}

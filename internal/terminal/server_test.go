@@ -15,7 +15,6 @@ import (
 	"golang.org/x/crypto/ssh"
 
 	"github.com/m-cmp/mc-infra-connector/api"
-	"github.com/m-cmp/mc-infra-connector/internal/engine"
 	"github.com/m-cmp/mc-infra-connector/internal/engine/enginetest"
 	"github.com/m-cmp/mc-infra-connector/internal/terminal"
 )
@@ -77,10 +76,10 @@ func answer(c ssh.NewChannel, deaf bool) {
 }
 
 // at is a VM whose SSH server listens on a port of the loopback address.
-func at(t *testing.T, e *enginetest.Env, name string, port int) *engine.Login {
+func at(t *testing.T, e *enginetest.Env, name string, port int) *terminal.Login {
 	t.Helper()
 	e.MustCreate("mock", "vm", name, e.VMSpec())
-	l, err := e.Login(t.Context(), "mock", "vm", name)
+	l, err := terminal.New(terminal.Config{Store: e.Store}).Login(t.Context(), "mock", "vm", name)
 	require.NoError(t, err)
 	l.Public, l.Port, l.User = "127.0.0.1", port, "ubuntu"
 	return l
@@ -96,7 +95,7 @@ func TestPasswords(t *testing.T) {
 		}
 		return nil
 	}
-	terminals := terminal.New(terminal.Config{Engine: e.Engine, Most: 1, Connect: time.Minute})
+	terminals := terminal.New(terminal.Config{Store: e.Store, Sealer: e.Sealer, Most: 1, Connect: time.Minute})
 	for name, config := range map[string]*ssh.ServerConfig{
 		"password": {PasswordCallback: func(_ ssh.ConnMetadata, given []byte) (*ssh.Permissions, error) { return nil, right(string(given)) }},
 		"question": {KeyboardInteractiveCallback: func(_ ssh.ConnMetadata, ask ssh.KeyboardInteractiveChallenge) (*ssh.Permissions, error) {
@@ -120,7 +119,7 @@ func TestAnSSHServerThatIsSilentIsLost(t *testing.T) {
 	e := enginetest.New(t, enginetest.Options{})
 	e.Network()
 	l := at(t, e, "deaf", serve(t, &ssh.ServerConfig{NoClientAuth: true}, true))
-	terminals := terminal.New(terminal.Config{Engine: e.Engine, Most: 1, Connect: time.Minute, Alive: 500 * time.Millisecond})
+	terminals := terminal.New(terminal.Config{Store: e.Store, Sealer: e.Sealer, Most: 1, Connect: time.Minute, Alive: 500 * time.Millisecond})
 	ended := terminals.Run(t.Context(), l, api.TerminalRequest{Password: password, Command: "it"}, terminal.Streams{})
 	assert.Equal(t, api.EndLost, ended.Reason, "%v", ended.Error)
 	assert.Contains(t, ended.Error.Message, "does not answer any more")
@@ -129,7 +128,7 @@ func TestAnSSHServerThatIsSilentIsLost(t *testing.T) {
 	require.NoError(t, err)
 	defer func() { _ = mute.Close() }()
 	l.Port = mute.Addr().(*net.TCPAddr).Port
-	terminals = terminal.New(terminal.Config{Engine: e.Engine, Most: 1, Connect: time.Second})
+	terminals = terminal.New(terminal.Config{Store: e.Store, Sealer: e.Sealer, Most: 1, Connect: time.Second})
 	ended = terminals.Run(t.Context(), l, api.TerminalRequest{Password: password}, terminal.Streams{})
 	assert.Equal(t, api.EndUnreachable, ended.Reason, "%v", ended.Error)
 	assert.Contains(t, ended.Error.Message, "no answer within 1s")

@@ -21,13 +21,15 @@ import (
 	"golang.org/x/crypto/ssh"
 
 	"github.com/m-cmp/mc-infra-connector/api"
-	"github.com/m-cmp/mc-infra-connector/internal/engine"
+	"github.com/m-cmp/mc-infra-connector/internal/secret"
+	"github.com/m-cmp/mc-infra-connector/internal/store"
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
 
 // Config is what terminals need. Times may be left out.
 type Config struct {
-	Engine  *engine.Engine
+	Store   *store.Store
+	Sealer  *secret.Sealer
 	Logger  *slog.Logger
 	Most    int           // sessions at once on this server; 0 for none
 	Idle    time.Duration // ends a session in which nothing was written or read for so long; default: 15 m
@@ -157,7 +159,7 @@ func interruption(ctx context.Context) *End {
 
 // Run logs in to a resource, runs what is asked for, and says how it ended. The end of
 // ctx ends it too, for the reason that its cause gives.
-func (t *Terminals) Run(ctx context.Context, l *engine.Login, r api.TerminalRequest, s Streams) api.TerminalEnded {
+func (t *Terminals) Run(ctx context.Context, l *Login, r api.TerminalRequest, s Streams) api.TerminalEnded {
 	if end := t.enter(); end != nil {
 		return end.ended()
 	}
@@ -178,7 +180,7 @@ func (t *Terminals) Run(ctx context.Context, l *engine.Login, r api.TerminalRequ
 	if err != nil && ctx.Err() != nil { // whatever failed by that
 		err = interruption(ctx)
 	}
-	if noted := t.Engine.LoggedIn(context.WithoutCancel(ctx), l, to.how, err); noted != nil && err == nil { // what is not on record does not happen
+	if noted := t.loggedIn(context.WithoutCancel(ctx), l, to.how, err); noted != nil && err == nil { // what is not on record does not happen
 		_ = client.Close()
 		err = noted
 	}
@@ -191,7 +193,7 @@ func (t *Terminals) Run(ctx context.Context, l *engine.Login, r api.TerminalRequ
 
 	how := fmt.Sprintf("%s; after %s: %s", to.how, time.Since(began).Round(time.Second), ended.Reason)
 	t.Logger.Info("logout", "kind", l.Resource.Kind, "connection", l.Resource.Connection, "name", l.Resource.Name, "how", how)
-	if err := t.Engine.LoggedOut(context.WithoutCancel(ctx), l, how); err != nil {
+	if err := t.loggedOut(context.WithoutCancel(ctx), l, how); err != nil {
 		t.Logger.Warn("the end of a login is not in the audit trail", "name", l.Resource.Name, "how", how, "error", err)
 	}
 	return ended

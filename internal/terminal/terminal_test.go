@@ -17,7 +17,6 @@ import (
 
 	"github.com/m-cmp/mc-infra-connector/api"
 	"github.com/m-cmp/mc-infra-connector/internal/auth"
-	"github.com/m-cmp/mc-infra-connector/internal/engine"
 	"github.com/m-cmp/mc-infra-connector/internal/engine/enginetest"
 	"github.com/m-cmp/mc-infra-connector/internal/store"
 	"github.com/m-cmp/mc-infra-connector/internal/terminal"
@@ -51,15 +50,15 @@ func (w *world) vm(name, pair string) {
 	w.MustCreate("mock", "vm", name, strings.TrimSuffix(w.VMSpec(), "}")+fmt.Sprintf(`,"keypair":%q}`, pair))
 }
 
-func (w *world) login(name string) *engine.Login {
+func (w *world) login(name string) *terminal.Login {
 	w.t.Helper()
-	l, err := w.Login(w.t.Context(), "mock", "vm", name)
+	l, err := w.terminals(terminal.Config{}).Login(w.t.Context(), "mock", "vm", name)
 	require.NoError(w.t, err)
 	return l
 }
 
 func (w *world) terminals(c terminal.Config) *terminal.Terminals {
-	c.Engine, c.Connect = w.Engine, time.Minute // of a machine that is busy
+	c.Store, c.Sealer, c.Connect = w.Store, w.Sealer, time.Minute // of a machine that is busy
 	if c.Most == 0 {
 		c.Most = 10
 	}
@@ -201,7 +200,7 @@ func TestTheHostKeyThatWasSeenFirstIsTheOnlyOne(t *testing.T) {
 			assert.False(t, readies[1].New)
 			assert.Equal(t, readies[0].HostKey, readies[1].HostKey)
 			assert.Equal(t, w.sshd.Address, readies[0].Address)
-			known, err := w.HostKeys(t.Context(), "mock", "vm", "vm1")
+			known, err := w.terminals(terminal.Config{}).HostKeys(t.Context(), "mock", "vm", "vm1")
 			require.NoError(t, err)
 			require.Len(t, known, 1)
 			_, port, _ := strings.Cut(w.sshd.Address, ":")
@@ -216,8 +215,8 @@ func TestTheHostKeyThatWasSeenFirstIsTheOnlyOne(t *testing.T) {
 				assert.Contains(t, ended.Error.Message, known[0].Fingerprint)
 				assert.Contains(t, ended.Error.Message, "mcic vm hostkeys vm1 -c mock --forget")
 			}
-			require.NoError(t, w.ForgetHostKeys(auth.As(t.Context(), "lee"), "mock", "vm", "vm1"))
-			require.NoError(t, w.ForgetHostKeys(auth.As(t.Context(), "lee"), "mock", "vm", "vm1"), "there is none any more")
+			require.NoError(t, w.terminals(terminal.Config{}).ForgetHostKeys(auth.As(t.Context(), "lee"), "mock", "vm", "vm1"))
+			require.NoError(t, w.terminals(terminal.Config{}).ForgetHostKeys(auth.As(t.Context(), "lee"), "mock", "vm", "vm1"), "there is none any more")
 			assert.Equal(t, api.EndExit, login().Reason)
 			assert.True(t, readies[2].New)
 			forgotten, _, err := w.Audit(t.Context(), store.Query{Limit: 10, Filters: []store.Filter{{Field: "verb", Op: store.FilterEqual, Value: "forgethostkey"}}})
@@ -364,7 +363,7 @@ func TestTerminalsAreLimitedAndClosed(t *testing.T) {
 	assert.Zero(t, terminals.Open())
 	assert.Equal(t, api.EndStopping, receive(t, ended).Reason)
 	assert.Equal(t, api.EndStopping, terminals.Run(t.Context(), w.login("vm1"), api.TerminalRequest{}, terminal.Streams{}).Reason)
-	none := terminal.New(terminal.Config{Engine: w.Engine})
+	none := terminal.New(terminal.Config{Store: w.Store, Sealer: w.Sealer})
 	assert.Equal(t, resource.CodeUnsupported, none.Run(t.Context(), w.login("vm1"), api.TerminalRequest{}, terminal.Streams{}).Error.Code)
 }
 

@@ -50,7 +50,7 @@ func startWith(t testing.TB, o enginetest.Options, change func(*spider.Config), 
 	require.NoError(t, err)
 	config := spider.Config{
 		Engine: e.Engine, Registry: e.Registry, Catalog: catalog.New(e.Session), Fresh: time.Millisecond, Logger: slog.New(slog.DiscardHandler), Version: "test",
-		Terminal: terminal.New(terminal.Config{Engine: e.Engine, Most: 10, Connect: time.Minute}),
+		Terminal: terminal.New(terminal.Config{Store: e.Store, Sealer: e.Sealer, Most: 10, Connect: time.Minute}),
 		Allowed: func(r *http.Request) bool {
 			return login.Allows(r) || r.Header.Get("Authorization") == "Bearer "+token
 		},

@@ -10,7 +10,6 @@ import (
 	"strings"
 
 	"github.com/m-cmp/mc-infra-connector/api"
-	"github.com/m-cmp/mc-infra-connector/internal/engine"
 	"github.com/m-cmp/mc-infra-connector/internal/terminal"
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
@@ -73,8 +72,8 @@ func sshRun(r *request) (any, error) {
 }
 
 // loginAt finds the one VM that has an address.
-func loginAt(r *request, connection, address string) (*engine.Login, error) {
-	found, err := r.server.Engine.LoginsAt(r.Context(), connection, address)
+func loginAt(r *request, connection, address string) (*terminal.Login, error) {
+	found, err := r.server.Terminal.LoginsAt(r.Context(), connection, address)
 	switch {
 	case err != nil:
 		return nil, err
@@ -117,7 +116,7 @@ func renamed(err error) error {
 }
 
 // runThere runs a command and answers what it wrote.
-func runThere(r *request, l *engine.Login, request api.TerminalRequest) (any, error) {
+func runThere(r *request, l *terminal.Login, request api.TerminalRequest) (any, error) {
 	ctx, end := context.WithCancelCause(context.WithoutCancel(r.Context()))
 	defer end(nil)
 	defer context.AfterFunc(r.Context(), func() {

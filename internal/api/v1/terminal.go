@@ -14,7 +14,6 @@ import (
 	"github.com/danielgtaylor/huma/v2/adapters/humachi"
 
 	"github.com/m-cmp/mc-infra-connector/api"
-	"github.com/m-cmp/mc-infra-connector/internal/engine"
 	"github.com/m-cmp/mc-infra-connector/internal/terminal"
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
@@ -44,7 +43,7 @@ func (s *server) registerTerminal(routes huma.API, k *resource.Kind) {
 			"Programs send the bearer token; browsers their login, from a page of this server only.",
 		Responses: map[string]*huma.Response{"101": {Description: "The WebSocket is open."}},
 	}), func(ctx context.Context, in *OneResource) (*huma.StreamResponse, error) {
-		l, err := s.Engine.Login(ctx, in.Connection, k.Name, in.Name)
+		l, err := s.Terminal.Login(ctx, in.Connection, k.Name, in.Name)
 		if err != nil {
 			return nil, problem(err)
 		}
@@ -58,14 +57,14 @@ func (s *server) registerTerminal(routes huma.API, k *resource.Kind) {
 		OperationID: "list-hostkeys-" + k.Name, Method: http.MethodGet, Path: one + "/hostkeys", Tags: tags,
 		Summary: "List the host keys that its SSH server is known by", Description: "They were recorded at the first login; no others are accepted from then on.",
 	}, func(ctx context.Context, in *OneResource) (list[api.HostKey], error) {
-		items, err := s.Engine.HostKeys(ctx, in.Connection, k.Name, in.Name)
+		items, err := s.Terminal.HostKeys(ctx, in.Connection, k.Name, in.Name)
 		return list[api.HostKey]{Items: items}, err
 	})
 	huma.Register(routes, problems(schemas, huma.Operation{
 		OperationID: "forget-hostkeys-" + k.Name, Method: http.MethodDelete, Path: one + "/hostkeys", Tags: tags, DefaultStatus: http.StatusNoContent,
 		Summary: "Forget its host keys", Description: "The next login records the one that it sees. Do this only if you know that the machine was set up anew.",
 	}), func(ctx context.Context, in *OneResource) (*struct{}, error) {
-		if err := s.Engine.ForgetHostKeys(ctx, in.Connection, k.Name, in.Name); err != nil {
+		if err := s.Terminal.ForgetHostKeys(ctx, in.Connection, k.Name, in.Name); err != nil {
 			return nil, problem(err)
 		}
 		return nil, nil //nolint:nilnil // no body
@@ -85,7 +84,7 @@ func (s *server) mayOpen(r *http.Request) bool {
 }
 
 // serveTerminal serves the WebSocket of one terminal until it ends.
-func (s *server) serveTerminal(w http.ResponseWriter, r *http.Request, l *engine.Login) {
+func (s *server) serveTerminal(w http.ResponseWriter, r *http.Request, l *terminal.Login) {
 	switch {
 	case !strings.EqualFold(r.Header.Get("Upgrade"), "websocket"):
 		w.Header().Set("Upgrade", "websocket")
@@ -119,7 +118,7 @@ func (s *server) serveTerminal(w http.ResponseWriter, r *http.Request, l *engine
 }
 
 // runTerminal runs one on a connection, which is open as long as the context open.
-func (s *server) runTerminal(open context.Context, r *http.Request, conn *websocket.Conn, l *engine.Login) api.TerminalEnded {
+func (s *server) runTerminal(open context.Context, r *http.Request, conn *websocket.Conn, l *terminal.Login) api.TerminalEnded {
 	ctx, end := context.WithCancelCause(r.Context())
 	defer end(nil)
 	request, err := greeting(open, conn)

@@ -57,10 +57,11 @@ type Env struct {
 	*engine.Engine
 	*registry.Registry
 	*events.Bus
-	Store *store.Store
-	Host  *host.Host
-	Image string // an image and a spec of the Mock cloud that fit each other
-	Spec  string
+	Store  *store.Store
+	Host   *host.Host
+	Sealer *secret.Sealer
+	Image  string // an image and a spec of the Mock cloud that fit each other
+	Spec   string
 
 	t    testing.TB
 	stop func()
@@ -130,7 +131,7 @@ func Start(t testing.TB, o Options) *Env {
 	ctx, cancel := context.WithCancel(context.Background()) //nolint:usetesting // t.Context ends before the cleanups, which need the engine
 	ended := make(chan error, 1)
 	go func() { ended <- eng.Run(ctx) }()
-	e := &Env{Engine: eng, Registry: reg, Bus: bus, Store: o.Store, Host: h, t: t}
+	e := &Env{Engine: eng, Registry: reg, Bus: bus, Store: o.Store, Host: h, Sealer: sealer, t: t}
 	stopped := false
 	e.stop = func() {
 		if !stopped {
