@@ -511,12 +511,8 @@ func (e *Engine) recordEnded(ctx context.Context, verb string, write func(contex
 			return err
 		}
 		ops = nil
-		now := store.MicrosOf(time.Now())
 		for i, row := range rows {
-			op := &store.Operation{
-				ID: uuid.Must(uuid.NewV7()).String(), Verb: verb, Kind: row.Kind, Connection: row.Connection, Name: row.Name, UID: row.UID,
-				Params: json.RawMessage("null"), State: api.OperationSucceeded, CreatedAt: now, EndedAt: now, AskedBy: auth.Who(ctx),
-			}
+			op := endedOperation(ctx, row, verb, nil, nil)
 			if i == len(rows)-1 {
 				op = keyed(ctx, op)
 			}
@@ -540,6 +536,23 @@ func (e *Engine) recordEnded(ctx context.Context, verb string, write func(contex
 		e.config.OnOperation(last)
 	}
 	return last, nil
+}
+
+// endedOperation makes an operation on a resource that has ended at once: it failed, or there
+// was nothing to ask the cloud for.
+func endedOperation(ctx context.Context, row *store.Resource, verb string, params json.RawMessage, failure *resource.Error) *store.Operation {
+	now := store.MicrosOf(time.Now())
+	op := &store.Operation{
+		ID: uuid.Must(uuid.NewV7()).String(), Verb: verb, Kind: row.Kind, Connection: row.Connection, Name: row.Name, UID: row.UID,
+		Params: params, State: api.OperationSucceeded, Error: failure, CreatedAt: now, EndedAt: now, AskedBy: auth.Who(ctx),
+	}
+	if failure != nil {
+		op.State = api.OperationFailed
+	}
+	if params == nil {
+		op.Params = json.RawMessage("null")
+	}
+	return op
 }
 
 // Survey answers what a connection's cloud has of a kind now, as resources: what is

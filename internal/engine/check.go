@@ -34,7 +34,7 @@ func (e *Engine) CheckCreation(ctx context.Context, connection, kind string, bod
 		if len(creations) == 1 && len(then) == 0 { // whose error need not name it
 			_, err = e.insert(ctx, q, creations[0])
 		} else {
-			_, _, err = e.insertMany(ctx, q, connection, creations, then, thenParams)
+			_, err = e.insertMany(ctx, q, connection, creations, then, thenParams)
 		}
 		if err != nil {
 			return err

@@ -83,7 +83,9 @@ func (j *job) forget(ctx context.Context, e *resource.Error) error {
 func (j *job) end(ctx context.Context) error {
 	j.lookAgain(ctx)
 	j.op.EndedAt, j.op.Pending = store.MicrosOf(time.Now()), ""
-	wipe(j.op)
+	if len(j.op.Hidden) > 0 {
+		wipe(j.op)
+	}
 	j.note(string(j.op.State), j.op.Error)
 	if j.op.Verb == api.VerbDelete && j.op.State == api.OperationSucceeded {
 		j.bury(j.row)
@@ -238,7 +240,7 @@ func (j *job) write(ctx context.Context) (users []store.Resource, err error) {
 			return err
 		}
 		if j.op.EndedAt != 0 && j.op.Parent != "" {
-			if parent, err = q.CountPart(ctx, j.op.Parent, j.op.State != api.OperationSucceeded, j.op.EndedAt); err != nil {
+			if parent, err = q.CountPart(ctx, j.op); err != nil {
 				return err
 			}
 			if parent.Failed > 0 && parent.State.Ended() && parent.OnFailure() == resource.OnFailureDelete {

@@ -56,11 +56,7 @@ func (j *job) reveal(ctx context.Context, shown json.RawMessage) (json.RawMessag
 }
 
 // wipe ends it.
-func wipe(op *store.Operation) {
-	if len(op.Hidden) > 0 {
-		op.Hidden = []byte(store.Wiped)
-	}
-}
+func wipe(op *store.Operation) { op.Hidden = []byte(store.Wiped) }
 
 // told seals the secrets that the cloud has told in the answer to a creation. They are
 // recorded with the id that came with them: a driver takes whoever knows the id to have them.

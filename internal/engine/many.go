@@ -59,27 +59,42 @@ func (e *Engine) CreateTogether(ctx context.Context, connection string, items []
 // createMany records several resources and what follows the last of them, all or none,
 // each with an operation, and one that counts those, with params.
 func (e *Engine) createMany(ctx context.Context, connection string, creations []*creation, then []resource.FollowUp, params json.RawMessage) (*api.Operation, error) {
-	var (
-		parent *store.Operation
-		rows   []*store.Resource
-		ops    []*store.Operation
-	)
 	thenParams, err := e.followUps(ctx, connection, then)
 	if err != nil {
 		return nil, err
 	}
-	err = e.store.Update(ctx, func(ctx context.Context, q *store.Queries) (err error) {
-		if rows, ops, err = e.insertMany(ctx, q, connection, creations, then, thenParams); err != nil {
+	return e.recordMany(ctx, api.VerbCreate, params, func(ctx context.Context, q *store.Queries) ([]member, error) {
+		return e.insertMany(ctx, q, connection, creations, then, thenParams)
+	})
+}
+
+// member is one of several that are changed together: its operation, and its row unless
+// nothing of it is changed.
+type member struct {
+	row *store.Resource
+	op  *store.Operation
+}
+
+// recordMany records operations on several resources, and one that counts those, with params.
+// Where each of them has failed already, it records nothing.
+func (e *Engine) recordMany(
+	ctx context.Context, verb string, params json.RawMessage, begin func(context.Context, *store.Queries) ([]member, error),
+) (*api.Operation, error) {
+	var (
+		parent  *store.Operation
+		members []member
+	)
+	err := e.store.Update(ctx, func(ctx context.Context, q *store.Queries) (err error) {
+		if members, err = begin(ctx, q); err != nil {
 			return err
 		}
-		parent = newParent(ctx, api.VerbCreate, connection, rows[:len(creations)])
-		parent.Total += len(then)
-		if params != nil {
-			parent.Params = params
+		parent = newParent(ctx, verb, params, members)
+		if parent.Failed == parent.Total {
+			return members[0].op.Error
 		}
-		for _, op := range ops {
-			op.Parent = parent.ID
-			if err := q.InsertOperation(ctx, op); err != nil {
+		for _, m := range members {
+			m.op.Parent = parent.ID
+			if err := q.InsertOperation(ctx, m.op); err != nil {
 				return err
 			}
 		}
@@ -89,9 +104,15 @@ func (e *Engine) createMany(ctx context.Context, connection string, creations []
 		return nil, err
 	}
 	e.events.Tell(events.Event{Operation: parent.Resource()})
-	for i, row := range rows {
-		e.events.Changed(row, ops[i])
-		e.enqueue(connection, row.UID)
+	for _, m := range members {
+		if m.row == nil {
+			e.events.Tell(events.Event{Operation: m.op.Resource()})
+			continue
+		}
+		e.events.Changed(m.row, m.op)
+		if m.op.EndedAt == 0 {
+			e.enqueue(m.row.Connection, m.row.UID)
+		}
 	}
 	return parent.Resource(), nil
 }
@@ -115,42 +136,44 @@ func (e *Engine) followUps(ctx context.Context, connection string, then []resour
 // and makes the operation of each.
 func (e *Engine) insertMany(
 	ctx context.Context, q *store.Queries, connection string, creations []*creation, then []resource.FollowUp, thenParams []json.RawMessage,
-) (rows []*store.Resource, ops []*store.Operation, err error) {
+) (members []member, err error) {
 	renamed := renames{}
 	for _, c := range creations {
 		for _, spec := range []*json.RawMessage{&c.row.Asked, &c.row.Effective} {
 			if *spec, err = c.kind.MapRefs(*spec, renamed.of); err != nil {
-				return nil, nil, err
+				return nil, err
 			}
 		}
 		asked := c.row.Name
 		called := cmp.Or(c.row.FacadeName, c.row.Name)
 		op, err := e.insert(ctx, q, c)
-		if resource.CodeOf(err) == resource.CodeAlreadyExists && slices.ContainsFunc(rows, func(r *store.Resource) bool { return r.Kind == c.kind.Name && cmp.Or(r.FacadeName, r.Name) == called }) {
+		if resource.CodeOf(err) == resource.CodeAlreadyExists && slices.ContainsFunc(members, func(m member) bool {
+			return m.row.Kind == c.kind.Name && cmp.Or(m.row.FacadeName, m.row.Name) == called
+		}) {
 			err = resource.Errorf(resource.CodeInvalid, "the request has two %ss of this name; give each its own", c.kind.Name)
 		}
 		if err != nil {
-			return nil, nil, fmt.Errorf("%s: %w", called, err)
+			return nil, fmt.Errorf("%s: %w", called, err)
 		}
-		rows, ops = append(rows, c.row), append(ops, op)
+		members = append(members, member{c.row, op})
 		renamed[Named{c.kind.Name, asked}] = c.row.Name
 	}
 	for i, f := range then {
 		params, err := f.MapRefs(thenParams[i], renamed.of)
 		if err != nil {
-			return nil, nil, err
+			return nil, err
 		}
 		row, op, err := e.begin(ctx, q, connection, f.Kind, f.Name, f.Action, params, onCloud)
 		if resource.CodeOf(err) == resource.CodeNotFound {
-			return nil, nil, resource.Invalid(resource.Problem{Field: fmt.Sprintf("then[%d].name", i), Message: err.Error()})
+			return nil, resource.Invalid(resource.Problem{Field: fmt.Sprintf("then[%d].name", i), Message: err.Error()})
 		}
 		if err != nil {
-			return nil, nil, err
+			return nil, err
 		}
-		op.Follows = ops[len(ops)-1].ID
-		rows, ops = append(rows, row), append(ops, op)
+		op.Follows = members[len(members)-1].op.ID
+		members = append(members, member{row, op})
 	}
-	return rows, ops, nil
+	return members, nil
 }
 
 // renames are the names that resources got that are created together, by those that were
@@ -191,51 +214,29 @@ func (e *Engine) deleteTogether(ctx context.Context, connection string, items []
 	if err != nil {
 		return nil, err
 	}
-	var (
-		parent *store.Operation
-		rows   []*store.Resource
-		ops    []*store.Operation
-	)
-	err = e.store.Update(ctx, func(ctx context.Context, q *store.Queries) error {
-		rows, ops = nil, nil
-		for _, item := range items {
-			row, err := q.Resource(ctx, connection, item.Kind, item.Name)
-			if err != nil {
-				return err
+	return e.recordMany(ctx, api.VerbDelete, params, func(ctx context.Context, q *store.Queries) ([]member, error) {
+		rows := make([]*store.Resource, len(items))
+		for i, item := range items {
+			if rows[i], err = q.Resource(ctx, connection, item.Kind, item.Name); err != nil {
+				return nil, err
 			}
-			if err := unchanging(row); err != nil {
-				return err
+			if err := unchanging(rows[i]); err != nil {
+				return nil, err
 			}
-			rows = append(rows, row)
 		}
 		if err := onlyUseEachOther(ctx, q, rows); err != nil {
-			return err
+			return nil, err
 		}
-		parent = newParent(ctx, api.VerbDelete, connection, rows)
-		for _, row := range rows {
-			owner := row.LeaseOwner
+		members := make([]member, len(rows))
+		for i, row := range rows {
 			row.State = resource.StateDeleting
-			op := e.newOperation(ctx, row, api.VerbDelete, params)
-			op.Parent = parent.ID
-			if err := q.UpdateResource(ctx, row, owner); err != nil {
-				return err
+			members[i].row = row
+			if members[i].op, err = e.beginOn(ctx, q, row, api.VerbDelete, params); err != nil {
+				return nil, err
 			}
-			if err := q.InsertOperation(ctx, op); err != nil {
-				return err
-			}
-			ops = append(ops, op)
 		}
-		return q.InsertOperation(ctx, parent)
+		return members, nil
 	})
-	if err != nil {
-		return nil, err
-	}
-	e.events.Tell(events.Event{Operation: parent.Resource()})
-	for i, row := range rows {
-		e.events.Changed(row, ops[i])
-		e.enqueue(connection, row.UID)
-	}
-	return parent.Resource(), nil
 }
 
 // onlyUseEachOther refuses resources that others than themselves use.
@@ -257,16 +258,37 @@ func onlyUseEachOther(ctx context.Context, q *store.Queries, rows []*store.Resou
 	return nil
 }
 
-// newParent makes the operation that stands for one on each of the rows.
-func newParent(ctx context.Context, verb, connection string, rows []*store.Resource) *store.Operation {
-	name := rows[0].Name
-	if last := rows[len(rows)-1].Name; len(rows) > 1 {
-		name = fmt.Sprintf("%s … %s", name, last)
+// newParent makes the operation that counts those on several resources.
+func newParent(ctx context.Context, verb string, params json.RawMessage, members []member) *store.Operation {
+	first, last := members[0].op, members[0].op
+	connection := first.Connection
+	var failure *resource.Error // of the first that has failed already
+	for _, m := range members {
+		if m.op.Follows == "" { // else it is about something else
+			last = m.op
+		}
+		if m.op.Connection != connection {
+			connection = ""
+		}
+		failure = cmp.Or(failure, m.op.Error)
 	}
-	return keyed(ctx, &store.Operation{
-		ID: uuid.Must(uuid.NewV7()).String(), Verb: verb, Kind: rows[0].Kind, Connection: connection, Name: name,
-		Params: json.RawMessage("null"), State: api.OperationRunning, Total: len(rows), CreatedAt: store.MicrosOf(time.Now()), AskedBy: auth.Who(ctx),
+	name := first.Name
+	if last != first {
+		name = fmt.Sprintf("%s … %s", name, last.Name)
+	}
+	if params == nil {
+		params = json.RawMessage("null")
+	}
+	parent := keyed(ctx, &store.Operation{
+		ID: uuid.Must(uuid.NewV7()).String(), Verb: verb, Kind: first.Kind, Connection: connection, Name: name,
+		Params: params, State: api.OperationRunning, Total: len(members), CreatedAt: store.MicrosOf(time.Now()), AskedBy: auth.Who(ctx),
 	})
+	for _, m := range members {
+		if m.op.EndedAt != 0 {
+			parent.Count(m.op, failure)
+		}
+	}
+	return parent
 }
 
 // Destroy records the deletion of everything that is recorded of a connection, with

@@ -326,27 +326,31 @@ func (e *Engine) labelHere(ctx context.Context, connection, kind, name string, p
 	})
 }
 
-// Cancel ends an operation that the cloud has not accepted yet. If a creation has
-// been accepted, thenDelete has what it creates deleted as soon as it has ended.
+// Cancel ends an operation that the cloud has not accepted yet, or those parts of one for which
+// that is so. If a creation has been accepted, thenDelete has what it creates deleted as soon
+// as it has ended.
 func (e *Engine) Cancel(ctx context.Context, id string, thenDelete bool) (*api.Operation, error) {
 	want := store.CancelEarly
 	if thenDelete {
 		want = store.CancelDelete
 	}
-	var op *store.Operation
+	var (
+		op    *store.Operation
+		ended []store.Operation // that are to end
+	)
 	err := e.store.Update(ctx, func(ctx context.Context, q *store.Queries) (err error) {
 		if op, err = q.Operation(ctx, id); err != nil {
 			return err
 		}
-		switch {
-		case op.Total > 0:
-			return resource.Errorf(resource.CodeUnsupported, "the operation %s stands for several; cancel those with parent=%s", id, id)
-		case op.State.Ended():
-			return resource.Errorf(resource.CodeConflict, "the operation %s has ended (%s); there is nothing to cancel", id, op.State)
-		case thenDelete && op.Verb != api.VerbCreate:
-			return resource.Invalid(resource.Problem{Field: "thenDelete", Message: "is for creations; this operation is: " + op.Verb})
-		case op.State == api.OperationRunning && !thenDelete:
-			return resource.Errorf(resource.CodeConflict, "the cloud has accepted the %s already; it cannot be taken back. What a creation makes can be deleted with thenDelete", op.Verb)
+		if op.Total > 0 {
+			if ended, err = cancelParts(ctx, q, id, want); err != nil {
+				return err
+			}
+		} else {
+			if err := mayCancel(op, want); err != nil {
+				return err
+			}
+			ended = []store.Operation{*op}
 		}
 		op.Cancel = want
 		return q.SetCancel(ctx, id, want)
@@ -354,30 +358,58 @@ func (e *Engine) Cancel(ctx context.Context, id string, thenDelete bool) (*api.O
 	if err != nil {
 		return nil, err
 	}
-	e.enqueue(op.Connection, op.UID)
+	for i := range ended {
+		e.enqueue(ended[i].Connection, ended[i].UID)
+	}
 	e.events.Tell(events.Event{Operation: op.Resource()})
 	return op.Resource(), nil
 }
 
-// Retry does again what an operation failed to do, as a new operation.
+// mayCancel refuses what cannot be taken back.
+func mayCancel(op *store.Operation, want store.Cancel) error {
+	switch {
+	case op.State.Ended():
+		return resource.Errorf(resource.CodeConflict, "the operation %s has ended (%s); there is nothing to cancel", op.ID, op.State)
+	case want == store.CancelDelete && op.Verb != api.VerbCreate:
+		return resource.Invalid(resource.Problem{Field: "thenDelete", Message: "is for creations; this operation is: " + op.Verb})
+	case op.State == api.OperationRunning && want != store.CancelDelete:
+		return resource.Errorf(resource.CodeConflict, "the cloud has accepted the %s already; it cannot be taken back. What a creation makes can be deleted with thenDelete", op.Verb)
+	}
+	return nil
+}
+
+// Retry does again, as a new operation, what an operation failed to do, or its parts.
 func (e *Engine) Retry(ctx context.Context, id string) (*api.Operation, error) {
 	old, err := e.store.Read().Operation(ctx, id)
 	if err != nil {
 		return nil, err
 	}
 	if old.Total > 0 {
-		return nil, resource.Errorf(resource.CodeUnsupported, "the operation %s stands for several; try those again that failed: parent=%s", id, id)
+		return e.retryParts(ctx, old)
 	}
+	if err := mayRetry(old); err != nil {
+		return nil, err
+	}
+	return e.change(ctx, old.Connection, old.Kind, old.Name, old.Verb, old.Params, sameAgain(old))
+}
+
+// mayRetry refuses what did not fail, or can be done only with what is not kept.
+func mayRetry(old *store.Operation) error {
 	if old.State != api.OperationFailed && old.State != api.OperationCancelled {
-		return nil, resource.Errorf(resource.CodeConflict, "the operation %s is %s; only a failed or cancelled one can be tried again", id, old.State)
+		return resource.Errorf(resource.CodeConflict, "the operation %s is %s; only a failed or cancelled one can be tried again", old.ID, old.State)
 	}
 	if len(old.Hidden) > 0 {
-		return nil, resource.Errorf(resource.CodeConflict, "the operation %s was given what is never shown, and is not kept beyond its end; ask for it anew, with that", id)
+		return resource.Errorf(resource.CodeConflict, "the operation %s was given what is never shown, and is not kept beyond its end; ask for it anew, with that", old.ID)
 	}
-	return e.change(ctx, old.Connection, old.Kind, old.Name, old.Verb, old.Params, func(ctx context.Context, q *store.Queries, row *store.Resource) error {
+	return nil
+}
+
+// sameAgain refuses to try again what an operation was for if it is not as that left it.
+func sameAgain(old *store.Operation) func(context.Context, *store.Queries, *store.Resource) error {
+	return func(ctx context.Context, q *store.Queries, row *store.Resource) error {
 		switch {
 		case row.UID != old.UID:
-			return resource.Errorf(resource.CodeConflict, "the %s %s is another one now; the operation %s was for one that is gone", old.Kind, old.Name, id)
+			return resource.Errorf(resource.CodeConflict, "the %s %s is another one now; the operation %s was for one that is gone", old.Kind, old.Name, old.ID)
 		case old.Verb == api.VerbDelete:
 			return mayGo(ctx, q, row)
 		case old.Verb == api.VerbCreate && row.CloudID != "":
@@ -386,7 +418,7 @@ func (e *Engine) Retry(ctx context.Context, id string) (*api.Operation, error) {
 			row.State, row.Error = resource.StatePending, nil
 		}
 		return nil
-	})
+	}
 }
 
 // mayGo refuses the deletion of what is used.
@@ -425,8 +457,7 @@ func (e *Engine) change(
 	})
 }
 
-// begin makes an operation on a resource that exists, if none is running, and notes it
-// in the row of the resource, so that nothing else changes that.
+// begin makes an operation on a resource that exists, if none is running.
 func (e *Engine) begin(
 	ctx context.Context, q *store.Queries, connection, kind, name, verb string, params json.RawMessage,
 	check func(context.Context, *store.Queries, *store.Resource) error,
@@ -435,22 +466,34 @@ func (e *Engine) begin(
 	if err != nil {
 		return nil, nil, err
 	}
+	if err := mayBegin(ctx, q, row, check); err != nil {
+		return nil, nil, err
+	}
+	op, err := e.beginOn(ctx, q, row, verb, params)
+	return row, op, err
+}
+
+// mayBegin refuses a change while another goes on, or that check refuses.
+func mayBegin(ctx context.Context, q *store.Queries, row *store.Resource, check func(context.Context, *store.Queries, *store.Resource) error) error {
 	if err := unchanging(row); err != nil {
-		return nil, nil, err
+		return err
 	}
-	if err := check(ctx, q, row); err != nil {
-		return nil, nil, err
-	}
-	shown, hidden, err := hideParams(kind, verb, params)
+	return check(ctx, q, row)
+}
+
+// beginOn makes an operation and notes it in the row of its resource, so that nothing else
+// changes that.
+func (e *Engine) beginOn(ctx context.Context, q *store.Queries, row *store.Resource, verb string, params json.RawMessage) (*store.Operation, error) {
+	shown, hidden, err := hideParams(row.Kind, verb, params)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	owner := row.LeaseOwner
 	op := e.newOperation(ctx, row, verb, shown)
 	if err := e.seal(op, hidden); err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	return row, op, q.UpdateResource(ctx, row, owner)
+	return op, q.UpdateResource(ctx, row, owner)
 }
 
 // newOperation makes an operation and notes it, under a lease of this server, in

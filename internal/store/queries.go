@@ -359,24 +359,21 @@ func (q *Queries) UpdateOperation(ctx context.Context, row *Operation) error {
 
 // CountPart notes at an operation that one of its parts has ended. With the last
 // part it ends too.
-func (q *Queries) CountPart(ctx context.Context, id string, failed bool, now Micros) (*Operation, error) {
-	row, err := q.Operation(ctx, id)
+func (q *Queries) CountPart(ctx context.Context, part *Operation) (*Operation, error) {
+	row, err := q.Operation(ctx, part.Parent)
 	if err != nil {
 		return nil, err
 	}
-	row.Ended++
-	if failed {
-		row.Failed++
-	}
-	if row.Ended == row.Total {
-		row.State, row.EndedAt = api.OperationSucceeded, now
-		if row.Failed > 0 {
-			row.State = api.OperationFailed
-			row.Error = resource.Errorf(resource.CodeInternal, "%d of %d failed; see: mcic operation list --filter parent=%s", row.Failed, row.Total, row.ID)
+	failed := &Operation{}
+	if row.Ended+1 == row.Total {
+		err := q.one(ctx, q.db.NewSelect().Model(failed).Where("parent = ?", row.ID).Where("state = ?", api.OperationFailed).Order("ended_at", "id"), "no part has failed")
+		if err != nil && resource.CodeOf(err) != resource.CodeNotFound {
+			return nil, err
 		}
 	}
+	row.Count(part, failed.Error)
 	_, err = q.db.NewUpdate().Model(row).Column("ended", "failed", "state", "error", "ended_at").WherePK().Exec(ctx)
-	return row, failure(err, "count the parts of %s", id)
+	return row, failure(err, "count the parts of %s", row.ID)
 }
 
 // SetCancel records that an operation is to be cancelled. Unlike the other columns

@@ -216,6 +216,26 @@ func (o *Operation) Identity() string { return "operation/" + o.ID }
 // Wiped stands for what was given with an operation and never shown, once that is gone.
 const Wiped = "-"
 
+// Count notes that a part has ended; the last one ends the whole. That has failed if parts have,
+// with the error of the first of them, and was cancelled if some were and none has failed.
+func (o *Operation) Count(part *Operation, first *resource.Error) {
+	o.Ended++
+	if part.State != api.OperationSucceeded {
+		o.Failed++
+	}
+	if o.Ended < o.Total {
+		return
+	}
+	o.State, o.EndedAt = api.OperationSucceeded, part.EndedAt
+	see := "see: mcic operation list --filter parent=" + o.ID
+	switch {
+	case first != nil:
+		o.State, o.Error = api.OperationFailed, resource.Errorf(first.Code, "%d of %d failed, the first because: %s; %s", o.Failed, o.Total, first.Message, see)
+	case o.Failed > 0:
+		o.State, o.Error = api.OperationCancelled, resource.Errorf(resource.CodeConflict, "%d of %d were cancelled; %s", o.Failed, o.Total, see)
+	}
+}
+
 // Creation is what a creation keeps in Params. Of one of several at once it is about all of
 // them: they stay together or not at all.
 type Creation struct {

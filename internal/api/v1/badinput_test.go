@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/m-cmp/mc-infra-connector/api"
 	v1 "github.com/m-cmp/mc-infra-connector/internal/api/v1"
 	"github.com/m-cmp/mc-infra-connector/internal/engine"
 	"github.com/m-cmp/mc-infra-connector/internal/engine/enginetest"
@@ -107,6 +108,20 @@ func (a *routes) posts() map[string]string {
 		good["/v1/connections/mock/"+kinds+":check"] = good["/v1/connections/mock/"+kinds]
 		good["/v1/connections/mock/"+kinds+"/"+name+":release"] = ``
 		good["/v1/connections/mock/"+kinds+"/"+name+":label"] = `{"set":{"a":"b"}}`
+		k, err := resource.KindNamed(strings.TrimSuffix(kinds, "s"))
+		require.NoError(a.t, err)
+		verbs := []string{api.VerbDelete}
+		for _, action := range k.Actions {
+			verbs = append(verbs, action.Name)
+		}
+		for _, verb := range verbs {
+			params := good["/v1/connections/mock/"+kinds+"/"+name+":"+verb]
+			if params != "" {
+				params = `,"params":` + params
+			}
+			good["/v1/connections/mock/"+kinds+":"+verb] = `{"names":["` + name + `"]` + params + `}`
+			good["/v1/"+kinds+":"+verb] = `{"items":[{"connection":"mock","name":"` + name + `"}]` + params + `}`
+		}
 	}
 	for _, c := range resource.Catalogs() {
 		good["/v1/drivers/mock/catalog/"+c.Plural()] = `{"region":"mock-seoul"}`

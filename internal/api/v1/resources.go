@@ -253,6 +253,7 @@ func (s *server) registerKind(routes huma.API, k *resource.Kind) {
 			takes(routes, path, nothing(), false)
 		}
 	}
+	s.registerMany(routes, k, title)
 }
 
 // registerRecent registers the routes of the choices that were made before.

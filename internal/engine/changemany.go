@@ -1,0 +1,331 @@
+package engine
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/m-cmp/mc-infra-connector/api"
+	"github.com/m-cmp/mc-infra-connector/internal/store"
+	"github.com/m-cmp/mc-infra-connector/resource"
+)
+
+// manyChange is a change of several resources of a kind, each as by a request of its own.
+type manyChange struct {
+	kind    *resource.Kind
+	verb    string
+	params  json.RawMessage
+	targets []api.Target
+	refused map[api.Target]error // what is known before anything is recorded
+	labels  *resource.LabelChange
+	here    map[string]bool // connections whose labels are only here
+}
+
+// ChangeMany records an action on several resources of a kind, or their deletion, with one
+// operation for all, which has one on each as parts. What cannot be begun is a part that has
+// failed; where nothing can, nothing is recorded. Without a connection they are of any. body is
+// an api.ManyRequest as the user sent it.
+func (e *Engine) ChangeMany(ctx context.Context, connection, kind, verb string, body []byte) (*api.Operation, error) {
+	k, err := resource.KindNamed(kind)
+	if err != nil {
+		return nil, err
+	}
+	var request api.ManyRequest
+	if err := resource.Decode(body, &request); err != nil {
+		return nil, err
+	}
+	m := &manyChange{kind: k, verb: verb, refused: map[api.Target]error{}, here: map[string]bool{}}
+	if err := m.parse(&request); err != nil {
+		return nil, err
+	}
+	if m.targets, err = e.meant(ctx, connection, k, &request); err != nil {
+		return nil, err
+	}
+	if err := e.refuse(ctx, m, request.Force); err != nil {
+		return nil, err
+	}
+	return e.recordMany(ctx, verb, m.common(), func(ctx context.Context, q *store.Queries) ([]member, error) { return e.members(ctx, q, m) })
+}
+
+// common is what the operation for all keeps.
+func (m *manyChange) common() json.RawMessage {
+	if m.verb == api.VerbDelete {
+		return m.params
+	}
+	return nil
+}
+
+// parse reads what each is asked for.
+func (m *manyChange) parse(r *api.ManyRequest) (err error) {
+	if m.verb == api.VerbDelete {
+		if len(r.Params) > 0 {
+			return resource.Invalid(resource.Problem{Field: "params", Message: "is for actions; leave it out", Rule: resource.RuleUnknown})
+		}
+		m.params, err = deletionParams(r.Force)
+		return err
+	}
+	if r.Force {
+		return resource.Invalid(resource.Problem{Field: "force", Message: "is for deletions; leave it out", Rule: resource.RuleUnknown})
+	}
+	a, err := m.kind.Action(m.verb)
+	if err != nil {
+		return err
+	}
+	if m.params, err = a.ParseParams(r.Params); err != nil {
+		e := resource.AsError(err)
+		for i := range e.Fields {
+			e.Fields[i].Field = "params." + e.Fields[i].Field
+		}
+		return resource.Invalid(e.Fields...)
+	}
+	if m.verb == resource.ActionLabel {
+		return json.Unmarshal(m.params, &m.labels)
+	}
+	return nil
+}
+
+// meant answers the resources that a request is about, in an order in which all lock them.
+func (e *Engine) meant(ctx context.Context, connection string, k *resource.Kind, r *api.ManyRequest) ([]api.Target, error) {
+	field, other, given := "items", "names", r.Items
+	if connection != "" {
+		if err := e.store.Read().OrNoConnection(ctx, connection, nil); err != nil {
+			return nil, err
+		}
+		field, other, given = "names", "items", nil
+		for _, name := range r.Names {
+			given = append(given, api.Target{Connection: connection, Name: name})
+		}
+	}
+	switch wrong := len(r.Names) > 0 && connection == "" || len(r.Items) > 0 && connection != ""; {
+	case wrong:
+		return nil, resource.Invalid(resource.Problem{Field: other, Message: "is not for this path; give " + field, Rule: resource.RuleUnknown})
+	case (r.Matching == nil) == (len(given) == 0):
+		return nil, resource.Invalid(resource.Problem{Field: field, Message: "give either " + field + " or matching", Rule: resource.RuleExclusive, Limit: "matching"})
+	case r.Matching != nil:
+		return e.matching(ctx, connection, k, r.Matching)
+	}
+	var problems []resource.Problem
+	first := map[api.Target]int{}
+	for i, t := range given {
+		at := fmt.Sprintf("%s[%d]", field, i)
+		if before, twice := first[t]; twice {
+			problems = append(problems, resource.Problem{Field: at, Message: fmt.Sprintf("the same as %s[%d]; leave one out", field, before), Rule: resource.RuleDuplicate, Limit: fmt.Sprintf("%s[%d]", field, before)})
+			continue
+		}
+		first[t] = i
+		switch _, err := e.store.Read().Resource(ctx, t.Connection, k.Name, t.Name); {
+		case resource.CodeOf(err) == resource.CodeNotFound:
+			problems = append(problems, resource.Problem{Field: at, Message: e.store.Read().OrNoConnection(ctx, t.Connection, err).Error(), Rule: resource.RuleMissing, Limit: k.Name + " " + t.Name})
+		case err != nil:
+			return nil, err
+		}
+		if len(problems) == maxProblems {
+			break
+		}
+	}
+	slices.SortFunc(given, compareTargets)
+	return given, resource.Invalid(problems...)
+}
+
+// maxProblems is how many wrong names one answer has.
+const maxProblems = 20
+
+func compareTargets(a, b api.Target) int {
+	return cmp.Or(cmp.Compare(a.Connection, b.Connection), cmp.Compare(a.Name, b.Name))
+}
+
+// matching looks up what matches. If that is more than somebody has seen, it is not what is
+// meant.
+func (e *Engine) matching(ctx context.Context, connection string, k *resource.Kind, m *api.Matching) ([]api.Target, error) {
+	query := store.Query{Search: m.Search, Limit: m.Expected}
+	for _, text := range m.Filter {
+		f, err := store.ParseFilter(text)
+		if err != nil {
+			return nil, err
+		}
+		query.Filters = append(query.Filters, f)
+	}
+	if len(query.Filters) == 0 && query.Search == "" && connection == "" {
+		return nil, resource.Invalid(resource.Problem{Field: "matching", Message: "says nothing, and would mean all of all connections; give a filter or words", Rule: resource.RuleRequired})
+	}
+	rows, next, err := e.store.Read().ListResources(ctx, connection, k.Name, query)
+	switch {
+	case err != nil:
+		return nil, err
+	case next != "":
+		return nil, resource.Errorf(resource.CodeConflict, "more than %d %ss match by now; look again and give the new number as expected", m.Expected, k.Name)
+	case len(rows) == 0:
+		return nil, e.store.Read().OrNoConnection(ctx, connection, resource.Errorf(resource.CodeNotFound, "no %s matches any more", k.Name))
+	}
+	targets := store.Convert(rows, func(r *store.Resource) api.Target { return api.Target{Connection: r.Connection, Name: r.Name} })
+	slices.SortFunc(targets, compareTargets)
+	return targets, nil
+}
+
+// refuse finds what is refused without a look at the records: what connections do not offer,
+// and what is used by what only their clouds have.
+func (e *Engine) refuse(ctx context.Context, m *manyChange, force bool) error {
+	offered := map[string]error{}
+	for _, t := range m.targets {
+		err, known := offered[t.Connection]
+		if !known {
+			err = e.offeredTo(ctx, t.Connection, m, force)
+			if err != nil && !refusal(err) {
+				return err
+			}
+			offered[t.Connection] = err
+		}
+		if err == nil && m.verb == api.VerbDelete && !force {
+			err = e.unusedThere(ctx, t.Connection, []Named{{m.kind.Name, t.Name}})
+		}
+		if err != nil {
+			if !refusal(err) {
+				return err
+			}
+			m.refused[t] = err
+		}
+	}
+	return nil
+}
+
+// offeredTo refuses a change that a connection does not offer.
+func (e *Engine) offeredTo(ctx context.Context, connection string, m *manyChange, force bool) error {
+	switch m.verb {
+	case api.VerbDelete:
+		if force {
+			return nil
+		}
+		_, err := e.registry.Offers(ctx, connection, m.kind.Name, m.verb)
+		return err
+	case resource.ActionLabel:
+		if _, err := e.registry.Offers(ctx, connection, m.kind.Name, m.verb); resource.CodeOf(err) == resource.CodeUnsupported {
+			m.here[connection] = true
+			return nil
+		}
+	}
+	return e.registry.Has(ctx, connection, m.kind.Name, m.verb)
+}
+
+// refusal reports whether an error is about one resource, so that others can be changed.
+func refusal(err error) bool {
+	switch resource.CodeOf(err) {
+	case resource.CodeConflict, resource.CodeDependency, resource.CodeNotFound, resource.CodeUnsupported:
+		return true
+	}
+	return false
+}
+
+// members begins the change of each.
+func (e *Engine) members(ctx context.Context, q *store.Queries, m *manyChange) ([]member, error) {
+	check := onCloud
+	if m.verb == api.VerbDelete {
+		check = mayGo
+	}
+	members := make([]member, len(m.targets))
+	for i, t := range m.targets {
+		row, err := q.Resource(ctx, t.Connection, m.kind.Name, t.Name)
+		if err == nil {
+			err = m.refused[t]
+		}
+		if err == nil {
+			err = mayBegin(ctx, q, row, check)
+		}
+		if members[i], err = e.member(ctx, q, m, t, row, err); err != nil {
+			return nil, err
+		}
+	}
+	return members, nil
+}
+
+// member begins the change of one, unless that is refused.
+func (e *Engine) member(ctx context.Context, q *store.Queries, m *manyChange, t api.Target, row *store.Resource, refused error) (member, error) {
+	switch {
+	case refusal(refused):
+		if row == nil {
+			row = &store.Resource{Connection: t.Connection, Kind: m.kind.Name, Name: t.Name}
+		}
+		shown, hidden, err := hideParams(m.kind.Name, m.verb, m.params)
+		op := endedOperation(ctx, row, m.verb, shown, resource.AsError(refused))
+		if len(hidden) > 0 {
+			wipe(op)
+		}
+		return member{op: op}, err
+	case refused != nil:
+		return member{}, refused
+	case m.here[t.Connection]:
+		row.Labels = m.labels.Apply(row.Labels)
+		row.UpdatedAt = store.MicrosOf(time.Now())
+		return member{row, endedOperation(ctx, row, m.verb, m.params, nil)}, q.UpdateResource(ctx, row, row.LeaseOwner)
+	}
+	op, err := e.beginOn(ctx, q, row, m.verb, m.params)
+	return member{row, op}, err
+}
+
+// cancelParts has those parts of an operation cancelled that can be.
+func cancelParts(ctx context.Context, q *store.Queries, id string, want store.Cancel) ([]store.Operation, error) {
+	parts, err := q.Parts(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	parts = slices.DeleteFunc(parts, func(part store.Operation) bool { return mayCancel(&part, want) != nil })
+	if len(parts) == 0 {
+		return nil, resource.Errorf(resource.CodeConflict, "nothing of the operation %s can be cancelled: all of it has ended, or the cloud has accepted it", id)
+	}
+	for i := range parts {
+		if err := q.SetCancel(ctx, parts[i].ID, want); err != nil {
+			return nil, err
+		}
+	}
+	return parts, nil
+}
+
+// retryParts does again what parts of an operation failed to do.
+func (e *Engine) retryParts(ctx context.Context, old *store.Operation) (*api.Operation, error) {
+	parts, err := e.store.Read().Parts(ctx, old.ID)
+	if err != nil {
+		return nil, err
+	}
+	parts = slices.DeleteFunc(parts, func(part store.Operation) bool { return mayRetry(&part) != nil })
+	if len(parts) == 0 {
+		return nil, resource.Errorf(resource.CodeConflict, "nothing of the operation %s failed so that it could be tried again", old.ID)
+	}
+	m := &manyChange{here: map[string]bool{}}
+	if m.kind, err = resource.KindNamed(old.Kind); err != nil {
+		return nil, err
+	}
+	if old.Verb == resource.ActionLabel {
+		m.verb, m.params = old.Verb, parts[0].Params
+		if err := json.Unmarshal(m.params, &m.labels); err != nil {
+			return nil, resource.Errorf(resource.CodeInternal, "decode the change of labels: %w", err)
+		}
+		for _, part := range parts {
+			if err := e.offeredTo(ctx, part.Connection, m, false); err != nil && !refusal(err) {
+				return nil, err
+			}
+		}
+	}
+	return e.recordMany(ctx, old.Verb, old.Params, func(ctx context.Context, q *store.Queries) ([]member, error) {
+		members := make([]member, len(parts))
+		became := map[string]string{} // ids of the new operations, by those of the old ones
+		for i := range parts {
+			part, one := &parts[i], *m
+			if one.kind, err = resource.KindNamed(part.Kind); err != nil {
+				return nil, err
+			}
+			one.verb, one.params = part.Verb, part.Params
+			row, err := q.Resource(ctx, part.Connection, part.Kind, part.Name)
+			if err == nil {
+				err = mayBegin(ctx, q, row, sameAgain(part))
+			}
+			if members[i], err = e.member(ctx, q, &one, api.Target{Connection: part.Connection, Name: part.Name}, row, err); err != nil {
+				return nil, err
+			}
+			became[part.ID] = members[i].op.ID
+			members[i].op.Follows = became[part.Follows]
+		}
+		return members, nil
+	})
+}
