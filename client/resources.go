@@ -172,6 +172,13 @@ func (c *Client) Act(ctx context.Context, kind, connection, name, action string,
 	return once[api.Operation](ctx, c, params)(kindPath(kind, connection, name+":"+action))
 }
 
+// ChangeMany deletes several resources of a kind, or does the same action with them; without a
+// connection they are of any. It returns the operation for all, whose parts have it as parent.
+func (c *Client) ChangeMany(ctx context.Context, kind, connection, verb string, request api.ManyRequest) (*api.Operation, error) {
+	p, err := kindPath(kind, connection)
+	return once[api.Operation](ctx, c, request)(p+":"+verb, err)
+}
+
 // View asks the cloud for a view of a resource, such as a cluster's kubeconfig, with the
 // view's parameters, nil for none. The answer is JSON of the view's type.
 func (c *Client) View(ctx context.Context, kind, connection, name, view string, params url.Values) (json.RawMessage, error) {

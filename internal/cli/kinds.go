@@ -214,8 +214,8 @@ func (a *app) deleteCommand(k *resource.Kind) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "delete NAME…", Aliases: []string{"rm"},
 		Short:   "Delete " + word(k) + "s",
-		Long:    "Deletes " + word(k) + "s, here and on the cloud. What something else uses is not deleted.\n\nSeveral are deleted at the same time; one that fails does not stop the others.",
-		Example: fmt.Sprintf("  mcic %[1]s delete my-%[1]s -c %[2]s --wait", k.Name, sampleConnection),
+		Long:    "Deletes " + word(k) + "s, here and on the cloud. What something else uses is not deleted." + severalHelp,
+		Example: fmt.Sprintf("  mcic %[1]s delete my-%[1]s -c %[2]s --wait\n  mcic %[1]s delete -c %[2]s --filter labels.env=test --yes", k.Name, sampleConnection),
 	}
 	a.changes(cmd, k, func(ctx context.Context, c *client.Client, connection, name string) (*api.Operation, error) {
 		switch {
@@ -227,6 +227,11 @@ func (a *app) deleteCommand(k *resource.Kind) *cobra.Command {
 			return release(ctx, c, k, connection, name)
 		}
 		return c.Delete(ctx, k.Name, connection, name)
+	}, func() (string, api.ManyRequest) {
+		if releaseOnly {
+			return oneByOne()
+		}
+		return "delete", api.ManyRequest{Force: force}
 	})
 	cmd.Flags().BoolVar(&force, "force", false, "forget it here even if the cloud refuses or cannot be asked; the operation says what may be left there")
 	cmd.Flags().BoolVar(&releaseOnly, "release-only", false, "forget it here and leave it on the cloud, as release does")
@@ -238,7 +243,7 @@ func (a *app) actionCommand(k *resource.Kind, action *resource.Action) *cobra.Co
 	cmd := &cobra.Command{
 		Use:   action.Name + " NAME…",
 		Short: sentence(action.Doc),
-		Long:  action.Doc + "\n\nSeveral are changed at the same time; one that fails does not stop the others.",
+		Long:  action.Doc + severalHelp,
 	}
 	cmd.Flags().SortFlags = false
 	params := a.addStructFlags(cmd, "", action.ParamsType())
@@ -254,7 +259,7 @@ func (a *app) actionCommand(k *resource.Kind, action *resource.Action) *cobra.Co
 			return nil, &fieldError{err, params.name}
 		}
 		return op, nil
-	})
+	}, func() (string, api.ManyRequest) { return action.Name, api.ManyRequest{Params: params.body} })
 	cmd.Example = fmt.Sprintf("  mcic %[1]s %[2]s my-%[1]s -c %[3]s%[4]s --wait", k.Name, action.Name, sampleConnection, params.example())
 	if action.ParamsType() != nil {
 		cmd.PreRunE = func(*cobra.Command, []string) error {
@@ -333,80 +338,108 @@ func (a *app) paramsBody(check func([]byte) (json.RawMessage, error), file strin
 	return nil
 }
 
-// start asks for a change of one resource.
+// start begins a change of one resource.
 type start func(ctx context.Context, c *client.Client, connection, name string) (*api.Operation, error)
 
-// changes completes a command that changes the resources that are named: all are
-// started first, then, with --wait, each is waited for.
-func (a *app) changes(cmd *cobra.Command, k *resource.Kind, start start) {
+// several is how the same change of several is asked for; "" if only one by one.
+type several func() (verb string, request api.ManyRequest)
+
+func oneByOne() (string, api.ManyRequest) { return "", api.ManyRequest{} }
+
+// changes completes a command that changes the resources that are named, or that match.
+func (a *app) changes(cmd *cobra.Command, k *resource.Kind, start start, several several) {
 	var (
 		connection string
 		w          waiting
+		match      matchFlags
 		out        format
 	)
 	a.addConnection(cmd, &connection)
+	addMatchFlags(cmd, &match)
 	addWaiting(cmd, &w)
 	addOutput(cmd, &out)
-	cmd.Args = someNames
+	cmd.Args = func(cmd *cobra.Command, args []string) error {
+		if match.given() && len(args) == 0 {
+			return nil
+		}
+		return someNames(cmd, args)
+	}
 	cmd.ValidArgsFunction = a.completeNames(k.Name, -1)
 	cmd.RunE = func(cmd *cobra.Command, names []string) error {
 		ctx := cmd.Context()
 		if err := w.check(cmd); err != nil {
 			return err
 		}
+		if match.given() && len(names) > 0 {
+			return usageError("give either NAMEs or --filter and --search")
+		}
 		c, connection, err := a.openIn(ctx, connection)
 		if err != nil {
 			return err
 		}
-		var (
-			failed  failures
-			started []*api.Operation
-		)
-		for i, name := range names {
-			if slices.Contains(names[:i], name) {
-				continue
+		verb, request := several()
+		for _, name := range names {
+			if !slices.Contains(request.Names, name) {
+				request.Names = append(request.Names, name)
 			}
-			op, err := start(ctx, c, connection, name)
-			switch {
-			case err != nil && len(names) > 1:
-				failed = append(failed, fmt.Errorf("%s %s: %w", k.Name, name, err))
-			case err != nil:
+		}
+		switch {
+		case verb == "" && match.given():
+			return usageError("--filter and --search are not for this; give NAMEs")
+		case verb == "":
+			return a.startEach(ctx, c, k, connection, request.Names, start, out)
+		case match.given():
+			if request.Matching, err = a.matching(ctx, c, k, connection, &match, out); err != nil {
 				return err
-			case w.wait:
-				started = append(started, op)
-			default:
-				if err := a.printStarted(out, op, a.printMore); err != nil {
-					return err
-				}
 			}
+			return a.changeMany(ctx, c, k, connection, verb, request, w, out)
+		case len(request.Names) > 1:
+			return a.changeMany(ctx, c, k, connection, verb, request, w, out)
 		}
-		limited, cancel := context.WithTimeout(ctx, w.timeout)
+		op, err := start(ctx, c, connection, names[0])
+		if err != nil {
+			return err
+		}
+		if !w.wait {
+			return a.printStarted(out, op, a.printMore)
+		}
+		ctx, cancel := context.WithTimeout(ctx, w.timeout)
 		defer cancel()
-		rows := newTable(a.env.Stdout, a.kindColumns(k, false))
-		for _, op := range started {
-			if err := a.finish(limited, c, k, op, out, rows); err != nil {
-				failed = append(failed, err)
-			}
+		done, err := a.wait(ctx, c, op, out)
+		if err != nil {
+			return err
 		}
-		if len(failed) > 0 {
-			return failed
-		}
-		return nil
+		return a.show(ctx, c, k, done, out, newTable(a.env.Stdout, a.kindColumns(k, false)))
 	}
 }
 
-// finish waits for a change and shows what came of it.
-func (a *app) finish(ctx context.Context, c *client.Client, k *resource.Kind, op *api.Operation, out format, rows *table[resource.Resource]) error {
-	done, err := a.wait(ctx, c, op, out)
-	if err != nil {
-		return err
+// startEach begins, one by one, changes that end at once.
+func (a *app) startEach(ctx context.Context, c *client.Client, k *resource.Kind, connection string, names []string, start start, out format) error {
+	var failed failures
+	for _, name := range names {
+		op, err := start(ctx, c, connection, name)
+		if err != nil {
+			failed = append(failed, fmt.Errorf("%s %s: %w", k.Name, name, err))
+			continue
+		}
+		if err := a.printStarted(out, op, a.printMore); err != nil {
+			return err
+		}
 	}
+	if len(failed) > 0 {
+		return failed
+	}
+	return nil
+}
+
+// show shows what came of a change.
+func (a *app) show(ctx context.Context, c *client.Client, k *resource.Kind, done *api.Operation, out format, rows *table[resource.Resource]) error {
 	if done.Verb == "delete" || done.Verb == "release" {
 		return a.printMore(out, done, done.Name, func() error {
 			return a.write(clean(fmt.Sprintf("%s %s %sd", k.Name, done.Name, done.Verb)) + "\n")
 		})
 	}
-	r, err := c.Get(ctx, k.Name, op.Connection, op.Name)
+	r, err := c.Get(ctx, k.Name, done.Connection, done.Name)
 	if err != nil {
 		return err
 	}

@@ -32,17 +32,17 @@ func TestDeleteAndActions(t *testing.T) {
 	f := newFake(t)
 	f.resources = []resource.Resource{vm("a"), vm("b"), vm("c")}
 	s := newShell(t, f)
-	assert.Equal(t, "vm a: stop queued; follow it with: mcic operation wait op1\nvm b: stop queued; follow it with: mcic operation wait op2\n", s.ok("vm stop a b a"))
-	assert.Equal(t, "op3\n", s.ok("vm stop a -o name"))
-	out := s.ok("vm reboot a b --wait")
+	assert.Equal(t, "vm a: stop queued; follow it with: mcic operation wait op1\n", s.ok("vm stop a a"))
+	assert.Equal(t, "op2\n", s.ok("vm stop a -o name"))
+	out := s.ok("vm reboot a --wait")
 	assert.Equal(t, "NAME  STATE    IMAGE  SPEC   SUBNET  ZONE  PRIVATE-ADDRESS  PUBLIC-ADDRESS  AGE\n"+
-		"a     running  ami-1  small  net     z1    10.0.0.4         -               3h0m\n"+
-		"b     running  ami-1  small  net     z1    10.0.0.4         -               3h0m\n", out)
-	assert.Equal(t, "vm a: reboot queued\nvm a: reboot succeeded\nvm b: reboot queued\nvm b: reboot succeeded\n", s.err.String())
+		"a     running  ami-1  small  net     z1    10.0.0.4         -               3h0m\n", out)
+	assert.Equal(t, "vm a: reboot queued\nvm a: reboot succeeded\n", s.err.String())
 	assert.Equal(t, "vm a deleted\n", s.ok("vm delete a --wait"))
-
-	assert.Equal(t, 3, s.run("vm delete x b --wait"), "the first failure counts, and does not stop the others")
-	assert.Equal(t, "vm b deleted\n", s.out.String())
+	assert.Equal(t, 3, s.run("vm delete x --wait"))
+	assert.Contains(t, s.err.String(), "Error: there is no vm x\n")
+	assert.Equal(t, 3, s.run("vm delete x b --release-only"), "the first failure counts, and does not stop the others")
+	assert.Contains(t, s.out.String(), "vm b: release")
 	assert.Contains(t, s.err.String(), "Error: vm x: there is no vm x\n")
 
 	out = s.ok("vm stop c --wait -o json")
@@ -89,4 +89,43 @@ func TestExitCodes(t *testing.T) {
 	assert.Equal(t, exitFailed, s.run("vpc create a --cidr 10.0.0.0/16 --wait"))
 	assert.Equal(t, exitOther, exitCode(errors.New("x")))
 	assert.Equal(t, exitInterrupted, exitCode(fmt.Errorf("x: %w", context.Canceled)))
+}
+
+// Several are changed by one request, and what has become of each is shown.
+func TestManyAreChangedByOneRequest(t *testing.T) {
+	f := newFake(t)
+	f.resources = []resource.Resource{vm("a"), vm("b"), vm("c")}
+	s := newShell(t, f)
+	parent := api.Operation{ID: "all", Verb: "stop", Kind: "vm", Connection: "mock", Name: "a … b", State: api.OperationRunning, Items: &api.Progress{Total: 2}}
+	part := func(name string, state api.OperationState, failure *resource.Error) api.Operation {
+		return api.Operation{ID: "of-" + name, Verb: "stop", Kind: "vm", Connection: "mock", Name: name, Parent: "all", State: state, Error: failure}
+	}
+	f.answers = map[string]any{"connections/mock/vms:stop": parent}
+	assert.Equal(t, "vm a … b: stop running; follow it with: mcic operation wait all\n", s.ok("vm stop a b a"))
+	assert.Equal(t, []string{`POST /connections/mock/vms:stop {"names":["a","b"]}`}, f.seen())
+
+	ended := parent
+	ended.State, ended.Items = api.OperationSucceeded, &api.Progress{Total: 2, Ended: 2}
+	f.answers["operations/all"] = ended
+	f.answers["operations"] = map[string]any{"items": []api.Operation{part("a", api.OperationSucceeded, nil), part("b", api.OperationSucceeded, nil)}}
+	assert.Equal(t, "a\nb\n", s.ok("vm stop a b --wait -o name"))
+
+	ended.State, ended.Items.Failed, ended.Error = api.OperationFailed, 1, resource.Errorf(resource.CodeConflict, "1 of 2 failed")
+	f.answers["operations/all"] = ended
+	f.answers["operations"] = map[string]any{"items": []api.Operation{part("a", api.OperationSucceeded, nil), part("b", api.OperationFailed, resource.Errorf(resource.CodeConflict, "it is busy"))}}
+	assert.Equal(t, 4, s.run("vm stop a b --wait -o name"))
+	assert.Equal(t, "a\n", s.out.String())
+	assert.Contains(t, s.err.String(), "Error: stop of vm b failed: it is busy\n")
+
+	// What matches is shown first, and its number goes with the request.
+	assert.Equal(t, 2, s.run("vm stop --filter state=running -o name"))
+	assert.Equal(t, "a\nb\nc\n", s.out.String())
+	assert.Contains(t, s.err.String(), "these 3 would be changed; say --yes")
+	f.answers["operations"] = map[string]any{"items": []api.Operation{}}
+	ended.State, ended.Error = api.OperationSucceeded, nil
+	f.answers["operations/all"] = ended
+	s.ok("vm stop --filter state=running --search x --yes --wait")
+	assert.Contains(t, f.seen(), `POST /connections/mock/vms:stop {"matching":{"filter":["state=running"],"q":"x","expected":3}}`)
+	assert.Equal(t, 2, s.run("vm stop a --filter state=running"))
+	assert.Equal(t, 2, s.run("vm release --filter state=running"))
 }

@@ -7,6 +7,8 @@ describe('what can be cancelled', () => {
     expect(cancelling({ state: 'queued', verb: 'create' })).toBe('now');
     expect(cancelling({ state: 'running', verb: 'create', pending: 'the node group a follows' })).toBe('parts');
     expect(cancelling({ state: 'running', verb: 'create' })).toBe('end');
+    const items = { total: 2, ended: 0, failed: 0 };
+    expect(cancelling({ state: 'running', verb: 'delete', items })).toBe('now');
   });
 
   it('is nothing else', () => {
@@ -16,7 +18,5 @@ describe('what can be cancelled', () => {
     for (const state of ['succeeded', 'failed', 'cancelled'] as const)
       expect(cancelling({ state, verb: 'create' })).toBeUndefined();
     expect(cancelling({ state: 'running', verb: 'create', cancelling: true })).toBeUndefined();
-    const items = { total: 2, ended: 0, failed: 0 };
-    expect(cancelling({ state: 'running', verb: 'create', items })).toBeUndefined();
   });
 });

@@ -9,9 +9,6 @@ import { tray } from '../layout/Tray';
 
 export type BulkVerb = { name: string; action?: Action };
 
-/** How many requests are under way at a time. */
-const parallel = 6;
-
 type Props = { kind: Kind; verb?: BulkVerb; chosen: Resource[]; onClose: () => void; onDone: () => void };
 
 /** Bulk says what will happen to the chosen resources, and does it. */
@@ -35,6 +32,7 @@ function Confirm({ kind, verb, chosen, onClose, onDone }: Props & { verb: BulkVe
   const [rows] = useState(chosen);
   const [done, setDone] = useState(0);
   const [running, setRunning] = useState(false);
+  const [ended, setEnded] = useState(false);
   const [failed, setFailed] = useState<{ name: string; message: string }[]>([]);
   const fits = (r: Resource) =>
     offers(r.connection, kind.name, verb.name) &&
@@ -42,7 +40,7 @@ function Confirm({ kind, verb, chosen, onClose, onDone }: Props & { verb: BulkVe
   const able = rows.filter(fits);
   const left = rows.filter((r) => !fits(r));
 
-  // One key for each resource and opened dialog.
+  // One key for each opened dialog.
   const [key] = useState(newKey);
   const act = (r: Resource): Promise<Operation> => {
     const path = resourcePath(r, kind.plural);
@@ -50,22 +48,35 @@ function Confirm({ kind, verb, chosen, onClose, onDone }: Props & { verb: BulkVe
       ? send('DELETE', path, undefined, { key: `${key}-${r.uid}` })
       : send('POST', `${path}:${verb.name}`, {}, { key: `${key}-${r.uid}` });
   };
+  const refused = (name: string, e: unknown) => ({ name, message: e instanceof Error ? e.message : String(e) });
+  /** together asks for all by one request, which shows in the tray and can be cancelled there. */
+  const together = async () => {
+    const items = able.map(({ connection, name }) => ({ connection, name }));
+    try {
+      tray.start(await send<Operation>('POST', `/v1/${kind.plural}:${verb.name}`, { items }, { key }));
+    } catch (e) {
+      return [refused('', e)];
+    }
+    return [];
+  };
+  /** oneByOne asks for a single change, and for what ends at once. */
+  const oneByOne = async () => {
+    const wrong: typeof failed = [];
+    for (const r of able) {
+      try {
+        tray.start(await act(r));
+      } catch (e) {
+        wrong.push(refused(r.name, e));
+      }
+      setDone((n) => n + 1);
+    }
+    return wrong;
+  };
   const run = async () => {
     setRunning(true);
-    const queue = [...able];
-    const wrong: typeof failed = [];
-    const worker = async () => {
-      for (let r = queue.shift(); r; r = queue.shift()) {
-        try {
-          tray.start(await act(r));
-        } catch (e) {
-          wrong.push({ name: r.name, message: e instanceof Error ? e.message : String(e) });
-        }
-        setDone((n) => n + 1);
-      }
-    };
-    await Promise.all(Array.from({ length: parallel }, worker));
+    const wrong = await (verb.name === 'release' || able.length === 1 ? oneByOne() : together());
     setRunning(false);
+    setEnded(true);
     setFailed(wrong);
     onDone();
     if (wrong.length === 0) onClose();
@@ -84,7 +95,6 @@ function Confirm({ kind, verb, chosen, onClose, onDone }: Props & { verb: BulkVe
       </List>
     </ScrollArea.Autosize>
   );
-  const ended = done > 0 && !running;
   return (
     <Stack gap="sm">
       {able.length > 0 && <Text size="sm">{t('bulk.will', { verb: verbTitle(verb.name), count: able.length })}</Text>}
