@@ -26,6 +26,7 @@ import (
 	"github.com/m-cmp/mc-infra-connector/internal/engine"
 	"github.com/m-cmp/mc-infra-connector/internal/events"
 	"github.com/m-cmp/mc-infra-connector/internal/host"
+	"github.com/m-cmp/mc-infra-connector/internal/inventory"
 	"github.com/m-cmp/mc-infra-connector/internal/keys"
 	"github.com/m-cmp/mc-infra-connector/internal/registry"
 	"github.com/m-cmp/mc-infra-connector/internal/store"
@@ -166,9 +167,12 @@ func (o *serverOptions) run(ctx context.Context, stdout, stderr io.Writer, defau
 	}
 	bus := events.New(db, logger)
 	reg := registry.New(registry.Config{Store: db, Host: drivers, Sealer: keeper.Sealer(), Events: bus, Logger: logger})
+	inv := inventory.New(inventory.Config{
+		Store: db, Registry: reg, Events: bus, Logger: logger, OnOperation: metrics.operation, SyncEvery: o.syncEvery, SyncPassing: o.syncPassing,
+	})
 	eng := engine.New(engine.Config{
-		Store: db, Host: drivers, Sealer: keeper.Sealer(), Registry: reg, Events: bus, Logger: logger, OnOperation: metrics.operation,
-		SyncEvery: o.syncEvery, SyncPassing: o.syncPassing, KeepFor: o.keepOperations, KeepAudit: o.keepAudit,
+		Store: db, Host: drivers, Sealer: keeper.Sealer(), Registry: reg, Inventory: inv, Events: bus, Logger: logger, OnOperation: metrics.operation,
+		KeepFor: o.keepOperations, KeepAudit: o.keepAudit,
 	})
 	installed.Progress = bus.TellDriver
 	metrics.watchQueue(eng)
@@ -188,10 +192,10 @@ func (o *serverOptions) run(ctx context.Context, stdout, stderr io.Writer, defau
 	metrics.watchTerminals(terminals)
 	web := &http.Server{
 		Handler: v1.New(v1.Config{
-			Registry: reg, Engine: eng, Events: bus, Catalog: choices, Drivers: installed, Allowed: token.Allows, Sessions: auth.NewSessions(token, db), Console: pages, Dev: o.dev,
+			Registry: reg, Inventory: inv, Engine: eng, Events: bus, Catalog: choices, Drivers: installed, Allowed: token.Allows, Sessions: auth.NewSessions(token, db), Console: pages, Dev: o.dev,
 			Terminal: terminals, Metrics: metrics.registry, Logger: logger, Version: version,
 			Spider: spider.New(spider.Config{
-				Registry: reg, Engine: eng, Catalog: choices, Terminal: terminals, Fresh: o.spiderFresh, Logger: logger, Version: version,
+				Registry: reg, Inventory: inv, Engine: eng, Catalog: choices, Terminal: terminals, Fresh: o.spiderFresh, Logger: logger, Version: version,
 				Allowed: func(r *http.Request) bool { return token.Allows(r) || o.spider.Allows(r) },
 			}),
 		}),
@@ -215,6 +219,11 @@ func (o *serverOptions) run(ctx context.Context, stdout, stderr io.Writer, defau
 		if err := keeper.Run(work); err != nil {
 			failed <- err
 		}
+	}()
+	looksEnded := make(chan struct{})
+	go func() {
+		defer close(looksEnded)
+		inv.Run(work)
 	}()
 	convergeEnded := make(chan struct{})
 	go func() {
@@ -243,6 +252,7 @@ func (o *serverOptions) run(ctx context.Context, stdout, stderr io.Writer, defau
 	terminals.Close(deadline) // which Shutdown does not know
 	stopWork()
 	<-engineEnded
+	<-looksEnded
 	<-convergeEnded
 	return err
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/m-cmp/mc-infra-connector/internal/auth"
 	"github.com/m-cmp/mc-infra-connector/internal/engine"
 	"github.com/m-cmp/mc-infra-connector/internal/engine/enginetest"
+	"github.com/m-cmp/mc-infra-connector/internal/inventory"
 	"github.com/m-cmp/mc-infra-connector/internal/store"
 	"github.com/m-cmp/mc-infra-connector/internal/store/storetest"
 	"github.com/m-cmp/mc-infra-connector/resource"
@@ -116,7 +117,7 @@ func TestTheAuditTrailHasCallsOfWhatOnlyOneCloudHas(t *testing.T) {
 }
 
 func TestTheAuditTrailIsForgotten(t *testing.T) {
-	db := opened(t)
+	db := enginetest.Opened(t)
 	e := enginetest.New(t, enginetest.Options{Store: db})
 	require.NotEmpty(t, trail(t, e))
 	e.Stop()
@@ -125,7 +126,7 @@ func TestTheAuditTrailIsForgotten(t *testing.T) {
 }
 
 func TestAForcedDeletionForgetsWhatTheCloudKeeps(t *testing.T) {
-	db := opened(t)
+	db := enginetest.Opened(t)
 	work := t.TempDir()
 	e := enginetest.New(t, enginetest.Options{Store: db, Work: work})
 	e.Network()
@@ -136,7 +137,7 @@ func TestAForcedDeletionForgetsWhatTheCloudKeeps(t *testing.T) {
 	e.Stop()
 	e.Host.Close()
 
-	require.NoError(t, db.Update(t.Context(), storeSetting("mock", "failCall", "1")))
+	require.NoError(t, db.Update(t.Context(), enginetest.StoreSetting("mock", "failCall", "1")))
 	later := enginetest.Start(t, enginetest.Options{Store: db, Work: work, Engine: engine.Config{ForceFor: time.Second}})
 	_, err = later.Driver(t.Context(), "mock") // its start is no part of what is tried
 	require.NoError(t, err)
@@ -159,7 +160,7 @@ func TestAForcedDeletionForgetsWhatTheCloudKeeps(t *testing.T) {
 	later.Stop()
 	later.Host.Close()
 
-	require.NoError(t, db.Update(t.Context(), storeSetting("mock", "latency", "0s")))
+	require.NoError(t, db.Update(t.Context(), enginetest.StoreSetting("mock", "latency", "0s")))
 	well := enginetest.Start(t, enginetest.Options{Store: db, Work: work, Engine: engine.Config{ForceFor: 300 * time.Millisecond}})
 	assert.Len(t, well.OnCloud("mock", "subnet"), 1, "it is still there, as was said")
 	op, err = well.ForceDelete(t.Context(), "mock", "vpc", "v")
@@ -181,8 +182,8 @@ func TestAForcedDeletionThatTheCloudDoesIsLikeAnyOther(t *testing.T) {
 }
 
 func TestWhatPassesElsewhereIsSeenSoon(t *testing.T) {
-	db := opened(t)
-	e := enginetest.New(t, enginetest.Options{Store: db, Engine: engine.Config{SyncEvery: time.Hour, SyncPassing: 100 * time.Millisecond}})
+	db := enginetest.Opened(t)
+	e := enginetest.New(t, enginetest.Options{Store: db, Inventory: inventory.Config{SyncEvery: time.Hour, SyncPassing: 100 * time.Millisecond}})
 	e.Network()
 	vm := e.MustCreate("mock", "vm", "vm1", e.VMSpec())
 	require.NoError(t, db.Update(t.Context(), func(ctx context.Context, q *store.Queries) error { // as a look from outside would find it
@@ -199,7 +200,7 @@ func TestWhatPassesElsewhereIsSeenSoon(t *testing.T) {
 		now, err := e.Get(t.Context(), "mock", "vm", "vm1")
 		return err == nil && now.State == resource.StateRunning
 	}, 15*time.Second, 10*time.Millisecond)
-	event := nextBatch(t, stream).Events[0]
+	event := enginetest.NextBatch(t, stream).Events[0]
 	require.NotNil(t, event.Resource)
 	assert.Equal(t, vm.UID, event.Resource.UID)
 }

@@ -9,12 +9,10 @@ import (
 
 	"github.com/m-cmp/mc-infra-connector/api"
 	"github.com/m-cmp/mc-infra-connector/driver"
+	"github.com/m-cmp/mc-infra-connector/internal/inventory"
 	"github.com/m-cmp/mc-infra-connector/internal/store"
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
-
-// errNotYet says that something that the request needs has not settled yet.
-var errNotYet = resource.Errorf(resource.CodeConflict, "something that it needs has not settled")
 
 // answer is what a call that changes something has come to.
 type answer struct {
@@ -25,12 +23,12 @@ type answer struct {
 
 // request makes the call that the operation stands for.
 func (j *job) request(ctx context.Context) (answer, error) {
-	ctx = driver.WithToken(driver.WithWarnings(driver.WithOperation(ctx, j.op.ID), j.warned), j.row.Token())
+	ctx = driver.WithToken(driver.WithWarnings(driver.WithOperation(ctx, j.op.ID), j.warned), j.Row.Token())
 	switch j.op.Verb {
 	case api.VerbCreate:
-		spec, err := j.kind.Completed(j.row.Spec(), j.row.Effective)
+		spec, err := j.Kind.Completed(j.Row.Spec(), j.Row.Effective)
 		if err == nil {
-			spec, err = j.kind.MapRefs(spec, func(ref resource.Ref) (string, error) { return j.cloudID(ctx, ref) })
+			spec, err = j.Kind.MapRefs(spec, func(ref resource.Ref) (string, error) { return j.cloudID(ctx, ref) })
 		}
 		if err == nil {
 			spec, err = j.reveal(ctx, spec)
@@ -38,18 +36,18 @@ func (j *job) request(ctx context.Context) (answer, error) {
 		if err != nil {
 			return answer{}, err
 		}
-		made, pending, err := j.session.Create(ctx, j.row.Kind, driver.ItemRequest{
-			Token: j.row.UID, ID: j.row.CloudID, Name: j.row.Name, Labels: j.row.Labels, Spec: spec, Failed: j.failed(),
+		made, pending, err := j.session.Create(ctx, j.Row.Kind, driver.ItemRequest{
+			Token: j.Row.UID, ID: j.Row.CloudID, Name: j.Row.Name, Labels: j.Row.Labels, Spec: spec, Failed: j.failed(),
 		})
 		return answer{item: &made, pending: pending}, err
 	case api.VerbDelete:
 		if err := j.usersGone(ctx); err != nil {
 			return answer{}, err
 		}
-		if keeps, err := j.registry.Keeps(ctx, j.at.Cloud, j.row.Kind); keeps || err != nil { // then only the record is to go
+		if keeps, err := j.registry.Keeps(ctx, j.at.Cloud, j.Row.Kind); keeps || err != nil { // then only the record is to go
 			return answer{done: keeps}, err
 		}
-		if j.row.CloudID == "" {
+		if j.Row.CloudID == "" {
 			if found, err := j.findByToken(ctx); err != nil || !found {
 				return answer{done: true}, err
 			}
@@ -57,7 +55,7 @@ func (j *job) request(ctx context.Context) (answer, error) {
 		if err := j.onlyHere(ctx); err != nil {
 			return answer{}, err
 		}
-		pending, err := j.session.Delete(ctx, j.row.Kind, j.row.CloudID)
+		pending, err := j.session.Delete(ctx, j.Row.Kind, j.Row.CloudID)
 		return answer{pending: pending}, err
 	default:
 		return j.requestAction(ctx)
@@ -87,43 +85,43 @@ func (j *job) warned(w resource.Warning) {
 // usersGone refuses to delete before what uses the resource, when all of it is to be
 // deleted.
 func (j *job) usersGone(ctx context.Context) error {
-	users, err := j.store.Read().Users(ctx, j.row.UID)
+	users, err := j.store.Read().Users(ctx, j.Row.UID)
 	if err != nil || len(users) == 0 {
 		return err
 	}
 	staying := slices.DeleteFunc(users, func(r store.Resource) bool { return r.State == resource.StateDeleting && r.Operation != "" })
 	if len(staying) > 0 {
-		return usedBy(j.row, staying)
+		return j.Row.UsedBy(staying)
 	}
-	return errNotYet
+	return inventory.ErrNotYet
 }
 
 // findByToken looks for what a failed creation may have left on the cloud. It looks
 // for a while: lists lag behind.
 func (j *job) findByToken(ctx context.Context) (bool, error) {
-	if !j.row.Uncertain {
+	if !j.Row.Uncertain {
 		return false, nil
 	}
-	for item, err := range j.session.List(ctx, j.row.Kind, driver.Filter{Token: j.row.UID}) {
+	for item, err := range j.session.List(ctx, j.Row.Kind, driver.Filter{Token: j.Row.UID}) {
 		if err != nil {
 			return false, err
 		}
-		j.row.CloudID = item.ID
+		j.Row.CloudID = item.ID
 		return true, nil
 	}
 	if time.Since(j.op.CreatedAt.Time()) < j.config.LookFor {
-		return false, errNotYet
+		return false, inventory.ErrNotYet
 	}
 	return false, nil
 }
 
 func (j *job) requestAction(ctx context.Context) (answer, error) {
-	action, err := j.kind.Action(j.op.Verb)
+	action, err := j.Kind.Action(j.op.Verb)
 	if err != nil {
 		return answer{}, err
 	}
 	if j.op.Pending == "" { // else it has begun, whatever the state is by now
-		now, err := j.session.Get(ctx, j.row.Kind, j.row.CloudID)
+		now, err := j.session.Get(ctx, j.Row.Kind, j.Row.CloudID)
 		if err != nil {
 			return answer{}, err
 		}
@@ -138,7 +136,7 @@ func (j *job) requestAction(ctx context.Context) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	pending, err := j.session.Act(ctx, j.row.Kind, j.row.CloudID, action.Name, params)
+	pending, err := j.session.Act(ctx, j.Row.Kind, j.Row.CloudID, action.Name, params)
 	return answer{pending: pending}, err
 }
 
@@ -150,45 +148,25 @@ func (j *job) mayAct(action *resource.Action, in resource.State) (done bool, err
 	case done || allowed:
 		return done, nil
 	case !in.Settled():
-		return false, errNotYet
+		return false, inventory.ErrNotYet
 	}
-	return false, resource.Errorf(resource.CodeConflict, "the %s %s is %s; %s is possible in: %s", j.row.Kind, j.row.Name, in, action.Name, fmt.Sprint(action.From))
+	return false, resource.Errorf(resource.CodeConflict, "the %s %s is %s; %s is possible in: %s", j.Row.Kind, j.Row.Name, in, action.Name, fmt.Sprint(action.From))
 }
 
 // params are those of an action, with cloud ids.
 func (j *job) params(ctx context.Context, action *resource.Action) (json.RawMessage, error) {
-	return action.MapRefs(j.op.Params, func(ref resource.Ref) (string, error) { return j.named(ctx, j.row.Connection, ref) })
+	return action.MapRefs(j.op.Params, func(ref resource.Ref) (string, error) { return j.inventory.CloudID(ctx, j.Row.Connection, ref) })
 }
 
 // cloudID turns the name in a reference into the cloud's id.
 func (j *job) cloudID(ctx context.Context, ref resource.Ref) (string, error) {
 	if ref.Weak {
-		return j.named(ctx, j.row.Connection, ref)
+		return j.inventory.CloudID(ctx, j.Row.Connection, ref)
 	}
-	for _, target := range j.uses {
+	for _, target := range j.Uses {
 		if target.Kind == ref.Kind && target.Name == ref.Name {
-			return usable(ref, target)
+			return inventory.Usable(ref, target)
 		}
 	}
 	return "", resource.Errorf(resource.CodeDependency, "the %s %s that %s names is gone", ref.Kind, ref.Name, ref.Field)
-}
-
-// named turns a name that the resource does not hold on to into the cloud's id.
-func (e *Engine) named(ctx context.Context, connection string, ref resource.Ref) (string, error) {
-	target, err := e.store.Read().Resource(ctx, connection, ref.Kind, ref.Name)
-	if err != nil {
-		return "", err
-	}
-	return usable(ref, target)
-}
-
-func usable(ref resource.Ref, target *store.Resource) (string, error) {
-	switch {
-	case target.State == resource.StatePending || target.State == resource.StateCreating:
-		return "", errNotYet
-	case target.CloudID == "" || target.DeletedAt != 0 || target.State == resource.StateFailed ||
-		target.State == resource.StateDeleting || target.State == resource.StateDeleted:
-		return "", resource.Errorf(resource.CodeDependency, "the %s %s that %s names cannot be used: it is %s", ref.Kind, ref.Name, ref.Field, target.State)
-	}
-	return target.CloudID, nil
 }

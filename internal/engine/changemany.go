@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/m-cmp/mc-infra-connector/api"
+	"github.com/m-cmp/mc-infra-connector/internal/inventory"
 	"github.com/m-cmp/mc-infra-connector/internal/store"
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
@@ -179,7 +180,7 @@ func (e *Engine) refuse(ctx context.Context, m *manyChange, force bool) error {
 			offered[t.Connection] = err
 		}
 		if err == nil && m.verb == api.VerbDelete && !force {
-			err = e.unusedThere(ctx, t.Connection, []Named{{m.kind.Name, t.Name}})
+			err = e.inventory.UnusedThere(ctx, t.Connection, []inventory.Named{{Kind: m.kind.Name, Name: t.Name}})
 		}
 		if err != nil {
 			if !refusal(err) {
@@ -248,7 +249,7 @@ func (e *Engine) member(ctx context.Context, q *store.Queries, m *manyChange, t 
 			row = &store.Resource{Connection: t.Connection, Kind: m.kind.Name, Name: t.Name}
 		}
 		shown, hidden, err := hideParams(m.kind.Name, m.verb, m.params)
-		op := endedOperation(ctx, row, m.verb, shown, resource.AsError(refused))
+		op := inventory.EndedOperation(ctx, row, m.verb, shown, resource.AsError(refused))
 		if len(hidden) > 0 {
 			wipe(op)
 		}
@@ -258,7 +259,7 @@ func (e *Engine) member(ctx context.Context, q *store.Queries, m *manyChange, t 
 	case m.here[t.Connection]:
 		row.Labels = m.labels.Apply(row.Labels)
 		row.UpdatedAt = store.MicrosOf(time.Now())
-		return member{row, endedOperation(ctx, row, m.verb, m.params, nil)}, q.UpdateResource(ctx, row, row.LeaseOwner)
+		return member{row, inventory.EndedOperation(ctx, row, m.verb, m.params, nil)}, q.UpdateResource(ctx, row, row.LeaseOwner)
 	}
 	op, err := e.beginOn(ctx, q, row, m.verb, m.params)
 	return member{row, op}, err

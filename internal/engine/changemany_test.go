@@ -147,7 +147,7 @@ func TestManyAreCancelled(t *testing.T) {
 	defer told.Stop()
 	op, err := e.ChangeMany(t.Context(), "mock", "disk", "resize", []byte(fmt.Sprintf(`{"matching":{"q":"d-","expected":%d},"params":{"sizeGiB":20}}`, many)))
 	require.NoError(t, err)
-	untilTold(t, told, func(ev events.Event) bool {
+	enginetest.UntilTold(t, told, func(ev events.Event) bool {
 		return ev.Operation != nil && ev.Operation.Parent == op.ID && ev.Operation.State == api.OperationRunning
 	})
 	cancelled, err := e.Cancel(t.Context(), op.ID, false)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/m-cmp/mc-infra-connector/api"
 	"github.com/m-cmp/mc-infra-connector/driver"
+	"github.com/m-cmp/mc-infra-connector/internal/inventory"
 	"github.com/m-cmp/mc-infra-connector/internal/store"
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
@@ -81,8 +82,8 @@ func (e *Engine) checkThere(ctx context.Context, session driver.Session, creatio
 			continue
 		}
 		asked[string(spec)] = true
-		spec, err = c.kind.MapRefs(spec, func(ref resource.Ref) (string, error) { return e.named(ctx, c.row.Connection, ref) })
-		if errors.Is(err, errNotYet) {
+		spec, err = c.kind.MapRefs(spec, func(ref resource.Ref) (string, error) { return e.inventory.CloudID(ctx, c.row.Connection, ref) })
+		if errors.Is(err, inventory.ErrNotYet) {
 			return &api.CreationCheck{Reason: "something that it needs is still being created, so that the cloud cannot be asked yet; try again when that is there"}, nil
 		}
 		if err != nil {

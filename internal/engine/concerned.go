@@ -4,15 +4,11 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"maps"
 	"slices"
 	"strings"
 
-	"golang.org/x/sync/errgroup"
-
 	"github.com/m-cmp/mc-infra-connector/api"
-	"github.com/m-cmp/mc-infra-connector/driver"
 	"github.com/m-cmp/mc-infra-connector/internal/store"
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
@@ -21,9 +17,6 @@ import (
 // with it, and not the one that was deleted. Statuses say what goes together: what one
 // names newly or no longer has changed with it, and what named a resource that is deleted.
 
-// sideLooks is how many of the others are looked at together.
-const sideLooks = 8
-
 // lookAgain looks at what the operation concerned beside its own resource, before the
 // operation ends: whoever reads those then sees what it did. That they cannot be looked at
 // is noted and changes nothing.
@@ -31,39 +24,10 @@ func (j *job) lookAgain(ctx context.Context) {
 	if j.op.Concerned == nil || j.op.Left() != "" { // the cloud was not asked, or has done nothing
 		return
 	}
-	ctx, cancel := context.WithTimeout(ctx, j.config.FreshFor)
-	defer cancel()
 	rows, err := j.concerned(ctx)
-	var group errgroup.Group
-	group.SetLimit(sideLooks)
-	for _, row := range rows {
-		group.Go(func() error { return j.lookAt(ctx, j.session, row.UID) })
-	}
-	if err = errors.Join(err, group.Wait()); err != nil {
+	if err = errors.Join(err, j.inventory.LookAgain(ctx, j.session, rows)); err != nil {
 		j.logger.Warn("what an operation concerned cannot be looked at again; its record may be old until the next look", "operation", j.op.ID, "error", err)
 		j.note("unseen", resource.AsError(err))
-	}
-}
-
-// lookAt records what the cloud shows of a resource now. One that an operation is changing
-// is left to that.
-func (e *Engine) lookAt(ctx context.Context, session driver.Session, uid string) error {
-	for {
-		row, err := e.store.Read().ResourceByUID(ctx, uid)
-		if err != nil || row.Operation != "" || row.CloudID == "" || row.DeletedAt != 0 {
-			return err
-		}
-		k, err := resource.KindNamed(row.Kind)
-		if err != nil {
-			return err
-		}
-		seen := sight(ctx, session, row.Kind, row.CloudID)
-		if seen.err != nil {
-			return fmt.Errorf("look at the %s %s again: %w", row.Kind, row.Name, seen.err)
-		}
-		if _, err := e.recordSight(ctx, k, row, seen.item); !errors.Is(err, errOvertaken) { // what overtook it may have seen less
-			return err
-		}
 	}
 }
 
@@ -73,7 +37,7 @@ func (j *job) concerned(ctx context.Context) ([]*store.Resource, error) {
 	var now []string
 	if !gone {
 		var err error
-		if now, err = shown(j.kind, j.row.Status); err != nil {
+		if now, err = shown(j.Kind, j.Row.Status); err != nil {
 			return nil, err
 		}
 	}
@@ -81,13 +45,13 @@ func (j *job) concerned(ctx context.Context) ([]*store.Resource, error) {
 	if len(changed) == 0 && !gone {
 		return nil, nil
 	}
-	rows, err := j.naming(ctx, resource.ShownBy(j.kind.Name), j.kind.Name, j.row.Name)
+	rows, err := j.naming(ctx, resource.ShownBy(j.Kind.Name), j.Kind.Name, j.Row.Name)
 	if err != nil {
 		return nil, err
 	}
 	for _, one := range changed {
 		kind, name, _ := strings.Cut(one, "/")
-		row, err := j.store.Read().Resource(ctx, j.row.Connection, kind, name)
+		row, err := j.store.Read().Resource(ctx, j.Row.Connection, kind, name)
 		if resource.CodeOf(err) == resource.CodeNotFound { // not managed here
 			continue
 		}
@@ -95,15 +59,15 @@ func (j *job) concerned(ctx context.Context) ([]*store.Resource, error) {
 			return nil, err
 		}
 		rows[row.UID] = row
-		if j.kind.HasOne(kind) {
-			others, err := j.naming(ctx, []string{j.kind.Name}, kind, name)
+		if j.Kind.HasOne(kind) {
+			others, err := j.naming(ctx, []string{j.Kind.Name}, kind, name)
 			if err != nil {
 				return nil, err
 			}
 			maps.Copy(rows, others)
 		}
 	}
-	delete(rows, j.row.UID)
+	delete(rows, j.Row.UID)
 	return slices.Collect(maps.Values(rows)), nil
 }
 
@@ -113,7 +77,7 @@ func (j *job) naming(ctx context.Context, kinds []string, kind, name string) (ma
 	if len(kinds) == 0 {
 		return named, nil
 	}
-	rows, err := j.store.Read().Naming(ctx, j.row.Connection, kinds, name)
+	rows, err := j.store.Read().Naming(ctx, j.Row.Connection, kinds, name)
 	if err != nil {
 		return nil, err
 	}

@@ -17,13 +17,13 @@ import (
 // succeed ends the operation at its goal.
 func (j *job) succeed(ctx context.Context) error {
 	j.op.State, j.op.Error = api.OperationSucceeded, nil
-	if action, err := j.kind.Action(j.op.Verb); err == nil && len(j.row.Asked) > 0 {
-		if j.row.Asked, err = action.Asked(j.row.Asked, j.op.Params); err != nil {
+	if action, err := j.Kind.Action(j.op.Verb); err == nil && len(j.Row.Asked) > 0 {
+		if j.Row.Asked, err = action.Asked(j.Row.Asked, j.op.Params); err != nil {
 			return err
 		}
 	}
-	if j.row.State != resource.StateFailed { // otherwise it still says why
-		j.row.Error = nil
+	if j.Row.State != resource.StateFailed { // otherwise it still says why
+		j.Row.Error = nil
 	}
 	return j.end(ctx)
 }
@@ -34,11 +34,11 @@ func (j *job) fail(ctx context.Context, as api.OperationState, e *resource.Error
 	if j.op.Force() && as == api.OperationFailed {
 		return j.forget(ctx, e)
 	}
-	if j.row.CloudID != "" && j.op.Verb != api.VerbCreate {
-		now, err := j.session.Get(ctx, j.row.Kind, j.row.CloudID)
+	if j.Row.CloudID != "" && j.op.Verb != api.VerbCreate {
+		now, err := j.session.Get(ctx, j.Row.Kind, j.Row.CloudID)
 		switch {
 		case err == nil:
-			if err := j.observe(ctx, &now); err != nil {
+			if err := j.Observe(ctx, &now); err != nil {
 				return err
 			}
 		case ctx.Err() != nil:
@@ -49,26 +49,26 @@ func (j *job) fail(ctx context.Context, as api.OperationState, e *resource.Error
 		case (j.op.State == api.OperationQueued || j.op.Pending != "") && resource.AsError(err).Retryable && time.Since(j.op.CreatedAt.Time()) < j.config.RetryFor:
 			return j.retry(ctx, e) // what is true of it will be seen
 		default: // unclear: it stays until the cloud says that it is gone
-			j.row.State = resource.StateFailed
+			j.Row.State = resource.StateFailed
 		}
 	}
-	j.logger.Warn("operation did not reach its goal", "as", as, "operation", j.op.ID, "verb", j.op.Verb, "kind", j.row.Kind, "name", j.row.Name, "connection", j.row.Connection, "code", e.Code, "error", e)
-	j.op.State, j.op.Error, j.row.Error = as, e, e
+	j.logger.Warn("operation did not reach its goal", "as", as, "operation", j.op.ID, "verb", j.op.Verb, "kind", j.Row.Kind, "name", j.Row.Name, "connection", j.Row.Connection, "code", e.Code, "error", e)
+	j.op.State, j.op.Error, j.Row.Error = as, e, e
 	switch {
-	case j.op.Verb == api.VerbCreate && !j.row.Uncertain && j.row.CloudID == "" &&
+	case j.op.Verb == api.VerbCreate && !j.Row.Uncertain && j.Row.CloudID == "" &&
 		(as == api.OperationCancelled || j.op.OnFailure() == resource.OnFailureDelete):
-		j.bury(j.row) // nothing came of it
-	case j.row.CloudID == "" || j.op.Verb == api.VerbCreate:
-		j.row.State = resource.StateFailed
+		j.Row.Bury() // nothing came of it
+	case j.Row.CloudID == "" || j.op.Verb == api.VerbCreate:
+		j.Row.State = resource.StateFailed
 	}
 	return j.end(ctx)
 }
 
 // forget ends a forced deletion that the cloud did not do.
 func (j *job) forget(ctx context.Context, e *resource.Error) error {
-	left := fmt.Sprintf("the %s %s was forgotten here, but the cloud did not delete it; it may be left there, as %s: %s", j.row.Kind, j.row.Name, j.row.CloudID, e.Message)
-	if j.row.CloudID == "" {
-		left = fmt.Sprintf("the %s %s was forgotten here; whether the cloud has one with the token %s is not known: %s", j.row.Kind, j.row.Name, j.row.UID, e.Message)
+	left := fmt.Sprintf("the %s %s was forgotten here, but the cloud did not delete it; it may be left there, as %s: %s", j.Row.Kind, j.Row.Name, j.Row.CloudID, e.Message)
+	if j.Row.CloudID == "" {
+		left = fmt.Sprintf("the %s %s was forgotten here; whether the cloud has one with the token %s is not known: %s", j.Row.Kind, j.Row.Name, j.Row.UID, e.Message)
 	}
 	params, err := json.Marshal(store.Forced{Force: true, Left: left})
 	if err != nil {
@@ -88,10 +88,10 @@ func (j *job) end(ctx context.Context) error {
 	}
 	j.note(string(j.op.State), j.op.Error)
 	if j.op.Verb == api.VerbDelete && j.op.State == api.OperationSucceeded {
-		j.bury(j.row)
+		j.Row.Bury()
 	}
-	j.row.Operation, j.row.LeaseOwner, j.row.LeaseUntil = "", "", 0
-	j.settler.forget(j.row.UID)
+	j.Row.Operation, j.Row.LeaseOwner, j.Row.LeaseUntil = "", "", 0
+	j.settler.forget(j.Row.UID)
 	users, err := j.write(ctx)
 	if err != nil {
 		return err
@@ -101,8 +101,8 @@ func (j *job) end(ctx context.Context) error {
 			j.enqueue(users[i].Connection, users[i].UID)
 		}
 	}
-	if j.op.Verb == api.VerbDelete || j.row.DeletedAt != 0 {
-		for _, used := range j.uses { // their deletion may have waited for this
+	if j.op.Verb == api.VerbDelete || j.Row.DeletedAt != 0 {
+		for _, used := range j.Uses { // their deletion may have waited for this
 			if used.Operation != "" {
 				j.enqueue(used.Connection, used.UID)
 			}
@@ -125,7 +125,7 @@ func (j *job) end(ctx context.Context) error {
 // creation was to be cancelled, or what a creation has left that failed and was to leave
 // nothing; or nil.
 func (j *job) unwanted(ctx context.Context, q *store.Queries) (*store.Operation, error) {
-	if j.op.EndedAt == 0 || j.op.Verb != api.VerbCreate || j.row.DeletedAt != 0 || j.row.CloudID == "" && !j.row.Uncertain {
+	if j.op.EndedAt == 0 || j.op.Verb != api.VerbCreate || j.Row.DeletedAt != 0 || j.Row.CloudID == "" && !j.Row.Uncertain {
 		return nil, nil //nolint:nilnil // there is nothing
 	}
 	if j.op.State == api.OperationSucceeded || j.op.OnFailure() != resource.OnFailureDelete {
@@ -134,8 +134,8 @@ func (j *job) unwanted(ctx context.Context, q *store.Queries) (*store.Operation,
 			return nil, err
 		}
 	}
-	then := j.newOperation(auth.As(ctx, j.op.AskedBy), j.row, api.VerbDelete, nil)
-	j.row.State = resource.StateDeleting
+	then := j.newOperation(auth.As(ctx, j.op.AskedBy), j.Row, api.VerbDelete, nil)
+	j.Row.State = resource.StateDeleting
 	return then, nil
 }
 
@@ -167,7 +167,7 @@ func (j *job) takeBack(ctx context.Context, q *store.Queries, parent *store.Oper
 		case row.DeletedAt != 0 || row.Operation != "": // by somebody else, meanwhile
 			continue
 		case row.CloudID == "" && !row.Uncertain:
-			if err := j.entomb(ctx, q, row); err != nil {
+			if err := q.Entomb(ctx, row); err != nil {
 				return nil, err
 			}
 			all = append(all, left{row: row})
@@ -199,7 +199,7 @@ func (j *job) save(ctx context.Context) error {
 // write writes the rows, provided that this server still holds the lease. At the
 // end of an operation it answers what uses the resource.
 func (j *job) write(ctx context.Context) (users []store.Resource, err error) {
-	j.row.UpdatedAt = store.MicrosOf(time.Now())
+	j.Row.UpdatedAt = store.MicrosOf(time.Now())
 	var (
 		then, parent *store.Operation
 		back         []left
@@ -212,27 +212,27 @@ func (j *job) write(ctx context.Context) (users []store.Resource, err error) {
 		if then, err = j.unwanted(ctx, q); err != nil {
 			return err
 		}
-		if err := q.UpdateResource(ctx, j.row, j.id); err != nil {
+		if err := q.UpdateResource(ctx, j.Row, j.id); err != nil {
 			return err
 		}
-		if err := j.writeRefs(ctx, q); err != nil {
+		if err := j.WriteRefs(ctx, q); err != nil {
 			return err
 		}
 		if err := q.InsertSecrets(ctx, j.secrets); err != nil {
 			return err
 		}
-		if j.row.DeletedAt != 0 {
-			if err := forgetSecrets(ctx, q, j.row.UID); err != nil {
+		if j.Row.DeletedAt != 0 {
+			if err := q.ForgetSecrets(ctx, j.Row.UID); err != nil {
 				return err
 			}
 		}
 		if j.op.EndedAt != 0 {
-			if users, err = q.Users(ctx, j.row.UID); err != nil {
+			if users, err = q.Users(ctx, j.Row.UID); err != nil {
 				return err
 			}
 		}
 		if j.op.Verb == api.VerbDelete && j.op.EndedAt != 0 {
-			if err := q.Note(ctx, entryOf(j.op, j.row), failureOf(j.op)); err != nil {
+			if err := q.Note(ctx, j.op.Entry(j.Row), failureOf(j.op)); err != nil {
 				return err
 			}
 		}
@@ -263,14 +263,14 @@ func (j *job) write(ctx context.Context) (users []store.Resource, err error) {
 		return nil, err
 	}
 	j.secrets = nil
-	j.asked.Delete(j.row.UID)
-	j.events.Changed(j.row, j.op)
+	j.asked.Delete(j.Row.UID)
+	j.events.Changed(j.Row, j.op)
 	if parent != nil {
 		j.events.Tell(events.Event{Operation: parent.Resource()})
 	}
 	if then != nil {
 		j.events.Tell(events.Event{Operation: then.Resource()})
-		j.enqueue(j.row.Connection, j.row.UID)
+		j.enqueue(j.Row.Connection, j.Row.UID)
 	}
 	for _, b := range back {
 		j.events.Changed(b.row, b.op)
@@ -279,35 +279,4 @@ func (j *job) write(ctx context.Context) (users []store.Resource, err error) {
 		}
 	}
 	return users, nil
-}
-
-// writeRefs records what the resource uses where that has changed.
-func (j *job) writeRefs(ctx context.Context, q *store.Queries) error {
-	if j.row.DeletedAt != 0 {
-		return q.ReplaceRefs(ctx, j.row.UID, nil)
-	}
-	wanted, err := j.kind.Refs(j.row.Effective)
-	if err != nil {
-		return err
-	}
-	var rows []store.Ref
-	changed := false
-	before, err := q.Refs(ctx, j.row.UID)
-	if err != nil {
-		return err
-	}
-	had := map[string]string{}
-	for _, r := range before {
-		had[r.Field] = r.To
-	}
-	for _, ref := range wanted {
-		if uid := j.refs[ref.Field]; uid != "" {
-			rows = append(rows, store.Ref{From: j.row.UID, Field: ref.Field, To: uid})
-			changed = changed || had[ref.Field] != uid
-		}
-	}
-	if !changed && len(rows) == len(before) {
-		return nil
-	}
-	return q.ReplaceRefs(ctx, j.row.UID, rows)
 }

@@ -18,6 +18,7 @@ import (
 	"github.com/m-cmp/mc-infra-connector/api"
 	"github.com/m-cmp/mc-infra-connector/internal/events"
 	"github.com/m-cmp/mc-infra-connector/internal/host"
+	"github.com/m-cmp/mc-infra-connector/internal/inventory"
 	"github.com/m-cmp/mc-infra-connector/internal/registry"
 	"github.com/m-cmp/mc-infra-connector/internal/secret"
 	"github.com/m-cmp/mc-infra-connector/internal/store"
@@ -25,12 +26,13 @@ import (
 
 // Config is what an engine needs. Times may be left out.
 type Config struct {
-	Store    *store.Store
-	Host     *host.Host
-	Sealer   *secret.Sealer
-	Registry *registry.Registry
-	Events   *events.Bus
-	Logger   *slog.Logger
+	Store     *store.Store
+	Host      *host.Host
+	Sealer    *secret.Sealer
+	Registry  *registry.Registry
+	Inventory *inventory.Inventory
+	Events    *events.Bus
+	Logger    *slog.Logger
 
 	Workers     int           // steps that run at once for one connection
 	Lease       time.Duration // how long a server that is gone blocks its work
@@ -41,13 +43,10 @@ type Config struct {
 	RetryFor    time.Duration // how long the cloud is asked again to accept
 	SettleFor   time.Duration // how long a change may take after the cloud has accepted it
 	VanishedFor time.Duration // how long an accepted creation may be missing in the cloud
-	SyncEvery   time.Duration // how often the clouds are asked what changed without this server
-	SyncPassing time.Duration // how often, of kinds of which something is in a passing state without an operation of ours
 	KeepFor     time.Duration // how long operations that have ended and tombstones are kept
 	KeepAudit   time.Duration // how long the audit trail is kept
 	ForceFor    time.Duration // how long a forced deletion is tried on the cloud
 	LookFor     time.Duration // how long what an unclear creation may have made is looked for before it counts as not made
-	FreshFor    time.Duration // how long clouds may take to answer when a list is to be fresh
 	DrainFor    time.Duration // how long steps that are under way may take when the engine is to end
 	OnOperation func(o *api.Operation)
 }
@@ -66,13 +65,10 @@ func (c Config) withDefaults() Config {
 	set(&c.RetryFor, 15*time.Minute)
 	set(&c.SettleFor, 30*time.Minute)
 	set(&c.VanishedFor, time.Minute)
-	set(&c.SyncEvery, 5*time.Minute)
-	set(&c.SyncPassing, 30*time.Second)
 	set(&c.KeepFor, 30*24*time.Hour)
 	set(&c.KeepAudit, 365*24*time.Hour)
 	set(&c.ForceFor, 15*time.Second)
 	set(&c.LookFor, 20*time.Second)
-	set(&c.FreshFor, 15*time.Second)
 	set(&c.DrainFor, 10*time.Second)
 	if c.Workers == 0 {
 		c.Workers = 16
@@ -95,13 +91,12 @@ type Engine struct {
 	logger *slog.Logger
 	id     string // of this run of this server, as owner of leases
 
-	registry *registry.Registry
-	events   *events.Bus
-	settler  *settler
-	looks    *looks
+	registry  *registry.Registry
+	inventory *inventory.Inventory
+	events    *events.Bus
+	settler   *settler
 
-	snapshots *snapshots
-	asked     sync.Map // uids of resources for which the cloud was asked and the outcome is not recorded
+	asked sync.Map // uids of resources for which the cloud was asked and the outcome is not recorded
 
 	mu    sync.Mutex
 	lanes map[string]*lane // by connection
@@ -116,12 +111,9 @@ func New(c Config) *Engine {
 	c = c.withDefaults()
 	e := &Engine{
 		config: c, store: c.Store, host: c.Host, sealer: c.Sealer, logger: c.Logger,
-		id: uuid.NewString(), registry: c.Registry, events: c.Events, lanes: map[string]*lane{},
-		looks: newLooks(), snapshots: newSnapshots(),
+		id: uuid.NewString(), registry: c.Registry, inventory: c.Inventory, events: c.Events, lanes: map[string]*lane{},
 	}
 	e.settler = newSettler(e)
-	e.events.Watch(e.snapshots.drop, e.snapshots.dropAll)
-	e.registry.WatchForgotten(e.looks.forget)
 	return e
 }
 
@@ -143,8 +135,6 @@ func (e *Engine) Run(ctx context.Context) error {
 		e.startWorkers(l)
 	}
 	e.mu.Unlock()
-	e.group.Go(func() { e.syncLoop(ctx) })
-	e.group.Go(func() { e.syncPassingLoop(ctx) })
 	e.group.Go(func() { e.events.Run(ctx, e.heard) })
 	e.group.Go(func() { e.tidyLoop(ctx) })
 

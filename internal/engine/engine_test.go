@@ -412,7 +412,7 @@ func TestBadRequestsChangeNothing(t *testing.T) {
 }
 
 func TestStoppingLetsAStepEnd(t *testing.T) {
-	db := opened(t)
+	db := enginetest.Opened(t)
 	e := enginetest.New(t, enginetest.Options{Store: db}, "callLatency", "400ms")
 	op, err := e.Ask("mock", "vpc", "v", `{"cidr":"10.0.0.0/16"}`)
 	require.NoError(t, err)
@@ -426,14 +426,6 @@ func TestStoppingLetsAStepEnd(t *testing.T) {
 	if assert.NotEqual(t, api.OperationQueued, ended.State, "the cloud was asked, and its answer must not be lost") {
 		assert.NotEmpty(t, row.CloudID)
 	}
-}
-
-func opened(t *testing.T) *store.Store {
-	t.Helper()
-	s, err := store.OpenSQLite(t.Context(), t.TempDir())
-	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, s.Close()) })
-	return s
 }
 
 func TestAnOperationTellsItsSteps(t *testing.T) {

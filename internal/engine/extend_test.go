@@ -13,6 +13,7 @@ import (
 	"github.com/m-cmp/mc-infra-connector/api"
 	"github.com/m-cmp/mc-infra-connector/internal/engine"
 	"github.com/m-cmp/mc-infra-connector/internal/engine/enginetest"
+	"github.com/m-cmp/mc-infra-connector/internal/inventory"
 	"github.com/m-cmp/mc-infra-connector/internal/store"
 	"github.com/m-cmp/mc-infra-connector/internal/store/storetest"
 	"github.com/m-cmp/mc-infra-connector/resource"
@@ -40,7 +41,7 @@ func TestCapabilitiesAreWhatTheConnectionHas(t *testing.T) {
 	// The others go on without what is lacking.
 	e.Network()
 	refused(t, e, "mock")
-	inventory, err := e.Inventory(t.Context(), "mock", "")
+	inventory, err := e.Compare(t.Context(), "mock", "")
 	require.NoError(t, err)
 	assert.Len(t, inventory.Items, 2)
 	assert.Empty(t, inventory.Unseen)
@@ -103,7 +104,7 @@ func TestWhatAConnectionLacksIsKnownAfterARestart(t *testing.T) {
 		first.Stop()
 
 		calls := atomic.Int64{}
-		e := enginetest.Start(t, enginetest.Options{Store: first.Store, Engine: engine.Config{SyncEvery: time.Hour}, Observe: func(_, verb string, _ resource.Code, _ time.Duration) {
+		e := enginetest.Start(t, enginetest.Options{Store: first.Store, Inventory: inventory.Config{SyncEvery: time.Hour}, Observe: func(_, verb string, _ resource.Code, _ time.Duration) {
 			if verb != "describe" {
 				calls.Add(1)
 			}

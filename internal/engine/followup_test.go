@@ -1,10 +1,8 @@
 package engine_test
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
-	"slices"
 	"testing"
 	"time"
 
@@ -13,7 +11,6 @@ import (
 
 	"github.com/m-cmp/mc-infra-connector/api"
 	"github.com/m-cmp/mc-infra-connector/internal/engine/enginetest"
-	"github.com/m-cmp/mc-infra-connector/internal/events"
 	"github.com/m-cmp/mc-infra-connector/internal/store"
 	"github.com/m-cmp/mc-infra-connector/internal/store/storetest"
 	"github.com/m-cmp/mc-infra-connector/resource"
@@ -165,7 +162,7 @@ func TestTheNextServerDoesWhatFollowsACreation(t *testing.T) {
 		stream, _ := e.Subscribe(0)
 		op := vmWith(t, e, "delete", disks...)
 		for came := 0; came < 7+2*after; { // the request itself makes seven
-			came += len(nextBatch(t, stream).Events)
+			came += len(enginetest.NextBatch(t, stream).Events)
 		}
 		stream.Stop()
 		e.Stop()
@@ -179,22 +176,5 @@ func TestTheNextServerDoesWhatFollowsACreation(t *testing.T) {
 		op, err := e.Delete(t.Context(), "mock", "vm", "vm1")
 		require.NoError(t, err)
 		e.Succeeds(op)
-	}
-}
-
-// nextBatch waits for what a subscriber gets next.
-func nextBatch(t *testing.T, stream *events.Subscription) *events.Batch {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
-	defer cancel()
-	batch := stream.Next(ctx)
-	require.NotNil(t, batch, "nothing happens")
-	return batch
-}
-
-// untilTold waits for an event that fits.
-func untilTold(t *testing.T, stream *events.Subscription, fits func(events.Event) bool) {
-	t.Helper()
-	for !slices.ContainsFunc(nextBatch(t, stream).Events, fits) {
 	}
 }

@@ -62,7 +62,7 @@ func wipe(op *store.Operation) { op.Hidden = []byte(store.Wiped) }
 // recorded with the id that came with them: a driver takes whoever knows the id to have them.
 func (j *job) told(secrets map[string]string) error {
 	for name, value := range secrets {
-		row, err := j.sealed(j.row.UID, name, value)
+		row, err := j.sealed(j.Row.UID, name, value)
 		if err != nil {
 			return err
 		}

@@ -16,6 +16,7 @@ import (
 	"github.com/m-cmp/mc-infra-connector/driver"
 	"github.com/m-cmp/mc-infra-connector/internal/engine"
 	"github.com/m-cmp/mc-infra-connector/internal/engine/enginetest"
+	"github.com/m-cmp/mc-infra-connector/internal/inventory"
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
 
@@ -136,17 +137,17 @@ func TestWhatOnlyTheCloudHasKeepsWhatItUses(t *testing.T) {
 
 	e.MustCreate("mock", "vpc", "w", `{"cidr":"10.0.0.0/16"}`)
 	others, foreign := foreignSubnet(t, e, "mock", "w", "10.0.1.0/24")
-	_, err = e.Inventory(t.Context(), "mock", "subnet")
+	_, err = e.Compare(t.Context(), "mock", "subnet")
 	require.NoError(t, err)
 	refused("vpc", "w", foreign.ID)
-	_, err = e.DeleteTogether(t.Context(), "mock", []engine.Named{{Kind: "vpc", Name: "w"}}, false)
+	_, err = e.DeleteTogether(t.Context(), "mock", []inventory.Named{{Kind: "vpc", Name: "w"}}, false)
 	assert.Equal(t, resource.CodeDependency, resource.CodeOf(err))
 
 	_, err = others.Delete(t.Context(), "vm", vm.CloudID)
 	require.NoError(t, err)
 	_, err = others.Delete(t.Context(), "subnet", foreign.ID)
 	require.NoError(t, err)
-	for _, one := range []engine.Named{{Kind: "subnet", Name: "s"}, {Kind: "vpc", Name: "w"}, {Kind: "vpc", Name: "v"}} {
+	for _, one := range []inventory.Named{{Kind: "subnet", Name: "s"}, {Kind: "vpc", Name: "w"}, {Kind: "vpc", Name: "v"}} {
 		mustDelete(t, e, "mock", one.Kind, one.Name) // nothing is refused for what is gone
 	}
 
@@ -164,7 +165,7 @@ func TestWhatIsAdoptedAgainIsNoStranger(t *testing.T) {
 	require.NoError(t, err)
 	_, err = e.Adopt(t.Context(), "mock", "vm", fmt.Appendf(nil, `{"cloudId":%q}`, vm.CloudID))
 	require.NoError(t, err)
-	op, err := e.DeleteTogether(t.Context(), "mock", []engine.Named{{Kind: "vm", Name: "web"}, {Kind: "subnet", Name: "s"}}, false)
+	op, err := e.DeleteTogether(t.Context(), "mock", []inventory.Named{{Kind: "vm", Name: "web"}, {Kind: "subnet", Name: "s"}}, false)
 	require.NoError(t, err)
 	e.Succeeds(op)
 }
@@ -234,7 +235,7 @@ func TestWhatWaitsForADeletionThatFailsFailsAtOnce(t *testing.T) {
 	require.NoError(t, err)
 	vm, _, err := unseen.Create(t.Context(), "vm", driver.ItemRequest{Token: "foreign", Name: "foreign", Spec: fmt.Appendf(nil, `{"image":%q,"spec":%q,"subnet":%q}`, e.Image, e.Spec, cloudIDOf(t, e, "subnet", "s"))})
 	require.NoError(t, err)
-	op, err := e.DeleteTogether(t.Context(), "mock", []engine.Named{{Kind: "subnet", Name: "s"}, {Kind: "vpc", Name: "v"}}, false)
+	op, err := e.DeleteTogether(t.Context(), "mock", []inventory.Named{{Kind: "subnet", Name: "s"}, {Kind: "vpc", Name: "v"}}, false)
 	require.NoError(t, err)
 	assert.Equal(t, api.OperationFailed, e.Ends(op).State)
 	_, err = onCloud(t, e).Delete(context.WithoutCancel(t.Context()), "vm", vm.ID)
@@ -247,7 +248,7 @@ func TestARefusalOfOneLeavesWhatWasToGoWithIt(t *testing.T) {
 	e.MustCreate("mock", "vpc", "v", `{"cidr":"10.0.0.0/16"}`)
 	e.MustCreate("mock", "subnet", "s", `{"vpc":"v","cidr":"10.0.2.0/24"}`)
 	others, foreign := foreignSubnet(t, e, "mock", "v", "10.0.1.0/24") // of which nothing here has a list
-	together := []engine.Named{{Kind: "subnet", Name: "s"}, {Kind: "vpc", Name: "v"}}
+	together := []inventory.Named{{Kind: "subnet", Name: "s"}, {Kind: "vpc", Name: "v"}}
 
 	_, err := e.DeleteTogether(t.Context(), "mock", together, false)
 	assert.Equal(t, resource.CodeDependency, resource.CodeOf(err))

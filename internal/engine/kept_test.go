@@ -9,8 +9,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/m-cmp/mc-infra-connector/api"
-	"github.com/m-cmp/mc-infra-connector/internal/engine"
 	"github.com/m-cmp/mc-infra-connector/internal/engine/enginetest"
+	"github.com/m-cmp/mc-infra-connector/internal/inventory"
 	"github.com/m-cmp/mc-infra-connector/internal/store"
 	"github.com/m-cmp/mc-infra-connector/internal/store/storetest"
 	"github.com/m-cmp/mc-infra-connector/resource"
@@ -79,7 +79,7 @@ func TestAKindThatTheServerKeeps(t *testing.T) {
 		for _, user := range []string{"vm1", "vm2", "c"} {
 			assert.ErrorContains(t, err, user)
 		}
-		op, err = e.DeleteTogether(t.Context(), "mock", []engine.Named{{Kind: "keypair", Name: "k"}, {Kind: "vm", Name: "vm1"}, {Kind: "vm", Name: "vm2"}, {Kind: "cluster", Name: "c"}}, false)
+		op, err = e.DeleteTogether(t.Context(), "mock", []inventory.Named{{Kind: "keypair", Name: "k"}, {Kind: "vm", Name: "vm1"}, {Kind: "vm", Name: "vm2"}, {Kind: "cluster", Name: "c"}}, false)
 		require.NoError(t, err)
 		e.Succeeds(op)
 		_, err = e.Get(t.Context(), "mock", "keypair", "k")
@@ -98,7 +98,7 @@ func TestWhatTheServerKeepsIsNeverMissing(t *testing.T) {
 	now, err := e.Get(t.Context(), "mock", "keypair", "k")
 	require.NoError(t, err)
 	assert.Equal(t, resource.StateAvailable, now.State)
-	assert.Equal(t, map[api.Where]int{api.InKept: 1}, places(t, e, "mock", "keypair"))
+	assert.Equal(t, map[api.Where]int{api.InKept: 1}, e.Places("mock", "keypair"))
 
 	_, err = e.Adopt(t.Context(), "mock", "keypair", fmt.Appendf(nil, `{"cloudId":%q}`, k.CloudID))
 	assert.Equal(t, resource.CodeUnsupported, resource.CodeOf(err))
@@ -131,7 +131,7 @@ func TestWhatTheServerKeepsIsNeverMissing(t *testing.T) {
 	ended := e.Ends(op)
 	assert.Equal(t, api.OperationSucceeded, ended.State)
 	assert.Empty(t, ended.Steps[0].Message)
-	assert.Equal(t, map[api.Where]int{api.InKept: 1}, places(t, e, "beside", "keypair"))
+	assert.Equal(t, map[api.Where]int{api.InKept: 1}, e.Places("beside", "keypair"))
 }
 
 // A server that ends in the middle leaves what it keeps whole or gone.
@@ -158,7 +158,7 @@ func TestWhatTheServerKeepsOutlivesIt(t *testing.T) {
 		for _, op := range ops {
 			second.Succeeds(op)
 		}
-		assert.Equal(t, map[api.Where]int{api.InKept: pairs / 2}, places(t, second, "mock", "keypair"))
+		assert.Equal(t, map[api.Where]int{api.InKept: pairs / 2}, second.Places("mock", "keypair"))
 		for i := range pairs {
 			k, err := second.Get(t.Context(), "mock", "keypair", fmt.Sprintf("k%d", i))
 			if i%2 == 0 {

@@ -13,6 +13,7 @@ import (
 	"github.com/m-cmp/mc-infra-connector/api"
 	"github.com/m-cmp/mc-infra-connector/internal/auth"
 	"github.com/m-cmp/mc-infra-connector/internal/events"
+	"github.com/m-cmp/mc-infra-connector/internal/inventory"
 	"github.com/m-cmp/mc-infra-connector/internal/store"
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
@@ -156,7 +157,7 @@ func (e *Engine) insertMany(
 			return nil, fmt.Errorf("%s: %w", called, err)
 		}
 		members = append(members, member{c.row, op})
-		renamed[Named{c.kind.Name, asked}] = c.row.Name
+		renamed[inventory.Named{Kind: c.kind.Name, Name: asked}] = c.row.Name
 	}
 	for i, f := range then {
 		params, err := f.MapRefs(thenParams[i], renamed.of)
@@ -178,33 +179,30 @@ func (e *Engine) insertMany(
 
 // renames are the names that resources got that are created together, by those that were
 // asked for.
-type renames map[Named]string
+type renames map[inventory.Named]string
 
 // of is the name to which a reference leads now.
 func (n renames) of(ref resource.Ref) (string, error) {
-	return cmp.Or(n[Named{ref.Kind, ref.Name}], ref.Name), nil
+	return cmp.Or(n[inventory.Named{Kind: ref.Kind, Name: ref.Name}], ref.Name), nil
 }
-
-// Named is one resource of a connection.
-type Named struct{ Kind, Name string }
 
 // DeleteTogether records the deletion of several resources of a connection, all or
 // none, with one operation for all. They may use each other: what is used waits for
 // what uses it. Whatever is used by others is refused. With force each is forgotten here
 // even if the cloud does not delete it, as by ForceDelete.
-func (e *Engine) DeleteTogether(ctx context.Context, connection string, items []Named, force bool) (*api.Operation, error) {
+func (e *Engine) DeleteTogether(ctx context.Context, connection string, items []inventory.Named, force bool) (*api.Operation, error) {
 	if !force {
-		if err := e.meetStrangers(ctx, connection, items); err != nil {
+		if err := e.inventory.MeetStrangers(ctx, connection, items); err != nil {
 			return nil, err
 		}
-		if err := e.unusedThere(ctx, connection, items); err != nil {
+		if err := e.inventory.UnusedThere(ctx, connection, items); err != nil {
 			return nil, err
 		}
 	}
 	return e.deleteTogether(ctx, connection, items, force)
 }
 
-func (e *Engine) deleteTogether(ctx context.Context, connection string, items []Named, force bool) (*api.Operation, error) {
+func (e *Engine) deleteTogether(ctx context.Context, connection string, items []inventory.Named, force bool) (*api.Operation, error) {
 	for _, item := range items {
 		if _, err := e.registry.Offers(ctx, connection, item.Kind, api.VerbDelete); err != nil && !force {
 			return nil, err
@@ -220,11 +218,11 @@ func (e *Engine) deleteTogether(ctx context.Context, connection string, items []
 			if rows[i], err = q.Resource(ctx, connection, item.Kind, item.Name); err != nil {
 				return nil, err
 			}
-			if err := unchanging(rows[i]); err != nil {
+			if err := rows[i].Unchanging(); err != nil {
 				return nil, err
 			}
 		}
-		if err := onlyUseEachOther(ctx, q, rows); err != nil {
+		if err := q.OnlyUseEachOther(ctx, rows); err != nil {
 			return nil, err
 		}
 		members := make([]member, len(rows))
@@ -237,25 +235,6 @@ func (e *Engine) deleteTogether(ctx context.Context, connection string, items []
 		}
 		return members, nil
 	})
-}
-
-// onlyUseEachOther refuses resources that others than themselves use.
-func onlyUseEachOther(ctx context.Context, q *store.Queries, rows []*store.Resource) error {
-	among := map[string]bool{}
-	for _, row := range rows {
-		among[row.UID] = true
-	}
-	for _, row := range rows {
-		users, err := q.Users(ctx, row.UID)
-		if err != nil {
-			return err
-		}
-		users = slices.DeleteFunc(users, func(r store.Resource) bool { return among[r.UID] })
-		if len(users) > 0 {
-			return usedBy(row, users)
-		}
-	}
-	return nil
 }
 
 // newParent makes the operation that counts those on several resources.
@@ -279,7 +258,7 @@ func newParent(ctx context.Context, verb string, params json.RawMessage, members
 	if params == nil {
 		params = json.RawMessage("null")
 	}
-	parent := keyed(ctx, &store.Operation{
+	parent := store.Keyed(ctx, &store.Operation{
 		ID: uuid.Must(uuid.NewV7()).String(), Verb: verb, Kind: first.Kind, Connection: connection, Name: name,
 		Params: params, State: api.OperationRunning, Total: len(members), CreatedAt: store.MicrosOf(time.Now()), AskedBy: auth.Who(ctx),
 	})
@@ -305,9 +284,9 @@ func (e *Engine) Destroy(ctx context.Context, connection string, dry bool) (*api
 		if dry || len(doomed) == 0 {
 			return nil, nil //nolint:nilnil // nothing is recorded
 		}
-		items := make([]Named, len(doomed))
+		items := make([]inventory.Named, len(doomed))
 		for i, r := range doomed {
-			items[i] = Named{r.Kind, r.Name}
+			items[i] = inventory.Named{Kind: r.Kind, Name: r.Name}
 		}
 		return e.deleteTogether(ctx, connection, items, false) // each that can go
 	})

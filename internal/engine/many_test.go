@@ -10,6 +10,7 @@ import (
 	"github.com/m-cmp/mc-infra-connector/api"
 	"github.com/m-cmp/mc-infra-connector/internal/engine"
 	"github.com/m-cmp/mc-infra-connector/internal/engine/enginetest"
+	"github.com/m-cmp/mc-infra-connector/internal/inventory"
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
 
@@ -29,7 +30,7 @@ func TestSeveralKindsAreCreatedTogetherOrNotAtAll(t *testing.T) {
 	op, err := together("10.0.1.0/24")
 	require.NoError(t, err)
 	e.Succeeds(op)
-	for _, one := range []engine.Named{{Kind: "vpc", Name: "v"}, {Kind: "subnet", Name: "s"}} {
+	for _, one := range []inventory.Named{{Kind: "vpc", Name: "v"}, {Kind: "subnet", Name: "s"}} {
 		r, err := e.Get(t.Context(), "mock", one.Kind, one.Name)
 		require.NoError(t, err)
 		assert.Equal(t, resource.StateAvailable, r.State)
@@ -44,14 +45,14 @@ func TestWhatIsDeletedTogetherMayUseEachOther(t *testing.T) {
 	e.Network()
 	e.MustCreate("mock", "vm", "vm1", e.VMSpec())
 
-	_, err := e.DeleteTogether(t.Context(), "mock", []engine.Named{{Kind: "vpc", Name: "v"}, {Kind: "subnet", Name: "s"}}, false)
+	_, err := e.DeleteTogether(t.Context(), "mock", []inventory.Named{{Kind: "vpc", Name: "v"}, {Kind: "subnet", Name: "s"}}, false)
 	require.Equal(t, resource.CodeDependency, resource.CodeOf(err))
 	require.ErrorContains(t, err, "vm vm1")
 	still, err := e.Get(t.Context(), "mock", "vpc", "v")
 	require.NoError(t, err)
 	require.Equal(t, resource.StateAvailable, still.State, "nothing changes when one of them is used")
 
-	op, err := e.DeleteTogether(t.Context(), "mock", []engine.Named{{Kind: "vpc", Name: "v"}, {Kind: "vm", Name: "vm1"}, {Kind: "subnet", Name: "s"}}, false)
+	op, err := e.DeleteTogether(t.Context(), "mock", []inventory.Named{{Kind: "vpc", Name: "v"}, {Kind: "vm", Name: "vm1"}, {Kind: "subnet", Name: "s"}}, false)
 	require.NoError(t, err)
 	e.Succeeds(op)
 	for _, kind := range []string{"vpc", "subnet", "vm"} {

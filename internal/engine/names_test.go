@@ -13,6 +13,7 @@ import (
 	"github.com/m-cmp/mc-infra-connector/api"
 	"github.com/m-cmp/mc-infra-connector/internal/engine"
 	"github.com/m-cmp/mc-infra-connector/internal/engine/enginetest"
+	"github.com/m-cmp/mc-infra-connector/internal/inventory"
 	"github.com/m-cmp/mc-infra-connector/internal/store"
 	"github.com/m-cmp/mc-infra-connector/internal/store/storetest"
 	"github.com/m-cmp/mc-infra-connector/resource"
@@ -136,13 +137,13 @@ func TestPartsComeAndGoWithWhatTheyAreOf(t *testing.T) {
 		require.NoError(t, err)
 		assert.Equal(t, vpc, resourceOf[resource.SubnetSpec](t, known).VPC, "its VPC is not managed yet")
 
-		_, err = e.AdoptNamed(t.Context(), "other", "vpc", engine.Adopting{
+		_, err = e.AdoptNamed(t.Context(), "other", "vpc", inventory.Adopting{
 			AdoptRequest: api.AdoptRequest{CloudID: vpc}, FacadeName: "my vpc", Parts: map[string]string{ids["s3"]: "the third"},
 		})
 		require.NoError(t, err)
 		parts, err := e.PartsOf(t.Context(), "other", "vpc", "my-vpc")
 		require.NoError(t, err)
-		assert.ElementsMatch(t, []engine.Named{{Kind: "subnet", Name: "mine"}, {Kind: "subnet", Name: "s1"}, {Kind: "subnet", Name: "the-third"}}, parts)
+		assert.ElementsMatch(t, []inventory.Named{{Kind: "subnet", Name: "mine"}, {Kind: "subnet", Name: "s1"}, {Kind: "subnet", Name: "the-third"}}, parts)
 		named, err := e.Named(t.Context(), "other", "subnet", "my-vpc", "the third")
 		require.NoError(t, err)
 		assert.Equal(t, ids["s3"], named.CloudID)

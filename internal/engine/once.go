@@ -91,10 +91,3 @@ func (e *Engine) secretsOf(ctx context.Context, uid string) (map[string]string, 
 	}
 	return open, nil
 }
-
-// keyed gives an operation the key of the request that it comes of.
-func keyed(ctx context.Context, op *store.Operation) *store.Operation {
-	k := store.KeyOf(ctx)
-	op.IdempotencyKey, op.Request = k.Text, k.Request
-	return op
-}

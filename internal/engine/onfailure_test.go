@@ -108,7 +108,7 @@ func TestAFailedCreationIsDeletedByTheNextServerToo(t *testing.T) {
 		require.NoError(t, err)
 		stream, _ := e.Subscribe(0)
 		for came := 0; came < after; { // the more, the later
-			came += len(nextBatch(t, stream).Events)
+			came += len(enginetest.NextBatch(t, stream).Events)
 			if now, err := e.Operation(t.Context(), op.ID); err != nil || now.State.Ended() {
 				break
 			}

@@ -48,12 +48,12 @@ func TestServersTellEachOther(t *testing.T) {
 	}, 20*time.Second, 50*time.Millisecond)
 
 	one.MustCreate("mock", "vpc", "v", `{"cidr":"10.0.0.0/16"}`)
-	untilTold(t, stream, func(event events.Event) bool {
+	enginetest.UntilTold(t, stream, func(event events.Event) bool {
 		return event.Resource != nil && event.Resource.Name == "v" && event.Resource.State == resource.StateAvailable
 	})
 
 	one.TellDriver(api.DriverProgress{ID: "d", Name: "toy", Verb: "install", Step: api.DriverFailed, Error: resource.Errorf(resource.CodeInvalid, "%s", strings.Repeat("<é", 2000))})
-	untilTold(t, stream, func(event events.Event) bool {
+	enginetest.UntilTold(t, stream, func(event events.Event) bool {
 		if event.Driver == nil {
 			return false
 		}

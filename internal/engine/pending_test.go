@@ -12,6 +12,7 @@ import (
 	"github.com/m-cmp/mc-infra-connector/api"
 	"github.com/m-cmp/mc-infra-connector/internal/engine"
 	"github.com/m-cmp/mc-infra-connector/internal/engine/enginetest"
+	"github.com/m-cmp/mc-infra-connector/internal/inventory"
 	"github.com/m-cmp/mc-infra-connector/internal/store"
 	"github.com/m-cmp/mc-infra-connector/internal/store/storetest"
 	"github.com/m-cmp/mc-infra-connector/resource"
@@ -144,7 +145,7 @@ func TestWhatWaitsForAPatientKindIsPatient(t *testing.T) {
 	e.MustCreate("mock", "vpc", "v", `{"cidr":"10.0.0.0/8"}`)
 	e.MustCreate("mock", "subnet", "s", `{"vpc":"v","cidr":"10.0.0.0/12"}`)
 	e.MustCreate("mock", "cluster", "k", fmt.Sprintf(`{"vpc":"v","subnets":["s"],"nodeGroups":[{"name":"a","spec":%q}]}`, e.Spec))
-	op, err := e.DeleteTogether(t.Context(), "mock", []engine.Named{{Kind: "cluster", Name: "k"}, {Kind: "subnet", Name: "s"}, {Kind: "vpc", Name: "v"}}, false)
+	op, err := e.DeleteTogether(t.Context(), "mock", []inventory.Named{{Kind: "cluster", Name: "k"}, {Kind: "subnet", Name: "s"}, {Kind: "vpc", Name: "v"}}, false)
 	require.NoError(t, err)
 	e.Succeeds(op)
 }

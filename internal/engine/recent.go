@@ -10,19 +10,19 @@ import (
 
 // chosen is the recent choice that a creation which succeeds makes, or nil.
 func (j *job) chosen(ctx context.Context) (*store.Recent, error) {
-	if j.op.Verb != api.VerbCreate || j.op.State != api.OperationSucceeded || len(j.kind.Recent) == 0 {
+	if j.op.Verb != api.VerbCreate || j.op.State != api.OperationSucceeded || len(j.Kind.Recent) == 0 {
 		return nil, nil //nolint:nilnil // there is none
 	}
-	choice, err := j.kind.Choice(j.row.Effective)
+	choice, err := j.Kind.Choice(j.Row.Effective)
 	if err != nil {
 		return nil, err
 	}
-	c, err := j.store.Read().Connection(ctx, j.row.Connection)
+	c, err := j.store.Read().Connection(ctx, j.Row.Connection)
 	if err != nil {
 		return nil, err
 	}
 	return &store.Recent{
-		Kind: j.kind.Name, Cloud: c.Cloud, Region: c.Region, Zone: c.Zone, Choice: choice,
+		Kind: j.Kind.Name, Cloud: c.Cloud, Region: c.Region, Zone: c.Zone, Choice: choice,
 		Times: 1, Took: j.op.EndedAt.Time().Sub(j.op.CreatedAt.Time()).Microseconds(), LastAt: j.op.EndedAt,
 	}, nil
 }

@@ -3,7 +3,6 @@ package engine
 import (
 	"context"
 	"encoding/json"
-	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -11,6 +10,7 @@ import (
 	"github.com/m-cmp/mc-infra-connector/api"
 	"github.com/m-cmp/mc-infra-connector/internal/auth"
 	"github.com/m-cmp/mc-infra-connector/internal/events"
+	"github.com/m-cmp/mc-infra-connector/internal/inventory"
 	"github.com/m-cmp/mc-infra-connector/internal/store"
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
@@ -111,7 +111,7 @@ func (e *Engine) prepare(k *resource.Kind, connection, facadeName string, r *res
 		Status: json.RawMessage("{}"), Native: json.RawMessage("null"),
 	}}
 	if facadeName != "" {
-		c.names = namesFrom(c.row)
+		c.names = inventory.NamesFrom(c.row)
 	}
 	if c.params, err = creationParams(r.OnFailure); err != nil {
 		return nil, err
@@ -144,7 +144,7 @@ func (e *Engine) insert(ctx context.Context, q *store.Queries, c *creation) (*st
 	if err != nil {
 		return nil, err
 	}
-	if err := e.takeName(ctx, q, c.kind, c.row, c.names, true); err != nil {
+	if err := inventory.TakeName(ctx, q, c.kind, c.row, c.names, giveWay(ctx, q)); err != nil {
 		return nil, err
 	}
 	op := e.newOperation(ctx, c.row, api.VerbCreate, c.params)
@@ -200,37 +200,6 @@ func (e *Engine) resolve(ctx context.Context, q *store.Queries, k *resource.Kind
 	})
 }
 
-// entomb makes a tombstone of a resource that no operation is changing, and removes
-// what goes with it.
-func (e *Engine) entomb(ctx context.Context, q *store.Queries, row *store.Resource) error {
-	owner := row.LeaseOwner
-	e.bury(row)
-	if err := forgetSecrets(ctx, q, row.UID); err != nil {
-		return err
-	}
-	if err := q.ReplaceRefs(ctx, row.UID, nil); err != nil {
-		return err
-	}
-	return q.UpdateResource(ctx, row, owner)
-}
-
-// forgetSecrets removes the sealed values and the host keys of a resource that is
-// gone.
-func forgetSecrets(ctx context.Context, q *store.Queries, uid string) error {
-	if err := q.DeleteSecrets(ctx, uid); err != nil {
-		return err
-	}
-	_, err := q.DeleteHostKeys(ctx, uid)
-	return err
-}
-
-// bury makes a tombstone of a row.
-func (e *Engine) bury(row *store.Resource) {
-	row.State, row.CloudState, row.Operation, row.LeaseOwner, row.LeaseUntil = resource.StateDeleted, "", "", "", 0
-	row.DeletedAt = store.MicrosOf(time.Now())
-	row.UpdatedAt = row.DeletedAt
-}
-
 // Delete records the operation that deletes a resource. It is refused while
 // something uses the resource.
 func (e *Engine) Delete(ctx context.Context, connection, kind, name string) (*api.Operation, error) {
@@ -240,7 +209,7 @@ func (e *Engine) Delete(ctx context.Context, connection, kind, name string) (*ap
 	if _, err := e.registry.Offers(ctx, connection, kind, api.VerbDelete); err != nil {
 		return nil, err
 	}
-	if err := e.unusedThere(ctx, connection, []Named{{kind, name}}); err != nil {
+	if err := e.inventory.UnusedThere(ctx, connection, []inventory.Named{{Kind: kind, Name: name}}); err != nil {
 		return nil, err
 	}
 	return e.change(ctx, connection, kind, name, api.VerbDelete, nil, mayGo)
@@ -289,7 +258,7 @@ func (e *Engine) Act(ctx context.Context, connection, kind, name, action string,
 	}
 	if action == resource.ActionLabel {
 		if _, err := e.registry.Offers(ctx, connection, kind, action); resource.CodeOf(err) == resource.CodeUnsupported {
-			return e.labelHere(ctx, connection, kind, name, params)
+			return e.inventory.Label(ctx, connection, kind, name, params)
 		}
 	}
 	if err := e.registry.Has(ctx, connection, kind, action); err != nil {
@@ -299,32 +268,7 @@ func (e *Engine) Act(ctx context.Context, connection, kind, name, action string,
 }
 
 // onCloud refuses an action on what the cloud does not have.
-func onCloud(_ context.Context, _ *store.Queries, row *store.Resource) error {
-	if row.CloudID == "" {
-		return resource.Errorf(resource.CodeConflict, "the %s does not exist on the cloud: it is %s", row.Called(), row.State)
-	}
-	return nil
-}
-
-// labelHere changes labels that the cloud has no tags for.
-func (e *Engine) labelHere(ctx context.Context, connection, kind, name string, params json.RawMessage) (*api.Operation, error) {
-	var change resource.LabelChange
-	if err := json.Unmarshal(params, &change); err != nil {
-		return nil, resource.Errorf(resource.CodeInternal, "decode the change of labels: %w", err)
-	}
-	return e.recordEnded(ctx, resource.ActionLabel, func(ctx context.Context, q *store.Queries) ([]*store.Resource, error) {
-		row, err := q.Resource(ctx, connection, kind, name)
-		if err != nil {
-			return nil, err
-		}
-		if err := unchanging(row); err != nil {
-			return nil, err
-		}
-		row.Labels = change.Apply(row.Labels)
-		row.UpdatedAt = store.MicrosOf(time.Now())
-		return []*store.Resource{row}, q.UpdateResource(ctx, row, row.LeaseOwner)
-	})
-}
+func onCloud(_ context.Context, _ *store.Queries, row *store.Resource) error { return row.OnCloud() }
 
 // Cancel ends an operation that the cloud has not accepted yet, or those parts of one for which
 // that is so. If a creation has been accepted, thenDelete has what it creates deleted as soon
@@ -428,23 +372,10 @@ func mayGo(ctx context.Context, q *store.Queries, row *store.Resource) error {
 		return err
 	}
 	if len(users) > 0 {
-		return usedBy(row, users)
+		return row.UsedBy(users)
 	}
 	row.State = resource.StateDeleting
 	return nil
-}
-
-func usedBy(row *store.Resource, users []store.Resource) error {
-	return resource.Errorf(resource.CodeDependency, "the %s is used by: %s; delete those first", row.Called(),
-		strings.Join(store.Convert(users, (*store.Resource).Called), ", "))
-}
-
-// unchanging refuses a resource that an operation is changing.
-func unchanging(row *store.Resource) error {
-	if row.Operation == "" {
-		return nil
-	}
-	return resource.Errorf(resource.CodeConflict, "the operation %s is changing the %s; wait for it with: mcic operation wait %s", row.Operation, row.Called(), row.Operation)
 }
 
 // change records an operation on a resource that exists, if none is running.
@@ -475,7 +406,7 @@ func (e *Engine) begin(
 
 // mayBegin refuses a change while another goes on, or that check refuses.
 func mayBegin(ctx context.Context, q *store.Queries, row *store.Resource, check func(context.Context, *store.Queries, *store.Resource) error) error {
-	if err := unchanging(row); err != nil {
+	if err := row.Unchanging(); err != nil {
 		return err
 	}
 	return check(ctx, q, row)
@@ -524,7 +455,7 @@ func (e *Engine) record(
 		if row, op, err = write(ctx, q); err != nil {
 			return err
 		}
-		return q.InsertOperation(ctx, keyed(ctx, op))
+		return q.InsertOperation(ctx, store.Keyed(ctx, op))
 	})
 	if err != nil {
 		return nil, err

@@ -9,6 +9,7 @@ import (
 
 	"github.com/m-cmp/mc-infra-connector/api"
 	"github.com/m-cmp/mc-infra-connector/driver"
+	"github.com/m-cmp/mc-infra-connector/internal/inventory"
 )
 
 // settler looks at the cloud for all resources that wait to settle: one list for
@@ -19,7 +20,7 @@ type settler struct {
 
 	mu      sync.Mutex
 	watches map[watchKey]*watch
-	seen    map[string]sighting // by uid, until a worker takes it
+	seen    map[string]inventory.Sight // by uid, until a worker takes it
 }
 
 type watchKey struct{ connection, kind string }
@@ -36,14 +37,14 @@ type waiting struct {
 }
 
 func newSettler(e *Engine) *settler {
-	return &settler{engine: e, watches: map[watchKey]*watch{}, seen: map[string]sighting{}}
+	return &settler{engine: e, watches: map[watchKey]*watch{}, seen: map[string]inventory.Sight{}}
 }
 
 // add has a resource looked at, soon at first and then less and less often.
 func (s *settler) add(j *job) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	key := watchKey{j.row.Connection, j.row.Kind}
+	key := watchKey{j.Row.Connection, j.Row.Kind}
 	w := s.watches[key]
 	if w == nil {
 		ctx := s.engine.run
@@ -54,13 +55,13 @@ func (s *settler) add(j *job) {
 		s.watches[key] = w
 		s.engine.group.Go(func() { s.watch(ctx, key, w) })
 	}
-	if _, known := w.pending[j.row.UID]; !known {
+	if _, known := w.pending[j.Row.UID]; !known {
 		select {
 		case w.sooner <- struct{}{}:
 		default:
 		}
 	}
-	w.pending[j.row.UID] = waiting{cloudID: j.row.CloudID, delete: j.op.Verb == api.VerbDelete}
+	w.pending[j.Row.UID] = waiting{cloudID: j.Row.CloudID, delete: j.op.Verb == api.VerbDelete}
 }
 
 // forget ends the wait for a resource.
@@ -74,7 +75,7 @@ func (s *settler) forget(uid string) {
 }
 
 // take returns what was seen of a resource since it was last taken.
-func (s *settler) take(uid string) (sighting, bool) {
+func (s *settler) take(uid string) (inventory.Sight, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	seen, ok := s.seen[uid]
@@ -131,11 +132,11 @@ const mostIDs = 200
 func (s *settler) lookAt(ctx context.Context, key watchKey, w *watch, pending map[string]waiting) {
 	session, connection, err := s.engine.registry.Session(ctx, key.connection)
 	if err != nil {
-		s.report(key, w, pending, func(waiting) sighting { return sighting{err: err} })
+		s.report(key, w, pending, func(waiting) inventory.Sight { return inventory.Sight{Err: err} })
 		return
 	}
 	if len(pending) == 1 {
-		s.report(key, w, pending, func(one waiting) sighting { return sight(ctx, session, key.kind, one.cloudID) })
+		s.report(key, w, pending, func(one waiting) inventory.Sight { return inventory.Look(ctx, session, key.kind, one.cloudID) })
 		return
 	}
 	found := map[string]*driver.Item{}
@@ -149,7 +150,7 @@ func (s *settler) lookAt(ctx context.Context, key watchKey, w *watch, pending ma
 	}
 	for item, err := range session.List(ctx, key.kind, filter) {
 		if err != nil {
-			s.report(key, w, pending, func(waiting) sighting { return sighting{err: err} })
+			s.report(key, w, pending, func(waiting) inventory.Sight { return inventory.Sight{Err: err} })
 			return
 		}
 		if wanted[item.ID] {
@@ -162,13 +163,13 @@ func (s *settler) lookAt(ctx context.Context, key watchKey, w *watch, pending ma
 			unlisted = append(unlisted, one.cloudID)
 		}
 	}
-	gone := map[string]sighting{}
+	gone := map[string]inventory.Sight{}
 	for i, became := range getAll(ctx, session, key.kind, unlisted, s.engine.most(ctx, connection.Cloud, key.kind, driver.VerbGet)) {
-		gone[unlisted[i]] = sightingOf(became.Item, became.Err)
+		gone[unlisted[i]] = inventory.SightOf(became.Item, became.Err)
 	}
-	s.report(key, w, pending, func(one waiting) sighting {
+	s.report(key, w, pending, func(one waiting) inventory.Sight {
 		if item := found[one.cloudID]; item != nil || !one.delete {
-			return sighting{item: item}
+			return inventory.Sight{Item: item}
 		}
 		return gone[one.cloudID]
 	})
@@ -176,7 +177,7 @@ func (s *settler) lookAt(ctx context.Context, key watchKey, w *watch, pending ma
 
 // report keeps what was seen and wakes the workers. Looking happens without the
 // lock: it asks the cloud.
-func (s *settler) report(key watchKey, w *watch, pending map[string]waiting, look func(waiting) sighting) {
+func (s *settler) report(key watchKey, w *watch, pending map[string]waiting, look func(waiting) inventory.Sight) {
 	for uid, one := range pending {
 		seen := look(one)
 		s.mu.Lock()

@@ -10,6 +10,7 @@ import (
 
 	"github.com/m-cmp/mc-infra-connector/api"
 	"github.com/m-cmp/mc-infra-connector/driver"
+	"github.com/m-cmp/mc-infra-connector/internal/inventory"
 	"github.com/m-cmp/mc-infra-connector/internal/store"
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
@@ -29,11 +30,8 @@ import (
 // job is one resource with the operation that is changing it.
 type job struct {
 	*Engine
-	kind    *resource.Kind
-	row     *store.Resource
+	*inventory.Record
 	op      *store.Operation
-	refs    map[string]string          // field to uid
-	uses    map[string]*store.Resource // by uid
 	session driver.Session
 	at      *api.Connection
 	before  mark
@@ -56,7 +54,7 @@ type mark struct {
 }
 
 func (j *job) mark() mark {
-	m := mark{j.row.CloudID, j.row.CloudState, j.op.Pending, "", j.row.State, j.op.State, j.op.Attempts, len(j.op.Warnings)}
+	m := mark{j.Row.CloudID, j.Row.CloudState, j.op.Pending, "", j.Row.State, j.op.State, j.op.Attempts, len(j.op.Warnings)}
 	if j.op.Error != nil {
 		m.failure = j.op.Error.Message
 	}
@@ -96,8 +94,8 @@ func (e *Engine) step(ctx context.Context, connection, uid string) {
 // stepped has a step that failed taken again.
 func (j *job) stepped(ctx context.Context, err error) {
 	if err != nil && ctx.Err() == nil {
-		j.logger.Error("a step failed; it is taken again", "operation", j.op.ID, "verb", j.op.Verb, "kind", j.row.Kind, "name", j.row.Name, "error", err)
-		j.enqueueAfter(j.row.Connection, j.row.UID, j.config.RetryFirst)
+		j.logger.Error("a step failed; it is taken again", "operation", j.op.ID, "verb", j.op.Verb, "kind", j.Row.Kind, "name", j.Row.Name, "error", err)
+		j.enqueueAfter(j.Row.Connection, j.Row.UID, j.config.RetryFirst)
 	}
 }
 
@@ -112,10 +110,11 @@ func (e *Engine) load(ctx context.Context, uid string) (*job, error) {
 	if row.Operation == "" || row.LeaseOwner != e.id || row.LeaseUntil.Time().Before(time.Now()) {
 		return nil, nil //nolint:nilnil // nothing to do is no error
 	}
-	j := &job{Engine: e, row: row, refs: map[string]string{}}
-	if j.kind, err = resource.KindNamed(row.Kind); err != nil {
+	k, err := resource.KindNamed(row.Kind)
+	if err != nil {
 		return nil, err
 	}
+	j := &job{Engine: e, Record: e.inventory.Record(k, row)}
 	if j.op, err = q.Operation(ctx, row.Operation); err != nil {
 		return nil, err
 	}
@@ -124,10 +123,10 @@ func (e *Engine) load(ctx context.Context, uid string) (*job, error) {
 		return nil, err
 	}
 	for _, r := range refs {
-		j.refs[r.Field] = r.To
+		j.Refs[r.Field] = r.To
 	}
 	if len(refs) > 0 {
-		if j.uses, err = q.Uses(ctx, uid); err != nil {
+		if j.Uses, err = q.Uses(ctx, uid); err != nil {
 			return nil, err
 		}
 	}
@@ -143,7 +142,7 @@ func (j *job) askInTurn(ctx context.Context) error {
 	case err != nil:
 		return err
 	case !before.State.Ended(): // its end is heard of at once, unless another server works on it
-		j.enqueueAfter(j.row.Connection, j.row.UID, j.config.PollMax)
+		j.enqueueAfter(j.Row.Connection, j.Row.UID, j.config.PollMax)
 		return nil
 	case before.State != api.OperationSucceeded:
 		return j.fail(ctx, api.OperationFailed, resource.Errorf(resource.CodeDependency, "not begun: the %s of the %s %s, which comes before, is %s", before.Verb, before.Kind, before.Name, before.State))
@@ -164,9 +163,9 @@ func (j *job) ask(ctx context.Context) error {
 
 // begin notes that the cloud is asked now, unless that is not wanted any more.
 func (j *job) begin(ctx context.Context) (goesOn bool, err error) {
-	_, j.unrecorded = j.asked.LoadOrStore(j.row.UID, true)
+	_, j.unrecorded = j.asked.LoadOrStore(j.Row.UID, true)
 	if j.unrecorded && j.op.Verb == api.VerbCreate {
-		j.row.Uncertain = true
+		j.Row.Uncertain = true
 	}
 	if j.op.Cancel == store.CancelDelete || j.op.Cancel != "" && j.op.State == api.OperationQueued {
 		return false, j.fail(ctx, api.OperationCancelled, j.cancelled())
@@ -175,7 +174,7 @@ func (j *job) begin(ctx context.Context) (goesOn bool, err error) {
 		j.op.AskedAt = store.MicrosOf(time.Now())
 	}
 	if j.op.Concerned == nil {
-		j.op.Concerned, err = shown(j.kind, j.row.Status)
+		j.op.Concerned, err = shown(j.Kind, j.Row.Status)
 	}
 	return err == nil, err
 }
@@ -190,7 +189,7 @@ func (j *job) answered(ctx context.Context, a answer, err error) error {
 	switch {
 	case err == nil && a.done:
 		if a.item != nil {
-			if err := j.observe(ctx, a.item); err != nil {
+			if err := j.Observe(ctx, a.item); err != nil {
 				return err
 			}
 		}
@@ -201,23 +200,23 @@ func (j *job) answered(ctx context.Context, a answer, err error) error {
 		j.op.State, j.op.AcceptedAt, j.op.Pending, j.op.Error = api.OperationRunning, store.MicrosOf(time.Now()), "", nil
 		j.note("accepted", nil)
 		if a.item != nil {
-			return j.judge(ctx, sighting{item: a.item})
+			return j.judge(ctx, inventory.Sight{Item: a.item})
 		}
 		if j.together { // and looked at together
 			return j.settleLater(ctx)
 		}
-		return j.judge(ctx, sight(ctx, j.session, j.row.Kind, j.row.CloudID)) // much is done at once
+		return j.judge(ctx, inventory.Look(ctx, j.session, j.Row.Kind, j.Row.CloudID)) // much is done at once
 	}
 	if ctx.Err() != nil {
 		return nil //nolint:nilerr // the server stops; the next one asks again
 	}
 	e := resource.AsError(err)
-	if errors.Is(err, errNotYet) && time.Since(j.due.Time()) < j.waitFor() {
+	if errors.Is(err, inventory.ErrNotYet) && time.Since(j.due.Time()) < j.waitFor() {
 		j.op.AskedAt = 0 // nobody was asked
 		if !j.unrecorded {
-			j.asked.Delete(j.row.UID)
+			j.asked.Delete(j.Row.UID)
 		}
-		j.enqueueAfter(j.row.Connection, j.row.UID, min(max(time.Since(j.due.Time()), j.config.PollFirst), j.config.PollMax))
+		j.enqueueAfter(j.Row.Connection, j.Row.UID, min(max(time.Since(j.due.Time()), j.config.PollFirst), j.config.PollMax))
 		return nil
 	}
 	if j.op.Pending != "" && j.op.Error == nil { // until now the cloud was working on it
@@ -266,7 +265,7 @@ func (j *job) retry(ctx context.Context, e *resource.Error) error {
 	if err := j.save(ctx); err != nil {
 		return err
 	}
-	j.enqueueAfter(j.row.Connection, j.row.UID, wait/2+rand.N(wait)) //nolint:gosec // jitter is no secret
+	j.enqueueAfter(j.Row.Connection, j.Row.UID, wait/2+rand.N(wait)) //nolint:gosec // jitter is no secret
 	return nil
 }
 
@@ -275,10 +274,10 @@ func (j *job) cancelled() *resource.Error {
 	switch {
 	case j.op.Pending != "":
 		return resource.Errorf(resource.CodeConflict, "cancelled while the cloud was working on it; what there is of it is deleted")
-	case j.row.Uncertain && j.op.Cancel == store.CancelDelete:
+	case j.Row.Uncertain && j.op.Cancel == store.CancelDelete:
 		return resource.Errorf(resource.CodeConflict, "cancelled before it was known whether the cloud accepted it; what it may have made is looked for and deleted")
-	case j.row.Uncertain:
-		return resource.Errorf(resource.CodeConflict, "cancelled before it was known whether the cloud accepted it; delete the %s to have what it may have made looked for and deleted", j.row.Kind)
+	case j.Row.Uncertain:
+		return resource.Errorf(resource.CodeConflict, "cancelled before it was known whether the cloud accepted it; delete the %s to have what it may have made looked for and deleted", j.Row.Kind)
 	}
 	return resource.Errorf(resource.CodeConflict, "cancelled before the cloud accepted it")
 }
@@ -289,13 +288,13 @@ func (j *job) cancelled() *resource.Error {
 func (j *job) noteLeft(ctx context.Context, left *driver.Item, e *resource.Error) {
 	switch {
 	case left != nil && left.ID != "":
-		j.row.CloudID, j.row.Uncertain = left.ID, false
+		j.Row.CloudID, j.Row.Uncertain = left.ID, false
 	case effectOf(creates, e).isUnclear():
-		j.row.Uncertain = true
-	case !e.Retryable && j.row.CloudID != "":
-		seen := sight(ctx, j.session, j.row.Kind, j.row.CloudID)
-		if seen.err == nil && (seen.item == nil || seen.item.State == resource.StateDeleting || seen.item.State == resource.StateDeleted) {
-			j.row.CloudID = ""
+		j.Row.Uncertain = true
+	case !e.Retryable && j.Row.CloudID != "":
+		seen := inventory.Look(ctx, j.session, j.Row.Kind, j.Row.CloudID)
+		if seen.Err == nil && (seen.Item == nil || seen.Item.State == resource.StateDeleting || seen.Item.State == resource.StateDeleted) {
+			j.Row.CloudID = ""
 		}
 	}
 }
@@ -317,9 +316,9 @@ func (j *job) pend(ctx context.Context, item *driver.Item, p *driver.Pending) er
 		if err != nil {
 			return err
 		}
-		observe := j.observe
+		observe := j.Observe
 		if j.op.Verb == api.VerbCreate { // of whose spec only a part may be there yet
-			observe = j.observeStatus
+			observe = j.ObserveStatus
 		}
 		if err := observe(ctx, item); err != nil {
 			return err
@@ -327,11 +326,11 @@ func (j *job) pend(ctx context.Context, item *driver.Item, p *driver.Pending) er
 		if broken != nil {
 			return j.fail(ctx, api.OperationFailed, broken)
 		}
-	} else if j.op.Verb == api.VerbCreate && j.row.CloudID == "" { // only its token says what it is
-		j.row.Uncertain = true
+	} else if j.op.Verb == api.VerbCreate && j.Row.CloudID == "" { // only its token says what it is
+		j.Row.Uncertain = true
 	}
-	if j.row.State.Settled() { // as it is, but that is not all of it
-		j.row.State = onTheWay(j.op.Verb)
+	if j.Row.State.Settled() { // as it is, but that is not all of it
+		j.Row.State = onTheWay(j.op.Verb)
 	}
 	waited := time.Since(j.op.AcceptedAt.Time())
 	reason := cmp.Or(p.Reason, "the cloud is working on it")
@@ -339,7 +338,7 @@ func (j *job) pend(ctx context.Context, item *driver.Item, p *driver.Pending) er
 		j.op.AskedAt = now
 	}
 	switch {
-	case p.Failed == nil && j.op.Verb == api.VerbCreate && !seen && j.row.CloudID != "" && time.Since(j.op.AskedAt.Time()) > j.config.VanishedFor:
+	case p.Failed == nil && j.op.Verb == api.VerbCreate && !seen && j.Row.CloudID != "" && time.Since(j.op.AskedAt.Time()) > j.config.VanishedFor:
 		return j.fail(ctx, api.OperationFailed, j.vanished())
 	case waited > j.settleFor():
 		return j.fail(ctx, api.OperationFailed, j.firstOf(resource.Errorf(resource.CodeUnavailable, "the cloud has not done it after %s: %s", j.settleFor(), p.Reason)))
@@ -355,7 +354,7 @@ func (j *job) pend(ctx context.Context, item *driver.Item, p *driver.Pending) er
 	if after <= 0 {
 		after = min(max(waited/4, j.config.PollFirst), j.config.PollMax)
 	}
-	j.enqueueAfter(j.row.Connection, j.row.UID, after)
+	j.enqueueAfter(j.Row.Connection, j.Row.UID, after)
 	return nil
 }
 
@@ -371,7 +370,7 @@ func onTheWay(verb string) resource.State {
 }
 
 // settleFor is how long the change may take once the cloud has accepted it.
-func (j *job) settleFor() time.Duration { return j.patience(j.kind) }
+func (j *job) settleFor() time.Duration { return j.patience(j.Kind) }
 
 // patience is how long a change of a kind may take in the connection.
 func (j *job) patience(k *resource.Kind) time.Duration {
@@ -388,7 +387,7 @@ func (j *job) waitFor() time.Duration {
 }
 
 func (j *job) vanished() *resource.Error {
-	return resource.Errorf(resource.CodeNotFound, "the cloud accepted the %s, but the %s %s (%s) is not there; it was probably deleted elsewhere", j.op.Verb, j.row.Kind, j.row.Name, j.row.CloudID)
+	return resource.Errorf(resource.CodeNotFound, "the cloud accepted the %s, but the %s %s (%s) is not there; it was probably deleted elsewhere", j.op.Verb, j.Row.Kind, j.Row.Name, j.Row.CloudID)
 }
 
 // maxSteps is how many steps an operation keeps.

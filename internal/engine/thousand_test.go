@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/m-cmp/mc-infra-connector/internal/engine"
+	"github.com/m-cmp/mc-infra-connector/internal/inventory"
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
 
@@ -36,9 +36,9 @@ func TestAThousandAreChangedByAFewCalls(t *testing.T) {
 
 	did.forget()
 	started = time.Now()
-	names := make([]engine.Named, n)
+	names := make([]inventory.Named, n)
 	for i := range names {
-		names[i] = engine.Named{Kind: "vm", Name: vmNamed(i)}
+		names[i] = inventory.Named{Kind: "vm", Name: vmNamed(i)}
 	}
 	op, err := e.DeleteTogether(t.Context(), "mock", names, false)
 	require.NoError(t, err)

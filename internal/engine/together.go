@@ -18,7 +18,7 @@ import (
 
 // alike takes from the queue what can be asked for in the same call.
 func (j *job) alike(ctx context.Context) []*job {
-	l := j.lane(j.row.Connection)
+	l := j.lane(j.Row.Connection)
 	if l.len() == 0 || !j.joins() {
 		return nil
 	}
@@ -28,7 +28,7 @@ func (j *job) alike(ctx context.Context) []*job {
 	}
 	waiting, err := j.store.Read().Alike(ctx, j.op, most*(j.config.Workers+1)) // other workers take some, too
 	if err != nil {
-		j.logger.Warn("what could be asked for together cannot be looked up; it is asked for one by one", "connection", j.row.Connection, "error", err)
+		j.logger.Warn("what could be asked for together cannot be looked up; it is asked for one by one", "connection", j.Row.Connection, "error", err)
 	}
 	var taken []string
 	for i := range waiting {
@@ -53,7 +53,7 @@ func (j *job) alike(ctx context.Context) []*job {
 }
 
 func (j *job) most(ctx context.Context, verb string) int {
-	return j.Engine.most(ctx, j.at.Cloud, j.row.Kind, verb)
+	return j.Engine.most(ctx, j.at.Cloud, j.Row.Kind, verb)
 }
 
 // most is how many resources of a kind a cloud takes at once.
@@ -68,7 +68,7 @@ func (e *Engine) most(ctx context.Context, cloud, kind, verb string) int {
 // joins reports whether the operation can be asked for in one call with others.
 func (j *job) joins() bool {
 	return j.op.Verb != api.VerbCreate && j.op.State == api.OperationQueued && j.op.Pending == "" && j.op.Cancel == "" && j.op.Follows == "" &&
-		!j.op.Force() && len(j.op.Hidden) == 0 && j.row.CloudID != ""
+		!j.op.Force() && len(j.op.Hidden) == 0 && j.Row.CloudID != ""
 }
 
 // each does something for each of n jobs, several at a time.
@@ -87,7 +87,7 @@ func (j *job) askTogether(ctx context.Context, others []*job) {
 	jobs := append([]*job{j}, others...)
 	defer func() {
 		for _, other := range others {
-			j.lane(j.row.Connection).done(other.row.UID)
+			j.lane(j.Row.Connection).done(other.Row.UID)
 		}
 	}()
 	ready := make([]bool, len(jobs)) // those that the cloud is to be asked for
@@ -134,9 +134,9 @@ func (j *job) lookFirst(ctx context.Context, jobs []*job) []driver.Answer {
 	}
 	ids := make([]string, len(jobs))
 	for i, one := range jobs {
-		ids[i] = one.row.CloudID
+		ids[i] = one.Row.CloudID
 	}
-	return getAll(ctx, j.session, j.row.Kind, ids, j.most(ctx, driver.VerbGet))
+	return getAll(ctx, j.session, j.Row.Kind, ids, j.most(ctx, driver.VerbGet))
 }
 
 // mayBegin is what is checked before the call; looked is what the cloud shows.
@@ -147,7 +147,7 @@ func (j *job) mayBegin(ctx context.Context, looked driver.Answer) (answer, error
 		}
 		return answer{}, j.onlyHere(ctx)
 	}
-	action, err := j.kind.Action(j.op.Verb)
+	action, err := j.Kind.Action(j.op.Verb)
 	if err == nil {
 		err = looked.Err
 	}
@@ -162,12 +162,12 @@ func (j *job) mayBegin(ctx context.Context, looked driver.Answer) (answer, error
 func (j *job) requestTogether(ctx context.Context, jobs []*job) ([]driver.Answer, error) {
 	members := make([]driver.Member, len(jobs))
 	for i, one := range jobs {
-		members[i] = driver.Member{ID: one.row.CloudID, Operation: one.op.ID, Token: one.row.Token()}
+		members[i] = driver.Member{ID: one.Row.CloudID, Operation: one.op.ID, Token: one.Row.Token()}
 	}
 	if j.op.Verb == api.VerbDelete {
-		return j.session.Batch(ctx, j.row.Kind, j.op.Verb, members, nil)
+		return j.session.Batch(ctx, j.Row.Kind, j.op.Verb, members, nil)
 	}
-	action, err := j.kind.Action(j.op.Verb)
+	action, err := j.Kind.Action(j.op.Verb)
 	if err != nil {
 		return nil, err
 	}
@@ -175,7 +175,7 @@ func (j *job) requestTogether(ctx context.Context, jobs []*job) ([]driver.Answer
 	if err != nil {
 		return nil, err
 	}
-	return j.session.Batch(ctx, j.row.Kind, j.op.Verb, members, params)
+	return j.session.Batch(ctx, j.Row.Kind, j.op.Verb, members, params)
 }
 
 // getAll asks for resources by their ids, as many at once as the cloud takes.

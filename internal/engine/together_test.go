@@ -13,6 +13,7 @@ import (
 	"github.com/m-cmp/mc-infra-connector/api"
 	"github.com/m-cmp/mc-infra-connector/internal/engine"
 	"github.com/m-cmp/mc-infra-connector/internal/engine/enginetest"
+	"github.com/m-cmp/mc-infra-connector/internal/inventory"
 	"github.com/m-cmp/mc-infra-connector/internal/store"
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
@@ -84,14 +85,14 @@ func TestADeletionThatTheCloudRefusesCostsOnlyItself(t *testing.T) {
 	e := enginetest.New(t, enginetest.Options{Others: []string{"late"}, Observe: did.observe})
 	_, err := e.CreateConnection(t.Context(), []byte(`{"name":"c","cloud":"late"}`), false)
 	require.NoError(t, err)
-	var names []engine.Named
+	var names []inventory.Named
 	for i := range 40 {
 		name := fmt.Sprint("v", i)
 		if i%10 == 3 {
 			name = protected + name
 		}
 		e.MustCreate("c", "vpc", name, `{"cidr":"10.0.0.0/16"}`)
-		names = append(names, engine.Named{Kind: "vpc", Name: name})
+		names = append(names, inventory.Named{Kind: "vpc", Name: name})
 	}
 	op, err := e.DeleteTogether(t.Context(), "c", names, false)
 	require.NoError(t, err)
@@ -119,7 +120,7 @@ func TestADeletionThatTheCloudRefusesCostsOnlyItself(t *testing.T) {
 func TestManyThatTwoConnectionsManageAreNotDeleted(t *testing.T) {
 	before, work := manyVMs(t, 3, "accountWide", "vm")
 	before.Connect("other", "accountWide", "vm")
-	require.Equal(t, map[api.Where]int{api.InOther: 3}, places(t, before, "other", "vm")) // a session is open
+	require.Equal(t, map[api.Where]int{api.InOther: 3}, before.Places("other", "vm")) // a session is open
 	known, err := before.Store.Read().Connection(t.Context(), "other")
 	require.NoError(t, err)
 	place := func(scopes map[string]string) {

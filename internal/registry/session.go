@@ -4,7 +4,9 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"maps"
+	"net/http"
 
 	"github.com/m-cmp/mc-infra-connector/api"
 	"github.com/m-cmp/mc-infra-connector/driver"
@@ -70,4 +72,10 @@ func placed(row *store.Connection, place driver.Place) bool {
 	same := row.Account == place.Account && maps.Equal(row.Lacks, place.Lacks) && maps.Equal(row.Scopes, place.Scopes)
 	row.Account, row.Lacks, row.Scopes = place.Account, place.Lacks, place.Scopes
 	return !same
+}
+
+// Send has a connection's driver sign a request for data of a resource, and sends it. See
+// host.Send.
+func (r *Registry) Send(ctx context.Context, c *store.Connection, kind, id string, request resource.SignRequest, body io.Reader) (*http.Response, resource.SignedRequest, error) {
+	return r.host.Send(ctx, r.Target(c), kind, id, request, body)
 }

@@ -104,3 +104,11 @@ func (q *Queries) ForgetAudit(ctx context.Context, before Micros) error {
 	_, err := q.db.NewDelete().Model((*Audit)(nil)).Where("at < ?", before).Exec(ctx)
 	return failure(err, "forget old entries of the audit trail")
 }
+
+// Entry is what the audit trail says of an operation on a resource.
+func (o *Operation) Entry(row *Resource) Audit {
+	return Audit{
+		Who: o.AskedBy, Verb: o.Verb, Kind: o.Kind, Connection: o.Connection, Name: o.Name, UID: o.UID,
+		CloudID: row.CloudID, Operation: o.ID, Detail: o.Left(),
+	}
+}

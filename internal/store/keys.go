@@ -78,3 +78,10 @@ func (q *Queries) ForgetKeys(ctx context.Context, before Micros) error {
 	_, err := q.db.NewDelete().Model((*requestKey)(nil)).Where("created_at < ?", before).Exec(ctx)
 	return failure(err, "forget old idempotency keys")
 }
+
+// Keyed gives an operation the key of the request that it comes of.
+func Keyed(ctx context.Context, op *Operation) *Operation {
+	k := KeyOf(ctx)
+	op.IdempotencyKey, op.Request = k.Text, k.Request
+	return op
+}

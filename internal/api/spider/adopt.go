@@ -5,7 +5,7 @@ import (
 	"slices"
 
 	"github.com/m-cmp/mc-infra-connector/api"
-	"github.com/m-cmp/mc-infra-connector/internal/engine"
+	"github.com/m-cmp/mc-infra-connector/internal/inventory"
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
 
@@ -40,7 +40,7 @@ func (k *kind) register(r *request) (any, error) {
 		}
 		parts[string(part.CSPId)] = string(part.Name)
 	}
-	found, err := k.adopt(r, connection, engine.Adopting{
+	found, err := k.adopt(r, connection, inventory.Adopting{
 		AdoptRequest: api.AdoptRequest{CloudID: id}, FacadeName: name, In: in, Parts: parts,
 	})
 	if resource.CodeOf(err) == resource.CodeAlreadyExists {
@@ -48,7 +48,7 @@ func (k *kind) register(r *request) (any, error) {
 		if k.owner == nil {
 			owner = ""
 		}
-		if _, taken := r.server.Engine.Named(r.Context(), connection, k.of.Name, owner, name); taken == nil {
+		if _, taken := r.server.Inventory.Named(r.Context(), connection, k.of.Name, owner, name); taken == nil {
 			return nil, k.exists(name, connection)
 		}
 	}
@@ -69,14 +69,14 @@ func (k *kind) managed(r *request, connection, id string) (*resource.Resource, e
 		return nil, err
 	}
 	if known != nil {
-		return known, engine.Placed(known, in)
+		return known, inventory.Placed(known, in)
 	}
-	return k.adopt(r, connection, engine.Adopting{AdoptRequest: api.AdoptRequest{CloudID: id}, In: in})
+	return k.adopt(r, connection, inventory.Adopting{AdoptRequest: api.AdoptRequest{CloudID: id}, In: in})
 }
 
 // adopt takes what the cloud has under management.
-func (k *kind) adopt(r *request, connection string, what engine.Adopting) (*resource.Resource, error) {
-	found, err := r.server.Engine.AdoptNamed(r.Context(), connection, k.of.Name, what)
+func (k *kind) adopt(r *request, connection string, what inventory.Adopting) (*resource.Resource, error) {
+	found, err := r.server.Inventory.AdoptNamed(r.Context(), connection, k.of.Name, what)
 	if resource.CodeOf(err) == resource.CodeNotFound {
 		return nil, resource.Errorf(resource.CodeNotFound, "%s '%s' does not exist on the cloud of connection '%s': %w", k.title, what.CloudID, connection, err)
 	}
@@ -102,6 +102,6 @@ func (k *kind) unregister(r *request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	_, err = r.server.Engine.Release(r.Context(), at.connection, k.of.Name, found.Name)
+	_, err = r.server.Inventory.Release(r.Context(), at.connection, k.of.Name, found.Name)
 	return done(), err
 }

@@ -251,7 +251,7 @@ func (s *server) clusterRoutes() []route {
 		if err != nil {
 			return nil, nil, err
 		}
-		raw, err := s.Engine.View(r.Context(), found.Connection, k.of.Name, found.Name, name, nil)
+		raw, err := s.Inventory.View(r.Context(), found.Connection, k.of.Name, found.Name, name, nil)
 		return found, raw, err
 	}
 	return []route{

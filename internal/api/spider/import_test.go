@@ -20,8 +20,8 @@ import (
 	_ "modernc.org/sqlite" // writes the database
 
 	"github.com/m-cmp/mc-infra-connector/internal/cli"
-	"github.com/m-cmp/mc-infra-connector/internal/engine"
 	"github.com/m-cmp/mc-infra-connector/internal/engine/enginetest"
+	"github.com/m-cmp/mc-infra-connector/internal/inventory"
 )
 
 // spiderDatabase makes a meta database as CB-Spider does, with resources by table.
@@ -90,9 +90,9 @@ func (a *facade) leaveOnTheCloud() {
 	a.t.Helper()
 	gone, err := a.Destroy(a.t.Context(), "there", true)
 	require.NoError(a.t, err)
-	var here []engine.Named
+	var here []inventory.Named
 	for _, r := range gone.Items {
-		here = append(here, engine.Named{Kind: r.Kind, Name: r.Name})
+		here = append(here, inventory.Named{Kind: r.Kind, Name: r.Name})
 	}
 	_, err = a.ReleaseTogether(a.t.Context(), "there", here)
 	require.NoError(a.t, err)

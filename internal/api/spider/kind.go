@@ -9,6 +9,7 @@ import (
 
 	"github.com/m-cmp/mc-infra-connector/api"
 	"github.com/m-cmp/mc-infra-connector/internal/engine"
+	"github.com/m-cmp/mc-infra-connector/internal/inventory"
 	"github.com/m-cmp/mc-infra-connector/internal/store"
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
@@ -201,7 +202,7 @@ func (r *request) untilGone(op *api.Operation) {
 		if part.Verb != api.VerbCreate {
 			continue
 		}
-		found, err := r.server.Engine.Get(r.Context(), part.Connection, part.Kind, part.Name)
+		found, err := r.server.Inventory.Get(r.Context(), part.Connection, part.Kind, part.Name)
 		if err == nil && found.Operation != "" {
 			_, err = r.server.Engine.Wait(r.Context(), found.Operation, longest)
 		}
@@ -215,7 +216,7 @@ func (r *request) untilGone(op *api.Operation) {
 func (k *kind) explain(r *request, connection string, items []wanted, err error) error {
 	if resource.CodeOf(err) == resource.CodeAlreadyExists {
 		for _, item := range items {
-			if _, err := r.server.Engine.Named(r.Context(), connection, item.kind.Name, item.owner, item.name); err == nil {
+			if _, err := r.server.Inventory.Named(r.Context(), connection, item.kind.Name, item.owner, item.name); err == nil {
 				return kindOf(item.kind.Name).exists(item.name, connection)
 			}
 		}
@@ -235,7 +236,7 @@ func kindOf(name string) *kind {
 
 // answer answers one resource, by its name here, as it is recorded.
 func (k *kind) answer(r *request, connection, ours string) (any, error) {
-	found, err := r.server.Engine.Get(r.Context(), connection, k.of.Name, ours)
+	found, err := r.server.Inventory.Get(r.Context(), connection, k.of.Name, ours)
 	if err != nil {
 		return nil, err
 	}
@@ -251,14 +252,14 @@ func (k *kind) fresh(r *request) (*resource.Resource, error) {
 	if _, err := k.seen(r, at); err != nil { // before the cloud is asked
 		return nil, err
 	}
-	if err := r.server.Engine.Refresh(r.Context(), at.connection, k.of.Name, r.server.Fresh); err != nil {
+	if err := r.server.Inventory.Refresh(r.Context(), at.connection, k.of.Name, r.server.Fresh); err != nil {
 		return nil, err
 	}
 	return k.seen(r, at)
 }
 
 func (k *kind) seen(r *request, at target) (*resource.Resource, error) {
-	snapshot, err := r.server.Engine.Snapshot(r.Context(), at.connection, k.of.Name)
+	snapshot, err := r.server.Inventory.Snapshot(r.Context(), at.connection, k.of.Name)
 	if err != nil {
 		return nil, err
 	}
@@ -335,8 +336,8 @@ func (k *kind) deleteOne(r *request, found *resource.Resource) (any, error) {
 }
 
 func (k *kind) recordDeletion(r *request, found *resource.Resource) (op *api.Operation, err error) {
-	connection, one := found.Connection, engine.Named{Kind: k.of.Name, Name: found.Name}
-	parts, err := r.server.Engine.PartsOf(r.Context(), connection, one.Kind, one.Name)
+	connection, one := found.Connection, inventory.Named{Kind: k.of.Name, Name: found.Name}
+	parts, err := r.server.Inventory.PartsOf(r.Context(), connection, one.Kind, one.Name)
 	switch {
 	case err != nil:
 		return nil, err
@@ -363,7 +364,7 @@ func (k *kind) listAll(r *request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	inventory, err := r.server.Engine.Inventory(r.Context(), connection, k.of.Name)
+	inventory, err := r.server.Inventory.Compare(r.Context(), connection, k.of.Name)
 	if err != nil {
 		return nil, err
 	}
@@ -460,7 +461,7 @@ func (s *server) count(of *resource.Kind) func(*request) (any, error) {
 		n := 0
 		query := store.Query{Limit: pageSize}
 		for {
-			items, next, err := s.Engine.List(r.Context(), connection, of.Name, query)
+			items, next, err := s.Inventory.List(r.Context(), connection, of.Name, query)
 			if resource.CodeOf(err) == resource.CodeNotFound {
 				return nil, noConnection(connection)
 			}

@@ -3,7 +3,7 @@ package spider
 import (
 	"cmp"
 
-	"github.com/m-cmp/mc-infra-connector/internal/engine"
+	"github.com/m-cmp/mc-infra-connector/internal/inventory"
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
 
@@ -50,19 +50,19 @@ func (k *kind) ownerOf(r *request, connection string) (string, error) {
 
 // placeOf reads which VPC the resource that a call is about belongs to, zero if its kind
 // belongs to none, or the call does not say.
-func (k *kind) placeOf(r *request, connection string) (engine.Named, error) {
+func (k *kind) placeOf(r *request, connection string) (inventory.Named, error) {
 	name, err := r.param("VPCName")
 	if err == nil && name == "" {
 		name, err = r.text("VPCName")
 	}
 	if err != nil || name == "" || !k.of.RefersTo(resource.VPC.Name) {
-		return engine.Named{}, err
+		return inventory.Named{}, err
 	}
 	found, err := vpc().find(r, connection, "", name)
 	if err != nil {
-		return engine.Named{}, err
+		return inventory.Named{}, err
 	}
-	return engine.Named{Kind: resource.VPC.Name, Name: found.Name}, nil
+	return inventory.Named{Kind: resource.VPC.Name, Name: found.Name}, nil
 }
 
 // find reads one resource that exists, by what clients call it among the parts of an owner.
@@ -76,7 +76,7 @@ func (k *kind) find(r *request, connection, owner, name string) (*resource.Resou
 
 // lookUp is find for what may not exist on the cloud.
 func (k *kind) lookUp(r *request, connection, owner, name string) (*resource.Resource, error) {
-	found, err := r.server.Engine.Named(r.Context(), connection, k.of.Name, owner, name)
+	found, err := r.server.Inventory.Named(r.Context(), connection, k.of.Name, owner, name)
 	switch resource.CodeOf(err) {
 	case resource.CodeNotFound:
 		return nil, k.missing(name, connection)

@@ -90,7 +90,7 @@ func (k *kind) osConfigScript(r *request) (any, error) {
 	}
 	status := read[resource.NICStatus](found.Status)
 	bits := 32
-	if s, err := r.server.Engine.Get(r.Context(), found.Connection, resource.Subnet.Name, read[resource.NICSpec](found.Effective).Subnet); err == nil {
+	if s, err := r.server.Inventory.Get(r.Context(), found.Connection, resource.Subnet.Name, read[resource.NICSpec](found.Effective).Subnet); err == nil {
 		if prefix, err := netip.ParsePrefix(read[resource.SubnetSpec](s.Effective).CIDR); err == nil {
 			bits = prefix.Bits()
 		}

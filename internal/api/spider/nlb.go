@@ -205,7 +205,7 @@ func (k *kind) health(r *request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	raw, err := r.server.Engine.View(r.Context(), found.Connection, k.of.Name, found.Name, "health", nil)
+	raw, err := r.server.Inventory.View(r.Context(), found.Connection, k.of.Name, found.Name, "health", nil)
 	if err != nil {
 		return nil, err
 	}

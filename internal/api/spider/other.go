@@ -307,7 +307,7 @@ func nameOnCloud(r *request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	inventory, err := r.server.Engine.Inventory(r.Context(), at.connection, k.of.Name)
+	inventory, err := r.server.Inventory.Compare(r.Context(), at.connection, k.of.Name)
 	if err != nil {
 		return nil, err
 	}

@@ -59,7 +59,7 @@ func checkPort(network string) func(*request) (any, error) {
 // managed refuses what is no address of a resource that is managed here: through this
 // server nobody is to look around in the network that it is in.
 func (r *request) managed(host string) error {
-	there, err := r.server.Engine.At(r.Context(), "", host)
+	there, err := r.server.Inventory.At(r.Context(), "", host)
 	if err != nil {
 		return err
 	}

@@ -40,7 +40,7 @@ func TestWhatTheCloudRefusesIsAnsweredAtOnce(t *testing.T) {
 	}
 	refused(foreign.ID) // by the cloud
 	a.ok(http.MethodGet, "/allvpc?ConnectionName="+connection, "")
-	_, err = a.Inventory(t.Context(), connection, "subnet")
+	_, err = a.Compare(t.Context(), connection, "subnet")
 	require.NoError(t, err)
 	refused("by what only the cloud has") // before it is begun
 

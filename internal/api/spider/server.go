@@ -31,6 +31,7 @@ import (
 	"github.com/m-cmp/mc-infra-connector/internal/auth"
 	"github.com/m-cmp/mc-infra-connector/internal/catalog"
 	"github.com/m-cmp/mc-infra-connector/internal/engine"
+	"github.com/m-cmp/mc-infra-connector/internal/inventory"
 	"github.com/m-cmp/mc-infra-connector/internal/registry"
 	"github.com/m-cmp/mc-infra-connector/internal/terminal"
 	"github.com/m-cmp/mc-infra-connector/resource"
@@ -41,14 +42,15 @@ const Prefix = "/spider"
 
 // Config is what the API needs.
 type Config struct {
-	Registry *registry.Registry
-	Engine   *engine.Engine
-	Catalog  *catalog.Catalog
-	Allowed  func(*http.Request) bool // whether a request may use the server
-	Terminal *terminal.Terminals
-	Fresh    time.Duration // how old what is read of a cloud may be; default: 2 s
-	Logger   *slog.Logger
-	Version  string
+	Registry  *registry.Registry
+	Inventory *inventory.Inventory
+	Engine    *engine.Engine
+	Catalog   *catalog.Catalog
+	Allowed   func(*http.Request) bool // whether a request may use the server
+	Terminal  *terminal.Terminals
+	Fresh     time.Duration // how old what is read of a cloud may be; default: 2 s
+	Logger    *slog.Logger
+	Version   string
 
 	Dial func(ctx context.Context, network, address string) (net.Conn, error) // connects to ports that are to be tried; default: to other machines alone
 }

@@ -8,7 +8,7 @@ import (
 
 	"github.com/m-cmp/mc-infra-connector/internal/api/respond"
 	"github.com/m-cmp/mc-infra-connector/internal/auth"
-	"github.com/m-cmp/mc-infra-connector/internal/engine"
+	"github.com/m-cmp/mc-infra-connector/internal/inventory"
 )
 
 // lists are the answers to what is asked again and again, a list of each kind on each
@@ -22,9 +22,9 @@ type lists struct {
 
 type listed struct {
 	answer  *respond.Answer
-	looked  map[string]bool             // kinds of which the cloud is asked
-	parts   map[string]*engine.Snapshot // by kind
-	changed time.Time                   // when the connection last changed
+	looked  map[string]bool                // kinds of which the cloud is asked
+	parts   map[string]*inventory.Snapshot // by kind
+	changed time.Time                      // when the connection last changed
 	used    time.Time
 }
 
@@ -81,12 +81,12 @@ func (s *server) shared(r *request, connection, what string, build func(*view) (
 // current reports whether an answer is made from what is there now.
 func (s *server) current(ctx context.Context, connection string, cached *listed) (bool, error) {
 	for kind := range cached.looked {
-		if err := s.Engine.Refresh(ctx, connection, kind, s.Fresh); err != nil {
+		if err := s.Inventory.Refresh(ctx, connection, kind, s.Fresh); err != nil {
 			return false, err
 		}
 	}
 	for kind, part := range cached.parts {
-		now, err := s.Engine.Snapshot(ctx, connection, kind)
+		now, err := s.Inventory.Snapshot(ctx, connection, kind)
 		if err != nil || now != part {
 			return false, err
 		}

@@ -49,7 +49,7 @@ func startWith(t testing.TB, o enginetest.Options, change func(*spider.Config), 
 	login, err := auth.NewPassword(user, password)
 	require.NoError(t, err)
 	config := spider.Config{
-		Engine: e.Engine, Registry: e.Registry, Catalog: catalog.New(e.Session), Fresh: time.Millisecond, Logger: slog.New(slog.DiscardHandler), Version: "test",
+		Engine: e.Engine, Registry: e.Registry, Inventory: e.Inventory, Catalog: catalog.New(e.Session), Fresh: time.Millisecond, Logger: slog.New(slog.DiscardHandler), Version: "test",
 		Terminal: terminal.New(terminal.Config{Store: e.Store, Sealer: e.Sealer, Most: 10, Connect: time.Minute}),
 		Allowed: func(r *http.Request) bool {
 			return login.Allows(r) || r.Header.Get("Authorization") == "Bearer "+token

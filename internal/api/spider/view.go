@@ -5,7 +5,7 @@ import (
 	"slices"
 
 	"github.com/m-cmp/mc-infra-connector/api"
-	"github.com/m-cmp/mc-infra-connector/internal/engine"
+	"github.com/m-cmp/mc-infra-connector/internal/inventory"
 	"github.com/m-cmp/mc-infra-connector/internal/store"
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
@@ -19,16 +19,16 @@ type view struct {
 	connection string
 	known      map[string]func(string) *resource.Resource // by kind: the resource of a name
 	zone       *api.Connection
-	looked     map[string]bool             // kinds of which the cloud was asked
-	parts      map[string]*engine.Snapshot // what was read, by kind
-	err        error                       // the first that came in the way; what was answered since is worth nothing
-	foreign    bool                        // the cloud is asked, also for what is not managed here
-	surveys    map[string]*survey          // what it answered, by kind
-	owned      map[string][]IID            // disks by VM, once somebody asked
+	looked     map[string]bool                // kinds of which the cloud was asked
+	parts      map[string]*inventory.Snapshot // what was read, by kind
+	err        error                          // the first that came in the way; what was answered since is worth nothing
+	foreign    bool                           // the cloud is asked, also for what is not managed here
+	surveys    map[string]*survey             // what it answered, by kind
+	owned      map[string][]IID               // disks by VM, once somebody asked
 }
 
 func (r *request) view(connection string) *view {
-	return &view{ctx: r.Context(), server: r.server, connection: connection, known: map[string]func(string) *resource.Resource{}, looked: map[string]bool{}, parts: map[string]*engine.Snapshot{}, surveys: map[string]*survey{}}
+	return &view{ctx: r.Context(), server: r.server, connection: connection, known: map[string]func(string) *resource.Resource{}, looked: map[string]bool{}, parts: map[string]*inventory.Snapshot{}, surveys: map[string]*survey{}}
 }
 
 // survey is where the resources of a kind are.
@@ -50,7 +50,7 @@ func (v *view) survey(kind string) *survey {
 	found := v.surveys[kind]
 	if found == nil {
 		found = &survey{}
-		found.cloud, found.here, found.err = v.server.Engine.Survey(v.ctx, v.connection, kind)
+		found.cloud, found.here, found.err = v.server.Inventory.Survey(v.ctx, v.connection, kind)
 		v.surveys[kind] = found
 	}
 	return found
@@ -118,11 +118,11 @@ func (v *view) named(kind, name string) *resource.Resource {
 	return find(name)
 }
 
-func (v *view) snapshot(kind string) (*engine.Snapshot, error) {
+func (v *view) snapshot(kind string) (*inventory.Snapshot, error) {
 	if part := v.parts[kind]; part != nil {
 		return part, nil
 	}
-	part, err := v.server.Engine.Snapshot(v.ctx, v.connection, kind)
+	part, err := v.server.Inventory.Snapshot(v.ctx, v.connection, kind)
 	if err == nil {
 		v.parts[kind] = part
 	}
@@ -133,7 +133,7 @@ func (v *view) snapshot(kind string) (*engine.Snapshot, error) {
 func (v *view) look(kind string) {
 	if v.err == nil && !v.foreign && !v.looked[kind] {
 		v.looked[kind] = true
-		v.err = v.server.Engine.Refresh(v.ctx, v.connection, kind, v.server.Fresh)
+		v.err = v.server.Inventory.Refresh(v.ctx, v.connection, kind, v.server.Fresh)
 	}
 }
 
@@ -186,10 +186,10 @@ func (v *view) place() api.Connection {
 // recorded answers what is recorded of a kind and exists, without looking at the
 // cloud.
 func (s *server) recorded(ctx context.Context, connection, kind string) ([]*resource.Resource, error) {
-	return existing(s.Engine.Snapshot(ctx, connection, kind))
+	return existing(s.Inventory.Snapshot(ctx, connection, kind))
 }
 
-func existing(snapshot *engine.Snapshot, err error) ([]*resource.Resource, error) {
+func existing(snapshot *inventory.Snapshot, err error) ([]*resource.Resource, error) {
 	if err != nil {
 		return nil, err
 	}
@@ -207,7 +207,7 @@ func exists(r *resource.Resource) bool {
 // fresh answers what is recorded of a kind, no older than Config.Fresh. If the cloud
 // cannot be asked, so it says.
 func (s *server) fresh(ctx context.Context, connection, kind string) ([]*resource.Resource, error) {
-	if err := s.Engine.Refresh(ctx, connection, kind, s.Fresh); err != nil {
+	if err := s.Inventory.Refresh(ctx, connection, kind, s.Fresh); err != nil {
 		return nil, err
 	}
 	return s.recorded(ctx, connection, kind)

@@ -109,7 +109,7 @@ func vmSpec(t *translation, req vmRequest) resource.VMSpec {
 	case req.ImageType != "" && !strings.EqualFold(string(req.ImageType), publicImage):
 		t.problems = append(t.problems, resource.Problem{Field: "ImageType", Message: fmt.Sprintf("%q is neither %s nor %s", shorten(string(req.ImageType)), publicImage, ownImage)})
 	}
-	if key, err := t.server.Engine.Get(t.Context(), t.connection, resource.KeyPair.Name, spec.KeyPair); err == nil {
+	if key, err := t.server.Inventory.Get(t.Context(), t.connection, resource.KeyPair.Name, spec.KeyPair); err == nil {
 		spec.UserData = fmt.Sprintf(userData, read[resource.KeyPairSpec](key.Effective).PublicKey)
 	}
 	return spec

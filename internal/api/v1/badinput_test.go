@@ -16,8 +16,8 @@ import (
 
 	"github.com/m-cmp/mc-infra-connector/api"
 	v1 "github.com/m-cmp/mc-infra-connector/internal/api/v1"
-	"github.com/m-cmp/mc-infra-connector/internal/engine"
 	"github.com/m-cmp/mc-infra-connector/internal/engine/enginetest"
+	"github.com/m-cmp/mc-infra-connector/internal/inventory"
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
 
@@ -303,7 +303,7 @@ func (a *routes) refuses(status int, got answer, what, field string) v1.ProblemD
 }
 
 func TestBadInputIsRefusedAndChangesNothing(t *testing.T) {
-	a := start(t, enginetest.Options{Engine: engine.Config{SyncEvery: 24 * time.Hour}}) // which would change what is shown
+	a := start(t, enginetest.Options{Inventory: inventory.Config{SyncEvery: 24 * time.Hour}}) // which would change what is shown
 	a.network()
 	before := a.state()
 	const wrong = http.StatusUnprocessableEntity

@@ -13,7 +13,7 @@ import (
 	"github.com/go-chi/chi/v5"
 
 	"github.com/m-cmp/mc-infra-connector/driver"
-	"github.com/m-cmp/mc-infra-connector/internal/engine"
+	"github.com/m-cmp/mc-infra-connector/internal/inventory"
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
 
@@ -89,7 +89,7 @@ func (s *server) registerData(routes huma.API, k *resource.Kind) {
 			if err != nil {
 				return nil, err
 			}
-			return s.Engine.Data(ctx, in.Connection, k.Name, in.Name, c.Name, params)
+			return s.Inventory.Data(ctx, in.Connection, k.Name, in.Name, c.Name, params)
 		})
 		if c.Method == http.MethodPost {
 			takes(routes, one+c.Path, schemas.Schema(c.ParamsType(), true, ""), true)
@@ -109,7 +109,7 @@ func (s *server) registerData(routes huma.API, k *resource.Kind) {
 			if err != nil {
 				return nil, err
 			}
-			answer, err := s.Engine.Data(ctx, in.Connection, k.Name, in.Name, c.Name, params)
+			answer, err := s.Inventory.Data(ctx, in.Connection, k.Name, in.Name, c.Name, params)
 			if err == nil {
 				err = c.Failure(answer)
 			}
@@ -185,9 +185,9 @@ func (s *server) serveContent(router chi.Router, notAllowed http.HandlerFunc) {
 }
 
 // content asks for data, and answers what was wrong.
-func (s *server) content(w http.ResponseWriter, r *http.Request, kind string, request resource.SignRequest, body io.Reader) *engine.Content {
+func (s *server) content(w http.ResponseWriter, r *http.Request, kind string, request resource.SignRequest, body io.Reader) *inventory.Content {
 	w.Header().Set("Cache-Control", noStore)
-	c, err := s.Engine.Content(r.Context(), chi.URLParam(r, "connection"), kind, chi.URLParam(r, "name"), request, body)
+	c, err := s.Inventory.Content(r.Context(), chi.URLParam(r, "connection"), kind, chi.URLParam(r, "name"), request, body)
 	switch {
 	case err == nil:
 		return c
@@ -251,7 +251,7 @@ func (s *server) getContent(w http.ResponseWriter, r *http.Request, kind string)
 	}
 }
 
-func (s *server) version(w http.ResponseWriter, c *engine.Content) {
+func (s *server) version(w http.ResponseWriter, c *inventory.Content) {
 	if value := c.Header.Get(c.Signed.VersionHeader); c.Signed.VersionHeader != "" && value != "" {
 		w.Header().Set(versionHeader, value)
 	}

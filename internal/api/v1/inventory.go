@@ -23,7 +23,7 @@ func (s *server) registerInventory(routes huma.API) {
 		Kind string `query:"kind" doc:"Only this kind. Default: every kind that the driver offers." maxLength:"64"`
 	},
 	) (*api.Inventory, error) {
-		return s.Engine.Inventory(ctx, in.Connection, in.Kind)
+		return s.Inventory.Compare(ctx, in.Connection, in.Kind)
 	})
 	const all = "/v1/connections/{connection}:adopt"
 	answer(routes, huma.Operation{
@@ -37,7 +37,7 @@ func (s *server) registerInventory(routes huma.API) {
 		if err := resource.Decode(in.raw, &struct{}{}); err != nil {
 			return nil, err
 		}
-		return s.Engine.AdoptAll(ctx, in.Connection)
+		return s.Inventory.AdoptAll(ctx, in.Connection)
 	})
 	takes(routes, all, nothing(), false)
 	const destroy = "/v1/connections/{connection}:destroy"
@@ -85,7 +85,7 @@ func (s *server) registerAdoption(routes huma.API, k *resource.Kind) {
 		JSONBody
 	},
 	) (*resource.Resource, error) {
-		return s.Engine.Adopt(ctx, in.Connection, k.Name, in.raw)
+		return s.Inventory.Adopt(ctx, in.Connection, k.Name, in.raw)
 	})
 	takes(routes, base+":adopt", schemas.Schema(reflect.TypeFor[api.AdoptRequest](), true, ""), true)
 	answer(routes, huma.Operation{
@@ -99,7 +99,7 @@ func (s *server) registerAdoption(routes huma.API, k *resource.Kind) {
 		if err := resource.Decode(in.raw, &struct{}{}); err != nil {
 			return nil, err
 		}
-		return s.Engine.Release(ctx, in.Connection, k.Name, in.Name)
+		return s.Inventory.Release(ctx, in.Connection, k.Name, in.Name)
 	})
 	takes(routes, base+"/{name}:release", nothing(), false)
 }

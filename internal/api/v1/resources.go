@@ -151,7 +151,7 @@ func (s *server) registerKind(routes huma.API, k *resource.Kind) {
 		Summary: "Get a " + title,
 	}, map[string]*huma.Schema{"200": object}),
 		func(ctx context.Context, in *OneResource) (*huma.StreamResponse, error) {
-			return s.cached(ctx, func(ctx context.Context) (any, error) { return s.Engine.Get(ctx, in.Connection, k.Name, in.Name) }, k.Name, in.Connection, in.Name)
+			return s.cached(ctx, func(ctx context.Context) (any, error) { return s.Inventory.Get(ctx, in.Connection, k.Name, in.Name) }, k.Name, in.Connection, in.Name)
 		})
 
 	huma.Register(routes, register(huma.Operation{
@@ -222,7 +222,7 @@ func (s *server) registerKind(routes huma.API, k *resource.Kind) {
 				if err != nil {
 					return nil, problem(err)
 				}
-				answer, err := s.Engine.View(ctx, in.Connection, k.Name, in.Name, v.Name, params)
+				answer, err := s.Inventory.View(ctx, in.Connection, k.Name, in.Name, v.Name, params)
 				if err != nil {
 					return nil, problem(err)
 				}
@@ -293,12 +293,12 @@ func (s *server) listResources(ctx context.Context, connection string, k *resour
 	query.Search = p.Search
 	var stale []api.Stale
 	if p.Fresh && p.PageToken == "" {
-		if stale, err = s.Engine.Freshen(ctx, connection, k.Name); err != nil {
+		if stale, err = s.Inventory.Freshen(ctx, connection, k.Name); err != nil {
 			return nil, problem(err)
 		}
 	}
 	return s.cached(ctx, func(ctx context.Context) (any, error) {
-		items, next, err := s.Engine.List(ctx, connection, k.Name, query)
+		items, next, err := s.Inventory.List(ctx, connection, k.Name, query)
 		return resourceList{items, next, stale}, err
 	}, k.Plural(), connection, query, stale)
 }
@@ -355,7 +355,7 @@ func (s *server) count(ctx context.Context, k *resource.Kind, p FilterParams, se
 	if err != nil {
 		return counts{}, err
 	}
-	total, groups, err := s.Engine.Count(ctx, k.Name, field, store.Query{Filters: filters, Search: search})
+	total, groups, err := s.Inventory.Count(ctx, k.Name, field, store.Query{Filters: filters, Search: search})
 	answer := counts{Total: total, Groups: []group{}}
 	for _, g := range groups {
 		answer.Groups = append(answer.Groups, group(g))
@@ -393,7 +393,7 @@ func (s *server) change(ctx context.Context, w WaitParam, done int, start func()
 	case op.Verb == api.VerbDelete:
 		return &changed{Status: done, Body: op}, nil
 	}
-	found, err := s.Engine.Get(ctx, op.Connection, op.Kind, op.Name)
+	found, err := s.Inventory.Get(ctx, op.Connection, op.Kind, op.Name)
 	if err != nil {
 		return nil, problem(err)
 	}

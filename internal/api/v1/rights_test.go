@@ -19,7 +19,7 @@ import (
 // things.
 func TestWhatIsCachedIsOfWhoAsked(t *testing.T) {
 	e := enginetest.New(t, enginetest.Options{})
-	s := &server{Config: Config{Engine: e.Engine, Registry: e.Registry}}
+	s := &server{Config: Config{Engine: e.Engine, Registry: e.Registry, Inventory: e.Inventory}}
 	ask := func(who string) string {
 		answer, err := s.cached(auth.As(t.Context(), who), func(ctx context.Context) (any, error) { return "what " + auth.Who(ctx) + " may see", nil }, "x")
 		require.NoError(t, err)

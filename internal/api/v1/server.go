@@ -35,6 +35,7 @@ import (
 	"github.com/m-cmp/mc-infra-connector/internal/drivers"
 	"github.com/m-cmp/mc-infra-connector/internal/engine"
 	"github.com/m-cmp/mc-infra-connector/internal/events"
+	"github.com/m-cmp/mc-infra-connector/internal/inventory"
 	"github.com/m-cmp/mc-infra-connector/internal/registry"
 	"github.com/m-cmp/mc-infra-connector/internal/store"
 	"github.com/m-cmp/mc-infra-connector/internal/terminal"
@@ -43,20 +44,21 @@ import (
 
 // Config is what the API needs.
 type Config struct {
-	Registry *registry.Registry
-	Engine   *engine.Engine
-	Events   *events.Bus
-	Catalog  *catalog.Catalog
-	Drivers  *drivers.Manager
-	Allowed  func(*http.Request) bool // whether a request may use the server
-	Spider   http.Handler             // the API of CB-Spider, below SpiderPrefix; it checks its requests itself
-	Sessions *auth.Sessions           // logins in browsers, which may use it too
-	Console  http.Handler             // answers what is not the API's
-	Terminal *terminal.Terminals
-	Metrics  *prometheus.Registry
-	Logger   *slog.Logger
-	Version  string
-	Dev      bool // whether the server is one to try things out, which the console says
+	Registry  *registry.Registry
+	Inventory *inventory.Inventory
+	Engine    *engine.Engine
+	Events    *events.Bus
+	Catalog   *catalog.Catalog
+	Drivers   *drivers.Manager
+	Allowed   func(*http.Request) bool // whether a request may use the server
+	Spider    http.Handler             // the API of CB-Spider, below SpiderPrefix; it checks its requests itself
+	Sessions  *auth.Sessions           // logins in browsers, which may use it too
+	Console   http.Handler             // answers what is not the API's
+	Terminal  *terminal.Terminals
+	Metrics   *prometheus.Registry
+	Logger    *slog.Logger
+	Version   string
+	Dev       bool // whether the server is one to try things out, which the console says
 }
 
 // SpiderPrefix is the path below which the API of CB-Spider is served.

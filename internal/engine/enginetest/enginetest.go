@@ -9,7 +9,9 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -21,6 +23,7 @@ import (
 	"github.com/m-cmp/mc-infra-connector/internal/engine"
 	"github.com/m-cmp/mc-infra-connector/internal/events"
 	"github.com/m-cmp/mc-infra-connector/internal/host"
+	"github.com/m-cmp/mc-infra-connector/internal/inventory"
 	"github.com/m-cmp/mc-infra-connector/internal/registry"
 	"github.com/m-cmp/mc-infra-connector/internal/secret"
 	"github.com/m-cmp/mc-infra-connector/internal/store"
@@ -56,6 +59,7 @@ func Main(m *testing.M, others map[string]func() *driver.Driver) {
 type Env struct {
 	*engine.Engine
 	*registry.Registry
+	*inventory.Inventory
 	*events.Bus
 	Store  *store.Store
 	Host   *host.Host
@@ -69,10 +73,11 @@ type Env struct {
 
 // Options change what New makes.
 type Options struct {
-	Store  *store.Store // default: SQLite in a folder of the test
-	Work   string       // working folder of the drivers; default: one of the test
-	Engine engine.Config
-	Others []string // drivers that Main was given
+	Store     *store.Store // default: SQLite in a folder of the test
+	Work      string       // working folder of the drivers; default: one of the test
+	Engine    engine.Config
+	Inventory inventory.Config
+	Others    []string // drivers that Main was given
 
 	Keyless bool // whether the Mock cloud has no key pairs, so that the server keeps them
 
@@ -94,10 +99,7 @@ func Start(t testing.TB, o Options) *Env {
 	t.Helper()
 	dir := t.TempDir()
 	if o.Store == nil {
-		s, err := store.OpenSQLite(t.Context(), dir)
-		require.NoError(t, err)
-		t.Cleanup(func() { require.NoError(t, s.Close()) })
-		o.Store = s
+		o.Store = Opened(t)
 	}
 	if o.Work == "" {
 		o.Work = filepath.Join(dir, "work")
@@ -119,8 +121,11 @@ func Start(t testing.TB, o Options) *Env {
 
 	sealer, bus := secret.NewSealer(key, nil), events.New(o.Store, logger)
 	reg := registry.New(registry.Config{Store: o.Store, Host: h, Sealer: sealer, Events: bus, Logger: logger})
+	i := o.Inventory
+	i.Store, i.Registry, i.Events, i.Logger = o.Store, reg, bus, logger
+	inv := inventory.New(i)
 	c := o.Engine
-	c.Store, c.Host, c.Sealer, c.Registry, c.Events, c.Logger = o.Store, h, sealer, reg, bus, logger
+	c.Store, c.Host, c.Sealer, c.Registry, c.Inventory, c.Events, c.Logger = o.Store, h, sealer, reg, inv, bus, logger
 	if c.PollFirst == 0 {
 		c.PollFirst, c.PollMax, c.RetryFirst, c.RetryMax = 10*time.Millisecond, 100*time.Millisecond, 10*time.Millisecond, 100*time.Millisecond
 	}
@@ -130,8 +135,14 @@ func Start(t testing.TB, o Options) *Env {
 	eng := engine.New(c)
 	ctx, cancel := context.WithCancel(context.Background()) //nolint:usetesting // t.Context ends before the cleanups, which need the engine
 	ended := make(chan error, 1)
-	go func() { ended <- eng.Run(ctx) }()
-	e := &Env{Engine: eng, Registry: reg, Bus: bus, Store: o.Store, Host: h, Sealer: sealer, t: t}
+	go func() {
+		var group sync.WaitGroup
+		group.Go(func() { inv.Run(ctx) })
+		err := eng.Run(ctx)
+		group.Wait()
+		ended <- err
+	}()
+	e := &Env{Engine: eng, Registry: reg, Inventory: inv, Bus: bus, Store: o.Store, Host: h, Sealer: sealer, t: t}
 	stopped := false
 	e.stop = func() {
 		if !stopped {
@@ -262,4 +273,61 @@ func (e *Env) OnCloud(connection, kind string) []driver.Item {
 // SubnetRequest asks a cloud for a subnet that this server knows nothing of.
 func SubnetRequest(name, vpcID, cidr string) driver.ItemRequest {
 	return driver.ItemRequest{Token: name, Name: name, Spec: fmt.Appendf(nil, `{"vpc":%q,"cidr":%q}`, vpcID, cidr)}
+}
+
+// told is how long something that happens soon is waited for.
+const told = 30 * time.Second
+
+// NextBatch waits for what a subscriber gets next.
+func NextBatch(t testing.TB, stream *events.Subscription) *events.Batch {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), told)
+	defer cancel()
+	batch := stream.Next(ctx)
+	require.NotNil(t, batch, "nothing happens")
+	return batch
+}
+
+// UntilTold waits for an event that fits.
+func UntilTold(t testing.TB, stream *events.Subscription, fits func(events.Event) bool) {
+	t.Helper()
+	for !slices.ContainsFunc(NextBatch(t, stream).Events, fits) {
+	}
+}
+
+// StoreSetting changes a setting of a connection.
+func StoreSetting(connection, name, value string) func(context.Context, *store.Queries) error {
+	return func(ctx context.Context, q *store.Queries) error {
+		row, err := q.Connection(ctx, connection)
+		if err != nil {
+			return err
+		}
+		if err := q.DeleteConnection(ctx, connection); err != nil {
+			return err
+		}
+		row.Settings = map[string]string{name: value}
+		row.UpdatedAt++
+		return q.InsertConnection(ctx, row)
+	}
+}
+
+// Places counts where the resources of a kind are known.
+func (e *Env) Places(connection, kind string) map[api.Where]int {
+	e.t.Helper()
+	found, err := e.Compare(e.t.Context(), connection, kind)
+	require.NoError(e.t, err)
+	count := map[api.Where]int{}
+	for _, item := range found.Items {
+		count[item.Where]++
+	}
+	return count
+}
+
+// Opened is a store on SQLite, which ends with the test.
+func Opened(t testing.TB) *store.Store {
+	t.Helper()
+	s, err := store.OpenSQLite(t.Context(), t.TempDir())
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, s.Close()) })
+	return s
 }

@@ -7,7 +7,7 @@ import { useTranslation } from 'react-i18next';
 import { catalogsQuery, kindsQuery, list, type Resource, resourcesPath } from '../api/queries';
 import { fieldTitle, kindTitle, stateTitle } from '../i18n/words';
 import { Failure } from '../pages/parts';
-import { usePlace } from './SchemaForm';
+import { usePlace } from './place';
 
 type Common = {
   label: ReactNode;

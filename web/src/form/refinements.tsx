@@ -1,15 +1,15 @@
 import { Button, Text } from '@mantine/core';
-import type { ComponentType } from 'react';
 import { useTranslation } from 'react-i18next';
 import { read } from '../model/schema';
 import { addresses } from './cidr';
-import { Field, type FieldProps, ListField } from './SchemaForm';
+import { Field, ListField } from './fields';
+import type { FieldProps, Refinements } from './place';
 
 /**
  * refinements are inputs that do more for one field than its schema tells: by owner
  * and path, such as securitygroup.spec.rules. Everything works without them.
  */
-export const refinements: Record<string, ComponentType<FieldProps>> = {
+export const refinements: Refinements = {
   'securitygroup.spec.rules': Rules,
   'securitygroup:addrules.rules': Rules,
   'vpc.spec.cidr': Cidr,

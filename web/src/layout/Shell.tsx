@@ -57,10 +57,11 @@ import { catalogTitles, kindTitles, verbTitle } from '../i18n/words';
 import { KindIcon } from '../pages/icons';
 import { Failure } from '../pages/parts';
 import { Login } from './Login';
+import { arrived, ours, tray } from './ongoing';
 import { Palette } from './Palette';
 import { Shortcuts } from './Shortcuts';
 import { Tour } from './Tour';
-import { arrived, ours, Tray, tray } from './Tray';
+import { Tray } from './Tray';
 
 /** Shell is what is around every page: login, header, navigation, live updates. */
 export function Shell() {

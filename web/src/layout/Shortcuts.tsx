@@ -4,8 +4,8 @@ import { spotlight } from '@mantine/spotlight';
 import { useNavigate } from '@tanstack/react-router';
 import { Fragment } from 'react';
 import { useTranslation } from 'react-i18next';
-import type { Search } from '../router';
-import { tray } from './Tray';
+import type { Search } from '../address';
+import { tray } from './ongoing';
 
 /** The element of a page that a shortcut presses or enters. */
 const press = (what: string) => document.querySelector<HTMLElement>(what);

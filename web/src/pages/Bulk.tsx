@@ -5,7 +5,7 @@ import { send } from '../api/client';
 import { type Action, type Kind, type Operation, type Resource, resourcePath, useOffers } from '../api/queries';
 import { newKey } from '../form/key';
 import { kindTitles, stateTitle, verbTitle } from '../i18n/words';
-import { tray } from '../layout/Tray';
+import { tray } from '../layout/ongoing';
 
 export type BulkVerb = { name: string; action?: Action };
 

@@ -8,7 +8,7 @@ import { useKey } from '../form/key';
 import { showProblems } from '../form/problems';
 import { SchemaForm, Secrets, useSchemaForm } from '../form/SchemaForm';
 import { kindTitle } from '../i18n/words';
-import { tray } from '../layout/Tray';
+import { tray } from '../layout/ongoing';
 import type { Values } from '../model/schema';
 import { download } from '../table/export';
 

@@ -40,7 +40,7 @@ import {
 } from '../api/queries';
 import { useKey } from '../form/key';
 import { showProblems } from '../form/problems';
-import { useWay } from '../layout/Tray';
+import { useWay } from '../layout/ongoing';
 import { Way } from './DriverWay';
 import { Ago, Failure, Head } from './parts';
 

@@ -7,7 +7,7 @@ import { client, data } from '../api/client';
 import type { Operation } from '../api/queries';
 import { useKey, withKey } from '../form/key';
 import { verbTitle } from '../i18n/words';
-import { tray } from '../layout/Tray';
+import { tray } from '../layout/ongoing';
 import { cancelling } from '../model/cancel';
 import { KindIcon } from './icons';
 import { Ago, CloudSays, Failure, ResourceLink, State } from './parts';

@@ -19,6 +19,7 @@ import { useMutation, useQueries, useQuery } from '@tanstack/react-query';
 import { getRouteApi, Link, useNavigate } from '@tanstack/react-router';
 import { lazy, type ReactNode, Suspense, useState } from 'react';
 import { useTranslation } from 'react-i18next';
+import type { Search } from '../address';
 import { send } from '../api/client';
 import {
   type Action,
@@ -38,9 +39,8 @@ import { useKey } from '../form/key';
 import { showProblems } from '../form/problems';
 import { SchemaForm, useSchemaForm } from '../form/SchemaForm';
 import { fieldTitle, kindTitle, kindTitles, verbTitle } from '../i18n/words';
-import { tray } from '../layout/Tray';
+import { tray } from '../layout/ongoing';
 import { named, references, type Schema, type Values } from '../model/schema';
-import type { Search } from '../router';
 import { download } from '../table/export';
 import { Bulk, type BulkVerb } from './Bulk';
 import { KindIcon } from './icons';

@@ -4,6 +4,7 @@ import { useQuery } from '@tanstack/react-query';
 import { getRouteApi, useNavigate } from '@tanstack/react-router';
 import { useCallback, useMemo, useState } from 'react';
 import { useTranslation } from 'react-i18next';
+import type { Search } from '../address';
 import {
   all,
   connectionsQuery,
@@ -17,7 +18,6 @@ import {
 } from '../api/queries';
 import { kindTitle, kindTitles, verbTitle } from '../i18n/words';
 import { read } from '../model/schema';
-import type { Search } from '../router';
 import { ColumnsMenu, DataTable, type Selection, useColumns } from '../table/DataTable';
 import { csv, download } from '../table/export';
 import { FilterBar } from '../table/FilterBar';

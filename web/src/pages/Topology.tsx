@@ -16,10 +16,10 @@ import ELK from 'elkjs/lib/elk.bundled.js';
 import { useMemo, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import '@xyflow/react/dist/style.css';
+import type { Search } from '../address';
 import { all, connectionsQuery, kindsQuery, type Resource, resourcesPath } from '../api/queries';
 import { kindTitle, kindTitles } from '../i18n/words';
 import { type Edge, type Node, topology } from '../model/topology';
-import type { Search } from '../router';
 import { KindIcon } from './icons';
 import { Failure, Head, ResourceLink, State } from './parts';
 

@@ -1,5 +1,5 @@
 import { useLocalStorage } from '@mantine/hooks';
-import type { Search } from '../router';
+import type { Search } from '../address';
 
 /** View is a table as somebody wants to see it again. It is kept in the browser, as the columns are. */
 export type View = { name: string; search: Pick<Search, 'connection' | 'filter' | 'sort' | 'q' | 'group'> };

@@ -1,4 +1,4 @@
-package engine
+package inventory
 
 import (
 	"context"
@@ -15,7 +15,7 @@ import (
 // changed there the audit trail says that it was, and by whom.
 
 // Data makes a data call for a resource, once. params are as the user sent them.
-func (e *Engine) Data(ctx context.Context, connection, kind, name, verb string, params json.RawMessage) (json.RawMessage, error) {
+func (inv *Inventory) Data(ctx context.Context, connection, kind, name, verb string, params json.RawMessage) (json.RawMessage, error) {
 	k, err := resource.KindNamed(kind)
 	if err != nil {
 		return nil, err
@@ -25,21 +25,21 @@ func (e *Engine) Data(ctx context.Context, connection, kind, name, verb string, 
 		return nil, err
 	}
 	if call.Signs() {
-		return e.link(ctx, connection, kind, name, call, params)
+		return inv.link(ctx, connection, kind, name, call, params)
 	}
 	if params, err = call.ParseParams(params); err != nil {
 		return nil, err
 	}
-	ctx, c, id, err := e.reach(ctx, connection, kind, name, call.Name)
+	ctx, c, id, err := inv.reach(ctx, connection, kind, name, call.Name)
 	if err != nil {
 		return nil, err
 	}
-	given, err := call.MapRefs(params, func(ref resource.Ref) (string, error) { return e.named(ctx, connection, ref) })
+	given, err := call.MapRefs(params, func(ref resource.Ref) (string, error) { return inv.CloudID(ctx, connection, ref) })
 	if err != nil {
 		return nil, err
 	}
-	answer, err := e.registry.SessionOf(c).Data(ctx, kind, id, call.Name, given)
-	e.noteData(ctx, connection, kind, name, call, params, err)
+	answer, err := inv.registry.SessionOf(c).Data(ctx, kind, id, call.Name, given)
+	inv.noteData(ctx, connection, kind, name, call, params, err)
 	if err != nil {
 		return nil, fmt.Errorf("%s of the %s %s: %w", call.Name, kind, name, err)
 	}
@@ -47,7 +47,7 @@ func (e *Engine) Data(ctx context.Context, connection, kind, name, verb string, 
 }
 
 // link has a request signed for a user, which must do nothing that was not asked for.
-func (e *Engine) link(ctx context.Context, connection, kind, name string, call *resource.DataCall, params json.RawMessage) (json.RawMessage, error) {
+func (inv *Inventory) link(ctx context.Context, connection, kind, name string, call *resource.DataCall, params json.RawMessage) (json.RawMessage, error) {
 	fields := map[string]any{}
 	if err := resource.Decode(params, &fields); err != nil {
 		return nil, err
@@ -64,12 +64,12 @@ func (e *Engine) link(ctx context.Context, connection, kind, name string, call *
 	if err := json.Unmarshal(params, &r); err != nil {
 		return nil, resource.Errorf(resource.CodeInvalid, "decode a request to sign: %w", err)
 	}
-	ctx, c, id, err := e.reach(ctx, connection, kind, name, call.Name)
+	ctx, c, id, err := inv.reach(ctx, connection, kind, name, call.Name)
 	if err != nil {
 		return nil, err
 	}
-	s, err := e.registry.SessionOf(c).Sign(ctx, kind, id, r)
-	e.noteData(ctx, connection, kind, name, call, params, err)
+	s, err := inv.registry.SessionOf(c).Sign(ctx, kind, id, r)
+	inv.noteData(ctx, connection, kind, name, call, params, err)
 	if err != nil {
 		return nil, fmt.Errorf("sign a request for the %s %s: %w", kind, name, err)
 	}
@@ -86,7 +86,7 @@ type Content struct {
 // Content reads, or writes from body, what a resource holds under a key. Its data goes
 // between here and the cloud as it comes. Beside an error there may be an answer, without a
 // body, for its status.
-func (e *Engine) Content(ctx context.Context, connection, kind, name string, r resource.SignRequest, body io.Reader) (*Content, error) {
+func (inv *Inventory) Content(ctx context.Context, connection, kind, name string, r resource.SignRequest, body io.Reader) (*Content, error) {
 	k, err := resource.KindNamed(kind)
 	if err != nil {
 		return nil, err
@@ -98,13 +98,13 @@ func (e *Engine) Content(ctx context.Context, connection, kind, name string, r r
 	if r, err = resource.ParseSign(r); err != nil {
 		return nil, err
 	}
-	ctx, c, id, err := e.reach(ctx, connection, kind, name, call.Name)
+	ctx, c, id, err := inv.reach(ctx, connection, kind, name, call.Name)
 	if err != nil {
 		return nil, err
 	}
-	response, s, err := e.host.Send(ctx, e.registry.Target(c), kind, id, r, body) //nolint:bodyclose // its caller closes it
+	response, s, err := inv.registry.Send(ctx, c, kind, id, r, body) //nolint:bodyclose // its caller closes it
 	if r.Do != resource.SignGet {
-		e.registry.NoteCall(ctx, connection, kind, name, r.Do+" "+r.Key, err)
+		inv.registry.NoteCall(ctx, connection, kind, name, r.Do+" "+r.Key, err)
 	}
 	if err != nil {
 		err = fmt.Errorf("of the %s %s: %w", kind, name, err)
@@ -114,9 +114,9 @@ func (e *Engine) Content(ctx context.Context, connection, kind, name string, r r
 
 // noteData writes into the audit trail what was changed of what a resource holds, and what
 // of it: keys, but no data.
-func (e *Engine) noteData(ctx context.Context, connection, kind, name string, call *resource.DataCall, params json.RawMessage, failure error) {
+func (inv *Inventory) noteData(ctx context.Context, connection, kind, name string, call *resource.DataCall, params json.RawMessage, failure error) {
 	if call.Method == http.MethodGet {
 		return
 	}
-	e.registry.NoteCall(ctx, connection, kind, name, strings.TrimSpace(call.Name+" "+call.About(params)), failure)
+	inv.registry.NoteCall(ctx, connection, kind, name, strings.TrimSpace(call.Name+" "+call.About(params)), failure)
 }

@@ -1,4 +1,4 @@
-package engine_test
+package inventory_test
 
 import (
 	"context"
@@ -11,21 +11,21 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/m-cmp/mc-infra-connector/api"
-	"github.com/m-cmp/mc-infra-connector/internal/engine"
 	"github.com/m-cmp/mc-infra-connector/internal/engine/enginetest"
+	"github.com/m-cmp/mc-infra-connector/internal/inventory"
 	"github.com/m-cmp/mc-infra-connector/internal/store"
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
 
 func TestReadersShareOneLookAtTheCloud(t *testing.T) {
-	c := &calls{verbs: map[string]int{}}
-	e := enginetest.New(t, enginetest.Options{Observe: c.observe}, "callLatency", "100ms")
+	var listed atomic.Int32
+	e := enginetest.New(t, enginetest.Options{Observe: func(_, verb string, _ resource.Code, _ time.Duration) {
+		if verb == "list" {
+			listed.Add(1)
+		}
+	}}, "callLatency", "100ms")
 	e.Network()
-	lists := func() int {
-		c.mu.Lock()
-		defer c.mu.Unlock()
-		return c.verbs["list"]
-	}
+	lists := func() int { return int(listed.Load()) }
 	before := lists()
 	var group sync.WaitGroup
 	for range 30 {
@@ -74,7 +74,7 @@ func TestARefreshShowsWhatChangedElsewhere(t *testing.T) {
 }
 
 func TestFresheningNamesTheCloudsThatCannotBeAsked(t *testing.T) {
-	db := opened(t)
+	db := enginetest.Opened(t)
 	work := t.TempDir()
 	e := enginetest.New(t, enginetest.Options{Store: db, Work: work})
 	e.Network()
@@ -87,9 +87,9 @@ func TestFresheningNamesTheCloudsThatCannotBeAsked(t *testing.T) {
 	e.Stop()
 	e.Host.Close()
 
-	require.NoError(t, db.Update(t.Context(), storeSetting("other", "failCall", "1")))
-	require.NoError(t, db.Update(t.Context(), storeSetting("slow", "callLatency", "1h")))
-	later := enginetest.Start(t, enginetest.Options{Store: db, Work: work, Engine: engine.Config{FreshFor: 5 * time.Second}})
+	require.NoError(t, db.Update(t.Context(), enginetest.StoreSetting("other", "failCall", "1")))
+	require.NoError(t, db.Update(t.Context(), enginetest.StoreSetting("slow", "callLatency", "1h")))
+	later := enginetest.Start(t, enginetest.Options{Store: db, Work: work, Inventory: inventory.Config{FreshFor: 5 * time.Second}})
 	synced := func(connection string) store.Micros {
 		row, err := db.Read().Resource(t.Context(), connection, "vpc", "v")
 		require.NoError(t, err)
@@ -121,7 +121,7 @@ func TestFresheningNamesTheCloudsThatCannotBeAsked(t *testing.T) {
 func TestWhatIsRecordedIsSeenWhileAServiceIsDown(t *testing.T) {
 	var refused atomic.Int32
 	e := enginetest.New(t, enginetest.Options{
-		Engine: engine.Config{SyncEvery: 200 * time.Millisecond},
+		Inventory: inventory.Config{SyncEvery: 200 * time.Millisecond},
 		Observe: func(_, verb string, code resource.Code, _ time.Duration) {
 			if verb == "list" && code == resource.CodeUnavailable {
 				refused.Add(1)
@@ -145,10 +145,10 @@ func TestWhatIsRecordedIsSeenWhileAServiceIsDown(t *testing.T) {
 	vpc, err := e.Get(t.Context(), "mock", "vpc", "v")
 	require.NoError(t, err)
 	assert.Equal(t, resource.StateAvailable, vpc.State, "nothing is concluded from an error")
-	inventory, err := e.Inventory(t.Context(), "mock", "subnet")
+	inventory, err := e.Compare(t.Context(), "mock", "subnet")
 	require.NoError(t, err)
 	assert.Len(t, inventory.Items, 1)
-	_, err = e.Inventory(t.Context(), "mock", "vpc")
+	_, err = e.Compare(t.Context(), "mock", "vpc")
 	assert.Equal(t, resource.CodeUnavailable, resource.CodeOf(err))
 	op, err := e.Ask("mock", "subnet", "other", `{"vpc":"v","cidr":"10.16.0.0/12"}`)
 	require.NoError(t, err)

@@ -1,4 +1,4 @@
-package engine
+package inventory
 
 import (
 	"context"
@@ -19,21 +19,21 @@ type looks struct {
 	flights singleflight.Group
 
 	mu        sync.Mutex
-	last      map[watchKey]time.Time // when the last look that saw everything began
-	strangers map[watchKey]strangers // what the last list showed
+	last      map[key]time.Time // when the last look that saw everything began
+	strangers map[key]strangers // what the last list showed
 }
 
 func newLooks() *looks {
-	return &looks{last: map[watchKey]time.Time{}, strangers: map[watchKey]strangers{}}
+	return &looks{last: map[key]time.Time{}, strangers: map[key]strangers{}}
 }
 
-func (l *looks) lastOf(key watchKey) time.Time {
+func (l *looks) lastOf(key key) time.Time {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.last[key]
 }
 
-func (l *looks) done(key watchKey, began time.Time) {
+func (l *looks) done(key key, began time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.last[key] = began
@@ -43,9 +43,9 @@ func (l *looks) done(key watchKey, began time.Time) {
 func (l *looks) forget(connection string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	of := func(key watchKey) bool { return key.connection == connection }
-	maps.DeleteFunc(l.last, func(key watchKey, _ time.Time) bool { return of(key) })
-	maps.DeleteFunc(l.strangers, func(key watchKey, _ strangers) bool { return of(key) })
+	of := func(key key) bool { return key.connection == connection }
+	maps.DeleteFunc(l.last, func(key key, _ time.Time) bool { return of(key) })
+	maps.DeleteFunc(l.strangers, func(key key, _ strangers) bool { return of(key) })
 }
 
 // Refresh has the records of a kind in a connection say what the cloud shows, no
@@ -56,26 +56,26 @@ func (l *looks) forget(connection string) {
 // for each resource that the list does not have. The end of one caller's context
 // ends only its own wait. The cloud is not asked where nothing is recorded, and
 // resources that an operation is changing are left to it.
-func (e *Engine) Refresh(ctx context.Context, connection, kind string, maxAge time.Duration) error {
+func (inv *Inventory) Refresh(ctx context.Context, connection, kind string, maxAge time.Duration) error {
 	k, err := resource.KindNamed(kind)
 	if err != nil {
 		return err
 	}
-	key := watchKey{connection, kind}
+	key := key{connection, kind}
 	wanted := time.Now().Add(-maxAge)
-	if !e.looks.lastOf(key).Before(wanted) {
+	if !inv.looks.lastOf(key).Before(wanted) {
 		return nil
 	}
-	if _, err := e.store.Read().Connection(ctx, connection); err != nil {
+	if _, err := inv.store.Read().Connection(ctx, connection); err != nil {
 		return err
 	}
-	for e.looks.lastOf(key).Before(wanted) {
-		flight := e.looks.flights.DoChan(connection+"/"+kind, func() (any, error) {
+	for inv.looks.lastOf(key).Before(wanted) {
+		flight := inv.looks.flights.DoChan(connection+"/"+kind, func() (any, error) {
 			began := time.Now()
-			if err := e.syncKind(context.WithoutCancel(ctx), connection, k); err != nil { // it is the look of others, too
+			if err := inv.syncKind(context.WithoutCancel(ctx), connection, k); err != nil { // it is the look of others, too
 				return nil, err
 			}
-			e.looks.done(key, began)
+			inv.looks.done(key, began)
 			return nil, nil
 		})
 		select {
@@ -97,24 +97,24 @@ const manyLooks = 32
 // connection or, with "", of all in which something of the kind is recorded. It asks
 // them at the same time, no longer than Config.FreshFor, and answers which could not
 // be asked.
-func (e *Engine) Freshen(ctx context.Context, connection, kind string) ([]api.Stale, error) {
+func (inv *Inventory) Freshen(ctx context.Context, connection, kind string) ([]api.Stale, error) {
 	connections := []string{connection}
 	if connection == "" {
 		var err error
-		if connections, err = e.store.Read().ConnectionsWith(ctx, kind); err != nil {
+		if connections, err = inv.store.Read().ConnectionsWith(ctx, kind); err != nil {
 			return nil, err
 		}
-	} else if _, err := e.store.Read().Connection(ctx, connection); err != nil {
+	} else if _, err := inv.store.Read().Connection(ctx, connection); err != nil {
 		return nil, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, e.config.FreshFor)
+	ctx, cancel := context.WithTimeout(ctx, inv.config.FreshFor)
 	defer cancel()
 	failures := make([]error, len(connections))
 	var group errgroup.Group
 	group.SetLimit(manyLooks)
 	for i, name := range connections {
 		group.Go(func() error {
-			failures[i] = e.Refresh(ctx, name, kind, 0)
+			failures[i] = inv.Refresh(ctx, name, kind, 0)
 			return nil
 		})
 	}

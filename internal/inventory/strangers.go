@@ -1,4 +1,4 @@
-package engine
+package inventory
 
 import (
 	"context"
@@ -42,7 +42,7 @@ func (s strangers) note(k *resource.Kind, cloudID string, spec json.RawMessage) 
 
 // list lists a kind on the cloud, and remembers what it shows that is not recorded here
 // and uses something.
-func (e *Engine) list(ctx context.Context, session driver.Session, connection string, k *resource.Kind, recorded func(cloudID string) bool) iter.Seq2[driver.Item, error] {
+func (inv *Inventory) list(ctx context.Context, session driver.Session, connection string, k *resource.Kind, recorded func(cloudID string) bool) iter.Seq2[driver.Item, error] {
 	return func(yield func(driver.Item, error) bool) {
 		seen := strangers{}
 		for item, err := range session.List(ctx, k.Name, driver.Filter{}) {
@@ -53,11 +53,11 @@ func (e *Engine) list(ctx context.Context, session driver.Session, connection st
 				return
 			}
 		}
-		e.looks.saw(watchKey{connection, k.Name}, seen)
+		inv.looks.saw(key{connection, k.Name}, seen)
 	}
 }
 
-func (l *looks) saw(key watchKey, seen strangers) {
+func (l *looks) saw(key key, seen strangers) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.strangers[key] = seen
@@ -92,7 +92,7 @@ func (l *looks) leave(connection string, left []leftThere) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, one := range left {
-		key := watchKey{connection, one.kind.Name}
+		key := key{connection, one.kind.Name}
 		if l.strangers[key] == nil {
 			l.strangers[key] = strangers{}
 		}
@@ -116,16 +116,16 @@ func (l *looks) usersOf(connection string, what used) map[string][]string {
 // askStrangers is how long the cloud may take to answer whether strangers are still there.
 const askStrangers = 5 * time.Second
 
-// meetStrangers looks at what on the cloud could use resources that are to be deleted
+// MeetStrangers looks at what on the cloud could use resources that are to be deleted
 // together: when the cloud refuses one of them, others would be gone by then. While
 // something is leaving, what uses them may be leaving with it, and the cloud decides; so it
 // does about what it does not list in time.
-func (e *Engine) meetStrangers(ctx context.Context, connection string, items []Named) error {
-	lag, err := e.usedLag(ctx, connection)
+func (inv *Inventory) MeetStrangers(ctx context.Context, connection string, items []Named) error {
+	lag, err := inv.UsedLag(ctx, connection)
 	if err != nil {
 		return err
 	}
-	leaving, err := e.store.Read().Leaving(ctx, connection, store.MicrosOf(time.Now().Add(-lag)))
+	leaving, err := inv.store.Read().Leaving(ctx, connection, store.MicrosOf(time.Now().Add(-lag)))
 	if err != nil || len(leaving) > 0 {
 		return err
 	}
@@ -137,8 +137,8 @@ func (e *Engine) meetStrangers(ctx context.Context, connection string, items []N
 			continue
 		}
 		group.Go(func() {
-			if _, err := e.inventory(ctx, connection, k.Name); err != nil && resource.CodeOf(err) != resource.CodeUnsupported {
-				e.logger.Warn("what could use the resources of a deletion cannot be listed; the cloud decides", "connection", connection, "kind", k.Name, "error", err)
+			if _, err := inv.compare(ctx, connection, k.Name); err != nil && resource.CodeOf(err) != resource.CodeUnsupported {
+				inv.logger.Warn("what could use the resources of a deletion cannot be listed; the cloud decides", "connection", connection, "kind", k.Name, "error", err)
 			}
 		})
 	}
@@ -146,32 +146,32 @@ func (e *Engine) meetStrangers(ctx context.Context, connection string, items []N
 	return nil
 }
 
-// usedLag is how long the cloud of a connection may take to notice that something is not
+// UsedLag is how long the cloud of a connection may take to notice that something is not
 // used any more.
-func (e *Engine) usedLag(ctx context.Context, connection string) (time.Duration, error) {
-	c, err := e.store.Read().Connection(ctx, connection)
+func (inv *Inventory) UsedLag(ctx context.Context, connection string) (time.Duration, error) {
+	c, err := inv.store.Read().Connection(ctx, connection)
 	if err != nil {
 		return 0, err
 	}
-	d, err := e.host.Describe(ctx, c.Cloud)
+	d, err := inv.registry.Driver(ctx, c.Cloud)
 	if err != nil {
 		return 0, err
 	}
 	return time.Duration(d.UsedLagSeconds) * time.Second, nil
 }
 
-// unusedThere refuses the deletion of what something uses that only the cloud has, as far
+// UnusedThere refuses the deletion of what something uses that only the cloud has, as far
 // as the last looks know. Those are looked at again, so that nothing is refused for what
 // is gone. A cloud that cannot be asked decides by itself.
-func (e *Engine) unusedThere(ctx context.Context, connection string, items []Named) error {
+func (inv *Inventory) UnusedThere(ctx context.Context, connection string, items []Named) error {
 	ctx, cancel := context.WithTimeout(ctx, askStrangers)
 	defer cancel()
 	for _, item := range items {
-		row, err := e.store.Read().Resource(ctx, connection, item.Kind, item.Name)
+		row, err := inv.store.Read().Resource(ctx, connection, item.Kind, item.Name)
 		if err != nil {
 			return err
 		}
-		users, _, err := e.usersThere(ctx, row)
+		users, _, err := inv.UsersThere(ctx, row)
 		if err != nil {
 			return err
 		}
@@ -182,38 +182,37 @@ func (e *Engine) unusedThere(ctx context.Context, connection string, items []Nam
 	return nil
 }
 
-// usersThere looks at the strangers that are known to use a resource. It answers those
+// UsersThere looks at the strangers that are known to use a resource. It answers those
 // that do, for people, and whether some of them are going.
-func (e *Engine) usersThere(ctx context.Context, row *store.Resource) (users []string, going bool, err error) {
-	known := e.looks.usersOf(row.Connection, used{row.Kind, row.CloudID})
+func (inv *Inventory) UsersThere(ctx context.Context, row *store.Resource) (users []string, going bool, err error) {
+	known := inv.looks.usersOf(row.Connection, used{row.Kind, row.CloudID})
 	if row.CloudID == "" || len(known) == 0 {
 		return nil, false, nil
 	}
-	session, _, err := e.registry.Session(ctx, row.Connection)
+	session, _, err := inv.registry.Session(ctx, row.Connection)
 	if err != nil {
 		return nil, false, err
 	}
 	for _, k := range resource.Kinds() {
 		for _, id := range known[k.Name] {
-			seen := sight(ctx, session, k.Name, id)
-			if seen.item == nil { // gone, or not known
-				going = going || seen.err == nil
+			seen := Look(ctx, session, k.Name, id)
+			if seen.Item == nil { // gone, or not known
+				going = going || seen.Err == nil
 				continue
 			}
 			now := strangers{}
-			if err := now.note(k, id, seen.item.Spec); err != nil {
+			if err := now.note(k, id, seen.Item.Spec); err != nil {
 				return nil, false, err
 			}
-			j := &job{Engine: e, row: &store.Resource{Connection: row.Connection, Kind: k.Name}}
-			switch err := j.unmanaged(ctx, e.store.Read(), seen.item); {
+			switch err := unmanaged(ctx, inv.store.Read(), row.Connection, k.Name, seen.Item); {
 			case resource.CodeOf(err) == resource.CodeAlreadyExists || resource.CodeOf(err) == resource.CodeConflict: // the records know it
 			case err != nil:
 				return nil, false, err
 			case len(now[used{row.Kind, row.CloudID}]) == 0:
-			case seen.item.State == resource.StateDeleting:
+			case seen.Item.State == resource.StateDeleting:
 				going = true
 			default:
-				users = append(users, fmt.Sprintf("%s %s", k.Name, called(seen.item)))
+				users = append(users, fmt.Sprintf("%s %s", k.Name, called(seen.Item)))
 			}
 		}
 	}
@@ -226,68 +225,4 @@ func called(item *driver.Item) string {
 		return item.ID
 	}
 	return fmt.Sprintf("%s (%s)", item.Name, item.ID)
-}
-
-// mayFree reports whether a deletion that the cloud refuses because the resource is used
-// may be possible soon: something that has to do with it is being deleted, or was within
-// the time that the cloud takes to notice.
-func (j *job) mayFree(ctx context.Context, refused *resource.Error) bool {
-	free, err := j.freeing(ctx, refused)
-	if err != nil {
-		j.logger.Warn("what is being deleted cannot be looked up", "kind", j.row.Kind, "name", j.row.Name, "connection", j.row.Connection, "error", err)
-	}
-	return free
-}
-
-func (j *job) freeing(ctx context.Context, refused *resource.Error) (bool, error) {
-	q := j.store.Read()
-	if users, err := q.Users(ctx, j.row.UID); err != nil || len(users) > 0 { // of which usersGone knows that they stay
-		return false, err
-	}
-	lag, err := j.usedLag(ctx, j.row.Connection)
-	if err != nil {
-		return false, err
-	}
-	leaving, err := q.Leaving(ctx, j.row.Connection, store.MicrosOf(time.Now().Add(-lag)))
-	if err != nil {
-		return false, err
-	}
-	own, err := namedBy(j.row)
-	if err != nil {
-		return false, err
-	}
-	words := strings.FieldsFunc(refused.Message, func(r rune) bool { return strings.ContainsRune(" ,;:()'\"", r) })
-	for i := range leaving {
-		one := &leaving[i]
-		if one.UID == j.row.UID || j.uses[one.UID] != nil { // which waits for this one
-			continue
-		}
-		names, err := namedBy(one)
-		if err != nil {
-			return false, err
-		}
-		if slices.Contains(names, Named{j.row.Kind, j.row.Name}) || slices.Contains(own, Named{one.Kind, one.Name}) || slices.Contains(words, one.CloudID) {
-			return true, nil
-		}
-	}
-	_, going, err := j.usersThere(ctx, j.row)
-	return going, err
-}
-
-// namedBy answers what a resource names, in what was asked for and in what the cloud shows.
-func namedBy(row *store.Resource) ([]Named, error) {
-	k, err := resource.KindNamed(row.Kind)
-	if err != nil {
-		return nil, err
-	}
-	var names []Named
-	note := func(ref resource.Ref) (string, error) {
-		names = append(names, Named{ref.Kind, ref.Name})
-		return ref.Name, nil
-	}
-	if _, err := k.MapRefs(row.Effective, note); err != nil {
-		return nil, err
-	}
-	_, err = k.MapStatusRefs(row.Status, note)
-	return names, err
 }

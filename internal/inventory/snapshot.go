@@ -1,4 +1,4 @@
-package engine
+package inventory
 
 import (
 	"cmp"
@@ -45,14 +45,14 @@ type snapshots struct {
 	flights singleflight.Group
 
 	mu   sync.Mutex
-	kept map[watchKey]*Snapshot
+	kept map[key]*Snapshot
 
-	changes map[watchKey]int // how often something changed, so that no older reading is kept
-	lost    int              // how often changes were missed
+	changes map[key]int // how often something changed, so that no older reading is kept
+	lost    int         // how often changes were missed
 }
 
 func newSnapshots() *snapshots {
-	return &snapshots{kept: map[watchKey]*Snapshot{}, changes: map[watchKey]int{}}
+	return &snapshots{kept: map[key]*Snapshot{}, changes: map[key]int{}}
 }
 
 // keepSnapshots is how long a snapshot is kept at most. Changes by other servers may
@@ -62,7 +62,7 @@ const keepSnapshots = time.Second
 func (s *snapshots) drop(connection, kind string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	key := watchKey{connection, kind}
+	key := key{connection, kind}
 	s.changes[key]++
 	delete(s.kept, key)
 }
@@ -76,7 +76,7 @@ func (s *snapshots) dropAll() {
 }
 
 // get returns what is kept, and otherwise a mark of what is known to have changed.
-func (s *snapshots) get(key watchKey, shared bool) (*Snapshot, string) {
+func (s *snapshots) get(key key, shared bool) (*Snapshot, string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if kept := s.kept[key]; kept != nil && (!shared || time.Since(kept.readAt) < keepSnapshots) {
@@ -85,13 +85,13 @@ func (s *snapshots) get(key watchKey, shared bool) (*Snapshot, string) {
 	return nil, s.markOf(key)
 }
 
-func (s *snapshots) markOf(key watchKey) string {
+func (s *snapshots) markOf(key key) string {
 	return fmt.Sprint(key.connection, "/", key.kind, "/", s.changes[key], "/", s.lost)
 }
 
 // keep keeps a snapshot unless something has changed since it was begun. It lets go
 // of what is old: what is still wanted is soon read again.
-func (s *snapshots) keep(key watchKey, mark string, snapshot *Snapshot) {
+func (s *snapshots) keep(key key, mark string, snapshot *Snapshot) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.markOf(key) != mark {
@@ -106,14 +106,14 @@ func (s *snapshots) keep(key watchKey, mark string, snapshot *Snapshot) {
 }
 
 // Snapshot answers all that is recorded of a kind in a connection. Readers share it.
-func (e *Engine) Snapshot(ctx context.Context, connection, kind string) (*Snapshot, error) {
-	key := watchKey{connection, kind}
-	kept, mark := e.snapshots.get(key, e.store.Shared())
+func (inv *Inventory) Snapshot(ctx context.Context, connection, kind string) (*Snapshot, error) {
+	key := key{connection, kind}
+	kept, mark := inv.snapshots.get(key, inv.store.Shared())
 	if kept != nil {
 		return kept, nil
 	}
-	read, err, _ := e.snapshots.flights.Do(mark, func() (any, error) {
-		rows, err := e.store.Read().ResourcesIn(context.WithoutCancel(ctx), connection, kind) // it is read for others, too
+	read, err, _ := inv.snapshots.flights.Do(mark, func() (any, error) {
+		rows, err := inv.store.Read().ResourcesIn(context.WithoutCancel(ctx), connection, kind) // it is read for others, too
 		if err != nil {
 			return nil, err
 		}
@@ -125,7 +125,7 @@ func (e *Engine) Snapshot(ctx context.Context, connection, kind string) (*Snapsh
 				s.called[partName{rows[i].Owner, cmp.Or(rows[i].FacadeName, rows[i].Name)}] = s.Items[i]
 			}
 		}
-		e.snapshots.keep(key, mark, s)
+		inv.snapshots.keep(key, mark, s)
 		return s, nil
 	})
 	if err != nil {

@@ -1,7 +1,6 @@
-package engine_test
+package inventory_test
 
 import (
-	"context"
 	"encoding/json"
 	"strings"
 	"testing"
@@ -14,22 +13,11 @@ import (
 	"github.com/m-cmp/mc-infra-connector/internal/engine"
 	"github.com/m-cmp/mc-infra-connector/internal/engine/enginetest"
 	"github.com/m-cmp/mc-infra-connector/internal/events"
+	"github.com/m-cmp/mc-infra-connector/internal/inventory"
 	"github.com/m-cmp/mc-infra-connector/internal/store"
 	"github.com/m-cmp/mc-infra-connector/internal/store/storetest"
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
-
-// places counts where the resources of a kind are known.
-func places(t *testing.T, e *enginetest.Env, connection, kind string) map[api.Where]int {
-	t.Helper()
-	found, err := e.Inventory(t.Context(), connection, kind)
-	require.NoError(t, err)
-	count := map[api.Where]int{}
-	for _, item := range found.Items {
-		count[item.Where]++
-	}
-	return count
-}
 
 func TestAdoptAndRelease(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, open func() *store.Store) {
@@ -37,12 +25,12 @@ func TestAdoptAndRelease(t *testing.T) {
 		e.Network()
 		e.MustCreate("mock", "vm", "vm1", e.VMSpec())
 		e.Connect("other") // the same account: another's view of the same objects
-		assert.Equal(t, map[api.Where]int{api.InCloud: 1}, places(t, e, "other", "vm"))
+		assert.Equal(t, map[api.Where]int{api.InCloud: 1}, e.Places("other", "vm"))
 
 		adopted, err := e.AdoptAll(t.Context(), "other")
 		require.NoError(t, err)
 		assert.Len(t, adopted.Items, 3)
-		assert.Equal(t, map[api.Where]int{api.InBoth: 1}, places(t, e, "other", "vm"))
+		assert.Equal(t, map[api.Where]int{api.InBoth: 1}, e.Places("other", "vm"))
 		vm, err := e.Get(t.Context(), "other", "vm", "vm1")
 		require.NoError(t, err)
 		assert.Equal(t, resource.StateRunning, vm.State)
@@ -87,7 +75,7 @@ func TestTheRestIsAdoptedWhileAServiceIsDown(t *testing.T) {
 	e.Network()
 	e.MustCreate("mock", "keypair", "k", `{}`)
 	e.Connect("other", "down", "vpc,disk")
-	inventory, err := e.Inventory(t.Context(), "other", "")
+	inventory, err := e.Compare(t.Context(), "other", "")
 	require.NoError(t, err)
 	assert.Equal(t, []string{"vpc", "disk"}, unseen(t, inventory.Unseen))
 	assert.Len(t, inventory.Items, 2)
@@ -133,15 +121,15 @@ func TestACloudThatCannotBeAskedHasNoInventory(t *testing.T) {
 		kinds = append(kinds, k.Name)
 	}
 	e.Connect("down", "down", strings.Join(kinds, ","))
-	_, err := e.Inventory(t.Context(), "down", "")
+	_, err := e.Compare(t.Context(), "down", "")
 	assert.Equal(t, resource.CodeUnavailable, resource.CodeOf(err))
 	_, err = e.AdoptAll(t.Context(), "down")
 	assert.Equal(t, resource.CodeUnavailable, resource.CodeOf(err))
 	_, err = e.CreateConnection(t.Context(), []byte(`{"name":"moon","cloud":"mock","region":"moon"}`), false)
 	require.NoError(t, err)
-	_, err = e.Inventory(t.Context(), "moon", "")
+	_, err = e.Compare(t.Context(), "moon", "")
 	assert.ErrorContains(t, err, "moon")
-	_, err = e.Inventory(t.Context(), "nowhere", "")
+	_, err = e.Compare(t.Context(), "nowhere", "")
 	assert.Equal(t, resource.CodeNotFound, resource.CodeOf(err))
 }
 
@@ -174,7 +162,7 @@ func TestWhatIsBeingCreatedIsNotAdopted(t *testing.T) {
 
 func TestChangesFromElsewhereAreNoticed(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, open func() *store.Store) {
-		e := enginetest.New(t, enginetest.Options{Store: open(), Engine: engine.Config{SyncEvery: 50 * time.Millisecond}})
+		e := enginetest.New(t, enginetest.Options{Store: open(), Inventory: inventory.Config{SyncEvery: 50 * time.Millisecond}})
 		e.Network()
 		created := e.MustCreate("mock", "vm", "vm1", e.VMSpec())
 		e.Connect("other")
@@ -196,7 +184,7 @@ func TestChangesFromElsewhereAreNoticed(t *testing.T) {
 		require.NoError(t, err)
 		e.Succeeds(op)
 		becomes(resource.StateStopped)
-		untilTold(t, stream, func(event events.Event) bool {
+		enginetest.UntilTold(t, stream, func(event events.Event) bool {
 			return event.Resource != nil && event.Resource.UID == created.UID && event.Resource.State == resource.StateStopped
 		})
 
@@ -210,7 +198,7 @@ func TestChangesFromElsewhereAreNoticed(t *testing.T) {
 		e.Succeeds(op)
 		gone := becomes(resource.StateDeleted)
 		assert.Equal(t, resource.CodeNotFound, gone.Error.Code)
-		assert.Equal(t, map[api.Where]int{api.InHere: 1}, places(t, e, "mock", "vm"))
+		assert.Equal(t, map[api.Where]int{api.InHere: 1}, e.Places("mock", "vm"))
 		op, err = e.Delete(t.Context(), "mock", "vm", "vm1")
 		require.NoError(t, err)
 		e.Succeeds(op)
@@ -218,7 +206,7 @@ func TestChangesFromElsewhereAreNoticed(t *testing.T) {
 }
 
 func TestAnErrorIsNoDeletion(t *testing.T) {
-	db := opened(t)
+	db := enginetest.Opened(t)
 	work := t.TempDir()
 	e := enginetest.New(t, enginetest.Options{Store: db, Work: work})
 	e.Network()
@@ -226,8 +214,8 @@ func TestAnErrorIsNoDeletion(t *testing.T) {
 	e.Host.Close()
 
 	// The cloud cannot be reached any more: every call fails.
-	require.NoError(t, db.Update(t.Context(), storeSetting("mock", "failCall", "1")))
-	later := enginetest.Start(t, enginetest.Options{Store: db, Work: work, Engine: engine.Config{SyncEvery: 20 * time.Millisecond}})
+	require.NoError(t, db.Update(t.Context(), enginetest.StoreSetting("mock", "failCall", "1")))
+	later := enginetest.Start(t, enginetest.Options{Store: db, Work: work, Inventory: inventory.Config{SyncEvery: 20 * time.Millisecond}})
 	synced := func() store.Micros {
 		c, err := db.Read().Connection(t.Context(), "mock")
 		require.NoError(t, err)
@@ -238,20 +226,4 @@ func TestAnErrorIsNoDeletion(t *testing.T) {
 	vpc, err := later.Get(t.Context(), "mock", "vpc", "v")
 	require.NoError(t, err)
 	assert.Equal(t, resource.StateAvailable, vpc.State)
-}
-
-// storeSetting changes a setting of a connection.
-func storeSetting(connection, name, value string) func(context.Context, *store.Queries) error {
-	return func(ctx context.Context, q *store.Queries) error {
-		row, err := q.Connection(ctx, connection)
-		if err != nil {
-			return err
-		}
-		if err := q.DeleteConnection(ctx, connection); err != nil {
-			return err
-		}
-		row.Settings = map[string]string{name: value}
-		row.UpdatedAt++
-		return q.InsertConnection(ctx, row)
-	}
 }

@@ -1,9 +1,8 @@
-package engine
+package inventory
 
 import (
 	"context"
 	"slices"
-	"strings"
 
 	"github.com/m-cmp/mc-infra-connector/internal/store"
 	"github.com/m-cmp/mc-infra-connector/resource"
@@ -49,9 +48,9 @@ func hold(ctx context.Context, q *store.Queries, connection, kind string) error 
 	return nil
 }
 
-// managedElsewhere answers the resource of another connection that stands for an object, nil
+// ManagedElsewhere answers the resource of another connection that stands for an object, nil
 // if there is none.
-func managedElsewhere(ctx context.Context, q *store.Queries, connection, kind, cloudID string) (*store.Resource, error) {
+func ManagedElsewhere(ctx context.Context, q *store.Queries, connection, kind, cloudID string) (*store.Resource, error) {
 	others, err := sharers(ctx, q, connection, kind)
 	if err != nil {
 		return nil, err
@@ -65,9 +64,9 @@ func managedElsewhere(ctx context.Context, q *store.Queries, connection, kind, c
 	return nil, nil //nolint:nilnil // there is none
 }
 
-// recordedElsewhere answers the resources of a kind in other connections that see the same
+// RecordedElsewhere answers the resources of a kind in other connections that see the same
 // objects, by cloud id.
-func recordedElsewhere(ctx context.Context, q *store.Queries, connection, kind string) (map[string]*store.Resource, error) {
+func RecordedElsewhere(ctx context.Context, q *store.Queries, connection, kind string) (map[string]*store.Resource, error) {
 	others, err := sharers(ctx, q, connection, kind)
 	if err != nil {
 		return nil, err
@@ -85,39 +84,4 @@ func recordedElsewhere(ctx context.Context, q *store.Queries, connection, kind s
 		}
 	}
 	return found, nil
-}
-
-// onlyHere refuses to delete from the cloud what is managed in another connection.
-func (j *job) onlyHere(ctx context.Context) error {
-	other, err := managedElsewhere(ctx, j.store.Read(), j.row.Connection, j.row.Kind, j.row.CloudID)
-	if err != nil || other == nil {
-		return err
-	}
-	return resource.Errorf(resource.CodeConflict, "the %s %s (%s) is managed in the connection %s, too, as %s; release it here, or release it there first", j.row.Kind, j.row.Name, j.row.CloudID, other.Connection, other.Name)
-}
-
-// takenElsewhere adds to a creation that is refused because the name is taken where that
-// may be.
-func (j *job) takenElsewhere(ctx context.Context, e *resource.Error) *resource.Error {
-	if e.Code != resource.CodeAlreadyExists {
-		return e
-	}
-	others, err := recordedElsewhere(ctx, j.store.Read(), j.row.Connection, j.row.Kind)
-	if err != nil {
-		j.logger.Warn("who has a name cannot be looked up", "kind", j.row.Kind, "name", j.row.Name, "connection", j.row.Connection, "error", err)
-		return e
-	}
-	var holders []string
-	for _, other := range others {
-		if other.Name == j.row.Name {
-			holders = append(holders, other.Connection)
-		}
-	}
-	if len(holders) == 0 {
-		return e
-	}
-	slices.Sort(holders)
-	said := *e
-	said.Message += "; one of this name is managed in the connection " + strings.Join(holders, ", ") + ", which sees the same " + j.row.Kind + "s"
-	return &said
 }

@@ -1,4 +1,4 @@
-package engine_test
+package inventory_test
 
 import (
 	"context"
@@ -25,13 +25,13 @@ func TestObjectsOfTheAccountAreManagedInOneConnection(t *testing.T) {
 		}
 		made := e.MustCreate("mock", "keypair", "k", `{"algorithm":"ed25519"}`)
 
-		found, err := e.Inventory(t.Context(), "other", "keypair")
+		found, err := e.Compare(t.Context(), "other", "keypair")
 		require.NoError(t, err)
 		require.Len(t, found.Items, 1)
 		assert.Equal(t, api.InventoryItem{
 			Kind: "keypair", Where: api.InOther, Connection: "mock", Name: "k", CloudID: made.CloudID, CloudName: "k", State: resource.StateAvailable,
 		}, found.Items[0])
-		assert.Empty(t, places(t, e, "regional", "keypair"), "which sees only its region's")
+		assert.Empty(t, e.Places("regional", "keypair"), "which sees only its region's")
 
 		_, err = e.Adopt(t.Context(), "other", "keypair", []byte(`{"cloudId":"`+made.CloudID+`"}`))
 		assert.Equal(t, resource.CodeAlreadyExists, resource.CodeOf(err))
@@ -51,11 +51,11 @@ func TestObjectsOfTheAccountAreManagedInOneConnection(t *testing.T) {
 		require.NoError(t, err)
 		adopted, err := e.Adopt(t.Context(), "other", "keypair", []byte(`{"cloudId":"`+made.CloudID+`"}`))
 		require.NoError(t, err, "nobody manages it any more")
-		assert.Equal(t, map[api.Where]int{api.InOther: 1}, places(t, e, "mock", "keypair"))
+		assert.Equal(t, map[api.Where]int{api.InOther: 1}, e.Places("mock", "keypair"))
 		op, err = e.Delete(t.Context(), "other", "keypair", adopted.Name)
 		require.NoError(t, err)
 		assert.Equal(t, api.OperationSucceeded, e.Ends(op).State)
-		assert.Empty(t, places(t, e, "mock", "keypair"))
+		assert.Empty(t, e.Places("mock", "keypair"))
 	})
 }
 
@@ -65,7 +65,7 @@ func TestObjectThatTwoConnectionsManageIsNotDeleted(t *testing.T) {
 	e := enginetest.New(t, enginetest.Options{}, "accountWide", "keypair")
 	e.Connect("other", "accountWide", "keypair")
 	made := e.MustCreate("mock", "keypair", "k", `{"algorithm":"ed25519"}`)
-	require.Equal(t, map[api.Where]int{api.InOther: 1}, places(t, e, "other", "keypair")) // a session is open
+	require.Equal(t, map[api.Where]int{api.InOther: 1}, e.Places("other", "keypair")) // a session is open
 	known, err := e.Store.Read().Connection(t.Context(), "other")
 	require.NoError(t, err)
 	assert.Equal(t, map[string]string{"bucket": "account default", "keypair": "account default"}, known.Scopes)

@@ -1,4 +1,4 @@
-package engine
+package inventory
 
 import (
 	"context"
@@ -14,8 +14,8 @@ import (
 
 // syncLoop notices what changed on the clouds without this server: states, tags,
 // deletions. Each connection is looked at by one server at a time.
-func (e *Engine) syncLoop(ctx context.Context) {
-	tick := time.NewTicker(max(e.config.SyncEvery/10, 10*time.Millisecond))
+func (inv *Inventory) syncLoop(ctx context.Context) {
+	tick := time.NewTicker(max(inv.config.SyncEvery/10, 10*time.Millisecond))
 	defer tick.Stop()
 	for {
 		select {
@@ -24,25 +24,25 @@ func (e *Engine) syncLoop(ctx context.Context) {
 		case <-tick.C:
 		}
 		var due []store.Connection
-		err := e.store.Update(ctx, func(ctx context.Context, q *store.Queries) (err error) {
+		err := inv.store.Update(ctx, func(ctx context.Context, q *store.Queries) (err error) {
 			now := time.Now()
-			due, err = q.ClaimSync(ctx, store.MicrosOf(now.Add(-e.config.SyncEvery)), store.MicrosOf(now))
+			due, err = q.ClaimSync(ctx, store.MicrosOf(now.Add(-inv.config.SyncEvery)), store.MicrosOf(now))
 			return err
 		})
 		if err != nil && ctx.Err() == nil {
-			e.logger.Error("cannot look for connections to sync; tried again soon", "error", err)
+			inv.logger.Error("cannot look for connections to sync; tried again soon", "error", err)
 		}
 		for _, c := range due {
-			e.group.Go(func() { e.sync(ctx, c.Name) }) // a slow cloud delays no other
+			inv.group.Go(func() { inv.sync(ctx, c.Name) }) // a slow cloud delays no other
 		}
 	}
 }
 
 // syncPassingLoop looks more often at what is in a passing state, such as starting,
 // without an operation of ours that looks: somebody else changes it.
-func (e *Engine) syncPassingLoop(ctx context.Context) {
+func (inv *Inventory) syncPassingLoop(ctx context.Context) {
 	states := slices.DeleteFunc(resource.States(), resource.State.Settled)
-	tick := time.NewTicker(e.config.SyncPassing)
+	tick := time.NewTicker(inv.config.SyncPassing)
 	defer tick.Stop()
 	for {
 		select {
@@ -50,14 +50,14 @@ func (e *Engine) syncPassingLoop(ctx context.Context) {
 			return
 		case <-tick.C:
 		}
-		passing, err := e.store.Read().Passing(ctx, states, store.MicrosOf(time.Now().Add(-e.config.SyncPassing)))
+		passing, err := inv.store.Read().Passing(ctx, states, store.MicrosOf(time.Now().Add(-inv.config.SyncPassing)))
 		if err != nil && ctx.Err() == nil {
-			e.logger.Error("cannot look for what is in a passing state; tried again soon", "error", err)
+			inv.logger.Error("cannot look for what is in a passing state; tried again soon", "error", err)
 		}
 		for _, p := range passing {
-			e.group.Go(func() {
-				if err := e.Refresh(ctx, p.Connection, p.Kind, e.config.SyncPassing/2); err != nil && ctx.Err() == nil {
-					e.logger.Warn("what is in a passing state cannot be looked at; tried again soon", "connection", p.Connection, "kind", p.Kind, "error", err)
+			inv.group.Go(func() {
+				if err := inv.Refresh(ctx, p.Connection, p.Kind, inv.config.SyncPassing/2); err != nil && ctx.Err() == nil {
+					inv.logger.Warn("what is in a passing state cannot be looked at; tried again soon", "connection", p.Connection, "kind", p.Kind, "error", err)
 				}
 			})
 		}
@@ -66,14 +66,14 @@ func (e *Engine) syncPassingLoop(ctx context.Context) {
 
 // sync looks at all that is recorded of a connection. A service that is down only keeps
 // its own kinds from being seen.
-func (e *Engine) sync(ctx context.Context, connection string) {
+func (inv *Inventory) sync(ctx context.Context, connection string) {
 	for _, k := range resource.Kinds() {
-		err := e.Refresh(ctx, connection, k.Name, e.config.SyncEvery/10)
+		err := inv.Refresh(ctx, connection, k.Name, inv.config.SyncEvery/10)
 		if ctx.Err() != nil {
 			return
 		}
 		if err != nil { // nothing is concluded from an error
-			e.logger.Warn("what is recorded of a connection cannot be looked at; tried again later", "connection", connection, "kind", k.Name, "error", err)
+			inv.logger.Warn("what is recorded of a connection cannot be looked at; tried again later", "connection", connection, "kind", k.Name, "error", err)
 		}
 		if resource.CodeOf(err) == resource.CodeUnauthenticated { // clouds lock out whoever tries often
 			return
@@ -81,8 +81,8 @@ func (e *Engine) sync(ctx context.Context, connection string) {
 	}
 }
 
-func (e *Engine) syncKind(ctx context.Context, connection string, k *resource.Kind) error {
-	all, err := e.store.Read().ResourcesIn(ctx, connection, k.Name)
+func (inv *Inventory) syncKind(ctx context.Context, connection string, k *resource.Kind) error {
+	all, err := inv.store.Read().ResourcesIn(ctx, connection, k.Name)
 	if err != nil {
 		return err
 	}
@@ -96,13 +96,13 @@ func (e *Engine) syncKind(ctx context.Context, connection string, k *resource.Ki
 	if len(rows) == 0 {
 		return nil
 	}
-	session, _, err := e.registry.Session(ctx, connection)
+	session, _, err := inv.registry.Session(ctx, connection)
 	if err != nil {
 		return err
 	}
 	var unchanged []string
 	seen := func(row *store.Resource, item *driver.Item) error {
-		same, err := e.recordSight(ctx, k, row, item)
+		same, err := inv.recordSight(ctx, k, row, item)
 		switch {
 		case errors.Is(err, errOvertaken): // by what knows it better
 			return nil
@@ -111,7 +111,7 @@ func (e *Engine) syncKind(ctx context.Context, connection string, k *resource.Ki
 		}
 		return err
 	}
-	for item, err := range e.list(ctx, session, connection, k, func(id string) bool { return known[id] }) {
+	for item, err := range inv.list(ctx, session, connection, k, func(id string) bool { return known[id] }) {
 		if err != nil {
 			return err
 		}
@@ -123,27 +123,27 @@ func (e *Engine) syncKind(ctx context.Context, connection string, k *resource.Ki
 		}
 	}
 	for _, row := range rows { // a list may lag; gone is only what the cloud says is gone
-		s := sight(ctx, session, k.Name, row.CloudID)
-		if s.err != nil {
-			return s.err
+		s := Look(ctx, session, k.Name, row.CloudID)
+		if s.Err != nil {
+			return s.Err
 		}
-		if err := seen(row, s.item); err != nil {
+		if err := seen(row, s.Item); err != nil {
 			return err
 		}
 	}
-	return e.store.Update(ctx, func(ctx context.Context, q *store.Queries) error {
+	return inv.store.Update(ctx, func(ctx context.Context, q *store.Queries) error {
 		return q.MarkSynced(ctx, unchanged, store.MicrosOf(time.Now()))
 	})
 }
 
 // recordSight records what the cloud shows of a resource; item is nil if it is gone
 // there. It answers errOvertaken, and has done nothing, if the record has changed meanwhile.
-func (e *Engine) recordSight(ctx context.Context, k *resource.Kind, row *store.Resource, item *driver.Item) (same bool, err error) {
-	item = own(row, item)
+func (inv *Inventory) recordSight(ctx context.Context, k *resource.Kind, row *store.Resource, item *driver.Item) (same bool, err error) {
+	item = Own(row, item)
 	now := *row
-	j := &job{Engine: e, kind: k, row: &now, refs: map[string]string{}}
+	record := inv.Record(k, &now)
 	if item != nil {
-		if err := j.observe(ctx, item); err != nil {
+		if err := record.Observe(ctx, item); err != nil {
 			return false, err
 		}
 		if row.State == resource.StateDeleted { // it is back
@@ -157,7 +157,7 @@ func (e *Engine) recordSight(ctx context.Context, k *resource.Kind, row *store.R
 		return true, nil
 	}
 	now.UpdatedAt = store.MicrosOf(time.Now())
-	err = e.store.Update(ctx, func(ctx context.Context, q *store.Queries) error {
+	err = inv.store.Update(ctx, func(ctx context.Context, q *store.Queries) error {
 		recorded, err := q.ResourceByUID(ctx, row.UID)
 		if err != nil {
 			return err
@@ -168,12 +168,12 @@ func (e *Engine) recordSight(ctx context.Context, k *resource.Kind, row *store.R
 		if err := q.UpdateResource(ctx, &now, recorded.LeaseOwner); err != nil || item == nil {
 			return err
 		}
-		return j.writeRefs(ctx, q)
+		return record.WriteRefs(ctx, q)
 	})
 	if err != nil {
 		return false, err
 	}
-	e.events.Changed(&now, nil)
+	inv.events.Changed(&now, nil)
 	return false, nil
 }
 
