@@ -195,10 +195,7 @@ func (b *batch) single(ctx context.Context, m Member) (became Answer) {
 	default:
 		action, err := b.kind.Action(b.verb)
 		if err == nil {
-			err = b.meant(ctx, b.collection, m.ID)
-		}
-		if err == nil {
-			err = action.Call(ctx, b.collection, m.ID, b.params)
+			err = b.act(ctx, b.collection, action, m.ID, b.params)
 		}
 		became.Pending, became.Err = pendingIn(err)
 	}

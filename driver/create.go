@@ -144,7 +144,7 @@ func (o *offer) marked(ctx context.Context, c any, token string) ([]Item, error)
 		if err != nil {
 			return nil, fmt.Errorf("look for what the token has made: %w", err)
 		}
-		if item.State != resource.StateDeleting && item.State != resource.StateDeleted {
+		if item.State != resource.StateDeleting {
 			all = append(all, item)
 		}
 	}
@@ -205,7 +205,7 @@ func (o *offer) remove(ctx context.Context, c any, id string) error {
 	if err := o.meant(ctx, c, id); err != nil {
 		return Except(err, resource.CodeNotFound)
 	}
-	return deleter.Delete(ctx, id)
+	return Except(deleter.Delete(ctx, id), resource.CodeNotFound)
 }
 
 // tokens holds up creations with a token with which another one is running: drivers

@@ -17,7 +17,8 @@ import (
 // the kind's spec and status; references in a spec are cloud ids.
 //
 // List answers at least what the filter asks for, all pages, in any order. Get answers
-// an error with code not_found only when the cloud says that the object does not exist.
+// an error with code not_found only when the cloud says that the object does not exist. What
+// is shown in the state deleted is gone: lists are answered without it, and Get with not_found.
 type Collection[S, T any] interface {
 	List(ctx context.Context, f Filter) iter.Seq2[Object[S, T], error]
 	Get(ctx context.Context, id string) (Object[S, T], error)
@@ -43,9 +44,9 @@ type Completer[S, T any] interface {
 	Complete(ctx context.Context, r Request[S], o Object[S, T]) (Object[S, T], error)
 }
 
-// Deleter is implemented by collections that can delete. Deleting what is not
-// there is no error. Deleting what is in use answers the code dependency. What goes in
-// several steps answers [Wait] until the last of them is accepted.
+// Deleter is implemented by collections that can delete. What is not there is deleted:
+// not_found counts as done. Deleting what is in use answers the code dependency. What goes
+// in several steps answers [Wait] until the last of them is accepted.
 type Deleter interface {
 	Delete(ctx context.Context, id string) error
 }
@@ -366,10 +367,24 @@ func (s *session) Act(ctx context.Context, kind, id, action string, params json.
 	if err != nil {
 		return nil, err
 	}
-	if err := o.meant(ctx, c, id); err != nil {
-		return nil, err
+	return pendingIn(o.act(ctx, c, a, id, params))
+}
+
+// act runs an action on an object of a collection, if it is the one that is meant.
+func (o *offer) act(ctx context.Context, c any, a *resource.Action, id string, params json.RawMessage) error {
+	if a.Name == resource.ActionLabel {
+		var change resource.LabelChange
+		if err := json.Unmarshal(params, &change); err != nil {
+			return resource.Errorf(resource.CodeInvalid, "decode the change of labels: %w", err)
+		}
+		if err := checkLabels(c, "set", change.Set); err != nil {
+			return err
+		}
 	}
-	return pendingIn(a.Call(ctx, c, id, params))
+	if err := o.meant(ctx, c, id); err != nil {
+		return err
+	}
+	return a.Call(ctx, c, id, params)
 }
 
 func (s *session) View(ctx context.Context, kind, id, view string, params json.RawMessage) (json.RawMessage, error) {

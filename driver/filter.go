@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	driverv1 "github.com/m-cmp/mc-infra-connector/proto/driver/v1"
+	"github.com/m-cmp/mc-infra-connector/resource"
 )
 
 // Filter says which objects of a kind are looked for; its zero value asks for all. A
@@ -20,11 +21,11 @@ func (f Filter) passes(id, token string) bool {
 	return (len(f.IDs) == 0 || slices.Contains(f.IDs, id)) && (f.Token == "" || token == f.Token)
 }
 
-// filtered takes out what is not looked for.
+// filtered takes out what is not looked for, and what is gone.
 func filtered(items iter.Seq2[Item, error], f Filter) iter.Seq2[Item, error] {
 	return func(yield func(Item, error) bool) {
 		for item, err := range items {
-			if err == nil && !f.passes(item.ID, item.Token) {
+			if err == nil && (item.State == resource.StateDeleted || !f.passes(item.ID, item.Token)) {
 				continue
 			}
 			if !yield(item, err) || err != nil {

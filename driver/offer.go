@@ -1,6 +1,7 @@
 package driver
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -98,6 +99,9 @@ func Kind[Session any, C Collection[S, T], S, T any](kind resource.Type[S, T], o
 	}
 	o.get = func(ctx context.Context, c any, id string) (Item, error) {
 		object, err := c.(C).Get(ctx, id)
+		if err == nil && object.State == resource.StateDeleted {
+			err = resource.Errorf(resource.CodeNotFound, "the %s %s is gone: the cloud shows it as %s", kind.Name, id, cmp.Or(object.CloudState, "deleted"))
+		}
 		if err != nil {
 			return Item{}, err
 		}
@@ -110,6 +114,9 @@ func Kind[Session any, C Collection[S, T], S, T any](kind resource.Type[S, T], o
 		}
 		typed, err := requestOf[S](kind.Kind, r)
 		if err != nil {
+			return Item{}, err
+		}
+		if err := checkLabels(c, "labels", r.Labels); err != nil {
 			return Item{}, err
 		}
 		object, err := maker.Make(ctx, typed)
@@ -144,6 +151,12 @@ func Kind[Session any, C Collection[S, T], S, T any](kind resource.Type[S, T], o
 		d.description.Kinds = append(d.description.Kinds, described)
 	}}
 }
+
+// ListerFunc is a Lister that is a function, such as a method of a session.
+type ListerFunc[E any] func(ctx context.Context, q Query) iter.Seq2[E, error]
+
+// List implements Lister.
+func (f ListerFunc[E]) List(ctx context.Context, q Query) iter.Seq2[E, error] { return f(ctx, q) }
 
 // Catalog offers a catalog. open makes the lister of a session.
 func Catalog[Session any, L Lister[E], E any](catalog resource.CatalogOf[E], open func(Session) L) Offer[Session] {

@@ -42,3 +42,15 @@ func One[E any](items iter.Seq2[E, error], what, id string) (E, error) {
 	}
 	return item, err
 }
+
+// Collect answers all items of a list, or the error that ends it.
+func Collect[E any](items iter.Seq2[E, error]) ([]E, error) {
+	var all []E
+	for item, err := range items {
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, item)
+	}
+	return all, nil
+}

@@ -20,30 +20,48 @@ type Tags struct {
 	Reserved string // beginning of the keys that belong to the cloud; "" for none
 	Slash    string // what keys have for a slash, which no label has; "" if they can have one
 	Longest  int    // characters of a tag that is one text; see Texts
+
+	// Encode writes a value with the characters that the cloud takes, and Decode is the way
+	// back; nil where it takes them all.
+	Encode, Decode func(value string) string
 }
 
 // Tag is one key and its value.
 type Tag struct{ Key, Value string }
 
+// LabelChecker is implemented by collections, or the session that they embed, whose clouds
+// do not take every label. CheckLabels is asked before Make and before Label; field is where
+// the labels are in the request.
+type LabelChecker interface {
+	CheckLabels(field string, labels map[string]string) error
+}
+
+func checkLabels(c any, field string, labels map[string]string) error {
+	if checker, ok := c.(LabelChecker); ok && len(labels) > 0 {
+		return checker.CheckLabels(field, labels)
+	}
+	return nil
+}
+
 // Write answers the tags of a new resource. They are always in the same order: a
 // repeat with the same token must not differ.
-func (t Tags) Write(token, name string, labels map[string]string) ([]Tag, error) {
-	if err := t.check("labels", labels); err != nil {
-		return nil, err
-	}
+func (t Tags) Write(token, name string, labels map[string]string) []Tag {
 	var tags []Tag
 	if t.Token != "" {
 		tags = append(tags, Tag{t.Token, token})
 	}
 	if t.Name != "" {
-		tags = append(tags, Tag{t.Name, name})
+		tags = append(tags, t.tag(t.Name, name))
 	}
-	return append(tags, t.ofLabels(labels)...), nil
+	return append(tags, t.ofLabels(labels)...)
 }
 
 // Read is the way back; labels are the tags that are neither ours nor the cloud's own.
 func (t Tags) Read(tags iter.Seq2[string, string]) (token, name string, labels map[string]string) {
 	for key, value := range tags {
+		if t.Decode != nil {
+			value = t.Decode(value)
+		}
 		switch {
 		case key == t.Token:
 			token = value
@@ -64,9 +82,6 @@ func (t Tags) Read(tags iter.Seq2[string, string]) (token, name string, labels m
 // leaves the others, remove takes some away, whatever their values. What is not changed
 // costs no call.
 func (t Tags) Apply(change resource.LabelChange, set func([]Tag) error, remove func(keys []string) error) error {
-	if err := t.check("set", change.Set); err != nil {
-		return err
-	}
 	if len(change.Set) > 0 {
 		if err := set(t.ofLabels(change.Set)); err != nil {
 			return err
@@ -80,6 +95,13 @@ func (t Tags) Apply(change resource.LabelChange, set func([]Tag) error, remove f
 		keys[i] = t.key(key)
 	}
 	return remove(keys)
+}
+
+func (t Tags) tag(key, value string) Tag {
+	if t.Encode != nil {
+		value = t.Encode(value)
+	}
+	return Tag{key, value}
 }
 
 // key is that of a label's tag, label the way back.
@@ -99,9 +121,10 @@ func (t Tags) label(key string) string {
 
 func (t Tags) isName(key string) bool { return t.Name != "" && key == t.Name }
 
-func (t Tags) check(at string, labels map[string]string) error {
+// CheckLabels implements LabelChecker: the key that is the name's cannot be that of a label.
+func (t Tags) CheckLabels(field string, labels map[string]string) error {
 	if _, taken := labels[t.Name]; taken && t.Name != "" {
-		return resource.Invalid(resource.Problem{Field: at + "." + t.Name, Message: "is the tag that the cloud shows as the resource's name; choose another key"})
+		return resource.Invalid(resource.Problem{Field: field + "." + t.Name, Message: "is the tag that the cloud shows as the resource's name; choose another key"})
 	}
 	return nil
 }
@@ -110,7 +133,7 @@ func (t Tags) check(at string, labels map[string]string) error {
 func (t Tags) ofLabels(labels map[string]string) []Tag {
 	var tags []Tag
 	for _, label := range slices.Sorted(maps.Keys(labels)) {
-		tags = append(tags, Tag{t.key(label), labels[label]})
+		tags = append(tags, t.tag(t.key(label), labels[label]))
 	}
 	return tags
 }

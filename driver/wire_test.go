@@ -308,15 +308,15 @@ func TestErrorsKeepWhatTheySay(t *testing.T) {
 		want.Cloud = &resource.CloudError{Code: "Toy.Broken", Message: "it is broken", RequestID: "r-1"}
 		want.Retryable = !want.Retryable // what the driver says counts, not the code's default
 		client, _ := over(t, (&toy{
-			delete: func(context.Context, string) error { return fmt.Errorf("delete: %w", want) },
-			list:   listOf(0, want),
+			start: func(context.Context, string) error { return fmt.Errorf("start: %w", want) },
+			list:  listOf(0, want),
 		}).driver())
 		s := connect(t, client)
-		for verb, err := range map[string]error{"delete": second(s.Delete(t.Context(), "vpc", "x")), "list": last(s.List(t.Context(), "vpc", Filter{}))} {
+		for verb, err := range map[string]error{"start": second(s.Act(t.Context(), "vm", "x", "start", nil)), "list": last(s.List(t.Context(), "vpc", Filter{}))} {
 			got := resource.AsError(err)
 			message := want.Message
-			if verb == "delete" {
-				message = "delete: " + message
+			if verb == "start" {
+				message = "start: " + message
 			}
 			if got.Code != code || got.Retryable != want.Retryable || got.Message != message || !reflect.DeepEqual(got.Cloud, want.Cloud) {
 				t.Errorf("%s %s: got %+v with %+v", verb, code, got, got.Cloud)

@@ -522,8 +522,8 @@ func (c things[S, T]) Delete(ctx context.Context, id string) error {
 	switch {
 	case c.has("deletes for show"), c.has("takes errors for deletions"):
 		return nil
-	case resource.CodeOf(err) == resource.CodeNotFound && !c.has("misses what is gone"):
-		return nil
+	case resource.CodeOf(err) == resource.CodeNotFound && c.has("misses what is gone"):
+		return resource.Errorf(resource.CodeConflict, "it cannot be deleted: %w", err)
 	}
 	return err
 }

@@ -11,7 +11,6 @@ import (
 	"unicode"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	ec2types "github.com/aws/aws-sdk-go-v2/service/ec2/types"
 	"github.com/aws/aws-sdk-go-v2/service/eks"
 	"github.com/aws/aws-sdk-go-v2/service/eks/types"
@@ -43,15 +42,12 @@ func (c clusters) addGroup(ctx context.Context, cluster string, subnets []string
 	if err != nil {
 		return nil, err
 	}
-	sizes := [3]int32{int32(cmp.Or(group.DesiredNodes, 1)), int32(cmp.Or(group.MinNodes, group.DesiredNodes, 1)), int32(cmp.Or(group.MaxNodes, group.DesiredNodes, 1))} //nolint:gosec // at most 1000
+	desired := cmp.Or(group.DesiredNodes, 1)
 	in := &eks.CreateNodegroupInput{
 		ClusterName: aws.String(cluster), NodegroupName: aws.String(group.Name), ClientRequestToken: token, NodeRole: aws.String(role), Subnets: subnets,
-		InstanceTypes: []string{group.Spec}, AmiType: types.AMITypes(group.Image),
-		ScalingConfig: &types.NodegroupScalingConfig{DesiredSize: &sizes[0], MinSize: &sizes[1], MaxSize: &sizes[2]},
+		InstanceTypes: []string{group.Spec}, AmiType: types.AMITypes(group.Image), DiskSize: number(group.RootDiskSizeGiB),
+		ScalingConfig: &types.NodegroupScalingConfig{DesiredSize: number(desired), MinSize: number(cmp.Or(group.MinNodes, desired)), MaxSize: number(cmp.Or(group.MaxNodes, desired))},
 		Tags:          map[string]string{autoscalingTag: fmt.Sprint(group.Autoscaling)},
-	}
-	if group.RootDiskSizeGiB > 0 {
-		in.DiskSize = aws.Int32(int32(group.RootDiskSizeGiB)) //nolint:gosec // at most 65536
 	}
 	if group.KeyPair != "" || len(subnets) == 0 {
 		x, err := c.describe(ctx, cluster)
@@ -59,7 +55,7 @@ func (c clusters) addGroup(ctx context.Context, cluster string, subnets []string
 			return nil, err
 		}
 		if len(subnets) == 0 {
-			in.Subnets = vpcOf(x).SubnetIds
+			in.Subnets = networkOf(x).SubnetIds
 		}
 		if in.RemoteAccess, err = remoteAccess(x, group.KeyPair); err != nil {
 			return nil, err
@@ -84,8 +80,8 @@ func remoteAccess(x *types.Cluster, keyPair string) (*types.RemoteAccessConfig, 
 	if keyPair == "" {
 		return nil, nil //nolint:nilnil // nobody is let in
 	}
-	sources := vpcOf(x).SecurityGroupIds
-	if own := vpcOf(x).ClusterSecurityGroupId; len(sources) == 0 && own != nil {
+	sources := networkOf(x).SecurityGroupIds
+	if own := networkOf(x).ClusterSecurityGroupId; len(sources) == 0 && own != nil {
 		sources = []string{*own}
 	}
 	if len(sources) == 0 {
@@ -97,14 +93,9 @@ func remoteAccess(x *types.Cluster, keyPair string) (*types.RemoteAccessConfig, 
 // scaled are the sizes of a node group with a change made; what is not asked for gives
 // way to what is.
 func scaled(sizes types.NodegroupScalingConfig, to resource.NodeGroupScale) *types.NodegroupScalingConfig {
-	set := func(size **int32, n int) {
-		if n > 0 {
-			*size = aws.Int32(int32(n)) //nolint:gosec // at most 1000
-		}
-	}
-	set(&sizes.DesiredSize, to.DesiredNodes)
-	set(&sizes.MinSize, to.MinNodes)
-	set(&sizes.MaxSize, to.MaxNodes)
+	sizes.DesiredSize = cmp.Or(number(to.DesiredNodes), sizes.DesiredSize)
+	sizes.MinSize = cmp.Or(number(to.MinNodes), sizes.MinSize)
+	sizes.MaxSize = cmp.Or(number(to.MaxNodes), sizes.MaxSize)
 	if to.DesiredNodes > 0 {
 		sizes.MinSize = aws.Int32(min(*sizes.MinSize, *sizes.DesiredSize))
 		sizes.MaxSize = aws.Int32(max(*sizes.MaxSize, *sizes.DesiredSize))
@@ -142,11 +133,14 @@ func requestToken(change, group string) *string {
 	return aws.String(fmt.Sprintf("%.*x", bytes, sha256.Sum256([]byte(change+"\x00"+group))))
 }
 
-// failed is the error of an update that the same request began before and that came to
-// nothing.
-func failed(update *types.Update) error {
-	if update == nil || (update.Status != types.UpdateStatusFailed && update.Status != types.UpdateStatusCancelled) {
-		return nil
+// begun is what an action answers that has begun an update, or tried to. One that the same
+// request began before may have come to nothing; else it is being followed.
+func begun(update *types.Update, err, following error) error {
+	switch {
+	case err != nil:
+		return inProgress(err)
+	case update == nil || (update.Status != types.UpdateStatusFailed && update.Status != types.UpdateStatusCancelled):
+		return following
 	}
 	var reason string
 	var code resource.Code
@@ -186,15 +180,27 @@ func codeOfPart(cloud, message string) resource.Code {
 
 func (c clusters) groupNames(ctx context.Context, name string) iter.Seq2[string, error] {
 	return paged(ctx, eks.NewListNodegroupsPaginator(c.eks, &eks.ListNodegroupsInput{ClusterName: aws.String(name), MaxResults: aws.Int32(100)}),
-		func(page *eks.ListNodegroupsOutput) []string { return page.Nodegroups }, same)
+		func(page *eks.ListNodegroupsOutput) []string { return page.Nodegroups })
+}
+
+// groups are the node groups of a cluster, without those that have gone meanwhile.
+func (c clusters) groups(ctx context.Context, name string) iter.Seq2[*types.Nodegroup, error] {
+	return func(yield func(*types.Nodegroup, error) bool) {
+		for group, err := range unlessMissing(c.groupNames(ctx, name)) {
+			var g *types.Nodegroup
+			if err == nil {
+				g, err = c.group(ctx, name, group)
+			}
+			if resource.CodeOf(err) != resource.CodeNotFound && !yield(g, err) {
+				return
+			}
+		}
+	}
 }
 
 func (c clusters) group(ctx context.Context, name, group string) (*types.Nodegroup, error) {
 	out, err := call(ctx, c.eks.DescribeNodegroup, &eks.DescribeNodegroupInput{ClusterName: aws.String(name), NodegroupName: aws.String(group)})
-	if err != nil {
-		return nil, err
-	}
-	return out.Nodegroup, nil
+	return out.Nodegroup, err
 }
 
 // nodes answers a function that answers the ids of nodes by cluster and node group; it
@@ -202,20 +208,12 @@ func (c clusters) group(ctx context.Context, name, group string) (*types.Nodegro
 func (c clusters) nodes(ctx context.Context, which ec2types.Filter) func() (map[[2]string][]string, error) {
 	return sync.OnceValues(func() (map[[2]string][]string, error) {
 		ids := map[[2]string][]string{}
-		in := &ec2.DescribeInstancesInput{Filters: []ec2types.Filter{which, filter("instance-state-name", "pending", "running", "stopping", "stopped")}}
-		for x, err := range paged(ctx, ec2.NewDescribeInstancesPaginator(c.ec2, in), instancesOf, same) {
+		for x, err := range c.instances(ctx, having(which, filter("instance-state-name", "pending", "running", "stopping", "stopped"))) {
 			if err != nil {
 				return nil, err
 			}
-			var key [2]string
-			for _, tag := range x.Tags {
-				switch aws.ToString(tag.Key) {
-				case clusterNodeTag:
-					key[0] = aws.ToString(tag.Value)
-				case groupNodeTag:
-					key[1] = aws.ToString(tag.Value)
-				}
-			}
+			tags := tagsIn(x.Tags)
+			key := [2]string{tags[clusterNodeTag], tags[groupNodeTag]}
 			ids[key] = append(ids[key], aws.ToString(x.InstanceId))
 		}
 		return ids, nil

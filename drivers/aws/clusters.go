@@ -6,13 +6,13 @@ import (
 	"encoding/base64"
 	"fmt"
 	"iter"
+	"maps"
 	"reflect"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/eks"
 	"github.com/aws/aws-sdk-go-v2/service/eks/types"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
@@ -61,18 +61,14 @@ func (c clusters) Get(ctx context.Context, id string) (cluster, error) {
 // Make makes a control plane. AWS takes a name once in a region.
 // https://docs.aws.amazon.com/eks/latest/APIReference/API_CreateCluster.html
 func (c clusters) Make(ctx context.Context, r driver.Request[resource.ClusterSpec]) (cluster, error) {
-	tags, err := clusterTags().Write(r.Token, r.Name, r.Labels)
-	if err != nil {
-		return cluster{}, err
-	}
 	for i, group := range r.Spec.NodeGroups {
 		if err := possible(fmt.Sprintf("spec.nodeGroups[%d].rootDiskType", i), group); err != nil {
 			return cluster{}, err
 		}
 	}
-	for s, err := range subnets(c).describe(ctx, &ec2.DescribeSubnetsInput{SubnetIds: r.Spec.Subnets}) { // AWS is not told the VPC
-		if err == nil && s.Spec.VPC != r.Spec.VPC {
-			err = resource.Invalid(resource.Problem{Field: "spec.vpc", Message: "the subnet " + s.ID + " is of the VPC " + s.Spec.VPC + "; choose subnets of " + r.Spec.VPC})
+	for x, err := range c.subnets(ctx, wanted{ids: r.Spec.Subnets}) { // AWS is not told the VPC
+		if vpc := aws.ToString(x.VpcId); err == nil && vpc != r.Spec.VPC {
+			err = resource.Invalid(resource.Problem{Field: "spec.vpc", Message: "the subnet " + aws.ToString(x.SubnetId) + " is of the VPC " + vpc + "; choose subnets of " + r.Spec.VPC})
 		}
 		if err != nil {
 			return cluster{}, err
@@ -84,7 +80,7 @@ func (c clusters) Make(ctx context.Context, r driver.Request[resource.ClusterSpe
 	}
 	name := clusterName(r.Name)
 	out, err := call(ctx, c.eks.CreateCluster, &eks.CreateClusterInput{
-		Name: aws.String(name), ClientRequestToken: aws.String(r.Token), RoleArn: aws.String(role), Version: optional(r.Spec.Version), Tags: driver.TagMap(tags),
+		Name: aws.String(name), ClientRequestToken: aws.String(r.Token), RoleArn: aws.String(role), Version: optional(r.Spec.Version), Tags: driver.TagMap(ours().Write(r.Token, r.Name, r.Labels)),
 		ResourcesVpcConfig: &types.VpcConfigRequest{SubnetIds: r.Spec.Subnets, SecurityGroupIds: r.Spec.SecurityGroups},
 	})
 	if driver.IsCloud(err, inUse) {
@@ -93,7 +89,7 @@ func (c clusters) Make(ctx context.Context, r driver.Request[resource.ClusterSpe
 	if err != nil {
 		return cluster{}, err
 	}
-	return c.object(out.Cluster), nil
+	return clusterOf(out.Cluster), nil
 }
 
 // Complete makes the node groups once the control plane runs.
@@ -122,7 +118,7 @@ func (c clusters) Delete(ctx context.Context, id string) error {
 			return err
 		}
 		groups++
-		_, err := call(ctx, c.eks.DeleteNodegroup, &eks.DeleteNodegroupInput{ClusterName: aws.String(id), NodegroupName: aws.String(name)})
+		err := do(ctx, c.eks.DeleteNodegroup, &eks.DeleteNodegroupInput{ClusterName: aws.String(id), NodegroupName: aws.String(name)})
 		if err := driver.Except(err, resource.CodeNotFound, resource.CodeDependency); err != nil { // dependency: it is being deleted
 			return err
 		}
@@ -130,8 +126,7 @@ func (c clusters) Delete(ctx context.Context, id string) error {
 	if groups > 0 {
 		return driver.Wait(0, "the node groups of the cluster %s are being deleted; it follows when they are gone", id)
 	}
-	_, err := call(ctx, c.eks.DeleteCluster, &eks.DeleteClusterInput{Name: aws.String(id)})
-	return driver.Except(inProgress(err), resource.CodeNotFound)
+	return inProgress(do(ctx, c.eks.DeleteCluster, &eks.DeleteClusterInput{Name: aws.String(id)}))
 }
 
 // AddNodeGroup adds a node group in the cluster's subnets.
@@ -145,7 +140,7 @@ func (c clusters) AddNodeGroup(ctx context.Context, id string, group resource.No
 
 // RemoveNodeGroup removes a node group with its nodes.
 func (c clusters) RemoveNodeGroup(ctx context.Context, id string, group resource.NodeGroupName) error {
-	_, err := call(ctx, c.eks.DeleteNodegroup, &eks.DeleteNodegroupInput{ClusterName: aws.String(id), NodegroupName: aws.String(group.Name)})
+	err := do(ctx, c.eks.DeleteNodegroup, &eks.DeleteNodegroupInput{ClusterName: aws.String(id), NodegroupName: aws.String(group.Name)})
 	if resource.CodeOf(err) == resource.CodeNotFound { // of the group, or of the cluster
 		_, err = c.describe(ctx, id)
 	}
@@ -179,10 +174,7 @@ func (c clusters) ScaleNodeGroup(ctx context.Context, id string, to resource.Nod
 	out, err := call(ctx, c.eks.UpdateNodegroupConfig, &eks.UpdateNodegroupConfigInput{
 		ClusterName: aws.String(id), NodegroupName: aws.String(to.Name), ScalingConfig: sizes, ClientRequestToken: actionToken(ctx, to.Name),
 	})
-	if err != nil {
-		return inProgress(err)
-	}
-	return cmp.Or(failed(out.Update), following)
+	return begun(out.Update, err, following)
 }
 
 // Upgrade brings the control plane to a version, then the node groups, one after another.
@@ -200,19 +192,13 @@ func (c clusters) Upgrade(ctx context.Context, id string, to resource.ClusterVer
 		out, err := call(ctx, c.eks.UpdateClusterVersion, &eks.UpdateClusterVersionInput{
 			Name: aws.String(id), Version: aws.String(to.Version), ClientRequestToken: actionToken(ctx, ""),
 		})
-		if err != nil {
-			return inProgress(err)
-		}
-		return cmp.Or(failed(out.Update), following)
+		return begun(out.Update, err, following)
 	}
-	for name, err := range c.groupNames(ctx, id) {
+	for group, err := range c.groups(ctx, id) {
 		if err != nil {
 			return err
 		}
-		group, err := c.group(ctx, id, name)
-		if err != nil {
-			return err
-		}
+		name := aws.ToString(group.NodegroupName)
 		following := driver.Wait(0, "the node group %s of the cluster %s is being upgraded to %s", name, id, to.Version)
 		switch {
 		case group.Status == types.NodegroupStatusUpdating:
@@ -223,12 +209,14 @@ func (c clusters) Upgrade(ctx context.Context, id string, to resource.ClusterVer
 		out, err := call(ctx, c.eks.UpdateNodegroupVersion, &eks.UpdateNodegroupVersionInput{
 			ClusterName: aws.String(id), NodegroupName: aws.String(name), Version: aws.String(to.Version), ClientRequestToken: actionToken(ctx, name),
 		})
-		if err != nil {
-			return inProgress(err)
-		}
-		return cmp.Or(failed(out.Update), following)
+		return begun(out.Update, err, following)
 	}
 	return nil
+}
+
+// CheckLabels implements driver.LabelChecker.
+func (clusters) CheckLabels(field string, labels map[string]string) error {
+	return checkNarrow(field, labels, same)
 }
 
 // Label changes the labels of a cluster.
@@ -237,11 +225,10 @@ func (c clusters) Label(ctx context.Context, id string, change resource.LabelCha
 	if err != nil {
 		return err
 	}
-	return clusterTags().Apply(change, func(tags []driver.Tag) error {
+	return ours().Apply(change, func(tags []driver.Tag) error {
 		return c.tag(ctx, x.Arn, driver.TagMap(tags))
 	}, func(keys []string) error {
-		_, err := call(ctx, c.eks.UntagResource, &eks.UntagResourceInput{ResourceArn: x.Arn, TagKeys: keys})
-		return err
+		return do(ctx, c.eks.UntagResource, &eks.UntagResourceInput{ResourceArn: x.Arn, TagKeys: keys})
 	})
 }
 
@@ -314,25 +301,25 @@ func (c clusters) role(ctx context.Context, name string) (string, error) {
 }
 
 func (c clusters) tag(ctx context.Context, arn *string, tags map[string]string) error {
-	_, err := call(ctx, c.eks.TagResource, &eks.TagResourceInput{ResourceArn: arn, Tags: tags})
-	return err
+	return do(ctx, c.eks.TagResource, &eks.TagResourceInput{ResourceArn: arn, Tags: tags})
 }
 
 func (c clusters) describe(ctx context.Context, name string) (*types.Cluster, error) {
 	out, err := call(ctx, c.eks.DescribeCluster, &eks.DescribeClusterInput{Name: aws.String(name)})
-	if err != nil {
-		return nil, err
-	}
-	return out.Cluster, nil
+	return out.Cluster, err
 }
 
 // names are those of the clusters that are looked for.
 func (c clusters) names(ctx context.Context, wanted []string) iter.Seq2[string, error] {
 	if len(wanted) > 0 {
-		return driver.Items(func(yield func([]string, error) bool) { yield(wanted, nil) }, same)
+		return driver.Listed(wanted...)
 	}
-	return paged(ctx, eks.NewListClustersPaginator(c.eks, &eks.ListClustersInput{MaxResults: aws.Int32(100)}),
-		func(page *eks.ListClustersOutput) []string { return page.Clusters }, same)
+	return c.clusterNames(ctx)
+}
+
+func (s *session) clusterNames(ctx context.Context) iter.Seq2[string, error] {
+	return paged(ctx, eks.NewListClustersPaginator(s.eks, &eks.ListClustersInput{MaxResults: aws.Int32(100)}),
+		func(page *eks.ListClustersOutput) []string { return page.Clusters })
 }
 
 // show is a cluster with its node groups, or none if it was not made with the token that
@@ -342,48 +329,35 @@ func (c clusters) show(ctx context.Context, name, token string, nodes func() (ma
 	if err != nil {
 		return cluster{}, err
 	}
-	o := c.object(x)
+	o := clusterOf(x)
 	if token != "" && o.Token != token {
 		return cluster{}, nil
 	}
-	for group, err := range unlessMissing(c.groupNames(ctx, name)) {
-		if err != nil {
-			return cluster{}, err
-		}
-		g, err := c.group(ctx, name, group)
-		if resource.CodeOf(err) == resource.CodeNotFound { // it has gone meanwhile
-			continue
+	for g, err := range c.groups(ctx, name) {
+		var ids map[[2]string][]string
+		if err == nil {
+			ids, err = nodes()
 		}
 		if err != nil {
 			return cluster{}, err
 		}
-		ids, err := nodes()
-		if err != nil {
-			return cluster{}, err
-		}
-		showGroup(&o, g, ids[[2]string{name, group}])
+		showGroup(&o, g, ids[[2]string{name, aws.ToString(g.NodegroupName)}])
 	}
 	return o, nil
 }
 
-func vpcOf(x *types.Cluster) types.VpcConfigResponse {
+func networkOf(x *types.Cluster) types.VpcConfigResponse {
 	if x.ResourcesVpcConfig == nil {
 		return types.VpcConfigResponse{}
 	}
 	return *x.ResourcesVpcConfig
 }
 
-func (clusters) object(x *types.Cluster) cluster {
+func clusterOf(x *types.Cluster) cluster {
 	shown := *x
 	shown.ClientRequestToken = nil
 	o := cluster{ID: aws.ToString(x.Name), Native: native{shown}, CreatedAt: x.CreatedAt}
-	o.Token, o.Name, o.Labels = clusterTags().Read(func(yield func(string, string) bool) {
-		for key, value := range x.Tags {
-			if !yield(key, value) {
-				return
-			}
-		}
-	})
+	o.Token, o.Name, o.Labels = ours().Read(maps.All(x.Tags))
 	o.Name = cmp.Or(o.Name, o.ID)
 	o.State, o.CloudState = driver.StateOf(x.Status, map[types.ClusterStatus]resource.State{
 		types.ClusterStatusCreating: resource.StateCreating,
@@ -398,9 +372,9 @@ func (clusters) object(x *types.Cluster) cluster {
 			o.Reason, o.Code = addReason(o.Reason, o.Code, string(issue.Code), issue.Message)
 		}
 	}
-	vpc := vpcOf(x)
+	network := networkOf(x)
 	o.Spec = resource.ClusterSpec{
-		VPC: aws.ToString(vpc.VpcId), Subnets: slices.Clone(vpc.SubnetIds), SecurityGroups: slices.Clone(vpc.SecurityGroupIds), Version: aws.ToString(x.Version), NodeGroups: []resource.NodeGroup{},
+		VPC: aws.ToString(network.VpcId), Subnets: slices.Clone(network.SubnetIds), SecurityGroups: slices.Clone(network.SecurityGroupIds), Version: aws.ToString(x.Version), NodeGroups: []resource.NodeGroup{},
 	}
 	o.Status = resource.ClusterStatus{Version: aws.ToString(x.Version), Endpoint: aws.ToString(x.Endpoint), NodeGroups: []resource.NodeGroupStatus{}}
 	return o

@@ -1,10 +1,10 @@
 package aws
 
 import (
+	"cmp"
 	"context"
 	"iter"
 	"slices"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
@@ -16,50 +16,44 @@ import (
 
 // customImages are the images that the account owns.
 type (
-	customImages struct{ *session }
-	customImage  = driver.Object[resource.CustomImageSpec, resource.CustomImageStatus]
+	customImages struct {
+		objects[types.Image, resource.CustomImageSpec, resource.CustomImageStatus]
+	}
+	customImage = driver.Object[resource.CustomImageSpec, resource.CustomImageStatus]
 )
 
-// List answers the account's images in the region.
-func (c customImages) List(ctx context.Context, f driver.Filter) iter.Seq2[customImage, error] {
-	return c.describe(ctx, &ec2.DescribeImagesInput{Owners: []string{"self"}, MaxResults: aws.Int32(pageSize), Filters: narrowed(f, "image-id")})
+func openCustomImages(s *session) driver.FullCustomImage {
+	return customImages{objectsOf(s, "image", "image-id", s.ownImages, customImageOf)}
 }
 
-// Get answers one image.
-func (c customImages) Get(ctx context.Context, id string) (customImage, error) {
-	found, err := driver.One(c.describe(ctx, &ec2.DescribeImagesInput{ImageIds: []string{id}}), "image", id)
-	if err == nil && found.State == resource.StateDeleted {
-		return customImage{}, resource.Errorf(resource.CodeNotFound, "the image %s is deregistered", id)
+func (s *session) ownImages(ctx context.Context, w wanted) iter.Seq2[types.Image, error] {
+	in := &ec2.DescribeImagesInput{ImageIds: w.ids, Filters: w.filters, MaxResults: w.most()}
+	if len(w.ids) == 0 { // whoever names one may have it from another account
+		in.Owners = []string{"self"}
 	}
-	return found, err
+	return s.images(ctx, in)
 }
 
 // Make makes an image of a VM without stopping it. AWS takes a name once in a region.
 // https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CreateImage.html
 func (c customImages) Make(ctx context.Context, r driver.Request[resource.CustomImageSpec]) (customImage, error) {
-	tags, err := writeTags(r.Token, r.Name, r.Labels, types.ResourceTypeImage, types.ResourceTypeSnapshot)
-	if err != nil {
-		return customImage{}, err
-	}
+	tags := tagged(r, types.ResourceTypeImage, types.ResourceTypeSnapshot)
 	out, err := call(ctx, c.ec2.CreateImage, &ec2.CreateImageInput{
 		InstanceId: aws.String(r.Spec.VM), Name: aws.String(imageName(r.Name)), Description: optional(r.Spec.Description),
 		NoReboot: aws.Bool(true), TagSpecifications: tags,
 	})
-	if err != nil {
-		return customImage{}, err
-	}
-	made := c.object(types.Image{ImageId: out.ImageId, State: types.ImageStatePending, Tags: tags[0].Tags})
+	made := customImageOf(types.Image{ImageId: out.ImageId, State: types.ImageStatePending, Tags: tags[0].Tags})
 	made.Spec = r.Spec
-	return made, nil
+	return made, err
 }
 
 // Delete removes an image with the copies of disks that AWS made for it, unless other
 // images need them. A snapshot that an image was registered from stays.
 // https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DeregisterImage.html
 func (c customImages) Delete(ctx context.Context, id string) error {
-	found, err := driver.One(describeImages(ctx, c.session, &ec2.DescribeImagesInput{ImageIds: []string{id}}, same), "image", id)
+	found, err := c.Look(ctx, id)
 	if err != nil {
-		return driver.Except(err, resource.CodeNotFound)
+		return err
 	}
 	copies, all, err := c.copies(ctx, found)
 	if err != nil {
@@ -67,14 +61,15 @@ func (c customImages) Delete(ctx context.Context, id string) error {
 	}
 	out, err := call(ctx, c.ec2.DeregisterImage, &ec2.DeregisterImageInput{ImageId: aws.String(id), DeleteAssociatedSnapshots: aws.Bool(all)})
 	if err != nil {
-		return driver.Except(err, resource.CodeNotFound)
+		return err
 	}
 	for _, snapshot := range copies {
 		if slices.ContainsFunc(out.DeleteSnapshotResults, func(r types.DeleteSnapshotReturnCode) bool { return aws.ToString(r.SnapshotId) == snapshot }) {
 			continue
 		}
 		// Some are not to be deleted, or it is a cloud with an older API.
-		if err := driver.Except(snapshots(c).Delete(ctx, snapshot), resource.CodeDependency); err != nil {
+		err := do(ctx, c.ec2.DeleteSnapshot, &ec2.DeleteSnapshotInput{SnapshotId: aws.String(snapshot)})
+		if err := driver.Except(err, resource.CodeNotFound, resource.CodeDependency); err != nil {
 			return err
 		}
 	}
@@ -84,7 +79,7 @@ func (c customImages) Delete(ctx context.Context, id string) error {
 // copies are the snapshots that were made for an image, and whether these are all that it
 // consists of.
 func (c customImages) copies(ctx context.Context, image types.Image) (copies []string, all bool, err error) {
-	token, _, _ := readTags(image.Tags)
+	token := tagsIn(image.Tags)[tokenTag]
 	var named []string
 	for _, m := range image.BlockDeviceMappings {
 		if m.Ebs != nil && m.Ebs.SnapshotId != nil {
@@ -94,26 +89,20 @@ func (c customImages) copies(ctx context.Context, image types.Image) (copies []s
 	if token == "" || len(named) == 0 {
 		return nil, false, nil
 	}
-	for o, err := range snapshots(c).describe(ctx, &ec2.DescribeSnapshotsInput{Filters: []types.Filter{filter("snapshot-id", named...)}}) {
+	for x, err := range c.snapshots(ctx, having(filter("snapshot-id", named...))) {
 		if err != nil {
 			return nil, false, err
 		}
-		if slices.Contains(named, o.ID) && driver.WhoseIs(o.Token, token, true) != driver.Stranger {
-			copies = append(copies, o.ID)
+		if id := aws.ToString(x.SnapshotId); slices.Contains(named, id) && driver.WhoseIs(tagsIn(x.Tags)[tokenTag], token, true) != driver.Stranger {
+			copies = append(copies, id)
 		}
 	}
 	return copies, len(copies) == len(named), nil
 }
 
-func (c customImages) describe(ctx context.Context, in *ec2.DescribeImagesInput) iter.Seq2[customImage, error] {
-	return describeImages(ctx, c.session, in, c.object)
-}
-
-func (customImages) object(x types.Image) customImage {
+func customImageOf(x types.Image) customImage {
 	o := object[resource.CustomImageSpec, resource.CustomImageStatus](x.ImageId, x.Tags, x)
-	if o.Name == "" {
-		o.Name = aws.ToString(x.Name)
-	}
+	o.Name = cmp.Or(o.Name, aws.ToString(x.Name))
 	o.State, o.CloudState = driver.StateOf(x.State, map[types.ImageState]resource.State{
 		types.ImageStatePending:      resource.StateCreating,
 		types.ImageStateTransient:    resource.StateCreating,
@@ -127,9 +116,7 @@ func (customImages) object(x types.Image) customImage {
 	if x.StateReason != nil {
 		o.Reason = aws.ToString(x.StateReason.Message)
 	}
-	if created, err := time.Parse(time.RFC3339, aws.ToString(x.CreationDate)); err == nil {
-		o.CreatedAt = &created
-	}
+	o.CreatedAt = imageCreated(x)
 	o.Spec = resource.CustomImageSpec{VM: aws.ToString(x.SourceInstanceId), Description: aws.ToString(x.Description)}
 	o.Status.Architecture = string(x.Architecture)
 	if root := rootDisk(x); root != nil {

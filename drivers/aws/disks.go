@@ -17,27 +17,25 @@ import (
 
 // disks are EBS volumes, the root disks of VMs among them.
 type (
-	disks struct{ *session }
-	disk  = driver.Object[resource.DiskSpec, resource.DiskStatus]
+	disks struct {
+		objects[types.Volume, resource.DiskSpec, resource.DiskStatus]
+	}
+	disk = driver.Object[resource.DiskSpec, resource.DiskStatus]
 )
 
-// List answers all volumes of the region.
-func (d disks) List(ctx context.Context, f driver.Filter) iter.Seq2[disk, error] {
-	return d.describe(ctx, &ec2.DescribeVolumesInput{MaxResults: aws.Int32(pageSize), Filters: narrowed(f, "volume-id")})
+func openDisks(s *session) driver.FullDisk {
+	return disks{objectsOf(s, "disk", "volume-id", s.volumes, diskOf)}
 }
 
-// Get answers one volume.
-func (d disks) Get(ctx context.Context, id string) (disk, error) {
-	return driver.One(d.describe(ctx, &ec2.DescribeVolumesInput{VolumeIds: []string{id}}), "disk", id)
+func (s *session) volumes(ctx context.Context, w wanted) iter.Seq2[types.Volume, error] {
+	return paged(ctx, ec2.NewDescribeVolumesPaginator(s.ec2, &ec2.DescribeVolumesInput{VolumeIds: w.ids, Filters: w.filters, MaxResults: w.most()}),
+		func(page *ec2.DescribeVolumesOutput) []types.Volume { return page.Volumes })
 }
 
 // Make makes a volume. The token makes AWS itself answer the same one again.
 // https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CreateVolume.html
 func (d disks) Make(ctx context.Context, r driver.Request[resource.DiskSpec]) (disk, error) {
-	tags, err := writeTags(r.Token, r.Name, r.Labels, types.ResourceTypeVolume)
-	if err != nil {
-		return disk{}, err
-	}
+	tags := tagged(r, types.ResourceTypeVolume)
 	zone := cmp.Or(r.Spec.Zone, d.zone, d.anyZone)
 	if zone == "" {
 		return disk{}, resource.Errorf(resource.CodeUnavailable, "no zone of the region took new disks when the session was opened")
@@ -45,25 +43,21 @@ func (d disks) Make(ctx context.Context, r driver.Request[resource.DiskSpec]) (d
 	out, err := call(ctx, d.ec2.CreateVolume, &ec2.CreateVolumeInput{
 		ClientToken:       aws.String(r.Token),
 		AvailabilityZone:  aws.String(zone),
-		Size:              aws.Int32(int32(r.Spec.SizeGiB)), //nolint:gosec // at most 65536
+		Size:              number(r.Spec.SizeGiB),
 		VolumeType:        types.VolumeType(r.Spec.Type),
 		Iops:              leastIOPS(types.VolumeType(r.Spec.Type), r.Spec.SizeGiB),
 		SnapshotId:        optional(r.Spec.Snapshot),
 		TagSpecifications: tags,
 	})
-	if err != nil {
-		return disk{}, err
-	}
-	return d.object(types.Volume{
+	return diskOf(types.Volume{
 		VolumeId: out.VolumeId, State: out.State, Size: out.Size, VolumeType: out.VolumeType, AvailabilityZone: out.AvailabilityZone,
 		SnapshotId: out.SnapshotId, CreateTime: out.CreateTime, Tags: tags[0].Tags,
-	}), nil
+	}), err
 }
 
 // Delete removes a volume.
 func (d disks) Delete(ctx context.Context, id string) error {
-	_, err := call(ctx, d.ec2.DeleteVolume, &ec2.DeleteVolumeInput{VolumeId: aws.String(id)})
-	return driver.Except(err, resource.CodeNotFound)
+	return do(ctx, d.ec2.DeleteVolume, &ec2.DeleteVolumeInput{VolumeId: aws.String(id)})
 }
 
 // Attach gives a volume to a VM, under a name that is free there.
@@ -76,7 +70,7 @@ func (d disks) Attach(ctx context.Context, id string, to resource.DiskAttachment
 		return err
 	}
 	for try := 1; ; try++ {
-		instance, err := vms(d).instance(ctx, to.VM)
+		instance, err := d.instance(ctx, to.VM)
 		if err != nil {
 			return err
 		}
@@ -84,7 +78,7 @@ func (d disks) Attach(ctx context.Context, id string, to resource.DiskAttachment
 		if err != nil {
 			return err
 		}
-		_, err = call(ctx, d.ec2.AttachVolume, &ec2.AttachVolumeInput{VolumeId: aws.String(id), InstanceId: aws.String(to.VM), Device: aws.String(device)})
+		err = do(ctx, d.ec2.AttachVolume, &ec2.AttachVolumeInput{VolumeId: aws.String(id), InstanceId: aws.String(to.VM), Device: aws.String(device)})
 		if try == attachTries || resource.CodeOf(err) != resource.CodeAlreadyExists { // another disk got the name in between
 			return err
 		}
@@ -100,8 +94,7 @@ func (d disks) Detach(ctx context.Context, id string) error {
 	if err != nil || found.Status.VM == "" {
 		return err
 	}
-	_, err = call(ctx, d.ec2.DetachVolume, &ec2.DetachVolumeInput{VolumeId: aws.String(id), InstanceId: aws.String(found.Status.VM)})
-	return err
+	return do(ctx, d.ec2.DetachVolume, &ec2.DetachVolumeInput{VolumeId: aws.String(id), InstanceId: aws.String(found.Status.VM)})
 }
 
 // Resize makes a volume larger.
@@ -116,7 +109,7 @@ func (d disks) Resize(ctx context.Context, id string, to resource.DiskSize) erro
 	case found.Spec.SizeGiB > to.SizeGiB:
 		return resource.Invalid(resource.Problem{Field: "sizeGiB", Message: fmt.Sprintf("the disk has %d GiB; AWS only makes disks larger", found.Spec.SizeGiB)})
 	}
-	_, err = call(ctx, d.ec2.ModifyVolume, &ec2.ModifyVolumeInput{VolumeId: aws.String(id), Size: aws.Int32(int32(to.SizeGiB))}) //nolint:gosec // at most 65536
+	err = do(ctx, d.ec2.ModifyVolume, &ec2.ModifyVolumeInput{VolumeId: aws.String(id), Size: number(to.SizeGiB)})
 	if driver.IsCloud(err, "IncorrectModificationState") {
 		return d.changing(ctx, id, to.SizeGiB)
 	}
@@ -130,7 +123,7 @@ func (d disks) changing(ctx context.Context, id string, sizeGiB int) error {
 	for change, err := range paged(ctx, ec2.NewDescribeVolumesModificationsPaginator(d.ec2, &ec2.DescribeVolumesModificationsInput{VolumeIds: []string{id}}),
 		func(page *ec2.DescribeVolumesModificationsOutput) []types.VolumeModification {
 			return page.VolumesModifications
-		}, same) {
+		}) {
 		if err != nil {
 			return err
 		}
@@ -157,12 +150,7 @@ func freeDevice(x types.Instance) (string, error) {
 	return "", resource.Errorf(resource.CodeQuota, "the instance %s has no name for another disk left", aws.ToString(x.InstanceId))
 }
 
-func (d disks) describe(ctx context.Context, in *ec2.DescribeVolumesInput) iter.Seq2[disk, error] {
-	return paged(ctx, ec2.NewDescribeVolumesPaginator(d.ec2, in),
-		func(page *ec2.DescribeVolumesOutput) []types.Volume { return page.Volumes }, d.object)
-}
-
-func (disks) object(x types.Volume) disk {
+func diskOf(x types.Volume) disk {
 	o := object[resource.DiskSpec, resource.DiskStatus](x.VolumeId, x.Tags, x)
 	o.State, o.CloudState = driver.StateOf(x.State, map[types.VolumeState]resource.State{
 		types.VolumeStateCreating:  resource.StateCreating,

@@ -16,21 +16,15 @@ type diskTypes struct{ *session }
 // List answers the types of EBS volumes. AWS's API does not tell them.
 // https://docs.aws.amazon.com/ebs/latest/userguide/ebs-volume-types.html
 func (diskTypes) List(context.Context, driver.Query) iter.Seq2[resource.DiskType, error] {
-	return func(yield func(resource.DiskType, error) bool) {
-		for _, t := range []resource.DiskType{
-			{Name: "gp3", Title: "General purpose SSD, 3,000 IOPS whatever its size", MinSizeGiB: 1, MaxSizeGiB: 65536, RootDisk: true},
-			{Name: "gp2", Title: "General purpose SSD, 3 IOPS for each GiB", MinSizeGiB: 1, MaxSizeGiB: 16384, RootDisk: true},
-			{Name: "io2", Title: "Provisioned IOPS SSD, durable", MinSizeGiB: 4, MaxSizeGiB: 65536, RootDisk: true},
-			{Name: "io1", Title: "Provisioned IOPS SSD", MinSizeGiB: 4, MaxSizeGiB: 16384, RootDisk: true},
-			{Name: "st1", Title: "Throughput optimized HDD", MinSizeGiB: 125, MaxSizeGiB: 16384},
-			{Name: "sc1", Title: "Cold HDD", MinSizeGiB: 125, MaxSizeGiB: 16384},
-			{Name: "standard", Title: "Magnetic, of the previous generation", MinSizeGiB: 1, MaxSizeGiB: 1024, RootDisk: true},
-		} {
-			if !yield(t, nil) {
-				return
-			}
-		}
-	}
+	return driver.Listed(
+		resource.DiskType{Name: "gp3", Title: "General purpose SSD, 3,000 IOPS whatever its size", MinSizeGiB: 1, MaxSizeGiB: 65536, RootDisk: true},
+		resource.DiskType{Name: "gp2", Title: "General purpose SSD, 3 IOPS for each GiB", MinSizeGiB: 1, MaxSizeGiB: 16384, RootDisk: true},
+		resource.DiskType{Name: "io2", Title: "Provisioned IOPS SSD, durable", MinSizeGiB: 4, MaxSizeGiB: 65536, RootDisk: true},
+		resource.DiskType{Name: "io1", Title: "Provisioned IOPS SSD", MinSizeGiB: 4, MaxSizeGiB: 16384, RootDisk: true},
+		resource.DiskType{Name: "st1", Title: "Throughput optimized HDD", MinSizeGiB: 125, MaxSizeGiB: 16384},
+		resource.DiskType{Name: "sc1", Title: "Cold HDD", MinSizeGiB: 125, MaxSizeGiB: 16384},
+		resource.DiskType{Name: "standard", Title: "Magnetic, of the previous generation", MinSizeGiB: 1, MaxSizeGiB: 1024, RootDisk: true},
+	)
 }
 
 // leastIOPS is what volumes of provisioned IOPS are asked for with, which must say a

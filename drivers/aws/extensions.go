@@ -6,6 +6,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 
+	"github.com/m-cmp/mc-infra-connector/driver"
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
 
@@ -37,15 +38,10 @@ func regionInfoOf(ctx context.Context, s *session, _ nothing) (regionInfo, error
 	if err != nil {
 		return regionInfo{}, err
 	}
-	info := regionInfo{Region: s.region, Title: regionTitles()[s.region], Zones: []resource.Zone{}}
+	all, err := driver.Collect(zones{s}.List(ctx, nil))
+	info := regionInfo{Region: s.region, Title: regionTitles()[s.region], Zones: append([]resource.Zone{}, all...)}
 	if len(out.Regions) == 1 {
 		info.Endpoint = aws.ToString(out.Regions[0].Endpoint)
 	}
-	for zone, err := range (zones{s}).List(ctx, nil) {
-		if err != nil {
-			return regionInfo{}, err
-		}
-		info.Zones = append(info.Zones, zone)
-	}
-	return info, nil
+	return info, err
 }

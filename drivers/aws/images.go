@@ -64,23 +64,20 @@ func (i images) List(ctx context.Context, q driver.Query) iter.Seq2[resource.Ima
 	if name := q["name"]; name != "" {
 		in.Filters = append(in.Filters, filter("name", name))
 	}
-	if architecture := q["architecture"]; architecture != "" {
-		in.Filters = append(in.Filters, filter("architecture", architecture))
-	} else { // the others are for Macs and 32 bits
-		in.Filters = append(in.Filters, filter("architecture", "x86_64", "arm64"))
+	architectures := []string{"x86_64", "arm64"} // the others are for Macs and 32 bits
+	if q["architecture"] != "" {
+		architectures = []string{q["architecture"]}
 	}
+	in.Filters = append(in.Filters, filter("architecture", architectures...))
 	if q["os"] == "windows" {
 		in.Filters = append(in.Filters, filter("platform", "windows"))
 	}
 	tell := newDistributions()
-	return describeImages(ctx, i.session, in, func(x types.Image) resource.Image { return image(x, tell) })
+	return driver.Converted(i.session.images(ctx, in), func(x types.Image) resource.Image { return image(x, tell) })
 }
 
-// describeImages makes of AWS's images what is wanted: entries of the catalog, or
-// resources of the kind customimage.
-func describeImages[E any](ctx context.Context, s *session, in *ec2.DescribeImagesInput, convert func(types.Image) E) iter.Seq2[E, error] {
-	return paged(ctx, ec2.NewDescribeImagesPaginator(s.ec2, in),
-		func(page *ec2.DescribeImagesOutput) []types.Image { return page.Images }, convert)
+func (s *session) images(ctx context.Context, in *ec2.DescribeImagesInput) iter.Seq2[types.Image, error] {
+	return paged(ctx, ec2.NewDescribeImagesPaginator(s.ec2, in), func(page *ec2.DescribeImagesOutput) []types.Image { return page.Images })
 }
 
 func image(x types.Image, tell distributions) resource.Image {
@@ -90,6 +87,7 @@ func image(x types.Image, tell distributions) resource.Image {
 		Description:  aws.ToString(x.Description),
 		Architecture: string(x.Architecture),
 		Owner:        cmp.Or(aws.ToString(x.ImageOwnerAlias), aws.ToString(x.OwnerId)),
+		CreatedAt:    imageCreated(x),
 	}
 	entry.OS, entry.OSVersion = tell.of(entry.Name, entry.Description)
 	if entry.OS == "" && x.Platform == types.PlatformValuesWindows {
@@ -98,10 +96,15 @@ func image(x types.Image, tell distributions) resource.Image {
 	if root := rootDisk(x); root != nil {
 		entry.DiskSizeGiB = int(aws.ToInt32(root.VolumeSize))
 	}
-	if created, err := time.Parse(time.RFC3339, aws.ToString(x.CreationDate)); err == nil {
-		entry.CreatedAt = &created
-	}
 	return entry
+}
+
+func imageCreated(x types.Image) *time.Time {
+	created, err := time.Parse(time.RFC3339, aws.ToString(x.CreationDate))
+	if err != nil {
+		return nil
+	}
+	return &created
 }
 
 func rootDisk(x types.Image) *types.EbsBlockDevice {

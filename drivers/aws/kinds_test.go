@@ -168,7 +168,7 @@ func testVMFields(t *testing.T, endpoint string) {
 	vpc := create(t, s, resource.VPC, "fields", nil, resource.VPCSpec{CIDR: "10.21.0.0/16"})
 	subnet := create(t, s, resource.Subnet, "fields", nil, resource.SubnetSpec{VPC: vpc.ID, CIDR: "10.21.1.0/24"})
 	vm := create(t, s, resource.VM, "fields", nil, resource.VMSpec{Image: anImage(t, s), Spec: "t3.micro", Subnet: subnet.ID, RootDiskType: "gp2", RootDiskSizeGiB: 40, UserData: "#!/bin/sh\necho 안녕"})
-	volumes, err := cloud.DescribeVolumes(t.Context(), &ec2.DescribeVolumesInput{Filters: byToken("fields-vm")})
+	volumes, err := cloud.DescribeVolumes(t.Context(), &ec2.DescribeVolumesInput{Filters: narrowed(driver.Filter{Token: "fields-vm"}, "").filters})
 	require.NoError(t, err)
 	require.Len(t, volumes.Volumes, 1)
 	assert.Equal(t, "gp2", string(volumes.Volumes[0].VolumeType))

@@ -11,24 +11,24 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/m-cmp/mc-infra-connector/driver"
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
 
 func TestTagsThereAndBack(t *testing.T) {
 	labels := map[string]string{"team": "infra", "stage": "test"}
-	written, err := writeTags("token-1", "web", labels, types.ResourceTypeInstance, types.ResourceTypeVolume)
-	require.NoError(t, err)
+	written := tagged(driver.Request[resource.VMSpec]{Token: "token-1", Name: "web", Labels: labels}, types.ResourceTypeInstance, types.ResourceTypeVolume)
 	require.Len(t, written, 2)
 	assert.Equal(t, written[0].Tags, written[1].Tags)
 
-	token, name, back := readTags(written[0].Tags)
-	assert.Equal(t, "token-1", token)
-	assert.Equal(t, "web", name)
-	assert.Equal(t, labels, back)
+	shown := object[resource.VMSpec, resource.VMStatus](nil, written[0].Tags, nil)
+	assert.Equal(t, "token-1", shown.Token)
+	assert.Equal(t, "web", shown.Name)
+	assert.Equal(t, labels, shown.Labels)
 
-	token, name, back = readTags(nil)
-	assert.Empty(t, token+name)
-	assert.Nil(t, back)
+	shown = object[resource.VMSpec, resource.VMStatus](nil, nil, nil)
+	assert.Empty(t, shown.Token+shown.Name)
+	assert.Nil(t, shown.Labels)
 }
 
 func TestRulesThereAndBack(t *testing.T) {
@@ -211,15 +211,15 @@ func TestPendingAgainIsStarting(t *testing.T) {
 			NetworkInterfaces: []types.InstanceNetworkInterface{{Attachment: &types.InstanceNetworkInterfaceAttachment{DeviceIndex: aws.Int32(0), AttachTime: &attached}}},
 		}
 	}
-	shown := vms{&session{users: &sshUsers{}}}
-	assert.Equal(t, resource.StateCreating, shown.object(instance(launched)).State)
-	again := shown.object(instance(launched.Add(-time.Hour)))
+	shown := &session{users: &sshUsers{}}
+	assert.Equal(t, resource.StateCreating, shown.vm(instance(launched)).State)
+	again := shown.vm(instance(launched.Add(-time.Hour)))
 	assert.Equal(t, resource.StateStarting, again.State)
 	assert.Equal(t, launched.Add(-time.Hour), *again.CreatedAt)
 }
 
 func TestNativeHasAWSNamesAndNoEmptyFields(t *testing.T) {
-	raw, err := json.Marshal(vpcs{}.object(types.Vpc{VpcId: aws.String("vpc-1"), IsDefault: aws.Bool(false), Tags: []types.Tag{{Key: aws.String("a")}}}))
+	raw, err := json.Marshal(vpcOf(types.Vpc{VpcId: aws.String("vpc-1"), IsDefault: aws.Bool(false), Tags: []types.Tag{{Key: aws.String("a")}}}))
 	require.NoError(t, err)
 	var shown struct{ Native map[string]any }
 	require.NoError(t, json.Unmarshal(raw, &shown))
@@ -236,17 +236,17 @@ func TestInstanceThatCouldNotBeLaunched(t *testing.T) {
 			StateReason: &types.StateReason{Code: aws.String(reason), Message: aws.String(reason + ": because")},
 		}
 	}
-	shown := vms{&session{users: &sshUsers{}}}
+	shown := &session{users: &sshUsers{}}
 	for reason, want := range map[string]resource.Code{
 		"Server.InsufficientInstanceCapacity": resource.CodeCapacity, "Client.VolumeLimitExceeded": resource.CodeQuota,
 		"Server.InternalError": resource.CodeUnavailable, "Client.InvalidSnapshot.NotFound": resource.CodeDependency,
 	} {
-		o := shown.object(instance(reason))
+		o := shown.vm(instance(reason))
 		assert.Equal(t, resource.StateFailed, o.State, reason)
 		assert.Equal(t, want, o.Code, reason)
 		assert.Equal(t, reason+": because", o.Reason)
 	}
-	assert.Equal(t, resource.StateDeleted, shown.object(instance("Client.UserInitiatedShutdown")).State)
+	assert.Equal(t, resource.StateDeleted, shown.vm(instance("Client.UserInitiatedShutdown")).State)
 	launched = launched.Add(-time.Hour)
-	assert.Equal(t, resource.StateDeleted, shown.object(instance("Server.InsufficientInstanceCapacity")).State)
+	assert.Equal(t, resource.StateDeleted, shown.vm(instance("Server.InsufficientInstanceCapacity")).State)
 }

@@ -341,7 +341,7 @@ func testVPCUsedOtherwise(t *testing.T, endpoint string) {
 
 func testForeignGateway(t *testing.T, endpoint string) {
 	s, cloud := open(t, config(endpoint, seoul)), client(endpoint, seoul)
-	vpc, err := cloud.CreateVpc(t.Context(), &ec2.CreateVpcInput{CidrBlock: aws.String("10.9.0.0/16"), TagSpecifications: must(writeTags("foreign-vpc", "foreign", nil, types.ResourceTypeVpc))})
+	vpc, err := cloud.CreateVpc(t.Context(), &ec2.CreateVpcInput{CidrBlock: aws.String("10.9.0.0/16"), TagSpecifications: tagged(driver.Request[resource.VPCSpec]{Token: "foreign-vpc", Name: "foreign"}, types.ResourceTypeVpc)})
 	require.NoError(t, err)
 	gateway, err := cloud.CreateInternetGateway(t.Context(), &ec2.CreateInternetGatewayInput{})
 	require.NoError(t, err)
@@ -399,7 +399,7 @@ func testRootDisk(t *testing.T, endpoint string) {
 	require.NoError(t, err)
 	require.Len(t, volumes.Volumes, 1, "the root disk itself, not one more")
 	assert.Equal(t, int32(77), aws.ToInt32(volumes.Volumes[0].Size))
-	token, _, _ := readTags(volumes.Volumes[0].Tags)
+	token := tagsIn(volumes.Volumes[0].Tags)[tokenTag]
 	assert.Equal(t, "disk-vm", token)
 }
 
@@ -554,7 +554,7 @@ func client(endpoint, region string) *ec2.Client { return ec2.NewFromConfig(sdk(
 
 func gatewaysOf(t *testing.T, endpoint, token string) []types.InternetGateway {
 	t.Helper()
-	out, err := client(endpoint, seoul).DescribeInternetGateways(t.Context(), &ec2.DescribeInternetGatewaysInput{Filters: byToken(token)})
+	out, err := client(endpoint, seoul).DescribeInternetGateways(t.Context(), &ec2.DescribeInternetGatewaysInput{Filters: narrowed(driver.Filter{Token: token}, "").filters})
 	require.NoError(t, err)
 	return out.InternetGateways
 }

@@ -13,42 +13,33 @@ import (
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
 
+// nics are the network interfaces of the region. Lists are without those that come and go
+// with a VM, a load balancer or another service.
 type (
-	nics struct{ *session }
-	nic  = driver.Object[resource.NICSpec, resource.NICStatus]
+	nics struct {
+		objects[types.NetworkInterface, resource.NICSpec, resource.NICStatus]
+	}
+	nic = driver.Object[resource.NICSpec, resource.NICStatus]
 )
 
-// List answers the network interfaces of the region but those that come and go with a
-// VM, a load balancer or another service.
-func (n nics) List(ctx context.Context, f driver.Filter) iter.Seq2[nic, error] {
-	return func(yield func(nic, error) bool) {
-		for x, err := range n.raw(ctx, &ec2.DescribeNetworkInterfacesInput{MaxResults: aws.Int32(pageSize), Filters: narrowed(f, "network-interface-id")}) {
-			if err != nil {
-				yield(nic{}, err)
-				return
-			}
-			if isFirst(x) || aws.ToBool(x.RequesterManaged) {
-				continue
-			}
-			if !yield(n.object(x), nil) {
-				return
-			}
-		}
-	}
+func openNICs(s *session) driver.FullNIC {
+	n := nics{objectsOf(s, "network interface", "network-interface-id", s.interfaces, nicOf)}
+	n.Skip = func(x types.NetworkInterface) bool { return isFirst(x) || aws.ToBool(x.RequesterManaged) }
+	return n
 }
 
-// Get answers one network interface.
-func (n nics) Get(ctx context.Context, id string) (nic, error) {
-	return driver.One(n.describe(ctx, byInterface(id)), "network interface", id)
+func (s *session) interfaces(ctx context.Context, w wanted) iter.Seq2[types.NetworkInterface, error] {
+	in := &ec2.DescribeNetworkInterfacesInput{NetworkInterfaceIds: w.ids, Filters: w.filters, MaxResults: w.most()}
+	return paged(ctx, ec2.NewDescribeNetworkInterfacesPaginator(s.ec2, in),
+		func(page *ec2.DescribeNetworkInterfacesOutput) []types.NetworkInterface {
+			return page.NetworkInterfaces
+		})
 }
 
 // Make makes a network interface. The token makes AWS itself answer the same one again.
 // https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CreateNetworkInterface.html
 func (n nics) Make(ctx context.Context, r driver.Request[resource.NICSpec]) (nic, error) {
-	tags, err := writeTags(r.Token, r.Name, r.Labels, types.ResourceTypeNetworkInterface)
-	if err != nil {
-		return nic{}, err
-	}
+	tags := tagged(r, types.ResourceTypeNetworkInterface)
 	out, err := call(ctx, n.ec2.CreateNetworkInterface, &ec2.CreateNetworkInterfaceInput{
 		ClientToken: aws.String(r.Token), SubnetId: aws.String(r.Spec.Subnet), Groups: r.Spec.SecurityGroups,
 		PrivateIpAddress: optional(r.Spec.PrivateAddress), TagSpecifications: tags,
@@ -57,13 +48,12 @@ func (n nics) Make(ctx context.Context, r driver.Request[resource.NICSpec]) (nic
 		return nic{}, err
 	}
 	out.NetworkInterface.TagSet = tags[0].Tags
-	return n.object(*out.NetworkInterface), nil
+	return nicOf(*out.NetworkInterface), nil
 }
 
 // Delete removes a network interface.
 func (n nics) Delete(ctx context.Context, id string) error {
-	_, err := call(ctx, n.ec2.DeleteNetworkInterface, &ec2.DeleteNetworkInterfaceInput{NetworkInterfaceId: aws.String(id)})
-	return driver.Except(err, resource.CodeNotFound)
+	return do(ctx, n.ec2.DeleteNetworkInterface, &ec2.DeleteNetworkInterfaceInput{NetworkInterfaceId: aws.String(id)})
 }
 
 // Attach gives a network interface to a VM, in a place that is free there.
@@ -75,24 +65,22 @@ func (n nics) Attach(ctx context.Context, id string, to resource.NICAttachment) 
 	if done, err := driver.Attached("network interface", id, found.Status.VM, to.VM); done || err != nil {
 		return err
 	}
-	instance, err := vms(n).instance(ctx, to.VM)
+	instance, err := n.instance(ctx, to.VM)
 	if err != nil {
 		return err
 	}
-	_, err = call(ctx, n.ec2.AttachNetworkInterface, &ec2.AttachNetworkInterfaceInput{
+	return do(ctx, n.ec2.AttachNetworkInterface, &ec2.AttachNetworkInterfaceInput{
 		NetworkInterfaceId: aws.String(id), InstanceId: aws.String(to.VM), DeviceIndex: aws.Int32(freeIndex(instance)),
 	})
-	return err
 }
 
 // Detach takes a network interface from the VM that has it.
 func (n nics) Detach(ctx context.Context, id string) error {
-	x, err := driver.One(n.raw(ctx, byInterface(id)), "network interface", id)
+	x, err := n.Look(ctx, id)
 	if err != nil || x.Attachment == nil || x.Attachment.AttachmentId == nil {
 		return err
 	}
-	_, err = call(ctx, n.ec2.DetachNetworkInterface, &ec2.DetachNetworkInterfaceInput{AttachmentId: x.Attachment.AttachmentId})
-	return driver.Except(err, resource.CodeNotFound)
+	return driver.Except(do(ctx, n.ec2.DetachNetworkInterface, &ec2.DetachNetworkInterfaceInput{AttachmentId: x.Attachment.AttachmentId}), resource.CodeNotFound)
 }
 
 // AddAddresses adds the secondary addresses that are missing.
@@ -101,8 +89,7 @@ func (n nics) AddAddresses(ctx context.Context, id string, change resource.Addre
 	if err != nil || len(missing) == 0 {
 		return err
 	}
-	_, err = call(ctx, n.ec2.AssignPrivateIpAddresses, &ec2.AssignPrivateIpAddressesInput{NetworkInterfaceId: aws.String(id), PrivateIpAddresses: missing})
-	return err
+	return do(ctx, n.ec2.AssignPrivateIpAddresses, &ec2.AssignPrivateIpAddressesInput{NetworkInterfaceId: aws.String(id), PrivateIpAddresses: missing})
 }
 
 // RemoveAddresses removes the secondary addresses that are there.
@@ -111,26 +98,21 @@ func (n nics) RemoveAddresses(ctx context.Context, id string, change resource.Ad
 	if err != nil || len(there) == 0 {
 		return err
 	}
-	_, err = call(ctx, n.ec2.UnassignPrivateIpAddresses, &ec2.UnassignPrivateIpAddressesInput{NetworkInterfaceId: aws.String(id), PrivateIpAddresses: there})
-	return err
+	return do(ctx, n.ec2.UnassignPrivateIpAddresses, &ec2.UnassignPrivateIpAddressesInput{NetworkInterfaceId: aws.String(id), PrivateIpAddresses: there})
 }
 
 // addresses says which of some addresses an interface has.
 func (n nics) addresses(ctx context.Context, id string, some []string) (there, missing []string, err error) {
-	x, err := driver.One(n.raw(ctx, byInterface(id)), "network interface", id)
-	if err != nil {
-		return nil, nil, err
-	}
+	x, err := n.Look(ctx, id)
+	has := driver.Convert(x.PrivateIpAddresses, func(a types.NetworkInterfacePrivateIpAddress) string { return aws.ToString(a.PrivateIpAddress) })
 	for _, address := range some {
-		if slices.ContainsFunc(x.PrivateIpAddresses, func(a types.NetworkInterfacePrivateIpAddress) bool {
-			return aws.ToString(a.PrivateIpAddress) == address
-		}) {
+		if slices.Contains(has, address) {
 			there = append(there, address)
 		} else {
 			missing = append(missing, address)
 		}
 	}
-	return there, missing, nil
+	return there, missing, err
 }
 
 // isFirst reports whether an interface is the one that a VM was made with.
@@ -149,23 +131,7 @@ func freeIndex(x types.Instance) int32 {
 	}
 }
 
-func byInterface(id string) *ec2.DescribeNetworkInterfacesInput {
-	return &ec2.DescribeNetworkInterfacesInput{NetworkInterfaceIds: []string{id}}
-}
-
-func (n nics) raw(ctx context.Context, in *ec2.DescribeNetworkInterfacesInput) iter.Seq2[types.NetworkInterface, error] {
-	return paged(ctx, ec2.NewDescribeNetworkInterfacesPaginator(n.ec2, in), interfacesOf, same)
-}
-
-func (n nics) describe(ctx context.Context, in *ec2.DescribeNetworkInterfacesInput) iter.Seq2[nic, error] {
-	return paged(ctx, ec2.NewDescribeNetworkInterfacesPaginator(n.ec2, in), interfacesOf, n.object)
-}
-
-func interfacesOf(page *ec2.DescribeNetworkInterfacesOutput) []types.NetworkInterface {
-	return page.NetworkInterfaces
-}
-
-func (nics) object(x types.NetworkInterface) nic {
+func nicOf(x types.NetworkInterface) nic {
 	o := object[resource.NICSpec, resource.NICStatus](x.NetworkInterfaceId, x.TagSet, x)
 	o.State, o.CloudState = driver.StateOf(x.Status, map[types.NetworkInterfaceStatus]resource.State{
 		"pending":                              resource.StateCreating, // only in the answer to the creation
@@ -176,18 +142,14 @@ func (nics) object(x types.NetworkInterface) nic {
 		types.NetworkInterfaceStatusDetaching:  resource.StateUpdating,
 	})
 	o.Spec = resource.NICSpec{Subnet: aws.ToString(x.SubnetId), PrivateAddress: aws.ToString(x.PrivateIpAddress)}
-	for _, group := range x.Groups {
-		o.Spec.SecurityGroups = append(o.Spec.SecurityGroups, aws.ToString(group.GroupId))
-	}
+	o.Spec.SecurityGroups = driver.Convert(x.Groups, groupID)
 	o.Status = resource.NICStatus{PrivateAddress: o.Spec.PrivateAddress, MACAddress: aws.ToString(x.MacAddress)}
 	for _, a := range x.PrivateIpAddresses {
 		if !aws.ToBool(a.Primary) {
 			o.Status.SecondaryAddresses = append(o.Status.SecondaryAddresses, aws.ToString(a.PrivateIpAddress))
 		}
 	}
-	for _, a := range x.Ipv6Addresses {
-		o.Status.IPv6Addresses = append(o.Status.IPv6Addresses, aws.ToString(a.Ipv6Address))
-	}
+	o.Status.IPv6Addresses = driver.Convert(x.Ipv6Addresses, func(a types.NetworkInterfaceIpv6Address) string { return aws.ToString(a.Ipv6Address) })
 	if a := x.Attachment; a != nil {
 		o.Status.VM = aws.ToString(a.InstanceId)
 	}

@@ -56,32 +56,29 @@ func nameIn(arn string) string {
 }
 
 // ensureGroup makes the target group of a name for a load balancer, unless it is there.
-func (n nlbs) ensureGroup(ctx context.Context, balancer, name string, spec resource.NLBSpec, tags []elbtypes.Tag) (string, error) {
+func (n nlbs) ensureGroup(ctx context.Context, balancer, name string, spec resource.NLBSpec, tags []elbtypes.Tag) (arn string, there bool, err error) {
 	made, err := n.createGroup(ctx, balancer, name, spec, tags)
 	if resource.CodeOf(err) != resource.CodeAlreadyExists {
-		return made, err
+		return made, false, err
 	}
-	there, lookErr := n.ownGroup(ctx, balancer, name)
-	if there == "" {
-		return "", cmp.Or(lookErr, err)
+	left, lookErr := n.ownGroup(ctx, balancer, name)
+	if left == "" {
+		return "", false, cmp.Or(lookErr, err)
 	}
-	return there, nil
+	return left, true, nil
 }
 
 func (n nlbs) createGroup(ctx context.Context, balancer, name string, spec resource.NLBSpec, tags []elbtypes.Tag) (string, error) {
 	in := checkOf(spec.HealthCheck, spec.TargetPort)
 	in.Name, in.VpcId = aws.String(name), aws.String(spec.VPC)
-	in.Tags = append(slices.Clone(tags), elbtypes.Tag{Key: aws.String(balancerTag), Value: aws.String(balancer)})
-	in.TargetType = elbtypes.TargetTypeEnumInstance
-	in.Protocol, in.Port = elbProtocol(spec.Protocol), aws.Int32(int32(spec.TargetPort)) //nolint:gosec // at most 65535
+	in.Tags = append(slices.Clone(tags), elbTags([]driver.Tag{{Key: balancerTag, Value: balancer}})...)
+	in.TargetType, in.Protocol, in.Port = elbtypes.TargetTypeEnumInstance, elbProtocol(spec.Protocol), number(spec.TargetPort)
 	out, err := call(ctx, n.elb.CreateTargetGroup, in)
 	if err != nil {
 		return "", err
 	}
-	if len(out.TargetGroups) != 1 {
-		return "", resource.Errorf(resource.CodeInternal, "AWS CreateTargetGroup answered %d target groups instead of one", len(out.TargetGroups))
-	}
-	return aws.ToString(out.TargetGroups[0].TargetGroupArn), nil
+	made, err := only("CreateTargetGroup", out.TargetGroups)
+	return aws.ToString(made.TargetGroupArn), err
 }
 
 func elbProtocol(name string) elbtypes.ProtocolEnum {
@@ -90,7 +87,7 @@ func elbProtocol(name string) elbtypes.ProtocolEnum {
 
 // replacement makes a target group like another one, with its members. What has the name
 // already was left by a change that did not get further.
-func (n nlbs) replacement(ctx context.Context, balancer string, old elbtypes.TargetGroup, protocol elbtypes.ProtocolEnum, target int32) (string, error) {
+func (n nlbs) replacement(ctx context.Context, balancer string, old elbtypes.TargetGroup, protocol elbtypes.ProtocolEnum, target int) (string, error) {
 	arn := aws.ToString(old.TargetGroupArn)
 	tags, err := n.tags(ctx, []string{arn})
 	if err != nil {
@@ -103,7 +100,7 @@ func (n nlbs) replacement(ctx context.Context, balancer string, old elbtypes.Tar
 	if err != nil {
 		return "", err
 	}
-	spec := resource.NLBSpec{VPC: aws.ToString(old.VpcId), Protocol: string(protocol), TargetPort: int(target), HealthCheck: checkBehind(old)}
+	spec := resource.NLBSpec{VPC: aws.ToString(old.VpcId), Protocol: string(protocol), TargetPort: target, HealthCheck: checkBehind(old)}
 	if spec.HealthCheck.Port == int(aws.ToInt32(old.Port)) {
 		spec.HealthCheck.Port = 0 // it follows
 	}
@@ -112,13 +109,9 @@ func (n nlbs) replacement(ctx context.Context, balancer string, old elbtypes.Tar
 	if name == aws.ToString(old.TargetGroupName) {
 		name = names[1]
 	}
-	made, err := n.createGroup(ctx, balancer, name, spec, kept)
-	if resource.CodeOf(err) == resource.CodeAlreadyExists {
-		left, lookErr := n.ownGroup(ctx, balancer, name)
-		if left == "" {
-			return "", cmp.Or(lookErr, err)
-		}
-		if err := n.deleteGroups(ctx, left); err != nil {
+	made, there, err := n.ensureGroup(ctx, balancer, name, spec, kept)
+	if there {
+		if err := n.deleteGroups(ctx, made); err != nil {
 			return "", err
 		}
 		made, err = n.createGroup(ctx, balancer, name, spec, kept)
@@ -126,11 +119,7 @@ func (n nlbs) replacement(ctx context.Context, balancer string, old elbtypes.Tar
 	if err != nil {
 		return "", err
 	}
-	vms := make([]string, len(members))
-	for i, m := range members {
-		vms[i] = aws.ToString(m.Target.Id)
-	}
-	return made, n.register(ctx, made, vms)
+	return made, n.register(ctx, made, driver.Convert(members, memberID))
 }
 
 // leftGroups are the target groups that were made for a load balancer, beside those that
@@ -160,20 +149,10 @@ func (n nlbs) ownGroup(ctx context.Context, balancer, name string) (string, erro
 	}
 	arn := aws.ToString(group.TargetGroupArn)
 	tags, err := n.tags(ctx, []string{arn})
-	if err != nil || driver.WhoseIs(markOf(tags[arn]), balancer, false) == driver.Stranger {
+	if err != nil || driver.WhoseIs(elbTagsIn(tags[arn])[balancerTag], balancer, false) == driver.Stranger {
 		return "", err
 	}
 	return arn, nil
-}
-
-// markOf is the ARN of the load balancer that a target group was made for, or "".
-func markOf(tags []elbtypes.Tag) string {
-	for _, t := range tags {
-		if aws.ToString(t.Key) == balancerTag {
-			return aws.ToString(t.Value)
-		}
-	}
-	return ""
 }
 
 // deleteGroups removes target groups that no listener forwards to any more, which AWS may
@@ -181,7 +160,7 @@ func markOf(tags []elbtypes.Tag) string {
 // https://github.com/hashicorp/terraform-provider-aws/blob/main/internal/service/elbv2/target_group.go
 func (n nlbs) deleteGroups(ctx context.Context, arns ...string) error {
 	for _, arn := range arns {
-		_, err := call(ctx, n.elb.DeleteTargetGroup, &elb.DeleteTargetGroupInput{TargetGroupArn: aws.String(arn)})
+		err := do(ctx, n.elb.DeleteTargetGroup, &elb.DeleteTargetGroupInput{TargetGroupArn: aws.String(arn)})
 		if driver.IsCloud(err, "ResourceInUse") {
 			return driver.Wait(0, "AWS still takes the target group %s for used", nameIn(arn))
 		}
@@ -194,7 +173,7 @@ func (n nlbs) deleteGroups(ctx context.Context, arns ...string) error {
 
 func (n nlbs) targetGroups(ctx context.Context, in *elb.DescribeTargetGroupsInput) iter.Seq2[elbtypes.TargetGroup, error] {
 	return paged(ctx, elb.NewDescribeTargetGroupsPaginator(n.elb, in),
-		func(page *elb.DescribeTargetGroupsOutput) []elbtypes.TargetGroup { return page.TargetGroups }, same)
+		func(page *elb.DescribeTargetGroupsOutput) []elbtypes.TargetGroup { return page.TargetGroups })
 }
 
 // checkOf is a health check in AWS's terms.
@@ -202,12 +181,6 @@ func checkOf(c resource.HealthCheck, targetPort int) *elb.CreateTargetGroupInput
 	in := &elb.CreateTargetGroupInput{HealthCheckProtocol: elbtypes.ProtocolEnum(strings.ToUpper(cmp.Or(c.Protocol, "tcp"))), HealthCheckPort: aws.String("traffic-port"), HealthCheckPath: optional(c.Path)}
 	if c.Port != 0 && c.Port != targetPort {
 		in.HealthCheckPort = aws.String(strconv.Itoa(c.Port))
-	}
-	number := func(n int) *int32 {
-		if n == 0 {
-			return nil
-		}
-		return aws.Int32(int32(n)) //nolint:gosec // at most 300
 	}
 	in.HealthCheckIntervalSeconds, in.HealthCheckTimeoutSeconds = number(c.IntervalSeconds), number(c.TimeoutSeconds)
 	in.HealthyThresholdCount, in.UnhealthyThresholdCount = number(c.Threshold), number(c.Threshold)
@@ -229,12 +202,9 @@ func checkBehind(group elbtypes.TargetGroup) resource.HealthCheck {
 // listener is the one of a load balancer, with the target group that it forwards to. One
 // that was made elsewhere may have several; which of them is meant cannot be told.
 func (n nlbs) listener(ctx context.Context, balancer string) (listener elbtypes.Listener, group string, err error) {
-	var all []elbtypes.Listener
-	for l, err := range n.listeners(ctx, balancer) {
-		if err != nil {
-			return elbtypes.Listener{}, "", err
-		}
-		all = append(all, l)
+	all, err := driver.Collect(n.listeners(ctx, balancer))
+	if err != nil {
+		return elbtypes.Listener{}, "", err
 	}
 	if len(all) != 1 {
 		return elbtypes.Listener{}, "", resource.Errorf(resource.CodeConflict, "the load balancer %s has %d listeners instead of one; change it with AWS's own tools", balancer, len(all))
@@ -245,13 +215,25 @@ func (n nlbs) listener(ctx context.Context, balancer string) (listener elbtypes.
 	return all[0], group, nil
 }
 
+// forwarding is the listener with the target group as AWS shows it.
+func (n nlbs) forwarding(ctx context.Context, balancer string) (elbtypes.Listener, elbtypes.TargetGroup, error) {
+	listener, arn, err := n.listener(ctx, balancer)
+	if err != nil {
+		return listener, elbtypes.TargetGroup{}, err
+	}
+	group, err := driver.One(n.targetGroups(ctx, &elb.DescribeTargetGroupsInput{TargetGroupArns: []string{arn}}), "target group", arn)
+	return listener, group, err
+}
+
+func portOf(port *int32) int { return int(aws.ToInt32(port)) }
+
 // listeners are those of a load balancer; what is no ARN names none.
 func (n nlbs) listeners(ctx context.Context, balancer string) iter.Seq2[elbtypes.Listener, error] {
 	if nameIn(balancer) == "" {
 		return func(yield func(elbtypes.Listener, error) bool) { yield(elbtypes.Listener{}, noBalancer(balancer)) }
 	}
 	return paged(ctx, elb.NewDescribeListenersPaginator(n.elb, &elb.DescribeListenersInput{LoadBalancerArn: aws.String(balancer)}),
-		func(page *elb.DescribeListenersOutput) []elbtypes.Listener { return page.Listeners }, same)
+		func(page *elb.DescribeListenersOutput) []elbtypes.Listener { return page.Listeners })
 }
 
 func noBalancer(id string) error {
@@ -279,25 +261,19 @@ func (n nlbs) register(ctx context.Context, group string, vms []string) error {
 	if len(vms) == 0 {
 		return nil
 	}
-	_, err := call(ctx, n.elb.RegisterTargets, &elb.RegisterTargetsInput{TargetGroupArn: aws.String(group), Targets: targets(vms)})
-	return err
+	return do(ctx, n.elb.RegisterTargets, &elb.RegisterTargetsInput{TargetGroupArn: aws.String(group), Targets: targets(vms)})
 }
 
 func targets(vms []string) []elbtypes.TargetDescription {
-	all := make([]elbtypes.TargetDescription, len(vms))
-	for i, id := range vms {
-		all[i] = elbtypes.TargetDescription{Id: aws.String(id)}
-	}
-	return all
+	return driver.Convert(vms, func(id string) elbtypes.TargetDescription { return elbtypes.TargetDescription{Id: aws.String(id)} })
 }
 
 // members are the targets of a group without those that leave it.
 func (n nlbs) members(ctx context.Context, group string) ([]elbtypes.TargetHealthDescription, error) {
 	out, err := call(ctx, n.elb.DescribeTargetHealth, &elb.DescribeTargetHealthInput{TargetGroupArn: aws.String(group)})
-	if err != nil {
-		return nil, err
-	}
 	return slices.DeleteFunc(out.TargetHealthDescriptions, func(d elbtypes.TargetHealthDescription) bool {
 		return d.Target == nil || d.TargetHealth == nil || strings.HasSuffix(string(d.TargetHealth.State), "draining")
-	}), nil
+	}), err
 }
+
+func memberID(d elbtypes.TargetHealthDescription) string { return aws.ToString(d.Target.Id) }

@@ -5,12 +5,12 @@ import (
 	"context"
 	"fmt"
 	"iter"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 	elbtypes "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 
@@ -29,62 +29,64 @@ type (
 // List answers the network load balancers of the region. AWS looks for neither ids that may
 // be unknown nor tags, but what is not wanted costs no calls of its own.
 func (n nlbs) List(ctx context.Context, f driver.Filter) iter.Seq2[nlb, error] {
-	return func(yield func(nlb, error) bool) {
-		groups := sync.OnceValues(func() (map[string]elbtypes.TargetGroup, error) { // by ARN
-			all := map[string]elbtypes.TargetGroup{}
-			for group, err := range n.targetGroups(ctx, &elb.DescribeTargetGroupsInput{PageSize: aws.Int32(elbPageSize)}) {
-				if err != nil {
-					return nil, err
-				}
-				all[aws.ToString(group.TargetGroupArn)] = group
-			}
-			return all, nil
-		})
-		groupOf := func(arn string) (elbtypes.TargetGroup, bool, error) {
-			all, err := groups()
-			group, found := all[arn]
-			return group, found, err
+	groups := sync.OnceValues(func() (map[string]elbtypes.TargetGroup, error) { // by ARN
+		all, err := driver.Collect(n.targetGroups(ctx, &elb.DescribeTargetGroupsInput{PageSize: aws.Int32(elbPageSize)}))
+		byARN := map[string]elbtypes.TargetGroup{}
+		for _, group := range all {
+			byARN[aws.ToString(group.TargetGroupArn)] = group
 		}
-		for page, err := range n.balancers(ctx, &elb.DescribeLoadBalancersInput{PageSize: aws.Int32(elbPageSize)}) {
-			if err != nil {
-				yield(nlb{}, err)
-				return
-			}
-			if !n.show(ctx, page, f, groupOf, yield) {
-				return
-			}
-		}
+		return byARN, err
+	})
+	groupOf := func(arn string) (elbtypes.TargetGroup, bool, error) {
+		all, err := groups()
+		group, found := all[arn]
+		return group, found, err
 	}
+	return driver.Items(func(yield func([]nlb, error) bool) {
+		for page, err := range n.networkBalancers(ctx, &elb.DescribeLoadBalancersInput{PageSize: aws.Int32(elbPageSize)}) {
+			var shown []nlb
+			if err == nil {
+				shown, err = n.show(ctx, page, f, groupOf)
+			}
+			if !yield(shown, err) {
+				return
+			}
+		}
+	}, same)
 }
 
-// Get answers one load balancer.
+// Get answers one load balancer; what is no ARN names none.
 func (n nlbs) Get(ctx context.Context, id string) (nlb, error) {
-	balancer, err := n.balancer(ctx, id)
+	if nameIn(id) == "" {
+		return nlb{}, noBalancer(id)
+	}
+	found, err := driver.One(n.networkBalancers(ctx, &elb.DescribeLoadBalancersInput{LoadBalancerArns: []string{id}}), "load balancer", id)
 	if err != nil {
 		return nlb{}, err
 	}
-	groupOf := func(arn string) (elbtypes.TargetGroup, bool, error) {
+	shown, err := n.show(ctx, found, driver.Filter{}, func(arn string) (elbtypes.TargetGroup, bool, error) {
 		return driver.First(unlessMissing(n.targetGroups(ctx, &elb.DescribeTargetGroupsInput{TargetGroupArns: []string{arn}})))
+	})
+	if err == nil && len(shown) == 0 {
+		err = noBalancer(id)
 	}
-	return driver.One(func(yield func(nlb, error) bool) {
-		n.show(ctx, []elbtypes.LoadBalancer{balancer}, driver.Filter{}, groupOf, yield)
-	}, "load balancer", id)
+	if err != nil {
+		return nlb{}, err
+	}
+	return shown[0], nil
 }
 
 // Make makes a load balancer. Its name follows from the token, and AWS takes a name once
 // in a region.
 // https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_CreateLoadBalancer.html
 func (n nlbs) Make(ctx context.Context, r driver.Request[resource.NLBSpec]) (nlb, error) {
-	tags, err := balancerTags().Write(r.Token, r.Name, r.Labels)
-	if err != nil {
-		return nlb{}, err
-	}
 	subnets, err := n.subnetsFor(ctx, r.Spec)
 	if err != nil {
 		return nlb{}, err
 	}
 	in := &elb.CreateLoadBalancerInput{
-		Name: aws.String(balancerName(r.Name, r.Token)), Type: elbtypes.LoadBalancerTypeEnumNetwork, Scheme: elbtypes.LoadBalancerSchemeEnumInternetFacing, Subnets: subnets, Tags: elbTags(tags),
+		Name: aws.String(balancerName(r.Name, r.Token)), Type: elbtypes.LoadBalancerTypeEnumNetwork, Scheme: elbtypes.LoadBalancerSchemeEnumInternetFacing, Subnets: subnets,
+		Tags: elbTags(balancerTags().Write(r.Token, r.Name, r.Labels)),
 	}
 	if r.Spec.Internal {
 		in.Scheme = elbtypes.LoadBalancerSchemeEnumInternal
@@ -93,10 +95,8 @@ func (n nlbs) Make(ctx context.Context, r driver.Request[resource.NLBSpec]) (nlb
 	if err != nil {
 		return nlb{}, err
 	}
-	if len(out.LoadBalancers) != 1 {
-		return nlb{}, resource.Errorf(resource.CodeInternal, "AWS CreateLoadBalancer answered %d load balancers instead of one", len(out.LoadBalancers))
-	}
-	return n.object(out.LoadBalancers[0], in.Tags), nil
+	made, err := only("CreateLoadBalancer", out.LoadBalancers)
+	return nlbOf(made, in.Tags), err
 }
 
 // Complete gives a load balancer its target group with the members, and then the listener:
@@ -105,20 +105,15 @@ func (n nlbs) Complete(ctx context.Context, r driver.Request[resource.NLBSpec], 
 	if o.Spec.Port != 0 {
 		return o, nil
 	}
-	tags, err := balancerTags().Write(r.Token, r.Name, r.Labels)
-	if err != nil {
-		return o, err
-	}
-	group, err := n.ensureGroup(ctx, o.ID, groupNames(o.ID)[0], r.Spec, elbTags(tags))
+	group, _, err := n.ensureGroup(ctx, o.ID, groupNames(o.ID)[0], r.Spec, elbTags(balancerTags().Write(r.Token, r.Name, r.Labels)))
 	if err != nil {
 		return o, err
 	}
 	if err := n.register(ctx, group, r.Spec.Members); err != nil {
 		return o, err
 	}
-	_, err = call(ctx, n.elb.CreateListener, &elb.CreateListenerInput{
-		LoadBalancerArn: aws.String(o.ID), Protocol: elbProtocol(r.Spec.Protocol), Port: aws.Int32(int32(r.Spec.Port)), //nolint:gosec // at most 65535
-		DefaultActions: forwardTo(group),
+	err = do(ctx, n.elb.CreateListener, &elb.CreateListenerInput{
+		LoadBalancerArn: aws.String(o.ID), Protocol: elbProtocol(r.Spec.Protocol), Port: number(r.Spec.Port), DefaultActions: forwardTo(group),
 	})
 	if err := driver.Except(err, resource.CodeAlreadyExists); err != nil {
 		return o, err
@@ -141,7 +136,7 @@ func (n nlbs) Delete(ctx context.Context, id string) error {
 		if err != nil {
 			return err
 		}
-		_, err := call(ctx, n.elb.DeleteListener, &elb.DeleteListenerInput{ListenerArn: listener.ListenerArn})
+		err := do(ctx, n.elb.DeleteListener, &elb.DeleteListenerInput{ListenerArn: listener.ListenerArn})
 		if err := driver.Except(err, resource.CodeNotFound); err != nil {
 			return err
 		}
@@ -156,8 +151,7 @@ func (n nlbs) Delete(ctx context.Context, id string) error {
 	if err := n.deleteGroups(ctx, append(groups, left...)...); err != nil {
 		return err
 	}
-	_, err = call(ctx, n.elb.DeleteLoadBalancer, &elb.DeleteLoadBalancerInput{LoadBalancerArn: aws.String(id)})
-	return driver.Except(err, resource.CodeNotFound)
+	return do(ctx, n.elb.DeleteLoadBalancer, &elb.DeleteLoadBalancerInput{LoadBalancerArn: aws.String(id)})
 }
 
 // AddMembers registers VMs; AWS passes over those that are registered.
@@ -177,62 +171,51 @@ func (n nlbs) RemoveMembers(ctx context.Context, id string, change resource.Memb
 		return err
 	}
 	members, err := n.members(ctx, group)
-	if err != nil {
+	registered := driver.Convert(members, memberID)
+	leaving := slices.DeleteFunc(slices.Clone(change.Members), func(vm string) bool { return !slices.Contains(registered, vm) })
+	if err != nil || len(leaving) == 0 {
 		return err
 	}
-	change.Members = slices.DeleteFunc(slices.Clone(change.Members), func(vm string) bool {
-		return !slices.ContainsFunc(members, func(m elbtypes.TargetHealthDescription) bool { return aws.ToString(m.Target.Id) == vm })
-	})
-	if len(change.Members) == 0 {
-		return nil
-	}
-	_, err = call(ctx, n.elb.DeregisterTargets, &elb.DeregisterTargetsInput{TargetGroupArn: aws.String(group), Targets: targets(change.Members)})
-	return err
+	return do(ctx, n.elb.DeregisterTargets, &elb.DeregisterTargetsInput{TargetGroupArn: aws.String(group), Targets: targets(leaving)})
 }
 
 // SetListener changes where a load balancer listens. Another protocol takes another
 // target group.
 func (n nlbs) SetListener(ctx context.Context, id string, to resource.ListenerChange) error {
-	return n.redirect(ctx, id, func(port *int32, protocol *elbtypes.ProtocolEnum, _ *int32) {
-		*protocol = cmp.Or(elbtypes.ProtocolEnum(strings.ToUpper(to.Protocol)), *protocol)
-		*port = cmp.Or(int32(to.Port), *port) //nolint:gosec // at most 65535
-	})
+	return n.redirect(ctx, id, to, 0)
 }
 
 // SetTarget changes the port of the members, which takes another target group.
 func (n nlbs) SetTarget(ctx context.Context, id string, to resource.TargetChange) error {
-	return n.redirect(ctx, id, func(_ *int32, _ *elbtypes.ProtocolEnum, target *int32) {
-		*target = int32(to.Port) //nolint:gosec // at most 65535
-	})
+	return n.redirect(ctx, id, resource.ListenerChange{}, to.Port)
 }
 
 // SetHealthCheck changes how members are checked.
 func (n nlbs) SetHealthCheck(ctx context.Context, id string, to resource.HealthCheck) error {
-	_, arn, err := n.listener(ctx, id)
-	if err != nil {
-		return err
-	}
-	group, err := driver.One(n.targetGroups(ctx, &elb.DescribeTargetGroupsInput{TargetGroupArns: []string{arn}}), "target group", arn)
+	_, group, err := n.forwarding(ctx, id)
 	if err != nil {
 		return err
 	}
 	check := checkOf(to, int(aws.ToInt32(group.Port)))
-	_, err = call(ctx, n.elb.ModifyTargetGroup, &elb.ModifyTargetGroupInput{
+	return do(ctx, n.elb.ModifyTargetGroup, &elb.ModifyTargetGroupInput{
 		TargetGroupArn: group.TargetGroupArn, HealthCheckProtocol: check.HealthCheckProtocol, HealthCheckPort: check.HealthCheckPort, HealthCheckPath: check.HealthCheckPath,
 		HealthCheckIntervalSeconds: check.HealthCheckIntervalSeconds, HealthCheckTimeoutSeconds: check.HealthCheckTimeoutSeconds,
 		HealthyThresholdCount: check.HealthyThresholdCount, UnhealthyThresholdCount: check.UnhealthyThresholdCount,
 	})
-	return err
 }
 
-// Label changes the labels of a load balancer.
+// CheckLabels implements driver.LabelChecker.
+func (nlbs) CheckLabels(field string, labels map[string]string) error {
+	return checkNarrow(field, labels, escape)
+}
+
+// Label changes the labels of a load balancer. A key that AWS does not take is not there.
 func (n nlbs) Label(ctx context.Context, id string, change resource.LabelChange) error {
+	change.Remove = slices.DeleteFunc(slices.Clone(change.Remove), strange.MatchString)
 	return balancerTags().Apply(change, func(tags []driver.Tag) error {
-		_, err := call(ctx, n.elb.AddTags, &elb.AddTagsInput{ResourceArns: []string{id}, Tags: elbTags(tags)})
-		return err
+		return do(ctx, n.elb.AddTags, &elb.AddTagsInput{ResourceArns: []string{id}, Tags: elbTags(tags)})
 	}, func(keys []string) error {
-		_, err := call(ctx, n.elb.RemoveTags, &elb.RemoveTagsInput{ResourceArns: []string{id}, TagKeys: keys})
-		return err
+		return do(ctx, n.elb.RemoveTags, &elb.RemoveTagsInput{ResourceArns: []string{id}, TagKeys: keys})
 	})
 }
 
@@ -260,32 +243,28 @@ func (n nlbs) Health(ctx context.Context, id string) (resource.Health, error) {
 // nor the port of a target group, so that another one takes its place: it is made with
 // the members first, then the listener goes over to it in one call, then the old one
 // goes. That costs eight calls. Whatever stops in between, the same call once more ends it.
-func (n nlbs) redirect(ctx context.Context, id string, change func(port *int32, protocol *elbtypes.ProtocolEnum, target *int32)) error {
-	listener, old, err := n.listener(ctx, id)
+func (n nlbs) redirect(ctx context.Context, id string, to resource.ListenerChange, targetPort int) error {
+	listener, group, err := n.forwarding(ctx, id)
 	if err != nil {
 		return err
 	}
-	group, err := driver.One(n.targetGroups(ctx, &elb.DescribeTargetGroupsInput{TargetGroupArns: []string{old}}), "target group", old)
-	if err != nil {
-		return err
-	}
-	port, protocol, target := aws.ToInt32(listener.Port), listener.Protocol, aws.ToInt32(group.Port)
-	change(&port, &protocol, &target)
+	old := aws.ToString(group.TargetGroupArn)
+	port, protocol, target := cmp.Or(to.Port, portOf(listener.Port)), cmp.Or(elbProtocol(to.Protocol), listener.Protocol), cmp.Or(targetPort, portOf(group.Port))
 	next := old
-	if group.Protocol != protocol || aws.ToInt32(group.Port) != target {
+	if group.Protocol != protocol || portOf(group.Port) != target {
 		if next, err = n.replacement(ctx, id, group, protocol, target); err != nil {
 			return err
 		}
 	}
-	if next == old && aws.ToInt32(listener.Port) == port { // done before, but perhaps for the group that was replaced
+	if next == old && portOf(listener.Port) == port { // done before, but perhaps for the group that was replaced
 		left, err := n.leftGroups(ctx, id, []string{old})
 		if err != nil {
 			return err
 		}
 		return n.deleteGroups(ctx, left...)
 	}
-	_, err = call(ctx, n.elb.ModifyListener, &elb.ModifyListenerInput{
-		ListenerArn: listener.ListenerArn, Protocol: protocol, Port: aws.Int32(port), DefaultActions: forwardTo(next),
+	err = do(ctx, n.elb.ModifyListener, &elb.ModifyListenerInput{
+		ListenerArn: listener.ListenerArn, Protocol: protocol, Port: number(port), DefaultActions: forwardTo(next),
 	})
 	if err != nil || next == old {
 		return err
@@ -310,12 +289,12 @@ func (n nlbs) subnetsFor(ctx context.Context, spec resource.NLBSpec) ([]string, 
 		return spec.Subnets, nil
 	}
 	var chosen, zones []string
-	for s, err := range subnets(n).describe(ctx, &ec2.DescribeSubnetsInput{Filters: inVPC(spec.VPC)}) {
+	for x, err := range n.subnets(ctx, having(filter("vpc-id", spec.VPC))) {
 		if err != nil {
 			return nil, err
 		}
-		if !slices.Contains(zones, s.Spec.Zone) {
-			chosen, zones = append(chosen, s.ID), append(zones, s.Spec.Zone)
+		if zone := aws.ToString(x.AvailabilityZone); !slices.Contains(zones, zone) {
+			chosen, zones = append(chosen, aws.ToString(x.SubnetId)), append(zones, zone)
 		}
 	}
 	if len(chosen) == 0 {
@@ -328,63 +307,48 @@ func (n nlbs) subnetsFor(ctx context.Context, spec resource.NLBSpec) ([]string, 
 // https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_DescribeLoadBalancers.html
 const elbPageSize = 400
 
-// balancers are the network load balancers, page by page: their tags are asked for a
+// networkBalancers are the network load balancers, page by page: their tags are asked for a
 // page at a time.
-func (n nlbs) balancers(ctx context.Context, in *elb.DescribeLoadBalancersInput) iter.Seq2[[]elbtypes.LoadBalancer, error] {
+func (n nlbs) networkBalancers(ctx context.Context, in *elb.DescribeLoadBalancersInput) iter.Seq2[[]elbtypes.LoadBalancer, error] {
 	return paged(ctx, elb.NewDescribeLoadBalancersPaginator(n.elb, in), func(page *elb.DescribeLoadBalancersOutput) [][]elbtypes.LoadBalancer {
 		return [][]elbtypes.LoadBalancer{slices.DeleteFunc(page.LoadBalancers, func(b elbtypes.LoadBalancer) bool { return b.Type != elbtypes.LoadBalancerTypeEnumNetwork })}
-	}, same)
+	})
 }
 
-// balancer answers one load balancer; what is no ARN names none.
-func (n nlbs) balancer(ctx context.Context, id string) (elbtypes.LoadBalancer, error) {
-	if nameIn(id) == "" {
-		return elbtypes.LoadBalancer{}, noBalancer(id)
-	}
-	found, err := driver.One(n.balancers(ctx, &elb.DescribeLoadBalancersInput{LoadBalancerArns: []string{id}}), "load balancer", id)
-	if err == nil && len(found) == 0 {
-		err = noBalancer(id)
-	}
-	if err != nil {
-		return elbtypes.LoadBalancer{}, err
-	}
-	return found[0], nil
+// balancers are those of every type.
+func (s *session) balancers(ctx context.Context) iter.Seq2[elbtypes.LoadBalancer, error] {
+	return paged(ctx, elb.NewDescribeLoadBalancersPaginator(s.elb, &elb.DescribeLoadBalancersInput{}),
+		func(page *elb.DescribeLoadBalancersOutput) []elbtypes.LoadBalancer { return page.LoadBalancers })
 }
 
-// show yields load balancers that are looked for with all that belongs to them, and reports
-// whether to go on.
-func (n nlbs) show(ctx context.Context, balancers []elbtypes.LoadBalancer, f driver.Filter, groupOf func(arn string) (elbtypes.TargetGroup, bool, error), yield func(nlb, error) bool) bool {
+// show answers those of load balancers that are looked for, with all that belongs to them.
+func (n nlbs) show(ctx context.Context, balancers []elbtypes.LoadBalancer, f driver.Filter, groupOf func(arn string) (elbtypes.TargetGroup, bool, error)) ([]nlb, error) {
 	balancers = slices.DeleteFunc(balancers, func(b elbtypes.LoadBalancer) bool {
 		return len(f.IDs) > 0 && !slices.Contains(f.IDs, aws.ToString(b.LoadBalancerArn))
 	})
-	arns := make([]string, len(balancers))
-	for i, b := range balancers {
-		arns[i] = aws.ToString(b.LoadBalancerArn)
-	}
-	tags, err := n.tags(ctx, arns)
+	tags, err := n.tags(ctx, driver.Convert(balancers, func(b elbtypes.LoadBalancer) string { return aws.ToString(b.LoadBalancerArn) }))
 	if err != nil {
-		yield(nlb{}, err)
-		return false
+		return nil, err
 	}
-	for i, arn := range arns {
-		o := n.object(balancers[i], tags[arn])
+	var shown []nlb
+	for _, b := range balancers {
+		o := nlbOf(b, tags[aws.ToString(b.LoadBalancerArn)])
 		if f.Token != "" && o.Token != f.Token {
 			continue
 		}
-		err := n.fill(ctx, &o, arn, groupOf)
-		if resource.CodeOf(err) == resource.CodeNotFound { // it has gone meanwhile
-			continue
-		}
-		if !yield(o, err) || err != nil {
-			return false
+		switch err := n.fill(ctx, &o, groupOf); {
+		case err == nil:
+			shown = append(shown, o)
+		case resource.CodeOf(err) != resource.CodeNotFound: // it has gone meanwhile
+			return nil, err
 		}
 	}
-	return true
+	return shown, nil
 }
 
 // fill adds what the listener and the target group say.
-func (n nlbs) fill(ctx context.Context, o *nlb, arn string, groupOf func(arn string) (elbtypes.TargetGroup, bool, error)) error {
-	listener, _, err := driver.First(n.listeners(ctx, arn))
+func (n nlbs) fill(ctx context.Context, o *nlb, groupOf func(arn string) (elbtypes.TargetGroup, bool, error)) error {
+	listener, _, err := driver.First(n.listeners(ctx, o.ID))
 	if err != nil {
 		return err
 	}
@@ -402,13 +366,9 @@ func (n nlbs) fill(ctx context.Context, o *nlb, arn string, groupOf func(arn str
 	}
 	o.Spec.TargetPort, o.Spec.HealthCheck = int(aws.ToInt32(group.Port)), checkBehind(group)
 	members, err := n.members(ctx, target)
-	for _, m := range members {
-		o.Spec.Members = append(o.Spec.Members, aws.ToString(m.Target.Id))
-	}
+	o.Spec.Members = append(o.Spec.Members, driver.Convert(members, memberID)...)
 	slices.Sort(o.Spec.Members)
-	for _, vm := range o.Spec.Members {
-		o.Status.Members = append(o.Status.Members, resource.Part{Name: vm, State: resource.StateAvailable})
-	}
+	o.Status.Members = driver.Convert(o.Spec.Members, func(vm string) resource.Part { return resource.Part{Name: vm, State: resource.StateAvailable} })
 	return err
 }
 
@@ -429,22 +389,19 @@ func (n nlbs) tags(ctx context.Context, arns []string) (map[string][]elbtypes.Ta
 }
 
 func elbTags(tags []driver.Tag) []elbtypes.Tag {
-	all := make([]elbtypes.Tag, len(tags))
-	for i, tag := range tags {
-		all[i] = elbtypes.Tag{Key: aws.String(tag.Key), Value: aws.String(tag.Value)}
-	}
-	return all
+	return driver.Convert(tags, func(t driver.Tag) elbtypes.Tag {
+		return elbtypes.Tag{Key: aws.String(t.Key), Value: aws.String(t.Value)}
+	})
 }
 
-func (nlbs) object(x elbtypes.LoadBalancer, tags []elbtypes.Tag) nlb {
+// elbTagsIn is the way back.
+func elbTagsIn(tags []elbtypes.Tag) map[string]string {
+	return byKey(tags, func(t elbtypes.Tag) (key, value *string) { return t.Key, t.Value })
+}
+
+func nlbOf(x elbtypes.LoadBalancer, tags []elbtypes.Tag) nlb {
 	o := nlb{ID: aws.ToString(x.LoadBalancerArn), Native: native{x}, CreatedAt: x.CreatedTime}
-	o.Token, o.Name, o.Labels = balancerTags().Read(func(yield func(string, string) bool) {
-		for _, tag := range tags {
-			if !yield(aws.ToString(tag.Key), aws.ToString(tag.Value)) {
-				return
-			}
-		}
-	})
+	o.Token, o.Name, o.Labels = balancerTags().Read(maps.All(elbTagsIn(tags)))
 	o.Name = cmp.Or(o.Name, aws.ToString(x.LoadBalancerName))
 	if x.State != nil {
 		o.State, o.CloudState = driver.StateOf(x.State.Code, map[elbtypes.LoadBalancerStateEnum]resource.State{
@@ -456,9 +413,7 @@ func (nlbs) object(x elbtypes.LoadBalancer, tags []elbtypes.Tag) nlb {
 		o.Reason = aws.ToString(x.State.Reason)
 	}
 	o.Spec = resource.NLBSpec{VPC: aws.ToString(x.VpcId), Internal: x.Scheme == elbtypes.LoadBalancerSchemeEnumInternal, Members: []string{}}
-	for _, zone := range x.AvailabilityZones {
-		o.Spec.Subnets = append(o.Spec.Subnets, aws.ToString(zone.SubnetId))
-	}
+	o.Spec.Subnets = driver.Convert(x.AvailabilityZones, func(z elbtypes.AvailabilityZone) string { return aws.ToString(z.SubnetId) })
 	o.Status.DNSName = aws.ToString(x.DNSName)
 	return o
 }

@@ -37,7 +37,7 @@ func (p prices) List(ctx context.Context, q driver.Query) iter.Seq2[resource.Pri
 				in.Filters = append(in.Filters, types.Filter{Type: types.FilterTypeTermMatch, Field: aws.String(field), Value: aws.String(product.attributes[field])})
 			}
 			for document, err := range paged(ctx, pricing.NewGetProductsPaginator(p.pricing, in),
-				func(page *pricing.GetProductsOutput) []string { return page.PriceList }, same) {
+				func(page *pricing.GetProductsOutput) []string { return page.PriceList }) {
 				if err != nil {
 					yield(resource.Price{}, err)
 					return
@@ -79,16 +79,16 @@ func (p prices) spot(ctx context.Context, q driver.Query) iter.Seq2[resource.Pri
 	if strings.HasPrefix(p.region, "cn-") {
 		currency = "CNY"
 	}
-	return paged(ctx, ec2.NewDescribeSpotPriceHistoryPaginator(p.ec2, in),
-		func(page *ec2.DescribeSpotPriceHistoryOutput) []ec2types.SpotPrice { return page.SpotPriceHistory },
-		func(x ec2types.SpotPrice) resource.Price {
-			price := resource.Price{
-				Product: "vm", Contract: contractSpot, Spec: string(x.InstanceType), Zone: aws.ToString(x.AvailabilityZone), OS: spotSystems()[strings.TrimSuffix(string(x.ProductDescription), inVPCs)],
-				Currency: currency, Amount: aws.ToString(x.SpotPrice), Unit: "hour", ValidFrom: x.Timestamp, Doc: string(x.ProductDescription) + ", spot",
-			}
-			price.ID = strings.Join([]string{contractSpot, price.Zone, price.Spec, strings.ReplaceAll(string(x.ProductDescription), " ", "")}, ".")
-			return price
-		})
+	found := paged(ctx, ec2.NewDescribeSpotPriceHistoryPaginator(p.ec2, in),
+		func(page *ec2.DescribeSpotPriceHistoryOutput) []ec2types.SpotPrice { return page.SpotPriceHistory })
+	return driver.Converted(found, func(x ec2types.SpotPrice) resource.Price {
+		price := resource.Price{
+			Product: "vm", Contract: contractSpot, Spec: string(x.InstanceType), Zone: aws.ToString(x.AvailabilityZone), OS: spotSystems()[strings.TrimSuffix(string(x.ProductDescription), inVPCs)],
+			Currency: currency, Amount: aws.ToString(x.SpotPrice), Unit: "hour", ValidFrom: x.Timestamp, Doc: string(x.ProductDescription) + ", spot",
+		}
+		price.ID = strings.Join([]string{contractSpot, price.Zone, price.Spec, strings.ReplaceAll(string(x.ProductDescription), " ", "")}, ".")
+		return price
+	})
 }
 
 // inVPCs ends AWS's words for systems of accounts that are old enough to have had VMs

@@ -15,37 +15,63 @@ import (
 
 // publicIPs are Elastic IP addresses.
 type (
-	publicIPs struct{ *session }
-	publicIP  = driver.Object[resource.PublicIPSpec, resource.PublicIPStatus]
+	publicIPs struct {
+		objects[address, resource.PublicIPSpec, resource.PublicIPStatus]
+	}
+	publicIP = driver.Object[resource.PublicIPSpec, resource.PublicIPStatus]
 )
 
-// List answers all addresses of the region.
-func (p publicIPs) List(ctx context.Context, f driver.Filter) iter.Seq2[publicIP, error] {
-	return p.describe(ctx, &ec2.DescribeAddressesInput{Filters: narrowed(f, "allocation-id")})
+// address is one with the interface that it is shown with: not a VM's first one, or none.
+type address struct {
+	types.Address
+
+	nic string
 }
 
-// Get answers one address.
-func (p publicIPs) Get(ctx context.Context, id string) (publicIP, error) {
-	return driver.One(p.describe(ctx, &ec2.DescribeAddressesInput{AllocationIds: []string{id}}), "public IP", id)
+func openPublicIPs(s *session) driver.FullPublicIP {
+	return publicIPs{objectsOf(s, "public IP", "allocation-id", s.located, publicIPOf)}
+}
+
+func (s *session) addresses(ctx context.Context, w wanted) iter.Seq2[types.Address, error] {
+	return unpaged(ctx, s.ec2.DescribeAddresses, &ec2.DescribeAddressesInput{AllocationIds: w.ids, Filters: w.filters},
+		func(page *ec2.DescribeAddressesOutput) []types.Address { return page.Addresses })
+}
+
+// located are addresses with their interfaces. Which of these is a VM's first one is another
+// list, where there is any.
+func (s *session) located(ctx context.Context, w wanted) iter.Seq2[address, error] {
+	return func(yield func(address, error) bool) {
+		found, err := driver.Collect(s.addresses(ctx, w))
+		further := map[string]bool{}
+		if err == nil {
+			further, err = s.furtherInterfaces(ctx, found)
+		}
+		if err != nil {
+			yield(address{}, err)
+			return
+		}
+		for _, x := range found {
+			shown := address{Address: x}
+			if id := aws.ToString(x.NetworkInterfaceId); aws.ToString(x.InstanceId) == "" || further[id] {
+				shown.nic = id
+			}
+			if !yield(shown, nil) {
+				return
+			}
+		}
+	}
 }
 
 // Make takes an address.
 func (p publicIPs) Make(ctx context.Context, r driver.Request[resource.PublicIPSpec]) (publicIP, error) {
-	tags, err := writeTags(r.Token, r.Name, r.Labels, types.ResourceTypeElasticIp)
-	if err != nil {
-		return publicIP{}, err
-	}
+	tags := tagged(r, types.ResourceTypeElasticIp)
 	out, err := call(ctx, p.ec2.AllocateAddress, &ec2.AllocateAddressInput{Domain: types.DomainTypeVpc, TagSpecifications: tags})
-	if err != nil {
-		return publicIP{}, err
-	}
-	return p.object(types.Address{AllocationId: out.AllocationId, PublicIp: out.PublicIp, Domain: out.Domain, Tags: tags[0].Tags}), nil
+	return publicIPOf(address{Address: types.Address{AllocationId: out.AllocationId, PublicIp: out.PublicIp, Domain: out.Domain, Tags: tags[0].Tags}}), err
 }
 
 // Delete gives an address back. AWS may give it to somebody else at once.
 func (p publicIPs) Delete(ctx context.Context, id string) error {
-	_, err := call(ctx, p.ec2.ReleaseAddress, &ec2.ReleaseAddressInput{AllocationId: aws.String(id)})
-	return driver.Except(err, resource.CodeNotFound)
+	return do(ctx, p.ec2.ReleaseAddress, &ec2.ReleaseAddressInput{AllocationId: aws.String(id)})
 }
 
 // Associate gives an address to a VM or a network interface; another one loses it. Of a
@@ -54,7 +80,7 @@ func (p publicIPs) Delete(ctx context.Context, id string) error {
 func (p publicIPs) Associate(ctx context.Context, id string, with resource.Association) error {
 	in := &ec2.AssociateAddressInput{AllocationId: aws.String(id), NetworkInterfaceId: optional(with.NIC), AllowReassociation: aws.Bool(true)}
 	if with.VM != "" {
-		instance, err := vms(p).instance(ctx, with.VM)
+		instance, err := p.instance(ctx, with.VM)
 		if err != nil {
 			return err
 		}
@@ -62,58 +88,21 @@ func (p publicIPs) Associate(ctx context.Context, id string, with resource.Assoc
 			in.InstanceId = aws.String(with.VM)
 		}
 	}
-	_, err := call(ctx, p.ec2.AssociateAddress, in)
-	return err
+	return do(ctx, p.ec2.AssociateAddress, in)
 }
 
 // Disassociate takes an address away from what has it.
 func (p publicIPs) Disassociate(ctx context.Context, id string) error {
-	address, err := driver.One(p.raw(ctx, &ec2.DescribeAddressesInput{AllocationIds: []string{id}}), "public IP", id)
-	if err != nil || address.AssociationId == nil {
+	found, err := driver.One(p.addresses(ctx, one(id)), "public IP", id)
+	if err != nil || found.AssociationId == nil {
 		return err
 	}
-	_, err = call(ctx, p.ec2.DisassociateAddress, &ec2.DisassociateAddressInput{AssociationId: address.AssociationId})
-	return driver.Except(err, resource.CodeNotFound)
-}
-
-func (p publicIPs) raw(ctx context.Context, in *ec2.DescribeAddressesInput) iter.Seq2[types.Address, error] {
-	return paged(ctx, unpaged(p.ec2.DescribeAddresses, in),
-		func(page *ec2.DescribeAddressesOutput) []types.Address { return page.Addresses }, same)
-}
-
-// describe needs no pages: DescribeAddresses has none. Which of the interfaces with an
-// address is a VM's first one is another list, where there is any.
-func (p publicIPs) describe(ctx context.Context, in *ec2.DescribeAddressesInput) iter.Seq2[publicIP, error] {
-	return func(yield func(publicIP, error) bool) {
-		var found []types.Address
-		for address, err := range p.raw(ctx, in) {
-			if err != nil {
-				yield(publicIP{}, err)
-				return
-			}
-			found = append(found, address)
-		}
-		further, err := p.furtherInterfaces(ctx, found)
-		if err != nil {
-			yield(publicIP{}, err)
-			return
-		}
-		for _, address := range found {
-			o := p.object(address)
-			if id := aws.ToString(address.NetworkInterfaceId); aws.ToString(address.InstanceId) == "" || further[id] {
-				o.Status.NIC = id
-			}
-			if !yield(o, nil) {
-				return
-			}
-		}
-	}
+	return driver.Except(do(ctx, p.ec2.DisassociateAddress, &ec2.DisassociateAddressInput{AssociationId: found.AssociationId}), resource.CodeNotFound)
 }
 
 // furtherInterfaces are those among the interfaces of the addresses that VMs have beside
 // their first one.
-func (p publicIPs) furtherInterfaces(ctx context.Context, addresses []types.Address) (map[string]bool, error) {
-	const most = 200 // values of a filter: https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/Using_Filtering.html
+func (s *session) furtherInterfaces(ctx context.Context, addresses []types.Address) (map[string]bool, error) {
 	var ids []string
 	for _, address := range addresses {
 		if id := aws.ToString(address.NetworkInterfaceId); aws.ToString(address.InstanceId) != "" && id != "" {
@@ -121,8 +110,8 @@ func (p publicIPs) furtherInterfaces(ctx context.Context, addresses []types.Addr
 		}
 	}
 	further := map[string]bool{}
-	for some := range slices.Chunk(ids, most) {
-		for x, err := range nics(p).raw(ctx, &ec2.DescribeNetworkInterfacesInput{Filters: []types.Filter{filter("network-interface-id", some...)}}) {
+	for some := range slices.Chunk(ids, filterValues) {
+		for x, err := range s.interfaces(ctx, having(filter("network-interface-id", some...))) {
 			if err != nil {
 				return nil, err
 			}
@@ -132,9 +121,9 @@ func (p publicIPs) furtherInterfaces(ctx context.Context, addresses []types.Addr
 	return further, nil
 }
 
-func (publicIPs) object(x types.Address) publicIP {
-	o := object[resource.PublicIPSpec, resource.PublicIPStatus](x.AllocationId, x.Tags, x)
+func publicIPOf(x address) publicIP {
+	o := object[resource.PublicIPSpec, resource.PublicIPStatus](x.AllocationId, x.Tags, x.Address)
 	o.State = resource.StateAvailable // AWS knows no states of addresses
-	o.Status = resource.PublicIPStatus{Address: aws.ToString(x.PublicIp), VM: aws.ToString(x.InstanceId)}
+	o.Status = resource.PublicIPStatus{Address: aws.ToString(x.PublicIp), VM: aws.ToString(x.InstanceId), NIC: x.nic}
 	return o
 }

@@ -25,9 +25,9 @@ func (s quotas) List(ctx context.Context, q driver.Query) iter.Seq2[resource.Quo
 				continue
 			}
 			in := &servicequotas.ListServiceQuotasInput{ServiceCode: aws.String(service), QuotaCode: optional(q["id"]), MaxResults: aws.Int32(100)}
-			for quota, err := range unlessMissing(paged(ctx, servicequotas.NewListServiceQuotasPaginator(s.quotas, in),
-				func(page *servicequotas.ListServiceQuotasOutput) []types.ServiceQuota { return page.Quotas },
-				func(x types.ServiceQuota) resource.Quota { return quotaOf(x, limited) })) {
+			for x, err := range unlessMissing(paged(ctx, servicequotas.NewListServiceQuotasPaginator(s.quotas, in),
+				func(page *servicequotas.ListServiceQuotasOutput) []types.ServiceQuota { return page.Quotas })) {
+				quota := quotaOf(x, limited)
 				if err == nil {
 					quota.Used, err = used(quota.ID)
 				}

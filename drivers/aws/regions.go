@@ -17,13 +17,11 @@ type regions struct{ *session }
 // List answers the regions that are enabled for the account.
 func (r regions) List(ctx context.Context, _ driver.Query) iter.Seq2[resource.Region, error] {
 	titles := regionTitles()
-	return paged(ctx,
-		unpaged(r.ec2.DescribeRegions, &ec2.DescribeRegionsInput{}),
-		func(page *ec2.DescribeRegionsOutput) []types.Region { return page.Regions },
-		func(x types.Region) resource.Region {
-			name := aws.ToString(x.RegionName)
-			return resource.Region{Name: name, Title: titles[name]}
-		})
+	found := unpaged(ctx, r.ec2.DescribeRegions, &ec2.DescribeRegionsInput{}, func(page *ec2.DescribeRegionsOutput) []types.Region { return page.Regions })
+	return driver.Converted(found, func(x types.Region) resource.Region {
+		name := aws.ToString(x.RegionName)
+		return resource.Region{Name: name, Title: titles[name]}
+	})
 }
 
 // regionTitles are the names that AWS gives its regions for people; its EC2 API

@@ -15,45 +15,41 @@ import (
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
 
+// securityGroups are all security groups of the region.
 type (
-	securityGroups struct{ *session }
-	securityGroup  = driver.Object[resource.SecurityGroupSpec, resource.SecurityGroupStatus]
+	securityGroups struct {
+		objects[types.SecurityGroup, resource.SecurityGroupSpec, resource.SecurityGroupStatus]
+	}
+	securityGroup = driver.Object[resource.SecurityGroupSpec, resource.SecurityGroupStatus]
 )
 
-// List answers all security groups of the region.
-func (g securityGroups) List(ctx context.Context, f driver.Filter) iter.Seq2[securityGroup, error] {
-	return g.describe(ctx, &ec2.DescribeSecurityGroupsInput{MaxResults: aws.Int32(pageSize), Filters: narrowed(f, "group-id")})
+func openSecurityGroups(s *session) driver.FullSecurityGroup {
+	return securityGroups{objectsOf(s, "security group", "group-id", s.securityGroups, securityGroupOf)}
 }
 
-// Get answers one security group.
-func (g securityGroups) Get(ctx context.Context, id string) (securityGroup, error) {
-	return driver.One(g.describe(ctx, byGroup(id)), "security group", id)
+func (s *session) securityGroups(ctx context.Context, w wanted) iter.Seq2[types.SecurityGroup, error] {
+	return paged(ctx, ec2.NewDescribeSecurityGroupsPaginator(s.ec2, &ec2.DescribeSecurityGroupsInput{GroupIds: w.ids, Filters: w.filters, MaxResults: w.most()}),
+		func(page *ec2.DescribeSecurityGroupsOutput) []types.SecurityGroup { return page.SecurityGroups })
 }
 
 // Make makes a security group. AWS takes a name once in a VPC.
 // https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CreateSecurityGroup.html
 func (g securityGroups) Make(ctx context.Context, r driver.Request[resource.SecurityGroupSpec]) (securityGroup, error) {
-	tags, err := writeTags(r.Token, r.Name, r.Labels, types.ResourceTypeSecurityGroup)
-	if err != nil {
-		return securityGroup{}, err
-	}
+	tags := tagged(r, types.ResourceTypeSecurityGroup)
 	out, err := call(ctx, g.ec2.CreateSecurityGroup, &ec2.CreateSecurityGroupInput{
 		VpcId:             aws.String(r.Spec.VPC),
 		GroupName:         aws.String(groupName(r.Name)),
 		Description:       aws.String(groupDescription(r.Spec.Description)),
 		TagSpecifications: tags,
 	})
-	if err != nil {
-		return securityGroup{}, err
-	}
-	return g.object(types.SecurityGroup{GroupId: out.GroupId, VpcId: aws.String(r.Spec.VPC), Tags: tags[0].Tags}), nil
+	return securityGroupOf(types.SecurityGroup{GroupId: out.GroupId, VpcId: aws.String(r.Spec.VPC), Tags: tags[0].Tags}), err
 }
 
 // Complete gives a new group its rules. AWS lets everything out of a new group;
 // that ends as soon as the rules say what may go out.
 // https://docs.aws.amazon.com/vpc/latest/userguide/default-security-group.html
 func (g securityGroups) Complete(ctx context.Context, r driver.Request[resource.SecurityGroupSpec], o securityGroup) (securityGroup, error) {
-	group, err := driver.One(g.raw(ctx, byGroup(o.ID)), "security group", o.ID)
+	group, err := g.Look(ctx, o.ID)
 	if err != nil {
 		return o, err
 	}
@@ -77,7 +73,7 @@ func (g securityGroups) Complete(ctx context.Context, r driver.Request[resource.
 	if err != nil {
 		return o, err
 	}
-	made := g.object(group)
+	made := securityGroupOf(group)
 	made.Spec.Rules = append(made.Spec.Rules, missing...)
 	slices.SortFunc(made.Spec.Rules, resource.Rule.Compare)
 	return made, nil
@@ -85,13 +81,12 @@ func (g securityGroups) Complete(ctx context.Context, r driver.Request[resource.
 
 // Delete removes a security group.
 func (g securityGroups) Delete(ctx context.Context, id string) error {
-	_, err := call(ctx, g.ec2.DeleteSecurityGroup, &ec2.DeleteSecurityGroupInput{GroupId: aws.String(id)})
-	return driver.Except(err, resource.CodeNotFound)
+	return do(ctx, g.ec2.DeleteSecurityGroup, &ec2.DeleteSecurityGroupInput{GroupId: aws.String(id)})
 }
 
 // AddRules allows what is not allowed yet.
 func (g securityGroups) AddRules(ctx context.Context, id string, change resource.RuleChange) error {
-	group, err := driver.One(g.raw(ctx, byGroup(id)), "security group", id)
+	group, err := g.Look(ctx, id)
 	if err != nil {
 		return err
 	}
@@ -103,7 +98,7 @@ func (g securityGroups) AddRules(ctx context.Context, id string, change resource
 // whole call if one rule is missing.
 // https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_RevokeSecurityGroupIngress.html
 func (g securityGroups) RemoveRules(ctx context.Context, id string, change resource.RuleChange) error {
-	group, err := driver.One(g.raw(ctx, byGroup(id)), "security group", id)
+	group, err := g.Look(ctx, id)
 	if err != nil {
 		return err
 	}
@@ -153,13 +148,10 @@ func (g securityGroups) authorize(ctx context.Context, group types.SecurityGroup
 }
 
 func (g securityGroups) allow(ctx context.Context, group types.SecurityGroup, direction string, permissions ...types.IpPermission) error {
-	var err error
 	if direction == directionIn {
-		_, err = call(ctx, g.ec2.AuthorizeSecurityGroupIngress, &ec2.AuthorizeSecurityGroupIngressInput{GroupId: group.GroupId, IpPermissions: permissions})
-	} else {
-		_, err = call(ctx, g.ec2.AuthorizeSecurityGroupEgress, &ec2.AuthorizeSecurityGroupEgressInput{GroupId: group.GroupId, IpPermissions: permissions})
+		return do(ctx, g.ec2.AuthorizeSecurityGroupIngress, &ec2.AuthorizeSecurityGroupIngressInput{GroupId: group.GroupId, IpPermissions: permissions})
 	}
-	return err
+	return do(ctx, g.ec2.AuthorizeSecurityGroupEgress, &ec2.AuthorizeSecurityGroupEgressInput{GroupId: group.GroupId, IpPermissions: permissions})
 }
 
 func (g securityGroups) revoke(ctx context.Context, id, direction string, permissions []types.IpPermission) error {
@@ -168,43 +160,23 @@ func (g securityGroups) revoke(ctx context.Context, id, direction string, permis
 	}
 	var err error
 	if direction == directionIn {
-		_, err = call(ctx, g.ec2.RevokeSecurityGroupIngress, &ec2.RevokeSecurityGroupIngressInput{GroupId: aws.String(id), IpPermissions: permissions})
+		err = do(ctx, g.ec2.RevokeSecurityGroupIngress, &ec2.RevokeSecurityGroupIngressInput{GroupId: aws.String(id), IpPermissions: permissions})
 	} else {
-		_, err = call(ctx, g.ec2.RevokeSecurityGroupEgress, &ec2.RevokeSecurityGroupEgressInput{GroupId: aws.String(id), IpPermissions: permissions})
+		err = do(ctx, g.ec2.RevokeSecurityGroupEgress, &ec2.RevokeSecurityGroupEgressInput{GroupId: aws.String(id), IpPermissions: permissions})
 	}
-	return changedMeanwhile(err)
-}
-
-// changedMeanwhile is for a rule that went between the look and the change: AWS changed
-// nothing, and the next try looks again.
-func changedMeanwhile(err error) error {
-	if !driver.IsCloud(err, "InvalidPermission.*") {
-		return err
+	if driver.IsCloud(err, "InvalidPermission.*") { // a rule went since the look: AWS changed nothing, and the next try looks again
+		return driver.Recode(err, resource.CodeUnavailable, "the rules of the security group changed meanwhile")
 	}
-	return driver.Recode(err, resource.CodeUnavailable, "the rules of the security group changed meanwhile")
+	return err
 }
 
-func byGroup(id string) *ec2.DescribeSecurityGroupsInput {
-	return &ec2.DescribeSecurityGroupsInput{GroupIds: []string{id}}
-}
-
-func (g securityGroups) raw(ctx context.Context, in *ec2.DescribeSecurityGroupsInput) iter.Seq2[types.SecurityGroup, error] {
-	return paged(ctx, ec2.NewDescribeSecurityGroupsPaginator(g.ec2, in), groupsOf, same)
-}
-
-func (g securityGroups) describe(ctx context.Context, in *ec2.DescribeSecurityGroupsInput) iter.Seq2[securityGroup, error] {
-	return paged(ctx, ec2.NewDescribeSecurityGroupsPaginator(g.ec2, in), groupsOf, g.object)
-}
-
-func groupsOf(page *ec2.DescribeSecurityGroupsOutput) []types.SecurityGroup {
-	return page.SecurityGroups
-}
+func groupID(g types.GroupIdentifier) string { return aws.ToString(g.GroupId) }
 
 // isDefault reports whether a group came with its VPC, and goes with it.
 // https://docs.aws.amazon.com/vpc/latest/userguide/default-security-group.html
 func isDefault(x types.SecurityGroup) bool { return aws.ToString(x.GroupName) == "default" }
 
-func (securityGroups) object(x types.SecurityGroup) securityGroup {
+func securityGroupOf(x types.SecurityGroup) securityGroup {
 	o := object[resource.SecurityGroupSpec, resource.SecurityGroupStatus](x.GroupId, x.Tags, x)
 	o.Name = cmp.Or(o.Name, aws.ToString(x.GroupName))
 	o.State = resource.StateAvailable // AWS knows no states of groups

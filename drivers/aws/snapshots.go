@@ -12,52 +12,45 @@ import (
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
 
+// snapshots are the account's snapshots in the region, those that belong to custom images
+// among them.
 type (
-	snapshots struct{ *session }
-	snapshot  = driver.Object[resource.SnapshotSpec, resource.SnapshotStatus]
+	snapshots struct {
+		objects[types.Snapshot, resource.SnapshotSpec, resource.SnapshotStatus]
+	}
+	snapshot = driver.Object[resource.SnapshotSpec, resource.SnapshotStatus]
 )
 
-// List answers the account's snapshots in the region, those that belong to custom
-// images among them.
-func (s snapshots) List(ctx context.Context, f driver.Filter) iter.Seq2[snapshot, error] {
-	return s.describe(ctx, &ec2.DescribeSnapshotsInput{OwnerIds: []string{"self"}, MaxResults: aws.Int32(pageSize), Filters: narrowed(f, "snapshot-id")})
+func openSnapshots(s *session) driver.FullSnapshot {
+	return snapshots{objectsOf(s, "snapshot", "snapshot-id", s.snapshots, snapshotOf)}
 }
 
-// Get answers one snapshot.
-func (s snapshots) Get(ctx context.Context, id string) (snapshot, error) {
-	return driver.One(s.describe(ctx, &ec2.DescribeSnapshotsInput{SnapshotIds: []string{id}}), "snapshot", id)
+func (s *session) snapshots(ctx context.Context, w wanted) iter.Seq2[types.Snapshot, error] {
+	in := &ec2.DescribeSnapshotsInput{SnapshotIds: w.ids, Filters: w.filters, MaxResults: w.most()}
+	if len(w.ids) == 0 { // whoever names one may have it from another account
+		in.OwnerIds = []string{"self"}
+	}
+	return paged(ctx, ec2.NewDescribeSnapshotsPaginator(s.ec2, in), func(page *ec2.DescribeSnapshotsOutput) []types.Snapshot { return page.Snapshots })
 }
 
 // Make copies a volume.
 func (s snapshots) Make(ctx context.Context, r driver.Request[resource.SnapshotSpec]) (snapshot, error) {
-	tags, err := writeTags(r.Token, r.Name, r.Labels, types.ResourceTypeSnapshot)
-	if err != nil {
-		return snapshot{}, err
-	}
+	tags := tagged(r, types.ResourceTypeSnapshot)
 	out, err := call(ctx, s.ec2.CreateSnapshot, &ec2.CreateSnapshotInput{
 		VolumeId: aws.String(r.Spec.Disk), Description: optional(r.Spec.Description), TagSpecifications: tags,
 	})
-	if err != nil {
-		return snapshot{}, err
-	}
-	return s.object(types.Snapshot{
+	return snapshotOf(types.Snapshot{
 		SnapshotId: out.SnapshotId, State: out.State, VolumeId: out.VolumeId, VolumeSize: out.VolumeSize, Description: out.Description,
 		StartTime: out.StartTime, Tags: tags[0].Tags,
-	}), nil
+	}), err
 }
 
 // Delete removes a snapshot.
 func (s snapshots) Delete(ctx context.Context, id string) error {
-	_, err := call(ctx, s.ec2.DeleteSnapshot, &ec2.DeleteSnapshotInput{SnapshotId: aws.String(id)})
-	return driver.Except(err, resource.CodeNotFound)
+	return do(ctx, s.ec2.DeleteSnapshot, &ec2.DeleteSnapshotInput{SnapshotId: aws.String(id)})
 }
 
-func (s snapshots) describe(ctx context.Context, in *ec2.DescribeSnapshotsInput) iter.Seq2[snapshot, error] {
-	return paged(ctx, ec2.NewDescribeSnapshotsPaginator(s.ec2, in),
-		func(page *ec2.DescribeSnapshotsOutput) []types.Snapshot { return page.Snapshots }, s.object)
-}
-
-func (snapshots) object(x types.Snapshot) snapshot {
+func snapshotOf(x types.Snapshot) snapshot {
 	o := object[resource.SnapshotSpec, resource.SnapshotStatus](x.SnapshotId, x.Tags, x)
 	o.State, o.CloudState = driver.StateOf(x.State, map[types.SnapshotState]resource.State{
 		types.SnapshotStatePending:     resource.StateCreating,

@@ -26,9 +26,8 @@ func (s specs) List(ctx context.Context, q driver.Query) iter.Seq2[resource.Spec
 	if name := q["name"]; name != "" {
 		in.Filters = []types.Filter{filter("instance-type", name)}
 	}
-	return paged(ctx, ec2.NewDescribeInstanceTypesPaginator(s.ec2, in),
-		func(page *ec2.DescribeInstanceTypesOutput) []types.InstanceTypeInfo { return page.InstanceTypes },
-		spec)
+	return driver.Converted(paged(ctx, ec2.NewDescribeInstanceTypesPaginator(s.ec2, in),
+		func(page *ec2.DescribeInstanceTypesOutput) []types.InstanceTypeInfo { return page.InstanceTypes }), spec)
 }
 
 func spec(x types.InstanceTypeInfo) resource.Spec {

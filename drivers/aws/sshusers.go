@@ -97,7 +97,7 @@ func lookUp(ctx context.Context, s *session, ids []string) (map[string]origin, e
 	tell := newDistributions()
 	for chunk := range slices.Chunk(ids, filterValues) {
 		in := &ec2.DescribeImagesInput{Filters: []types.Filter{filter("image-id", chunk...)}, IncludeDeprecated: aws.Bool(true), IncludeDisabled: aws.Bool(true)}
-		for x, err := range describeImages(ctx, s, in, same) {
+		for x, err := range s.images(ctx, in) {
 			if resource.CodeOf(err) == resource.CodeDenied {
 				break
 			}

@@ -14,63 +14,53 @@ import (
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
 
+// subnets are all subnets of the region.
 type (
-	subnets struct{ *session }
-	subnet  = driver.Object[resource.SubnetSpec, resource.SubnetStatus]
+	subnets struct {
+		objects[types.Subnet, resource.SubnetSpec, resource.SubnetStatus]
+	}
+	subnet = driver.Object[resource.SubnetSpec, resource.SubnetStatus]
 )
 
-// List answers all subnets of the region.
-func (s subnets) List(ctx context.Context, f driver.Filter) iter.Seq2[subnet, error] {
-	return s.describe(ctx, &ec2.DescribeSubnetsInput{MaxResults: aws.Int32(pageSize), Filters: narrowed(f, "subnet-id")})
+func openSubnets(s *session) driver.FullSubnet {
+	return subnets{objectsOf(s, "subnet", "subnet-id", s.subnets, subnetOf)}
 }
 
-// Get answers one subnet.
-func (s subnets) Get(ctx context.Context, id string) (subnet, error) {
-	return driver.One(s.describe(ctx, &ec2.DescribeSubnetsInput{SubnetIds: []string{id}}), "subnet", id)
+func (s *session) subnets(ctx context.Context, w wanted) iter.Seq2[types.Subnet, error] {
+	return paged(ctx, ec2.NewDescribeSubnetsPaginator(s.ec2, &ec2.DescribeSubnetsInput{SubnetIds: w.ids, Filters: w.filters, MaxResults: w.most()}),
+		func(page *ec2.DescribeSubnetsOutput) []types.Subnet { return page.Subnets })
 }
 
 // Make makes a subnet. AWS takes a range once in a VPC, which is as good as a name.
 // https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CreateSubnet.html
 func (s subnets) Make(ctx context.Context, r driver.Request[resource.SubnetSpec]) (subnet, error) {
-	tags, err := writeTags(r.Token, r.Name, r.Labels, types.ResourceTypeSubnet)
-	if err != nil {
-		return subnet{}, err
-	}
-	in := &ec2.CreateSubnetInput{VpcId: aws.String(r.Spec.VPC), CidrBlock: aws.String(r.Spec.CIDR), TagSpecifications: tags}
-	if zone := cmp.Or(r.Spec.Zone, s.zone); zone != "" {
-		in.AvailabilityZone = aws.String(zone)
-	}
-	out, err := call(ctx, s.ec2.CreateSubnet, in)
+	out, err := call(ctx, s.ec2.CreateSubnet, &ec2.CreateSubnetInput{
+		VpcId: aws.String(r.Spec.VPC), CidrBlock: aws.String(r.Spec.CIDR), AvailabilityZone: optional(cmp.Or(r.Spec.Zone, s.zone)),
+		TagSpecifications: tagged(r, types.ResourceTypeSubnet),
+	})
 	if driver.IsCloud(err, "InvalidSubnet.Conflict") {
 		return subnet{}, driver.Recode(err, resource.CodeAlreadyExists, "choose a range that is free")
 	}
 	if err != nil {
 		return subnet{}, err
 	}
-	return s.object(*out.Subnet), nil
+	return subnetOf(*out.Subnet), nil
 }
 
 // Complete gives the VMs of a subnet public addresses.
 // https://docs.aws.amazon.com/vpc/latest/userguide/subnet-public-ip.html
 func (s subnets) Complete(ctx context.Context, _ driver.Request[resource.SubnetSpec], o subnet) (subnet, error) {
-	_, err := call(ctx, s.ec2.ModifySubnetAttribute, &ec2.ModifySubnetAttributeInput{
+	return o, do(ctx, s.ec2.ModifySubnetAttribute, &ec2.ModifySubnetAttributeInput{
 		SubnetId: aws.String(o.ID), MapPublicIpOnLaunch: &types.AttributeBooleanValue{Value: aws.Bool(true)},
 	})
-	return o, err
 }
 
 // Delete removes a subnet.
 func (s subnets) Delete(ctx context.Context, id string) error {
-	_, err := call(ctx, s.ec2.DeleteSubnet, &ec2.DeleteSubnetInput{SubnetId: aws.String(id)})
-	return driver.Except(err, resource.CodeNotFound)
+	return do(ctx, s.ec2.DeleteSubnet, &ec2.DeleteSubnetInput{SubnetId: aws.String(id)})
 }
 
-func (s subnets) describe(ctx context.Context, in *ec2.DescribeSubnetsInput) iter.Seq2[subnet, error] {
-	return paged(ctx, ec2.NewDescribeSubnetsPaginator(s.ec2, in),
-		func(page *ec2.DescribeSubnetsOutput) []types.Subnet { return page.Subnets }, s.object)
-}
-
-func (subnets) object(x types.Subnet) subnet {
+func subnetOf(x types.Subnet) subnet {
 	o := object[resource.SubnetSpec, resource.SubnetStatus](x.SubnetId, x.Tags, x)
 	o.State, o.CloudState = driver.StateOf(x.State, map[types.SubnetState]resource.State{
 		types.SubnetStatePending:                    resource.StateCreating,

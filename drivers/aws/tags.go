@@ -1,9 +1,10 @@
 package aws
 
 import (
+	"cmp"
 	"context"
 	"fmt"
-	"iter"
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -24,75 +25,34 @@ const tokenTag = "mcic-uid"
 // https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/Using_Tags.html
 func ours() driver.Tags { return driver.Tags{Token: tokenTag, Name: "Name", Reserved: "aws:"} }
 
-// narrow are the tags of a service that takes fewer of them than EC2: values that begin
-// with aws: are AWS's own there.
-type narrow struct {
-	driver.Tags
-
-	escaped bool // what the service does not take is written in another way
-}
-
 // balancerTags are those of load balancers, whose values are letters, digits, spaces and
 // a few signs; everything else is escaped.
 // https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_Tag.html
-func balancerTags() narrow { return narrow{ours(), true} }
-
-// clusterTags are those of clusters.
-// https://docs.aws.amazon.com/eks/latest/userguide/eks-using-tags.html
-func clusterTags() narrow { return narrow{ours(), false} }
-
-// Write is Write of driver.Tags, as are the other two.
-func (n narrow) Write(token, name string, labels map[string]string) ([]driver.Tag, error) {
-	tags, err := n.Tags.Write(token, name, labels)
-	if err != nil {
-		return nil, err
-	}
-	return n.taken("labels", tags)
+func balancerTags() driver.Tags {
+	tags := ours()
+	tags.Encode, tags.Decode = escape, unescape
+	return tags
 }
 
-func (n narrow) Read(tags iter.Seq2[string, string]) (token, name string, labels map[string]string) {
-	return n.Tags.Read(func(yield func(string, string) bool) {
-		for key, value := range tags {
-			if n.escaped {
-				value = unescape(value)
-			}
-			if !yield(key, value) {
-				return
-			}
-		}
-	})
+// CheckLabels implements driver.LabelChecker for the kinds of EC2, which have it from the session.
+func (s *session) CheckLabels(field string, labels map[string]string) error {
+	return ours().CheckLabels(field, labels)
 }
 
-func (n narrow) Apply(change resource.LabelChange, set func([]driver.Tag) error, remove func(keys []string) error) error {
-	if n.escaped { // a key that it does not take is not there
-		change.Remove = slices.DeleteFunc(slices.Clone(change.Remove), func(key string) bool { return strange.MatchString(key) })
-	}
-	return n.Tags.Apply(change, func(tags []driver.Tag) error {
-		tags, err := n.taken("set", tags)
-		if err != nil {
-			return err
-		}
-		return set(tags)
-	}, remove)
-}
-
-// taken are tags as the service takes them, or an error that names the one that it cannot
-// hold.
-func (n narrow) taken(at string, tags []driver.Tag) ([]driver.Tag, error) {
+// checkNarrow checks labels for a service that takes fewer tags than EC2: values that begin
+// with aws: are AWS's own there. encode is how it is given them.
+func checkNarrow(field string, labels map[string]string, encode func(string) string) error {
 	const most = 256 // characters
-	for i, tag := range tags {
-		if n.escaped {
-			tags[i].Value = escape(tag.Value)
-		}
-		field := at + "." + tag.Key
-		if strings.HasPrefix(strings.ToLower(tag.Value), "aws:") {
-			return nil, resource.Invalid(resource.Problem{Field: field, Message: "begins with aws:, which AWS keeps to itself; choose another value"})
-		}
-		if utf8.RuneCountInString(tags[i].Value) > most {
-			return nil, resource.Invalid(resource.Problem{Field: field, Message: fmt.Sprintf("is longer than the %d characters that AWS takes, where each byte of a sign other than _.:/=+-@ counts as four; choose a shorter value", most)})
+	problems := []resource.Problem{}
+	for _, key := range slices.Sorted(maps.Keys(labels)) {
+		switch value := labels[key]; {
+		case strings.HasPrefix(strings.ToLower(value), "aws:"):
+			problems = append(problems, resource.Problem{Field: field + "." + key, Message: "begins with aws:, which AWS keeps to itself; choose another value"})
+		case utf8.RuneCountInString(encode(value)) > most:
+			problems = append(problems, resource.Problem{Field: field + "." + key, Message: fmt.Sprintf("is longer than the %d characters that AWS takes, where each byte of a sign other than _.:/=+-@ counts as four; choose a shorter value", most)})
 		}
 	}
-	return tags, nil
+	return cmp.Or(ours().CheckLabels(field, labels), resource.Invalid(problems...))
 }
 
 // strange are the characters that load balancers do not take.
@@ -131,80 +91,41 @@ func unescape(text string) string {
 	return plain
 }
 
-// writeTags answers the tags of a new resource of EC2, for each of the types that the
-// creation makes.
-func writeTags(token, name string, labels map[string]string, made ...types.ResourceType) ([]types.TagSpecification, error) {
-	tags, err := ours().Write(token, name, labels)
-	if err != nil {
-		return nil, err
-	}
-	specifications := make([]types.TagSpecification, len(made))
-	for i, typ := range made {
-		specifications[i] = types.TagSpecification{ResourceType: typ, Tags: ec2Tags(tags)}
-	}
-	return specifications, nil
-}
-
-func ec2Tags(tags []driver.Tag) []types.Tag {
-	all := make([]types.Tag, len(tags))
-	for i, tag := range tags {
-		all[i] = types.Tag{Key: aws.String(tag.Key), Value: aws.String(tag.Value)}
-	}
-	return all
-}
-
-// readTags is the way back.
-func readTags(tags []types.Tag) (token, name string, labels map[string]string) {
-	return ours().Read(func(yield func(string, string) bool) {
-		for _, tag := range tags {
-			if !yield(aws.ToString(tag.Key), aws.ToString(tag.Value)) {
-				return
-			}
-		}
+// tagged are the tags of a new resource of EC2, for each of the types that the creation
+// makes.
+func tagged[S any](r driver.Request[S], made ...types.ResourceType) []types.TagSpecification {
+	tags := tagsOf(ours().Write(r.Token, r.Name, r.Labels)...)
+	return driver.Convert(made, func(typ types.ResourceType) types.TagSpecification {
+		return types.TagSpecification{ResourceType: typ, Tags: slices.Clone(tags)}
 	})
 }
 
-// tagIn is the value of a tag of EC2, "" if there is none.
-func tagIn(tags []types.Tag, key string) string {
-	for _, tag := range tags {
-		if aws.ToString(tag.Key) == key {
-			return aws.ToString(tag.Value)
-		}
-	}
-	return ""
+func tagsOf(tags ...driver.Tag) []types.Tag {
+	return driver.Convert(tags, func(t driver.Tag) types.Tag { return types.Tag{Key: aws.String(t.Key), Value: aws.String(t.Value)} })
 }
 
-// byToken asks a list for what was made with a token.
-func byToken(token string) []types.Filter {
-	return []types.Filter{filter("tag:"+tokenTag, token)}
+// tagsIn is the way back.
+func tagsIn(tags []types.Tag) map[string]string {
+	return byKey(tags, func(t types.Tag) (key, value *string) { return t.Key, t.Value })
 }
 
-// narrowed asks a list for what a filter wants; id is EC2's name for ids of the kind. Ids
-// as parameters would fail for one that is unknown. A cloud that speaks EC2's API may pass
-// over it all.
-func narrowed(f driver.Filter, id string) []types.Filter {
-	var filters []types.Filter
-	if f.Token != "" {
-		filters = byToken(f.Token)
+// byKey are tags of a package of the SDK, which have a type of its own in each.
+func byKey[T any](tags []T, read func(T) (key, value *string)) map[string]string {
+	all := map[string]string{}
+	for _, t := range tags {
+		key, value := read(t)
+		all[aws.ToString(key)] = aws.ToString(value)
 	}
-	if len(f.IDs) > 0 {
-		filters = append(filters, filter(id, f.IDs...))
-	}
-	return filters
+	return all
 }
 
 // Label changes the labels of what EC2 names by id; the collections of its kinds have
 // it from the session.
 func (s *session) Label(ctx context.Context, id string, change resource.LabelChange) error {
 	return ours().Apply(change, func(tags []driver.Tag) error {
-		_, err := call(ctx, s.ec2.CreateTags, &ec2.CreateTagsInput{Resources: []string{id}, Tags: ec2Tags(tags)})
-		return err
+		return do(ctx, s.ec2.CreateTags, &ec2.CreateTagsInput{Resources: []string{id}, Tags: tagsOf(tags...)})
 	}, func(keys []string) error {
-		in := &ec2.DeleteTagsInput{Resources: []string{id}}
-		for _, key := range keys {
-			in.Tags = append(in.Tags, types.Tag{Key: aws.String(key)}) // whatever its value
-		}
-		_, err := call(ctx, s.ec2.DeleteTags, in)
-		return err
+		gone := driver.Convert(keys, func(key string) types.Tag { return types.Tag{Key: aws.String(key)} }) // whatever its value
+		return do(ctx, s.ec2.DeleteTags, &ec2.DeleteTagsInput{Resources: []string{id}, Tags: gone})
 	})
 }

@@ -11,8 +11,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
-	"github.com/aws/aws-sdk-go-v2/service/eks"
-	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 	elbtypes "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 
 	"github.com/m-cmp/mc-infra-connector/driver"
@@ -47,61 +45,33 @@ func counted[E any](list func(context.Context) iter.Seq2[E, error], weigh func(E
 	}}
 }
 
-// number is the tally of how many a list has.
-func number[E any](code string, list func(context.Context) iter.Seq2[E, error]) tally {
+// counting is the tally of how many a list has.
+func counting[E any](code string, list func(context.Context) iter.Seq2[E, error]) tally {
 	return counted(list, func(E) (string, float64) { return code, 1 }, code)
+}
+
+// all is a list of EC2, or as much of it as filters let through.
+func all[X any](list func(context.Context, wanted) iter.Seq2[X, error], filters ...types.Filter) func(context.Context) iter.Seq2[X, error] {
+	return func(ctx context.Context) iter.Seq2[X, error] { return list(ctx, having(filters...)) }
 }
 
 // tallies are those of the quotas for a whole region. What a VPC or a load balancer may
 // have is another number for each, and not counted.
 func (s quotas) tallies() []tally {
 	return []tally{
-		counted(func(ctx context.Context) iter.Seq2[types.Instance, error] {
-			return paged(ctx, ec2.NewDescribeInstancesPaginator(s.ec2, &ec2.DescribeInstancesInput{
-				MaxResults: aws.Int32(pageSize), Filters: []types.Filter{filter("instance-state-name", "pending", "running")},
-			}), instancesOf, same)
-		}, vCPUs, slices.Collect(maps.Values(families()))...),
-		number("L-0263D0A3", func(ctx context.Context) iter.Seq2[types.Address, error] {
-			return paged(ctx, unpaged(s.ec2.DescribeAddresses, &ec2.DescribeAddressesInput{Filters: []types.Filter{filter("domain", "vpc")}}),
-				func(page *ec2.DescribeAddressesOutput) []types.Address { return page.Addresses }, same)
+		counted(all(s.instances, filter("instance-state-name", "pending", "running")), vCPUs, slices.Collect(maps.Values(families()))...),
+		counting("L-0263D0A3", all(s.addresses, filter("domain", "vpc"))),
+		counting("L-B665C33B", func(ctx context.Context) iter.Seq2[types.Image, error] {
+			return s.images(ctx, &ec2.DescribeImagesInput{MaxResults: aws.Int32(pageSize), Owners: []string{"self"}, IncludeDisabled: aws.Bool(true)})
 		}),
-		number("L-B665C33B", func(ctx context.Context) iter.Seq2[types.Image, error] {
-			return describeImages(ctx, s.session, &ec2.DescribeImagesInput{MaxResults: aws.Int32(pageSize), Owners: []string{"self"}, IncludeDisabled: aws.Bool(true)}, same)
-		}),
-		number("L-F678F1CE", func(ctx context.Context) iter.Seq2[types.Vpc, error] {
-			return paged(ctx, ec2.NewDescribeVpcsPaginator(s.ec2, &ec2.DescribeVpcsInput{MaxResults: aws.Int32(pageSize)}),
-				func(page *ec2.DescribeVpcsOutput) []types.Vpc { return page.Vpcs }, same)
-		}),
-		number("L-A4707A72", func(ctx context.Context) iter.Seq2[types.InternetGateway, error] {
-			return paged(ctx, ec2.NewDescribeInternetGatewaysPaginator(s.ec2, &ec2.DescribeInternetGatewaysInput{MaxResults: aws.Int32(pageSize)}),
-				func(page *ec2.DescribeInternetGatewaysOutput) []types.InternetGateway { return page.InternetGateways }, same)
-		}),
-		number("L-E79EC296", func(ctx context.Context) iter.Seq2[types.SecurityGroup, error] {
-			return paged(ctx, ec2.NewDescribeSecurityGroupsPaginator(s.ec2, &ec2.DescribeSecurityGroupsInput{MaxResults: aws.Int32(pageSize)}),
-				func(page *ec2.DescribeSecurityGroupsOutput) []types.SecurityGroup { return page.SecurityGroups }, same)
-		}),
-		number("L-DF5E4CA3", func(ctx context.Context) iter.Seq2[types.NetworkInterface, error] {
-			return paged(ctx, ec2.NewDescribeNetworkInterfacesPaginator(s.ec2, &ec2.DescribeNetworkInterfacesInput{MaxResults: aws.Int32(pageSize)}),
-				func(page *ec2.DescribeNetworkInterfacesOutput) []types.NetworkInterface {
-					return page.NetworkInterfaces
-				}, same)
-		}),
-		counted(func(ctx context.Context) iter.Seq2[types.Volume, error] {
-			return paged(ctx, ec2.NewDescribeVolumesPaginator(s.ec2, &ec2.DescribeVolumesInput{MaxResults: aws.Int32(pageSize)}),
-				func(page *ec2.DescribeVolumesOutput) []types.Volume { return page.Volumes }, same)
-		}, tebibytes, slices.Collect(maps.Values(storage()))...),
-		number("L-309BACF6", func(ctx context.Context) iter.Seq2[types.Snapshot, error] {
-			return paged(ctx, ec2.NewDescribeSnapshotsPaginator(s.ec2, &ec2.DescribeSnapshotsInput{MaxResults: aws.Int32(pageSize), OwnerIds: []string{"self"}}),
-				func(page *ec2.DescribeSnapshotsOutput) []types.Snapshot { return page.Snapshots }, same)
-		}),
-		counted(func(ctx context.Context) iter.Seq2[elbtypes.LoadBalancer, error] {
-			return paged(ctx, elb.NewDescribeLoadBalancersPaginator(s.elb, &elb.DescribeLoadBalancersInput{}),
-				func(page *elb.DescribeLoadBalancersOutput) []elbtypes.LoadBalancer { return page.LoadBalancers }, same)
-		}, balancers, "L-69A177A2", "L-53DA6B97"),
-		number("L-1194D53C", func(ctx context.Context) iter.Seq2[string, error] {
-			return paged(ctx, eks.NewListClustersPaginator(s.eks, &eks.ListClustersInput{}),
-				func(page *eks.ListClustersOutput) []string { return page.Clusters }, same)
-		}),
+		counting("L-F678F1CE", all(s.vpcs)),
+		counting("L-A4707A72", all(s.gateways)),
+		counting("L-E79EC296", all(s.securityGroups)),
+		counting("L-DF5E4CA3", all(s.interfaces)),
+		counted(all(s.volumes), tebibytes, slices.Collect(maps.Values(storage()))...),
+		counting("L-309BACF6", all(s.snapshots)),
+		counted(s.balancers, balanced, "L-69A177A2", "L-53DA6B97"),
+		counting("L-1194D53C", s.clusterNames),
 	}
 }
 
@@ -166,8 +136,8 @@ func tebibytes(x types.Volume) (string, float64) {
 	return storage()[x.VolumeType], float64(aws.ToInt32(x.Size)) / 1024
 }
 
-// balancers counts network and application load balancers.
-func balancers(x elbtypes.LoadBalancer) (string, float64) {
+// balanced counts network and application load balancers.
+func balanced(x elbtypes.LoadBalancer) (string, float64) {
 	return map[elbtypes.LoadBalancerTypeEnum]string{
 		elbtypes.LoadBalancerTypeEnumNetwork: "L-69A177A2", elbtypes.LoadBalancerTypeEnumApplication: "L-53DA6B97",
 	}[x.Type], 1

@@ -18,34 +18,51 @@ import (
 )
 
 type (
-	vms struct{ *session }
-	vm  = driver.Object[resource.VMSpec, resource.VMStatus]
+	vms struct {
+		objects[types.Instance, resource.VMSpec, resource.VMStatus]
+	}
+	vm          = driver.Object[resource.VMSpec, resource.VMStatus]
+	vmAbilities interface {
+		driver.FullVM
+		driver.Batcher
+		driver.ManyGetter[resource.VMSpec, resource.VMStatus]
+	}
 )
 
-// List answers all VMs of the region. AWS shows terminated instances for about an
-// hour; they are gone, unless that is how their launch has just failed.
+// openVMs makes the collection of the VMs of the region. AWS shows terminated instances for
+// about an hour, unless it is told the states; how a launch has just failed is seen by id.
 // https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/ec2-instance-lifecycle.html
-func (v vms) List(ctx context.Context, f driver.Filter) iter.Seq2[vm, error] {
-	in := &ec2.DescribeInstancesInput{MaxResults: aws.Int32(pageSize), Filters: narrowed(f, "instance-id")}
-	if len(f.IDs) == 0 {
-		in.Filters = append(in.Filters, filter("instance-state-name", "pending", "running", "stopping", "stopped", "shutting-down"))
-	}
-	return func(yield func(vm, error) bool) {
-		for o, err := range v.describe(ctx, in) {
-			if (err != nil || o.State != resource.StateDeleted) && !yield(o, err) {
-				return
-			}
+func openVMs(s *session) vmAbilities {
+	v := vms{objectsOf(s, "instance", "instance-id", s.instancesWithUsers, s.vm)}
+	v.Find = func(ctx context.Context, f driver.Filter) iter.Seq2[types.Instance, error] {
+		w := narrowed(f, "instance-id")
+		if len(f.IDs) == 0 {
+			w.filters = append(w.filters, filter("instance-state-name", "pending", "running", "stopping", "stopped", "shutting-down"))
 		}
+		return s.instancesWithUsers(ctx, w)
 	}
+	return v
 }
 
-// Get answers one VM.
-func (v vms) Get(ctx context.Context, id string) (vm, error) {
-	found, err := driver.One(v.describe(ctx, &ec2.DescribeInstancesInput{InstanceIds: []string{id}}), "instance", id)
-	if err == nil && found.State == resource.StateDeleted {
-		return vm{}, resource.Errorf(resource.CodeNotFound, "the instance %s is terminated", id)
-	}
-	return found, err
+func (s *session) instances(ctx context.Context, w wanted) iter.Seq2[types.Instance, error] {
+	return paged(ctx, s.instancePages(w), instancesOf)
+}
+
+func (s *session) instancesWithUsers(ctx context.Context, w wanted) iter.Seq2[types.Instance, error] {
+	return paged(ctx, withUsers{s.instancePages(w), s}, instancesOf)
+}
+
+func (s *session) instancePages(w wanted) *ec2.DescribeInstancesPaginator {
+	return ec2.NewDescribeInstancesPaginator(s.ec2, &ec2.DescribeInstancesInput{InstanceIds: w.ids, Filters: w.filters, MaxResults: w.most()})
+}
+
+func instancesOf(page *ec2.DescribeInstancesOutput) []types.Instance {
+	return slices.Concat(driver.Convert(page.Reservations, func(r types.Reservation) []types.Instance { return r.Instances })...)
+}
+
+// instance answers one VM as AWS shows it.
+func (s *session) instance(ctx context.Context, id string) (types.Instance, error) {
+	return driver.One(s.instances(ctx, one(id)), "instance", id)
 }
 
 // Make launches a VM. The token makes AWS itself answer the same instance again.
@@ -54,12 +71,9 @@ func (v vms) Make(ctx context.Context, r driver.Request[resource.VMSpec]) (vm, e
 	if r.Spec.AdminPassword != "" {
 		return vm{}, resource.Invalid(resource.Problem{Field: "spec.adminPassword", Message: "AWS makes the first password itself, for VMs with Windows, and the view password shows it; leave it out"})
 	}
-	tags, err := writeTags(r.Token, r.Name, r.Labels, types.ResourceTypeInstance, types.ResourceTypeVolume)
-	if err != nil {
-		return vm{}, err
-	}
+	tags := tagged(r, types.ResourceTypeInstance, types.ResourceTypeVolume)
 	if r.Spec.CustomImage != "" {
-		tags[0].Tags = append(tags[0].Tags, types.Tag{Key: aws.String(customImageTag), Value: aws.String(r.Spec.CustomImage)})
+		tags[0].Tags = append(tags[0].Tags, tagsOf(driver.Tag{Key: customImageTag, Value: r.Spec.CustomImage})...)
 	}
 	in := &ec2.RunInstancesInput{
 		ClientToken:       aws.String(r.Token),
@@ -76,6 +90,7 @@ func (v vms) Make(ctx context.Context, r driver.Request[resource.VMSpec]) (vm, e
 		in.UserData = aws.String(base64.StdEncoding.EncodeToString([]byte(r.Spec.UserData)))
 	}
 	if r.Spec.RootDiskType != "" || r.Spec.RootDiskSizeGiB > 0 {
+		var err error
 		if in.BlockDeviceMappings, err = v.rootDisk(ctx, aws.ToString(in.ImageId), r.Spec); err != nil {
 			return vm{}, err
 		}
@@ -84,17 +99,18 @@ func (v vms) Make(ctx context.Context, r driver.Request[resource.VMSpec]) (vm, e
 	if err != nil {
 		return vm{}, err
 	}
-	if len(out.Instances) != 1 {
-		return vm{}, resource.Errorf(resource.CodeInternal, "AWS RunInstances answered %d instances instead of one", len(out.Instances))
+	launched, err := only("RunInstances", out.Instances)
+	if err != nil {
+		return vm{}, err
 	}
-	made := v.object(out.Instances[0])
+	made := v.Show(launched)
 	made.Spec.RootDiskType, made.Spec.RootDiskSizeGiB = r.Spec.RootDiskType, r.Spec.RootDiskSizeGiB // asked of the disk, not shown here
 	return made, nil
 }
 
 // Delete terminates a VM.
 func (v vms) Delete(ctx context.Context, id string) error {
-	return driver.Except(v.terminate(ctx, id), resource.CodeNotFound)
+	return v.terminate(ctx, id)
 }
 
 // Start powers a VM on.
@@ -129,10 +145,9 @@ func (v vms) GetMany(ctx context.Context, ids []string) iter.Seq2[vm, error] {
 // Resize changes the instance type of a stopped VM.
 // https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/change-instance-type-of-ebs-backed-instance.html
 func (v vms) Resize(ctx context.Context, id string, to resource.VMSize) error {
-	_, err := call(ctx, v.ec2.ModifyInstanceAttribute, &ec2.ModifyInstanceAttributeInput{
+	return do(ctx, v.ec2.ModifyInstanceAttribute, &ec2.ModifyInstanceAttributeInput{
 		InstanceId: aws.String(id), InstanceType: &types.AttributeValue{Value: aws.String(to.Spec)},
 	})
-	return err
 }
 
 // Password answers the first password of the administrator. Windows makes it while it
@@ -169,23 +184,19 @@ func (v vms) Console(ctx context.Context, id string, which resource.ConsoleLines
 }
 
 func (v vms) terminate(ctx context.Context, ids ...string) error {
-	_, err := call(ctx, v.ec2.TerminateInstances, &ec2.TerminateInstancesInput{InstanceIds: ids})
-	return err
+	return do(ctx, v.ec2.TerminateInstances, &ec2.TerminateInstancesInput{InstanceIds: ids})
 }
 
 func (v vms) start(ctx context.Context, ids ...string) error {
-	_, err := call(ctx, v.ec2.StartInstances, &ec2.StartInstancesInput{InstanceIds: ids})
-	return err
+	return do(ctx, v.ec2.StartInstances, &ec2.StartInstancesInput{InstanceIds: ids})
 }
 
 func (v vms) stop(ctx context.Context, ids ...string) error {
-	_, err := call(ctx, v.ec2.StopInstances, &ec2.StopInstancesInput{InstanceIds: ids})
-	return err
+	return do(ctx, v.ec2.StopInstances, &ec2.StopInstancesInput{InstanceIds: ids})
 }
 
 func (v vms) reboot(ctx context.Context, ids ...string) error {
-	_, err := call(ctx, v.ec2.RebootInstances, &ec2.RebootInstancesInput{InstanceIds: ids})
-	return err
+	return do(ctx, v.ec2.RebootInstances, &ec2.RebootInstancesInput{InstanceIds: ids})
 }
 
 // customImageTag is the key of the custom image that a VM was made from: AWS does not
@@ -196,7 +207,7 @@ const customImageTag = "mcic-customimage"
 // image.
 // https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/device_naming.html
 func (v vms) rootDisk(ctx context.Context, image string, spec resource.VMSpec) ([]types.BlockDeviceMapping, error) {
-	found, err := driver.One(describeImages(ctx, v.session, &ec2.DescribeImagesInput{ImageIds: []string{image}}, same), "image", image)
+	found, err := driver.One(v.ownImages(ctx, one(image)), "image", image)
 	if err != nil {
 		return nil, err
 	}
@@ -205,31 +216,11 @@ func (v vms) rootDisk(ctx context.Context, image string, spec resource.VMSpec) (
 	if shown := rootDisk(found); shown != nil && size == 0 {
 		size = int(aws.ToInt32(shown.VolumeSize))
 	}
-	if size > 0 {
-		disk.VolumeSize = aws.Int32(int32(size)) //nolint:gosec // at most 65536
-	}
-	disk.Iops = leastIOPS(disk.VolumeType, size)
+	disk.VolumeSize, disk.Iops = number(size), leastIOPS(disk.VolumeType, size)
 	return []types.BlockDeviceMapping{{DeviceName: found.RootDeviceName, Ebs: disk}}, nil
 }
 
-// instance answers one VM as AWS shows it.
-func (v vms) instance(ctx context.Context, id string) (types.Instance, error) {
-	return driver.One(paged(ctx, ec2.NewDescribeInstancesPaginator(v.ec2, &ec2.DescribeInstancesInput{InstanceIds: []string{id}}), instancesOf, same), "instance", id)
-}
-
-func (v vms) describe(ctx context.Context, in *ec2.DescribeInstancesInput) iter.Seq2[vm, error] {
-	return paged(ctx, withUsers{ec2.NewDescribeInstancesPaginator(v.ec2, in), v.session}, instancesOf, v.object)
-}
-
-func instancesOf(page *ec2.DescribeInstancesOutput) []types.Instance {
-	var all []types.Instance
-	for _, reservation := range page.Reservations {
-		all = append(all, reservation.Instances...)
-	}
-	return all
-}
-
-func (v vms) object(x types.Instance) vm {
+func (s *session) vm(x types.Instance) vm {
 	o := object[resource.VMSpec, resource.VMStatus](x.InstanceId, x.Tags, x)
 	if x.State == nil {
 		x.State = &types.InstanceState{}
@@ -253,18 +244,14 @@ func (v vms) object(x types.Instance) vm {
 	}
 	o.CreatedAt = created
 	o.Spec = resource.VMSpec{Image: aws.ToString(x.ImageId), Spec: string(x.InstanceType), Subnet: aws.ToString(x.SubnetId), KeyPair: aws.ToString(x.KeyName)}
-	if custom := tagIn(x.Tags, customImageTag); custom != "" {
+	if custom := tagsIn(x.Tags)[customImageTag]; custom != "" {
 		o.Spec.Image, o.Spec.CustomImage = "", custom
 	}
-	for _, group := range x.SecurityGroups {
-		o.Spec.SecurityGroups = append(o.Spec.SecurityGroups, aws.ToString(group.GroupId))
-	}
+	o.Spec.SecurityGroups = driver.Convert(x.SecurityGroups, groupID)
 	o.Status.PrivateAddress = aws.ToString(x.PrivateIpAddress)
-	for _, a := range firstInterface(x).Ipv6Addresses {
-		o.Status.IPv6Addresses = append(o.Status.IPv6Addresses, aws.ToString(a.Ipv6Address))
-	}
+	o.Status.IPv6Addresses = driver.Convert(firstInterface(x).Ipv6Addresses, func(a types.InstanceIpv6Address) string { return aws.ToString(a.Ipv6Address) })
 	o.Status.PublicAddress = aws.ToString(x.PublicIpAddress)
-	o.Status.SSHUser = v.users.of(x)
+	o.Status.SSHUser = s.users.of(x)
 	if x.Placement != nil {
 		o.Status.Zone = aws.ToString(x.Placement.AvailabilityZone)
 	}

@@ -22,32 +22,28 @@ const (
 	vpcTag = "mcic-vpc"
 )
 
+// vpcs are all VPCs of the region.
 type (
-	vpcs struct{ *session }
-	vpc  = driver.Object[resource.VPCSpec, resource.VPCStatus]
+	vpcs struct {
+		objects[types.Vpc, resource.VPCSpec, resource.VPCStatus]
+	}
+	vpc = driver.Object[resource.VPCSpec, resource.VPCStatus]
 )
 
-// List answers all VPCs of the region.
-func (v vpcs) List(ctx context.Context, f driver.Filter) iter.Seq2[vpc, error] {
-	return v.describe(ctx, &ec2.DescribeVpcsInput{MaxResults: aws.Int32(pageSize), Filters: narrowed(f, "vpc-id")})
-}
+func openVPCs(s *session) driver.FullVPC { return vpcs{objectsOf(s, "VPC", "vpc-id", s.vpcs, vpcOf)} }
 
-// Get answers one VPC.
-func (v vpcs) Get(ctx context.Context, id string) (vpc, error) {
-	return driver.One(v.describe(ctx, &ec2.DescribeVpcsInput{VpcIds: []string{id}}), "VPC", id)
+func (s *session) vpcs(ctx context.Context, w wanted) iter.Seq2[types.Vpc, error] {
+	return paged(ctx, ec2.NewDescribeVpcsPaginator(s.ec2, &ec2.DescribeVpcsInput{VpcIds: w.ids, Filters: w.filters, MaxResults: w.most()}),
+		func(page *ec2.DescribeVpcsOutput) []types.Vpc { return page.Vpcs })
 }
 
 // Make makes a VPC.
 func (v vpcs) Make(ctx context.Context, r driver.Request[resource.VPCSpec]) (vpc, error) {
-	tags, err := writeTags(r.Token, r.Name, r.Labels, types.ResourceTypeVpc)
+	out, err := call(ctx, v.ec2.CreateVpc, &ec2.CreateVpcInput{CidrBlock: aws.String(r.Spec.CIDR), TagSpecifications: tagged(r, types.ResourceTypeVpc)})
 	if err != nil {
 		return vpc{}, err
 	}
-	out, err := call(ctx, v.ec2.CreateVpc, &ec2.CreateVpcInput{CidrBlock: aws.String(r.Spec.CIDR), TagSpecifications: tags})
-	if err != nil {
-		return vpc{}, err
-	}
-	return v.object(*out.Vpc), nil
+	return vpcOf(*out.Vpc), nil
 }
 
 // Complete lets VMs of a VPC reach the internet and be reached.
@@ -61,7 +57,7 @@ func (v vpcs) Complete(ctx context.Context, _ driver.Request[resource.VPCSpec], 
 func (v vpcs) Delete(ctx context.Context, id string) error {
 	found, err := v.Get(ctx, id)
 	if err != nil {
-		return driver.Except(err, resource.CodeNotFound)
+		return err
 	}
 	if err := v.unused(ctx, id); err != nil {
 		return err
@@ -72,7 +68,7 @@ func (v vpcs) Delete(ctx context.Context, id string) error {
 	}
 	for _, gateway := range gateways {
 		if attached(gateway, id) {
-			_, err := call(ctx, v.ec2.DetachInternetGateway, &ec2.DetachInternetGatewayInput{InternetGatewayId: gateway.InternetGatewayId, VpcId: aws.String(id)})
+			err := do(ctx, v.ec2.DetachInternetGateway, &ec2.DetachInternetGatewayInput{InternetGatewayId: gateway.InternetGatewayId, VpcId: aws.String(id)})
 			if err := driver.Except(err, resource.CodeNotFound, resource.CodeConflict); err != nil { // conflict: detached already
 				return err
 			}
@@ -81,13 +77,13 @@ func (v vpcs) Delete(ctx context.Context, id string) error {
 			return err
 		}
 	}
-	_, err = call(ctx, v.ec2.DeleteVpc, &ec2.DeleteVpcInput{VpcId: aws.String(id)})
+	err = do(ctx, v.ec2.DeleteVpc, &ec2.DeleteVpcInput{VpcId: aws.String(id)})
 	if resource.CodeOf(err) == resource.CodeDependency && len(gateways) > 0 {
 		if repair := v.openToInternet(ctx, found); repair != nil { // used by what unused does not look for
 			return fmt.Errorf("%w; its internet gateway could not be restored: %w", err, repair)
 		}
 	}
-	return driver.Except(err, resource.CodeNotFound)
+	return err
 }
 
 // AddCIDR gives a VPC another range.
@@ -97,20 +93,18 @@ func (v vpcs) AddCIDR(ctx context.Context, id string, change resource.CIDRChange
 	if err != nil || slices.Contains(found.Status.CIDRs, change.CIDR) {
 		return err
 	}
-	_, err = call(ctx, v.ec2.AssociateVpcCidrBlock, &ec2.AssociateVpcCidrBlockInput{VpcId: aws.String(id), CidrBlock: aws.String(change.CIDR)})
-	return err
+	return do(ctx, v.ec2.AssociateVpcCidrBlock, &ec2.AssociateVpcCidrBlockInput{VpcId: aws.String(id), CidrBlock: aws.String(change.CIDR)})
 }
 
 // RemoveCIDR takes a range from a VPC, which AWS names by another id.
 func (v vpcs) RemoveCIDR(ctx context.Context, id string, change resource.CIDRChange) error {
-	found, err := driver.One(paged(ctx, ec2.NewDescribeVpcsPaginator(v.ec2, &ec2.DescribeVpcsInput{VpcIds: []string{id}}), vpcsOf, same), "VPC", id)
+	found, err := v.Look(ctx, id)
 	if err != nil {
 		return err
 	}
 	for _, a := range found.CidrBlockAssociationSet {
 		if aws.ToString(a.CidrBlock) == change.CIDR && associated(a) {
-			_, err := call(ctx, v.ec2.DisassociateVpcCidrBlock, &ec2.DisassociateVpcCidrBlockInput{AssociationId: a.AssociationId})
-			return driver.Except(err, resource.CodeNotFound)
+			return driver.Except(do(ctx, v.ec2.DisassociateVpcCidrBlock, &ec2.DisassociateVpcCidrBlockInput{AssociationId: a.AssociationId}), resource.CodeNotFound)
 		}
 	}
 	return nil
@@ -130,7 +124,7 @@ func (v vpcs) openToInternet(ctx context.Context, to vpc) error {
 		return err
 	}
 	if !attached(gateway, to.ID) {
-		_, err := call(ctx, v.ec2.AttachInternetGateway, &ec2.AttachInternetGatewayInput{InternetGatewayId: gateway.InternetGatewayId, VpcId: aws.String(to.ID)})
+		err := do(ctx, v.ec2.AttachInternetGateway, &ec2.AttachInternetGatewayInput{InternetGatewayId: gateway.InternetGatewayId, VpcId: aws.String(to.ID)})
 		if resource.CodeOf(err) == resource.CodeConflict { // it has one by now
 			if _, err := v.ownGateways(ctx, to.ID); err != nil { // which is somebody else's
 				return err
@@ -144,10 +138,9 @@ func (v vpcs) openToInternet(ctx context.Context, to vpc) error {
 	if err := v.ensureRoute(ctx, to.ID, aws.ToString(gateway.InternetGatewayId)); err != nil {
 		return err
 	}
-	_, err = call(ctx, v.ec2.ModifyVpcAttribute, &ec2.ModifyVpcAttributeInput{
+	return do(ctx, v.ec2.ModifyVpcAttribute, &ec2.ModifyVpcAttributeInput{
 		VpcId: aws.String(to.ID), EnableDnsHostnames: &types.AttributeBooleanValue{Value: aws.Bool(true)},
 	})
-	return err
 }
 
 // ensureGateway finds or makes the gateway of a VPC. Two creations at once may make one
@@ -158,11 +151,8 @@ func (v vpcs) ensureGateway(ctx context.Context, of vpc) (types.InternetGateway,
 		return types.InternetGateway{}, err
 	}
 	if len(own) == 0 {
-		tags, err := writeTags(of.Token, of.Name, of.Labels, types.ResourceTypeInternetGateway)
-		if err != nil {
-			return types.InternetGateway{}, err
-		}
-		tags[0].Tags = append(tags[0].Tags, types.Tag{Key: aws.String(vpcTag), Value: aws.String(of.ID)})
+		tags := tagged(driver.Request[resource.VPCSpec]{Token: of.Token, Name: of.Name, Labels: of.Labels}, types.ResourceTypeInternetGateway)
+		tags[0].Tags = append(tags[0].Tags, tagsOf(driver.Tag{Key: vpcTag, Value: of.ID})...)
 		out, err := call(ctx, v.ec2.CreateInternetGateway, &ec2.CreateInternetGatewayInput{TagSpecifications: tags})
 		if err != nil {
 			return types.InternetGateway{}, err
@@ -180,27 +170,25 @@ func (v vpcs) ensureGateway(ctx context.Context, of vpc) (types.InternetGateway,
 }
 
 func (v vpcs) deleteGateway(ctx context.Context, gateway types.InternetGateway) error {
-	_, err := call(ctx, v.ec2.DeleteInternetGateway, &ec2.DeleteInternetGatewayInput{InternetGatewayId: gateway.InternetGatewayId})
-	return driver.Except(err, resource.CodeNotFound)
+	return driver.Except(do(ctx, v.ec2.DeleteInternetGateway, &ec2.DeleteInternetGatewayInput{InternetGatewayId: gateway.InternetGatewayId}), resource.CodeNotFound)
 }
 
 // ensureRoute sends what is not for the VPC to its gateway. A VPC has one internet
 // gateway, so that a default route to another one is left over from one that went.
 func (v vpcs) ensureRoute(ctx context.Context, id string, gateway string) error {
-	in := &ec2.DescribeRouteTablesInput{Filters: append(inVPC(id), filter("association.main", "true"))}
+	in := &ec2.DescribeRouteTablesInput{Filters: []types.Filter{filter("vpc-id", id), filter("association.main", "true")}}
 	table, err := driver.One(paged(ctx, ec2.NewDescribeRouteTablesPaginator(v.ec2, in),
-		func(page *ec2.DescribeRouteTablesOutput) []types.RouteTable { return page.RouteTables }, same), "main route table of the VPC", id)
+		func(page *ec2.DescribeRouteTablesOutput) []types.RouteTable { return page.RouteTables }), "main route table of the VPC", id)
 	if err != nil {
 		return err
 	}
 	i := slices.IndexFunc(table.Routes, func(r types.Route) bool { return aws.ToString(r.DestinationCidrBlock) == anywhere })
 	if i < 0 {
-		_, err := call(ctx, v.ec2.CreateRoute, &ec2.CreateRouteInput{RouteTableId: table.RouteTableId, DestinationCidrBlock: aws.String(anywhere), GatewayId: aws.String(gateway)})
+		err := do(ctx, v.ec2.CreateRoute, &ec2.CreateRouteInput{RouteTableId: table.RouteTableId, DestinationCidrBlock: aws.String(anywhere), GatewayId: aws.String(gateway)})
 		return driver.Except(err, resource.CodeAlreadyExists)
 	}
 	if target := aws.ToString(table.Routes[i].GatewayId); strings.HasPrefix(target, "igw-") && target != gateway {
-		_, err := call(ctx, v.ec2.ReplaceRoute, &ec2.ReplaceRouteInput{RouteTableId: table.RouteTableId, DestinationCidrBlock: aws.String(anywhere), GatewayId: aws.String(gateway)})
-		return err
+		return do(ctx, v.ec2.ReplaceRoute, &ec2.ReplaceRouteInput{RouteTableId: table.RouteTableId, DestinationCidrBlock: aws.String(anywhere), GatewayId: aws.String(gateway)})
 	}
 	return nil
 }
@@ -208,15 +196,15 @@ func (v vpcs) ensureRoute(ctx context.Context, id string, gateway string) error 
 // unused fails when something lives in the VPC. Interfaces need no look: they lie
 // in subnets.
 func (v vpcs) unused(ctx context.Context, id string) error {
-	in := inVPC(id)
-	subnet, found, err := driver.First(subnets(v).describe(ctx, &ec2.DescribeSubnetsInput{Filters: in}))
+	in := having(filter("vpc-id", id))
+	subnet, found, err := driver.First(v.subnets(ctx, in))
 	switch {
 	case err != nil:
 		return err
 	case found:
-		return resource.Errorf(resource.CodeDependency, "the VPC %s still has the subnet %s; delete its subnets first", id, subnet.ID)
+		return resource.Errorf(resource.CodeDependency, "the VPC %s still has the subnet %s; delete its subnets first", id, aws.ToString(subnet.SubnetId))
 	}
-	for group, err := range securityGroups(v).raw(ctx, &ec2.DescribeSecurityGroupsInput{Filters: in}) {
+	for group, err := range v.securityGroups(ctx, in) {
 		switch {
 		case err != nil:
 			return err
@@ -227,17 +215,13 @@ func (v vpcs) unused(ctx context.Context, id string) error {
 	return nil
 }
 
-// inVPC asks a list for what is in a VPC.
-func inVPC(id string) []types.Filter { return []types.Filter{filter("vpc-id", id)} }
-
 // ownGateways answers the gateways that Complete made for a VPC, the attached one first; one
 // of somebody else is not ours to take away. A region has about as many as VPCs, so that
 // one call tells both.
 func (v vpcs) ownGateways(ctx context.Context, id string) ([]types.InternetGateway, error) {
 	var own []types.InternetGateway
-	for gateway, err := range paged(ctx, ec2.NewDescribeInternetGatewaysPaginator(v.ec2, &ec2.DescribeInternetGatewaysInput{}),
-		func(page *ec2.DescribeInternetGatewaysOutput) []types.InternetGateway { return page.InternetGateways }, same) {
-		switch ours, used := driver.WhoseIs(tagIn(gateway.Tags, vpcTag), id, false) == driver.Own, attached(gateway, id); {
+	for gateway, err := range v.gateways(ctx, wanted{}) {
+		switch ours, used := driver.WhoseIs(tagsIn(gateway.Tags)[vpcTag], id, false) == driver.Own, attached(gateway, id); {
 		case err != nil:
 			return nil, err
 		case ours && used:
@@ -251,17 +235,16 @@ func (v vpcs) ownGateways(ctx context.Context, id string) ([]types.InternetGatew
 	return own, nil
 }
 
+func (s *session) gateways(ctx context.Context, w wanted) iter.Seq2[types.InternetGateway, error] {
+	return paged(ctx, ec2.NewDescribeInternetGatewaysPaginator(s.ec2, &ec2.DescribeInternetGatewaysInput{Filters: w.filters, MaxResults: w.most()}),
+		func(page *ec2.DescribeInternetGatewaysOutput) []types.InternetGateway { return page.InternetGateways })
+}
+
 func attached(gateway types.InternetGateway, id string) bool {
 	return slices.ContainsFunc(gateway.Attachments, func(a types.InternetGatewayAttachment) bool { return aws.ToString(a.VpcId) == id })
 }
 
-func (v vpcs) describe(ctx context.Context, in *ec2.DescribeVpcsInput) iter.Seq2[vpc, error] {
-	return paged(ctx, ec2.NewDescribeVpcsPaginator(v.ec2, in), vpcsOf, v.object)
-}
-
-func vpcsOf(page *ec2.DescribeVpcsOutput) []types.Vpc { return page.Vpcs }
-
-func (vpcs) object(x types.Vpc) vpc {
+func vpcOf(x types.Vpc) vpc {
 	o := object[resource.VPCSpec, resource.VPCStatus](x.VpcId, x.Tags, x)
 	o.State, o.CloudState = driver.StateOf(x.State, map[types.VpcState]resource.State{
 		types.VpcStatePending:   resource.StateCreating,

@@ -16,16 +16,11 @@ type zones struct{ *session }
 
 // List answers the zones that are enabled for the account.
 func (z zones) List(ctx context.Context, _ driver.Query) iter.Seq2[resource.Zone, error] {
-	return paged(ctx,
-		unpaged(z.ec2.DescribeAvailabilityZones, &ec2.DescribeAvailabilityZonesInput{}),
+	found := unpaged(ctx, z.ec2.DescribeAvailabilityZones, &ec2.DescribeAvailabilityZonesInput{},
 		func(page *ec2.DescribeAvailabilityZonesOutput) []types.AvailabilityZone {
 			return page.AvailabilityZones
-		},
-		func(x types.AvailabilityZone) resource.Zone {
-			return resource.Zone{
-				Name:      aws.ToString(x.ZoneName),
-				Region:    aws.ToString(x.RegionName),
-				Available: x.State == types.AvailabilityZoneStateAvailable,
-			}
 		})
+	return driver.Converted(found, func(x types.AvailabilityZone) resource.Zone {
+		return resource.Zone{Name: aws.ToString(x.ZoneName), Region: aws.ToString(x.RegionName), Available: x.State == types.AvailabilityZoneStateAvailable}
+	})
 }

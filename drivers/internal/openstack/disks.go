@@ -133,8 +133,7 @@ func volumeState(word string) (resource.State, string) {
 // Cinder keeps metadata: the token and the labels.
 
 func writeMetadata(token string, labels map[string]string) map[string]string {
-	tags, _ := ours().Write(token, "", labels) // fails only where a label could be taken for a name
-	return driver.TagMap(tags)
+	return driver.TagMap(ours().Write(token, "", labels))
 }
 
 // byToken asks a list of Cinder for what was made with the token of a filter, if that has

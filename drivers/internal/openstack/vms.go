@@ -259,13 +259,9 @@ func (v vms) letGo(ctx context.Context, port nic, why error) error {
 }
 
 func (v vms) boot(ctx context.Context, r driver.Request[resource.VMSpec], flavor flavors.Flavor, image sdk.Image, port string) (shown[servers.Server], error) {
-	labels, err := inMetadata().Write("", "", r.Labels)
-	if err != nil {
-		return shown[servers.Server]{}, err
-	}
 	opts := servers.CreateOpts{
 		Name: r.Name, FlavorRef: flavor.ID, ImageRef: image.ID, BlockDevice: rootDisk(r.Spec, image, flavor), AvailabilityZone: v.zone,
-		Networks: []servers.Network{{Port: port}}, Metadata: driver.TagMap(labels), Tags: []string{tokenTag + r.Token, portTag + port}, AdminPass: r.Spec.AdminPassword,
+		Networks: []servers.Network{{Port: port}}, Metadata: driver.TagMap(inMetadata().Write("", "", r.Labels)), Tags: []string{tokenTag + r.Token, portTag + port}, AdminPass: r.Spec.AdminPassword,
 	}
 	if r.Spec.CustomImage != "" {
 		opts.Tags = append(opts.Tags, customTag)
