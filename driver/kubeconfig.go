@@ -1,6 +1,8 @@
 package driver
 
 import (
+	"encoding/base64"
+
 	"sigs.k8s.io/yaml"
 
 	"github.com/m-cmp/mc-infra-connector/resource"
@@ -12,6 +14,7 @@ type Kubeconfig struct {
 	Cluster     string // name of the cluster, its user and its context in the file
 	Server      string // address of the cluster's API, such as https://203.0.113.7:6443
 	CA          []byte // certificates that the API's is checked against, in PEM; nil for the system's
+	CAData      string // the same in base64, as many clouds tell it
 	Token       string
 	Certificate []byte // of the user, in PEM
 	Key         []byte // of the user's certificate, in PEM
@@ -19,6 +22,12 @@ type Kubeconfig struct {
 
 // YAML is the file that kubectl and other clients read.
 func (k Kubeconfig) YAML() (string, error) {
+	if k.CAData != "" {
+		var err error
+		if k.CA, err = base64.StdEncoding.DecodeString(k.CAData); err != nil {
+			return "", resource.Errorf(resource.CodeInternal, "read the certificate of the cluster %s: %w", k.Cluster, err)
+		}
+	}
 	type named map[string]any
 	cluster, user := named{"server": k.Server}, named{}
 	set := func(object named, field string, value []byte) {

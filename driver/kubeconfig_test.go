@@ -30,4 +30,12 @@ func TestKubeconfig(t *testing.T) {
 	require.Equal(t, []byte("its key"), config.KeyData)
 	require.Empty(t, config.BearerToken)
 	require.NotContains(t, text, "certificate-authority-data", "the system's")
+
+	text, err = driver.Kubeconfig{Cluster: "k8s", Server: "https://203.0.113.7", CAData: "YXV0aG9yaXR5", Token: "secret"}.YAML()
+	require.NoError(t, err)
+	config, err = clientcmd.RESTConfigFromKubeConfig([]byte(text))
+	require.NoError(t, err)
+	require.Equal(t, []byte("authority"), config.CAData)
+	_, err = driver.Kubeconfig{Cluster: "k8s", CAData: "-----BEGIN"}.YAML()
+	require.ErrorContains(t, err, "certificate of the cluster k8s")
 }

@@ -2,6 +2,7 @@ package driver
 
 import (
 	"context"
+	"encoding/json"
 
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
@@ -36,4 +37,45 @@ func (s *session) Native(ctx context.Context, r NativeRequest) (NativeResponse, 
 		return NativeResponse{}, resource.Errorf(resource.CodeUnsupported, "the driver %s does not pass requests to the cloud's own API", s.driver.description.Name)
 	}
 	return n.Native(ctx, r)
+}
+
+// Sparse shows a structure of an SDK under its own names, as the Native of an object, without
+// the many fields that are not set.
+type Sparse struct{ Shown any }
+
+// MarshalJSON implements json.Marshaler.
+func (s Sparse) MarshalJSON() ([]byte, error) {
+	raw, err := json.Marshal(s.Shown)
+	if err != nil {
+		return nil, err
+	}
+	var fields any
+	if err := json.Unmarshal(raw, &fields); err != nil {
+		return nil, err
+	}
+	return json.Marshal(prune(fields))
+}
+
+func prune(value any) any {
+	switch v := value.(type) {
+	case map[string]any:
+		for key, field := range v {
+			if field = prune(field); field == nil || field == "" {
+				delete(v, key)
+			} else {
+				v[key] = field
+			}
+		}
+		if len(v) == 0 {
+			return nil
+		}
+	case []any:
+		if len(v) == 0 {
+			return nil
+		}
+		for i := range v {
+			v[i] = prune(v[i])
+		}
+	}
+	return value
 }

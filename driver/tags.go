@@ -48,7 +48,7 @@ func checkLabels(c any, field string, labels map[string]string) error {
 func (t Tags) Write(token, name string, labels map[string]string) []Tag {
 	var tags []Tag
 	if t.Token != "" {
-		tags = append(tags, Tag{t.Token, token})
+		tags = append(tags, t.tag(t.Token, token))
 	}
 	if t.Name != "" {
 		tags = append(tags, t.tag(t.Name, name))

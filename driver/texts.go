@@ -10,14 +10,14 @@ import (
 // and by the English text.
 type Texts map[string]map[string]string
 
-// ReadTexts reads translations into one language that are built into a driver, for [About]:
-// JSON objects of English texts with their translations. What cannot be read is a defect of
-// the program, and panics.
+// ReadTexts reads texts that are built into a driver, such as translations into one language
+// for [About]: JSON objects of English texts with their translations. What cannot be read is a
+// defect of the program, and panics.
 func ReadTexts(files ...[]byte) map[string]string {
 	texts := map[string]string{}
 	for _, raw := range files {
 		if err := json.Unmarshal(raw, &texts); err != nil {
-			panic("translations that are built in cannot be read: " + err.Error())
+			panic("texts that are built in cannot be read: " + err.Error())
 		}
 	}
 	return texts

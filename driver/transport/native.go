@@ -1,10 +1,14 @@
 package transport
 
 import (
+	"cmp"
+	"context"
 	"encoding/base64"
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
+	"path"
 	"strings"
 	"unicode/utf8"
 
@@ -22,6 +26,24 @@ func CheckPath(path string) error {
 		return resource.Invalid(resource.Problem{Field: "path", Message: "is a path below the service's endpoint, such as /servers; the query goes into query"})
 	}
 	return nil
+}
+
+// NewNative makes the request of a native call to a service, whose path is below that of the
+// address. It is not signed yet.
+func NewNative(ctx context.Context, address url.URL, r driver.NativeRequest) (*http.Request, error) {
+	address.Path = cmp.Or(path.Join(address.Path, r.Path), "/")
+	if strings.HasSuffix(r.Path, "/") && !strings.HasSuffix(address.Path, "/") {
+		address.Path += "/"
+	}
+	address.RawQuery = url.Values(r.Query).Encode()
+	request, err := http.NewRequestWithContext(Raw(ctx), cmp.Or(r.Method, http.MethodGet), address.String(), strings.NewReader(r.Body))
+	if err != nil {
+		return nil, resource.Invalid(resource.Problem{Field: "path", Message: "makes no URL"})
+	}
+	for name, value := range r.Headers {
+		request.Header.Set(name, value)
+	}
+	return request, nil
 }
 
 // ReadNative answers a native call with what the cloud answered.

@@ -151,6 +151,12 @@ func (t *Transport) Skew() time.Duration { return time.Duration(t.skew.Load()) }
 // CloseIdleConnections implements what http.Client looks for.
 func (t *Transport) CloseIdleConnections() { t.base.CloseIdleConnections() }
 
+// Close does the same at the end of a session that embeds the transport; it never fails.
+func (t *Transport) Close() error {
+	t.CloseIdleConnections()
+	return nil
+}
+
 type rawKey struct{}
 
 // RoundTrip implements http.RoundTripper.

@@ -1,9 +1,9 @@
 // Package aws is the driver for Amazon Web Services and clouds that speak its EC2
 // API.
 //
-// Every file holds one kind or catalog in the same order: type, List, Get, Make, Complete,
-// Delete, actions, views, helpers. Calls go through call and paged, so that every error
-// has its code and every list is complete.
+// Every file holds one kind or catalog in the same order: type, what EC2 lists of it (which is
+// List and Get by objectsOf), Make, Complete, Delete, actions, views, helpers. Calls go through
+// call and paged, so that every error has its code and every list is complete.
 package aws
 
 import (
@@ -45,6 +45,11 @@ var conformance []byte
 //go:embed ko.json
 var korean []byte
 
+// permissions are the actions that a policy of IAM has to allow, as AWS names them.
+//
+//go:embed permissions.txt
+var permissions string
+
 const (
 	program = "mc-infra-connector" // what AWS's logs show as the caller
 
@@ -57,22 +62,34 @@ const (
 // AWS has neither a client token nor a unique name for it.
 func New() *driver.Driver {
 	return driver.New(about(), connect,
-		driver.Catalog(resource.Regions, func(s *session) regions { return regions{s} }),
-		driver.Catalog(resource.Zones, func(s *session) zones { return zones{s} }),
-		driver.Catalog(resource.Images, func(s *session) images { return images{s} }),
-		driver.Catalog(resource.Specs, func(s *session) specs { return specs{s} }),
-		driver.Catalog(resource.DiskTypes, func(s *session) diskTypes { return diskTypes{s} }),
-		driver.Catalog(resource.Prices, func(s *session) prices { return prices{s} }),
-		driver.Catalog(resource.Quotas, func(s *session) quotas { return quotas{s} }),
-		driver.Kind(resource.VPC, openVPCs),
-		driver.Kind(resource.Subnet, openSubnets, driver.ByName),
-		driver.Kind(resource.SecurityGroup, openSecurityGroups, driver.ByName),
-		driver.Kind(resource.KeyPair, openKeyPairs, driver.ByName, driver.ReusedIDs),
+		driver.Catalog(resource.Regions, func(s *session) driver.ListerFunc[resource.Region] { return s.regions }),
+		driver.Catalog(resource.Zones, func(s *session) driver.ListerFunc[resource.Zone] { return s.zones }),
+		driver.Catalog(resource.Images, func(s *session) driver.ListerFunc[resource.Image] { return s.trustedImages }),
+		driver.Catalog(resource.Specs, func(s *session) driver.ListerFunc[resource.Spec] { return s.specs }),
+		driver.Catalog(resource.DiskTypes, func(*session) driver.ListerFunc[resource.DiskType] { return diskTypes }),
+		driver.Catalog(resource.Prices, func(s *session) driver.ListerFunc[resource.Price] { return s.prices }),
+		driver.Catalog(resource.Quotas, func(s *session) driver.ListerFunc[resource.Quota] { return s.quotas }),
+		driver.Kind(resource.VPC, func(s *session) driver.FullVPC { return vpcs{objectsOf(s, "VPC", "vpc-id", s.vpcs, vpcOf)} }),
+		driver.Kind(resource.Subnet, func(s *session) driver.FullSubnet {
+			return subnets{objectsOf(s, "subnet", "subnet-id", s.subnets, subnetOf)}
+		}, driver.ByName),
+		driver.Kind(resource.SecurityGroup, func(s *session) driver.FullSecurityGroup {
+			return securityGroups{objectsOf(s, "security group", "group-id", s.securityGroups, securityGroupOf)}
+		}, driver.ByName),
+		driver.Kind(resource.KeyPair, func(s *session) driver.FullKeyPair {
+			return keyPairs{objectsOf(s, "key pair", "key-name", s.keyPairs, keyPairOf)}
+		}, driver.ByName, driver.ReusedIDs),
 		driver.Kind(resource.VM, openVMs, driver.ByToken),
-		driver.Kind(resource.Disk, openDisks, driver.ByToken),
-		driver.Kind(resource.Snapshot, openSnapshots),
-		driver.Kind(resource.CustomImage, openCustomImages, driver.ByName),
-		driver.Kind(resource.PublicIP, openPublicIPs),
+		driver.Kind(resource.Disk, func(s *session) driver.FullDisk { return disks{objectsOf(s, "disk", "volume-id", s.volumes, diskOf)} }, driver.ByToken),
+		driver.Kind(resource.Snapshot, func(s *session) driver.FullSnapshot {
+			return snapshots{objectsOf(s, "snapshot", "snapshot-id", s.snapshots, snapshotOf)}
+		}),
+		driver.Kind(resource.CustomImage, func(s *session) driver.FullCustomImage {
+			return customImages{objectsOf(s, "image", "image-id", s.ownImages, customImageOf)}
+		}, driver.ByName),
+		driver.Kind(resource.PublicIP, func(s *session) driver.FullPublicIP {
+			return publicIPs{objectsOf(s, "public IP", "allocation-id", s.located, publicIPOf)}
+		}),
 		driver.Kind(resource.NIC, openNICs, driver.ByToken),
 		driver.Kind(resource.NLB, func(s *session) driver.FullNLB { return nlbs{s} }, driver.ByName),
 		driver.Kind(resource.Cluster, func(s *session) driver.FullCluster { return clusters{s} }, driver.ByName, driver.ReusedIDs),
@@ -131,44 +148,22 @@ func about() driver.About {
 		},
 		Native: "The service is the first part of AWS's endpoint: ec2, s3, iam, api.pricing. The region is the connection's; another one follows an @: api.pricing@us-east-1. " +
 			"Path, query, headers and body are those of AWS's API reference; the driver signs them (Signature Version 4). With an endpoint setting all services are asked there.",
-		Permissions: []string{
-			"ec2:DescribeRegions", "ec2:DescribeAvailabilityZones", "ec2:DescribeImages", "ec2:DescribeInstanceTypes", "ec2:DescribeSpotPriceHistory",
-			"ec2:CreateTags", "ec2:DeleteTags",
-			"ec2:DescribeVpcs", "ec2:CreateVpc", "ec2:ModifyVpcAttribute", "ec2:DeleteVpc", "ec2:AssociateVpcCidrBlock", "ec2:DisassociateVpcCidrBlock",
-			"ec2:DescribeInternetGateways", "ec2:CreateInternetGateway", "ec2:AttachInternetGateway", "ec2:DetachInternetGateway", "ec2:DeleteInternetGateway",
-			"ec2:DescribeRouteTables", "ec2:CreateRoute", "ec2:ReplaceRoute",
-			"ec2:DescribeSubnets", "ec2:CreateSubnet", "ec2:ModifySubnetAttribute", "ec2:DeleteSubnet",
-			"ec2:DescribeSecurityGroups", "ec2:CreateSecurityGroup", "ec2:DeleteSecurityGroup",
-			"ec2:AuthorizeSecurityGroupIngress", "ec2:AuthorizeSecurityGroupEgress", "ec2:RevokeSecurityGroupIngress", "ec2:RevokeSecurityGroupEgress",
-			"ec2:DescribeKeyPairs", "ec2:ImportKeyPair", "ec2:DeleteKeyPair",
-			"ec2:DescribeInstances", "ec2:RunInstances", "ec2:StartInstances", "ec2:StopInstances", "ec2:RebootInstances", "ec2:TerminateInstances", "ec2:ModifyInstanceAttribute", "ec2:GetPasswordData",
-			"ec2:DescribeVolumes", "ec2:CreateVolume", "ec2:DeleteVolume", "ec2:AttachVolume", "ec2:DetachVolume", "ec2:ModifyVolume", "ec2:DescribeVolumesModifications",
-			"ec2:DescribeSnapshots", "ec2:CreateSnapshot", "ec2:DeleteSnapshot", "ec2:CreateImage", "ec2:DeregisterImage",
-			"ec2:DescribeAddresses", "ec2:AllocateAddress", "ec2:ReleaseAddress", "ec2:AssociateAddress", "ec2:DisassociateAddress",
-			"ec2:DescribeNetworkInterfaces", "ec2:CreateNetworkInterface", "ec2:DeleteNetworkInterface", "ec2:AttachNetworkInterface", "ec2:DetachNetworkInterface",
-			"ec2:AssignPrivateIpAddresses", "ec2:UnassignPrivateIpAddresses", "ec2:GetConsoleOutput",
-			"elasticloadbalancing:DescribeLoadBalancers", "elasticloadbalancing:DescribeTargetGroups", "elasticloadbalancing:DescribeListeners", "elasticloadbalancing:DescribeTargetHealth", "elasticloadbalancing:DescribeTags",
-			"elasticloadbalancing:CreateLoadBalancer", "elasticloadbalancing:CreateTargetGroup", "elasticloadbalancing:CreateListener",
-			"elasticloadbalancing:DeleteLoadBalancer", "elasticloadbalancing:DeleteTargetGroup", "elasticloadbalancing:DeleteListener", "elasticloadbalancing:ModifyListener",
-			"elasticloadbalancing:RegisterTargets", "elasticloadbalancing:DeregisterTargets", "elasticloadbalancing:ModifyTargetGroup", "elasticloadbalancing:AddTags", "elasticloadbalancing:RemoveTags",
-			"eks:ListClusters", "eks:DescribeCluster", "eks:ListNodegroups", "eks:DescribeNodegroup", "eks:CreateCluster", "eks:CreateNodegroup", "eks:DeleteCluster", "eks:DeleteNodegroup",
-			"eks:UpdateClusterVersion", "eks:UpdateNodegroupVersion", "eks:UpdateNodegroupConfig", "eks:TagResource", "eks:UntagResource", "iam:PassRole", "sts:GetCallerIdentity", "sts:AssumeRole",
-			"pricing:GetProducts", "servicequotas:ListServiceQuotas",
-		},
+		Permissions: strings.Fields(permissions),
 	}
 }
 
 // session is an open connection to one region.
 type session struct {
-	transport *transport.Transport
-	config    aws.Config
-	ec2       *ec2.Client
-	elb       *elb.Client
-	eks       *eks.Client
-	sts       *sts.Client
-	pricing   *pricing.Client
-	quotas    *servicequotas.Client
-	users     *sshUsers
+	*transport.Transport
+
+	config  aws.Config
+	ec2     *ec2.Client
+	elb     *elb.Client
+	eks     *eks.Client
+	sts     *sts.Client
+	pricing *pricing.Client
+	limits  *servicequotas.Client
+	users   sshUsers
 
 	region, zone          string // zone is for subnets and disks that name none; may be ""
 	anyZone               string // one that takes new disks, for those that name none: AWS wants one
@@ -188,12 +183,6 @@ func (s *session) AccountID() string {
 		return known.account
 	}
 	return ""
-}
-
-// Close lets go of the idle connections to the cloud.
-func (s *session) Close() error {
-	s.transport.CloseIdleConnections()
-	return nil
 }
 
 // connect builds the configuration from the connection alone: neither variables of
@@ -220,16 +209,16 @@ func connect(ctx context.Context, c driver.Config) (*session, error) {
 	if role := c.Credential["roleArn"]; role != "" {
 		config.Credentials = aws.NewCredentialsCache(stscreds.NewAssumeRoleProvider(sts.NewFromConfig(config), role, func(o *stscreds.AssumeRoleOptions) {
 			o.RoleSessionName = program
-			o.ExternalID = optional(c.Credential["externalId"])
+			o.ExternalID = driver.Optional(c.Credential["externalId"])
 		}))
 	}
 	if c.Region == "" {
 		config.APIOptions = append(config.APIOptions, onlyRegions)
 	}
 	s := &session{
-		transport: way, config: config, region: c.Region, zone: c.Zone, users: &sshUsers{images: map[string]origin{}},
+		Transport: way, config: config, region: c.Region, zone: c.Zone,
 		ec2: ec2.NewFromConfig(config), elb: elb.NewFromConfig(config), eks: eks.NewFromConfig(config), sts: sts.NewFromConfig(config),
-		pricing: pricing.NewFromConfig(config, func(o *pricing.Options) { o.Region = priceRegion(c.Region) }), quotas: servicequotas.NewFromConfig(config),
+		pricing: pricing.NewFromConfig(config, func(o *pricing.Options) { o.Region = priceRegion(c.Region) }), limits: servicequotas.NewFromConfig(config),
 		clusterRole: cmp.Or(c.Settings[settingClusterRole], "AmazonEKSClusterRole"), nodeRole: cmp.Or(c.Settings[settingNodeRole], "AmazonEKSNodeRole"),
 	}
 	if c.Region == "" {
@@ -270,7 +259,7 @@ func (s *session) identify(ctx context.Context) (*identity, error) {
 // explained adds to a refused login that this machine's clock is off: EC2 answers the
 // same to a wrong key.
 func (s *session) explained(err error) error {
-	if advice := s.transport.ClockAdvice(); advice != "" && resource.CodeOf(err) == resource.CodeUnauthenticated {
+	if advice := s.ClockAdvice(); advice != "" && resource.CodeOf(err) == resource.CodeUnauthenticated {
 		return fmt.Errorf("%w; %s", err, advice)
 	}
 	return err
@@ -294,15 +283,13 @@ func operationOf(r *http.Request) string { return awsmiddleware.GetOperationName
 // check asks for the region's zones: that needs the right keys, the right region
 // and an endpoint that speaks EC2, and says whether the default zone exists.
 func (s *session) check(ctx context.Context, c driver.Config) error {
-	var names []string
-	for zone, err := range (zones{s}).List(ctx, nil) {
-		if err != nil {
-			return err
-		}
-		names = append(names, zone.Name)
-		if s.anyZone == "" && zone.Available {
-			s.anyZone = zone.Name
-		}
+	all, err := driver.Collect(s.zones(ctx, nil))
+	if err != nil {
+		return err
+	}
+	names := driver.Convert(all, func(z resource.Zone) string { return z.Name })
+	if i := slices.IndexFunc(all, func(z resource.Zone) bool { return z.Available }); i >= 0 {
+		s.anyZone = all[i].Name
 	}
 	switch {
 	case len(names) == 0:

@@ -3,7 +3,6 @@ package aws
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"iter"
 	"maps"
 
@@ -11,7 +10,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 
 	"github.com/m-cmp/mc-infra-connector/driver"
-	"github.com/m-cmp/mc-infra-connector/resource"
 )
 
 // pageSize is the most that EC2 answers at once, for all lists but that of
@@ -40,11 +38,11 @@ type pager[O, P any] interface {
 	NextPage(context.Context, ...func(*P)) (*O, error)
 }
 
-// paged answers what all pages hold. It can be ranged over once.
-func paged[O, P, A any](ctx context.Context, pages pager[O, P], items func(*O) []A) iter.Seq2[A, error] {
-	return driver.Items(func(yield func([]A, error) bool) {
-		for pages.HasMorePages() {
-			page, err := pages.NextPage(ctx)
+// pages answers what each page holds. It can be ranged over once.
+func pages[O, P, A any](ctx context.Context, p pager[O, P], items func(*O) []A) iter.Seq2[[]A, error] {
+	return func(yield func([]A, error) bool) {
+		for p.HasMorePages() {
+			page, err := p.NextPage(ctx)
 			if err != nil {
 				yield(nil, coded(err))
 				return
@@ -53,18 +51,12 @@ func paged[O, P, A any](ctx context.Context, pages pager[O, P], items func(*O) [
 				return
 			}
 		}
-	}, same)
+	}
 }
 
-// unlessMissing is a list that is empty where AWS says that a name does not exist.
-func unlessMissing[E any](items iter.Seq2[E, error]) iter.Seq2[E, error] {
-	return func(yield func(E, error) bool) {
-		for item, err := range items {
-			if resource.CodeOf(err) == resource.CodeNotFound || !yield(item, err) {
-				return
-			}
-		}
-	}
+// paged answers what all pages hold.
+func paged[O, P, A any](ctx context.Context, p pager[O, P], items func(*O) []A) iter.Seq2[A, error] {
+	return driver.Items(pages(ctx, p, items), same)
 }
 
 // unpaged answers what an operation holds that has no pages.
@@ -111,6 +103,14 @@ func (w wanted) most() *int32 {
 	return aws.Int32(pageSize)
 }
 
+// owners are the accounts that a list is of: whoever names an object may have it from another one.
+func (w wanted) owners() []string {
+	if len(w.ids) > 0 {
+		return nil
+	}
+	return []string{"self"}
+}
+
 // objects are the collection of a kind of which EC2 shows an X for each.
 type objects[X, S, T any] struct {
 	*session
@@ -127,17 +127,9 @@ func objectsOf[X, S, T any](s *session, what, id string, list func(context.Conte
 	}}
 }
 
-// only answers the only thing that a creation of one is answered with.
-func only[A any](doing string, made []A) (A, error) {
-	if len(made) != 1 {
-		return *new(A), resource.Errorf(resource.CodeInternal, "AWS %s answered %d objects instead of one", doing, len(made))
-	}
-	return made[0], nil
-}
-
 // object begins a resource with what all kinds of EC2 have in common.
 func object[S, T any](id *string, tags []types.Tag, shown any) driver.Object[S, T] {
-	o := driver.Object[S, T]{ID: aws.ToString(id), Native: native{shown}}
+	o := driver.Object[S, T]{ID: aws.ToString(id), Native: driver.Sparse{Shown: shown}}
 	o.Token, o.Name, o.Labels = ours().Read(maps.All(tagsIn(tags)))
 	return o
 }
@@ -147,59 +139,7 @@ func filter(name string, values ...string) types.Filter {
 	return types.Filter{Name: aws.String(name), Values: values}
 }
 
-// optional is a text that is left out if it is empty.
-func optional(text string) *string {
-	if text == "" {
-		return nil
-	}
-	return aws.String(text)
-}
-
 // number is a number that is left out if it is 0.
 func number(n int) *int32 {
-	if n == 0 {
-		return nil
-	}
-	return aws.Int32(int32(n)) //nolint:gosec // ports, sizes and times that the model bounds
-}
-
-// native shows a structure of the SDK under AWS's own names, without the many
-// fields that are not set.
-type native struct{ shown any }
-
-// MarshalJSON implements json.Marshaler.
-func (n native) MarshalJSON() ([]byte, error) {
-	raw, err := json.Marshal(n.shown)
-	if err != nil {
-		return nil, err
-	}
-	var fields any
-	if err := json.Unmarshal(raw, &fields); err != nil {
-		return nil, err
-	}
-	return json.Marshal(prune(fields))
-}
-
-func prune(value any) any {
-	switch v := value.(type) {
-	case map[string]any:
-		for key, field := range v {
-			if field = prune(field); field == nil || field == "" {
-				delete(v, key)
-			} else {
-				v[key] = field
-			}
-		}
-		if len(v) == 0 {
-			return nil
-		}
-	case []any:
-		if len(v) == 0 {
-			return nil
-		}
-		for i := range v {
-			v[i] = prune(v[i])
-		}
-	}
-	return value
+	return driver.Optional(int32(n)) //nolint:gosec // ports, sizes and times that the model bounds
 }

@@ -55,7 +55,7 @@ func (c clusters) addGroup(ctx context.Context, cluster string, subnets []string
 			return nil, err
 		}
 		if len(subnets) == 0 {
-			in.Subnets = networkOf(x).SubnetIds
+			in.Subnets = driver.Value(x.ResourcesVpcConfig).SubnetIds
 		}
 		if in.RemoteAccess, err = remoteAccess(x, group.KeyPair); err != nil {
 			return nil, err
@@ -80,8 +80,9 @@ func remoteAccess(x *types.Cluster, keyPair string) (*types.RemoteAccessConfig, 
 	if keyPair == "" {
 		return nil, nil //nolint:nilnil // nobody is let in
 	}
-	sources := networkOf(x).SecurityGroupIds
-	if own := networkOf(x).ClusterSecurityGroupId; len(sources) == 0 && own != nil {
+	network := driver.Value(x.ResourcesVpcConfig)
+	sources := network.SecurityGroupIds
+	if own := network.ClusterSecurityGroupId; len(sources) == 0 && own != nil {
 		sources = []string{*own}
 	}
 	if len(sources) == 0 {
@@ -142,21 +143,20 @@ func begun(update *types.Update, err, following error) error {
 	case update == nil || (update.Status != types.UpdateStatusFailed && update.Status != types.UpdateStatusCancelled):
 		return following
 	}
-	var reason string
-	var code resource.Code
-	for _, e := range update.Errors {
-		reason, code = addReason(reason, code, string(e.ErrorCode), e.ErrorMessage)
-	}
+	reason, code := reasonIn(update.Errors, func(e types.ErrorDetail) (string, *string) { return string(e.ErrorCode), e.ErrorMessage })
 	return resource.Errorf(cmp.Or(code, resource.CodeConflict), "the update is %s: %s", update.Status, cmp.Or(reason, "AWS gives no reason"))
 }
 
-// addReason adds what AWS says of a failure, with its own code, to a reason and its code.
-func addReason(reason string, code resource.Code, cloud string, message *string) (string, resource.Code) {
-	text := fmt.Sprintf("%s (%s)", aws.ToString(message), cloud)
-	if reason != "" {
-		text = reason + "; " + text
-	}
-	return text, cmp.Or(code, codeOfPart(cloud, aws.ToString(message)))
+// reasonIn joins what AWS says of a failure, each time with its own code, and says what kind
+// of failure it is.
+func reasonIn[E any](issues []E, read func(E) (cloud string, message *string)) (string, resource.Code) {
+	var code resource.Code
+	reasons := driver.Convert(issues, func(issue E) string {
+		cloud, message := read(issue)
+		code = cmp.Or(code, codeOfPart(cloud, aws.ToString(message)))
+		return fmt.Sprintf("%s (%s)", aws.ToString(message), cloud)
+	})
+	return strings.Join(reasons, "; "), code
 }
 
 // codeOfPart is what kind of failure AWS tells of something that was accepted, "" if it
@@ -186,7 +186,7 @@ func (c clusters) groupNames(ctx context.Context, name string) iter.Seq2[string,
 // groups are the node groups of a cluster, without those that have gone meanwhile.
 func (c clusters) groups(ctx context.Context, name string) iter.Seq2[*types.Nodegroup, error] {
 	return func(yield func(*types.Nodegroup, error) bool) {
-		for group, err := range unlessMissing(c.groupNames(ctx, name)) {
+		for group, err := range driver.UnlessMissing(c.groupNames(ctx, name)) {
 			var g *types.Nodegroup
 			if err == nil {
 				g, err = c.group(ctx, name, group)
@@ -227,12 +227,9 @@ func showGroup(o *cluster, g *types.Nodegroup, nodes []string) {
 	if len(g.InstanceTypes) > 0 {
 		spec.Spec = g.InstanceTypes[0]
 	}
-	if g.RemoteAccess != nil {
-		spec.KeyPair = aws.ToString(g.RemoteAccess.Ec2SshKey)
-	}
-	if s := g.ScalingConfig; s != nil {
-		spec.DesiredNodes, spec.MinNodes, spec.MaxNodes = int(aws.ToInt32(s.DesiredSize)), int(aws.ToInt32(s.MinSize)), int(aws.ToInt32(s.MaxSize))
-	}
+	spec.KeyPair = aws.ToString(driver.Value(g.RemoteAccess).Ec2SshKey)
+	sizes := driver.Value(g.ScalingConfig)
+	spec.DesiredNodes, spec.MinNodes, spec.MaxNodes = int(aws.ToInt32(sizes.DesiredSize)), int(aws.ToInt32(sizes.MinSize)), int(aws.ToInt32(sizes.MaxSize))
 	o.Spec.NodeGroups = append(o.Spec.NodeGroups, spec)
 	status := resource.NodeGroupStatus{Part: resource.Part{Name: spec.Name, CloudID: aws.ToString(g.NodegroupArn)}, Version: aws.ToString(g.Version), Nodes: nodes}
 	status.State, status.CloudState = driver.StateOf(g.Status, map[types.NodegroupStatus]resource.State{
@@ -259,13 +256,7 @@ func showGroup(o *cluster, g *types.Nodegroup, nodes []string) {
 
 // issuesOf is what AWS says is wrong with a node group.
 func issuesOf(g *types.Nodegroup) (reason string, code resource.Code) {
-	if g.Health == nil {
-		return "", ""
-	}
-	for _, issue := range g.Health.Issues {
-		reason, code = addReason(reason, code, string(issue.Code), issue.Message)
-	}
-	return reason, code
+	return reasonIn(driver.Value(g.Health).Issues, func(i types.Issue) (string, *string) { return string(i.Code), i.Message })
 }
 
 // failureOfGroup is the error of a node group that does not get as many nodes as it is to

@@ -80,16 +80,13 @@ func (c clusters) Make(ctx context.Context, r driver.Request[resource.ClusterSpe
 	}
 	name := clusterName(r.Name)
 	out, err := call(ctx, c.eks.CreateCluster, &eks.CreateClusterInput{
-		Name: aws.String(name), ClientRequestToken: aws.String(r.Token), RoleArn: aws.String(role), Version: optional(r.Spec.Version), Tags: driver.TagMap(ours().Write(r.Token, r.Name, r.Labels)),
+		Name: aws.String(name), ClientRequestToken: aws.String(r.Token), RoleArn: aws.String(role), Version: driver.Optional(r.Spec.Version), Tags: driver.TagMap(ours().Write(r.Token, r.Name, r.Labels)),
 		ResourcesVpcConfig: &types.VpcConfigRequest{SubnetIds: r.Spec.Subnets, SecurityGroupIds: r.Spec.SecurityGroups},
 	})
 	if driver.IsCloud(err, inUse) {
 		return cluster{}, driver.Recode(err, resource.CodeAlreadyExists, "there is a cluster "+name+" already; choose another name")
 	}
-	if err != nil {
-		return cluster{}, err
-	}
-	return clusterOf(out.Cluster), nil
+	return clusterOf(driver.Value(out.Cluster)), err
 }
 
 // Complete makes the node groups once the control plane runs.
@@ -113,7 +110,7 @@ func (c clusters) Complete(ctx context.Context, r driver.Request[resource.Cluste
 // Delete removes the node groups, and the cluster once they are gone.
 func (c clusters) Delete(ctx context.Context, id string) error {
 	groups := 0
-	for name, err := range unlessMissing(c.groupNames(ctx, id)) {
+	for name, err := range driver.UnlessMissing(c.groupNames(ctx, id)) {
 		if err != nil {
 			return err
 		}
@@ -154,10 +151,7 @@ func (c clusters) ScaleNodeGroup(ctx context.Context, id string, to resource.Nod
 	if err != nil {
 		return err
 	}
-	now := types.NodegroupScalingConfig{DesiredSize: aws.Int32(1), MinSize: aws.Int32(1), MaxSize: aws.Int32(1)}
-	if x.ScalingConfig != nil {
-		now = *x.ScalingConfig
-	}
+	now := *cmp.Or(x.ScalingConfig, &types.NodegroupScalingConfig{DesiredSize: aws.Int32(1), MinSize: aws.Int32(1), MaxSize: aws.Int32(1)})
 	if to.Autoscaling != nil && x.Tags[autoscalingTag] != fmt.Sprint(*to.Autoscaling) {
 		if err := c.tag(ctx, x.NodegroupArn, map[string]string{autoscalingTag: fmt.Sprint(*to.Autoscaling)}); err != nil {
 			return err
@@ -258,11 +252,7 @@ func (c clusters) Kubeconfig(ctx context.Context, id string) (resource.Kubeconfi
 	if err != nil {
 		return resource.Kubeconfig{}, err
 	}
-	ca, err := base64.StdEncoding.DecodeString(aws.ToString(x.CertificateAuthority.Data))
-	if err != nil {
-		return resource.Kubeconfig{}, resource.Errorf(resource.CodeInternal, "read the certificate of the cluster %s: %w", id, err)
-	}
-	file, err := driver.Kubeconfig{Cluster: id, Server: aws.ToString(x.Endpoint), CA: ca, Token: token.Token}.YAML()
+	file, err := driver.Kubeconfig{Cluster: id, Server: aws.ToString(x.Endpoint), CAData: aws.ToString(x.CertificateAuthority.Data), Token: token.Token}.YAML()
 	return resource.Kubeconfig{ExpiresAt: token.ExpiresAt, Kubeconfig: file}, err
 }
 
@@ -329,7 +319,7 @@ func (c clusters) show(ctx context.Context, name, token string, nodes func() (ma
 	if err != nil {
 		return cluster{}, err
 	}
-	o := clusterOf(x)
+	o := clusterOf(*x)
 	if token != "" && o.Token != token {
 		return cluster{}, nil
 	}
@@ -346,17 +336,9 @@ func (c clusters) show(ctx context.Context, name, token string, nodes func() (ma
 	return o, nil
 }
 
-func networkOf(x *types.Cluster) types.VpcConfigResponse {
-	if x.ResourcesVpcConfig == nil {
-		return types.VpcConfigResponse{}
-	}
-	return *x.ResourcesVpcConfig
-}
-
-func clusterOf(x *types.Cluster) cluster {
-	shown := *x
-	shown.ClientRequestToken = nil
-	o := cluster{ID: aws.ToString(x.Name), Native: native{shown}, CreatedAt: x.CreatedAt}
+func clusterOf(x types.Cluster) cluster {
+	x.ClientRequestToken = nil // is the creation's
+	o := cluster{ID: aws.ToString(x.Name), Native: driver.Sparse{Shown: x}, CreatedAt: x.CreatedAt}
 	o.Token, o.Name, o.Labels = ours().Read(maps.All(x.Tags))
 	o.Name = cmp.Or(o.Name, o.ID)
 	o.State, o.CloudState = driver.StateOf(x.Status, map[types.ClusterStatus]resource.State{
@@ -367,12 +349,10 @@ func clusterOf(x *types.Cluster) cluster {
 		types.ClusterStatusDeleting: resource.StateDeleting,
 		types.ClusterStatusFailed:   resource.StateFailed,
 	})
-	if x.Health != nil && o.State == resource.StateFailed {
-		for _, issue := range x.Health.Issues {
-			o.Reason, o.Code = addReason(o.Reason, o.Code, string(issue.Code), issue.Message)
-		}
+	if o.State == resource.StateFailed {
+		o.Reason, o.Code = reasonIn(driver.Value(x.Health).Issues, func(i types.ClusterIssue) (string, *string) { return string(i.Code), i.Message })
 	}
-	network := networkOf(x)
+	network := driver.Value(x.ResourcesVpcConfig)
 	o.Spec = resource.ClusterSpec{
 		VPC: aws.ToString(network.VpcId), Subnets: slices.Clone(network.SubnetIds), SecurityGroups: slices.Clone(network.SecurityGroupIds), Version: aws.ToString(x.Version), NodeGroups: []resource.NodeGroup{},
 	}

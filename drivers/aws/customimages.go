@@ -22,16 +22,8 @@ type (
 	customImage = driver.Object[resource.CustomImageSpec, resource.CustomImageStatus]
 )
 
-func openCustomImages(s *session) driver.FullCustomImage {
-	return customImages{objectsOf(s, "image", "image-id", s.ownImages, customImageOf)}
-}
-
 func (s *session) ownImages(ctx context.Context, w wanted) iter.Seq2[types.Image, error] {
-	in := &ec2.DescribeImagesInput{ImageIds: w.ids, Filters: w.filters, MaxResults: w.most()}
-	if len(w.ids) == 0 { // whoever names one may have it from another account
-		in.Owners = []string{"self"}
-	}
-	return s.images(ctx, in)
+	return s.images(ctx, &ec2.DescribeImagesInput{ImageIds: w.ids, Owners: w.owners(), Filters: w.filters, MaxResults: w.most()})
 }
 
 // Make makes an image of a VM without stopping it. AWS takes a name once in a region.
@@ -39,7 +31,7 @@ func (s *session) ownImages(ctx context.Context, w wanted) iter.Seq2[types.Image
 func (c customImages) Make(ctx context.Context, r driver.Request[resource.CustomImageSpec]) (customImage, error) {
 	tags := tagged(r, types.ResourceTypeImage, types.ResourceTypeSnapshot)
 	out, err := call(ctx, c.ec2.CreateImage, &ec2.CreateImageInput{
-		InstanceId: aws.String(r.Spec.VM), Name: aws.String(imageName(r.Name)), Description: optional(r.Spec.Description),
+		InstanceId: aws.String(r.Spec.VM), Name: aws.String(imageName(r.Name)), Description: driver.Optional(r.Spec.Description),
 		NoReboot: aws.Bool(true), TagSpecifications: tags,
 	})
 	made := customImageOf(types.Image{ImageId: out.ImageId, State: types.ImageStatePending, Tags: tags[0].Tags})
@@ -82,8 +74,8 @@ func (c customImages) copies(ctx context.Context, image types.Image) (copies []s
 	token := tagsIn(image.Tags)[tokenTag]
 	var named []string
 	for _, m := range image.BlockDeviceMappings {
-		if m.Ebs != nil && m.Ebs.SnapshotId != nil {
-			named = append(named, *m.Ebs.SnapshotId)
+		if id := driver.Value(m.Ebs).SnapshotId; id != nil {
+			named = append(named, *id)
 		}
 	}
 	if token == "" || len(named) == 0 {
@@ -113,15 +105,11 @@ func customImageOf(x types.Image) customImage {
 		types.ImageStateError:        resource.StateFailed,
 		types.ImageStateDeregistered: resource.StateDeleted,
 	})
-	if x.StateReason != nil {
-		o.Reason = aws.ToString(x.StateReason.Message)
-	}
+	o.Reason = aws.ToString(driver.Value(x.StateReason).Message)
 	o.CreatedAt = imageCreated(x)
 	o.Spec = resource.CustomImageSpec{VM: aws.ToString(x.SourceInstanceId), Description: aws.ToString(x.Description)}
 	o.Status.Architecture = string(x.Architecture)
-	if root := rootDisk(x); root != nil {
-		o.Status.DiskSizeGiB = int(aws.ToInt32(root.VolumeSize))
-	}
+	o.Status.DiskSizeGiB = int(aws.ToInt32(rootDisk(x).VolumeSize))
 	return o
 }
 

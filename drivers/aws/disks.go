@@ -23,10 +23,6 @@ type (
 	disk = driver.Object[resource.DiskSpec, resource.DiskStatus]
 )
 
-func openDisks(s *session) driver.FullDisk {
-	return disks{objectsOf(s, "disk", "volume-id", s.volumes, diskOf)}
-}
-
 func (s *session) volumes(ctx context.Context, w wanted) iter.Seq2[types.Volume, error] {
 	return paged(ctx, ec2.NewDescribeVolumesPaginator(s.ec2, &ec2.DescribeVolumesInput{VolumeIds: w.ids, Filters: w.filters, MaxResults: w.most()}),
 		func(page *ec2.DescribeVolumesOutput) []types.Volume { return page.Volumes })
@@ -46,7 +42,7 @@ func (d disks) Make(ctx context.Context, r driver.Request[resource.DiskSpec]) (d
 		Size:              number(r.Spec.SizeGiB),
 		VolumeType:        types.VolumeType(r.Spec.Type),
 		Iops:              leastIOPS(types.VolumeType(r.Spec.Type), r.Spec.SizeGiB),
-		SnapshotId:        optional(r.Spec.Snapshot),
+		SnapshotId:        driver.Optional(r.Spec.Snapshot),
 		TagSpecifications: tags,
 	})
 	return diskOf(types.Volume{

@@ -11,11 +11,9 @@ import (
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
 
-type diskTypes struct{ *session }
-
-// List answers the types of EBS volumes. AWS's API does not tell them.
+// diskTypes answers the types of EBS volumes. AWS's API does not tell them.
 // https://docs.aws.amazon.com/ebs/latest/userguide/ebs-volume-types.html
-func (diskTypes) List(context.Context, driver.Query) iter.Seq2[resource.DiskType, error] {
+func diskTypes(context.Context, driver.Query) iter.Seq2[resource.DiskType, error] {
 	return driver.Listed(
 		resource.DiskType{Name: "gp3", Title: "General purpose SSD, 3,000 IOPS whatever its size", MinSizeGiB: 1, MaxSizeGiB: 65536, RootDisk: true},
 		resource.DiskType{Name: "gp2", Title: "General purpose SSD, 3 IOPS for each GiB", MinSizeGiB: 1, MaxSizeGiB: 16384, RootDisk: true},

@@ -38,7 +38,7 @@ func regionInfoOf(ctx context.Context, s *session, _ nothing) (regionInfo, error
 	if err != nil {
 		return regionInfo{}, err
 	}
-	all, err := driver.Collect(zones{s}.List(ctx, nil))
+	all, err := driver.Collect(s.zones(ctx, nil))
 	info := regionInfo{Region: s.region, Title: regionTitles()[s.region], Zones: append([]resource.Zone{}, all...)}
 	if len(out.Regions) == 1 {
 		info.Endpoint = aws.ToString(out.Regions[0].Endpoint)

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"iter"
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -17,38 +18,34 @@ import (
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
 
-type images struct{ *session }
-
-// publisher is an account of a distribution itself. Anybody may make an image public and
-// name it as he likes, so that only these are trusted unless a query names an owner.
-type publisher struct{ account, os string }
-
-func publishers() []publisher {
-	return []publisher{
-		{"self", ""},
-		{"amazon", ""},             // Amazon Linux, Windows: https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/finding-an-ami.html
-		{"099720109477", "ubuntu"}, // Canonical: https://documentation.ubuntu.com/aws/aws-how-to/instances/find-ubuntu-images/
-		{"136693071363", "debian"}, // Debian: https://wiki.debian.org/Cloud/AmazonEC2Image
-		{"792107900819", "rocky"},  // Rocky Linux: https://rockylinux.org/download
-		{"309956199498", "rhel"},   // Red Hat: https://access.redhat.com/solutions/15356
-		{"013907871322", "sles"},   // SUSE: https://pint.suse.com/
+// publishers are the accounts of distributions themselves. Anybody may make an image public
+// and name it as he likes, so that only these are trusted unless a query names an owner.
+func publishers() map[string]string {
+	return map[string]string{
+		"ubuntu": "099720109477", // Canonical: https://documentation.ubuntu.com/aws/aws-how-to/instances/find-ubuntu-images/
+		"debian": "136693071363", // Debian: https://wiki.debian.org/Cloud/AmazonEC2Image
+		"rocky":  "792107900819", // Rocky Linux: https://rockylinux.org/download
+		"rhel":   "309956199498", // Red Hat: https://access.redhat.com/solutions/15356
+		"sles":   "013907871322", // SUSE: https://pint.suse.com/
 	}
 }
 
-// ownersOf are the accounts that may have images of a distribution; "" is every one.
+// ownersOf are the accounts that may have images of a distribution; "" is every one. Amazon
+// has those of Amazon Linux and Windows.
+// https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/finding-an-ami.html
 func ownersOf(os string) []string {
-	var owners []string
-	for _, p := range publishers() {
-		if os == "" || p.os == "" || p.os == os {
-			owners = append(owners, p.account)
+	owners := []string{"self", "amazon"}
+	for _, of := range slices.Sorted(maps.Keys(publishers())) {
+		if os == "" || os == of {
+			owners = append(owners, publishers()[of])
 		}
 	}
 	return owners
 }
 
-// List answers the images that VMs here can boot.
+// trustedImages answers the images that VMs here can boot.
 // https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeImages.html
-func (i images) List(ctx context.Context, q driver.Query) iter.Seq2[resource.Image, error] {
+func (s *session) trustedImages(ctx context.Context, q driver.Query) iter.Seq2[resource.Image, error] {
 	in := &ec2.DescribeImagesInput{
 		MaxResults: aws.Int32(pageSize),
 		Owners:     ownersOf(q["os"]),
@@ -73,7 +70,7 @@ func (i images) List(ctx context.Context, q driver.Query) iter.Seq2[resource.Ima
 		in.Filters = append(in.Filters, filter("platform", "windows"))
 	}
 	tell := newDistributions()
-	return driver.Converted(i.session.images(ctx, in), func(x types.Image) resource.Image { return image(x, tell) })
+	return driver.Converted(s.images(ctx, in), func(x types.Image) resource.Image { return image(x, tell) })
 }
 
 func (s *session) images(ctx context.Context, in *ec2.DescribeImagesInput) iter.Seq2[types.Image, error] {
@@ -87,34 +84,28 @@ func image(x types.Image, tell distributions) resource.Image {
 		Description:  aws.ToString(x.Description),
 		Architecture: string(x.Architecture),
 		Owner:        cmp.Or(aws.ToString(x.ImageOwnerAlias), aws.ToString(x.OwnerId)),
+		DiskSizeGiB:  int(aws.ToInt32(rootDisk(x).VolumeSize)),
 		CreatedAt:    imageCreated(x),
 	}
 	entry.OS, entry.OSVersion = tell.of(entry.Name, entry.Description)
 	if entry.OS == "" && x.Platform == types.PlatformValuesWindows {
 		entry.OS = "windows"
 	}
-	if root := rootDisk(x); root != nil {
-		entry.DiskSizeGiB = int(aws.ToInt32(root.VolumeSize))
-	}
 	return entry
 }
 
 func imageCreated(x types.Image) *time.Time {
-	created, err := time.Parse(time.RFC3339, aws.ToString(x.CreationDate))
-	if err != nil {
-		return nil
-	}
-	return &created
+	created, _ := time.Parse(time.RFC3339, aws.ToString(x.CreationDate)) // if there is one
+	return driver.Optional(created)
 }
 
-func rootDisk(x types.Image) *types.EbsBlockDevice {
-	i := slices.IndexFunc(x.BlockDeviceMappings, func(m types.BlockDeviceMapping) bool {
-		return aws.ToString(m.DeviceName) == aws.ToString(x.RootDeviceName)
-	})
-	if i < 0 {
-		return nil
+func rootDisk(x types.Image) types.EbsBlockDevice {
+	for _, m := range x.BlockDeviceMappings {
+		if aws.ToString(m.DeviceName) == aws.ToString(x.RootDeviceName) {
+			return driver.Value(m.Ebs)
+		}
 	}
-	return x.BlockDeviceMappings[i].Ebs
+	return types.EbsBlockDevice{}
 }
 
 // distribution is recognised by the publisher's way of naming images. The groups

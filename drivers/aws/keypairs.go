@@ -23,10 +23,6 @@ type (
 	keyPair = driver.Object[resource.KeyPairSpec, resource.KeyPairStatus]
 )
 
-func openKeyPairs(s *session) driver.FullKeyPair {
-	return keyPairs{objectsOf(s, "key pair", "key-name", s.keyPairs, keyPairOf)}
-}
-
 func (s *session) keyPairs(ctx context.Context, w wanted) iter.Seq2[types.KeyPairInfo, error] {
 	return unpaged(ctx, s.ec2.DescribeKeyPairs, &ec2.DescribeKeyPairsInput{KeyNames: w.ids, Filters: w.filters, IncludePublicKey: aws.Bool(true)},
 		func(page *ec2.DescribeKeyPairsOutput) []types.KeyPairInfo { return page.KeyPairs })

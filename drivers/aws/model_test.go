@@ -211,7 +211,7 @@ func TestPendingAgainIsStarting(t *testing.T) {
 			NetworkInterfaces: []types.InstanceNetworkInterface{{Attachment: &types.InstanceNetworkInterfaceAttachment{DeviceIndex: aws.Int32(0), AttachTime: &attached}}},
 		}
 	}
-	shown := &session{users: &sshUsers{}}
+	shown := &session{}
 	assert.Equal(t, resource.StateCreating, shown.vm(instance(launched)).State)
 	again := shown.vm(instance(launched.Add(-time.Hour)))
 	assert.Equal(t, resource.StateStarting, again.State)
@@ -236,7 +236,7 @@ func TestInstanceThatCouldNotBeLaunched(t *testing.T) {
 			StateReason: &types.StateReason{Code: aws.String(reason), Message: aws.String(reason + ": because")},
 		}
 	}
-	shown := &session{users: &sshUsers{}}
+	shown := &session{}
 	for reason, want := range map[string]resource.Code{
 		"Server.InsufficientInstanceCapacity": resource.CodeCapacity, "Client.VolumeLimitExceeded": resource.CodeQuota,
 		"Server.InternalError": resource.CodeUnavailable, "Client.InvalidSnapshot.NotFound": resource.CodeDependency,

@@ -7,7 +7,6 @@ import (
 	"encoding/hex"
 	"net/http"
 	"net/url"
-	"path"
 	"slices"
 	"strings"
 	"time"
@@ -76,22 +75,11 @@ func (s *session) request(ctx context.Context, r driver.NativeRequest, service, 
 	if err != nil || !isLabels(service) || !isLabels(region) {
 		return nil, resource.Invalid(resource.Problem{Field: "service", Message: "is not a service such as ec2, or ec2@us-east-1 for another region"})
 	}
-	address.Path = cmp.Or(path.Join(address.Path, r.Path), "/")
-	if strings.HasSuffix(r.Path, "/") && !strings.HasSuffix(address.Path, "/") {
-		address.Path += "/"
-	}
-	address.RawQuery = url.Values(r.Query).Encode()
-	request, err := http.NewRequestWithContext(transport.Raw(ctx), cmp.Or(r.Method, http.MethodGet), address.String(), strings.NewReader(r.Body))
-	if err != nil {
-		return nil, resource.Invalid(resource.Problem{Field: "path", Message: "makes no URL"})
-	}
-	for name, value := range r.Headers {
-		request.Header.Set(name, value)
-	}
-	if r.Body != "" && request.Header.Get("Content-Type") == "" {
+	request, err := transport.NewNative(ctx, *address, r)
+	if err == nil && r.Body != "" && request.Header.Get("Content-Type") == "" {
 		request.Header.Set("Content-Type", "application/x-www-form-urlencoded; charset=utf-8")
 	}
-	return request, nil
+	return request, err
 }
 
 // isLabels reports whether a text can be part of a host's name.

@@ -97,7 +97,7 @@ func TestVMHasIPv6OfItsFirstInterface(t *testing.T) {
 			Ipv6Addresses: []types.InstanceIpv6Address{{Ipv6Address: aws.String(address)}},
 		}
 	}
-	shown := (&session{users: &sshUsers{images: map[string]origin{}}}).vm(types.Instance{
+	shown := (&session{}).vm(types.Instance{
 		InstanceId: aws.String("i-1"), PrivateIpAddress: aws.String("10.0.0.5"),
 		NetworkInterfaces: []types.InstanceNetworkInterface{interfaceWith(1, "fd00::9"), interfaceWith(0, "fd00::5")},
 	})

@@ -42,13 +42,11 @@ func (n nics) Make(ctx context.Context, r driver.Request[resource.NICSpec]) (nic
 	tags := tagged(r, types.ResourceTypeNetworkInterface)
 	out, err := call(ctx, n.ec2.CreateNetworkInterface, &ec2.CreateNetworkInterfaceInput{
 		ClientToken: aws.String(r.Token), SubnetId: aws.String(r.Spec.Subnet), Groups: r.Spec.SecurityGroups,
-		PrivateIpAddress: optional(r.Spec.PrivateAddress), TagSpecifications: tags,
+		PrivateIpAddress: driver.Optional(r.Spec.PrivateAddress), TagSpecifications: tags,
 	})
-	if err != nil {
-		return nic{}, err
-	}
-	out.NetworkInterface.TagSet = tags[0].Tags
-	return nicOf(*out.NetworkInterface), nil
+	made := driver.Value(out.NetworkInterface)
+	made.TagSet = tags[0].Tags
+	return nicOf(made), err
 }
 
 // Delete removes a network interface.
@@ -77,7 +75,7 @@ func (n nics) Attach(ctx context.Context, id string, to resource.NICAttachment) 
 // Detach takes a network interface from the VM that has it.
 func (n nics) Detach(ctx context.Context, id string) error {
 	x, err := n.Look(ctx, id)
-	if err != nil || x.Attachment == nil || x.Attachment.AttachmentId == nil {
+	if err != nil || driver.Value(x.Attachment).AttachmentId == nil {
 		return err
 	}
 	return driver.Except(do(ctx, n.ec2.DetachNetworkInterface, &ec2.DetachNetworkInterfaceInput{AttachmentId: x.Attachment.AttachmentId}), resource.CodeNotFound)
@@ -104,20 +102,13 @@ func (n nics) RemoveAddresses(ctx context.Context, id string, change resource.Ad
 // addresses says which of some addresses an interface has.
 func (n nics) addresses(ctx context.Context, id string, some []string) (there, missing []string, err error) {
 	x, err := n.Look(ctx, id)
-	has := driver.Convert(x.PrivateIpAddresses, func(a types.NetworkInterfacePrivateIpAddress) string { return aws.ToString(a.PrivateIpAddress) })
-	for _, address := range some {
-		if slices.Contains(has, address) {
-			there = append(there, address)
-		} else {
-			missing = append(missing, address)
-		}
-	}
+	there, missing = driver.Among(some, driver.Convert(x.PrivateIpAddresses, func(a types.NetworkInterfacePrivateIpAddress) string { return aws.ToString(a.PrivateIpAddress) }))
 	return there, missing, err
 }
 
 // isFirst reports whether an interface is the one that a VM was made with.
 func isFirst(x types.NetworkInterface) bool {
-	return x.Attachment != nil && x.Attachment.InstanceId != nil && aws.ToInt32(x.Attachment.DeviceIndex) == 0
+	return driver.Value(x.Attachment).InstanceId != nil && aws.ToInt32(x.Attachment.DeviceIndex) == 0
 }
 
 // freeIndex is the place for one more interface.
@@ -150,11 +141,7 @@ func nicOf(x types.NetworkInterface) nic {
 		}
 	}
 	o.Status.IPv6Addresses = driver.Convert(x.Ipv6Addresses, func(a types.NetworkInterfaceIpv6Address) string { return aws.ToString(a.Ipv6Address) })
-	if a := x.Attachment; a != nil {
-		o.Status.VM = aws.ToString(a.InstanceId)
-	}
-	if a := x.Association; a != nil {
-		o.Status.PublicAddress = aws.ToString(a.PublicIp)
-	}
+	o.Status.VM = aws.ToString(driver.Value(x.Attachment).InstanceId)
+	o.Status.PublicAddress = aws.ToString(driver.Value(x.Association).PublicIp)
 	return o
 }

@@ -35,9 +35,9 @@ func endingIn(text, plain string) string {
 // when one takes the place of the other. They follow from its ARN: of a name that others
 // may have, too, AWS answers their group if that has the same settings.
 // https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_CreateTargetGroup.html
-func groupNames(balancer string) [2]string {
+func groupNames(balancer string) []string {
 	name := nameIn(balancer)
-	return [2]string{endingIn(balancer, name), endingIn(balancer+" 2", name)}
+	return []string{endingIn(balancer, name), endingIn(balancer+" 2", name)}
 }
 
 // nameIn is the name in the ARN of a load balancer or target group, "" in what is none.
@@ -77,7 +77,7 @@ func (n nlbs) createGroup(ctx context.Context, balancer, name string, spec resou
 	if err != nil {
 		return "", err
 	}
-	made, err := only("CreateTargetGroup", out.TargetGroups)
+	made, err := driver.Single("AWS CreateTargetGroup", out.TargetGroups)
 	return aws.ToString(made.TargetGroupArn), err
 }
 
@@ -122,28 +122,25 @@ func (n nlbs) replacement(ctx context.Context, balancer string, old elbtypes.Tar
 	return made, n.register(ctx, made, driver.Convert(members, memberID))
 }
 
-// leftGroups are the target groups that were made for a load balancer, beside those that
+// deleteLeft removes the target groups that were made for a load balancer, beside those that
 // are known.
-func (n nlbs) leftGroups(ctx context.Context, balancer string, known []string) ([]string, error) {
-	var left []string
-	for _, name := range groupNames(balancer) {
-		if slices.ContainsFunc(known, func(arn string) bool { return nameIn(arn) == name }) {
-			continue
-		}
+func (n nlbs) deleteLeft(ctx context.Context, balancer string, known []string) error {
+	_, others := driver.Among(groupNames(balancer), driver.Convert(known, nameIn))
+	for _, name := range others {
 		arn, err := n.ownGroup(ctx, balancer, name)
-		if err != nil {
-			return nil, err
+		if err == nil && arn != "" {
+			err = n.deleteGroups(ctx, arn)
 		}
-		if arn != "" {
-			left = append(left, arn)
+		if err != nil {
+			return err
 		}
 	}
-	return left, nil
+	return nil
 }
 
 // ownGroup is the target group of a name if it was made for a load balancer, "" otherwise.
 func (n nlbs) ownGroup(ctx context.Context, balancer, name string) (string, error) {
-	group, found, err := driver.First(unlessMissing(n.targetGroups(ctx, &elb.DescribeTargetGroupsInput{Names: []string{name}})))
+	group, found, err := driver.First(driver.UnlessMissing(n.targetGroups(ctx, &elb.DescribeTargetGroupsInput{Names: []string{name}})))
 	if err != nil || !found {
 		return "", err
 	}
@@ -178,7 +175,7 @@ func (n nlbs) targetGroups(ctx context.Context, in *elb.DescribeTargetGroupsInpu
 
 // checkOf is a health check in AWS's terms.
 func checkOf(c resource.HealthCheck, targetPort int) *elb.CreateTargetGroupInput {
-	in := &elb.CreateTargetGroupInput{HealthCheckProtocol: elbtypes.ProtocolEnum(strings.ToUpper(cmp.Or(c.Protocol, "tcp"))), HealthCheckPort: aws.String("traffic-port"), HealthCheckPath: optional(c.Path)}
+	in := &elb.CreateTargetGroupInput{HealthCheckProtocol: elbtypes.ProtocolEnum(strings.ToUpper(cmp.Or(c.Protocol, "tcp"))), HealthCheckPort: aws.String("traffic-port"), HealthCheckPath: driver.Optional(c.Path)}
 	if c.Port != 0 && c.Port != targetPort {
 		in.HealthCheckPort = aws.String(strconv.Itoa(c.Port))
 	}
@@ -230,14 +227,12 @@ func portOf(port *int32) int { return int(aws.ToInt32(port)) }
 // listeners are those of a load balancer; what is no ARN names none.
 func (n nlbs) listeners(ctx context.Context, balancer string) iter.Seq2[elbtypes.Listener, error] {
 	if nameIn(balancer) == "" {
-		return func(yield func(elbtypes.Listener, error) bool) { yield(elbtypes.Listener{}, noBalancer(balancer)) }
+		return func(yield func(elbtypes.Listener, error) bool) {
+			yield(driver.One(driver.Listed[elbtypes.Listener](), network, balancer))
+		}
 	}
 	return paged(ctx, elb.NewDescribeListenersPaginator(n.elb, &elb.DescribeListenersInput{LoadBalancerArn: aws.String(balancer)}),
 		func(page *elb.DescribeListenersOutput) []elbtypes.Listener { return page.Listeners })
-}
-
-func noBalancer(id string) error {
-	return resource.Errorf(resource.CodeNotFound, "the cloud has no network load balancer %s in this region", id)
 }
 
 func forwardTo(group string) []elbtypes.Action {

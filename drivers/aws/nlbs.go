@@ -26,6 +26,8 @@ type (
 	nlb  = driver.Object[resource.NLBSpec, resource.NLBStatus]
 )
 
+const network = "network load balancer"
+
 // List answers the network load balancers of the region. AWS looks for neither ids that may
 // be unknown nor tags, but what is not wanted costs no calls of its own.
 func (n nlbs) List(ctx context.Context, f driver.Filter) iter.Seq2[nlb, error] {
@@ -58,22 +60,19 @@ func (n nlbs) List(ctx context.Context, f driver.Filter) iter.Seq2[nlb, error] {
 // Get answers one load balancer; what is no ARN names none.
 func (n nlbs) Get(ctx context.Context, id string) (nlb, error) {
 	if nameIn(id) == "" {
-		return nlb{}, noBalancer(id)
+		return driver.One(driver.Listed[nlb](), network, id)
 	}
-	found, err := driver.One(n.networkBalancers(ctx, &elb.DescribeLoadBalancersInput{LoadBalancerArns: []string{id}}), "load balancer", id)
+	found, err := driver.One(n.networkBalancers(ctx, &elb.DescribeLoadBalancersInput{LoadBalancerArns: []string{id}}), network, id)
 	if err != nil {
 		return nlb{}, err
 	}
 	shown, err := n.show(ctx, found, driver.Filter{}, func(arn string) (elbtypes.TargetGroup, bool, error) {
-		return driver.First(unlessMissing(n.targetGroups(ctx, &elb.DescribeTargetGroupsInput{TargetGroupArns: []string{arn}})))
+		return driver.First(driver.UnlessMissing(n.targetGroups(ctx, &elb.DescribeTargetGroupsInput{TargetGroupArns: []string{arn}})))
 	})
-	if err == nil && len(shown) == 0 {
-		err = noBalancer(id)
-	}
 	if err != nil {
 		return nlb{}, err
 	}
-	return shown[0], nil
+	return driver.One(driver.Listed(shown...), network, id)
 }
 
 // Make makes a load balancer. Its name follows from the token, and AWS takes a name once
@@ -95,7 +94,7 @@ func (n nlbs) Make(ctx context.Context, r driver.Request[resource.NLBSpec]) (nlb
 	if err != nil {
 		return nlb{}, err
 	}
-	made, err := only("CreateLoadBalancer", out.LoadBalancers)
+	made, err := driver.Single("AWS CreateLoadBalancer", out.LoadBalancers)
 	return nlbOf(made, in.Tags), err
 }
 
@@ -132,7 +131,7 @@ func (n nlbs) Delete(ctx context.Context, id string) error {
 		return nil
 	}
 	var groups []string
-	for listener, err := range unlessMissing(n.listeners(ctx, id)) {
+	for listener, err := range driver.UnlessMissing(n.listeners(ctx, id)) {
 		if err != nil {
 			return err
 		}
@@ -144,11 +143,10 @@ func (n nlbs) Delete(ctx context.Context, id string) error {
 			groups = append(groups, arn)
 		}
 	}
-	left, err := n.leftGroups(ctx, id, groups)
-	if err != nil {
+	if err := n.deleteGroups(ctx, groups...); err != nil {
 		return err
 	}
-	if err := n.deleteGroups(ctx, append(groups, left...)...); err != nil {
+	if err := n.deleteLeft(ctx, id, groups); err != nil {
 		return err
 	}
 	return do(ctx, n.elb.DeleteLoadBalancer, &elb.DeleteLoadBalancerInput{LoadBalancerArn: aws.String(id)})
@@ -171,8 +169,7 @@ func (n nlbs) RemoveMembers(ctx context.Context, id string, change resource.Memb
 		return err
 	}
 	members, err := n.members(ctx, group)
-	registered := driver.Convert(members, memberID)
-	leaving := slices.DeleteFunc(slices.Clone(change.Members), func(vm string) bool { return !slices.Contains(registered, vm) })
+	leaving, _ := driver.Among(change.Members, driver.Convert(members, memberID))
 	if err != nil || len(leaving) == 0 {
 		return err
 	}
@@ -257,11 +254,7 @@ func (n nlbs) redirect(ctx context.Context, id string, to resource.ListenerChang
 		}
 	}
 	if next == old && portOf(listener.Port) == port { // done before, but perhaps for the group that was replaced
-		left, err := n.leftGroups(ctx, id, []string{old})
-		if err != nil {
-			return err
-		}
-		return n.deleteGroups(ctx, left...)
+		return n.deleteLeft(ctx, id, []string{old})
 	}
 	err = do(ctx, n.elb.ModifyListener, &elb.ModifyListenerInput{
 		ListenerArn: listener.ListenerArn, Protocol: protocol, Port: number(port), DefaultActions: forwardTo(next),
@@ -310,8 +303,8 @@ const elbPageSize = 400
 // networkBalancers are the network load balancers, page by page: their tags are asked for a
 // page at a time.
 func (n nlbs) networkBalancers(ctx context.Context, in *elb.DescribeLoadBalancersInput) iter.Seq2[[]elbtypes.LoadBalancer, error] {
-	return paged(ctx, elb.NewDescribeLoadBalancersPaginator(n.elb, in), func(page *elb.DescribeLoadBalancersOutput) [][]elbtypes.LoadBalancer {
-		return [][]elbtypes.LoadBalancer{slices.DeleteFunc(page.LoadBalancers, func(b elbtypes.LoadBalancer) bool { return b.Type != elbtypes.LoadBalancerTypeEnumNetwork })}
+	return pages(ctx, elb.NewDescribeLoadBalancersPaginator(n.elb, in), func(page *elb.DescribeLoadBalancersOutput) []elbtypes.LoadBalancer {
+		return slices.DeleteFunc(page.LoadBalancers, func(b elbtypes.LoadBalancer) bool { return b.Type != elbtypes.LoadBalancerTypeEnumNetwork })
 	})
 }
 
@@ -400,7 +393,7 @@ func elbTagsIn(tags []elbtypes.Tag) map[string]string {
 }
 
 func nlbOf(x elbtypes.LoadBalancer, tags []elbtypes.Tag) nlb {
-	o := nlb{ID: aws.ToString(x.LoadBalancerArn), Native: native{x}, CreatedAt: x.CreatedTime}
+	o := nlb{ID: aws.ToString(x.LoadBalancerArn), Native: driver.Sparse{Shown: x}, CreatedAt: x.CreatedTime}
 	o.Token, o.Name, o.Labels = balancerTags().Read(maps.All(elbTagsIn(tags)))
 	o.Name = cmp.Or(o.Name, aws.ToString(x.LoadBalancerName))
 	if x.State != nil {

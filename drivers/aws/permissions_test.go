@@ -22,7 +22,7 @@ import (
 func TestPermissionsAreTheOperationsThatAreCalled(t *testing.T) {
 	t.Parallel()
 	services := map[string]string{ // by the name of a client or of its package
-		"ec2": "ec2", "elb": "elasticloadbalancing", "eks": "eks", "sts": "sts", "pricing": "pricing", "quotas": "servicequotas", "servicequotas": "servicequotas",
+		"ec2": "ec2", "elb": "elasticloadbalancing", "eks": "eks", "sts": "sts", "pricing": "pricing", "limits": "servicequotas", "servicequotas": "servicequotas",
 	}
 	called := map[string]bool{
 		"iam:PassRole":   true, // for the roles that EKS is given

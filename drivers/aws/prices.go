@@ -1,6 +1,7 @@
 package aws
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"iter"
@@ -19,45 +20,40 @@ import (
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
 
-type prices struct{ *session }
-
-// List answers what machine types and types of disk cost in the region: machines that
+// prices answers what machine types and types of disk cost in the region: machines that
 // are not dedicated to one customer, without software beyond the system. Spot prices are
 // those of each zone at this moment.
 // https://docs.aws.amazon.com/awsaccountbilling/latest/aboutv2/using-price-list-query-api.html
-func (p prices) List(ctx context.Context, q driver.Query) iter.Seq2[resource.Price, error] {
-	return func(yield func(resource.Price, error) bool) {
+func (s *session) prices(ctx context.Context, q driver.Query) iter.Seq2[resource.Price, error] {
+	return driver.Items(func(yield func([]resource.Price, error) bool) {
 		for _, product := range []priced{machines(q), volumes(q)} {
 			if (q["product"] != "" && q["product"] != product.name) || !product.wanted || q["contract"] == contractSpot || q["zone"] != "" {
 				continue
 			}
 			in := &pricing.GetProductsInput{ServiceCode: aws.String("AmazonEC2"), FormatVersion: aws.String("aws_v1"), MaxResults: aws.Int32(100)}
-			product.attributes["regionCode"] = p.region
+			product.attributes["regionCode"] = s.region
 			for _, field := range slices.Sorted(maps.Keys(product.attributes)) {
 				in.Filters = append(in.Filters, types.Filter{Type: types.FilterTypeTermMatch, Field: aws.String(field), Value: aws.String(product.attributes[field])})
 			}
-			for document, err := range paged(ctx, pricing.NewGetProductsPaginator(p.pricing, in),
+			for document, err := range paged(ctx, pricing.NewGetProductsPaginator(s.pricing, in),
 				func(page *pricing.GetProductsOutput) []string { return page.PriceList }) {
-				if err != nil {
-					yield(resource.Price{}, err)
-					return
+				var found []resource.Price
+				if err == nil {
+					found, err = pricesIn(document, product.name, q["contract"])
 				}
-				if !pricesIn(document, product.name, q["contract"], yield) {
+				if !yield(found, err) {
 					return
 				}
 			}
 		}
 		if machines(q).wanted && (q["product"] == "" || q["product"] == "vm") && (q["contract"] == "" || q["contract"] == contractSpot) {
-			for price, err := range p.spot(ctx, q) {
-				if resource.CodeOf(err) == resource.CodeUnsupported { // a cloud that speaks only part of EC2's API
-					return
-				}
-				if !yield(price, err) || err != nil {
+			for price, err := range s.spot(ctx, q) {
+				if resource.CodeOf(err) == resource.CodeUnsupported || !yield([]resource.Price{price}, err) { // a cloud that speaks only part of EC2's API
 					return
 				}
 			}
 		}
-	}
+	}, same)
 }
 
 const contractSpot = "spot"
@@ -65,8 +61,8 @@ const contractSpot = "spot"
 // spot are the spot prices at this moment. Without an end AWS answers, for each zone,
 // machine type and system, the last change before the start.
 // https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeSpotPriceHistory.html
-func (p prices) spot(ctx context.Context, q driver.Query) iter.Seq2[resource.Price, error] {
-	in := &ec2.DescribeSpotPriceHistoryInput{StartTime: aws.Time(time.Now()), AvailabilityZone: optional(q["zone"]), MaxResults: aws.Int32(pageSize)}
+func (s *session) spot(ctx context.Context, q driver.Query) iter.Seq2[resource.Price, error] {
+	in := &ec2.DescribeSpotPriceHistoryInput{StartTime: aws.Time(time.Now()), AvailabilityZone: driver.Optional(q["zone"]), MaxResults: aws.Int32(pageSize)}
 	if q["spec"] != "" {
 		in.InstanceTypes = []ec2types.InstanceType{ec2types.InstanceType(q["spec"])}
 	}
@@ -76,10 +72,10 @@ func (p prices) spot(ctx context.Context, q driver.Query) iter.Seq2[resource.Pri
 		}
 	}
 	currency := "USD"
-	if strings.HasPrefix(p.region, "cn-") {
+	if strings.HasPrefix(s.region, "cn-") {
 		currency = "CNY"
 	}
-	found := paged(ctx, ec2.NewDescribeSpotPriceHistoryPaginator(p.ec2, in),
+	found := paged(ctx, ec2.NewDescribeSpotPriceHistoryPaginator(s.ec2, in),
 		func(page *ec2.DescribeSpotPriceHistoryOutput) []ec2types.SpotPrice { return page.SpotPriceHistory })
 	return driver.Converted(found, func(x ec2types.SpotPrice) resource.Price {
 		price := resource.Price{
@@ -170,15 +166,16 @@ type priceDocument struct {
 	} `json:"terms"`
 }
 
-// pricesIn yields the prices of a product, in a fixed order, and reports whether to go on.
-func pricesIn(document, product, contract string, yield func(resource.Price, error) bool) bool {
+// pricesIn answers the prices of a product, in a fixed order.
+func pricesIn(document, product, contract string) ([]resource.Price, error) {
 	var d priceDocument
 	if err := json.Unmarshal([]byte(document), &d); err != nil {
-		return yield(resource.Price{}, resource.Errorf(resource.CodeInternal, "read a price of AWS: %w", err)) && false
+		return nil, resource.Errorf(resource.CodeInternal, "read a price of AWS: %w", err)
 	}
 	contracts := map[string]string{"OnDemand": "onDemand", "Reserved": "reserved"}
 	units := map[string]string{"Hrs": "hour", "GB-Mo": "GiB-month", "Quantity": "upfront"}
 	attributes := d.Product.Attributes
+	var prices []resource.Price
 	for _, kind := range slices.Sorted(maps.Keys(d.Terms)) {
 		if contracts[kind] == "" || (contract != "" && contract != contracts[kind]) {
 			continue
@@ -187,26 +184,16 @@ func pricesIn(document, product, contract string, yield func(resource.Price, err
 			term := d.Terms[kind][offer]
 			for _, id := range slices.Sorted(maps.Keys(term.Dimensions)) {
 				dimension := term.Dimensions[id]
-				unit, known := units[dimension.Unit]
-				if !known {
-					unit = dimension.Unit
-				}
 				for _, currency := range slices.Sorted(maps.Keys(dimension.Amount)) {
-					price := resource.Price{
-						ID: id, Product: product, Contract: contracts[kind], Currency: currency, Amount: dimension.Amount[currency], Unit: unit,
-						Spec: attributes.InstanceType, DiskType: attributes.VolumeAPIName, OS: systems()[attributes.OperatingSystem],
+					prices = append(prices, resource.Price{
+						ID: id, Product: product, Contract: contracts[kind], Currency: currency, Amount: dimension.Amount[currency], Unit: cmp.Or(units[dimension.Unit], dimension.Unit),
+						Spec: attributes.InstanceType, DiskType: attributes.VolumeAPIName, OS: cmp.Or(systems()[attributes.OperatingSystem], strings.ToLower(attributes.OperatingSystem)),
 						Term:      strings.Join(strings.Fields(term.TermAttributes.Length+" "+term.TermAttributes.Class+" "+term.TermAttributes.Purchase), " "),
 						ValidFrom: term.EffectiveDate, Doc: dimension.Description,
-					}
-					if price.OS == "" {
-						price.OS = strings.ToLower(attributes.OperatingSystem)
-					}
-					if !yield(price, nil) {
-						return false
-					}
+					})
 				}
 			}
 		}
 	}
-	return true
+	return prices, nil
 }

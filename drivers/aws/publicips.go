@@ -28,10 +28,6 @@ type address struct {
 	nic string
 }
 
-func openPublicIPs(s *session) driver.FullPublicIP {
-	return publicIPs{objectsOf(s, "public IP", "allocation-id", s.located, publicIPOf)}
-}
-
 func (s *session) addresses(ctx context.Context, w wanted) iter.Seq2[types.Address, error] {
 	return unpaged(ctx, s.ec2.DescribeAddresses, &ec2.DescribeAddressesInput{AllocationIds: w.ids, Filters: w.filters},
 		func(page *ec2.DescribeAddressesOutput) []types.Address { return page.Addresses })
@@ -40,26 +36,20 @@ func (s *session) addresses(ctx context.Context, w wanted) iter.Seq2[types.Addre
 // located are addresses with their interfaces. Which of these is a VM's first one is another
 // list, where there is any.
 func (s *session) located(ctx context.Context, w wanted) iter.Seq2[address, error] {
-	return func(yield func(address, error) bool) {
+	return driver.Items(func(yield func([]address, error) bool) {
 		found, err := driver.Collect(s.addresses(ctx, w))
-		further := map[string]bool{}
-		if err == nil {
-			further, err = s.furtherInterfaces(ctx, found)
-		}
 		if err != nil {
-			yield(address{}, err)
+			yield(nil, err)
 			return
 		}
-		for _, x := range found {
-			shown := address{Address: x}
+		further, err := s.furtherInterfaces(ctx, found)
+		yield(driver.Convert(found, func(x types.Address) address {
 			if id := aws.ToString(x.NetworkInterfaceId); aws.ToString(x.InstanceId) == "" || further[id] {
-				shown.nic = id
+				return address{x, id}
 			}
-			if !yield(shown, nil) {
-				return
-			}
-		}
-	}
+			return address{Address: x}
+		}), err)
+	}, same)
 }
 
 // Make takes an address.
@@ -78,7 +68,7 @@ func (p publicIPs) Delete(ctx context.Context, id string) error {
 // VM with several interfaces AWS wants to be told which; it is the first one.
 // https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_AssociateAddress.html
 func (p publicIPs) Associate(ctx context.Context, id string, with resource.Association) error {
-	in := &ec2.AssociateAddressInput{AllocationId: aws.String(id), NetworkInterfaceId: optional(with.NIC), AllowReassociation: aws.Bool(true)}
+	in := &ec2.AssociateAddressInput{AllocationId: aws.String(id), NetworkInterfaceId: driver.Optional(with.NIC), AllowReassociation: aws.Bool(true)}
 	if with.VM != "" {
 		instance, err := p.instance(ctx, with.VM)
 		if err != nil {

@@ -21,23 +21,17 @@ type (
 	snapshot = driver.Object[resource.SnapshotSpec, resource.SnapshotStatus]
 )
 
-func openSnapshots(s *session) driver.FullSnapshot {
-	return snapshots{objectsOf(s, "snapshot", "snapshot-id", s.snapshots, snapshotOf)}
-}
-
 func (s *session) snapshots(ctx context.Context, w wanted) iter.Seq2[types.Snapshot, error] {
-	in := &ec2.DescribeSnapshotsInput{SnapshotIds: w.ids, Filters: w.filters, MaxResults: w.most()}
-	if len(w.ids) == 0 { // whoever names one may have it from another account
-		in.OwnerIds = []string{"self"}
-	}
-	return paged(ctx, ec2.NewDescribeSnapshotsPaginator(s.ec2, in), func(page *ec2.DescribeSnapshotsOutput) []types.Snapshot { return page.Snapshots })
+	return paged(ctx, ec2.NewDescribeSnapshotsPaginator(s.ec2, &ec2.DescribeSnapshotsInput{
+		SnapshotIds: w.ids, OwnerIds: w.owners(), Filters: w.filters, MaxResults: w.most(),
+	}), func(page *ec2.DescribeSnapshotsOutput) []types.Snapshot { return page.Snapshots })
 }
 
 // Make copies a volume.
 func (s snapshots) Make(ctx context.Context, r driver.Request[resource.SnapshotSpec]) (snapshot, error) {
 	tags := tagged(r, types.ResourceTypeSnapshot)
 	out, err := call(ctx, s.ec2.CreateSnapshot, &ec2.CreateSnapshotInput{
-		VolumeId: aws.String(r.Spec.Disk), Description: optional(r.Spec.Description), TagSpecifications: tags,
+		VolumeId: aws.String(r.Spec.Disk), Description: driver.Optional(r.Spec.Description), TagSpecifications: tags,
 	})
 	return snapshotOf(types.Snapshot{
 		SnapshotId: out.SnapshotId, State: out.State, VolumeId: out.VolumeId, VolumeSize: out.VolumeSize, Description: out.Description,

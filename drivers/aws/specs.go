@@ -18,10 +18,8 @@ import (
 // https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeInstanceTypes.html
 const specPageSize = 100
 
-type specs struct{ *session }
-
-// List answers the instance types of the region.
-func (s specs) List(ctx context.Context, q driver.Query) iter.Seq2[resource.Spec, error] {
+// specs answers the instance types of the region.
+func (s *session) specs(ctx context.Context, q driver.Query) iter.Seq2[resource.Spec, error] {
 	in := &ec2.DescribeInstanceTypesInput{MaxResults: aws.Int32(specPageSize)}
 	if name := q["name"]; name != "" {
 		in.Filters = []types.Filter{filter("instance-type", name)}
@@ -31,35 +29,25 @@ func (s specs) List(ctx context.Context, q driver.Query) iter.Seq2[resource.Spec
 }
 
 func spec(x types.InstanceTypeInfo) resource.Spec {
-	entry := resource.Spec{Name: string(x.InstanceType)}
-	if cpu := x.VCpuInfo; cpu != nil {
-		entry.VCPUs = int(aws.ToInt32(cpu.DefaultVCpus))
+	cpu, processor, gpu := driver.Value(x.VCpuInfo), driver.Value(x.ProcessorInfo), driver.Value(x.GpuInfo)
+	entry := resource.Spec{
+		Name: string(x.InstanceType), VCPUs: int(aws.ToInt32(cpu.DefaultVCpus)), MemoryMiB: int(aws.ToInt64(driver.Value(x.MemoryInfo).SizeInMiB)),
+		ClockGHz: aws.ToFloat64(processor.SustainedClockSpeedInGhz), GPUMemoryMiB: int(aws.ToInt32(gpu.TotalGpuMemoryInMiB)),
+		DiskSizeGiB: int(aws.ToInt64(driver.Value(x.InstanceStorageInfo).TotalSizeInGB) * 1_000_000_000 / (1 << 30)),
 	}
-	if memory := x.MemoryInfo; memory != nil {
-		entry.MemoryMiB = int(aws.ToInt64(memory.SizeInMiB))
-	}
-	if processor := x.ProcessorInfo; processor != nil {
-		entry.ClockGHz = aws.ToFloat64(processor.SustainedClockSpeedInGhz)
-		for _, a := range processor.SupportedArchitectures {
-			if a == types.ArchitectureTypeX8664 || a == types.ArchitectureTypeArm64 {
-				entry.Architectures = append(entry.Architectures, string(a))
-			}
+	for _, a := range processor.SupportedArchitectures {
+		if a == types.ArchitectureTypeX8664 || a == types.ArchitectureTypeArm64 {
+			entry.Architectures = append(entry.Architectures, string(a))
 		}
 	}
-	if gpu := x.GpuInfo; gpu != nil {
-		var models []string
-		for _, device := range gpu.Gpus {
-			entry.GPUs += int(aws.ToInt32(device.Count))
-			model := strings.TrimSpace(aws.ToString(device.Manufacturer) + " " + aws.ToString(device.Name))
-			if !slices.Contains(models, model) {
-				models = append(models, model)
-			}
+	var models []string
+	for _, device := range gpu.Gpus {
+		entry.GPUs += int(aws.ToInt32(device.Count))
+		model := strings.TrimSpace(aws.ToString(device.Manufacturer) + " " + aws.ToString(device.Name))
+		if !slices.Contains(models, model) {
+			models = append(models, model)
 		}
-		entry.GPUModel = strings.Join(models, ", ")
-		entry.GPUMemoryMiB = int(aws.ToInt32(gpu.TotalGpuMemoryInMiB))
 	}
-	if storage := x.InstanceStorageInfo; storage != nil {
-		entry.DiskSizeGiB = int(aws.ToInt64(storage.TotalSizeInGB) * 1_000_000_000 / (1 << 30))
-	}
+	entry.GPUModel = strings.Join(models, ", ")
 	return entry
 }

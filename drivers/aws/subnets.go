@@ -22,10 +22,6 @@ type (
 	subnet = driver.Object[resource.SubnetSpec, resource.SubnetStatus]
 )
 
-func openSubnets(s *session) driver.FullSubnet {
-	return subnets{objectsOf(s, "subnet", "subnet-id", s.subnets, subnetOf)}
-}
-
 func (s *session) subnets(ctx context.Context, w wanted) iter.Seq2[types.Subnet, error] {
 	return paged(ctx, ec2.NewDescribeSubnetsPaginator(s.ec2, &ec2.DescribeSubnetsInput{SubnetIds: w.ids, Filters: w.filters, MaxResults: w.most()}),
 		func(page *ec2.DescribeSubnetsOutput) []types.Subnet { return page.Subnets })
@@ -35,16 +31,13 @@ func (s *session) subnets(ctx context.Context, w wanted) iter.Seq2[types.Subnet,
 // https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CreateSubnet.html
 func (s subnets) Make(ctx context.Context, r driver.Request[resource.SubnetSpec]) (subnet, error) {
 	out, err := call(ctx, s.ec2.CreateSubnet, &ec2.CreateSubnetInput{
-		VpcId: aws.String(r.Spec.VPC), CidrBlock: aws.String(r.Spec.CIDR), AvailabilityZone: optional(cmp.Or(r.Spec.Zone, s.zone)),
+		VpcId: aws.String(r.Spec.VPC), CidrBlock: aws.String(r.Spec.CIDR), AvailabilityZone: driver.Optional(cmp.Or(r.Spec.Zone, s.zone)),
 		TagSpecifications: tagged(r, types.ResourceTypeSubnet),
 	})
 	if driver.IsCloud(err, "InvalidSubnet.Conflict") {
 		return subnet{}, driver.Recode(err, resource.CodeAlreadyExists, "choose a range that is free")
 	}
-	if err != nil {
-		return subnet{}, err
-	}
-	return subnetOf(*out.Subnet), nil
+	return subnetOf(driver.Value(out.Subnet)), err
 }
 
 // Complete gives the VMs of a subnet public addresses.

@@ -7,6 +7,7 @@ import (
 	"iter"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -20,6 +21,7 @@ import (
 type (
 	vms struct {
 		objects[types.Instance, resource.VMSpec, resource.VMStatus]
+		driver.Power
 	}
 	vm          = driver.Object[resource.VMSpec, resource.VMStatus]
 	vmAbilities interface {
@@ -29,11 +31,31 @@ type (
 	}
 )
 
+// mostInstances is how many instances are changed by one call. AWS takes more, but counts
+// them against a bucket of 1,000 for each account and region. One instance that is not as it
+// should be fails the whole call, and nothing is done.
+// https://docs.aws.amazon.com/ec2/latest/devguide/ec2-api-throttling.html
+const mostInstances = 100
+
 // openVMs makes the collection of the VMs of the region. AWS shows terminated instances for
 // about an hour, unless it is told the states; how a launch has just failed is seen by id.
 // https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/ec2-instance-lifecycle.html
 func openVMs(s *session) vmAbilities {
-	v := vms{objectsOf(s, "instance", "instance-id", s.instancesWithUsers, s.vm)}
+	v := vms{objectsOf(s, "instance", "instance-id", s.instancesWithUsers, s.vm), driver.Power{
+		Most: mostInstances,
+		Starts: func(ctx context.Context, ids ...string) error {
+			return do(ctx, s.ec2.StartInstances, &ec2.StartInstancesInput{InstanceIds: ids})
+		},
+		Stops: func(ctx context.Context, ids ...string) error {
+			return do(ctx, s.ec2.StopInstances, &ec2.StopInstancesInput{InstanceIds: ids})
+		},
+		Reboots: func(ctx context.Context, ids ...string) error {
+			return do(ctx, s.ec2.RebootInstances, &ec2.RebootInstancesInput{InstanceIds: ids})
+		},
+		Deletes: func(ctx context.Context, ids ...string) error {
+			return do(ctx, s.ec2.TerminateInstances, &ec2.TerminateInstancesInput{InstanceIds: ids})
+		},
+	}}
 	v.Find = func(ctx context.Context, f driver.Filter) iter.Seq2[types.Instance, error] {
 		w := narrowed(f, "instance-id")
 		if len(f.IDs) == 0 {
@@ -48,8 +70,18 @@ func (s *session) instances(ctx context.Context, w wanted) iter.Seq2[types.Insta
 	return paged(ctx, s.instancePages(w), instancesOf)
 }
 
+// instancesWithUsers are instances whose users are known when a page of them is there.
 func (s *session) instancesWithUsers(ctx context.Context, w wanted) iter.Seq2[types.Instance, error] {
-	return paged(ctx, withUsers{s.instancePages(w), s}, instancesOf)
+	return driver.Items(func(yield func([]types.Instance, error) bool) {
+		for page, err := range pages(ctx, s.instancePages(w), instancesOf) {
+			if err == nil {
+				err = s.learnUsers(ctx, page)
+			}
+			if !yield(page, err) {
+				return
+			}
+		}
+	}, same)
 }
 
 func (s *session) instancePages(w wanted) *ec2.DescribeInstancesPaginator {
@@ -83,7 +115,7 @@ func (v vms) Make(ctx context.Context, r driver.Request[resource.VMSpec]) (vm, e
 		InstanceType:      types.InstanceType(r.Spec.Spec),
 		SubnetId:          aws.String(r.Spec.Subnet),
 		SecurityGroupIds:  r.Spec.SecurityGroups,
-		KeyName:           optional(r.Spec.KeyPair),
+		KeyName:           driver.Optional(r.Spec.KeyPair),
 		TagSpecifications: tags,
 	}
 	if r.Spec.UserData != "" {
@@ -99,47 +131,13 @@ func (v vms) Make(ctx context.Context, r driver.Request[resource.VMSpec]) (vm, e
 	if err != nil {
 		return vm{}, err
 	}
-	launched, err := only("RunInstances", out.Instances)
+	launched, err := driver.Single("AWS RunInstances", out.Instances)
 	if err != nil {
 		return vm{}, err
 	}
 	made := v.Show(launched)
 	made.Spec.RootDiskType, made.Spec.RootDiskSizeGiB = r.Spec.RootDiskType, r.Spec.RootDiskSizeGiB // asked of the disk, not shown here
 	return made, nil
-}
-
-// Delete terminates a VM.
-func (v vms) Delete(ctx context.Context, id string) error {
-	return v.terminate(ctx, id)
-}
-
-// Start powers a VM on.
-func (v vms) Start(ctx context.Context, id string) error { return v.start(ctx, id) }
-
-// Stop shuts a VM down.
-func (v vms) Stop(ctx context.Context, id string) error { return v.stop(ctx, id) }
-
-// Reboot restarts a VM.
-func (v vms) Reboot(ctx context.Context, id string) error { return v.reboot(ctx, id) }
-
-// mostInstances is how many instances are changed by one call. AWS takes more, but counts
-// them against a bucket of 1,000 for each account and region.
-// https://docs.aws.amazon.com/ec2/latest/devguide/ec2-api-throttling.html
-const mostInstances = 100
-
-// Batches implements driver.Batcher. One instance that is not as it should be fails the
-// whole call, and nothing is done.
-func (v vms) Batches() map[string]driver.Batch {
-	return map[string]driver.Batch{
-		driver.VerbGet: {Most: driver.MostMembers}, driver.VerbDelete: driver.Together(mostInstances, v.terminate),
-		"start": driver.Together(mostInstances, v.start), "stop": driver.Together(mostInstances, v.stop), "reboot": driver.Together(mostInstances, v.reboot),
-	}
-}
-
-// GetMany implements driver.ManyGetter. Of the instances that a filter names AWS leaves out
-// those that there are not, where a request for them by id would fail.
-func (v vms) GetMany(ctx context.Context, ids []string) iter.Seq2[vm, error] {
-	return v.List(ctx, driver.Filter{IDs: ids})
 }
 
 // Resize changes the instance type of a stopped VM.
@@ -183,22 +181,6 @@ func (v vms) Console(ctx context.Context, id string, which resource.ConsoleLines
 	return resource.VMConsole{Output: which.Of(string(text)), TakenAt: out.Timestamp}, nil
 }
 
-func (v vms) terminate(ctx context.Context, ids ...string) error {
-	return do(ctx, v.ec2.TerminateInstances, &ec2.TerminateInstancesInput{InstanceIds: ids})
-}
-
-func (v vms) start(ctx context.Context, ids ...string) error {
-	return do(ctx, v.ec2.StartInstances, &ec2.StartInstancesInput{InstanceIds: ids})
-}
-
-func (v vms) stop(ctx context.Context, ids ...string) error {
-	return do(ctx, v.ec2.StopInstances, &ec2.StopInstancesInput{InstanceIds: ids})
-}
-
-func (v vms) reboot(ctx context.Context, ids ...string) error {
-	return do(ctx, v.ec2.RebootInstances, &ec2.RebootInstancesInput{InstanceIds: ids})
-}
-
 // customImageTag is the key of the custom image that a VM was made from: AWS does not
 // tell it from other images.
 const customImageTag = "mcic-customimage"
@@ -212,20 +194,14 @@ func (v vms) rootDisk(ctx context.Context, image string, spec resource.VMSpec) (
 		return nil, err
 	}
 	disk := &types.EbsBlockDevice{VolumeType: types.VolumeType(spec.RootDiskType), DeleteOnTermination: aws.Bool(true)}
-	size := spec.RootDiskSizeGiB
-	if shown := rootDisk(found); shown != nil && size == 0 {
-		size = int(aws.ToInt32(shown.VolumeSize))
-	}
+	size := cmp.Or(spec.RootDiskSizeGiB, int(aws.ToInt32(rootDisk(found).VolumeSize)))
 	disk.VolumeSize, disk.Iops = number(size), leastIOPS(disk.VolumeType, size)
 	return []types.BlockDeviceMapping{{DeviceName: found.RootDeviceName, Ebs: disk}}, nil
 }
 
 func (s *session) vm(x types.Instance) vm {
 	o := object[resource.VMSpec, resource.VMStatus](x.InstanceId, x.Tags, x)
-	if x.State == nil {
-		x.State = &types.InstanceState{}
-	}
-	o.State, o.CloudState = driver.StateOf(x.State.Name, map[types.InstanceStateName]resource.State{
+	o.State, o.CloudState = driver.StateOf(driver.Value(x.State).Name, map[types.InstanceStateName]resource.State{
 		types.InstanceStateNamePending:      resource.StateCreating,
 		types.InstanceStateNameRunning:      resource.StateRunning,
 		types.InstanceStateNameStopping:     resource.StateStopping,
@@ -252,9 +228,7 @@ func (s *session) vm(x types.Instance) vm {
 	o.Status.IPv6Addresses = driver.Convert(firstInterface(x).Ipv6Addresses, func(a types.InstanceIpv6Address) string { return aws.ToString(a.Ipv6Address) })
 	o.Status.PublicAddress = aws.ToString(x.PublicIpAddress)
 	o.Status.SSHUser = s.users.of(x)
-	if x.Placement != nil {
-		o.Status.Zone = aws.ToString(x.Placement.AvailabilityZone)
-	}
+	o.Status.Zone = aws.ToString(driver.Value(x.Placement).AvailabilityZone)
 	return o
 }
 
@@ -272,10 +246,7 @@ func failedAtLaunch(x types.Instance) bool {
 // at every start.
 // https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_Instance.html
 func createdAt(x types.Instance) *time.Time {
-	if a := firstInterface(x).Attachment; a != nil && a.AttachTime != nil {
-		return a.AttachTime
-	}
-	return x.LaunchTime
+	return cmp.Or(driver.Value(firstInterface(x).Attachment).AttachTime, x.LaunchTime)
 }
 
 // firstInterface is the one that an instance was made with.
@@ -286,4 +257,120 @@ func firstInterface(x types.Instance) types.InstanceNetworkInterface {
 		}
 	}
 	return types.InstanceNetworkInterface{}
+}
+
+// sshUsers are what images tell of who logs in to VMs made from them, by their ids. AWS shows
+// with an instance only what is paid for its system, so that the names of images are looked
+// up: once for each in a session, because they never change.
+type sshUsers struct{ sync.Map }
+
+// origin is what an image tells.
+type origin struct {
+	user   string // who logs in, or "" if its name does not tell
+	source string // id of the image that it was made from, or ""
+}
+
+// generations is how far back the images are followed that others were made from.
+const generations = 4
+
+// of answers who logs in to an instance, or "" where nobody knows.
+func (u *sshUsers) of(x types.Instance) string {
+	if os := paidSystem(x); os != "" {
+		return sshUser(os, "")
+	}
+	id := aws.ToString(x.ImageId)
+	for range generations {
+		known, _ := u.Load(id)
+		found, _ := known.(origin)
+		if found.user != "" {
+			return found.user
+		}
+		id = found.source
+	}
+	return ""
+}
+
+// learnUsers looks up the images of instances that are not known yet, and those that they
+// were made from.
+func (s *session) learnUsers(ctx context.Context, instances []types.Instance) error {
+	var ids []string
+	for _, x := range instances {
+		if paidSystem(x) == "" {
+			ids = append(ids, aws.ToString(x.ImageId))
+		}
+	}
+	for range generations {
+		ids = slices.DeleteFunc(ids, func(id string) bool { _, known := s.users.Load(id); return known || id == "" })
+		slices.Sort(ids)
+		ids = slices.Compact(ids)
+		found, err := s.lookUp(ctx, ids)
+		if err != nil {
+			return err
+		}
+		ids = nil
+		for id, image := range found {
+			s.users.Store(id, image)
+			if image.user == "" {
+				ids = append(ids, image.source)
+			}
+		}
+	}
+	return nil
+}
+
+// lookUp asks what images tell. Those that are gone, or may not be shown, tell nothing.
+func (s *session) lookUp(ctx context.Context, ids []string) (map[string]origin, error) {
+	found := map[string]origin{}
+	for _, id := range ids {
+		found[id] = origin{}
+	}
+	tell := newDistributions()
+	for chunk := range slices.Chunk(ids, filterValues) {
+		in := &ec2.DescribeImagesInput{Filters: []types.Filter{filter("image-id", chunk...)}, IncludeDeprecated: aws.Bool(true), IncludeDisabled: aws.Bool(true)}
+		for x, err := range s.images(ctx, in) {
+			if resource.CodeOf(err) == resource.CodeDenied {
+				break
+			}
+			if err != nil {
+				return nil, err
+			}
+			shown := image(x, tell)
+			found[shown.ID] = origin{sshUser(shown.OS, shown.OSVersion), aws.ToString(x.SourceImageId)}
+		}
+	}
+	return found, nil
+}
+
+// filterValues is how many values one filter takes.
+// https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/Using_Filtering.html
+const filterValues = 200
+
+// paidSystem is the system of an instance that is paid for, or "".
+// https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/billing-info-fields.html
+func paidSystem(x types.Instance) string {
+	details := aws.ToString(x.PlatformDetails)
+	for _, paid := range []struct{ begins, os string }{
+		{"Windows", "windows"}, {"Red Hat", "rhel"}, {"SUSE", "sles"}, {"Ubuntu", "ubuntu"},
+	} {
+		if strings.HasPrefix(details, paid.begins) {
+			return paid.os
+		}
+	}
+	if x.Platform == types.PlatformValuesWindows {
+		return "windows"
+	}
+	return ""
+}
+
+// sshUser is the user that images of a distribution come with.
+// https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/managing-users.html#ami-default-user-names
+func sshUser(os, version string) string {
+	if os == "centos" && version != "7" && version != "8" { // from Stream 9 on: https://www.centos.org/download/aws-images/
+		return "ec2-user"
+	}
+	return map[string]string{
+		"amzn": "ec2-user", "rhel": "ec2-user", "sles": "ec2-user", "ol": "ec2-user", "freebsd": "ec2-user",
+		"almalinux": "ec2-user", "rocky": "rocky", "ubuntu": "ubuntu", "debian": "admin", "centos": "centos", "fedora": "fedora",
+		"windows": "Administrator",
+	}[os]
 }

@@ -30,8 +30,6 @@ type (
 	vpc = driver.Object[resource.VPCSpec, resource.VPCStatus]
 )
 
-func openVPCs(s *session) driver.FullVPC { return vpcs{objectsOf(s, "VPC", "vpc-id", s.vpcs, vpcOf)} }
-
 func (s *session) vpcs(ctx context.Context, w wanted) iter.Seq2[types.Vpc, error] {
 	return paged(ctx, ec2.NewDescribeVpcsPaginator(s.ec2, &ec2.DescribeVpcsInput{VpcIds: w.ids, Filters: w.filters, MaxResults: w.most()}),
 		func(page *ec2.DescribeVpcsOutput) []types.Vpc { return page.Vpcs })
@@ -40,10 +38,7 @@ func (s *session) vpcs(ctx context.Context, w wanted) iter.Seq2[types.Vpc, error
 // Make makes a VPC.
 func (v vpcs) Make(ctx context.Context, r driver.Request[resource.VPCSpec]) (vpc, error) {
 	out, err := call(ctx, v.ec2.CreateVpc, &ec2.CreateVpcInput{CidrBlock: aws.String(r.Spec.CIDR), TagSpecifications: tagged(r, types.ResourceTypeVpc)})
-	if err != nil {
-		return vpc{}, err
-	}
-	return vpcOf(*out.Vpc), nil
+	return vpcOf(driver.Value(out.Vpc)), err
 }
 
 // Complete lets VMs of a VPC reach the internet and be reached.
@@ -112,7 +107,7 @@ func (v vpcs) RemoveCIDR(ctx context.Context, id string, change resource.CIDRCha
 
 // associated reports whether a VPC has a range, and not that it had it or will.
 func associated(a types.VpcCidrBlockAssociation) bool {
-	return a.CidrBlockState != nil && a.CidrBlockState.State == types.VpcCidrBlockStateCodeAssociated
+	return driver.Value(a.CidrBlockState).State == types.VpcCidrBlockStateCodeAssociated
 }
 
 // openToInternet gives a VPC an internet gateway, the route to it and names for
@@ -154,10 +149,7 @@ func (v vpcs) ensureGateway(ctx context.Context, of vpc) (types.InternetGateway,
 		tags := tagged(driver.Request[resource.VPCSpec]{Token: of.Token, Name: of.Name, Labels: of.Labels}, types.ResourceTypeInternetGateway)
 		tags[0].Tags = append(tags[0].Tags, tagsOf(driver.Tag{Key: vpcTag, Value: of.ID})...)
 		out, err := call(ctx, v.ec2.CreateInternetGateway, &ec2.CreateInternetGatewayInput{TagSpecifications: tags})
-		if err != nil {
-			return types.InternetGateway{}, err
-		}
-		return *out.InternetGateway, nil
+		return driver.Value(out.InternetGateway), err
 	}
 	if attached(own[0], of.ID) {
 		for _, surplus := range own[1:] {

@@ -12,11 +12,9 @@ import (
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
 
-type zones struct{ *session }
-
-// List answers the zones that are enabled for the account.
-func (z zones) List(ctx context.Context, _ driver.Query) iter.Seq2[resource.Zone, error] {
-	found := unpaged(ctx, z.ec2.DescribeAvailabilityZones, &ec2.DescribeAvailabilityZonesInput{},
+// zones answers the zones that are enabled for the account.
+func (s *session) zones(ctx context.Context, _ driver.Query) iter.Seq2[resource.Zone, error] {
+	found := unpaged(ctx, s.ec2.DescribeAvailabilityZones, &ec2.DescribeAvailabilityZonesInput{},
 		func(page *ec2.DescribeAvailabilityZonesOutput) []types.AvailabilityZone {
 			return page.AvailabilityZones
 		})
