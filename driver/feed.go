@@ -53,7 +53,7 @@ type feedOffer struct {
 // Feed offers a feed. open makes the reader of a session.
 func Feed[Session any, R Reader[F, E], F any, E resource.Timed](feed resource.FeedOf[F, E], keeps Keeps, open func(Session) R) Offer[Session] {
 	described := FeedOffer{feed.Name, int(keeps.Step / time.Second), int(keeps.For / time.Second), keeps.Points}
-	return Offer[Session]{func(d *Driver) {
+	return Offer[Session]{feed.Name, func(d *Driver) {
 		d.description.Feeds = append(d.description.Feeds, described)
 		d.feeds[feed.Name] = feedOffer{func(ctx context.Context, session any, s Span, raw json.RawMessage) iter.Seq2[json.RawMessage, error] {
 			raw, err := feed.ParseFilter(raw)

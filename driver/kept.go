@@ -19,7 +19,7 @@ func Kept[Session, S, T any](kind resource.Type[S, T]) Offer[Session] {
 		panic("driver.Kept(" + kind.Name + "): the server cannot keep this kind")
 	}
 	described := KindOffer{Name: kind.Name, Verbs: []string{"list", "get", "create", "delete"}, Kept: true}
-	return Offer[Session]{func(d *Driver) { d.description.Kinds = append(d.description.Kinds, described) }}
+	return Offer[Session]{kind.Name, func(d *Driver) { d.description.Kinds = append(d.description.Kinds, described) }}
 }
 
 // ContentOf is what the call says of a resource that the server keeps: a creation, its check

@@ -14,7 +14,16 @@ import (
 )
 
 // Offer is one kind, catalog or feed that a driver with sessions of type S offers.
-type Offer[S any] struct{ add func(*Driver) }
+type Offer[S any] struct {
+	name string
+	add  func(*Driver)
+}
+
+// Without leaves some offers out, by the names of their kinds, catalogs and feeds: what the drivers of a
+// family share, without what one of them has of its own.
+func Without[S any](offers []Offer[S], names ...string) []Offer[S] {
+	return slices.DeleteFunc(offers, func(o Offer[S]) bool { return slices.Contains(names, o.name) })
+}
 
 // offer is a kind's collection with its types taken off.
 type offer struct {
@@ -146,7 +155,7 @@ func Kind[Session any, C Collection[S, T], S, T any](kind resource.Type[S, T], o
 		return erase(object)
 	}
 	o.check = checkOf[S](kind.Kind, checks)
-	return Offer[Session]{func(d *Driver) {
+	return Offer[Session]{kind.Name, func(d *Driver) {
 		d.offers[kind.Name] = o
 		d.description.Kinds = append(d.description.Kinds, described)
 	}}
@@ -160,7 +169,7 @@ func (f ListerFunc[E]) List(ctx context.Context, q Query) iter.Seq2[E, error] { 
 
 // Catalog offers a catalog. open makes the lister of a session.
 func Catalog[Session any, L Lister[E], E any](catalog resource.CatalogOf[E], open func(Session) L) Offer[Session] {
-	return Offer[Session]{func(d *Driver) {
+	return Offer[Session]{catalog.Name, func(d *Driver) {
 		d.description.Catalogs = append(d.description.Catalogs, catalog.Name)
 		d.catalogs[catalog.Name] = catalogOffer{
 			list: func(ctx context.Context, session any, q Query) iter.Seq2[json.RawMessage, error] {
@@ -178,7 +187,7 @@ func Extension[Session, I, O any](name, doc string, run func(context.Context, Se
 	described := ExtensionOffer{
 		Name: name, Doc: doc, Input: resource.JSONSchema(reflect.TypeFor[I]()), Output: resource.JSONSchema(reflect.TypeFor[O]()),
 	}
-	return Offer[Session]{func(d *Driver) {
+	return Offer[Session]{name, func(d *Driver) {
 		if _, double := d.extensions[name]; double || !extensionName.MatchString(name) {
 			panic("driver.Extension(" + name + "): the name is taken, or not letters, digits, '.', '_' and '-' beginning with a letter")
 		}

@@ -29,6 +29,14 @@ func Wait(after time.Duration, format string, args ...any) error {
 	return wait{Pending{Reason: fmt.Sprintf(format, args...), After: after}}
 }
 
+// Then ends a step that others follow: it answers why the step has failed, and otherwise Wait.
+func Then(err error, after time.Duration, format string, args ...any) error {
+	if err != nil {
+		return err
+	}
+	return Wait(after, format, args...)
+}
+
 // wait is how a Pending travels from a collection to this package.
 type wait struct{ Pending }
 

@@ -80,8 +80,8 @@ func IsCloud(err error, codes ...string) bool {
 // Recode gives an error of the cloud another code, where a call is known to mean something
 // better by it than the table of errors says.
 func Recode(err error, code resource.Code, why string) error {
-	e := resource.Errorf(code, "%w; %s", err, why)
-	e.Cloud = resource.AsError(err).Cloud
+	e, of := resource.Errorf(code, "%w; %s", err, why), resource.AsError(err)
+	e.Message, e.Cloud = of.Message+"; "+why, of.Cloud
 	return e
 }
 

@@ -58,6 +58,7 @@ func TestErrorsOfACloudThatACallKnowsBetter(t *testing.T) {
 	better := resource.AsError(driver.Recode(err, resource.CodeAlreadyExists, "choose another one"))
 	assert.Equal(t, resource.CodeAlreadyExists, better.Code)
 	assert.Equal(t, "Invalid.Subnet", better.Cloud.Code)
+	assert.Equal(t, "delete: : Hm; choose another one", better.Message, "the cloud's code is not in it twice")
 	assert.ErrorIs(t, better, err)
 }
 

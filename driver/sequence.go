@@ -1,6 +1,7 @@
 package driver
 
 import (
+	"context"
 	"iter"
 
 	"github.com/m-cmp/mc-infra-connector/resource"
@@ -53,4 +54,20 @@ func Collect[E any](items iter.Seq2[E, error]) ([]E, error) {
 		all = append(all, item)
 	}
 	return all, nil
+}
+
+// GetEach is a list of objects by their ids, one by one, without those that are gone. It is for
+// clouds whose lists cannot be asked for ids.
+func GetEach[E any](ctx context.Context, ids []string, get func(ctx context.Context, id string) (E, error)) iter.Seq2[E, error] {
+	return func(yield func(E, error) bool) {
+		for _, id := range ids {
+			o, err := get(ctx, id)
+			if resource.CodeOf(err) == resource.CodeNotFound {
+				continue
+			}
+			if !yield(o, err) || err != nil {
+				return
+			}
+		}
+	}
 }

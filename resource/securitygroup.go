@@ -62,6 +62,23 @@ func NewOtherRule(cloudID, direction, protocol, detail, peer string) OtherRule {
 	return OtherRule{cloudID, strings.TrimSpace(direction+": "+protocol+" "+detail) + toward + peer}
 }
 
+// RuleDetail says which ports a rule of a cloud is for, or which type and code of ICMP; nil is
+// every one.
+func RuleDetail(protocol string, from, to *int) string {
+	icmp := strings.Contains(protocol, "icmp") || protocol == "1" || protocol == "58"
+	switch {
+	case from == nil:
+		return ""
+	case icmp && to == nil:
+		return fmt.Sprintf("type %d", *from)
+	case icmp:
+		return fmt.Sprintf("type %d code %d", *from, *to)
+	case to == nil || *from == *to:
+		return strconv.Itoa(*from)
+	}
+	return fmt.Sprintf("%d-%d", *from, *to)
+}
+
 // SetOtherRules puts rules into the status, in one order whatever order the cloud answers in.
 func (s *SecurityGroupStatus) SetOtherRules(rules []OtherRule) {
 	slices.SortFunc(rules, func(a, b OtherRule) int {

@@ -49,3 +49,13 @@ func TestLoginOfAVMWithIPv6Alone(t *testing.T) {
 	assert.Equal(t, "10.0.0.5", spec.Login(&resource.VMStatus{PrivateAddress: "10.0.0.5", IPv6Addresses: []string{"fd00::5"}}).Private)
 	assert.Equal(t, "fd00::5", spec.Login(&resource.VMStatus{IPv6Addresses: []string{"fd00::5"}}).Private)
 }
+
+func TestDetailsOfRules(t *testing.T) {
+	eight, zero := 8, 0
+	assert.Empty(t, resource.RuleDetail("tcp", nil, nil))
+	assert.Equal(t, "8", resource.RuleDetail("tcp", &eight, &eight))
+	assert.Equal(t, "8", resource.RuleDetail("tcp", &eight, nil))
+	assert.Equal(t, "0-8", resource.RuleDetail("udp", &zero, &eight))
+	assert.Equal(t, "type 8", resource.RuleDetail("ipv6-icmp", &eight, nil))
+	assert.Equal(t, "type 8 code 0", resource.RuleDetail("1", &eight, &zero))
+}
