@@ -34,22 +34,42 @@ const (
 	mostIDs     = 100      // that fit into the query of a list; lines of HTTP have 8 KiB at most
 )
 
-// shown is something as the SDK knows it, and as the cloud answered it.
+// shown is something as the SDK knows it, as the cloud answered it, and what most services
+// tell of it alike.
 type shown[A any] struct {
 	is  A
 	raw json.RawMessage
-	id  string // "" for what has none
+	common
+}
+
+// common are the fields that most services have. Those of another type there stay empty.
+type common struct {
+	ID, UUID, Name, Status, Description string
+	Tags                                []string
+	Metadata                            map[string]string
+	Project                             string                `json:"project_id"`
+	Tenant                              string                `json:"tenant_id"` // as it was called before
+	Created                             string                // by Nova
+	CreatedAt                           string                `json:"created_at"`
+	KeyPair                             struct{ Name string } // in Nova's list of key pairs; a name elsewhere
 }
 
 // UnmarshalJSON implements json.Unmarshaler.
 func (s *shown[A]) UnmarshalJSON(raw []byte) error {
 	s.raw = slices.Clone(raw)
-	var key struct{ ID, UUID, KeyPair any } // Magnum's clusters have a uuid; some ids are numbers
-	if json.Unmarshal(raw, &key) == nil {
-		wrapped, _ := key.KeyPair.(map[string]any) // in Nova's list of key pairs; a name elsewhere
-		s.id, _ = cmp.Or(key.UUID, key.ID, wrapped["name"]).(string)
-	}
+	_ = json.Unmarshal(raw, &s.common) // what can be read of it
+	s.ID = cmp.Or(s.ID, s.UUID, s.KeyPair.Name)
 	return json.Unmarshal(raw, &s.is)
+}
+
+// createdAt is when it was made. Some services leave out the zone, which is UTC.
+func (c common) createdAt() *time.Time {
+	for _, layout := range []string{time.RFC3339, gophercloud.RFC3339NoZ} {
+		if t, err := time.Parse(layout, cmp.Or(c.CreatedAt, c.Created)); err == nil {
+			return &t
+		}
+	}
+	return nil
 }
 
 // list answers a list page by page. A service answers at most what it likes at once
@@ -59,17 +79,10 @@ func (s *shown[A]) UnmarshalJSON(raw []byte) error {
 // already is left out.
 func list[A any](ctx context.Context, s *Session, c *gophercloud.ServiceClient, path, key string, query url.Values) iter.Seq2[[]shown[A], error] {
 	return func(yield func([]shown[A], error) bool) {
-		query := maps.Clone(query)
-		if query == nil {
-			query = url.Values{}
-		}
-		size := defaultPageSize
-		if n := s.settings.Int(settingPageSize); n > 0 {
-			size = n
-		}
-		query.Set("limit", strconv.Itoa(size))
+		first := url.Values{"limit": {strconv.Itoa(cmp.Or(max(s.settings.Int(settingPageSize), 0), defaultPageSize))}}
+		maps.Copy(first, query)
 		seen := map[string]bool{}
-		for first, restarts := query, 0; query != nil; {
+		for query, restarts := first, 0; query != nil; {
 			var body map[string]json.RawMessage
 			err := request(ctx, c, http.MethodGet, path+"?"+query.Encode(), nil, &body)
 			if code := resource.CodeOf(err); query.Has(marker) && (code == resource.CodeNotFound || code == resource.CodeInvalid) {
@@ -92,8 +105,8 @@ func list[A any](ctx context.Context, s *Session, c *gophercloud.ServiceClient, 
 				return
 			}
 			page = slices.DeleteFunc(page, func(x shown[A]) bool {
-				double := x.id != "" && seen[x.id]
-				seen[x.id] = true
+				double := x.ID != "" && seen[x.ID]
+				seen[x.ID] = true
 				return double
 			})
 			if !yield(page, nil) {
@@ -132,15 +145,12 @@ func get[A any](ctx context.Context, c *gophercloud.ServiceClient, key string, p
 	return unwrap[A](body, key)
 }
 
-// made reads the answer to a creation or a change.
-func made[A any](r gophercloud.Result, key string) (shown[A], error) {
+// answer reads the answer to a creation or a change.
+func answer[A any](r gophercloud.Result, key string) (shown[A], error) {
 	if r.Err != nil {
 		return shown[A]{}, coded(r.Err)
 	}
-	body, err := json.Marshal(r.Body)
-	if err != nil {
-		return shown[A]{}, resource.Errorf(resource.CodeInternal, "read the cloud's answer: %w", err)
-	}
+	body, _ := json.Marshal(r.Body) // it was JSON before
 	return unwrap[A](body, key)
 }
 
@@ -176,7 +186,7 @@ func request(ctx context.Context, c *gophercloud.ServiceClient, method, path str
 func native[A, S, T any](o driver.Object[S, T]) (A, error) {
 	var of A
 	raw, _ := o.Native.(json.RawMessage)
-	if err := unmarshal(raw, &of); err != nil {
+	if err := json.Unmarshal(raw, &of); err != nil {
 		return of, resource.Errorf(resource.CodeInternal, "read what the cloud showed of %s: %w", o.ID, err)
 	}
 	return of, nil
@@ -184,33 +194,6 @@ func native[A, S, T any](o driver.Object[S, T]) (A, error) {
 
 // is takes what the cloud answered off.
 func is[A any](x shown[A]) A { return x.is }
-
-// whole leaves what the cloud answered beside it.
-func whole[A any](x shown[A]) shown[A] { return x }
-
-// object begins a resource with what all kinds have in common.
-func object[S, T, A any](id, name string, of shown[A]) driver.Object[S, T] {
-	return driver.Object[S, T]{ID: id, Name: name, Native: of.raw}
-}
-
-// each answers objects by their ids, one by one, without those that are gone.
-func each[S, T any](ctx context.Context, ids []string, get func(context.Context, string) (driver.Object[S, T], error)) iter.Seq2[driver.Object[S, T], error] {
-	return func(yield func(driver.Object[S, T], error) bool) {
-		for _, id := range ids {
-			o, err := get(ctx, id)
-			if resource.CodeOf(err) == resource.CodeNotFound {
-				continue
-			}
-			if !yield(o, err) || err != nil {
-				return
-			}
-		}
-	}
-}
-
-// few reports whether a filter asks for so few objects by their ids that one call for each
-// of them is less than a list.
-func few(f driver.Filter) bool { return len(f.IDs) > 0 && len(f.IDs) <= fewIDs && f.Token == "" }
 
 // items answers a list as the SDK knows what is in it.
 func items[A any](ctx context.Context, s *Session, c *gophercloud.ServiceClient, path, key string, query url.Values) iter.Seq2[A, error] {
@@ -229,30 +212,14 @@ func (s *Session) Ask(ctx context.Context, service, method, path string, in, out
 	return request(ctx, s.client(service), method, path, in, out)
 }
 
-// only leaves out of pages what is not meant.
+// only leaves out of pages what is not meant; nil means all.
 func only[A any](pages iter.Seq2[[]shown[A], error], meant func(shown[A]) bool) iter.Seq2[[]shown[A], error] {
 	return func(yield func([]shown[A], error) bool) {
 		for page, err := range pages {
-			page = slices.DeleteFunc(page, func(x shown[A]) bool { return !meant(x) })
+			page = slices.DeleteFunc(page, func(x shown[A]) bool { return meant != nil && !meant(x) })
 			if !yield(page, err) {
 				return
 			}
 		}
 	}
 }
-
-func collect[E any](items iter.Seq2[E, error]) ([]E, error) {
-	var all []E
-	for item, err := range items {
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, item)
-	}
-	return all, nil
-}
-
-// pathSegment makes a name safe as one part of a path.
-func pathSegment(name string) string { return url.PathEscape(name) }
-
-func unmarshal(raw []byte, into any) error { return json.Unmarshal(raw, into) }

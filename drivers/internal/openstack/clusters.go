@@ -5,9 +5,11 @@ import (
 	"context"
 	"iter"
 	"maps"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	sdk "github.com/gophercloud/gophercloud/v2/openstack/containerinfra/v1/clusters"
 	"github.com/gophercloud/gophercloud/v2/openstack/containerinfra/v1/clustertemplates"
@@ -26,8 +28,15 @@ import (
 // its list, the templates and every node group. To create one costs a call each for the
 // template, the VPC and the subnet, which Magnum itself does not look at.
 type (
-	clusters struct{ *Session }
-	cluster  = driver.Object[resource.ClusterSpec, resource.ClusterStatus]
+	clusters struct {
+		collection[resource.ClusterSpec, resource.ClusterStatus, magnumCluster]
+	}
+	cluster       = driver.Object[resource.ClusterSpec, resource.ClusterStatus]
+	magnumCluster struct {
+		sdk.Cluster
+		groups  []nodegroups.NodeGroup
+		version string
+	}
 )
 
 // Labels of a cluster. Those without mcic are Magnum's.
@@ -41,58 +50,23 @@ const (
 	labelMax     = "max_node_count"
 	labelSize    = "boot_volume_size"
 	labelType    = "boot_volume_type"
-
-	roleMaster = "master"
 )
+
+func (s *Session) clusters() clusters {
+	c := clusters{collection[resource.ClusterSpec, resource.ClusterStatus, magnumCluster]{
+		Session: s, service: s.container, many: "clusters", path: "clusters", list: "clusters/detail", show: showCluster,
+		narrow: func(driver.Filter) url.Values { return nil },
+	}}
+	c.beside = c.parts
+	return c
+}
 
 // List answers the project's clusters. Magnum cannot be asked for those with a label.
 func (c clusters) List(ctx context.Context, f driver.Filter) iter.Seq2[cluster, error] {
-	if few(f) {
-		return each(ctx, f.IDs, c.Get)
+	if f.Token != "" {
+		c.meant = func(x shown[magnumCluster]) bool { return x.is.Labels[labelToken] == f.Token }
 	}
-	return func(yield func(cluster, error) bool) {
-		var versions map[string]string
-		pages := list[sdk.Cluster](ctx, c.Session, c.container, "clusters/detail", "clusters", nil)
-		for x, err := range driver.Items(pages, whole) {
-			if err == nil && f.Token != "" && x.is.Labels[labelToken] != f.Token {
-				continue
-			}
-			if err == nil && versions == nil {
-				versions, err = c.versions(ctx)
-			}
-			var groups []nodegroups.NodeGroup
-			if err == nil {
-				groups, err = c.groups(ctx, x.is.UUID)
-				if resource.CodeOf(err) == resource.CodeNotFound { // deleted meanwhile
-					continue
-				}
-			}
-			if err != nil {
-				yield(cluster{}, err)
-				return
-			}
-			if !yield(c.object(x, groups, versions), nil) {
-				return
-			}
-		}
-	}
-}
-
-// Get answers one cluster.
-func (c clusters) Get(ctx context.Context, id string) (cluster, error) {
-	found, err := get[sdk.Cluster](ctx, c.container, "", "clusters", id)
-	if err != nil {
-		return cluster{}, err
-	}
-	groups, err := c.groups(ctx, id)
-	if err != nil {
-		return cluster{}, err
-	}
-	versions, err := c.versions(ctx)
-	if err != nil {
-		return cluster{}, err
-	}
-	return c.object(found, groups, versions), nil
+	return c.collection.List(ctx, f)
 }
 
 // Make makes a cluster with its first node group.
@@ -107,7 +81,10 @@ func (c clusters) Make(ctx context.Context, r driver.Request[resource.ClusterSpe
 	if err != nil {
 		return cluster{}, err
 	}
-	if err := c.placed(ctx, r.Spec); err != nil {
+	if _, err := c.vpc(ctx, r.Spec.VPC); err != nil { // Magnum takes any, and the cluster fails later
+		return cluster{}, err
+	}
+	if _, err := c.subnets().Get(ctx, r.Spec.Subnets[0]); err != nil {
 		return cluster{}, err
 	}
 	group := r.Spec.NodeGroups[0]
@@ -122,11 +99,11 @@ func (c clusters) Make(ctx context.Context, r driver.Request[resource.ClusterSpe
 
 // Delete removes a cluster with its nodes.
 func (c clusters) Delete(ctx context.Context, id string) error {
-	found, err := get[sdk.Cluster](ctx, c.container, "", "clusters", id)
+	found, err := c.look(ctx, id)
 	if err != nil || found.is.Status == "DELETE_IN_PROGRESS" {
 		return driver.Except(err, resource.CodeNotFound)
 	}
-	return driver.Except(coded(sdk.Delete(ctx, c.container, id).Err), resource.CodeNotFound)
+	return c.collection.Delete(ctx, id)
 }
 
 // AddNodeGroup adds a node group.
@@ -171,11 +148,10 @@ func (c clusters) ScaleNodeGroup(ctx context.Context, id string, to resource.Nod
 	if err != nil {
 		return err
 	}
-	found, err := get[nodegroups.NodeGroup](ctx, c.container, "", "clusters", id, "nodegroups", listed.UUID)
+	group, err := c.group(ctx, id, listed.UUID)
 	if err != nil {
 		return err
 	}
-	group := found.is
 	scaling := group.Labels[labelScaling] == "true"
 	if to.Autoscaling != nil && *to.Autoscaling != scaling {
 		return resource.Errorf(resource.CodeUnsupported, "Magnum switches autoscaling on or off only when a cluster is created")
@@ -194,8 +170,8 @@ func (c clusters) ScaleNodeGroup(ctx context.Context, id string, to resource.Nod
 		return driver.Wait(pause, "the node group %s gets its limits; its size follows", to.Name)
 	}
 	err = coded(sdk.Resize(ctx, c.container, id, sdk.ResizeOpts{NodeCount: &wanted, NodeGroup: group.UUID}).Err)
-	if err == nil && (least > group.NodeCount || most < group.NodeCount) {
-		err = driver.Wait(pause, "the node group %s gets %d nodes; its limits follow", to.Name, wanted)
+	if least > group.NodeCount || most < group.NodeCount {
+		return driver.Then(err, pause, "the node group %s gets %d nodes; its limits follow", to.Name, wanted)
 	}
 	return err
 }
@@ -231,30 +207,32 @@ func (c clusters) limit(ctx context.Context, id string, group nodegroups.NodeGro
 // limitsOf are the limits of a node group: its own, or for as long as it has none those of
 // the labels that it was made with.
 func limitsOf(group nodegroups.NodeGroup, labels map[string]string) (least, most int) {
-	number := func(label string) int { n, _ := strconv.Atoi(labels[label]); return n } // 0 if there is none
 	if group.MaxNodeCount != nil {
 		return max(group.MinNodeCount, 1), *group.MaxNodeCount
 	}
-	return max(group.MinNodeCount, number(labelMin), 1), cmp.Or(number(labelMax), group.NodeCount)
+	return max(group.MinNodeCount, number(labels[labelMin]), 1), cmp.Or(number(labels[labelMax]), group.NodeCount)
 }
+
+// number reads one; 0 is none.
+func number(text string) int { n, _ := strconv.Atoi(text); return n }
 
 // free answers a cluster that takes the next change: Magnum makes one after another.
 func (c clusters) free(ctx context.Context, id string) (sdk.Cluster, error) {
-	found, err := get[sdk.Cluster](ctx, c.container, "", "clusters", id)
+	found, err := c.look(ctx, id)
 	if err == nil && strings.HasSuffix(found.is.Status, "_IN_PROGRESS") {
 		err = driver.Wait(pause, "the cluster %s is being changed: %s", id, found.is.Status)
 	}
-	return found.is, err
+	return found.is.Cluster, err
 }
 
 // member finds a node group by its name here, in a cluster that takes the next change. If it
 // has none of that name, the error is not_found and the cluster is answered all the same.
 func (c clusters) member(ctx context.Context, id, name string) (sdk.Cluster, nodegroups.NodeGroup, error) {
+	var groups []nodegroups.NodeGroup
 	of, err := c.free(ctx, id)
-	if err != nil {
-		return sdk.Cluster{}, nodegroups.NodeGroup{}, err
+	if err == nil {
+		groups, err = c.listed(ctx, id)
 	}
-	groups, err := c.listed(ctx, id)
 	if err != nil {
 		return sdk.Cluster{}, nodegroups.NodeGroup{}, err
 	}
@@ -285,16 +263,6 @@ func labelsOf(group resource.NodeGroup, others map[string]string) map[string]str
 	return labels
 }
 
-// placed checks that the network and the subnet are there: Magnum takes any, and the
-// cluster fails later.
-func (c clusters) placed(ctx context.Context, spec resource.ClusterSpec) error {
-	if _, err := c.vpc(ctx, spec.VPC); err != nil {
-		return err
-	}
-	_, err := subnets(c).Get(ctx, spec.Subnets[0])
-	return err
-}
-
 // template finds the cluster template of a version, by the version that its labels or
 // its name say; without one the newest.
 func (c clusters) template(ctx context.Context, version string) (clustertemplates.ClusterTemplate, error) {
@@ -317,7 +285,7 @@ func (c clusters) template(ctx context.Context, version string) (clustertemplate
 
 // templates answers the templates for Kubernetes, the newest first.
 func (c clusters) templates(ctx context.Context) ([]clustertemplates.ClusterTemplate, error) {
-	all, err := collect(items[clustertemplates.ClusterTemplate](ctx, c.Session, c.container, "clustertemplates", "clustertemplates", nil))
+	all, err := driver.Collect(items[clustertemplates.ClusterTemplate](ctx, c.Session, c.container, "clustertemplates", "clustertemplates", nil))
 	all = slices.DeleteFunc(all, func(t clustertemplates.ClusterTemplate) bool { return t.COE != "kubernetes" || t.Hidden })
 	slices.SortStableFunc(all, func(a, b clustertemplates.ClusterTemplate) int {
 		return slices.Compare(numbers(versionOf(b)), numbers(versionOf(a)))
@@ -343,8 +311,7 @@ func versionOf(t clustertemplates.ClusterTemplate) string {
 func numbers(version string) []int {
 	var parts []int
 	for part := range strings.FieldsFuncSeq(version, func(r rune) bool { return r < '0' || r > '9' }) {
-		n, _ := strconv.Atoi(part) // digits only
-		parts = append(parts, n)
+		parts = append(parts, number(part))
 	}
 	return parts
 }
@@ -352,8 +319,31 @@ func numbers(version string) []int {
 // listed answers the node groups of a cluster, without those of its control plane, as far as
 // a list tells.
 func (c clusters) listed(ctx context.Context, id string) ([]nodegroups.NodeGroup, error) {
-	all, err := collect(items[nodegroups.NodeGroup](ctx, c.Session, c.container, "clusters/"+id+"/nodegroups", "nodegroups", nil))
-	return slices.DeleteFunc(all, func(g nodegroups.NodeGroup) bool { return g.Role == roleMaster }), err
+	all, err := driver.Collect(items[nodegroups.NodeGroup](ctx, c.Session, c.container, "clusters/"+id+"/nodegroups", "nodegroups", nil))
+	return slices.DeleteFunc(all, func(g nodegroups.NodeGroup) bool { return g.Role == "master" }), err
+}
+
+// parts reads the node groups of clusters as they are, the first one of each before the others,
+// and once the versions of all templates.
+func (c clusters) parts(ctx context.Context, _ url.Values) func([]shown[magnumCluster]) ([]shown[magnumCluster], error) {
+	versions := sync.OnceValues(func() (map[string]string, error) { return c.versions(ctx) })
+	return func(page []shown[magnumCluster]) (all []shown[magnumCluster], err error) {
+		for _, x := range page {
+			known, err := versions()
+			if err == nil {
+				x.is.groups, err = c.groups(ctx, x.ID)
+			}
+			if resource.CodeOf(err) == resource.CodeNotFound { // deleted meanwhile
+				continue
+			}
+			if err != nil {
+				return nil, err
+			}
+			x.is.version = known[x.is.ClusterTemplateID]
+			all = append(all, x)
+		}
+		return all, nil
+	}
 }
 
 // groups answers the node groups of a cluster as they are, the first one before the others.
@@ -362,21 +352,19 @@ func (c clusters) groups(ctx context.Context, id string) ([]nodegroups.NodeGroup
 	if err != nil {
 		return nil, err
 	}
-	var all []nodegroups.NodeGroup
-	for _, g := range listed {
-		found, err := get[nodegroups.NodeGroup](ctx, c.container, "", "clusters", id, "nodegroups", g.UUID)
-		if resource.CodeOf(err) == resource.CodeNotFound { // deleted meanwhile
-			continue
-		}
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, found.is)
-	}
+	ids := driver.Convert(listed, func(g nodegroups.NodeGroup) string { return g.UUID })
+	all, err := driver.Collect(driver.GetEach(ctx, ids, func(ctx context.Context, group string) (nodegroups.NodeGroup, error) {
+		return c.group(ctx, id, group)
+	}))
 	slices.SortStableFunc(all, func(a, b nodegroups.NodeGroup) int {
 		return cmp.Or(boolToInt(b.IsDefault)-boolToInt(a.IsDefault), strings.Compare(a.Name, b.Name))
 	})
-	return all, nil
+	return all, err
+}
+
+func (c clusters) group(ctx context.Context, id, group string) (nodegroups.NodeGroup, error) {
+	found, err := get[nodegroups.NodeGroup](ctx, c.container, "", "clusters", id, "nodegroups", group)
+	return found.is, err
 }
 
 func groupName(group nodegroups.NodeGroup, labels map[string]string) string {
@@ -389,46 +377,35 @@ func groupName(group nodegroups.NodeGroup, labels map[string]string) string {
 // clusterState translates the states of clusters and node groups, which are those of
 // Heat: what is done, and how far it is.
 func clusterState(word string) (resource.State, string) {
-	doing, state := resource.StateUpdating, resource.StateUnknown
-	switch {
-	case strings.HasPrefix(word, "CREATE_"):
-		doing = resource.StateCreating
-	case strings.HasPrefix(word, "DELETE_"):
-		doing = resource.StateDeleting
+	done, how, _ := strings.Cut(word, "_")
+	states := map[string]resource.State{"COMPLETE": resource.StateAvailable, "IN_PROGRESS": resource.StateUpdating, "FAILED": resource.StateFailed}
+	switch done {
+	case "CREATE":
+		states["IN_PROGRESS"] = resource.StateCreating
+	case "DELETE":
+		states["IN_PROGRESS"], states["COMPLETE"] = resource.StateDeleting, resource.StateDeleted
 	}
-	switch {
-	case word == "DELETE_COMPLETE":
-		state = resource.StateDeleted
-	case strings.HasSuffix(word, "_COMPLETE"):
-		state = resource.StateAvailable
-	case strings.HasSuffix(word, "_IN_PROGRESS"):
-		state = doing
-	case strings.HasSuffix(word, "_FAILED"):
-		state = resource.StateFailed
-	}
-	return state, word
+	return cmp.Or(states[how], resource.StateUnknown), word
 }
 
-func (clusters) object(x shown[sdk.Cluster], groups []nodegroups.NodeGroup, versions map[string]string) cluster {
-	o := object[resource.ClusterSpec, resource.ClusterStatus](x.is.UUID, x.is.Name, x)
-	o.Token, o.CreatedAt = x.is.Labels[labelToken], at(x.is.CreatedAt)
+func showCluster(x shown[magnumCluster], o *cluster) {
+	o.Token = x.is.Labels[labelToken]
 	if o.State, o.CloudState = clusterState(x.is.Status); o.State == resource.StateFailed { // Magnum gives reasons for success, too
 		o.Reason = x.is.StatusReason
 	}
-	o.Spec = resource.ClusterSpec{VPC: x.is.FixedNetwork, Subnets: []string{}, Version: versions[x.is.ClusterTemplateID], NodeGroups: []resource.NodeGroup{}}
+	o.Spec = resource.ClusterSpec{VPC: x.is.FixedNetwork, Subnets: []string{}, Version: x.is.version, NodeGroups: []resource.NodeGroup{}}
 	if x.is.FixedSubnet != "" {
 		o.Spec.Subnets = append(o.Spec.Subnets, x.is.FixedSubnet)
 	}
 	o.Status = resource.ClusterStatus{Version: cmp.Or(x.is.COEVersion, o.Spec.Version), Endpoint: x.is.APIAddress, NodeGroups: []resource.NodeGroupStatus{}}
 	var failed []string
-	for _, g := range groups {
+	for _, g := range x.is.groups {
 		labels := g.Labels
 		if g.IsDefault {
 			labels = x.is.Labels
 		}
-		number := func(label string) int { n, _ := strconv.Atoi(labels[label]); return n } // 0 if there is none
 		spec := resource.NodeGroup{
-			Name: groupName(g, x.is.Labels), Spec: g.FlavorID, Image: g.ImageID, KeyPair: x.is.KeyPair, RootDiskType: labels[labelType], RootDiskSizeGiB: number(labelSize),
+			Name: groupName(g, x.is.Labels), Spec: g.FlavorID, Image: g.ImageID, KeyPair: x.is.KeyPair, RootDiskType: labels[labelType], RootDiskSizeGiB: number(labels[labelSize]),
 			DesiredNodes: g.NodeCount, Autoscaling: labels[labelScaling] == "true",
 		}
 		spec.MinNodes, spec.MaxNodes = limitsOf(g, labels)
@@ -445,5 +422,4 @@ func (clusters) object(x shown[sdk.Cluster], groups []nodegroups.NodeGroup, vers
 		o.Reason = strings.TrimPrefix(o.Reason+"; "+strings.Join(failed, "; "), "; ")
 	}
 	o.Code = reasonCode(o.Reason)
-	return o
 }

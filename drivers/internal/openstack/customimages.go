@@ -5,13 +5,10 @@ import (
 	"crypto/rand"
 	"encoding/json"
 	"errors"
-	"iter"
-	"maps"
 	"net/http"
 	"net/url"
 
 	"github.com/gophercloud/gophercloud/v2"
-	snap "github.com/gophercloud/gophercloud/v2/openstack/blockstorage/v3/snapshots"
 	"github.com/gophercloud/gophercloud/v2/openstack/compute/v2/servers"
 	sdk "github.com/gophercloud/gophercloud/v2/openstack/image/v2/images"
 
@@ -22,8 +19,10 @@ import (
 // A custom image is an image that was made from a server; its properties say so, and
 // carry the token.
 type (
-	customImages struct{ *Session }
-	customImage  = driver.Object[resource.CustomImageSpec, resource.CustomImageStatus]
+	customImages struct {
+		collection[resource.CustomImageSpec, resource.CustomImageStatus, sdk.Image]
+	}
+	customImage = driver.Object[resource.CustomImageSpec, resource.CustomImageStatus]
 )
 
 const (
@@ -34,31 +33,20 @@ const (
 	propMapping     = "block_device_mapping" // Nova's, if the server had booted from a volume
 )
 
-// List answers the project's images that were made from servers.
-func (c customImages) List(ctx context.Context, f driver.Filter) iter.Seq2[customImage, error] {
-	switch {
-	case f.Token != "":
-		return c.describe(ctx, url.Values{propToken: {f.Token}})
-	case few(f):
-		return each(ctx, f.IDs, c.Get)
-	}
-	return c.describe(ctx, nil)
-}
-
-// Get answers one image.
-func (c customImages) Get(ctx context.Context, id string) (customImage, error) {
-	found, err := c.raw(ctx, id)
-	if err != nil {
-		return customImage{}, err
-	}
-	return c.object(found), nil
+func (s *Session) customImages() customImages {
+	return customImages{collection[resource.CustomImageSpec, resource.CustomImageStatus, sdk.Image]{
+		Session: s, service: s.image, many: "images", path: "images", whose: "owner", meant: isCustom, show: showCustomImage,
+		narrow: byToken(propToken, ""),
+		setTags: func(ctx context.Context, id string, tags []string) error {
+			glance := *s.image
+			glance.MoreHeaders = map[string]string{"Content-Type": "application/openstack-images-v2.1-json-patch"}
+			return request(ctx, &glance, http.MethodPatch, "images/"+id, []map[string]any{{"op": "replace", "path": "/tags", "value": tags}}, nil)
+		},
+	}}
 }
 
 // Make asks Nova for an image of a server. The properties come with the creation.
 func (c customImages) Make(ctx context.Context, r driver.Request[resource.CustomImageSpec]) (customImage, error) {
-	if _, err := ours().Texts(r.Labels); err != nil {
-		return customImage{}, err
-	}
 	attempt := rand.Text()
 	properties := map[string]string{propToken: r.Token, propAttempt: attempt}
 	if r.Spec.Description != "" {
@@ -78,86 +66,44 @@ func (c customImages) Complete(ctx context.Context, r driver.Request[resource.Cu
 	if o.CloudState == string(sdk.ImageStatusQueued) {
 		return o, driver.Wait(pause, "Nova has not begun yet with the image %s", r.Name)
 	}
-	tags, err := complete(o, r.Labels)
-	switch {
-	case err != nil || len(tags) == 0:
-		return o, err
-	case !o.State.Settled():
+	if tags, err := lacking(o, r.Labels); err == nil && len(tags) > 0 && !o.State.Settled() {
 		return o, driver.Wait(pause, "the image %s is being made; its labels follow", r.Name)
 	}
-	o.Labels = r.Labels
-	return o, c.tag(ctx, o.ID, tags)
+	return c.tag(ctx, o, r.Labels)
 }
 
 // Delete removes an image, and the snapshots that Nova has made for it if its server
 // had booted from a volume. Those that are managed by themselves stay, and so do those that
 // an image of others names: it may have been registered from them.
 func (c customImages) Delete(ctx context.Context, id string) error {
-	found, err := c.raw(ctx, id)
+	found, err := c.look(ctx, id)
 	if err != nil {
 		return driver.Except(err, resource.CodeNotFound)
 	}
 	for _, snapshot := range snapshotsOf(found.is) {
-		there, err := snapshots(c).Get(ctx, snapshot)
+		there, err := c.snapshots().Get(ctx, snapshot)
 		if resource.CodeOf(err) == resource.CodeNotFound || err == nil && driver.WhoseIs(there.Token, property(found.is, propToken), true) == driver.Stranger {
 			continue
 		}
 		if err == nil {
-			err = coded(snap.Delete(ctx, c.volume, snapshot).Err)
+			err = c.snapshots().Delete(ctx, snapshot)
 		}
-		if err := removed(ctx, snapshot, err, snapshots(c).Get); err != nil {
+		if err != nil {
 			return err
 		}
 	}
-	return driver.Except(coded(sdk.Delete(ctx, c.image, id).Err), resource.CodeNotFound)
-}
-
-// Label changes the tags.
-func (c customImages) Label(ctx context.Context, id string, change resource.LabelChange) error {
-	found, err := c.raw(ctx, id)
-	if err != nil {
-		return err
-	}
-	tags, err := ours().ChangeTexts(found.is.Tags, change)
-	if err != nil {
-		return err
-	}
-	return c.tag(ctx, id, tags)
+	return c.collection.Delete(ctx, id)
 }
 
 // abandon deletes the image of an attempt that Nova could not begin. Nova makes the image
 // first, finds out then that another one of the server is being made, and leaves the first
 // as it is: a repeat would wait for it forever. The other one may have the same token.
 func (c customImages) abandon(ctx context.Context, attempt string) error {
-	for left, err := range c.describe(ctx, url.Values{propAttempt: {attempt}}) {
-		if err != nil {
-			return err
-		}
-		return c.Delete(ctx, left.ID)
+	left, found, err := driver.First(c.objects(ctx, url.Values{propAttempt: {attempt}}))
+	if err != nil || !found {
+		return err
 	}
-	return nil
-}
-
-func (c customImages) tag(ctx context.Context, id string, tags []string) error {
-	body := []map[string]any{{"op": "replace", "path": "/tags", "value": tags}}
-	glance := *c.image
-	glance.MoreHeaders = map[string]string{"Content-Type": "application/openstack-images-v2.1-json-patch"}
-	return request(ctx, &glance, http.MethodPatch, "images/"+id, body, nil)
-}
-
-// raw answers an image that is gone as not found: Glance may still show it.
-func (c customImages) raw(ctx context.Context, id string) (shown[sdk.Image], error) {
-	found, err := get[sdk.Image](ctx, c.image, "", "images", id)
-	if err == nil && found.is.Status == sdk.ImageStatusDeleted {
-		err = resource.Errorf(resource.CodeNotFound, "the image %s is deleted", id)
-	}
-	return found, err
-}
-
-func (c customImages) describe(ctx context.Context, query url.Values) iter.Seq2[customImage, error] {
-	mine := url.Values{"owner": {c.project}}
-	maps.Copy(mine, query)
-	return driver.Items(only(list[sdk.Image](ctx, c.Session, c.image, "images", "images", mine), isCustom), c.object)
+	return c.Delete(ctx, left.ID)
 }
 
 func isCustom(x shown[sdk.Image]) bool {
@@ -184,9 +130,8 @@ func snapshotsOf(x sdk.Image) []string {
 	return ids
 }
 
-func (customImages) object(x shown[sdk.Image]) customImage {
-	o := object[resource.CustomImageSpec, resource.CustomImageStatus](x.is.ID, x.is.Name, x)
-	o.Token, o.Labels, o.CreatedAt = property(x.is, propToken), readLabels(x.is.Tags), at(x.is.CreatedAt)
+func showCustomImage(x shown[sdk.Image], o *customImage) {
+	o.Token, o.Labels = property(x.is, propToken), readLabels(x.Tags)
 	o.State, o.CloudState = driver.StateOf(x.is.Status, map[sdk.ImageStatus]resource.State{
 		sdk.ImageStatusQueued: resource.StateCreating, sdk.ImageStatusSaving: resource.StateCreating, sdk.ImageStatusImporting: resource.StateCreating,
 		"uploading": resource.StateCreating, sdk.ImageStatusActive: resource.StateAvailable, sdk.ImageStatusDeactivated: resource.StateFailed,
@@ -197,5 +142,4 @@ func (customImages) object(x shown[sdk.Image]) customImage {
 	}
 	o.Spec = resource.CustomImageSpec{VM: property(x.is, propServer), Description: property(x.is, propDescription)}
 	o.Status = resource.CustomImageStatus{Architecture: architecture(property(x.is, "architecture")), DiskSizeGiB: imageGiB(x.is)}
-	return o
 }

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
-	"iter"
 	"maps"
 	"net/url"
 
@@ -16,42 +15,20 @@ import (
 )
 
 type (
-	disks struct{ *Session }
-	disk  = driver.Object[resource.DiskSpec, resource.DiskStatus]
+	disks struct {
+		cinder[resource.DiskSpec, resource.DiskStatus, volumes.Volume]
+	}
+	disk = driver.Object[resource.DiskSpec, resource.DiskStatus]
 )
 
-// List answers the project's volumes.
-func (d disks) List(ctx context.Context, f driver.Filter) iter.Seq2[disk, error] {
-	if few(f) {
-		return each(ctx, f.IDs, d.Get)
-	}
-	return driver.Items(list[volumes.Volume](ctx, d.Session, d.volume, "volumes/detail", "volumes", byToken(f)), d.object)
-}
-
-// Get answers one volume.
-func (d disks) Get(ctx context.Context, id string) (disk, error) {
-	found, err := get[volumes.Volume](ctx, d.volume, "volume", "volumes", id)
-	if err != nil {
-		return disk{}, err
-	}
-	return d.object(found), nil
-}
+func (s *Session) disks() disks { return disks{cinderOf(s, "volume", "volumes", showDisk)} }
 
 // Make makes a volume. Its metadata carry the token.
 func (d disks) Make(ctx context.Context, r driver.Request[resource.DiskSpec]) (disk, error) {
-	made, err := made[volumes.Volume](volumes.Create(ctx, d.volume, volumes.CreateOpts{
+	return d.made(volumes.Create(ctx, d.volume, volumes.CreateOpts{
 		Size: r.Spec.SizeGiB, VolumeType: r.Spec.Type, AvailabilityZone: cmp.Or(r.Spec.Zone, d.zone), SnapshotID: r.Spec.Snapshot,
 		Name: r.Name, Metadata: writeMetadata(r.Token, r.Labels),
-	}, nil).Result, "volume")
-	if err != nil {
-		return disk{}, err
-	}
-	return d.object(made), nil
-}
-
-// Delete removes a volume. Cinder refuses while a VM has it or snapshots of it exist.
-func (d disks) Delete(ctx context.Context, id string) error {
-	return removed(ctx, id, coded(volumes.Delete(ctx, d.volume, id, nil).Err), d.Get)
+	}, nil).Result)
 }
 
 // Attach gives a volume to a server.
@@ -83,18 +60,35 @@ func (d disks) Resize(ctx context.Context, id string, to resource.DiskSize) erro
 	return coded(volumes.ExtendSize(ctx, d.volume, id, volumes.ExtendSizeOpts{NewSize: to.SizeGiB}).Err)
 }
 
-// Label changes the metadata.
-func (d disks) Label(ctx context.Context, id string, change resource.LabelChange) error {
-	return relabel(ctx, d.Session, "volumes", "volume", id, change)
+func showDisk(x shown[volumes.Volume], o *disk) {
+	o.Spec = resource.DiskSpec{SizeGiB: x.is.Size, Type: x.is.VolumeType, Zone: x.is.AvailabilityZone, Snapshot: x.is.SnapshotID}
+	for _, attachment := range x.is.Attachments {
+		o.Status.VM, o.Status.Device = attachment.ServerID, attachment.Device
+	}
 }
 
-// removed is the end of a deletion from Cinder, which refuses what is being made or deleted
-// in the words for what is in use.
-func removed[S, T any](ctx context.Context, id string, refused error, get func(context.Context, string) (driver.Object[S, T], error)) error {
+// cinder is a kind that is one object of Cinder each. Its metadata are the token and the labels.
+type cinder[S, T, A any] struct{ collection[S, T, A] }
+
+func cinderOf[S, T, A any](s *Session, one, many string, show func(shown[A], *driver.Object[S, T])) cinder[S, T, A] {
+	return cinder[S, T, A]{collection[S, T, A]{
+		Session: s, service: s.volume, one: one, many: many, path: many, list: many + "/detail", narrow: byMetadata,
+		show: func(x shown[A], o *driver.Object[S, T]) {
+			o.Token, _, o.Labels = ours().Read(maps.All(x.Metadata))
+			o.State, o.CloudState = volumeState(x.Status)
+			show(x, o)
+		},
+	}}
+}
+
+// Delete removes an object. Cinder refuses what is being made or deleted in the words for what
+// is in use: by a VM or by snapshots of it.
+func (c cinder[S, T, A]) Delete(ctx context.Context, id string) error {
+	refused := c.collection.Delete(ctx, id)
 	if code := resource.CodeOf(refused); code != resource.CodeDependency && code != resource.CodeConflict {
-		return driver.Except(refused, resource.CodeNotFound)
+		return refused
 	}
-	found, err := get(ctx, id)
+	found, err := c.Get(ctx, id)
 	switch {
 	case resource.CodeOf(err) == resource.CodeNotFound || found.State == resource.StateDeleting:
 		return nil
@@ -104,16 +98,27 @@ func removed[S, T any](ctx context.Context, id string, refused error, get func(c
 	return refused
 }
 
-func (disks) object(x shown[volumes.Volume]) disk {
-	o := object[resource.DiskSpec, resource.DiskStatus](x.is.ID, x.is.Name, x)
-	o.Token, _, o.Labels = ours().Read(maps.All(x.is.Metadata))
-	o.CreatedAt = at(x.is.CreatedAt)
-	o.State, o.CloudState = volumeState(x.is.Status)
-	o.Spec = resource.DiskSpec{SizeGiB: x.is.Size, Type: x.is.VolumeType, Zone: x.is.AvailabilityZone, Snapshot: x.is.SnapshotID}
-	for _, attachment := range x.is.Attachments {
-		o.Status.VM, o.Status.Device = attachment.ServerID, attachment.Device
+// Label changes the metadata.
+func (c cinder[S, T, A]) Label(ctx context.Context, id string, change resource.LabelChange) error {
+	found, err := c.look(ctx, id)
+	if err != nil {
+		return err
 	}
-	return o
+	return put(ctx, c.volume, map[string]any{"metadata": change.Apply(found.Metadata)}, c.path, id, "metadata")
+}
+
+func writeMetadata(token string, labels map[string]string) map[string]string {
+	return driver.TagMap(ours().Write(token, "", labels))
+}
+
+// byMetadata asks a list of Cinder for what was made with the token of a filter, if that has
+// one.
+func byMetadata(f driver.Filter) url.Values {
+	if f.Token == "" {
+		return nil
+	}
+	raw, _ := json.Marshal(map[string]string{tokenKey: f.Token}) // cannot fail
+	return url.Values{"metadata": {string(raw)}}
 }
 
 // volumeState translates the states of volumes and snapshots.
@@ -128,29 +133,4 @@ func volumeState(word string) (resource.State, string) {
 		"error": resource.StateFailed, "error_deleting": resource.StateFailed, "error_extending": resource.StateFailed,
 		"error_backing-up": resource.StateFailed, "error_restoring": resource.StateFailed,
 	})
-}
-
-// Cinder keeps metadata: the token and the labels.
-
-func writeMetadata(token string, labels map[string]string) map[string]string {
-	return driver.TagMap(ours().Write(token, "", labels))
-}
-
-// byToken asks a list of Cinder for what was made with the token of a filter, if that has
-// one.
-func byToken(f driver.Filter) url.Values {
-	if f.Token == "" {
-		return nil
-	}
-	raw, _ := json.Marshal(map[string]string{tokenKey: f.Token}) // cannot fail
-	return url.Values{"metadata": {string(raw)}}
-}
-
-// relabel replaces the metadata of a volume or snapshot.
-func relabel(ctx context.Context, s *Session, many, one, id string, change resource.LabelChange) error {
-	found, err := get[struct{ Metadata map[string]string }](ctx, s.volume, one, many, id)
-	if err != nil {
-		return err
-	}
-	return put(ctx, s.volume, map[string]any{"metadata": change.Apply(found.is.Metadata)}, many, id, "metadata")
 }

@@ -10,11 +10,9 @@ import (
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
 
-type diskTypes struct{ *Session }
-
-// List answers the volume types. VMs boot from volumes of each.
-func (d diskTypes) List(ctx context.Context, _ driver.Query) iter.Seq2[resource.DiskType, error] {
-	return driver.Items(list[volumetypes.VolumeType](ctx, d.Session, d.volume, "types", "volume_types", nil),
+// diskTypes answers the volume types. VMs boot from volumes of each.
+func (s *Session) diskTypes(ctx context.Context, _ driver.Query) iter.Seq2[resource.DiskType, error] {
+	return driver.Items(list[volumetypes.VolumeType](ctx, s, s.volume, "types", "volume_types", nil),
 		func(x shown[volumetypes.VolumeType]) resource.DiskType {
 			return resource.DiskType{Name: x.is.Name, Title: x.is.Description, RootDisk: true}
 		})

@@ -88,7 +88,8 @@ func coded(err error) error {
 		return nil
 	}
 	if failed, ok := errors.AsType[*gophercloud.ErrUnableToReauthenticate](err); ok {
-		return withAdvice(resource.AsError(coded(failed.ErrReauth)), "the token has run out and a new login failed; check the credential")
+		err := coded(failed.ErrReauth)
+		return driver.Recode(err, resource.CodeOf(err), "the token has run out and a new login failed; check the credential")
 	}
 	_, own := errors.AsType[*resource.Error](err)
 	if pending, ok := errors.AsType[said](err); ok && !own {
@@ -145,13 +146,6 @@ func faultOf(body []byte) (typ, message string) {
 		}
 	}
 	return "", ""
-}
-
-// withAdvice adds what to do to an error.
-func withAdvice(e *resource.Error, advice string) error {
-	advised := *e
-	advised.Message += "; " + advice
-	return &advised
 }
 
 // isAPI reports whether an answer is of OpenStack's API. Answers without content name

@@ -1,8 +1,9 @@
 package openstack
 
 import (
+	"cmp"
 	"context"
-	"iter"
+	"net/url"
 	"strings"
 
 	sdk "github.com/gophercloud/gophercloud/v2/openstack/compute/v2/keypairs"
@@ -14,28 +15,21 @@ import (
 // Key pairs belong to the user, and their name is their id. Nova keeps nothing else
 // with them, so that the mark is in the comment of the public key.
 type (
-	keyPairs struct{ *Session }
-	keyPair  = driver.Object[resource.KeyPairSpec, resource.KeyPairStatus]
+	keyPairs struct {
+		collection[resource.KeyPairSpec, resource.KeyPairStatus, keyPairFields]
+	}
+	keyPair       = driver.Object[resource.KeyPairSpec, resource.KeyPairStatus]
+	keyPairFields struct {
+		sdk.KeyPair
+		Listed *sdk.KeyPair `json:"keypair"` // what a list has in the place of the others
+	}
 )
 
-// List answers the user's key pairs.
-func (k keyPairs) List(ctx context.Context, f driver.Filter) iter.Seq2[keyPair, error] {
-	if few(f) {
-		return each(ctx, f.IDs, k.Get)
-	}
-	return driver.Items(list[struct{ KeyPair sdk.KeyPair }](ctx, k.Session, k.compute, "os-keypairs", "keypairs", nil),
-		func(x shown[struct{ KeyPair sdk.KeyPair }]) keyPair {
-			return k.object(shown[sdk.KeyPair]{is: x.is.KeyPair, raw: x.raw})
-		})
-}
-
-// Get answers one key pair.
-func (k keyPairs) Get(ctx context.Context, id string) (keyPair, error) {
-	found, err := get[sdk.KeyPair](ctx, k.compute, "keypair", "os-keypairs", pathSegment(id))
-	if err != nil {
-		return keyPair{}, err
-	}
-	return k.object(found), nil
+func (s *Session) keyPairs() keyPairs {
+	return keyPairs{collection[resource.KeyPairSpec, resource.KeyPairStatus, keyPairFields]{
+		Session: s, service: s.compute, one: "keypair", many: "keypairs", path: "os-keypairs", show: showKeyPair,
+		narrow: func(driver.Filter) url.Values { return nil },
+	}}
 }
 
 // Make imports a public key. Its name is unique.
@@ -45,29 +39,16 @@ func (k keyPairs) Make(ctx context.Context, r driver.Request[resource.KeyPairSpe
 	if strings.Contains(r.Name, ".") {
 		nova.Microversion = "2.92" // the first that takes dots
 	}
-	made, err := made[sdk.KeyPair](sdk.Create(ctx, &nova, sdk.CreateOpts{Name: r.Name, PublicKey: m.String()}).Result, "keypair")
-	if err != nil {
-		return keyPair{}, err
-	}
-	return k.object(made), nil
+	return k.made(sdk.Create(ctx, &nova, sdk.CreateOpts{Name: r.Name, PublicKey: m.String()}).Result)
 }
 
-// Delete removes a key pair.
-func (k keyPairs) Delete(ctx context.Context, id string) error {
-	return driver.Except(coded(sdk.Delete(ctx, k.compute, pathSegment(id), nil).Err), resource.CodeNotFound)
-}
-
-func (keyPairs) object(x shown[sdk.KeyPair]) keyPair {
-	m := readMark(strings.TrimSpace(x.is.PublicKey))
-	o := object[resource.KeyPairSpec, resource.KeyPairStatus](x.is.Name, x.is.Name, x)
+func showKeyPair(x shown[keyPairFields], o *keyPair) {
+	is := *cmp.Or(x.is.Listed, &x.is.KeyPair)
+	m := readMark(strings.TrimSpace(is.PublicKey))
+	o.ID, o.Name, o.CreatedAt = is.Name, is.Name, nil   // a list does not tell when
 	o.Token, o.State = m.token, resource.StateAvailable // Nova knows no states of key pairs
 	o.Spec.PublicKey = m.text
-	switch algorithm, _, _ := strings.Cut(m.text, " "); algorithm {
-	case "ssh-rsa":
-		o.Spec.Algorithm = "rsa"
-	case "ssh-ed25519":
-		o.Spec.Algorithm = "ed25519"
-	}
-	o.Status.Fingerprint = x.is.Fingerprint
-	return o
+	algorithm, _, _ := strings.Cut(m.text, " ")
+	o.Spec.Algorithm = map[string]string{"ssh-rsa": "rsa", "ssh-ed25519": "ed25519"}[algorithm]
+	o.Status.Fingerprint = is.Fingerprint
 }

@@ -6,24 +6,19 @@ import (
 	"crypto/rsa"
 	"crypto/x509"
 	"crypto/x509/pkix"
-	"encoding/base64"
 	"encoding/pem"
 
 	"github.com/gophercloud/gophercloud/v2/openstack/containerinfra/v1/certificates"
-	sdk "github.com/gophercloud/gophercloud/v2/openstack/containerinfra/v1/clusters"
-	"go.yaml.in/yaml/v3"
 
+	"github.com/m-cmp/mc-infra-connector/driver"
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
-
-// keyBits is the length of the key in a kubeconfig, which Magnum's own client uses too.
-const keyBits = 2048
 
 // Kubeconfig makes a key for an administrator of the cluster and has Magnum sign it: a
 // configuration is a new one each time.
 // https://docs.openstack.org/magnum/latest/user/index.html#transport-layer-security
 func (c clusters) Kubeconfig(ctx context.Context, id string) (resource.Kubeconfig, error) {
-	found, err := get[sdk.Cluster](ctx, c.container, "", "clusters", id)
+	found, err := c.look(ctx, id)
 	if err != nil {
 		return resource.Kubeconfig{}, err
 	}
@@ -42,29 +37,20 @@ func (c clusters) Kubeconfig(ctx context.Context, id string) (resource.Kubeconfi
 	if err != nil {
 		return resource.Kubeconfig{}, coded(err)
 	}
-	answer := resource.Kubeconfig{}
+	file, err := driver.Kubeconfig{Cluster: found.Name, Server: found.is.APIAddress, CA: []byte(authority.PEM), Certificate: []byte(signed.PEM), Key: key}.YAML()
+	answer := resource.Kubeconfig{Kubeconfig: file}
 	if block, _ := pem.Decode([]byte(signed.PEM)); block != nil {
 		if certificate, err := x509.ParseCertificate(block.Bytes); err == nil {
-			answer.ExpiresAt = at(certificate.NotAfter)
+			answer.ExpiresAt = &certificate.NotAfter
 		}
 	}
-	type object = map[string]any
-	file, err := yaml.Marshal(object{
-		"apiVersion": "v1", "kind": "Config", "current-context": found.is.Name,
-		"clusters": []object{{"name": found.is.Name, "cluster": object{"server": found.is.APIAddress, "certificate-authority-data": base64.StdEncoding.EncodeToString([]byte(authority.PEM))}}},
-		"users":    []object{{"name": "admin", "user": object{"client-certificate-data": base64.StdEncoding.EncodeToString([]byte(signed.PEM)), "client-key-data": base64.StdEncoding.EncodeToString(key)}}},
-		"contexts": []object{{"name": found.is.Name, "context": object{"cluster": found.is.Name, "user": "admin"}}},
-	})
-	if err != nil {
-		return resource.Kubeconfig{}, resource.Errorf(resource.CodeInternal, "write the kubeconfig: %w", err)
-	}
-	answer.Kubeconfig = string(file)
-	return answer, nil
+	return answer, err
 }
 
 // certificateRequest makes a key and the request for a certificate of the group that
 // Kubernetes lets do everything.
 func certificateRequest() (key []byte, request string, err error) {
+	const keyBits = 2048 // as Magnum's own client has it
 	private, err := rsa.GenerateKey(rand.Reader, keyBits)
 	if err != nil {
 		return nil, "", resource.Errorf(resource.CodeInternal, "make a key: %w", err)

@@ -112,15 +112,15 @@ func TestStatesOfVMs(t *testing.T) {
 }
 
 func TestImageThatIsDeactivatedCannotBeUsed(t *testing.T) {
-	image := customImages{}.object(shown[sdk.Image]{is: sdk.Image{Status: sdk.ImageStatusDeactivated}})
+	image := (&Session{}).customImages().object(shown[sdk.Image]{is: sdk.Image{Status: sdk.ImageStatusDeactivated}})
 	assert.False(t, image.State.Usable(), image.State)
 	assert.Contains(t, image.Reason, "deactivated")
 }
 
 func TestAddressOfALoadBalancerIsOfNoVM(t *testing.T) {
 	for owner, vm := range map[string]string{"compute:nova": "x-1", "Octavia": "", "network:router_interface": ""} {
-		near := &ports.Port{ID: "p-1", DeviceID: "x-1", DeviceOwner: owner}
-		address := publicIPs{}.object(shown[floatingIP]{is: floatingIP{near: near}})
+		near := []ports.Port{{ID: "p-1", DeviceID: "x-1", DeviceOwner: owner}}
+		address := (&Session{}).publicIPs().object(shown[floatingIP]{is: floatingIP{near: near}})
 		assert.Equal(t, vm, address.Status.VM, owner)
 	}
 }
@@ -134,7 +134,7 @@ func TestAServerThatCouldNotBeLaunchedSaysWhy(t *testing.T) {
 		"Build of instance x aborted: VolumeSizeExceedsAvailableQuota: Requested volume exceeds allowed gigabytes quota": resource.CodeQuota,
 		"Something else": "",
 	} {
-		o := vms{}.object(shown[servers.Server]{is: servers.Server{Status: "ERROR", Fault: servers.Fault{Code: 500, Message: message}}}, nil)
+		o := (&Session{}).vms().object(shown[server]{is: server{Server: servers.Server{Status: "ERROR", Fault: servers.Fault{Code: 500, Message: message}}}})
 		assert.Equal(t, resource.StateFailed, o.State, message)
 		assert.Equal(t, message, o.Reason)
 		assert.Equal(t, code, o.Code, message)
@@ -150,7 +150,7 @@ func TestPartsThatFailedGiveTheReason(t *testing.T) {
 		"UPDATE_FAILED":   "Stack failed; its node group big failed: No valid host was found.",
 		"UPDATE_COMPLETE": "its node group big failed: No valid host was found.",
 	} {
-		shownCluster := clusters{}.object(shown[magnum.Cluster]{is: magnum.Cluster{Status: status, StatusReason: "Stack failed"}}, groups, nil)
+		shownCluster := (&Session{}).clusters().object(shown[magnumCluster]{is: magnumCluster{Cluster: magnum.Cluster{Status: status, StatusReason: "Stack failed"}, groups: groups}})
 		assert.Equal(t, reason, shownCluster.Reason)
 		assert.Equal(t, resource.CodeCapacity, shownCluster.Code)
 		assert.Empty(t, shownCluster.Status.NodeGroups[0].Reason)
@@ -158,14 +158,14 @@ func TestPartsThatFailedGiveTheReason(t *testing.T) {
 		assert.Equal(t, resource.CodeCapacity, shownCluster.Status.NodeGroups[1].Code)
 	}
 
-	parts := balancerParts{
-		listener: map[string]listeners.Listener{"b": {ID: "l", Name: "web", ProvisioningStatus: "ACTIVE"}},
-		pool:     map[string]pools.Pool{"b": {ID: "p", ProvisioningStatus: "ERROR"}},
-		members:  map[string][]pools.Member{"p": {{Name: "vm-1", ProvisioningStatus: "ACTIVE"}, {Name: "vm-2", ProvisioningStatus: "ERROR"}}},
-	}
-	balancer := nlbs{}.object(shown[loadbalancers.LoadBalancer]{is: loadbalancers.LoadBalancer{ID: "b", VipAddress: "fd00::5"}}, parts)
-	assert.Equal(t, "in the state ERROR: its pool, member vm-2", balancer.Reason)
-	assert.Equal(t, resource.CodeUnavailable, balancer.Code)
+	failing := (&Session{}).nlbs().object(shown[balancer]{is: balancer{
+		LoadBalancer: loadbalancers.LoadBalancer{ID: "b", VipAddress: "fd00::5"},
+		listener:     listeners.Listener{ID: "l", Name: "web", ProvisioningStatus: "ACTIVE"},
+		pool:         pools.Pool{ID: "p", ProvisioningStatus: "ERROR"},
+		members:      []pools.Member{{Name: "vm-1", ProvisioningStatus: "ACTIVE"}, {Name: "vm-2", ProvisioningStatus: "ERROR"}},
+	}})
+	assert.Equal(t, "in the state ERROR: its pool, member vm-2", failing.Reason)
+	assert.Equal(t, resource.CodeUnavailable, failing.Code)
 	assert.Equal(t, resource.NLBStatus{
 		IPv6Address: "fd00::5",
 		Listeners:   []resource.Part{{Name: "web", CloudID: "l", State: resource.StateFailed, CloudState: "ERROR", Reason: "in the state ERROR: its pool", Code: resource.CodeUnavailable}},
@@ -173,7 +173,7 @@ func TestPartsThatFailedGiveTheReason(t *testing.T) {
 			{Name: "vm-1", State: resource.StateAvailable, CloudState: "ACTIVE"},
 			{Name: "vm-2", State: resource.StateFailed, CloudState: "ERROR", Reason: "in the state ERROR: its member vm-2", Code: resource.CodeUnavailable},
 		},
-	}, balancer.Status)
+	}, failing.Status)
 }
 
 func TestRootDisk(t *testing.T) {

@@ -3,12 +3,10 @@ package openstack
 import (
 	"cmp"
 	"context"
-	"iter"
 	"net/url"
 	"slices"
 	"strings"
 
-	"github.com/gophercloud/gophercloud/v2"
 	"github.com/gophercloud/gophercloud/v2/openstack/compute/v2/attachinterfaces"
 	"github.com/gophercloud/gophercloud/v2/openstack/networking/v2/ports"
 
@@ -19,9 +17,10 @@ import (
 // A NIC is a port. Neutron answers a port's addresses in any order, so that tags keep
 // which of them are secondary.
 type (
-	nics       struct{ *Session }
-	nic        = driver.Object[resource.NICSpec, resource.NICStatus]
-	portFields struct{ ports.Port }
+	nics struct {
+		neutron[resource.NICSpec, resource.NICStatus, ports.Port]
+	}
+	nic = driver.Object[resource.NICSpec, resource.NICStatus]
 )
 
 const (
@@ -29,27 +28,17 @@ const (
 	secondaryTag = "mcic-secondary=" // a secondary address
 )
 
-func (n nics) neutron() neutron[resource.NICSpec, resource.NICStatus, portFields] {
-	return neutronOf(n.Session, "port", "ports", n.object)
+// nics lists the project's ports that are or can be of VMs, without those that VMs were created
+// with.
+func (s *Session) nics() nics {
+	n := nics{neutronOf(s, "port", "ports", showNIC)}
+	n.meant = func(x shown[ports.Port]) bool { return isNIC(x.is) }
+	return n
 }
-
-// List answers the project's ports that are or can be of VMs, without those that VMs
-// were created with.
-func (n nics) List(ctx context.Context, f driver.Filter) iter.Seq2[nic, error] {
-	return driver.Items(only(n.neutron().raw(ctx, narrow(f)), func(x shown[portFields]) bool { return isNIC(x.is.Port) }), n.object)
-}
-
-// Get answers one port.
-func (n nics) Get(ctx context.Context, id string) (nic, error) { return n.neutron().get(ctx, id) }
 
 // Make makes a port.
 func (n nics) Make(ctx context.Context, r driver.Request[resource.NICSpec]) (nic, error) {
-	return n.port(ctx, mark{token: r.Token}, r.Name, r.Labels, r.Spec)
-}
-
-// Complete gives a port its labels.
-func (n nics) Complete(ctx context.Context, r driver.Request[resource.NICSpec], o nic) (nic, error) {
-	return n.neutron().tag(ctx, o, r.Labels)
+	return n.port(ctx, mark{token: r.Token}, r.Name, r.Spec)
 }
 
 // Delete removes a port. Neutron would take it away from a running VM.
@@ -61,7 +50,7 @@ func (n nics) Delete(ctx context.Context, id string) error {
 	if found.Status.VM != "" {
 		return resource.Errorf(resource.CodeDependency, "the port %s is attached to the VM %s; detach it first", id, found.Status.VM)
 	}
-	return n.neutron().delete(ctx, id)
+	return n.collection.Delete(ctx, id)
 }
 
 // Attach gives a port to a server.
@@ -88,29 +77,41 @@ func (n nics) Detach(ctx context.Context, id string) error {
 // AddAddresses adds secondary addresses. Their tags are set before, so that they are
 // never taken for the primary one.
 func (n nics) AddAddresses(ctx context.Context, id string, change resource.AddressChange) error {
-	return n.changeAddresses(ctx, id, func(addresses []ports.IP, subnet string) []ports.IP {
-		for _, address := range change.Addresses {
-			if !slices.ContainsFunc(addresses, func(ip ports.IP) bool { return ip.IPAddress == address }) {
-				addresses = append(addresses, ports.IP{SubnetID: subnet, IPAddress: address})
-			}
+	port, has, err := n.addressed(ctx, id)
+	if err != nil {
+		return err
+	}
+	tags, wanted := slices.Clone(port.Tags), slices.Clone(has.four)
+	for _, address := range change.Addresses {
+		if address != has.primary() && !slices.Contains(tags, secondaryTag+address) {
+			tags = append(tags, secondaryTag+address)
 		}
-		return addresses
-	}, change.Addresses, nil)
+		if !slices.ContainsFunc(wanted, func(ip ports.IP) bool { return ip.IPAddress == address }) {
+			wanted = append(wanted, ports.IP{SubnetID: has.subnet(), IPAddress: address})
+		}
+	}
+	if err := n.retag(ctx, port, tags); err != nil {
+		return err
+	}
+	return n.readdress(ctx, id, has, wanted)
 }
 
 // RemoveAddresses removes secondary addresses; the primary one stays.
 func (n nics) RemoveAddresses(ctx context.Context, id string, change resource.AddressChange) error {
-	return n.changeAddresses(ctx, id, func(addresses []ports.IP, _ string) []ports.IP {
-		primary := addresses[0].IPAddress
-		return slices.DeleteFunc(addresses, func(ip ports.IP) bool {
-			return ip.IPAddress != primary && slices.Contains(change.Addresses, ip.IPAddress)
-		})
-	}, nil, change.Addresses)
-}
-
-// Label changes the tags.
-func (n nics) Label(ctx context.Context, id string, change resource.LabelChange) error {
-	return n.neutron().label(ctx, id, change)
+	port, has, err := n.addressed(ctx, id)
+	if err != nil {
+		return err
+	}
+	stay := slices.DeleteFunc(slices.Clone(has.four), func(ip ports.IP) bool {
+		return ip.IPAddress != has.primary() && slices.Contains(change.Addresses, ip.IPAddress)
+	})
+	if err := n.readdress(ctx, id, has, stay); err != nil {
+		return err
+	}
+	return n.retag(ctx, port, slices.DeleteFunc(slices.Clone(port.Tags), func(tag string) bool {
+		address, ok := strings.CutPrefix(tag, secondaryTag)
+		return ok && slices.Contains(change.Addresses, address)
+	}))
 }
 
 func isNIC(port ports.Port) bool {
@@ -120,11 +121,40 @@ func isNIC(port ports.Port) bool {
 // ofServer reports whether a server has a port: routers, load balancers and others have some, too.
 func ofServer(port ports.Port) bool { return strings.HasPrefix(port.DeviceOwner, "compute:") }
 
-// ordered answers the ports that a query asks for, the first one of a VM before its others.
-func (n nics) ordered(ctx context.Context, query url.Values) ([]portFields, error) {
-	all, err := collect(driver.Items(n.neutron().raw(ctx, query), is))
-	slices.SortStableFunc(all, func(a, b portFields) int { return firstBefore(a.Port, b.Port) })
-	return all, err
+// by answers the ports that a query asks for by one of their fields, the first one of a VM before
+// its others.
+func (n nics) by(ctx context.Context, field func(ports.Port) string, query url.Values) (map[string][]ports.Port, error) {
+	all, err := driver.Collect(driver.Items(n.pages(ctx, query), is))
+	slices.SortStableFunc(all, firstBefore)
+	found := map[string][]ports.Port{}
+	for _, port := range all {
+		found[field(port)] = append(found[field(port)], port)
+	}
+	return found, err
+}
+
+func idOf(port ports.Port) string     { return port.ID }
+func deviceOf(port ports.Port) string { return port.DeviceID }
+
+// portsBeside gives objects the ports that belong to them: to those of each page the ones that
+// a parameter asks for by what of has, or if it is a list of all objects those of all ports, once.
+func portsBeside[A any](ctx context.Context, n nics, query url.Values, parameter string, field func(ports.Port) string, of func(shown[A]) string, give func(*A, []ports.Port)) func([]shown[A]) ([]shown[A], error) {
+	var all map[string][]ports.Port
+	return func(page []shown[A]) (_ []shown[A], err error) {
+		asked := url.Values{}
+		for _, x := range page {
+			if id := of(x); id != "" && len(query) > 0 {
+				asked.Add(parameter, id)
+			}
+		}
+		if len(asked) > 0 || len(query) == 0 && all == nil {
+			all, err = n.by(ctx, field, asked)
+		}
+		for i, x := range page {
+			give(&page[i].is, all[of(x)])
+		}
+		return page, err
+	}
 }
 
 // firstBefore orders the ports of a VM: the one that it was created with, then the
@@ -134,8 +164,8 @@ func firstBefore(a, b ports.Port) int {
 }
 
 // port makes a port in a subnet.
-func (n nics) port(ctx context.Context, m mark, name string, labels map[string]string, s resource.NICSpec) (nic, error) {
-	in, err := subnets(n).Get(ctx, s.Subnet)
+func (n nics) port(ctx context.Context, m mark, name string, s resource.NICSpec) (nic, error) {
+	in, err := n.subnets().Get(ctx, s.Subnet)
 	if err != nil {
 		return nic{}, err
 	}
@@ -146,44 +176,33 @@ func (n nics) port(ctx context.Context, m mark, name string, labels map[string]s
 	if len(s.SecurityGroups) > 0 {
 		opts.SecurityGroups = &s.SecurityGroups
 	}
-	return n.neutron().create(labels, func() gophercloud.Result { return ports.Create(ctx, n.network, opts).Result })
+	return n.made(ports.Create(ctx, n.network, opts).Result)
 }
 
-func (n nics) changeAddresses(ctx context.Context, id string, change func([]ports.IP, string) []ports.IP, secondary, gone []string) error {
-	found, err := n.neutron().look(ctx, id)
-	if err != nil {
-		return err
+// addressed answers a port that has addresses to which others can be added.
+func (n nics) addressed(ctx context.Context, id string) (ports.Port, addresses, error) {
+	found, err := n.look(ctx, id)
+	has := addressesOf(found.is)
+	if err == nil && len(has.four) == 0 {
+		err = resource.Errorf(resource.CodeConflict, "the port %s has no address to add others to", id)
 	}
-	all := addressesOf(found.is.Port)
-	has := all.four
-	if len(has) == 0 {
-		return resource.Errorf(resource.CodeConflict, "the port %s has no address to add others to", id)
+	return found.is, has, err
+}
+
+// retag gives a port as many tags more or less.
+func (n nics) retag(ctx context.Context, port ports.Port, tags []string) error {
+	if len(tags) == len(port.Tags) {
+		return nil
 	}
-	tags := found.is.Tags
-	for _, address := range secondary {
-		if address != has[0].IPAddress && !slices.Contains(tags, secondaryTag+address) {
-			tags = append(tags, secondaryTag+address)
-		}
+	return n.setTags(ctx, port.ID, tags)
+}
+
+// readdress gives a port as many addresses more or less, beside those of IPv6.
+func (n nics) readdress(ctx context.Context, id string, has addresses, wanted []ports.IP) error {
+	if len(wanted) == len(has.four) {
+		return nil
 	}
-	if len(tags) > len(found.is.Tags) {
-		if err := n.neutron().setTags(ctx, id, tags); err != nil {
-			return err
-		}
-	}
-	wanted := change(slices.Clone(has), has[0].SubnetID)
-	if len(wanted) != len(has) {
-		if err := coded(ports.Update(ctx, n.network, id, ports.UpdateOpts{FixedIPs: slices.Concat(wanted, all.other)}).Err); err != nil {
-			return err
-		}
-	}
-	kept := slices.DeleteFunc(slices.Clone(tags), func(tag string) bool {
-		address, ok := strings.CutPrefix(tag, secondaryTag)
-		return ok && slices.Contains(gone, address)
-	})
-	if len(kept) < len(tags) {
-		return n.neutron().setTags(ctx, id, kept)
-	}
-	return nil
+	return coded(ports.Update(ctx, n.network, id, ports.UpdateOpts{FixedIPs: slices.Concat(wanted, has.other)}).Err)
 }
 
 // addresses are those of a port.
@@ -231,20 +250,16 @@ func boolToInt(b bool) int {
 	return 0
 }
 
-func (nics) object(x shown[portFields]) nic {
-	o := object[resource.NICSpec, resource.NICStatus](x.is.ID, x.is.Name, x)
-	o.Token, o.Labels, o.CreatedAt = readMark(x.is.Description).token, readLabels(x.is.Tags), at(x.is.CreatedAt)
-	o.State, o.CloudState = networkState(x.is.Status)
+func showNIC(x shown[ports.Port], o *nic) {
 	o.Spec.SecurityGroups = x.is.SecurityGroups
 	o.Status.MACAddress = x.is.MACAddress
-	if ofServer(x.is.Port) {
+	if ofServer(x.is) {
 		o.Status.VM = x.is.DeviceID
 	}
-	a := addressesOf(x.is.Port)
+	a := addressesOf(x.is)
 	o.Spec.Subnet, o.Spec.PrivateAddress = a.subnet(), a.primary()
 	o.Status.PrivateAddress, o.Status.IPv6Addresses = a.primary(), a.six
 	for _, ip := range a.four[min(1, len(a.four)):] {
 		o.Status.SecondaryAddresses = append(o.Status.SecondaryAddresses, ip.IPAddress)
 	}
-	return o
 }

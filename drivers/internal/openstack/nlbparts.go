@@ -4,14 +4,15 @@ import (
 	"cmp"
 	"context"
 	"net/url"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/gophercloud/gophercloud/v2/openstack/loadbalancer/v2/listeners"
+	"github.com/gophercloud/gophercloud/v2/openstack/loadbalancer/v2/loadbalancers"
 	"github.com/gophercloud/gophercloud/v2/openstack/loadbalancer/v2/monitors"
 	"github.com/gophercloud/gophercloud/v2/openstack/loadbalancer/v2/pools"
-	"github.com/gophercloud/gophercloud/v2/openstack/networking/v2/extensions/layer3/floatingips"
 
 	"github.com/m-cmp/mc-infra-connector/driver"
 	"github.com/m-cmp/mc-infra-connector/resource"
@@ -21,16 +22,8 @@ import (
 // long as it is at work. So an action makes the next change that is lacking, and is called
 // again for the one after it.
 
-// balancerParts is what belongs to load balancers, each by its owner's id.
-type balancerParts struct {
-	listener map[string]listeners.Listener     // by load balancer
-	pool     map[string]pools.Pool             // by load balancer
-	monitor  map[string]monitors.Monitor       // by pool
-	members  map[string][]pools.Member         // by pool
-	address  map[string]floatingips.FloatingIP // by port
-}
-
 const (
+	balancerError   = "ERROR"
 	targetKey       = "mcic-target="        // begins the tag of a pool that keeps the port of its members
 	replacesTag     = "mcic-replaces="      // of a part that takes the place of another one, with the id of that
 	replacesPoolTag = "mcic-replaces-pool=" // of a listener, with the id of the pool that goes with the one before
@@ -47,11 +40,7 @@ func (n nlbs) AddMembers(ctx context.Context, id string, change resource.MemberC
 	lacking := slices.DeleteFunc(slices.Clone(change.Members), func(vm string) bool {
 		return slices.ContainsFunc(has, func(m pools.Member) bool { return m.Name == vm })
 	})
-	if len(lacking) == 0 {
-		return nil
-	}
-	port, _ := strconv.Atoi(tagOf(pool.Tags, targetKey)) // 0 of one that was made elsewhere
-	check := 0
+	port, check := number(tagOf(pool.Tags, targetKey)), 0 // 0 of one that was made elsewhere
 	for _, m := range has {
 		port, check = cmp.Or(port, m.ProtocolPort), cmp.Or(m.MonitorPort, m.ProtocolPort)
 	}
@@ -59,7 +48,7 @@ func (n nlbs) AddMembers(ctx context.Context, id string, change resource.MemberC
 	if err != nil {
 		return err
 	}
-	return n.replace(ctx, pool.ID, append(same(has), added...))
+	return n.replace(ctx, pool.ID, has, append(same(has), added...))
 }
 
 // RemoveMembers removes VMs.
@@ -69,17 +58,14 @@ func (n nlbs) RemoveMembers(ctx context.Context, id string, change resource.Memb
 		return err
 	}
 	stay := slices.DeleteFunc(slices.Clone(has), func(m pools.Member) bool { return slices.Contains(change.Members, m.Name) })
-	if len(stay) == len(has) {
-		return nil
-	}
-	return n.replace(ctx, pool.ID, same(stay))
+	return n.replace(ctx, pool.ID, has, same(stay))
 }
 
 // SetListener changes where a load balancer listens. Octavia changes neither the port nor
 // the protocol of a listener, so that another one takes its place, and for another
 // protocol another pool, too: what is new comes before the old goes.
 func (n nlbs) SetListener(ctx context.Context, id string, to resource.ListenerChange) error {
-	all, err := collect(items[listeners.Listener](ctx, n.Session, n.balancer, "lbaas/listeners", "listeners", url.Values{"loadbalancer_id": {id}}))
+	all, err := driver.Collect(items[listeners.Listener](ctx, n.Session, n.balancer, "lbaas/listeners", "listeners", url.Values{"loadbalancer_id": {id}}))
 	if err != nil {
 		return err
 	}
@@ -106,10 +92,7 @@ func (n nlbs) SetListener(ctx context.Context, id string, to resource.ListenerCh
 		}
 		opts.Tags = append(opts.Tags, replacesPoolTag+old.DefaultPoolID)
 	}
-	if err := coded(listeners.Create(ctx, n.balancer, opts).Err); err != nil {
-		return err
-	}
-	return driver.Wait(pause, "the new listener is being made; the old one goes next")
+	return driver.Then(coded(listeners.Create(ctx, n.balancer, opts).Err), pause, "the new listener is being made; the old one goes next")
 }
 
 // removeReplaced removes the listener that another one has taken the place of, and then its
@@ -118,8 +101,8 @@ func (n nlbs) removeReplaced(ctx context.Context, all []listeners.Listener, by l
 	pool := tagOf(by.Tags, replacesPoolTag)
 	if old := tagOf(by.Tags, replacesTag); slices.ContainsFunc(all, func(l listeners.Listener) bool { return l.ID == old }) {
 		err := driver.Except(coded(listeners.Delete(ctx, n.balancer, old).ExtractErr()), resource.CodeNotFound)
-		if err == nil && pool != "" {
-			err = driver.Wait(pause, "the old listener is being removed; its pool goes next")
+		if pool != "" {
+			return driver.Then(err, pause, "the old listener is being removed; its pool goes next")
 		}
 		return err
 	}
@@ -150,20 +133,14 @@ func (n nlbs) poolBeside(ctx context.Context, id string, listener listeners.List
 			Name: listener.Name, LoadbalancerID: id, Protocol: pools.Protocol(protocol), LBMethod: pools.LBMethodRoundRobin,
 			Tags: []string{targetKey + tagOf(serves.Tags, targetKey), replacesTag + serves.ID},
 		}
-		if err := coded(pools.Create(ctx, n.balancer, opts).Err); err != nil {
-			return "", err
-		}
-		return "", driver.Wait(pause, "a pool for %s is being made; its members follow", protocol)
+		return "", driver.Then(coded(pools.Create(ctx, n.balancer, opts).Err), pause, "a pool for %s is being made; its members follow", protocol)
 	}
 	if len(beside.Members) < len(serves.Members) {
 		members, err := n.members(ctx, serves.ID)
 		if err != nil {
 			return "", err
 		}
-		if err := n.replace(ctx, beside.ID, same(members)); err != nil {
-			return "", err
-		}
-		return "", driver.Wait(pause, "the pool for %s gets its members; its monitor follows", protocol)
+		return "", driver.Then(n.replace(ctx, beside.ID, nil, same(members)), pause, "the pool for %s gets its members; its monitor follows", protocol)
 	}
 	if beside.MonitorID == "" && serves.MonitorID != "" {
 		monitor, err := get[monitors.Monitor](ctx, n.balancer, "healthmonitor", "lbaas/healthmonitors", serves.MonitorID)
@@ -172,10 +149,7 @@ func (n nlbs) poolBeside(ctx context.Context, id string, listener listeners.List
 		}
 		opts := monitorOf(checkOf(monitor.is))
 		opts.PoolID = beside.ID
-		if err := coded(monitors.Create(ctx, n.balancer, opts).Err); err != nil {
-			return "", err
-		}
-		return "", driver.Wait(pause, "the pool for %s gets its monitor; the new listener follows", protocol)
+		return "", driver.Then(coded(monitors.Create(ctx, n.balancer, opts).Err), pause, "the pool for %s gets its monitor; the new listener follows", protocol)
 	}
 	return beside.ID, nil
 }
@@ -189,24 +163,23 @@ func (n nlbs) SetTarget(ctx context.Context, id string, to resource.TargetChange
 	}
 	members, differ := same(has), false
 	for i, m := range has {
-		differ = differ || m.ProtocolPort != to.Port
+		if m.ProtocolPort == to.Port {
+			continue
+		}
 		if m.MonitorPort == m.ProtocolPort {
 			members[i].MonitorPort = nil // as the new one
 		}
-		members[i].ProtocolPort = to.Port
+		members[i].ProtocolPort, differ = to.Port, true
 	}
 	if !slices.Contains(pool.Tags, targetTag(to.Port)) {
 		tags := append(slices.DeleteFunc(slices.Clone(pool.Tags), func(tag string) bool { return strings.HasPrefix(tag, targetKey) }), targetTag(to.Port))
 		err := coded(pools.Update(ctx, n.balancer, pool.ID, pools.UpdateOpts{Tags: &tags}).Err)
-		if err == nil && differ {
-			err = driver.Wait(pause, "the pool keeps the new port; its members follow")
+		if differ {
+			return driver.Then(err, pause, "the pool keeps the new port; its members follow")
 		}
 		return err
 	}
-	if !differ {
-		return nil
-	}
-	return n.replace(ctx, pool.ID, members)
+	return n.replace(ctx, pool.ID, has, members)
 }
 
 // SetHealthCheck changes the monitor, and then the port of the members that it asks. Octavia
@@ -229,10 +202,8 @@ func (n nlbs) SetHealthCheck(ctx context.Context, id string, to resource.HealthC
 	members := checkedAt(has, to.Port)
 	switch {
 	case monitor.ID != "" && monitor.Type != wanted.Type:
-		if err := driver.Except(coded(monitors.Delete(ctx, n.balancer, monitor.ID).Err), resource.CodeNotFound); err != nil { // Octavia may be removing it
-			return err
-		}
-		return driver.Wait(pause, "the monitor is being removed; one of the type %s follows", wanted.Type)
+		err := driver.Except(coded(monitors.Delete(ctx, n.balancer, monitor.ID).Err), resource.CodeNotFound) // Octavia may be removing it
+		return driver.Then(err, pause, "the monitor is being removed; one of the type %s follows", wanted.Type)
 	case monitor.ID == "":
 		err = coded(monitors.Create(ctx, n.balancer, wanted).Err)
 	case now != resource.HealthCheck{
@@ -242,10 +213,10 @@ func (n nlbs) SetHealthCheck(ctx context.Context, id string, to resource.HealthC
 		opts := monitors.UpdateOpts{Delay: to.IntervalSeconds, Timeout: to.TimeoutSeconds, MaxRetries: to.Threshold, MaxRetriesDown: to.Threshold, URLPath: to.Path}
 		err = coded(monitors.Update(ctx, n.balancer, monitor.ID, opts).Err)
 	case members != nil:
-		return n.replace(ctx, pool.ID, members)
+		return n.replace(ctx, pool.ID, has, members)
 	}
-	if err == nil && members != nil {
-		err = driver.Wait(pause, "the monitor is being changed; the port of the members that it asks follows")
+	if members != nil {
+		return driver.Then(err, pause, "the monitor is being changed; the port of the members that it asks follows")
 	}
 	return err
 }
@@ -290,8 +261,11 @@ func same(has []pools.Member) []pools.BatchUpdateMemberOpts {
 	return members
 }
 
-// replace replaces the members of a pool in one call.
-func (n nlbs) replace(ctx context.Context, pool string, members []pools.BatchUpdateMemberOpts) error {
+// replace replaces the members of a pool in one call, if they are to be others.
+func (n nlbs) replace(ctx context.Context, pool string, has []pools.Member, members []pools.BatchUpdateMemberOpts) error {
+	if reflect.DeepEqual(members, same(has)) {
+		return nil
+	}
 	return coded(pools.BatchUpdateMembers(ctx, n.balancer, pool, members).Err)
 }
 
@@ -317,7 +291,7 @@ func (n nlbs) serving(ctx context.Context, id string) (pools.Pool, []pools.Membe
 
 // lacks is the error for a load balancer without a part, or for none.
 func (n nlbs) lacks(ctx context.Context, id, part string) error {
-	if _, err := driver.One(n.raw(ctx, url.Values{"id": {id}}), "load balancer", id); err != nil {
+	if _, err := n.look(ctx, id); err != nil {
 		return err
 	}
 	return resource.Errorf(resource.CodeConflict, "the load balancer %s has no %s", id, part)
@@ -325,63 +299,97 @@ func (n nlbs) lacks(ctx context.Context, id, part string) error {
 
 // pools answers the pools of a load balancer.
 func (n nlbs) pools(ctx context.Context, id string) ([]pools.Pool, error) {
-	return collect(items[pools.Pool](ctx, n.Session, n.balancer, "lbaas/pools", "pools", url.Values{"loadbalancer_id": {id}}))
+	return driver.Collect(items[pools.Pool](ctx, n.Session, n.balancer, "lbaas/pools", "pools", url.Values{"loadbalancer_id": {id}}))
 }
 
 func (n nlbs) members(ctx context.Context, pool string) ([]pools.Member, error) {
-	return collect(items[pools.Member](ctx, n.Session, n.balancer, "lbaas/pools/"+pool+"/members", "members", nil))
+	return driver.Collect(items[pools.Member](ctx, n.Session, n.balancer, "lbaas/pools/"+pool+"/members", "members", nil))
 }
 
-// parts reads what belongs to the project's load balancers, or to one with its port, but the
-// members.
-func (n nlbs) parts(ctx context.Context, of, port string) (*balancerParts, error) {
+// parts reads what belongs to load balancers: the members of each, and the rest of a list of all of
+// them at once. A creation is looked for without them.
+func (n nlbs) parts(ctx context.Context, query url.Values) func([]shown[balancer]) ([]shown[balancer], error) {
+	var all *balancerParts
+	return func(page []shown[balancer]) (_ []shown[balancer], err error) {
+		if query.Has("tags") {
+			return page, nil
+		}
+		if all == nil {
+			all, err = n.partsOf(ctx, query.Get("id"), page[0].is.VipPortID)
+		}
+		for i := range page {
+			if err != nil {
+				return nil, err
+			}
+			all.giveTo(&page[i].is)
+			if pool := page[i].is.pool.ID; pool != "" {
+				page[i].is.members, err = n.members(ctx, pool)
+				err = driver.Except(err, resource.CodeNotFound) // deleted meanwhile
+			}
+		}
+		return page, err
+	}
+}
+
+// balancerParts is what belongs to some load balancers.
+type balancerParts struct {
+	listeners []listeners.Listener
+	pools     []pools.Pool
+	monitors  []monitors.Monitor
+	addresses []floatingIP
+}
+
+// partsOf reads what belongs to the project's load balancers, or to one with its port.
+func (n nlbs) partsOf(ctx context.Context, of, port string) (p *balancerParts, err error) {
 	mine, monitored, addressed := url.Values{"project_id": {n.project}}, url.Values{"project_id": {n.project}}, url.Values{}
 	if of != "" {
 		mine.Set("loadbalancer_id", of)
 		addressed.Set("port_id", port)
 	}
-	p := &balancerParts{map[string]listeners.Listener{}, map[string]pools.Pool{}, map[string]monitors.Monitor{}, map[string][]pools.Member{}, map[string]floatingips.FloatingIP{}}
-	all, err := collect(items[listeners.Listener](ctx, n.Session, n.balancer, "lbaas/listeners", "listeners", mine))
-	if err != nil {
-		return p, err
+	p = &balancerParts{}
+	if p.listeners, err = driver.Collect(items[listeners.Listener](ctx, n.Session, n.balancer, "lbaas/listeners", "listeners", mine)); err != nil {
+		return nil, err
 	}
-	var replaced []string
-	for _, x := range all {
-		replaced = append(replaced, x.Tags...)
-	}
-	for _, x := range all {
-		for _, of := range x.Loadbalancers {
-			if !slices.Contains(replaced, replacesTag+x.ID) {
-				p.listener[of.ID] = x
-			}
-		}
-	}
-	for x, err := range items[pools.Pool](ctx, n.Session, n.balancer, "lbaas/pools", "pools", mine) {
-		if err != nil {
-			return p, err
-		}
-		for _, of := range x.Loadbalancers {
-			if serves := p.listener[of.ID].DefaultPoolID; serves == "" || serves == x.ID {
-				p.pool[of.ID] = x
-			}
-		}
+	if p.pools, err = driver.Collect(items[pools.Pool](ctx, n.Session, n.balancer, "lbaas/pools", "pools", mine)); err != nil {
+		return nil, err
 	}
 	if of != "" {
-		monitored.Set("pool_id", p.pool[of].ID)
+		one := balancer{LoadBalancer: loadbalancers.LoadBalancer{ID: of}}
+		p.giveTo(&one)
+		monitored.Set("pool_id", one.pool.ID)
 	}
-	for x, err := range items[monitors.Monitor](ctx, n.Session, n.balancer, "lbaas/healthmonitors", "healthmonitors", monitored) {
-		if err != nil {
-			return p, err
-		}
-		for _, of := range x.Pools {
-			p.monitor[of.ID] = x
+	if p.monitors, err = driver.Collect(items[monitors.Monitor](ctx, n.Session, n.balancer, "lbaas/healthmonitors", "healthmonitors", monitored)); err != nil {
+		return nil, err
+	}
+	p.addresses, err = driver.Collect(driver.Items(n.publicIPs().pages(ctx, addressed), is))
+	return p, err
+}
+
+// giveTo gives a load balancer what is its own. Of a listener that another one takes the place of,
+// and of its pool, that is the other one.
+func (p *balancerParts) giveTo(to *balancer) {
+	var replaced []string
+	for _, x := range p.listeners {
+		replaced = append(replaced, x.Tags...)
+	}
+	for _, x := range p.listeners {
+		if slices.Contains(x.Loadbalancers, listeners.LoadBalancerID{ID: to.ID}) && !slices.Contains(replaced, replacesTag+x.ID) {
+			to.listener = x
 		}
 	}
-	for x, err := range driver.Items(publicIPs(n).neutron().raw(ctx, addressed), is) {
-		if err != nil {
-			return p, err
+	for _, x := range p.pools {
+		if serves := to.listener.DefaultPoolID; slices.Contains(x.Loadbalancers, pools.LoadBalancerID{ID: to.ID}) && (serves == "" || serves == x.ID) {
+			to.pool = x
 		}
-		p.address[x.PortID] = x.FloatingIP
 	}
-	return p, nil
+	for _, x := range p.monitors {
+		if slices.Contains(x.Pools, monitors.PoolID{ID: to.pool.ID}) {
+			to.monitor = x
+		}
+	}
+	for _, x := range p.addresses {
+		if x.PortID != "" && x.PortID == to.VipPortID {
+			to.address = x.FloatingIP.FloatingIP
+		}
+	}
 }

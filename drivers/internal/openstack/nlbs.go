@@ -3,11 +3,8 @@ package openstack
 import (
 	"cmp"
 	"context"
-	"iter"
-	"maps"
 	"net/url"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/gophercloud/gophercloud/v2/openstack/loadbalancer/v2/listeners"
@@ -28,24 +25,30 @@ import (
 // a load balancer costs a call each for it, its listeners, pools, monitor, members and
 // address. While it is being created it is shown without them, in one call.
 type (
-	nlbs struct{ *Session }
-	nlb  = driver.Object[resource.NLBSpec, resource.NLBStatus]
+	nlbs struct {
+		collection[resource.NLBSpec, resource.NLBStatus, balancer]
+	}
+	nlb      = driver.Object[resource.NLBSpec, resource.NLBStatus]
+	balancer struct {
+		loadbalancers.LoadBalancer
+		listener listeners.Listener
+		pool     pools.Pool
+		monitor  monitors.Monitor
+		members  []pools.Member
+		address  string // the public one
+	}
 )
 
-// List answers the project's load balancers.
-func (n nlbs) List(ctx context.Context, f driver.Filter) iter.Seq2[nlb, error] {
-	switch {
-	case f.Token != "":
-		return driver.Items(n.raw(ctx, url.Values{"tags": {tokenTag + f.Token}}), func(x shown[loadbalancers.LoadBalancer]) nlb { return n.object(x, balancerParts{}) })
-	case few(f):
-		return each(ctx, f.IDs, n.Get)
-	}
-	return n.describe(ctx, nil)
-}
-
-// Get answers one load balancer.
-func (n nlbs) Get(ctx context.Context, id string) (nlb, error) {
-	return driver.One(n.describe(ctx, url.Values{"id": {id}}), "load balancer", id)
+func (s *Session) nlbs() nlbs {
+	n := nlbs{collection[resource.NLBSpec, resource.NLBStatus, balancer]{
+		Session: s, service: s.balancer, one: "loadbalancer", many: "loadbalancers", path: "lbaas/loadbalancers", whose: "project_id", listed: true,
+		narrow: byToken("tags", tokenTag), show: showNLB,
+		setTags: func(ctx context.Context, id string, tags []string) error {
+			return coded(loadbalancers.Update(ctx, s.balancer, id, loadbalancers.UpdateOpts{Tags: &tags}).Err)
+		},
+	}}
+	n.beside = n.parts
+	return n
 }
 
 // Make makes a load balancer with its parts.
@@ -54,8 +57,8 @@ func (n nlbs) Make(ctx context.Context, r driver.Request[resource.NLBSpec]) (nlb
 	if err != nil {
 		return nlb{}, err
 	}
-	made, err := made[loadbalancers.LoadBalancer](loadbalancers.Create(ctx, n.balancer, opts).Result, "loadbalancer")
-	return nlb{ID: made.is.ID, Name: r.Name, Token: r.Token, State: resource.StateCreating, Labels: r.Labels, Spec: r.Spec}, err
+	made, err := answer[struct{}](loadbalancers.Create(ctx, n.balancer, opts).Result, n.one)
+	return nlb{ID: made.ID, Name: r.Name, Token: r.Token, State: resource.StateCreating, Labels: r.Labels, Spec: r.Spec}, err
 }
 
 // Complete gives a load balancer its floating IP. It waits until that can be removed again,
@@ -71,14 +74,14 @@ func (n nlbs) Complete(ctx context.Context, r driver.Request[resource.NLBSpec], 
 	case o.State != resource.StateAvailable:
 		return o, driver.Wait(pause, "the load balancer %s is being made; its address follows", r.Name)
 	}
-	balancer, err := native[loadbalancers.LoadBalancer](o)
+	made, err := native[loadbalancers.LoadBalancer](o)
 	if err != nil {
 		return o, err
 	}
 	m := mark{token: r.Token, more: ofNLB}
-	address, found, err := driver.First(publicIPs(n).neutron().list(ctx, m.query()))
+	address, found, err := driver.First(n.publicIPs().bare(ctx, m.query()))
 	if err == nil && !found {
-		address, err = publicIPs(n).allocate(ctx, m, nil, balancer.VipPortID)
+		address, err = n.publicIPs().allocate(ctx, m, made.VipPortID)
 	}
 	if resource.CodeOf(err) == resource.CodeConflict {
 		err = driver.Wait(pause, "another call has just given the load balancer %s an address", r.Name)
@@ -91,42 +94,29 @@ func (n nlbs) Complete(ctx context.Context, r driver.Request[resource.NLBSpec], 
 // first: afterwards nobody would know whose it was. It is looked for in a list, because
 // asked for one of another project Octavia answers that it is forbidden.
 func (n nlbs) Delete(ctx context.Context, id string) error {
-	found, err := driver.One(driver.Items(n.raw(ctx, url.Values{"id": {id}}), is), "load balancer", id)
+	found, err := n.look(ctx, id)
 	if err != nil {
 		return driver.Except(err, resource.CodeNotFound)
 	}
-	switch status := found.ProvisioningStatus; {
+	switch status := found.is.ProvisioningStatus; {
 	case status == "PENDING_DELETE" || status == deleted:
 		return nil
 	case strings.HasPrefix(status, "PENDING_"):
 		return driver.Wait(pause, "the load balancer %s is being changed: %s", id, status)
 	}
-	addresses, err := collect(publicIPs(n).neutron().list(ctx, url.Values{"port_id": {found.VipPortID}}))
+	addresses, err := driver.Collect(n.publicIPs().bare(ctx, url.Values{"port_id": {found.is.VipPortID}}))
 	if err != nil {
 		return err
 	}
 	for _, address := range addresses {
 		if driver.WhoseIs(address.Token, tagOf(found.Tags, tokenTag), false) == driver.Own {
-			if err := publicIPs(n).neutron().delete(ctx, address.ID); err != nil {
+			if err := n.publicIPs().collection.Delete(ctx, address.ID); err != nil {
 				return err
 			}
 		}
 	}
 	err = coded(loadbalancers.Delete(ctx, n.balancer, id, loadbalancers.DeleteOpts{Cascade: true}).Err)
 	return driver.Except(err, resource.CodeNotFound)
-}
-
-// Label changes the tags.
-func (n nlbs) Label(ctx context.Context, id string, change resource.LabelChange) error {
-	found, err := get[loadbalancers.LoadBalancer](ctx, n.balancer, "loadbalancer", "lbaas/loadbalancers", id)
-	if err != nil {
-		return err
-	}
-	tags, err := ours().ChangeTexts(found.is.Tags, change)
-	if err != nil {
-		return err
-	}
-	return coded(loadbalancers.Update(ctx, n.balancer, id, loadbalancers.UpdateOpts{Tags: &tags}).Err)
 }
 
 // Health answers which members are healthy.
@@ -165,10 +155,7 @@ func healthOf(member pools.Member) resource.MemberHealth {
 
 // options is the load balancer with all its parts in one.
 func (n nlbs) options(ctx context.Context, r driver.Request[resource.NLBSpec]) (loadbalancers.CreateOpts, error) {
-	tags, err := ours().Texts(r.Labels)
-	if err != nil {
-		return loadbalancers.CreateOpts{}, err
-	}
+	tags, _ := ours().Texts(r.Labels) // as CheckLabels has read them
 	members, err := n.addresses(ctx, r.Spec.Members, r.Spec.TargetPort, cmp.Or(r.Spec.HealthCheck.Port, r.Spec.TargetPort))
 	if err != nil {
 		return loadbalancers.CreateOpts{}, err
@@ -182,7 +169,7 @@ func (n nlbs) options(ctx context.Context, r driver.Request[resource.NLBSpec]) (
 		Listeners: []listeners.CreateOpts{{Name: r.Name, Protocol: listeners.Protocol(strings.ToUpper(r.Spec.Protocol)), ProtocolPort: r.Spec.Port, DefaultPool: &pool}},
 	}
 	if len(r.Spec.Subnets) > 0 {
-		in, err := subnets(n).Get(ctx, r.Spec.Subnets[0])
+		in, err := n.subnets().Get(ctx, r.Spec.Subnets[0])
 		if err != nil {
 			return opts, err
 		}
@@ -197,7 +184,7 @@ func (n nlbs) options(ctx context.Context, r driver.Request[resource.NLBSpec]) (
 // monitorOf is a health check in Octavia's words.
 func monitorOf(h resource.HealthCheck) monitors.CreateOpts {
 	opts := monitors.CreateOpts{
-		Type: monitorType(h.Protocol), Delay: h.IntervalSeconds, Timeout: h.TimeoutSeconds, MaxRetries: h.Threshold, MaxRetriesDown: h.Threshold, URLPath: h.Path,
+		Type: strings.ToUpper(cmp.Or(h.Protocol, "tcp")), Delay: h.IntervalSeconds, Timeout: h.TimeoutSeconds, MaxRetries: h.Threshold, MaxRetriesDown: h.Threshold, URLPath: h.Path,
 	}
 	if h.Path != "" {
 		opts.ExpectedCodes = "200-399"
@@ -205,14 +192,12 @@ func monitorOf(h resource.HealthCheck) monitors.CreateOpts {
 	return opts
 }
 
-func monitorType(protocol string) string { return strings.ToUpper(cmp.Or(protocol, "tcp")) }
-
 // addresses are VMs as members in Octavia's words: the first ports of the VMs.
 func (n nlbs) addresses(ctx context.Context, members []string, port, check int) ([]pools.BatchUpdateMemberOpts, error) {
 	if len(members) == 0 {
 		return nil, nil
 	}
-	near, err := vms(n).ports(ctx, url.Values{"device_id": members})
+	near, err := n.nics().by(ctx, deviceOf, url.Values{"device_id": members})
 	if err != nil {
 		return nil, err
 	}
@@ -234,36 +219,6 @@ func (n nlbs) addresses(ctx context.Context, members []string, port, check int) 
 	return all, nil
 }
 
-// raw answers the project's load balancers that the query asks for.
-func (n nlbs) raw(ctx context.Context, query url.Values) iter.Seq2[[]shown[loadbalancers.LoadBalancer], error] {
-	mine := url.Values{"project_id": {n.project}}
-	maps.Copy(mine, query)
-	return list[loadbalancers.LoadBalancer](ctx, n.Session, n.balancer, "lbaas/loadbalancers", "loadbalancers", mine)
-}
-
-func (n nlbs) describe(ctx context.Context, query url.Values) iter.Seq2[nlb, error] {
-	return func(yield func(nlb, error) bool) {
-		var p *balancerParts
-		for x, err := range driver.Items(n.raw(ctx, query), whole) {
-			if err == nil && p == nil {
-				p, err = n.parts(ctx, query.Get("id"), x.is.VipPortID)
-			}
-			if err == nil && p.pool[x.is.ID].ID != "" {
-				pool := p.pool[x.is.ID].ID
-				p.members[pool], err = n.members(ctx, pool)
-				err = driver.Except(err, resource.CodeNotFound) // deleted meanwhile
-			}
-			if err != nil {
-				yield(nlb{}, err)
-				return
-			}
-			if x.is.ProvisioningStatus != deleted && !yield(n.object(x, *p), nil) {
-				return
-			}
-		}
-	}
-}
-
 // balancerState translates the states of load balancers and of what belongs to them.
 // https://docs.openstack.org/api-ref/load-balancer/v2/#provisioning-status-codes
 func balancerState(word string) (resource.State, string) {
@@ -273,28 +228,19 @@ func balancerState(word string) (resource.State, string) {
 	})
 }
 
-const balancerError = "ERROR"
-
-// balancerPart is a part with what stands behind it: names and states.
-func balancerPart(name, id string, behind [][2]string) resource.Part {
-	part := resource.Part{Name: cmp.Or(name, id), CloudID: id}
-	part.State, part.CloudState = balancerState(behind[0][1])
-	if failed := inError(behind); len(failed) > 0 {
-		part.State, part.CloudState = balancerState(balancerError)
-		part.Reason, part.Code = errorOf(failed)
-	}
-	return part
-}
-
-// inError are those of names and states that are in the state ERROR.
-func inError(states [][2]string) []string {
-	var failed []string
-	for _, s := range states {
-		if s[1] == balancerError {
-			failed = append(failed, s[0])
+// balancerPart is a part with what stands behind it, names and states, and which of those have
+// failed.
+func balancerPart(name, id string, behind ...[2]string) (part resource.Part, failed []string) {
+	state := behind[0][1]
+	for _, is := range behind {
+		if is[1] == balancerError {
+			state, failed = balancerError, append(failed, is[0])
 		}
 	}
-	return failed
+	part = resource.Part{Name: cmp.Or(name, id), CloudID: id}
+	part.State, part.CloudState = balancerState(state)
+	part.Reason, part.Code = errorOf(failed)
+	return part, failed
 }
 
 // errorOf is the reason of a failure and its code. Octavia does not say why.
@@ -305,43 +251,30 @@ func errorOf(failed []string) (string, resource.Code) {
 	return "in the state " + balancerError + ": its " + strings.Join(failed, ", "), resource.CodeUnavailable
 }
 
-func (nlbs) object(x shown[loadbalancers.LoadBalancer], p balancerParts) nlb {
-	o := object[resource.NLBSpec, resource.NLBStatus](x.is.ID, x.is.Name, x)
-	o.Token, o.Labels, o.CreatedAt = tagOf(x.is.Tags, tokenTag), readLabels(x.is.Tags), at(x.is.CreatedAt)
+func showNLB(x shown[balancer], o *nlb) {
+	o.Token, o.Labels = tagOf(x.Tags, tokenTag), readLabels(x.Tags)
 	o.State, o.CloudState = balancerState(x.is.ProvisioningStatus)
-	listener, pool := p.listener[x.is.ID], p.pool[x.is.ID]
-	monitor, members := p.monitor[pool.ID], p.members[pool.ID]
-	behind := [][2]string{{"listener", listener.ProvisioningStatus}, {"pool", pool.ProvisioningStatus}, {"health monitor", monitor.ProvisioningStatus}}
-	failed := inError(behind)
+	listener, pool, monitor := x.is.listener, x.is.pool, x.is.monitor
+	part, failed := balancerPart(listener.Name, listener.ID, [2]string{"listener", listener.ProvisioningStatus}, [2]string{"pool", pool.ProvisioningStatus}, [2]string{"health monitor", monitor.ProvisioningStatus})
 	if listener.ProvisioningStatus != "" {
-		o.Status.Listeners = append(o.Status.Listeners, balancerPart(listener.Name, listener.ID, behind))
+		o.Status.Listeners = []resource.Part{part}
 	}
-	for _, member := range members {
-		is := [][2]string{{"member " + member.Name, member.ProvisioningStatus}}
-		failed = append(failed, inError(is)...)
-		o.Status.Members = append(o.Status.Members, balancerPart(member.Name, member.ID, is))
-	}
-	o.Reason, o.Code = errorOf(failed)
 	o.Spec = resource.NLBSpec{
 		VPC: x.is.VipNetworkID, Subnets: []string{x.is.VipSubnetID}, Protocol: strings.ToLower(listener.Protocol), Port: listener.ProtocolPort,
-		TargetPort: listener.ProtocolPort, Members: []string{},
+		TargetPort: cmp.Or(number(tagOf(pool.Tags, targetKey)), listener.ProtocolPort), Members: []string{}, HealthCheck: checkOf(monitor),
 	}
-	o.Spec.HealthCheck = checkOf(monitor)
-	if port, err := strconv.Atoi(tagOf(pool.Tags, targetKey)); err == nil {
-		o.Spec.TargetPort = port
-	}
-	for _, member := range members {
+	for _, member := range x.is.members {
+		part, of := balancerPart(member.Name, member.ID, [2]string{"member " + member.Name, member.ProvisioningStatus})
+		o.Status.Members, failed = append(o.Status.Members, part), append(failed, of...)
 		o.Spec.Members = append(o.Spec.Members, member.Name)
 		o.Spec.TargetPort, o.Spec.HealthCheck.Port = member.ProtocolPort, cmp.Or(member.MonitorPort, member.ProtocolPort)
 	}
+	o.Reason, o.Code = errorOf(failed)
 	slices.Sort(o.Spec.Members)
 	if strings.Contains(x.is.VipAddress, ":") {
 		o.Status.IPv6Address = x.is.VipAddress
 	} else {
 		o.Status.Address = x.is.VipAddress
 	}
-	if public, ok := p.address[x.is.VipPortID]; ok && x.is.VipPortID != "" {
-		o.Status.Address = public.FloatingIP
-	}
-	return o
+	o.Status.Address = cmp.Or(x.is.address, o.Status.Address)
 }

@@ -2,7 +2,6 @@ package openstack
 
 import (
 	_ "embed"
-	"slices"
 
 	"github.com/m-cmp/mc-infra-connector/driver"
 	"github.com/m-cmp/mc-infra-connector/driver/transport"
@@ -15,38 +14,46 @@ type Member interface{ family() *Session }
 
 func (s *Session) family() *Session { return s }
 
+// What those collections are offered with that lack something of their kind.
+type (
+	vpcAbilities interface {
+		driver.Stepwise[resource.VPCSpec, resource.VPCStatus]
+		resource.Labeler
+	}
+	keyPairAbilities = driver.Managed[resource.KeyPairSpec, resource.KeyPairStatus]
+	clusterAbilities interface {
+		driver.Managed[resource.ClusterSpec, resource.ClusterStatus]
+		resource.NodeGroupAdder
+		resource.NodeGroupRemover
+		resource.NodeGroupScaler
+		resource.Upgrader
+		resource.KubeconfigReader
+	}
+)
+
 // Offers are the kinds and catalogs of the family, without those that a member has of its own
 // or leaves out.
 func Offers[S Member](without ...string) []driver.Offer[S] {
-	var offers []driver.Offer[S]
-	for _, o := range []struct {
-		name  string
-		offer driver.Offer[S]
-	}{
-		{resource.Regions.Name, driver.Catalog(resource.Regions, func(s S) regions { return regions{s.family()} })},
-		{resource.Zones.Name, driver.Catalog(resource.Zones, func(s S) zones { return zones{s.family()} })},
-		{resource.Images.Name, driver.Catalog(resource.Images, func(s S) images { return images{s.family()} })},
-		{resource.Specs.Name, driver.Catalog(resource.Specs, func(s S) specs { return specs{s.family()} })},
-		{resource.DiskTypes.Name, driver.Catalog(resource.DiskTypes, func(s S) diskTypes { return diskTypes{s.family()} })},
-		{resource.Quotas.Name, driver.Catalog(resource.Quotas, func(s S) quotas { return quotas{s.family()} })},
-		{resource.VPC.Name, driver.Kind(resource.VPC, func(s S) vpcAbilities { return vpcs{s.family()} })},
-		{resource.Subnet.Name, driver.Kind(resource.Subnet, func(s S) subnetAbilities { return subnets{s.family()} })},
-		{resource.SecurityGroup.Name, driver.Kind(resource.SecurityGroup, func(s S) securityGroupAbilities { return securityGroups{s.family()} })},
-		{resource.KeyPair.Name, driver.Kind(resource.KeyPair, func(s S) keyPairAbilities { return keyPairs{s.family()} }, driver.ByName, driver.ReusedIDs)},
-		{resource.VM.Name, driver.Kind(resource.VM, func(s S) vmAbilities { return vms{s.family()} })},
-		{resource.Disk.Name, driver.Kind(resource.Disk, func(s S) diskAbilities { return disks{s.family()} })},
-		{resource.Snapshot.Name, driver.Kind(resource.Snapshot, func(s S) snapshotAbilities { return snapshots{s.family()} })},
-		{resource.CustomImage.Name, driver.Kind(resource.CustomImage, func(s S) customImageAbilities { return customImages{s.family()} })},
-		{resource.PublicIP.Name, driver.Kind(resource.PublicIP, func(s S) publicIPAbilities { return publicIPs{s.family()} })},
-		{resource.NIC.Name, driver.Kind(resource.NIC, func(s S) nicAbilities { return nics{s.family()} })},
-		{resource.NLB.Name, driver.Kind(resource.NLB, func(s S) nlbAbilities { return nlbs{s.family()} })},
-		{resource.Cluster.Name, driver.Kind(resource.Cluster, func(s S) clusterAbilities { return clusters{s.family()} })},
-	} {
-		if !slices.Contains(without, o.name) {
-			offers = append(offers, o.offer)
-		}
-	}
-	return offers
+	return driver.Without([]driver.Offer[S]{
+		driver.Catalog(resource.Regions, func(s S) driver.ListerFunc[resource.Region] { return s.family().regions }),
+		driver.Catalog(resource.Zones, func(s S) driver.ListerFunc[resource.Zone] { return s.family().zones }),
+		driver.Catalog(resource.Images, func(s S) driver.ListerFunc[resource.Image] { return s.family().images }),
+		driver.Catalog(resource.Specs, func(s S) driver.ListerFunc[resource.Spec] { return s.family().specs }),
+		driver.Catalog(resource.DiskTypes, func(s S) driver.ListerFunc[resource.DiskType] { return s.family().diskTypes }),
+		driver.Catalog(resource.Quotas, func(s S) driver.ListerFunc[resource.Quota] { return s.family().quotas }),
+		driver.Kind(resource.VPC, func(s S) vpcAbilities { return s.family().vpcs() }),
+		driver.Kind(resource.Subnet, func(s S) driver.FullSubnet { return s.family().subnets() }),
+		driver.Kind(resource.SecurityGroup, func(s S) driver.FullSecurityGroup { return s.family().securityGroups() }),
+		driver.Kind(resource.KeyPair, func(s S) keyPairAbilities { return s.family().keyPairs() }, driver.ByName, driver.ReusedIDs),
+		driver.Kind(resource.VM, func(s S) driver.FullVM { return s.family().vms() }),
+		driver.Kind(resource.Disk, func(s S) driver.FullDisk { return s.family().disks() }),
+		driver.Kind(resource.Snapshot, func(s S) driver.FullSnapshot { return s.family().snapshots() }),
+		driver.Kind(resource.CustomImage, func(s S) driver.FullCustomImage { return s.family().customImages() }),
+		driver.Kind(resource.PublicIP, func(s S) driver.FullPublicIP { return s.family().publicIPs() }),
+		driver.Kind(resource.NIC, func(s S) driver.FullNIC { return s.family().nics() }),
+		driver.Kind(resource.NLB, func(s S) driver.FullNLB { return s.family().nlbs() }),
+		driver.Kind(resource.Cluster, func(s S) clusterAbilities { return s.family().clusters() }),
+	}, without...)
 }
 
 // Settings of a connection.

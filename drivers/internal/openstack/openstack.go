@@ -4,9 +4,10 @@
 // A member of the family describes itself, says by a [Door] how it is entered, and offers what
 // [Offers] answers, beside the kinds that it has of its own.
 //
-// Every file holds one kind or catalog in the same order: type, List, Get, Make, Complete,
-// Delete, actions, views, helpers. What is read goes through list and get, so that
-// every list is complete; every error goes through coded, so that it has its code.
+// Every file holds one kind or catalog in the same order: type, the collection with what it says
+// of itself, List, Get, Make, Complete, Delete, actions, views, helpers, what an object shows; of
+// these the ones that collection, neutron and cinder do not have. What is read goes through list
+// and get, so that every list is complete; every error goes through coded, so that it has its code.
 package openstack
 
 import (
@@ -22,9 +23,6 @@ import (
 	"github.com/m-cmp/mc-infra-connector/driver/transport"
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
-
-// program is what the services' logs show as the caller.
-const program = "mc-infra-connector"
 
 // UsedLag is how long, in seconds, Neutron and Cinder may take to notice that a server or
 // load balancer is gone: the services tell each other afterwards.
@@ -94,10 +92,13 @@ func (s *Session) open(ctx context.Context, c driver.Config) error {
 		},
 	}
 	s.provider.UseTokenLock()
-	s.provider.UserAgent.Prepend(program)
+	s.provider.UserAgent.Prepend("mc-infra-connector") // whom the services' logs show as the caller
 	entry, err := s.door.Login(ctx, s.provider, c)
+	if err = coded(err); resource.CodeOf(err) == resource.CodeUnauthenticated { // Keystone does not say why, so that nobody can try out names
+		err = driver.Recode(err, resource.CodeUnauthenticated, cmp.Or(s.way.ClockAdvice(), s.door.Advice))
+	}
 	if err != nil {
-		return s.loginFailed(coded(err))
+		return err
 	}
 	s.project, s.user, s.catalog = entry.Project, entry.User, entry.Endpoints
 	s.openServices()
@@ -107,21 +108,12 @@ func (s *Session) open(ctx context.Context, c driver.Config) error {
 	return s.check(ctx, c)
 }
 
-// loginFailed says what may be wrong with a login that is refused. Keystone does not, so that
-// nobody can try out names.
-func (s *Session) loginFailed(err error) error {
-	if resource.CodeOf(err) != resource.CodeUnauthenticated {
-		return err
-	}
-	return withAdvice(resource.AsError(err), cmp.Or(s.way.ClockAdvice(), s.door.Advice))
-}
-
 // vpc looks at a VPC.
 func (s *Session) vpc(ctx context.Context, id string) (vpc, error) {
 	if s.door.VPC != nil {
 		return s.door.VPC(ctx, s, id)
 	}
-	return vpcs{s}.Get(ctx, id)
+	return s.vpcs().Get(ctx, id)
 }
 
 // Close lets go of the idle connections to the cloud.
@@ -153,15 +145,14 @@ func (s *Session) check(ctx context.Context, c driver.Config) error {
 		return resource.Invalid(resource.Problem{Field: "region", Message: "the cloud has no region " + c.Region + "; it has: " + strings.Join(all, ", ")})
 	}
 	var names []string
-	for zone, err := range (zones{s}).List(ctx, nil) {
-		if resource.CodeOf(err) == resource.CodeUnavailable && !s.catalog.given("compute") {
+	for zone, err := range s.zones(ctx, nil) {
+		switch code := resource.CodeOf(err); {
+		case code == resource.CodeUnavailable && !s.catalog.given("compute"):
 			s.log.WarnContext(ctx, "the zones cannot be listed; what needs Nova will fail until it is back", slog.Any("error", err))
 			return nil
-		}
-		if resource.CodeOf(err) == resource.CodeUnsupported { // no Nova
+		case code == resource.CodeUnsupported: // no Nova
 			return nil
-		}
-		if err != nil {
+		case err != nil:
 			return err
 		}
 		names = append(names, zone.Name)

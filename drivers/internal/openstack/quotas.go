@@ -14,21 +14,19 @@ import (
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
 
-type quotas struct{ *Session }
-
-// List answers the quotas of the project, service by service. Nova, Cinder and Neutron
+// quotas answers the quotas of the project, service by service. Nova, Cinder and Neutron
 // tell what is used, each in a word of its own; Octavia does not.
-func (q quotas) List(ctx context.Context, _ driver.Query) iter.Seq2[resource.Quota, error] {
+func (s *Session) quotas(ctx context.Context, _ driver.Query) iter.Seq2[resource.Quota, error] {
 	return func(yield func(resource.Quota, error) bool) {
 		for _, source := range []struct {
 			service, key string
 			client       *gophercloud.ServiceClient
 			path         []string
 		}{
-			{"compute", "quota_set", q.compute, []string{"os-quota-sets", q.project, "detail"}},
-			{"volume", "quota_set", q.volume, []string{"os-quota-sets", q.project + "?usage=true"}},
-			{"network", "quota", q.network, []string{"quotas", q.project, "details.json"}},
-			{"load-balancer", "quota", q.balancer, []string{"lbaas", "quotas", q.project}},
+			{"compute", "quota_set", s.compute, []string{"os-quota-sets", s.project, "detail"}},
+			{"volume", "quota_set", s.volume, []string{"os-quota-sets", s.project + "?usage=true"}},
+			{"network", "quota", s.network, []string{"quotas", s.project, "details.json"}},
+			{"load-balancer", "quota", s.balancer, []string{"lbaas", "quotas", s.project}},
 		} {
 			found, err := get[map[string]json.RawMessage](ctx, source.client, source.key, source.path...)
 			if resource.CodeOf(err) == resource.CodeUnsupported { // no such service here
@@ -49,13 +47,8 @@ func (q quotas) List(ctx context.Context, _ driver.Query) iter.Seq2[resource.Quo
 
 // quota reads one limit, with or without what is used.
 func quota(service, name string, raw json.RawMessage) (resource.Quota, bool) {
-	entry := resource.Quota{ID: service + "/" + name, Name: name, Service: service, Kind: limited(name), Adjustable: true}
-	switch name {
-	case "gigabytes", "per_volume_gigabytes", "backup_gigabytes":
-		entry.Unit = "GiB"
-	case "ram":
-		entry.Unit = "MiB"
-	}
+	units := map[string]string{"gigabytes": "GiB", "per_volume_gigabytes": "GiB", "backup_gigabytes": "GiB", "ram": "MiB"}
+	entry := resource.Quota{ID: service + "/" + name, Name: name, Service: service, Kind: limited(name), Unit: units[name], Adjustable: true}
 	if json.Unmarshal(raw, &entry.Limit) == nil {
 		return entry, true
 	}

@@ -18,21 +18,23 @@ import (
 
 // vpcRouters are the routers of VPCs: no kind of their own. A router carries the token
 // of the VPC that it was made for.
-type vpcRouters struct{ *Session }
+type vpcRouters struct {
+	neutron[struct{}, struct{}, routers.Router]
+}
 
-func (r vpcRouters) neutron() neutron[struct{}, struct{}, routers.Router] {
-	return neutronOf[struct{}, struct{}, routers.Router](r.Session, "router", "routers", nil)
+func (s *Session) routers() vpcRouters {
+	return vpcRouters{neutronOf[struct{}, struct{}, routers.Router](s, "router", "routers", nil)}
 }
 
 // marked answers the routers with a VPC's token.
 func (r vpcRouters) marked(ctx context.Context, token string) iter.Seq2[routers.Router, error] {
-	return driver.Items(r.neutron().raw(ctx, mark{token: token}.query()), is)
+	return driver.Items(r.pages(ctx, mark{token: token}.query()), is)
 }
 
 // ensure finds or makes the router with a VPC's token. Two processes that make one each look
 // again, and the later one's goes: all keep the same.
 func (r vpcRouters) ensure(ctx context.Context, token, name string) error {
-	found, err := collect(r.marked(ctx, token))
+	found, err := driver.Collect(r.marked(ctx, token))
 	if err != nil || len(found) == 1 {
 		return err
 	}
@@ -48,7 +50,7 @@ func (r vpcRouters) ensure(ctx context.Context, token, name string) error {
 		if err := coded(routers.Create(ctx, r.network, opts).Err); err != nil {
 			return err
 		}
-		if found, err = collect(r.marked(ctx, token)); err != nil {
+		if found, err = driver.Collect(r.marked(ctx, token)); err != nil {
 			return err
 		}
 	}
@@ -56,7 +58,7 @@ func (r vpcRouters) ensure(ctx context.Context, token, name string) error {
 		return cmp.Or(a.CreatedAt.Compare(b.CreatedAt), cmp.Compare(a.ID, b.ID))
 	})
 	for _, surplus := range found[min(1, len(found)):] {
-		if err := driver.Except(r.neutron().delete(ctx, surplus.ID), resource.CodeDependency); err != nil { // a subnet has come to it
+		if err := driver.Except(r.Delete(ctx, surplus.ID), resource.CodeDependency); err != nil { // a subnet has come to it
 			return err
 		}
 	}
@@ -68,9 +70,9 @@ func (r vpcRouters) remove(ctx context.Context, token string) error {
 	if token == "" { // a network that was made elsewhere: its router is not ours
 		return nil
 	}
-	found, err := collect(r.marked(ctx, token))
+	found, err := driver.Collect(r.marked(ctx, token))
 	for _, router := range found {
-		if err := r.neutron().delete(ctx, router.ID); err != nil {
+		if err := r.Delete(ctx, router.ID); err != nil {
 			return err
 		}
 	}
@@ -107,18 +109,17 @@ func isRouter(owner string) bool {
 // externalNetwork answers the id of the network that leads out of the cloud: the one that the
 // connection names, or the first by name; "" if the cloud has none.
 func (s *Session) externalNetwork(ctx context.Context) (string, error) {
-	all, err := collect(items[networks.Network](ctx, s, s.network, "networks", "networks", url.Values{"router:external": {"true"}}))
+	all, err := driver.Collect(items[networks.Network](ctx, s, s.network, "networks", "networks", url.Values{"router:external": {"true"}}))
 	if err != nil {
 		return "", err
 	}
 	slices.SortFunc(all, func(a, b networks.Network) int { return strings.Compare(a.Name+" "+a.ID, b.Name+" "+b.ID) })
 	wanted := s.settings[settingExternal]
-	for _, network := range all {
-		if wanted == "" || wanted == network.ID || wanted == network.Name {
-			return network.ID, nil
-		}
-	}
-	if wanted != "" {
+	i := slices.IndexFunc(all, func(n networks.Network) bool { return wanted == "" || wanted == n.ID || wanted == n.Name })
+	switch {
+	case i >= 0:
+		return all[i].ID, nil
+	case wanted != "":
 		return "", resource.Invalid(resource.Problem{Field: "settings." + settingExternal, Message: "the cloud shows no external network " + wanted})
 	}
 	return "", nil

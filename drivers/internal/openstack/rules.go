@@ -2,8 +2,6 @@ package openstack
 
 import (
 	"cmp"
-	"fmt"
-	"strings"
 
 	"github.com/gophercloud/gophercloud/v2/openstack/networking/v2/extensions/security/rules"
 
@@ -65,22 +63,9 @@ func (x groupRule) rule() (resource.Rule, bool) {
 
 // other describes a rule that has no words among ours.
 func (x groupRule) other() resource.OtherRule {
-	protocol, detail := x.Protocol, ""
+	protocol := x.Protocol
 	if x.everyProtocol() {
 		protocol = allProtocols
-	}
-	switch {
-	case strings.Contains(protocol, "icmp") || protocol == "1" || protocol == "58":
-		if x.Min != nil {
-			detail = fmt.Sprintf("type %d", *x.Min)
-		}
-		if x.Max != nil {
-			detail += fmt.Sprintf(" code %d", *x.Max)
-		}
-	case x.Min != nil && x.Max != nil && *x.Min != *x.Max:
-		detail = fmt.Sprintf("%d-%d", *x.Min, *x.Max)
-	case x.Min != nil:
-		detail = fmt.Sprint(*x.Min)
 	}
 	peer := x.Prefix
 	switch {
@@ -94,7 +79,7 @@ func (x groupRule) other() resource.OtherRule {
 	if x.EtherType == string(rules.EtherType6) && x.Prefix == "" && peer != "::/0" {
 		peer += " over IPv6"
 	}
-	return resource.NewOtherRule(x.ID, x.direction(), protocol, detail, cmp.Or(peer, anywhere))
+	return resource.NewOtherRule(x.ID, x.direction(), protocol, resource.RuleDetail(protocol, x.Min, x.Max), cmp.Or(peer, anywhere))
 }
 
 func (x groupRule) direction() string {

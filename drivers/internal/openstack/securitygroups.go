@@ -3,12 +3,10 @@ package openstack
 import (
 	"cmp"
 	"context"
-	"iter"
 	"slices"
 	"strconv"
 	"unicode/utf8"
 
-	"github.com/gophercloud/gophercloud/v2"
 	"github.com/gophercloud/gophercloud/v2/openstack/networking/v2/extensions/security/groups"
 	"github.com/gophercloud/gophercloud/v2/openstack/networking/v2/extensions/security/rules"
 
@@ -21,26 +19,15 @@ import (
 // one costs a call each for its tags, its rules, what they became, and those that Neutron
 // gives by itself.
 type (
-	securityGroups struct{ *Session }
-	securityGroup  = driver.Object[resource.SecurityGroupSpec, resource.SecurityGroupStatus]
-	groupFields    struct {
-		groups.SecGroup
-		rules []groupRule
+	securityGroups struct {
+		neutron[resource.SecurityGroupSpec, resource.SecurityGroupStatus, groupFields]
 	}
-)
-
-// UnmarshalJSON implements json.Unmarshaler: each part reads its own fields.
-func (f *groupFields) UnmarshalJSON(raw []byte) error {
-	if err := f.SecGroup.UnmarshalJSON(raw); err != nil {
-		return err
-	}
-	var own struct {
+	securityGroup = driver.Object[resource.SecurityGroupSpec, resource.SecurityGroupStatus]
+	groupFields   struct {
+		ID    string      `json:"id"`
 		Rules []groupRule `json:"security_group_rules"`
 	}
-	err := unmarshal(raw, &own)
-	f.rules = own.Rules
-	return err
-}
+)
 
 // Tags of a group.
 const (
@@ -48,18 +35,8 @@ const (
 	descriptionTag = "mcic-description="
 )
 
-func (g securityGroups) neutron() neutron[resource.SecurityGroupSpec, resource.SecurityGroupStatus, groupFields] {
-	return neutronOf(g.Session, "security_group", "security-groups", g.object)
-}
-
-// List answers the project's security groups.
-func (g securityGroups) List(ctx context.Context, f driver.Filter) iter.Seq2[securityGroup, error] {
-	return g.neutron().list(ctx, narrow(f))
-}
-
-// Get answers one security group.
-func (g securityGroups) Get(ctx context.Context, id string) (securityGroup, error) {
-	return g.neutron().get(ctx, id)
+func (s *Session) securityGroups() securityGroups {
+	return securityGroups{neutronOf(s, "security_group", "security-groups", showGroup)}
 }
 
 // Make makes a security group.
@@ -70,9 +47,7 @@ func (g securityGroups) Make(ctx context.Context, r driver.Request[resource.Secu
 	if _, err := g.vpc(ctx, r.Spec.VPC); err != nil { // Neutron would not mind
 		return securityGroup{}, err
 	}
-	return g.neutron().create(r.Labels, func() gophercloud.Result {
-		return groups.Create(ctx, g.network, groups.CreateOpts{Name: r.Name, Description: mark{token: r.Token}.String()}).Result
-	})
+	return g.made(groups.Create(ctx, g.network, groups.CreateOpts{Name: r.Name, Description: mark{token: r.Token}.String()}).Result)
 }
 
 // Complete gives a group its rules and its tags. Neutron lets everything out of a new group;
@@ -85,7 +60,7 @@ func (g securityGroups) Complete(ctx context.Context, r driver.Request[resource.
 	}
 	wanted, unwanted := r.Spec.Rules, []groupRule{}
 	if slices.ContainsFunc(wanted, func(r resource.Rule) bool { return r.Direction == directionOut }) {
-		unwanted = slices.DeleteFunc(slices.Clone(group.rules), func(has groupRule) bool {
+		unwanted = slices.DeleteFunc(slices.Clone(group.Rules), func(has groupRule) bool {
 			rule, ok := has.rule()
 			return !has.allOut() || ok && slices.Contains(wanted, rule)
 		})
@@ -102,20 +77,15 @@ func (g securityGroups) Complete(ctx context.Context, r driver.Request[resource.
 	if r.Spec.Description != "" {
 		own = append(own, descriptionTag+r.Spec.Description)
 	}
-	if o, err = g.neutron().tag(ctx, o, r.Labels, own...); err != nil || len(unwanted) == 0 && len(group.lacks(wanted)) == 0 {
+	if o, err = g.tag(ctx, o, r.Labels, own...); err != nil || len(unwanted) == 0 && len(group.lacks(wanted)) == 0 {
 		return o, err
 	}
 	return g.Get(ctx, o.ID)
 }
 
-// Delete removes a security group. Neutron refuses while a port uses it.
-func (g securityGroups) Delete(ctx context.Context, id string) error {
-	return g.neutron().delete(ctx, id)
-}
-
 // AddRules allows what is not allowed yet.
 func (g securityGroups) AddRules(ctx context.Context, id string, change resource.RuleChange) error {
-	group, err := g.neutron().look(ctx, id)
+	group, err := g.look(ctx, id)
 	if err != nil {
 		return err
 	}
@@ -124,11 +94,11 @@ func (g securityGroups) AddRules(ctx context.Context, id string, change resource
 
 // RemoveRules takes back what is allowed.
 func (g securityGroups) RemoveRules(ctx context.Context, id string, change resource.RuleChange) error {
-	group, err := g.neutron().look(ctx, id)
+	group, err := g.look(ctx, id)
 	if err != nil {
 		return err
 	}
-	for _, has := range group.is.rules {
+	for _, has := range group.is.Rules {
 		if rule, ok := has.rule(); ok && slices.Contains(change.Rules, rule) {
 			if err := g.removeRule(ctx, has.ID); err != nil {
 				return err
@@ -136,11 +106,6 @@ func (g securityGroups) RemoveRules(ctx context.Context, id string, change resou
 		}
 	}
 	return nil
-}
-
-// Label changes the tags.
-func (g securityGroups) Label(ctx context.Context, id string, change resource.LabelChange) error {
-	return g.neutron().label(ctx, id, change)
 }
 
 // addRules adds the rules that a group lacks, in one call. Neutron refuses the whole call if
@@ -164,7 +129,7 @@ func (g securityGroups) addRules(ctx context.Context, group groupFields, wanted 
 			return err
 		}
 	}
-	again, err := g.neutron().look(ctx, group.ID)
+	again, err := g.look(ctx, group.ID)
 	if err != nil {
 		return err
 	}
@@ -177,7 +142,7 @@ func (g securityGroups) addRules(ctx context.Context, group groupFields, wanted 
 // lacks answers the rules that a group does not have, in whatever words.
 func (f groupFields) lacks(wanted []resource.Rule) []resource.Rule {
 	return slices.DeleteFunc(slices.Clone(wanted), func(w resource.Rule) bool {
-		return slices.ContainsFunc(f.rules, func(has groupRule) bool {
+		return slices.ContainsFunc(f.Rules, func(has groupRule) bool {
 			rule, ok := has.rule()
 			return ok && rule == w
 		})
@@ -188,14 +153,11 @@ func (g securityGroups) removeRule(ctx context.Context, id string) error {
 	return driver.Except(coded(rules.Delete(ctx, g.network, id).Err), resource.CodeNotFound)
 }
 
-func (securityGroups) object(x shown[groupFields]) securityGroup {
-	m := readMark(x.is.Description)
-	o := object[resource.SecurityGroupSpec, resource.SecurityGroupStatus](x.is.ID, x.is.Name, x)
-	o.Token, o.Labels, o.CreatedAt = m.token, readLabels(x.is.Tags), at(x.is.CreatedAt)
+func showGroup(x shown[groupFields], o *securityGroup) {
 	o.State = resource.StateAvailable // Neutron knows no states of groups
-	o.Spec = resource.SecurityGroupSpec{VPC: tagOf(x.is.Tags, vpcTag), Description: cmp.Or(tagOf(x.is.Tags, descriptionTag), m.text), Rules: []resource.Rule{}}
+	o.Spec = resource.SecurityGroupSpec{VPC: tagOf(x.Tags, vpcTag), Description: cmp.Or(tagOf(x.Tags, descriptionTag), readMark(x.Description).text), Rules: []resource.Rule{}}
 	var others []resource.OtherRule
-	for _, has := range x.is.rules {
+	for _, has := range x.is.Rules {
 		rule, ok := has.rule()
 		switch {
 		case !ok:
@@ -206,5 +168,4 @@ func (securityGroups) object(x shown[groupFields]) securityGroup {
 	}
 	slices.SortFunc(o.Spec.Rules, resource.Rule.Compare)
 	o.Status.SetOtherRules(others)
-	return o
 }

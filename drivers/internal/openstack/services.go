@@ -126,27 +126,26 @@ func (c catalog) given(typ string) bool {
 }
 
 // regions answers the regions that have any endpoint.
-func (c catalog) regions() []string {
+func (c catalog) regions() []string { return c.names(func(e Endpoint) string { return e.Region }) }
+
+// types answers the types of the services that a region has.
+func (c catalog) types(region string) []string {
+	return c.names(func(e Endpoint) string {
+		_, typ := c.endpoint(region, e.Type)
+		return typ
+	})
+}
+
+// names answers each name that endpoints have once.
+func (c catalog) names(of func(Endpoint) string) []string {
 	var names []string
 	for _, e := range c {
-		if e.Region != "" {
-			names = append(names, e.Region)
+		if name := of(e); name != "" {
+			names = append(names, name)
 		}
 	}
 	slices.Sort(names)
 	return slices.Compact(names)
-}
-
-// types answers the types of the services that a region has.
-func (c catalog) types(region string) []string {
-	var types []string
-	for _, e := range c {
-		if endpoint, _ := c.endpoint(region, e.Type); endpoint != "" {
-			types = append(types, e.Type)
-		}
-	}
-	slices.Sort(types)
-	return slices.Compact(types)
 }
 
 // hasVersion matches endpoints that name the version of the API.

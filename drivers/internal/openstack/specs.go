@@ -12,11 +12,9 @@ import (
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
 
-type specs struct{ *Session }
-
-// List answers the flavors that the project may use.
-func (s specs) List(ctx context.Context, _ driver.Query) iter.Seq2[resource.Spec, error] {
-	return driver.Items(list[flavors.Flavor](ctx, s.Session, s.compute, "flavors/detail", "flavors", nil), spec)
+// specs answers the flavors that the project may use.
+func (s *Session) specs(ctx context.Context, _ driver.Query) iter.Seq2[resource.Spec, error] {
+	return driver.Items(list[flavors.Flavor](ctx, s, s.compute, "flavors/detail", "flavors", nil), spec)
 }
 
 // spec reads accelerators from the extra specs, as far as the cloud shows them: graphics

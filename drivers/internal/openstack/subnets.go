@@ -22,21 +22,18 @@ import (
 // range of the VPC, and one each for the router, which is found by the VPC's mark, and the
 // connection. Deleting one needs a look at who uses it, because it leaves the router before.
 type (
-	subnets struct{ *Session }
-	subnet  = driver.Object[resource.SubnetSpec, resource.SubnetStatus]
+	subnets struct {
+		neutron[resource.SubnetSpec, resource.SubnetStatus, sdk.Subnet]
+	}
+	subnet = driver.Object[resource.SubnetSpec, resource.SubnetStatus]
 )
 
-func (n subnets) neutron() neutron[resource.SubnetSpec, resource.SubnetStatus, sdk.Subnet] {
-	return neutronOf(n.Session, "subnet", "subnets", n.object)
-}
+func (s *Session) subnets() subnets { return subnets{neutronOf(s, "subnet", "subnets", showSubnet)} }
 
 // List answers the project's subnets and those of networks that are shared with it.
 func (n subnets) List(ctx context.Context, f driver.Filter) iter.Seq2[subnet, error] {
-	return n.neutron().withShared(ctx, f, nil)
+	return n.withShared(ctx, f, nil)
 }
-
-// Get answers one subnet.
-func (n subnets) Get(ctx context.Context, id string) (subnet, error) { return n.neutron().get(ctx, id) }
 
 // Make makes a subnet.
 func (n subnets) Make(ctx context.Context, r driver.Request[resource.SubnetSpec]) (subnet, error) {
@@ -51,7 +48,7 @@ func (n subnets) Make(ctx context.Context, r driver.Request[resource.SubnetSpec]
 	if servers := n.settings[settingDNS]; servers != "" {
 		opts.DNSNameservers = strings.Split(strings.ReplaceAll(servers, " ", ""), ",")
 	}
-	return n.neutron().create(r.Labels, func() gophercloud.Result { return sdk.Create(ctx, n.network, opts).Result })
+	return n.made(sdk.Create(ctx, n.network, opts).Result)
 }
 
 // Complete connects a subnet to the router of its VPC and gives it its labels.
@@ -60,30 +57,30 @@ func (n subnets) Complete(ctx context.Context, r driver.Request[resource.SubnetS
 	if err != nil {
 		return o, err
 	}
-	if err := n.connect(ctx, o.ID, of); err != nil {
+	router, err := n.routers().of(ctx, of)
+	if err == nil && router != "" { // a network without a router stays one
+		err = n.connect(ctx, o.ID, router)
+	}
+	if err != nil {
 		return o, err
 	}
-	return n.neutron().tag(ctx, o, r.Labels)
+	return n.tag(ctx, o, r.Labels)
 }
 
 // Delete removes a subnet. It has to be taken from its router before, so that who uses
 // it is looked for first: its router is the one at the address that it names as its gateway,
 // and another one is somebody else's.
 func (n subnets) Delete(ctx context.Context, id string) error {
-	found, err := n.neutron().own(ctx, id)
+	found, err := n.own(ctx, id)
 	if err != nil {
 		return driver.Except(err, resource.CodeNotFound)
-	}
-	shown, err := native[sdk.Subnet](found)
-	if err != nil {
-		return err
 	}
 	var connected []string
 	for port, err := range items[ports.Port](ctx, n.Session, n.network, "ports", "ports", url.Values{"fixed_ips": {"subnet_id=" + id}}) {
 		if err != nil {
 			return err
 		}
-		named := slices.ContainsFunc(port.FixedIPs, func(ip ports.IP) bool { return ip.SubnetID == id && ip.IPAddress == shown.GatewayIP })
+		named := slices.ContainsFunc(port.FixedIPs, func(ip ports.IP) bool { return ip.SubnetID == id && ip.IPAddress == found.is.GatewayIP })
 		switch owner := port.DeviceOwner; {
 		case isRouter(owner) && driver.WhoseIs("", id, named) == driver.Part:
 			connected = append(connected, port.DeviceID)
@@ -97,18 +94,13 @@ func (n subnets) Delete(ctx context.Context, id string) error {
 			return err
 		}
 	}
-	err = n.neutron().delete(ctx, id)
-	if resource.CodeOf(err) == resource.CodeDependency && len(connected) > 0 { // somebody came between
-		if repair := n.connect(ctx, id, vpc{ID: found.Spec.VPC}, connected...); repair != nil {
+	err = n.collection.Delete(ctx, id)
+	if resource.CodeOf(err) == resource.CodeDependency { // somebody came between
+		if repair := n.connect(ctx, id, connected...); repair != nil {
 			return fmt.Errorf("%w; it could not be connected to its router again: %w", err, repair)
 		}
 	}
 	return err
-}
-
-// Label changes the tags.
-func (n subnets) Label(ctx context.Context, id string, change resource.LabelChange) error {
-	return n.neutron().label(ctx, id, change)
 }
 
 // within checks that a range lies in that of the VPC, which Neutron does not know.
@@ -121,15 +113,8 @@ func within(cidr, vpc string) error {
 	return nil
 }
 
-// connect gives a subnet's gateway address to the routers, or to its VPC's.
-func (n subnets) connect(ctx context.Context, id string, of vpc, to ...string) error {
-	if len(to) == 0 {
-		router, err := vpcRouters(n).of(ctx, of)
-		if err != nil || router == "" { // a network without a router stays one
-			return err
-		}
-		to = []string{router}
-	}
+// connect gives a subnet's gateway address to routers.
+func (n subnets) connect(ctx context.Context, id string, to ...string) error {
 	for _, router := range to {
 		err := coded(routers.AddInterface(ctx, n.network, router, routers.AddInterfaceOpts{SubnetID: id}).Err)
 		if err := driver.Except(err, resource.CodeAlreadyExists); err != nil {
@@ -139,9 +124,7 @@ func (n subnets) connect(ctx context.Context, id string, of vpc, to ...string) e
 	return nil
 }
 
-func (subnets) object(x shown[sdk.Subnet]) subnet {
-	o := object[resource.SubnetSpec, resource.SubnetStatus](x.is.ID, x.is.Name, x)
-	o.Token, o.Labels, o.CreatedAt = readMark(x.is.Description).token, readLabels(x.is.Tags), at(x.is.CreatedAt)
+func showSubnet(x shown[sdk.Subnet], o *subnet) {
 	o.State = resource.StateAvailable // Neutron knows no states of subnets
 	o.Spec.VPC = x.is.NetworkID
 	if x.is.IPVersion == int(gophercloud.IPv6) {
@@ -149,5 +132,4 @@ func (subnets) object(x shown[sdk.Subnet]) subnet {
 	} else {
 		o.Spec.CIDR = x.is.CIDR
 	}
-	return o
 }

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"iter"
 	"maps"
 	"net/url"
 	"slices"
@@ -23,8 +22,14 @@ import (
 // A VM is a server of Nova on a port of its own: Nova by itself chooses only networks, not
 // subnets. To create one costs calls for its flavor, its image, its subnet and the port.
 type (
-	vms struct{ *Session }
-	vm  = driver.Object[resource.VMSpec, resource.VMStatus]
+	vms struct {
+		collection[resource.VMSpec, resource.VMStatus, server]
+	}
+	vm     = driver.Object[resource.VMSpec, resource.VMStatus]
+	server struct {
+		servers.Server
+		near []ports.Port // the first one before the others
+	}
 )
 
 // Tags of a server. Nova takes them with the creation, and lists can be asked for them.
@@ -40,34 +45,16 @@ const (
 // https://docs.openstack.org/glance/latest/admin/useful-image-properties.html
 const propUser = "os_admin_user"
 
-// deleted is the status of servers that Nova still shows for a moment.
-const deleted = "DELETED"
+const deleted = "DELETED" // the status of what Nova and Octavia still show for a moment
 
-// List answers the project's servers.
-func (v vms) List(ctx context.Context, f driver.Filter) iter.Seq2[vm, error] {
-	switch {
-	case f.Token != "":
-		return v.describe(ctx, url.Values{"tags": {tokenTag + f.Token}})
-	case few(f):
-		return each(ctx, f.IDs, v.Get)
+func (s *Session) vms() vms {
+	v := vms{collection[resource.VMSpec, resource.VMStatus, server]{
+		Session: s, service: s.compute, one: "server", many: "servers", path: "servers", list: "servers/detail", narrow: byToken("tags", tokenTag), show: showVM,
+	}}
+	v.beside = func(ctx context.Context, query url.Values) func([]shown[server]) ([]shown[server], error) {
+		return portsBeside(ctx, s.nics(), query, "device_id", deviceOf, func(x shown[server]) string { return x.ID }, func(x *server, near []ports.Port) { x.near = near })
 	}
-	return v.describe(ctx, nil)
-}
-
-// Get answers one server.
-func (v vms) Get(ctx context.Context, id string) (vm, error) {
-	found, err := get[servers.Server](ctx, v.compute, "server", "servers", id)
-	if err == nil && found.is.Status == deleted {
-		err = resource.Errorf(resource.CodeNotFound, "the server %s is deleted", id)
-	}
-	if err != nil {
-		return vm{}, err
-	}
-	near, err := v.ports(ctx, url.Values{"device_id": {id}})
-	if err != nil {
-		return vm{}, err
-	}
-	return v.object(found, near), nil
+	return v
 }
 
 // Make boots a server on a port that it makes before, or finds: it is marked with the token,
@@ -85,27 +72,26 @@ func (v vms) Make(ctx context.Context, r driver.Request[resource.VMSpec]) (vm, e
 	if err != nil {
 		return vm{}, err
 	}
-	made, err := v.boot(ctx, r, flavor, image.is, port.ID)
+	id, err := v.boot(ctx, r, flavor, image.is, port.ID)
 	if err != nil {
 		return vm{}, v.letGo(ctx, port, err)
 	}
-	// The rest of Nova's answer is a password.
-	return vm{ID: made.is.ID, Name: r.Name, Token: r.Token, State: resource.StateCreating, Spec: r.Spec}, nil
+	return vm{ID: id, Name: r.Name, Token: r.Token, State: resource.StateCreating, Spec: r.Spec}, nil
 }
 
 // Delete removes a server and the port that it was created with, which Nova would leave. The
 // port goes first: afterwards nobody would know whose it was. A tag says which it is: a server
 // that could not be booted has it no more.
 func (v vms) Delete(ctx context.Context, id string) error {
-	found, err := get[servers.Server](ctx, v.compute, "server", "servers", id)
+	found, err := v.look(ctx, id)
 	if err != nil {
 		return driver.Except(err, resource.CodeNotFound)
 	}
 	if found.is.Locked != nil && *found.is.Locked {
 		return resource.Errorf(resource.CodeConflict, "the server %s is locked; unlock it first", id)
 	}
-	if port := tagOf(tagsOf(found.is), portTag); port != "" {
-		if err := nics(v).neutron().delete(ctx, port); err != nil {
+	if port := tagOf(found.Tags, portTag); port != "" {
+		if err := v.nics().collection.Delete(ctx, port); err != nil {
 			return err
 		}
 	}
@@ -120,7 +106,7 @@ func (v vms) Start(ctx context.Context, id string) error {
 	if resource.CodeOf(refused) != resource.CodeConflict {
 		return refused
 	}
-	found, err := get[servers.Server](ctx, v.compute, "server", "servers", id)
+	found, err := v.look(ctx, id)
 	switch {
 	case err != nil:
 		return err
@@ -156,7 +142,7 @@ func (v vms) Reboot(ctx context.Context, id string) error {
 // already is in a tag.
 // https://docs.openstack.org/api-ref/compute/#resize-server-resize-action
 func (v vms) Resize(ctx context.Context, id string, to resource.VMSize) error {
-	found, err := get[servers.Server](ctx, v.compute, "server", "servers", id)
+	found, err := v.look(ctx, id)
 	if err != nil {
 		return err
 	}
@@ -168,7 +154,7 @@ func (v vms) Resize(ctx context.Context, id string, to resource.VMSize) error {
 		return err
 	}
 	is := found.is.Flavor["original_name"] == flavor.Name
-	asked := tagOf(tagsOf(found.is), resizeTag)
+	asked := tagOf(found.Tags, resizeTag)
 	switch {
 	case found.is.Status == "VERIFY_RESIZE" && is:
 		return coded(servers.ConfirmResize(ctx, v.compute, id).Err)
@@ -185,11 +171,9 @@ func (v vms) Resize(ctx context.Context, id string, to resource.VMSize) error {
 	if err := coded(servers.Resize(ctx, v.compute, id, servers.ResizeOpts{FlavorRef: flavor.ID}).Err); err != nil {
 		return err
 	}
-	tags := slices.DeleteFunc(tagsOf(found.is), func(tag string) bool { return strings.HasPrefix(tag, resizeTag) })
-	if err := put(ctx, v.compute, map[string]any{"tags": append(tags, resizeTag+driver.Operation(ctx))}, "servers", id, "tags"); err != nil {
-		return err
-	}
-	return driver.Wait(pause, "the server %s is being resized, which is confirmed next", id)
+	tags := slices.DeleteFunc(found.Tags, func(tag string) bool { return strings.HasPrefix(tag, resizeTag) })
+	err = put(ctx, v.compute, map[string]any{"tags": append(tags, resizeTag+driver.Operation(ctx))}, "servers", id, "tags")
+	return driver.Then(err, pause, "the server %s is being resized, which is confirmed next", id)
 }
 
 // Label changes the metadata.
@@ -235,13 +219,13 @@ func (v vms) Console(ctx context.Context, id string, which resource.ConsoleLines
 // creation that Nova did not list yet.
 func (v vms) port(ctx context.Context, r driver.Request[resource.VMSpec]) (nic, error) {
 	m := mark{token: r.Token, more: firstOfVM}
-	for found, err := range nics(v).neutron().list(ctx, m.query()) {
+	for found, err := range v.nics().bare(ctx, m.query()) {
 		if err == nil && found.Status.VM != "" {
 			err = driver.Wait(pause, "Nova does not list the server %s yet, which the port %s has", found.Status.VM, found.ID)
 		}
 		return found, err
 	}
-	return nics(v).port(ctx, m, r.Name, nil, resource.NICSpec{Subnet: r.Spec.Subnet, SecurityGroups: r.Spec.SecurityGroups})
+	return v.nics().port(ctx, m, r.Name, resource.NICSpec{Subnet: r.Spec.Subnet, SecurityGroups: r.Spec.SecurityGroups})
 }
 
 // letGo removes the port of a server that cannot be booted, unless a repeat may need it.
@@ -252,13 +236,13 @@ func (v vms) letGo(ctx context.Context, port nic, why error) error {
 	if resource.AsError(why).Retryable || ctx.Err() != nil {
 		return why
 	}
-	if err := nics(v).neutron().delete(ctx, port.ID); err != nil {
+	if err := v.nics().collection.Delete(ctx, port.ID); err != nil {
 		return fmt.Errorf("%w; its port could not be removed: %w", why, err)
 	}
 	return why
 }
 
-func (v vms) boot(ctx context.Context, r driver.Request[resource.VMSpec], flavor flavors.Flavor, image sdk.Image, port string) (shown[servers.Server], error) {
+func (v vms) boot(ctx context.Context, r driver.Request[resource.VMSpec], flavor flavors.Flavor, image sdk.Image, port string) (string, error) {
 	opts := servers.CreateOpts{
 		Name: r.Name, FlavorRef: flavor.ID, ImageRef: image.ID, BlockDevice: rootDisk(r.Spec, image, flavor), AvailabilityZone: v.zone,
 		Networks: []servers.Network{{Port: port}}, Metadata: driver.TagMap(inMetadata().Write("", "", r.Labels)), Tags: []string{tokenTag + r.Token, portTag + port}, AdminPass: r.Spec.AdminPassword,
@@ -282,7 +266,8 @@ func (v vms) boot(ctx context.Context, r driver.Request[resource.VMSpec], flavor
 			nova.Microversion = "2.67" // the first that chooses the type
 		}
 	}
-	return made[servers.Server](servers.Create(ctx, &nova, keypairs.CreateOptsExt{CreateOptsBuilder: opts, KeyName: r.Spec.KeyPair}, nil).Result, "server")
+	made, err := answer[struct{}](servers.Create(ctx, &nova, keypairs.CreateOptsExt{CreateOptsBuilder: opts, KeyName: r.Spec.KeyPair}, nil).Result, "server")
+	return made.ID, err // the rest of Nova's answer is a password
 }
 
 // rootDisk answers the volume to boot from: if one is asked for, or if the flavor brings
@@ -307,87 +292,26 @@ func (v vms) flavor(ctx context.Context, name string) (flavors.Flavor, error) {
 	return flavors.Flavor{}, resource.Errorf(resource.CodeNotFound, "the cloud has no spec (flavor) %s for this project", name)
 }
 
-// ports answers ports by the server that has them, the first one of each before others.
-func (v vms) ports(ctx context.Context, query url.Values) (map[string][]ports.Port, error) {
-	found := map[string][]ports.Port{}
-	for port, err := range driver.Items(nics(v).neutron().raw(ctx, query), is) {
-		if err != nil {
-			return nil, err
-		}
-		if port.DeviceID != "" {
-			found[port.DeviceID] = append(found[port.DeviceID], port.Port)
-		}
-	}
-	for _, near := range found {
-		slices.SortStableFunc(near, firstBefore)
-	}
-	return found, nil
-}
-
-// describe answers the servers that a query asks for. What Nova does not tell of them,
-// their subnets and security groups, is read from the ports, once for all; without a query
-// from all ports.
-func (v vms) describe(ctx context.Context, query url.Values) iter.Seq2[vm, error] {
-	return func(yield func(vm, error) bool) {
-		var near map[string][]ports.Port
-		for page, err := range list[servers.Server](ctx, v.Session, v.compute, "servers/detail", "servers", query) {
-			if err == nil && (near == nil || query != nil) {
-				near, err = v.ports(ctx, portsOf(page, query))
-			}
-			if err != nil {
-				yield(vm{}, err)
-				return
-			}
-			for _, x := range page {
-				if x.is.Status != deleted && !yield(v.object(x, near), nil) {
-					return
-				}
-			}
-		}
-	}
-}
-
-// portsOf asks for the ports of some servers, or for all if these are all servers.
-func portsOf(page []shown[servers.Server], asked url.Values) url.Values {
-	query := url.Values{}
-	for _, x := range page {
-		if asked != nil {
-			query.Add("device_id", x.id)
-		}
-	}
-	return query
-}
-
-func (v vms) object(x shown[servers.Server], near map[string][]ports.Port) vm {
-	o := object[resource.VMSpec, resource.VMStatus](x.is.ID, x.is.Name, x)
-	o.State, o.CloudState = vmState(x.is)
-	o.Reason, o.CreatedAt = x.is.Fault.Message, at(x.is.Created)
+func showVM(x shown[server], o *vm) {
+	o.State, o.CloudState = vmState(x.is.Server)
+	o.Reason = x.is.Fault.Message
 	o.Code = reasonCode(o.Reason)
 	_, _, o.Labels = inMetadata().Read(maps.All(x.is.Metadata))
 	image, _ := x.is.Image["id"].(string) // none if it booted from a volume
 	o.Spec.Spec, _ = x.is.Flavor["original_name"].(string)
 	o.Spec.KeyPair, o.Spec.Image = x.is.KeyName, image
-	tags := tagsOf(x.is)
-	o.Token, o.Status.SSHUser = tagOf(tags, tokenTag), tagOf(tags, userTag)
-	if slices.Contains(tags, customTag) {
+	o.Token, o.Status.SSHUser = tagOf(x.Tags, tokenTag), tagOf(x.Tags, userTag)
+	if slices.Contains(x.Tags, customTag) {
 		o.Spec.Image, o.Spec.CustomImage = "", image
 	}
 	o.Status.Zone = x.is.AvailabilityZone
-	o.Status.PublicAddress = publicAddress(x.is)
-	if own := near[x.is.ID]; len(own) > 0 {
-		a := addressesOf(own[0])
-		o.Spec.SecurityGroups, o.Spec.Subnet = own[0].SecurityGroups, a.subnet()
+	o.Status.PublicAddress = publicAddress(x.is.Server)
+	if len(x.is.near) > 0 {
+		own := x.is.near[0]
+		a := addressesOf(own)
+		o.Spec.SecurityGroups, o.Spec.Subnet = own.SecurityGroups, a.subnet()
 		o.Status.PrivateAddress, o.Status.IPv6Addresses = a.primary(), a.six
 	}
-	return o
-}
-
-// tagsOf answers the tags of a server, which clouds before the release Pike do not show.
-func tagsOf(x servers.Server) []string {
-	if x.Tags == nil {
-		return nil
-	}
-	return *x.Tags
 }
 
 // inMetadata are the labels: Nova takes no slash in keys, and labels have no colon. The token
