@@ -12,6 +12,8 @@ type Credential struct {
 	Cloud     string    `json:"cloud" doc:"Cloud that it is for."`
 	Fields    []string  `json:"fields" doc:"Names of the values that it holds. The values are sealed and never shown."`
 	CreatedAt time.Time `json:"createdAt" doc:"When it was recorded."`
+
+	ExpiresAt *time.Time `json:"expiresAt,omitempty" doc:"When it ends, if whoever recorded it said so."`
 }
 
 // CredentialRequest is the body of a credential's creation.
@@ -19,6 +21,14 @@ type CredentialRequest struct {
 	Name   string            `json:"name" doc:"Name of the credential: 1 to 128 letters, digits, dots, underscores and hyphens; it starts with a letter or digit." minLength:"1" maxLength:"128" pattern:"^[A-Za-z0-9][A-Za-z0-9._-]*$" patternDescription:"a letter or digit, then letters, digits, '.', '_' or '-'"`
 	Cloud  string            `json:"cloud" doc:"Cloud that it is for, such as aws; see the drivers." minLength:"1" maxLength:"64"`
 	Values map[string]string `json:"values" doc:"Values of the credential's fields; the driver's description says which there are." maxProperties:"64"`
+
+	ExpiresAt *time.Time `json:"expiresAt,omitempty" doc:"When the cloud will not take it any more, to be warned of beforehand."`
+}
+
+// CredentialChange changes a credential. What is absent stays as it is.
+type CredentialChange struct {
+	Values    map[string]string `json:"values,omitempty" doc:"Values to replace, by their fields; an empty one removes the old one." maxProperties:"64"`
+	ExpiresAt *time.Time        `json:"expiresAt,omitempty" doc:"When the cloud will not take it any more, to be warned of beforehand. 0001-01-01T00:00:00Z for never."`
 }
 
 // Connection is a name for a cloud's driver with a credential, a region and
@@ -49,7 +59,10 @@ type ConnectionRequest struct {
 
 // ConnectionChange changes a connection. What is absent stays as it is.
 type ConnectionChange struct {
-	Patience resource.Patience `json:"patience,omitzero" doc:"All of it, in place of what was set so far; {} for the usual times. Changes that are under way keep to it from now on." maxProperties:"64"`
+	Credential *string           `json:"credential,omitempty" doc:"Another credential for the same account of the cloud." maxLength:"128"`
+	Zone       *string           `json:"zone,omitempty" doc:"Zone for what names none; empty for the cloud's choice." catalog:"zone" maxLength:"128" pattern:"^(\\S(.*\\S)?)?$" patternDescription:"a name without white space around it"`
+	Settings   map[string]string `json:"settings,omitzero" doc:"All settings, in place of those so far; {} for none." maxProperties:"64"`
+	Patience   resource.Patience `json:"patience,omitzero" doc:"All of it, in place of what was set so far; {} for the usual times. Changes that are under way keep to it from now on." maxProperties:"64"`
 }
 
 // ConnectionDraft is a connection that is not recorded, to look at what it would offer.

@@ -370,6 +370,12 @@ func (c *Client) CreateCredential(ctx context.Context, request api.CredentialReq
 	return one[api.Credential](ctx, c, http.MethodPost, request)(path("credentials"))
 }
 
+// UpdateCredential replaces values of a credential. With check they are tried on the cloud
+// first, in all connections that use it.
+func (c *Client) UpdateCredential(ctx context.Context, name string, change api.CredentialChange, check bool) (*api.Credential, error) {
+	return answered[api.Credential](ctx, c, call{method: http.MethodPatch, query: checked(check), body: change})(path("credentials", name))
+}
+
 // DeleteCredential forgets a credential.
 func (c *Client) DeleteCredential(ctx context.Context, name string) error {
 	return none(ctx, c, http.MethodDelete)(path("credentials", name))
@@ -388,20 +394,20 @@ func (c *Client) Connection(ctx context.Context, name string) (*api.Connection, 
 // CreateConnection records a connection, after its cloud has been asked whether the
 // credential works; without check it is recorded as it is.
 func (c *Client) CreateConnection(ctx context.Context, request api.ConnectionRequest, check bool) (*api.Connection, error) {
-	out := &api.Connection{}
-	query := url.Values{}
-	if !check {
-		query.Set("check", "false")
-	}
-	if err := c.do(ctx, call{method: http.MethodPost, path: "/connections", query: query, body: request}, out); err != nil {
-		return nil, err
-	}
-	return out, nil
+	return answered[api.Connection](ctx, c, call{method: http.MethodPost, query: checked(check), body: request})("/connections", nil)
 }
 
-// UpdateConnection changes a connection.
-func (c *Client) UpdateConnection(ctx context.Context, name string, change api.ConnectionChange) (*api.Connection, error) {
-	return one[api.Connection](ctx, c, http.MethodPatch, change)(path("connections", name))
+// checked is the query of what is tried on the cloud first, unless that is not wanted.
+func checked(check bool) url.Values {
+	if check {
+		return nil
+	}
+	return url.Values{"check": {"false"}}
+}
+
+// UpdateConnection changes a connection. With check it is tried on the cloud first.
+func (c *Client) UpdateConnection(ctx context.Context, name string, change api.ConnectionChange, check bool) (*api.Connection, error) {
+	return answered[api.Connection](ctx, c, call{method: http.MethodPatch, query: checked(check), body: change})(path("connections", name))
 }
 
 // DeleteConnection forgets a connection.

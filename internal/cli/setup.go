@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -23,6 +24,7 @@ func (a *app) credentialCommand() *cobra.Command {
 	var (
 		cloud       string
 		set, files  []string
+		expires     string
 		createOut   format
 		columns     = a.credentialColumns()
 		nameOf      = func(c api.Credential) string { return c.Name }
@@ -47,7 +49,11 @@ func (a *app) credentialCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			created, err := c.CreateCredential(cmd.Context(), api.CredentialRequest{Name: args[0], Cloud: cloud, Values: values})
+			request := api.CredentialRequest{Name: args[0], Cloud: cloud, Values: values}
+			if request.ExpiresAt, err = expiry(expires); err != nil {
+				return err
+			}
+			created, err := c.CreateCredential(cmd.Context(), request)
 			if err != nil {
 				return &fieldError{err, setupFlag}
 			}
@@ -57,14 +63,96 @@ func (a *app) credentialCommand() *cobra.Command {
 	create.Flags().StringVar(&cloud, "cloud", "", "`CLOUD` that it is for (required)")
 	create.Flags().StringArrayVar(&set, "set", nil, "a value as `KEY=VALUE`; KEY=- asks for it; may be repeated")
 	create.Flags().StringArrayVar(&files, "set-file", nil, "a value that is in a file, as `KEY=FILE`; may be repeated")
+	addExpiry(create, &expires)
 	must(create.RegisterFlagCompletionFunc("cloud", a.completeDrivers))
 	addOutput(create, &createOut)
 
 	group.AddCommand(create,
 		setupList(a, "credential", credentials, nameOf, columns),
 		setupGet(a, "credential", (*client.Client).Credential, nameOf),
-		setupDelete(a, "credential", (*client.Client).DeleteCredential))
+		setupDelete(a, "credential", (*client.Client).DeleteCredential), a.credentialUpdate())
 	return group
+}
+
+func (a *app) credentialUpdate() *cobra.Command {
+	var (
+		set, files []string
+		expires    string
+		noCheck    bool
+		out        format
+	)
+	cmd := &cobra.Command{
+		Use: "update NAME", Args: oneName, ValidArgsFunction: a.completeSetup("credential", 1),
+		Short:   "Replace values of a credential",
+		Long:    "Replaces values of a credential, such as a key that was rotated. What is not given stays; KEY= removes\na value. The new values are first tried in every connection that uses the credential, and each must\nlead to the same account as before. Nothing else changes, and nothing that is under way ends.",
+		Example: "  mcic credential update my-key --set accessKeyId=AKIA… --set secretAccessKey=-\n  mcic credential update my-key --expires 2027-03-31",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			values, err := a.credentialValues(cmd.Context(), set, files)
+			if err != nil {
+				return err
+			}
+			change := api.CredentialChange{Values: values}
+			if change.ExpiresAt, err = expiry(expires); err != nil {
+				return err
+			}
+			if len(values) == 0 && change.ExpiresAt == nil {
+				return usageError("nothing to change; give --set, --set-file or --expires")
+			}
+			c, err := a.client(cmd.Context())
+			if err != nil {
+				return err
+			}
+			updated, err := c.UpdateCredential(cmd.Context(), args[0], change, !noCheck)
+			if err != nil {
+				return &fieldError{err, setupFlag}
+			}
+			return a.printObject(out, updated, updated.Name, func() error { return a.printView(updated, nil) })
+		},
+	}
+	cmd.Flags().StringArrayVar(&set, "set", nil, "a value as `KEY=VALUE`; KEY=- asks for it; may be repeated")
+	cmd.Flags().StringArrayVar(&files, "set-file", nil, "a value that is in a file, as `KEY=FILE`; may be repeated")
+	addExpiry(cmd, &expires)
+	cmd.Flags().BoolVar(&noCheck, "no-check", false, "replace them without trying them on the cloud")
+	addOutput(cmd, &out)
+	return cmd
+}
+
+// addExpiry defines --expires.
+func addExpiry(cmd *cobra.Command, expires *string) {
+	cmd.Flags().StringVar(expires, "expires", "", "`WHEN` the cloud will not take it any more, as 2027-03-31 or 2027-03-31T12:00:00Z, or never; you are warned before")
+	must(cmd.RegisterFlagCompletionFunc("expires", cobra.FixedCompletions([]string{"never"}, cobra.ShellCompDirectiveNoFileComp)))
+}
+
+// expiry reads --expires, nil where it is not given.
+func expiry(text string) (*time.Time, error) {
+	switch text {
+	case "":
+		return nil, nil //nolint:nilnil // not given
+	case "never":
+		return &time.Time{}, nil
+	}
+	for _, layout := range []string{time.DateOnly, time.RFC3339} {
+		if at, err := time.Parse(layout, text); err == nil {
+			return &at, nil
+		}
+	}
+	return nil, usageError("--expires: %q is not a day like 2027-03-31, a time like 2027-03-31T12:00:00Z, or never", text)
+}
+
+// warnBefore is how long before a credential ends people are warned.
+const warnBefore = 14 * 24 * time.Hour
+
+// ends says when a credential ends, and when that is soon.
+func ends(now time.Time, c api.Credential) string {
+	switch {
+	case c.ExpiresAt == nil:
+		return ""
+	case c.ExpiresAt.Before(now):
+		return c.ExpiresAt.Format(time.DateOnly) + " (over)"
+	case c.ExpiresAt.Before(now.Add(warnBefore)):
+		return c.ExpiresAt.Format(time.DateOnly) + " (soon)"
+	}
+	return c.ExpiresAt.Format(time.DateOnly)
 }
 
 func (a *app) credentialColumns() []column[api.Credential] {
@@ -72,6 +160,7 @@ func (a *app) credentialColumns() []column[api.Credential] {
 		{"NAME", func(c api.Credential) string { return c.Name }},
 		{"CLOUD", func(c api.Credential) string { return c.Cloud }},
 		{"FIELDS", func(c api.Credential) string { return strings.Join(c.Fields, ",") }},
+		{"ENDS", func(c api.Credential) string { return ends(a.env.Now(), c) }},
 		{"AGE", func(c api.Credential) string { return age(a.env.Now(), c.CreatedAt) }},
 	}
 }
@@ -242,38 +331,74 @@ func addPatience(cmd *cobra.Command, patience *[]string) {
 
 func (a *app) connectionUpdate() *cobra.Command {
 	var (
-		patience []string
-		usual    bool
-		out      format
+		patience, setting, settingFile []string
+		usual, noSettings, noCheck     bool
+		credential, zone               string
+		out                            format
 	)
 	cmd := &cobra.Command{
 		Use: "update NAME", Args: oneName, ValidArgsFunction: a.completeSetup("connection", 1),
-		Short:   "Change a connection",
-		Long:    "Changes how long changes may take on the connection's cloud once it has accepted them.\n--patience replaces all that was set so far, for changes that are under way too.",
-		Example: "  mcic connection update my-cloud --patience cluster=2h --patience nlb=45m\n  mcic connection update my-cloud --usual-patience",
+		Short: "Change a connection",
+		Long: "Changes a connection; what is not given stays as it is. Another credential, zone or other settings are\nfirst tried on the cloud, and must lead to the same account. " +
+			"--setting and --patience\nreplace all that was set so far, for changes that are under way too.",
+		Example: "  mcic connection update my-cloud --credential my-new-key\n  mcic connection update my-cloud --patience cluster=2h --patience nlb=45m\n  mcic connection update my-cloud --usual-patience",
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if (len(patience) == 0) == !usual {
-				return usageError("give either --patience KIND=DURATION or --usual-patience")
-			}
-			given, err := pairs("patience", patience)
+			change, err := connectionChange(patience, setting, settingFile, usual, noSettings)
 			if err != nil {
 				return err
+			}
+			if cmd.Flags().Changed("credential") {
+				change.Credential = &credential
+			}
+			if cmd.Flags().Changed("zone") {
+				change.Zone = &zone
+			}
+			if change.Patience == nil && change.Settings == nil && change.Credential == nil && change.Zone == nil {
+				return usageError("nothing to change; see: mcic connection update --help")
 			}
 			c, err := a.client(cmd.Context())
 			if err != nil {
 				return err
 			}
-			updated, err := c.UpdateConnection(cmd.Context(), args[0], api.ConnectionChange{Patience: given})
+			updated, err := c.UpdateConnection(cmd.Context(), args[0], change, !noCheck)
 			if err != nil {
 				return &fieldError{err, setupFlag}
 			}
 			return a.printObject(out, updated, updated.Name, func() error { return a.printView(updated, nil) })
 		},
 	}
+	cmd.Flags().StringVar(&credential, "credential", "", "`NAME` of another credential for the same account")
+	cmd.Flags().StringVar(&zone, "zone", "", "`ZONE` for what names none; \"\" for the cloud's choice")
+	cmd.Flags().StringArrayVar(&setting, "setting", nil, "a setting as `KEY=VALUE`; may be repeated")
+	cmd.Flags().StringArrayVar(&settingFile, "setting-file", nil, "a setting as `KEY=PATH` whose value is in a file, such as a certificate")
+	cmd.Flags().BoolVar(&noSettings, "no-settings", false, "remove all settings")
 	addPatience(cmd, &patience)
 	cmd.Flags().BoolVar(&usual, "usual-patience", false, "go back to the usual times")
+	cmd.Flags().BoolVar(&noCheck, "no-check", false, "change it without trying it on the cloud")
+	must(cmd.RegisterFlagCompletionFunc("credential", a.completeCredentialFlag))
 	addOutput(cmd, &out)
 	return cmd
+}
+
+// connectionChange reads the flags that replace several values at once.
+func connectionChange(patience, setting, settingFile []string, usual, noSettings bool) (change api.ConnectionChange, err error) {
+	switch {
+	case usual && len(patience) > 0:
+		return change, usageError("give either --patience KIND=DURATION or --usual-patience")
+	case noSettings && len(setting)+len(settingFile) > 0:
+		return change, usageError("give either --setting KEY=VALUE or --no-settings")
+	}
+	if usual || len(patience) > 0 {
+		if change.Patience, err = pairs("patience", patience); err != nil {
+			return change, err
+		}
+	}
+	if noSettings || len(setting)+len(settingFile) > 0 {
+		if change.Settings, err = pairs("setting", setting); err == nil {
+			err = addFiles(change.Settings, "setting", settingFile)
+		}
+	}
+	return change, err
 }
 
 // setupFlag is the flag of a field of a credential's or a connection's request.

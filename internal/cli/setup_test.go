@@ -171,8 +171,20 @@ func TestSetup(t *testing.T) {
 	s.ok("connection update c --usual-patience")
 	assert.Equal(t, []string{`PATCH /connections/c {"patience":{"cluster":"2h"}}`, `PATCH /connections/c {"patience":{}}`}, f.seen()[2:4])
 	assert.Equal(t, 2, s.run("connection update c"))
+	s.ok("connection update c --credential k2 --zone z2 --setting a=b --no-check")
+	s.ok("connection update c --no-settings --zone=")
+	s.stdin = "s3cret\n"
+	s.ok("credential update k --set password=- --expires 2027-03-31")
+	s.ok("credential update k --expires never --no-check")
+	assert.Equal(t, []string{
+		`PATCH /connections/c?check=false {"credential":"k2","zone":"z2","settings":{"a":"b"}}`, `PATCH /connections/c {"zone":"","settings":{}}`,
+		`PATCH /credentials/k {"values":{"password":"s3cret"},"expiresAt":"2027-03-31T00:00:00Z"}`, `PATCH /credentials/k?check=false {"expiresAt":"0001-01-01T00:00:00Z"}`,
+	}, f.seen()[4:8])
+	assert.Equal(t, 2, s.run("credential update k"))
+	assert.Equal(t, 2, s.run("credential update k --expires tomorrow"))
+	assert.Equal(t, 2, s.run("connection update c --no-settings --setting a=b"))
 	assert.Equal(t, "NAME  CLOUD  CREDENTIAL  REGION  ZONE  AGE\nit    mock   -           -       -     3h0m\n", s.ok("connection list"))
-	assert.Equal(t, "NAME  CLOUD  FIELDS  AGE\nit    mock   -       3h0m\n", s.ok("credential list"))
+	assert.Equal(t, "NAME  CLOUD  FIELDS  ENDS  AGE\nit    mock   -       -     3h0m\n", s.ok("credential list"))
 	assert.Equal(t, "NAME  TITLE  VERSION  REPOSITORY  KINDS  PROBLEM\nit    It     1.0.0    -           -      -\n", s.ok("driver list"))
 	assert.Contains(t, s.ok("driver get aws"), "name:    aws\n")
 	asks := func(line, request string) {

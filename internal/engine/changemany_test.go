@@ -109,7 +109,7 @@ func TestWhatManyCannotMean(t *testing.T) {
 		{"mock", "delete", `{"items":[{"connection":"mock","name":"d1"}]}`, resource.CodeInvalid, "items"},
 		{"", "delete", `{"names":["d1"]}`, resource.CodeInvalid, "names"},
 		{"mock", "delete", `{"names":["d1","none"]}`, resource.CodeInvalid, "names[1]"},
-		{"none", "delete", `{"names":["d1"]}`, resource.CodeInvalid, "no connection none"},
+		{"none", "delete", `{"names":["d1"]}`, resource.CodeNotFound, "no connection none"},
 		{"mock", "delete", `{"names":["d1","d2","d1"]}`, resource.CodeInvalid, "names[2]"},
 		{"mock", "delete", `{"names":["d1"],"params":{}}`, resource.CodeInvalid, "params"},
 		{"mock", "resize", `{"names":["d1"],"params":{"sizeGiB":-1}}`, resource.CodeInvalid, "params.sizeGiB"},

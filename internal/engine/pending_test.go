@@ -157,7 +157,7 @@ func TestAConnectionHasItsOwnPatience(t *testing.T) {
 	op, err := e.Ask("mock", "cluster", "k", fmt.Sprintf(`{"vpc":"v","subnets":["s"],"nodeGroups":[{"name":"a","spec":%[1]q},{"name":"b","spec":%[1]q},{"name":"c","spec":%[1]q}]}`, e.Spec))
 	require.NoError(t, err)
 	untilPending(t, e, op.ID)
-	changed, err := e.UpdateConnection(t.Context(), "mock", []byte(`{"patience":{"cluster":"10m"}}`))
+	changed, err := e.UpdateConnection(t.Context(), "mock", []byte(`{"patience":{"cluster":"10m"}}`), true)
 	require.NoError(t, err)
 	assert.Equal(t, resource.Patience{"cluster": "10m"}, changed.Patience)
 	e.Succeeds(op)
@@ -169,14 +169,14 @@ func TestAConnectionHasItsOwnPatience(t *testing.T) {
 		`{"patience":{"clusters":"10m"}}`: "patience.clusters", `{"patience":{"nlb":"soon"}}`: "patience.nlb",
 		`{"patience":{"nlb":"10s"}}`: "patience.nlb", `{"patience":{"nlb":"100h"}}`: "patience.nlb", `{"patience":5}`: "patience", `{"region":"x"}`: "region",
 	} {
-		_, err := e.UpdateConnection(t.Context(), "mock", []byte(body))
+		_, err := e.UpdateConnection(t.Context(), "mock", []byte(body), true)
 		require.Equal(t, resource.CodeInvalid, resource.CodeOf(err), body)
 		assert.Contains(t, resource.AsError(err).Fields[0].Field, field, body)
 	}
-	changed, err = e.UpdateConnection(t.Context(), "mock", []byte(`{"patience":{}}`))
+	changed, err = e.UpdateConnection(t.Context(), "mock", []byte(`{"patience":{}}`), true)
 	require.NoError(t, err)
 	assert.Empty(t, changed.Patience)
-	_, err = e.UpdateConnection(t.Context(), "none", []byte(`{}`))
+	_, err = e.UpdateConnection(t.Context(), "none", []byte(`{}`), true)
 	assert.Equal(t, resource.CodeNotFound, resource.CodeOf(err))
 }
 

@@ -37,11 +37,7 @@ func (r *Registry) CreateConnection(ctx context.Context, body []byte, check bool
 		Name: request.Name, Cloud: request.Cloud, Credential: request.Credential, Region: request.Region, Zone: request.Zone,
 		Settings: request.Settings, Patience: request.Patience, CreatedAt: now, UpdatedAt: now,
 	}
-	if row.Credential == "" {
-		if _, err := d.CheckCredential(nil); err != nil { // it has required fields
-			return nil, resource.Invalid(resource.Problem{Field: "credential", Message: "is required for the cloud " + row.Cloud + "; make one with: mcic credential create", Rule: resource.RuleRequired})
-		}
-	} else if err := r.fits(ctx, r.store.Read(), row); err != nil {
+	if err := r.mayUse(ctx, r.store.Read(), d, row); err != nil {
 		return nil, err
 	}
 	if check {
@@ -55,10 +51,8 @@ func (r *Registry) CreateConnection(ctx context.Context, body []byte, check bool
 		}
 	}
 	err = r.audited(ctx, api.VerbCreate, auditConnection, row.Name, func(ctx context.Context, q *store.Queries) error {
-		if row.Credential != "" { // again: it may have gone meanwhile
-			if err := r.fits(ctx, q, row); err != nil {
-				return err
-			}
+		if err := r.mayUse(ctx, q, d, row); err != nil { // again: it may have gone meanwhile
+			return err
 		}
 		return q.InsertConnection(ctx, row)
 	})
@@ -163,33 +157,6 @@ func (r *Registry) CheckConnection(ctx context.Context, name string) error {
 		return fmt.Errorf("connect to %s: %w", row.Cloud, err)
 	}
 	return nil
-}
-
-// UpdateConnection changes a connection. body is a api.ConnectionChange.
-func (r *Registry) UpdateConnection(ctx context.Context, name string, body []byte) (*api.Connection, error) {
-	var change api.ConnectionChange
-	if err := resource.Decode(body, &change); err != nil {
-		return nil, err
-	}
-	if err := resource.Invalid(change.Patience.Problems("patience")...); err != nil {
-		return nil, err
-	}
-	var answer api.Connection
-	err := r.audited(ctx, verbUpdate, auditConnection, name, func(ctx context.Context, q *store.Queries) error {
-		row, err := q.Connection(ctx, name)
-		if err != nil {
-			return err
-		}
-		if change.Patience != nil {
-			row.Patience = change.Patience
-		}
-		answer = row.Resource()
-		return q.SetPatience(ctx, row)
-	})
-	if err != nil {
-		return nil, err
-	}
-	return &answer, nil
 }
 
 // DeleteConnection forgets a connection that nothing lives in.

@@ -30,22 +30,42 @@ func (r *Registry) CreateCredential(ctx context.Context, body []byte) (*api.Cred
 }
 
 func (r *Registry) insertCredential(ctx context.Context, request api.CredentialRequest) (*api.Credential, error) {
-	raw, err := json.Marshal(request.Values)
-	if err != nil {
-		return nil, resource.Errorf(resource.CodeInternal, "encode the credential: %w", err)
+	row := &store.Credential{Name: request.Name, Cloud: request.Cloud, CreatedAt: store.MicrosOf(time.Now())}
+	if request.ExpiresAt != nil {
+		row.ExpiresAt = endOf(*request.ExpiresAt)
 	}
-	row := &store.Credential{
-		Name: request.Name, Cloud: request.Cloud, Fields: slices.Sorted(maps.Keys(request.Values)), CreatedAt: store.MicrosOf(time.Now()),
-	}
-	if row.Sealed, err = r.sealer.Seal(raw, row.Identity()); err != nil {
+	if err := r.sealInto(row, request.Values); err != nil {
 		return nil, err
 	}
-	err = r.audited(ctx, api.VerbCreate, auditCredential, row.Name, func(ctx context.Context, q *store.Queries) error { return q.InsertCredential(ctx, row) })
+	err := r.audited(ctx, api.VerbCreate, auditCredential, row.Name, func(ctx context.Context, q *store.Queries) error { return q.InsertCredential(ctx, row) })
 	if err != nil {
 		return nil, err
 	}
 	answer := row.Resource()
 	return &answer, nil
+}
+
+// sealInto gives a credential its values.
+func (r *Registry) sealInto(row *store.Credential, values map[string]string) error {
+	raw, err := json.Marshal(values)
+	if err != nil {
+		return resource.Errorf(resource.CodeInternal, "encode the credential: %w", err)
+	}
+	row.Fields = slices.Sorted(maps.Keys(values))
+	row.Sealed, err = r.sealer.Seal(raw, row.Identity())
+	return err
+}
+
+// opened answers the values of a credential.
+func (r *Registry) opened(ctx context.Context, row *store.Credential) (values map[string]string, err error) {
+	raw, err := r.sealer.Unseal(ctx, row.Sealed, row.Identity())
+	if err != nil {
+		return nil, resource.Errorf(resource.CodeInternal, "open the credential: %w", err)
+	}
+	if err := json.Unmarshal(raw, &values); err != nil {
+		return nil, resource.Errorf(resource.CodeInternal, "the credential %s is damaged", row.Name)
+	}
+	return values, nil
 }
 
 // Credentials lists the credentials, without their values.

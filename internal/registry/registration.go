@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"maps"
-	"slices"
 	"time"
 
 	"github.com/m-cmp/mc-infra-connector/api"
@@ -91,12 +90,7 @@ func (r *Registry) PutCredential(ctx context.Context, d *driver.Description, req
 		answer := old.Resource()
 		return &answer, nil
 	}
-	raw, err := json.Marshal(request.Values)
-	if err != nil {
-		return nil, resource.Errorf(resource.CodeInternal, "encode the credential: %w", err)
-	}
-	old.Fields = slices.Sorted(maps.Keys(request.Values))
-	if old.Sealed, err = r.sealer.Seal(raw, old.Identity()); err != nil {
+	if err := r.sealInto(old, request.Values); err != nil {
 		return nil, err
 	}
 	err = r.audited(ctx, verbUpdate, auditCredential, old.Name, func(ctx context.Context, q *store.Queries) error {

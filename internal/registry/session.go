@@ -2,7 +2,6 @@ package registry
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"maps"
@@ -41,12 +40,8 @@ func (r *Registry) Target(row *store.Connection) host.Target {
 			if err != nil {
 				return c, err
 			}
-			raw, err := r.sealer.Unseal(ctx, credential.Sealed, credential.Identity())
-			if err != nil {
-				return c, resource.Errorf(resource.CodeInternal, "open the credential: %w", err)
-			}
-			if err := json.Unmarshal(raw, &c.Credential); err != nil {
-				return c, resource.Errorf(resource.CodeInternal, "the credential %s is damaged", credential.Name)
+			if c.Credential, err = r.opened(ctx, credential); err != nil {
+				return c, err
 			}
 			d, err := r.host.Describe(ctx, row.Cloud)
 			if err == nil {

@@ -53,7 +53,7 @@ func (q *Queries) UpdateCredential(ctx context.Context, row *Credential) error {
 	if err := q.sealedNow(ctx, row.Sealed); err != nil {
 		return err
 	}
-	_, err := q.db.NewUpdate().Model(row).Column("fields", "sealed").WherePK().Exec(ctx)
+	_, err := q.db.NewUpdate().Model(row).Column("fields", "sealed", "expires_at").WherePK().Exec(ctx)
 	return failure(err, "record the credential %s", row.Name)
 }
 
@@ -67,6 +67,12 @@ func (q *Queries) UpdateConnection(ctx context.Context, row *Connection) error {
 func (q *Queries) SetPatience(ctx context.Context, row *Connection) error {
 	_, err := q.db.NewUpdate().Model(row).Column("patience").WherePK().Exec(ctx)
 	return failure(err, "record the patience of the connection %s", row.Name)
+}
+
+// TouchConnection has a connection open new sessions.
+func (q *Queries) TouchConnection(ctx context.Context, name string, now Micros) error {
+	_, err := q.db.NewUpdate().Model((*Connection)(nil)).Set("updated_at = ?", now).Where("name = ?", name).Exec(ctx)
+	return failure(err, "note that the connection %s changed", name)
 }
 
 // TouchConnections has the connections that use a credential open new sessions, and

@@ -43,11 +43,12 @@ type Credential struct {
 	Fields    []string `bun:"type:jsonb"`
 	Sealed    []byte
 	CreatedAt Micros
+	ExpiresAt Micros // as whoever recorded it said; 0: unknown, or never
 }
 
 // Resource converts to what users see.
 func (c *Credential) Resource() api.Credential {
-	return api.Credential{Name: c.Name, Cloud: c.Cloud, Fields: c.Fields, CreatedAt: c.CreatedAt.Time()}
+	return api.Credential{Name: c.Name, Cloud: c.Cloud, Fields: c.Fields, CreatedAt: c.CreatedAt.Time(), ExpiresAt: c.ExpiresAt.pointer()}
 }
 
 // Identity is what its values are sealed for.

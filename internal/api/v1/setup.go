@@ -90,6 +90,21 @@ func (s *server) registerSetup(routes huma.API) {
 	}), func(ctx context.Context, in *Named) (*api.Credential, error) {
 		return s.Registry.Credential(ctx, in.Name)
 	})
+	answer(routes, tags(credentials, huma.Operation{
+		OperationID: "update-credential", Method: http.MethodPatch, Path: "/v1/credentials/{name}", Summary: "Replace values of a credential",
+		Description: "What is absent stays as it is. The new values are first tried in every connection that uses the credential, unless check is false; each must lead to the same account as before.",
+	}), func(ctx context.Context, in *struct {
+		Named
+		JSONBody
+		ChangeKeyParam
+		Check bool `query:"check" doc:"Whether to try it on the cloud first." default:"true"`
+	},
+	) (*api.Credential, error) {
+		return engine.OnceChange(ctx, s.Engine, func(ctx context.Context) (*api.Credential, error) {
+			return s.Registry.UpdateCredential(ctx, in.Name, in.raw, in.Check)
+		}, func(ctx context.Context) (*api.Credential, error) { return s.Registry.Credential(ctx, in.Name) })
+	})
+	takes(routes, "/v1/credentials/{name}", schemas.Schema(reflect.TypeFor[api.CredentialChange](), true, ""), false)
 	s.remove(routes, tags(credentials, huma.Operation{
 		OperationID: "delete-credential", Path: "/v1/credentials/{name}", Summary: "Delete a credential that no connection uses",
 	}), func(ctx context.Context, name string) error { return s.Registry.DeleteCredential(ctx, name) })
@@ -124,13 +139,14 @@ func (s *server) registerSetup(routes huma.API) {
 	})
 	answer(routes, tags(connections, huma.Operation{
 		OperationID: "update-connection", Method: http.MethodPatch, Path: "/v1/connections/{name}", Summary: "Change a connection",
-		Description: "What is absent stays as it is.",
+		Description: "What is absent stays as it is. Another credential, zone or settings are first tried on the cloud, unless check is false, and must lead to the same account.",
 	}), func(ctx context.Context, in *struct {
 		Named
 		JSONBody
+		Check bool `query:"check" doc:"Whether to try it on the cloud first." default:"true"`
 	},
 	) (*api.Connection, error) {
-		return s.Registry.UpdateConnection(ctx, in.Name, in.raw)
+		return s.Registry.UpdateConnection(ctx, in.Name, in.raw, in.Check)
 	})
 	takes(routes, "/v1/connections/{name}", schemas.Schema(reflect.TypeFor[api.ConnectionChange](), true, ""), false)
 	answer(routes, tags(connections, huma.Operation{
