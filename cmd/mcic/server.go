@@ -133,8 +133,8 @@ func (o *serverOptions) run(ctx context.Context, stdout, stderr io.Writer, defau
 	if o.data, err = filepath.Abs(o.data); err != nil {
 		return fmt.Errorf("find the data folder: %w", err)
 	}
-	if err := os.MkdirAll(o.data, 0o700); err != nil {
-		return fmt.Errorf("make the data folder: %w", err)
+	if err := o.openFolder(logger); err != nil {
+		return err
 	}
 	token, created, err := auth.OpenToken(o.data)
 	if err != nil {

@@ -5,6 +5,7 @@
 package host
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -113,7 +114,8 @@ type slot struct {
 	process     *process
 	stamp       string // of the executable that the process was started from
 	startedAt   time.Time
-	failures    int // crashes and failed starts in a row
+	failures    int   // crashes and failed starts in a row
+	reason      error // of the last failed start
 	retryAt     time.Time
 	description *driver.Description
 	described   string // stamp of the executable that the description is of
@@ -201,7 +203,7 @@ func findIn(dirs []string, found map[string]command) {
 		for _, path := range paths {
 			cloud := strings.TrimPrefix(filepath.Base(path), Prefix)
 			if s := stamp(path); s != "" && cloudName.MatchString(cloud) {
-				found[cloud] = command{path: path, stamp: s}
+				found[cloud] = command{path: path, stamp: s, check: func() error { return untouched(cloud, path) }}
 			}
 		}
 	}
@@ -458,19 +460,24 @@ func (h *Host) running(s *slot, c command) (*process, error) {
 		}
 		p.kill()
 		s.process = nil
+		s.reason = nil
 		s.failed(time.Since(s.startedAt) >= stableAfter)
 	}
 	if wait := time.Until(s.retryAt); wait > 0 {
-		return nil, resource.Errorf(resource.CodeUnavailable, "the driver %s failed %d times in a row; it is started again in %s; the server's log says why it fails", s.cloud, s.failures, wait.Round(100*time.Millisecond))
+		return nil, resource.Errorf(resource.CodeUnavailable, "the driver %s failed %d times in a row; it is started again in %s; %w", s.cloud, s.failures, wait.Round(100*time.Millisecond), cmp.Or(s.reason, errCrashed))
 	}
 	p, err := h.startProcess(s.cloud, c)
 	if err != nil {
+		s.reason = err
 		s.failed(false)
 		return nil, err
 	}
 	s.process, s.stamp, s.startedAt = p, c.stamp, time.Now()
 	return p, nil
 }
+
+// errCrashed is why a driver is not started that ended by itself.
+var errCrashed = errors.New("it ended by itself; the server's log has its last words")
 
 // failed notes a crash or a failed start. The first is followed by a new start at
 // once, later ones wait longer and longer.

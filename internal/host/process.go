@@ -21,6 +21,7 @@ import (
 	"google.golang.org/grpc"
 
 	"github.com/m-cmp/mc-infra-connector/driver"
+	"github.com/m-cmp/mc-infra-connector/internal/guard"
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
 
@@ -44,6 +45,14 @@ type process struct {
 type openSession struct {
 	driver.Session
 	revision string
+}
+
+// untouched refuses a driver that others than the server's user could have put there.
+func untouched(cloud, path string) error {
+	if err := guard.Program(path); err != nil {
+		return fmt.Errorf("the driver %s is not started, as it gets credentials: %w", cloud, err)
+	}
+	return nil
 }
 
 // startProcess starts a driver and waits for its handshake. Whatever fails, no

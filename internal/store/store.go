@@ -54,6 +54,14 @@ type Store struct {
 // SQLiteFile is the name of the database file in the data folder.
 const SQLiteFile = "mcic.db"
 
+// SQLiteFiles are the names of all files that belong to it.
+func SQLiteFiles() []string {
+	return []string{SQLiteFile, SQLiteFile + "-wal", SQLiteFile + "-shm", SQLiteFile + "-journal", lockName}
+}
+
+// lockName is the name of the file that keeps a second server away.
+const lockName = "lock"
+
 // OpenSQLite opens the database in a data folder, creating it at the first start.
 func OpenSQLite(ctx context.Context, dir string) (*Store, error) {
 	guard, err := lockFolder(dir)
@@ -71,7 +79,7 @@ func OpenSQLite(ctx context.Context, dir string) (*Store, error) {
 // lockFolder keeps a second server away from the same folder. The lock goes with
 // the process.
 func lockFolder(dir string) (*os.File, error) {
-	f, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_CREATE|os.O_RDWR, 0o600) //nolint:gosec // the operator chooses the data folder
+	f, err := os.OpenFile(filepath.Join(dir, lockName), os.O_CREATE|os.O_RDWR, 0o600) //nolint:gosec // the operator chooses the data folder
 	if err != nil {
 		return nil, fmt.Errorf("lock the data folder: %w", err)
 	}
