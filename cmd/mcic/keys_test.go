@@ -127,6 +127,7 @@ func TestABackupIsEncryptedWithAPassphrase(t *testing.T) {
 	pass := func(text string, mode fs.FileMode) string {
 		path := filepath.Join(t.TempDir(), "pass")
 		require.NoError(t, os.WriteFile(path, []byte(text), mode))
+		require.NoError(t, os.Chmod(path, mode)) // whatever the umask of a server before
 		return path
 	}
 	right := pass("correct horse battery\n", 0o600)

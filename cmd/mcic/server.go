@@ -29,7 +29,6 @@ import (
 	"github.com/m-cmp/mc-infra-connector/internal/inventory"
 	"github.com/m-cmp/mc-infra-connector/internal/keys"
 	"github.com/m-cmp/mc-infra-connector/internal/registry"
-	"github.com/m-cmp/mc-infra-connector/internal/store"
 	"github.com/m-cmp/mc-infra-connector/internal/terminal"
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
@@ -52,7 +51,7 @@ type serverOptions struct {
 	terminals                     int
 	terminalIdle, terminalLongest time.Duration
 	logLevel, logFormat           string
-	dev                           bool
+	newDatabase, dev              bool
 }
 
 func serverCommand(defaultData string, getenv func(string) string) *cobra.Command {
@@ -85,6 +84,7 @@ file token of the data folder. There is no way to switch that off.`,
 	f.StringVar(&o.data, "data", defaultData, "data `folder`: database, token, master key, drivers; created if missing")
 	f.StringVar(&o.listen, "listen", defaultListen, "`address` to listen on; port 0 takes a free one")
 	f.StringVar(&o.databaseURL, "database-url", "", "PostgreSQL database, postgres://user:password@host/name (default: SQLite in the data folder; also MCIC_DATABASE_URL)")
+	f.BoolVar(&o.newDatabase, "new-database", false, "begin with a new database although a server has used the data folder before; for one start")
 	o.masterKey.flags(cmd)
 	f.StringArrayVar(&o.driverDirs, "driver-dir", nil, "`folder` whose drivers are used whatever is installed, for developing them; may be repeated")
 	f.StringVar(&o.repositories, "repositories", "", "`file` with the repositories that drivers are installed from (default: repositories.yaml in the data folder, if it is there)")
@@ -207,7 +207,7 @@ func (o *serverOptions) run(ctx context.Context, stdout, stderr io.Writer, defau
 	}
 	work, stopWork := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopWork()
-	failed := make(chan error, 3)
+	failed := make(chan error, 4)
 	engineEnded := make(chan struct{})
 	go func() {
 		defer close(engineEnded)
@@ -217,6 +217,11 @@ func (o *serverOptions) run(ctx context.Context, stdout, stderr io.Writer, defau
 	}()
 	go func() {
 		if err := keeper.Run(work); err != nil {
+			failed <- err
+		}
+	}()
+	go func() {
+		if err := db.Watch(work); err != nil {
 			failed <- err
 		}
 	}()
@@ -255,13 +260,6 @@ func (o *serverOptions) run(ctx context.Context, stdout, stderr io.Writer, defau
 	<-looksEnded
 	<-convergeEnded
 	return err
-}
-
-func (o *serverOptions) openStore(ctx context.Context) (*store.Store, error) {
-	if o.databaseURL != "" {
-		return store.OpenPostgres(ctx, o.databaseURL)
-	}
-	return store.OpenSQLite(ctx, o.data)
 }
 
 func (o *serverOptions) logger(w io.Writer) (*slog.Logger, slog.Level, error) {

@@ -117,3 +117,10 @@ func (s *Store) Blocked(ctx context.Context) (n int, err error) {
 	err = s.read.NewRaw("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'").Scan(ctx, &n)
 	return n, err
 }
+
+// CheckNow has the structure of the database looked at, as it is now and then.
+func (s *Store) CheckNow(ctx context.Context) error {
+	err := s.checkAll(ctx, 1)
+	s.checked(err)
+	return err
+}

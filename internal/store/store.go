@@ -4,6 +4,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"embed"
@@ -49,6 +50,9 @@ type Store struct {
 	postgres    bool
 	config      *pgx.ConnConfig // of PostgreSQL
 	guard       io.Closer       // of the SQLite folder
+	dir         string          // of SQLite
+	files       files           // of SQLite
+	health      health
 }
 
 // SQLiteFile is the name of the database file in the data folder.
@@ -90,6 +94,9 @@ func lockFolder(dir string) (*os.File, error) {
 }
 
 func openSQLite(ctx context.Context, dir string) (*Store, error) {
+	if err := checkAtStart(ctx, dir); err != nil {
+		return nil, err
+	}
 	write, err := writer(dir)
 	if err != nil {
 		return nil, err
@@ -97,7 +104,15 @@ func openSQLite(ctx context.Context, dir string) (*Store, error) {
 	if err := migrate(ctx, goose.DialectSQLite3, write); err != nil {
 		return nil, errors.Join(err, write.Close())
 	}
-	return withReaders(dir, write)
+	s, err := withReaders(dir, write)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.Ping(ctx); err != nil { // there is a log from now on
+		return nil, errors.Join(err, s.Close())
+	}
+	s.files = filesIn(dir)
+	return s, nil
 }
 
 func dsn(dir, more string) string {
@@ -115,13 +130,13 @@ func writer(dir string) (*sql.DB, error) {
 }
 
 func withReaders(dir string, write *sql.DB) (*Store, error) {
-	read, err := sql.Open("sqlite", dsn(dir, "&_pragma=query_only(1)"))
+	read, err := sql.Open("sqlite", dsn(dir, "&mode=rw&_pragma=query_only(1)"))
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("open the database: %w", err), write.Close())
 	}
 	read.SetMaxOpenConns(8)
 	read.SetMaxIdleConns(8)
-	s := &Store{read: bun.NewDB(read, sqlitedialect.New()), write: bun.NewDB(write, sqlitedialect.New())}
+	s := &Store{read: bun.NewDB(read, sqlitedialect.New()), write: bun.NewDB(write, sqlitedialect.New()), dir: dir}
 	s.batches = &batches{db: s.write}
 	return s, nil
 }
@@ -221,9 +236,14 @@ func (s *Store) Version(ctx context.Context) (version string, err error) {
 	return version, failure(err, "read the version of the database")
 }
 
-// Ping reports whether the database answers.
+// Ping reports whether the database answers, is whole and can be written to.
 func (s *Store) Ping(ctx context.Context) error {
-	if err := s.read.PingContext(ctx); err != nil {
+	if ended, full := s.health.state(); ended != nil || full != nil {
+		return cmp.Or(ended, full)
+	}
+	var version int64
+	if err := s.read.NewRaw("SELECT max(version_id) FROM goose_db_version").Scan(ctx, &version); err != nil {
+		s.note(err)
 		return resource.Errorf(resource.CodeUnavailable, "the database does not answer: %w", err)
 	}
 	return nil
@@ -254,6 +274,9 @@ func (s *Store) Read() *Queries { return &Queries{db: s.read, postgres: s.postgr
 // Update runs change in one transaction, once. When it returns without an error the change
 // is on the disk.
 func (s *Store) Update(ctx context.Context, change func(context.Context, *Queries) error) error {
+	if ended, _ := s.health.state(); ended != nil {
+		return ended
+	}
 	var err error
 	if s.postgres {
 		err = s.write.RunInTx(ctx, nil, func(ctx context.Context, tx bun.Tx) error {
@@ -265,6 +288,7 @@ func (s *Store) Update(ctx context.Context, change func(context.Context, *Querie
 	if err == nil {
 		return nil
 	}
+	s.note(err)
 	return failure(err, "change the database")
 }
 
@@ -303,14 +327,14 @@ func isUnique(err error) bool {
 }
 
 // isBusy reports whether the database could do the same later: locked, out of
-// space, shutting down, or a transaction that lost against another.
+// space, shutting down, damaged, or a transaction that lost against another.
 func isBusy(err error) bool {
 	if e, ok := errors.AsType[*pgconn.PgError](err); ok {
 		return strings.HasPrefix(e.Code, "40") || strings.HasPrefix(e.Code, "53") || strings.HasPrefix(e.Code, "57")
 	}
 	if e, ok := errors.AsType[*sqlite.Error](err); ok {
 		switch e.Code() & 0xff {
-		case sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR:
+		case sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB:
 			return true
 		}
 	}

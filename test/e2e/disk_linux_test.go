@@ -46,6 +46,10 @@ func TestAFullDisk(t *testing.T) {
 			refused = name
 		}
 	}
+	ready := func(want int) func() bool {
+		return func() bool { status, _ := w.ask(http.MethodGet, "/readyz", ""); return status == want }
+	}
+	require.Eventually(t, ready(http.StatusServiceUnavailable), 20*time.Second, 50*time.Millisecond)
 	status, _ := w.ask(http.MethodGet, vpcsOfSlow+"/before", "")
 	assert.Equal(t, http.StatusOK, status, "what is recorded can be read")
 	require.Eventually(t, func() bool {
@@ -56,6 +60,7 @@ func TestAFullDisk(t *testing.T) {
 	assert.NotEqual(t, resource.StateAvailable, read[resource.Resource](w, "vpc get under-way -c slow").State, "that cannot be recorded")
 
 	require.NoError(t, os.Remove(filler))
+	require.Eventually(t, ready(http.StatusOK), 20*time.Second, 50*time.Millisecond)
 	w.do("vpc create after -c slow --cidr 10.2.0.0/16 --wait")
 	w.fails(3, "vpc get %s -c slow", refused)
 	for _, name := range accepted {

@@ -93,6 +93,16 @@ func (s *Server) PID() int { return s.cmd.Process.Pid }
 // Output is what the server has printed and logged.
 func (s *Server) Output() string { return s.output.String() }
 
+// Ended reports whether the server has ended.
+func (s *Server) Ended() bool {
+	select {
+	case <-s.ended:
+		return true
+	default:
+		return false
+	}
+}
+
 // Stop tells the server to stop and waits until it has.
 func (s *Server) Stop() error {
 	if err := s.cmd.Process.Signal(syscall.SIGTERM); err != nil && !errors.Is(err, os.ErrProcessDone) {
