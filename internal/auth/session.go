@@ -15,6 +15,9 @@ import (
 // SessionLife is how long a login in a browser lasts.
 const SessionLife = 12 * time.Hour
 
+// clockSkew is how much the clocks of servers may differ.
+const clockSkew = 5 * time.Minute
+
 // SessionHeader must be on every request that a session's cookie opens and that can
 // change something. Pages of other sites cannot set it.
 const SessionHeader = "Mcic-Console"
@@ -122,7 +125,8 @@ func (s *Sessions) read(r *http.Request) (id string, until time.Time, ok bool) {
 		return id, until, false
 	}
 	until = time.Unix(int64(binary.BigEndian.Uint64(value)), 0) //nolint:gosec // signed by us
-	return base64.RawURLEncoding.EncodeToString(value[8:sessionBody]), until, time.Now().Before(until)
+	left := time.Until(until)                                   // of one that a clock has given which was wrong, more than any has
+	return base64.RawURLEncoding.EncodeToString(value[8:sessionBody]), until, left > 0 && left < SessionLife+clockSkew
 }
 
 // sign returns body with its signature behind it.

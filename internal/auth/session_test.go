@@ -175,6 +175,17 @@ func TestASessionRunsOut(t *testing.T) {
 	})
 }
 
+// A session of a clock that was ahead does not last until the clock comes there.
+func TestASessionOfAClockThatWasAheadIsNone(t *testing.T) {
+	s := sessions(t, known)
+	c := login(t, s, known)
+	assert.True(t, allows(t, s, fromPage(t, http.MethodGet, c)))
+	synctest.Test(t, func(t *testing.T) { // whose clock is years behind
+		assert.False(t, allows(t, s, fromPage(t, http.MethodGet, c)))
+		assert.True(t, allows(t, s, fromPage(t, http.MethodGet, login(t, s, known))))
+	})
+}
+
 func TestTheCookieKeepsToTLS(t *testing.T) {
 	s := sessions(t, known)
 	r := fromPage(t, http.MethodPost)

@@ -31,7 +31,7 @@ func (j *job) freeing(ctx context.Context, refused *resource.Error) (bool, error
 	if err != nil {
 		return false, err
 	}
-	leaving, err := q.Leaving(ctx, j.Row.Connection, store.MicrosOf(time.Now().Add(-lag)))
+	leaving, err := q.Leaving(ctx, j.Row.Connection, time.Now(), lag)
 	if err != nil {
 		return false, err
 	}

@@ -125,7 +125,7 @@ func (inv *Inventory) MeetStrangers(ctx context.Context, connection string, item
 	if err != nil {
 		return err
 	}
-	leaving, err := inv.store.Read().Leaving(ctx, connection, store.MicrosOf(time.Now().Add(-lag)))
+	leaving, err := inv.store.Read().Leaving(ctx, connection, time.Now(), lag)
 	if err != nil || len(leaving) > 0 {
 		return err
 	}

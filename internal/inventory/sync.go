@@ -50,7 +50,8 @@ func (inv *Inventory) syncPassingLoop(ctx context.Context) {
 			return
 		case <-tick.C:
 		}
-		passing, err := inv.store.Read().Passing(ctx, states, store.MicrosOf(time.Now().Add(-inv.config.SyncPassing)))
+		now := time.Now()
+		passing, err := inv.store.Read().Passing(ctx, states, store.MicrosOf(now.Add(-inv.config.SyncPassing)), store.MicrosOf(now))
 		if err != nil && ctx.Err() == nil {
 			inv.logger.Error("cannot look for what is in a passing state; tried again soon", "error", err)
 		}

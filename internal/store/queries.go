@@ -6,6 +6,7 @@ import (
 	"errors"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/uptrace/bun"
 
@@ -181,18 +182,19 @@ func (q *Queries) ConnectionsWith(ctx context.Context, kind string) (names []str
 }
 
 // Passing reads the connections and kinds with resources in one of some states that no
-// operation is changing and that were last seen before a time.
-func (q *Queries) Passing(ctx context.Context, states []resource.State, seen Micros) (rows []Resource, err error) {
+// operation is changing and that were last seen before a time, or by a clock that was wrong.
+func (q *Queries) Passing(ctx context.Context, states []resource.State, seen, now Micros) (rows []Resource, err error) {
 	err = q.db.NewSelect().Model(&rows).Column("connection", "kind").Distinct().
 		Where("state IN (?)", bun.List(states)).Where("operation = ''").Where("cloud_id <> ''").Where("deleted_at = 0").
-		Where("synced_at < ?", seen).Scan(ctx)
+		Where("(synced_at < ? OR synced_at > ?)", seen, now+(now-seen)).Scan(ctx)
 	return rows, failure(err, "look for what is in a passing state")
 }
 
-// Leaving reads what of a connection is being deleted, or was since a time.
-func (q *Queries) Leaving(ctx context.Context, connection string, since Micros) (rows []Resource, err error) {
+// Leaving reads what of a connection is being deleted, or was within some time before now; a
+// little after it by another server's clock.
+func (q *Queries) Leaving(ctx context.Context, connection string, now time.Time, within time.Duration) (rows []Resource, err error) {
 	err = q.db.NewSelect().Model(&rows).Where("connection = ?", connection).WhereGroup(" AND ", func(sel *bun.SelectQuery) *bun.SelectQuery {
-		return sel.Where("deleted_at = 0 AND state = ? AND operation <> ''", resource.StateDeleting).WhereOr("deleted_at > ?", max(since, 0))
+		return sel.Where("deleted_at = 0 AND state = ? AND operation <> ''", resource.StateDeleting).WhereOr("deleted_at > ? AND deleted_at < ?", max(MicrosOf(now.Add(-within)), 0), MicrosOf(now.Add(within)))
 	}).Scan(ctx)
 	return rows, failure(err, "read what is being deleted in the connection %s", connection)
 }
@@ -428,9 +430,10 @@ func (q *Queries) DeleteSecrets(ctx context.Context, uid string) error {
 }
 
 // ClaimSync hands the connections that were last looked at before a time, and in
-// which something lives, to this server.
+// which something lives, to this server. A look that is to come was of a clock that was
+// wrong, and is none.
 func (q *Queries) ClaimSync(ctx context.Context, before, now Micros) (rows []Connection, err error) {
-	_, err = q.db.NewUpdate().Model(&rows).Set("synced_at = ?", now).Where("synced_at < ?", before).
+	_, err = q.db.NewUpdate().Model(&rows).Set("synced_at = ?", now).Where("(synced_at < ? OR synced_at > ?)", before, now+(now-before)).
 		Where("EXISTS (?)", q.db.NewSelect().Model((*Resource)(nil)).ColumnExpr("1").Where("resources.connection = connections.name").Where("deleted_at = 0")).
 		Returning("name").Exec(ctx)
 	return rows, failure(err, "claim connections")

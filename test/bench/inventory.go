@@ -32,7 +32,7 @@ func inventory(ctx context.Context, bin, dir string, count int) error {
 	if err := fill(ctx, data, count); err != nil {
 		return err
 	}
-	s, err := mcic.Start(ctx, bin, data, "--log-level", "error")
+	s, err := mcic.Start(ctx, bin, data, "--log-level", "error", "--sync-every", "24h") // the clouds are not looked at meanwhile
 	if err != nil {
 		return err
 	}
@@ -152,10 +152,9 @@ func fill(ctx context.Context, data string, count int) error {
 		return err
 	}
 	now := store.MicrosOf(time.Now())
-	never := store.MicrosOf(time.Now().Add(24 * time.Hour)) // the clouds are not looked at meanwhile
 	for i := range 20 {
 		err := db.Update(ctx, func(ctx context.Context, q *store.Queries) error {
-			return q.InsertConnection(ctx, &store.Connection{Name: connectionOf(i), Cloud: "mock", Region: "mock-seoul", CreatedAt: now, UpdatedAt: now, SyncedAt: never})
+			return q.InsertConnection(ctx, &store.Connection{Name: connectionOf(i), Cloud: "mock", Region: "mock-seoul", CreatedAt: now, UpdatedAt: now, SyncedAt: now})
 		})
 		if err != nil {
 			return err
