@@ -106,6 +106,9 @@ func (j *job) findByToken(ctx context.Context) (bool, error) {
 		if err != nil {
 			return false, err
 		}
+		if taken := j.elsewhere(ctx, item.ID); taken != nil {
+			return false, taken
+		}
 		j.Row.CloudID = item.ID
 		return true, nil
 	}

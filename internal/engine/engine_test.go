@@ -23,7 +23,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	enginetest.Main(m, map[string]func() *driver.Driver{"late": late, "keyring": newKeyring})
+	enginetest.Main(m, map[string]func() *driver.Driver{"late": late, "keyring": newKeyring, "repeats": repeats})
 }
 
 func TestTheMainJob(t *testing.T) {

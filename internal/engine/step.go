@@ -93,6 +93,9 @@ func (e *Engine) step(ctx context.Context, connection, uid string) {
 
 // stepped has a step that failed taken again.
 func (j *job) stepped(ctx context.Context, err error) {
+	if errors.Is(err, store.ErrTaken) {
+		err = j.failTaken(ctx)
+	}
 	if err != nil && ctx.Err() == nil {
 		j.logger.Error("a step failed; it is taken again", "operation", j.op.ID, "verb", j.op.Verb, "kind", j.Row.Kind, "name", j.Row.Name, "error", err)
 		j.enqueueAfter(j.Row.Connection, j.Row.UID, j.config.RetryFirst)

@@ -107,6 +107,9 @@ func (inv *Inventory) syncKind(ctx context.Context, connection string, k *resour
 		switch {
 		case errors.Is(err, errOvertaken): // by what knows it better
 			return nil
+		case errors.Is(err, store.ErrTaken): // one that is wrong keeps nobody from seeing the others
+			inv.logger.Error("the driver answers for a resource what is recorded as another one", "kind", row.Kind, "name", row.Name, "connection", row.Connection, "cloudId", row.CloudID)
+			return nil
 		case same:
 			unchanged = append(unchanged, row.UID)
 		}

@@ -233,6 +233,10 @@ func (q *Queries) InsertResource(ctx context.Context, row *Resource, refs []Ref)
 	return failure(err, "record what the %s %s uses", row.Kind, row.Name)
 }
 
+// ErrTaken is the error where a resource would have what another one has, such as its
+// cloud's id.
+var ErrTaken = errors.New("another resource has its cloud id")
+
 // UpdateResource writes all that can change, provided that owner holds the lease.
 // It answers conflict if another server has taken over.
 func (q *Queries) UpdateResource(ctx context.Context, row *Resource, owner string) error {
@@ -242,6 +246,9 @@ func (q *Queries) UpdateResource(ctx context.Context, row *Resource, owner strin
 	result, err := q.db.NewUpdate().Model(row).
 		ExcludeColumn("uid", "connection", "kind", "name", "created_at").
 		WherePK().Where("lease_owner = ?", owner).Exec(ctx)
+	if isUnique(err) {
+		return resource.Errorf(resource.CodeAlreadyExists, "record the %s %s: %w", row.Kind, row.Name, ErrTaken)
+	}
 	if err != nil {
 		return failure(err, "record the %s %s", row.Kind, row.Name)
 	}
