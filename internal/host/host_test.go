@@ -188,6 +188,8 @@ func (c vpcs) Get(ctx context.Context, id string) (vpc, error) {
 		return probe(id, c.config.Zone)
 	case "environment":
 		return vpc{ID: strings.Join(os.Environ(), " "), State: resource.StateAvailable}, nil
+	case "leak", "chatter", "long", "big":
+		return c.indiscreet(id)
 	case "log":
 		c.config.Logger.Warn("something odd", "key", c.config.Credential["key"])
 		fmt.Fprintln(os.Stderr, "plain words")

@@ -8,18 +8,51 @@ import (
 	"maps"
 	"slices"
 	"sync"
+	"time"
 )
 
 // maxLogLine is where a driver's log line is cut.
 const maxLogLine = 64 << 10
 
+// maxCut is how long a secret can be that the cut goes through.
+const maxCut = 8 << 10
+
 // logWriter passes the log of a driver on: lines of slog's JSON with their level
 // and attributes, other lines as they are.
 type logWriter struct {
 	logger *slog.Logger
+	clean  func(string) string // takes out what is secret
 
 	mu   sync.Mutex
 	line []byte
+
+	since       time.Time // of what follows
+	lines, size int
+	left        int // lines that were left out
+}
+
+// How much a driver may have logged within some time: more of it is left out.
+const (
+	logSpan  = 10 * time.Second
+	logLines = 2000
+	logBytes = 4 << 20
+)
+
+// mayPass reports whether a line is passed on.
+func (w *logWriter) mayPass(line []byte) bool {
+	if now := time.Now(); now.Sub(w.since) >= logSpan {
+		if w.left > 0 {
+			w.logger.Warn("the driver says too much; lines of it were left out", "lines", w.left)
+		}
+		w.since, w.lines, w.size, w.left = now, 0, 0, 0
+	}
+	w.lines++
+	w.size += len(line)
+	if w.lines > logLines || w.size > logBytes {
+		w.left++
+		return false
+	}
+	return true
 }
 
 func (w *logWriter) Write(p []byte) (int, error) {
@@ -43,11 +76,15 @@ func (w *logWriter) add(p []byte) {
 }
 
 func (w *logWriter) flush() {
+	if len(w.line) == maxLogLine {
+		w.line = w.line[:maxLogLine-maxCut] // a secret may have been cut in two
+	}
 	line := bytes.TrimSpace(w.line)
 	w.line = nil
-	if len(line) == 0 {
+	if len(line) == 0 || !w.mayPass(line) {
 		return
 	}
+	line = []byte(w.clean(string(line)))
 	var record map[string]any
 	if json.Unmarshal(line, &record) != nil {
 		w.logger.Info("driver output", "line", string(line))

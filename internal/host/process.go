@@ -6,9 +6,11 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -31,6 +33,8 @@ type process struct {
 	plugin *plugin.Client
 	runner *run
 	logger *slog.Logger
+
+	secrets *redactor // of all credentials that it was given
 
 	connectTimeout time.Duration
 
@@ -68,8 +72,8 @@ func (h *Host) startProcess(cloud string, c command) (*process, error) {
 		return nil, fmt.Errorf("make the driver's working folder: %w", err)
 	}
 	logger := h.config.Logger.With("driver", cloud)
-	p := &process{logger: logger, connectTimeout: h.config.ConnectTimeout, sessions: map[string]*openSession{}}
-	lines := &logWriter{logger: logger}
+	p := &process{logger: logger, secrets: &redactor{}, connectTimeout: h.config.ConnectTimeout, sessions: map[string]*openSession{}}
+	lines := &logWriter{logger: logger, clean: p.secrets.text}
 	p.plugin = plugin.NewClient(&plugin.ClientConfig{
 		HandshakeConfig:  driver.Handshake(),
 		VersionedPlugins: h.config.Protocols,
@@ -79,7 +83,7 @@ func (h *Host) startProcess(cloud string, c command) (*process, error) {
 		// The folder of the socket is private to this user, which guards the
 		// connection as well as keys in the environment of the same user would.
 		UnixSocketConfig: &plugin.UnixSocketConfig{TempDir: h.config.SocketDir},
-		GRPCDialOptions:  []grpc.DialOption{grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(driver.MaxMessage))},
+		GRPCDialOptions:  append(filter{p.secrets}.options(), grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(driver.MaxMessage))),
 		Logger:           hclog.NewNullLogger(),
 		Stderr:           lines,
 		SyncStdout:       io.Discard,
@@ -195,6 +199,7 @@ func (p *process) connect(ctx context.Context, t Target) (driver.Session, error)
 	if err != nil {
 		return nil, err
 	}
+	p.hide(ctx, config.Credential)
 	s, err := p.client.Connect(driver.WithTimeout(ctx, p.connectTimeout), config)
 	if err != nil || t.Opened == nil {
 		return s, err
@@ -203,6 +208,18 @@ func (p *process) connect(ctx context.Context, t Target) (driver.Session, error)
 		t.Opened(ctx, place)
 	}
 	return s, nil
+}
+
+// hide has the values of a credential go no further than to the process: those that are
+// secret, or if the driver does not say which these are, all.
+func (p *process) hide(ctx context.Context, credential driver.Values) {
+	var values []string
+	if d, err := p.client.Describe(driver.WithTimeout(ctx, p.connectTimeout)); err == nil {
+		values = d.Secrets(credential)
+	} else {
+		values = slices.Collect(maps.Values(credential))
+	}
+	p.secrets.add(values)
 }
 
 // forget drops a session that the driver does not know, or all of a connection.
