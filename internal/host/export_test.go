@@ -19,3 +19,15 @@ func (h *Host) Moving(cloud string) bool {
 	s, err := h.place(cloud)
 	return err == nil && len(s.lock) > 0
 }
+
+// AllCalls answers how many calls all processes of a cloud are working on.
+func (h *Host) AllCalls(cloud string) (n int64) {
+	for _, s := range h.slotsOf(cloud) {
+		s.lock <- struct{}{}
+		if s.process != nil {
+			n += s.process.calls.Load()
+		}
+		s.release()
+	}
+	return n
+}

@@ -9,6 +9,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -124,4 +126,87 @@ func TestADriverThatTalksTooMuch(t *testing.T) {
 	assert.ErrorContains(t, err, "an object has more than 4 MiB")
 	assert.NotZero(t, pid(t, s), "it goes on")
 	assert.Less(t, strings.Count(logged.String(), "\n"), 2100)
+}
+
+// at is a connection of that name.
+func at(connection string) host.Target {
+	t := target("toy", "r")
+	t.Connection = connection
+	return t
+}
+
+// crash has a driver's process end in a call for a connection.
+func crash(t *testing.T, h *host.Host, connection, how string) {
+	t.Helper()
+	_, err := h.Session(at(connection)).Get(t.Context(), "vpc", how)
+	assert.Equal(t, resource.CodeUnavailable, resource.CodeOf(err))
+}
+
+func TestADriverThatCrashesForOneConnectionCostsOnlyThat(t *testing.T) {
+	for _, how := range []string{"exit", "hang"} {
+		t.Run(how, func(t *testing.T) {
+			h := newHost(t, func(c *host.Config) { c.CallTimeout, c.Grace = time.Second, 100*time.Millisecond })
+			good := h.Session(at("good"))
+			first := pid(t, good)
+			crash(t, h, "bad", how)
+			gone(t, first)
+			own := pid(t, h.Session(at("bad")))
+			shared := pid(t, good)
+			assert.NotEqual(t, shared, own)
+			for range 3 {
+				crash(t, h, "bad", how)
+				assert.Equal(t, shared, pid(t, good), "the others do not notice")
+			}
+			require.Eventually(t, func() bool {
+				_, err := h.Session(at("bad")).Get(t.Context(), "vpc", how)
+				return strings.Contains(err.Error(), "times in a row; it is started again in")
+			}, 10*time.Second, time.Millisecond)
+			assert.Equal(t, shared, pid(t, good), "nor do they wait")
+			assert.Equal(t, shared, pid(t, h.Session(at("new"))))
+
+			h.Forget("toy", "bad") // as when it is changed
+			assert.Equal(t, shared, pid(t, h.Session(at("bad"))))
+		})
+	}
+}
+
+func TestAConnectionThatADriverCrashesForIsToldFromManyOthers(t *testing.T) {
+	h := newHost(t, nil)
+	bad := func() {
+		_, err := h.Session(at("c-5")).Get(t.Context(), "vpc", "exit")
+		assert.Error(t, err)
+	}
+	for round := 0; ; round++ {
+		require.Less(t, round, 6, "the others are not free of it")
+		ctx, end := context.WithCancel(t.Context())
+		var group sync.WaitGroup
+		var lost atomic.Int32
+		for i := range 10 {
+			if i != 5 {
+				group.Go(func() {
+					_, err := h.Session(at(fmt.Sprintf("c-%d", i))).Get(ctx, "vpc", "slow")
+					if ctx.Err() == nil && err != nil {
+						lost.Add(1)
+					}
+				})
+			}
+		}
+		require.Eventually(t, func() bool { return h.AllCalls("toy")+int64(lost.Load()) >= 9 }, 10*time.Second, time.Millisecond)
+		require.Zero(t, lost.Load())
+		bad()
+		end()
+		group.Wait()
+		if lost.Load() == 0 {
+			return
+		}
+	}
+}
+
+func TestAProcessOfItsOwnIsForAWhile(t *testing.T) {
+	h := newHost(t, func(c *host.Config) { c.ApartFor, c.IdleTimeout = 300*time.Millisecond, time.Second })
+	crash(t, h, "bad", "exit")
+	own, shared := pid(t, h.Session(at("bad"))), pid(t, h.Session(at("good")))
+	require.NotEqual(t, own, shared)
+	require.Eventually(t, func() bool { return pid(t, h.Session(at("bad"))) == pid(t, h.Session(at("good"))) }, 10*time.Second, 10*time.Millisecond)
+	gone(t, own)
 }

@@ -46,6 +46,7 @@ type Config struct {
 	ListTimeout    time.Duration // for one complete list
 	ConnectTimeout time.Duration // for opening a session, by itself or as part of a call
 	MostListed     int           // objects that a list can have
+	ApartFor       time.Duration // how long a process must go on that was given to connections for which another one ended
 	Grace          time.Duration // how much later than its timeout a driver may answer before it counts as hung
 
 	Sandbox Sandbox // what drivers may reach and use
@@ -68,6 +69,7 @@ func (c Config) withDefaults() Config {
 	set(&c.ListTimeout, 5*time.Minute)
 	set(&c.ConnectTimeout, 30*time.Second)
 	set(&c.Grace, 3*time.Second)
+	set(&c.ApartFor, apartFor)
 	if c.MostListed == 0 {
 		c.MostListed = 2_000_000
 	}
@@ -98,7 +100,9 @@ type Host struct {
 	sandboxMissing error // why they cannot be, if they should
 
 	mu       sync.Mutex
-	slots    map[string]*slot
+	slots    map[string]*slot    // by cloud and group
+	apart    map[string]string   // groups, by connection
+	groups   int                 // that there have been
 	packages map[string]Package  // installed, by cloud
 	limits   map[string]*limiter // by connection
 	senders  map[string]sender   // by connection
@@ -109,13 +113,15 @@ type Host struct {
 // slot is the place of one cloud's driver.
 type slot struct {
 	cloud string
+	group string        // of connections that it is for, "" for all that are in none
 	lock  chan struct{} // held while starting and stopping; taken with a context
 
 	process     *process
 	stamp       string // of the executable that the process was started from
 	startedAt   time.Time
-	failures    int   // crashes and failed starts in a row
-	reason      error // of the last failed start
+	endedAt     time.Time // by itself
+	failures    int       // crashes and failed starts in a row
+	reason      error     // of the last failed start
 	retryAt     time.Time
 	description *driver.Description
 	described   string // stamp of the executable that the description is of
@@ -124,7 +130,7 @@ type slot struct {
 // New returns a host. Close ends it with all its processes.
 func New(c Config) *Host {
 	ctx, stop := context.WithCancel(context.Background())
-	h := &Host{config: c.withDefaults(), starter: newStarter(), stop: stop, ended: make(chan struct{}), slots: map[string]*slot{}, packages: map[string]Package{}, limits: map[string]*limiter{}, senders: map[string]sender{}, retiring: map[*process]bool{}}
+	h := &Host{config: c.withDefaults(), starter: newStarter(), stop: stop, ended: make(chan struct{}), slots: map[string]*slot{}, apart: map[string]string{}, packages: map[string]Package{}, limits: map[string]*limiter{}, senders: map[string]sender{}, retiring: map[*process]bool{}}
 	if h.config.Sandbox.Mode != SandboxOff {
 		if h.sandboxMissing = sandboxSupported(); h.sandboxMissing != nil {
 			h.config.Logger.Warn("drivers are NOT kept from reading the server's files, as this system cannot do that", "reason", h.sandboxMissing)
@@ -291,12 +297,12 @@ func (h *Host) LookUp(ctx context.Context, t Target, catalog string, q driver.Qu
 
 // once opens a session for one use and closes it.
 func (h *Host) once(ctx context.Context, t Target, verb string, timeout time.Duration, use func(context.Context, driver.Session) error) error {
-	p, release, err := h.process(ctx, t.Cloud)
+	p, release, err := h.process(ctx, t)
 	if err != nil {
 		return err
 	}
 	defer release()
-	return h.call(ctx, p, t.Cloud, verb, timeout, func(ctx context.Context) error {
+	return h.call(ctx, p, t, verb, timeout, func(ctx context.Context) error {
 		s, err := p.connect(ctx, t)
 		if err != nil {
 			return err
@@ -311,17 +317,18 @@ func (h *Host) once(ctx context.Context, t Target, verb string, timeout time.Dur
 
 // Forget closes the session of a connection that is gone or has changed.
 func (h *Host) Forget(cloud, connection string) {
+	h.Reopen(cloud, connection)
 	h.mu.Lock()
 	delete(h.limits, connection)
+	delete(h.apart, connection)
 	h.endSender(connection)
 	h.mu.Unlock()
-	h.Reopen(cloud, connection)
 }
 
 // Reopen closes the session of a connection, so that the next call opens a new one.
 func (h *Host) Reopen(cloud, connection string) {
 	h.mu.Lock()
-	s := h.slots[cloud]
+	s := h.slots[cloud+h.apart[connection]]
 	h.mu.Unlock()
 	if s == nil {
 		return
@@ -399,9 +406,9 @@ var errHung = errors.New("the driver hangs")
 // call runs one call under its timeout. The driver is told the timeout and gets a
 // little longer; one that has not answered then does not keep to its contract and
 // is ended, so that the next call finds a fresh one.
-func (h *Host) call(ctx context.Context, p *process, cloud, verb string, timeout time.Duration, do func(context.Context) error) (err error) {
+func (h *Host) call(ctx context.Context, p *process, t Target, verb string, timeout time.Duration, do func(context.Context) error) (err error) {
 	started := time.Now()
-	defer func() { h.config.Observe(cloud, verb, resource.CodeOf(err), time.Since(started)) }()
+	defer func() { h.config.Observe(t.Cloud, verb, resource.CodeOf(err), time.Since(started)) }()
 	if deadline, ok := ctx.Deadline(); ok {
 		timeout = min(timeout, time.Until(deadline))
 	}
@@ -416,52 +423,67 @@ func (h *Host) call(ctx context.Context, p *process, cloud, verb string, timeout
 	})()
 	err = do(driver.WithTimeout(callCtx, timeout))
 	if errors.Is(err, driver.ErrGone) {
+		p.lose(t.Connection)
 		p.bury()
 	}
 	if err == nil || !errors.Is(context.Cause(callCtx), errHung) {
 		return err
 	}
-	p.logger.Error("the driver hangs and is ended", "verb", verb, "after", time.Since(started))
+	p.hang(t.Connection)
+	p.logger.Error("the driver hangs and is ended", "connection", t.Connection, "verb", verb, "after", time.Since(started))
 	p.kill()
-	return resource.Errorf(resource.CodeUnavailable, "the driver %s did not answer %s within %s and was ended; the next call starts it anew", cloud, verb, timeout.Round(time.Millisecond))
+	return resource.Errorf(resource.CodeUnavailable, "the driver %s did not answer %s within %s and was ended; the next call starts it anew", t.Cloud, verb, timeout.Round(time.Millisecond))
 }
 
-// process returns the running process of a cloud's driver, started if need be.
-// The caller releases it after its call.
-func (h *Host) process(ctx context.Context, cloud string) (*process, func(), error) {
-	c, s, err := h.slot(cloud)
-	if err != nil {
-		return nil, nil, err
+// process returns the running process of a driver that serves a connection, started if need
+// be. The caller releases it after its call.
+func (h *Host) process(ctx context.Context, t Target) (*process, func(), error) {
+	for {
+		group := h.groupOf(t.Connection)
+		c, s, err := h.slotIn(t.Cloud, group)
+		if err != nil {
+			return nil, nil, err
+		}
+		if err := s.take(ctx); err != nil {
+			return nil, nil, err
+		}
+		h.reap(s)
+		if h.groupOf(t.Connection) != group { // it has another one from now on
+			s.release()
+			continue
+		}
+		p, err := h.running(s, c)
+		if err != nil {
+			s.release()
+			return nil, nil, err
+		}
+		end := p.begin(t.Connection)
+		s.release()
+		return p, end, nil
 	}
-	if err := s.take(ctx); err != nil {
-		return nil, nil, err
+}
+
+// reap buries the slot's process if it has ended. The slot is held.
+func (h *Host) reap(s *slot) {
+	p := s.process
+	if p == nil || p.alive() {
+		return
 	}
-	defer s.release()
-	p, err := h.running(s, c)
-	if err != nil {
-		return nil, nil, err
+	p.kill()
+	s.process, s.reason, s.endedAt = nil, nil, time.Now()
+	if !h.tellApart(s, p) {
+		s.failed(time.Since(s.startedAt) >= stableAfter)
 	}
-	p.calls.Add(1)
-	return p, func() {
-		p.used()
-		p.calls.Add(-1)
-	}, nil
 }
 
 // running returns the slot's process, started if need be. The slot is held.
 func (h *Host) running(s *slot, c command) (*process, error) {
+	h.reap(s)
 	if p := s.process; p != nil {
-		alive := p.alive()
-		if alive && s.stamp == c.stamp {
+		if s.stamp == c.stamp {
 			return p, nil
 		}
-		if alive {
-			return h.renew(s, c), nil
-		}
-		p.kill()
-		s.process = nil
-		s.reason = nil
-		s.failed(time.Since(s.startedAt) >= stableAfter)
+		return h.renew(s, c), nil
 	}
 	if wait := time.Until(s.retryAt); wait > 0 {
 		return nil, resource.Errorf(resource.CodeUnavailable, "the driver %s failed %d times in a row; it is started again in %s; %w", s.cloud, s.failures, wait.Round(100*time.Millisecond), cmp.Or(s.reason, errCrashed))
@@ -492,27 +514,32 @@ func (s *slot) failed(stable bool) {
 }
 
 // slot returns how a cloud's driver is started and its place.
-func (h *Host) slot(cloud string) (command, *slot, error) {
+func (h *Host) slot(cloud string) (command, *slot, error) { return h.slotIn(cloud, "") }
+
+// slotIn is slot for a process of a cloud's driver that serves a group of connections.
+func (h *Host) slotIn(cloud, group string) (command, *slot, error) {
 	found := h.find()
 	c, ok := found[cloud]
 	if !ok {
 		return command{}, nil, resource.Errorf(resource.CodeNotFound, "there is no driver for the cloud %.64q; there are drivers for: %s. Install one with: mcic driver install CLOUD, or put %s<cloud> into %s", cloud, strings.Join(slices.Sorted(maps.Keys(found)), ", "), Prefix, strings.Join(slices.Concat(h.config.Override, h.config.Dirs), " or "))
 	}
-	s, err := h.place(cloud)
+	s, err := h.placeOf(cloud, group)
 	return c, s, err
 }
 
 // place returns the slot of a cloud.
-func (h *Host) place(cloud string) (*slot, error) {
+func (h *Host) place(cloud string) (*slot, error) { return h.placeOf(cloud, "") }
+
+func (h *Host) placeOf(cloud, group string) (*slot, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.closed {
 		return nil, resource.Errorf(resource.CodeUnavailable, "the server is stopping")
 	}
-	s := h.slots[cloud]
+	s := h.slots[cloud+group]
 	if s == nil {
-		s = &slot{cloud: cloud, lock: make(chan struct{}, 1)}
-		h.slots[cloud] = s
+		s = &slot{cloud: cloud, group: group, lock: make(chan struct{}, 1)}
+		h.slots[cloud+group] = s
 	}
 	return s, nil
 }
@@ -555,6 +582,7 @@ func (h *Host) stopIdle(ctx context.Context) {
 					s.process = nil
 				}
 			}
+			h.bringBack(s)
 			s.release()
 		}
 	}

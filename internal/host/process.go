@@ -38,12 +38,15 @@ type process struct {
 
 	connectTimeout time.Duration
 
+	localState atomic.Bool // whether the driver says so
+
 	calls    atomic.Int64 // running now
 	killed   atomic.Bool  // by the host
 	lastUsed atomic.Int64 // unix nanoseconds
 
 	mu       sync.Mutex
 	sessions map[string]*openSession // by connection
+	work     workload
 }
 
 type openSession struct {
@@ -72,7 +75,7 @@ func (h *Host) startProcess(cloud string, c command) (*process, error) {
 		return nil, fmt.Errorf("make the driver's working folder: %w", err)
 	}
 	logger := h.config.Logger.With("driver", cloud)
-	p := &process{logger: logger, secrets: &redactor{}, connectTimeout: h.config.ConnectTimeout, sessions: map[string]*openSession{}}
+	p := &process{logger: logger, secrets: &redactor{}, connectTimeout: h.config.ConnectTimeout, sessions: map[string]*openSession{}, work: workload{running: map[string]int{}, lost: map[string]bool{}}}
 	lines := &logWriter{logger: logger, clean: p.secrets.text}
 	p.plugin = plugin.NewClient(&plugin.ClientConfig{
 		HandshakeConfig:  driver.Handshake(),
@@ -216,6 +219,7 @@ func (p *process) hide(ctx context.Context, credential driver.Values) {
 	var values []string
 	if d, err := p.client.Describe(driver.WithTimeout(ctx, p.connectTimeout)); err == nil {
 		values = d.Secrets(credential)
+		p.localState.Store(d.LocalState)
 	} else {
 		values = slices.Collect(maps.Values(credential))
 	}

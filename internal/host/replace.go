@@ -34,17 +34,18 @@ func (h *Host) DropPackage(ctx context.Context, cloud string) error {
 	h.mu.Lock()
 	p, ok := h.packages[cloud]
 	delete(h.packages, cloud)
-	s := h.slots[cloud]
 	h.mu.Unlock()
-	if !ok || s == nil {
+	if !ok {
 		return nil
 	}
-	if err := s.take(ctx); err != nil {
-		return err
-	}
-	defer s.release()
-	if s.process != nil && s.stamp == p.Digest {
-		h.retire(s, false)
+	for _, s := range h.slotsOf(cloud) {
+		if err := s.take(ctx); err != nil {
+			return err
+		}
+		if s.process != nil && s.stamp == p.Digest {
+			h.retire(s, false)
+		}
+		s.release()
 	}
 	return nil
 }

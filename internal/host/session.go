@@ -32,12 +32,12 @@ func (s *session) do(ctx context.Context, verb string, timeout time.Duration, do
 // try runs one call, on a session that is opened anew if the driver lost it.
 func (s *session) try(ctx context.Context, verb string, timeout time.Duration, do func(context.Context, driver.Session) error) error {
 	for again := true; ; again = false {
-		p, release, err := s.host.process(ctx, s.target.Cloud)
+		p, release, err := s.host.process(ctx, s.target)
 		if err != nil {
 			return err
 		}
 		var open *openSession
-		err = s.host.call(ctx, p, s.target.Cloud, verb, timeout, func(ctx context.Context) (err error) {
+		err = s.host.call(ctx, p, s.target, verb, timeout, func(ctx context.Context) (err error) {
 			if open, err = p.session(ctx, s.target); err != nil {
 				return fmt.Errorf("connect %s: %w", s.target.Connection, err)
 			}
