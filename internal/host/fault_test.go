@@ -70,7 +70,7 @@ func (c vpcs) indiscreet(id string) (vpc, error) {
 		fmt.Fprint(os.Stderr, strings.Repeat("x", 1<<20), key)
 		return vpc{ID: id, State: resource.StateAvailable}, nil
 	case "long":
-		return vpc{}, resource.Errorf(resource.CodeInvalid, "%s", strings.Repeat("ä", 1<<20))
+		return vpc{}, resource.Errorf(resource.CodeInvalid, "%s", strings.Repeat("ä", 1<<17))
 	default:
 		return vpc{ID: id, Name: strings.Repeat("x", 5<<20), State: resource.StateAvailable}, nil
 	}

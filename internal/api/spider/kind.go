@@ -171,7 +171,11 @@ func (k *kind) createOne(r *request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return k.render(r.view(connection), found, secrets)
+	body, err := k.render(r.view(connection), found, secrets)
+	if len(secrets) > 0 {
+		return secret(body), err
+	}
+	return body, err
 }
 
 func (k *kind) record(r *request, connection string, items []wanted) (*api.Operation, error) {

@@ -189,13 +189,20 @@ func TestAPrivateKeyIsAnsweredOnce(t *testing.T) {
 	waited := a.create("mock", "keypair", "waited", `{"algorithm":"ed25519"}`)
 	got := a.post("/v1/connections/mock/keypairs", `{"name":"followed","spec":{"algorithm":"ed25519"}}`)
 	require.Equal(t, http.StatusAccepted, got.status)
+	assert.Equal(t, "no-store", got.header.Get("Cache-Control"))
 	followed := into[api.Operation](t, got)
+	got = a.post("/v1/connections/mock/keypairs?wait=30s", `{"name":"stored","spec":{"algorithm":"ed25519"}}`)
+	require.Equal(t, http.StatusCreated, got.status, "%s", got.body)
+	assert.Equal(t, "no-store", got.header.Get("Cache-Control"))
+	vpc := a.post("/v1/connections/mock/vpcs", `{"name":"open","spec":{"cidr":"10.0.0.0/16"}}`)
+	assert.Empty(t, vpc.header.Values("Cache-Control"), "nothing of that is secret")
+	got = a.get("/v1/operations/" + followed.ID + "?wait=30s")
 	for _, secrets := range []map[string]string{waited.Secrets, followed.Secrets} {
 		require.Len(t, secrets, 1)
 		_, err := ssh.ParsePrivateKey([]byte(secrets["privateKey"]))
 		require.NoError(t, err)
 	}
-	assert.Equal(t, api.OperationSucceeded, into[api.Operation](t, a.get(got.header.Get("Location")+"?wait=30s")).State)
+	assert.Equal(t, api.OperationSucceeded, into[api.Operation](t, got).State)
 
 	public := strings.TrimSpace(string(ssh.MarshalAuthorizedKey(signer(t, waited.Secrets["privateKey"]).PublicKey())))
 	imported := a.create("mock", "keypair", "imported", fmt.Sprintf(`{"publicKey":%q}`, public))

@@ -73,9 +73,10 @@ func queryParams(schemas huma.Registry, t reflect.Type) []*huma.Param {
 // changed is the answer to what changes a resource: the operation, or what came
 // out of it.
 type changed struct {
-	Status   int
-	Location string `header:"Location"`
-	Body     any
+	Status       int
+	Location     string `header:"Location"`
+	CacheControl string `header:"Cache-Control"`
+	Body         any
 }
 
 // registerKind registers all routes of one kind.
@@ -374,7 +375,10 @@ func (s *server) change(ctx context.Context, w WaitParam, done int, start func()
 	if err != nil {
 		return nil, problem(err)
 	}
-	secrets := op.Secrets
+	secrets, keep := op.Secrets, ""
+	if len(secrets) > 0 {
+		keep = noStore
+	}
 	if wait > 0 {
 		if op, err = s.Engine.Wait(ctx, op.ID, wait); err != nil {
 			return nil, problem(err)
@@ -389,7 +393,7 @@ func (s *server) change(ctx context.Context, w WaitParam, done int, start func()
 		return nil, p
 	case op.State != api.OperationSucceeded || wait == 0: // what is done here alone has ended at once
 		op.Secrets = secrets
-		return &changed{Status: http.StatusAccepted, Location: "/v1/operations/" + op.ID, Body: op}, nil
+		return &changed{Status: http.StatusAccepted, Location: "/v1/operations/" + op.ID, CacheControl: keep, Body: op}, nil
 	case op.Verb == api.VerbDelete:
 		return &changed{Status: done, Body: op}, nil
 	}
@@ -398,7 +402,7 @@ func (s *server) change(ctx context.Context, w WaitParam, done int, start func()
 		return nil, problem(err)
 	}
 	found.Secrets = secrets
-	return &changed{Status: done, Body: found}, nil
+	return &changed{Status: done, CacheControl: keep, Body: found}, nil
 }
 
 // envelopeSchema is the envelope with the kind's own spec and status.
