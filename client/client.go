@@ -17,6 +17,7 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -49,12 +50,14 @@ type Client struct {
 	http    *http.Client
 	timeout time.Duration
 	pause   func(ctx context.Context, attempt int) error
+	tls     *tls.Config
+	plain   bool // whether the token may be sent by HTTP to other machines
 }
 
 // Option changes how a client works.
 type Option func(*Client)
 
-// WithHTTPClient replaces the HTTP client, for a CA of your own or a test. It should
+// WithHTTPClient replaces the HTTP client, for a proxy of your own or a test. It should
 // have no timeout of its own: that would end event streams.
 func WithHTTPClient(h *http.Client) Option { return func(c *Client) { c.http = h } }
 
@@ -71,7 +74,8 @@ func WithPause(pause func(ctx context.Context, attempt int) error) Option {
 }
 
 // New returns a client of the server at an address such as http://127.0.0.1:1024.
-// An empty token sends none.
+// An empty token sends none. A token is sent by HTTP to this machine only, unless
+// WithInsecureHTTP allows more.
 func New(server, token string, opts ...Option) (*Client, error) {
 	u, err := url.Parse(server)
 	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
@@ -86,24 +90,36 @@ func New(server, token string, opts ...Option) (*Client, error) {
 		agent:   "mcic-client",
 		timeout: defaultTimeout,
 		pause:   backoff,
-		http: &http.Client{
-			Transport: &http.Transport{
-				Proxy:                 http.ProxyFromEnvironment,
-				DialContext:           (&net.Dialer{Timeout: 10 * time.Second, KeepAlive: 15 * time.Second}).DialContext,
-				TLSHandshakeTimeout:   10 * time.Second,
-				ForceAttemptHTTP2:     true,
-				MaxIdleConnsPerHost:   16,
-				IdleConnTimeout:       90 * time.Second,
-				ExpectContinueTimeout: time.Second,
-			},
-			// The API never redirects; what does is not the server, and must not get the token.
-			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-		},
 	}
 	for _, opt := range opts {
 		opt(c)
 	}
+	if c.http == nil {
+		c.http = ownHTTP(cmp.Or(c.tls, &tls.Config{MinVersion: tls.VersionTLS12}))
+	}
+	if token != "" && u.Scheme == "http" && !c.plain && !OnThisMachine(server) {
+		return nil, resource.Errorf(resource.CodeInvalid, "who can read along on the way to %s would have the token: it is not sent there by HTTP; "+
+			"use https://, or allow it where nobody can (--insecure-http, client.WithInsecureHTTP)", server)
+	}
 	return c, nil
+}
+
+// ownHTTP is the HTTP client unless another one is given.
+func ownHTTP(config *tls.Config) *http.Client {
+	return &http.Client{
+		Transport: &http.Transport{
+			Proxy:                 http.ProxyFromEnvironment,
+			DialContext:           (&net.Dialer{Timeout: 10 * time.Second, KeepAlive: 15 * time.Second}).DialContext,
+			TLSHandshakeTimeout:   10 * time.Second,
+			TLSClientConfig:       config,
+			ForceAttemptHTTP2:     true,
+			MaxIdleConnsPerHost:   16,
+			IdleConnTimeout:       90 * time.Second,
+			ExpectContinueTimeout: time.Second,
+		},
+		// The API never redirects; what does is not the server, and must not get the token.
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
 }
 
 // Server is the server's address.
@@ -240,7 +256,7 @@ func (c *Client) networkError(ctx, limited context.Context, err error) error {
 	if e, ok := errors.AsType[*url.Error](err); ok { // its text repeats the address
 		err = e.Err
 	}
-	return resource.Errorf(resource.CodeUnavailable, "cannot reach the server at %s: %w; is the server running? Start it with: mcic server", c.Server(), err)
+	return resource.Errorf(resource.CodeUnavailable, "cannot reach the server at %s: %w; %s", c.Server(), err, adviceOf(err))
 }
 
 // problem reads an RFC 9457 problem document.
@@ -255,6 +271,9 @@ func (c *Client) problem(resp *http.Response, body []byte) error {
 		Cloud     *resource.CloudError `json:"cloud"`
 	}
 	if err := json.Unmarshal(body, &doc); err != nil || doc.Code == "" { // a proxy, or no mcic server at all
+		if bytes.Contains(body, []byte(answerToHTTP)) {
+			return resource.Errorf(resource.CodeInvalid, "the server at %s speaks TLS; write its address with https://", c.Server())
+		}
 		err := resource.Errorf(codeOfStatus(resp.StatusCode), "the server at %s answered %s, and not as an mcic server does; check the address and what lies between", c.Server(), resp.Status)
 		if text := cmp.Or(doc.Detail, doc.Message); text != "" {
 			err.Message = text

@@ -17,11 +17,11 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/m-cmp/mc-infra-connector/api"
-	"github.com/m-cmp/mc-infra-connector/internal/api/linger"
 	"github.com/m-cmp/mc-infra-connector/internal/api/spider"
 	v1 "github.com/m-cmp/mc-infra-connector/internal/api/v1"
 	"github.com/m-cmp/mc-infra-connector/internal/auth"
 	"github.com/m-cmp/mc-infra-connector/internal/catalog"
+	"github.com/m-cmp/mc-infra-connector/internal/certificate"
 	"github.com/m-cmp/mc-infra-connector/internal/console"
 	"github.com/m-cmp/mc-infra-connector/internal/engine"
 	"github.com/m-cmp/mc-infra-connector/internal/events"
@@ -35,7 +35,8 @@ import (
 
 // serverOptions are the flags of mcic server.
 type serverOptions struct {
-	data, listen, databaseURL     string
+	data, databaseURL             string
+	listen                        listenOptions
 	masterKey                     keyFlags
 	masterKeyText                 string
 	driverDirs                    []string
@@ -63,9 +64,12 @@ func serverCommand(defaultData string, getenv func(string) string) *cobra.Comman
 
 It listens on 127.0.0.1 unless told otherwise, and every call but the health
 checks needs the admin token, which is made at the first start and lies in the
-file token of the data folder. There is no way to switch that off.`,
+file token of the data folder. There is no way to switch that off.
+
+On an address that others reach it wants TLS, or to be told who else keeps others
+from reading along: --behind-proxy or --insecure-http.`,
 		Example: `  mcic server --dev
-  mcic server --data /var/lib/mcic --listen 0.0.0.0:1024
+  mcic server --data /var/lib/mcic --listen 0.0.0.0:1024 --tls-cert tls.crt --tls-key tls.key
   mcic server --database-url postgres://mcic@db.example.com/mcic --master-key-file /etc/mcic/master.key`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -82,7 +86,7 @@ file token of the data folder. There is no way to switch that off.`,
 	}
 	f := cmd.Flags()
 	f.StringVar(&o.data, "data", defaultData, "data `folder`: database, token, master key, drivers; created if missing")
-	f.StringVar(&o.listen, "listen", defaultListen, "`address` to listen on; port 0 takes a free one")
+	o.listen.flags(cmd)
 	f.StringVar(&o.databaseURL, "database-url", "", "PostgreSQL database, postgres://user:password@host/name (default: SQLite in the data folder; also MCIC_DATABASE_URL)")
 	f.BoolVar(&o.newDatabase, "new-database", false, "begin with a new database although a server has used the data folder before; for one start")
 	o.masterKey.flags(cmd)
@@ -119,7 +123,7 @@ func (o *serverOptions) check() error {
 			return fmt.Errorf("--%s: %s is shorter than 1s; give a longer time, such as 5m or 720h", flag, given)
 		}
 	}
-	return nil
+	return o.listen.check()
 }
 
 func (o *serverOptions) run(ctx context.Context, stdout, stderr io.Writer, defaultData string) (err error) {
@@ -176,9 +180,14 @@ func (o *serverOptions) run(ctx context.Context, stdout, stderr io.Writer, defau
 	})
 	installed.Progress = bus.TellDriver
 	metrics.watchQueue(eng)
-	listener, err := linger.Listen(ctx, o.listen)
+	front, err := o.listen.open(ctx, logger)
 	if err != nil {
-		return fmt.Errorf("listen on %s: %w; choose another address with --listen", o.listen, err)
+		return err
+	}
+	metrics.watchCertificate(front.certificate)
+	state := &readiness{healthy: eng.Healthy, door: front}
+	if o.dev {
+		state.set(errStarting())
 	}
 	// Requests end with the server: those that wait answer what they know.
 	requests, endRequests := context.WithCancel(context.WithoutCancel(ctx))
@@ -192,10 +201,10 @@ func (o *serverOptions) run(ctx context.Context, stdout, stderr io.Writer, defau
 	metrics.watchTerminals(terminals)
 	web := &http.Server{
 		Handler: v1.New(v1.Config{
-			Registry: reg, Inventory: inv, Engine: eng, Events: bus, Catalog: choices, Drivers: installed, Allowed: token.Allows, Sessions: auth.NewSessions(token, db), Console: pages, Dev: o.dev,
+			Registry: reg, Inventory: inv, Engine: eng, Events: bus, Catalog: choices, Drivers: installed, Allowed: token.Allows, Sessions: auth.NewSessions(token, db), Console: pages, Dev: o.dev, Ready: state.ready,
 			Terminal: terminals, Metrics: metrics.registry, Logger: logger, Version: version,
 			Spider: spider.New(spider.Config{
-				Registry: reg, Inventory: inv, Engine: eng, Catalog: choices, Terminal: terminals, Fresh: o.spiderFresh, Logger: logger, Version: version,
+				Registry: reg, Inventory: inv, Engine: eng, Catalog: choices, Terminal: terminals, Fresh: o.spiderFresh, Ready: state.ready, Logger: logger, Version: version,
 				Allowed: func(r *http.Request) bool { return token.Allows(r) || o.spider.Allows(r) },
 			}),
 		}),
@@ -225,6 +234,7 @@ func (o *serverOptions) run(ctx context.Context, stdout, stderr io.Writer, defau
 			failed <- err
 		}
 	}()
+	go front.run(work)
 	looksEnded := make(chan struct{})
 	go func() {
 		defer close(looksEnded)
@@ -236,14 +246,18 @@ func (o *serverOptions) run(ctx context.Context, stdout, stderr io.Writer, defau
 		installed.Run(work)
 	}()
 	go func() {
-		if err := web.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+		if err := web.Serve(front); !errors.Is(err, http.ErrServerClosed) {
 			failed <- err
 		}
 	}()
 
-	address := "http://" + listener.Addr().String()
-	logger.Info("server started", "address", address, "data", o.data, "version", version)
-	o.greet(ctx, stdout, reg, greeting{address: address, tokenCreated: created, defaultData: defaultData})
+	logger.Info("server started", "address", front.address, "data", o.data, "version", version)
+	var devErr error
+	if o.dev {
+		devErr = registerDev(ctx, reg)
+		state.set(devErr)
+	}
+	o.greet(stdout, greeting{address: front.address, tokenCreated: created, defaultData: defaultData, devErr: devErr})
 
 	select {
 	case <-ctx.Done():
@@ -326,14 +340,20 @@ func (o *serverOptions) host(logger *slog.Logger, level slog.Level, m *metrics) 
 type greeting struct {
 	address, defaultData string
 	tokenCreated         bool
+	devErr               error
+}
+
+// registerDev registers the connection of --dev, unless it is there.
+func registerDev(ctx context.Context, reg *registry.Registry) error {
+	_, err := reg.CreateConnection(ctx, []byte(`{"name":"`+devConnection+`","cloud":"mock","region":"mock-seoul"}`), true)
+	if err == nil || resource.CodeOf(err) == resource.CodeAlreadyExists {
+		return nil
+	}
+	return resource.Errorf(resource.CodeUnavailable, "the connection %s of --dev could not be registered: %w", devConnection, err)
 }
 
 // greet tells a person how to go on.
-func (o *serverOptions) greet(ctx context.Context, w io.Writer, reg *registry.Registry, g greeting) {
-	var devErr error
-	if o.dev {
-		_, devErr = reg.CreateConnection(ctx, []byte(`{"name":"`+devConnection+`","cloud":"mock","region":"mock-seoul"}`), true)
-	}
+func (o *serverOptions) greet(w io.Writer, g greeting) {
 	tokenFile := filepath.Join(o.data, auth.TokenFile)
 	fmt.Fprintf(w, "\nmc-infra-connector %s is ready at %s (console in a browser; API: %s/docs)\n", version, g.address, g.address)
 	if g.tokenCreated {
@@ -345,8 +365,8 @@ func (o *serverOptions) greet(ctx context.Context, w io.Writer, reg *registry.Re
 	switch {
 	case !o.dev:
 		return
-	case devErr != nil && resource.CodeOf(devErr) != resource.CodeAlreadyExists:
-		fmt.Fprintf(w, "The connection %s could not be registered: %v\n", devConnection, devErr)
+	case g.devErr != nil:
+		fmt.Fprintf(w, "The server is not ready: %v\n", g.devErr)
 		return
 	}
 	fmt.Fprintf(w, "\nThe connection %s reaches a cloud that is only played. Try, in another terminal:\n\n", devConnection)
@@ -414,6 +434,15 @@ func (m *metrics) watchQueue(e *engine.Engine) {
 	m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "mcic_queue_depth", Help: "Resources that wait for a worker.",
 	}, func() float64 { return float64(e.QueueDepth()) }))
+}
+
+func (m *metrics) watchCertificate(k *certificate.Keeper) {
+	if k == nil {
+		return
+	}
+	m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "mcic_tls_certificate_end_seconds", Help: "When the TLS certificate that is shown ends, in seconds since 1970.",
+	}, func() float64 { return float64(k.Until().Unix()) }))
 }
 
 func (m *metrics) watchTerminals(t *terminal.Terminals) {

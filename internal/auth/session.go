@@ -141,6 +141,11 @@ func (s *Sessions) sign(body []byte) []byte {
 func cookie(r *http.Request, value string, age int) *http.Cookie {
 	return &http.Cookie{ //nolint:gosec // Secure would keep the cookie from servers on the loopback address, which have no TLS
 		Name: sessionCookie, Value: value, Path: "/", MaxAge: age, HttpOnly: true, SameSite: http.SameSiteStrictMode,
-		Secure: r.TLS != nil || r.Header.Get("X-Forwarded-Proto") == "https",
+		Secure: OverTLS(r),
 	}
+}
+
+// OverTLS reports whether a client speaks TLS, to us or to a proxy.
+func OverTLS(r *http.Request) bool {
+	return r.TLS != nil || r.Header.Get("X-Forwarded-Proto") == "https"
 }

@@ -104,6 +104,7 @@ type app struct {
 	env   Env
 
 	server, tokenFile, context string // the flags of every command
+	way                        way    // likewise
 
 	resolved *settings // once they are asked for: a token may come from standard input
 }
@@ -146,7 +147,9 @@ The server is that of --server, else $MCIC_SERVER, else that of the context (see
 mcic context), else http://127.0.0.1:1024. The token is that of --token-file, else
 $MCIC_TOKEN, else the context's, else, for a server on this machine, the one in its
 data folder ($MCIC_DATA or ~/.local/share/mcic). $MCIC_CONNECTION sets the
-connection for commands without -c.`,
+connection for commands without -c. A token is sent by HTTP to this machine only;
+--ca, --client-cert, --client-key and --insecure-http, which say more of the way to the
+server, are also $MCIC_CA, $MCIC_CLIENT_CERT, $MCIC_CLIENT_KEY and $MCIC_INSECURE_HTTP=1.`,
 		`  mcic server
   mcic credential create my-key --cloud aws --set accessKeyId=AKIA… --set secretAccessKey=-
   mcic connection create my-cloud --cloud aws --credential my-key --region ap-northeast-2
@@ -166,6 +169,7 @@ connection for commands without -c.`,
 	flags.StringVar(&a.server, "server", "", "`URL` of the server")
 	flags.StringVar(&a.tokenFile, "token-file", "", "`FILE` that holds the token; - for standard input")
 	flags.StringVar(&a.context, "context", "", "`NAME` of the context to use, instead of the current one")
+	a.way.flags(flags)
 	flags.SortFlags = false
 	must(root.RegisterFlagCompletionFunc("context", a.completeContexts))
 

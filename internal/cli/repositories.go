@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"net"
 	"net/http"
 	"os"
@@ -19,6 +20,7 @@ import (
 
 	"github.com/m-cmp/mc-infra-connector/api"
 	"github.com/m-cmp/mc-infra-connector/client"
+	"github.com/m-cmp/mc-infra-connector/internal/certificate"
 	"github.com/m-cmp/mc-infra-connector/internal/repository"
 )
 
@@ -190,8 +192,9 @@ const serveTokenFile = ".token"
 
 func (a *app) repositoryServe() *cobra.Command {
 	var (
-		listen, tokenFile, certificate, key string
-		public                              bool
+		listen, tokenFile string
+		files             certificate.Files
+		public            bool
 	)
 	cmd := &cobra.Command{
 		Use: "serve FOLDER", Args: oneFile,
@@ -204,9 +207,6 @@ Pulling and pushing need a token, which is made at the first start and lies in t
 file .token of the folder: as a bearer token, or as the password of any user.`,
 		Example: "  mcic repository serve /srv/drivers\n  mcic repository serve /srv/drivers --listen 0.0.0.0:5000 --tls-cert cert.pem --tls-key key.pem --public",
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if (certificate == "") != (key == "") {
-				return usageError("--tls-cert and --tls-key belong together")
-			}
 			dir := args[0]
 			if err := os.MkdirAll(dir, 0o755); err != nil { //nolint:gosec // packages are for others to read
 				return err
@@ -231,14 +231,14 @@ file .token of the folder: as a bearer token, or as the password of any user.`,
 			if err != nil {
 				return err
 			}
-			return a.serve(cmd.Context(), listen, handler, certificate, key, "the packages in "+dir+" are served at %s; the token lies in "+tokenFile+"\n")
+			return a.serve(cmd.Context(), listen, handler, files, "the packages in "+dir+" are served at %s; the token lies in "+tokenFile+"\n")
 		},
 	}
 	f := cmd.Flags()
 	f.StringVar(&listen, "listen", "127.0.0.1:5000", "`ADDRESS` to listen on; port 0 takes a free one")
 	f.StringVar(&tokenFile, "token-file", "", "`FILE` with the token (default: .token in the folder, made if it is not there)")
-	f.StringVar(&certificate, "tls-cert", "", "`FILE` with the certificate in PEM; without it HTTP is spoken")
-	f.StringVar(&key, "tls-key", "", "`FILE` with the certificate's key in PEM")
+	f.StringVar(&files.Certificate, "tls-cert", "", "`FILE` with the certificate in PEM, read anew when it changes; without it HTTP is spoken")
+	f.StringVar(&files.Key, "tls-key", "", "`FILE` with the certificate's key in PEM")
 	f.BoolVar(&public, "public", false, "let everybody pull; pushing needs the token")
 	return cmd
 }
@@ -276,20 +276,30 @@ deleted or replaced. A server that runs such a package cannot install it anew th
 }
 
 // serve serves until the context ends. greeting has a place for the address.
-func (a *app) serve(ctx context.Context, listen string, handler http.Handler, certificate, key, greeting string) error {
+func (a *app) serve(ctx context.Context, listen string, handler http.Handler, files certificate.Files, greeting string) error {
+	secure, err := files.Given()
+	if err != nil {
+		return usageError("%w", err)
+	}
+	logger := slog.New(slog.NewTextHandler(a.env.Stderr, nil))
+	server := &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10}
+	scheme := "http"
+	if secure {
+		shown, err := certificate.Open(files, logger)
+		if err != nil {
+			return err
+		}
+		go shown.Run(ctx)
+		scheme, server.TLSConfig = "https", shown.Config()
+	}
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", listen)
 	if err != nil {
 		return fmt.Errorf("listen on %s: %w; choose another address with --listen", listen, err)
 	}
-	server := &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10}
 	failed := make(chan error, 1)
-	scheme := "http"
-	if certificate != "" {
-		scheme = "https"
-	}
 	go func() {
-		if certificate != "" {
-			failed <- server.ServeTLS(listener, certificate, key)
+		if secure {
+			failed <- server.ServeTLS(listener, "", "")
 			return
 		}
 		failed <- server.Serve(listener)

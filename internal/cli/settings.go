@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"net"
-	"net/url"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -55,6 +53,7 @@ type serverContext struct {
 	Server     string `json:"server"`
 	Token      string `json:"token,omitempty"`
 	Connection string `json:"connection,omitempty"`
+	way
 }
 
 func (a *app) contextPath() string {
@@ -121,6 +120,7 @@ type settings struct {
 	token      string
 	tokenFrom  string // for people, also when there is no token
 	connection string
+	way        way
 }
 
 func (a *app) settings(ctx context.Context) (settings, error) {
@@ -168,6 +168,7 @@ func (a *app) resolve(ctx context.Context) (settings, error) {
 			}
 		}
 	}
+	s.way = a.way.or(wayOf(a.env.Getenv)).or(named.way)
 	switch fromEnv := a.env.Getenv("MCIC_TOKEN"); {
 	case a.tokenFile != "":
 		token, err := a.readTokenFile(ctx)
@@ -179,7 +180,7 @@ func (a *app) resolve(ctx context.Context) (settings, error) {
 		s.token, s.tokenFrom = strings.TrimSpace(fromEnv), "$MCIC_TOKEN"
 	case named.Token != "":
 		s.token, s.tokenFrom = named.Token, "the context"
-	case local(s.server):
+	case client.OnThisMachine(s.server):
 		s.tokenFrom = filepath.Join(DefaultDataDir(a.env.Getenv), "token")
 		raw, err := os.ReadFile(s.tokenFrom)
 		s.token = strings.TrimSpace(string(raw))
@@ -202,16 +203,6 @@ func (a *app) readTokenFile(ctx context.Context) (string, error) {
 	return token, nil
 }
 
-// local reports whether a server is on this machine.
-func local(server string) bool {
-	u, err := url.Parse(server)
-	if err != nil {
-		return false
-	}
-	ip := net.ParseIP(u.Hostname())
-	return u.Hostname() == "localhost" || ip != nil && ip.IsLoopback()
-}
-
 func (a *app) tokenHint() string {
 	s, err := a.settings(context.Background())
 	switch {
@@ -229,7 +220,11 @@ func (a *app) client(ctx context.Context) (*client.Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	opts := append([]client.Option{client.WithUserAgent("mcic/" + a.build.Version)}, a.env.ClientOptions...)
+	opts, err := s.way.options()
+	if err != nil {
+		return nil, err
+	}
+	opts = append(append(opts, client.WithUserAgent("mcic/"+a.build.Version)), a.env.ClientOptions...)
 	return client.New(s.server, s.token, opts...)
 }
 
@@ -256,7 +251,7 @@ func (a *app) contextCommand() *cobra.Command {
 	set := &cobra.Command{
 		Use: "set NAME --server URL", Args: oneName, ValidArgsFunction: completeArgs(1, a.completeContexts),
 		Short:   "Record or change a context, and use it if it is the first",
-		Long:    "Records a context, or changes what is given of one that exists. The token is read\nfrom --token-file, so that it is neither in the shell's history nor in the list of\nprocesses; - asks for it.",
+		Long:    "Records a context, or changes what is given of one that exists. The token is read\nfrom --token-file, so that it is neither in the shell's history nor in the list of\nprocesses; - asks for it. Of --ca, --client-cert and --client-key it is recorded where\nthe files are; --insecure-http is recorded too.",
 		Example: "  mcic context set lab --server https://mcic.example.com --token-file -",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			file, err := a.readContexts()
@@ -265,7 +260,7 @@ func (a *app) contextCommand() *cobra.Command {
 			}
 			c := file.Contexts[args[0]]
 			if a.server != "" && a.server != c.Server {
-				c.Server, c.Token = a.server, "" // the old token was for the old server
+				c.Server, c.Token, c.way = a.server, "", way{} // the old token was for the old server
 			}
 			if c.Server == "" {
 				return usageError("--server is required: the address of the context's server, such as %s", defaultServer)
@@ -275,7 +270,16 @@ func (a *app) contextCommand() *cobra.Command {
 					return err
 				}
 			}
-			if _, err := client.New(c.Server, c.Token); err != nil {
+			given, err := a.way.absolute()
+			if err != nil {
+				return err
+			}
+			c.way = given.or(c.way)
+			opts, err := c.options()
+			if err != nil {
+				return err
+			}
+			if _, err := client.New(c.Server, c.Token, opts...); err != nil {
 				return err
 			}
 			if cmd.Flags().Changed("connection") {

@@ -33,7 +33,7 @@ func TestWhereCommandsGoTo(t *testing.T) {
 		require.NoError(t, os.WriteFile(path, []byte(text), 0o600))
 		return path
 	}
-	contexts := write("contexts.yaml", "current: lab\ncontexts:\n  lab: {server: 'https://lab', token: lab-token, connection: lab-cloud}\n  here: {server: 'http://localhost:9'}\n")
+	contexts := write("contexts.yaml", "current: lab\ncontexts:\n  lab: {server: 'https://lab', token: lab-token, connection: lab-cloud}\n  here: {server: 'http://localhost:9'}\n  way: {server: 'http://way', ca: /ca.crt, clientCert: /c.crt, clientKey: /c.key, insecureHTTP: true}\n")
 	tokenFile := write("mine", "file-token\n")
 	write("token", "local-token\n")
 
@@ -43,15 +43,28 @@ func TestWhereCommandsGoTo(t *testing.T) {
 		env  map[string]string
 		want settings
 	}{
-		{"nothing but this machine", app{}, map[string]string{"MCIC_DATA": dir}, settings{defaultServer, "local-token", filepath.Join(dir, "token"), ""}},
-		{"nothing at all", app{}, nil, settings{defaultServer, "", "", ""}},
-		{"the current context", app{}, map[string]string{"MCIC_CONFIG": contexts, "MCIC_DATA": dir}, settings{"https://lab", "lab-token", "the context", "lab-cloud"}},
-		{"another context", app{context: "here"}, map[string]string{"MCIC_CONFIG": contexts, "MCIC_DATA": dir}, settings{"http://localhost:9", "local-token", filepath.Join(dir, "token"), ""}},
-		{"a named context before the variable", app{context: "lab"}, map[string]string{"MCIC_CONFIG": contexts, "MCIC_SERVER": "https://env"}, settings{"https://lab", "lab-token", "the context", "lab-cloud"}},
-		{"variables before the context", app{}, map[string]string{"MCIC_CONFIG": contexts, "MCIC_SERVER": "https://env", "MCIC_TOKEN": "env-token"}, settings{"https://env", "env-token", "$MCIC_TOKEN", ""}},
-		{"the connection of the variable", app{}, map[string]string{"MCIC_CONFIG": contexts, "MCIC_CONNECTION": "mine"}, settings{"https://lab", "lab-token", "the context", "mine"}},
-		{"no token of one server for another", app{}, map[string]string{"MCIC_CONFIG": contexts, "MCIC_SERVER": "https://env", "MCIC_DATA": dir}, settings{"https://env", "", "", ""}},
-		{"flags before all", app{server: "https://flag", tokenFile: tokenFile}, map[string]string{"MCIC_CONFIG": contexts, "MCIC_SERVER": "https://env", "MCIC_TOKEN": "t"}, settings{"https://flag", "file-token", "--token-file", ""}},
+		{"nothing but this machine", app{}, map[string]string{"MCIC_DATA": dir}, settings{defaultServer, "local-token", filepath.Join(dir, "token"), "", way{}}},
+		{"nothing at all", app{}, nil, settings{defaultServer, "", "", "", way{}}},
+		{"the current context", app{}, map[string]string{"MCIC_CONFIG": contexts, "MCIC_DATA": dir}, settings{"https://lab", "lab-token", "the context", "lab-cloud", way{}}},
+		{"another context", app{context: "here"}, map[string]string{"MCIC_CONFIG": contexts, "MCIC_DATA": dir}, settings{"http://localhost:9", "local-token", filepath.Join(dir, "token"), "", way{}}},
+		{"a named context before the variable", app{context: "lab"}, map[string]string{"MCIC_CONFIG": contexts, "MCIC_SERVER": "https://env"}, settings{"https://lab", "lab-token", "the context", "lab-cloud", way{}}},
+		{"variables before the context", app{}, map[string]string{"MCIC_CONFIG": contexts, "MCIC_SERVER": "https://env", "MCIC_TOKEN": "env-token"}, settings{"https://env", "env-token", "$MCIC_TOKEN", "", way{}}},
+		{"the connection of the variable", app{}, map[string]string{"MCIC_CONFIG": contexts, "MCIC_CONNECTION": "mine"}, settings{"https://lab", "lab-token", "the context", "mine", way{}}},
+		{"no token of one server for another", app{}, map[string]string{"MCIC_CONFIG": contexts, "MCIC_SERVER": "https://env", "MCIC_DATA": dir}, settings{"https://env", "", "", "", way{}}},
+		{
+			"the context's way",
+			app{context: "way"},
+			map[string]string{"MCIC_CONFIG": contexts},
+			settings{"http://way", "", "", "", way{CA: "/ca.crt", Certificate: "/c.crt", Key: "/c.key", InsecureHTTP: true}},
+		},
+		{
+			"another way before the context's",
+			app{context: "way", way: way{CA: "flag.crt"}},
+			map[string]string{"MCIC_CONFIG": contexts, "MCIC_CA": "env.crt", "MCIC_CLIENT_CERT": "env.c", "MCIC_CLIENT_KEY": "env.k"},
+			settings{"http://way", "", "", "", way{CA: "flag.crt", Certificate: "env.c", Key: "env.k", InsecureHTTP: true}},
+		},
+		{"no way of one server for another", app{server: "https://flag"}, map[string]string{"MCIC_CONFIG": contexts, "MCIC_INSECURE_HTTP": "1"}, settings{"https://flag", "", "", "", way{InsecureHTTP: true}}},
+		{"flags before all", app{server: "https://flag", tokenFile: tokenFile}, map[string]string{"MCIC_CONFIG": contexts, "MCIC_SERVER": "https://env", "MCIC_TOKEN": "t"}, settings{"https://flag", "file-token", "--token-file", "", way{}}},
 	} {
 		a := tc.app
 		a.env.Getenv = func(key string) string { return tc.env[key] }

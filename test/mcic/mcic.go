@@ -32,7 +32,7 @@ func Build(ctx context.Context, dir string, packages ...string) error {
 
 // Server is a running server.
 type Server struct {
-	Address string // http://127.0.0.1:…
+	Address string // http://127.0.0.1:… or https://…
 	Token   string
 	Data    string
 	Started time.Duration // from the start of the process until it was ready
@@ -43,7 +43,7 @@ type Server struct {
 }
 
 // readyLine is what the server prints when it can be used.
-var readyLine = regexp.MustCompile(`is ready at (http://\S+)`)
+var readyLine = regexp.MustCompile(`is ready at (https?://\S+)`)
 
 // Start runs the server of a folder of programs on a free port, and waits until it
 // is ready.

@@ -5,6 +5,7 @@ package linger
 
 import (
 	"context"
+	"crypto/tls"
 	"fmt"
 	"io"
 	"net"
@@ -31,6 +32,35 @@ func Listen(ctx context.Context, address string) (net.Listener, error) {
 		return nil, fmt.Errorf("a %T is not of TCP", l)
 	}
 	return listener{tcp}, nil
+}
+
+// TLS has the same for what is spoken by TLS on a listener of Listen. There http.Server
+// closes the connection below without a half of it before, so that this is done then.
+func TLS(l net.Listener, config *tls.Config) net.Listener {
+	return tls.NewListener(secured{l}, config)
+}
+
+type secured struct{ net.Listener }
+
+// Accept implements net.Listener.
+func (l secured) Accept() (net.Conn, error) {
+	c, err := l.Listener.Accept()
+	if tcp, ok := c.(conn); ok {
+		return closing{tcp}, err
+	}
+	return c, err
+}
+
+type closing struct{ conn }
+
+// Close ends what is written, and all when the client has written all or has gone. Nobody
+// waits for that.
+func (c closing) Close() error {
+	go func() {
+		_ = c.CloseWrite() // the client has gone if this fails
+		_ = c.conn.Close()
+	}()
+	return nil
 }
 
 type listener struct{ *net.TCPListener }

@@ -2,6 +2,7 @@ package linger_test
 
 import (
 	"bufio"
+	"crypto/tls"
 	"fmt"
 	"io"
 	"net"
@@ -14,16 +15,20 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/m-cmp/mc-infra-connector/internal/api/linger"
+	"github.com/m-cmp/mc-infra-connector/internal/certificate/certificatetest"
 )
 
 const limit = 1 << 20
 
 // serve serves a handler that refuses large bodies, as the APIs do, and one that does not
 // even look.
-func serve(t *testing.T) string {
+func serve(t *testing.T, config *tls.Config) string {
 	t.Helper()
 	l, err := linger.Listen(t.Context(), "127.0.0.1:0")
 	require.NoError(t, err)
+	if config != nil {
+		l = linger.TLS(l, config)
+	}
 	s := &http.Server{ReadHeaderTimeout: time.Minute, MaxHeaderBytes: 64 << 10, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/read" {
 			if _, err := io.ReadAll(http.MaxBytesReader(w, r.Body, limit)); err != nil {
@@ -40,10 +45,13 @@ func serve(t *testing.T) string {
 
 // writeThenRead writes a request whole before it reads the answer. It answers the status,
 // and whether the connection is over.
-func writeThenRead(t *testing.T, address string, write func(io.Writer) error) (status int, over bool) {
+func writeThenRead(t *testing.T, address string, config *tls.Config, write func(io.Writer) error) (status int, over bool) {
 	t.Helper()
 	c, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", address)
 	require.NoError(t, err)
+	if config != nil {
+		c = tls.Client(c, config)
+	}
 	t.Cleanup(func() { _ = c.Close() })
 	require.NoError(t, c.SetDeadline(time.Now().Add(time.Minute)))
 	require.NoError(t, write(c), "the request was not read whole")
@@ -93,7 +101,12 @@ func blocks(w io.Writer, size int) error {
 }
 
 func TestWhoWritesAllBeforeReadingSeesTheAnswer(t *testing.T) {
-	address := serve(t)
+	ca := certificatetest.NewAuthority(t)
+	pair, err := tls.X509KeyPair(ca.Pair(t, time.Hour))
+	require.NoError(t, err)
+	plain, secured := serve(t, nil), serve(t, &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12})
+	config := ca.Client(t, false)
+	config.ServerName = "localhost"
 	for name, tc := range map[string]struct {
 		write func(io.Writer) error
 		want  int
@@ -119,9 +132,12 @@ func TestWhoWritesAllBeforeReadingSeesTheAnswer(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			status, over := writeThenRead(t, address, tc.write)
+			status, over := writeThenRead(t, plain, nil, tc.write)
 			assert.Equal(t, tc.want, status)
 			assert.Equal(t, tc.want != http.StatusOK, over)
+			status, over = writeThenRead(t, secured, config, tc.write)
+			assert.Equal(t, tc.want, status, "by TLS")
+			assert.Equal(t, tc.want != http.StatusOK, over, "by TLS")
 		})
 	}
 }

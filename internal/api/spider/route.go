@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"net/http"
 	"slices"
+
+	"github.com/m-cmp/mc-infra-connector/internal/auth"
 )
 
 // route is one of CB-Spider's routes.
@@ -51,7 +53,7 @@ func (s *server) routes() []route {
 // statusRoutes are those that tell of the server itself.
 func (s *server) statusRoutes() []route {
 	ready := func(r *request) (any, error) {
-		if err := s.Engine.Healthy(r.Context()); err != nil {
+		if _, err := s.Ready(r.Context()); err != nil {
 			return nil, err
 		}
 		return map[string]string{"message": "CB-Spider is ready"}, nil
@@ -73,7 +75,11 @@ func (s *server) statusRoutes() []route {
 	}
 	return append(all,
 		route{method: http.MethodGet, path: "/endpointinfo", public: true, handle: func(r *request) (any, error) {
-			return "\n  <CB-Spider> Multi-Cloud Infrastructure Federation Framework\n     - REST API: http://" + r.Host + Prefix + "\n", nil
+			scheme := "http://"
+			if auth.OverTLS(r.Request) {
+				scheme = "https://"
+			}
+			return "\n  <CB-Spider> Multi-Cloud Infrastructure Federation Framework\n     - REST API: " + scheme + r.Host + Prefix + "\n", nil
 		}},
 		route{method: http.MethodGet, path: "/adminweb", handle: redirect("/"), public: true},
 		route{method: http.MethodGet, path: "/adminweb/*", handle: redirect("/"), public: true},

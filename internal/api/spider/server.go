@@ -48,6 +48,7 @@ type Config struct {
 	Catalog   *catalog.Catalog
 	Allowed   func(*http.Request) bool // whether a request may use the server
 	Terminal  *terminal.Terminals
+	Ready     func(context.Context) (notice string, err error)
 	Fresh     time.Duration // how old what is read of a cloud may be; default: 2 s
 	Logger    *slog.Logger
 	Version   string

@@ -2,6 +2,7 @@ package spider_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"io"
 	"log/slog"
@@ -49,6 +50,7 @@ func startWith(t testing.TB, o enginetest.Options, change func(*spider.Config), 
 	login, err := auth.NewPassword(user, password)
 	require.NoError(t, err)
 	config := spider.Config{
+		Ready:  func(ctx context.Context) (string, error) { return "", e.Healthy(ctx) },
 		Engine: e.Engine, Registry: e.Registry, Inventory: e.Inventory, Catalog: catalog.New(e.Session), Fresh: time.Millisecond, Logger: slog.New(slog.DiscardHandler), Version: "test",
 		Terminal: terminal.New(terminal.Config{Store: e.Store, Sealer: e.Sealer, Most: 10, Connect: time.Minute}),
 		Allowed: func(r *http.Request) bool {

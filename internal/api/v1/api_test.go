@@ -89,6 +89,7 @@ func newHandler(t testing.TB, e *enginetest.Env) http.Handler {
 	installed, err := drivers.New(t.Context(), drivers.Config{Store: e.Store, Host: e.Host, Sealer: secret.NewSealer(key, nil), Shelf: shelf, Logger: logger})
 	require.NoError(t, err)
 	return v1.New(v1.Config{
+		Ready:  func(ctx context.Context) (string, error) { return "", e.Healthy(ctx) },
 		Engine: e.Engine, Registry: e.Registry, Inventory: e.Inventory, Events: e.Bus, Catalog: catalog.New(e.Session), Drivers: installed, Allowed: admin.Allows,
 		Sessions: auth.NewSessions(admin, e.Store), Console: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(consolePage)) }),
 		Terminal: terminal.New(terminal.Config{Store: e.Store, Sealer: e.Sealer, Most: 10, Connect: time.Minute}),

@@ -4,6 +4,7 @@ package v1
 
 import (
 	"bytes"
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -55,6 +56,7 @@ type Config struct {
 	Sessions  *auth.Sessions           // logins in browsers, which may use it too
 	Console   http.Handler             // answers what is not the API's
 	Terminal  *terminal.Terminals
+	Ready     func(context.Context) (notice string, err error)
 	Metrics   *prometheus.Registry
 	Logger    *slog.Logger
 	Version   string
@@ -114,13 +116,14 @@ func New(c Config) http.Handler {
 	if c.Spider != nil {
 		router.Mount(SpiderPrefix, c.Spider)
 	}
-	router.Get("/healthz", func(w http.ResponseWriter, _ *http.Request) { ok(w) })
+	router.Get("/healthz", func(w http.ResponseWriter, _ *http.Request) { ok(w, "") })
 	router.Get("/readyz", func(w http.ResponseWriter, r *http.Request) {
-		if err := c.Engine.Healthy(r.Context()); err != nil {
+		notice, err := c.Ready(r.Context())
+		if err != nil {
 			problem(err).write(w)
 			return
 		}
-		ok(w)
+		ok(w, notice)
 	})
 	s.sessionRoutes(router)
 	router.Group(func(r chi.Router) {
@@ -192,9 +195,13 @@ func (s *server) register(routes huma.API) {
 	annotateSchemas(routes.OpenAPI().Components.Schemas, "#/components/schemas/")
 }
 
-func ok(w http.ResponseWriter) {
+// ok answers that all is well, with what is to be said nevertheless.
+func ok(w http.ResponseWriter, notice string) {
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-	_, _ = w.Write([]byte("ok\n")) // the client is gone if this fails
+	if notice != "" {
+		notice += "\n"
+	}
+	_, _ = io.WriteString(w, "ok\n"+notice) // the client is gone if this fails
 }
 
 // authenticate lets no one in without the token or a login.
