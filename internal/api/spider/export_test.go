@@ -13,3 +13,13 @@ func CloudOf(d *driver.Description) CloudInfo { return cloudInfo(d) }
 
 // CloudBefore is what they are told where its driver is not installed.
 func CloudBefore(cloud string) CloudInfo { return cloudInfo(spiderCloud(cloud)) }
+
+// Acting answers the GET routes that do more than read, below Prefix.
+func Acting() (paths []string) {
+	for _, r := range (&server{kinds: kinds()}).routes() {
+		if r.acts {
+			paths = append(paths, r.path)
+		}
+	}
+	return paths
+}

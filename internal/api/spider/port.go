@@ -27,8 +27,8 @@ const (
 // portRoutes are those that try whether a port can be reached from this server.
 func (s *server) portRoutes() []route {
 	return []route{
-		{method: http.MethodGet, path: "/check/tcp", handle: checkPort("tcp")},
-		{method: http.MethodGet, path: "/check/udp", handle: checkPort("udp")},
+		{method: http.MethodGet, path: "/check/tcp", handle: checkPort("tcp"), acts: true},
+		{method: http.MethodGet, path: "/check/udp", handle: checkPort("udp"), acts: true},
 	}
 }
 

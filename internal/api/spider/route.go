@@ -15,6 +15,7 @@ type route struct {
 	missing      string // why it is answered by 501; then handle is nil
 	refused      string // why every request is answered by 400; then handle is nil
 	public       bool   // open to everybody
+	acts         bool   // it does more than read, though it is a GET
 }
 
 // Route is one of CB-Spider's routes, for documents.

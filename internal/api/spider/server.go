@@ -86,7 +86,7 @@ func New(c Config) http.Handler {
 	for _, r := range s.routes() {
 		var h http.Handler = s.handler(r)
 		if !r.public {
-			h = s.authenticate(h)
+			h = s.authenticate(h, r.acts)
 		}
 		router.Method(r.method, r.path, h)
 	}
@@ -110,15 +110,19 @@ func tidyPath(next http.Handler) http.Handler {
 	})
 }
 
-// authenticate lets no one in without the password or the token. Browsers send
-// passwords by themselves, also for other sites, and some GETs here change
-// something: so what another site has a browser send is refused.
-func (s *server) authenticate(next http.Handler) http.Handler {
+// authenticate lets no one in without the password or the token. A GET that acts needs
+// what a method needs that changes something.
+func (s *server) authenticate(next http.Handler, acts bool) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		switch site := r.Header.Get("Sec-Fetch-Site"); {
-		case site != "" && site != "same-origin" && site != "none":
-			fail(w, http.StatusForbidden, "the request comes from another web site; send it from a program or from this server's own pages")
-		case !s.Allowed(r):
+		asked := r
+		if acts {
+			asked = r.WithContext(r.Context())
+			asked.Method = http.MethodPost
+		}
+		switch {
+		case foreign(r, acts):
+			fail(w, http.StatusForbidden, "the request comes from another web site, or from a browser that does not say from where; send it from a program or from this server's own pages")
+		case !s.Allowed(asked):
 			w.Header().Set("WWW-Authenticate", `Basic realm="CB-Spider API"`)
 			fail(w, http.StatusUnauthorized, "the user name or password is missing or wrong; the server's operator sets them with SPIDER_USERNAME and SPIDER_PASSWORD. The admin token works too, as: Authorization: Bearer TOKEN")
 		default:

@@ -241,7 +241,7 @@ func (s *server) vmRoutes() []route {
 			return VMStatus{vmStatus(found)}, nil
 		}},
 		{method: http.MethodGet, path: "/node/{Name}", handle: k.get}, // what a new client calls it
-		{method: http.MethodGet, path: "/controlvm/{Name}", handle: k.control},
+		{method: http.MethodGet, path: "/controlvm/{Name}", handle: k.control, acts: true},
 		{method: http.MethodPut, path: "/controlvm/{Name}", handle: k.control},
 		{method: http.MethodGet, path: "/cspvm/{Id}", handle: k.getOnCloud},
 	}
