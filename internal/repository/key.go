@@ -2,8 +2,6 @@ package repository
 
 import (
 	"bytes"
-	"context"
-	"crypto"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -12,23 +10,13 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/pem"
-	"errors"
 	"fmt"
 	"strings"
-	"time"
-
-	protocommon "github.com/sigstore/protobuf-specs/gen/pb-go/common/v1"
-	"github.com/sigstore/sigstore-go/pkg/bundle"
-	"github.com/sigstore/sigstore-go/pkg/root"
-	"github.com/sigstore/sigstore-go/pkg/sign"
-	"github.com/sigstore/sigstore-go/pkg/verify"
-	"github.com/sigstore/sigstore/pkg/signature"
-	"google.golang.org/protobuf/encoding/protojson"
 
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
 
-// PrivateKey signs packages: ECDSA on P-256 with SHA-256. It is a key pair of sigstore.
+// PrivateKey signs packages: ECDSA on P-256 with SHA-256.
 type PrivateKey struct{ key *ecdsa.PrivateKey }
 
 // PublicKey is what a publisher's signatures are verified with.
@@ -112,85 +100,11 @@ func (k *PublicKey) Fingerprint() string {
 	return "SHA256:" + hex.EncodeToString(sum[:16])
 }
 
-// hint names the key in a bundle, as sigstore's own tools do.
+// hint names the key in a bundle, as cosign does.
 func (k *PublicKey) hint() string {
 	sum := sha256.Sum256(k.der)
 	return base64.StdEncoding.EncodeToString(sum[:])
 }
-
-// GetHashAlgorithm and the methods after it make a key pair of sigstore of the key.
-func (k *PrivateKey) GetHashAlgorithm() protocommon.HashAlgorithm {
-	return protocommon.HashAlgorithm_SHA2_256
-}
-
-// GetSigningAlgorithm implements [sign.Keypair].
-func (k *PrivateKey) GetSigningAlgorithm() protocommon.PublicKeyDetails {
-	return protocommon.PublicKeyDetails_PKIX_ECDSA_P256_SHA_256
-}
-
-// GetHint implements [sign.Keypair].
-func (k *PrivateKey) GetHint() []byte { return []byte(k.Public().hint()) }
-
-// GetKeyAlgorithm implements [sign.Keypair].
-func (k *PrivateKey) GetKeyAlgorithm() string { return "ECDSA" }
-
-// GetPublicKey implements [sign.Keypair].
-func (k *PrivateKey) GetPublicKey() crypto.PublicKey { return &k.key.PublicKey }
-
-// GetPublicKeyPem implements [sign.Keypair].
-func (k *PrivateKey) GetPublicKeyPem() (string, error) { return k.Public().PEM(), nil }
-
-// SignData implements [sign.Keypair].
-func (k *PrivateKey) SignData(_ context.Context, data []byte) (signed, digest []byte, err error) {
-	sum := sha256.Sum256(data)
-	signed, err = ecdsa.SignASN1(rand.Reader, k.key, sum[:])
-	return signed, sum[:], err
-}
-
-// signBundle signs what is given and answers a bundle of sigstore in JSON. No
-// transparency log and no time stamp is asked for, so that it works offline.
-func signBundle(data []byte, key *PrivateKey) ([]byte, error) {
-	b, err := sign.Bundle(&sign.PlainData{Data: data}, key, sign.BundleOptions{})
-	if err != nil {
-		return nil, fmt.Errorf("sign: %w", err)
-	}
-	return protojson.Marshal(b)
-}
-
-// verifyBundle answers which of the keys a bundle signs the data with.
-func verifyBundle(raw, data []byte, keys []*PublicKey) (*PublicKey, error) {
-	b := &bundle.Bundle{}
-	if err := b.UnmarshalJSON(raw); err != nil {
-		return nil, fmt.Errorf("it is no bundle of sigstore: %w", err)
-	}
-	var signer *PublicKey
-	trusted := root.NewTrustedPublicKeyMaterial(func(hint string) (root.TimeConstrainedVerifier, error) {
-		for _, k := range keys {
-			if k.hint() == hint {
-				v, err := signature.LoadECDSAVerifier(k.key, crypto.SHA256)
-				if err != nil {
-					return nil, err
-				}
-				signer = k
-				return root.NewExpiringKey(v, time.Time{}, time.Time{}), nil
-			}
-		}
-		return nil, errOtherKey
-	})
-	v, err := verify.NewVerifier(trusted, verify.WithNoObserverTimestamps())
-	if err != nil {
-		return nil, err
-	}
-	if _, err := v.Verify(b, verify.NewPolicy(verify.WithArtifact(bytes.NewReader(data)), verify.WithKey())); err != nil {
-		return nil, err
-	}
-	if signer == nil {
-		return nil, errOtherKey
-	}
-	return signer, nil
-}
-
-var errOtherKey = errors.New("it is by a key that is not trusted here")
 
 // fingerprints lists keys for people.
 func fingerprints(keys []*PublicKey) string {
