@@ -11,9 +11,21 @@ export GOFLAGS     := $(filter-out -trimpath,$(GOFLAGS)) -trimpath
 
 .DEFAULT_GOAL := build
 
+BUILD := $(GO) build -ldflags '-s -w -X main.version=$(VERSION)' -o bin/
+
 .PHONY: build
-build: console ## Build the web console, bin/mcic and a bin/mcic-driver-<cloud> for every cloud
-	$(GO) build -ldflags '-s -w -X main.version=$(VERSION)' -o bin/ ./cmd/...
+build: server drivers ## Build the web console, bin/mcic and a bin/mcic-driver-<cloud> for every cloud
+
+.PHONY: server
+server: console ## Build the web console and bin/mcic, which has the Mock cloud
+	$(BUILD) ./cmd/mcic
+
+.PHONY: drivers
+drivers: ## Build bin/mcic-driver-<cloud> for every cloud
+	$(BUILD) ./cmd/mcic-driver-*
+
+driver-%: ## Build bin/mcic-driver-<cloud> for one cloud, such as driver-aws
+	$(BUILD) ./cmd/mcic-$@
 
 .PHONY: repository
 repository: build ## Pack the drivers of bin/ into the repository beside mcic, signed with a key made for it
@@ -38,13 +50,14 @@ console: ## Build the web console into internal/console/dist (needs Node; withou
 
 $(CONSOLE): web/node_modules/.package-lock.json docs/openapi.json $(shell find web -type f -not -path 'web/node_modules/*' -not -path 'web/src/api/schema.d.ts' -not -path 'web/test-results/*' 2>/dev/null)
 	cd web && npm run build
+	gzip -9nf internal/console/dist/assets/*
 
 web/node_modules/.package-lock.json: web/package-lock.json
 	cd web && npm ci --no-audit --no-fund
 	@touch $@
 
 .PHONY: run
-run: repository ## Build, then serve at http://127.0.0.1:1024 with the Mock cloud registered (state in DATA=folder)
+run: server ## Build the server, then serve at http://127.0.0.1:1024 with the Mock cloud registered (state in DATA=folder)
 	bin/mcic server --dev $(if $(DATA),--data $(DATA))
 
 .PHONY: test
@@ -143,4 +156,4 @@ clean: ## Remove what was built (not the data folder)
 
 .PHONY: help
 help: ## Show this help
-	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z%-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)

@@ -5,9 +5,11 @@ package console
 
 import (
 	"bytes"
+	"compress/gzip"
 	"crypto/rand"
 	"embed"
 	"errors"
+	"io"
 	"io/fs"
 	"mime"
 	"net/http"
@@ -45,13 +47,13 @@ func handler(built fs.FS) (http.Handler, error) {
 		h := w.Header()
 		h.Set("X-Content-Type-Options", "nosniff")
 		name := strings.TrimPrefix(path.Clean(r.URL.Path), "/")
-		if content, err := fs.ReadFile(built, name); err == nil && name != "index.html" && !strings.HasPrefix(name, ".") {
+		if file, err := open(built, name); err == nil && name != "index.html" && !strings.HasPrefix(name, ".") {
 			h.Set("Content-Type", mime.TypeByExtension(path.Ext(name)))
 			h.Set("Cache-Control", "no-cache")
 			if strings.HasPrefix(name, "assets/") { // the name has the hash of the content
 				h.Set("Cache-Control", "public, max-age=31536000, immutable")
 			}
-			_, _ = w.Write(content) //nolint:gosec // a file of ours; the client is gone if this fails
+			file.write(w, r)
 			return
 		}
 		if strings.HasPrefix(name, "assets/") { // of an older build: no page can stand in for it
@@ -67,6 +69,39 @@ func handler(built fs.FS) (http.Handler, error) {
 		_, _ = w.Write(bytes.ReplaceAll(page, []byte(nonceMark), []byte(nonce)))
 	})
 	return middleware.Compress(compression)(answer), nil
+}
+
+// packedAs is the end of the name of a file that the build has compressed.
+const packedAs = ".gz"
+
+// asset is a file, as it is or compressed.
+type asset struct {
+	content []byte
+	packed  bool
+}
+
+func open(built fs.FS, name string) (asset, error) {
+	content, err := fs.ReadFile(built, name)
+	if err == nil {
+		return asset{content, false}, nil
+	}
+	content, err = fs.ReadFile(built, name+packedAs)
+	return asset{content, true}, err
+}
+
+// write writes the file, compressed if it is and the client takes that.
+func (a asset) write(w http.ResponseWriter, r *http.Request) {
+	w.Header().Add("Vary", "Accept-Encoding")
+	if a.packed && !strings.Contains(r.Header.Get("Accept-Encoding"), "gzip") {
+		if unpacked, err := gzip.NewReader(bytes.NewReader(a.content)); err == nil {
+			_, _ = io.Copy(w, unpacked) //nolint:gosec // a file of ours; the client is gone if this fails
+		}
+		return
+	}
+	if a.packed {
+		w.Header().Set("Content-Encoding", "gzip")
+	}
+	_, _ = w.Write(a.content) //nolint:gosec // a file of ours; the client is gone if this fails
 }
 
 // compression is gzip's level: most of what can be had, at little time.

@@ -1,6 +1,7 @@
 package console
 
 import (
+	"bytes"
 	"compress/gzip"
 	"io"
 	"net/http"
@@ -72,6 +73,31 @@ func TestAnswersAreCompressed(t *testing.T) {
 	content, err := io.ReadAll(unzip)
 	require.NoError(t, err)
 	assert.Equal(t, built()["assets/a-1.js"].Data, content)
+}
+
+func TestFilesThatTheBuildHasCompressed(t *testing.T) {
+	var packed bytes.Buffer
+	z := gzip.NewWriter(&packed)
+	_, err := z.Write(built()["assets/a-1.js"].Data)
+	require.NoError(t, err)
+	require.NoError(t, z.Close())
+	h, err := handler(fstest.MapFS{"index.html": {}, "assets/a-1.js.gz": {Data: packed.Bytes()}})
+	require.NoError(t, err)
+	for accepted, encoding := range map[string]string{"gzip, br": "gzip", "": ""} {
+		r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/assets/a-1.js", http.NoBody)
+		r.Header.Set("Accept-Encoding", accepted)
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, r)
+		assert.Equal(t, http.StatusOK, w.Code)
+		assert.Equal(t, encoding, w.Header().Get("Content-Encoding"))
+		assert.Contains(t, w.Header().Get("Content-Type"), "javascript")
+		assert.Contains(t, w.Header().Get("Vary"), "Accept-Encoding")
+		want := packed.Bytes()
+		if encoding == "" {
+			want = built()["assets/a-1.js"].Data
+		}
+		assert.Equal(t, want, w.Body.Bytes())
+	}
 }
 
 func TestWithoutABuildThePageSaysHowToMakeOne(t *testing.T) {

@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"fmt"
-	"io/fs"
 	"strings"
 
 	"github.com/pressly/goose/v3"
@@ -79,11 +78,11 @@ func (s *Store) migrations() (*goose.Provider, error) {
 	if s.postgres {
 		d = goose.DialectPostgres
 	}
-	files, err := fs.Sub(migrations, "migrations")
+	changes, err := schemaChanges(d)
 	if err != nil {
 		return nil, err
 	}
-	return goose.NewProvider(d, s.write.DB, files, goose.WithGoMigrations(searchIndex(d)))
+	return goose.NewProvider(d, s.write.DB, nil, goose.WithGoMigrations(changes...))
 }
 
 // Bytes answers the columns for bytes of the whole schema, as table.column, with what is

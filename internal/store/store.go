@@ -11,7 +11,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -169,11 +168,11 @@ func connect(databaseURL string) (*Store, error) {
 // migrate brings the schema up to date, under a lock where several servers could
 // do it at once, and refuses a database that a newer version has changed.
 func migrate(ctx context.Context, d goose.Dialect, db *sql.DB) error {
-	files, err := fs.Sub(migrations, "migrations")
+	changes, err := schemaChanges(d)
 	if err != nil {
-		return err
+		return fmt.Errorf("read the migrations: %w", err)
 	}
-	options := []goose.ProviderOption{}
+	options := []goose.ProviderOption{goose.WithGoMigrations(changes...)}
 	if d == goose.DialectPostgres {
 		locker, err := lock.NewPostgresSessionLocker()
 		if err != nil {
@@ -181,8 +180,7 @@ func migrate(ctx context.Context, d goose.Dialect, db *sql.DB) error {
 		}
 		options = append(options, goose.WithSessionLocker(locker))
 	}
-	options = append(options, goose.WithGoMigrations(searchIndex(d)))
-	provider, err := goose.NewProvider(d, db, files, options...)
+	provider, err := goose.NewProvider(d, db, nil, options...)
 	if err != nil {
 		return fmt.Errorf("read the migrations: %w", err)
 	}
@@ -205,14 +203,11 @@ const searchVersion = 5
 
 // searchIndex is the migration that is not the same on both databases.
 func searchIndex(d goose.Dialect) *goose.Migration {
-	return goose.NewGoMigration(searchVersion, &goose.GoFunc{RunTx: func(ctx context.Context, tx *sql.Tx) error {
-		text := searchSQLite
-		if d == goose.DialectPostgres {
-			text = searchPostgres
-		}
-		_, err := tx.ExecContext(ctx, text)
-		return err
-	}}, nil)
+	text := searchSQLite
+	if d == goose.DialectPostgres {
+		text = searchPostgres
+	}
+	return goose.NewGoMigration(searchVersion, execute(text), nil)
 }
 
 // Shared reports whether other servers may use the same database.

@@ -77,12 +77,12 @@ type WaitParam struct {
 
 // KeyParam is a header that bufferBody reads; it is here to be documented.
 type KeyParam struct {
-	Key string `header:"Idempotency-Key" doc:"A key of the client's own, such as a new UUID. Sent again with the same key, the same request answers the same operation, for as long as operations are kept; another request with it is refused with 422." pattern:"^(\"[!#-\\[\\]-~]{1,255}\"|[!#-\\[\\]-~]{1,255})$" patternDescription:"1 to 255 letters, digits and marks without spaces"`
+	Key string `header:"Idempotency-Key" doc:"A key of the client's own, such as a new UUID. Sent again with the same key, the same request answers the same operation, for as long as operations are kept; another request with it is refused with 422." minLength:"1" maxLength:"255" pattern:"^(\"[!#-\\[\\]-~]+\"|[!#-\\[\\]-~]+)$" patternDescription:"letters, digits and marks without spaces"`
 }
 
 // ChangeKeyParam is the same header on what records no operation.
 type ChangeKeyParam struct {
-	Key string `header:"Idempotency-Key" doc:"A key of the client's own, such as a new UUID. Sent again with the same key, the same request is not done again and answers what it has made, for as long as operations are kept; another request with it is refused with 422." pattern:"^(\"[!#-\\[\\]-~]{1,255}\"|[!#-\\[\\]-~]{1,255})$" patternDescription:"1 to 255 letters, digits and marks without spaces"`
+	Key string `header:"Idempotency-Key" doc:"A key of the client's own, such as a new UUID. Sent again with the same key, the same request is not done again and answers what it has made, for as long as operations are kept; another request with it is refused with 422." minLength:"1" maxLength:"255" pattern:"^(\"[!#-\\[\\]-~]+\"|[!#-\\[\\]-~]+)$" patternDescription:"letters, digits and marks without spaces"`
 }
 
 func (p WaitParam) duration() (time.Duration, error) {
