@@ -147,6 +147,12 @@ func (c *Client) ForceDelete(ctx context.Context, kind, connection, name string)
 	return op, c.do(ctx, call{method: http.MethodDelete, path: p, query: url.Values{"force": {"true"}}}, op)
 }
 
+// VerifyAudit answers whether the audit trail is what was written.
+func (c *Client) VerifyAudit(ctx context.Context) (*api.AuditProof, error) {
+	proof := &api.AuditProof{}
+	return proof, c.do(ctx, call{method: http.MethodGet, path: "/audit:verify"}, proof)
+}
+
 // Audit iterates over who did what, the newest first.
 func (c *Client) Audit(ctx context.Context, o ListOptions) iter.Seq2[api.AuditEntry, error] {
 	return pages[api.AuditEntry](ctx, c, "/audit", o.query(), nil)

@@ -162,6 +162,8 @@ type View struct {
 	Doc   string // what it answers, in one sentence
 	Plain string // field of the answer that a terminal shows alone; "" shows all
 
+	Secret bool // the answer lets in who has it, and who asks for it is in the audit trail
+
 	params  input
 	answer  reflect.Type
 	refs    []refField

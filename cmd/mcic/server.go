@@ -19,6 +19,7 @@ import (
 	"github.com/m-cmp/mc-infra-connector/api"
 	"github.com/m-cmp/mc-infra-connector/internal/api/spider"
 	v1 "github.com/m-cmp/mc-infra-connector/internal/api/v1"
+	"github.com/m-cmp/mc-infra-connector/internal/audit"
 	"github.com/m-cmp/mc-infra-connector/internal/auth"
 	"github.com/m-cmp/mc-infra-connector/internal/catalog"
 	"github.com/m-cmp/mc-infra-connector/internal/certificate"
@@ -47,6 +48,7 @@ type serverOptions struct {
 	driverMemory, driverFiles     uint64
 	syncEvery, syncPassing        time.Duration
 	keepOperations, keepAudit     time.Duration
+	auditLog                      string
 	spider                        auth.Password
 	spiderFresh                   time.Duration
 	terminals                     int
@@ -97,6 +99,7 @@ from reading along: --behind-proxy or --insecure-http.`,
 	f.DurationVar(&o.syncPassing, "sync-passing", 30*time.Second, "how often to look at what is in a passing state, such as starting, without an operation of this server")
 	f.DurationVar(&o.keepOperations, "keep-operations", 30*24*time.Hour, "how long to keep operations that have ended and deleted resources")
 	f.DurationVar(&o.keepAudit, "keep-audit", 365*24*time.Hour, "how long to keep the audit trail")
+	f.StringVar(&o.auditLog, "audit-log", "", "send the audit trail out as lines of JSON: to a `file`, - for standard output, or tcp://host:port, udp://host:port or unix:///dev/log for syslog")
 	f.DurationVar(&o.spiderFresh, "spider-fresh", 2*time.Second, "how old what /spider shows of a cloud may be")
 	f.IntVar(&o.terminals, "terminals", 100, "SSH sessions with VMs that may be open at once; 0 for none")
 	f.DurationVar(&o.terminalIdle, "terminal-idle", 15*time.Minute, "end an SSH session in which nothing was written or read for so long")
@@ -131,6 +134,10 @@ func (o *serverOptions) run(ctx context.Context, stdout, stderr io.Writer, defau
 		return err
 	}
 	logger, level, err := o.logger(stderr)
+	if err != nil {
+		return err
+	}
+	auditSink, err := o.auditSink(stdout)
 	if err != nil {
 		return err
 	}
@@ -184,6 +191,7 @@ func (o *serverOptions) run(ctx context.Context, stdout, stderr io.Writer, defau
 	if err != nil {
 		return err
 	}
+	trail := audit.New(audit.Config{Store: db, Logger: logger, Sink: auditSink})
 	metrics.watchCertificate(front.certificate)
 	state := &readiness{healthy: eng.Healthy, door: front}
 	if o.dev {
@@ -200,14 +208,15 @@ func (o *serverOptions) run(ctx context.Context, stdout, stderr io.Writer, defau
 	terminals := terminal.New(terminal.Config{Store: db, Sealer: keeper.Sealer(), Logger: logger, Most: o.terminals, Idle: o.terminalIdle, Longest: o.terminalLongest})
 	metrics.watchTerminals(terminals)
 	web := &http.Server{
-		Handler: v1.New(v1.Config{
+		Handler: auth.Addressed(v1.New(v1.Config{
+			Audit:    trail,
 			Registry: reg, Inventory: inv, Engine: eng, Events: bus, Catalog: choices, Drivers: installed, Allowed: token.Allows, Sessions: auth.NewSessions(token, db), Console: pages, Dev: o.dev, Ready: state.ready,
 			Terminal: terminals, Metrics: metrics.registry, Logger: logger, Version: version,
 			Spider: spider.New(spider.Config{
-				Registry: reg, Inventory: inv, Engine: eng, Catalog: choices, Terminal: terminals, Fresh: o.spiderFresh, Ready: state.ready, Logger: logger, Version: version,
+				Audit: trail, Registry: reg, Inventory: inv, Engine: eng, Catalog: choices, Terminal: terminals, Fresh: o.spiderFresh, Ready: state.ready, Logger: logger, Version: version,
 				Allowed: func(r *http.Request) bool { return token.Allows(r) || o.spider.Allows(r) },
 			}),
-		}),
+		}), o.listen.behindProxy),
 		ReadHeaderTimeout: 10 * time.Second,
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    64 << 10,
@@ -235,6 +244,7 @@ func (o *serverOptions) run(ctx context.Context, stdout, stderr io.Writer, defau
 		}
 	}()
 	go front.run(work)
+	go trail.Run(work)
 	looksEnded := make(chan struct{})
 	go func() {
 		defer close(looksEnded)
@@ -274,6 +284,18 @@ func (o *serverOptions) run(ctx context.Context, stdout, stderr io.Writer, defau
 	<-looksEnded
 	<-convergeEnded
 	return err
+}
+
+// auditSink is where the audit trail is sent to, nil for nowhere.
+func (o *serverOptions) auditSink(stdout io.Writer) (*audit.Sink, error) {
+	if o.auditLog == "" {
+		return nil, nil //nolint:nilnil // which is what was asked for
+	}
+	sink, err := audit.ParseSink(o.auditLog, stdout)
+	if err != nil {
+		return nil, fmt.Errorf("--audit-log: %w", err)
+	}
+	return sink, nil
 }
 
 func (o *serverOptions) logger(w io.Writer) (*slog.Logger, slog.Level, error) {

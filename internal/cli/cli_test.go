@@ -341,6 +341,11 @@ long-name-한글  failed   xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx…  evil\x1b[
 	assert.Contains(t, f.seen(), "GET /vms?filter=state%3Drunning&filter=name~a&pageSize=3&sort=-name")
 	s.ok("audit list --filter verb=delete --limit 2")
 	assert.Contains(t, f.seen(), "GET /audit?filter=verb%3Ddelete&pageSize=2")
+	f.answers = map[string]any{"audit:verify": api.AuditProof{Holds: true, Last: 7, Seal: "abc"}}
+	assert.Contains(t, s.ok("audit verify -o name"), "abc")
+	f.answers["audit:verify"] = api.AuditProof{Broken: "entry number 3 is missing"}
+	assert.Equal(t, exitOther, s.run("audit verify"))
+	assert.Contains(t, s.err.String(), "entry number 3 is missing")
 	s.ok("vm delete a --force")
 	assert.Contains(t, f.seen(), "DELETE /connections/mock/vms/a?force=true")
 	assert.Equal(t, 2, s.run("vm delete a --force --release-only"))

@@ -29,14 +29,15 @@ func trail(t *testing.T, e *enginetest.Env) []api.AuditEntry {
 func TestTheAuditTrailSaysWhoDidWhat(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, open func() *store.Store) {
 		e := enginetest.New(t, enginetest.Options{Store: open()})
-		ctx := auth.As(t.Context(), "kim")
+		ctx := auth.From(auth.As(t.Context(), "kim"), "192.0.2.7")
 		before := len(trail(t, e))
 		_, err := e.CreateConnection(ctx, []byte(`{"name":"c","cloud":"mock","region":"mock-seoul"}`), false)
 		require.NoError(t, err)
 		_, err = e.CreateConnection(ctx, []byte(`{"name":"c","cloud":"mock","region":"mock-seoul"}`), false)
 		require.Equal(t, resource.CodeAlreadyExists, resource.CodeOf(err))
-		op, err := e.Create(ctx, "c", "vpc", []byte(`{"name":"v","spec":{"cidr":"10.0.0.0/16"}}`))
+		created, err := e.Create(ctx, "c", "vpc", []byte(`{"name":"v","spec":{"cidr":"10.0.0.0/16"}}`))
 		require.NoError(t, err)
+		op := created
 		assert.Equal(t, "kim", op.By)
 		e.Succeeds(op)
 		vpc, err := e.Get(ctx, "c", "vpc", "v")
@@ -55,13 +56,15 @@ func TestTheAuditTrailSaysWhoDidWhat(t *testing.T) {
 		for _, a := range trail(t, e)[before:] {
 			got = append(got, said{a.Who, a.Verb, a.Kind, a.Connection, a.Name, a.CloudID, a.Operation, a.Outcome})
 			assert.WithinDuration(t, time.Now(), a.At, time.Minute)
+			assert.Equal(t, "192.0.2.7", a.Address, a)
 		}
-		require.Len(t, got, 6)
-		adopted := got[3].operation
+		require.Len(t, got, 7)
+		adopted := got[4].operation
 		assert.NotEmpty(t, adopted)
 		assert.Equal(t, []said{
 			{"kim", "create", "connection", "", "c", "", "", "ok"},
 			{"kim", "create", "connection", "", "c", "", "", "already_exists"},
+			{"kim", "create", "vpc", "c", "v", vpc.CloudID, created.ID, "ok"},
 			{"kim", "release", "vpc", "c", "v", vpc.CloudID, released.ID, "ok"},
 			{"lee", "adopt", "vpc", "c", "again", vpc.CloudID, adopted, "ok"},
 			{"kim", "delete", "vpc", "c", "again", vpc.CloudID, op.ID, "ok"},
@@ -69,7 +72,7 @@ func TestTheAuditTrailSaysWhoDidWhat(t *testing.T) {
 		}, got)
 		deleted, _, err := e.Audit(ctx, store.Query{Limit: 10, Filters: []store.Filter{{Field: "cloudId", Op: store.FilterEqual, Value: vpc.CloudID}}})
 		require.NoError(t, err)
-		assert.Len(t, deleted, 3)
+		assert.Len(t, deleted, 4)
 	})
 }
 

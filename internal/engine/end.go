@@ -134,7 +134,7 @@ func (j *job) unwanted(ctx context.Context, q *store.Queries) (*store.Operation,
 			return nil, err
 		}
 	}
-	then := j.newOperation(auth.As(ctx, j.op.AskedBy), j.Row, api.VerbDelete, nil)
+	then := j.newOperation(auth.From(auth.As(ctx, j.op.AskedBy), j.op.AskedFrom), j.Row, api.VerbDelete, nil)
 	j.Row.State = resource.StateDeleting
 	return then, nil
 }
@@ -175,7 +175,7 @@ func (j *job) takeBack(ctx context.Context, q *store.Queries, parent *store.Oper
 		}
 		owner := row.LeaseOwner
 		row.State = resource.StateDeleting
-		op := j.newOperation(auth.As(ctx, parent.AskedBy), row, api.VerbDelete, nil)
+		op := j.newOperation(auth.From(auth.As(ctx, parent.AskedBy), parent.AskedFrom), row, api.VerbDelete, nil)
 		if err := q.UpdateResource(ctx, row, owner); err != nil {
 			return nil, err
 		}
@@ -231,7 +231,7 @@ func (j *job) write(ctx context.Context) (users []store.Resource, err error) {
 				return err
 			}
 		}
-		if j.op.Verb == api.VerbDelete && j.op.EndedAt != 0 {
+		if j.op.EndedAt != 0 {
 			if err := q.Note(ctx, j.op.Entry(j.Row), failureOf(j.op)); err != nil {
 				return err
 			}

@@ -181,6 +181,9 @@ func (e *Engine) tidyLoop(ctx context.Context) {
 
 func (e *Engine) tidy(ctx context.Context) error {
 	now := time.Now()
+	if err := e.store.SealAudit(ctx); err != nil { // only what is sealed is forgotten
+		return err
+	}
 	err := e.store.Update(ctx, func(ctx context.Context, q *store.Queries) error {
 		if err := q.ForgetAudit(ctx, store.MicrosOf(now.Add(-e.config.KeepAudit))); err != nil {
 			return err

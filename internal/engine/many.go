@@ -260,7 +260,7 @@ func newParent(ctx context.Context, verb string, params json.RawMessage, members
 	}
 	parent := store.Keyed(ctx, &store.Operation{
 		ID: uuid.Must(uuid.NewV7()).String(), Verb: verb, Kind: first.Kind, Connection: connection, Name: name,
-		Params: params, State: api.OperationRunning, Total: len(members), CreatedAt: store.MicrosOf(time.Now()), AskedBy: auth.Who(ctx),
+		Params: params, State: api.OperationRunning, Total: len(members), CreatedAt: store.MicrosOf(time.Now()), AskedBy: auth.Who(ctx), AskedFrom: auth.Address(ctx),
 	})
 	for _, m := range members {
 		if m.op.EndedAt != 0 {

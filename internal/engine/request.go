@@ -438,7 +438,7 @@ func (e *Engine) newOperation(ctx context.Context, row *store.Resource, verb str
 	row.LeaseOwner, row.LeaseUntil = e.id, store.MicrosOf(now.Add(e.config.Lease))
 	return &store.Operation{
 		ID: row.Operation, Verb: verb, Kind: row.Kind, Connection: row.Connection, Name: row.Name, UID: row.UID,
-		Params: params, State: api.OperationQueued, CreatedAt: store.MicrosOf(now), AskedBy: auth.Who(ctx),
+		Params: params, State: api.OperationQueued, CreatedAt: store.MicrosOf(now), AskedBy: auth.Who(ctx), AskedFrom: auth.Address(ctx),
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/m-cmp/mc-infra-connector/driver"
+	"github.com/m-cmp/mc-infra-connector/internal/auth"
 	"github.com/m-cmp/mc-infra-connector/internal/store"
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
@@ -38,6 +39,11 @@ func (inv *Inventory) View(ctx context.Context, connection, kind, name, view str
 		return nil, err
 	}
 	answer, err := inv.registry.SessionOf(c).View(ctx, kind, id, view, params)
+	if v.Secret {
+		if noteErr := inv.noteView(ctx, store.Audit{Verb: view, Kind: kind, Connection: connection, Name: name, CloudID: id}, err); noteErr != nil {
+			return nil, noteErr
+		}
+	}
 	if err != nil {
 		return nil, fmt.Errorf("ask for the %s of the %s %s: %w", view, kind, name, err)
 	}
@@ -51,6 +57,12 @@ func (inv *Inventory) View(ctx context.Context, connection, kind, name, view str
 		}
 		return target.Name, nil
 	})
+}
+
+// noteView notes that a secret is read. What cannot be noted is not shown.
+func (inv *Inventory) noteView(ctx context.Context, entry store.Audit, cause error) error {
+	entry.Who = auth.Who(ctx)
+	return inv.store.Update(ctx, func(ctx context.Context, q *store.Queries) error { return q.Note(ctx, entry, cause) })
 }
 
 // reach answers what a call needs for a resource that is on the cloud, if the connection

@@ -135,7 +135,7 @@ func EndedOperation(ctx context.Context, row *store.Resource, verb string, param
 	now := store.MicrosOf(time.Now())
 	op := &store.Operation{
 		ID: uuid.Must(uuid.NewV7()).String(), Verb: verb, Kind: row.Kind, Connection: row.Connection, Name: row.Name, UID: row.UID,
-		Params: params, State: api.OperationSucceeded, Error: failure, CreatedAt: now, EndedAt: now, AskedBy: auth.Who(ctx),
+		Params: params, State: api.OperationSucceeded, Error: failure, CreatedAt: now, EndedAt: now, AskedBy: auth.Who(ctx), AskedFrom: auth.Address(ctx),
 	}
 	if failure != nil {
 		op.State = api.OperationFailed

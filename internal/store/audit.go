@@ -10,19 +10,21 @@ import (
 	"github.com/uptrace/bun"
 
 	"github.com/m-cmp/mc-infra-connector/api"
+	"github.com/m-cmp/mc-infra-connector/internal/auth"
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
 
 // OutcomeOK is the outcome of what succeeded; of the rest it is the error's code.
 const OutcomeOK = "ok"
 
-// Audit is a row: who did what. It is never changed.
+// Audit is a row: who did what. It is never changed, but for its seal.
 type Audit struct {
 	bun.BaseModel `bun:"table:audit,alias:audit"`
 
 	ID         string `bun:"id,pk"`
 	At         Micros
 	Who        string
+	Address    string
 	Verb       string
 	Kind       string
 	Connection string
@@ -32,13 +34,16 @@ type Audit struct {
 	Operation  string
 	Outcome    string
 	Detail     string
+	Seq        int64  // its number; 0 until it is sealed
+	Seal       string // what is made of it and of all before it
 }
 
 // Resource converts to what users see.
 func (a *Audit) Resource() api.AuditEntry {
 	return api.AuditEntry{
-		ID: a.ID, At: a.At.Time(), Who: a.Who, Verb: a.Verb, Kind: a.Kind, Connection: a.Connection, Name: a.Name,
+		ID: a.ID, At: a.At.Time(), Who: a.Who, Address: a.Address, Verb: a.Verb, Kind: a.Kind, Connection: a.Connection, Name: a.Name,
 		UID: a.UID, CloudID: a.CloudID, Operation: a.Operation, Outcome: a.Outcome, Detail: a.Detail,
+		Seq: a.Seq, Seal: a.Seal,
 	}
 }
 
@@ -46,7 +51,7 @@ func auditTable() table {
 	return table{
 		key: "id", order: "-id", times: " at ",
 		columns: map[string]string{
-			"id": "id", "at": "at", "who": "who", "verb": "verb", "kind": "kind", "connection": "connection", "name": "name",
+			"id": "id", "at": "at", "who": "who", "address": "address", "seq": "seq", "verb": "verb", "kind": "kind", "connection": "connection", "name": "name",
 			"uid": "uid", "cloudId": "cloud_id", "operation": "operation", "outcome": "outcome",
 		},
 	}
@@ -56,7 +61,7 @@ func auditTable() table {
 func (q *Queries) ListAudit(ctx context.Context, query Query) (rows []Audit, next string, err error) {
 	return page(ctx, q.db.NewSelect().Model(&rows), &rows, auditTable(), query, func(a *Audit) map[string]any {
 		return map[string]any{
-			"id": a.ID, "at": a.At, "who": a.Who, "verb": a.Verb, "kind": a.Kind, "connection": a.Connection, "name": a.Name,
+			"id": a.ID, "at": a.At, "who": a.Who, "address": a.Address, "seq": a.Seq, "verb": a.Verb, "kind": a.Kind, "connection": a.Connection, "name": a.Name,
 			"uid": a.UID, "cloud_id": a.CloudID, "operation": a.Operation, "outcome": a.Outcome,
 		}
 	})
@@ -65,6 +70,7 @@ func (q *Queries) ListAudit(ctx context.Context, query Query) (rows []Audit, nex
 // Note writes that something is done, in the transaction that does it, or why it failed.
 func (q *Queries) Note(ctx context.Context, entry Audit, cause error) error {
 	entry.ID, entry.At, entry.Outcome = uuid.Must(uuid.NewV7()).String(), MicrosOf(time.Now()), cmp.Or(entry.Outcome, OutcomeOK)
+	entry.Address = cmp.Or(entry.Address, auth.Address(ctx))
 	if cause != nil {
 		entry.Outcome, entry.Detail = string(resource.CodeOf(cause)), cause.Error()
 	}
@@ -99,16 +105,10 @@ func (s *Store) NoteAfter(ctx context.Context, logger *slog.Logger, entry Audit,
 	}
 }
 
-// ForgetAudit removes the entries from before a time.
-func (q *Queries) ForgetAudit(ctx context.Context, before Micros) error {
-	_, err := q.db.NewDelete().Model((*Audit)(nil)).Where("at < ?", before).Exec(ctx)
-	return failure(err, "forget old entries of the audit trail")
-}
-
 // Entry is what the audit trail says of an operation on a resource.
 func (o *Operation) Entry(row *Resource) Audit {
 	return Audit{
-		Who: o.AskedBy, Verb: o.Verb, Kind: o.Kind, Connection: o.Connection, Name: o.Name, UID: o.UID,
+		Who: o.AskedBy, Address: o.AskedFrom, Verb: o.Verb, Kind: o.Kind, Connection: o.Connection, Name: o.Name, UID: o.UID,
 		CloudID: row.CloudID, Operation: o.ID, Detail: o.Left(),
 	}
 }

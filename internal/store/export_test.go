@@ -123,3 +123,11 @@ func (s *Store) CheckNow(ctx context.Context) error {
 	s.checked(err)
 	return err
 }
+
+// Exec runs a statement as somebody would who can write to the database.
+func (s *Store) Exec(ctx context.Context, statement string) error {
+	return s.Update(ctx, func(ctx context.Context, q *Queries) error {
+		_, err := q.db.ExecContext(ctx, statement)
+		return err
+	})
+}

@@ -206,6 +206,7 @@ type Operation struct {
 	Pending    string // what is waited for before the cloud is called again, or ''
 	EndedAt    Micros
 	AskedBy    string
+	AskedFrom  string // the address
 
 	IdempotencyKey string // that the client gave the request, or ''
 	Request        string // hash of the request that had the key

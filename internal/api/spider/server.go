@@ -28,6 +28,7 @@ import (
 	"github.com/go-chi/chi/v5"
 
 	"github.com/m-cmp/mc-infra-connector/internal/api/respond"
+	"github.com/m-cmp/mc-infra-connector/internal/audit"
 	"github.com/m-cmp/mc-infra-connector/internal/auth"
 	"github.com/m-cmp/mc-infra-connector/internal/catalog"
 	"github.com/m-cmp/mc-infra-connector/internal/engine"
@@ -48,6 +49,7 @@ type Config struct {
 	Catalog   *catalog.Catalog
 	Allowed   func(*http.Request) bool // whether a request may use the server
 	Terminal  *terminal.Terminals
+	Audit     *audit.Trail
 	Ready     func(context.Context) (notice string, err error)
 	Fresh     time.Duration // how old what is read of a cloud may be; default: 2 s
 	Logger    *slog.Logger
@@ -123,6 +125,9 @@ func (s *server) authenticate(next http.Handler, acts bool) http.Handler {
 		case foreign(r, acts):
 			fail(w, http.StatusForbidden, "the request comes from another web site, or from a browser that does not say from where; send it from a program or from this server's own pages")
 		case !s.Allowed(asked):
+			if r.Header.Get("Authorization") != "" {
+				s.Audit.Refused(r.Context())
+			}
 			w.Header().Set("WWW-Authenticate", `Basic realm="CB-Spider API"`)
 			fail(w, http.StatusUnauthorized, "the user name or password is missing or wrong; the server's operator sets them with SPIDER_USERNAME and SPIDER_PASSWORD. The admin token works too, as: Authorization: Bearer TOKEN")
 		default:

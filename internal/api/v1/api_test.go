@@ -24,6 +24,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	v1 "github.com/m-cmp/mc-infra-connector/internal/api/v1"
+	"github.com/m-cmp/mc-infra-connector/internal/audit"
 	"github.com/m-cmp/mc-infra-connector/internal/auth"
 	"github.com/m-cmp/mc-infra-connector/internal/catalog"
 	"github.com/m-cmp/mc-infra-connector/internal/drivers"
@@ -89,6 +90,7 @@ func newHandler(t testing.TB, e *enginetest.Env) http.Handler {
 	installed, err := drivers.New(t.Context(), drivers.Config{Store: e.Store, Host: e.Host, Sealer: secret.NewSealer(key, nil), Shelf: shelf, Logger: logger})
 	require.NoError(t, err)
 	return v1.New(v1.Config{
+		Audit:  audit.New(audit.Config{Store: e.Store, Logger: slog.New(slog.DiscardHandler)}),
 		Ready:  func(ctx context.Context) (string, error) { return "", e.Healthy(ctx) },
 		Engine: e.Engine, Registry: e.Registry, Inventory: e.Inventory, Events: e.Bus, Catalog: catalog.New(e.Session), Drivers: installed, Allowed: admin.Allows,
 		Sessions: auth.NewSessions(admin, e.Store), Console: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(consolePage)) }),

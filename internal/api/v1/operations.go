@@ -27,7 +27,7 @@ func (s *server) registerOperations(routes huma.API) {
 	answer(routes, huma.Operation{
 		OperationID: "list-audit", Method: http.MethodGet, Path: "/v1/audit", Tags: []string{"Audit"},
 		Summary:     "List who did what, the newest first",
-		Description: "Changes of credentials and connections, also those that were refused, resources that were deleted, released, adopted or logged in to by SSH, and calls of extensions and of the clouds' own APIs, without what was sent or answered.",
+		Description: "Changes of credentials and connections, also those that were refused, operations on resources that have ended, logins, secrets that were read, and calls of extensions and of the clouds' own APIs, without what was sent or answered.",
 	}, func(ctx context.Context, in *ListParams) (list[api.AuditEntry], error) {
 		query, err := in.query()
 		if err != nil {
@@ -36,6 +36,11 @@ func (s *server) registerOperations(routes huma.API) {
 		items, next, err := s.Engine.Audit(ctx, query)
 		return list[api.AuditEntry]{Items: items, NextPageToken: next}, err
 	})
+	answer(routes, huma.Operation{
+		OperationID: "verify-audit", Method: http.MethodGet, Path: "/v1/audit:verify", Tags: []string{"Audit"},
+		Summary:     "Verify the audit trail",
+		Description: "Reads all of it, and answers up to where it is sealed and whether every sealed entry is there and is what it was. Entries that were old enough to be removed are not needed for that.",
+	}, func(ctx context.Context, _ *struct{}) (*api.AuditProof, error) { return s.Audit.Verify(ctx) })
 	answer(routes, huma.Operation{
 		OperationID: "get-operation", Method: http.MethodGet, Path: "/v1/operations/{id}", Tags: tags,
 		Summary: "Get an operation", Description: "With wait it answers when the operation has ended or the time is over.",

@@ -31,6 +31,7 @@ import (
 	"github.com/swaggest/swgui/v5emb"
 
 	"github.com/m-cmp/mc-infra-connector/internal/api/respond"
+	"github.com/m-cmp/mc-infra-connector/internal/audit"
 	"github.com/m-cmp/mc-infra-connector/internal/auth"
 	"github.com/m-cmp/mc-infra-connector/internal/catalog"
 	"github.com/m-cmp/mc-infra-connector/internal/drivers"
@@ -56,6 +57,7 @@ type Config struct {
 	Sessions  *auth.Sessions           // logins in browsers, which may use it too
 	Console   http.Handler             // answers what is not the API's
 	Terminal  *terminal.Terminals
+	Audit     *audit.Trail
 	Ready     func(context.Context) (notice string, err error)
 	Metrics   *prometheus.Registry
 	Logger    *slog.Logger
@@ -218,6 +220,9 @@ func (s *server) authenticate(next http.Handler) http.Handler {
 		if allowed {
 			next.ServeHTTP(w, r.WithContext(auth.As(r.Context(), auth.Admin)))
 			return
+		}
+		if r.Header.Get("Authorization") != "" {
+			s.Audit.Refused(r.Context())
 		}
 		w.Header().Add("WWW-Authenticate", `Bearer realm="mcic"`)
 		if (r.Method == http.MethodGet || r.Method == http.MethodHead) && !fromScript(r) { // it would have the browser ask for a password

@@ -7,6 +7,8 @@ import (
 
 	"github.com/go-chi/chi/v5"
 
+	"github.com/m-cmp/mc-infra-connector/internal/audit"
+	"github.com/m-cmp/mc-infra-connector/internal/auth"
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
 
@@ -47,15 +49,21 @@ func (s *server) sessionRoutes(r chi.Router) {
 		}
 		until, ok := s.Sessions.Start(w, r, body.Token)
 		if !ok {
+			s.Audit.Refused(r.Context())
 			plain(http.StatusUnauthorized, resource.CodeUnauthenticated, "this is not the admin token. It lies in the file token of the server's data folder").write(w)
 			return
 		}
+		s.Audit.Session(r.Context(), auth.Admin, audit.VerbLogin)
 		reply(w, until)
 	})
 	r.Delete(path, func(w http.ResponseWriter, r *http.Request) {
+		_, open, _ := s.Sessions.Until(r) // what is wrong with the records is seen by End
 		if err := s.Sessions.End(w, r); err != nil {
 			problem(err).write(w)
 			return
+		}
+		if open {
+			s.Audit.Session(r.Context(), auth.Admin, audit.VerbLogout)
 		}
 		w.WriteHeader(http.StatusNoContent)
 	})
