@@ -42,10 +42,18 @@ func TestTheAuditTrailSaysWhoDidWhat(t *testing.T) {
 		e.Succeeds(op)
 		vpc, err := e.Get(ctx, "c", "vpc", "v")
 		require.NoError(t, err)
+		assert.Equal(t, []string{"kim", "kim"}, []string{vpc.CreatedBy, vpc.UpdatedBy})
 		released, err := e.Release(ctx, "c", "vpc", "v")
 		require.NoError(t, err)
 		_, err = e.Adopt(auth.As(ctx, "lee"), "c", "vpc", []byte(`{"cloudId":"`+vpc.CloudID+`","name":"again"}`))
 		require.NoError(t, err)
+		op, err = e.Act(ctx, "c", "vpc", "again", "label", []byte(`{"set":{"a":"b"}}`))
+		require.NoError(t, err)
+		e.Succeeds(op)
+		again, err := e.Get(ctx, "c", "vpc", "again")
+		require.NoError(t, err)
+		assert.Equal(t, []string{"lee", "kim"}, []string{again.CreatedBy, again.UpdatedBy})
+		labelled := op
 		op, err = e.Delete(ctx, "c", "vpc", "again")
 		require.NoError(t, err)
 		e.Succeeds(op)
@@ -58,7 +66,7 @@ func TestTheAuditTrailSaysWhoDidWhat(t *testing.T) {
 			assert.WithinDuration(t, time.Now(), a.At, time.Minute)
 			assert.Equal(t, "192.0.2.7", a.Address, a)
 		}
-		require.Len(t, got, 7)
+		require.Len(t, got, 8)
 		adopted := got[4].operation
 		assert.NotEmpty(t, adopted)
 		assert.Equal(t, []said{
@@ -67,12 +75,13 @@ func TestTheAuditTrailSaysWhoDidWhat(t *testing.T) {
 			{"kim", "create", "vpc", "c", "v", vpc.CloudID, created.ID, "ok"},
 			{"kim", "release", "vpc", "c", "v", vpc.CloudID, released.ID, "ok"},
 			{"lee", "adopt", "vpc", "c", "again", vpc.CloudID, adopted, "ok"},
+			{"kim", "label", "vpc", "c", "again", vpc.CloudID, labelled.ID, "ok"},
 			{"kim", "delete", "vpc", "c", "again", vpc.CloudID, op.ID, "ok"},
 			{"kim", "delete", "connection", "", "c", "", "", "ok"},
 		}, got)
 		deleted, _, err := e.Audit(ctx, store.Query{Limit: 10, Filters: []store.Filter{{Field: "cloudId", Op: store.FilterEqual, Value: vpc.CloudID}}})
 		require.NoError(t, err)
-		assert.Len(t, deleted, 4)
+		assert.Len(t, deleted, 5)
 	})
 }
 

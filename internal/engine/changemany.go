@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/m-cmp/mc-infra-connector/api"
+	"github.com/m-cmp/mc-infra-connector/internal/auth"
 	"github.com/m-cmp/mc-infra-connector/internal/inventory"
 	"github.com/m-cmp/mc-infra-connector/internal/store"
 	"github.com/m-cmp/mc-infra-connector/resource"
@@ -258,7 +259,7 @@ func (e *Engine) member(ctx context.Context, q *store.Queries, m *manyChange, t 
 		return member{}, refused
 	case m.here[t.Connection]:
 		row.Labels = m.labels.Apply(row.Labels)
-		row.UpdatedAt = store.MicrosOf(time.Now())
+		row.UpdatedAt, row.UpdatedBy = store.MicrosOf(time.Now()), auth.Who(ctx)
 		return member{row, inventory.EndedOperation(ctx, row, m.verb, m.params, nil)}, q.UpdateResource(ctx, row, row.LeaseOwner)
 	}
 	op, err := e.beginOn(ctx, q, row, m.verb, m.params)

@@ -95,6 +95,15 @@ func (e *Engine) recordMany(
 		}
 		for _, m := range members {
 			m.op.Parent = parent.ID
+			if m.op.EndedAt != 0 { // at once; of the others it is noted when they have
+				row := m.row
+				if row == nil {
+					row = &store.Resource{}
+				}
+				if err := q.Note(ctx, m.op.Entry(row), failureOf(m.op)); err != nil {
+					return err
+				}
+			}
 			if err := q.InsertOperation(ctx, m.op); err != nil {
 				return err
 			}

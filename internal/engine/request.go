@@ -436,6 +436,7 @@ func (e *Engine) newOperation(ctx context.Context, row *store.Resource, verb str
 	now := time.Now()
 	row.Operation, row.UpdatedAt = uuid.Must(uuid.NewV7()).String(), store.MicrosOf(now)
 	row.LeaseOwner, row.LeaseUntil = e.id, store.MicrosOf(now.Add(e.config.Lease))
+	row.UpdatedBy = auth.Who(ctx)
 	return &store.Operation{
 		ID: row.Operation, Verb: verb, Kind: row.Kind, Connection: row.Connection, Name: row.Name, UID: row.UID,
 		Params: params, State: api.OperationQueued, CreatedAt: store.MicrosOf(now), AskedBy: auth.Who(ctx), AskedFrom: auth.Address(ctx),

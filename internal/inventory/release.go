@@ -161,7 +161,7 @@ func (inv *Inventory) Label(ctx context.Context, connection, kind, name string, 
 			return nil, err
 		}
 		row.Labels = change.Apply(row.Labels)
-		row.UpdatedAt = store.MicrosOf(time.Now())
+		row.UpdatedAt, row.UpdatedBy = store.MicrosOf(time.Now()), auth.Who(ctx)
 		return []*store.Resource{row}, q.UpdateResource(ctx, row, row.LeaseOwner)
 	})
 }

@@ -76,6 +76,7 @@ func resourceTable() table {
 		columns: map[string]string{
 			"name": "name", "state": "state", "cloudState": "cloud_state", "cloudId": "cloud_id", "connection": "connection",
 			"kind": "kind", "uid": "uid", "createdAt": "created_at", "updatedAt": "updated_at", "syncedAt": "synced_at",
+			"createdBy": "created_by", "updatedBy": "updated_by",
 		},
 		looked: map[string]string{
 			"facadeName": named,
@@ -106,6 +107,7 @@ func (q *Queries) ListResources(ctx context.Context, connection, kind string, qu
 		return map[string]any{
 			"uid": r.UID, "name": r.Name, "state": r.State, "cloud_state": r.CloudState, "cloud_id": r.CloudID, "connection": r.Connection,
 			"kind": r.Kind, "created_at": r.CreatedAt, "updated_at": r.UpdatedAt, "synced_at": r.SyncedAt,
+			"created_by": r.CreatedBy, "updated_by": r.UpdatedBy,
 		}
 	})
 }

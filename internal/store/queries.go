@@ -11,6 +11,7 @@ import (
 	"github.com/uptrace/bun"
 
 	"github.com/m-cmp/mc-infra-connector/api"
+	"github.com/m-cmp/mc-infra-connector/internal/auth"
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
 
@@ -215,6 +216,7 @@ func (r *Resource) Exists() error {
 // InsertResource records one with what it uses.
 func (q *Queries) InsertResource(ctx context.Context, row *Resource, refs []Ref) error {
 	row.UpdatedAt = max(row.CreatedAt, row.UpdatedAt) // its record is as old as itself
+	row.CreatedBy, row.UpdatedBy = auth.Who(ctx), auth.Who(ctx)
 	row.Search, row.Owner = searchText(row), ownerOf(row)
 	at := addressesOf(row)
 	row.Addresses = strings.Join(at, " ")
@@ -244,7 +246,7 @@ func (q *Queries) UpdateResource(ctx context.Context, row *Resource, owner strin
 	at, before := addressesOf(row), row.Addresses
 	row.Addresses = strings.Join(at, " ")
 	result, err := q.db.NewUpdate().Model(row).
-		ExcludeColumn("uid", "connection", "kind", "name", "created_at").
+		ExcludeColumn("uid", "connection", "kind", "name", "created_at", "created_by").
 		WherePK().Where("lease_owner = ?", owner).Exec(ctx)
 	if isUnique(err) {
 		return resource.Errorf(resource.CodeAlreadyExists, "record the %s %s: %w", row.Kind, row.Name, ErrTaken)

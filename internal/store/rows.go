@@ -103,7 +103,9 @@ type Resource struct {
 	Uncertain  bool              // a creation failed without a clear no: something may exist on the cloud
 	Operation  string            // id of the operation that changes it now
 	CreatedAt  Micros
+	CreatedBy  string // who recorded it
 	UpdatedAt  Micros
+	UpdatedBy  string // who changed it last; what the server sees on the cloud is nobody's change
 	SyncedAt   Micros
 	DeletedAt  Micros
 	LeaseOwner string
@@ -140,6 +142,7 @@ func (r *Resource) Envelope() *resource.Resource {
 		State: r.State, CloudState: r.CloudState, Labels: r.Labels, Spec: r.Spec(), Effective: r.Effective, Status: r.Status, Native: unlessNull(r.Native),
 		Error: r.Error, Operation: r.Operation,
 		CreatedAt: r.CreatedAt.Time(), UpdatedAt: max(r.CreatedAt, r.UpdatedAt).Time(), SyncedAt: r.SyncedAt.pointer(),
+		CreatedBy: r.CreatedBy, UpdatedBy: r.UpdatedBy,
 	}
 }
 

@@ -1,8 +1,10 @@
 -- The audit trail is sealed: each entry gets a number and a hash that rests on those
--- before it.
+-- before it. Who did something is with what it was done to, too.
 
 -- +goose Up
 ALTER TABLE operations ADD COLUMN asked_from text NOT NULL DEFAULT '';
+ALTER TABLE resources ADD COLUMN created_by text NOT NULL DEFAULT ''; -- who recorded it, as far as that is known
+ALTER TABLE resources ADD COLUMN updated_by text NOT NULL DEFAULT ''; -- who changed it last
 ALTER TABLE audit ADD COLUMN address text NOT NULL DEFAULT ''; -- where who asked was
 ALTER TABLE audit ADD COLUMN seq bigint NOT NULL DEFAULT 0;    -- its number; 0: not sealed yet
 ALTER TABLE audit ADD COLUMN seal text NOT NULL DEFAULT '';    -- hexadecimal
@@ -28,4 +30,6 @@ DROP INDEX audit_seq;
 ALTER TABLE audit DROP COLUMN seal;
 ALTER TABLE audit DROP COLUMN seq;
 ALTER TABLE audit DROP COLUMN address;
+ALTER TABLE resources DROP COLUMN updated_by;
+ALTER TABLE resources DROP COLUMN created_by;
 ALTER TABLE operations DROP COLUMN asked_from;

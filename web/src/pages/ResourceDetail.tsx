@@ -188,6 +188,8 @@ function Shown({ kind, kinds, r }: { kind: Kind; kinds: Kind[]; r: Resource }) {
                   <Fact name="updatedAt">
                     <Ago time={r.updatedAt} />
                   </Fact>
+                  {r.createdBy && <Fact name="createdBy">{r.createdBy}</Fact>}
+                  {r.updatedBy && <Fact name="updatedBy">{r.updatedBy}</Fact>}
                   <Fact name="syncedAt">
                     <Ago time={r.syncedAt} />
                   </Fact>
