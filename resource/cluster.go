@@ -26,8 +26,8 @@ var Cluster = define[ClusterSpec, ClusterStatus](Kind{
 			func(s *ClusterSpec, to ClusterVersion) { s.Version = to.Version }),
 	},
 	Views: []View{
-		view(View{Name: "kubeconfig", Doc: "A configuration file for kubectl and other clients. It holds a credential: keep it safe.", Plain: "kubeconfig", Secret: true}, KubeconfigReader.Kubeconfig),
-		view(View{Name: "token", Doc: "A token for the cluster's API that is valid for a short time, where the cloud makes such tokens.", Plain: "token", Secret: true}, TokenReader.Token),
+		view(View{Name: "kubeconfig", Doc: "A configuration file for kubectl and other clients. It holds a credential: keep it safe.", Plain: "kubeconfig", Right: "kubeconfig"}, KubeconfigReader.Kubeconfig),
+		view(View{Name: "token", Doc: "A token for the cluster's API that is valid for a short time, where the cloud makes such tokens.", Plain: "token", Right: "kubeconfig"}, TokenReader.Token),
 	},
 })
 

@@ -161,8 +161,7 @@ type View struct {
 	Name  string // "kubeconfig"
 	Doc   string // what it answers, in one sentence
 	Plain string // field of the answer that a terminal shows alone; "" shows all
-
-	Secret bool // the answer lets in who has it, and who asks for it is in the audit trail
+	Right string // the right of its own that it needs, such as kubeconfig, since the answer lets in who has it, so that whoever asks is in the audit trail; "": to read the resource
 
 	params  input
 	answer  reflect.Type

@@ -22,7 +22,7 @@ var VM = define[VMSpec, VMStatus](Kind{
 			func(s *VMSpec, to VMSize) { s.Spec = to.Spec }),
 	},
 	Views: []View{
-		view(View{Name: "password", Doc: "The first password of a VM with Windows, sealed with its key pair.", Secret: true}, PasswordReader.Password),
+		view(View{Name: "password", Doc: "The first password of a VM with Windows, sealed with its key pair.", Right: "password"}, PasswordReader.Password),
 		viewWith(View{Name: "console", Doc: "What the VM has written to its console since its last start, as far as the cloud keeps it: the messages of its boot.", Plain: "output"}, ConsoleReader.Console),
 	},
 })

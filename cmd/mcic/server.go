@@ -29,6 +29,7 @@ import (
 	"github.com/m-cmp/mc-infra-connector/internal/host"
 	"github.com/m-cmp/mc-infra-connector/internal/inventory"
 	"github.com/m-cmp/mc-infra-connector/internal/keys"
+	"github.com/m-cmp/mc-infra-connector/internal/people"
 	"github.com/m-cmp/mc-infra-connector/internal/registry"
 	"github.com/m-cmp/mc-infra-connector/internal/terminal"
 	"github.com/m-cmp/mc-infra-connector/resource"
@@ -50,6 +51,7 @@ type serverOptions struct {
 	keepOperations, keepAudit     time.Duration
 	auditLog                      string
 	spider                        auth.Password
+	spiderRole                    string
 	spiderFresh                   time.Duration
 	terminals                     int
 	terminalIdle, terminalLongest time.Duration
@@ -83,6 +85,7 @@ from reading along: --behind-proxy or --insecure-http.`,
 			if o.spider, err = auth.NewPassword(getenv("SPIDER_USERNAME"), getenv("SPIDER_PASSWORD")); err != nil {
 				return fmt.Errorf("SPIDER_USERNAME and SPIDER_PASSWORD, for clients of CB-Spider: %w", err)
 			}
+			o.spiderRole = getenv("SPIDER_ROLE")
 			return o.run(cmd.Context(), cmd.OutOrStdout(), cmd.ErrOrStderr(), defaultData)
 		},
 	}
@@ -147,7 +150,7 @@ func (o *serverOptions) run(ctx context.Context, stdout, stderr io.Writer, defau
 	if err := o.openFolder(logger); err != nil {
 		return err
 	}
-	token, created, err := auth.OpenToken(o.data)
+	token, created, err := auth.OpenAdminToken(o.data)
 	if err != nil {
 		return err
 	}
@@ -161,6 +164,13 @@ func (o *serverOptions) run(ctx context.Context, stdout, stderr io.Writer, defau
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
 	keeper, err := keys.Open(ctx, db, masterKey, logger)
+	if err != nil {
+		return err
+	}
+
+	who, err := people.New(ctx, people.Config{
+		Store: db, Sealer: keeper.Sealer(), Admin: token, Sessions: auth.NewSessions(token.Token, db), Spider: o.spider, SpiderRole: o.spiderRole, Logger: logger,
+	})
 	if err != nil {
 		return err
 	}
@@ -210,11 +220,10 @@ func (o *serverOptions) run(ctx context.Context, stdout, stderr io.Writer, defau
 	web := &http.Server{
 		Handler: auth.Addressed(v1.New(v1.Config{
 			Audit:    trail,
-			Registry: reg, Inventory: inv, Engine: eng, Events: bus, Catalog: choices, Drivers: installed, Allowed: token.Allows, Sessions: auth.NewSessions(token, db), Console: pages, Dev: o.dev, Ready: state.ready,
+			Registry: reg, Inventory: inv, Engine: eng, Events: bus, Catalog: choices, Drivers: installed, People: who, Console: pages, Dev: o.dev, Ready: state.ready,
 			Terminal: terminals, Metrics: metrics.registry, Logger: logger, Version: version,
 			Spider: spider.New(spider.Config{
-				Audit: trail, Registry: reg, Inventory: inv, Engine: eng, Catalog: choices, Terminal: terminals, Fresh: o.spiderFresh, Ready: state.ready, Logger: logger, Version: version,
-				Allowed: func(r *http.Request) bool { return token.Allows(r) || o.spider.Allows(r) },
+				Audit: trail, Registry: reg, Inventory: inv, Engine: eng, Catalog: choices, People: who, Terminal: terminals, Fresh: o.spiderFresh, Ready: state.ready, Logger: logger, Version: version,
 			}),
 		}), o.listen.behindProxy),
 		ReadHeaderTimeout: 10 * time.Second,
@@ -250,6 +259,11 @@ func (o *serverOptions) run(ctx context.Context, stdout, stderr io.Writer, defau
 		defer close(looksEnded)
 		inv.Run(work)
 	}()
+	whoEnded := make(chan struct{})
+	go func() {
+		defer close(whoEnded)
+		who.Run(work)
+	}()
 	convergeEnded := make(chan struct{})
 	go func() {
 		defer close(convergeEnded)
@@ -283,6 +297,7 @@ func (o *serverOptions) run(ctx context.Context, stdout, stderr io.Writer, defau
 	<-engineEnded
 	<-looksEnded
 	<-convergeEnded
+	<-whoEnded
 	return err
 }
 

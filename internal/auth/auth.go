@@ -24,27 +24,50 @@ type Token struct{ sum [sha256.Size]byte }
 // OpenToken reads the admin token of a data folder. At the first start it is
 // created, readable only by its owner.
 func OpenToken(dir string) (token Token, created bool, err error) {
+	if token, err = readToken(dir); !errors.Is(err, fs.ErrNotExist) {
+		return token, false, err
+	}
+	err = secret.WriteNew(filepath.Join(dir, TokenFile), []byte(secret.NewToken()+"\n"))
+	if err != nil && !errors.Is(err, fs.ErrExist) { // another server was first
+		return Token{}, false, fmt.Errorf("open the admin token: %w", err)
+	}
+	created = err == nil
+	token, err = readToken(dir)
+	return token, created && err == nil, err
+}
+
+// readToken reads the admin token, the zero value if it is switched off.
+func readToken(dir string) (Token, error) {
 	path := filepath.Join(dir, TokenFile)
 	raw, err := os.ReadFile(path) //nolint:gosec // the operator chooses the data folder
-	if errors.Is(err, fs.ErrNotExist) {
-		raw, created = []byte(secret.NewToken()+"\n"), true
-		err = secret.WriteNew(path, raw)
-		if errors.Is(err, fs.ErrExist) { // another server was first
-			created = false
-			raw, err = os.ReadFile(path) //nolint:gosec // as above
-		}
-	}
 	if err != nil {
-		return Token{}, false, fmt.Errorf("open the admin token: %w", err)
+		return Token{}, fmt.Errorf("open the admin token: %w", err)
 	}
 	if err := secret.CheckPrivate(path); err != nil {
-		return Token{}, false, fmt.Errorf("open the admin token: %w", err)
+		return Token{}, fmt.Errorf("open the admin token: %w", err)
 	}
 	text := strings.TrimSpace(string(raw))
-	if len(text) < 16 {
-		return Token{}, false, fmt.Errorf("the admin token in %s is shorter than 16 characters; remove the file to have a new one made", path)
+	switch {
+	case text == TokenOff:
+		return Token{}, nil
+	case len(text) < 16:
+		return Token{}, fmt.Errorf("the admin token in %s is shorter than 16 characters; remove the file to have a new one made", path)
 	}
-	return Token{sha256.Sum256([]byte(text))}, created, nil
+	return Token{sha256.Sum256([]byte(text))}, nil
+}
+
+// Presented is what a request gives to be let in: a bearer token, or, for reading in a browser,
+// the password of HTTP Basic. Browsers send Basic by themselves, so it must not open anything
+// that changes something.
+func Presented(r *http.Request) string {
+	if scheme, token, ok := strings.Cut(r.Header.Get("Authorization"), " "); ok && strings.EqualFold(scheme, "Bearer") {
+		return strings.TrimSpace(token)
+	}
+	if r.Method != http.MethodGet && r.Method != http.MethodHead {
+		return ""
+	}
+	_, password, _ := r.BasicAuth()
+	return password
 }
 
 // Matches compares in constant time.
@@ -53,16 +76,5 @@ func (t Token) Matches(candidate string) bool {
 	return subtle.ConstantTimeCompare(sum[:], t.sum[:]) == 1
 }
 
-// Allows reports whether a request carries the token: as a bearer token, or, for
-// reading in a browser, as the password of HTTP Basic. Browsers send Basic by
-// themselves, so it must not open anything that changes something.
-func (t Token) Allows(r *http.Request) bool {
-	if scheme, token, ok := strings.Cut(r.Header.Get("Authorization"), " "); ok && strings.EqualFold(scheme, "Bearer") {
-		return t.Matches(strings.TrimSpace(token))
-	}
-	if r.Method != http.MethodGet && r.Method != http.MethodHead {
-		return false
-	}
-	_, password, ok := r.BasicAuth()
-	return ok && t.Matches(password)
-}
+// Allows reports whether a request presents the token.
+func (t Token) Allows(r *http.Request) bool { return t.Matches(Presented(r)) }

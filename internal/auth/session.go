@@ -29,8 +29,7 @@ const sessionCookie = "mcic_session"
 // server with the same token, outlives a restart, and ends with the token. A logout
 // is recorded, so that it holds on every server with the same records.
 type Sessions struct {
-	token   Token
-	key     []byte
+	token   func() Token
 	cross   *http.CrossOriginProtection
 	logouts Logouts
 }
@@ -49,19 +48,15 @@ const (
 	sessionSize = sessionBody + sha256.Size
 )
 
-// NewSessions returns the sessions that the token opens.
-func NewSessions(token Token, logouts Logouts) *Sessions {
-	key, err := hkdf.Key(sha256.New, token.sum[:], nil, "mcic console session", sha256.Size)
-	if err != nil { // the length is one that SHA-256 gives
-		panic("derive the key of sessions: " + err.Error())
-	}
-	return &Sessions{token: token, key: key, cross: http.NewCrossOriginProtection(), logouts: logouts}
+// NewSessions returns the sessions that the token of each moment opens.
+func NewSessions(token func() Token, logouts Logouts) *Sessions {
+	return &Sessions{token: token, cross: http.NewCrossOriginProtection(), logouts: logouts}
 }
 
 // Start sets the cookie of a new session if the token is right. It reports until
 // when the session lasts.
 func (s *Sessions) Start(w http.ResponseWriter, r *http.Request, token string) (until time.Time, ok bool) {
-	if !s.token.Matches(token) || !s.own(r) {
+	if !s.token().Matches(token) || !s.Own(r) {
 		return time.Time{}, false
 	}
 	until = time.Now().Add(SessionLife).Truncate(time.Second)
@@ -69,18 +64,18 @@ func (s *Sessions) Start(w http.ResponseWriter, r *http.Request, token string) (
 	var id [sessionBody - 8]byte
 	_, _ = rand.Read(id[:]) // never fails
 	value = s.sign(append(value, id[:]...))
-	http.SetCookie(w, cookie(r, base64.RawURLEncoding.EncodeToString(value), int(SessionLife.Seconds())))
+	http.SetCookie(w, Cookie(r, sessionCookie, base64.RawURLEncoding.EncodeToString(value), SessionLife))
 	return until, true
 }
 
 // End logs the request's session out. If that cannot be recorded, it has not ended.
 func (s *Sessions) End(w http.ResponseWriter, r *http.Request) error {
-	if id, until, ok := s.read(r); ok && s.own(r) {
+	if id, until, ok := s.read(r); ok && s.Own(r) {
 		if err := s.logouts.EndLogin(r.Context(), id, until); err != nil {
 			return err
 		}
 	}
-	http.SetCookie(w, cookie(r, "", -1))
+	http.SetCookie(w, Cookie(r, sessionCookie, "", -time.Second))
 	return nil
 }
 
@@ -98,16 +93,16 @@ func (s *Sessions) Until(r *http.Request) (time.Time, bool, error) {
 // Allows reports whether a request comes from a page of this server with a session. The
 // error is of the records of logouts: without them nobody is let in.
 func (s *Sessions) Allows(r *http.Request) (bool, error) {
-	if !s.own(r) {
+	if !s.Own(r) {
 		return false, nil
 	}
 	_, ok, err := s.Until(r)
 	return ok, err
 }
 
-// own reports whether a request that can change something comes from a page of this
+// Own reports whether a request that can change something comes from a page of this
 // server, by two signs: what the browser says of its origin, and the header.
-func (s *Sessions) own(r *http.Request) bool {
+func (s *Sessions) Own(r *http.Request) bool {
 	if r.Method == http.MethodGet || r.Method == http.MethodHead {
 		return true
 	}
@@ -121,7 +116,7 @@ func (s *Sessions) read(r *http.Request) (id string, until time.Time, ok bool) {
 		return id, until, false
 	}
 	value, err := base64.RawURLEncoding.DecodeString(c.Value)
-	if err != nil || len(value) != sessionSize || !hmac.Equal(value, s.sign(value[:sessionBody:sessionBody])) {
+	if err != nil || len(value) != sessionSize || s.token() == (Token{}) || !hmac.Equal(value, s.sign(value[:sessionBody:sessionBody])) {
 		return id, until, false
 	}
 	until = time.Unix(int64(binary.BigEndian.Uint64(value)), 0) //nolint:gosec // signed by us
@@ -131,16 +126,21 @@ func (s *Sessions) read(r *http.Request) (id string, until time.Time, ok bool) {
 
 // sign returns body with its signature behind it.
 func (s *Sessions) sign(body []byte) []byte {
-	mac := hmac.New(sha256.New, s.key)
+	token := s.token()
+	key, err := hkdf.Key(sha256.New, token.sum[:], nil, "mcic console session", sha256.Size)
+	if err != nil { // the length is one that SHA-256 gives
+		panic("derive the key of sessions: " + err.Error())
+	}
+	mac := hmac.New(sha256.New, key)
 	mac.Write(body)
 	return mac.Sum(body)
 }
 
-// cookie is one that scripts cannot read and that requests from other sites do not
+// Cookie is one that scripts cannot read and that requests from other sites do not
 // carry. Where the browser speaks TLS, to us or to a proxy, it is kept to TLS.
-func cookie(r *http.Request, value string, age int) *http.Cookie {
+func Cookie(r *http.Request, name, value string, age time.Duration) *http.Cookie {
 	return &http.Cookie{ //nolint:gosec // Secure would keep the cookie from servers on the loopback address, which have no TLS
-		Name: sessionCookie, Value: value, Path: "/", MaxAge: age, HttpOnly: true, SameSite: http.SameSiteStrictMode,
+		Name: name, Value: value, Path: "/", MaxAge: int(age.Seconds()), HttpOnly: true, SameSite: http.SameSiteStrictMode,
 		Secure: OverTLS(r),
 	}
 }

@@ -43,7 +43,7 @@ func server(t *testing.T, token string, r *records) *auth.Sessions {
 	t.Helper()
 	opened, _, err := auth.OpenToken(folder(t, token, 0o600))
 	require.NoError(t, err)
-	return auth.NewSessions(opened, r)
+	return auth.NewSessions(func() auth.Token { return opened }, r)
 }
 
 func allows(t *testing.T, s *auth.Sessions, r *http.Request) bool {

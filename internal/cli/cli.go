@@ -133,6 +133,7 @@ const (
 	groupResources = "resources"
 	groupCatalogs  = "catalogs"
 	groupSetup     = "setup"
+	groupPeople    = "people"
 	groupOther     = "other"
 )
 
@@ -177,6 +178,7 @@ server, are also $MCIC_CA, $MCIC_CLIENT_CERT, $MCIC_CLIENT_KEY and $MCIC_INSECUR
 		&cobra.Group{ID: groupResources, Title: "Resources:"},
 		&cobra.Group{ID: groupCatalogs, Title: "What a connection offers:"},
 		&cobra.Group{ID: groupSetup, Title: "Setup:"},
+		&cobra.Group{ID: groupPeople, Title: "Users and rights:"},
 		&cobra.Group{ID: groupOther, Title: "Other:"},
 	)
 	for _, k := range resource.Kinds() {
@@ -187,6 +189,7 @@ server, are also $MCIC_CA, $MCIC_CLIENT_CERT, $MCIC_CLIENT_KEY and $MCIC_INSECUR
 		root.AddCommand(a.catalogCommand(c))
 	}
 	root.AddCommand(a.credentialCommand(), a.connectionCommand(), a.driverCommand(), a.repositoryCommand(), a.contextCommand())
+	root.AddCommand(a.peopleCommands()...)
 	root.AddCommand(a.operationCommand(), a.auditCommand(), a.eventCommand(), a.importCommand(), a.versionCommand(), exitCodesTopic())
 	root.AddCommand(extra...)
 	for _, c := range extra {

@@ -95,8 +95,34 @@ func (a *app) completeSetup(noun string, count int) cobra.CompletionFunc {
 		return completeArgs(count, a.completeConnectionFlag)
 	case "repository":
 		return completeArgs(count, a.completeRepositories)
+	case "user":
+		return completeArgs(count, a.completePeople(func(ctx context.Context, c *client.Client) ([]string, error) {
+			return names(c.Users(ctx), func(u api.User) string { return u.Name })
+		}))
+	case "group":
+		return completeArgs(count, a.completePeople(func(ctx context.Context, c *client.Client) ([]string, error) {
+			return names(c.Groups(ctx), func(g api.UserGroup) string { return g.Name })
+		}))
+	case "role":
+		return completeArgs(count, a.completePeople(func(ctx context.Context, c *client.Client) ([]string, error) {
+			return names(c.Roles(ctx), func(r api.Role) string { return r.Name })
+		}))
+	case "grant":
+		return completeArgs(count, a.completePeople(func(ctx context.Context, c *client.Client) ([]string, error) {
+			return names(c.Grants(ctx), func(g api.Grant) string { return g.ID })
+		}))
+	case "token":
+		return completeArgs(count, a.completePeople(func(ctx context.Context, c *client.Client) ([]string, error) {
+			return names(c.Tokens(ctx), func(t api.APIToken) string { return t.ID })
+		}))
 	default:
 		return completeArgs(count, a.completeDrivers)
+	}
+}
+
+func (a *app) completePeople(list func(context.Context, *client.Client) ([]string, error)) cobra.CompletionFunc {
+	return func(cmd *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
+		return a.completion(cmd, list)
 	}
 }
 

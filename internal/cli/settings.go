@@ -52,6 +52,7 @@ type contextFile struct {
 type serverContext struct {
 	Server     string `json:"server"`
 	Token      string `json:"token,omitempty"`
+	User       string `json:"user,omitempty"` // who logs in
 	Connection string `json:"connection,omitempty"`
 	way
 }

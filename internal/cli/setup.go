@@ -504,6 +504,14 @@ func sampleOf(noun string) string {
 		return sampleConnection
 	case "repository":
 		return "team"
+	case "user":
+		return "anna"
+	case "group":
+		return "team-a"
+	case "role":
+		return "starter"
+	case "grant", "token":
+		return "0199c0de-0000-7000-8000-000000000001"
 	default:
 		return "my-key"
 	}

@@ -142,7 +142,8 @@ func compareTargets(a, b api.Target) int {
 // matching looks up what matches. If that is more than somebody has seen, it is not what is
 // meant.
 func (e *Engine) matching(ctx context.Context, connection string, k *resource.Kind, m *api.Matching) ([]api.Target, error) {
-	query := store.Query{Search: m.Search, Limit: m.Expected}
+	sees, _ := store.SeesOf(ctx)
+	query := store.Query{Search: m.Search, Limit: m.Expected, Sees: sees}
 	for _, text := range m.Filter {
 		f, err := store.ParseFilter(text)
 		if err != nil {

@@ -39,7 +39,7 @@ func (inv *Inventory) View(ctx context.Context, connection, kind, name, view str
 		return nil, err
 	}
 	answer, err := inv.registry.SessionOf(c).View(ctx, kind, id, view, params)
-	if v.Secret {
+	if v.Right != "" { // the answer lets in who has it
 		if noteErr := inv.noteView(ctx, store.Audit{Verb: view, Kind: kind, Connection: connection, Name: name, CloudID: id}, err); noteErr != nil {
 			return nil, noteErr
 		}

@@ -23,6 +23,7 @@ type Query struct {
 	Sort    string // field, with a leading hyphen for descending; "" is the list's own order
 	Limit   int    // rows of a page
 	Token   string // of the page before, "" for the first
+	Sees    *Sees  // which rows may be seen; nil: all
 }
 
 // Filter keeps the rows whose field compares with the value.
@@ -123,7 +124,7 @@ func (q *Queries) ofKind(ctx context.Context, sel *bun.SelectQuery, connection, 
 		sel = sel.ModelTableExpr("resources AS resources INDEXED BY sqlite_autoindex_resources_1").
 			Where("uid IN (SELECT uid FROM search_ids WHERE id IN (?))", bun.List(few))
 	}
-	sel = sel.Where("kind = ?", kind).Where("deleted_at = 0")
+	sel = query.Sees.narrow(q, sel.Where("kind = ?", kind).Where("deleted_at = 0"))
 	if connection != "" {
 		sel = sel.Where("connection = ?", connection)
 	}
@@ -176,7 +177,7 @@ func (q *Queries) CountResources(ctx context.Context, kind, field string, query 
 
 // ListOperations reads a page of the operations, the newest first.
 func (q *Queries) ListOperations(ctx context.Context, query Query) (rows []Operation, next string, err error) {
-	return page(ctx, q.db.NewSelect().Model(&rows), &rows, operationTable(), query, func(o *Operation) map[string]any {
+	return page(ctx, query.Sees.narrowOperations(q, q.db.NewSelect().Model(&rows)), &rows, operationTable(), query, func(o *Operation) map[string]any {
 		return map[string]any{
 			"id": o.ID, "verb": o.Verb, "kind": o.Kind, "connection": o.Connection, "name": o.Name, "uid": o.UID,
 			"state": o.State, "parent": o.Parent, "created_at": o.CreatedAt, "ended_at": o.EndedAt,

@@ -30,6 +30,10 @@ func (s *Store) Notify(ctx context.Context, notice string) error {
 // Listen calls hear for every notice, until ctx ends. It calls missed whenever some
 // may have been lost, because the connection was.
 func (s *Store) Listen(ctx context.Context, hear func(notice string), missed func()) {
+	s.listenTo(ctx, channel, hear, missed)
+}
+
+func (s *Store) listenTo(ctx context.Context, channel string, hear func(notice string), missed func()) {
 	if !s.postgres {
 		return
 	}
@@ -37,7 +41,7 @@ func (s *Store) Listen(ctx context.Context, hear func(notice string), missed fun
 		if !first {
 			missed()
 		}
-		_ = s.listen(ctx, hear) // what it was will show in everything else, too
+		_ = s.listen(ctx, channel, hear) // what it was will show in everything else, too
 		select {
 		case <-ctx.Done():
 		case <-time.After(time.Second):
@@ -45,7 +49,7 @@ func (s *Store) Listen(ctx context.Context, hear func(notice string), missed fun
 	}
 }
 
-func (s *Store) listen(ctx context.Context, hear func(string)) error {
+func (s *Store) listen(ctx context.Context, channel string, hear func(string)) error {
 	conn, err := pgx.ConnectConfig(ctx, s.config.Copy())
 	if err != nil {
 		return err

@@ -129,7 +129,7 @@ func (q *Queries) Resource(ctx context.Context, connection, kind, name string) (
 	row := &Resource{}
 	return row, q.one(ctx, q.db.NewSelect().Model(row).
 		Where("connection = ?", connection).Where("kind = ?", kind).Where("name = ?", name).Where("deleted_at = 0"),
-		"there is no %s %s in the connection %s", kind, name, connection)
+		noResource, kind, name, connection)
 }
 
 // ResourceByUID reads one, also a deleted one.
@@ -316,7 +316,7 @@ func (q *Queries) Naming(ctx context.Context, connection string, kinds []string,
 func (q *Queries) Operation(ctx context.Context, id string) (*Operation, error) {
 	row := &Operation{}
 	return row, q.one(ctx, q.db.NewSelect().Model(row).Where("id = ?", id),
-		"there is no operation %s; list them with: mcic operation list", id)
+		noOperation, id)
 }
 
 // OperationWithKey reads the one that a request with an idempotency key has led to.

@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/m-cmp/mc-infra-connector/internal/people"
 	"github.com/m-cmp/mc-infra-connector/internal/store"
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
@@ -317,7 +318,7 @@ func (s *server) catalogRoutes() []route {
 		}
 		return map[string]any{"ZoneInfo": nil}, nil
 	}
-	connected := func(r *request) (string, error) { return r.connection() }
+	here := func(r *request) (string, error) { return r.connection() }
 	before := func(r *request) (string, error) { return r.anyConnection() }
 	i, sp := images(), specs()
 	original := func(r *request) (any, error) {
@@ -332,26 +333,26 @@ func (s *server) catalogRoutes() []route {
 		return map[string]any{"VMSpecInfo": e}, nil
 	}
 	return []route{
-		{method: get, path: "/regionzone", handle: regions(connected, all)},
-		{method: get, path: "/regionzone/{Name}", handle: regions(connected, one)},
-		{method: get, path: "/orgregion", handle: regions(connected, org)},
-		{method: get, path: "/orgzone", handle: regions(connected, zones)},
-		{method: get, path: "/preconfig/regionzone", handle: regions(before, all)},
-		{method: get, path: "/preconfig/regionzone/{Name}", handle: regions(before, one)},
-		{method: get, path: "/preconfig/orgregion", handle: regions(before, org)},
-		{method: get, path: "/vmimage", handle: i.list},
-		{method: get, path: "/vmimage/{Name}", handle: i.get},
-		{method: get, path: "/vmspec", handle: sp.list},
-		{method: get, path: "/vmspec/{Name}", handle: sp.get},
-		{method: get, path: "/vmorgspec", handle: original},
-		{method: get, path: "/vmorgspec/{Name}", handle: originalOne},
-		{method: get, path: "/priceinfo/vm/{Region}", handle: prices},
-		{method: post, path: "/priceinfo/vm/{Region}", handle: prices},
-		{method: get, path: "/productfamily/{Region}", handle: productFamilies},
-		{method: get, path: "/quotaservicetype", handle: quotaServices},
-		{method: post, path: "/quotaservicetype", handle: quotaServices},
-		{method: get, path: "/quotainfo", handle: quotas},
-		{method: post, path: "/quotainfo", handle: quotas},
+		{method: get, path: "/regionzone", needs: right{people.Read, resource.Regions.Name, connected}, handle: regions(here, all)},
+		{method: get, path: "/regionzone/{Name}", needs: right{people.Read, resource.Regions.Name, connected}, handle: regions(here, one)},
+		{method: get, path: "/orgregion", needs: right{people.Read, resource.Regions.Name, connected}, handle: regions(here, org)},
+		{method: get, path: "/orgzone", needs: right{people.Read, resource.Regions.Name, connected}, handle: regions(here, zones)},
+		{method: get, path: "/preconfig/regionzone", needs: right{people.Read, people.Credential, everywhere}, handle: regions(before, all)},
+		{method: get, path: "/preconfig/regionzone/{Name}", needs: right{people.Read, people.Credential, everywhere}, handle: regions(before, one)},
+		{method: get, path: "/preconfig/orgregion", needs: right{people.Read, people.Credential, everywhere}, handle: regions(before, org)},
+		{method: get, path: "/vmimage", needs: right{people.Read, resource.Images.Name, connected}, handle: i.list},
+		{method: get, path: "/vmimage/{Name}", needs: right{people.Read, resource.Images.Name, connected}, handle: i.get},
+		{method: get, path: "/vmspec", needs: right{people.Read, resource.Specs.Name, connected}, handle: sp.list},
+		{method: get, path: "/vmspec/{Name}", needs: right{people.Read, resource.Specs.Name, connected}, handle: sp.get},
+		{method: get, path: "/vmorgspec", needs: right{people.Read, resource.Specs.Name, connected}, handle: original},
+		{method: get, path: "/vmorgspec/{Name}", needs: right{people.Read, resource.Specs.Name, connected}, handle: originalOne},
+		{method: get, path: "/priceinfo/vm/{Region}", needs: right{people.Read, resource.Prices.Name, connected}, handle: prices},
+		{method: post, path: "/priceinfo/vm/{Region}", needs: right{people.Read, resource.Prices.Name, connected}, handle: prices},
+		{method: get, path: "/productfamily/{Region}", needs: right{people.Read, resource.Prices.Name, connected}, handle: productFamilies},
+		{method: get, path: "/quotaservicetype", needs: right{people.Read, resource.Quotas.Name, connected}, handle: quotaServices},
+		{method: post, path: "/quotaservicetype", needs: right{people.Read, resource.Quotas.Name, connected}, handle: quotaServices},
+		{method: get, path: "/quotainfo", needs: right{people.Read, resource.Quotas.Name, connected}, handle: quotas},
+		{method: post, path: "/quotainfo", needs: right{people.Read, resource.Quotas.Name, connected}, handle: quotas},
 	}
 }
 

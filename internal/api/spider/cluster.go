@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/m-cmp/mc-infra-connector/internal/people"
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
 
@@ -255,9 +256,13 @@ func (s *server) clusterRoutes() []route {
 		return found, raw, err
 	}
 	return []route{
-		{method: http.MethodGet, path: "/cluster/{Name}", handle: func(r *request) (any, error) {
-			if _, err := k.fresh(r); err != nil {
+		{method: http.MethodGet, path: "/cluster/{Name}", needs: right{people.Read, k.of.Name, connected}, handle: func(r *request) (any, error) {
+			at, err := k.fresh(r)
+			if err != nil {
 				return nil, err
+			}
+			if r.may(people.Kubeconfig, k.of.Name, at.Connection) != nil {
+				return k.render(r.view(at.Connection), at, nil)
 			}
 			found, raw, err := view(r, "kubeconfig")
 			if code := resource.CodeOf(err); found == nil || err != nil && code != resource.CodeUnsupported && code != resource.CodeConflict {
@@ -268,7 +273,7 @@ func (s *server) clusterRoutes() []route {
 			info.AccessInfo.Kubeconfig = read[resource.Kubeconfig](raw).Kubeconfig
 			return secret(info), v.err
 		}},
-		{method: http.MethodGet, path: "/cluster/{Name}/token", handle: func(r *request) (any, error) {
+		{method: http.MethodGet, path: "/cluster/{Name}/token", needs: right{people.Kubeconfig, k.of.Name, connected}, handle: func(r *request) (any, error) {
 			_, raw, err := view(r, "token")
 			if err != nil {
 				return nil, err

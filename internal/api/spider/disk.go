@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/m-cmp/mc-infra-connector/internal/people"
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
 
@@ -97,6 +98,9 @@ func (r *request) existing(k *kind, field string) (string, error) {
 	}
 	connection, err := r.connection()
 	if err != nil {
+		return "", err
+	}
+	if err := r.may(people.Read, k.of.Name, connection); err != nil {
 		return "", err
 	}
 	found, err := k.find(r, connection, "", name)

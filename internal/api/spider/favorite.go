@@ -10,7 +10,9 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/m-cmp/mc-infra-connector/internal/people"
 	"github.com/m-cmp/mc-infra-connector/internal/registry"
+	"github.com/m-cmp/mc-infra-connector/resource"
 )
 
 // VMFavoriteInfo is an image and a spec that somebody wants to find again.
@@ -26,10 +28,10 @@ const typeFavorite = "favorite"
 func (s *server) favoriteRoutes() []route {
 	const one = "/vm/imagespecfavorite"
 	return []route{
-		{method: http.MethodGet, path: one, handle: listFavorites},
-		{method: http.MethodPost, path: one, handle: addFavorite},
-		{method: http.MethodPost, path: one + "/bulk", handle: addFavorites},
-		{method: http.MethodDelete, path: one, handle: removeFavorite},
+		{method: http.MethodGet, path: one, needs: right{people.Read, resource.VM.Name, somewhere}, handle: listFavorites},
+		{method: http.MethodPost, path: one, needs: right{people.Create, resource.VM.Name, somewhere}, handle: addFavorite},
+		{method: http.MethodPost, path: one + "/bulk", needs: right{people.Create, resource.VM.Name, somewhere}, handle: addFavorites},
+		{method: http.MethodDelete, path: one, needs: right{people.Create, resource.VM.Name, somewhere}, handle: removeFavorite},
 	}
 }
 

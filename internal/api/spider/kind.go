@@ -10,6 +10,7 @@ import (
 	"github.com/m-cmp/mc-infra-connector/api"
 	"github.com/m-cmp/mc-infra-connector/internal/engine"
 	"github.com/m-cmp/mc-infra-connector/internal/inventory"
+	"github.com/m-cmp/mc-infra-connector/internal/people"
 	"github.com/m-cmp/mc-infra-connector/internal/store"
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
@@ -118,17 +119,17 @@ func done() Result { return Result{"true"} }
 func (k *kind) routes(s *server) []route {
 	one := "/" + k.path + "/{Name}"
 	generic := []route{
-		{method: http.MethodPost, path: "/" + k.path, handle: k.createOne},
-		{method: http.MethodGet, path: "/" + k.path, handle: k.list},
-		{method: http.MethodGet, path: one, handle: k.get},
-		{method: http.MethodDelete, path: one, handle: k.delete},
-		{method: http.MethodPost, path: "/reg" + k.path, handle: k.register},
-		{method: http.MethodDelete, path: "/reg" + k.path + "/{Name}", handle: k.unregister},
-		{method: http.MethodGet, path: "/all" + k.path, handle: k.listAll},
-		{method: http.MethodGet, path: "/all" + k.path + "info", handle: k.listAllInfo},
-		{method: http.MethodDelete, path: "/csp" + k.path + "/{Id}", handle: k.deleteOnCloud},
-		{method: http.MethodGet, path: "/count" + k.path, handle: s.count(k.of)},
-		{method: http.MethodGet, path: "/count" + k.path + "/{ConnectionName}", handle: s.count(k.of)},
+		{method: http.MethodPost, path: "/" + k.path, needs: right{people.Create, k.of.Name, connected}, handle: k.createOne},
+		{method: http.MethodGet, path: "/" + k.path, needs: right{people.Read, k.of.Name, connected}, handle: k.list},
+		{method: http.MethodGet, path: one, needs: right{people.Read, k.of.Name, connected}, handle: k.get},
+		{method: http.MethodDelete, path: one, needs: right{people.Delete, k.of.Name, connected}, handle: k.delete},
+		{method: http.MethodPost, path: "/reg" + k.path, needs: right{people.Adopt, k.of.Name, connected}, handle: k.register},
+		{method: http.MethodDelete, path: "/reg" + k.path + "/{Name}", needs: right{people.Release, k.of.Name, connected}, handle: k.unregister},
+		{method: http.MethodGet, path: "/all" + k.path, needs: right{people.Read, k.of.Name, connected}, handle: k.listAll},
+		{method: http.MethodGet, path: "/all" + k.path + "info", needs: right{people.Read, k.of.Name, connected}, handle: k.listAllInfo},
+		{method: http.MethodDelete, path: "/csp" + k.path + "/{Id}", needs: right{people.Delete, k.of.Name, connected}, handle: k.deleteOnCloud},
+		{method: http.MethodGet, path: "/count" + k.path, needs: right{people.Read, k.of.Name, somewhere}, handle: s.count(k.of)},
+		{method: http.MethodGet, path: "/count" + k.path + "/{ConnectionName}", needs: right{people.Read, k.of.Name, somewhere}, handle: s.count(k.of)},
 	}
 	var list []route
 	for _, r := range generic {
@@ -137,7 +138,7 @@ func (k *kind) routes(s *server) []route {
 		}
 	}
 	for _, c := range k.changes {
-		list = append(list, route{method: c.method, path: one + c.path, handle: k.change(c)})
+		list = append(list, route{method: c.method, path: one + c.path, needs: right{c.action, k.of.Name, connected}, handle: k.change(c)})
 	}
 	return list
 }
@@ -179,6 +180,9 @@ func (k *kind) createOne(r *request) (any, error) {
 }
 
 func (k *kind) record(r *request, connection string, items []wanted) (*api.Operation, error) {
+	if err := r.mayRecord(connection, items); err != nil {
+		return nil, err
+	}
 	list := make([]engine.Wanted, len(items))
 	for i, item := range items {
 		var err error
@@ -342,6 +346,9 @@ func (k *kind) deleteOne(r *request, found *resource.Resource) (any, error) {
 func (k *kind) recordDeletion(r *request, found *resource.Resource) (op *api.Operation, err error) {
 	connection, one := found.Connection, inventory.Named{Kind: k.of.Name, Name: found.Name}
 	parts, err := r.server.Inventory.PartsOf(r.Context(), connection, one.Kind, one.Name)
+	for _, part := range append(parts, one) {
+		err = cmp.Or(err, r.may(people.Delete, part.Kind, connection))
+	}
 	switch {
 	case err != nil:
 		return nil, err
@@ -463,7 +470,7 @@ func (s *server) count(of *resource.Kind) func(*request) (any, error) {
 			return nil, err
 		}
 		n := 0
-		query := store.Query{Limit: pageSize}
+		query := store.Query{Limit: pageSize, Sees: r.sees(of.Name)}
 		for {
 			items, next, err := s.Inventory.List(r.Context(), connection, of.Name, query)
 			if resource.CodeOf(err) == resource.CodeNotFound {
@@ -537,6 +544,9 @@ func (k *kind) change(c change) func(*request) (any, error) {
 
 // act records an action on a resource.
 func (k *kind) act(r *request, found *resource.Resource, action string, params any) (*api.Operation, error) {
+	if err := r.may(action, k.of.Name, found.Connection); err != nil {
+		return nil, err
+	}
 	var body []byte
 	if params != nil {
 		var err error

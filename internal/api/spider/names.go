@@ -4,6 +4,7 @@ import (
 	"cmp"
 
 	"github.com/m-cmp/mc-infra-connector/internal/inventory"
+	"github.com/m-cmp/mc-infra-connector/internal/people"
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
 
@@ -109,7 +110,11 @@ func (t *translation) ours(k *kind, owner string, name text) string {
 	if name == "" || t.err != nil {
 		return ""
 	}
-	found, err := k.find(t.request, t.connection, owner, string(name))
+	err := t.may(people.Read, k.of.Name, t.connection)
+	var found *resource.Resource
+	if err == nil {
+		found, err = k.find(t.request, t.connection, owner, string(name))
+	}
 	if err != nil {
 		t.err = err
 		return ""

@@ -3,8 +3,6 @@ package spider_test
 import (
 	"net/http"
 	"net/url"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -13,20 +11,12 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/m-cmp/mc-infra-connector/internal/api/spider"
-	"github.com/m-cmp/mc-infra-connector/internal/auth"
 	"github.com/m-cmp/mc-infra-connector/internal/engine/enginetest"
 	"github.com/m-cmp/mc-infra-connector/internal/store"
 )
 
 func TestAGETThatActsIsNotForBrowsersThatAreLedThere(t *testing.T) {
-	dir := t.TempDir()
-	require.NoError(t, os.WriteFile(filepath.Join(dir, auth.TokenFile), []byte(token), 0o600))
-	admin, _, err := auth.OpenToken(dir)
-	require.NoError(t, err)
-	a := registeredWith(t, enginetest.Options{}, func(c *spider.Config) {
-		program := c.Allowed
-		c.Allowed = func(r *http.Request) bool { return admin.Allows(r) || program(r) }
-	})
+	a := registered(t, enginetest.Options{})
 	own, err := url.Parse(a.url)
 	require.NoError(t, err)
 	const browser = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"

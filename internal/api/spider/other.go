@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/m-cmp/mc-infra-connector/api"
+	"github.com/m-cmp/mc-infra-connector/internal/people"
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
 
@@ -16,33 +17,33 @@ import (
 func (s *server) otherRoutes() []route {
 	const get, post, del = http.MethodGet, http.MethodPost, http.MethodDelete
 	all := []route{
-		{method: post, path: "/tag", handle: addTag},
-		{method: get, path: "/tag", handle: listTags},
-		{method: get, path: "/tag/{Key}", handle: getTag},
-		{method: del, path: "/tag/{Key}", handle: removeTag},
-		{method: post, path: "/anycall", handle: anyCall},
-		{method: del, path: "/destroy", handle: destroy},
-		{method: get, path: "/cspresourcename/{Name}", handle: nameOnCloud},
-		{method: get, path: "/cspresourceinfo/{Name}", handle: infoOnCloud},
-		{method: get, path: "/splockinfo", handle: func(*request) (any, error) { return map[string]any{"splockinfo": []string{}}, nil }}, // nothing is locked
+		{method: post, path: "/tag", needs: right{resource.ActionLabel, "", ofType}, handle: addTag},
+		{method: get, path: "/tag", needs: right{people.Read, "", ofType}, handle: listTags},
+		{method: get, path: "/tag/{Key}", needs: right{people.Read, "", ofType}, handle: getTag},
+		{method: del, path: "/tag/{Key}", needs: right{resource.ActionLabel, "", ofType}, handle: removeTag},
+		{method: post, path: "/anycall", needs: right{people.Extend, people.Connection, connected}, handle: anyCall},
+		{method: del, path: "/destroy", needs: right{people.Delete, people.Resources, connected}, handle: destroy},
+		{method: get, path: "/cspresourcename/{Name}", needs: right{people.Read, "", ofType}, handle: nameOnCloud},
+		{method: get, path: "/cspresourceinfo/{Name}", needs: right{people.Read, "", ofType}, handle: infoOnCloud},
+		{method: get, path: "/splockinfo", needs: right{people.Read, people.Connection, somewhere}, handle: func(*request) (any, error) { return map[string]any{"splockinfo": []string{}}, nil }}, // nothing is locked
 	}
 	for _, method := range []string{get, post} {
 		all = append(all,
-			route{method: method, path: "/getvmusingresources", handle: usedByVM},
-			route{method: method, path: "/getsecuritygroupowner", handle: ownerOf(securityGroup(), "SecurityGroup")},
-			route{method: method, path: "/getnlbowner", handle: ownerOf(nlb(), "NLB")},
-			route{method: method, path: "/getclusterowner", handle: ownerOf(cluster(), "Cluster")},
+			route{method: method, path: "/getvmusingresources", needs: right{people.Read, resource.VM.Name, connected}, handle: usedByVM},
+			route{method: method, path: "/getsecuritygroupowner", needs: right{people.Read, resource.SecurityGroup.Name, connected}, handle: ownerOf(securityGroup(), "SecurityGroup")},
+			route{method: method, path: "/getnlbowner", needs: right{people.Read, resource.NLB.Name, connected}, handle: ownerOf(nlb(), "NLB")},
+			route{method: method, path: "/getclusterowner", needs: right{people.Read, resource.Cluster.Name, connected}, handle: ownerOf(cluster(), "Cluster")},
 		)
 	}
 	return all
 }
 
 func (s *server) nicRoutes() []route {
-	return []route{{method: http.MethodGet, path: "/nic/{Name}/osconfigscript", handle: nic().osConfigScript}}
+	return []route{{method: http.MethodGet, path: "/nic/{Name}/osconfigscript", needs: right{people.Read, resource.NIC.Name, connected}, handle: nic().osConfigScript}}
 }
 
 func (s *server) nlbRoutes() []route {
-	return []route{{method: http.MethodGet, path: "/nlb/{Name}/health", handle: nlb().health}}
+	return []route{{method: http.MethodGet, path: "/nlb/{Name}/health", needs: right{people.Read, resource.NLB.Name, connected}, handle: nlb().health}}
 }
 
 // typed finds the type of resources that a call is about by its word.

@@ -15,6 +15,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/m-cmp/mc-infra-connector/internal/people"
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
 
@@ -27,8 +28,8 @@ const (
 // portRoutes are those that try whether a port can be reached from this server.
 func (s *server) portRoutes() []route {
 	return []route{
-		{method: http.MethodGet, path: "/check/tcp", handle: checkPort("tcp"), acts: true},
-		{method: http.MethodGet, path: "/check/udp", handle: checkPort("udp"), acts: true},
+		{method: http.MethodGet, path: "/check/tcp", needs: right{people.Read, resource.VM.Name, somewhere}, handle: checkPort("tcp"), acts: true},
+		{method: http.MethodGet, path: "/check/udp", needs: right{people.Read, resource.VM.Name, somewhere}, handle: checkPort("udp"), acts: true},
 	}
 }
 
@@ -63,7 +64,9 @@ func (r *request) managed(host string) error {
 	if err != nil {
 		return err
 	}
-	if !slices.ContainsFunc(there, exists) {
+	if !slices.ContainsFunc(there, func(one *resource.Resource) bool {
+		return exists(one) && r.may(people.Read, one.Kind, one.Connection) == nil
+	}) {
 		return resource.Errorf(resource.CodeDenied, "%s is no address of a VM, network interface, public IP or load balancer that is managed here; this server connects to no other", shorten(host))
 	}
 	return nil

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/m-cmp/mc-infra-connector/api"
+	"github.com/m-cmp/mc-infra-connector/internal/people"
 	"github.com/m-cmp/mc-infra-connector/internal/store"
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
@@ -26,9 +27,9 @@ type VMRecentInfo struct {
 func (s *server) recentRoutes() []route {
 	const one = "/vm/imagespecrecent"
 	return []route{
-		{method: http.MethodGet, path: one, handle: listRecents},
-		{method: http.MethodPost, path: one + "/bulk", handle: addRecents},
-		{method: http.MethodDelete, path: one, handle: removeRecent},
+		{method: http.MethodGet, path: one, needs: right{people.Read, resource.VM.Name, everywhere}, handle: listRecents},
+		{method: http.MethodPost, path: one + "/bulk", needs: right{people.Create, resource.VM.Name, everywhere}, handle: addRecents},
+		{method: http.MethodDelete, path: one, needs: right{people.Delete, resource.VM.Name, everywhere}, handle: removeRecent},
 	}
 }
 

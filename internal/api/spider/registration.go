@@ -10,6 +10,7 @@ import (
 
 	"github.com/m-cmp/mc-infra-connector/api"
 	"github.com/m-cmp/mc-infra-connector/driver"
+	"github.com/m-cmp/mc-infra-connector/internal/people"
 	"github.com/m-cmp/mc-infra-connector/internal/registry"
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
@@ -173,10 +174,10 @@ func (g registered[T]) unregister(r *request) (any, error) {
 
 func (g registered[T]) routes() []route {
 	return []route{
-		{method: http.MethodPost, path: "/" + g.typ, handle: g.register},
-		{method: http.MethodGet, path: "/" + g.typ, handle: g.list},
-		{method: http.MethodGet, path: "/" + g.typ + "/{Name}", handle: g.get},
-		{method: http.MethodDelete, path: "/" + g.typ + "/{Name}", handle: g.unregister},
+		{method: http.MethodPost, path: "/" + g.typ, needs: right{people.Create, people.Connection, everywhere}, handle: g.register},
+		{method: http.MethodGet, path: "/" + g.typ, needs: right{people.Read, people.Connection, somewhere}, handle: g.list},
+		{method: http.MethodGet, path: "/" + g.typ + "/{Name}", needs: right{people.Read, people.Connection, somewhere}, handle: g.get},
+		{method: http.MethodDelete, path: "/" + g.typ + "/{Name}", needs: right{people.Delete, people.Connection, everywhere}, handle: g.unregister},
 	}
 }
 
@@ -184,19 +185,19 @@ func (s *server) registrationRoutes() []route {
 	drivers := registered[DriverInfo]{typ: typeDriver, name: "DriverName", complete: func(d DriverInfo) DriverInfo { return d }, usedAs: func(c ConnectionInfo) string { return c.DriverName }}
 	regions := registered[RegistrationRegion]{typ: typeRegion, name: "RegionName", complete: func(r RegistrationRegion) RegistrationRegion { return r }, usedAs: func(c ConnectionInfo) string { return c.RegionName }}
 	return slices.Concat(drivers.routes(), regions.routes(), []route{
-		{method: http.MethodPost, path: "/credential", handle: putCredential},
-		{method: http.MethodGet, path: "/credential", handle: listCredentials},
-		{method: http.MethodGet, path: "/credential/{Name}", handle: getCredential},
-		{method: http.MethodDelete, path: "/credential/{Name}", handle: forget(s.Registry.DeleteCredential)},
-		{method: http.MethodPost, path: "/connectionconfig", handle: putConnection},
-		{method: http.MethodGet, path: "/connectionconfig", handle: listConnections},
-		{method: http.MethodGet, path: "/connectionconfig/{Name}", handle: getConnection},
-		{method: http.MethodDelete, path: "/connectionconfig/{Name}", handle: deleteConnection},
-		{method: http.MethodGet, path: "/countconnectionconfig", handle: countConnections},
-		{method: http.MethodGet, path: "/countconnectionconfig/{ProviderName}", handle: countConnections},
-		{method: http.MethodGet, path: "/cloudos", handle: listClouds},
-		{method: http.MethodGet, path: "/cloudos/metainfo/{Name}", handle: getCloud},
-		{method: http.MethodGet, path: "/driver/capability", handle: getCapability},
+		{method: http.MethodPost, path: "/credential", needs: right{people.Create, people.Credential, everywhere}, handle: putCredential},
+		{method: http.MethodGet, path: "/credential", needs: right{people.Read, people.Credential, everywhere}, handle: listCredentials},
+		{method: http.MethodGet, path: "/credential/{Name}", needs: right{people.Read, people.Credential, everywhere}, handle: getCredential},
+		{method: http.MethodDelete, path: "/credential/{Name}", needs: right{people.Delete, people.Credential, everywhere}, handle: forget(s.Registry.DeleteCredential)},
+		{method: http.MethodPost, path: "/connectionconfig", needs: right{people.Create, people.Connection, everywhere}, handle: putConnection},
+		{method: http.MethodGet, path: "/connectionconfig", needs: right{people.Read, people.Connection, somewhere}, handle: listConnections},
+		{method: http.MethodGet, path: "/connectionconfig/{Name}", needs: right{people.Read, people.Connection, itself}, handle: getConnection},
+		{method: http.MethodDelete, path: "/connectionconfig/{Name}", needs: right{people.Delete, people.Connection, itself}, handle: deleteConnection},
+		{method: http.MethodGet, path: "/countconnectionconfig", needs: right{people.Read, people.Connection, somewhere}, handle: countConnections},
+		{method: http.MethodGet, path: "/countconnectionconfig/{ProviderName}", needs: right{people.Read, people.Connection, somewhere}, handle: countConnections},
+		{method: http.MethodGet, path: "/cloudos", needs: right{people.Read, people.Driver, somewhere}, handle: listClouds},
+		{method: http.MethodGet, path: "/cloudos/metainfo/{Name}", needs: right{people.Read, people.Driver, somewhere}, handle: getCloud},
+		{method: http.MethodGet, path: "/driver/capability", needs: right{people.Read, people.Connection, connected}, handle: getCapability},
 		{method: http.MethodPost, path: "/driver/upload", refused: "a library of CB-Spider is no driver here: drivers are programs in signed packages; install one with: mcic driver install NAME"},
 	})
 }
@@ -204,6 +205,9 @@ func (s *server) registrationRoutes() []route {
 // putCredential seals a credential. Its values are named as CB-Spider or the cloud
 // names them; what no field of the cloud is meant by is passed over.
 func putCredential(r *request) (any, error) {
+	if err := r.may(people.Update, people.Credential, ""); err != nil { // one that is there gets new values
+		return nil, err
+	}
 	name, cloud, err := r.named("CredentialName")
 	if err != nil {
 		return nil, err
@@ -298,6 +302,9 @@ func getCredential(r *request) (any, error) {
 
 // putConnection makes a connection from what was registered.
 func putConnection(r *request) (any, error) {
+	if err := r.may(people.Update, people.Connection, ""); err != nil { // one that is there is changed
+		return nil, err
+	}
 	name, cloud, err := r.named("ConfigName")
 	if err != nil {
 		return nil, err
@@ -381,7 +388,7 @@ func listConnections(r *request) (any, error) {
 	}
 	infos := []ConnectionInfo{}
 	for i := range all {
-		if cloud == "" || all[i].Cloud == cloud {
+		if (cloud == "" || all[i].Cloud == cloud) && r.may(people.Read, people.Connection, all[i].Name) == nil {
 			infos = append(infos, r.connectionInfo(&all[i], made))
 		}
 	}
@@ -409,7 +416,7 @@ func countConnections(r *request) (any, error) {
 	all, err := r.server.Registry.Connections(r.Context())
 	n := 0
 	for _, c := range all {
-		if name == "" || c.Cloud == cloudOf(name) {
+		if (name == "" || c.Cloud == cloudOf(name)) && r.may(people.Read, people.Connection, c.Name) == nil {
 			n++
 		}
 	}

@@ -16,17 +16,21 @@ type route struct {
 	refused      string // why every request is answered by 400; then handle is nil
 	public       bool   // open to everybody
 	acts         bool   // it does more than read, though it is a GET
+	needs        right  // to be let in, where it is not
 }
 
 // Route is one of CB-Spider's routes, for documents.
-type Route struct{ Method, Path, Missing, Refused string }
+type Route struct {
+	Method, Path, Missing, Refused string
+	Public                         bool
+}
 
 // Routes answers all that are there, by path, with what is missing where that is, or why
 // it is not done.
 func Routes() []Route {
 	var all []Route
 	for _, r := range (&server{kinds: kinds()}).routes() {
-		all = append(all, Route{r.method, Prefix + r.path, r.missing, r.refused})
+		all = append(all, Route{r.method, Prefix + r.path, r.missing, r.refused, r.public})
 	}
 	slices.SortFunc(all, func(a, b Route) int { return cmp.Or(cmp.Compare(a.Path, b.Path), cmp.Compare(a.Method, b.Method)) })
 	return all

@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/m-cmp/mc-infra-connector/internal/people"
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
 
@@ -122,7 +123,7 @@ func securityRule(r resource.Rule) SecurityRule {
 // securityGroupRoutes are those that only security groups have.
 func (s *server) securityGroupRoutes() []route {
 	k := securityGroup()
-	return []route{{method: http.MethodGet, path: "/securitygroup/vpc/{VPCName}", handle: func(r *request) (any, error) {
+	return []route{{method: http.MethodGet, path: "/securitygroup/vpc/{VPCName}", needs: right{people.Read, k.of.Name, connected}, handle: func(r *request) (any, error) {
 		vpc, err := r.vpc()
 		if err != nil {
 			return nil, err

@@ -29,10 +29,10 @@ import (
 
 	"github.com/m-cmp/mc-infra-connector/internal/api/respond"
 	"github.com/m-cmp/mc-infra-connector/internal/audit"
-	"github.com/m-cmp/mc-infra-connector/internal/auth"
 	"github.com/m-cmp/mc-infra-connector/internal/catalog"
 	"github.com/m-cmp/mc-infra-connector/internal/engine"
 	"github.com/m-cmp/mc-infra-connector/internal/inventory"
+	"github.com/m-cmp/mc-infra-connector/internal/people"
 	"github.com/m-cmp/mc-infra-connector/internal/registry"
 	"github.com/m-cmp/mc-infra-connector/internal/terminal"
 	"github.com/m-cmp/mc-infra-connector/resource"
@@ -47,7 +47,7 @@ type Config struct {
 	Inventory *inventory.Inventory
 	Engine    *engine.Engine
 	Catalog   *catalog.Catalog
-	Allowed   func(*http.Request) bool // whether a request may use the server
+	People    *people.People
 	Terminal  *terminal.Terminals
 	Audit     *audit.Trail
 	Ready     func(context.Context) (notice string, err error)
@@ -85,7 +85,9 @@ func New(c Config) http.Handler {
 	router.MethodNotAllowed(func(w http.ResponseWriter, _ *http.Request) {
 		fail(w, http.StatusMethodNotAllowed, "Method Not Allowed")
 	})
-	for _, r := range s.routes() {
+	routes := s.routes()
+	checkDoors(routes)
+	for _, r := range routes {
 		var h http.Handler = s.handler(r)
 		if !r.public {
 			h = s.authenticate(h, r.acts)
@@ -121,17 +123,18 @@ func (s *server) authenticate(next http.Handler, acts bool) http.Handler {
 			asked = r.WithContext(r.Context())
 			asked.Method = http.MethodPost
 		}
+		who, ok := s.People.IdentifySpider(asked)
 		switch {
 		case foreign(r, acts):
 			fail(w, http.StatusForbidden, "the request comes from another web site, or from a browser that does not say from where; send it from a program or from this server's own pages")
-		case !s.Allowed(asked):
+		case !ok:
 			if r.Header.Get("Authorization") != "" {
 				s.Audit.Refused(r.Context())
 			}
 			w.Header().Set("WWW-Authenticate", `Basic realm="CB-Spider API"`)
-			fail(w, http.StatusUnauthorized, "the user name or password is missing or wrong; the server's operator sets them with SPIDER_USERNAME and SPIDER_PASSWORD. The admin token works too, as: Authorization: Bearer TOKEN")
+			fail(w, http.StatusUnauthorized, "the user name or password is missing or wrong; the server's operator sets them with SPIDER_USERNAME and SPIDER_PASSWORD. A token works too, as: Authorization: Bearer TOKEN, or as the password of its user")
 		default:
-			next.ServeHTTP(w, r.WithContext(auth.As(r.Context(), auth.Spider)))
+			next.ServeHTTP(w, r.WithContext(people.As(r.Context(), who)))
 		}
 	})
 }
@@ -153,6 +156,13 @@ func (s *server) handler(route route) http.HandlerFunc {
 			return
 		}
 		request, err := newRequest(s, r, body)
+		if err != nil {
+			s.fail(w, err)
+			return
+		}
+		if !route.public {
+			err = request.admit(route.needs)
+		}
 		if err != nil {
 			s.fail(w, err)
 			return

@@ -8,6 +8,8 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -19,6 +21,7 @@ import (
 	"github.com/m-cmp/mc-infra-connector/internal/auth"
 	"github.com/m-cmp/mc-infra-connector/internal/catalog"
 	"github.com/m-cmp/mc-infra-connector/internal/engine/enginetest"
+	"github.com/m-cmp/mc-infra-connector/internal/people"
 	"github.com/m-cmp/mc-infra-connector/internal/terminal"
 )
 
@@ -55,14 +58,24 @@ func startWith(t testing.TB, o enginetest.Options, change func(*spider.Config), 
 		Ready:  func(ctx context.Context) (string, error) { return "", e.Healthy(ctx) },
 		Engine: e.Engine, Registry: e.Registry, Inventory: e.Inventory, Catalog: catalog.New(e.Session), Fresh: time.Millisecond, Logger: slog.New(slog.DiscardHandler), Version: "test",
 		Terminal: terminal.New(terminal.Config{Store: e.Store, Sealer: e.Sealer, Most: 10, Connect: time.Minute}),
-		Allowed: func(r *http.Request) bool {
-			return login.Allows(r) || r.Header.Get("Authorization") == "Bearer "+token
-		},
+		People:   users(t, e, login),
 	}
 	change(&config)
 	server := httptest.NewServer(spider.New(config))
 	t.Cleanup(server.Close)
 	return &facade{Env: e, url: server.URL + "/spider", t: t}
+}
+
+// users are those who may use the API: who has its password, and the admin token.
+func users(t testing.TB, e *enginetest.Env, login auth.Password) *people.People {
+	t.Helper()
+	dir := t.TempDir()
+	require.NoError(t, os.WriteFile(filepath.Join(dir, auth.TokenFile), []byte(token), 0o600))
+	admin, _, err := auth.OpenAdminToken(dir)
+	require.NoError(t, err)
+	who, err := people.New(t.Context(), people.Config{Store: e.Store, Admin: admin, Sessions: auth.NewSessions(admin.Token, e.Store), Spider: login})
+	require.NoError(t, err)
+	return who
 }
 
 // registered also has what CB-Spider's clients register at their start.

@@ -7,9 +7,11 @@ import (
 	"fmt"
 	"net/http"
 	"net/netip"
+	"slices"
 	"strings"
 
 	"github.com/m-cmp/mc-infra-connector/api"
+	"github.com/m-cmp/mc-infra-connector/internal/people"
 	"github.com/m-cmp/mc-infra-connector/internal/terminal"
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
@@ -18,7 +20,7 @@ import (
 const maxOutput = 16 << 20
 
 func (s *server) sshRoutes() []route {
-	return []route{{method: http.MethodPost, path: "/sshrun", handle: sshRun}}
+	return []route{{method: http.MethodPost, path: "/sshrun", needs: right{people.Login, resource.VM.Name, somewhere}, handle: sshRun}}
 }
 
 // sshRequest is a command to be run on a VM. CB-Spider connects to any address; here
@@ -74,6 +76,9 @@ func sshRun(r *request) (any, error) {
 // loginAt finds the one VM that has an address.
 func loginAt(r *request, connection, address string) (*terminal.Login, error) {
 	found, err := r.server.Terminal.LoginsAt(r.Context(), connection, address)
+	found = slices.DeleteFunc(found, func(l *terminal.Login) bool {
+		return r.may(people.Login, l.Resource.Kind, l.Resource.Connection) != nil
+	})
 	switch {
 	case err != nil:
 		return nil, err

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/m-cmp/mc-infra-connector/api"
+	"github.com/m-cmp/mc-infra-connector/internal/people"
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
 
@@ -217,7 +218,7 @@ func vmStatus(r *resource.Resource) string {
 func (s *server) vmRoutes() []route {
 	k := vm()
 	return []route{
-		{method: http.MethodGet, path: "/vmstatus", handle: func(r *request) (any, error) {
+		{method: http.MethodGet, path: "/vmstatus", needs: right{people.Read, k.of.Name, connected}, handle: func(r *request) (any, error) {
 			connection, err := r.connection()
 			if err != nil {
 				return nil, err
@@ -233,17 +234,17 @@ func (s *server) vmRoutes() []route {
 			}
 			return map[string]any{"vmstatus": statuses}, nil
 		}},
-		{method: http.MethodGet, path: "/vmstatus/{Name}", handle: func(r *request) (any, error) {
+		{method: http.MethodGet, path: "/vmstatus/{Name}", needs: right{people.Read, k.of.Name, connected}, handle: func(r *request) (any, error) {
 			found, err := k.fresh(r)
 			if err != nil {
 				return nil, err
 			}
 			return VMStatus{vmStatus(found)}, nil
 		}},
-		{method: http.MethodGet, path: "/node/{Name}", handle: k.get}, // what a new client calls it
-		{method: http.MethodGet, path: "/controlvm/{Name}", handle: k.control, acts: true},
-		{method: http.MethodPut, path: "/controlvm/{Name}", handle: k.control},
-		{method: http.MethodGet, path: "/cspvm/{Id}", handle: k.getOnCloud},
+		{method: http.MethodGet, path: "/node/{Name}", needs: right{people.Read, k.of.Name, connected}, handle: k.get}, // what a new client calls it
+		{method: http.MethodGet, path: "/controlvm/{Name}", needs: right{people.Read, k.of.Name, connected}, handle: k.control, acts: true},
+		{method: http.MethodPut, path: "/controlvm/{Name}", needs: right{people.Read, k.of.Name, connected}, handle: k.control},
+		{method: http.MethodGet, path: "/cspvm/{Id}", needs: right{people.Read, k.of.Name, connected}, handle: k.getOnCloud},
 	}
 }
 

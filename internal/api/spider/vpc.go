@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"slices"
 
+	"github.com/m-cmp/mc-infra-connector/internal/people"
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
 
@@ -117,11 +118,11 @@ func (s *server) subnetRoutes() []route {
 	k := subnet()
 	const all, one = "/vpc/{VPCName}/subnet", "/vpc/{VPCName}/subnet/{Name}"
 	return []route{
-		{method: http.MethodPost, path: all, handle: k.addPart},
-		{method: http.MethodGet, path: one, handle: k.get},
-		{method: http.MethodDelete, path: one, handle: k.delete},
-		{method: http.MethodDelete, path: "/vpc/{VPCName}/cspsubnet/{Id}", handle: k.deleteOnCloud},
-		{method: http.MethodPost, path: "/regsubnet", handle: func(r *request) (any, error) {
+		{method: http.MethodPost, path: all, needs: right{people.Create, k.of.Name, connected}, handle: k.addPart},
+		{method: http.MethodGet, path: one, needs: right{people.Read, k.of.Name, connected}, handle: k.get},
+		{method: http.MethodDelete, path: one, needs: right{people.Delete, k.of.Name, connected}, handle: k.delete},
+		{method: http.MethodDelete, path: "/vpc/{VPCName}/cspsubnet/{Id}", needs: right{people.Delete, k.of.Name, connected}, handle: k.deleteOnCloud},
+		{method: http.MethodPost, path: "/regsubnet", needs: right{people.Adopt, k.of.Name, connected}, handle: func(r *request) (any, error) {
 			owner, err := r.vpc()
 			if err != nil {
 				return nil, err
@@ -131,9 +132,9 @@ func (s *server) subnetRoutes() []route {
 			}
 			return k.owner.answer(r, owner.Connection, owner.Name)
 		}},
-		{method: http.MethodDelete, path: "/regsubnet/{Name}", handle: k.unregister},
-		{method: http.MethodGet, path: "/countsubnet", handle: s.count(k.of)},
-		{method: http.MethodGet, path: "/countsubnet/{ConnectionName}", handle: s.count(k.of)},
+		{method: http.MethodDelete, path: "/regsubnet/{Name}", needs: right{people.Release, k.of.Name, connected}, handle: k.unregister},
+		{method: http.MethodGet, path: "/countsubnet", needs: right{people.Read, k.of.Name, somewhere}, handle: s.count(k.of)},
+		{method: http.MethodGet, path: "/countsubnet/{ConnectionName}", needs: right{people.Read, k.of.Name, somewhere}, handle: s.count(k.of)},
 	}
 }
 

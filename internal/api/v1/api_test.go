@@ -29,6 +29,7 @@ import (
 	"github.com/m-cmp/mc-infra-connector/internal/catalog"
 	"github.com/m-cmp/mc-infra-connector/internal/drivers"
 	"github.com/m-cmp/mc-infra-connector/internal/engine/enginetest"
+	"github.com/m-cmp/mc-infra-connector/internal/people"
 	"github.com/m-cmp/mc-infra-connector/internal/repository"
 	"github.com/m-cmp/mc-infra-connector/internal/secret"
 	"github.com/m-cmp/mc-infra-connector/internal/terminal"
@@ -59,7 +60,12 @@ type routes struct {
 func start(t *testing.T, o enginetest.Options, settings ...string) *routes {
 	t.Helper()
 	e := enginetest.New(t, o, settings...)
-	handler := newHandler(t, e)
+	return served(t, e, newHandler(t, e))
+}
+
+// served is start for a handler that is there.
+func served(t *testing.T, e *enginetest.Env, handler http.Handler) *routes {
+	t.Helper()
 	var active atomic.Int32
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		active.Add(1)
@@ -77,9 +83,16 @@ const consolePage = "the console"
 
 func newHandler(t testing.TB, e *enginetest.Env) http.Handler {
 	t.Helper()
+	handler, _ := open(t, e)
+	return handler
+}
+
+// open is newHandler, with what each route needs.
+func open(t testing.TB, e *enginetest.Env) (http.Handler, map[string]string) {
+	t.Helper()
 	dir := t.TempDir()
 	require.NoError(t, os.WriteFile(filepath.Join(dir, auth.TokenFile), []byte(token+"\n"), 0o600))
-	admin, created, err := auth.OpenToken(dir)
+	admin, created, err := auth.OpenAdminToken(dir)
 	require.NoError(t, err)
 	require.False(t, created)
 	shelf, err := repository.OpenShelf(filepath.Join(dir, "installed"))
@@ -89,11 +102,13 @@ func newHandler(t testing.TB, e *enginetest.Env) http.Handler {
 	logger := slog.New(slog.DiscardHandler)
 	installed, err := drivers.New(t.Context(), drivers.Config{Store: e.Store, Host: e.Host, Sealer: secret.NewSealer(key, nil), Shelf: shelf, Logger: logger})
 	require.NoError(t, err)
-	return v1.New(v1.Config{
+	who, err := people.New(t.Context(), people.Config{Store: e.Store, Admin: admin, Sessions: auth.NewSessions(admin.Token, e.Store), Sealer: secret.NewSealer(key, nil)})
+	require.NoError(t, err)
+	return v1.Open(v1.Config{
 		Audit:  audit.New(audit.Config{Store: e.Store, Logger: slog.New(slog.DiscardHandler)}),
 		Ready:  func(ctx context.Context) (string, error) { return "", e.Healthy(ctx) },
-		Engine: e.Engine, Registry: e.Registry, Inventory: e.Inventory, Events: e.Bus, Catalog: catalog.New(e.Session), Drivers: installed, Allowed: admin.Allows,
-		Sessions: auth.NewSessions(admin, e.Store), Console: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(consolePage)) }),
+		Engine: e.Engine, Registry: e.Registry, Inventory: e.Inventory, Events: e.Bus, Catalog: catalog.New(e.Session), Drivers: installed, People: who,
+		Console:  http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(consolePage)) }),
 		Terminal: terminal.New(terminal.Config{Store: e.Store, Sealer: e.Sealer, Most: 10, Connect: time.Minute}),
 		Metrics:  prometheus.NewRegistry(), Logger: logger, Version: version,
 	})

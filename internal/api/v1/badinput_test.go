@@ -82,6 +82,14 @@ func (a *routes) posts() map[string]string {
 		"/v1/connections/mock/clusters/c:scalenodegroup":    `{"desiredNodes":2,"name":"w"}`,
 		"/v1/connections/mock/clusters/c:upgrade":           `{"version":"1.34"}`,
 
+		"/v1/users":               `{"name":"new","title":"x"}`,
+		"/v1/users/nobody:invite": ``,
+		"/v1/groups":              `{"name":"new","doc":"x"}`,
+		"/v1/roles":               `{"name":"new","rules":[{"verbs":["read"],"kinds":["vm"]}]}`,
+		"/v1/grants":              `{"role":"viewer","user":"nobody"}`,
+		"/v1/tokens":              `{"name":"new","user":"nobody"}`,
+		"/v1/me:password":         `{"old":"x","new":"y"}`,
+
 		"/v1/connections/mock/buckets":                         `{"name":"new","spec":{}}`,
 		"/v1/connections/mock/buckets/bu:setversioning":        `{"versioning":true}`,
 		"/v1/connections/mock/buckets/bu:setpublic":            `{"public":true}`,

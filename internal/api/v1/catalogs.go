@@ -12,11 +12,12 @@ import (
 	"github.com/m-cmp/mc-infra-connector/api"
 	"github.com/m-cmp/mc-infra-connector/driver"
 	"github.com/m-cmp/mc-infra-connector/internal/catalog"
+	"github.com/m-cmp/mc-infra-connector/internal/people"
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
 
 // registerCatalogs registers the lists of what a connection offers.
-func (s *server) registerCatalogs(routes huma.API) {
+func (s *server) registerCatalogs(routes *doors) {
 	schemas := routes.OpenAPI().Components.Schemas
 	for _, c := range resource.Catalogs() {
 		entry := schemas.Schema(c.EntryType(), true, "")
@@ -26,7 +27,7 @@ func (s *server) registerCatalogs(routes huma.API) {
 				"nextPageToken": {Type: huma.TypeString},
 			}},
 		}}}}
-		answer(routes, huma.Operation{
+		answer(routes, inQuery(people.Read, c.Name), huma.Operation{
 			OperationID: "list-" + c.Plural(), Method: http.MethodGet, Path: "/v1/catalog/" + c.Plural(), Tags: []string{"Catalog"},
 			Summary: "List the " + c.Plural() + " that a connection offers", Description: c.Doc + " Answers of the cloud are used again for ten minutes.",
 			Responses: answers,
@@ -35,7 +36,7 @@ func (s *server) registerCatalogs(routes huma.API) {
 			ListParams
 		},
 		) (list[json.RawMessage], error) {
-			query, err := in.query()
+			query, err := in.query(ctx)
 			if err != nil {
 				return list[json.RawMessage]{}, err
 			}
@@ -43,7 +44,7 @@ func (s *server) registerCatalogs(routes huma.API) {
 			return list[json.RawMessage]{Items: items, NextPageToken: next}, err
 		})
 		path := "/v1/drivers/{name}/catalog/" + c.Plural()
-		answer(routes, huma.Operation{
+		answer(routes, ofAll(people.Create, people.Connection), huma.Operation{
 			OperationID: "look-up-" + c.Plural(), Method: http.MethodPost, Path: path, Tags: []string{"Catalog"},
 			Summary:     "Look up the " + c.Plural() + " that a connection would offer",
 			Description: c.Doc + " For a connection that is not recorded yet, with a credential that may not be either. Nothing of the request is kept, and the cloud is asked for each page.",
@@ -54,7 +55,7 @@ func (s *server) registerCatalogs(routes huma.API) {
 			JSONBody
 		},
 		) (list[json.RawMessage], error) {
-			query, err := in.query()
+			query, err := in.query(ctx)
 			if err != nil {
 				return list[json.RawMessage]{}, err
 			}

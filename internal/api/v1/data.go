@@ -14,6 +14,7 @@ import (
 
 	"github.com/m-cmp/mc-infra-connector/driver"
 	"github.com/m-cmp/mc-infra-connector/internal/inventory"
+	"github.com/m-cmp/mc-infra-connector/internal/people"
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
 
@@ -61,11 +62,11 @@ func pathOfOne(k *resource.Kind) string {
 }
 
 // registerData registers the routes to what a kind's resources hold.
-func (s *server) registerData(routes huma.API, k *resource.Kind) {
+func (s *server) registerData(routes *doors, k *resource.Kind) {
 	one := pathOfOne(k)
 	schemas := routes.OpenAPI().Components.Schemas
-	register := func(name, method, path, doc string, answer *huma.Schema, params []*huma.Param, handle func(context.Context, *dataInput) (json.RawMessage, error)) {
-		huma.Register(routes, problems(schemas, huma.Operation{
+	add := func(name, method, path, doc string, answer *huma.Schema, params []*huma.Param, handle func(context.Context, *dataInput) (json.RawMessage, error)) {
+		register(routes, ofOne(people.Data, k.Name), problems(schemas, huma.Operation{
 			OperationID: name + "-" + k.Name, Method: method, Path: one + path, Tags: []string{k.Title},
 			Summary: doc, Description: "Asked of the cloud once, and kept nowhere.",
 			Parameters: params, SkipValidateParams: true, // which the model checks
@@ -84,7 +85,7 @@ func (s *server) registerData(routes huma.API, k *resource.Kind) {
 		if c.Method == http.MethodGet {
 			params = queryParams(schemas, c.ParamsType())
 		}
-		register(c.Name, c.Method, c.Path, c.Doc, answer, params, func(ctx context.Context, in *dataInput) (json.RawMessage, error) {
+		add(c.Name, c.Method, c.Path, c.Doc, answer, params, func(ctx context.Context, in *dataInput) (json.RawMessage, error) {
 			params, err := c.GivenParams(in.values(""), in.raw)
 			if err != nil {
 				return nil, err
@@ -104,7 +105,7 @@ func (s *server) registerData(routes huma.API, k *resource.Kind) {
 				p.In, p.Required = "path", true
 			}
 		}
-		register(c.Single.Name, c.Single.Method, c.Single.Path, c.Single.Doc, answer, params, func(ctx context.Context, in *dataInput) (json.RawMessage, error) {
+		add(c.Single.Name, c.Single.Method, c.Single.Path, c.Single.Doc, answer, params, func(ctx context.Context, in *dataInput) (json.RawMessage, error) {
 			params, err := c.Single.Params(in.values(inPath))
 			if err != nil {
 				return nil, err
@@ -125,7 +126,7 @@ func (s *server) registerData(routes huma.API, k *resource.Kind) {
 const contentPath = "object"
 
 // documentContent documents the routes to data, which huma does not serve: it streams.
-func documentContent(routes huma.API, k *resource.Kind, path string) {
+func documentContent(routes *doors, k *resource.Kind, path string) {
 	schemas := routes.OpenAPI().Components.Schemas
 	text := &huma.Schema{Type: huma.TypeString}
 	least, most := 1, 1024
@@ -168,19 +169,20 @@ const (
 
 // serveContent serves the routes to data that huma does not: it is not buffered, and takes as
 // long as it takes. Nor is what is taken by GET taken by HEAD, which would show nothing of it.
-func (s *server) serveContent(router chi.Router, notAllowed http.HandlerFunc) {
+func (s *server) serveContent(d *doors, router chi.Router, notAllowed http.HandlerFunc) {
 	for _, k := range resource.Kinds() {
 		for _, c := range k.Data {
 			if c.Takes {
-				router.MethodFunc(http.MethodHead, pathOfOne(k)+c.Path, notAllowed)
+				d.handle(router, http.MethodHead, pathOfOne(k)+c.Path, anybody(), notAllowed)
 			}
 		}
 		if k.Signing() == nil {
 			continue
 		}
 		path := pathOfOne(k) + contentPath
-		router.MethodFunc(http.MethodGet, path, func(w http.ResponseWriter, r *http.Request) { s.getContent(w, r, k.Name) })
-		router.MethodFunc(http.MethodPut, path, func(w http.ResponseWriter, r *http.Request) { s.putContent(w, r, k.Name) })
+		needs := ofOne(people.Data, k.Name)
+		d.handle(router, http.MethodGet, path, needs, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { s.getContent(w, r, k.Name) }))
+		d.handle(router, http.MethodPut, path, needs, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { s.putContent(w, r, k.Name) }))
 	}
 }
 

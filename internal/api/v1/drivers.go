@@ -10,11 +10,12 @@ import (
 	"github.com/m-cmp/mc-infra-connector/api"
 	"github.com/m-cmp/mc-infra-connector/driver"
 	"github.com/m-cmp/mc-infra-connector/internal/engine"
+	"github.com/m-cmp/mc-infra-connector/internal/people"
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
 
 // registerDrivers registers drivers and the repositories that they come from.
-func (s *server) registerDrivers(routes huma.API) {
+func (s *server) registerDrivers(routes *doors) {
 	schemas := routes.OpenAPI().Components.Schemas
 	tags := func(tag string, o huma.Operation) huma.Operation {
 		o.Tags = []string{tag}
@@ -22,13 +23,13 @@ func (s *server) registerDrivers(routes huma.API) {
 	}
 
 	const drivers = "Drivers"
-	answer(routes, tags(drivers, huma.Operation{
+	answer(routes, ofSome(people.Read, people.Driver), tags(drivers, huma.Operation{
 		OperationID: "list-drivers", Method: http.MethodGet, Path: "/v1/drivers", Summary: "List the drivers with what they offer",
 	}), func(ctx context.Context, _ *struct{}) (list[*driver.Description], error) {
 		items, err := s.Drivers.Annotate(ctx, s.Registry.Drivers(ctx))
 		return list[*driver.Description]{Items: items}, err
 	})
-	answer(routes, tags(drivers, huma.Operation{
+	answer(routes, ofAll(people.Read, people.Repository), tags(drivers, huma.Operation{
 		OperationID: "search-drivers", Method: http.MethodGet, Path: "/v1/drivers:search", Summary: "Search the repositories for drivers",
 		Description: "Answers the drivers that the repositories have, without fetching their programs.",
 	}), func(ctx context.Context, in *struct {
@@ -39,7 +40,7 @@ func (s *server) registerDrivers(routes huma.API) {
 		items, problems, err := s.Drivers.Search(ctx, in.Text, in.Repository)
 		return releaseList{items, problems}, err
 	})
-	answer(routes, tags(drivers, huma.Operation{
+	answer(routes, ofAll(people.Manage, people.Driver), tags(drivers, huma.Operation{
 		OperationID: "install-driver", Method: http.MethodPost, Path: "/v1/drivers", DefaultStatus: http.StatusCreated,
 		Summary:     "Install a driver from a repository",
 		Description: "Its signature is verified, it is fetched and tried, and all servers run it from then on. Installing what is installed already checks and repairs it. It is answered when the driver runs, and goes on if the caller leaves.",
@@ -57,7 +58,7 @@ func (s *server) registerDrivers(routes huma.API) {
 		}, func(ctx context.Context) (*driver.Description, error) { return s.driver(ctx, request.Name) })
 	})
 	takes(routes, "/v1/drivers", schemas.Schema(reflect.TypeFor[api.DriverRequest](), true, ""), true)
-	answer(routes, tags(drivers, huma.Operation{
+	answer(routes, ofSome(people.Read, people.Driver), tags(drivers, huma.Operation{
 		OperationID: "list-capabilities", Method: http.MethodGet, Path: "/v1/drivers/{name}/capabilities",
 		Summary:     "List what works on a cloud, and what it was tested against",
 		Description: "Every verb, action and view of every kind, and every catalog: whether the driver offers it, and what the last runs of the conformance suite have shown.",
@@ -68,7 +69,7 @@ func (s *server) registerDrivers(routes huma.API) {
 		}
 		return list[driver.Capability]{Items: d.Capabilities()}, nil
 	})
-	answer(routes, tags(drivers, huma.Operation{
+	answer(routes, ofSome(people.Read, people.Driver), tags(drivers, huma.Operation{
 		OperationID: "get-driver", Method: http.MethodGet, Path: "/v1/drivers/{name}", Summary: "Get what a driver is and offers",
 	}), func(ctx context.Context, in *Named) (*driver.Description, error) { return s.driver(ctx, in.Name) })
 	for _, move := range []struct {
@@ -83,7 +84,7 @@ func (s *server) registerDrivers(routes huma.API) {
 		}},
 	} {
 		path := "/v1/drivers/{name}:" + move.verb
-		answer(routes, tags(drivers, huma.Operation{
+		answer(routes, ofAll(people.Manage, people.Driver), tags(drivers, huma.Operation{
 			OperationID: move.verb + "-driver", Method: http.MethodPost, Path: path, Summary: move.summary,
 			Description: "The other version is started beside the one that runs. New calls go to it once it has answered what it is; calls that run end in the old one. If it does not work, the old one stays.",
 		}), func(ctx context.Context, in *struct {
@@ -102,7 +103,7 @@ func (s *server) registerDrivers(routes huma.API) {
 		})
 		takes(routes, path, schemas.Schema(reflect.TypeFor[api.DriverChange](), true, ""), false)
 	}
-	answer(routes, tags(drivers, huma.Operation{
+	answer(routes, ofSome(people.Read, people.Driver), tags(drivers, huma.Operation{
 		OperationID: "verify-driver", Method: http.MethodPost, Path: "/v1/drivers/{name}:verify", Summary: "Check an installed driver",
 		Description: "Compares its files with what was installed, and verifies the signature of its package in the repository once more.",
 	}), func(ctx context.Context, in *struct {
@@ -116,18 +117,18 @@ func (s *server) registerDrivers(routes huma.API) {
 		return s.Drivers.Verify(ctx, in.Name)
 	})
 	takes(routes, "/v1/drivers/{name}:verify", nothing(), false)
-	s.remove(routes, tags(drivers, huma.Operation{
+	s.remove(routes, ofAll(people.Manage, people.Driver), tags(drivers, huma.Operation{
 		OperationID: "remove-driver", Path: "/v1/drivers/{name}", Summary: "Remove an installed driver that no connection needs",
 	}), func(ctx context.Context, name string) error { return s.Drivers.Remove(ctx, name) })
 
 	const repositories = "Repositories"
-	answer(routes, tags(repositories, huma.Operation{
+	answer(routes, ofAll(people.Read, people.Repository), tags(repositories, huma.Operation{
 		OperationID: "list-repositories", Method: http.MethodGet, Path: "/v1/repositories", Summary: "List the repositories of drivers, the one with the highest priority first",
 	}), func(ctx context.Context, _ *struct{}) (list[api.Repository], error) {
 		items, err := s.Drivers.List(ctx)
 		return list[api.Repository]{Items: items}, err
 	})
-	answer(routes, tags(repositories, huma.Operation{
+	answer(routes, ofAll(people.Manage, people.Repository), tags(repositories, huma.Operation{
 		OperationID: "create-repository", Method: http.MethodPost, Path: "/v1/repositories", DefaultStatus: http.StatusCreated,
 		Summary: "Register a repository of drivers",
 	}), func(ctx context.Context, in *struct {
@@ -142,12 +143,12 @@ func (s *server) registerDrivers(routes huma.API) {
 		})
 	})
 	takes(routes, "/v1/repositories", schemas.Schema(reflect.TypeFor[api.RepositoryRequest](), true, ""), true)
-	answer(routes, tags(repositories, huma.Operation{
+	answer(routes, ofAll(people.Read, people.Repository), tags(repositories, huma.Operation{
 		OperationID: "get-repository", Method: http.MethodGet, Path: "/v1/repositories/{name}", Summary: "Get a repository",
 	}), func(ctx context.Context, in *Named) (*api.Repository, error) {
 		return s.Drivers.Repository(ctx, in.Name)
 	})
-	answer(routes, tags(repositories, huma.Operation{
+	answer(routes, ofAll(people.Manage, people.Repository), tags(repositories, huma.Operation{
 		OperationID: "update-repository", Method: http.MethodPatch, Path: "/v1/repositories/{name}", Summary: "Change a repository",
 		Description: "What is absent stays as it is. What was installed from the repository stays installed, also if the key that it was verified with is trusted no more.",
 	}), func(ctx context.Context, in *struct {
@@ -161,7 +162,7 @@ func (s *server) registerDrivers(routes huma.API) {
 		}, func(ctx context.Context) (*api.Repository, error) { return s.Drivers.Repository(ctx, in.Name) })
 	})
 	takes(routes, "/v1/repositories/{name}", schemas.Schema(reflect.TypeFor[api.RepositoryChange](), true, ""), false)
-	answer(routes, tags(repositories, huma.Operation{
+	answer(routes, ofAll(people.Read, people.Repository), tags(repositories, huma.Operation{
 		OperationID: "get-release", Method: http.MethodGet, Path: "/v1/repositories/{name}/drivers/{driver}", Summary: "Get what a driver in a repository is and offers",
 		Description: "Answers what the driver would say of itself, such as the fields of a credential, before it is installed. Its program is not fetched. Its signature is verified only when it is installed.",
 	}), func(ctx context.Context, in *struct {
@@ -172,7 +173,7 @@ func (s *server) registerDrivers(routes huma.API) {
 	) (*driver.Description, error) {
 		return s.Drivers.Describe(ctx, in.Name, in.Driver, in.Version)
 	})
-	s.remove(routes, tags(repositories, huma.Operation{
+	s.remove(routes, ofAll(people.Manage, people.Repository), tags(repositories, huma.Operation{
 		OperationID: "delete-repository", Path: "/v1/repositories/{name}", Summary: "Delete a repository that no installed driver came from",
 	}), func(ctx context.Context, name string) error { return s.Drivers.Unregister(ctx, name) })
 }

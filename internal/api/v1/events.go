@@ -16,6 +16,7 @@ import (
 
 	"github.com/m-cmp/mc-infra-connector/api"
 	"github.com/m-cmp/mc-infra-connector/internal/events"
+	"github.com/m-cmp/mc-infra-connector/internal/people"
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
 
@@ -35,8 +36,8 @@ type (
 )
 
 // registerEvents registers the stream of what changes.
-func (s *server) registerEvents(routes huma.API) {
-	huma.Register(routes, problems(routes.OpenAPI().Components.Schemas, huma.Operation{
+func (s *server) registerEvents(routes *doors) {
+	register(routes, anybody(), problems(routes.OpenAPI().Components.Schemas, huma.Operation{
 		OperationID: "watch-events", Method: http.MethodGet, Path: "/v1/events", Tags: []string{"Events"},
 		Summary: "Watch resources, operations and drivers change",
 		Description: "A stream of server-sent events: each says what a resource, an operation, or a driver that is being installed or moved is now. After a break, send Last-Event-ID to get what was missed: " +
@@ -53,8 +54,8 @@ func (s *server) registerEvents(routes huma.API) {
 			if ctx.Method() == http.MethodHead { // which has no end to wait for
 				return
 			}
-			_, w := humachi.Unwrap(ctx)
-			s.sendEvents(ctx.Context(), in.LastEventID, w)
+			r, w := humachi.Unwrap(ctx)
+			s.sendEvents(ctx.Context(), in.LastEventID, w, r)
 		}}, nil
 	})
 }
@@ -78,9 +79,9 @@ func eventStream(schemas huma.Registry, data map[string]any) *huma.Schema {
 	}
 }
 
-// sendEvents sends until the client goes away, the server stops, or the client takes
-// nothing any more: it then comes back with the last id that it has seen.
-func (s *server) sendEvents(ctx context.Context, after int, w http.ResponseWriter) {
+// sendEvents sends until the client goes away, the server stops, the client is not let in any
+// more, or it takes nothing any more: it then comes back with the last id that it has seen.
+func (s *server) sendEvents(ctx context.Context, after int, w http.ResponseWriter, r *http.Request) {
 	control := http.NewResponseController(w)
 	send := func(text []byte) bool {
 		_ = control.SetWriteDeadline(time.Now().Add(streamStall)) // a test's recorder knows no deadlines
@@ -97,18 +98,58 @@ func (s *server) sendEvents(ctx context.Context, after int, w http.ResponseWrite
 		return
 	}
 	silent := frame("ping", 0, pingEvent{})
+	checked := time.Now()
 	for ctx.Err() == nil {
+		if time.Since(checked) > loginCheck {
+			if _, ok, err := s.People.Identify(r); !ok || err != nil {
+				return
+			}
+			checked = time.Now()
+		}
 		wait, cancel := context.WithTimeout(ctx, keepAlive)
 		batch := watch.Next(wait)
 		cancel()
 		text := silent
 		if batch != nil {
-			text = batch.Text(func() []byte { return batchText(batch) })
+			text = s.textFor(ctx, batch)
 		}
 		if ctx.Err() != nil || !send(text) {
 			return
 		}
 	}
+}
+
+// textFor is what is sent of a batch to who asks: the same to all who see everything, to others
+// what they see.
+func (s *server) textFor(ctx context.Context, batch *events.Batch) []byte {
+	whole := s.People.Decide(ctx, people.Read, people.What{Kind: people.Resources}) == people.Allowed && s.People.Decide(ctx, people.Read, people.What{Kind: people.Driver}) != people.Denied
+	if whole || batch.Lost {
+		return batch.Text(func() []byte { return batchText(batch) })
+	}
+	var texts [][]byte
+	for _, e := range batch.Events {
+		if s.seesEvent(ctx, e) {
+			texts = append(texts, e.Text(func() []byte { return eventText(e) }))
+		}
+	}
+	return bytes.Join(texts, nil)
+}
+
+func (s *server) seesEvent(ctx context.Context, e events.Event) bool {
+	switch {
+	case e.Driver != nil:
+		return s.People.Decide(ctx, people.Read, people.What{Kind: people.Driver}) != people.Denied
+	case e.Resource != nil:
+		return s.People.Allow(ctx, people.Read, people.What{Kind: e.Resource.Kind, Connection: e.Resource.Connection}, e.Resource.Labels) == nil
+	}
+	switch s.People.Decide(ctx, people.Read, people.What{Kind: e.Operation.Kind, Connection: e.Operation.Connection}) {
+	case people.Allowed:
+		return true
+	case people.Denied:
+		return false
+	}
+	sees, err := s.People.Store.Read().SeesOperation(ctx, s.People.Sees(ctx, people.Read, e.Operation.Kind), e.Operation.ID)
+	return sees && err == nil
 }
 
 func batchText(batch *events.Batch) []byte {

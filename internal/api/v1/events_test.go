@@ -37,8 +37,14 @@ type stream struct {
 // connected. What comes before the first ping is kept.
 func (a *routes) watch(after string) *stream {
 	a.t.Helper()
+	return a.watchAs(token, after)
+}
+
+func (a *routes) watchAs(who, after string) *stream {
+	a.t.Helper()
 	ctx, leave := context.WithCancel(a.t.Context())
 	r := a.request(http.MethodGet, "/v1/events", nil).WithContext(ctx)
+	r.Header.Set("Authorization", "Bearer "+who)
 	if after != "" {
 		r.Header.Set("Last-Event-ID", after)
 	}

@@ -8,14 +8,15 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/m-cmp/mc-infra-connector/api"
+	"github.com/m-cmp/mc-infra-connector/internal/people"
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
 
 // registerInventory registers the routes that compare a connection's cloud with
 // what is recorded here, for all kinds.
-func (s *server) registerInventory(routes huma.API) {
+func (s *server) registerInventory(routes *doors) {
 	tags := []string{"Connections"}
-	answer(routes, huma.Operation{
+	answer(routes, ofKindInQuery(people.Read), huma.Operation{
 		OperationID: "list-inventory", Method: http.MethodGet, Path: "/v1/connections/{connection}/inventory", Tags: tags,
 		Summary: "Compare what the cloud has with what is recorded here", Description: "The cloud is asked anew. A service of it that is down takes only its own kinds with it.",
 	}, func(ctx context.Context, in *struct {
@@ -26,7 +27,7 @@ func (s *server) registerInventory(routes huma.API) {
 		return s.Inventory.Compare(ctx, in.Connection, in.Kind)
 	})
 	const all = "/v1/connections/{connection}:adopt"
-	answer(routes, huma.Operation{
+	answer(routes, inConnection(people.Adopt, people.Resources), huma.Operation{
 		OperationID: "adopt-all", Method: http.MethodPost, Path: all, Tags: tags,
 		Summary: "Record everything that the cloud has", Description: "What is used is recorded before what uses it, under its own names. The cloud is not touched. A service of it that is down takes only its own kinds with it.",
 	}, func(ctx context.Context, in *struct {
@@ -41,7 +42,7 @@ func (s *server) registerInventory(routes huma.API) {
 	})
 	takes(routes, all, nothing(), false)
 	const destroy = "/v1/connections/{connection}:destroy"
-	answer(routes, huma.Operation{
+	answer(routes, inConnection(people.Delete, people.Resources), huma.Operation{
 		OperationID: "destroy-connection", Method: http.MethodPost, Path: destroy, Tags: tags,
 		Summary: "Delete everything that is recorded of a connection", Description: "On the cloud, too, in the order of who uses what. Answers what it is and the operation, ended with wait. The connection itself stays.",
 	}, func(ctx context.Context, in *struct {
@@ -68,16 +69,16 @@ func (s *server) registerInventory(routes huma.API) {
 	takes(routes, destroy, schemasOf(routes, reflect.TypeFor[api.DestroyRequest]()), true)
 }
 
-func schemasOf(routes huma.API, t reflect.Type) *huma.Schema {
+func schemasOf(routes *doors, t reflect.Type) *huma.Schema {
 	return routes.OpenAPI().Components.Schemas.Schema(t, true, "")
 }
 
 // registerAdoption registers the routes with which one resource of a kind comes
 // under management and leaves it.
-func (s *server) registerAdoption(routes huma.API, k *resource.Kind) {
+func (s *server) registerAdoption(routes *doors, k *resource.Kind) {
 	base := "/v1/connections/{connection}/" + k.Plural()
 	schemas := routes.OpenAPI().Components.Schemas
-	answer(routes, huma.Operation{
+	answer(routes, inConnection(people.Adopt, k.Name), huma.Operation{
 		OperationID: "adopt-" + k.Name, Method: http.MethodPost, Path: base + ":adopt", Tags: []string{k.Title}, DefaultStatus: http.StatusCreated,
 		Summary: "Record one that exists on the cloud", Description: "Its parts, such as the subnets of a VPC, are recorded with it, under their own names, if they are not managed here. The cloud is not touched.",
 	}, func(ctx context.Context, in *struct {
@@ -88,7 +89,7 @@ func (s *server) registerAdoption(routes huma.API, k *resource.Kind) {
 		return s.Inventory.Adopt(ctx, in.Connection, k.Name, in.raw)
 	})
 	takes(routes, base+":adopt", schemas.Schema(reflect.TypeFor[api.AdoptRequest](), true, ""), true)
-	answer(routes, huma.Operation{
+	answer(routes, ofOne(people.Release, k.Name), huma.Operation{
 		OperationID: "release-" + k.Name, Method: http.MethodPost, Path: base + "/{name}:release", Tags: []string{k.Title},
 		Summary: "Forget one and leave it on the cloud", Description: "Its parts, such as the subnets of a VPC, are forgotten with it. Refused while something else uses it or one of them. The cloud is not touched.",
 	}, func(ctx context.Context, in *struct {

@@ -58,15 +58,15 @@ type CatalogInfo struct {
 
 // registerKinds registers what describes the API to programs that offer all of it,
 // such as the web console.
-func (s *server) registerKinds(routes huma.API) {
+func (s *server) registerKinds(routes *doors) {
 	kinds, catalogs := kindInfos(), catalogInfos()
-	answer(routes, huma.Operation{
+	answer(routes, anybody(), huma.Operation{
 		OperationID: "list-kinds", Method: http.MethodGet, Path: "/v1/kinds", Tags: []string{"Kinds"},
 		Summary: "List the kinds of resources with the schemas of all that they take and answer", Description: "What is used comes before what uses it.",
 	}, func(context.Context, *struct{}) (list[KindInfo], error) {
 		return list[KindInfo]{Items: kinds}, nil
 	})
-	answer(routes, huma.Operation{
+	answer(routes, anybody(), huma.Operation{
 		OperationID: "list-catalogs", Method: http.MethodGet, Path: "/v1/catalogs", Tags: []string{"Catalog"},
 		Summary: "List the catalogs with the schemas of their entries",
 	}, func(context.Context, *struct{}) (list[CatalogInfo], error) {

@@ -1,6 +1,7 @@
 package v1
 
 import (
+	"context"
 	"strings"
 	"time"
 
@@ -39,9 +40,9 @@ type ListParams struct {
 	PageToken string `query:"pageToken" doc:"nextPageToken of the page before." maxLength:"4096"`
 }
 
-func (p ListParams) query() (store.Query, error) {
+func (p ListParams) query(ctx context.Context) (store.Query, error) {
 	filters, err := p.filters()
-	return store.Query{Filters: filters, Sort: p.Sort, Limit: p.PageSize, Token: p.PageToken}, err
+	return store.Query{Filters: filters, Sort: p.Sort, Limit: p.PageSize, Token: p.PageToken, Sees: seen(ctx)}, err
 }
 
 // ResourceListParams are the parameters of the lists of resources.

@@ -14,14 +14,14 @@ import (
 
 // registerMany registers the routes that change several resources of a kind by one request,
 // those of a connection or of any.
-func (s *server) registerMany(routes huma.API, k *resource.Kind, title string) {
+func (s *server) registerMany(routes *doors, k *resource.Kind, title string) {
 	s.registerManyVerb(routes, k, api.VerbDelete, "Delete several "+title+"s")
 	for _, a := range k.Actions {
 		s.registerManyVerb(routes, k, a.Name, "For several "+title+"s: "+strings.ToLower(a.Doc[:1])+a.Doc[1:])
 	}
 }
 
-func (s *server) registerManyVerb(routes huma.API, k *resource.Kind, verb, summary string) {
+func (s *server) registerManyVerb(routes *doors, k *resource.Kind, verb, summary string) {
 	schemas := routes.OpenAPI().Components.Schemas
 	operation := map[string]*huma.MediaType{"application/json": {Schema: schemas.Schema(reflect.TypeFor[api.Operation](), true, "")}}
 	describedAt := func(id, path string) huma.Operation {
@@ -40,7 +40,7 @@ func (s *server) registerManyVerb(routes huma.API, k *resource.Kind, verb, summa
 		})
 	}
 	in, all := "/v1/connections/{connection}/"+k.Plural()+":"+verb, "/v1/"+k.Plural()+":"+verb
-	huma.Register(routes, describedAt(verb+"-"+k.Plural(), in), func(ctx context.Context, in *struct {
+	register(routes, ofMany(k, verb, byList), describedAt(verb+"-"+k.Plural(), in), func(ctx context.Context, in *struct {
 		InConnection
 		WaitParam
 		KeyParam
@@ -49,7 +49,7 @@ func (s *server) registerManyVerb(routes huma.API, k *resource.Kind, verb, summa
 	) (*changed, error) {
 		return start(ctx, in.Connection, in.WaitParam, in.raw)
 	})
-	huma.Register(routes, describedAt(verb+"-all-"+k.Plural(), all), func(ctx context.Context, in *struct {
+	register(routes, ofMany(k, verb, bySome), describedAt(verb+"-all-"+k.Plural(), all), func(ctx context.Context, in *struct {
 		WaitParam
 		KeyParam
 		JSONBody

@@ -8,40 +8,41 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/m-cmp/mc-infra-connector/api"
+	"github.com/m-cmp/mc-infra-connector/internal/people"
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
 
 // registerOperations registers the routes of operations.
-func (s *server) registerOperations(routes huma.API) {
+func (s *server) registerOperations(routes *doors) {
 	tags := []string{"Operations"}
-	answer(routes, huma.Operation{
+	answer(routes, ofAny(people.Read), huma.Operation{
 		OperationID: "list-operations", Method: http.MethodGet, Path: "/v1/operations", Tags: tags, Summary: "List the operations, the newest first",
 	}, func(ctx context.Context, in *ListParams) (list[*api.Operation], error) {
-		query, err := in.query()
+		query, err := in.query(ctx)
 		if err != nil {
 			return list[*api.Operation]{}, err
 		}
 		items, next, err := s.Engine.Operations(ctx, query)
 		return list[*api.Operation]{Items: items, NextPageToken: next}, err
 	})
-	answer(routes, huma.Operation{
+	answer(routes, ofAll(people.Read, people.Audit), huma.Operation{
 		OperationID: "list-audit", Method: http.MethodGet, Path: "/v1/audit", Tags: []string{"Audit"},
 		Summary:     "List who did what, the newest first",
 		Description: "Changes of credentials and connections, also those that were refused, operations on resources that have ended, logins, secrets that were read, and calls of extensions and of the clouds' own APIs, without what was sent or answered.",
 	}, func(ctx context.Context, in *ListParams) (list[api.AuditEntry], error) {
-		query, err := in.query()
+		query, err := in.query(ctx)
 		if err != nil {
 			return list[api.AuditEntry]{}, err
 		}
 		items, next, err := s.Engine.Audit(ctx, query)
 		return list[api.AuditEntry]{Items: items, NextPageToken: next}, err
 	})
-	answer(routes, huma.Operation{
+	answer(routes, ofAll(people.Read, people.Audit), huma.Operation{
 		OperationID: "verify-audit", Method: http.MethodGet, Path: "/v1/audit:verify", Tags: []string{"Audit"},
 		Summary:     "Verify the audit trail",
 		Description: "Reads all of it, and answers up to where it is sealed and whether every sealed entry is there and is what it was. Entries that were old enough to be removed are not needed for that.",
 	}, func(ctx context.Context, _ *struct{}) (*api.AuditProof, error) { return s.Audit.Verify(ctx) })
-	answer(routes, huma.Operation{
+	answer(routes, ofOperation(people.Read), huma.Operation{
 		OperationID: "get-operation", Method: http.MethodGet, Path: "/v1/operations/{id}", Tags: tags,
 		Summary: "Get an operation", Description: "With wait it answers when the operation has ended or the time is over.",
 	}, func(ctx context.Context, in *struct {
@@ -84,7 +85,7 @@ func (s *server) registerOperations(routes huma.API) {
 		},
 	} {
 		path := "/v1/operations/{id}:" + change.name
-		answer(routes, huma.Operation{
+		answer(routes, ofOperation(""), huma.Operation{
 			OperationID: change.name + "-operation", Method: http.MethodPost, Path: path, Tags: tags, DefaultStatus: http.StatusAccepted,
 			Summary: change.summary, Description: change.description,
 		}, func(ctx context.Context, in *struct {

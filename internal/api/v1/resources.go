@@ -2,12 +2,14 @@ package v1
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"io"
 	"net/http"
 	"net/url"
 	"reflect"
+	"slices"
 	"strings"
 	"time"
 
@@ -16,7 +18,7 @@ import (
 
 	"github.com/m-cmp/mc-infra-connector/api"
 	"github.com/m-cmp/mc-infra-connector/internal/api/respond"
-	"github.com/m-cmp/mc-infra-connector/internal/auth"
+	"github.com/m-cmp/mc-infra-connector/internal/people"
 	"github.com/m-cmp/mc-infra-connector/internal/store"
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
@@ -80,7 +82,7 @@ type changed struct {
 }
 
 // registerKind registers all routes of one kind.
-func (s *server) registerKind(routes huma.API, k *resource.Kind) {
+func (s *server) registerKind(routes *doors, k *resource.Kind) {
 	base := "/v1/connections/{connection}/" + k.Plural()
 	one := base + "/{name}"
 	title := strings.ToLower(k.Title[:1]) + k.Title[1:]
@@ -98,7 +100,7 @@ func (s *server) registerKind(routes huma.API, k *resource.Kind) {
 		},
 	}}
 	operation := schemas.Schema(reflect.TypeFor[api.Operation](), true, "")
-	register := func(o huma.Operation, responses map[string]*huma.Schema) huma.Operation {
+	described := func(o huma.Operation, responses map[string]*huma.Schema) huma.Operation {
 		o.Tags = []string{k.Title}
 		o.Responses = map[string]*huma.Response{}
 		for code, schema := range responses {
@@ -110,7 +112,7 @@ func (s *server) registerKind(routes huma.API, k *resource.Kind) {
 		return problems(schemas, o)
 	}
 
-	huma.Register(routes, register(huma.Operation{
+	register(routes, ofList(people.Read, k.Name), described(huma.Operation{
 		OperationID: "list-" + k.Plural(), Method: http.MethodGet, Path: base,
 		Summary: "List the " + title + "s of a connection", Description: k.Doc,
 	}, map[string]*huma.Schema{"200": page}),
@@ -122,7 +124,7 @@ func (s *server) registerKind(routes huma.API, k *resource.Kind) {
 			return s.listResources(ctx, in.Connection, k, in.ResourceListParams)
 		})
 
-	huma.Register(routes, register(huma.Operation{
+	register(routes, ofSome(people.Read, k.Name), described(huma.Operation{
 		OperationID: "list-all-" + k.Plural(), Method: http.MethodGet, Path: "/v1/" + k.Plural(),
 		Summary: "List the " + title + "s of all connections", Description: k.Doc,
 	}, map[string]*huma.Schema{"200": page}),
@@ -130,7 +132,7 @@ func (s *server) registerKind(routes huma.API, k *resource.Kind) {
 			return s.listResources(ctx, "", k, *in)
 		})
 
-	answer(routes, huma.Operation{
+	answer(routes, ofSome(people.Read, k.Name), huma.Operation{
 		OperationID: "count-" + k.Plural(), Method: http.MethodGet, Path: "/v1/" + k.Plural() + ":count", Tags: []string{k.Title},
 		Summary:     "Count the " + title + "s of all connections, by the values of a field",
 		Description: "Counts what a list with the same filters and search has on all its pages.",
@@ -147,7 +149,7 @@ func (s *server) registerKind(routes huma.API, k *resource.Kind) {
 		s.registerRecent(routes, k, title)
 	}
 
-	huma.Register(routes, register(huma.Operation{
+	register(routes, ofOne(people.Read, k.Name), described(huma.Operation{
 		OperationID: "get-" + k.Name, Method: http.MethodGet, Path: one,
 		Summary: "Get a " + title,
 	}, map[string]*huma.Schema{"200": object}),
@@ -155,7 +157,7 @@ func (s *server) registerKind(routes huma.API, k *resource.Kind) {
 			return s.cached(ctx, func(ctx context.Context) (any, error) { return s.Inventory.Get(ctx, in.Connection, k.Name, in.Name) }, k.Name, in.Connection, in.Name)
 		})
 
-	huma.Register(routes, register(huma.Operation{
+	register(routes, ofCreation(k), described(huma.Operation{
 		OperationID: "create-" + k.Name, Method: http.MethodPost, Path: base, DefaultStatus: http.StatusCreated,
 		Summary: "Create a " + title, Description: k.Doc + " Answers the operation at once, or the settled resource with wait. With count or a list of items it creates several, with then it does more after the creation, and answers one operation for all.",
 	}, map[string]*huma.Schema{"200": operation, "201": object, "202": operation}),
@@ -175,7 +177,7 @@ func (s *server) registerKind(routes huma.API, k *resource.Kind) {
 	}}
 	takes(routes, base, creation, true)
 
-	answer(routes, huma.Operation{
+	answer(routes, ofCreation(k), huma.Operation{
 		OperationID: "check-" + k.Name, Method: http.MethodPost, Path: base + ":check", Tags: []string{k.Title},
 		Summary:     "Check whether a " + title + " could be created",
 		Description: "Takes the request of a creation and answers what that would be refused with. Nothing is recorded, and nothing is made on the cloud, which is asked where its driver can say beforehand what it would refuse.",
@@ -188,7 +190,7 @@ func (s *server) registerKind(routes huma.API, k *resource.Kind) {
 	})
 	takes(routes, base+":check", creation, true)
 
-	huma.Register(routes, register(huma.Operation{
+	register(routes, ofOne(people.Delete, k.Name), described(huma.Operation{
 		OperationID: "delete-" + k.Name, Method: http.MethodDelete, Path: one,
 		Summary:     "Delete a " + title,
 		Description: "Refused while something uses it. Answers the operation, ended with wait. With force it is forgotten here even if the cloud refuses or cannot be asked; warnings then say what may be left there.",
@@ -209,7 +211,7 @@ func (s *server) registerKind(routes huma.API, k *resource.Kind) {
 		})
 
 	for _, v := range k.Views {
-		huma.Register(routes, register(huma.Operation{
+		register(routes, ofOne(cmp.Or(v.Right, people.Read), k.Name), described(huma.Operation{
 			OperationID: v.Name + "-" + k.Name, Method: http.MethodGet, Path: one + "/" + v.Name,
 			Summary: v.Doc, Description: "Asked of the cloud each time and kept nowhere.",
 			Parameters: queryParams(schemas, v.ParamsType()), SkipValidateParams: v.ParamsType() != nil, // which huma does not know
@@ -233,7 +235,7 @@ func (s *server) registerKind(routes huma.API, k *resource.Kind) {
 
 	for _, a := range k.Actions {
 		path := one + ":" + a.Name
-		huma.Register(routes, register(huma.Operation{
+		register(routes, ofAction(k, a), described(huma.Operation{
 			OperationID: a.Name + "-" + k.Name, Method: http.MethodPost, Path: path,
 			Summary: a.Doc, Description: "Answers the operation at once, or the settled resource with wait.",
 		}, map[string]*huma.Schema{"200": object, "202": operation}),
@@ -258,21 +260,21 @@ func (s *server) registerKind(routes huma.API, k *resource.Kind) {
 }
 
 // registerRecent registers the routes of the choices that were made before.
-func (s *server) registerRecent(routes huma.API, k *resource.Kind, title string) {
+func (s *server) registerRecent(routes *doors, k *resource.Kind, title string) {
 	path := "/v1/" + k.Plural() + ":recent"
-	answer(routes, huma.Operation{
+	answer(routes, ofAll(people.Read, k.Name), huma.Operation{
 		OperationID: "list-recent-" + k.Plural(), Method: http.MethodGet, Path: path, Tags: []string{k.Title},
 		Summary:     "List what was chosen for " + title + "s that were created, the latest first",
 		Description: "Each combination of " + strings.Join(k.Recent, ", ") + " in each cloud, region and zone once, with how often, how long and when. Filters: cloud, region, zone and choice.FIELD; sorts: those but the last, count and lastAt.",
 	}, func(ctx context.Context, in *ListParams) (list[api.Recent], error) {
-		query, err := in.query()
+		query, err := in.query(ctx)
 		if err != nil {
 			return list[api.Recent]{}, err
 		}
 		items, next, err := s.Engine.Recent(ctx, k.Name, query)
 		return list[api.Recent]{Items: items, NextPageToken: next}, err
 	})
-	huma.Register(routes, problems(routes.OpenAPI().Components.Schemas, huma.Operation{
+	register(routes, ofAll(people.Delete, k.Name), problems(routes.OpenAPI().Components.Schemas, huma.Operation{
 		OperationID: "forget-recent-" + k.Name, Method: http.MethodDelete, Path: path + "/{id}", Tags: []string{k.Title}, DefaultStatus: http.StatusNoContent,
 		Summary: "Forget what was chosen for " + title + "s",
 	}), func(ctx context.Context, in *struct {
@@ -287,7 +289,7 @@ func (s *server) registerRecent(routes huma.API, k *resource.Kind, title string)
 }
 
 func (s *server) listResources(ctx context.Context, connection string, k *resource.Kind, p ResourceListParams) (*huma.StreamResponse, error) {
-	query, err := p.query()
+	query, err := p.query(ctx)
 	if err != nil {
 		return nil, problem(err)
 	}
@@ -297,6 +299,9 @@ func (s *server) listResources(ctx context.Context, connection string, k *resour
 		if stale, err = s.Inventory.Freshen(ctx, connection, k.Name); err != nil {
 			return nil, problem(err)
 		}
+		stale = slices.DeleteFunc(stale, func(one api.Stale) bool {
+			return s.People.Decide(ctx, people.Read, people.What{Kind: k.Name, Connection: one.Connection}) == people.Denied
+		})
 	}
 	return s.cached(ctx, func(ctx context.Context) (any, error) {
 		items, next, err := s.Inventory.List(ctx, connection, k.Name, query)
@@ -307,14 +312,14 @@ func (s *server) listResources(ctx context.Context, connection string, k *resour
 // readTime is how long what is read for all who ask may take, because none of them can end it.
 const readTime = 30 * time.Second
 
-// cached answers JSON that is made from what is recorded, once for all requests of a principal
-// for the same until something changes.
+// cached answers JSON that is made from what is recorded, once for all requests for the same, of
+// those who see the same, until something changes.
 func (s *server) cached(ctx context.Context, read func(context.Context) (any, error), what ...any) (*huma.StreamResponse, error) {
 	version, err := s.Engine.Version(ctx)
 	if err != nil {
 		return nil, problem(err)
 	}
-	key, err := json.Marshal(append(what, auth.Who(ctx)))
+	key, err := json.Marshal(append(what, seen(ctx).Key()))
 	if err != nil {
 		return nil, problem(err)
 	}
@@ -356,7 +361,7 @@ func (s *server) count(ctx context.Context, k *resource.Kind, p FilterParams, se
 	if err != nil {
 		return counts{}, err
 	}
-	total, groups, err := s.Inventory.Count(ctx, k.Name, field, store.Query{Filters: filters, Search: search})
+	total, groups, err := s.Inventory.Count(ctx, k.Name, field, store.Query{Filters: filters, Search: search, Sees: seen(ctx)})
 	answer := counts{Total: total, Groups: []group{}}
 	for _, g := range groups {
 		answer.Groups = append(answer.Groups, group(g))
@@ -425,7 +430,7 @@ func envelopeSchema(schemas huma.Registry, k *resource.Kind) *huma.Schema {
 
 // takes documents the body of a POST, or else a PATCH, that is registered already. If
 // huma knew it before, it would check it, too, and otherwise than the model.
-func takes(routes huma.API, path string, schema *huma.Schema, required bool) {
+func takes(routes *doors, path string, schema *huma.Schema, required bool) {
 	at := routes.OpenAPI().Paths[path]
 	operation := at.Post
 	if operation == nil {

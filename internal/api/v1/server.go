@@ -32,12 +32,12 @@ import (
 
 	"github.com/m-cmp/mc-infra-connector/internal/api/respond"
 	"github.com/m-cmp/mc-infra-connector/internal/audit"
-	"github.com/m-cmp/mc-infra-connector/internal/auth"
 	"github.com/m-cmp/mc-infra-connector/internal/catalog"
 	"github.com/m-cmp/mc-infra-connector/internal/drivers"
 	"github.com/m-cmp/mc-infra-connector/internal/engine"
 	"github.com/m-cmp/mc-infra-connector/internal/events"
 	"github.com/m-cmp/mc-infra-connector/internal/inventory"
+	"github.com/m-cmp/mc-infra-connector/internal/people"
 	"github.com/m-cmp/mc-infra-connector/internal/registry"
 	"github.com/m-cmp/mc-infra-connector/internal/store"
 	"github.com/m-cmp/mc-infra-connector/internal/terminal"
@@ -52,10 +52,9 @@ type Config struct {
 	Events    *events.Bus
 	Catalog   *catalog.Catalog
 	Drivers   *drivers.Manager
-	Allowed   func(*http.Request) bool // whether a request may use the server
-	Spider    http.Handler             // the API of CB-Spider, below SpiderPrefix; it checks its requests itself
-	Sessions  *auth.Sessions           // logins in browsers, which may use it too
-	Console   http.Handler             // answers what is not the API's
+	People    *people.People
+	Spider    http.Handler // the API of CB-Spider, below SpiderPrefix; it checks its requests itself
+	Console   http.Handler // answers what is not the API's
 	Terminal  *terminal.Terminals
 	Audit     *audit.Trail
 	Ready     func(context.Context) (notice string, err error)
@@ -83,12 +82,19 @@ type server struct {
 
 // New returns the handler of the whole API.
 func New(c Config) http.Handler {
+	handler, _ := open(c)
+	return handler
+}
+
+// open is New, with the doors.
+func open(c Config) (http.Handler, *doors) {
 	s := &server{Config: c, requests: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 		Name: "mcic_http_request_duration_seconds", Help: "Time to answer HTTP requests, by method, route and status.",
 		Buckets: []float64{.001, .005, .025, .1, .5, 1, 5, 30},
 	}, []string{"method", "route", "status"})}
 	c.Metrics.MustRegister(s.requests)
 
+	d := &doors{server: s, needs: map[string]need{}}
 	router := chi.NewMux()
 	router.Use(s.observe, s.recoverPanics, cleanPath, middleware.GetHead)
 	ours := map[string]bool{} // first segments of the API's paths
@@ -128,23 +134,26 @@ func New(c Config) http.Handler {
 		ok(w, notice)
 	})
 	s.sessionRoutes(router)
+	s.strangerRoutes(router)
 	router.Group(func(r chi.Router) {
 		r.Use(s.authenticate, bufferBody, s.codings.Represent)
-		r.Method(http.MethodGet, "/metrics", promhttp.HandlerFor(c.Metrics, promhttp.HandlerOpts{}))
+		d.api = humachi.New(named{r}, openAPI(c.Version))
+		d.handle(r, http.MethodGet, "/metrics", ofAll(people.Read, people.Server), promhttp.HandlerFor(c.Metrics, promhttp.HandlerOpts{}))
 		docs := v5emb.New("mc-infra-connector", "/openapi.json", "/docs/")
-		r.Method(http.MethodGet, "/docs", http.RedirectHandler("/docs/", http.StatusMovedPermanently))
-		r.Method(http.MethodGet, "/docs/*", docs)
-		s.register(humachi.New(named{r}, openAPI(c.Version)))
+		d.handle(r, http.MethodGet, "/docs", anybody(), http.RedirectHandler("/docs/", http.StatusMovedPermanently))
+		d.handle(r, http.MethodGet, "/docs/*", anybody(), docs)
+		s.register(d)
 	})
 	router.Group(func(r chi.Router) {
 		r.Use(s.authenticate)
-		s.serveContent(named{r}, notAllowed)
+		s.serveContent(d, named{r}, notAllowed)
 	})
-	_ = chi.Walk(router, func(_, route string, _ http.Handler, _ ...func(http.Handler) http.Handler) error {
+	_ = chi.Walk(router, func(method, route string, _ http.Handler, _ ...func(http.Handler) http.Handler) error {
 		ours[firstSegment(route)] = true
+		d.check(method, route)
 		return nil
 	})
-	return router
+	return router, d
 }
 
 // isPage reports whether a browser opens a page, which the console has for every path
@@ -172,12 +181,13 @@ func openAPI(version string) huma.Config {
 
 // Document is the OpenAPI document, without a server behind it.
 func Document(version string) *huma.OpenAPI {
-	routes := humachi.New(chi.NewMux(), openAPI(version))
-	(&server{}).register(routes)
-	return routes.OpenAPI()
+	s := &server{}
+	d := &doors{api: humachi.New(chi.NewMux(), openAPI(version)), server: s, needs: map[string]need{}}
+	s.register(d)
+	return d.OpenAPI()
 }
 
-func (s *server) register(routes huma.API) {
+func (s *server) register(routes *doors) {
 	s.registerDrivers(routes)
 	s.registerSetup(routes)
 	s.registerCatalogs(routes)
@@ -194,6 +204,7 @@ func (s *server) register(routes huma.API) {
 	s.registerOperations(routes)
 	s.registerEvents(routes)
 	s.registerKinds(routes)
+	s.registerPeople(routes)
 	annotateSchemas(routes.OpenAPI().Components.Schemas, "#/components/schemas/")
 }
 
@@ -209,16 +220,13 @@ func ok(w http.ResponseWriter, notice string) {
 // authenticate lets no one in without the token or a login.
 func (s *server) authenticate(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		allowed := s.Allowed(r)
-		if !allowed {
-			var err error
-			if allowed, err = s.Sessions.Allows(r); err != nil {
-				problem(err).write(w)
-				return
-			}
+		who, allowed, err := s.People.Identify(r)
+		if err != nil {
+			problem(err).write(w)
+			return
 		}
 		if allowed {
-			next.ServeHTTP(w, r.WithContext(auth.As(r.Context(), auth.Admin)))
+			next.ServeHTTP(w, r.WithContext(people.As(r.Context(), who)))
 			return
 		}
 		if r.Header.Get("Authorization") != "" {
@@ -229,7 +237,7 @@ func (s *server) authenticate(next http.Handler) http.Handler {
 			w.Header().Add("WWW-Authenticate", `Basic realm="mcic: any user, the token as password"`)
 		}
 		plain(http.StatusUnauthorized, resource.CodeUnauthenticated,
-			"the admin token is missing or wrong; send it as: Authorization: Bearer TOKEN. It lies in the file token of the server's data folder").write(w)
+			"the token is missing or wrong, or has ended; send one as: Authorization: Bearer TOKEN. Users make their own with: mcic token create; the admin token lies in the file token of the server's data folder").write(w)
 	})
 }
 
@@ -336,6 +344,9 @@ func withKey(r *http.Request, body []byte) (*http.Request, error) {
 	hash := sha256.New()
 	for _, part := range []string{r.Method, r.URL.Path, query.Encode(), string(body)} {
 		_, _ = fmt.Fprintf(hash, "%d:%s", len(part), part) // a hash never fails
+	}
+	if who, _ := people.From(r.Context()); who.User != "" { // each has keys of his own
+		key = who.User + "/" + key
 	}
 	return r.WithContext(store.WithKey(r.Context(), store.Key{Text: key, Request: hex.EncodeToString(hash.Sum(nil))})), nil
 }

@@ -1,6 +1,7 @@
 package v1
 
 import (
+	"cmp"
 	"encoding/json"
 	"net/http"
 	"time"
@@ -9,26 +10,29 @@ import (
 
 	"github.com/m-cmp/mc-infra-connector/internal/audit"
 	"github.com/m-cmp/mc-infra-connector/internal/auth"
+	"github.com/m-cmp/mc-infra-connector/internal/people"
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
 
 // sessionAnswer says how a browser is logged in.
 type sessionAnswer struct {
 	Until time.Time `json:"until"`
-	Dev   bool      `json:"dev"` // whether the server runs with --dev
+	User  string    `json:"user,omitempty"` // absent for who has the admin token
+	Dev   bool      `json:"dev"`            // whether the server runs with --dev
 }
+
+const sessionPath = "/v1/session"
 
 // sessionRoutes let browsers log in and out. They are no part of the OpenAPI
 // document: programs send the token.
 func (s *server) sessionRoutes(r chi.Router) {
-	const path = "/v1/session"
-	reply := func(w http.ResponseWriter, until time.Time) {
+	reply := func(w http.ResponseWriter, session people.Session) {
 		w.Header().Set("Content-Type", "application/json")
 		w.Header().Set("Cache-Control", "no-store")
-		_ = json.NewEncoder(w).Encode(sessionAnswer{until, s.Dev}) // the client is gone if this fails
+		_ = json.NewEncoder(w).Encode(sessionAnswer{session.Until, session.Who.User, s.Dev}) // the client is gone if this fails
 	}
-	r.Get(path, func(w http.ResponseWriter, r *http.Request) {
-		until, ok, err := s.Sessions.Until(r)
+	r.Get(sessionPath, func(w http.ResponseWriter, r *http.Request) {
+		session, ok, err := s.People.SessionOf(r)
 		if err != nil {
 			problem(err).write(w)
 			return
@@ -37,33 +41,40 @@ func (s *server) sessionRoutes(r chi.Router) {
 			plain(http.StatusUnauthorized, resource.CodeUnauthenticated, "nobody is logged in here, or the login has run out; log in").write(w)
 			return
 		}
-		reply(w, until)
+		reply(w, session)
 	})
-	r.With(bufferBody).Post(path, func(w http.ResponseWriter, r *http.Request) {
-		var body struct {
-			Token string `json:"token"`
-		}
+	r.With(bufferBody).Post(sessionPath, func(w http.ResponseWriter, r *http.Request) {
+		var body struct{ Token, User, Password, Code string }
 		if err := json.NewDecoder(r.Body).Decode(&body); err != nil {
-			badField(http.StatusUnprocessableEntity, "body", "is not JSON with the field token").write(w)
+			badField(http.StatusUnprocessableEntity, "body", "is not JSON with the field token, or with user and password").write(w)
 			return
 		}
-		until, ok := s.Sessions.Start(w, r, body.Token)
+		if body.User != "" {
+			session, err := s.People.StartLogin(w, r, body.User, body.Password, body.Code)
+			if err != nil {
+				problem(err).write(w)
+				return
+			}
+			reply(w, session)
+			return
+		}
+		until, ok := s.People.Sessions.Start(w, r, body.Token)
 		if !ok {
 			s.Audit.Refused(r.Context())
 			plain(http.StatusUnauthorized, resource.CodeUnauthenticated, "this is not the admin token. It lies in the file token of the server's data folder").write(w)
 			return
 		}
 		s.Audit.Session(r.Context(), auth.Admin, audit.VerbLogin)
-		reply(w, until)
+		reply(w, people.Session{Until: until})
 	})
-	r.Delete(path, func(w http.ResponseWriter, r *http.Request) {
-		_, open, _ := s.Sessions.Until(r) // what is wrong with the records is seen by End
-		if err := s.Sessions.End(w, r); err != nil {
+	r.Delete(sessionPath, func(w http.ResponseWriter, r *http.Request) {
+		session, open, _ := s.People.SessionOf(r) // what is wrong with the records is seen by EndLogin
+		if err := s.People.EndLogin(w, r); err != nil {
 			problem(err).write(w)
 			return
 		}
 		if open {
-			s.Audit.Session(r.Context(), auth.Admin, audit.VerbLogout)
+			s.Audit.Session(r.Context(), cmp.Or(session.Who.User, auth.Admin), audit.VerbLogout)
 		}
 		w.WriteHeader(http.StatusNoContent)
 	})

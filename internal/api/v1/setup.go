@@ -5,11 +5,13 @@ import (
 	"encoding/json"
 	"net/http"
 	"reflect"
+	"slices"
 
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/m-cmp/mc-infra-connector/api"
 	"github.com/m-cmp/mc-infra-connector/internal/engine"
+	"github.com/m-cmp/mc-infra-connector/internal/people"
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
 
@@ -19,8 +21,8 @@ type Named struct {
 }
 
 // answer registers a route whose handler returns a body or an error of the engine.
-func answer[In, Out any](routes huma.API, o huma.Operation, handle func(context.Context, *In) (Out, error)) {
-	huma.Register(routes, problems(routes.OpenAPI().Components.Schemas, o), func(ctx context.Context, in *In) (*body[Out], error) {
+func answer[In, Out any](routes *doors, needs need, o huma.Operation, handle func(context.Context, *In) (Out, error)) {
+	register(routes, needs, problems(routes.OpenAPI().Components.Schemas, o), func(ctx context.Context, in *In) (*body[Out], error) {
 		out, err := handle(ctx, in)
 		if err != nil {
 			return nil, problem(err)
@@ -30,9 +32,9 @@ func answer[In, Out any](routes huma.API, o huma.Operation, handle func(context.
 }
 
 // remove registers a route that answers nothing.
-func (s *server) remove(routes huma.API, o huma.Operation, handle func(context.Context, string) error) {
+func (s *server) remove(routes *doors, needs need, o huma.Operation, handle func(context.Context, string) error) {
 	o.Method, o.DefaultStatus = http.MethodDelete, http.StatusNoContent
-	huma.Register(routes, problems(routes.OpenAPI().Components.Schemas, o), func(ctx context.Context, in *struct {
+	register(routes, needs, problems(routes.OpenAPI().Components.Schemas, o), func(ctx context.Context, in *struct {
 		Named
 		ChangeKeyParam
 	},
@@ -56,7 +58,7 @@ func nameIn(body []byte) string {
 }
 
 // registerSetup registers credentials and connections.
-func (s *server) registerSetup(routes huma.API) {
+func (s *server) registerSetup(routes *doors) {
 	schemas := routes.OpenAPI().Components.Schemas
 	tags := func(tag string, o huma.Operation) huma.Operation {
 		o.Tags = []string{tag}
@@ -64,13 +66,13 @@ func (s *server) registerSetup(routes huma.API) {
 	}
 
 	const credentials = "Credentials"
-	answer(routes, tags(credentials, huma.Operation{
+	answer(routes, ofAll(people.Read, people.Credential), tags(credentials, huma.Operation{
 		OperationID: "list-credentials", Method: http.MethodGet, Path: "/v1/credentials", Summary: "List the credentials, without their values",
 	}), func(ctx context.Context, _ *struct{}) (list[api.Credential], error) {
 		items, err := s.Registry.Credentials(ctx)
 		return list[api.Credential]{Items: items}, err
 	})
-	answer(routes, tags(credentials, huma.Operation{
+	answer(routes, ofAll(people.Create, people.Credential), tags(credentials, huma.Operation{
 		OperationID: "create-credential", Method: http.MethodPost, Path: "/v1/credentials", DefaultStatus: http.StatusCreated,
 		Summary: "Seal and record a credential",
 	}), func(ctx context.Context, in *struct {
@@ -85,12 +87,12 @@ func (s *server) registerSetup(routes huma.API) {
 		})
 	})
 	takes(routes, "/v1/credentials", schemas.Schema(reflect.TypeFor[api.CredentialRequest](), true, ""), true)
-	answer(routes, tags(credentials, huma.Operation{
+	answer(routes, ofAll(people.Read, people.Credential), tags(credentials, huma.Operation{
 		OperationID: "get-credential", Method: http.MethodGet, Path: "/v1/credentials/{name}", Summary: "Get a credential, without its values",
 	}), func(ctx context.Context, in *Named) (*api.Credential, error) {
 		return s.Registry.Credential(ctx, in.Name)
 	})
-	answer(routes, tags(credentials, huma.Operation{
+	answer(routes, ofAll(people.Update, people.Credential), tags(credentials, huma.Operation{
 		OperationID: "update-credential", Method: http.MethodPatch, Path: "/v1/credentials/{name}", Summary: "Replace values of a credential",
 		Description: "What is absent stays as it is. The new values are first tried in every connection that uses the credential, unless check is false; each must lead to the same account as before.",
 	}), func(ctx context.Context, in *struct {
@@ -105,18 +107,21 @@ func (s *server) registerSetup(routes huma.API) {
 		}, func(ctx context.Context) (*api.Credential, error) { return s.Registry.Credential(ctx, in.Name) })
 	})
 	takes(routes, "/v1/credentials/{name}", schemas.Schema(reflect.TypeFor[api.CredentialChange](), true, ""), false)
-	s.remove(routes, tags(credentials, huma.Operation{
+	s.remove(routes, ofAll(people.Delete, people.Credential), tags(credentials, huma.Operation{
 		OperationID: "delete-credential", Path: "/v1/credentials/{name}", Summary: "Delete a credential that no connection uses",
 	}), func(ctx context.Context, name string) error { return s.Registry.DeleteCredential(ctx, name) })
 
 	const connections = "Connections"
-	answer(routes, tags(connections, huma.Operation{
+	answer(routes, ofSome(people.Read, people.Connection), tags(connections, huma.Operation{
 		OperationID: "list-connections", Method: http.MethodGet, Path: "/v1/connections", Summary: "List the connections",
 	}), func(ctx context.Context, _ *struct{}) (list[api.Connection], error) {
 		items, err := s.Registry.Connections(ctx)
+		items = slices.DeleteFunc(items, func(c api.Connection) bool {
+			return s.People.Decide(ctx, people.Read, people.What{Kind: people.Connection, Connection: c.Name}) != people.Allowed
+		})
 		return list[api.Connection]{Items: items}, err
 	})
-	answer(routes, tags(connections, huma.Operation{
+	answer(routes, ofAll(people.Create, people.Connection), tags(connections, huma.Operation{
 		OperationID: "create-connection", Method: http.MethodPost, Path: "/v1/connections", DefaultStatus: http.StatusCreated,
 		Summary: "Try and record a connection", Description: "Its credential, region and settings are tried on the cloud first, unless check is false.",
 	}), func(ctx context.Context, in *struct {
@@ -132,12 +137,12 @@ func (s *server) registerSetup(routes huma.API) {
 		})
 	})
 	takes(routes, "/v1/connections", schemas.Schema(reflect.TypeFor[api.ConnectionRequest](), true, ""), true)
-	answer(routes, tags(connections, huma.Operation{
+	answer(routes, ofConnection(people.Read), tags(connections, huma.Operation{
 		OperationID: "get-connection", Method: http.MethodGet, Path: "/v1/connections/{name}", Summary: "Get a connection",
 	}), func(ctx context.Context, in *Named) (*api.Connection, error) {
 		return s.Registry.Connection(ctx, in.Name)
 	})
-	answer(routes, tags(connections, huma.Operation{
+	answer(routes, ofConnection(people.Update), tags(connections, huma.Operation{
 		OperationID: "update-connection", Method: http.MethodPatch, Path: "/v1/connections/{name}", Summary: "Change a connection",
 		Description: "What is absent stays as it is. Another credential, zone or settings are first tried on the cloud, unless check is false, and must lead to the same account.",
 	}), func(ctx context.Context, in *struct {
@@ -149,7 +154,7 @@ func (s *server) registerSetup(routes huma.API) {
 		return s.Registry.UpdateConnection(ctx, in.Name, in.raw, in.Check)
 	})
 	takes(routes, "/v1/connections/{name}", schemas.Schema(reflect.TypeFor[api.ConnectionChange](), true, ""), false)
-	answer(routes, tags(connections, huma.Operation{
+	answer(routes, ofConnection(people.Read), tags(connections, huma.Operation{
 		OperationID: "check-connection", Method: http.MethodPost, Path: "/v1/connections/{name}:check",
 		Summary: "Try a connection on the cloud",
 	}), func(ctx context.Context, in *struct {
@@ -163,7 +168,7 @@ func (s *server) registerSetup(routes huma.API) {
 		return checked{OK: true}, s.Registry.CheckConnection(ctx, in.Name)
 	})
 	takes(routes, "/v1/connections/{name}:check", nothing(), false)
-	s.remove(routes, tags(connections, huma.Operation{
+	s.remove(routes, ofConnection(people.Delete), tags(connections, huma.Operation{
 		OperationID: "delete-connection", Path: "/v1/connections/{name}", Summary: "Delete a connection that nothing lives in",
 	}), func(ctx context.Context, name string) error { return s.Registry.DeleteConnection(ctx, name) })
 }

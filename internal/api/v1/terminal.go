@@ -14,6 +14,7 @@ import (
 	"github.com/danielgtaylor/huma/v2/adapters/humachi"
 
 	"github.com/m-cmp/mc-infra-connector/api"
+	"github.com/m-cmp/mc-infra-connector/internal/people"
 	"github.com/m-cmp/mc-infra-connector/internal/terminal"
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
@@ -30,11 +31,11 @@ const (
 const loginCheck = 5 * time.Second
 
 // registerTerminal registers what a kind has whose resources one can log in to.
-func (s *server) registerTerminal(routes huma.API, k *resource.Kind) {
+func (s *server) registerTerminal(routes *doors, k *resource.Kind) {
 	schemas := routes.OpenAPI().Components.Schemas
 	one := "/v1/connections/{connection}/" + k.Plural() + "/{name}"
 	message := func(t reflect.Type) string { return schemas.Schema(t, true, "").Ref }
-	huma.Register(routes, problems(schemas, huma.Operation{
+	register(routes, ofOne(people.Login, k.Name), problems(schemas, huma.Operation{
 		OperationID: "open-terminal-" + k.Name, Method: http.MethodGet, Path: one + "/terminal", Tags: []string{k.Title},
 		Summary: "Log in by SSH and run a shell or a command",
 		Description: "A WebSocket with the subprotocol " + api.TerminalProtocol + ". The client's first message is a TerminalRequest (" + message(reflect.TypeFor[api.TerminalRequest]()) +
@@ -53,14 +54,14 @@ func (s *server) registerTerminal(routes huma.API, k *resource.Kind) {
 		}}, nil
 	})
 	tags := []string{k.Title}
-	answer(routes, huma.Operation{
+	answer(routes, ofOne(people.Read, k.Name), huma.Operation{
 		OperationID: "list-hostkeys-" + k.Name, Method: http.MethodGet, Path: one + "/hostkeys", Tags: tags,
 		Summary: "List the host keys that its SSH server is known by", Description: "They were recorded at the first login; no others are accepted from then on.",
 	}, func(ctx context.Context, in *OneResource) (list[api.HostKey], error) {
 		items, err := s.Terminal.HostKeys(ctx, in.Connection, k.Name, in.Name)
 		return list[api.HostKey]{Items: items}, err
 	})
-	huma.Register(routes, problems(schemas, huma.Operation{
+	register(routes, ofOne(people.Login, k.Name), problems(schemas, huma.Operation{
 		OperationID: "forget-hostkeys-" + k.Name, Method: http.MethodDelete, Path: one + "/hostkeys", Tags: tags, DefaultStatus: http.StatusNoContent,
 		Summary: "Forget its host keys", Description: "The next login records the one that it sees. Do this only if you know that the machine was set up anew.",
 	}), func(ctx context.Context, in *OneResource) (*struct{}, error) {
@@ -71,16 +72,20 @@ func (s *server) registerTerminal(routes huma.API, k *resource.Kind) {
 	})
 }
 
-// mayOpen reports whether a request may open a terminal. It is a GET that changes
+// mayOpen reports whether a request may open a terminal, and still may. It is a GET that changes
 // something, so that a password that browsers send by themselves does not do; that a
 // page of another site makes it is seen by its origin, when it is accepted.
-func (s *server) mayOpen(r *http.Request) bool {
-	_, _, basic := r.BasicAuth()
-	if !basic && s.Allowed(r) {
-		return true
+func (s *server) mayOpen(r *http.Request, l *terminal.Login) bool {
+	if _, _, basic := r.BasicAuth(); basic {
+		r = r.Clone(r.Context())
+		r.Header.Del("Authorization")
 	}
-	ok, err := s.Sessions.Allows(r)
-	return ok && err == nil
+	who, ok, err := s.People.Identify(r)
+	if !ok || err != nil {
+		return false
+	}
+	at := people.What{Kind: l.Resource.Kind, Connection: l.Resource.Connection}
+	return s.mayReach(people.As(r.Context(), who), people.Login, at, l.Resource.Name) == nil
 }
 
 // serveTerminal serves the WebSocket of one terminal until it ends.
@@ -91,7 +96,7 @@ func (s *server) serveTerminal(w http.ResponseWriter, r *http.Request, l *termin
 		w.Header().Set("Connection", "Upgrade")
 		plain(http.StatusUpgradeRequired, resource.CodeInvalid, "a terminal is a WebSocket; use the web console, or: mcic "+l.Resource.Kind+" ssh "+l.Resource.Name).write(w)
 		return
-	case !s.mayOpen(r):
+	case !s.mayOpen(r, l):
 		plain(http.StatusUnauthorized, resource.CodeUnauthenticated, "a terminal is not opened by HTTP Basic; send the token as: Authorization: Bearer TOKEN").write(w)
 		return
 	}
@@ -129,7 +134,7 @@ func (s *server) runTerminal(open context.Context, r *http.Request, conn *websoc
 	defer func() { _ = in.Close() }()
 	resize := make(chan api.TerminalSize, 1)
 	go func() { end(listen(open, conn, input, resize)) }()
-	go s.watchLogin(ctx, open, end, r, conn)
+	go s.watchLogin(ctx, open, end, r, l, conn)
 	return s.Terminal.Run(ctx, l, request, terminal.Streams{
 		In: in, Out: stream{open, conn, api.StreamOutput}, Errors: stream{open, conn, api.StreamErrors}, Resize: resize,
 		Ready: func(ready api.TerminalReady) error {
@@ -185,8 +190,9 @@ func listen(ctx context.Context, conn *websocket.Conn, input *io.PipeWriter, res
 	}
 }
 
-// watchLogin ends a terminal when who uses it has logged out, or the login has run out.
-func (s *server) watchLogin(ctx, open context.Context, end context.CancelCauseFunc, r *http.Request, conn *websocket.Conn) {
+// watchLogin ends a terminal when who uses it has logged out, the login has run out,
+// or the right was taken away.
+func (s *server) watchLogin(ctx, open context.Context, end context.CancelCauseFunc, r *http.Request, l *terminal.Login, conn *websocket.Conn) {
 	tick := time.NewTicker(loginCheck)
 	defer tick.Stop()
 	for {
@@ -195,8 +201,8 @@ func (s *server) watchLogin(ctx, open context.Context, end context.CancelCauseFu
 			return
 		case <-tick.C:
 		}
-		if !s.mayOpen(r) {
-			end(terminal.Endf(api.EndLogout, resource.CodeUnauthenticated, "the login at this server has ended; log in and connect again"))
+		if !s.mayOpen(r, l) {
+			end(terminal.Endf(api.EndLogout, resource.CodeUnauthenticated, "the login at this server has ended, or may not log in here any more; log in and connect again"))
 			return
 		}
 		alive, cancel := context.WithTimeout(open, loginCheck)

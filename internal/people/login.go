@@ -1,0 +1,155 @@
+package people
+
+import (
+	"context"
+	"crypto/rand"
+	"net/http"
+	"time"
+
+	"github.com/m-cmp/mc-infra-connector/internal/auth"
+	"github.com/m-cmp/mc-infra-connector/internal/store"
+	"github.com/m-cmp/mc-infra-connector/resource"
+)
+
+// How wrong passwords are slowed down: after the first few each locks the user for longer.
+const (
+	freeTries = 5
+	firstLock = 15 * time.Second
+	mostLock  = 15 * time.Minute
+)
+
+// lockAfter is how long a user is locked after so many wrong passwords in a row.
+func lockAfter(failures int) time.Duration {
+	if failures < freeTries {
+		return 0
+	}
+	return min(firstLock<<min(failures-freeTries, 10), mostLock)
+}
+
+// noLogin is the one answer to all who are not let in, so that nobody learns who there is.
+func noLogin() error {
+	return resource.Errorf(resource.CodeUnauthenticated, "the name, the password or the code is wrong, or the user is disabled, or locked for up to %s after wrong passwords; who manages this server's users can unlock it: mcic user update NAME --unlock", mostLock)
+}
+
+// CheckLogin refuses who does not know a user's password, and the code if the user has a second
+// step. Each try counts before it is looked at, on whichever server, so that many at once are no
+// way around being locked.
+func (p *People) CheckLogin(ctx context.Context, name, password, code string) error {
+	var row *store.User
+	now := time.Now()
+	err := p.Store.Update(ctx, func(ctx context.Context, q *store.Queries) (err error) {
+		if row, err = q.User(ctx, name); err != nil {
+			return err
+		}
+		// A lock that would end later than any is of a clock that was wrong, and is none.
+		if until := row.LockedUntil.Time(); now.Before(until) && until.Before(now.Add(mostLock+time.Minute)) {
+			return resource.Errorf(resource.CodeThrottled, "locked")
+		}
+		row.Failures++
+		row.LockedUntil = 0
+		if lock := lockAfter(row.Failures); lock > 0 {
+			row.LockedUntil = store.MicrosOf(now.Add(lock))
+		}
+		return q.UpdateUser(ctx, row, "failures", "locked_until")
+	})
+	switch resource.CodeOf(err) {
+	case "":
+	case resource.CodeNotFound:
+		p.hashing.matches(password, "")
+		return p.refuseLogin(ctx, name, "there is no such user")
+	case resource.CodeThrottled:
+		return p.refuseLogin(ctx, name, "locked")
+	default:
+		return err
+	}
+	ok := p.hashing.matches(password, row.Password) && !row.Disabled
+	if ok, err = p.secondStep(ctx, row, code, ok); err != nil {
+		return err
+	}
+	if !ok {
+		return p.refuseLogin(ctx, name, "wrong password or code, or disabled")
+	}
+	row.Failures, row.LockedUntil, row.LoginAt = 0, 0, store.MicrosOf(now)
+	return p.Store.Audited(ctx, p.Logger, store.Audit{Who: name, Verb: verbLogin, Kind: Person, Name: name}, func(ctx context.Context, q *store.Queries) error {
+		return q.UpdateUser(ctx, row, "failures", "locked_until", "login_at")
+	})
+}
+
+const verbLogin = "login"
+
+// refuseLogin records that nobody was let in, and why, which only the audit trail says.
+func (p *People) refuseLogin(ctx context.Context, name, why string) error {
+	refused := noLogin()
+	p.Store.NoteAfter(ctx, p.Logger, store.Audit{
+		Who: cut(name), Verb: verbLogin, Kind: Person, Name: cut(name), Outcome: string(resource.CodeUnauthenticated), Detail: why,
+	}, nil)
+	return refused
+}
+
+// cut is a name as somebody gave it who may be anybody.
+func cut(name string) string {
+	if runes := []rune(name); len(runes) > 64 {
+		return string(runes[:64])
+	}
+	return name
+}
+
+// Session is a login in a browser.
+type Session struct {
+	Who   Who
+	Until time.Time
+}
+
+// StartLogin sets the cookie of a user's new login.
+func (p *People) StartLogin(w http.ResponseWriter, r *http.Request, name, password, code string) (s Session, err error) {
+	if !p.Sessions.Own(r) {
+		return s, noLogin()
+	}
+	if err := p.CheckLogin(r.Context(), name, password, code); err != nil {
+		return s, err
+	}
+	text, until := rand.Text()+rand.Text(), time.Now().Add(auth.SessionLife).Truncate(time.Second)
+	err = p.Store.Update(r.Context(), func(ctx context.Context, q *store.Queries) error {
+		return q.InsertLogin(ctx, &store.UserLogin{Hash: hashed(text), User: name, Purpose: store.PurposeLogin, Until: store.MicrosOf(until)})
+	})
+	if err == nil {
+		http.SetCookie(w, auth.Cookie(r, loginCookie, text, auth.SessionLife))
+	}
+	return Session{Who{Name: name, User: name}, until}, err
+}
+
+// SessionOf answers the login of a request's browser, and whether it has one.
+func (p *People) SessionOf(r *http.Request) (Session, bool, error) {
+	if until, ok, err := p.Sessions.Until(r); ok || err != nil {
+		return Session{Who{Name: auth.Admin}, until}, ok, err
+	}
+	login, err := p.login(r)
+	if login == nil || err != nil {
+		return Session{}, false, err
+	}
+	return Session{Who{Name: login.User, User: login.User, Login: login.Hash}, login.Until.Time()}, true, nil
+}
+
+// EndLogin logs the request's browser out.
+func (p *People) EndLogin(w http.ResponseWriter, r *http.Request) error {
+	login, err := p.login(r)
+	if err != nil {
+		return err
+	}
+	if login != nil && p.Sessions.Own(r) {
+		err := p.Store.Update(r.Context(), func(ctx context.Context, q *store.Queries) error { return q.EndLogins(ctx, login.User, login.Hash) })
+		if err != nil {
+			return err
+		}
+	}
+	if _, err := r.Cookie(loginCookie); err == nil {
+		http.SetCookie(w, auth.Cookie(r, loginCookie, "", -time.Second))
+	}
+	return p.Sessions.End(w, r)
+}
+
+// secondStep reports whether who knows the password also has the code of the authenticator, if
+// the user has one.
+func (p *People) secondStep(_ context.Context, row *store.User, _ string, ok bool) (bool, error) {
+	return ok && len(row.TOTP) == 0, nil
+}

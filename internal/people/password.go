@@ -1,0 +1,114 @@
+package people
+
+import (
+	"crypto/rand"
+	"crypto/subtle"
+	"encoding/base64"
+	"fmt"
+	"strings"
+	"unicode/utf8"
+
+	"golang.org/x/crypto/argon2"
+
+	"github.com/m-cmp/mc-infra-connector/resource"
+)
+
+// How passwords are hashed: argon2id with what OWASP recommends.
+// https://cheatsheetseries.owasp.org/cheatsheets/Password_Storage_Cheat_Sheet.html
+const (
+	argonTime    = 2
+	argonMemory  = 19 << 10 // KiB
+	argonThreads = 1
+	argonSalt    = 16
+	argonKey     = 32
+)
+
+// hashers bounds how many passwords are hashed at once, each of which takes memory.
+type hashers chan struct{}
+
+// hash is how a password is recorded, in the usual form, which says how it was made.
+func (h hashers) hash(password string) string {
+	salt := make([]byte, argonSalt)
+	_, _ = rand.Read(salt) // never fails
+	key := h.key(password, salt, argonTime, argonMemory, argonThreads, argonKey)
+	return fmt.Sprintf("$argon2id$v=%d$m=%d,t=%d,p=%d$%s$%s", argon2.Version, argonMemory, argonTime, argonThreads,
+		base64.RawStdEncoding.EncodeToString(salt), base64.RawStdEncoding.EncodeToString(key))
+}
+
+// matches reports whether a password is the one that was recorded so. Without a record it takes
+// as long, so that nobody sees who has a password.
+func (h hashers) matches(password, recorded string) bool {
+	var (
+		version, memory, time int
+		threads               uint8
+	)
+	parts := strings.Split(recorded, "$")
+	if len(parts) == 6 && parts[1] == "argon2id" {
+		_, _ = fmt.Sscanf(parts[2], "v=%d", &version)
+		_, err := fmt.Sscanf(parts[3], "m=%d,t=%d,p=%d", &memory, &time, &threads)
+		salt, saltErr := base64.RawStdEncoding.DecodeString(parts[4])
+		want, keyErr := base64.RawStdEncoding.DecodeString(parts[5])
+		if err == nil && saltErr == nil && keyErr == nil && version == argon2.Version && len(want) > 0 {
+			key := h.key(password, salt, uint32(time), uint32(memory), threads, uint32(len(want))) //nolint:gosec // as it was written
+			return subtle.ConstantTimeCompare(key, want) == 1
+		}
+	}
+	h.key(password, make([]byte, argonSalt), argonTime, argonMemory, argonThreads, argonKey)
+	return false
+}
+
+func (h hashers) key(password string, salt []byte, time, memory uint32, threads uint8, length uint32) []byte {
+	h <- struct{}{}
+	defer func() { <-h }()
+	return argon2.IDKey([]byte(password), salt, time, memory, threads, length)
+}
+
+// minPassword is how many characters a password has at least.
+const minPassword = 12
+
+// common are what passwords of that length are made of that are in every list of stolen ones:
+// runs on the keyboard and in the alphabet, and words that everybody takes. A password that is
+// little more than these is as good as known.
+func common() []string {
+	return []string{
+		"1234567890", "0987654321", "qwertyuiop", "asdfghjkl", "zxcvbnm", "1q2w3e4r5t6y", "1qaz2wsx3edc", "qazwsxedc", "abcdefghijklmnopqrstuvwxyz",
+		"password", "passw0rd", "p@ssw0rd", "p@ssword", "administrator", "admin", "welcome", "letmein", "changeme", "iloveyou", "sunshine", "princess",
+		"football", "baseball", "superman", "batman", "dragon", "monkey", "master", "shadow", "michael", "jennifer", "trustno1", "starwars", "computer",
+		"internet", "secret", "default", "login", "access", "server", "cloud", "qwerty", "qwer", "asdf", "test", "root", "user", "guest", "company",
+		"summer", "winter", "spring", "autumn", "korea", "seoul", "mcic", "infra", "connector",
+	}
+}
+
+// minRest is how many characters a password has beside what is common, at least.
+const minRest = 6
+
+// checkPassword refuses what is soon guessed. It says why, and never what it was.
+func checkPassword(user, password string) error {
+	refuse := func(format string, args ...any) error {
+		return resource.Invalid(resource.Problem{Field: "password", Message: fmt.Sprintf(format, args...)})
+	}
+	if utf8.RuneCountInString(password) < minPassword {
+		return refuse("is shorter than %d characters; take several words", minPassword)
+	}
+	rest := strings.ToLower(password)
+	for _, word := range append([]string{strings.ToLower(user)}, common()...) {
+		if len(word) > 3 {
+			rest = strings.ReplaceAll(rest, word, "")
+		}
+	}
+	for size := 4; size <= 10; size++ { // pieces of the runs
+		for _, run := range common()[:9] {
+			for i := 0; i+size <= len(run); i++ {
+				rest = strings.ReplaceAll(rest, run[i:i+size], "")
+			}
+		}
+	}
+	different := map[rune]bool{}
+	for _, c := range rest {
+		different[c] = true
+	}
+	if len(different) < minRest {
+		return refuse("is one that is tried first: it has little beside common words, runs on the keyboard, repetitions and the name of the user; take several words")
+	}
+	return nil
+}
