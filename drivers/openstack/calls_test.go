@@ -162,7 +162,7 @@ func TestCallsOfTheVerbs(t *testing.T) {
 		}
 		for _, id := range append(slices.Clone(k.ids), "none") {
 			fmt.Fprintln(&said, k.kind, "get", id)
-			item, err := s.Session.Get(t.Context(), k.kind, id)
+			item, err := s.Get(t.Context(), k.kind, id)
 			ends(item, nil, err)
 			fmt.Fprintln(&said, k.kind, "delete", id)
 			pending, err := s.Session.Delete(t.Context(), k.kind, id)
@@ -182,7 +182,7 @@ func TestCallsOfTheVerbs(t *testing.T) {
 		}
 		for _, view := range k.views {
 			fmt.Fprintln(&said, k.kind, view)
-			answer, err := s.Session.View(t.Context(), k.kind, k.ids[0], view, nil)
+			answer, err := s.View(t.Context(), k.kind, k.ids[0], view, nil)
 			ends(answer, nil, err)
 		}
 	}
