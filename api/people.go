@@ -39,7 +39,6 @@ type User struct {
 	Groups      []string   `json:"groups" doc:"Groups that the user is in." nullable:"false"`
 	Disabled    bool       `json:"disabled" doc:"Whether the user is kept out, with all tokens."`
 	Password    bool       `json:"password" doc:"Whether the user has a password."`
-	SecondStep  bool       `json:"secondStep" doc:"Whether a login also asks for a code of an authenticator (TOTP)."`
 	LockedUntil *time.Time `json:"lockedUntil,omitempty" doc:"Until when logins are refused, after too many wrong passwords."`
 	LastLoginAt *time.Time `json:"lastLoginAt,omitempty" doc:"When the user last logged in with the password."`
 	CreatedAt   time.Time  `json:"createdAt" doc:"When the user was recorded."`
@@ -55,12 +54,11 @@ type UserRequest struct {
 
 // UserChange changes a user. What is absent stays as it is.
 type UserChange struct {
-	Title      *string   `json:"title,omitempty" doc:"Name for people." maxLength:"128"`
-	Groups     *[]string `json:"groups,omitempty" doc:"All groups that the user is in, in place of those so far." maxItems:"100" maxLength:"64"`
-	Disabled   *bool     `json:"disabled,omitempty" doc:"Whether the user is kept out, with all tokens."`
-	Password   *string   `json:"password,omitempty" doc:"A new password; it ends the user's logins." maxLength:"256" writeOnly:"true"`
-	Unlock     bool      `json:"unlock,omitempty" doc:"Let the user try passwords again at once."`
-	SecondStep *bool     `json:"secondStep,omitempty" doc:"Only false: logins ask for no code any more, such as when the authenticator is lost."`
+	Title    *string   `json:"title,omitempty" doc:"Name for people." maxLength:"128"`
+	Groups   *[]string `json:"groups,omitempty" doc:"All groups that the user is in, in place of those so far." maxItems:"100" maxLength:"64"`
+	Disabled *bool     `json:"disabled,omitempty" doc:"Whether the user is kept out, with all tokens."`
+	Password *string   `json:"password,omitempty" doc:"A new password; it ends the user's logins." maxLength:"256" writeOnly:"true"`
+	Unlock   bool      `json:"unlock,omitempty" doc:"Let the user try passwords again at once."`
 }
 
 // UserGroup is a name for users.
@@ -122,9 +120,8 @@ type APITokenRequest struct {
 
 // PasswordChange changes the password of who asks.
 type PasswordChange struct {
-	Old  string `json:"old" doc:"The password so far." maxLength:"256" writeOnly:"true"`
-	New  string `json:"new" doc:"The new one." maxLength:"256" writeOnly:"true"`
-	Code string `json:"code,omitempty" doc:"The code of the authenticator, for who has one." maxLength:"16" writeOnly:"true"`
+	Old string `json:"old" doc:"The password so far." maxLength:"256" writeOnly:"true"`
+	New string `json:"new" doc:"The new one." maxLength:"256" writeOnly:"true"`
 }
 
 // Invitation lets somebody choose a password, once.
@@ -166,7 +163,6 @@ type Right struct {
 type LoginRequest struct {
 	User      string `json:"user" doc:"Name of the user." minLength:"1" maxLength:"64"`
 	Password  string `json:"password" doc:"The password." maxLength:"256" writeOnly:"true"`
-	Code      string `json:"code,omitempty" doc:"The code of the authenticator, for who has one." maxLength:"16" writeOnly:"true"`
 	Name      string `json:"name" doc:"What the token is called. One that is called so already is revoked." minLength:"1" maxLength:"64" pattern:"^[A-Za-z0-9][A-Za-z0-9._-]*$" patternDescription:"a letter or digit, then letters, digits, '.', '_' or '-'"`
 	ExpiresIn string `json:"expiresIn,omitempty" doc:"How long it lets in, at most 720h. Default: 12h." maxLength:"16" example:"12h"`
 }

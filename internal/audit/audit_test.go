@@ -78,7 +78,7 @@ func TestLoginsAreSealedAndSent(t *testing.T) {
 	for name, read := range map[string]func() string{
 		"-": out.String,
 		file: func() string {
-			raw, _ := os.ReadFile(file) //nolint:gosec // which is there soon
+			raw, _ := os.ReadFile(file) // which is there soon
 			return string(raw)
 		},
 	} {
@@ -129,7 +129,7 @@ func TestEntriesAreSentToSyslog(t *testing.T) {
 	for network, address := range map[string]string{"udp": "127.0.0.1:0", "unixgram": socket} {
 		packets, err := (&net.ListenConfig{}).ListenPacket(t.Context(), network, address)
 		require.NoError(t, err)
-		defer packets.Close() //nolint:revive // two of them
+		t.Cleanup(func() { _ = packets.Close() })
 		to := "udp://" + packets.LocalAddr().String()
 		if network == "unixgram" {
 			to = "unix://" + socket

@@ -44,7 +44,7 @@ func (a *app) userCommand() *cobra.Command {
 		askPassword, newPassword        bool
 		title                           string
 		groups                          []string
-		disable, enable, unlock, noCode bool
+		disable, enable, unlock         bool
 	)
 	create := &cobra.Command{
 		Use: "create NAME", Args: oneName, ValidArgsFunction: cobra.NoFileCompletions,
@@ -84,10 +84,6 @@ func (a *app) userCommand() *cobra.Command {
 			case disable || enable:
 				change.Disabled = &disable
 			}
-			if noCode {
-				off := false
-				change.SecondStep = &off
-			}
 			if newPassword {
 				given, err := a.askSecret(cmd.Context(), "New password of "+args[0]+": ")
 				if err != nil {
@@ -106,7 +102,6 @@ func (a *app) userCommand() *cobra.Command {
 	update.Flags().BoolVar(&enable, "enable", false, "let it in again")
 	update.Flags().BoolVar(&unlock, "unlock", false, "let it try passwords again at once")
 	update.Flags().BoolVar(&newPassword, "password", false, "ask for a new password")
-	update.Flags().BoolVar(&noCode, "no-second-step", false, "ask for no code of an authenticator any more")
 	addOutput(update, &updateOut)
 	invite := &cobra.Command{
 		Use: "invite NAME", Args: oneName, ValidArgsFunction: cobra.NoFileCompletions,
@@ -391,7 +386,7 @@ func (a *app) tokenCommand() *cobra.Command {
 }
 
 func (a *app) loginCommand() *cobra.Command {
-	var user, code, expires string
+	var user, expires string
 	cmd := &cobra.Command{
 		Use: "login CONTEXT --server URL --user NAME", GroupID: groupPeople, Args: oneName, ValidArgsFunction: completeArgs(1, a.completeContexts),
 		Short: "Log in with a password",
@@ -422,7 +417,7 @@ earlier login on this machine got is revoked.`,
 			if err != nil {
 				return err
 			}
-			made, err := c.Login(cmd.Context(), api.LoginRequest{User: kept.User, Password: password, Code: code, Name: "cli-" + machine(), ExpiresIn: expires})
+			made, err := c.Login(cmd.Context(), api.LoginRequest{User: kept.User, Password: password, Name: "cli-" + machine(), ExpiresIn: expires})
 			if err != nil {
 				return err
 			}
@@ -439,7 +434,6 @@ earlier login on this machine got is revoked.`,
 		},
 	}
 	cmd.Flags().StringVar(&user, "user", "", "`NAME` of the user")
-	cmd.Flags().StringVar(&code, "code", "", "`CODE` of the authenticator, for who has one")
 	cmd.Flags().StringVar(&expires, "expires", "", "how long the login lasts, such as `12h` (default), at most 720h")
 	return cmd
 }

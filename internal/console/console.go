@@ -101,7 +101,7 @@ func (a asset) write(w http.ResponseWriter, r *http.Request) {
 	if a.packed {
 		w.Header().Set("Content-Encoding", "gzip")
 	}
-	_, _ = w.Write(a.content) //nolint:gosec // a file of ours; the client is gone if this fails
+	_, _ = w.Write(a.content) // a file of ours; the client is gone if this fails
 }
 
 // compression is gzip's level: most of what can be had, at little time.

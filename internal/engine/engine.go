@@ -219,7 +219,7 @@ func (e *Engine) takeWork(ctx context.Context, resync bool) error {
 			if mine, err = q.RenewLeases(ctx, e.id, until); err != nil {
 				return err
 			}
-			if err = q.PutBack(ctx, store.MicrosOf(now), until-store.MicrosOf(now)); err != nil {
+			if err := q.PutBack(ctx, store.MicrosOf(now), until-store.MicrosOf(now)); err != nil {
 				return err
 			}
 			taken, err = q.TakeLeases(ctx, e.id, store.MicrosOf(now), until, takeBatch)

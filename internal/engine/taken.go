@@ -30,8 +30,8 @@ func (j *job) failTaken(ctx context.Context) error {
 // elsewhere refuses a cloud's id that is recorded as another resource, or answers nil.
 func (j *job) elsewhere(ctx context.Context, cloudID string) *resource.Error {
 	other, err := j.store.Read().ResourceByCloudID(ctx, j.Row.Connection, j.Row.Kind, cloudID)
-	if err != nil || other.UID == j.Row.UID { // the index has the last word
-		return nil
+	if err != nil || other.UID == j.Row.UID {
+		return nil //nolint:nilerr // the index has the last word
 	}
 	return resource.Errorf(resource.CodeInternal, "the driver answers %q for the %s %s, which is recorded as the %[2]s %[4]s: it repeats ids, or does not tell objects apart; this is a defect of the driver. Nothing of %[4]s has changed. What there may be of %[3]s on the cloud is shown by: mcic connection inventory %[5]s", cloudID, j.Row.Kind, j.Row.Name, other.Name, j.Row.Connection)
 }

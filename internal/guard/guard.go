@@ -109,7 +109,8 @@ func own(path string, info fs.FileInfo) error {
 	if owner.Uid != 0 && !mine(info) {
 		return resource.Errorf(resource.CodeUnavailable, "%s belongs to the user %s, and the server runs as %s; run it as that user, or see what is there and give it to this one: chown -R %[3]s %[1]s", path, userName(owner.Uid), userName(uint32(os.Geteuid()))) //nolint:gosec // ids are no larger
 	}
-	mode, who := info.Mode().Perm(), ""
+	mode := info.Mode().Perm()
+	var who string
 	switch {
 	case mode&0o002 != 0:
 		who = "everybody"

@@ -29,7 +29,7 @@ func script(t *testing.T, cloud string) (path string) {
 	require.NoError(t, err)
 	path = filepath.Join(t.TempDir(), "drivers", host.Prefix+cloud)
 	require.NoError(t, os.Mkdir(filepath.Dir(path), 0o700))
-	require.NoError(t, os.WriteFile(path, []byte("#!/bin/sh\nexec "+self+" "+cloud+"\n"), 0o700)) //nolint:gosec // a program
+	require.NoError(t, os.WriteFile(path, []byte("#!/bin/sh\nexec "+self+" "+cloud+"\n"), 0o700)) // a program
 	return path
 }
 
@@ -40,12 +40,12 @@ func TestADriverThatOthersCanChangeIsNotStarted(t *testing.T) {
 		c.Dirs = []string{filepath.Dir(path)}
 	})
 	s := h.Session(target("toy", "r"))
-	require.NoError(t, os.Chmod(filepath.Dir(path), 0o777)) //nolint:gosec // what is tested
+	require.NoError(t, os.Chmod(filepath.Dir(path), 0o777)) // what is tested
 	_, err := s.Get(t.Context(), "vpc", "x")
 	require.ErrorContains(t, err, "the driver toy is not started, as it gets credentials: "+filepath.Dir(path)+" can be written by everybody")
 	_, err = s.Get(t.Context(), "vpc", "x")
 	require.ErrorContains(t, err, "can be written by everybody", "also while it waits")
-	require.NoError(t, os.Chmod(filepath.Dir(path), 0o700)) //nolint:gosec // as above
+	require.NoError(t, os.Chmod(filepath.Dir(path), 0o700)) // as above
 	require.Eventually(t, func() bool { _, err := s.Get(t.Context(), "vpc", "x"); return err == nil }, 10*time.Second, 10*time.Millisecond)
 	assert.NotZero(t, pid(t, s))
 }

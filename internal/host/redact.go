@@ -183,7 +183,7 @@ func newMatcher(texts []string) *matcher {
 		}
 		for i := 1; i < leastLong; i++ {
 			at := pair(text[i-1], text[i])
-			m.skip[at] = min(m.skip[at], uint8(leastLong-1-i)) //nolint:gosec // small
+			m.skip[at] = min(m.skip[at], uint8(leastLong-1-i)) // small
 		}
 		last := pair(text[leastLong-2], text[leastLong-1])
 		m.texts[last] = append(m.texts[last], text)

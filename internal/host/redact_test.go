@@ -73,7 +73,7 @@ func TestShortAndWeakValuesDoNotGarble(t *testing.T) {
 
 // The matcher finds what a plain search finds.
 func TestTheMatcherAgainstAPlainSearch(t *testing.T) {
-	noise := rand.New(rand.NewPCG(3, 4)) //nolint:gosec // the same every time
+	noise := rand.New(rand.NewPCG(3, 4)) // the same every time
 	word := func(n int) string {
 		b := make([]byte, n)
 		for i := range b {

@@ -34,7 +34,7 @@ func noLogin() error {
 // CheckLogin refuses who does not know a user's password, and the code if the user has a second
 // step. Each try counts before it is looked at, on whichever server, so that many at once are no
 // way around being locked.
-func (p *People) CheckLogin(ctx context.Context, name, password, code string) error {
+func (p *People) CheckLogin(ctx context.Context, name, password string) error {
 	var row *store.User
 	now := time.Now()
 	err := p.Store.Update(ctx, func(ctx context.Context, q *store.Queries) (err error) {
@@ -63,11 +63,8 @@ func (p *People) CheckLogin(ctx context.Context, name, password, code string) er
 		return err
 	}
 	ok := p.hashing.matches(password, row.Password) && !row.Disabled
-	if ok, err = p.secondStep(ctx, row, code, ok); err != nil {
-		return err
-	}
 	if !ok {
-		return p.refuseLogin(ctx, name, "wrong password or code, or disabled")
+		return p.refuseLogin(ctx, name, "wrong password, or disabled")
 	}
 	row.Failures, row.LockedUntil, row.LoginAt = 0, 0, store.MicrosOf(now)
 	return p.Store.Audited(ctx, p.Logger, store.Audit{Who: name, Verb: verbLogin, Kind: Person, Name: name}, func(ctx context.Context, q *store.Queries) error {
@@ -101,11 +98,11 @@ type Session struct {
 }
 
 // StartLogin sets the cookie of a user's new login.
-func (p *People) StartLogin(w http.ResponseWriter, r *http.Request, name, password, code string) (s Session, err error) {
+func (p *People) StartLogin(w http.ResponseWriter, r *http.Request, name, password string) (s Session, err error) {
 	if !p.Sessions.Own(r) {
 		return s, noLogin()
 	}
-	if err := p.CheckLogin(r.Context(), name, password, code); err != nil {
+	if err := p.CheckLogin(r.Context(), name, password); err != nil {
 		return s, err
 	}
 	text, until := rand.Text()+rand.Text(), time.Now().Add(auth.SessionLife).Truncate(time.Second)
@@ -146,10 +143,4 @@ func (p *People) EndLogin(w http.ResponseWriter, r *http.Request) error {
 		http.SetCookie(w, auth.Cookie(r, loginCookie, "", -time.Second))
 	}
 	return p.Sessions.End(w, r)
-}
-
-// secondStep reports whether who knows the password also has the code of the authenticator, if
-// the user has one.
-func (p *People) secondStep(_ context.Context, row *store.User, _ string, ok bool) (bool, error) {
-	return ok && len(row.TOTP) == 0, nil
 }

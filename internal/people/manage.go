@@ -39,7 +39,7 @@ func (p *People) User(ctx context.Context, name string) (*api.User, error) {
 // user converts to what users see.
 func (k *known) user(row *store.User) api.User {
 	made := api.User{
-		Name: row.Name, Title: row.Title, Groups: []string{}, Disabled: row.Disabled, Password: row.Password != "", SecondStep: len(row.TOTP) > 0, CreatedAt: row.CreatedAt.Time(),
+		Name: row.Name, Title: row.Title, Groups: []string{}, Disabled: row.Disabled, Password: row.Password != "", CreatedAt: row.CreatedAt.Time(),
 	}
 	if u := k.users[row.Name]; u != nil {
 		made.Groups = append(made.Groups, u.groups...)
@@ -69,7 +69,7 @@ func (p *People) CreateUser(ctx context.Context, body []byte) (*api.User, error)
 		}
 		row.Password = p.hashing.hash(request.Password)
 	}
-	err := p.change(ctx, Create, Person, row.Name, func(ctx context.Context, q *store.Queries) error {
+	err := p.change(ctx, Create, row.Name, func(ctx context.Context, q *store.Queries) error {
 		if err := q.InsertUser(ctx, row); err != nil {
 			return err
 		}
@@ -87,9 +87,6 @@ func (p *People) UpdateUser(ctx context.Context, name string, body []byte) (*api
 	if err := resource.Decode(body, &request); err != nil {
 		return nil, err
 	}
-	if request.SecondStep != nil && *request.SecondStep {
-		return nil, resource.Invalid(resource.Problem{Field: "secondStep", Message: "can only be set to false; users begin with it themselves"})
-	}
 	var hash string
 	if request.Password != nil {
 		if err := checkPassword(name, *request.Password); err != nil {
@@ -97,7 +94,7 @@ func (p *People) UpdateUser(ctx context.Context, name string, body []byte) (*api
 		}
 		hash = p.hashing.hash(*request.Password)
 	}
-	err := p.change(ctx, Update, Person, name, func(ctx context.Context, q *store.Queries) error {
+	err := p.change(ctx, Update, name, func(ctx context.Context, q *store.Queries) error {
 		row, err := q.User(ctx, name)
 		if err != nil {
 			return err
@@ -108,16 +105,13 @@ func (p *People) UpdateUser(ctx context.Context, name string, body []byte) (*api
 		if request.Disabled != nil {
 			row.Disabled = *request.Disabled
 		}
-		if request.SecondStep != nil {
-			row.TOTP = nil
-		}
 		if request.Unlock || hash != "" {
 			row.Failures, row.LockedUntil = 0, 0
 		}
 		if hash != "" {
 			row.Password = hash
 		}
-		if err := q.UpdateUser(ctx, row, "title", "disabled", "totp", "failures", "locked_until", "password"); err != nil {
+		if err := q.UpdateUser(ctx, row, "title", "disabled", "failures", "locked_until", "password"); err != nil {
 			return err
 		}
 		if request.Groups != nil {
@@ -138,7 +132,7 @@ func (p *People) UpdateUser(ctx context.Context, name string, body []byte) (*api
 
 // DeleteUser removes one, with tokens, grants and logins.
 func (p *People) DeleteUser(ctx context.Context, name string) error {
-	return p.change(ctx, Delete, Person, name, func(ctx context.Context, q *store.Queries) error { return q.DeleteUser(ctx, name) })
+	return p.change(ctx, Delete, name, func(ctx context.Context, q *store.Queries) error { return q.DeleteUser(ctx, name) })
 }
 
 // Groups answers all.
@@ -173,7 +167,7 @@ func (p *People) CreateGroup(ctx context.Context, body []byte) (*api.UserGroup, 
 	if err := resource.Decode(body, &request); err != nil {
 		return nil, err
 	}
-	err := p.change(ctx, Create, Person, "group "+request.Name, func(ctx context.Context, q *store.Queries) error {
+	err := p.change(ctx, Create, "group "+request.Name, func(ctx context.Context, q *store.Queries) error {
 		return q.InsertGroup(ctx, &store.UserGroup{Name: request.Name, Doc: request.Doc})
 	})
 	if err != nil {
@@ -184,7 +178,7 @@ func (p *People) CreateGroup(ctx context.Context, body []byte) (*api.UserGroup, 
 
 // DeleteGroup removes one with its grants; its members stay.
 func (p *People) DeleteGroup(ctx context.Context, name string) error {
-	return p.change(ctx, Delete, Person, "group "+name, func(ctx context.Context, q *store.Queries) error { return q.DeleteGroup(ctx, name) })
+	return p.change(ctx, Delete, "group "+name, func(ctx context.Context, q *store.Queries) error { return q.DeleteGroup(ctx, name) })
 }
 
 // Roles answers all, those of every server first.
@@ -228,7 +222,7 @@ func (p *People) CreateRole(ctx context.Context, body []byte) (*api.Role, error)
 	if err := checkRules(request.Rules); err != nil {
 		return nil, err
 	}
-	err := p.change(ctx, Create, Person, "role "+request.Name, func(ctx context.Context, q *store.Queries) error {
+	err := p.change(ctx, Create, "role "+request.Name, func(ctx context.Context, q *store.Queries) error {
 		return q.InsertRole(ctx, &store.Role{Name: request.Name, Doc: request.Doc, Rules: request.Rules, UpdatedAt: store.MicrosOf(time.Now())})
 	})
 	if err != nil {
@@ -249,7 +243,7 @@ func (p *People) UpdateRole(ctx context.Context, name string, body []byte) (*api
 	if err := checkRules(request.Rules); err != nil {
 		return nil, err
 	}
-	err := p.change(ctx, Update, Person, "role "+name, func(ctx context.Context, q *store.Queries) error {
+	err := p.change(ctx, Update, "role "+name, func(ctx context.Context, q *store.Queries) error {
 		row, err := q.Role(ctx, name)
 		if err != nil {
 			return err
@@ -277,7 +271,7 @@ func (p *People) DeleteRole(ctx context.Context, name string) error {
 	if name == p.SpiderRole {
 		return resource.Errorf(resource.CodeDependency, "the role %s is that of clients of CB-Spider (SPIDER_ROLE)", name)
 	}
-	return p.change(ctx, Delete, Person, "role "+name, func(ctx context.Context, q *store.Queries) error { return q.DeleteRole(ctx, name) })
+	return p.change(ctx, Delete, "role "+name, func(ctx context.Context, q *store.Queries) error { return q.DeleteRole(ctx, name) })
 }
 
 // Grants answers all, the oldest first.
@@ -305,7 +299,7 @@ func (p *People) CreateGrant(ctx context.Context, body []byte) (*api.Grant, erro
 		ID: uuid.Must(uuid.NewV7()).String(), User: request.User, Group: request.Group, Role: request.Role, Connections: request.Connections,
 		GrantedBy: auth.Who(ctx), CreatedAt: store.MicrosOf(time.Now()),
 	}
-	err := p.change(ctx, Create, Person, grantName(row), func(ctx context.Context, q *store.Queries) error {
+	err := p.change(ctx, Create, grantName(row), func(ctx context.Context, q *store.Queries) error {
 		if row.User != "" {
 			if _, err := q.User(ctx, row.User); err != nil {
 				return err
@@ -328,7 +322,7 @@ func grantName(g *store.Grant) string {
 
 // DeleteGrant takes a role away.
 func (p *People) DeleteGrant(ctx context.Context, id string) error {
-	return p.change(ctx, Delete, Person, "grant "+id, func(ctx context.Context, q *store.Queries) error { return q.DeleteGrant(ctx, id) })
+	return p.change(ctx, Delete, "grant "+id, func(ctx context.Context, q *store.Queries) error { return q.DeleteGrant(ctx, id) })
 }
 
 // Tokens answers those of a user, or of all. When they were last used is as it was recorded.
@@ -406,7 +400,7 @@ func (p *People) RevokeToken(ctx context.Context, id string) error {
 	if p.ownOr(ctx, row.User) != nil { // which is not there for others
 		return store.NoToken(id)
 	}
-	return p.change(ctx, Delete, Person, "token "+row.User+"/"+row.Name, func(ctx context.Context, q *store.Queries) error { return q.DeleteToken(ctx, id) })
+	return p.change(ctx, Delete, "token "+row.User+"/"+row.Name, func(ctx context.Context, q *store.Queries) error { return q.DeleteToken(ctx, id) })
 }
 
 // ownOr refuses what is somebody else's, but to those who are in charge of all.
@@ -432,14 +426,14 @@ func (p *People) ChangePassword(ctx context.Context, body []byte) error {
 	if who.User == "" {
 		return resource.Errorf(resource.CodeUnsupported, "who has the admin token has no password here; the token is changed with its file")
 	}
-	if err := p.CheckLogin(ctx, who.User, request.Old, request.Code); err != nil {
+	if err := p.CheckLogin(ctx, who.User, request.Old); err != nil {
 		return err
 	}
 	if err := checkPassword(who.User, request.New); err != nil {
 		return err
 	}
 	hash := p.hashing.hash(request.New)
-	return p.change(ctx, Update, Person, who.User, func(ctx context.Context, q *store.Queries) error {
+	return p.change(ctx, Update, who.User, func(ctx context.Context, q *store.Queries) error {
 		row, err := q.User(ctx, who.User)
 		if err != nil {
 			return err
@@ -459,7 +453,7 @@ const inviteLife = 72 * time.Hour
 // can do so once.
 func (p *People) Invite(ctx context.Context, name string) (*api.Invitation, error) {
 	text, until := rand.Text()+rand.Text(), time.Now().Add(inviteLife).Truncate(time.Second)
-	err := p.change(ctx, Update, Person, "invitation of "+name, func(ctx context.Context, q *store.Queries) error {
+	err := p.change(ctx, Update, "invitation of "+name, func(ctx context.Context, q *store.Queries) error {
 		if _, err := q.User(ctx, name); err != nil {
 			return err
 		}
@@ -488,7 +482,7 @@ func (p *People) Accept(ctx context.Context, body []byte) (*api.Accepted, error)
 		return nil, err
 	}
 	hash := p.hashing.hash(request.Password)
-	err = p.change(auth.As(ctx, invited.User), Update, Person, invited.User, func(ctx context.Context, q *store.Queries) error {
+	err = p.change(auth.As(ctx, invited.User), Update, invited.User, func(ctx context.Context, q *store.Queries) error {
 		if _, err := q.UserLogin(ctx, invited.Hash, store.PurposeInvite); err != nil { // somebody was first
 			return err
 		}
@@ -541,7 +535,7 @@ func (p *People) LogIn(ctx context.Context, body []byte) (*api.IssuedToken, erro
 			return nil, resource.Invalid(resource.Problem{Field: "expiresIn", Message: "is not a duration between 1m and 720h, such as 12h"})
 		}
 	}
-	if err := p.CheckLogin(ctx, request.User, request.Password, request.Code); err != nil {
+	if err := p.CheckLogin(ctx, request.User, request.Password); err != nil {
 		return nil, err
 	}
 	return p.issue(auth.As(ctx, request.User), &store.APIToken{User: request.User, Name: request.Name}, lasts, true)
@@ -552,7 +546,7 @@ func (p *People) issue(ctx context.Context, row *store.APIToken, lasts time.Dura
 	text, now := tokenPrefix+rand.Text()+rand.Text(), time.Now()
 	row.ID, row.Hash = uuid.Must(uuid.NewV7()).String(), hashed(text)
 	row.CreatedAt, row.ExpiresAt = store.MicrosOf(now), store.MicrosOf(now.Add(lasts))
-	err := p.change(ctx, Create, Person, "token "+row.User+"/"+row.Name, func(ctx context.Context, q *store.Queries) error {
+	err := p.change(ctx, Create, "token "+row.User+"/"+row.Name, func(ctx context.Context, q *store.Queries) error {
 		if _, err := q.User(ctx, row.User); err != nil {
 			return err
 		}

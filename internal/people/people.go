@@ -146,8 +146,8 @@ func (p *People) reload(ctx context.Context) error {
 
 // change runs a change of who may do what, records it in the audit trail and decides by it at
 // once, here and on all other servers.
-func (p *People) change(ctx context.Context, verb, kind, name string, do func(context.Context, *store.Queries) error) error {
-	entry := store.Audit{Who: auth.Who(ctx), Verb: verb, Kind: kind, Name: name}
+func (p *People) change(ctx context.Context, verb, name string, do func(context.Context, *store.Queries) error) error {
+	entry := store.Audit{Who: auth.Who(ctx), Verb: verb, Kind: Person, Name: name}
 	err := p.Store.ChangePeople(ctx, func(ctx context.Context, q *store.Queries) error {
 		if err := do(ctx, q); err != nil {
 			return err

@@ -83,7 +83,7 @@ func newRule(role string, r api.RoleRule, granted []string) (rule, error) {
 }
 
 // label is what a test of a label looks like.
-var label = regexp.MustCompile(`^([A-Za-z0-9][A-Za-z0-9._/-]*)(!?=)(.+)$`) //nolint:gochecknoglobals // compiled once, never changed
+var label = regexp.MustCompile(`^([A-Za-z0-9][A-Za-z0-9._/-]*)(!?=)(.+)$`) // compiled once, never changed
 
 func parseLabel(text string) (store.LabelTest, error) {
 	parts := label.FindStringSubmatch(text)

@@ -18,16 +18,11 @@ type User struct {
 	Title       string
 	Disabled    bool
 	Password    string // hashed; "" for none
-	TOTP        []byte `bun:"totp"` // sealed
-	TOTPStep    int64  `bun:"totp_step"`
 	Failures    int
 	LockedUntil Micros
 	LoginAt     Micros
 	CreatedAt   Micros
 }
-
-// Identity is what the secret of the authenticator is sealed for.
-func (u *User) Identity() string { return "user/" + u.Name }
 
 // Group is a row.
 type UserGroup struct {
@@ -180,17 +175,11 @@ func (q *Queries) User(ctx context.Context, name string) (*User, error) {
 
 // InsertUser records one.
 func (q *Queries) InsertUser(ctx context.Context, row *User) error {
-	if err := q.sealedNow(ctx, row.TOTP); err != nil {
-		return err
-	}
 	return q.insert(ctx, row, "the user %s exists already; choose another name", row.Name)
 }
 
 // UpdateUser writes some columns of one.
 func (q *Queries) UpdateUser(ctx context.Context, row *User, columns ...string) error {
-	if err := q.sealedNow(ctx, row.TOTP); err != nil {
-		return err
-	}
 	_, err := q.db.NewUpdate().Model(row).Column(columns...).WherePK().Exec(ctx)
 	return failure(err, "record the user %s", row.Name)
 }

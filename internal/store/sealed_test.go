@@ -57,10 +57,9 @@ func TestEverySealedColumnSurvivesAChangeOfTheMasterKey(t *testing.T) {
 		next, err := secret.NewKey()
 		require.NoError(t, err)
 		credential, repository := &store.Credential{Name: "a", Cloud: "mock"}, &store.Repository{Name: "b"}
-		user := &store.User{Name: "e"}
 		operation, value := &store.Operation{ID: "c", State: api.OperationQueued}, store.Secret{UID: "d", Name: "privateKey"}
 		for row, sealed := range map[interface{ Identity() string }]*[]byte{
-			credential: &credential.Sealed, repository: &repository.Sealed, operation: &operation.Hidden, &value: &value.Sealed, user: &user.TOTP,
+			credential: &credential.Sealed, repository: &repository.Sealed, operation: &operation.Hidden, &value: &value.Sealed,
 		} {
 			*sealed, err = old.Seal([]byte("of "+row.Identity()), row.Identity())
 			require.NoError(t, err)
@@ -69,7 +68,6 @@ func TestEverySealedColumnSurvivesAChangeOfTheMasterKey(t *testing.T) {
 			require.NoError(t, q.InsertCredential(ctx, credential))
 			require.NoError(t, q.InsertRepository(ctx, repository))
 			require.NoError(t, q.InsertOperation(ctx, operation))
-			require.NoError(t, q.InsertUser(ctx, user))
 			return q.InsertSecrets(ctx, []store.Secret{value})
 		}))
 		for column, values := range sealedBytes(t, s) {

@@ -269,7 +269,7 @@ func (s *Store) Read() *Queries { return &Queries{db: s.read, postgres: s.postgr
 // Update runs change in one transaction, once. When it returns without an error the change
 // is on the disk.
 func (s *Store) Update(ctx context.Context, change func(context.Context, *Queries) error) error {
-	if ended, _ := s.health.state(); ended != nil {
+	if ended := s.health.over(); ended != nil {
 		return ended
 	}
 	var err error

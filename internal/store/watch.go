@@ -42,6 +42,12 @@ func (h *health) state() (ended, full error) {
 	return h.ended, h.full
 }
 
+// over is why nothing can be changed any more, or nil.
+func (h *health) over() error {
+	ended, _ := h.state()
+	return ended
+}
+
 // end has nothing be changed from now on.
 func (h *health) end(why error) {
 	h.mu.Lock()
@@ -224,7 +230,7 @@ func (s *Store) checked(err error) {
 func (s *Store) watchStructure(ctx context.Context) {
 	tick := time.NewTicker(checkEvery)
 	defer tick.Stop()
-	for parts := 1; ; parts = checkShare { // what the start has had no time for is looked at at once
+	for parts := 1; ; parts = checkShare { // what the start had no time for comes first
 		s.checked(s.checkAll(ctx, parts))
 		select {
 		case <-ctx.Done():
@@ -308,7 +314,7 @@ func (s *Store) room() (uint64, error) {
 	}
 	var disk syscall.Statfs_t
 	err := syscall.Statfs(s.dir, &disk)
-	return disk.Bavail * uint64(disk.Bsize), err //nolint:gosec,unconvert // Bsize is positive, and of another type on macOS
+	return disk.Bavail * uint64(disk.Bsize), err //nolint:gosec // Bsize is positive, and of another type on macOS
 }
 
 // Begun reports whether a database is there that a server has begun to use: in a data

@@ -44,12 +44,12 @@ func TestADamagedDatabaseIsNotStartedWith(t *testing.T) {
 	for _, size := range []int{1, 99, 100, 600, page, page + 1, len(whole) / 2, len(whole) - page, len(whole) - 1} {
 		spoiled[fmt.Sprintf("cut to %d bytes", size)] = whole[:size]
 	}
-	noise := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // the same every time
+	noise := rand.New(rand.NewPCG(1, 2)) // the same every time
 	for i := range 12 {
 		at := i * (pages - 1) / 11 * page
 		other := append([]byte{}, whole...)
 		for j := range page {
-			other[at+j] = byte(noise.Uint32()) //nolint:gosec // any byte
+			other[at+j] = byte(noise.Uint32()) // any byte
 		}
 		spoiled[fmt.Sprintf("page %d garbled", at/page+1)] = other
 	}

@@ -48,8 +48,8 @@ func TestTheDataFolderIsTheServersAlone(t *testing.T) {
 
 	w.stopped()
 	database := filepath.Join(w.data, store.SQLiteFile)
-	require.NoError(t, os.Chmod(w.data, 0o755))   //nolint:gosec // as an older version left it
-	require.NoError(t, os.Chmod(database, 0o644)) //nolint:gosec // as above
+	require.NoError(t, os.Chmod(w.data, 0o755))   // as an older version left it
+	require.NoError(t, os.Chmod(database, 0o644)) // as above
 	w.start()
 	assert.Contains(t, w.Output(), "others could read what is in the data folder")
 	info, err := os.Stat(database)
@@ -57,7 +57,7 @@ func TestTheDataFolderIsTheServersAlone(t *testing.T) {
 	assert.Equal(t, fs.FileMode(0o600), info.Mode().Perm())
 
 	w.stopped()
-	require.NoError(t, os.Chmod(database, 0o666)) //nolint:gosec // what is tested
+	require.NoError(t, os.Chmod(database, 0o666)) // what is tested
 	assert.Contains(t, w.refused(), database+" can be written by everybody (mode 0666)")
 	require.NoError(t, os.Chmod(database, 0o600))
 	w.start()

@@ -33,11 +33,11 @@ func (r *request) admit(n right) error {
 	var err error
 	switch n.in {
 	case ofType:
-		if k, typeErr := r.typed(); typeErr == nil {
-			kind = k.of.Name
-		} else {
+		k, typeErr := r.typed()
+		if typeErr != nil {
 			return typeErr
 		}
+		kind = k.of.Name
 		connection, err = r.need("ConnectionName")
 	case connected:
 		connection, err = r.need("ConnectionName")

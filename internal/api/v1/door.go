@@ -127,7 +127,7 @@ func (n need) String() string {
 
 func anybody() need                       { return need{of: byLogin} }
 func ofAll(verb, kind string) need        { return need{verb: verb, kind: kind, of: byKind} }
-func ofSome(verb, kind string) need       { return need{verb: verb, kind: kind, of: bySome} }
+func ofSome(kind string) need             { return need{verb: people.Read, kind: kind, of: bySome} }
 func inConnection(verb, kind string) need { return need{verb: verb, kind: kind, of: byConnection} }
 func ofList(verb, kind string) need       { return need{verb: verb, kind: kind, of: byList} }
 func ofOne(verb, kind string) need        { return need{verb: verb, kind: kind, of: byResource} }

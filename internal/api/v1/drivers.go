@@ -23,7 +23,7 @@ func (s *server) registerDrivers(routes *doors) {
 	}
 
 	const drivers = "Drivers"
-	answer(routes, ofSome(people.Read, people.Driver), tags(drivers, huma.Operation{
+	answer(routes, ofSome(people.Driver), tags(drivers, huma.Operation{
 		OperationID: "list-drivers", Method: http.MethodGet, Path: "/v1/drivers", Summary: "List the drivers with what they offer",
 	}), func(ctx context.Context, _ *struct{}) (list[*driver.Description], error) {
 		items, err := s.Drivers.Annotate(ctx, s.Registry.Drivers(ctx))
@@ -58,7 +58,7 @@ func (s *server) registerDrivers(routes *doors) {
 		}, func(ctx context.Context) (*driver.Description, error) { return s.driver(ctx, request.Name) })
 	})
 	takes(routes, "/v1/drivers", schemas.Schema(reflect.TypeFor[api.DriverRequest](), true, ""), true)
-	answer(routes, ofSome(people.Read, people.Driver), tags(drivers, huma.Operation{
+	answer(routes, ofSome(people.Driver), tags(drivers, huma.Operation{
 		OperationID: "list-capabilities", Method: http.MethodGet, Path: "/v1/drivers/{name}/capabilities",
 		Summary:     "List what works on a cloud, and what it was tested against",
 		Description: "Every verb, action and view of every kind, and every catalog: whether the driver offers it, and what the last runs of the conformance suite have shown.",
@@ -69,7 +69,7 @@ func (s *server) registerDrivers(routes *doors) {
 		}
 		return list[driver.Capability]{Items: d.Capabilities()}, nil
 	})
-	answer(routes, ofSome(people.Read, people.Driver), tags(drivers, huma.Operation{
+	answer(routes, ofSome(people.Driver), tags(drivers, huma.Operation{
 		OperationID: "get-driver", Method: http.MethodGet, Path: "/v1/drivers/{name}", Summary: "Get what a driver is and offers",
 	}), func(ctx context.Context, in *Named) (*driver.Description, error) { return s.driver(ctx, in.Name) })
 	for _, move := range []struct {
@@ -103,7 +103,7 @@ func (s *server) registerDrivers(routes *doors) {
 		})
 		takes(routes, path, schemas.Schema(reflect.TypeFor[api.DriverChange](), true, ""), false)
 	}
-	answer(routes, ofSome(people.Read, people.Driver), tags(drivers, huma.Operation{
+	answer(routes, ofSome(people.Driver), tags(drivers, huma.Operation{
 		OperationID: "verify-driver", Method: http.MethodPost, Path: "/v1/drivers/{name}:verify", Summary: "Check an installed driver",
 		Description: "Compares its files with what was installed, and verifies the signature of its package in the repository once more.",
 	}), func(ctx context.Context, in *struct {

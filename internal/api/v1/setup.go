@@ -112,7 +112,7 @@ func (s *server) registerSetup(routes *doors) {
 	}), func(ctx context.Context, name string) error { return s.Registry.DeleteCredential(ctx, name) })
 
 	const connections = "Connections"
-	answer(routes, ofSome(people.Read, people.Connection), tags(connections, huma.Operation{
+	answer(routes, ofSome(people.Connection), tags(connections, huma.Operation{
 		OperationID: "list-connections", Method: http.MethodGet, Path: "/v1/connections", Summary: "List the connections",
 	}), func(ctx context.Context, _ *struct{}) (list[api.Connection], error) {
 		items, err := s.Registry.Connections(ctx)

@@ -13,8 +13,6 @@ CREATE TABLE people_users (
     title        text    NOT NULL,
     disabled     boolean NOT NULL,
     password     text    NOT NULL, -- '' for none
-    totp         bytea,            -- sealed; null for none
-    totp_step    bigint  NOT NULL, -- the last one whose code was used
     failures     bigint  NOT NULL, -- wrong passwords since the last login
     locked_until bigint  NOT NULL,
     login_at     bigint  NOT NULL,
