@@ -281,3 +281,19 @@ func TestRightsOfTheirOwn(t *testing.T) {
 		"cluster kubeconfig": people.Kubeconfig, "cluster token": people.Kubeconfig, "vm password": people.Password, "vm console": "", "nlb health": "", "bucket usage": "",
 	}, rights, "a view that is new says whether it needs a right of its own")
 }
+
+// Where a connection leads is changed by who may make connections: else it would use
+// somebody else's credential, or show it to an endpoint of one's own.
+func TestWhereAConnectionLeadsIsNotForAll(t *testing.T) {
+	e := enginetest.New(t, enginetest.Options{})
+	handler, _ := open(t, e)
+	a := served(t, e, handler)
+	a.made("/v1/credentials", map[string]any{"name": "other", "cloud": "mock", "values": map[string]string{"account": "default", "password": "x"}})
+	here := a.user("here", people.RoleAdmin, "mock")
+	assert.Equal(t, http.StatusOK, a.as(here, http.MethodPatch, "/v1/connections/mock", `{"patience":{"cluster":"2h"}}`).status)
+	for _, body := range []string{`{"credential":"other"}`, `{"settings":{"latency":"1ms"}}`, `{"zone":"mock-seoul-a"}`} {
+		assert.Equal(t, http.StatusForbidden, a.as(here, http.MethodPatch, "/v1/connections/mock", body).status, body)
+		got := a.as(token, http.MethodPatch, "/v1/connections/mock", body)
+		assert.Equal(t, http.StatusOK, got.status, "%s: %s", body, got.body)
+	}
+}

@@ -144,13 +144,16 @@ func (s *server) registerSetup(routes *doors) {
 	})
 	answer(routes, ofConnection(people.Update), tags(connections, huma.Operation{
 		OperationID: "update-connection", Method: http.MethodPatch, Path: "/v1/connections/{name}", Summary: "Change a connection",
-		Description: "What is absent stays as it is. Another credential, zone or settings are first tried on the cloud, unless check is false, and must lead to the same account.",
+		Description: "What is absent stays as it is. Another credential, zone or settings are first tried on the cloud, unless check is false, and must lead to the same account. Only who may make connections may change these.",
 	}), func(ctx context.Context, in *struct {
 		Named
 		JSONBody
 		Check bool `query:"check" doc:"Whether to try it on the cloud first." default:"true"`
 	},
 	) (*api.Connection, error) {
+		if err := s.mayPoint(ctx, in.raw); err != nil {
+			return nil, err
+		}
 		return s.Registry.UpdateConnection(ctx, in.Name, in.raw, in.Check)
 	})
 	takes(routes, "/v1/connections/{name}", schemas.Schema(reflect.TypeFor[api.ConnectionChange](), true, ""), false)
@@ -171,6 +174,16 @@ func (s *server) registerSetup(routes *doors) {
 	s.remove(routes, ofConnection(people.Delete), tags(connections, huma.Operation{
 		OperationID: "delete-connection", Path: "/v1/connections/{name}", Summary: "Delete a connection that nothing lives in",
 	}), func(ctx context.Context, name string) error { return s.Registry.DeleteConnection(ctx, name) })
+}
+
+// mayPoint refuses who may not make connections to change where one leads: that would use
+// a credential that is not his, or show one to an endpoint of his own.
+func (s *server) mayPoint(ctx context.Context, body []byte) error {
+	var change struct{ Credential, Zone, Settings json.RawMessage }
+	if json.Unmarshal(body, &change) != nil || change.Credential == nil && change.Zone == nil && change.Settings == nil {
+		return nil // what is not well-formed is refused for that
+	}
+	return s.People.Allow(ctx, people.Create, people.What{Kind: people.Connection}, nil)
 }
 
 type checked struct {
