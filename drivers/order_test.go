@@ -34,28 +34,50 @@ func TestFilesOfKindsAreInOneOrder(t *testing.T) {
 		if err != nil {
 			return err
 		}
-		last, before := 0, "the beginning"
-		for _, name := range verbs(file) {
-			at := place(kind, name)
-			assert.GreaterOrEqual(t, at, last, "%s: %s comes after %s", path, name, before)
-			last, before = at, name
+		last := map[string]int{} // by the type that the functions are of: what kinds share has its own order
+		for _, f := range verbs(file) {
+			at := place(kind, f.name)
+			assert.GreaterOrEqual(t, at, last[f.of], "%s: %s of %s comes too late", path, f.name, f.of)
+			last[f.of] = at
 		}
 		return nil
 	}))
 	assert.Greater(t, checked, 2*len(files), "of several drivers")
 }
 
+// verb is a function of a file, and the type that it is of, or the one before is.
+type verb struct{ name, of string }
+
 // verbs are the functions of a file from the first that a kind can do on.
-func verbs(file *ast.File) []string {
-	var names []string
+func verbs(file *ast.File) []verb {
+	var found []verb
+	of := ""
 	for _, d := range file.Decls {
 		f, ok := d.(*ast.FuncDecl)
-		if !ok || f.Name.Name == "UnmarshalJSON" || len(names) == 0 && !f.Name.IsExported() {
+		if !ok || f.Name.Name == "UnmarshalJSON" || len(found) == 0 && !f.Name.IsExported() {
 			continue
 		}
-		names = append(names, f.Name.Name)
+		if f.Recv != nil && f.Name.IsExported() {
+			of = receiver(f.Recv.List[0].Type)
+		}
+		found = append(found, verb{f.Name.Name, of})
 	}
-	return names
+	return found
+}
+
+// receiver is the name of a method's type.
+func receiver(e ast.Expr) string {
+	switch e := e.(type) {
+	case *ast.StarExpr:
+		return receiver(e.X)
+	case *ast.IndexExpr:
+		return receiver(e.X)
+	case *ast.IndexListExpr:
+		return receiver(e.X)
+	case *ast.Ident:
+		return e.Name
+	}
+	return ""
 }
 
 // place is where a function belongs in a file.
