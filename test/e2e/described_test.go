@@ -33,13 +33,13 @@ func TestAnswersAreAsDescribed(t *testing.T) {
 		token := read[api.IssuedToken](w, "token create asks --user "+role).Token
 		before := w.recorded()
 		out, err := tool.Run(t.Context(), w.Address, token, 20*time.Second, 1)
-		require.NoError(t, err, "as %s: %s\n%s", role, out, w.Output())
+		require.NoError(t, err, "as %s: %s", role, schemathesis.Said(out))
 		if role != people.RoleOperator {
 			require.Equal(t, before, w.recorded(), "as %s", role)
 		}
 	}
 	out, err := tool.Run(t.Context(), w.Address, w.Token, time.Minute, 1)
-	require.NoError(t, err, "%s\n%s", out, w.Output())
+	require.NoError(t, err, schemathesis.Said(out))
 }
 
 // recorded is everything that somebody could have changed: operations, and what is set up.

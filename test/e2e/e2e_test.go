@@ -323,7 +323,7 @@ func TestManyVMsInOneCommand(t *testing.T) {
 	spec := read[[]resource.Spec](w, "spec list -c small --filter architectures=x86_64 --limit 1")[0].Name
 	w.do("vm create web -c small --count 10 --image %s --spec %s --subnet s --wait", image, spec)
 	assert.Len(t, read[[]resource.Resource](w, "vm list -c small --filter state=running"), 10)
-	says := w.fails(9, "vm create more -c small --count 5 --image %s --spec %s --subnet s --wait", image, spec)
+	says := w.fails(6, "vm create more -c small --count 5 --image %s --spec %s --subnet s --wait", image, spec)
 	assert.Contains(t, says, "3 of 5 failed")
 	assert.Contains(t, says, "quota")
 	assert.Len(t, read[[]resource.Resource](w, "vm list -c small --filter state=running"), 12)

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/m-cmp/mc-infra-connector/test/venv"
@@ -51,10 +52,21 @@ func (t Tool) Run(ctx context.Context, address, token string, lasting time.Durat
 	cmd := exec.CommandContext(ctx, t.program, "run", address+"/openapi.json",
 		"--header", "Authorization: Bearer "+token, "--exclude-path-regex", "^/v1/events$|:destroy$",
 		"--exclude-checks", "positive_data_acceptance", "--continue-on-failure",
-		"--max-time", fmt.Sprint(int(lasting.Seconds())), "--request-timeout", "30", "--workers", "2", "--seed", fmt.Sprint(seed),
+		"--max-time", fmt.Sprint(int(lasting.Seconds())), "--request-timeout", "30", "--workers", "1", "--seed", fmt.Sprint(seed),
 		"--warnings", "off", "--no-color")
 	cmd.Env = append(os.Environ(), "SCHEMATHESIS_HOOKS="+t.hooks, "PYTHONDONTWRITEBYTECODE=1")
 	cmd.Dir = filepath.Dir(t.hooks)
 	out, err := cmd.CombinedOutput()
 	return string(out), err
 }
+
+// Said shortens what Run answers to what a test can show: its lines can be longer than that.
+func Said(out string) string {
+	lines := strings.Split(out, "\n")
+	for i, line := range lines {
+		lines[i] = line[:min(len(line), longest)]
+	}
+	return strings.Join(lines, "\n")
+}
+
+const longest = 1000 // characters of a line
