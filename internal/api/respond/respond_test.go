@@ -132,7 +132,12 @@ func TestCompressingTakesLittleMemory(t *testing.T) {
 			assert.Equal(t, body(i), unpacked(t, coding, bytes.NewReader(packed[i])), coding)
 		}
 		raw := []byte(body(1))
-		assert.Less(t, testing.AllocsPerRun(100, func() { codings.compress(coding, raw) }), 12.0, coding)
+		fresh := testing.AllocsPerRun(100, func() {
+			var none Codings
+			none.compress(coding, raw)
+		})
+		again := testing.AllocsPerRun(100, func() { codings.compress(coding, raw) })
+		assert.Less(t, again, fresh*3/4, "%s: under the race detector, one of four is dropped", coding)
 	}
 }
 
