@@ -61,7 +61,7 @@ func (a *app) releaseCommand(k *resource.Kind) *cobra.Command {
 	}
 	a.changes(cmd, k, func(ctx context.Context, c *client.Client, connection, name string) (*api.Operation, error) {
 		return release(ctx, c, k, connection, name)
-	}, oneByOne)
+	}, nil)
 	return cmd
 }
 

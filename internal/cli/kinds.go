@@ -227,11 +227,8 @@ func (a *app) deleteCommand(k *resource.Kind) *cobra.Command {
 			return release(ctx, c, k, connection, name)
 		}
 		return c.Delete(ctx, k.Name, connection, name)
-	}, func() (string, api.ManyRequest) {
-		if releaseOnly {
-			return oneByOne()
-		}
-		return "delete", api.ManyRequest{Force: force}
+	}, func() (string, api.ManyRequest, bool) {
+		return api.VerbDelete, api.ManyRequest{Force: force}, !releaseOnly
 	})
 	cmd.Flags().BoolVar(&force, "force", false, "forget it here even if the cloud refuses or cannot be asked; the operation says what may be left there")
 	cmd.Flags().BoolVar(&releaseOnly, "release-only", false, "forget it here and leave it on the cloud, as release does")
@@ -259,7 +256,7 @@ func (a *app) actionCommand(k *resource.Kind, action *resource.Action) *cobra.Co
 			return nil, &fieldError{err, params.name}
 		}
 		return op, nil
-	}, func() (string, api.ManyRequest) { return action.Name, api.ManyRequest{Params: params.body} })
+	}, func() (string, api.ManyRequest, bool) { return action.Name, api.ManyRequest{Params: params.body}, true })
 	cmd.Example = fmt.Sprintf("  mcic %[1]s %[2]s my-%[1]s -c %[3]s%[4]s --wait", k.Name, action.Name, sampleConnection, params.example())
 	if action.ParamsType() != nil {
 		cmd.PreRunE = func(*cobra.Command, []string) error {
@@ -341,12 +338,11 @@ func (a *app) paramsBody(check func([]byte) (json.RawMessage, error), file strin
 // start begins a change of one resource.
 type start func(ctx context.Context, c *client.Client, connection, name string) (*api.Operation, error)
 
-// several is how the same change of several is asked for; "" if only one by one.
-type several func() (verb string, request api.ManyRequest)
-
-func oneByOne() (string, api.ManyRequest) { return "", api.ManyRequest{} }
+// several is how the same change of several is asked for by one request, and whether it can be.
+type several func() (verb string, request api.ManyRequest, can bool)
 
 // changes completes a command that changes the resources that are named, or that match.
+// Without several they are changed one by one.
 func (a *app) changes(cmd *cobra.Command, k *resource.Kind, start start, several several) {
 	var (
 		connection string
@@ -355,7 +351,9 @@ func (a *app) changes(cmd *cobra.Command, k *resource.Kind, start start, several
 		out        format
 	)
 	a.addConnection(cmd, &connection)
-	addMatchFlags(cmd, &match)
+	if several != nil {
+		addMatchFlags(cmd, &match)
+	}
 	addWaiting(cmd, &w)
 	addOutput(cmd, &out)
 	cmd.Args = func(cmd *cobra.Command, args []string) error {
@@ -365,71 +363,71 @@ func (a *app) changes(cmd *cobra.Command, k *resource.Kind, start start, several
 		return someNames(cmd, args)
 	}
 	cmd.ValidArgsFunction = a.completeNames(k.Name, -1)
-	cmd.RunE = func(cmd *cobra.Command, names []string) error {
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		ctx := cmd.Context()
 		if err := w.check(cmd); err != nil {
 			return err
 		}
-		if match.given() && len(names) > 0 {
+		if match.given() && len(args) > 0 {
 			return usageError("give either NAMEs or --filter and --search")
+		}
+		var names []string
+		for _, name := range args {
+			if !slices.Contains(names, name) {
+				names = append(names, name)
+			}
 		}
 		c, connection, err := a.openIn(ctx, connection)
 		if err != nil {
 			return err
 		}
-		verb, request := several()
-		for _, name := range names {
-			if !slices.Contains(request.Names, name) {
-				request.Names = append(request.Names, name)
+		if several != nil && len(names) != 1 {
+			if verb, request, can := several(); can {
+				if request.Names = names; match.given() {
+					if request.Matching, err = a.matching(ctx, c, k, connection, &match, out); err != nil {
+						return err
+					}
+				}
+				return a.changeMany(ctx, c, k, connection, verb, request, w, out)
 			}
 		}
-		switch {
-		case verb == "" && match.given():
+		if match.given() {
 			return usageError("--filter and --search are not for this; give NAMEs")
-		case verb == "":
-			return a.startEach(ctx, c, k, connection, request.Names, start, out)
-		case match.given():
-			if request.Matching, err = a.matching(ctx, c, k, connection, &match, out); err != nil {
-				return err
+		}
+		var failed failures
+		rows := newTable(a.env.Stdout, a.kindColumns(k, false))
+		for _, name := range names {
+			err := a.changeOne(ctx, c, k, connection, name, start, w, out, rows)
+			if err != nil && len(names) > 1 {
+				err = fmt.Errorf("%s %s: %w", k.Name, name, err)
 			}
-			return a.changeMany(ctx, c, k, connection, verb, request, w, out)
-		case len(request.Names) > 1:
-			return a.changeMany(ctx, c, k, connection, verb, request, w, out)
+			if err != nil {
+				failed = append(failed, err)
+			}
 		}
-		op, err := start(ctx, c, connection, names[0])
-		if err != nil {
-			return err
+		if len(failed) > 0 {
+			return failed
 		}
-		if !w.wait {
-			return a.printStarted(out, op, a.printMore)
-		}
-		ctx, cancel := context.WithTimeout(ctx, w.timeout)
-		defer cancel()
-		done, err := a.wait(ctx, c, op, out)
-		if err != nil {
-			return err
-		}
-		return a.show(ctx, c, k, done, out, newTable(a.env.Stdout, a.kindColumns(k, false)))
+		return nil
 	}
 }
 
-// startEach begins, one by one, changes that end at once.
-func (a *app) startEach(ctx context.Context, c *client.Client, k *resource.Kind, connection string, names []string, start start, out format) error {
-	var failed failures
-	for _, name := range names {
-		op, err := start(ctx, c, connection, name)
-		if err != nil {
-			failed = append(failed, fmt.Errorf("%s %s: %w", k.Name, name, err))
-			continue
-		}
-		if err := a.printStarted(out, op, a.printMore); err != nil {
-			return err
-		}
+// changeOne begins a change, and with --wait shows what came of it.
+func (a *app) changeOne(ctx context.Context, c *client.Client, k *resource.Kind, connection, name string, start start, w waiting, out format, rows *table[resource.Resource]) error {
+	op, err := start(ctx, c, connection, name)
+	if err != nil {
+		return err
 	}
-	if len(failed) > 0 {
-		return failed
+	if !w.wait {
+		return a.printStarted(out, op, a.printMore)
 	}
-	return nil
+	ctx, cancel := context.WithTimeout(ctx, w.timeout)
+	defer cancel()
+	done, err := a.wait(ctx, c, op, out)
+	if err != nil {
+		return err
+	}
+	return a.show(ctx, c, k, done, out, rows)
 }
 
 // show shows what came of a change.

@@ -45,6 +45,8 @@ func TestDeleteAndActions(t *testing.T) {
 	assert.Contains(t, s.out.String(), "vm b: release")
 	assert.Contains(t, s.err.String(), "Error: vm x: there is no vm x\n")
 
+	assert.Equal(t, "vm c released\n", s.ok("vm release c --wait"), "as what is waited for")
+
 	out = s.ok("vm stop c --wait -o json")
 	var r resource.Resource
 	require.NoError(t, json.Unmarshal([]byte(out), &r))
