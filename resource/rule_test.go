@@ -35,6 +35,18 @@ type everyType struct {
 	Any any `json:"any,omitempty"`
 }
 
+func TestTwoTypesOfOneNameHaveNoSchema(t *testing.T) {
+	type pair struct {
+		One struct {
+			A string `json:"a"`
+		} `json:"one"`
+		Two struct {
+			B string `json:"b"`
+		} `json:"two"`
+	}
+	assert.Panics(t, func() { resource.JSONSchema(reflect.TypeFor[pair]()) }, "the second would be checked as the first")
+}
+
 func TestProblemsNameTheirRule(t *testing.T) {
 	seen := map[resource.ProblemRule]bool{}
 	check := func(t *testing.T, err error, field string, rule resource.ProblemRule, limit string) {

@@ -44,7 +44,8 @@ type schema struct {
 	Catalog    string             `json:"x-catalog,omitempty"`
 	Completed  string             `json:"x-completed,omitempty"`
 
-	typ      string // of JSON; "" is anything
+	of       reflect.Type // of a struct
+	typ      string       // of JSON; "" is anything
 	nullable bool
 	matches  *regexp.Regexp
 	target   *schema // what Ref refers to
@@ -133,11 +134,16 @@ var packages = regexp.MustCompile(`[\w./-]+\.|[\[\]]`)
 // reference answers a reference to the schema of a struct.
 func (all schemas) reference(t reflect.Type) *schema {
 	name := packages.ReplaceAllString(t.Name(), "")
-	if all[name] == nil {
-		all[name] = &schema{typ: typeObject} // before its fields, which may refer to it
-		all.describe(all[name], t)
+	s := all[name]
+	switch {
+	case s == nil:
+		s = &schema{of: t, typ: typeObject}
+		all[name] = s // before its fields, which may refer to it
+		all.describe(s, t)
+	case s.of != t: // a defect of the program: one of them would be checked as the other
+		panic(fmt.Sprintf("the types %s and %s have the same name in one schema, %q", s.of, t, name))
 	}
-	return &schema{Ref: "#/$defs/" + name, typ: typeObject, target: all[name]}
+	return &schema{Ref: "#/$defs/" + name, typ: typeObject, target: s}
 }
 
 func (all schemas) describe(s *schema, t reflect.Type) {
