@@ -41,9 +41,9 @@ func (s Shown[X, S, T]) Get(ctx context.Context, id string) (Object[S, T], error
 }
 
 // GetMany implements ManyGetter for clouds that leave out of a list narrowed by ids, which
-// does not lag, what does not exist.
+// does not lag, what does not exist. What lists skip is there, as for Get.
 func (s Shown[X, S, T]) GetMany(ctx context.Context, ids []string) iter.Seq2[Object[S, T], error] {
-	return s.List(ctx, Filter{IDs: ids})
+	return Converted(s.Find(ctx, Filter{IDs: ids}), s.Show)
 }
 
 // Complete implements Completer for what one call makes: nothing is left to do. A collection

@@ -108,3 +108,14 @@ func TestLabelsThatTheCloudDoesNotTake(t *testing.T) {
 	require.NoError(t, second(s.Act(t.Context(), "keypair", "a", "label", json.RawMessage(`{"set":{"team":"x"}}`))))
 	assert.Equal(t, []string{"a"}, k.labelled)
 }
+
+func TestWhatListsSkipIsThere(t *testing.T) {
+	k := openKeys("a", "b")
+	k.Skip = func(word string) bool { return word == "b" }
+	listed, err := Collect(k.List(t.Context(), Filter{}))
+	require.NoError(t, err)
+	assert.Len(t, listed, 1)
+	there, err := Collect(k.GetMany(t.Context(), []string{"a", "b"}))
+	require.NoError(t, err)
+	assert.Len(t, there, 2, "as Get shows it")
+}
