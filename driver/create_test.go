@@ -150,17 +150,16 @@ func TestTagsOfCloudsThatTakeNoSlash(t *testing.T) {
 
 func TestTagsThatAreTexts(t *testing.T) {
 	tags := driver.Tags{Token: "mcic-uid", Longest: 20}
-	texts, err := tags.Texts(map[string]string{"team": "인프라", "empty": "", "equation": "a=b"})
-	require.NoError(t, err)
+	texts := tags.Texts(map[string]string{"team": "인프라", "empty": "", "equation": "a=b"})
 	assert.Equal(t, []string{"empty", "equation=a=b", "team=인프라"}, texts)
 	texts = append(texts, "mcic-uid=t-1", "mcic-more")
 	token, _, labels := tags.ReadTexts(texts)
 	assert.Equal(t, "t-1", token)
 	assert.Equal(t, map[string]string{"team": "인프라", "empty": "", "equation": "a=b"}, labels)
-	changed, err := tags.ChangeTexts(texts, resource.LabelChange{Set: map[string]string{"empty": "no"}, Remove: []string{"team", "equation"}})
-	require.NoError(t, err)
+	changed := tags.ChangeTexts(texts, resource.LabelChange{Set: map[string]string{"empty": "no"}, Remove: []string{"team", "equation"}})
 	assert.Equal(t, []string{"empty=no", "mcic-uid=t-1", "mcic-more"}, changed)
-	_, err = tags.Texts(map[string]string{"key": "a value that is too long"})
+	require.NoError(t, tags.CheckLabels("labels", labels))
+	err := tags.CheckLabels("set", map[string]string{"key": "a value that is too long", "fine": ""})
 	assert.Equal(t, resource.CodeInvalid, resource.CodeOf(err))
-	assert.ErrorContains(t, err, "labels.key: is too long")
+	assert.EqualError(t, err, "set.key: is too long for the cloud; key and value have at most 19 characters together")
 }

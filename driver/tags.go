@@ -121,12 +121,20 @@ func (t Tags) label(key string) string {
 
 func (t Tags) isName(key string) bool { return t.Name != "" && key == t.Name }
 
-// CheckLabels implements LabelChecker: the key that is the name's cannot be that of a label.
+// CheckLabels implements LabelChecker: the key that is the name's cannot be that of a label, and
+// a tag that is one text has a longest one.
 func (t Tags) CheckLabels(field string, labels map[string]string) error {
-	if _, taken := labels[t.Name]; taken && t.Name != "" {
-		return resource.Invalid(resource.Problem{Field: field + "." + t.Name, Message: "is the tag that the cloud shows as the resource's name; choose another key"})
+	var problems []resource.Problem
+	for _, tag := range t.ofLabels(labels) {
+		at := field + "." + t.label(tag.Key)
+		switch {
+		case t.isName(tag.Key):
+			problems = append(problems, resource.Problem{Field: at, Message: "is the tag that the cloud shows as the resource's name; choose another key"})
+		case t.Longest > 0 && utf8.RuneCountInString(tag.text()) > t.Longest:
+			problems = append(problems, resource.Problem{Field: at, Message: fmt.Sprintf("is too long for the cloud; key and value have at most %d characters together", t.Longest-1)})
+		}
 	}
-	return nil
+	return resource.Invalid(problems...)
 }
 
 // ofLabels are the tags of labels alone, sorted.
@@ -147,18 +155,16 @@ func TagMap(tags []Tag) map[string]string {
 	return m
 }
 
-// Texts are labels for clouds whose tags are one text each: key=value, or the key alone for
-// an empty value.
-func (t Tags) Texts(labels map[string]string) ([]string, error) {
+// text is a tag that is one text: key=value, or the key alone for an empty value.
+func (t Tag) text() string { return strings.TrimSuffix(t.Key+"="+t.Value, "=") }
+
+// Texts are labels for clouds whose tags are one text each. CheckLabels holds how long they are.
+func (t Tags) Texts(labels map[string]string) []string {
 	texts := []string{}
 	for _, tag := range t.ofLabels(labels) {
-		text := strings.TrimSuffix(tag.Key+"="+tag.Value, "=")
-		if utf8.RuneCountInString(text) > t.Longest {
-			return nil, resource.Invalid(resource.Problem{Field: "labels." + t.label(tag.Key), Message: fmt.Sprintf("is too long for the cloud; key and value have at most %d characters together", t.Longest-1)})
-		}
-		texts = append(texts, text)
+		texts = append(texts, tag.text())
 	}
-	return texts, nil
+	return texts
 }
 
 // ReadTexts is the way back.
@@ -173,16 +179,13 @@ func (t Tags) ReadTexts(texts []string) (token, name string, labels map[string]s
 }
 
 // ChangeTexts answers all of an object's tags after a change; those of ours stay.
-func (t Tags) ChangeTexts(texts []string, change resource.LabelChange) ([]string, error) {
+func (t Tags) ChangeTexts(texts []string, change resource.LabelChange) []string {
 	_, _, labels := t.ReadTexts(texts)
-	changed, err := t.Texts(change.Apply(labels))
-	if err != nil {
-		return nil, err
-	}
+	changed := t.Texts(change.Apply(labels))
 	for _, text := range texts {
 		if strings.HasPrefix(text, "mcic") {
 			changed = append(changed, text)
 		}
 	}
-	return changed, nil
+	return changed
 }

@@ -71,12 +71,11 @@ func (collection[S, T, A]) Complete(_ context.Context, _ driver.Request[S], o dr
 }
 
 // CheckLabels refuses labels that are too long for tags; metadata take them all.
-func (c collection[S, T, A]) CheckLabels(_ string, labels map[string]string) error {
+func (c collection[S, T, A]) CheckLabels(field string, labels map[string]string) error {
 	if c.setTags == nil {
 		return nil
 	}
-	_, err := ours().Texts(labels)
-	return err
+	return ours().CheckLabels(field, labels)
 }
 
 // Delete removes an object.
@@ -91,11 +90,7 @@ func (c collection[S, T, A]) Label(ctx context.Context, id string, change resour
 	if err != nil {
 		return err
 	}
-	tags, err := ours().ChangeTexts(found.Tags, change)
-	if err != nil {
-		return err
-	}
-	return c.setTags(ctx, id, tags)
+	return c.setTags(ctx, id, ours().ChangeTexts(found.Tags, change))
 }
 
 // look answers one object as its service shows it.
@@ -175,12 +170,8 @@ func (c collection[S, T, A]) tag(ctx context.Context, o driver.Object[S, T], lab
 // lacking answers the tags that a new object is to have, those of the kind and its labels
 // beside those that it has; none if it has them all.
 func lacking[S, T any](o driver.Object[S, T], labels map[string]string, own ...string) ([]string, error) {
-	wanted, err := ours().Texts(labels)
-	if err != nil {
-		return nil, err
-	}
 	has, err := native[struct{ Tags []string }](o)
-	lacks := slices.DeleteFunc(append(own, wanted...), func(tag string) bool { return slices.Contains(has.Tags, tag) })
+	lacks := slices.DeleteFunc(append(own, ours().Texts(labels)...), func(tag string) bool { return slices.Contains(has.Tags, tag) })
 	if err != nil || len(lacks) == 0 {
 		return nil, err
 	}

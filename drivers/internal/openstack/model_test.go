@@ -42,18 +42,17 @@ func TestMarksThereAndBack(t *testing.T) {
 
 func TestLabelsThereAndBack(t *testing.T) {
 	labels := map[string]string{"team": "인프라", "empty": "", "equation": "a=b"}
-	tags, err := ours().Texts(labels)
-	require.NoError(t, err)
+	tags := ours().Texts(labels)
 	assert.Equal(t, []string{"empty", "equation=a=b", "team=인프라"}, tags)
 	assert.Equal(t, labels, readLabels(append(tags, secondaryTag+"10.0.0.1")))
 	assert.Nil(t, readLabels(nil))
 
-	changed, err := ours().ChangeTexts(append(tags, secondaryTag+"10.0.0.1"), resource.LabelChange{Set: map[string]string{"empty": "no"}, Remove: []string{"team", "equation"}})
-	require.NoError(t, err)
+	changed := ours().ChangeTexts(append(tags, secondaryTag+"10.0.0.1"), resource.LabelChange{Set: map[string]string{"empty": "no"}, Remove: []string{"team", "equation"}})
 	assert.Equal(t, []string{"empty=no", secondaryTag + "10.0.0.1"}, changed)
 
-	_, err = ours().Texts(map[string]string{"key": strings.Repeat("x", 252)})
-	assert.Equal(t, resource.CodeInvalid, resource.CodeOf(err))
+	long := map[string]string{"key": strings.Repeat("x", 252)}
+	require.ErrorContains(t, (&Session{network: &gophercloud.ServiceClient{}}).vpcs().CheckLabels("set", long), "set.key: is too long")
+	require.NoError(t, (&Session{}).vms().CheckLabels("set", long), "are no tags")
 }
 
 func TestRulesOfGroups(t *testing.T) {

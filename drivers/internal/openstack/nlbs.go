@@ -155,7 +155,6 @@ func healthOf(member pools.Member) resource.MemberHealth {
 
 // options is the load balancer with all its parts in one.
 func (n nlbs) options(ctx context.Context, r driver.Request[resource.NLBSpec]) (loadbalancers.CreateOpts, error) {
-	tags, _ := ours().Texts(r.Labels) // as CheckLabels has read them
 	members, err := n.addresses(ctx, r.Spec.Members, r.Spec.TargetPort, cmp.Or(r.Spec.HealthCheck.Port, r.Spec.TargetPort))
 	if err != nil {
 		return loadbalancers.CreateOpts{}, err
@@ -165,7 +164,7 @@ func (n nlbs) options(ctx context.Context, r driver.Request[resource.NLBSpec]) (
 		pool.Members = append(pool.Members, pools.CreateMemberOpts{Name: *member.Name, Address: member.Address, ProtocolPort: member.ProtocolPort, SubnetID: *member.SubnetID, MonitorPort: member.MonitorPort})
 	}
 	opts := loadbalancers.CreateOpts{
-		Name: r.Name, VipNetworkID: r.Spec.VPC, Tags: append(tags, tokenTag+r.Token),
+		Name: r.Name, VipNetworkID: r.Spec.VPC, Tags: append(ours().Texts(r.Labels), tokenTag+r.Token),
 		Listeners: []listeners.CreateOpts{{Name: r.Name, Protocol: listeners.Protocol(strings.ToUpper(r.Spec.Protocol)), ProtocolPort: r.Spec.Port, DefaultPool: &pool}},
 	}
 	if len(r.Spec.Subnets) > 0 {
