@@ -100,8 +100,7 @@ func TestCallsOfTheVerbs(t *testing.T) {
 			fmt.Fprint(&said, "?", query.Encode())
 		}
 		fmt.Fprintln(&said, strings.TrimRight(" "+attempt.ReplaceAllString(string(raw), `"mcic_attempt":"…"`), " "))
-		_, path, _ := strings.Cut(r.URL.Path[1:], "/")
-		end := regexp.MustCompile(`^v[0-9.]+(/p-1)?`).ReplaceAllString(path, "")
+		end := pathIn(r)
 		body, ok := sees[end]
 		switch {
 		case r.Method == http.MethodGet && !ok:
@@ -192,6 +191,27 @@ func TestCallsOfTheVerbs(t *testing.T) {
 	want, err := os.ReadFile(golden)
 	require.NoError(t, err)
 	assert.Equal(t, string(want), said.String())
+}
+
+// pathIn is the path of a request in its service.
+func pathIn(r *http.Request) string {
+	_, path, _ := strings.Cut(r.URL.Path[1:], "/")
+	return regexp.MustCompile(`^v[0-9.]+(/p-1)?`).ReplaceAllString(path, "")
+}
+
+// A list that lacks something that its objects need is no list without them.
+func TestClustersWithoutTheListOfTheirTemplates(t *testing.T) {
+	sees := still()
+	delete(sees, "/clustertemplates")
+	f := fake(t, func(r *http.Request) (int, string) {
+		if body, ok := sees[pathIn(r)]; ok {
+			return http.StatusOK, body
+		}
+		return http.StatusNotFound, `{"itemNotFound": {"code": 404, "message": "There is none."}}`
+	})
+	f.services = []string{"compute", "network", "image", "volumev3", "container-infra"}
+	_, err := driver.Collect(open(t, f.config()).Session.List(t.Context(), "cluster", driver.Filter{}))
+	assert.ErrorContains(t, err, "There is none", "and not an empty list")
 }
 
 // asked leaves of a list what a query asks for by an id, and the shared ones if it wants those.

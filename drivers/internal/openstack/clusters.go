@@ -330,16 +330,17 @@ func (c clusters) parts(ctx context.Context, _ url.Values) func([]shown[magnumCl
 	return func(page []shown[magnumCluster]) (all []shown[magnumCluster], err error) {
 		for _, x := range page {
 			known, err := versions()
-			if err == nil {
-				x.is.groups, err = c.groups(ctx, x.ID)
+			if err != nil {
+				return nil, err
 			}
+			x.is.version = known[x.is.ClusterTemplateID]
+			x.is.groups, err = c.groups(ctx, x.ID)
 			if resource.CodeOf(err) == resource.CodeNotFound { // deleted meanwhile
 				continue
 			}
 			if err != nil {
 				return nil, err
 			}
-			x.is.version = known[x.is.ClusterTemplateID]
 			all = append(all, x)
 		}
 		return all, nil
