@@ -83,6 +83,7 @@ func TestOtherRules(t *testing.T) {
 	for says, permission := range map[string]types.IpPermission{
 		"in: icmp type 0 code 0 from 10.0.0.0/8": {IpProtocol: aws.String("icmp"), FromPort: aws.Int32(0), ToPort: aws.Int32(0), IpRanges: permission.IpRanges},
 		"in: icmp type 8 from 10.0.0.0/8":        {IpProtocol: aws.String("icmp"), FromPort: aws.Int32(8), ToPort: aws.Int32(-1), IpRanges: permission.IpRanges},
+		"in: icmpv6 type 128 from ::/0":          {IpProtocol: aws.String("icmpv6"), FromPort: aws.Int32(128), ToPort: aws.Int32(-1), Ipv6Ranges: permission.Ipv6Ranges},
 		"in: 47 from 10.0.0.0/8":                 {IpProtocol: aws.String("47"), IpRanges: permission.IpRanges},
 		"in: all from ::/0":                      {IpProtocol: aws.String("-1"), Ipv6Ranges: permission.Ipv6Ranges},
 	} {

@@ -3,7 +3,6 @@ package aws
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"iter"
 	"slices"
 	"strings"
@@ -282,20 +281,9 @@ func protocolOf(direction string, p types.IpPermission) (resource.Rule, bool) {
 
 // otherRules describes what of a permission shownRules has no words for.
 func otherRules(direction string, p types.IpPermission) []resource.OtherRule {
-	protocol, detail := aws.ToString(p.IpProtocol), ""
-	switch from, to := p.FromPort, p.ToPort; {
-	case protocol == allProtocols:
-		protocol = "all"
-	case from == nil || *from == -1:
-	case strings.HasPrefix(protocol, "icmp"):
-		detail = fmt.Sprintf("type %d", *from)
-		if to != nil && *to != -1 {
-			detail += fmt.Sprintf(" code %d", *to)
-		}
-	case to == nil || *from == *to:
-		detail = fmt.Sprint(*from)
-	default:
-		detail = fmt.Sprintf("%d-%d", *from, *to)
+	protocol, detail := aws.ToString(p.IpProtocol), resource.RuleDetail(aws.ToString(p.IpProtocol), bound(p.FromPort), bound(p.ToPort))
+	if protocol == allProtocols {
+		protocol, detail = "all", ""
 	}
 	var rules []resource.OtherRule
 	add := func(peer string) {
@@ -317,6 +305,14 @@ func otherRules(direction string, p types.IpPermission) []resource.OtherRule {
 		add("the security group " + cmp.Or(aws.ToString(r.GroupId), aws.ToString(r.GroupName)))
 	}
 	return rules
+}
+
+// bound is a port, or a type or code of ICMP; nil is every one.
+func bound(n *int32) *int {
+	if n == nil || *n == -1 {
+		return nil
+	}
+	return aws.Int(int(*n))
 }
 
 func allRules(direction string, permissions []types.IpPermission) []resource.Rule {
