@@ -45,7 +45,8 @@ type Completer[S, T any] interface {
 }
 
 // Deleter is implemented by collections that can delete. What is not there is deleted:
-// not_found counts as done. Deleting what is in use answers the code dependency. What goes
+// not_found counts as done, so that a call for something else passes over its own with
+// [Except]. Deleting what is in use answers the code dependency. What goes
 // in several steps answers [Wait] until the last of them is accepted.
 type Deleter interface {
 	Delete(ctx context.Context, id string) error

@@ -111,7 +111,7 @@ func TestLoadBalancerWhoseTargetGroupIsNotFreeYet(t *testing.T) {
 	refused := func(code string) (int, string) {
 		return http.StatusBadRequest, "<ErrorResponse><Error><Code>" + code + "</Code><Message>no</Message></Error></ErrorResponse>"
 	}
-	listening, used := true, true
+	listening, used, gone := true, true, false
 	f, endpoint := fake(t, func(form url.Values) (int, string) {
 		action, result := form.Get("Action"), ""
 		switch {
@@ -122,6 +122,8 @@ func TestLoadBalancerWhoseTargetGroupIsNotFreeYet(t *testing.T) {
 		case action == "DescribeTargetGroups" && form.Get("Names.member.1") == groupNames(id)[0]:
 			result = "<TargetGroups><member><TargetGroupArn>" + group + "</TargetGroupArn></member></TargetGroups>"
 		case action == "DescribeTargetGroups":
+			return refused("TargetGroupNotFound")
+		case action == "DescribeTags" && gone:
 			return refused("TargetGroupNotFound")
 		case action == "DescribeTags":
 			result = "<TagDescriptions><member><ResourceArn>" + group + "</ResourceArn><Tags><member><Key>" + balancerTag + "</Key><Value>" + id + "</Value></member></Tags></member></TagDescriptions>"
@@ -141,6 +143,10 @@ func TestLoadBalancerWhoseTargetGroupIsNotFreeYet(t *testing.T) {
 	assert.Nil(t, pending)
 	assert.Len(t, f.calls("DeleteTargetGroup"), 2)
 	assert.Len(t, f.calls("DeleteLoadBalancer"), 1, "when all else is gone")
+	gone = true
+	_, err = s.Delete(t.Context(), "nlb", id)
+	require.NoError(t, err)
+	assert.Len(t, f.calls("DeleteLoadBalancer"), 2, "a target group that goes meanwhile is not the load balancer")
 }
 
 // AWS lets a VPC have one internet gateway. Of another one, which somebody attached between

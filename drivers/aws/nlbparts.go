@@ -146,6 +146,7 @@ func (n nlbs) ownGroup(ctx context.Context, balancer, name string) (string, erro
 	}
 	arn := aws.ToString(group.TargetGroupArn)
 	tags, err := n.tags(ctx, []string{arn})
+	err = driver.Except(err, resource.CodeNotFound) // deleted meanwhile
 	if err != nil || driver.WhoseIs(elbTagsIn(tags[arn])[balancerTag], balancer, false) == driver.Stranger {
 		return "", err
 	}
