@@ -105,12 +105,14 @@ func TestVMHasIPv6OfItsFirstInterface(t *testing.T) {
 	assert.Equal(t, []string{"fd00::5"}, shown.Status.IPv6Addresses)
 }
 
+// balancerRefused is how the service of load balancers refuses a call.
+func balancerRefused(code string) (int, string) {
+	return http.StatusBadRequest, "<ErrorResponse><Error><Code>" + code + "</Code><Message>no</Message></Error></ErrorResponse>"
+}
+
 // AWS may take a target group for used when its listener has gone.
 func TestLoadBalancerWhoseTargetGroupIsNotFreeYet(t *testing.T) {
 	const id, group = "arn:aws:elasticloadbalancing:ap-northeast-2:1:loadbalancer/net/web/1", "arn:aws:elasticloadbalancing:ap-northeast-2:1:targetgroup/web/1"
-	refused := func(code string) (int, string) {
-		return http.StatusBadRequest, "<ErrorResponse><Error><Code>" + code + "</Code><Message>no</Message></Error></ErrorResponse>"
-	}
 	listening, used, gone := true, true, false
 	f, endpoint := fake(t, func(form url.Values) (int, string) {
 		action, result := form.Get("Action"), ""
@@ -122,13 +124,13 @@ func TestLoadBalancerWhoseTargetGroupIsNotFreeYet(t *testing.T) {
 		case action == "DescribeTargetGroups" && form.Get("Names.member.1") == groupNames(id)[0]:
 			result = "<TargetGroups><member><TargetGroupArn>" + group + "</TargetGroupArn></member></TargetGroups>"
 		case action == "DescribeTargetGroups":
-			return refused("TargetGroupNotFound")
+			return balancerRefused("TargetGroupNotFound")
 		case action == "DescribeTags" && gone:
-			return refused("TargetGroupNotFound")
+			return balancerRefused("TargetGroupNotFound")
 		case action == "DescribeTags":
 			result = "<TagDescriptions><member><ResourceArn>" + group + "</ResourceArn><Tags><member><Key>" + balancerTag + "</Key><Value>" + id + "</Value></member></Tags></member></TagDescriptions>"
 		case action == "DeleteTargetGroup" && used:
-			return refused("ResourceInUse")
+			return balancerRefused("ResourceInUse")
 		}
 		return http.StatusOK, fmt.Sprintf("<%sResponse><%[1]sResult>%s</%[1]sResult></%[1]sResponse>", action, result)
 	})
@@ -147,6 +149,26 @@ func TestLoadBalancerWhoseTargetGroupIsNotFreeYet(t *testing.T) {
 	_, err = s.Delete(t.Context(), "nlb", id)
 	require.NoError(t, err)
 	assert.Len(t, f.calls("DeleteLoadBalancer"), 2, "a target group that goes meanwhile is not the load balancer")
+}
+
+// While another target group takes the place of one, that may go between two looks.
+func TestLoadBalancerWhoseTargetGroupGoesMeanwhile(t *testing.T) {
+	const id, group = "arn:aws:elasticloadbalancing:ap-northeast-2:1:loadbalancer/net/web/1", "arn:aws:elasticloadbalancing:ap-northeast-2:1:targetgroup/web/1"
+	_, endpoint := fake(t, func(form url.Values) (int, string) {
+		action := form.Get("Action")
+		if action == "DescribeTargetHealth" {
+			return balancerRefused("TargetGroupNotFound")
+		}
+		result := map[string]string{
+			"DescribeLoadBalancers": "<LoadBalancers><member><Type>network</Type><LoadBalancerArn>" + id + "</LoadBalancerArn></member></LoadBalancers>",
+			"DescribeListeners":     "<Listeners><member><ListenerArn>arn:1</ListenerArn><Port>80</Port><DefaultActions><member><Type>forward</Type><TargetGroupArn>" + group + "</TargetGroupArn></member></DefaultActions></member></Listeners>",
+			"DescribeTargetGroups":  "<TargetGroups><member><TargetGroupArn>" + group + "</TargetGroupArn></member></TargetGroups>",
+		}[action]
+		return http.StatusOK, fmt.Sprintf("<%sResponse><%[1]sResult>%s</%[1]sResult></%[1]sResponse>", action, result)
+	})
+	found, err := open(t, config(endpoint, seoul)).Get(t.Context(), "nlb", id)
+	require.NoError(t, err)
+	assert.Equal(t, id, found.ID)
 }
 
 // AWS lets a VPC have one internet gateway. Of another one, which somebody attached between

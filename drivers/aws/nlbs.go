@@ -362,7 +362,7 @@ func (n nlbs) fill(ctx context.Context, o *nlb, groupOf func(arn string) (elbtyp
 	o.Spec.Members = append(o.Spec.Members, driver.Convert(members, memberID)...)
 	slices.Sort(o.Spec.Members)
 	o.Status.Members = driver.Convert(o.Spec.Members, func(vm string) resource.Part { return resource.Part{Name: vm, State: resource.StateAvailable} })
-	return err
+	return driver.Except(err, resource.CodeNotFound) // the target group has gone meanwhile, and not the load balancer
 }
 
 // tags answers the tags of load balancers or target groups by ARN.
