@@ -32,7 +32,8 @@ type everyType struct {
 		Name string `json:"name" pattern:"^[a-z]+$" patternDescription:"small letters"`
 		Made string `json:"made" readOnly:"true"`
 	} `json:"parts,omitempty" nullable:"false"`
-	Any any `json:"any,omitempty"`
+	Any  any      `json:"any,omitempty"`
+	Some []string `json:"some,omitempty" enum:"a,b" minLength:"1"`
 }
 
 func TestTwoTypesOfOneNameHaveNoSchema(t *testing.T) {
@@ -82,6 +83,7 @@ func TestProblemsNameTheirRule(t *testing.T) {
 		{`"share":"much"`, "share", resource.RuleType, "number"},
 		{`"pairs":{"a":1}`, "pairs.a", resource.RuleType, "string"},
 		{`"pairs":[]`, "pairs", resource.RuleType, "object"},
+		{`"some":["a","c"]`, "some[1]", resource.RuleEnum, "a, b"},
 		{`"list":[null]`, "list[0]", resource.RuleType, "string"},
 		{`"parts":[{"name":"A"}]`, "parts[0].name", resource.RulePattern, "small letters"},
 		{`"parts":[{"name":"a"},{}]`, "parts[1].name", resource.RuleRequired, ""},
