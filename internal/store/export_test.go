@@ -131,3 +131,44 @@ func (s *Store) Exec(ctx context.Context, statement string) error {
 		return err
 	})
 }
+
+// heard keeps the statements that are run.
+type heard []string
+
+func (h *heard) BeforeQuery(ctx context.Context, _ *bun.QueryEvent) context.Context { return ctx }
+
+func (h *heard) AfterQuery(_ context.Context, event *bun.QueryEvent) { *h = append(*h, event.Query) }
+
+// Scans answers which of the statements that run makes go through a whole table, by its name,
+// on SQLite. What run makes is undone.
+func (s *Store) Scans(ctx context.Context, table string, run func(*Queries) error) (found []string, err error) {
+	statements := &heard{}
+	tx, err := s.write.WithQueryHook(statements).BeginTx(ctx, nil)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = tx.Rollback() }()
+	if err := run(&Queries{db: tx}); err != nil {
+		return nil, err
+	}
+	for _, statement := range *statements {
+		var plan []struct {
+			ID, Parent, Notused int
+			Detail              string
+		}
+		if err := tx.NewRaw("EXPLAIN QUERY PLAN "+statement).Scan(ctx, &plan); err != nil {
+			return nil, err
+		}
+		for _, step := range plan {
+			if strings.HasPrefix(step.Detail, "SCAN "+table) {
+				found = append(found, statement)
+			}
+		}
+	}
+	return found, nil
+}
+
+// SealedAfter reads as the verification of the audit trail does.
+func (q *Queries) SealedAfter(ctx context.Context, seq, last int64) ([]Audit, error) {
+	return q.sealedAfter(ctx, seq, last)
+}

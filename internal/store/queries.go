@@ -328,7 +328,7 @@ func (q *Queries) OperationWithKey(ctx context.Context, key string) (*Operation,
 
 // Parts reads the operations that are parts of one, in the order in which they were made.
 func (q *Queries) Parts(ctx context.Context, parent string) (rows []Operation, err error) {
-	err = q.db.NewSelect().Model(&rows).Where("parent = ?", parent).Order("id").Scan(ctx)
+	err = q.db.NewSelect().Model(&rows).Where("parent = ?", parent).Where("parent <> ''").Order("id").Scan(ctx)
 	return rows, failure(err, "read the parts of %s", parent)
 }
 
@@ -377,7 +377,7 @@ func (q *Queries) CountPart(ctx context.Context, part *Operation) (*Operation, e
 	}
 	failed := &Operation{}
 	if row.Ended+1 == row.Total {
-		err := q.one(ctx, q.db.NewSelect().Model(failed).Where("parent = ?", row.ID).Where("state = ?", api.OperationFailed).Order("ended_at", "id"), "no part has failed")
+		err := q.one(ctx, q.db.NewSelect().Model(failed).Where("parent = ?", row.ID).Where("parent <> ''").Where("state = ?", api.OperationFailed).Order("ended_at", "id"), "no part has failed")
 		if err != nil && resource.CodeOf(err) != resource.CodeNotFound {
 			return nil, err
 		}

@@ -110,9 +110,10 @@ func (q *Queries) sealAudit(ctx context.Context) (int, error) {
 	return len(rows), failure(err, "note how far the audit trail is sealed")
 }
 
-// sealedAfter reads sealed entries in their order.
+// sealedAfter reads sealed entries in their order. SQLite takes the index only where a
+// statement has its condition, seq > 0, and begins at the bound that comes first.
 func (q *Queries) sealedAfter(ctx context.Context, seq, last int64) (rows []Audit, err error) {
-	err = q.db.NewSelect().Model(&rows).Where("seq > ? AND seq <= ?", seq, last).Order("seq").Limit(sealBatch).Scan(ctx)
+	err = q.db.NewSelect().Model(&rows).Where("seq > ? AND seq <= ?", seq, last).Where("seq > 0").Order("seq").Limit(sealBatch).Scan(ctx)
 	return rows, failure(err, "read sealed entries of the audit trail")
 }
 
@@ -131,7 +132,7 @@ func (q *Queries) ForgetAudit(ctx context.Context, before Micros) error {
 	if kept <= chain.First {
 		return nil
 	}
-	err = q.db.NewSelect().Model((*Audit)(nil)).Column("seal").Where("seq = ?", kept-1).Scan(ctx, &chain.Anchor)
+	err = q.db.NewSelect().Model((*Audit)(nil)).Column("seal").Where("seq > 0").Where("seq = ?", kept-1).Scan(ctx, &chain.Anchor)
 	if err != nil && !errors.Is(err, sql.ErrNoRows) { // one that is missing is found by VerifyAudit
 		return failure(err, "read the seal of an old entry of the audit trail")
 	}
