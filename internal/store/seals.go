@@ -94,16 +94,19 @@ func (q *Queries) sealAudit(ctx context.Context) (int, error) {
 	if err := q.db.NewSelect().Model(&rows).Where("seq = 0").Order("id").Limit(sealBatch).Scan(ctx); err != nil {
 		return 0, failure(err, "read what is to be sealed")
 	}
+	if len(rows) == 0 { // another server was first
+		return 0, nil
+	}
 	for i := range rows {
 		row := &rows[i]
 		row.Seq = chain.Last + 1
 		if row.Seal, err = row.sealed(chain.Seal); err != nil {
 			return 0, err
 		}
-		if _, err := q.db.NewUpdate().Model(row).Column("seq", "seal").WherePK().Exec(ctx); err != nil {
-			return 0, failure(err, "seal an entry of the audit trail")
-		}
 		chain.Last, chain.Seal = row.Seq, row.Seal
+	}
+	if _, err := q.db.NewUpdate().Model(&rows).Column("seq", "seal").Bulk().Exec(ctx); err != nil {
+		return 0, failure(err, "seal entries of the audit trail")
 	}
 	chain.SealedAt = MicrosOf(time.Now())
 	_, err = q.db.NewUpdate().Model(chain).Column("last", "seal", "sealed_at").WherePK().Exec(ctx)
