@@ -2,6 +2,8 @@ package store
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/uptrace/bun"
@@ -323,11 +325,13 @@ func (q *Queries) DeleteTokenNamed(ctx context.Context, user, name string) error
 	return failure(err, "revoke the token %s of %s", name, user)
 }
 
-// UsedTokens records when tokens were used last.
+// UsedTokens records when tokens were used last. It does so in the order of their ids: servers
+// that record the same ones at the same time would lock each other out otherwise.
 func (s *Store) UsedTokens(ctx context.Context, used map[string]time.Time) error {
 	return s.Update(ctx, func(ctx context.Context, q *Queries) error {
-		for id, at := range used {
-			if _, err := q.db.NewUpdate().Model((*APIToken)(nil)).Set("used_at = ?", MicrosOf(at)).Where("id = ?", id).Where("used_at < ?", MicrosOf(at)).Exec(ctx); err != nil {
+		for _, id := range slices.Sorted(maps.Keys(used)) {
+			at := MicrosOf(used[id])
+			if _, err := q.db.NewUpdate().Model((*APIToken)(nil)).Set("used_at = ?", at).Where("id = ?", id).Where("used_at < ?", at).Exec(ctx); err != nil {
 				return failure(err, "record when tokens were used")
 			}
 		}
