@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -235,40 +236,17 @@ func (o *serverOptions) run(ctx context.Context, stdout, stderr io.Writer, defau
 	work, stopWork := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopWork()
 	failed := make(chan error, 4)
-	engineEnded := make(chan struct{})
-	go func() {
-		defer close(engineEnded)
-		if err := eng.Run(work); err != nil {
-			failed <- err
-		}
-	}()
-	go func() {
-		if err := keeper.Run(work); err != nil {
-			failed <- err
-		}
-	}()
-	go func() {
-		if err := db.Watch(work); err != nil {
-			failed <- err
-		}
-	}()
-	go front.run(work)
-	go trail.Run(work)
-	looksEnded := make(chan struct{})
-	go func() {
-		defer close(looksEnded)
-		inv.Run(work)
-	}()
-	whoEnded := make(chan struct{})
-	go func() {
-		defer close(whoEnded)
-		who.Run(work)
-	}()
-	convergeEnded := make(chan struct{})
-	go func() {
-		defer close(convergeEnded)
-		installed.Run(work)
-	}()
+	var running sync.WaitGroup
+	for _, run := range []func(context.Context) error{eng.Run, keeper.Run, db.Watch} {
+		running.Go(func() {
+			if err := run(work); err != nil {
+				failed <- err
+			}
+		})
+	}
+	for _, run := range []func(context.Context){front.run, trail.Run, inv.Run, who.Run, installed.Run} {
+		running.Go(func() { run(work) })
+	}
 	go func() {
 		if err := web.Serve(front); !errors.Is(err, http.ErrServerClosed) {
 			failed <- err
@@ -294,10 +272,7 @@ func (o *serverOptions) run(ctx context.Context, stdout, stderr io.Writer, defau
 	err = errors.Join(err, web.Shutdown(deadline))
 	terminals.Close(deadline) // which Shutdown does not know
 	stopWork()
-	<-engineEnded
-	<-looksEnded
-	<-convergeEnded
-	<-whoEnded
+	running.Wait()
 	return err
 }
 
