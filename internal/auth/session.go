@@ -53,17 +53,18 @@ func NewSessions(token func() Token, logouts Logouts) *Sessions {
 	return &Sessions{token: token, cross: http.NewCrossOriginProtection(), logouts: logouts}
 }
 
-// Start sets the cookie of a new session if the token is right. It reports until
-// when the session lasts.
-func (s *Sessions) Start(w http.ResponseWriter, r *http.Request, token string) (until time.Time, ok bool) {
-	if !s.token().Matches(token) || !s.Own(r) {
+// Start sets the cookie of a new session if the token that is given is right. It reports
+// until when the session lasts.
+func (s *Sessions) Start(w http.ResponseWriter, r *http.Request, given string) (until time.Time, ok bool) {
+	token := s.token()
+	if !token.Matches(given) || !s.Own(r) {
 		return time.Time{}, false
 	}
 	until = time.Now().Add(SessionLife).Truncate(time.Second)
 	value := binary.BigEndian.AppendUint64(nil, uint64(until.Unix())) //nolint:gosec // after 1970
 	var id [sessionBody - 8]byte
 	_, _ = rand.Read(id[:]) // never fails
-	value = s.sign(append(value, id[:]...))
+	value = token.sign(append(value, id[:]...))
 	http.SetCookie(w, Cookie(r, sessionCookie, base64.RawURLEncoding.EncodeToString(value), SessionLife))
 	return until, true
 }
@@ -115,8 +116,9 @@ func (s *Sessions) read(r *http.Request) (id string, until time.Time, ok bool) {
 	if err != nil {
 		return id, until, false
 	}
+	token := s.token()
 	value, err := base64.RawURLEncoding.DecodeString(c.Value)
-	if err != nil || len(value) != sessionSize || s.token() == (Token{}) || !hmac.Equal(value, s.sign(value[:sessionBody:sessionBody])) {
+	if err != nil || len(value) != sessionSize || token == (Token{}) || !hmac.Equal(value, token.sign(value[:sessionBody:sessionBody])) {
 		return id, until, false
 	}
 	until = time.Unix(int64(binary.BigEndian.Uint64(value)), 0) //nolint:gosec // signed by us
@@ -124,10 +126,9 @@ func (s *Sessions) read(r *http.Request) (id string, until time.Time, ok bool) {
 	return base64.RawURLEncoding.EncodeToString(value[8:sessionBody]), until, left > 0 && left < SessionLife+clockSkew
 }
 
-// sign returns body with its signature behind it.
-func (s *Sessions) sign(body []byte) []byte {
-	token := s.token()
-	key, err := hkdf.Key(sha256.New, token.sum[:], nil, "mcic console session", sha256.Size)
+// sign returns body of a session with its signature behind it.
+func (t Token) sign(body []byte) []byte {
+	key, err := hkdf.Key(sha256.New, t.sum[:], nil, "mcic console session", sha256.Size)
 	if err != nil { // the length is one that SHA-256 gives
 		panic("derive the key of sessions: " + err.Error())
 	}
