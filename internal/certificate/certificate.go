@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"slices"
 	"sync/atomic"
 	"time"
 )
@@ -107,7 +108,7 @@ func (k *Keeper) Run(ctx context.Context) {
 func (k *Keeper) look() {
 	raw, err := k.files.read()
 	before := k.now.Load()
-	if err == nil && same(raw, before.raw) {
+	if err == nil && slices.EqualFunc(raw[:], before.raw[:], bytes.Equal) {
 		if k.fault.Swap(nil) != nil {
 			k.logger.Info("the files of the TLS certificate are as before again")
 		}
@@ -127,15 +128,6 @@ func (k *Keeper) look() {
 	k.now.Store(p)
 	k.fault.Store(nil)
 	k.logger.Info("the TLS certificate was taken anew", "until", p.until)
-}
-
-func same(a, b [3][]byte) bool {
-	for i := range a {
-		if !bytes.Equal(a[i], b[i]) {
-			return false
-		}
-	}
-	return true
 }
 
 func (f Files) read() (raw [3][]byte, err error) {

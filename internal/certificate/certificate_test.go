@@ -10,7 +10,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -26,22 +25,10 @@ func files(dir string) certificate.Files {
 	return certificate.Files{Certificate: filepath.Join(dir, "tls.crt"), Key: filepath.Join(dir, "tls.key")}
 }
 
-// log is what was logged.
-type log struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (l *log) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-func (l *log) count(text string) int {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return strings.Count(l.b.String(), text)
+// look lets a keeper look at its files, by the clock of synctest.
+func look() {
+	<-time.After(6 * time.Second)
+	synctest.Wait()
 }
 
 // shown is the serial number of the certificate that a server shows now.
@@ -54,19 +41,15 @@ func shown(t *testing.T, k *certificate.Keeper) string {
 
 func TestWhatChangesInTheFilesIsShown(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		ca, dir, said := certificatetest.NewAuthority(t), t.TempDir(), &log{}
+		ca, dir, said := certificatetest.NewAuthority(t), t.TempDir(), &bytes.Buffer{}
 		ca.Write(t, dir, time.Hour)
 		k, err := certificate.Open(files(dir), slog.New(slog.NewTextHandler(said, nil)))
 		require.NoError(t, err)
 		go k.Run(t.Context())
-		look := func() {
-			time.Sleep(6 * time.Second) //nolint:forbidigo // the clock is synctest's
-			synctest.Wait()
-		}
 		first := shown(t, k)
 		look()
 		assert.Equal(t, first, shown(t, k))
-		assert.Zero(t, said.count("\n"), "nothing has changed, and nothing is said")
+		assert.Empty(t, said.String(), "nothing has changed, and nothing is said")
 
 		ca.Write(t, dir, 2*time.Hour)
 		look()
@@ -83,7 +66,7 @@ func TestWhatChangesInTheFilesIsShown(t *testing.T) {
 		look()
 		assert.Equal(t, second, shown(t, k), "a pair that does not belong together is not shown")
 		require.ErrorContains(t, k.Fault(), "private key does not match public key")
-		assert.Equal(t, 1, said.count("cannot be used"), "it is said once")
+		assert.Equal(t, 1, strings.Count(said.String(), "cannot be used"), "it is said once")
 		assert.WithinDuration(t, time.Now().Add(2*time.Hour), k.Until(), time.Minute)
 
 		require.NoError(t, os.WriteFile(key, before, 0o600))
@@ -125,8 +108,7 @@ func TestALinkThatLeadsElsewhereIsFollowed(t *testing.T) {
 		go k.Run(t.Context())
 		first := shown(t, k)
 		mount("..2")
-		time.Sleep(6 * time.Second) //nolint:forbidigo // the clock is synctest's
-		synctest.Wait()
+		look()
 		assert.NotEqual(t, first, shown(t, k))
 	})
 }
