@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -81,13 +82,7 @@ func (s *Sink) send(ctx context.Context, entries []api.AuditEntry) error {
 		return fmt.Errorf("write the audit trail: %w", err)
 	}
 	_, err = f.Write(lines)
-	if syncErr := f.Sync(); err == nil {
-		err = syncErr
-	}
-	if closeErr := f.Close(); err == nil {
-		err = closeErr
-	}
-	return err
+	return errors.Join(err, f.Sync(), f.Close())
 }
 
 // toSyslog sends one datagram for each, or by TCP each with its length before it.
