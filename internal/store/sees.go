@@ -63,9 +63,7 @@ func (s *Sees) Key() string {
 
 // narrow keeps the rows of resources that may be seen.
 func (s *Sees) narrow(q *Queries, sel *bun.SelectQuery) *bun.SelectQuery {
-	return s.keep(q, sel, func(sel *bun.SelectQuery, labels []LabelTest) *bun.SelectQuery {
-		return withLabels(sel, "resources.labels", labels)
-	})
+	return s.keep(q, sel, withLabels)
 }
 
 // narrowOperations keeps the operations on resources that may be seen. One on several has no
@@ -84,7 +82,7 @@ func (s *Sees) narrowOperations(q *Queries, sel *bun.SelectQuery) *bun.SelectQue
 
 func (s *Sees) keepOperations(q *Queries, sel *bun.SelectQuery) *bun.SelectQuery {
 	return s.keep(q, sel, func(sel *bun.SelectQuery, labels []LabelTest) *bun.SelectQuery {
-		there := withLabels(q.db.NewSelect().Model((*Resource)(nil)).ModelTableExpr("resources").ColumnExpr("1").Where("resources.uid = operations.uid"), "resources.labels", labels)
+		there := withLabels(q.db.NewSelect().Model((*Resource)(nil)).ModelTableExpr("resources").ColumnExpr("1").Where("resources.uid = operations.uid"), labels)
 		return sel.WhereGroup(" AND ", func(sel *bun.SelectQuery) *bun.SelectQuery {
 			return sel.Where("EXISTS (?)", there).WhereOr("asked_by = ?", s.Who)
 		})
@@ -144,13 +142,14 @@ func (q *Queries) fitting(sel *bun.SelectQuery, patterns []string) *bun.SelectQu
 	})
 }
 
-func withLabels(sel *bun.SelectQuery, column string, labels []LabelTest) *bun.SelectQuery {
+// withLabels keeps the rows of resources whose labels pass the tests.
+func withLabels(sel *bun.SelectQuery, labels []LabelTest) *bun.SelectQuery {
 	for _, l := range labels {
 		compare := " = ?"
 		if l.Not {
 			compare = " <> ?"
 		}
-		sel = sel.Where("coalesce(CAST("+column+" ->> ? AS text), '')"+compare, l.Key, l.Value)
+		sel = sel.Where("coalesce(CAST(resources.labels ->> ? AS text), '')"+compare, l.Key, l.Value)
 	}
 	return sel
 }
