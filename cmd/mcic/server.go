@@ -68,8 +68,9 @@ func serverCommand(defaultData string, getenv func(string) string) *cobra.Comman
 		Long: `Run the server until it is told to stop (SIGTERM or Ctrl-C).
 
 It listens on 127.0.0.1 unless told otherwise, and every call but the health
-checks needs the admin token, which is made at the first start and lies in the
-file token of the data folder. There is no way to switch that off.
+checks needs a token: that of a user, or the admin token, which is made at the
+first start and lies in the file token of the data folder. There is no way to
+switch that off.
 
 On an address that others reach it wants TLS, or to be told who else keeps others
 from reading along: --behind-proxy or --insecure-http.`,
