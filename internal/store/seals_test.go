@@ -2,6 +2,8 @@ package store_test
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"testing"
@@ -72,6 +74,27 @@ func TestTheAuditTrailIsSealed(t *testing.T) {
 			assert.True(t, proof(t, s).Holds, what)
 		}
 	})
+}
+
+// A seal is what docs/security.md says, so that it can be verified without the server and
+// with every later version.
+func TestASealIsWhatOthersMakeOfAnEntry(t *testing.T) {
+	s, err := store.OpenSQLite(t.Context(), t.TempDir())
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = s.Close() })
+	noted(t, s, 0, 2)
+	require.NoError(t, s.SealAudit(t.Context()))
+	rows, _, err := s.Read().ListAudit(t.Context(), store.Query{Sort: "seq", Limit: 2})
+	require.NoError(t, err)
+	before := ""
+	for i, row := range rows {
+		text := fmt.Sprintf(`%s
+[%d,"%s",%d,"kim","192.0.2.7","create","vm","","vm%d","","","","ok","a < b & c\nü"]`, before, i+1, row.ID, row.At, i)
+		sum := sha256.Sum256([]byte(text))
+		before = hex.EncodeToString(sum[:])
+		assert.Equal(t, before, row.Seal)
+	}
+	assert.Len(t, rows, 2)
 }
 
 func TestServersSealTogether(t *testing.T) {
