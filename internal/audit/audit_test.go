@@ -2,16 +2,15 @@ package audit_test
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"encoding/json"
+	"io"
 	"log/slog"
 	"net"
 	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -24,26 +23,8 @@ import (
 	"github.com/m-cmp/mc-infra-connector/internal/store"
 )
 
-// buffer is written and read at once.
-type buffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (b *buffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.b.Write(p)
-}
-
-func (b *buffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.b.String()
-}
-
 // running is a trail that runs, and sends to where text says.
-func running(t *testing.T, text string, out *buffer) *audit.Trail {
+func running(t *testing.T, text string, out io.Writer) *audit.Trail {
 	t.Helper()
 	db, err := store.OpenSQLite(t.Context(), t.TempDir())
 	require.NoError(t, err)
@@ -74,14 +55,14 @@ func entry(t *testing.T, line string) api.AuditEntry {
 func TestLoginsAreSealedAndSent(t *testing.T) {
 	ctx := auth.From(t.Context(), "192.0.2.7")
 	file := filepath.Join(t.TempDir(), "audit.jsonl")
-	out := &buffer{}
-	for name, read := range map[string]func() string{
-		"-": out.String,
-		file: func() string {
-			raw, _ := os.ReadFile(file) // which is there soon
+	out, err := os.Create(filepath.Join(t.TempDir(), "out"))
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = out.Close() })
+	for name, written := range map[string]string{"-": out.Name(), file: file} {
+		read := func() string {
+			raw, _ := os.ReadFile(written) // which is there soon
 			return string(raw)
-		},
-	} {
+		}
 		trail := running(t, name, out)
 		trail.Session(ctx, auth.Admin, audit.VerbLogin)
 		trail.Refused(ctx)
@@ -121,7 +102,7 @@ func TestEntriesAreSentToSyslog(t *testing.T) {
 	n, err := strconv.Atoi(strings.TrimSpace(length))
 	require.NoError(t, err)
 	message := make([]byte, n)
-	_, err = in.Read(message)
+	_, err = io.ReadFull(in, message)
 	require.NoError(t, err)
 	check(string(message))
 
@@ -150,8 +131,7 @@ func TestPlacesThatAreNone(t *testing.T) {
 }
 
 func TestWrongTokensDoNotFillTheDatabase(t *testing.T) {
-	out := &buffer{}
-	trail := running(t, "-", out)
+	trail := running(t, "-", io.Discard)
 	for range 300 {
 		trail.Refused(t.Context())
 	}
