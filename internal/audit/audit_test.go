@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -120,6 +121,22 @@ func TestEntriesAreSentToSyslog(t *testing.T) {
 		n, _, err := packets.ReadFrom(packet)
 		require.NoError(t, err)
 		check(string(packet[:n]))
+	}
+}
+
+// A pipe cannot be synced, as /dev/stdout of a container; what it was given it has.
+func TestEntriesAreSentToAPipeOnce(t *testing.T) {
+	pipe := filepath.Join(t.TempDir(), "pipe")
+	require.NoError(t, syscall.Mkfifo(pipe, 0o600))
+	reader, err := os.OpenFile(pipe, os.O_RDWR, 0)
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = reader.Close() })
+	trail, lines := running(t, pipe, nil), bufio.NewReader(reader)
+	for i, verb := range []string{audit.VerbLogin, audit.VerbLogout} {
+		trail.Session(t.Context(), auth.Admin, verb)
+		line, err := lines.ReadString('\n')
+		require.NoError(t, err)
+		assert.Equal(t, int64(i+1), entry(t, line).Seq)
 	}
 }
 

@@ -82,7 +82,10 @@ func (s *Sink) send(ctx context.Context, entries []api.AuditEntry) error {
 		return fmt.Errorf("write the audit trail: %w", err)
 	}
 	_, err = f.Write(lines)
-	return errors.Join(err, f.Sync(), f.Close())
+	if info, failed := f.Stat(); failed == nil && info.Mode().IsRegular() { // a pipe or a terminal keeps nothing
+		err = errors.Join(err, f.Sync())
+	}
+	return errors.Join(err, f.Close())
 }
 
 // toSyslog sends one datagram for each, or by TCP each with its length before it.
