@@ -82,6 +82,8 @@ func (h *Host) groupOf(connection string) string {
 // process of their own. It answers whether others are freed of them so. The slot is held.
 func (h *Host) tellApart(s *slot, p *process) bool {
 	suspects := p.suspects()
+	d := p.description.Load()
+	alone := d != nil && d.LocalState
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	suspects = slices.DeleteFunc(suspects, func(c string) bool { return c == "" || h.apart[c] != s.group })
@@ -96,7 +98,7 @@ func (h *Host) tellApart(s *slot, p *process) bool {
 			others++
 		}
 	}
-	if len(suspects) == 0 || others >= mostApart || p.localState.Load() || s.group != "" && members == 1 || h.closed {
+	if len(suspects) == 0 || others >= mostApart || alone || s.group != "" && members == 1 || h.closed {
 		return false
 	}
 	h.groups++

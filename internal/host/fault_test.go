@@ -104,6 +104,19 @@ func TestWhatADriverLeaksGoesNoFurther(t *testing.T) {
 	assert.False(t, secret(item.ID), "nor does it go from one connection to another")
 }
 
+// Whoever chooses a credential does not choose what others can read.
+func TestASecretThatIsAWordGarblesNobodysAnswers(t *testing.T) {
+	h := newHost(t, nil)
+	for _, word := range []string{"keypair"} {
+		_, err := h.Session(keyed(word, word)).Get(t.Context(), "vpc", "x")
+		require.NoError(t, err)
+	}
+	pid(t, h.Session(target("toy", "r")))
+	d, err := h.Describe(t.Context(), "toy")
+	require.NoError(t, err)
+	assert.True(t, d.Offers("keypair", "get"), "what a driver is it has said before it knew anything")
+}
+
 // base64Of decodes what of a text may be encoded.
 func base64Of(text string) string {
 	for word := range strings.FieldsSeq(text) {

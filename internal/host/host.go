@@ -258,7 +258,7 @@ func (h *Host) Describe(ctx context.Context, cloud string) (*driver.Description,
 }
 
 func describe(ctx context.Context, p *process, cloud string, c command) (*driver.Description, error) {
-	d, err := p.client.Describe(ctx)
+	d, err := p.describe(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("describe the driver %s: %w", cloud, err)
 	}

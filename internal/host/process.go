@@ -38,7 +38,7 @@ type process struct {
 
 	connectTimeout time.Duration
 
-	localState atomic.Bool // whether the driver says so
+	description atomic.Pointer[driver.Description] // once it has said what it is
 
 	calls    atomic.Int64 // running now
 	killed   atomic.Bool  // by the host
@@ -213,13 +213,25 @@ func (p *process) connect(ctx context.Context, t Target) (driver.Session, error)
 	return s, nil
 }
 
+// describe answers what the driver says that it is. It is asked once, and mostly before it
+// knows a credential, whose values would be taken out of the answer.
+func (p *process) describe(ctx context.Context) (*driver.Description, error) {
+	if d := p.description.Load(); d != nil {
+		return d, nil
+	}
+	d, err := p.client.Describe(ctx)
+	if err == nil {
+		p.description.Store(d)
+	}
+	return d, err
+}
+
 // hide has the values of a credential go no further than to the process: those that are
 // secret, or if the driver does not say which these are, all.
 func (p *process) hide(ctx context.Context, credential driver.Values) {
 	var values []string
-	if d, err := p.client.Describe(driver.WithTimeout(ctx, p.connectTimeout)); err == nil {
+	if d, err := p.describe(driver.WithTimeout(ctx, p.connectTimeout)); err == nil {
 		values = d.Secrets(credential)
-		p.localState.Store(d.LocalState)
 	} else {
 		values = slices.Collect(maps.Values(credential))
 	}
