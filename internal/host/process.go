@@ -75,7 +75,7 @@ func (h *Host) startProcess(cloud string, c command) (*process, error) {
 		return nil, fmt.Errorf("make the driver's working folder: %w", err)
 	}
 	logger := h.config.Logger.With("driver", cloud)
-	p := &process{logger: logger, secrets: &redactor{}, connectTimeout: h.config.ConnectTimeout, sessions: map[string]*openSession{}, work: workload{running: map[string]int{}, lost: map[string]bool{}}}
+	p := &process{logger: logger, secrets: newRedactor(), connectTimeout: h.config.ConnectTimeout, sessions: map[string]*openSession{}, work: workload{running: map[string]int{}, lost: map[string]bool{}}}
 	lines := &logWriter{logger: logger, clean: p.secrets.text}
 	p.plugin = plugin.NewClient(&plugin.ClientConfig{
 		HandshakeConfig:  driver.Handshake(),

@@ -10,27 +10,25 @@ import (
 	"strconv"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"unicode"
+
+	"github.com/m-cmp/mc-infra-connector/resource"
 )
 
 // redactor takes the secret values of credentials out of what a driver's process says, in
 // the forms in which they may be written. The process serves several connections, so that
-// what one of them knows is in no answer to another.
+// what one of them knows is in no answer to another. A weak value, such as one that is a
+// word, is a coincidence within what a cloud says of its objects: there it counts as a whole
+// only.
 type redactor struct {
-	mu    sync.Mutex
-	known []string
-	made  atomic.Pointer[redaction]
+	mu     sync.RWMutex
+	known  map[string]bool // whether they are weak
+	texts  matcher         // in errors and lines of a log
+	inJSON matcher         // as it is written
+	values matcher         // in a string of it
 }
 
-// redaction is what is looked for. A weak value, such as one that is a word, is a
-// coincidence within what a cloud says of its objects: there it counts as a whole only.
-type redaction struct {
-	texts  *matcher // in errors and lines of a log
-	inJSON *matcher // as it is written
-	values *matcher // in a string of it
-	weak   map[string]bool
-}
+func newRedactor() *redactor { return &redactor{known: map[string]bool{}} }
 
 const (
 	redacted   = "[secret]"
@@ -44,41 +42,41 @@ func isWeak(value string) bool {
 	return len(value) < strongLong || !other && len(value) < wordLong
 }
 
+// isWord reports whether a text is a word of the protocol. Without these no answer can be
+// read, and nobody learns a secret from one.
+func isWord(text string) bool {
+	return slices.Contains(resource.States(), resource.State(text)) || slices.Contains(resource.Codes(), resource.Code(text)) ||
+		slices.Contains(resource.ProblemRules(), resource.ProblemRule(text)) || slices.Contains(resource.WarningRules(), resource.WarningRule(text))
+}
+
 // add makes values known, for the life of the process.
 func (r *redactor) add(values []string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	before := len(r.known)
 	for _, v := range values {
-		if len(v) >= leastLong && !slices.Contains(r.known, v) {
-			r.known = append(r.known, v)
-		}
-	}
-	if len(r.known) == before {
-		return
-	}
-	next := &redaction{weak: map[string]bool{}}
-	var texts, written, strong []string
-	for _, v := range r.known {
-		forms := formsOf(v)
-		texts = append(texts, forms...)
-		if isWeak(v) {
-			next.weak[v] = true
-			written = append(written, `"`+escaped(v, true)+`"`, `"`+escaped(v, false)+`"`)
+		if _, known := r.known[v]; known || len(v) < leastLong {
 			continue
 		}
-		written, strong = append(written, forms...), append(strong, forms...)
+		weak, forms := isWeak(v), formsOf(v)
+		r.known[v] = weak
+		r.texts.add(forms)
+		if weak {
+			for _, written := range inJSON(v) {
+				r.inJSON.add([]string{`"` + written + `"`})
+			}
+			continue
+		}
+		r.inJSON.add(forms)
+		r.values.add(forms)
 	}
-	next.texts, next.inJSON, next.values = newMatcher(texts), newMatcher(written), newMatcher(strong)
-	r.made.Store(next)
 }
 
 // formsOf are the ways in which a value may be written.
 func formsOf(value string) []string {
 	quoted := strconv.Quote(value)
-	forms := []string{value, escaped(value, true), escaped(value, false), quoted[1 : len(quoted)-1], url.QueryEscape(value), url.PathEscape(value)}
+	forms := append(inJSON(value), value, quoted[1:len(quoted)-1], url.QueryEscape(value), url.PathEscape(value))
 	for _, form := range slices.Clone(forms) { // within JSON
-		forms = append(forms, escaped(form, true), escaped(form, false))
+		forms = append(forms, inJSON(form)...)
 	}
 	for before := range 3 { // how far into three bytes it begins, as within user:password
 		text := append(make([]byte, before), value...)
@@ -95,7 +93,14 @@ func formsOf(value string) []string {
 	return forms
 }
 
-// escaped is a text as JSON writes it, without the quotes.
+// inJSON are the ways in which JSON is usually written: as Go does, with and without what is
+// escaped for HTML, and with ASCII alone as Python does.
+func inJSON(text string) []string {
+	ascii := strconv.QuoteToASCII(text)
+	return []string{escaped(text, true), escaped(text, false), ascii[1 : len(ascii)-1]}
+}
+
+// escaped is a text as Go writes it in JSON, without the quotes.
 func escaped(text string, html bool) string {
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
@@ -106,42 +111,54 @@ func escaped(text string, html bool) string {
 
 // text takes secrets out of a text for people.
 func (r *redactor) text(text string) string {
-	if made := r.made.Load(); made != nil {
-		return made.texts.replace(text)
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	if len(r.known) == 0 || isWord(text) {
+		return text
 	}
-	return text
+	return r.texts.replace(text)
 }
 
 // value takes them out of a text that is a value.
 func (r *redactor) value(text string) string {
-	made := r.made.Load()
-	switch {
-	case made == nil:
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	if len(r.known) == 0 {
 		return text
-	case made.weak[text]:
+	}
+	return r.clean(text)
+}
+
+// clean is value while the lock is held.
+func (r *redactor) clean(text string) string {
+	switch {
+	case isWord(text):
+		return text
+	case r.known[text]:
 		return redacted
 	}
-	return made.values.replace(text)
+	return r.values.replace(text)
 }
 
 // json takes them out of the values of a document, and out of all of what is none.
 func (r *redactor) json(raw []byte) []byte {
-	made := r.made.Load()
-	if made == nil {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	if len(r.known) == 0 {
 		return raw
 	}
-	if at, _ := made.inJSON.find(raw, 0); at < 0 {
+	if at, _ := r.inJSON.find(raw, 0); at < 0 {
 		return raw
 	}
 	d := json.NewDecoder(bytes.NewReader(raw))
 	d.UseNumber()
 	var document any
 	if d.Decode(&document) != nil || d.More() {
-		return []byte(r.text(string(raw)))
+		return []byte(r.texts.replace(string(raw)))
 	}
 	clean, err := json.Marshal(r.document(document))
 	if err != nil {
-		return []byte(r.text(string(raw)))
+		return []byte(r.texts.replace(string(raw)))
 	}
 	return clean
 }
@@ -150,7 +167,7 @@ func (r *redactor) json(raw []byte) []byte {
 func (r *redactor) document(v any) any {
 	switch v := v.(type) {
 	case string:
-		return r.value(v)
+		return r.clean(v)
 	case []any:
 		for i := range v {
 			v[i] = r.document(v[i])
@@ -167,28 +184,28 @@ func (r *redactor) document(v any) any {
 // the first bytes that a text can have here, which mostly tell that none can end there.
 // https://webglimpse.net/pubs/TR94-17.pdf
 type matcher struct {
-	skip  [1 << 16]uint8
+	reach [1 << 16]uint8      // how far into a text the two can be at most
 	texts map[uint16][]string // by the two bytes, the longest first
 }
 
-func newMatcher(texts []string) *matcher {
-	m := &matcher{texts: map[uint16][]string{}}
-	for i := range m.skip {
-		m.skip[i] = leastLong - 1
+func (m *matcher) add(texts []string) {
+	if m.texts == nil {
+		m.texts = map[uint16][]string{}
 	}
-	slices.SortFunc(texts, func(a, b string) int { return cmp.Or(len(b)-len(a), strings.Compare(a, b)) })
-	for _, text := range slices.Compact(texts) {
+	longestFirst := func(a, b string) int { return cmp.Or(len(b)-len(a), strings.Compare(a, b)) }
+	for _, text := range texts {
 		if len(text) < leastLong {
 			continue
 		}
-		for i := 1; i < leastLong; i++ {
-			at := pair(text[i-1], text[i])
-			m.skip[at] = min(m.skip[at], uint8(leastLong-1-i)) // small
+		for i := range uint8(leastLong - 1) {
+			at := pair(text[i], text[i+1])
+			m.reach[at] = max(m.reach[at], i+1)
 		}
 		last := pair(text[leastLong-2], text[leastLong-1])
-		m.texts[last] = append(m.texts[last], text)
+		if at, there := slices.BinarySearchFunc(m.texts[last], text, longestFirst); !there {
+			m.texts[last] = slices.Insert(m.texts[last], at, text)
+		}
 	}
-	return m
 }
 
 func pair(a, b byte) uint16 { return uint16(a)<<8 | uint16(b) }
@@ -197,8 +214,8 @@ func pair(a, b byte) uint16 { return uint16(a)<<8 | uint16(b) }
 func (m *matcher) find(in []byte, from int) (begin, end int) {
 	for i := from + leastLong - 1; i < len(in); {
 		last := pair(in[i-1], in[i])
-		if skip := m.skip[last]; skip > 0 {
-			i += int(skip)
+		if skip := leastLong - 1 - int(m.reach[last]); skip > 0 {
+			i += skip
 			continue
 		}
 		begin := i - leastLong + 1

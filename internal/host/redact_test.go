@@ -16,7 +16,7 @@ import (
 const awkward = "s3cr\"et&<key>/+ä\\\n"
 
 func knowing(values ...string) *redactor {
-	r := &redactor{}
+	r := newRedactor()
 	r.add(values)
 	return r
 }
@@ -56,6 +56,8 @@ func TestSecretsAreFoundInAllTheirForms(t *testing.T) {
 			assert.Contains(t, text, redacted, "%s: %s", name, text)
 		}
 	}
+	ascii := []byte(`{"of a driver in Python":"x s3cr\"et&<key>/+\u00e4\\\n"}`)
+	assert.JSONEq(t, `{"of a driver in Python":"x [secret]"}`, string(r.json(ascii)))
 	assert.Equal(t, "-----BEGIN PRIVATE KEY-----", r.text("-----BEGIN PRIVATE KEY-----"), "every key begins so")
 }
 
@@ -69,6 +71,16 @@ func TestShortAndWeakValuesDoNotGarble(t *testing.T) {
 	const object = `{"id":"openstack-vm-1","openstack":1,"labels":{"made":"by openstack"}}`
 	assert.JSONEq(t, object, string(r.json([]byte(object))))
 	assert.JSONEq(t, `{"password":"[secret]","openstack":1}`, string(r.json([]byte(`{"password":"openstack","openstack":1}`))))
+}
+
+// Whoever chooses a credential does not choose what others can read of their resources.
+func TestWordsOfTheProtocolStay(t *testing.T) {
+	r := knowing("available", "not_found", "characters")
+	const object = `{"state":"available","code":"not_found"}`
+	assert.JSONEq(t, object, string(r.json([]byte(object))))
+	assert.Equal(t, "not_found", r.text("not_found"), "as the code of an error")
+	assert.Equal(t, "characters", r.text("characters"), "as the rule of a field")
+	assert.Equal(t, "the password [secret] is wrong", r.text("the password available is wrong"))
 }
 
 // The matcher finds what a plain search finds.
@@ -90,7 +102,9 @@ func TestTheMatcherAgainstAPlainSearch(t *testing.T) {
 				want = at
 			}
 		}
-		begin, end := newMatcher(texts).find([]byte(in), 0)
+		var m matcher
+		m.add(texts)
+		begin, end := m.find([]byte(in), 0)
 		require.Equal(t, want, begin, "%q in %q", texts, in)
 		if begin >= 0 {
 			require.Contains(t, texts, in[begin:end])
