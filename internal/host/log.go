@@ -41,18 +41,25 @@ const (
 // mayPass reports whether a line is passed on.
 func (w *logWriter) mayPass(line []byte) bool {
 	if now := time.Now(); now.Sub(w.since) >= logSpan {
-		if w.left > 0 {
-			w.logger.Warn("the driver says too much; lines of it were left out", "lines", w.left)
-		}
-		w.since, w.lines, w.size, w.left = now, 0, 0, 0
+		w.since, w.lines, w.size = now, 0, 0
 	}
 	w.lines++
 	w.size += len(line)
 	if w.lines > logLines || w.size > logBytes {
-		w.left++
+		if w.left++; w.left == 1 {
+			time.AfterFunc(time.Until(w.since.Add(logSpan)), w.tellLeft)
+		}
 		return false
 	}
 	return true
+}
+
+// tellLeft says how many lines were left out, also if none follows.
+func (w *logWriter) tellLeft() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.logger.Warn("the driver says too much; lines of it were left out", "lines", w.left)
+	w.left = 0
 }
 
 func (w *logWriter) Write(p []byte) (int, error) {

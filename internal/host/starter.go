@@ -43,8 +43,12 @@ func newStarter() *starter {
 func (s *starter) start(cmd *exec.Cmd, c *confinement, ended <-chan struct{}) error {
 	done := make(chan error, 1)
 	if c == nil {
-		s.work <- startRequest{cmd, done}
-		return <-done
+		select {
+		case s.work <- startRequest{cmd, done}:
+			return <-done
+		case <-s.stopped: // nothing is started any more
+			return errors.New("the server is stopping")
+		}
 	}
 	go func() {
 		runtime.LockOSThread() // never unlocked
