@@ -2,7 +2,17 @@ package repository
 
 import (
 	"bytes"
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/sha256"
+	"crypto/sha512"
+	"crypto/x509"
 	"encoding/json"
+	"encoding/pem"
 	"os"
 	"path/filepath"
 	"testing"
@@ -78,5 +88,56 @@ func TestBundlesThatSayNothing(t *testing.T) {
 	} {
 		_, err := verifyBundle(broken, data, []*PublicKey{key.Public()})
 		assert.Error(t, err, name)
+	}
+}
+
+func TestSignaturesOfOtherBytesAndAlgorithms(t *testing.T) {
+	key, err := NewKey()
+	require.NoError(t, err)
+	data := []byte("what is signed")
+	raw, err := signBundle(data, key)
+	require.NoError(t, err)
+	with := func(signature []byte) error {
+		var b bundle
+		require.NoError(t, json.Unmarshal(raw, &b))
+		b.MessageSignature.Signature = signature
+		changed, err := json.Marshal(b)
+		require.NoError(t, err)
+		_, err = verifyBundle(changed, data, []*PublicKey{key.Public()})
+		return err
+	}
+	sum := sha256.Sum256(data)
+	signature, err := ecdsa.SignASN1(rand.Reader, key.key, sum[:])
+	require.NoError(t, err)
+	require.NoError(t, with(signature))
+	for i := range signature {
+		changed := bytes.Clone(signature)
+		changed[i] ^= 1
+		require.ErrorIs(t, with(changed), errNotIt, "byte %d", i)
+		require.ErrorIs(t, with(signature[:i]), errNotIt, "the first %d bytes", i)
+	}
+	require.ErrorIs(t, with(append(signature, 0)), errNotIt)
+	longer := sha512.Sum512(data)
+	signature, err = ecdsa.SignASN1(rand.Reader, key.key, longer[:])
+	require.NoError(t, err)
+	require.ErrorIs(t, with(signature), errNotIt, "with SHA-512")
+}
+
+func TestKeysOfOtherKindsAreRefused(t *testing.T) {
+	curve, err := ecdsa.GenerateKey(elliptic.P384(), rand.Reader)
+	require.NoError(t, err)
+	_, edwards, err := ed25519.GenerateKey(rand.Reader)
+	require.NoError(t, err)
+	old, err := rsa.GenerateKey(rand.Reader, 2048)
+	require.NoError(t, err)
+	for name, key := range map[string]crypto.Signer{"P-384": curve, "Ed25519": edwards, "RSA": old} {
+		der, err := x509.MarshalPKIXPublicKey(key.Public())
+		require.NoError(t, err)
+		_, err = ParsePublicKey(string(pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der})))
+		require.ErrorContains(t, err, "not a key of ECDSA on P-256", name)
+		der, err = x509.MarshalPKCS8PrivateKey(key)
+		require.NoError(t, err)
+		_, err = ParsePrivateKey(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}))
+		require.ErrorContains(t, err, "not one of ECDSA on P-256", name)
 	}
 }
