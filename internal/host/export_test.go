@@ -20,6 +20,12 @@ func (h *Host) Moving(cloud string) bool {
 	return err == nil && len(s.lock) > 0
 }
 
+// MostApart is how many processes of a cloud there can be beside that of all.
+const MostApart = mostApart
+
+// Slots answers how many processes of a cloud there can be at the moment.
+func (h *Host) Slots(cloud string) int { return len(h.slotsOf(cloud)) }
+
 // AllCalls answers how many calls all processes of a cloud are working on.
 func (h *Host) AllCalls(cloud string) (n int64) {
 	for _, s := range h.slotsOf(cloud) {

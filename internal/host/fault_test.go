@@ -223,3 +223,27 @@ func TestAProcessOfItsOwnIsForAWhile(t *testing.T) {
 	require.Eventually(t, func() bool { return pid(t, h.Session(at("bad"))) == pid(t, h.Session(at("good"))) }, 10*time.Second, 10*time.Millisecond)
 	gone(t, own)
 }
+
+func TestAProcessOfItsOwnEndsWithTheHostAndIsUpgraded(t *testing.T) {
+	h := newHost(t, nil)
+	crash(t, h, "bad", "exit")
+	before, shared := pid(t, h.Session(at("bad"))), pid(t, h.Session(at("good")))
+	require.NotEqual(t, before, shared)
+	_, err := h.UsePackage(t.Context(), "toy", pack(t, "toy@2.0.0", "2.0.0"))
+	require.NoError(t, err)
+	own := pid(t, h.Session(at("bad")))
+	gone(t, before)
+	gone(t, shared)
+	require.NotEqual(t, own, pid(t, h.Session(at("good"))), "it is still apart")
+	h.Close()
+	gone(t, own)
+}
+
+func TestADriverThatCrashesForEverybodyDoesNotBecomeMany(t *testing.T) {
+	h := newHost(t, nil)
+	for i := range 12 {
+		crash(t, h, fmt.Sprintf("c-%d", i), "exit")
+	}
+	_, _ = h.Session(at("c-11")).Get(t.Context(), "vpc", "x") // notes the last end, if it does not have to wait
+	assert.Equal(t, 1+host.MostApart, h.Slots("toy"))
+}
