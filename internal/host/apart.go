@@ -83,7 +83,7 @@ func (h *Host) groupOf(connection string) string {
 func (h *Host) tellApart(s *slot, p *process) bool {
 	suspects := p.suspects()
 	d := p.description.Load()
-	alone := d != nil && d.LocalState
+	alone := d == nil || d.LocalState // one that has not said so may keep state
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	suspects = slices.DeleteFunc(suspects, func(c string) bool { return c == "" || h.apart[c] != s.group })
