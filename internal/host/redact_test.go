@@ -11,6 +11,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	driverv1 "github.com/m-cmp/mc-infra-connector/proto/driver/v1"
 )
 
 const awkward = "s3cr\"et&<key>/+ä\\\n"
@@ -81,6 +83,24 @@ func TestWordsOfTheProtocolStay(t *testing.T) {
 	assert.Equal(t, "not_found", r.text("not_found"), "as the code of an error")
 	assert.Equal(t, "characters", r.text("characters"), "as the rule of a field")
 	assert.Equal(t, "the password [secret] is wrong", r.text("the password available is wrong"))
+}
+
+// What is left of an object under another id is left on the cloud.
+func TestObjectsKeepWhatTheyAreKnownBy(t *testing.T) {
+	f := filter{knowing("vpc-a9141197b66f8c6a9", "0192f3a4-uid")}
+	for _, object := range []string{
+		`{"id":"vpc-a9141197b66f8c6a9"}`, `{"id":"arn:vpc-a9141197b66f8c6a9"}`, `{"id":"vpc-1","token":"0192f3a4-uid"}`,
+	} {
+		require.ErrorIs(t, f.answer(&driverv1.GetResponse{Object: []byte(object)}, nil), errIdentity, object)
+		require.ErrorIs(t, f.answer(&driverv1.ListResponse{Objects: [][]byte{[]byte(`{"id":"vpc-2"}`), []byte(object)}}, nil), errIdentity, object)
+	}
+	answer := &driverv1.GetResponse{Object: []byte(`{"id":"vpc-2","name":"vpc-a9141197b66f8c6a9"}`)}
+	require.NoError(t, f.answer(answer, nil))
+	assert.JSONEq(t, `{"id":"vpc-2","name":"[secret]"}`, string(answer.GetObject()))
+	failure := &driverv1.Failure{Message: "vpc-a9141197b66f8c6a9 is there", LeftId: "vpc-a9141197b66f8c6a9"}
+	require.NoError(t, f.message(failure.ProtoReflect()))
+	assert.Equal(t, "[secret] is there", failure.GetMessage())
+	assert.Equal(t, "vpc-a9141197b66f8c6a9", failure.GetLeftId())
 }
 
 // The matcher finds what a plain search finds.
