@@ -408,12 +408,7 @@ func (p *People) ownOr(ctx context.Context, user string) error {
 	if who, _ := From(ctx); who.User == user && who.User != "" {
 		return nil
 	}
-	return p.Allow(ctx, Manage, What{Kind: Person}, nil)
-}
-
-// MayManage reports whether who asks is in charge of all users.
-func (p *People) MayManage(ctx context.Context) bool {
-	return p.Decide(ctx, Manage, What{Kind: Person}) == Allowed
+	return p.Allow(ctx, Manage, What{Kind: Person})
 }
 
 // ChangePassword changes the password of who asks and knows the old one.

@@ -274,8 +274,16 @@ func (p *People) Decide(ctx context.Context, verb string, what What) Decision {
 	return decide(p.rulesOf(ctx), verb, what)
 }
 
-// Allow refuses who may not do something, to what has these labels.
-func (p *People) Allow(ctx context.Context, verb string, what What, labels map[string]string) error {
+// Allow refuses who may not do something, whatever the labels are, or where there are none.
+func (p *People) Allow(ctx context.Context, verb string, what What) error {
+	if p.Decide(ctx, verb, what) == Allowed {
+		return nil
+	}
+	return p.Refusal(ctx, verb, what)
+}
+
+// AllowLabels refuses who may not do something to a resource that has these labels.
+func (p *People) AllowLabels(ctx context.Context, verb string, what What, labels map[string]string) error {
 	if decideLabels(p.rulesOf(ctx), verb, what, labels) {
 		return nil
 	}

@@ -121,6 +121,18 @@ func TestATokenHasNoMoreThanItsUser(t *testing.T) {
 	_, err = p.CreateToken(as(whole.Token), []byte(`{"name":"other","user":"kim"}`))
 	assert.Equal(t, resource.CodeDenied, resource.CodeOf(err))
 
+	// What is no resource has no labels; a rule about labels is not about it, whatever they must not be.
+	_, err = p.CreateRole(admin(t), []byte(`{"name":"no-prod","rules":[{"verbs":["*"],"kinds":["*"],"labels":["env!=prod"]}]}`))
+	require.NoError(t, err)
+	_, err = p.CreateUser(admin(t), []byte(`{"name":"kim"}`))
+	require.NoError(t, err)
+	_, err = p.CreateGrant(admin(t), []byte(`{"user":"kim","role":"no-prod"}`))
+	require.NoError(t, err)
+	kim := issue(admin(t), `{"name":"t","user":"kim"}`)
+	_, err = p.CreateToken(as(kim.Token), []byte(`{"name":"taken","user":"anna"}`))
+	assert.Equal(t, resource.CodeDenied, resource.CodeOf(err))
+	assert.Equal(t, resource.CodeNotFound, resource.CodeOf(p.RevokeToken(as(kim.Token), whole.ID)))
+
 	disabled := as(whole.Token)
 	_, err = p.UpdateUser(admin(t), "anna", []byte(`{"disabled":true}`))
 	require.NoError(t, err)

@@ -132,6 +132,14 @@ func fitting(s *store.Sees, connection string, labels map[string]string) bool {
 	})
 }
 
+// A right that is one of its own is not among all that somebody may do who may change all.
+func TestChangingEverythingIsNotDoingEverything(t *testing.T) {
+	r, err := newRule("r", api.RoleRule{Verbs: []string{Change}, Kinds: []string{All}}, nil)
+	require.NoError(t, err)
+	assert.Equal(t, Denied, decide([]rule{r}, All, What{Kind: All}))
+	assert.Equal(t, Allowed, decide([]rule{r}, Create, What{Kind: Connection}))
+}
+
 func TestPasswordsThatAreTriedFirst(t *testing.T) {
 	for _, bad := range []string{"", "short1!", "password1234", "qwertyuiop12", "aaaaaaaaaaaaaaaa", "Administrator1", "annaannaanna1", "1234567890123", "Welcome2Seoul", "abcdefghijklm"} {
 		require.Error(t, checkPassword("anna", bad), bad)

@@ -60,11 +60,7 @@ func (r *request) people() *people.People { return r.server.People }
 
 // may refuses who may not do something with a kind in a connection, "" for all.
 func (r *request) may(verb, kind, connection string) error {
-	what := people.What{Kind: kind, Connection: connection}
-	if r.people().Decide(r.Context(), verb, what) == people.Allowed {
-		return nil
-	}
-	return r.people().Refusal(r.Context(), verb, what)
+	return r.people().Allow(r.Context(), verb, people.What{Kind: kind, Connection: connection})
 }
 
 // sees answers which resources of a kind may be counted.

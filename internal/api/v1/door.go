@@ -324,7 +324,7 @@ func (s *server) mayCreate(ctx context.Context, k *resource.Kind, connection str
 	what := people.What{Kind: k.Name, Connection: connection}
 	created := map[string]bool{}
 	for _, r := range requests {
-		if err := s.People.Allow(ctx, people.Create, what, r.Labels); err != nil {
+		if err := s.People.AllowLabels(ctx, people.Create, what, r.Labels); err != nil {
 			return err
 		}
 		refs, err := k.Refs(r.Spec)
@@ -338,7 +338,7 @@ func (s *server) mayCreate(ctx context.Context, k *resource.Kind, connection str
 		}
 		_, hidden, err := k.Hide(r.Spec)
 		if err == nil && len(hidden) > 0 {
-			err = s.People.Allow(ctx, people.Password, what, r.Labels)
+			err = s.People.AllowLabels(ctx, people.Password, what, r.Labels)
 		}
 		if err != nil {
 			return err
@@ -439,7 +439,7 @@ func (s *server) mayLabel(ctx context.Context, what people.What, name string, pa
 	if err != nil {
 		return err
 	}
-	return s.People.Allow(ctx, resource.ActionLabel, what, change.Apply(row.Labels))
+	return s.People.AllowLabels(ctx, resource.ActionLabel, what, change.Apply(row.Labels))
 }
 
 // mayName refuses a reference to what somebody may not see, as one to what is not there.

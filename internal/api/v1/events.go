@@ -140,7 +140,7 @@ func (s *server) seesEvent(ctx context.Context, e events.Event) bool {
 	case e.Driver != nil:
 		return s.People.Decide(ctx, people.Read, people.What{Kind: people.Driver}) != people.Denied
 	case e.Resource != nil:
-		return s.People.Allow(ctx, people.Read, people.What{Kind: e.Resource.Kind, Connection: e.Resource.Connection}, e.Resource.Labels) == nil
+		return s.People.AllowLabels(ctx, people.Read, people.What{Kind: e.Resource.Kind, Connection: e.Resource.Connection}, e.Resource.Labels) == nil
 	}
 	switch s.People.Decide(ctx, people.Read, people.What{Kind: e.Operation.Kind, Connection: e.Operation.Connection}) {
 	case people.Allowed:

@@ -183,7 +183,7 @@ func (s *server) mayPoint(ctx context.Context, body []byte) error {
 	if json.Unmarshal(body, &change) != nil || change.Credential == nil && change.Zone == nil && change.Settings == nil {
 		return nil //nolint:nilerr // what is not well-formed is refused for that
 	}
-	return s.People.Allow(ctx, people.Create, people.What{Kind: people.Connection}, nil)
+	return s.People.Allow(ctx, people.Create, people.What{Kind: people.Connection})
 }
 
 type checked struct {
