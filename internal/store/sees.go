@@ -84,7 +84,10 @@ func (s *Sees) keepOperations(q *Queries, sel *bun.SelectQuery) *bun.SelectQuery
 	return s.keep(q, sel, func(sel *bun.SelectQuery, labels []LabelTest) *bun.SelectQuery {
 		there := withLabels(q.db.NewSelect().Model((*Resource)(nil)).ModelTableExpr("resources").ColumnExpr("1").Where("resources.uid = operations.uid"), labels)
 		return sel.WhereGroup(" AND ", func(sel *bun.SelectQuery) *bun.SelectQuery {
-			return sel.Where("EXISTS (?)", there).WhereOr("asked_by = ?", s.Who)
+			if sel = sel.Where("EXISTS (?)", there); s.Who == "" { // nobody began those whose beginner was not recorded
+				return sel
+			}
+			return sel.WhereOr("asked_by = ?", s.Who)
 		})
 	})
 }

@@ -90,7 +90,7 @@ func (s *server) registerData(routes *doors, k *resource.Kind) {
 			if err != nil {
 				return nil, err
 			}
-			return s.Inventory.Data(ctx, in.Connection, k.Name, in.Name, c.Name, params)
+			return s.data(ctx, in, k, &c, params)
 		})
 		if c.Method == http.MethodPost {
 			takes(routes, one+c.Path, schemas.Schema(c.ParamsType(), true, ""), true)
@@ -110,7 +110,7 @@ func (s *server) registerData(routes *doors, k *resource.Kind) {
 			if err != nil {
 				return nil, err
 			}
-			answer, err := s.Inventory.Data(ctx, in.Connection, k.Name, in.Name, c.Name, params)
+			answer, err := s.data(ctx, in, k, &c, params)
 			if err == nil {
 				err = c.Failure(answer)
 			}
@@ -120,6 +120,17 @@ func (s *server) registerData(routes *doors, k *resource.Kind) {
 	if k.Signing() != nil {
 		documentContent(routes, k, one+contentPath)
 	}
+}
+
+// data does a call whose parameters name no other data than may be reached, too.
+func (s *server) data(ctx context.Context, in *dataInput, k *resource.Kind, c *resource.DataCall, params json.RawMessage) (json.RawMessage, error) {
+	err := eachRef(c.MapRefs, params, func(ref resource.Ref) error {
+		return s.mayReach(ctx, people.Data, people.What{Kind: ref.Kind, Connection: in.Connection}, ref.Name)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return s.Inventory.Data(ctx, in.Connection, k.Name, in.Name, c.Name, params)
 }
 
 // contentPath is where data is read and written, below a resource.

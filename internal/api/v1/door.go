@@ -175,6 +175,19 @@ func ofMany(k *resource.Kind, verb string, in scope) need {
 	}}
 }
 
+// ofCancel is about the operation's own verb, and about deleting what it makes if that is wanted.
+func ofCancel() need {
+	n := ofOperation("")
+	n.body = func(s *server, ctx context.Context, _, id string, raw []byte) error {
+		var how Cancel
+		if err := resource.Decode(raw, &how); err != nil || !how.ThenDelete {
+			return nil //nolint:nilerr // who reads it says what is wrong
+		}
+		return s.mayFollow(ctx, people.Delete, id)
+	}
+	return n
+}
+
 // seen answers what whoever asks may see in the list that a route answers.
 func seen(ctx context.Context) *store.Sees {
 	if s, said := store.SeesOf(ctx); said {
@@ -190,7 +203,12 @@ func (s *server) admit(ctx context.Context, n need, given func(string) (string, 
 	case byLogin:
 		return ctx, nil
 	case byOperation:
-		return ctx, s.mayFollow(ctx, n.verb, param("id"))
+		err := s.mayFollow(ctx, n.verb, param("id"))
+		if err == nil && n.body != nil {
+			_, raw := given("")
+			err = n.body(s, ctx, "", param("id"), raw)
+		}
+		return ctx, err
 	case byKinds:
 		sees := s.People.Sees(ctx, n.verb, kindNames()...)
 		if sees != nil && len(sees.Any) == 0 {
@@ -272,7 +290,7 @@ func (s *server) mayReach(ctx context.Context, verb string, what people.What, na
 }
 
 // mayFollow refuses who may not do something with an operation: what may be done to what it is
-// about. Without a verb that is the operation's own.
+// about, to delete to what it creates. Without a verb that is the operation's own.
 func (s *server) mayFollow(ctx context.Context, verb, id string) error {
 	op, err := s.Engine.Operation(ctx, id)
 	if resource.CodeOf(err) == resource.CodeNotFound {
@@ -300,12 +318,16 @@ func (s *server) mayFollow(ctx context.Context, verb, id string) error {
 		parts = []store.Operation{{ID: id, Verb: op.Verb, Kind: op.Kind, Connection: op.Connection}}
 	}
 	for _, part := range parts {
-		sees := s.People.Sees(ctx, part.Verb, part.Kind)
+		if verb == people.Delete && part.Verb != api.VerbCreate {
+			continue
+		}
+		needed := cmp.Or(verb, part.Verb)
+		sees := s.People.Sees(ctx, needed, part.Kind)
 		if sees != nil {
 			sees.Who = "" // who began it may not go on for that
 		}
 		if seen, err = q.SeesOperation(ctx, sees, part.ID); err == nil && !seen {
-			err = s.People.Refusal(ctx, part.Verb, people.What{Kind: part.Kind, Connection: part.Connection})
+			err = s.People.Refusal(ctx, needed, people.What{Kind: part.Kind, Connection: part.Connection})
 		}
 		if err != nil {
 			return err
@@ -417,10 +439,20 @@ func (s *server) mayAct(ctx context.Context, a *resource.Action, what people.Wha
 	if err != nil {
 		return err
 	}
+	return eachRef(a.MapRefs, params, func(ref resource.Ref) error {
+		if created[ref.Kind+"/"+ref.Name] {
+			return nil
+		}
+		return s.mayName(ctx, what.Connection, ref)
+	})
+}
+
+// eachRef asks may of what parameters refer to, until one is refused.
+func eachRef(mapRefs func(json.RawMessage, func(resource.Ref) (string, error)) (json.RawMessage, error), params json.RawMessage, may func(resource.Ref) error) error {
 	var refused error
-	_, err = a.MapRefs(params, func(ref resource.Ref) (string, error) {
-		if refused == nil && !created[ref.Kind+"/"+ref.Name] {
-			refused = s.mayName(ctx, what.Connection, ref)
+	_, err := mapRefs(params, func(ref resource.Ref) (string, error) {
+		if refused == nil {
+			refused = may(ref)
 		}
 		return ref.Name, nil
 	})

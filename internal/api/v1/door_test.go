@@ -297,3 +297,42 @@ func TestWhereAConnectionLeadsIsNotForAll(t *testing.T) {
 		assert.Equal(t, http.StatusOK, got.status, "%s: %s", body, got.body)
 	}
 }
+
+// What a request names is bound by the right that it would else take by a side door: the data of
+// another bucket by a copy, a deletion by a cancellation, a password by the right to change all.
+func TestNoRightComesWithAnother(t *testing.T) {
+	e := enginetest.New(t, enginetest.Options{})
+	handler, _ := open(t, e)
+	a := served(t, e, handler)
+	rule := func(verbs, kind string, labels ...string) map[string]any {
+		return map[string]any{"verbs": strings.Split(verbs, ","), "kinds": []string{kind}, "labels": labels}
+	}
+	a.made("/v1/roles", map[string]any{"name": "data-a", "rules": []any{rule("read,data", "bucket", "team=a"), rule("read", "bucket", "team=b")}})
+	a.made("/v1/roles", map[string]any{"name": "maker", "rules": []any{rule("read,create", "vpc")}})
+	a.made("/v1/roles", map[string]any{"name": "changer", "rules": []any{rule("change", "*")}})
+	data, maker, changer := a.user("data", "data-a"), a.user("maker", "maker"), a.user("changer", "changer")
+
+	for _, team := range []string{"a", "b", "c"} {
+		got := a.post("/v1/connections/mock/buckets?wait=30s", `{"name":"`+team+`","labels":{"team":"`+team+`"},"spec":{}}`)
+		require.Equal(t, http.StatusCreated, got.status, "%s", got.body)
+		got = a.content(http.MethodPut, "/v1/connections/mock/buckets/"+team+"/object?key=x", "of "+team)
+		require.Equal(t, http.StatusOK, got.status, "%s", got.body)
+	}
+	copied := func(rest, query string) int {
+		return a.as(data, http.MethodPost, "/v1/connections/mock/buckets/a/object:copy"+query, `{"key":"x","toKey":"y"`+rest+`}`).status
+	}
+	assert.Equal(t, http.StatusOK, copied(``, ""))
+	assert.Equal(t, http.StatusForbidden, copied(`,"fromBucket":"b"`, ""), "its data are not for all who see it")
+	assert.Equal(t, http.StatusForbidden, copied(``, "?fromBucket=b"))
+	assert.Equal(t, http.StatusNotFound, copied(`,"fromBucket":"c"`, ""))
+
+	got := a.as(maker, http.MethodPost, "/v1/connections/mock/vpcs?wait=30s", `{"name":"v","spec":{"cidr":"10.0.0.0/16"}}`)
+	require.Equal(t, http.StatusCreated, got.status, "%s", got.body)
+	op := into[struct{ Items []api.Operation }](t, a.as(maker, http.MethodGet, "/v1/operations", "")).Items[0].ID
+	assert.Equal(t, http.StatusConflict, a.as(maker, http.MethodPost, "/v1/operations/"+op+":cancel", `{}`).status, "it has ended")
+	assert.Equal(t, http.StatusForbidden, a.as(maker, http.MethodPost, "/v1/operations/"+op+":cancel", `{"thenDelete":true}`).status)
+	assert.Equal(t, http.StatusConflict, a.post("/v1/operations/"+op+":cancel", `{"thenDelete":true}`).status)
+
+	got = a.as(changer, http.MethodPost, "/v1/connections/mock/subnets", `{"name":"s","spec":{"vpc":"v","cidr":"10.0.1.0/24"}}`)
+	assert.Equal(t, http.StatusForbidden, got.status, "who may not read may not refer to what is there: %s", got.body)
+}

@@ -59,12 +59,13 @@ func (s *server) registerOperations(routes *doors) {
 	schemas := routes.OpenAPI().Components.Schemas
 	for _, change := range []struct {
 		name, summary, description string
+		needs                      need
 		params                     reflect.Type
 		do                         func(ctx context.Context, id string, body []byte) (*api.Operation, error)
 	}{
 		{
 			"cancel", "Cancel an operation", "Ends an operation that the cloud has not accepted yet. With thenDelete, what an accepted creation makes is deleted as soon as it has ended.",
-			reflect.TypeFor[Cancel](),
+			ofCancel(), reflect.TypeFor[Cancel](),
 			func(ctx context.Context, id string, body []byte) (*api.Operation, error) {
 				var how Cancel
 				if err := resource.Decode(body, &how); err != nil {
@@ -75,7 +76,7 @@ func (s *server) registerOperations(routes *doors) {
 		},
 		{
 			"retry", "Try a failed operation again", "Does again, as a new operation, what a failed or cancelled one did not do.",
-			reflect.TypeFor[struct{}](),
+			ofOperation(""), reflect.TypeFor[struct{}](),
 			func(ctx context.Context, id string, body []byte) (*api.Operation, error) {
 				if err := resource.Decode(body, &struct{}{}); err != nil {
 					return nil, err
@@ -85,7 +86,7 @@ func (s *server) registerOperations(routes *doors) {
 		},
 	} {
 		path := "/v1/operations/{id}:" + change.name
-		answer(routes, ofOperation(""), huma.Operation{
+		answer(routes, change.needs, huma.Operation{
 			OperationID: change.name + "-operation", Method: http.MethodPost, Path: path, Tags: tags, DefaultStatus: http.StatusAccepted,
 			Summary: change.summary, Description: change.description,
 		}, func(ctx context.Context, in *struct {
