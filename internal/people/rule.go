@@ -99,7 +99,9 @@ func (r rule) covers(verb, kind string) bool {
 		(slices.Contains(r.kinds, kind) || slices.Contains(r.kinds, All) || slices.Contains(r.kinds, groupOf(kind)))
 }
 
-func changes(verb string) bool { return verb != Read && verb != All && !slices.Contains(ownRights(), verb) }
+func changes(verb string) bool {
+	return verb != Read && verb != All && !slices.Contains(ownRights(), verb)
+}
 
 // groupOf is the word that stands for all kinds that are like one.
 func groupOf(kind string) string {
