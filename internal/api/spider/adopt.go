@@ -6,6 +6,7 @@ import (
 
 	"github.com/m-cmp/mc-infra-connector/api"
 	"github.com/m-cmp/mc-infra-connector/internal/inventory"
+	"github.com/m-cmp/mc-infra-connector/internal/people"
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
 
@@ -76,6 +77,9 @@ func (k *kind) managed(r *request, connection, id string) (*resource.Resource, e
 
 // adopt takes what the cloud has under management.
 func (k *kind) adopt(r *request, connection string, what inventory.Adopting) (*resource.Resource, error) {
+	if err := r.may(people.Adopt, k.of.Name, connection); err != nil {
+		return nil, err
+	}
 	found, err := r.server.Inventory.AdoptNamed(r.Context(), connection, k.of.Name, what)
 	if resource.CodeOf(err) == resource.CodeNotFound {
 		return nil, resource.Errorf(resource.CodeNotFound, "%s '%s' does not exist on the cloud of connection '%s': %w", k.title, what.CloudID, connection, err)

@@ -23,6 +23,7 @@ const (
 	connected  place = iota // in the connection that the request names
 	ofType                  // there, for the kind that ResourceType names
 	itself                  // for the connection that the path names
+	inPath                  // in the connection that the path names by {ConnectionName}
 	everywhere              // in all connections
 	somewhere               // in any connection: the handler answers, and does, what may be
 )
@@ -43,6 +44,8 @@ func (r *request) admit(n right) error {
 		connection, err = r.need("ConnectionName")
 	case itself:
 		connection, err = r.param("Name")
+	case inPath:
+		connection, err = r.param("ConnectionName")
 	case somewhere:
 		if r.people().Decide(r.Context(), n.verb, people.What{Kind: kind}) == people.Denied {
 			return r.people().Refusal(r.Context(), n.verb, people.What{Kind: kind})

@@ -99,10 +99,42 @@ func TestOneConnectionAlone(t *testing.T) {
 	assert.Equal(t, http.StatusForbidden, one(http.MethodDelete, "/vpc/v", `{"ConnectionName":"other"}`).status)
 	assert.Equal(t, http.StatusForbidden, one(http.MethodDelete, "/destroy?ConnectionName=other", "").status)
 	assert.JSONEq(t, `{"count":1}`, one(http.MethodGet, "/countvpc", "").body)
-	assert.JSONEq(t, `{"count":0}`, one(http.MethodGet, "/countvpc/other", "").body)
+	for _, name := range []string{"other", "nothing"} { // which has the same answer, whether it is there or not
+		assert.Equal(t, http.StatusForbidden, one(http.MethodGet, "/countvpc/"+name, "").status)
+	}
+	for range 20 { // whichever spelling comes first
+		assert.Equal(t, http.StatusBadRequest, one(http.MethodGet, "/vpc?ConnectionName="+connection+"&connectionname=other", "").status)
+	}
 	assert.JSONEq(t, `{"count":1}`, one(http.MethodGet, "/countconnectionconfig", "").body)
 	assert.NotContains(t, one(http.MethodGet, "/connectionconfig", "").body, `"other"`)
 	assert.Equal(t, http.StatusForbidden, one(http.MethodGet, "/connectionconfig/other", "").status)
 	assert.Equal(t, http.StatusForbidden, one(http.MethodGet, "/credential", "").status)
 	assert.Equal(t, http.StatusForbidden, one(http.MethodPost, "/anycall", in(`{"FID":"x"}`)).status)
+}
+
+// A right to make or to do something is no right to what that names, nor to take in what the cloud
+// alone knows.
+func TestNoRightComesWithAnother(t *testing.T) {
+	var who *people.People
+	a := registeredWith(t, enginetest.Options{}, func(c *spider.Config) { who = c.People })
+	admin := people.As(t.Context(), people.Who{Name: "admin"})
+	_, err := who.CreateRole(admin, []byte(`{"name":"maker","rules":[{"verbs":["create","delete"],"kinds":["securitygroup","disk"]},{"verbs":["attach"],"kinds":["disk"]},{"verbs":["read"],"kinds":["*"],"labels":["team=a"]}]}`))
+	require.NoError(t, err)
+	_, err = who.CreateUser(admin, []byte(`{"name":"one"}`))
+	require.NoError(t, err)
+	_, err = who.CreateGrant(admin, []byte(`{"user":"one","role":"maker"}`))
+	require.NoError(t, err)
+	key, err := who.CreateToken(admin, []byte(`{"user":"one","name":"t"}`))
+	require.NoError(t, err)
+	a.ok(http.MethodPost, "/vpc", in(`{"Name":"v","IPv4_CIDR":"10.0.0.0/16","SubnetInfoList":[{"Name":"s","IPv4_CIDR":"10.0.1.0/24"}]}`))
+	a.ok(http.MethodPost, "/disk", in(`{"Name":"d","DiskType":"default","DiskSize":"10"}`))
+	for request, what := range map[string]string{
+		"POST /securitygroup":     `{"Name":"g","VPCName":"v","SecurityRules":[{"FromPort":"22","ToPort":"22","IPProtocol":"tcp","Direction":"inbound","CIDR":"0.0.0.0/0"}]}`,
+		"PUT /disk/d/attach":      `{"VMName":"nothing"}`,
+		"DELETE /cspdisk/unknown": `{}`,
+	} {
+		method, path, _ := strings.Cut(request, " ")
+		got := a.call(method, path, in(what), "Authorization", "Bearer "+key.Token)
+assert.Equal(t, http.StatusForbidden, got.status, "%s: %s", request, got.body)
+	}
 }

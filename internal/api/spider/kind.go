@@ -129,7 +129,7 @@ func (k *kind) routes(s *server) []route {
 		{method: http.MethodGet, path: "/all" + k.path + "info", needs: right{people.Read, k.of.Name, connected}, handle: k.listAllInfo},
 		{method: http.MethodDelete, path: "/csp" + k.path + "/{Id}", needs: right{people.Delete, k.of.Name, connected}, handle: k.deleteOnCloud},
 		{method: http.MethodGet, path: "/count" + k.path, needs: right{people.Read, k.of.Name, somewhere}, handle: s.count(k.of)},
-		{method: http.MethodGet, path: "/count" + k.path + "/{ConnectionName}", needs: right{people.Read, k.of.Name, somewhere}, handle: s.count(k.of)},
+		{method: http.MethodGet, path: "/count" + k.path + "/{ConnectionName}", needs: right{people.Read, k.of.Name, inPath}, handle: s.count(k.of)},
 	}
 	var list []route
 	for _, r := range generic {

@@ -18,24 +18,29 @@ import (
 type request struct {
 	*http.Request
 	server *server
-	query  url.Values
+	query  map[string]string          // with names in lower case
 	top    map[string]json.RawMessage // of the body, with names in lower case
 	info   map[string]json.RawMessage // of ReqInfo, likewise
 	body   []byte
 }
 
 func newRequest(s *server, r *http.Request, body []byte) (*request, error) {
-	q := &request{Request: r, server: s, body: body}
-	var err error
-	if q.query, err = url.ParseQuery(r.URL.RawQuery); err != nil {
+	q := &request{Request: r, server: s, body: body, query: map[string]string{}}
+	query, err := url.ParseQuery(r.URL.RawQuery)
+	if err != nil {
 		return nil, invalid("query", "is not well-formed: %v", err)
 	}
-	for key, values := range q.query {
+	for key, values := range query {
 		for _, text := range append(values, key) {
 			if !isText(text) {
 				return nil, invalid("query", "is not UTF-8 text, or contains a control character; remove it")
 			}
 		}
+		lower := strings.ToLower(key)
+		if _, twice := q.query[lower]; twice { // which of them is meant, one who checks it and one who does it must not each choose
+			return nil, invalid("query", "has %s twice, spelled in two ways; send it once", shorten(lower))
+		}
+		q.query[lower] = values[0]
 	}
 	switch {
 	case len(body) == 0:
@@ -83,12 +88,7 @@ func (r *request) text(name string) (string, error) {
 			return string(value), nil
 		}
 	}
-	for key, values := range r.query {
-		if strings.EqualFold(key, name) {
-			return values[0], nil
-		}
-	}
-	return "", nil
+	return r.query[strings.ToLower(name)], nil
 }
 
 // need reads a value that must be there.

@@ -134,7 +134,7 @@ func (s *server) subnetRoutes() []route {
 		}},
 		{method: http.MethodDelete, path: "/regsubnet/{Name}", needs: right{people.Release, k.of.Name, connected}, handle: k.unregister},
 		{method: http.MethodGet, path: "/countsubnet", needs: right{people.Read, k.of.Name, somewhere}, handle: s.count(k.of)},
-		{method: http.MethodGet, path: "/countsubnet/{ConnectionName}", needs: right{people.Read, k.of.Name, somewhere}, handle: s.count(k.of)},
+		{method: http.MethodGet, path: "/countsubnet/{ConnectionName}", needs: right{people.Read, k.of.Name, inPath}, handle: s.count(k.of)},
 	}
 }
 
