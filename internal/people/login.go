@@ -58,6 +58,7 @@ func (p *People) CheckLogin(ctx context.Context, name, password string) error {
 		p.hashing.matches(password, "")
 		return p.refuseLogin(ctx, name, "there is no such user")
 	case resource.CodeThrottled:
+		p.hashing.matches(password, "") // or else the time that it takes would tell that there is such a user
 		return p.refuseLogin(ctx, name, "locked")
 	default:
 		return err
