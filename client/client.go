@@ -74,8 +74,8 @@ func WithPause(pause func(ctx context.Context, attempt int) error) Option {
 }
 
 // New returns a client of the server at an address such as http://127.0.0.1:1024.
-// An empty token sends none. A token is sent by HTTP to this machine only, unless
-// WithInsecureHTTP allows more.
+// An empty token sends none. A token, or the password of a login, is sent by HTTP to this
+// machine only, unless WithInsecureHTTP allows more.
 func New(server, token string, opts ...Option) (*Client, error) {
 	u, err := url.Parse(server)
 	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
@@ -97,11 +97,21 @@ func New(server, token string, opts ...Option) (*Client, error) {
 	if c.http == nil {
 		c.http = ownHTTP(cmp.Or(c.tls, &tls.Config{MinVersion: tls.VersionTLS12}))
 	}
-	if token != "" && u.Scheme == "http" && !c.plain && !OnThisMachine(server) {
-		return nil, resource.Errorf(resource.CodeInvalid, "who can read along on the way to %s would have the token: it is not sent there by HTTP; "+
-			"use https://, or allow it where nobody can (--insecure-http, client.WithInsecureHTTP)", server)
+	if token != "" {
+		if err := c.private("token"); err != nil {
+			return nil, err
+		}
 	}
 	return c, nil
+}
+
+// private refuses to send what lets in to where others can read along.
+func (c *Client) private(what string) error {
+	if server := c.Server(); strings.HasPrefix(server, "http:") && !c.plain && !OnThisMachine(server) {
+		return resource.Errorf(resource.CodeInvalid, "who can read along on the way to %s would have the %s: it is not sent there by HTTP; "+
+			"use https://, or allow it where nobody can (--insecure-http, client.WithInsecureHTTP)", server, what)
+	}
+	return nil
 }
 
 // ownHTTP is the HTTP client unless another one is given.

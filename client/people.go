@@ -16,6 +16,9 @@ func (c *Client) Me(ctx context.Context) (*api.Me, error) {
 
 // Login returns a token for a user who has a password. No token is needed for it.
 func (c *Client) Login(ctx context.Context, request api.LoginRequest) (*api.IssuedToken, error) {
+	if err := c.private("password"); err != nil {
+		return nil, err
+	}
 	return one[api.IssuedToken](ctx, c, http.MethodPost, request)(path("login"))
 }
 

@@ -36,7 +36,7 @@ func userName(u *api.User) string { return u.Name }
 func (a *app) userCommand() *cobra.Command {
 	group := a.group("user", groupPeople, "Who may use the server",
 		"A user is a person, or a program. What it may do, roles say that are granted to it, or\nto a group that it is in: mcic grant create. Programs use tokens: mcic token create.",
-		"  mcic user create anna --title \"Anna Kim\" --group team-a\n  mcic user invite anna\n  mcic user list")
+		"  mcic group create team-a\n  mcic user create anna --title \"Anna Kim\" --group team-a\n  mcic user invite anna\n  mcic user list")
 	group.Aliases = []string{"users"}
 	var (
 		createOut, updateOut, inviteOut format
@@ -399,9 +399,9 @@ earlier login on this machine got is revoked.`,
 			if err != nil {
 				return err
 			}
-			kept := file.Contexts[args[0]]
-			if a.server != "" {
-				kept.Server = a.server
+			kept, err := a.pointed(file.Contexts[args[0]])
+			if err != nil {
+				return err
 			}
 			if user != "" {
 				kept.User = user
@@ -413,7 +413,7 @@ earlier login on this machine got is revoked.`,
 			if err != nil {
 				return err
 			}
-			c, err := client.New(kept.Server, "", append([]client.Option{client.WithUserAgent("mcic/" + a.build.Version)}, a.env.ClientOptions...)...)
+			c, err := a.clientOf(settings{server: kept.Server, way: a.way.or(wayOf(a.env.Getenv)).or(kept.way)})
 			if err != nil {
 				return err
 			}

@@ -221,6 +221,10 @@ func (a *app) client(ctx context.Context) (*client.Client, error) {
 	if err != nil {
 		return nil, err
 	}
+	return a.clientOf(s)
+}
+
+func (a *app) clientOf(s settings) (*client.Client, error) {
 	opts, err := s.way.options()
 	if err != nil {
 		return nil, err
@@ -243,6 +247,16 @@ func (a *app) readInput(ctx context.Context, file, prompt string) (string, error
 	return string(raw), err
 }
 
+// pointed is a context with the server that is given, if one is, and the way that is given to it.
+func (a *app) pointed(c serverContext) (serverContext, error) {
+	if a.server != "" && a.server != c.Server {
+		c.Server, c.Token, c.way = a.server, "", way{} // the old token was for the old server
+	}
+	given, err := a.way.absolute()
+	c.way = given.or(c.way)
+	return c, err
+}
+
 func (a *app) contextCommand() *cobra.Command {
 	group := a.group("context", groupSetup, "Keep the addresses and tokens of servers under names",
 		"A context is a name for a server with its token and, if you like, a connection for\ncommands without -c. Contexts are kept in ~/.config/mcic/config.yaml, or in\n$MCIC_CONFIG, readable only by you.",
@@ -259,9 +273,9 @@ func (a *app) contextCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			c := file.Contexts[args[0]]
-			if a.server != "" && a.server != c.Server {
-				c.Server, c.Token, c.way = a.server, "", way{} // the old token was for the old server
+			c, err := a.pointed(file.Contexts[args[0]])
+			if err != nil {
+				return err
 			}
 			if c.Server == "" {
 				return usageError("--server is required: the address of the context's server, such as %s", defaultServer)
@@ -271,11 +285,6 @@ func (a *app) contextCommand() *cobra.Command {
 					return err
 				}
 			}
-			given, err := a.way.absolute()
-			if err != nil {
-				return err
-			}
-			c.way = given.or(c.way)
 			opts, err := c.options()
 			if err != nil {
 				return err

@@ -127,7 +127,11 @@ func (a *app) viewObject(b *strings.Builder, n node, typ reflect.Type, indent st
 		case m.value.flat():
 			text := clean(m.value.line())
 			if at, err := time.Parse(time.RFC3339, text); err == nil {
-				text = at.Local().Format("2006-01-02 15:04:05 MST") + " (" + age(a.env.Now(), at) + " ago)"
+				distance := age(a.env.Now(), at) + " ago"
+				if ahead := at.Sub(a.env.Now()); ahead > time.Minute { // more than clocks differ
+					distance = "in " + age(at, a.env.Now())
+				}
+				text = at.Local().Format("2006-01-02 15:04:05 MST") + " (" + distance + ")"
 			}
 			fmt.Fprintf(b, "%s%s%s%s\n", indent, key, strings.Repeat(" ", longest+2-width(key)), text)
 		case len(m.value.object) > 0:
