@@ -1,15 +1,20 @@
 package people
 
 import (
+	"context"
 	"crypto/rand"
 	"crypto/subtle"
 	"encoding/base64"
 	"fmt"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"golang.org/x/crypto/argon2"
 
+	"github.com/m-cmp/mc-infra-connector/api"
+	"github.com/m-cmp/mc-infra-connector/internal/auth"
+	"github.com/m-cmp/mc-infra-connector/internal/store"
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
 
@@ -111,4 +116,87 @@ func checkPassword(user, password string) error {
 		return refuse("is one that is tried first: it has little beside common words, runs on the keyboard, repetitions and the name of the user; take several words")
 	}
 	return nil
+}
+
+// ChangePassword changes the password of who asks and knows the old one.
+func (p *People) ChangePassword(ctx context.Context, body []byte) error {
+	var request api.PasswordChange
+	if err := resource.Decode(body, &request); err != nil {
+		return err
+	}
+	who, _ := From(ctx)
+	if who.User == "" {
+		return resource.Errorf(resource.CodeUnsupported, "who has the admin token has no password here; the token is changed with its file")
+	}
+	if err := p.CheckLogin(ctx, who.User, request.Old); err != nil {
+		return err
+	}
+	if err := checkPassword(who.User, request.New); err != nil {
+		return err
+	}
+	hash := p.hashing.hash(request.New)
+	return p.change(ctx, Update, who.User, func(ctx context.Context, q *store.Queries) error {
+		row, err := q.User(ctx, who.User)
+		if err != nil {
+			return err
+		}
+		row.Password = hash
+		if err := q.UpdateUser(ctx, row, "password"); err != nil {
+			return err
+		}
+		return q.EndLogins(ctx, who.User, "")
+	})
+}
+
+// inviteLife is how long an invitation is good.
+const inviteLife = 72 * time.Hour
+
+// Invite makes an invitation to choose a password, in the place of those before. Whoever has it
+// can do so once.
+func (p *People) Invite(ctx context.Context, name string) (*api.Invitation, error) {
+	text, until := rand.Text()+rand.Text(), time.Now().Add(inviteLife).Truncate(time.Second)
+	err := p.change(ctx, Update, "invitation of "+name, func(ctx context.Context, q *store.Queries) error {
+		if _, err := q.User(ctx, name); err != nil {
+			return err
+		}
+		if err := q.EndInvitations(ctx, name); err != nil {
+			return err
+		}
+		return q.InsertLogin(ctx, &store.UserLogin{Hash: hashed(text), User: name, Purpose: store.PurposeInvite, Until: store.MicrosOf(until)})
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &api.Invitation{User: name, Code: text, Path: "/invite#" + text, ExpiresAt: until}, nil
+}
+
+// Accept lets who has an invitation choose a password. It tells whose.
+func (p *People) Accept(ctx context.Context, body []byte) (*api.Accepted, error) {
+	var request api.Acceptance
+	if err := resource.Decode(body, &request); err != nil {
+		return nil, err
+	}
+	invited, err := p.Store.Read().UserLogin(ctx, hashed(request.Code), store.PurposeInvite)
+	if err != nil {
+		return nil, err
+	}
+	if err := checkPassword(invited.User, request.Password); err != nil {
+		return nil, err
+	}
+	hash := p.hashing.hash(request.Password)
+	err = p.change(auth.As(ctx, invited.User), Update, invited.User, func(ctx context.Context, q *store.Queries) error {
+		if _, err := q.UserLogin(ctx, invited.Hash, store.PurposeInvite); err != nil { // somebody was first
+			return err
+		}
+		row, err := q.User(ctx, invited.User)
+		if err != nil {
+			return err
+		}
+		row.Password, row.Failures, row.LockedUntil = hash, 0, 0
+		if err := q.UpdateUser(ctx, row, "password", "failures", "locked_until"); err != nil {
+			return err
+		}
+		return q.EndLogins(ctx, row.Name, "")
+	})
+	return &api.Accepted{User: invited.User}, err
 }

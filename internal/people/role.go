@@ -1,11 +1,14 @@
 package people
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/m-cmp/mc-infra-connector/api"
+	"github.com/m-cmp/mc-infra-connector/internal/store"
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
 
@@ -86,4 +89,97 @@ func checkRules(rules []api.RoleRule) error {
 		}
 	}
 	return resource.Invalid(problems...)
+}
+
+// Roles answers all, those of every server first.
+func (p *People) Roles(context.Context) []api.Role {
+	k := p.known.Load()
+	roles := BuiltIn()
+	for _, row := range k.rows.Roles {
+		if role := k.roles[row.Name]; !role.BuiltIn {
+			roles = append(roles, role)
+		}
+	}
+	return roles
+}
+
+// Role answers one.
+func (p *People) Role(_ context.Context, name string) (*api.Role, error) {
+	role, there := p.known.Load().roles[name]
+	if !there {
+		return nil, resource.Errorf(resource.CodeNotFound, "there is no role %s; list them with: mcic role list", name)
+	}
+	return &role, nil
+}
+
+// builtIn refuses to change what every server has.
+func builtIn(name string) error {
+	if slices.ContainsFunc(BuiltIn(), func(r api.Role) bool { return r.Name == name }) {
+		return resource.Errorf(resource.CodeConflict, "the role %s is one that every server has, and stays as it is; make one of your own", name)
+	}
+	return nil
+}
+
+// CreateRole records one.
+func (p *People) CreateRole(ctx context.Context, body []byte) (*api.Role, error) {
+	var request api.RoleRequest
+	if err := resource.Decode(body, &request); err != nil {
+		return nil, err
+	}
+	if err := builtIn(request.Name); err != nil {
+		return nil, err
+	}
+	if err := checkRules(request.Rules); err != nil {
+		return nil, err
+	}
+	err := p.change(ctx, Create, "role "+request.Name, func(ctx context.Context, q *store.Queries) error {
+		return q.InsertRole(ctx, &store.Role{Name: request.Name, Doc: request.Doc, Rules: request.Rules, UpdatedAt: store.MicrosOf(time.Now())})
+	})
+	if err != nil {
+		return nil, err
+	}
+	return p.Role(ctx, request.Name)
+}
+
+// UpdateRole changes one, at once for all who have it.
+func (p *People) UpdateRole(ctx context.Context, name string, body []byte) (*api.Role, error) {
+	var request api.RoleChange
+	if err := resource.Decode(body, &request); err != nil {
+		return nil, err
+	}
+	if err := builtIn(name); err != nil {
+		return nil, err
+	}
+	if err := checkRules(request.Rules); err != nil {
+		return nil, err
+	}
+	err := p.change(ctx, Update, "role "+name, func(ctx context.Context, q *store.Queries) error {
+		row, err := q.Role(ctx, name)
+		if err != nil {
+			return err
+		}
+		if request.Doc != nil {
+			row.Doc = *request.Doc
+		}
+		if len(request.Rules) > 0 {
+			row.Rules = request.Rules
+		}
+		row.UpdatedAt = store.MicrosOf(time.Now())
+		return q.UpdateRole(ctx, row)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return p.Role(ctx, name)
+}
+
+// DeleteRole removes one that nobody has.
+func (p *People) DeleteRole(ctx context.Context, name string) error {
+	if err := builtIn(name); err != nil {
+		return err
+	}
+	if name == p.SpiderRole {
+		return resource.Errorf(resource.CodeDependency, "the role %s is that of clients of CB-Spider (SPIDER_ROLE)", name)
+	}
+	return p.change(ctx, Delete, "role "+name, func(ctx context.Context, q *store.Queries) error { return q.DeleteRole(ctx, name) })
 }
