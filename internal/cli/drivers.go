@@ -265,15 +265,9 @@ func (a *app) driverVerify() *cobra.Command {
 		Long:    "Compares the files of an installed driver with what was installed, and verifies the\nsignature of its package in the repository once more. The files are also checked\nwhenever the driver starts.",
 		Example: "  mcic driver verify aws",
 		RunE: func(cmd *cobra.Command, args []string) error {
-			c, err := a.client(cmd.Context())
-			if err != nil {
-				return err
-			}
-			v, err := c.VerifyDriver(cmd.Context(), args[0])
-			if err != nil {
-				return err
-			}
-			return a.printObject(out, v, v.Name, func() error { return a.printView(v, nil) })
+			return shown(a, cmd, out, func(v *api.DriverVerification) string { return v.Name }, func(ctx context.Context, c *client.Client) (*api.DriverVerification, error) {
+				return c.VerifyDriver(ctx, args[0])
+			})
 		},
 	}
 	addOutput(cmd, &out)

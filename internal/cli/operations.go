@@ -73,15 +73,9 @@ func (a *app) oneOperation(
 		Use: verb + " ID", Args: oneName, ValidArgsFunction: cobra.NoFileCompletions,
 		Short: short, Long: long, Example: example,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			c, err := a.client(cmd.Context())
-			if err != nil {
-				return err
-			}
-			op, err := do(cmd.Context(), c, args[0])
-			if err != nil {
-				return err
-			}
-			return a.printObject(out, op, op.ID, func() error { return a.printView(op, nil) })
+			return shown(a, cmd, out, func(op *api.Operation) string { return op.ID }, func(ctx context.Context, c *client.Client) (*api.Operation, error) {
+				return do(ctx, c, args[0])
+			})
 		},
 	}
 	addOutput(cmd, &out)

@@ -18,19 +18,6 @@ func (a *app) peopleCommands() []*cobra.Command {
 	return []*cobra.Command{a.userCommand(), a.userGroupCommand(), a.roleCommand(), a.grantCommand(), a.tokenCommand(), a.loginCommand(), a.whoamiCommand()}
 }
 
-// shown runs a command that shows what it has made.
-func shown[T any](a *app, cmd *cobra.Command, out format, nameOf func(*T) string, do func(context.Context, *client.Client) (*T, error)) error {
-	c, err := a.client(cmd.Context())
-	if err != nil {
-		return err
-	}
-	made, err := do(cmd.Context(), c)
-	if err != nil {
-		return err
-	}
-	return a.printObject(out, made, nameOf(made), func() error { return a.printView(made, nil) })
-}
-
 func userName(u *api.User) string { return u.Name }
 
 func (a *app) userCommand() *cobra.Command {

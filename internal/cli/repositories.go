@@ -123,22 +123,18 @@ user, if there is one for the host.`,
 			if err := given.read(cmd.Context(), a); err != nil {
 				return err
 			}
-			c, err := a.client(cmd.Context())
-			if err != nil {
-				return err
-			}
 			given.Name = args[0]
-			created, err := c.CreateRepository(cmd.Context(), given.RepositoryRequest)
-			if err != nil {
-				return err
-			}
-			return a.printObject(out, created, created.Name, func() error { return a.printView(created, nil) })
+			return shown(a, cmd, out, repositoryName, func(ctx context.Context, c *client.Client) (*api.Repository, error) {
+				return c.CreateRepository(ctx, given.RepositoryRequest)
+			})
 		},
 	}
 	given.add(cmd.Flags())
 	addOutput(cmd, &out)
 	return cmd
 }
+
+func repositoryName(r *api.Repository) string { return r.Name }
 
 func (a *app) repositoryUpdate() *cobra.Command {
 	var (
@@ -163,15 +159,9 @@ installed from the repository stays installed.`,
 			change.Password = ifGiven(changed("password"), given.Password)
 			change.PlainHTTP = ifGiven(changed("plain-http"), given.PlainHTTP)
 			change.Insecure = ifGiven(changed("insecure"), given.Insecure)
-			c, err := a.client(cmd.Context())
-			if err != nil {
-				return err
-			}
-			updated, err := c.UpdateRepository(cmd.Context(), args[0], change)
-			if err != nil {
-				return err
-			}
-			return a.printObject(out, updated, updated.Name, func() error { return a.printView(updated, nil) })
+			return shown(a, cmd, out, repositoryName, func(ctx context.Context, c *client.Client) (*api.Repository, error) {
+				return c.UpdateRepository(ctx, args[0], change)
+			})
 		},
 	}
 	given.add(cmd.Flags())

@@ -45,19 +45,13 @@ func (a *app) credentialCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			c, err := a.client(cmd.Context())
-			if err != nil {
-				return err
-			}
 			request := api.CredentialRequest{Name: args[0], Cloud: cloud, Values: values}
 			if request.ExpiresAt, err = expiry(expires); err != nil {
 				return err
 			}
-			created, err := c.CreateCredential(cmd.Context(), request)
-			if err != nil {
-				return &fieldError{err, setupFlag}
-			}
-			return a.printObject(createOut, created, created.Name, func() error { return a.printView(created, nil) })
+			return flagged(shown(a, cmd, createOut, credentialName, func(ctx context.Context, c *client.Client) (*api.Credential, error) {
+				return c.CreateCredential(ctx, request)
+			}))
 		},
 	}
 	create.Flags().StringVar(&cloud, "cloud", "", "`CLOUD` that it is for (required)")
@@ -98,15 +92,9 @@ func (a *app) credentialUpdate() *cobra.Command {
 			if len(values) == 0 && change.ExpiresAt == nil {
 				return usageError("nothing to change; give --set, --set-file or --expires")
 			}
-			c, err := a.client(cmd.Context())
-			if err != nil {
-				return err
-			}
-			updated, err := c.UpdateCredential(cmd.Context(), args[0], change, !noCheck)
-			if err != nil {
-				return &fieldError{err, setupFlag}
-			}
-			return a.printObject(out, updated, updated.Name, func() error { return a.printView(updated, nil) })
+			return flagged(shown(a, cmd, out, credentialName, func(ctx context.Context, c *client.Client) (*api.Credential, error) {
+				return c.UpdateCredential(ctx, args[0], change, !noCheck)
+			}))
 		},
 	}
 	cmd.Flags().StringArrayVar(&set, "set", nil, "a value as `KEY=VALUE`; KEY=- asks for it; may be repeated")
@@ -264,16 +252,10 @@ func (a *app) connectionCommand() *cobra.Command {
 			if request.Patience, err = pairs("patience", patience); err != nil {
 				return err
 			}
-			c, err := a.client(cmd.Context())
-			if err != nil {
-				return err
-			}
 			request.Name, request.Settings = args[0], settings
-			created, err := c.CreateConnection(cmd.Context(), request, !noCheck)
-			if err != nil {
-				return &fieldError{err, setupFlag}
-			}
-			return a.printObject(createOut, created, created.Name, func() error { return a.printView(created, nil) })
+			return flagged(shown(a, cmd, createOut, connectionName, func(ctx context.Context, c *client.Client) (*api.Connection, error) {
+				return c.CreateConnection(ctx, request, !noCheck)
+			}))
 		},
 	}
 	create.Flags().SortFlags = false
@@ -356,15 +338,9 @@ func (a *app) connectionUpdate() *cobra.Command {
 			if change.Patience == nil && change.Settings == nil && change.Credential == nil && change.Zone == nil {
 				return usageError("nothing to change; see: mcic connection update --help")
 			}
-			c, err := a.client(cmd.Context())
-			if err != nil {
-				return err
-			}
-			updated, err := c.UpdateConnection(cmd.Context(), args[0], change, !noCheck)
-			if err != nil {
-				return &fieldError{err, setupFlag}
-			}
-			return a.printObject(out, updated, updated.Name, func() error { return a.printView(updated, nil) })
+			return flagged(shown(a, cmd, out, connectionName, func(ctx context.Context, c *client.Client) (*api.Connection, error) {
+				return c.UpdateConnection(ctx, args[0], change, !noCheck)
+			}))
 		},
 	}
 	cmd.Flags().StringVar(&credential, "credential", "", "`NAME` of another credential for the same account")
@@ -401,6 +377,17 @@ func connectionChange(patience, setting, settingFile []string, usual, noSettings
 	return change, err
 }
 
+func credentialName(c *api.Credential) string { return c.Name }
+func connectionName(c *api.Connection) string { return c.Name }
+
+// flagged has an error of a credential's or a connection's request name flags.
+func flagged(err error) error {
+	if err == nil {
+		return nil
+	}
+	return &fieldError{err, setupFlag}
+}
+
 // setupFlag is the flag of a field of a credential's or a connection's request.
 func setupFlag(field string) string {
 	if flag := requestFlag(field); flag != "" {
@@ -412,6 +399,19 @@ func setupFlag(field string) string {
 	default:
 		return ""
 	}
+}
+
+// shown runs a command that shows what it has made.
+func shown[T any](a *app, cmd *cobra.Command, out format, nameOf func(*T) string, do func(context.Context, *client.Client) (*T, error)) error {
+	c, err := a.client(cmd.Context())
+	if err != nil {
+		return err
+	}
+	made, err := do(cmd.Context(), c)
+	if err != nil {
+		return err
+	}
+	return a.printObject(out, made, nameOf(made), func() error { return a.printView(made, nil) })
 }
 
 // setupList, setupGet and setupDelete are the same for what is kept on the server
@@ -445,15 +445,9 @@ func setupGet[T any](a *app, noun string, get func(*client.Client, context.Conte
 		Short:   "Show a " + noun,
 		Example: "  mcic " + noun + " get " + sampleOf(noun),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			c, err := a.client(cmd.Context())
-			if err != nil {
-				return err
-			}
-			item, err := get(c, cmd.Context(), args[0])
-			if err != nil {
-				return err
-			}
-			return a.printObject(out, item, nameOf(*item), func() error { return a.printView(item, nil) })
+			return shown(a, cmd, out, func(item *T) string { return nameOf(*item) }, func(ctx context.Context, c *client.Client) (*T, error) {
+				return get(c, ctx, args[0])
+			})
 		},
 	}
 	addOutput(cmd, &out)
