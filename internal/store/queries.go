@@ -28,7 +28,7 @@ func (q *Queries) one(ctx context.Context, sel *bun.SelectQuery, what string, ar
 }
 
 func (q *Queries) insert(ctx context.Context, row any, what string, args ...any) error {
-	_, err := q.db.NewInsert().Model(row).Exec(ctx)
+	_, err := q.db.NewInsert().Model(row).Returning("NULL").Exec(ctx)
 	if isUnique(err) {
 		return resource.Errorf(resource.CodeAlreadyExists, what, args...)
 	}
@@ -242,12 +242,13 @@ var ErrTaken = errors.New("another resource has its cloud id")
 // UpdateResource writes all that can change, provided that owner holds the lease.
 // It answers conflict if another server has taken over.
 func (q *Queries) UpdateResource(ctx context.Context, row *Resource, owner string) error {
-	row.Search, row.Owner = searchText(row), ownerOf(row)
-	at, before := addressesOf(row), row.Addresses
-	row.Addresses = strings.Join(at, " ")
-	result, err := q.db.NewUpdate().Model(row).
-		ExcludeColumn("uid", "connection", "kind", "name", "created_at", "created_by").
-		WherePK().Where("lease_owner = ?", owner).Exec(ctx)
+	at, before, searched := addressesOf(row), row.Addresses, row.Search
+	row.Search, row.Owner, row.Addresses = searchText(row), ownerOf(row), strings.Join(at, " ")
+	same := []string{"uid", "connection", "kind", "name", "created_at", "created_by"}
+	if row.Search == searched {
+		same = append(same, "search")
+	}
+	result, err := q.db.NewUpdate().Model(row).ExcludeColumn(same...).WherePK().Where("lease_owner = ?", owner).Exec(ctx)
 	if isUnique(err) {
 		return resource.Errorf(resource.CodeAlreadyExists, "record the %s %s: %w", row.Kind, row.Name, ErrTaken)
 	}
