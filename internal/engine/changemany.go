@@ -20,8 +20,8 @@ type manyChange struct {
 	kind    *resource.Kind
 	verb    string
 	params  json.RawMessage
-	targets []api.Target
-	refused map[api.Target]error // what is known before anything is recorded
+	rows    []store.Resource // as they were before
+	refused map[string]error // what is known before anything is recorded, by uid
 	labels  *resource.LabelChange
 	here    map[string]bool // connections whose labels are only here
 }
@@ -39,11 +39,11 @@ func (e *Engine) ChangeMany(ctx context.Context, connection, kind, verb string, 
 	if err := resource.Decode(body, &request); err != nil {
 		return nil, err
 	}
-	m := &manyChange{kind: k, verb: verb, refused: map[api.Target]error{}, here: map[string]bool{}}
+	m := &manyChange{kind: k, verb: verb, here: map[string]bool{}}
 	if err := m.parse(&request); err != nil {
 		return nil, err
 	}
-	if m.targets, err = e.meant(ctx, connection, k, &request); err != nil {
+	if m.rows, err = e.meant(ctx, connection, k, &request); err != nil {
 		return nil, err
 	}
 	if err := e.refuse(ctx, m, request.Force); err != nil {
@@ -89,8 +89,8 @@ func (m *manyChange) parse(r *api.ManyRequest) (err error) {
 	return nil
 }
 
-// meant answers the resources that a request is about, in an order in which all lock them.
-func (e *Engine) meant(ctx context.Context, connection string, k *resource.Kind, r *api.ManyRequest) ([]api.Target, error) {
+// meant answers the resources that a request is about.
+func (e *Engine) meant(ctx context.Context, connection string, k *resource.Kind, r *api.ManyRequest) ([]store.Resource, error) {
 	field, other, given := "items", "names", r.Items
 	if connection != "" {
 		if err := e.store.Read().OrNoConnection(ctx, connection, nil); err != nil {
@@ -109,39 +109,57 @@ func (e *Engine) meant(ctx context.Context, connection string, k *resource.Kind,
 	case r.Matching != nil:
 		return e.matching(ctx, connection, k, r.Matching)
 	}
-	var problems []resource.Problem
-	first := map[api.Target]int{}
+	first, names := map[api.Target]int{}, map[string][]string{} // by connection
 	for i, t := range given {
-		at := fmt.Sprintf("%s[%d]", field, i)
-		if before, twice := first[t]; twice {
-			problems = append(problems, resource.Problem{Field: at, Message: fmt.Sprintf("the same as %s[%d]; leave one out", field, before), Rule: resource.RuleDuplicate, Limit: fmt.Sprintf("%s[%d]", field, before)})
-			continue
-		}
-		first[t] = i
-		switch _, err := e.store.Read().Resource(ctx, t.Connection, k.Name, t.Name); {
-		case resource.CodeOf(err) == resource.CodeNotFound:
-			problems = append(problems, resource.Problem{Field: at, Message: e.store.Read().OrNoConnection(ctx, t.Connection, err).Error(), Rule: resource.RuleMissing, Limit: k.Name + " " + t.Name})
-		case err != nil:
-			return nil, err
-		}
-		if len(problems) == maxProblems {
-			break
+		if _, twice := first[t]; !twice {
+			first[t], names[t.Connection] = i, append(names[t.Connection], t.Name)
 		}
 	}
-	slices.SortFunc(given, compareTargets)
-	return given, resource.Invalid(problems...)
+	var rows []store.Resource
+	there := map[api.Target]bool{}
+	for in, some := range names {
+		found, err := e.store.Read().ResourcesNamed(ctx, in, k.Name, some)
+		if err != nil {
+			return nil, err
+		}
+		for i := range found {
+			there[targetOf(&found[i])] = true
+		}
+		rows = append(rows, found...)
+	}
+	var problems []resource.Problem
+	for i, t := range given {
+		at := fmt.Sprintf("%s[%d]", field, i)
+		switch before := first[t]; {
+		case len(problems) == maxProblems:
+		case before != i:
+			problems = append(problems, resource.Problem{Field: at, Message: fmt.Sprintf("the same as %s[%d]; leave one out", field, before), Rule: resource.RuleDuplicate, Limit: fmt.Sprintf("%s[%d]", field, before)})
+		case !there[t]:
+			missing := e.store.Read().OrNoConnection(ctx, t.Connection, store.NoResource(k.Name, t.Name, t.Connection))
+			problems = append(problems, resource.Problem{Field: at, Message: missing.Error(), Rule: resource.RuleMissing, Limit: k.Name + " " + t.Name})
+		}
+	}
+	return inOrder(rows), resource.Invalid(problems...)
 }
 
 // maxProblems is how many wrong names one answer has.
 const maxProblems = 20
 
-func compareTargets(a, b api.Target) int {
-	return cmp.Or(cmp.Compare(a.Connection, b.Connection), cmp.Compare(a.Name, b.Name))
+func targetOf(r *store.Resource) api.Target {
+	return api.Target{Connection: r.Connection, Name: r.Name}
+}
+
+// inOrder is the order of the parts of a change.
+func inOrder(rows []store.Resource) []store.Resource {
+	slices.SortFunc(rows, func(a, b store.Resource) int {
+		return cmp.Or(cmp.Compare(a.Connection, b.Connection), cmp.Compare(a.Name, b.Name))
+	})
+	return rows
 }
 
 // matching looks up what matches. If that is more than somebody has seen, it is not what is
 // meant.
-func (e *Engine) matching(ctx context.Context, connection string, k *resource.Kind, m *api.Matching) ([]api.Target, error) {
+func (e *Engine) matching(ctx context.Context, connection string, k *resource.Kind, m *api.Matching) ([]store.Resource, error) {
 	sees, _ := store.SeesOf(ctx)
 	query := store.Query{Search: m.Search, Limit: m.Expected, Sees: sees}
 	for _, text := range m.Filter {
@@ -163,32 +181,31 @@ func (e *Engine) matching(ctx context.Context, connection string, k *resource.Ki
 	case len(rows) == 0:
 		return nil, e.store.Read().OrNoConnection(ctx, connection, resource.Errorf(resource.CodeNotFound, "no %s matches any more", k.Name))
 	}
-	targets := store.Convert(rows, func(r *store.Resource) api.Target { return api.Target{Connection: r.Connection, Name: r.Name} })
-	slices.SortFunc(targets, compareTargets)
-	return targets, nil
+	return inOrder(rows), nil
 }
 
 // refuse finds what is refused without a look at the records: what connections do not offer,
 // and what is used by what only their clouds have.
-func (e *Engine) refuse(ctx context.Context, m *manyChange, force bool) error {
+func (e *Engine) refuse(ctx context.Context, m *manyChange, force bool) (err error) {
+	m.refused = map[string]error{}
+	if m.verb == api.VerbDelete && !force {
+		if m.refused, err = e.inventory.UsedThere(ctx, m.rows); err != nil {
+			return err
+		}
+	}
 	offered := map[string]error{}
-	for _, t := range m.targets {
-		err, known := offered[t.Connection]
+	for i := range m.rows {
+		in := m.rows[i].Connection
+		err, known := offered[in]
 		if !known {
-			err = e.offeredTo(ctx, t.Connection, m, force)
+			err = e.offeredTo(ctx, in, m, force)
 			if err != nil && !refusal(err) {
 				return err
 			}
-			offered[t.Connection] = err
-		}
-		if err == nil && m.verb == api.VerbDelete && !force {
-			err = e.inventory.UnusedThere(ctx, t.Connection, []inventory.Named{{Kind: m.kind.Name, Name: t.Name}})
+			offered[in] = err
 		}
 		if err != nil {
-			if !refusal(err) {
-				return err
-			}
-			m.refused[t] = err
+			m.refused[m.rows[i].UID] = err
 		}
 	}
 	return nil
@@ -223,20 +240,35 @@ func refusal(err error) bool {
 
 // members begins the change of each.
 func (e *Engine) members(ctx context.Context, q *store.Queries, m *manyChange) ([]member, error) {
+	uids := store.Convert(m.rows, func(r *store.Resource) string { return r.UID })
+	rows, err := q.ResourcesByUID(ctx, uids)
+	if err != nil {
+		return nil, err
+	}
 	check := onCloud
 	if m.verb == api.VerbDelete {
-		check = mayGo
+		used, err := q.Used(ctx, uids)
+		if err != nil {
+			return nil, err
+		}
+		check = func(ctx context.Context, q *store.Queries, row *store.Resource) error {
+			if used[row.UID] {
+				return mayGo(ctx, q, row)
+			}
+			row.State = resource.StateDeleting
+			return nil
+		}
 	}
-	members := make([]member, len(m.targets))
-	for i, t := range m.targets {
-		row, err := q.Resource(ctx, t.Connection, m.kind.Name, t.Name)
-		if err == nil {
-			err = m.refused[t]
+	members := make([]member, len(uids))
+	for i, uid := range uids {
+		row, err := rows[uid], m.refused[uid]
+		if row == nil || row.DeletedAt != 0 {
+			row, err = &m.rows[i], store.NoResource(m.kind.Name, m.rows[i].Name, m.rows[i].Connection)
 		}
 		if err == nil {
 			err = mayBegin(ctx, q, row, check)
 		}
-		if members[i], err = e.member(ctx, q, m, t, row, err); err != nil {
+		if members[i], err = e.member(ctx, q, m, row, err); err != nil {
 			return nil, err
 		}
 	}
@@ -244,13 +276,10 @@ func (e *Engine) members(ctx context.Context, q *store.Queries, m *manyChange) (
 }
 
 // member begins the change of one, unless that is refused.
-func (e *Engine) member(ctx context.Context, q *store.Queries, m *manyChange, t api.Target, row *store.Resource, refused error) (member, error) {
+func (e *Engine) member(ctx context.Context, q *store.Queries, m *manyChange, row *store.Resource, refused error) (member, error) {
 	switch {
 	case refusal(refused):
-		if row == nil {
-			row = &store.Resource{Connection: t.Connection, Kind: m.kind.Name, Name: t.Name}
-		}
-		shown, hidden, err := hideParams(m.kind.Name, m.verb, m.params)
+		shown, hidden, err := hideParams(row.Kind, m.verb, m.params)
 		op := inventory.EndedOperation(ctx, row, m.verb, shown, resource.AsError(refused))
 		if len(hidden) > 0 {
 			wipe(op)
@@ -258,7 +287,7 @@ func (e *Engine) member(ctx context.Context, q *store.Queries, m *manyChange, t 
 		return member{op: op}, err
 	case refused != nil:
 		return member{}, refused
-	case m.here[t.Connection]:
+	case m.here[row.Connection]:
 		row.Labels = m.labels.Apply(row.Labels)
 		row.UpdatedAt, row.UpdatedBy = store.MicrosOf(time.Now()), auth.Who(ctx)
 		return member{row, inventory.EndedOperation(ctx, row, m.verb, m.params, nil)}, q.UpdateResource(ctx, row, row.LeaseOwner)
@@ -315,15 +344,15 @@ func (e *Engine) retryParts(ctx context.Context, old *store.Operation) (*api.Ope
 		became := map[string]string{} // ids of the new operations, by those of the old ones
 		for i := range parts {
 			part, one := &parts[i], *m
-			if one.kind, err = resource.KindNamed(part.Kind); err != nil {
-				return nil, err
-			}
 			one.verb, one.params = part.Verb, part.Params
 			row, err := q.Resource(ctx, part.Connection, part.Kind, part.Name)
-			if err == nil {
+			switch resource.CodeOf(err) {
+			case "":
 				err = mayBegin(ctx, q, row, sameAgain(part))
+			case resource.CodeNotFound:
+				row = &store.Resource{UID: part.UID, Connection: part.Connection, Kind: part.Kind, Name: part.Name}
 			}
-			if members[i], err = e.member(ctx, q, &one, api.Target{Connection: part.Connection, Name: part.Name}, row, err); err != nil {
+			if members[i], err = e.member(ctx, q, &one, row, err); err != nil {
 				return nil, err
 			}
 			became[part.ID] = members[i].op.ID

@@ -2,6 +2,7 @@ package engine_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -48,6 +49,8 @@ func TestOneRequestChangesMany(t *testing.T) {
 		require.NoError(t, err)
 		require.Len(t, left, 1)
 		assert.Equal(t, "vm0", left[0].Name)
+		_, err = e.ChangeMany(t.Context(), "mock", "vm", api.VerbDelete, []byte(`{"names":["vm0"]}`))
+		assert.Equal(t, resource.CodeDependency, resource.CodeOf(err))
 		_, err = e.Retry(t.Context(), op.ID)
 		assert.Equal(t, resource.CodeDependency, resource.CodeOf(err), "where nothing can be begun, nothing is recorded")
 		gone, err := e.Delete(t.Context(), "mock", "nlb", "lb")
@@ -169,4 +172,31 @@ func TestManyAreCancelled(t *testing.T) {
 	again, err := e.Retry(t.Context(), op.ID)
 	require.NoError(t, err)
 	e.Succeeds(again)
+}
+
+// What is gone by the time of another try is a part that has failed, and says what it was.
+func TestManyAreTriedAgainWithoutWhatIsGone(t *testing.T) {
+	e := enginetest.New(t, enginetest.Options{})
+	e.Network()
+	for _, name := range []string{"a", "b", "c"} {
+		e.MustCreate("mock", "vm", name, e.VMSpec())
+	}
+	e.MustCreate("mock", "nlb", "lb", `{"vpc":"v","protocol":"tcp","port":80,"members":["a","b"]}`)
+	op, err := e.ChangeMany(t.Context(), "mock", "vm", api.VerbDelete, []byte(`{"names":["a","b","c"]}`))
+	require.NoError(t, err)
+	e.Fails(op)
+	gone, err := e.Delete(t.Context(), "mock", "nlb", "lb")
+	require.NoError(t, err)
+	e.Succeeds(gone)
+	_, err = e.Release(t.Context(), "mock", "vm", "a")
+	require.NoError(t, err)
+	again, err := e.Retry(t.Context(), op.ID)
+	require.NoError(t, err)
+	assert.Equal(t, "1 of 2 failed, the first because: there is no vm a in the connection mock; see: mcic operation list --filter parent="+again.ID, e.Fails(again).Message)
+	parts := partsOf(t, e, again)
+	require.Len(t, parts, 2)
+	slices.SortFunc(parts, func(a, b *api.Operation) int { return strings.Compare(a.Name, b.Name) })
+	assert.Equal(t, []string{"vm", "mock", "a", "failed"}, []string{parts[0].Kind, parts[0].Connection, parts[0].Name, string(parts[0].State)})
+	assert.Equal(t, "b", parts[1].Name)
+	assert.Equal(t, api.OperationSucceeded, parts[1].State)
 }

@@ -1,6 +1,7 @@
 package inventory
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -160,26 +161,44 @@ func (inv *Inventory) UsedLag(ctx context.Context, connection string) (time.Dura
 	return time.Duration(d.UsedLagSeconds) * time.Second, nil
 }
 
-// UnusedThere refuses the deletion of what something uses that only the cloud has, as far
-// as the last looks know. Those are looked at again, so that nothing is refused for what
-// is gone. A cloud that cannot be asked decides by itself.
+// UnusedThere refuses the deletion of what something uses that only the cloud has. See
+// UsedThere.
 func (inv *Inventory) UnusedThere(ctx context.Context, connection string, items []Named) error {
-	ctx, cancel := context.WithTimeout(ctx, askStrangers)
-	defer cancel()
-	for _, item := range items {
+	rows := make([]store.Resource, len(items))
+	for i, item := range items {
 		row, err := inv.store.Read().Resource(ctx, connection, item.Kind, item.Name)
 		if err != nil {
 			return err
 		}
-		users, _, err := inv.UsersThere(ctx, row)
-		if err != nil {
-			return err
-		}
-		if len(users) > 0 {
-			return resource.Errorf(resource.CodeDependency, "the %s %s is used by what only the cloud has: %s; delete that there, or adopt it and delete it here, first", row.Kind, row.Name, strings.Join(users, ", "))
+		rows[i] = *row
+	}
+	used, err := inv.UsedThere(ctx, rows)
+	for i := range rows {
+		err = cmp.Or(err, used[rows[i].UID])
+	}
+	return err
+}
+
+// UsedThere answers, by uid, why resources cannot be deleted which something uses that only
+// the clouds have, as far as the last looks know. Those are looked at again, so that nothing
+// is refused for what is gone. A cloud that cannot be asked in time decides by itself.
+func (inv *Inventory) UsedThere(ctx context.Context, rows []store.Resource) (map[string]error, error) {
+	asking, cancel := context.WithTimeout(ctx, askStrangers)
+	defer cancel()
+	used := map[string]error{}
+	for i := range rows {
+		row := &rows[i]
+		users, _, err := inv.UsersThere(asking, row)
+		switch {
+		case asking.Err() != nil && ctx.Err() == nil:
+			return used, nil //nolint:nilerr // the time is over
+		case err != nil:
+			return nil, err
+		case len(users) > 0:
+			used[row.UID] = resource.Errorf(resource.CodeDependency, "the %s %s is used by what only the cloud has: %s; delete that there, or adopt it and delete it here, first", row.Kind, row.Name, strings.Join(users, ", "))
 		}
 	}
-	return nil
+	return used, nil
 }
 
 // UsersThere looks at the strangers that are known to use a resource. It answers those

@@ -290,11 +290,7 @@ func (q *Queries) Uses(ctx context.Context, uid string) (map[string]*Resource, e
 	if err != nil {
 		return nil, failure(err, "read what %s uses", uid)
 	}
-	byUID := make(map[string]*Resource, len(rows))
-	for i := range rows {
-		byUID[rows[i].UID] = &rows[i]
-	}
-	return byUID, nil
+	return byUID(rows), nil
 }
 
 // Users reads the resources that use a resource.
