@@ -296,24 +296,6 @@ func (e *Engine) member(ctx context.Context, q *store.Queries, m *manyChange, ro
 	return member{row, op}, err
 }
 
-// cancelParts has those parts of an operation cancelled that can be.
-func cancelParts(ctx context.Context, q *store.Queries, id string, want store.Cancel) ([]store.Operation, error) {
-	parts, err := q.Parts(ctx, id)
-	if err != nil {
-		return nil, err
-	}
-	parts = slices.DeleteFunc(parts, func(part store.Operation) bool { return mayCancel(&part, want) != nil })
-	if len(parts) == 0 {
-		return nil, resource.Errorf(resource.CodeConflict, "nothing of the operation %s can be cancelled: all of it has ended, or the cloud has accepted it", id)
-	}
-	for i := range parts {
-		if err := q.SetCancel(ctx, parts[i].ID, want); err != nil {
-			return nil, err
-		}
-	}
-	return parts, nil
-}
-
 // retryParts does again what parts of an operation failed to do.
 func (e *Engine) retryParts(ctx context.Context, old *store.Operation) (*api.Operation, error) {
 	parts, err := e.store.Read().Parts(ctx, old.ID)

@@ -1,11 +1,14 @@
 package engine_test
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -199,4 +202,47 @@ func TestManyAreTriedAgainWithoutWhatIsGone(t *testing.T) {
 	assert.Equal(t, []string{"vm", "mock", "a", "failed"}, []string{parts[0].Kind, parts[0].Connection, parts[0].Name, string(parts[0].State)})
 	assert.Equal(t, "b", parts[1].Name)
 	assert.Equal(t, api.OperationSucceeded, parts[1].State)
+}
+
+// A cancellation does not hold what a part that is ending needs, nor does it cancel that.
+func TestACancellationOfManyWaitsForWhatEnds(t *testing.T) {
+	url := storetest.Postgres(t)
+	s, err := store.OpenPostgres(t.Context(), url)
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = s.Close() })
+	e := enginetest.New(t, enginetest.Options{Store: s})
+	for _, name := range []string{"a", "b", "c"} {
+		e.MustCreate("mock", "disk", name, `{"sizeGiB":10}`)
+	}
+	e.Stop() // nobody works on it
+	op, err := e.ChangeMany(t.Context(), "mock", "disk", api.VerbDelete, []byte(`{"names":["a","b","c"]}`))
+	require.NoError(t, err)
+	parts, err := s.Read().Parts(t.Context(), op.ID)
+	require.NoError(t, err)
+	observer, err := pgx.Connect(t.Context(), url)
+	require.NoError(t, err)
+	defer observer.Close(context.Background())
+	cancelled := make(chan error, 1)
+	require.NoError(t, s.Update(t.Context(), func(ctx context.Context, q *store.Queries) error {
+		parts[1].State, parts[1].EndedAt = api.OperationSucceeded, store.MicrosOf(time.Now())
+		if err := q.UpdateOperation(ctx, &parts[1]); err != nil {
+			return err
+		}
+		go func() {
+			_, err := e.Cancel(t.Context(), op.ID, false)
+			cancelled <- err
+		}()
+		require.Eventually(t, func() (waits bool) {
+			require.NoError(t, observer.QueryRow(ctx, "SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted)").Scan(&waits))
+			return waits
+		}, 10*time.Second, 5*time.Millisecond)
+		_, err := q.CountPart(ctx, &parts[1])
+		return err
+	}))
+	require.NoError(t, <-cancelled)
+	parts, err = s.Read().Parts(t.Context(), op.ID)
+	require.NoError(t, err)
+	assert.Equal(t, []store.Cancel{store.CancelEarly, "", store.CancelEarly}, store.Convert(parts, func(o *store.Operation) store.Cancel { return o.Cancel }))
+	_, err = e.Cancel(t.Context(), op.ID, true)
+	assert.Equal(t, resource.CodeInvalid, resource.CodeOf(err), "it is no creation")
 }

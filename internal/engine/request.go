@@ -278,22 +278,27 @@ func (e *Engine) Cancel(ctx context.Context, id string, thenDelete bool) (*api.O
 	if thenDelete {
 		want = store.CancelDelete
 	}
+	before, err := e.store.Read().Operation(ctx, id)
+	if err != nil {
+		return nil, err
+	}
 	var (
 		op    *store.Operation
 		ended []store.Operation // that are to end
 	)
-	err := e.store.Update(ctx, func(ctx context.Context, q *store.Queries) (err error) {
+	err = e.store.Update(ctx, func(ctx context.Context, q *store.Queries) (err error) {
+		if before.Total > 0 { // they come first, as where one ends and is counted
+			if ended, err = q.CancelParts(ctx, id, want); err != nil {
+				return err
+			}
+		}
 		if op, err = q.Operation(ctx, id); err != nil {
 			return err
 		}
-		if op.Total > 0 {
-			if ended, err = cancelParts(ctx, q, id, want); err != nil {
-				return err
-			}
-		} else {
-			if err := mayCancel(op, want); err != nil {
-				return err
-			}
+		if err := mayCancel(op, want, ended); err != nil {
+			return err
+		}
+		if op.Total == 0 {
 			ended = []store.Operation{*op}
 		}
 		op.Cancel = want
@@ -309,14 +314,16 @@ func (e *Engine) Cancel(ctx context.Context, id string, thenDelete bool) (*api.O
 	return op.Resource(), nil
 }
 
-// mayCancel refuses what cannot be taken back.
-func mayCancel(op *store.Operation, want store.Cancel) error {
+// mayCancel refuses what cannot be taken back; parts are those of it that can.
+func mayCancel(op *store.Operation, want store.Cancel, parts []store.Operation) error {
 	switch {
 	case op.State.Ended():
 		return resource.Errorf(resource.CodeConflict, "the operation %s has ended (%s); there is nothing to cancel", op.ID, op.State)
 	case want == store.CancelDelete && op.Verb != api.VerbCreate:
 		return resource.Invalid(resource.Problem{Field: "thenDelete", Message: "is for creations; this operation is: " + op.Verb})
-	case op.State == api.OperationRunning && want != store.CancelDelete:
+	case op.Total > 0 && len(parts) == 0:
+		return resource.Errorf(resource.CodeConflict, "nothing of the operation %s can be cancelled: all of it has ended, or the cloud has accepted it", op.ID)
+	case op.Total == 0 && op.State == api.OperationRunning && want != store.CancelDelete:
 		return resource.Errorf(resource.CodeConflict, "the cloud has accepted the %s already; it cannot be taken back. What a creation makes can be deleted with thenDelete", op.Verb)
 	}
 	return nil

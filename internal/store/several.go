@@ -4,6 +4,8 @@ import (
 	"context"
 
 	"github.com/uptrace/bun"
+
+	"github.com/m-cmp/mc-infra-connector/api"
 )
 
 // What is done to several rows by one statement.
@@ -39,6 +41,27 @@ func (q *Queries) Used(ctx context.Context, uids []string) (map[string]bool, err
 		used[uid] = true
 	}
 	return used, failure(err, "read what is used")
+}
+
+// CancelParts records that those parts of an operation are to be cancelled for which that is
+// possible: that the cloud has not accepted, and with CancelDelete all creations. It answers
+// their uids and connections. One that ends at the same time has ended, or is cancelled.
+func (q *Queries) CancelParts(ctx context.Context, parent string, want Cancel) (rows []Operation, err error) {
+	sel := q.db.NewSelect().Model(&rows).Column("id", "uid", "connection").Where("parent = ?", parent).Where("ended_at = 0").Order("id")
+	if want == CancelDelete {
+		sel = sel.Where("verb = ?", api.VerbCreate)
+	} else {
+		sel = sel.Where("state = ?", api.OperationQueued)
+	}
+	if q.lock {
+		sel = sel.For("UPDATE")
+	}
+	if err := sel.Scan(ctx); err != nil || len(rows) == 0 {
+		return nil, failure(err, "read the parts of %s", parent)
+	}
+	ids := Convert(rows, func(o *Operation) string { return o.ID })
+	_, err = q.db.NewUpdate().Model((*Operation)(nil)).Set("cancel = ?", want).Where("id IN (?)", bun.List(ids)).Exec(ctx)
+	return rows, failure(err, "record that parts of %s are to be cancelled", parent)
 }
 
 func byUID(rows []Resource) map[string]*Resource {
