@@ -391,10 +391,11 @@ func (q *Queries) SetCancel(ctx context.Context, id string, cancel Cancel) error
 	return failure(err, "record that %s is to be cancelled", id)
 }
 
-// ForgetEnded removes the operations that ended before a time, and the tombstones
-// of resources that were deleted before it.
+// ForgetEnded removes the operations that ended before a time, parts with the whole, and the
+// tombstones of resources that were deleted before it.
 func (q *Queries) ForgetEnded(ctx context.Context, before Micros) error {
-	if _, err := q.db.NewDelete().Model((*Operation)(nil)).Where("ended_at <> 0").Where("ended_at < ?", before).Exec(ctx); err != nil {
+	kept := q.db.NewSelect().TableExpr("operations AS whole").ColumnExpr("1").Where("whole.id = operations.parent").Where("(whole.ended_at = 0 OR whole.ended_at >= ?)", before)
+	if _, err := q.db.NewDelete().Model((*Operation)(nil)).Where("ended_at <> 0").Where("ended_at < ?", before).Where("NOT EXISTS (?)", kept).Exec(ctx); err != nil {
 		return failure(err, "forget old operations")
 	}
 	_, err := q.db.NewDelete().Model((*Resource)(nil)).Where("deleted_at <> 0").Where("deleted_at < ?", before).Exec(ctx)
