@@ -339,7 +339,7 @@ func (h *Host) Reopen(cloud, connection string) {
 		return
 	}
 	if open := s.process.forget(connection, nil); open != nil {
-		_ = open.Close() // the driver may be gone; so is the session then
+		go func() { _ = open.Close() }() // nobody waits for a driver that hangs; one that is gone has no session
 	}
 }
 

@@ -27,8 +27,8 @@ func (r *Registry) UpdateCredential(ctx context.Context, name string, body []byt
 	if err != nil {
 		return nil, err
 	}
-	row, tried := *old, []store.Connection{}
-	if len(change.Values) > 0 {
+	row, changes := *old, len(change.Values) > 0
+	if changes {
 		values, err := r.replaced(ctx, old, change.Values)
 		if err != nil {
 			return nil, err
@@ -36,10 +36,11 @@ func (r *Registry) UpdateCredential(ctx context.Context, name string, body []byt
 		if err := r.sealInto(&row, values); err != nil {
 			return nil, err
 		}
-		if tried, err = r.store.Read().Connections(ctx, name); err != nil {
-			return nil, err
-		}
 		if check {
+			tried, err := r.store.Read().Connections(ctx, name)
+			if err != nil {
+				return nil, err
+			}
 			if err := r.tryAll(ctx, tried, func(c *driver.Config) { c.Credential = values }); err != nil {
 				return nil, err
 			}
@@ -48,6 +49,7 @@ func (r *Registry) UpdateCredential(ctx context.Context, name string, body []byt
 	if change.ExpiresAt != nil {
 		row.ExpiresAt = endOf(*change.ExpiresAt)
 	}
+	var users []store.Connection
 	err = r.audited(ctx, verbUpdate, auditCredential, name, func(ctx context.Context, q *store.Queries) error {
 		now, err := q.Credential(ctx, name)
 		if err != nil {
@@ -56,20 +58,16 @@ func (r *Registry) UpdateCredential(ctx context.Context, name string, body []byt
 		if !bytes.Equal(now.Sealed, old.Sealed) {
 			return resource.Errorf(resource.CodeConflict, "the credential %s has just been changed by another request; look whether that is what you want, and try again", name)
 		}
-		if err := q.UpdateCredential(ctx, &row); err != nil {
+		if err := q.UpdateCredential(ctx, &row); err != nil || !changes {
 			return err
 		}
-		for i := range tried {
-			if err := q.TouchConnection(ctx, tried[i].Name, store.MicrosOf(time.Now())); err != nil {
-				return err
-			}
-		}
-		return nil
+		users, err = q.RenewSessions(ctx, name, store.MicrosOf(time.Now())) // also those that have come meanwhile
+		return err
 	})
 	if err != nil {
 		return nil, err
 	}
-	r.reopen(tried...)
+	r.reopen(users...)
 	answer := row.Resource()
 	return &answer, nil
 }
@@ -206,6 +204,10 @@ func (r *Registry) UpdateConnection(ctx context.Context, name string, body []byt
 			if err := q.UpdateConnection(ctx, &row); err != nil {
 				return err
 			}
+		}
+		if change.Patience == nil { // another request may have changed it meanwhile
+			row.Patience = now.Patience
+			return nil
 		}
 		return q.SetPatience(ctx, &row)
 	})

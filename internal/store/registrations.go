@@ -69,10 +69,11 @@ func (q *Queries) SetPatience(ctx context.Context, row *Connection) error {
 	return failure(err, "record the patience of the connection %s", row.Name)
 }
 
-// TouchConnection has a connection open new sessions.
-func (q *Queries) TouchConnection(ctx context.Context, name string, now Micros) error {
-	_, err := q.db.NewUpdate().Model((*Connection)(nil)).Set("updated_at = ?", now).Where("name = ?", name).Exec(ctx)
-	return failure(err, "note that the connection %s changed", name)
+// RenewSessions has the connections that use a credential open new sessions, and answers their
+// names and clouds.
+func (q *Queries) RenewSessions(ctx context.Context, credential string, now Micros) (rows []Connection, err error) {
+	_, err = q.db.NewUpdate().Model(&rows).Set("updated_at = ?", now).Where("credential = ?", credential).Returning("name, cloud").Exec(ctx)
+	return rows, failure(err, "note that the credential %s changed", credential)
 }
 
 // TouchConnections has the connections that use a credential open new sessions, and
