@@ -135,6 +135,6 @@ func TestNoRightComesWithAnother(t *testing.T) {
 	} {
 		method, path, _ := strings.Cut(request, " ")
 		got := a.call(method, path, in(what), "Authorization", "Bearer "+key.Token)
-assert.Equal(t, http.StatusForbidden, got.status, "%s: %s", request, got.body)
+		assert.Equal(t, http.StatusForbidden, got.status, "%s: %s", request, got.body)
 	}
 }

@@ -124,11 +124,12 @@ func (s *server) registerData(routes *doors, k *resource.Kind) {
 
 // data does a call whose parameters name no other data than may be reached, too.
 func (s *server) data(ctx context.Context, in *dataInput, k *resource.Kind, c *resource.DataCall, params json.RawMessage) (json.RawMessage, error) {
-	err := eachRef(c.MapRefs, params, func(ref resource.Ref) error {
-		return s.mayReach(ctx, people.Data, people.What{Kind: ref.Kind, Connection: in.Connection}, ref.Name)
-	})
-	if err != nil {
-		return nil, err
+	if checked, err := c.ParseParams(params); err == nil { // else it is said below what is wrong
+		if err := eachRef(c.MapRefs, checked, func(ref resource.Ref) error {
+			return s.mayReach(ctx, people.Data, people.What{Kind: ref.Kind, Connection: in.Connection}, ref.Name)
+		}); err != nil {
+			return nil, err
+		}
 	}
 	return s.Inventory.Data(ctx, in.Connection, k.Name, in.Name, c.Name, params)
 }
