@@ -40,24 +40,17 @@ func (s *server) registerDrivers(routes *doors) {
 		items, problems, err := s.Drivers.Search(ctx, in.Text, in.Repository)
 		return releaseList{items, problems}, err
 	})
-	answer(routes, ofAll(people.Manage, people.Driver), tags(drivers, huma.Operation{
-		OperationID: "install-driver", Method: http.MethodPost, Path: "/v1/drivers", DefaultStatus: http.StatusCreated,
+	creates(s, routes, ofAll(people.Manage, people.Driver), tags(drivers, huma.Operation{
+		OperationID: "install-driver", Path: "/v1/drivers",
 		Summary:     "Install a driver from a repository",
 		Description: "Its signature is verified, it is fetched and tried, and all servers run it from then on. Installing what is installed already checks and repairs it. It is answered when the driver runs, and goes on if the caller leaves.",
-	}), func(ctx context.Context, in *struct {
-		JSONBody
-		ChangeKeyParam
-	},
-	) (*driver.Description, error) {
+	}), reflect.TypeFor[api.DriverRequest](), func(ctx context.Context, body []byte) (*driver.Description, error) {
 		var request api.DriverRequest
-		if err := resource.Decode(in.raw, &request); err != nil {
+		if err := resource.Decode(body, &request); err != nil {
 			return nil, err
 		}
-		return engine.OnceChange(ctx, s.Engine, func(ctx context.Context) (*driver.Description, error) {
-			return s.Drivers.Install(ctx, request)
-		}, func(ctx context.Context) (*driver.Description, error) { return s.driver(ctx, request.Name) })
-	})
-	takes(routes, "/v1/drivers", schemas.Schema(reflect.TypeFor[api.DriverRequest](), true, ""), true)
+		return s.Drivers.Install(ctx, request)
+	}, s.driver)
 	answer(routes, ofSome(people.Driver), tags(drivers, huma.Operation{
 		OperationID: "list-capabilities", Method: http.MethodGet, Path: "/v1/drivers/{name}/capabilities",
 		Summary:     "List what works on a cloud, and what it was tested against",
@@ -128,21 +121,9 @@ func (s *server) registerDrivers(routes *doors) {
 		items, err := s.Drivers.List(ctx)
 		return list[api.Repository]{Items: items}, err
 	})
-	answer(routes, ofAll(people.Manage, people.Repository), tags(repositories, huma.Operation{
-		OperationID: "create-repository", Method: http.MethodPost, Path: "/v1/repositories", DefaultStatus: http.StatusCreated,
-		Summary: "Register a repository of drivers",
-	}), func(ctx context.Context, in *struct {
-		JSONBody
-		ChangeKeyParam
-	},
-	) (*api.Repository, error) {
-		return engine.OnceChange(ctx, s.Engine, func(ctx context.Context) (*api.Repository, error) {
-			return s.Drivers.Register(ctx, in.raw)
-		}, func(ctx context.Context) (*api.Repository, error) {
-			return s.Drivers.Repository(ctx, nameIn(in.raw))
-		})
-	})
-	takes(routes, "/v1/repositories", schemas.Schema(reflect.TypeFor[api.RepositoryRequest](), true, ""), true)
+	creates(s, routes, ofAll(people.Manage, people.Repository), tags(repositories, huma.Operation{
+		OperationID: "create-repository", Path: "/v1/repositories", Summary: "Register a repository of drivers",
+	}), reflect.TypeFor[api.RepositoryRequest](), s.Drivers.Register, s.Drivers.Repository)
 	answer(routes, ofAll(people.Read, people.Repository), tags(repositories, huma.Operation{
 		OperationID: "get-repository", Method: http.MethodGet, Path: "/v1/repositories/{name}", Summary: "Get a repository",
 	}), func(ctx context.Context, in *Named) (*api.Repository, error) {

@@ -48,6 +48,23 @@ func (s *server) remove(routes *doors, needs need, o huma.Operation, handle func
 	})
 }
 
+// creates registers a route that records something under a name once, whatever is sent again.
+func creates[T any](
+	s *server, routes *doors, needs need, o huma.Operation, request reflect.Type,
+	create func(ctx context.Context, body []byte) (*T, error), find func(ctx context.Context, name string) (*T, error),
+) {
+	o.Method, o.DefaultStatus = http.MethodPost, http.StatusCreated
+	answer(routes, needs, o, func(ctx context.Context, in *struct {
+		JSONBody
+		ChangeKeyParam
+	},
+	) (*T, error) {
+		return engine.OnceChange(ctx, s.Engine, func(ctx context.Context) (*T, error) { return create(ctx, in.raw) },
+			func(ctx context.Context) (*T, error) { return find(ctx, nameIn(in.raw)) })
+	})
+	takes(routes, o.Path, schemasOf(routes, request), true)
+}
+
 // nameIn reads the name that a creation gives, from a body that was accepted before.
 func nameIn(body []byte) string {
 	var named struct {
@@ -72,21 +89,9 @@ func (s *server) registerSetup(routes *doors) {
 		items, err := s.Registry.Credentials(ctx)
 		return list[api.Credential]{Items: items}, err
 	})
-	answer(routes, ofAll(people.Create, people.Credential), tags(credentials, huma.Operation{
-		OperationID: "create-credential", Method: http.MethodPost, Path: "/v1/credentials", DefaultStatus: http.StatusCreated,
-		Summary: "Seal and record a credential",
-	}), func(ctx context.Context, in *struct {
-		JSONBody
-		ChangeKeyParam
-	},
-	) (*api.Credential, error) {
-		return engine.OnceChange(ctx, s.Engine, func(ctx context.Context) (*api.Credential, error) {
-			return s.Registry.CreateCredential(ctx, in.raw)
-		}, func(ctx context.Context) (*api.Credential, error) {
-			return s.Registry.Credential(ctx, nameIn(in.raw))
-		})
-	})
-	takes(routes, "/v1/credentials", schemas.Schema(reflect.TypeFor[api.CredentialRequest](), true, ""), true)
+	creates(s, routes, ofAll(people.Create, people.Credential), tags(credentials, huma.Operation{
+		OperationID: "create-credential", Path: "/v1/credentials", Summary: "Seal and record a credential",
+	}), reflect.TypeFor[api.CredentialRequest](), s.Registry.CreateCredential, s.Registry.Credential)
 	answer(routes, ofAll(people.Read, people.Credential), tags(credentials, huma.Operation{
 		OperationID: "get-credential", Method: http.MethodGet, Path: "/v1/credentials/{name}", Summary: "Get a credential, without its values",
 	}), func(ctx context.Context, in *Named) (*api.Credential, error) {
