@@ -186,7 +186,7 @@ func TestManyAreTriedAgainWithoutWhatIsGone(t *testing.T) {
 	e.MustCreate("mock", "nlb", "lb", `{"vpc":"v","protocol":"tcp","port":80,"members":["a","b"]}`)
 	op, err := e.ChangeMany(t.Context(), "mock", "vm", api.VerbDelete, []byte(`{"names":["a","b","c"]}`))
 	require.NoError(t, err)
-	e.Fails(op)
+	require.Equal(t, resource.CodeDependency, e.Fails(op).Code)
 	gone, err := e.Delete(t.Context(), "mock", "nlb", "lb")
 	require.NoError(t, err)
 	e.Succeeds(gone)
@@ -220,7 +220,7 @@ func TestACancellationOfManyWaitsForWhatEnds(t *testing.T) {
 	require.NoError(t, err)
 	observer, err := pgx.Connect(t.Context(), url)
 	require.NoError(t, err)
-	defer observer.Close(context.Background())
+	defer func() { _ = observer.Close(t.Context()) }()
 	cancelled := make(chan error, 1)
 	require.NoError(t, s.Update(t.Context(), func(ctx context.Context, q *store.Queries) error {
 		parts[1].State, parts[1].EndedAt = api.OperationSucceeded, store.MicrosOf(time.Now())

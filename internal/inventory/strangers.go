@@ -191,7 +191,7 @@ func (inv *Inventory) UsedThere(ctx context.Context, rows []store.Resource) (map
 		users, _, err := inv.UsersThere(asking, row)
 		switch {
 		case asking.Err() != nil && ctx.Err() == nil:
-			return used, nil //nolint:nilerr // the time is over
+			return used, nil // the time is over
 		case err != nil:
 			return nil, err
 		case len(users) > 0:
