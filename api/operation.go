@@ -80,7 +80,7 @@ type Operation struct {
 	By         string             `json:"by,omitempty" doc:"Who asked for it."`
 	OnFailure  resource.OnFailure `json:"onFailure,omitempty" doc:"For a creation: delete, if what there is of the resource goes when it fails."`
 	Force      bool               `json:"force,omitempty" doc:"For a deletion: whether the resource is forgotten here even if the cloud does not delete it."`
-	Warnings   []resource.Warning `json:"warnings,omitempty" doc:"What to know about it although it is done, such as what a forced deletion may have left on the cloud." nullable:"false"`
+	Warnings   []resource.Warning `json:"warnings,omitempty" doc:"What to know about it although it is done, such as what a forced deletion may have left on the cloud; of an operation for several what its parts say, the first 20 of it." nullable:"false"`
 	Parent     string             `json:"parent,omitempty" doc:"Operation that this one is a part of."`
 	Items      *Progress          `json:"items,omitempty" doc:"For the creation of several resources at once, or of one with what follows it: how far their operations are. They are those with this one as parent."`
 	Follows    string             `json:"follows,omitempty" doc:"Operation that this one begins after. If that does not succeed, this one fails."`

@@ -182,6 +182,25 @@ func TestAForcedDeletionForgetsWhatTheCloudKeeps(t *testing.T) {
 	assert.Contains(t, ended.Warnings[0].Message, "it may be left there", "the cloud refuses: the subnet uses it")
 }
 
+// Whoever follows the operation for several is told what any of them may have left.
+func TestWhatPartsWarnOfIsSaidAbove(t *testing.T) {
+	db := enginetest.Opened(t)
+	work := t.TempDir()
+	e := enginetest.New(t, enginetest.Options{Store: db, Work: work})
+	e.Network()
+	e.Stop()
+	e.Host.Close()
+	require.NoError(t, db.Update(t.Context(), enginetest.StoreSetting("mock", "failCall", "1")))
+	later := enginetest.Start(t, enginetest.Options{Store: db, Work: work, Engine: engine.Config{ForceFor: 300 * time.Millisecond}})
+	op, err := later.DeleteTogether(t.Context(), "mock", []inventory.Named{{Kind: "subnet", Name: "s"}, {Kind: "vpc", Name: "v"}}, true)
+	require.NoError(t, err)
+	ended := later.Ends(op)
+	assert.Equal(t, api.OperationSucceeded, ended.State)
+	require.Len(t, ended.Warnings, 2)
+	assert.Contains(t, ended.Warnings[0].Message, "the subnet s was forgotten here")
+	assert.Contains(t, ended.Warnings[1].Message, "the vpc v was forgotten here")
+}
+
 func TestAForcedDeletionThatTheCloudDoesIsLikeAnyOther(t *testing.T) {
 	e := enginetest.New(t, enginetest.Options{})
 	e.Network()

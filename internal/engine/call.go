@@ -7,7 +7,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/m-cmp/mc-infra-connector/api"
 	"github.com/m-cmp/mc-infra-connector/driver"
 	"github.com/m-cmp/mc-infra-connector/internal/inventory"
 	"github.com/m-cmp/mc-infra-connector/internal/store"
@@ -23,9 +22,9 @@ type answer struct {
 
 // request makes the call that the operation stands for.
 func (j *job) request(ctx context.Context) (answer, error) {
-	ctx = driver.WithToken(driver.WithWarnings(driver.WithOperation(ctx, j.op.ID), j.warned), j.Row.Token())
-	switch j.op.Verb {
-	case api.VerbCreate:
+	ctx = driver.WithToken(driver.WithWarnings(driver.WithOperation(ctx, j.op.ID), j.op.Warn), j.Row.Token())
+	switch change := j.op.Change.(type) {
+	case store.Creation:
 		spec, err := j.Kind.Completed(j.Row.Spec(), j.Row.Effective)
 		if err == nil {
 			spec, err = j.Kind.MapRefs(spec, func(ref resource.Ref) (string, error) { return j.cloudID(ctx, ref) })
@@ -40,7 +39,7 @@ func (j *job) request(ctx context.Context) (answer, error) {
 			Token: j.Row.UID, ID: j.Row.CloudID, Name: j.Row.Name, Labels: j.Row.Labels, Spec: spec, Failed: j.failed(),
 		})
 		return answer{item: &made, pending: pending}, err
-	case api.VerbDelete:
+	case store.Deletion:
 		if err := j.usersGone(ctx); err != nil {
 			return answer{}, err
 		}
@@ -57,29 +56,20 @@ func (j *job) request(ctx context.Context) (answer, error) {
 		}
 		pending, err := j.session.Delete(ctx, j.Row.Kind, j.Row.CloudID)
 		return answer{pending: pending}, err
+	case store.Action:
+		return j.requestAction(ctx, change)
 	default:
-		return j.requestAction(ctx)
+		return answer{}, resource.Errorf(resource.CodeInternal, "the cloud is not asked to %s", j.op.Verb)
 	}
 }
 
 // failed is why a creation has failed, while what it has made is removed again; nil if it
 // goes on. Nothing else that is pending has an error that no repeat can help.
 func (j *job) failed() *resource.Error {
-	if j.op.Verb != api.VerbCreate || j.op.Pending == "" || j.op.Error == nil || j.op.Error.Retryable {
+	if !j.op.Creates() || j.op.Pending == "" || j.op.Error == nil || j.op.Error.Retryable {
 		return nil
 	}
 	return j.op.Error
-}
-
-// maxWarnings is how many warnings an operation keeps.
-const maxWarnings = 20
-
-// warned keeps what the driver warns of. In a change that takes several calls it may do so
-// in each.
-func (j *job) warned(w resource.Warning) {
-	if len(j.op.Warnings) < maxWarnings && !slices.Contains(j.op.Warnings, w) {
-		j.op.Warnings = append(j.op.Warnings, w)
-	}
 }
 
 // usersGone refuses to delete before what uses the resource, when all of it is to be
@@ -118,8 +108,8 @@ func (j *job) findByToken(ctx context.Context) (bool, error) {
 	return false, nil
 }
 
-func (j *job) requestAction(ctx context.Context) (answer, error) {
-	action, err := j.Kind.Action(j.op.Verb)
+func (j *job) requestAction(ctx context.Context, change store.Action) (answer, error) {
+	action, err := j.Kind.Action(change.Name)
 	if err != nil {
 		return answer{}, err
 	}
@@ -132,7 +122,7 @@ func (j *job) requestAction(ctx context.Context) (answer, error) {
 			return answer{item: &now, done: done}, err
 		}
 	}
-	params, err := j.params(ctx, action)
+	params, err := j.params(ctx, action, change)
 	if err == nil {
 		params, err = j.reveal(ctx, params)
 	}
@@ -157,8 +147,8 @@ func (j *job) mayAct(action *resource.Action, in resource.State) (done bool, err
 }
 
 // params are those of an action, with cloud ids.
-func (j *job) params(ctx context.Context, action *resource.Action) (json.RawMessage, error) {
-	return action.MapRefs(j.op.Params, func(ref resource.Ref) (string, error) { return j.inventory.CloudID(ctx, j.Row.Connection, ref) })
+func (j *job) params(ctx context.Context, action *resource.Action, change store.Action) (json.RawMessage, error) {
+	return action.MapRefs(change.Params, func(ref resource.Ref) (string, error) { return j.inventory.CloudID(ctx, j.Row.Connection, ref) })
 }
 
 // cloudID turns the name in a reference into the cloud's id.

@@ -3,7 +3,6 @@ package engine
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"fmt"
 	"slices"
 	"time"
@@ -18,8 +17,7 @@ import (
 // manyChange is a change of several resources of a kind, each as by a request of its own.
 type manyChange struct {
 	kind    *resource.Kind
-	verb    string
-	params  json.RawMessage
+	change  store.Change
 	rows    []store.Resource // as they were before
 	refused map[string]error // what is known before anything is recorded, by uid
 	labels  *resource.LabelChange
@@ -39,54 +37,61 @@ func (e *Engine) ChangeMany(ctx context.Context, connection, kind, verb string, 
 	if err := resource.Decode(body, &request); err != nil {
 		return nil, err
 	}
-	m := &manyChange{kind: k, verb: verb, here: map[string]bool{}}
-	if err := m.parse(&request); err != nil {
+	m := &manyChange{kind: k, here: map[string]bool{}}
+	if err := m.parse(verb, &request); err != nil {
 		return nil, err
 	}
 	if m.rows, err = e.meant(ctx, connection, k, &request); err != nil {
 		return nil, err
 	}
-	if err := e.refuse(ctx, m, request.Force); err != nil {
+	if err := e.refuse(ctx, m); err != nil {
 		return nil, err
 	}
-	return e.recordMany(ctx, verb, m.common(), func(ctx context.Context, q *store.Queries) ([]member, error) { return e.members(ctx, q, m) })
+	return e.recordMany(ctx, m.common(), func(ctx context.Context, q *store.Queries) ([]member, error) { return e.members(ctx, q, m) })
 }
 
-// common is what the operation for all keeps.
-func (m *manyChange) common() json.RawMessage {
-	if m.verb == api.VerbDelete {
-		return m.params
+// common is the change of the operation for all.
+func (m *manyChange) common() store.Change {
+	if action, is := m.change.(store.Action); is {
+		return store.Action{Name: action.Name}
 	}
-	return nil
+	return m.change
 }
 
 // parse reads what each is asked for.
-func (m *manyChange) parse(r *api.ManyRequest) (err error) {
-	if m.verb == api.VerbDelete {
+func (m *manyChange) parse(verb string, r *api.ManyRequest) error {
+	if verb == api.VerbDelete {
 		if len(r.Params) > 0 {
 			return resource.Invalid(resource.Problem{Field: "params", Message: "is for actions; leave it out", Rule: resource.RuleUnknown})
 		}
-		m.params, err = deletionParams(r.Force)
-		return err
+		m.change = store.Deletion{Force: r.Force}
+		return nil
 	}
 	if r.Force {
 		return resource.Invalid(resource.Problem{Field: "force", Message: "is for deletions; leave it out", Rule: resource.RuleUnknown})
 	}
-	a, err := m.kind.Action(m.verb)
+	a, err := m.kind.Action(verb)
 	if err != nil {
 		return err
 	}
-	if m.params, err = a.ParseParams(r.Params); err != nil {
+	change := store.Action{Name: verb}
+	if change.Params, err = a.ParseParams(r.Params); err != nil {
 		e := resource.AsError(err)
 		for i := range e.Fields {
 			e.Fields[i].Field = "params." + e.Fields[i].Field
 		}
 		return resource.Invalid(e.Fields...)
 	}
-	if m.verb == resource.ActionLabel {
-		return json.Unmarshal(m.params, &m.labels)
+	return m.as(change)
+}
+
+// as has each be asked for an action.
+func (m *manyChange) as(change store.Action) (err error) {
+	m.change = change
+	if change.Name == resource.ActionLabel {
+		m.labels, err = change.Labels()
 	}
-	return nil
+	return err
 }
 
 // meant answers the resources that a request is about.
@@ -186,9 +191,9 @@ func (e *Engine) matching(ctx context.Context, connection string, k *resource.Ki
 
 // refuse finds what is refused without a look at the records: what connections do not offer,
 // and what is used by what only their clouds have.
-func (e *Engine) refuse(ctx context.Context, m *manyChange, force bool) (err error) {
+func (e *Engine) refuse(ctx context.Context, m *manyChange) (err error) {
 	m.refused = map[string]error{}
-	if m.verb == api.VerbDelete && !force {
+	if m.change == (store.Deletion{}) {
 		if m.refused, err = e.inventory.UsedThere(ctx, m.rows); err != nil {
 			return err
 		}
@@ -198,7 +203,7 @@ func (e *Engine) refuse(ctx context.Context, m *manyChange, force bool) (err err
 		in := m.rows[i].Connection
 		err, known := offered[in]
 		if !known {
-			err = e.offeredTo(ctx, in, m, force)
+			err = e.offeredTo(ctx, in, m)
 			if err != nil && !refusal(err) {
 				return err
 			}
@@ -212,21 +217,21 @@ func (e *Engine) refuse(ctx context.Context, m *manyChange, force bool) (err err
 }
 
 // offeredTo refuses a change that a connection does not offer.
-func (e *Engine) offeredTo(ctx context.Context, connection string, m *manyChange, force bool) error {
-	switch m.verb {
-	case api.VerbDelete:
-		if force {
-			return nil
-		}
-		_, err := e.registry.Offers(ctx, connection, m.kind.Name, m.verb)
+func (e *Engine) offeredTo(ctx context.Context, connection string, m *manyChange) error {
+	verb := m.change.Verb()
+	switch deletion, deletes := m.change.(store.Deletion); {
+	case deletion.Force:
+		return nil
+	case deletes:
+		_, err := e.registry.Offers(ctx, connection, m.kind.Name, verb)
 		return err
-	case resource.ActionLabel:
-		if _, err := e.registry.Offers(ctx, connection, m.kind.Name, m.verb); resource.CodeOf(err) == resource.CodeUnsupported {
+	case verb == resource.ActionLabel:
+		if _, err := e.registry.Offers(ctx, connection, m.kind.Name, verb); resource.CodeOf(err) == resource.CodeUnsupported {
 			m.here[connection] = true
 			return nil
 		}
 	}
-	return e.registry.Has(ctx, connection, m.kind.Name, m.verb)
+	return e.registry.Has(ctx, connection, m.kind.Name, verb)
 }
 
 // refusal reports whether an error is about one resource, so that others can be changed.
@@ -246,7 +251,7 @@ func (e *Engine) members(ctx context.Context, q *store.Queries, m *manyChange) (
 		return nil, err
 	}
 	check := onCloud
-	if m.verb == api.VerbDelete {
+	if _, deletes := m.change.(store.Deletion); deletes {
 		used, err := q.Used(ctx, uids)
 		if err != nil {
 			return nil, err
@@ -279,8 +284,8 @@ func (e *Engine) members(ctx context.Context, q *store.Queries, m *manyChange) (
 func (e *Engine) member(ctx context.Context, q *store.Queries, m *manyChange, row *store.Resource, refused error) (member, error) {
 	switch {
 	case refusal(refused):
-		shown, hidden, err := hideParams(row.Kind, m.verb, m.params)
-		op := inventory.EndedOperation(ctx, row, m.verb, shown, resource.AsError(refused))
+		shown, hidden, err := hide(row.Kind, m.change)
+		op := inventory.EndedOperation(ctx, row, shown, resource.AsError(refused))
 		if len(hidden) > 0 {
 			wipe(op)
 		}
@@ -290,9 +295,9 @@ func (e *Engine) member(ctx context.Context, q *store.Queries, m *manyChange, ro
 	case m.here[row.Connection]:
 		row.Labels = m.labels.Apply(row.Labels)
 		row.UpdatedAt, row.UpdatedBy = store.MicrosOf(time.Now()), auth.Who(ctx)
-		return member{row, inventory.EndedOperation(ctx, row, m.verb, m.params, nil)}, q.UpdateResource(ctx, row, row.LeaseOwner)
+		return member{row, inventory.EndedOperation(ctx, row, m.change, nil)}, q.UpdateResource(ctx, row, row.LeaseOwner)
 	}
-	op, err := e.beginOn(ctx, q, row, m.verb, m.params)
+	op, err := e.beginOn(ctx, q, row, m.change)
 	return member{row, op}, err
 }
 
@@ -310,23 +315,22 @@ func (e *Engine) retryParts(ctx context.Context, old *store.Operation) (*api.Ope
 	if m.kind, err = resource.KindNamed(old.Kind); err != nil {
 		return nil, err
 	}
-	if old.Verb == resource.ActionLabel {
-		m.verb, m.params = old.Verb, parts[0].Params
-		if err := json.Unmarshal(m.params, &m.labels); err != nil {
-			return nil, resource.Errorf(resource.CodeInternal, "decode the change of labels: %w", err)
+	if action, is := parts[0].Change.(store.Action); is && action.Name == resource.ActionLabel {
+		if err := m.as(action); err != nil {
+			return nil, err
 		}
 		for _, part := range parts {
-			if err := e.offeredTo(ctx, part.Connection, m, false); err != nil && !refusal(err) {
+			if err := e.offeredTo(ctx, part.Connection, m); err != nil && !refusal(err) {
 				return nil, err
 			}
 		}
 	}
-	return e.recordMany(ctx, old.Verb, old.Params, func(ctx context.Context, q *store.Queries) ([]member, error) {
+	return e.recordMany(ctx, old.Change, func(ctx context.Context, q *store.Queries) ([]member, error) {
 		members := make([]member, len(parts))
 		became := map[string]string{} // ids of the new operations, by those of the old ones
 		for i := range parts {
 			part, one := &parts[i], *m
-			one.verb, one.params = part.Verb, part.Params
+			one.change = part.Change
 			row, err := q.Resource(ctx, part.Connection, part.Kind, part.Name)
 			switch resource.CodeOf(err) {
 			case "":

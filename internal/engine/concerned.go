@@ -21,7 +21,7 @@ import (
 // operation ends: whoever reads those then sees what it did. That they cannot be looked at
 // is noted and changes nothing.
 func (j *job) lookAgain(ctx context.Context) {
-	if j.op.Concerned == nil || j.op.Left() != "" { // the cloud was not asked, or has done nothing
+	if j.op.Concerned == nil || j.forgotten { // the cloud was not asked, or has done nothing
 		return
 	}
 	rows, err := j.concerned(ctx)
@@ -33,7 +33,7 @@ func (j *job) lookAgain(ctx context.Context) {
 
 // concerned reads the resources on which the operation may show.
 func (j *job) concerned(ctx context.Context) ([]*store.Resource, error) {
-	gone := j.op.Verb == api.VerbDelete && j.op.State == api.OperationSucceeded
+	gone := j.op.Deletes() && j.op.State == api.OperationSucceeded
 	var now []string
 	if !gone {
 		var err error

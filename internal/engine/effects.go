@@ -1,7 +1,7 @@
 package engine
 
 import (
-	"github.com/m-cmp/mc-infra-connector/api"
+	"github.com/m-cmp/mc-infra-connector/internal/store"
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
 
@@ -50,12 +50,12 @@ func effects() map[resource.Code][4]effect {
 	}
 }
 
-// callOf is the call that a verb stands for.
-func callOf(verb string) call {
-	switch verb {
-	case api.VerbCreate:
+// callOf is the call that a change stands for.
+func callOf(change store.Change) call {
+	switch change.(type) {
+	case store.Creation:
 		return creates
-	case api.VerbDelete:
+	case store.Deletion:
 		return deletes
 	}
 	return acts

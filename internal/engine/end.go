@@ -2,7 +2,6 @@ package engine
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"slices"
 	"time"
@@ -17,8 +16,12 @@ import (
 // succeed ends the operation at its goal.
 func (j *job) succeed(ctx context.Context) error {
 	j.op.State, j.op.Error = api.OperationSucceeded, nil
-	if action, err := j.Kind.Action(j.op.Verb); err == nil && len(j.Row.Asked) > 0 {
-		if j.Row.Asked, err = action.Asked(j.Row.Asked, j.op.Params); err != nil {
+	if change, is := j.op.Change.(store.Action); is && len(j.Row.Asked) > 0 {
+		action, err := j.Kind.Action(change.Name)
+		if err == nil {
+			j.Row.Asked, err = action.Asked(j.Row.Asked, change.Params)
+		}
+		if err != nil {
 			return err
 		}
 	}
@@ -34,7 +37,7 @@ func (j *job) fail(ctx context.Context, as api.OperationState, e *resource.Error
 	if j.op.Force() && as == api.OperationFailed {
 		return j.forget(ctx, e)
 	}
-	if j.Row.CloudID != "" && j.op.Verb != api.VerbCreate {
+	if j.Row.CloudID != "" && !j.op.Creates() {
 		now, err := j.session.Get(ctx, j.Row.Kind, j.Row.CloudID)
 		switch {
 		case err == nil:
@@ -43,7 +46,7 @@ func (j *job) fail(ctx context.Context, as api.OperationState, e *resource.Error
 			}
 		case ctx.Err() != nil:
 			return err
-		case j.op.Verb != api.VerbDelete: // it stays as it was seen
+		case !j.op.Deletes(): // it stays as it was seen
 		case resource.CodeOf(err) == resource.CodeNotFound: // it is gone all the same
 			return j.succeed(ctx)
 		case (j.op.State == api.OperationQueued || j.op.Pending != "") && resource.AsError(err).Retryable && time.Since(j.op.CreatedAt.Time()) < j.config.RetryFor:
@@ -55,10 +58,10 @@ func (j *job) fail(ctx context.Context, as api.OperationState, e *resource.Error
 	j.logger.Warn("operation did not reach its goal", "as", as, "operation", j.op.ID, "verb", j.op.Verb, "kind", j.Row.Kind, "name", j.Row.Name, "connection", j.Row.Connection, "code", e.Code, "error", e)
 	j.op.State, j.op.Error, j.Row.Error = as, e, e
 	switch {
-	case j.op.Verb == api.VerbCreate && !j.Row.Uncertain && j.Row.CloudID == "" &&
+	case j.op.Creates() && !j.Row.Uncertain && j.Row.CloudID == "" &&
 		(as == api.OperationCancelled || j.op.OnFailure() == resource.OnFailureDelete):
 		j.Row.Bury() // nothing came of it
-	case j.Row.CloudID == "" || j.op.Verb == api.VerbCreate:
+	case j.Row.CloudID == "" || j.op.Creates():
 		j.Row.State = resource.StateFailed
 	}
 	return j.end(ctx)
@@ -70,11 +73,8 @@ func (j *job) forget(ctx context.Context, e *resource.Error) error {
 	if j.Row.CloudID == "" {
 		left = fmt.Sprintf("the %s %s was forgotten here; whether the cloud has one with the token %s is not known: %s", j.Row.Kind, j.Row.Name, j.Row.UID, e.Message)
 	}
-	params, err := json.Marshal(store.Forced{Force: true, Left: left})
-	if err != nil {
-		return resource.Errorf(resource.CodeInternal, "encode what is left: %w", err)
-	}
-	j.op.Params = params
+	j.op.Warnings = append(j.op.Warnings, resource.Warning{Rule: resource.WarnLeft, Message: left})
+	j.forgotten = true
 	j.note("asked", e)
 	return j.succeed(ctx)
 }
@@ -87,7 +87,7 @@ func (j *job) end(ctx context.Context) error {
 		wipe(j.op)
 	}
 	j.note(string(j.op.State), j.op.Error)
-	if j.op.Verb == api.VerbDelete && j.op.State == api.OperationSucceeded {
+	if j.op.Deletes() && j.op.State == api.OperationSucceeded {
 		j.Row.Bury()
 	}
 	j.Row.Operation, j.Row.LeaseOwner, j.Row.LeaseUntil = "", "", 0
@@ -101,7 +101,7 @@ func (j *job) end(ctx context.Context) error {
 			j.enqueue(users[i].Connection, users[i].UID)
 		}
 	}
-	if j.op.Verb == api.VerbDelete || j.Row.DeletedAt != 0 {
+	if j.op.Deletes() || j.Row.DeletedAt != 0 {
 		for _, used := range j.Uses { // their deletion may have waited for this
 			if used.Operation != "" {
 				j.enqueue(used.Connection, used.UID)
@@ -125,7 +125,7 @@ func (j *job) end(ctx context.Context) error {
 // creation was to be cancelled, or what a creation has left that failed and was to leave
 // nothing; or nil.
 func (j *job) unwanted(ctx context.Context, q *store.Queries) (*store.Operation, error) {
-	if j.op.EndedAt == 0 || j.op.Verb != api.VerbCreate || j.Row.DeletedAt != 0 || j.Row.CloudID == "" && !j.Row.Uncertain {
+	if j.op.EndedAt == 0 || !j.op.Creates() || j.Row.DeletedAt != 0 || j.Row.CloudID == "" && !j.Row.Uncertain {
 		return nil, nil //nolint:nilnil // there is nothing
 	}
 	if j.op.State == api.OperationSucceeded || j.op.OnFailure() != resource.OnFailureDelete {
@@ -134,7 +134,7 @@ func (j *job) unwanted(ctx context.Context, q *store.Queries) (*store.Operation,
 			return nil, err
 		}
 	}
-	then := j.newOperation(auth.From(auth.As(ctx, j.op.AskedBy), j.op.AskedFrom), j.Row, api.VerbDelete, nil)
+	then := j.newOperation(auth.From(auth.As(ctx, j.op.AskedBy), j.op.AskedFrom), j.Row, store.Deletion{})
 	j.Row.State = resource.StateDeleting
 	return then, nil
 }
@@ -156,7 +156,7 @@ func (j *job) takeBack(ctx context.Context, q *store.Queries, parent *store.Oper
 	slices.Reverse(parts)
 	var all []left
 	for _, part := range parts {
-		if part.Verb != api.VerbCreate { // it follows one
+		if !part.Creates() { // it follows one
 			continue
 		}
 		row, err := q.ResourceByUID(ctx, part.UID)
@@ -175,7 +175,7 @@ func (j *job) takeBack(ctx context.Context, q *store.Queries, parent *store.Oper
 		}
 		owner := row.LeaseOwner
 		row.State = resource.StateDeleting
-		op := j.newOperation(auth.From(auth.As(ctx, parent.AskedBy), parent.AskedFrom), row, api.VerbDelete, nil)
+		op := j.newOperation(auth.From(auth.As(ctx, parent.AskedBy), parent.AskedFrom), row, store.Deletion{})
 		if err := q.UpdateResource(ctx, row, owner); err != nil {
 			return nil, err
 		}

@@ -12,17 +12,23 @@ import (
 // record of the resource: the operation has it, sealed, for as long as its driver may have
 // to be asked again, and nobody has it afterwards.
 
-// hideParams takes out of what an operation on a kind is asked with what is never shown.
-func hideParams(kind, verb string, params json.RawMessage) (shown json.RawMessage, hidden map[string]string, err error) {
+// hide takes out of what an operation on a kind is asked with what is never shown. Of a
+// creation that is in the specification, which is hidden elsewhere.
+func hide(kind string, change store.Change) (shown store.Change, hidden map[string]string, err error) {
+	action, is := change.(store.Action)
+	if !is {
+		return change, nil, nil
+	}
 	k, err := resource.KindNamed(kind)
 	if err != nil {
 		return nil, nil, err
 	}
-	a, err := k.Action(verb)
-	if err != nil { // a creation, whose specification is hidden elsewhere, or a deletion
-		return params, nil, nil //nolint:nilerr // which have nothing to hide here
+	a, err := k.Action(action.Name)
+	if err != nil {
+		return nil, nil, err
 	}
-	return a.Hide(params)
+	action.Params, hidden, err = a.Hide(action.Params)
+	return action, hidden, err
 }
 
 // seal has an operation keep what is never shown.

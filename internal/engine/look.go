@@ -39,7 +39,7 @@ func (j *job) judge(ctx context.Context, seen inventory.Sight) error {
 			return j.fail(ctx, api.OperationFailed, resource.Errorf(resource.CodeUnavailable, "the cloud could not be asked for %s: %w", settleFor, seen.Err))
 		}
 		return j.settleLater(ctx)
-	case j.op.Verb == api.VerbDelete && seen.Item == nil:
+	case j.op.Deletes() && seen.Item == nil:
 		return j.succeed(ctx)
 	case seen.Item == nil && waited > j.config.VanishedFor:
 		return j.fail(ctx, api.OperationFailed, j.vanished())
@@ -56,10 +56,10 @@ func (j *job) judge(ctx context.Context, seen inventory.Sight) error {
 	}
 	state := seen.Item.State
 	switch {
-	case j.op.Verb == api.VerbDelete && state != resource.StateDeleting && waited > j.config.VanishedFor &&
+	case j.op.Deletes() && state != resource.StateDeleting && waited > j.config.VanishedFor &&
 		time.Since(j.op.CreatedAt.Time()) < settleFor: // a deletion is repeated until the cloud does it
 		return j.pend(ctx, seen.Item, &driver.Pending{Reason: fmt.Sprintf("the cloud has accepted the deletion, but shows that it is %s", state)})
-	case j.op.Verb == api.VerbDelete:
+	case j.op.Deletes():
 		j.Row.State = resource.StateDeleting
 	case state == resource.StateFailed && !j.ends(state):
 		return j.fail(ctx, api.OperationFailed, resource.Errorf(cmp.Or(seen.Item.Code, resource.CodeUnavailable), "the cloud reports that the %s %s failed (%s): %s", j.Row.Kind, j.Row.Name, seen.Item.CloudState, cmp.Or(seen.Item.Reason, "it does not say why")))

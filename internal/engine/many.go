@@ -6,12 +6,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
-	"time"
-
-	"github.com/google/uuid"
 
 	"github.com/m-cmp/mc-infra-connector/api"
-	"github.com/m-cmp/mc-infra-connector/internal/auth"
 	"github.com/m-cmp/mc-infra-connector/internal/events"
 	"github.com/m-cmp/mc-infra-connector/internal/inventory"
 	"github.com/m-cmp/mc-infra-connector/internal/store"
@@ -30,10 +26,6 @@ type Wanted struct {
 // fails, all of them are deleted when onFailure says so. Kinds that show a secret once
 // cannot be among them.
 func (e *Engine) CreateTogether(ctx context.Context, connection string, items []Wanted, onFailure resource.OnFailure) (*api.Operation, error) {
-	params, err := creationParams(onFailure)
-	if err != nil {
-		return nil, err
-	}
 	creations := make([]*creation, len(items))
 	for i, item := range items {
 		k, err := resource.KindNamed(item.Kind)
@@ -54,17 +46,17 @@ func (e *Engine) CreateTogether(ctx context.Context, connection string, items []
 			return nil, err
 		}
 	}
-	return e.createMany(ctx, connection, creations, nil, params)
+	return e.createMany(ctx, connection, creations, nil, creationOf(onFailure))
 }
 
 // createMany records several resources and what follows the last of them, all or none,
-// each with an operation, and one that counts those, with params.
-func (e *Engine) createMany(ctx context.Context, connection string, creations []*creation, then []resource.FollowUp, params json.RawMessage) (*api.Operation, error) {
+// each with an operation, and one that counts those.
+func (e *Engine) createMany(ctx context.Context, connection string, creations []*creation, then []resource.FollowUp, all store.Creation) (*api.Operation, error) {
 	thenParams, err := e.followUps(ctx, connection, then)
 	if err != nil {
 		return nil, err
 	}
-	return e.recordMany(ctx, api.VerbCreate, params, func(ctx context.Context, q *store.Queries) ([]member, error) {
+	return e.recordMany(ctx, all, func(ctx context.Context, q *store.Queries) ([]member, error) {
 		return e.insertMany(ctx, q, connection, creations, then, thenParams)
 	})
 }
@@ -76,10 +68,10 @@ type member struct {
 	op  *store.Operation
 }
 
-// recordMany records operations on several resources, and one that counts those, with params.
+// recordMany records operations on several resources, and one that counts those.
 // Where each of them has failed already, it records nothing.
 func (e *Engine) recordMany(
-	ctx context.Context, verb string, params json.RawMessage, begin func(context.Context, *store.Queries) ([]member, error),
+	ctx context.Context, all store.Change, begin func(context.Context, *store.Queries) ([]member, error),
 ) (*api.Operation, error) {
 	var (
 		parent  *store.Operation
@@ -89,7 +81,7 @@ func (e *Engine) recordMany(
 		if members, err = begin(ctx, q); err != nil {
 			return err
 		}
-		parent = newParent(ctx, verb, params, members)
+		parent = newParent(ctx, all, members)
 		if parent.Failed == parent.Total {
 			return members[0].op.Error
 		}
@@ -173,7 +165,7 @@ func (e *Engine) insertMany(
 		if err != nil {
 			return nil, err
 		}
-		row, op, err := e.begin(ctx, q, connection, f.Kind, f.Name, f.Action, params, onCloud)
+		row, op, err := e.begin(ctx, q, connection, f.Kind, f.Name, store.Action{Name: f.Action, Params: params}, onCloud)
 		if resource.CodeOf(err) == resource.CodeNotFound {
 			return nil, resource.Invalid(resource.Problem{Field: fmt.Sprintf("then[%d].name", i), Message: err.Error()})
 		}
@@ -217,11 +209,8 @@ func (e *Engine) deleteTogether(ctx context.Context, connection string, items []
 			return nil, err
 		}
 	}
-	params, err := deletionParams(force)
-	if err != nil {
-		return nil, err
-	}
-	return e.recordMany(ctx, api.VerbDelete, params, func(ctx context.Context, q *store.Queries) ([]member, error) {
+	deletion := store.Deletion{Force: force}
+	return e.recordMany(ctx, deletion, func(ctx context.Context, q *store.Queries) (_ []member, err error) {
 		rows := make([]*store.Resource, len(items))
 		for i, item := range items {
 			if rows[i], err = q.Resource(ctx, connection, item.Kind, item.Name); err != nil {
@@ -238,7 +227,7 @@ func (e *Engine) deleteTogether(ctx context.Context, connection string, items []
 		for i, row := range rows {
 			row.State = resource.StateDeleting
 			members[i].row = row
-			if members[i].op, err = e.beginOn(ctx, q, row, api.VerbDelete, params); err != nil {
+			if members[i].op, err = e.beginOn(ctx, q, row, deletion); err != nil {
 				return nil, err
 			}
 		}
@@ -247,7 +236,7 @@ func (e *Engine) deleteTogether(ctx context.Context, connection string, items []
 }
 
 // newParent makes the operation that counts those on several resources.
-func newParent(ctx context.Context, verb string, params json.RawMessage, members []member) *store.Operation {
+func newParent(ctx context.Context, all store.Change, members []member) *store.Operation {
 	first, last := members[0].op, members[0].op
 	connection := first.Connection
 	var failure *resource.Error // of the first that has failed already
@@ -264,13 +253,8 @@ func newParent(ctx context.Context, verb string, params json.RawMessage, members
 	if last != first {
 		name = fmt.Sprintf("%s … %s", name, last.Name)
 	}
-	if params == nil {
-		params = json.RawMessage("null")
-	}
-	parent := store.Keyed(ctx, &store.Operation{
-		ID: uuid.Must(uuid.NewV7()).String(), Verb: verb, Kind: first.Kind, Connection: connection, Name: name,
-		Params: params, State: api.OperationRunning, Total: len(members), CreatedAt: store.MicrosOf(time.Now()), AskedBy: auth.Who(ctx), AskedFrom: auth.Address(ctx),
-	})
+	parent := store.Keyed(ctx, store.NewOperation(ctx, all, &store.Resource{Kind: first.Kind, Connection: connection, Name: name}))
+	parent.State, parent.Total = api.OperationRunning, len(members)
 	for _, m := range members {
 		if m.op.EndedAt != 0 {
 			parent.Count(m.op, failure)

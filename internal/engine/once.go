@@ -69,7 +69,7 @@ func (e *Engine) before(ctx context.Context, key store.Key) (*api.Operation, err
 		return nil, resource.Errorf(resource.CodeInvalid, "%w: the operation %s came of that; use a new key for each request, and the same one only to send the same again", store.ErrOtherRequest, row.ID)
 	}
 	op := row.Resource()
-	if row.Verb == api.VerbCreate && row.Total == 0 && time.Since(row.CreatedAt.Time()).Abs() < secretsAgainFor { // not until a clock that was wrong is right
+	if row.Creates() && row.Total == 0 && time.Since(row.CreatedAt.Time()).Abs() < secretsAgainFor { // not until a clock that was wrong is right
 		op.Secrets, err = e.secretsOf(ctx, row.UID)
 	}
 	return op, err

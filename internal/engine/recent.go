@@ -10,7 +10,7 @@ import (
 
 // chosen is the recent choice that a creation which succeeds makes, or nil.
 func (j *job) chosen(ctx context.Context) (*store.Recent, error) {
-	if j.op.Verb != api.VerbCreate || j.op.State != api.OperationSucceeded || len(j.Kind.Recent) == 0 {
+	if !j.op.Creates() || j.op.State != api.OperationSucceeded || len(j.Kind.Recent) == 0 {
 		return nil, nil //nolint:nilnil // there is none
 	}
 	choice, err := j.Kind.Choice(j.Row.Effective)

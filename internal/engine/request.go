@@ -3,12 +3,10 @@ package engine
 import (
 	"context"
 	"encoding/json"
-	"time"
 
 	"github.com/google/uuid"
 
 	"github.com/m-cmp/mc-infra-connector/api"
-	"github.com/m-cmp/mc-infra-connector/internal/auth"
 	"github.com/m-cmp/mc-infra-connector/internal/events"
 	"github.com/m-cmp/mc-infra-connector/internal/inventory"
 	"github.com/m-cmp/mc-infra-connector/internal/store"
@@ -29,11 +27,11 @@ func (e *Engine) CreateWanted(ctx context.Context, connection string, w Wanted) 
 		return nil, err
 	}
 	if many {
-		return e.createMany(ctx, connection, creations, nil, nil)
+		return e.createMany(ctx, connection, creations, nil, store.Creation{})
 	}
 	one := creations[0]
 	if len(then) > 0 {
-		return e.createMany(ctx, connection, creations, then, one.params)
+		return e.createMany(ctx, connection, creations, then, one.change)
 	}
 	op, err := e.record(ctx, func(ctx context.Context, q *store.Queries) (*store.Resource, *store.Operation, error) {
 		op, err := e.insert(ctx, q, one)
@@ -86,7 +84,7 @@ type creation struct {
 	kind    *resource.Kind
 	row     *store.Resource
 	names   []string // that it may have, the best first
-	params  json.RawMessage
+	change  store.Creation
 	secrets map[string]string
 	hidden  map[string]string // of the specification, never shown
 	sealed  []store.Secret
@@ -113,9 +111,7 @@ func (e *Engine) prepare(k *resource.Kind, connection, facadeName string, r *res
 	if facadeName != "" {
 		c.names = inventory.NamesFrom(c.row)
 	}
-	if c.params, err = creationParams(r.OnFailure); err != nil {
-		return nil, err
-	}
+	c.change = creationOf(r.OnFailure)
 	for name, value := range secrets {
 		row, err := e.sealed(c.row.UID, name, value)
 		if err != nil {
@@ -126,16 +122,12 @@ func (e *Engine) prepare(k *resource.Kind, connection, facadeName string, r *res
 	return c, nil
 }
 
-// creationParams is what a creation keeps.
-func creationParams(onFailure resource.OnFailure) (json.RawMessage, error) {
-	if onFailure == "" || onFailure == resource.OnFailureKeep {
-		return nil, nil
+// creationOf is a creation with what is to become of the resource if it fails.
+func creationOf(onFailure resource.OnFailure) store.Creation {
+	if onFailure == resource.OnFailureKeep {
+		onFailure = ""
 	}
-	params, err := json.Marshal(store.Creation{OnFailure: onFailure})
-	if err != nil {
-		return nil, resource.Errorf(resource.CodeInternal, "encode the parameters: %w", err)
-	}
-	return params, nil
+	return store.Creation{OnFailure: onFailure}
 }
 
 // insert writes the row of a new resource and makes its operation.
@@ -147,7 +139,7 @@ func (e *Engine) insert(ctx context.Context, q *store.Queries, c *creation) (*st
 	if err := inventory.TakeName(ctx, q, c.kind, c.row, c.names, giveWay(ctx, q)); err != nil {
 		return nil, err
 	}
-	op := e.newOperation(ctx, c.row, api.VerbCreate, c.params)
+	op := e.newOperation(ctx, c.row, c.change)
 	if err := e.seal(op, c.hidden); err != nil {
 		return nil, err
 	}
@@ -212,7 +204,7 @@ func (e *Engine) Delete(ctx context.Context, connection, kind, name string) (*ap
 	if err := e.inventory.UnusedThere(ctx, connection, []inventory.Named{{Kind: kind, Name: name}}); err != nil {
 		return nil, err
 	}
-	return e.change(ctx, connection, kind, name, api.VerbDelete, nil, mayGo)
+	return e.change(ctx, connection, kind, name, store.Deletion{}, mayGo)
 }
 
 // ForceDelete records an operation that deletes a resource and forgets it here even if
@@ -222,23 +214,7 @@ func (e *Engine) ForceDelete(ctx context.Context, connection, kind, name string)
 	if _, err := resource.KindNamed(kind); err != nil {
 		return nil, err
 	}
-	params, err := deletionParams(true)
-	if err != nil {
-		return nil, err
-	}
-	return e.change(ctx, connection, kind, name, api.VerbDelete, params, mayGo)
-}
-
-// deletionParams is what a deletion keeps.
-func deletionParams(force bool) (json.RawMessage, error) {
-	if !force {
-		return nil, nil
-	}
-	params, err := json.Marshal(store.Forced{Force: true})
-	if err != nil {
-		return nil, resource.Errorf(resource.CodeInternal, "encode the parameters: %w", err)
-	}
-	return params, nil
+	return e.change(ctx, connection, kind, name, store.Deletion{Force: true}, mayGo)
 }
 
 // Act records the operation that runs an action. body holds its parameters as the
@@ -252,19 +228,19 @@ func (e *Engine) Act(ctx context.Context, connection, kind, name, action string,
 	if err != nil {
 		return nil, err
 	}
-	params, err := a.ParseParams(body)
-	if err != nil {
+	change := store.Action{Name: action}
+	if change.Params, err = a.ParseParams(body); err != nil {
 		return nil, err
 	}
 	if action == resource.ActionLabel {
 		if _, err := e.registry.Offers(ctx, connection, kind, action); resource.CodeOf(err) == resource.CodeUnsupported {
-			return e.inventory.Label(ctx, connection, kind, name, params)
+			return e.inventory.Label(ctx, connection, kind, name, change)
 		}
 	}
 	if err := e.registry.Has(ctx, connection, kind, action); err != nil {
 		return nil, err
 	}
-	return e.change(ctx, connection, kind, name, action, params, onCloud)
+	return e.change(ctx, connection, kind, name, change, onCloud)
 }
 
 // onCloud refuses an action on what the cloud does not have.
@@ -319,7 +295,7 @@ func mayCancel(op *store.Operation, want store.Cancel, parts []store.Operation) 
 	switch {
 	case op.State.Ended():
 		return resource.Errorf(resource.CodeConflict, "the operation %s has ended (%s); there is nothing to cancel", op.ID, op.State)
-	case want == store.CancelDelete && op.Verb != api.VerbCreate:
+	case want == store.CancelDelete && !op.Creates():
 		return resource.Invalid(resource.Problem{Field: "thenDelete", Message: "is for creations; this operation is: " + op.Verb})
 	case op.Total > 0 && len(parts) == 0:
 		return resource.Errorf(resource.CodeConflict, "nothing of the operation %s can be cancelled: all of it has ended, or the cloud has accepted it", op.ID)
@@ -341,7 +317,7 @@ func (e *Engine) Retry(ctx context.Context, id string) (*api.Operation, error) {
 	if err := mayRetry(old); err != nil {
 		return nil, err
 	}
-	return e.change(ctx, old.Connection, old.Kind, old.Name, old.Verb, old.Params, sameAgain(old))
+	return e.change(ctx, old.Connection, old.Kind, old.Name, old.Change, sameAgain(old))
 }
 
 // mayRetry refuses what did not fail, or can be done only with what is not kept.
@@ -361,11 +337,11 @@ func sameAgain(old *store.Operation) func(context.Context, *store.Queries, *stor
 		switch {
 		case row.UID != old.UID:
 			return resource.Errorf(resource.CodeConflict, "the %s %s is another one now; the operation %s was for one that is gone", old.Kind, old.Name, old.ID)
-		case old.Verb == api.VerbDelete:
+		case old.Deletes():
 			return mayGo(ctx, q, row)
-		case old.Verb == api.VerbCreate && row.CloudID != "":
+		case old.Creates() && row.CloudID != "":
 			return resource.Errorf(resource.CodeConflict, "the %s %s exists on the cloud, as %s; delete it and create it anew", old.Kind, old.Name, row.State)
-		case old.Verb == api.VerbCreate:
+		case old.Creates():
 			row.State, row.Error = resource.StatePending, nil
 		}
 		return nil
@@ -387,17 +363,17 @@ func mayGo(ctx context.Context, q *store.Queries, row *store.Resource) error {
 
 // change records an operation on a resource that exists, if none is running.
 func (e *Engine) change(
-	ctx context.Context, connection, kind, name, verb string, params json.RawMessage,
+	ctx context.Context, connection, kind, name string, change store.Change,
 	check func(context.Context, *store.Queries, *store.Resource) error,
 ) (*api.Operation, error) {
 	return e.record(ctx, func(ctx context.Context, q *store.Queries) (*store.Resource, *store.Operation, error) {
-		return e.begin(ctx, q, connection, kind, name, verb, params, check)
+		return e.begin(ctx, q, connection, kind, name, change, check)
 	})
 }
 
 // begin makes an operation on a resource that exists, if none is running.
 func (e *Engine) begin(
-	ctx context.Context, q *store.Queries, connection, kind, name, verb string, params json.RawMessage,
+	ctx context.Context, q *store.Queries, connection, kind, name string, change store.Change,
 	check func(context.Context, *store.Queries, *store.Resource) error,
 ) (*store.Resource, *store.Operation, error) {
 	row, err := q.Resource(ctx, connection, kind, name)
@@ -407,7 +383,7 @@ func (e *Engine) begin(
 	if err := mayBegin(ctx, q, row, check); err != nil {
 		return nil, nil, err
 	}
-	op, err := e.beginOn(ctx, q, row, verb, params)
+	op, err := e.beginOn(ctx, q, row, change)
 	return row, op, err
 }
 
@@ -421,13 +397,13 @@ func mayBegin(ctx context.Context, q *store.Queries, row *store.Resource, check 
 
 // beginOn makes an operation and notes it in the row of its resource, so that nothing else
 // changes that.
-func (e *Engine) beginOn(ctx context.Context, q *store.Queries, row *store.Resource, verb string, params json.RawMessage) (*store.Operation, error) {
-	shown, hidden, err := hideParams(row.Kind, verb, params)
+func (e *Engine) beginOn(ctx context.Context, q *store.Queries, row *store.Resource, change store.Change) (*store.Operation, error) {
+	shown, hidden, err := hide(row.Kind, change)
 	if err != nil {
 		return nil, err
 	}
 	owner := row.LeaseOwner
-	op := e.newOperation(ctx, row, verb, shown)
+	op := e.newOperation(ctx, row, shown)
 	if err := e.seal(op, hidden); err != nil {
 		return nil, err
 	}
@@ -436,18 +412,11 @@ func (e *Engine) beginOn(ctx context.Context, q *store.Queries, row *store.Resou
 
 // newOperation makes an operation and notes it, under a lease of this server, in
 // the row of the resource.
-func (e *Engine) newOperation(ctx context.Context, row *store.Resource, verb string, params json.RawMessage) *store.Operation {
-	if params == nil {
-		params = json.RawMessage("null")
-	}
-	now := time.Now()
-	row.Operation, row.UpdatedAt = uuid.Must(uuid.NewV7()).String(), store.MicrosOf(now)
-	row.LeaseOwner, row.LeaseUntil = e.id, store.MicrosOf(now.Add(e.config.Lease))
-	row.UpdatedBy = auth.Who(ctx)
-	return &store.Operation{
-		ID: row.Operation, Verb: verb, Kind: row.Kind, Connection: row.Connection, Name: row.Name, UID: row.UID,
-		Params: params, State: api.OperationQueued, CreatedAt: store.MicrosOf(now), AskedBy: auth.Who(ctx), AskedFrom: auth.Address(ctx),
-	}
+func (e *Engine) newOperation(ctx context.Context, row *store.Resource, change store.Change) *store.Operation {
+	op := store.NewOperation(ctx, change, row)
+	row.Operation, row.UpdatedAt, row.UpdatedBy = op.ID, op.CreatedAt, op.AskedBy
+	row.LeaseOwner, row.LeaseUntil = e.id, store.MicrosOf(op.CreatedAt.Time().Add(e.config.Lease))
+	return op
 }
 
 // record writes a resource's row, by means of write, and the operation on it in one

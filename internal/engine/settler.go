@@ -7,7 +7,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/m-cmp/mc-infra-connector/api"
 	"github.com/m-cmp/mc-infra-connector/driver"
 	"github.com/m-cmp/mc-infra-connector/internal/inventory"
 )
@@ -61,7 +60,7 @@ func (s *settler) add(j *job) {
 		default:
 		}
 	}
-	w.pending[j.Row.UID] = waiting{cloudID: j.Row.CloudID, delete: j.op.Verb == api.VerbDelete}
+	w.pending[j.Row.UID] = waiting{cloudID: j.Row.CloudID, delete: j.op.Deletes()}
 }
 
 // forget ends the wait for a resource.

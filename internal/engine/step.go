@@ -39,6 +39,7 @@ type job struct {
 
 	secrets []store.Secret // told in the answer to the creation, and not recorded yet
 
+	forgotten  bool // whether a forced deletion ends without the cloud
 	unrecorded bool // whether the cloud may have been asked before, without a record of what came of it
 	together   bool // whether the cloud is asked for others in the same call
 }
@@ -167,7 +168,7 @@ func (j *job) ask(ctx context.Context) error {
 // begin notes that the cloud is asked now, unless that is not wanted any more.
 func (j *job) begin(ctx context.Context) (goesOn bool, err error) {
 	_, j.unrecorded = j.asked.LoadOrStore(j.Row.UID, true)
-	if j.unrecorded && j.op.Verb == api.VerbCreate {
+	if j.unrecorded && j.op.Creates() {
 		j.Row.Uncertain = true
 	}
 	if j.op.Cancel == store.CancelDelete || j.op.Cancel != "" && j.op.State == api.OperationQueued {
@@ -227,14 +228,14 @@ func (j *job) answered(ctx context.Context, a answer, err error) error {
 	}
 	age := time.Since(j.op.AskedAt.Time())
 	j.op.Attempts++
-	if j.op.Verb == api.VerbCreate {
+	if j.op.Creates() {
 		j.noteLeft(ctx, a.item, e)
 	}
 	retryFor := j.config.RetryFor
 	if j.op.Force() {
 		retryFor = j.config.ForceFor
 	}
-	if age < retryFor && (e.Retryable || effectOf(callOf(j.op.Verb), e) == freed && j.mayFree(ctx, e)) {
+	if age < retryFor && (e.Retryable || effectOf(callOf(j.op.Change), e) == freed && j.mayFree(ctx, e)) {
 		return j.retry(ctx, e)
 	}
 	return j.fail(ctx, api.OperationFailed, j.firstOf(j.takenElsewhere(ctx, e)))
@@ -259,7 +260,7 @@ func (j *job) retry(ctx context.Context, e *resource.Error) error {
 	}
 	j.note("asked", e)
 	wait := min(j.config.RetryFirst<<max(0, min(j.op.Attempts-1, 16)), j.config.RetryMax)
-	switch effectOf(callOf(j.op.Verb), e) {
+	switch effectOf(callOf(j.op.Change), e) {
 	case steadily:
 		wait = j.config.RetryFirst
 	case freed:
@@ -320,7 +321,7 @@ func (j *job) pend(ctx context.Context, item *driver.Item, p *driver.Pending) er
 			return err
 		}
 		observe := j.Observe
-		if j.op.Verb == api.VerbCreate { // of whose spec only a part may be there yet
+		if j.op.Creates() { // of whose spec only a part may be there yet
 			observe = j.ObserveStatus
 		}
 		if err := observe(ctx, item); err != nil {
@@ -329,11 +330,11 @@ func (j *job) pend(ctx context.Context, item *driver.Item, p *driver.Pending) er
 		if broken != nil {
 			return j.fail(ctx, api.OperationFailed, broken)
 		}
-	} else if j.op.Verb == api.VerbCreate && j.Row.CloudID == "" { // only its token says what it is
+	} else if j.op.Creates() && j.Row.CloudID == "" { // only its token says what it is
 		j.Row.Uncertain = true
 	}
 	if j.Row.State.Settled() { // as it is, but that is not all of it
-		j.Row.State = onTheWay(j.op.Verb)
+		j.Row.State = onTheWay(j.op.Change)
 	}
 	waited := time.Since(j.op.AcceptedAt.Time())
 	reason := cmp.Or(p.Reason, "the cloud is working on it")
@@ -341,7 +342,7 @@ func (j *job) pend(ctx context.Context, item *driver.Item, p *driver.Pending) er
 		j.op.AskedAt = now
 	}
 	switch {
-	case p.Failed == nil && j.op.Verb == api.VerbCreate && !seen && j.Row.CloudID != "" && time.Since(j.op.AskedAt.Time()) > j.config.VanishedFor:
+	case p.Failed == nil && j.op.Creates() && !seen && j.Row.CloudID != "" && time.Since(j.op.AskedAt.Time()) > j.config.VanishedFor:
 		return j.fail(ctx, api.OperationFailed, j.vanished())
 	case waited > j.settleFor():
 		return j.fail(ctx, api.OperationFailed, j.firstOf(resource.Errorf(resource.CodeUnavailable, "the cloud has not done it after %s: %s", j.settleFor(), p.Reason)))
@@ -361,12 +362,12 @@ func (j *job) pend(ctx context.Context, item *driver.Item, p *driver.Pending) er
 	return nil
 }
 
-// onTheWay is the state of a resource while a verb that takes several steps goes on.
-func onTheWay(verb string) resource.State {
-	switch verb {
-	case api.VerbCreate:
+// onTheWay is the state of a resource while a change that takes several steps goes on.
+func onTheWay(change store.Change) resource.State {
+	switch change.(type) {
+	case store.Creation:
 		return resource.StateCreating
-	case api.VerbDelete:
+	case store.Deletion:
 		return resource.StateDeleting
 	}
 	return resource.StateUpdating

@@ -35,14 +35,14 @@ func (j *job) alike(ctx context.Context) []*job {
 		if len(taken)+1 == most {
 			break
 		}
-		if store.SameJSON(waiting[i].Params, j.op.Params) && l.take(waiting[i].UID) {
+		if j.op.SameChange(&waiting[i]) && l.take(waiting[i].UID) {
 			taken = append(taken, waiting[i].UID)
 		}
 	}
 	jobs := make([]*job, len(taken))
 	j.each(len(taken), func(i int) {
 		other, err := j.load(ctx, taken[i])
-		if err == nil && other != nil && other.joins() && other.op.Verb == j.op.Verb && store.SameJSON(other.op.Params, j.op.Params) {
+		if err == nil && other != nil && other.joins() && j.op.SameChange(other.op) {
 			jobs[i] = other
 			return
 		}
@@ -67,7 +67,7 @@ func (e *Engine) most(ctx context.Context, cloud, kind, verb string) int {
 
 // joins reports whether the operation can be asked for in one call with others.
 func (j *job) joins() bool {
-	return j.op.Verb != api.VerbCreate && j.op.State == api.OperationQueued && j.op.Pending == "" && j.op.Cancel == "" && j.op.Follows == "" &&
+	return !j.op.Creates() && j.op.State == api.OperationQueued && j.op.Pending == "" && j.op.Cancel == "" && j.op.Follows == "" &&
 		!j.op.Force() && len(j.op.Hidden) == 0 && j.Row.CloudID != ""
 }
 
@@ -121,7 +121,7 @@ func (j *job) askTogether(ctx context.Context, others []*job) {
 			became = answers[i]
 		}
 		for _, w := range became.Warnings {
-			asked[i].warned(w)
+			asked[i].op.Warn(w)
 		}
 		asked[i].stepped(ctx, asked[i].answered(ctx, answer{pending: became.Pending}, became.Err))
 	})
@@ -129,7 +129,7 @@ func (j *job) askTogether(ctx context.Context, others []*job) {
 
 // lookFirst answers what the cloud shows of what actions are about. A deletion needs no look.
 func (j *job) lookFirst(ctx context.Context, jobs []*job) []driver.Answer {
-	if j.op.Verb == api.VerbDelete {
+	if j.op.Deletes() {
 		return make([]driver.Answer, len(jobs))
 	}
 	ids := make([]string, len(jobs))
@@ -141,7 +141,7 @@ func (j *job) lookFirst(ctx context.Context, jobs []*job) []driver.Answer {
 
 // mayBegin is what is checked before the call; looked is what the cloud shows.
 func (j *job) mayBegin(ctx context.Context, looked driver.Answer) (answer, error) {
-	if j.op.Verb == api.VerbDelete {
+	if j.op.Deletes() {
 		if err := j.usersGone(ctx); err != nil {
 			return answer{}, err
 		}
@@ -164,14 +164,15 @@ func (j *job) requestTogether(ctx context.Context, jobs []*job) ([]driver.Answer
 	for i, one := range jobs {
 		members[i] = driver.Member{ID: one.Row.CloudID, Operation: one.op.ID, Token: one.Row.Token()}
 	}
-	if j.op.Verb == api.VerbDelete {
+	change, acts := j.op.Change.(store.Action)
+	if !acts {
 		return j.session.Batch(ctx, j.Row.Kind, j.op.Verb, members, nil)
 	}
-	action, err := j.Kind.Action(j.op.Verb)
+	action, err := j.Kind.Action(change.Name)
 	if err != nil {
 		return nil, err
 	}
-	params, err := j.params(ctx, action)
+	params, err := j.params(ctx, action, change)
 	if err != nil {
 		return nil, err
 	}

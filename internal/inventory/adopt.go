@@ -153,7 +153,7 @@ func (inv *Inventory) adopt(ctx context.Context, a *adoption, parts []*adoption)
 		return nil, err
 	}
 	var joined []*store.Resource
-	_, err := inv.recordEnded(ctx, api.VerbAdopt, func(ctx context.Context, q *store.Queries) ([]*store.Resource, error) {
+	_, err := inv.recordEnded(ctx, store.Adoption{}, func(ctx context.Context, q *store.Queries) ([]*store.Resource, error) {
 		if err := hold(ctx, q, a.Row.Connection, a.Row.Kind); err != nil {
 			return nil, err
 		}

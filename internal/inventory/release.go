@@ -2,10 +2,7 @@ package inventory
 
 import (
 	"context"
-	"encoding/json"
 	"time"
-
-	"github.com/google/uuid"
 
 	"github.com/m-cmp/mc-infra-connector/api"
 	"github.com/m-cmp/mc-infra-connector/internal/auth"
@@ -31,7 +28,7 @@ func (inv *Inventory) ReleaseTogether(ctx context.Context, connection string, it
 		}
 	}
 	var left []leftThere
-	op, err := inv.recordEnded(ctx, api.VerbRelease, func(ctx context.Context, q *store.Queries) ([]*store.Resource, error) {
+	op, err := inv.recordEnded(ctx, store.Release{}, func(ctx context.Context, q *store.Queries) ([]*store.Resource, error) {
 		left = nil
 		rows, err := withParts(ctx, q, connection, items)
 		if err != nil {
@@ -92,7 +89,7 @@ func withParts(ctx context.Context, q *store.Queries, connection string, items [
 
 // recordEnded writes the rows of resources, by means of write, with the record that it
 // was done. It answers the operation of the last one, which has the request's key.
-func (inv *Inventory) recordEnded(ctx context.Context, verb string, write func(context.Context, *store.Queries) ([]*store.Resource, error)) (*api.Operation, error) {
+func (inv *Inventory) recordEnded(ctx context.Context, change store.Change, write func(context.Context, *store.Queries) ([]*store.Resource, error)) (*api.Operation, error) {
 	var (
 		rows []*store.Resource
 		ops  []*store.Operation
@@ -103,7 +100,7 @@ func (inv *Inventory) recordEnded(ctx context.Context, verb string, write func(c
 		}
 		ops = nil
 		for i, row := range rows {
-			op := EndedOperation(ctx, row, verb, nil, nil)
+			op := EndedOperation(ctx, row, change, nil)
 			if i == len(rows)-1 {
 				op = store.Keyed(ctx, op)
 			}
@@ -131,28 +128,22 @@ func (inv *Inventory) recordEnded(ctx context.Context, verb string, write func(c
 
 // EndedOperation makes an operation on a resource that has ended at once: it failed, or there
 // was nothing to ask the cloud for.
-func EndedOperation(ctx context.Context, row *store.Resource, verb string, params json.RawMessage, failure *resource.Error) *store.Operation {
-	now := store.MicrosOf(time.Now())
-	op := &store.Operation{
-		ID: uuid.Must(uuid.NewV7()).String(), Verb: verb, Kind: row.Kind, Connection: row.Connection, Name: row.Name, UID: row.UID,
-		Params: params, State: api.OperationSucceeded, Error: failure, CreatedAt: now, EndedAt: now, AskedBy: auth.Who(ctx), AskedFrom: auth.Address(ctx),
-	}
+func EndedOperation(ctx context.Context, row *store.Resource, change store.Change, failure *resource.Error) *store.Operation {
+	op := store.NewOperation(ctx, change, row)
+	op.State, op.Error, op.EndedAt = api.OperationSucceeded, failure, op.CreatedAt
 	if failure != nil {
 		op.State = api.OperationFailed
-	}
-	if params == nil {
-		op.Params = json.RawMessage("null")
 	}
 	return op
 }
 
 // Label changes labels that the cloud has no tags for.
-func (inv *Inventory) Label(ctx context.Context, connection, kind, name string, params json.RawMessage) (*api.Operation, error) {
-	var change resource.LabelChange
-	if err := json.Unmarshal(params, &change); err != nil {
-		return nil, resource.Errorf(resource.CodeInternal, "decode the change of labels: %w", err)
+func (inv *Inventory) Label(ctx context.Context, connection, kind, name string, change store.Action) (*api.Operation, error) {
+	labels, err := change.Labels()
+	if err != nil {
+		return nil, err
 	}
-	return inv.recordEnded(ctx, resource.ActionLabel, func(ctx context.Context, q *store.Queries) ([]*store.Resource, error) {
+	return inv.recordEnded(ctx, change, func(ctx context.Context, q *store.Queries) ([]*store.Resource, error) {
 		row, err := q.Resource(ctx, connection, kind, name)
 		if err != nil {
 			return nil, err
@@ -160,7 +151,7 @@ func (inv *Inventory) Label(ctx context.Context, connection, kind, name string, 
 		if err := row.Unchanging(); err != nil {
 			return nil, err
 		}
-		row.Labels = change.Apply(row.Labels)
+		row.Labels = labels.Apply(row.Labels)
 		row.UpdatedAt, row.UpdatedBy = store.MicrosOf(time.Now()), auth.Who(ctx)
 		return []*store.Resource{row}, q.UpdateResource(ctx, row, row.LeaseOwner)
 	})

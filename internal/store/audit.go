@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"log/slog"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -105,10 +106,17 @@ func (s *Store) NoteAfter(ctx context.Context, logger *slog.Logger, entry Audit,
 	}
 }
 
-// Entry is what the audit trail says of an operation on a resource.
+// Entry is what the audit trail says of an operation on a resource, with what may be left on
+// the cloud.
 func (o *Operation) Entry(row *Resource) Audit {
+	var left []string
+	for _, w := range o.Warnings {
+		if w.Rule == resource.WarnLeft {
+			left = append(left, w.Message)
+		}
+	}
 	return Audit{
 		Who: o.AskedBy, Address: o.AskedFrom, Verb: o.Verb, Kind: o.Kind, Connection: o.Connection, Name: o.Name, UID: o.UID,
-		CloudID: row.CloudID, Operation: o.ID, Detail: o.Left(),
+		CloudID: row.CloudID, Operation: o.ID, Detail: strings.Join(left, "; "),
 	}
 }

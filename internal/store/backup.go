@@ -130,7 +130,7 @@ func newestSchema() (int64, error) {
 	if err != nil {
 		return 0, err
 	}
-	newest := int64(searchVersion)
+	newest := int64(0)
 	for _, f := range files {
 		version, err := goose.NumericComponent(f)
 		if err != nil {

@@ -59,6 +59,15 @@ func (s *Store) Again(ctx context.Context, version int64) error {
 	if _, err := p.DownTo(ctx, version-1); err != nil {
 		return err
 	}
+	return s.Migrate(ctx)
+}
+
+// Migrate makes all migrations that are to be made.
+func (s *Store) Migrate(ctx context.Context) error {
+	p, err := s.migrations()
+	if err != nil {
+		return err
+	}
 	_, err = p.Up(ctx)
 	return err
 }

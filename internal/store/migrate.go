@@ -16,15 +16,23 @@ const (
 	downMark = "-- +goose Down\n"
 )
 
-// schemaChanges are all migrations. The text of a file is given to the database as it is:
+// schemaChanges are all migrations. A file whose name ends with that of a database is for that
+// one alone. The text of a file is given to the database as it is:
 // goose would divide it into statements, for which it keeps buffers of 12 MB.
 func schemaChanges(d goose.Dialect) ([]*goose.Migration, error) {
 	files, err := fs.Glob(migrations, "migrations/*.sql")
 	if err != nil {
 		return nil, err
 	}
-	all := []*goose.Migration{searchIndex(d)}
+	other := "_postgres.sql"
+	if d == goose.DialectPostgres {
+		other = "_sqlite.sql"
+	}
+	var all []*goose.Migration
 	for _, f := range files {
+		if strings.HasSuffix(f, other) {
+			continue
+		}
 		text, err := migrations.ReadFile(f)
 		if err != nil {
 			return nil, err

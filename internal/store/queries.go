@@ -338,7 +338,7 @@ func (q *Queries) Followers(ctx context.Context, id string) (rows []Operation, e
 // Alike reads the uids and parameters of what is queued for the same verb on the same kind
 // in the same connection as an operation, the oldest first.
 func (q *Queries) Alike(ctx context.Context, op *Operation, limit int) (rows []Operation, err error) {
-	err = q.db.NewSelect().Model(&rows).Column("uid", "params").
+	err = q.db.NewSelect().Model(&rows).Column("uid", "verb", "params").
 		Where("ended_at = 0").Where("uid <> ''").Where("uid <> ?", op.UID).Where("state = ?", api.OperationQueued).
 		Where("connection = ?", op.Connection).Where("kind = ?", op.Kind).Where("verb = ?", op.Verb).
 		Where("cancel = ''").Where("follows = ''").Order("id").Limit(int64(limit)).Scan(ctx)
@@ -357,7 +357,7 @@ func (q *Queries) InsertOperation(ctx context.Context, row *Operation) error {
 // have been sealed anew since it was read.
 func (q *Queries) UpdateOperation(ctx context.Context, row *Operation) error {
 	update := q.db.NewUpdate().Model(row).WherePK().
-		Column("params", "state", "attempts", "error", "steps", "warnings", "concerned", "asked_at", "accepted_at", "pending", "ended_at")
+		Column("state", "attempts", "error", "steps", "warnings", "concerned", "asked_at", "accepted_at", "pending", "ended_at")
 	if string(row.Hidden) == Wiped {
 		update = update.Column("hidden")
 	}
@@ -380,7 +380,7 @@ func (q *Queries) CountPart(ctx context.Context, part *Operation) (*Operation, e
 		}
 	}
 	row.Count(part, failed.Error)
-	_, err = q.db.NewUpdate().Model(row).Column("ended", "failed", "state", "error", "ended_at").WherePK().Exec(ctx)
+	_, err = q.db.NewUpdate().Model(row).Column("ended", "failed", "state", "error", "warnings", "ended_at").WherePK().Exec(ctx)
 	return row, failure(err, "count the parts of %s", row.ID)
 }
 

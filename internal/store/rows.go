@@ -1,14 +1,17 @@
 package store
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"slices"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/uptrace/bun"
 
 	"github.com/m-cmp/mc-infra-connector/api"
+	"github.com/m-cmp/mc-infra-connector/internal/auth"
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
 
@@ -189,7 +192,8 @@ type Operation struct {
 	Connection string
 	Name       string
 	UID        string          `bun:"uid"`
-	Params     json.RawMessage `bun:"type:jsonb"`
+	Params     json.RawMessage `bun:"type:jsonb"` // as Verb, of Change
+	Change     Change          `bun:"-"`
 	Hidden     []byte          // what was given with it and is never shown, sealed; Wiped once it has ended
 	State      api.OperationState
 	Attempts   int
@@ -221,12 +225,33 @@ func (o *Operation) Identity() string { return "operation/" + o.ID }
 // Wiped stands for what was given with an operation and never shown, once that is gone.
 const Wiped = "-"
 
-// Count notes that a part has ended; the last one ends the whole. That has failed if parts have,
+// NewOperation makes what is done with a resource, now and by who asks.
+func NewOperation(ctx context.Context, change Change, row *Resource) *Operation {
+	return &Operation{
+		ID: uuid.Must(uuid.NewV7()).String(), Verb: change.Verb(), Change: change, Kind: row.Kind, Connection: row.Connection, Name: row.Name, UID: row.UID,
+		State: api.OperationQueued, CreatedAt: MicrosOf(time.Now()), AskedBy: auth.Who(ctx), AskedFrom: auth.Address(ctx),
+	}
+}
+
+// maxWarnings is how many warnings an operation keeps.
+const maxWarnings = 20
+
+// Warn keeps a warning, once. In a change that takes several calls it may come in each.
+func (o *Operation) Warn(w resource.Warning) {
+	if len(o.Warnings) < maxWarnings && !slices.Contains(o.Warnings, w) {
+		o.Warnings = append(o.Warnings, w)
+	}
+}
+
+// Count notes that a part has ended, and what it warns of; the last one ends the whole. That has failed if parts have,
 // with the error of the first of them, and was cancelled if some were and none has failed.
 func (o *Operation) Count(part *Operation, first *resource.Error) {
 	o.Ended++
 	if part.State != api.OperationSucceeded {
 		o.Failed++
+	}
+	for _, w := range part.Warnings {
+		o.Warn(w)
 	}
 	if o.Ended < o.Total {
 		return
@@ -239,50 +264,6 @@ func (o *Operation) Count(part *Operation, first *resource.Error) {
 	case o.Failed > 0:
 		o.State, o.Error = api.OperationCancelled, resource.Errorf(resource.CodeConflict, "%d of %d were cancelled; %s", o.Failed, o.Total, see)
 	}
-}
-
-// Creation is what a creation keeps in Params. Of one of several at once it is about all of
-// them: they stay together or not at all.
-type Creation struct {
-	OnFailure resource.OnFailure `json:"onFailure,omitempty"`
-}
-
-// OnFailure says what becomes of the resource if its creation fails, "" for the default.
-func (o *Operation) OnFailure() resource.OnFailure {
-	var c Creation
-	if o.Verb != "create" || string(o.Params) == "null" || json.Unmarshal(o.Params, &c) != nil {
-		return ""
-	}
-	return c.OnFailure
-}
-
-// Forced is what a forced deletion keeps in Params.
-type Forced struct {
-	Force bool   `json:"force"`
-	Left  string `json:"left,omitempty"` // what may be left on the cloud
-}
-
-// forced reads it back.
-func (o *Operation) forced() (f Forced) {
-	if o.Verb == "delete" && json.Unmarshal(o.Params, &f) != nil {
-		return Forced{}
-	}
-	return f
-}
-
-// Force reports whether the resource is forgotten even if the cloud does not delete
-// it.
-func (o *Operation) Force() bool { return o.forced().Force }
-
-// Left says what a forced deletion may have left on the cloud.
-func (o *Operation) Left() string { return o.forced().Left }
-
-// warnings are all that the driver and the server warned of.
-func (o *Operation) warnings() []resource.Warning {
-	if left := o.Left(); left != "" {
-		return append(slices.Clone(o.Warnings), resource.Warning{Rule: resource.WarnLeft, Message: left})
-	}
-	return o.Warnings
 }
 
 // Cancel is what was asked for of an operation that has not ended.
@@ -301,7 +282,7 @@ func (o *Operation) Resource() *api.Operation {
 		items = &api.Progress{Total: o.Total, Ended: o.Ended, Failed: o.Failed}
 	}
 	return &api.Operation{
-		Parent: o.Parent, Follows: o.Follows, Items: items, By: o.AskedBy, OnFailure: o.OnFailure(), Force: o.Force(), Warnings: o.warnings(),
+		Parent: o.Parent, Follows: o.Follows, Items: items, By: o.AskedBy, OnFailure: o.OnFailure(), Force: o.Force(), Warnings: o.Warnings,
 		ID: o.ID, Verb: o.Verb, Kind: o.Kind, Connection: o.Connection, Name: o.Name, UID: o.UID,
 		State: o.State, Pending: o.Pending, Attempts: o.Attempts, Error: o.Error, Cancelling: o.Cancel != "" && !o.State.Ended(), Steps: o.Steps,
 		CreatedAt: o.CreatedAt.Time(), AcceptedAt: o.AcceptedAt.pointer(), EndedAt: o.EndedAt.pointer(),

@@ -125,7 +125,7 @@ const telling = 4
 
 const maxSearchWords = 10
 
-// searchConnection is how search_sqlite.sql writes the connection beside the text, and
+// searchConnection is how 00005_search_sqlite.sql writes the connection beside the text, and
 // before it the kind.
 func searchConnection(name string) string { return "\x03" + strings.ToLower(name) + "\x03" }
 

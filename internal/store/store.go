@@ -36,12 +36,6 @@ import (
 //go:embed migrations/*.sql
 var migrations embed.FS
 
-//go:embed search_sqlite.sql
-var searchSQLite string
-
-//go:embed search_postgres.sql
-var searchPostgres string
-
 // Store is the database. It is safe for concurrent use.
 type Store struct {
 	read, write *bun.DB
@@ -196,18 +190,6 @@ func migrate(ctx context.Context, d goose.Dialect, db *sql.DB) error {
 		return fmt.Errorf("the database has schema version %d, this program knows up to %d; start the newer version of mcic that wrote it, or restore a backup", have, newest)
 	}
 	return nil
-}
-
-// searchVersion is the version of the migration that is not a file in migrations/.
-const searchVersion = 5
-
-// searchIndex is the migration that is not the same on both databases.
-func searchIndex(d goose.Dialect) *goose.Migration {
-	text := searchSQLite
-	if d == goose.DialectPostgres {
-		text = searchPostgres
-	}
-	return goose.NewGoMigration(searchVersion, execute(text), nil)
 }
 
 // Shared reports whether other servers may use the same database.

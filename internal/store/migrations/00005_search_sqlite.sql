@@ -1,5 +1,7 @@
 -- The index of search texts on SQLite. It has numbers of its own for resources:
 -- VACUUM may change the rowids of a table without an integer key.
+
+-- +goose Up
 CREATE TABLE search_ids (
     id  integer PRIMARY KEY,
     uid text NOT NULL UNIQUE
@@ -25,3 +27,10 @@ CREATE TRIGGER resources_search_delete AFTER DELETE ON resources BEGIN
     DELETE FROM resources_search WHERE rowid = (SELECT id FROM search_ids WHERE uid = OLD.uid);
     DELETE FROM search_ids WHERE uid = OLD.uid;
 END;
+
+-- +goose Down
+DROP TRIGGER resources_search_delete;
+DROP TRIGGER resources_search_update;
+DROP TRIGGER resources_search_insert;
+DROP TABLE resources_search;
+DROP TABLE search_ids;
