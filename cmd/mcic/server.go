@@ -30,6 +30,7 @@ import (
 	"github.com/m-cmp/mc-infra-connector/internal/host"
 	"github.com/m-cmp/mc-infra-connector/internal/inventory"
 	"github.com/m-cmp/mc-infra-connector/internal/keys"
+	"github.com/m-cmp/mc-infra-connector/internal/once"
 	"github.com/m-cmp/mc-infra-connector/internal/people"
 	"github.com/m-cmp/mc-infra-connector/internal/registry"
 	"github.com/m-cmp/mc-infra-connector/internal/terminal"
@@ -193,8 +194,9 @@ func (o *serverOptions) run(ctx context.Context, stdout, stderr io.Writer, defau
 	inv := inventory.New(inventory.Config{
 		Store: db, Registry: reg, Events: bus, Logger: logger, OnOperation: metrics.operation, SyncEvery: o.syncEvery, SyncPassing: o.syncPassing,
 	})
+	again := once.New(db, keeper.Sealer())
 	eng := engine.New(engine.Config{
-		Store: db, Host: drivers, Sealer: keeper.Sealer(), Registry: reg, Inventory: inv, Events: bus, Logger: logger, OnOperation: metrics.operation,
+		Store: db, Host: drivers, Sealer: keeper.Sealer(), Registry: reg, Inventory: inv, Once: again, Events: bus, Logger: logger, OnOperation: metrics.operation,
 		KeepFor: o.keepOperations, KeepAudit: o.keepAudit,
 	})
 	installed.Progress = bus.TellDriver
@@ -222,7 +224,7 @@ func (o *serverOptions) run(ctx context.Context, stdout, stderr io.Writer, defau
 	web := &http.Server{
 		Handler: auth.Addressed(v1.New(v1.Config{
 			Audit:    trail,
-			Registry: reg, Inventory: inv, Engine: eng, Events: bus, Catalog: choices, Drivers: installed, People: who, Console: pages, Dev: o.dev, Ready: state.ready,
+			Registry: reg, Inventory: inv, Engine: eng, Once: again, Events: bus, Catalog: choices, Drivers: installed, People: who, Console: pages, Dev: o.dev, Ready: state.ready,
 			Terminal: terminals, Metrics: metrics.registry, Logger: logger, Version: version,
 			Spider: spider.New(spider.Config{
 				Audit: trail, Registry: reg, Inventory: inv, Engine: eng, Catalog: choices, People: who, Terminal: terminals, Fresh: o.spiderFresh, Ready: state.ready, Logger: logger, Version: version,

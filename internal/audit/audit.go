@@ -80,6 +80,12 @@ func (t *Trail) round(ctx context.Context) error {
 	return t.Store.SendAudit(ctx, t.server, sendLease, t.Sink.send)
 }
 
+// List answers a page of the trail, the newest entries first.
+func (t *Trail) List(ctx context.Context, query store.Query) ([]api.AuditEntry, string, error) {
+	rows, next, err := t.Store.Read().ListAudit(ctx, query)
+	return store.Convert(rows, (*store.Audit).Resource), next, err
+}
+
 // Verify looks whether the sealed entries are what they were.
 func (t *Trail) Verify(ctx context.Context) (*api.AuditProof, error) { return t.Store.VerifyAudit(ctx) }
 

@@ -21,7 +21,7 @@ import (
 // trail is the audit trail, the oldest entry first.
 func trail(t *testing.T, e *enginetest.Env) []api.AuditEntry {
 	t.Helper()
-	entries, _, err := e.Audit(t.Context(), store.Query{Sort: "id", Limit: 1000})
+	entries, _, err := e.Trail.List(t.Context(), store.Query{Sort: "id", Limit: 1000})
 	require.NoError(t, err)
 	return entries
 }
@@ -79,7 +79,7 @@ func TestTheAuditTrailSaysWhoDidWhat(t *testing.T) {
 			{"kim", "delete", "vpc", "c", "again", vpc.CloudID, op.ID, "ok"},
 			{"kim", "delete", "connection", "", "c", "", "", "ok"},
 		}, got)
-		deleted, _, err := e.Audit(ctx, store.Query{Limit: 10, Filters: []store.Filter{{Field: "cloudId", Op: store.FilterEqual, Value: vpc.CloudID}}})
+		deleted, _, err := e.Trail.List(ctx, store.Query{Limit: 10, Filters: []store.Filter{{Field: "cloudId", Op: store.FilterEqual, Value: vpc.CloudID}}})
 		require.NoError(t, err)
 		assert.Len(t, deleted, 5)
 	})

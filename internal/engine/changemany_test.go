@@ -75,7 +75,7 @@ func TestManyOfSeveralConnections(t *testing.T) {
 	key := store.Key{Text: "k1", Request: "r"}
 	label := func() (*api.Operation, error) {
 		ctx := store.WithKey(t.Context(), key)
-		return e.Once(ctx, func() (*api.Operation, error) {
+		return e.Once.Operation(ctx, func() (*api.Operation, error) {
 			return e.ChangeMany(ctx, "", "disk", "label", []byte(`{`+both+`,"params":{"set":{"a":"b"}}}`))
 		})
 	}

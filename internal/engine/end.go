@@ -187,6 +187,33 @@ func (j *job) takeBack(ctx context.Context, q *store.Queries, parent *store.Oper
 	return all, nil
 }
 
+// chosen is the recent choice that a creation which succeeds makes, or nil.
+func (j *job) chosen(ctx context.Context) (*store.Recent, error) {
+	if !j.op.Creates() || j.op.State != api.OperationSucceeded || len(j.Kind.Recent) == 0 {
+		return nil, nil //nolint:nilnil // there is none
+	}
+	choice, err := j.Kind.Choice(j.Row.Effective)
+	if err != nil {
+		return nil, err
+	}
+	c, err := j.store.Read().Connection(ctx, j.Row.Connection)
+	if err != nil {
+		return nil, err
+	}
+	return &store.Recent{
+		Kind: j.Kind.Name, Cloud: c.Cloud, Region: c.Region, Zone: c.Zone, Choice: choice,
+		Times: 1, Took: j.op.EndedAt.Time().Sub(j.op.CreatedAt.Time()).Microseconds(), LastAt: j.op.EndedAt,
+	}, nil
+}
+
+// failureOf is why an operation has failed, nil if it has not.
+func failureOf(op *store.Operation) error {
+	if op.Error == nil || op.State == api.OperationSucceeded {
+		return nil
+	}
+	return op.Error
+}
+
 // save records the job while its operation goes on, if it has moved.
 func (j *job) save(ctx context.Context) error {
 	if j.mark() == j.before && len(j.secrets) == 0 {

@@ -19,6 +19,7 @@ import (
 	"github.com/m-cmp/mc-infra-connector/internal/events"
 	"github.com/m-cmp/mc-infra-connector/internal/host"
 	"github.com/m-cmp/mc-infra-connector/internal/inventory"
+	"github.com/m-cmp/mc-infra-connector/internal/once"
 	"github.com/m-cmp/mc-infra-connector/internal/registry"
 	"github.com/m-cmp/mc-infra-connector/internal/secret"
 	"github.com/m-cmp/mc-infra-connector/internal/store"
@@ -31,6 +32,7 @@ type Config struct {
 	Sealer    *secret.Sealer
 	Registry  *registry.Registry
 	Inventory *inventory.Inventory
+	Once      *once.Requests
 	Events    *events.Bus
 	Logger    *slog.Logger
 
@@ -93,6 +95,7 @@ type Engine struct {
 
 	registry  *registry.Registry
 	inventory *inventory.Inventory
+	once      *once.Requests
 	events    *events.Bus
 	settler   *settler
 
@@ -111,7 +114,7 @@ func New(c Config) *Engine {
 	c = c.withDefaults()
 	e := &Engine{
 		config: c, store: c.Store, host: c.Host, sealer: c.Sealer, logger: c.Logger,
-		id: uuid.NewString(), registry: c.Registry, inventory: c.Inventory, events: c.Events, lanes: map[string]*lane{},
+		id: uuid.NewString(), registry: c.Registry, inventory: c.Inventory, once: c.Once, events: c.Events, lanes: map[string]*lane{},
 	}
 	e.settler = newSettler(e)
 	return e

@@ -134,7 +134,7 @@ func TestASecretThatIsToldOnceIsKept(t *testing.T) {
 		e := withKeyring(t, s)
 		ctx := store.WithKey(t.Context(), store.Key{Text: "once", Request: "r"})
 		create := func() *api.Operation {
-			op, err := e.Once(ctx, func() (*api.Operation, error) {
+			op, err := e.Once.Operation(ctx, func() (*api.Operation, error) {
 				return e.Create(ctx, "c", "keypair", fmt.Appendf(nil, `{"name":%q,"spec":{"publicKey":%q}}`, losesAnswer, publicKey))
 			})
 			require.NoError(t, err)

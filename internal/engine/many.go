@@ -268,7 +268,7 @@ func newParent(ctx context.Context, all store.Change, members []member) *store.O
 // refuses it; wait for that.
 func (e *Engine) Destroy(ctx context.Context, connection string, dry bool) (*api.Destruction, error) {
 	var d *api.Destruction
-	op, err := e.Once(ctx, func() (*api.Operation, error) {
+	op, err := e.once.Operation(ctx, func() (*api.Operation, error) {
 		doomed, err := e.doomed(ctx, connection)
 		if err != nil {
 			return nil, err

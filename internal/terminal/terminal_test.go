@@ -76,7 +76,7 @@ func (w *world) run(r api.TerminalRequest, input string) (ended api.TerminalEnde
 // trail is what the audit trail has about logins, the oldest first.
 func (w *world) trail() []api.AuditEntry {
 	w.t.Helper()
-	all, _, err := w.Audit(w.t.Context(), store.Query{Sort: "id", Limit: 1000, Filters: []store.Filter{{Field: "verb", Op: store.FilterContains, Value: "log"}}})
+	all, _, err := w.Trail.List(w.t.Context(), store.Query{Sort: "id", Limit: 1000, Filters: []store.Filter{{Field: "verb", Op: store.FilterContains, Value: "log"}}})
 	require.NoError(w.t, err)
 	return all
 }
@@ -219,7 +219,7 @@ func TestTheHostKeyThatWasSeenFirstIsTheOnlyOne(t *testing.T) {
 			require.NoError(t, w.terminals(terminal.Config{}).ForgetHostKeys(auth.As(t.Context(), "lee"), "mock", "vm", "vm1"), "there is none any more")
 			assert.Equal(t, api.EndExit, login().Reason)
 			assert.True(t, readies[2].New)
-			forgotten, _, err := w.Audit(t.Context(), store.Query{Limit: 10, Filters: []store.Filter{{Field: "verb", Op: store.FilterEqual, Value: "forgethostkey"}}})
+			forgotten, _, err := w.Trail.List(t.Context(), store.Query{Limit: 10, Filters: []store.Filter{{Field: "verb", Op: store.FilterEqual, Value: "forgethostkey"}}})
 			require.NoError(t, err)
 			require.Len(t, forgotten, 1)
 			assert.Equal(t, "lee", forgotten[0].Who)

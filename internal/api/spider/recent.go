@@ -38,7 +38,7 @@ func (r *request) recents(filters ...store.Filter) ([]api.Recent, error) {
 	var all []api.Recent
 	query := store.Query{Limit: pageSize, Filters: filters}
 	for {
-		items, next, err := r.server.Engine.Recent(r.Context(), resource.VM.Name, query)
+		items, next, err := r.server.Inventory.Recent(r.Context(), resource.VM.Name, query)
 		if err != nil {
 			return nil, err
 		}
@@ -187,7 +187,7 @@ func addRecents(r *request) (any, error) {
 			return nil, err
 		}
 	}
-	inserted, err := r.server.Engine.ImportRecent(r.Context(), list)
+	inserted, err := r.server.Inventory.ImportRecent(r.Context(), list)
 	return map[string]int{"inserted": inserted, "skipped": len(records) - inserted, "total": len(records)}, err
 }
 
@@ -207,7 +207,7 @@ func removeRecent(r *request) (any, error) {
 	for _, one := range found {
 		info := recentInfo(one)
 		if strings.EqualFold(info.CSP, wanted.CSP) && info.Region == wanted.Region && info.Zone == wanted.Zone && info.ImageName == wanted.ImageName && info.SpecName == wanted.SpecName {
-			if err := r.server.Engine.ForgetRecent(r.Context(), resource.VM.Name, one.ID); err != nil && resource.CodeOf(err) != resource.CodeNotFound {
+			if err := r.server.Inventory.ForgetRecent(r.Context(), resource.VM.Name, one.ID); err != nil && resource.CodeOf(err) != resource.CodeNotFound {
 				return nil, err
 			}
 		}

@@ -17,7 +17,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/m-cmp/mc-infra-connector/internal/api/spider"
-	"github.com/m-cmp/mc-infra-connector/internal/audit"
 	"github.com/m-cmp/mc-infra-connector/internal/auth"
 	"github.com/m-cmp/mc-infra-connector/internal/catalog"
 	"github.com/m-cmp/mc-infra-connector/internal/engine/enginetest"
@@ -54,7 +53,7 @@ func startWith(t testing.TB, o enginetest.Options, change func(*spider.Config), 
 	login, err := auth.NewPassword(user, password)
 	require.NoError(t, err)
 	config := spider.Config{
-		Audit:  audit.New(audit.Config{Store: e.Store, Logger: slog.New(slog.DiscardHandler)}),
+		Audit:  e.Trail,
 		Ready:  func(ctx context.Context) (string, error) { return "", e.Healthy(ctx) },
 		Engine: e.Engine, Registry: e.Registry, Inventory: e.Inventory, Catalog: catalog.New(e.Session), Fresh: time.Millisecond, Logger: slog.New(slog.DiscardHandler), Version: "test",
 		Terminal: terminal.New(terminal.Config{Store: e.Store, Sealer: e.Sealer, Most: 10, Connect: time.Minute}),

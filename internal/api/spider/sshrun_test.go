@@ -82,7 +82,7 @@ func TestSSHRun(t *testing.T) {
 	assert.Equal(t, http.StatusConflict, changed.status)
 	assert.Contains(t, changed.message(t), "not the one that was seen before")
 
-	entries, _, err := a.Audit(t.Context(), store.Query{Limit: 100, Filters: []store.Filter{{Field: "verb", Op: store.FilterEqual, Value: "login"}}})
+	entries, _, err := a.Trail.List(t.Context(), store.Query{Limit: 100, Filters: []store.Filter{{Field: "verb", Op: store.FilterEqual, Value: "login"}}})
 	require.NoError(t, err)
 	assert.NotEmpty(t, entries)
 	for _, entry := range entries {

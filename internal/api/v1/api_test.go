@@ -24,7 +24,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	v1 "github.com/m-cmp/mc-infra-connector/internal/api/v1"
-	"github.com/m-cmp/mc-infra-connector/internal/audit"
 	"github.com/m-cmp/mc-infra-connector/internal/auth"
 	"github.com/m-cmp/mc-infra-connector/internal/catalog"
 	"github.com/m-cmp/mc-infra-connector/internal/drivers"
@@ -105,9 +104,9 @@ func open(t testing.TB, e *enginetest.Env) (http.Handler, map[string]string) {
 	who, err := people.New(t.Context(), people.Config{Store: e.Store, Admin: admin, Sessions: auth.NewSessions(admin.Token, e.Store), Sealer: secret.NewSealer(key, nil)})
 	require.NoError(t, err)
 	return v1.Open(v1.Config{
-		Audit:  audit.New(audit.Config{Store: e.Store, Logger: slog.New(slog.DiscardHandler)}),
+		Audit:  e.Trail,
 		Ready:  func(ctx context.Context) (string, error) { return "", e.Healthy(ctx) },
-		Engine: e.Engine, Registry: e.Registry, Inventory: e.Inventory, Events: e.Bus, Catalog: catalog.New(e.Session), Drivers: installed, People: who,
+		Engine: e.Engine, Once: e.Once, Registry: e.Registry, Inventory: e.Inventory, Events: e.Bus, Catalog: catalog.New(e.Session), Drivers: installed, People: who,
 		Console:  http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(consolePage)) }),
 		Terminal: terminal.New(terminal.Config{Store: e.Store, Sealer: e.Sealer, Most: 10, Connect: time.Minute}),
 		Metrics:  prometheus.NewRegistry(), Logger: logger, Version: version,

@@ -114,7 +114,7 @@ func TestObjects(t *testing.T) {
 		return r
 	}()).status)
 
-	done, _, err := a.Audit(t.Context(), store.Query{Limit: 100})
+	done, _, err := a.Trail.List(t.Context(), store.Query{Limit: 100})
 	require.NoError(t, err)
 	var details []string
 	for _, entry := range done {
@@ -281,7 +281,7 @@ func TestMessages(t *testing.T) {
 	for query, field := range map[string]string{"?max=101": "max", "?max=x": "max", "?wait=1": "wait"} {
 		assert.Equal(t, field, isProblem(t, 422, a.get(messages+query)).Fields[0].Field)
 	}
-	done, _, err := a.Audit(t.Context(), store.Query{Limit: 100})
+	done, _, err := a.Trail.List(t.Context(), store.Query{Limit: 100})
 	require.NoError(t, err)
 	raw, err := json.Marshal(done)
 	require.NoError(t, err)

@@ -9,7 +9,7 @@ import (
 
 	"github.com/m-cmp/mc-infra-connector/api"
 	"github.com/m-cmp/mc-infra-connector/driver"
-	"github.com/m-cmp/mc-infra-connector/internal/engine"
+	"github.com/m-cmp/mc-infra-connector/internal/once"
 	"github.com/m-cmp/mc-infra-connector/internal/people"
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
@@ -90,7 +90,7 @@ func (s *server) registerDrivers(routes *doors) {
 			if err := resource.Decode(in.raw, &change); err != nil {
 				return nil, err
 			}
-			return engine.OnceChange(ctx, s.Engine, func(ctx context.Context) (*driver.Description, error) {
+			return once.Change(ctx, s.Once, func(ctx context.Context) (*driver.Description, error) {
 				return move.do(ctx, in.Name, change)
 			}, func(ctx context.Context) (*driver.Description, error) { return s.driver(ctx, in.Name) })
 		})
@@ -138,7 +138,7 @@ func (s *server) registerDrivers(routes *doors) {
 		ChangeKeyParam
 	},
 	) (*api.Repository, error) {
-		return engine.OnceChange(ctx, s.Engine, func(ctx context.Context) (*api.Repository, error) {
+		return once.Change(ctx, s.Once, func(ctx context.Context) (*api.Repository, error) {
 			return s.Drivers.Change(ctx, in.Name, in.raw)
 		}, func(ctx context.Context) (*api.Repository, error) { return s.Drivers.Repository(ctx, in.Name) })
 	})

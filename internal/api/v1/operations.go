@@ -34,7 +34,7 @@ func (s *server) registerOperations(routes *doors) {
 		if err != nil {
 			return list[api.AuditEntry]{}, err
 		}
-		items, next, err := s.Engine.Audit(ctx, query)
+		items, next, err := s.Audit.List(ctx, query)
 		return list[api.AuditEntry]{Items: items, NextPageToken: next}, err
 	})
 	answer(routes, ofAll(people.Read, people.Audit), huma.Operation{
@@ -81,7 +81,7 @@ func (s *server) registerOperations(routes *doors) {
 				if err := resource.Decode(body, &struct{}{}); err != nil {
 					return nil, err
 				}
-				return s.Engine.Once(ctx, func() (*api.Operation, error) { return s.Engine.Retry(ctx, id) })
+				return s.Once.Operation(ctx, func() (*api.Operation, error) { return s.Engine.Retry(ctx, id) })
 			},
 		},
 	} {

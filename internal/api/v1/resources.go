@@ -271,7 +271,7 @@ func (s *server) registerRecent(routes *doors, k *resource.Kind, title string) {
 		if err != nil {
 			return list[api.Recent]{}, err
 		}
-		items, next, err := s.Engine.Recent(ctx, k.Name, query)
+		items, next, err := s.Inventory.Recent(ctx, k.Name, query)
 		return list[api.Recent]{Items: items, NextPageToken: next}, err
 	})
 	register(routes, ofAll(people.Delete, k.Name), problems(routes.OpenAPI().Components.Schemas, huma.Operation{
@@ -281,7 +281,7 @@ func (s *server) registerRecent(routes *doors, k *resource.Kind, title string) {
 		ID string `path:"id" doc:"Id of the choice." maxLength:"64"`
 	},
 	) (*struct{}, error) {
-		if err := s.Engine.ForgetRecent(ctx, k.Name, in.ID); err != nil {
+		if err := s.Inventory.ForgetRecent(ctx, k.Name, in.ID); err != nil {
 			return nil, problem(err)
 		}
 		return nil, nil //nolint:nilnil // no body
@@ -376,7 +376,7 @@ func (s *server) change(ctx context.Context, w WaitParam, done int, start func()
 	if err != nil {
 		return nil, problem(err)
 	}
-	op, err := s.Engine.Once(ctx, start)
+	op, err := s.Once.Operation(ctx, start)
 	if err != nil {
 		return nil, problem(err)
 	}

@@ -37,6 +37,7 @@ import (
 	"github.com/m-cmp/mc-infra-connector/internal/engine"
 	"github.com/m-cmp/mc-infra-connector/internal/events"
 	"github.com/m-cmp/mc-infra-connector/internal/inventory"
+	"github.com/m-cmp/mc-infra-connector/internal/once"
 	"github.com/m-cmp/mc-infra-connector/internal/people"
 	"github.com/m-cmp/mc-infra-connector/internal/registry"
 	"github.com/m-cmp/mc-infra-connector/internal/store"
@@ -49,6 +50,7 @@ type Config struct {
 	Registry  *registry.Registry
 	Inventory *inventory.Inventory
 	Engine    *engine.Engine
+	Once      *once.Requests
 	Events    *events.Bus
 	Catalog   *catalog.Catalog
 	Drivers   *drivers.Manager

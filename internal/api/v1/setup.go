@@ -10,7 +10,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/m-cmp/mc-infra-connector/api"
-	"github.com/m-cmp/mc-infra-connector/internal/engine"
+	"github.com/m-cmp/mc-infra-connector/internal/once"
 	"github.com/m-cmp/mc-infra-connector/internal/people"
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
@@ -40,7 +40,7 @@ func (s *server) remove(routes *doors, needs need, o huma.Operation, handle func
 	},
 	) (*struct{}, error) {
 		gone := func(context.Context) (*struct{}, error) { return nil, nil } //nolint:nilnil // no body
-		_, err := engine.OnceChange(ctx, s.Engine, func(ctx context.Context) (*struct{}, error) { return nil, handle(ctx, in.Name) }, gone)
+		_, err := once.Change(ctx, s.Once, func(ctx context.Context) (*struct{}, error) { return nil, handle(ctx, in.Name) }, gone)
 		if err != nil {
 			return nil, problem(err)
 		}
@@ -59,7 +59,7 @@ func creates[T any](
 		ChangeKeyParam
 	},
 	) (*T, error) {
-		return engine.OnceChange(ctx, s.Engine, func(ctx context.Context) (*T, error) { return create(ctx, in.raw) },
+		return once.Change(ctx, s.Once, func(ctx context.Context) (*T, error) { return create(ctx, in.raw) },
 			func(ctx context.Context) (*T, error) { return find(ctx, nameIn(in.raw)) })
 	})
 	takes(routes, o.Path, schemasOf(routes, request), true)
@@ -107,7 +107,7 @@ func (s *server) registerSetup(routes *doors) {
 		Check bool `query:"check" doc:"Whether to try it on the cloud first." default:"true"`
 	},
 	) (*api.Credential, error) {
-		return engine.OnceChange(ctx, s.Engine, func(ctx context.Context) (*api.Credential, error) {
+		return once.Change(ctx, s.Once, func(ctx context.Context) (*api.Credential, error) {
 			return s.Registry.UpdateCredential(ctx, in.Name, in.raw, in.Check)
 		}, func(ctx context.Context) (*api.Credential, error) { return s.Registry.Credential(ctx, in.Name) })
 	})
@@ -135,7 +135,7 @@ func (s *server) registerSetup(routes *doors) {
 		Check bool `query:"check" doc:"Whether to try it on the cloud first." default:"true"`
 	},
 	) (*api.Connection, error) {
-		return engine.OnceChange(ctx, s.Engine, func(ctx context.Context) (*api.Connection, error) {
+		return once.Change(ctx, s.Once, func(ctx context.Context) (*api.Connection, error) {
 			return s.Registry.CreateConnection(ctx, in.raw, in.Check)
 		}, func(ctx context.Context) (*api.Connection, error) {
 			return s.Registry.Connection(ctx, nameIn(in.raw))

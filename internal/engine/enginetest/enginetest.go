@@ -20,10 +20,12 @@ import (
 	"github.com/m-cmp/mc-infra-connector/api"
 	"github.com/m-cmp/mc-infra-connector/driver"
 	"github.com/m-cmp/mc-infra-connector/drivers/mock"
+	"github.com/m-cmp/mc-infra-connector/internal/audit"
 	"github.com/m-cmp/mc-infra-connector/internal/engine"
 	"github.com/m-cmp/mc-infra-connector/internal/events"
 	"github.com/m-cmp/mc-infra-connector/internal/host"
 	"github.com/m-cmp/mc-infra-connector/internal/inventory"
+	"github.com/m-cmp/mc-infra-connector/internal/once"
 	"github.com/m-cmp/mc-infra-connector/internal/registry"
 	"github.com/m-cmp/mc-infra-connector/internal/secret"
 	"github.com/m-cmp/mc-infra-connector/internal/store"
@@ -64,6 +66,8 @@ type Env struct {
 	Store  *store.Store
 	Host   *host.Host
 	Sealer *secret.Sealer
+	Once   *once.Requests
+	Trail  *audit.Trail
 	Image  string // an image and a spec of the Mock cloud that fit each other
 	Spec   string
 
@@ -124,8 +128,9 @@ func Start(t testing.TB, o Options) *Env {
 	i := o.Inventory
 	i.Store, i.Registry, i.Events, i.Logger = o.Store, reg, bus, logger
 	inv := inventory.New(i)
+	requests := once.New(o.Store, sealer)
 	c := o.Engine
-	c.Store, c.Host, c.Sealer, c.Registry, c.Inventory, c.Events, c.Logger = o.Store, h, sealer, reg, inv, bus, logger
+	c.Store, c.Host, c.Sealer, c.Registry, c.Inventory, c.Once, c.Events, c.Logger = o.Store, h, sealer, reg, inv, requests, bus, logger
 	if c.PollFirst == 0 {
 		c.PollFirst, c.PollMax, c.RetryFirst, c.RetryMax = 10*time.Millisecond, 100*time.Millisecond, 10*time.Millisecond, 100*time.Millisecond
 	}
@@ -142,7 +147,8 @@ func Start(t testing.TB, o Options) *Env {
 		group.Wait()
 		ended <- err
 	}()
-	e := &Env{Engine: eng, Registry: reg, Inventory: inv, Bus: bus, Store: o.Store, Host: h, Sealer: sealer, t: t}
+	e := &Env{Engine: eng, Registry: reg, Inventory: inv, Bus: bus, Store: o.Store, Host: h, Sealer: sealer, Once: requests, t: t}
+	e.Trail = audit.New(audit.Config{Store: o.Store, Logger: logger})
 	stopped := false
 	e.stop = func() {
 		if !stopped {

@@ -1,4 +1,4 @@
-package engine_test
+package once_test
 
 import (
 	"context"
@@ -27,7 +27,7 @@ func TestTwoServersDoARequestWithAKeyOnce(t *testing.T) {
 	servers := []*enginetest.Env{server(), server()}
 	servers[0].Connect("mock")
 	create := func(ctx context.Context, e *enginetest.Env) (*api.Operation, error) {
-		return e.Once(ctx, func() (*api.Operation, error) {
+		return e.Once.Operation(ctx, func() (*api.Operation, error) {
 			return e.Create(ctx, "mock", "vpc", []byte(`{"name":"v","spec":{"cidr":"10.0.0.0/16"}}`))
 		})
 	}

@@ -1,4 +1,6 @@
-package engine
+// Package once has requests with a key of their own done once, whatever is sent again: the
+// same request is answered what it has led to before.
+package once
 
 import (
 	"context"
@@ -6,6 +8,7 @@ import (
 	"time"
 
 	"github.com/m-cmp/mc-infra-connector/api"
+	"github.com/m-cmp/mc-infra-connector/internal/secret"
 	"github.com/m-cmp/mc-infra-connector/internal/store"
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
@@ -14,32 +17,41 @@ import (
 // that lost the answer asks again soon.
 const secretsAgainFor = 10 * time.Minute
 
-// Once does what a request asks for, which records an operation, or answers the
+// Requests are those that may be sent again. It is safe for concurrent use.
+type Requests struct {
+	store  *store.Store
+	sealer *secret.Sealer
+}
+
+// New returns the requests that a database has the keys of.
+func New(s *store.Store, sealer *secret.Sealer) *Requests { return &Requests{s, sealer} }
+
+// Operation does what a request asks for, which records an operation, or answers the
 // operation that the same request has led to before. Of two that come at the same time,
 // the database lets one be recorded.
-func (e *Engine) Once(ctx context.Context, do func() (*api.Operation, error)) (*api.Operation, error) {
+func (r *Requests) Operation(ctx context.Context, do func() (*api.Operation, error)) (*api.Operation, error) {
 	key := store.KeyOf(ctx)
 	if key.Text == "" {
 		return do()
 	}
-	if before, err := e.before(ctx, key); before != nil || err != nil {
+	if before, err := r.before(ctx, key); before != nil || err != nil {
 		return before, err
 	}
 	op, err := do()
 	if err == nil {
 		return op, nil
 	}
-	if before, lookErr := e.before(ctx, key); before != nil || errors.Is(lookErr, store.ErrOtherRequest) {
+	if before, lookErr := r.before(ctx, key); before != nil || errors.Is(lookErr, store.ErrOtherRequest) {
 		return before, lookErr
 	}
 	return nil, err
 }
 
-// OnceChange does what a request asks for that records no operation, such as a new
+// Change does what a request asks for that records no operation, such as a new
 // credential, or answers what the same request has made before.
-func OnceChange[T any](ctx context.Context, e *Engine, do, made func(context.Context) (T, error)) (T, error) {
+func Change[T any](ctx context.Context, r *Requests, do, made func(context.Context) (T, error)) (T, error) {
 	var none T
-	q := e.store.Read()
+	q := r.store.Read()
 	if carried, err := q.Carried(ctx); err != nil {
 		return none, err
 	} else if carried {
@@ -58,8 +70,8 @@ func OnceChange[T any](ctx context.Context, e *Engine, do, made func(context.Con
 }
 
 // before answers the operation that has the key, or nil.
-func (e *Engine) before(ctx context.Context, key store.Key) (*api.Operation, error) {
-	row, err := e.store.Read().OperationWithKey(ctx, key.Text)
+func (r *Requests) before(ctx context.Context, key store.Key) (*api.Operation, error) {
+	row, err := r.store.Read().OperationWithKey(ctx, key.Text)
 	switch {
 	case resource.CodeOf(err) == resource.CodeNotFound:
 		return nil, nil //nolint:nilnil // none is no error
@@ -70,20 +82,20 @@ func (e *Engine) before(ctx context.Context, key store.Key) (*api.Operation, err
 	}
 	op := row.Resource()
 	if row.Creates() && row.Total == 0 && time.Since(row.CreatedAt.Time()).Abs() < secretsAgainFor { // not until a clock that was wrong is right
-		op.Secrets, err = e.secretsOf(ctx, row.UID)
+		op.Secrets, err = r.secretsOf(ctx, row.UID)
 	}
 	return op, err
 }
 
 // secretsOf opens the secrets of a resource.
-func (e *Engine) secretsOf(ctx context.Context, uid string) (map[string]string, error) {
-	rows, err := e.store.Read().Secrets(ctx, uid)
+func (r *Requests) secretsOf(ctx context.Context, uid string) (map[string]string, error) {
+	rows, err := r.store.Read().Secrets(ctx, uid)
 	if err != nil || len(rows) == 0 {
 		return nil, err
 	}
 	open := map[string]string{}
 	for _, s := range rows {
-		value, err := e.sealer.Unseal(ctx, s.Sealed, s.Identity())
+		value, err := r.sealer.Unseal(ctx, s.Sealed, s.Identity())
 		if err != nil {
 			return nil, err
 		}
