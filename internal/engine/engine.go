@@ -183,19 +183,10 @@ func (e *Engine) tidyLoop(ctx context.Context) {
 }
 
 func (e *Engine) tidy(ctx context.Context) error {
-	now := time.Now()
-	if err := e.store.SealAudit(ctx); err != nil { // only what is sealed is forgotten
-		return err
+	held, err := e.store.Forget(ctx, store.Keep{Ended: e.config.KeepFor, Audit: e.config.KeepAudit}, time.Now())
+	if held > 0 {
+		e.logger.Warn("no record is removed for its age: more than a day lay between two looks through the records, by the clocks of the servers; if no server ran for so long all is well, otherwise set the clocks", "for", held.Round(time.Minute))
 	}
-	err := e.store.Update(ctx, func(ctx context.Context, q *store.Queries) error {
-		if err := q.ForgetAudit(ctx, store.MicrosOf(now.Add(-e.config.KeepAudit))); err != nil {
-			return err
-		}
-		if err := q.ForgetKeys(ctx, store.MicrosOf(now.Add(-e.config.KeepFor))); err != nil {
-			return err
-		}
-		return q.ForgetEnded(ctx, store.MicrosOf(now.Add(-e.config.KeepFor)))
-	})
 	for _, fill := range []func(*store.Queries, context.Context) (bool, error){(*store.Queries).FillSearch, (*store.Queries).FillAddresses} {
 		for more := err == nil; more && err == nil; {
 			err = e.store.Update(ctx, func(ctx context.Context, q *store.Queries) (err error) {

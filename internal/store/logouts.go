@@ -15,13 +15,9 @@ type logout struct {
 	Until Micros
 }
 
-// EndLogin records that a login has ended, which would have lasted until a time. Records
-// of those that are over by themselves are removed.
+// EndLogin records that a login has ended, which would have lasted until a time.
 func (s *Store) EndLogin(ctx context.Context, id string, until time.Time) error {
 	return s.Update(ctx, func(ctx context.Context, q *Queries) error {
-		if _, err := q.db.NewDelete().Model((*logout)(nil)).Where("until < ?", MicrosOf(time.Now())).Exec(ctx); err != nil {
-			return failure(err, "forget old logouts")
-		}
 		_, err := q.db.NewInsert().Model(&logout{ID: id, Until: MicrosOf(until)}).On("CONFLICT (id) DO NOTHING").Exec(ctx)
 		return failure(err, "record the logout")
 	})

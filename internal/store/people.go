@@ -339,11 +339,8 @@ func (s *Store) UsedTokens(ctx context.Context, used map[string]time.Time) error
 	})
 }
 
-// InsertLogin records what lets a user in for a while, and removes what is over.
+// InsertLogin records what lets a user in for a while.
 func (q *Queries) InsertLogin(ctx context.Context, row *UserLogin) error {
-	if _, err := q.db.NewDelete().Model((*UserLogin)(nil)).Where("until < ?", MicrosOf(time.Now())).Exec(ctx); err != nil {
-		return failure(err, "forget old logins")
-	}
 	return q.insert(ctx, row, "the login exists already")
 }
 
