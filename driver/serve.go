@@ -7,9 +7,9 @@ import (
 	"log/slog"
 	"os"
 
-	"github.com/hashicorp/go-hclog"
-	"github.com/hashicorp/go-plugin"
 	"google.golang.org/grpc"
+
+	driverv1 "github.com/m-cmp/mc-infra-connector/proto/driver/v1"
 )
 
 // Environment variables that the server sets for a driver process, beside those
@@ -37,8 +37,7 @@ func serve(d *Driver, args []string, stdin io.Reader, stdout, stderr io.Writer) 
 	handshake := Handshake()
 	switch {
 	case len(args) == 0 && os.Getenv(handshake.MagicCookieKey) == handshake.MagicCookieValue:
-		servePlugin(d, stdin, stderr)
-		return nil
+		return serveCalls(d, stdin, stdout, stderr)
 	case len(args) == 1 && args[0] == "describe":
 		out := json.NewEncoder(stdout)
 		out.SetIndent("", "  ")
@@ -54,8 +53,8 @@ func serve(d *Driver, args []string, stdin io.Reader, stdout, stderr io.Writer) 
 	}
 }
 
-// servePlugin serves until the server closes the connection or ends.
-func servePlugin(d *Driver, stdin io.Reader, stderr io.Writer) {
+// serveCalls serves until the server ends it or is gone.
+func serveCalls(d *Driver, stdin io.Reader, stdout, stderr io.Writer) error {
 	if os.Getenv(EnvExitWithStdin) != "" {
 		go func() {
 			_, _ = io.Copy(io.Discard, stdin) // ends with the server, however that ended
@@ -64,14 +63,8 @@ func servePlugin(d *Driver, stdin io.Reader, stderr io.Writer) {
 	}
 	var level slog.Level
 	_ = level.UnmarshalText([]byte(os.Getenv(EnvLogLevel))) // what is not a level means info
-	logger := slog.New(slog.NewJSONHandler(stderr, &slog.HandlerOptions{Level: level}))
-	server := newServer(d, logger)
-	plugin.Serve(&plugin.ServeConfig{
-		HandshakeConfig:  Handshake(),
-		VersionedPlugins: map[int]plugin.PluginSet{1: {PluginName: &grpcPlugin{server: server}}},
-		GRPCServer: func(opts []grpc.ServerOption) *grpc.Server {
-			return grpc.NewServer(append(opts, server.interceptors()...)...)
-		},
-		Logger: hclog.NewNullLogger(),
-	})
+	server := newServer(d, slog.New(slog.NewJSONHandler(stderr, &slog.HandlerOptions{Level: level})))
+	rpc := grpc.NewServer(server.interceptors()...)
+	driverv1.RegisterDriverServiceServer(rpc, server)
+	return accept(rpc, stdout)
 }

@@ -14,8 +14,6 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"github.com/hashicorp/go-plugin"
-	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
@@ -23,9 +21,6 @@ import (
 	driverv1 "github.com/m-cmp/mc-infra-connector/proto/driver/v1"
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
-
-// PluginName is the name under which a driver process serves its driver.
-const PluginName = "driver"
 
 // timeoutKey is the metadata with the time, in milliseconds, in which the driver
 // must have answered. It is shorter than the call's own deadline, so that a driver
@@ -40,36 +35,6 @@ const (
 	batchItems = 200
 	batchBytes = 1 << 20
 )
-
-// ProtocolVersions returns the versions of the driver protocol that this package
-// speaks.
-func ProtocolVersions() []int { return []int{1} }
-
-// Handshake is what both sides agree on before a driver serves.
-func Handshake() plugin.HandshakeConfig {
-	return plugin.HandshakeConfig{MagicCookieKey: "MCIC_DRIVER", MagicCookieValue: "mc-infra-connector driver"}
-}
-
-// Plugins returns what a caller of driver processes speaks, by protocol version.
-// What it dispenses under [PluginName] is a [Client].
-func Plugins() map[int]plugin.PluginSet {
-	return map[int]plugin.PluginSet{1: {PluginName: &grpcPlugin{}}}
-}
-
-// grpcPlugin is one protocol version. server is nil on the caller's side.
-type grpcPlugin struct {
-	plugin.NetRPCUnsupportedPlugin
-	server *server
-}
-
-func (p *grpcPlugin) GRPCServer(_ *plugin.GRPCBroker, s *grpc.Server) error {
-	driverv1.RegisterDriverServiceServer(s, p.server)
-	return nil
-}
-
-func (p *grpcPlugin) GRPCClient(_ context.Context, _ *plugin.GRPCBroker, conn *grpc.ClientConn) (any, error) {
-	return &remote{driverv1.NewDriverServiceClient(conn)}, nil
-}
 
 // ErrUnknownSession is in the chain of an error when the driver process does not
 // know the session, because it was started anew: connect again.

@@ -1,15 +1,14 @@
 package drivertest
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"os/exec"
 	"sync"
 	"time"
-
-	"github.com/hashicorp/go-hclog"
-	"github.com/hashicorp/go-plugin"
 
 	"github.com/m-cmp/mc-infra-connector/driver"
 )
@@ -26,38 +25,30 @@ func (t *Target) start(dir string, said io.Writer) (client driver.Client, end fu
 	cmd := exec.Command(t.Command[0], t.Command[1:]...) //nolint:gosec,noctx // the driver that was named; end ends it
 	cmd.Dir = dir
 	cmd.Env = []string{driver.EnvLogLevel + "=debug"}
-	process := plugin.NewClient(&plugin.ClientConfig{
-		Cmd:              cmd,
-		HandshakeConfig:  driver.Handshake(),
-		VersionedPlugins: driver.Plugins(),
-		AllowedProtocols: []plugin.Protocol{plugin.ProtocolGRPC},
-		StartTimeout:     startTimeout,
-		SkipHostEnv:      true,
-		Logger:           hclog.NewNullLogger(),
-		Stderr:           said,
-		SyncStdout:       said,
-		SyncStderr:       said,
-	})
-	end = func() {
-		if cmd.Process != nil {
-			_ = cmd.Process.Kill() // it may have ended
-		}
-		process.Kill()
+	meeting := driver.Prepare(cmd, "", said, driver.Spoken())
+	if err := cmd.Start(); err != nil {
+		return nil, nil, fmt.Errorf("start the driver %s: %w", t.Command[0], err)
 	}
-	rpc, err := process.Client()
+	ctx, cancel := context.WithTimeoutCause(context.Background(), startTimeout, fmt.Errorf("timeout after %s", startTimeout))
+	defer cancel()
+	running, ended := context.WithCancelCause(ctx)
+	waited := make(chan struct{})
+	go func() {
+		defer close(waited)
+		_ = cmd.Wait() // its end is that of a crash
+		ended(errors.New("it has ended"))
+	}()
+	client, hangUp, err := meeting.Meet(running)
+	end = func() {
+		_ = cmd.Process.Kill() // it may have ended
+		<-waited
+		if hangUp != nil {
+			hangUp()
+		}
+	}
 	if err != nil {
 		end()
 		return nil, nil, fmt.Errorf("start the driver %s: %w", t.Command[0], err)
-	}
-	dispensed, err := rpc.Dispense(driver.PluginName)
-	if err != nil {
-		end()
-		return nil, nil, fmt.Errorf("speak to the driver %s: %w", t.Command[0], err)
-	}
-	client, ok := dispensed.(driver.Client)
-	if !ok {
-		end()
-		return nil, nil, fmt.Errorf("the program %s serves a %T, not a driver", t.Command[0], dispensed)
 	}
 	return client, end, nil
 }

@@ -2,6 +2,7 @@ package openstack_test
 
 import (
 	"fmt"
+	"io"
 	"net/http"
 	"os"
 	"os/exec"
@@ -11,8 +12,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/hashicorp/go-hclog"
-	"github.com/hashicorp/go-plugin"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -40,17 +39,15 @@ func TestMemoryOfTheProcess(t *testing.T) {
 	require.NoError(t, err, "%s", out)
 
 	cmd := exec.CommandContext(t.Context(), binary)
-	process := plugin.NewClient(&plugin.ClientConfig{
-		Cmd: cmd, HandshakeConfig: driver.Handshake(), VersionedPlugins: driver.Plugins(), AllowedProtocols: []plugin.Protocol{plugin.ProtocolGRPC},
-		SkipHostEnv: true, Logger: hclog.NewNullLogger(),
+	meeting := driver.Prepare(cmd, "", io.Discard, driver.Spoken())
+	require.NoError(t, cmd.Start())
+	client, end, err := meeting.Meet(t.Context())
+	require.NoError(t, err)
+	t.Cleanup(func() {
+		end()
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
 	})
-	t.Cleanup(process.Kill)
-	rpc, err := process.Client()
-	require.NoError(t, err)
-	dispensed, err := rpc.Dispense(driver.PluginName)
-	require.NoError(t, err)
-	client, ok := dispensed.(driver.Client)
-	require.True(t, ok)
 	start := memory(t, cmd.Process.Pid)
 	s, err := client.Connect(t.Context(), f.config())
 	require.NoError(t, err)

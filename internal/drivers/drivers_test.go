@@ -11,7 +11,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/hashicorp/go-plugin"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -354,7 +353,7 @@ func TestWhatCannotRunHereIsRefusedWithWhatWould(t *testing.T) {
 	assert.Equal(t, "1.0.0", d.Version, "the newest that fits")
 
 	// What fits is what the server speaks: a later one takes what this one refuses.
-	h := host.New(host.Config{WorkDir: t.TempDir(), Protocols: map[int]plugin.PluginSet{6: nil, 7: nil}})
+	h := host.New(host.Config{WorkDir: t.TempDir(), Protocols: driver.Versions{6: nil, 7: nil}})
 	t.Cleanup(h.Close)
 	config := s.Config
 	config.Host = h

@@ -21,8 +21,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/hashicorp/go-plugin"
-
 	"github.com/m-cmp/mc-infra-connector/driver"
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
@@ -51,7 +49,7 @@ type Config struct {
 
 	Sandbox Sandbox // what drivers may reach and use
 
-	Protocols map[int]plugin.PluginSet // versions of the driver protocol that are spoken; nil for all that package driver has
+	Protocols driver.Versions // of the driver protocol that are spoken; nil for all that package driver has
 
 	Observe func(cloud, verb string, code resource.Code, took time.Duration) // after each call
 }
@@ -74,7 +72,7 @@ func (c Config) withDefaults() Config {
 		c.MostListed = 2_000_000
 	}
 	if c.Protocols == nil {
-		c.Protocols = driver.Plugins()
+		c.Protocols = driver.Spoken()
 	}
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
@@ -577,7 +575,7 @@ func (h *Host) stopIdle(ctx context.Context) {
 			}
 			if p := s.process; p != nil {
 				if since, idle := p.idleSince(); idle && time.Since(since) >= h.config.IdleTimeout {
-					p.logger.Info("driver stopped, it was idle", "pid", p.runner.ID())
+					p.logger.Info("driver stopped, it was idle", "pid", p.runner.id())
 					p.kill()
 					s.process = nil
 				}

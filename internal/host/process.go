@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"maps"
+	"math"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -17,9 +18,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/hashicorp/go-hclog"
-	"github.com/hashicorp/go-plugin"
-	"github.com/hashicorp/go-plugin/runner"
 	"google.golang.org/grpc"
 
 	"github.com/m-cmp/mc-infra-connector/driver"
@@ -30,7 +28,7 @@ import (
 // process is one running driver.
 type process struct {
 	client driver.Client
-	plugin *plugin.Client
+	end    func() // of the connection
 	runner *run
 	logger *slog.Logger
 
@@ -77,44 +75,15 @@ func (h *Host) startProcess(cloud string, c command) (*process, error) {
 	logger := h.config.Logger.With("driver", cloud)
 	p := &process{logger: logger, secrets: newRedactor(), connectTimeout: h.config.ConnectTimeout, sessions: map[string]*openSession{}, work: workload{running: map[string]int{}, lost: map[string]bool{}}}
 	lines := &logWriter{logger: logger, clean: p.secrets.text}
-	p.plugin = plugin.NewClient(&plugin.ClientConfig{
-		HandshakeConfig:  driver.Handshake(),
-		VersionedPlugins: h.config.Protocols,
-		AllowedProtocols: []plugin.Protocol{plugin.ProtocolGRPC},
-		StartTimeout:     h.config.StartTimeout,
-		SkipHostEnv:      true,
-		// The folder of the socket is private to this user, which guards the
-		// connection as well as keys in the environment of the same user would.
-		UnixSocketConfig: &plugin.UnixSocketConfig{TempDir: h.config.SocketDir},
-		GRPCDialOptions:  append(filter{p.secrets}.options(), grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(driver.MaxMessage))),
-		Logger:           hclog.NewNullLogger(),
-		Stderr:           lines,
-		SyncStdout:       io.Discard,
-		SyncStderr:       lines,
-		RunnerFunc: func(_ hclog.Logger, spec *exec.Cmd, sockets string) (runner.Runner, error) {
-			confined, err := h.confine(c, work, sockets)
-			if err != nil {
-				return nil, err
-			}
-			r, err := newRun(c, work, append(spec.Env, "TMPDIR="+work,
-				driver.EnvExitWithStdin+"=1", driver.EnvLogLevel+"="+h.config.LogLevel.String()), h.starter)
-			if err != nil {
-				return nil, err
-			}
-			r.confined, r.sandbox = confined, h.config.Sandbox
-			p.runner = r
-			return r, nil
-		},
-	})
-	if err := p.dispense(); err != nil {
-		p.kill()
-		if strings.Contains(err.Error(), "ncompatible API version") { // the plugin library has no other sign of it
-			return nil, resource.Errorf(resource.CodeUnsupported, "the driver %s (%s) speaks another version of the driver protocol than this server, which speaks %s; install a version of the driver that does, or upgrade the server: %w", cloud, c.path, h.protocols(), err)
-		}
+	err := p.start(h, c, work, lines)
+	if errors.Is(err, driver.ErrVersion) {
+		return nil, resource.Errorf(resource.CodeUnsupported, "the driver %s (%s) speaks another version of the driver protocol than this server, which speaks %s; install a version of the driver that does, or upgrade the server: %w", cloud, c.path, h.protocols(), err)
+	}
+	if err != nil {
 		return nil, resource.Errorf(resource.CodeUnavailable, "start the driver %s (%s): %w", cloud, c.path, err)
 	}
 	p.used()
-	logger.Info("driver started", "pid", p.runner.ID(), "path", c.path)
+	logger.Info("driver started", "pid", p.runner.id(), "path", c.path)
 	go p.watch()
 	return p, nil
 }
@@ -128,28 +97,38 @@ func (h *Host) protocols() string {
 	return strings.Join(words, " and ")
 }
 
-func (p *process) dispense() error {
-	rpc, err := p.plugin.Client()
+// start starts the process and waits for its handshake.
+func (p *process) start(h *Host, c command, work string, lines io.Writer) error {
+	// The folder of the socket is private to this user, which guards the
+	// connection as well as keys in the environment of the same user would.
+	sockets, err := os.MkdirTemp(h.config.SocketDir, "mcic-driver-")
 	if err != nil {
+		return fmt.Errorf("make the folder of the socket: %w", err)
+	}
+	r, err := h.newRun(c, work, sockets)
+	if err != nil {
+		return errors.Join(err, os.RemoveAll(sockets))
+	}
+	p.runner = r
+	meeting := driver.Prepare(r.cmd, sockets, lines, h.config.Protocols)
+	if err := r.start(); err != nil {
+		p.kill()
 		return err
 	}
-	dispensed, err := rpc.Dispense(driver.PluginName)
-	if err != nil {
-		return err
+	ctx, cancel := context.WithTimeoutCause(r.running, h.config.StartTimeout, fmt.Errorf("timeout after %s", h.config.StartTimeout))
+	defer cancel()
+	options := append(filter{p.secrets}.options(), grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(driver.MaxMessage), grpc.MaxCallSendMsgSize(math.MaxInt32)))
+	if p.client, p.end, err = meeting.Meet(ctx, options...); err != nil {
+		p.kill()
 	}
-	client, ok := dispensed.(driver.Client)
-	if !ok {
-		return fmt.Errorf("it serves a %T, not a driver", dispensed)
-	}
-	p.client = client
-	return nil
+	return err
 }
 
 // watch notes an end that the host did not cause.
 func (p *process) watch() {
 	<-p.runner.done
 	if !p.killed.Load() {
-		p.logger.Warn("driver ended by itself; the next call starts it anew", "pid", p.runner.ID(), "state", p.runner.cmd.ProcessState.String())
+		p.logger.Warn("driver ended by itself; the next call starts it anew", "pid", p.runner.id(), "state", p.runner.cmd.ProcessState.String())
 	}
 }
 
@@ -254,10 +233,10 @@ func (p *process) forget(connection string, which *openSession) *openSession {
 // driver that hangs is ended as fast as any other.
 func (p *process) kill() {
 	p.killed.Store(true)
-	if p.runner != nil {
-		_ = p.runner.Kill(context.Background())
+	p.runner.kill()
+	if p.end != nil {
+		p.end()
 	}
-	p.plugin.Kill() // frees what the plugin library holds
 }
 
 // bury waits for the end of a process whose connection is lost, so that the next
@@ -270,81 +249,71 @@ func (p *process) bury() {
 	p.kill()
 }
 
-// run starts an executable with nothing of ours but the environment that it is
-// given, in a process group of its own, and with a pipe as its standard input
-// that ends when this process does.
+// run is an executable that is started with nothing of ours but the environment that it
+// is given, in a process group of its own, and with a pipe as its standard input that
+// ends when this process does.
 type run struct {
 	cmd      *exec.Cmd
 	stdin    io.WriteCloser
-	stdout   io.ReadCloser
-	stderr   io.ReadCloser
+	sockets  string // folder, which goes with it
 	starter  *starter
 	sandbox  Sandbox
-	confined *confinement  // nil for everything
-	done     chan struct{} // closed when the process has ended
-	once     sync.Once
+	confined *confinement    // nil for everything
+	running  context.Context //nolint:containedctx // ends with the process
+	ended    context.CancelCauseFunc
+	done     <-chan struct{} // closed when the process has ended
 }
 
-func newRun(c command, dir string, env []string, s *starter) (*run, error) {
-	r := &run{cmd: exec.Command(c.path, c.args...), starter: s, done: make(chan struct{})} //nolint:gosec,noctx // which executables are drivers is the host's business; their life is not a call's
-	r.cmd.Dir, r.cmd.Env = dir, env
-	r.cmd.SysProcAttr = ownGroup()
-	var err error
-	if r.stdin, err = r.cmd.StdinPipe(); err != nil {
+// outputDelay is how long what a driver has started, and left behind, can keep its end from
+// being noticed.
+const outputDelay = time.Second
+
+func (h *Host) newRun(c command, work, sockets string) (*run, error) {
+	confined, err := h.confine(c, work, sockets)
+	if err != nil {
 		return nil, err
 	}
-	if r.stdout, err = r.cmd.StdoutPipe(); err != nil {
-		return nil, err
+	r := &run{
+		cmd:     exec.Command(c.path, c.args...), //nolint:gosec,noctx // which executables are drivers is the host's business; their life is not a call's
+		sockets: sockets, starter: h.starter, sandbox: h.config.Sandbox, confined: confined,
 	}
-	r.stderr, err = r.cmd.StderrPipe()
+	r.running, r.ended = context.WithCancelCause(context.Background())
+	r.done = r.running.Done()
+	r.cmd.Dir, r.cmd.Env = work, []string{"TMPDIR=" + work, driver.EnvExitWithStdin + "=1", driver.EnvLogLevel + "=" + h.config.LogLevel.String()}
+	r.cmd.SysProcAttr, r.cmd.WaitDelay = ownGroup(), outputDelay
+	r.stdin, err = r.cmd.StdinPipe()
 	return r, err
 }
 
-func (r *run) Start(context.Context) error {
+func (r *run) start() error {
 	err := r.starter.start(r.cmd, r.confined, r.done)
 	if err != nil {
-		r.ended()
+		r.end(err)
 		return err
 	}
-	if err := r.sandbox.limit(r.cmd.Process); err != nil {
-		return errors.Join(err, killGroup(r.cmd.Process))
+	go func() {
+		_ = r.cmd.Wait() // how it ended is in its state
+		r.end(errors.New("it has ended"))
+	}()
+	return r.sandbox.limit(r.cmd.Process)
+}
+
+func (r *run) end(why error) {
+	_ = os.RemoveAll(r.sockets) // of the temporary folder
+	r.ended(why)
+}
+
+// kill ends the process and waits until it has.
+func (r *run) kill() {
+	if r.cmd.Process != nil {
+		_ = killGroup(r.cmd.Process) // it may have ended
 	}
-	return nil
+	<-r.done
 }
 
-func (r *run) ended() { r.once.Do(func() { close(r.done) }) }
-
-func (r *run) Wait(context.Context) error {
-	defer r.ended()
-	return r.cmd.Wait()
-}
-
-func (r *run) Kill(context.Context) error {
-	if r.cmd.Process == nil {
-		return nil
-	}
-	return killGroup(r.cmd.Process)
-}
-
-func (r *run) ID() string {
+func (r *run) id() string {
 	if r.cmd.Process == nil {
 		return ""
 	}
 	return strconv.Itoa(r.cmd.Process.Pid)
-}
-
-func (r *run) Stdout() io.ReadCloser           { return r.stdout }
-func (r *run) Stderr() io.ReadCloser           { return r.stderr }
-func (r *run) Name() string                    { return r.cmd.Path }
-func (r *run) Diagnose(context.Context) string { return "" }
-
-func (r *run) PluginToHost(network, address string) (string, string, error) {
-	if network != "unix" {
-		return "", "", errors.New("a driver serves on a unix socket only")
-	}
-	return network, address, nil
-}
-
-func (r *run) HostToPlugin(network, address string) (string, string, error) {
-	return network, address, nil
 }

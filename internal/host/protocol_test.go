@@ -2,7 +2,6 @@ package host_test
 
 import (
 	"bufio"
-	"context"
 	"fmt"
 	"io"
 	"os"
@@ -10,7 +9,6 @@ import (
 	"sync/atomic"
 	"testing"
 
-	"github.com/hashicorp/go-plugin"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"google.golang.org/grpc"
@@ -49,26 +47,12 @@ func speak(versions string) {
 	driver.ServeArgs(toy("toy"), nil)
 }
 
-// heard is a version of the protocol that counts the drivers that it was agreed with.
-type heard struct {
-	plugin.Plugin
-	times *atomic.Int32
-}
-
-func (h heard) GRPCServer(*plugin.GRPCBroker, *grpc.Server) error { return nil }
-
-func (h heard) GRPCClient(ctx context.Context, b *plugin.GRPCBroker, c *grpc.ClientConn) (any, error) {
-	h.times.Add(1)
-	return h.Plugin.(plugin.GRPCPlugin).GRPCClient(ctx, b, c)
-}
-
 // A server that speaks a version of the protocol and the one before it runs drivers of
 // both, agrees with those that speak both on the newer one, and tells the others what
 // would do.
 func TestTwoVersionsOfTheProtocolAreSpoken(t *testing.T) {
 	self, err := os.Executable()
 	require.NoError(t, err)
-	one := driver.Plugins()[1][driver.PluginName]
 	for _, c := range []struct {
 		server []int // speaks
 		driver string
@@ -88,10 +72,13 @@ func TestTwoVersionsOfTheProtocolAreSpoken(t *testing.T) {
 			times := map[int]*atomic.Int32{}
 			h := newHost(t, func(config *host.Config) {
 				config.BuiltIn["toy"] = []string{self, "speaks", c.driver}
-				config.Protocols = map[int]plugin.PluginSet{}
+				config.Protocols = driver.Versions{}
 				for _, v := range c.server {
 					times[v] = &atomic.Int32{}
-					config.Protocols[v] = plugin.PluginSet{driver.PluginName: heard{one, times[v]}}
+					config.Protocols[v] = func(conn grpc.ClientConnInterface) driver.Client {
+						times[v].Add(1)
+						return driver.Spoken()[1](conn)
+					}
 				}
 			})
 			assert.Equal(t, c.server, h.Protocols())
@@ -99,7 +86,7 @@ func TestTwoVersionsOfTheProtocolAreSpoken(t *testing.T) {
 			if c.agreed == 0 {
 				assert.Equal(t, resource.CodeUnsupported, resource.CodeOf(err), "%v", err)
 				assert.ErrorContains(t, err, fmt.Sprintf("this server, which speaks %d and %d; install a version of the driver that does, or upgrade the server", c.server[0], c.server[1]))
-				assert.ErrorContains(t, err, "Plugin version: "+c.driver)
+				assert.ErrorContains(t, err, "it speaks version "+c.driver)
 			} else {
 				assert.NoError(t, err)
 			}

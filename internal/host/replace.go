@@ -166,7 +166,7 @@ func (h *Host) retire(s *slot, alone bool) {
 	go func() {
 		p.drain(h.config.ListTimeout + h.config.Grace)
 		p.kill()
-		p.logger.Info("the replaced driver has ended its last calls and is stopped", "pid", p.runner.ID())
+		p.logger.Info("the replaced driver has ended its last calls and is stopped", "pid", p.runner.id())
 		h.mu.Lock()
 		delete(h.retiring, p)
 		h.mu.Unlock()

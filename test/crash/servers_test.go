@@ -17,7 +17,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/hashicorp/go-plugin"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -150,7 +149,7 @@ func startCloud(t *testing.T, bin, dir string) {
 	handshake := driver.Handshake()
 	cmd := exec.Command(filepath.Join(bin, "mcic"), "driver-mock") //nolint:noctx // it outlives the test's context
 	cmd.Dir, cmd.Stderr = dir, os.Stderr
-	cmd.Env = []string{handshake.MagicCookieKey + "=" + handshake.MagicCookieValue, plugin.EnvUnixSocketDir + "=" + dir, driver.EnvExitWithStdin + "=1", driver.EnvLogLevel + "=error"}
+	cmd.Env = []string{handshake.MagicCookieKey + "=" + handshake.MagicCookieValue, driver.EnvSocketDir + "=" + dir, driver.EnvExitWithStdin + "=1", driver.EnvLogLevel + "=error"}
 	stdin, err := cmd.StdinPipe() // its end is the end of the process
 	require.NoError(t, err)
 	stdout, err := cmd.StdoutPipe()

@@ -10,7 +10,7 @@ import (
 	"os"
 	"path/filepath"
 
-	"github.com/hashicorp/go-plugin"
+	"github.com/m-cmp/mc-infra-connector/driver"
 )
 
 // socket is the name of the other driver's socket.
@@ -29,7 +29,7 @@ func relay() error {
 	if err != nil {
 		return err
 	}
-	address := filepath.Join(os.Getenv(plugin.EnvUnixSocketDir), fmt.Sprintf("relay-%d", os.Getpid()))
+	address := filepath.Join(os.Getenv(driver.EnvSocketDir), fmt.Sprintf("relay-%d", os.Getpid()))
 	listener, err := net.Listen("unix", address) //nolint:noctx // it takes no time
 	if err != nil {
 		return err
@@ -43,8 +43,7 @@ func relay() error {
 			go carry(server, filepath.Join(filepath.Dir(self), socket))
 		}
 	}()
-	// Core protocol, driver protocol, network, address, wire protocol.
-	fmt.Printf("%d|1|unix|%s|%s\n", plugin.CoreProtocolVersion, address, plugin.ProtocolGRPC)
+	fmt.Printf("1|1|unix|%s|grpc|\n", address)
 	_, err = io.Copy(io.Discard, os.Stdin)
 	return err
 }
