@@ -161,7 +161,7 @@ func (o *serverOptions) run(ctx context.Context, stdout, stderr io.Writer, defau
 	if err != nil {
 		return err
 	}
-	db, err := o.openStore(ctx)
+	db, err := o.openStore(ctx, logger)
 	if err != nil {
 		return err
 	}

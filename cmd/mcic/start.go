@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -35,7 +36,7 @@ const (
 
 // openStore opens the database. It takes none for new where there has been one: a volume
 // that was not mounted or a wrong address must not look like a fresh start.
-func (o *serverOptions) openStore(ctx context.Context) (*store.Store, error) {
+func (o *serverOptions) openStore(ctx context.Context, logger *slog.Logger) (*store.Store, error) {
 	saved, err := store.Saved(o.data)
 	if err != nil {
 		return nil, err
@@ -46,10 +47,19 @@ func (o *serverOptions) openStore(ctx context.Context) (*store.Store, error) {
 	if err := o.knowDatabase(ctx); err != nil {
 		return nil, err
 	}
-	if o.databaseURL != "" {
-		return store.OpenPostgres(ctx, o.databaseURL)
+	if o.databaseURL == "" {
+		return store.OpenSQLite(ctx, o.data)
 	}
-	return store.OpenSQLite(ctx, o.data)
+	db, err := store.OpenPostgres(ctx, o.databaseURL)
+	if err != nil {
+		return nil, err
+	}
+	amcheck, checksums, err := db.Checks(ctx)
+	if err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	logger.Info("PostgreSQL's files are looked at for damage, as far as it lets see", "amcheck", amcheck, "checksums", checksums)
+	return db, nil
 }
 
 func (o *serverOptions) knowDatabase(ctx context.Context) error {

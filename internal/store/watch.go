@@ -19,9 +19,9 @@ import (
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
 
-// How SQLite's files are looked after.
+// How the database is looked after.
 const (
-	lookEvery  = time.Second      // at the files, and at the room on their disk
+	lookEvery  = time.Second      // at SQLite's files, and at the room on their disk
 	checkEvery = 30 * time.Minute // at the structure of all that is in them
 	checkShare = 10               // of so many parts of the time one, while that is looked at
 	startCheck = time.Second / 2  // of a start; a large database is looked at soon after
@@ -64,6 +64,8 @@ func (h *health) setFull(why error) {
 // note has the health know what a change has met.
 func (s *Store) note(err error) {
 	switch {
+	case isDamage(err) && s.postgres:
+		s.health.end(damagedPostgres(err.Error()))
 	case isDamage(err):
 		s.health.end(damagedIn(s.dir, err.Error()))
 	case isFull(err):
@@ -71,8 +73,11 @@ func (s *Store) note(err error) {
 	}
 }
 
-// isDamage reports whether SQLite has found that its file is not what it has written.
+// isDamage reports whether the database has found that its file is not what it has written.
 func isDamage(err error) bool {
+	if e, ok := errors.AsType[*pgconn.PgError](err); ok {
+		return e.Code == "XX001" || e.Code == "XX002"
+	}
 	e, ok := errors.AsType[*sqlite.Error](err)
 	return ok && (e.Code()&0xff == sqlite3.SQLITE_CORRUPT || e.Code()&0xff == sqlite3.SQLITE_NOTADB)
 }
@@ -145,13 +150,17 @@ func checkAtStart(ctx context.Context, dir string) error {
 // from being taken over for long, and rests in between so that it takes one of so many parts
 // of the time.
 func (s *Store) checkAll(ctx context.Context, parts int) error {
-	var tables []string
-	if err := s.read.NewRaw("SELECT name FROM sqlite_schema WHERE type = 'table' AND rootpage > 0").Scan(ctx, &tables); err != nil {
-		return failure(err, "list the tables")
+	tables, look := s.sqliteTables, s.checkSQLite
+	if s.postgres {
+		tables, look = s.postgresTables, s.checkPostgres
 	}
-	for _, table := range tables {
+	names, err := tables(ctx)
+	if err != nil {
+		return err
+	}
+	for _, table := range names {
 		began := time.Now()
-		if err := check(ctx, s.dir, table); err != nil {
+		if err := look(ctx, table); err != nil {
 			return err
 		}
 		select {
@@ -162,6 +171,13 @@ func (s *Store) checkAll(ctx context.Context, parts int) error {
 	}
 	return nil
 }
+
+func (s *Store) sqliteTables(ctx context.Context) (tables []string, err error) {
+	err = s.read.NewRaw("SELECT name FROM sqlite_schema WHERE type = 'table' AND rootpage > 0").Scan(ctx, &tables)
+	return tables, failure(err, "list the tables")
+}
+
+func (s *Store) checkSQLite(ctx context.Context, table string) error { return check(ctx, s.dir, table) }
 
 // files are SQLite's files as they were when the database was opened. They are looked at by
 // name alone: to open and close one would take SQLite's locks away.
@@ -201,12 +217,10 @@ func (f files) lost() string {
 func (s *Store) Watch(ctx context.Context) error {
 	tick := time.NewTicker(lookEvery)
 	defer tick.Stop()
-	if !s.postgres {
-		checks, end := context.WithCancel(ctx)
-		ended := make(chan struct{})
-		go func() { defer close(ended); s.watchStructure(checks) }()
-		defer func() { end(); <-ended }()
-	}
+	checks, end := context.WithCancel(ctx)
+	ended := make(chan struct{})
+	go func() { defer close(ended); s.watchStructure(checks) }()
+	defer func() { end(); <-ended }()
 	for {
 		select {
 		case <-ctx.Done():
