@@ -14,6 +14,30 @@ type Credential struct {
 	CreatedAt time.Time `json:"createdAt" doc:"When it was recorded."`
 
 	ExpiresAt *time.Time `json:"expiresAt,omitempty" doc:"When it ends, if whoever recorded it said so."`
+	Expiry    Expiry     `json:"expiry,omitempty" doc:"What to be warned of: soon, if it ends within 14 days, or over, if it has ended." enum:"soon,over"`
+}
+
+// Expiry is what people are warned of about the end of a credential.
+type Expiry string
+
+// What they are warned of.
+const (
+	ExpirySoon Expiry = "soon"
+	ExpiryOver Expiry = "over"
+)
+
+// warnBefore is how long before a credential ends people are warned.
+const warnBefore = 14 * 24 * time.Hour
+
+// ExpiryOf is what there is to warn of when a credential ends at a time.
+func ExpiryOf(ends *time.Time, now time.Time) Expiry {
+	switch {
+	case ends == nil || now.Before(ends.Add(-warnBefore)):
+		return ""
+	case now.Before(*ends):
+		return ExpirySoon
+	}
+	return ExpiryOver
 }
 
 // CredentialRequest is the body of a credential's creation.

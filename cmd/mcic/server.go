@@ -13,17 +13,13 @@ import (
 	"sync"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/spf13/cobra"
 
-	"github.com/m-cmp/mc-infra-connector/api"
 	"github.com/m-cmp/mc-infra-connector/internal/api/spider"
 	v1 "github.com/m-cmp/mc-infra-connector/internal/api/v1"
 	"github.com/m-cmp/mc-infra-connector/internal/audit"
 	"github.com/m-cmp/mc-infra-connector/internal/auth"
 	"github.com/m-cmp/mc-infra-connector/internal/catalog"
-	"github.com/m-cmp/mc-infra-connector/internal/certificate"
 	"github.com/m-cmp/mc-infra-connector/internal/console"
 	"github.com/m-cmp/mc-infra-connector/internal/engine"
 	"github.com/m-cmp/mc-infra-connector/internal/events"
@@ -207,6 +203,7 @@ func (o *serverOptions) run(ctx context.Context, stdout, stderr io.Writer, defau
 	}
 	trail := audit.New(audit.Config{Store: db, Logger: logger, Sink: auditSink})
 	metrics.watchCertificate(front.certificate)
+	metrics.watchCredentials(reg)
 	state := &readiness{healthy: eng.Healthy, door: front}
 	if o.dev {
 		state.set(errStarting())
@@ -247,7 +244,7 @@ func (o *serverOptions) run(ctx context.Context, stdout, stderr io.Writer, defau
 			}
 		})
 	}
-	for _, run := range []func(context.Context){front.run, trail.Run, inv.Run, who.Run, installed.Run} {
+	for _, run := range []func(context.Context){front.run, trail.Run, reg.Run, inv.Run, who.Run, installed.Run} {
 		running.Go(func() { run(work) })
 	}
 	go func() {
@@ -410,58 +407,3 @@ const defaultListen = "127.0.0.1:1024"
 
 // devConnection is the connection that --dev registers.
 const devConnection = "mock"
-
-// metrics are what Prometheus reads, beside the API's own.
-type metrics struct {
-	registry   *prometheus.Registry
-	calls      *prometheus.HistogramVec
-	operations *prometheus.CounterVec
-}
-
-func newMetrics() *metrics {
-	m := &metrics{
-		registry: prometheus.NewRegistry(),
-		calls: prometheus.NewHistogramVec(prometheus.HistogramOpts{
-			Name: "mcic_driver_call_duration_seconds", Help: "Time of calls to drivers, by cloud, verb and error code.",
-			Buckets: []float64{.001, .01, .1, .5, 1, 5, 30, 60},
-		}, []string{"cloud", "verb", "code"}),
-		operations: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "mcic_operations_total", Help: "Operations that ended, by kind, verb and error code.",
-		}, []string{"kind", "verb", "code"}),
-	}
-	m.registry.MustRegister(m.calls, m.operations, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	return m
-}
-
-func (m *metrics) call(cloud, verb string, code resource.Code, took time.Duration) {
-	m.calls.WithLabelValues(cloud, verb, string(code)).Observe(took.Seconds())
-}
-
-func (m *metrics) operation(o *api.Operation) {
-	code := ""
-	if o.Error != nil {
-		code = string(o.Error.Code)
-	}
-	m.operations.WithLabelValues(o.Kind, o.Verb, code).Inc()
-}
-
-func (m *metrics) watchQueue(e *engine.Engine) {
-	m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-		Name: "mcic_queue_depth", Help: "Resources that wait for a worker.",
-	}, func() float64 { return float64(e.QueueDepth()) }))
-}
-
-func (m *metrics) watchCertificate(k *certificate.Keeper) {
-	if k == nil {
-		return
-	}
-	m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-		Name: "mcic_tls_certificate_end_seconds", Help: "When the TLS certificate that is shown ends, in seconds since 1970.",
-	}, func() float64 { return float64(k.Until().Unix()) }))
-}
-
-func (m *metrics) watchTerminals(t *terminal.Terminals) {
-	m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-		Name: "mcic_terminals", Help: "SSH sessions that are open.",
-	}, func() float64 { return float64(t.Open()) }))
-}

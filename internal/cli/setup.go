@@ -127,18 +127,13 @@ func expiry(text string) (*time.Time, error) {
 	return nil, usageError("--expires: %q is not a day like 2027-03-31, a time like 2027-03-31T12:00:00Z, or never", text)
 }
 
-// warnBefore is how long before a credential ends people are warned.
-const warnBefore = 14 * 24 * time.Hour
-
 // ends says when a credential ends, and when that is soon.
-func ends(now time.Time, c api.Credential) string {
+func ends(c api.Credential) string {
 	switch {
 	case c.ExpiresAt == nil:
 		return ""
-	case c.ExpiresAt.Before(now):
-		return c.ExpiresAt.Format(time.DateOnly) + " (over)"
-	case c.ExpiresAt.Before(now.Add(warnBefore)):
-		return c.ExpiresAt.Format(time.DateOnly) + " (soon)"
+	case c.Expiry != "":
+		return fmt.Sprintf("%s (%s)", c.ExpiresAt.Format(time.DateOnly), c.Expiry)
 	}
 	return c.ExpiresAt.Format(time.DateOnly)
 }
@@ -148,7 +143,7 @@ func (a *app) credentialColumns() []column[api.Credential] {
 		{"NAME", func(c api.Credential) string { return c.Name }},
 		{"CLOUD", func(c api.Credential) string { return c.Cloud }},
 		{"FIELDS", func(c api.Credential) string { return strings.Join(c.Fields, ",") }},
-		{"ENDS", func(c api.Credential) string { return ends(a.env.Now(), c) }},
+		{"ENDS", ends},
 		{"AGE", func(c api.Credential) string { return age(a.env.Now(), c.CreatedAt) }},
 	}
 }

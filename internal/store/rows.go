@@ -51,7 +51,8 @@ type Credential struct {
 
 // Resource converts to what users see.
 func (c *Credential) Resource() api.Credential {
-	return api.Credential{Name: c.Name, Cloud: c.Cloud, Fields: c.Fields, CreatedAt: c.CreatedAt.Time(), ExpiresAt: c.ExpiresAt.pointer()}
+	ends := c.ExpiresAt.pointer()
+	return api.Credential{Name: c.Name, Cloud: c.Cloud, Fields: c.Fields, CreatedAt: c.CreatedAt.Time(), ExpiresAt: ends, Expiry: api.ExpiryOf(ends, time.Now())}
 }
 
 // Identity is what its values are sealed for.
