@@ -144,8 +144,17 @@ func (inv *Inventory) adoption(connection string, k *resource.Kind, item *driver
 	return &adoption{item: item, Record: inv.Record(k, &store.Resource{UID: uuid.Must(uuid.NewV7()).String(), Connection: connection, Kind: k.Name})}
 }
 
+// leaving reports whether the cloud is deleting it, as what is left of a creation that has failed.
+func (a *adoption) leaving() bool {
+	return a.item.State == resource.StateDeleting || a.item.State == resource.StateDeleted
+}
+
 // adopt records an object of the cloud with those of its parts that are not managed here.
 func (inv *Inventory) adopt(ctx context.Context, a *adoption, parts []*adoption) (*resource.Resource, error) {
+	if a.leaving() {
+		return nil, resource.Errorf(resource.CodeConflict, "the cloud is deleting the %s %s; there is nothing to adopt", a.Row.Kind, a.item.ID)
+	}
+	parts = slices.DeleteFunc(parts, (*adoption).leaving)
 	if err := a.Observe(ctx, a.item); err != nil {
 		return nil, err
 	}

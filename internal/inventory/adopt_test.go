@@ -69,6 +69,25 @@ func TestAdoptAndRelease(t *testing.T) {
 	})
 }
 
+// What the cloud is deleting would soon be a record of nothing.
+func TestWhatIsBeingDeletedIsNotAdopted(t *testing.T) {
+	e := enginetest.New(t, enginetest.Options{}, "latency", "1s")
+	disk := e.MustCreate("mock", "disk", "d", `{"sizeGiB":10}`)
+	e.Connect("other")
+	op, err := e.Delete(t.Context(), "mock", "disk", "d")
+	require.NoError(t, err)
+	require.Eventually(t, func() bool {
+		now, err := e.Operation(t.Context(), op.ID)
+		return err == nil && now.State == api.OperationRunning
+	}, 5*time.Second, time.Millisecond)
+	_, err = e.Adopt(t.Context(), "other", "disk", []byte(`{"cloudId":"`+disk.CloudID+`"}`))
+	assert.Equal(t, resource.CodeConflict, resource.CodeOf(err), "%v", err)
+	all, err := e.AdoptAll(t.Context(), "other")
+	require.NoError(t, err)
+	assert.Empty(t, all.Items)
+	e.Succeeds(op)
+}
+
 // A service that is down for an hour takes only its own kinds with it.
 func TestTheRestIsAdoptedWhileAServiceIsDown(t *testing.T) {
 	e := enginetest.New(t, enginetest.Options{})
