@@ -158,6 +158,9 @@ func TestEveryKindAndCatalogIsDescribed(t *testing.T) {
 	require.NoError(t, json.Unmarshal(a.get("/v1/kinds").body, &kinds))
 	require.Len(t, kinds.Items, len(resource.Kinds()))
 	for _, k := range kinds.Items {
+		for _, v := range k.Views {
+			assert.Equal(t, map[string]string{"kubeconfig": "kubeconfig", "token": "kubeconfig", "password": "password"}[v.Name], v.Right, v.Name)
+		}
 		if k.Name == resource.VM.Name {
 			assert.Contains(t, string(k.Create), `"x-kind":"subnet"`)
 			assert.Contains(t, string(k.Create), `"x-catalog":"image"`)

@@ -45,6 +45,7 @@ type ViewInfo struct {
 	Plain  string          `json:"plain,omitempty" doc:"The field of the answer that is worth showing alone."`
 	Params json.RawMessage `json:"params,omitempty" doc:"JSON Schema of its parameters, which are given in the query; absent if it has none."`
 	Answer json.RawMessage `json:"answer" doc:"JSON Schema of the answer."`
+	Right  string          `json:"right,omitempty" doc:"The right of its own that it needs, such as kubeconfig; absent if who may read the resource has it."`
 }
 
 // CatalogInfo is what a program needs to know of a catalog to show it.
@@ -93,7 +94,7 @@ func kindInfos() []KindInfo {
 			info.Actions = append(info.Actions, action)
 		}
 		for _, v := range k.Views {
-			view := ViewInfo{Name: v.Name, Doc: v.Doc, Plain: v.Plain, Answer: resource.JSONSchema(v.AnswerType())}
+			view := ViewInfo{Name: v.Name, Doc: v.Doc, Plain: v.Plain, Answer: resource.JSONSchema(v.AnswerType()), Right: v.Right}
 			if v.ParamsType() != nil {
 				view.Params = resource.JSONSchema(v.ParamsType())
 			}
