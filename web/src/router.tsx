@@ -47,6 +47,21 @@ const routes = [
   }),
   createRoute({
     getParentRoute: () => root,
+    path: '/people',
+    component: lazyRouteComponent(() => import('./pages/People'), 'People'),
+  }),
+  createRoute({
+    getParentRoute: () => root,
+    path: '/account',
+    component: lazyRouteComponent(() => import('./pages/Account'), 'Account'),
+  }),
+  createRoute({
+    getParentRoute: () => root,
+    path: '/invite',
+    component: lazyRouteComponent(() => import('./pages/Invite'), 'Invite'),
+  }),
+  createRoute({
+    getParentRoute: () => root,
     path: '/drivers',
     component: lazyRouteComponent(() => import('./pages/Drivers'), 'Drivers'),
   }),

@@ -84,8 +84,8 @@ export async function send<T>(
   return answer as T;
 }
 
-/** Session says until when the browser is logged in, and whether the server is one to try things out. */
-export type Session = { until: string; dev: boolean };
+/** Session says until when the browser is logged in, who as, and whether the server is one to try things out. */
+export type Session = { until: string; user?: string; dev: boolean };
 
 /** session returns how the browser is logged in, or null. */
 export async function session(): Promise<Session | null> {
@@ -95,19 +95,34 @@ export async function session(): Promise<Session | null> {
   return (await response.json()) as Session;
 }
 
-export async function login(token: string): Promise<Session> {
-  const response = await reach(
-    new Request('/v1/session', {
-      method: 'POST',
-      headers: { ...headers, 'Content-Type': 'application/json' },
-      body: JSON.stringify({ token }),
-    }),
-  );
-  const answer: unknown = await response.json();
-  if (!response.ok) throw new ApiError(response.status, (answer as Problem).detail, answer as Problem);
-  return answer as Session;
+/** Proof is what somebody logs in with. The code is of the second step, for who has one. */
+export type Proof = { token: string } | { user: string; password: string; code?: string };
+
+export function login(proof: Proof): Promise<Session> {
+  return send('POST', '/v1/session', proof);
 }
 
 export function logout(): Promise<void> {
   return send('DELETE', '/v1/session');
+}
+
+/** asksForCode says whether a login was refused for want of the code of a second step, or for a wrong one. */
+export function asksForCode(error: unknown): boolean {
+  return error instanceof ApiError && error.status === 401 && error.fields.some((f) => f.field === 'code');
+}
+
+/** Ways are how one can log in beside the admin token. */
+export type Ways = { passwords: boolean; singleSignOn?: { name: string; path: string } };
+
+/** ways asks how one can log in. A server that does not tell knows passwords. */
+export function ways(): Promise<Ways> {
+  return send<Ways>('GET', '/v1/session/ways').catch((e: unknown) => {
+    if (e instanceof ApiError && e.status === 404) return { passwords: true };
+    throw e;
+  });
+}
+
+/** accept chooses the password of who is invited, and answers whose it is. */
+export function accept(code: string, password: string): Promise<{ user: string }> {
+  return send('POST', '/v1/invitation', { code, password });
 }

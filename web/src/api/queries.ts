@@ -1,6 +1,8 @@
 import {
   type InfiniteData,
   keepPreviousData,
+  MutationCache,
+  QueryCache,
   QueryClient,
   queryOptions,
   useInfiniteQuery,
@@ -9,10 +11,9 @@ import {
 import { useCallback } from 'react';
 import { useTranslation } from 'react-i18next';
 import { inLanguage } from '../i18n/driver';
-import { offered } from '../model/offers';
 import type { Schema } from '../model/schema';
 import { inline } from '../model/schema';
-import { ApiError, client, data, type Schemas, send, session } from './client';
+import { ApiError, client, data, type Schemas, send, session, ways } from './client';
 
 export type Resource = Omit<Schemas['EnvelopeRawMessageRawMessage'], 'spec' | 'effective' | 'status' | 'native'> & {
   spec: Record<string, unknown>;
@@ -24,6 +25,7 @@ export type Operation = Schemas['Operation'];
 export type Driver = Schemas['Description'];
 export type DriverProgress = Schemas['DriverEvent'];
 export type Connection = Schemas['Connection'];
+export type User = Schemas['User'] & { totp?: boolean };
 export type Repository = Schemas['Repository'];
 export type Release = Schemas['DriverRelease'];
 export type Action = Omit<Schemas['ActionInfo'], 'params'> & { params?: Schema };
@@ -41,7 +43,13 @@ export type Page<T> = { items: T[]; nextPageToken?: string };
 export type Pages<T> = InfiniteData<Page<T>, string>;
 
 export function newQueryClient(): QueryClient {
-  return new QueryClient({
+  // Who is refused something may have other rights by now.
+  const onError = (error: Error) => {
+    if (error instanceof ApiError && error.status === 403) void queries.invalidateQueries({ queryKey: ['me'] });
+  };
+  const queries = new QueryClient({
+    queryCache: new QueryCache({ onError }),
+    mutationCache: new MutationCache({ onError }),
     defaultOptions: {
       queries: {
         staleTime: 30_000,
@@ -51,9 +59,12 @@ export function newQueryClient(): QueryClient {
       },
     },
   });
+  return queries;
 }
 
 export const sessionQuery = queryOptions({ queryKey: ['session'], queryFn: session, staleTime: 5 * 60_000 });
+
+export const waysQuery = queryOptions({ queryKey: ['session', 'ways'], queryFn: ways, staleTime: 5 * 60_000 });
 
 const described = { staleTime: Number.POSITIVE_INFINITY };
 
@@ -125,12 +136,49 @@ export const credentialsQuery = queryOptions({
   queryFn: async () => (await data(client.GET('/v1/credentials'))).items,
 });
 
+export const usersQuery = queryOptions({
+  queryKey: ['users'],
+  queryFn: async (): Promise<User[]> => (await data(client.GET('/v1/users'))).items,
+});
+
+export const groupsQuery = queryOptions({
+  queryKey: ['groups'],
+  queryFn: async () => (await data(client.GET('/v1/groups'))).items,
+});
+
+export const rolesQuery = queryOptions({
+  queryKey: ['roles'],
+  queryFn: async () => (await data(client.GET('/v1/roles'))).items,
+});
+
+export const grantsQuery = queryOptions({
+  queryKey: ['grants'],
+  queryFn: async () => (await data(client.GET('/v1/grants'))).items,
+});
+
+/** tokensQuery reads one's own tokens; those of all if one may see who may do what. */
+export const tokensQuery = queryOptions({
+  queryKey: ['tokens'],
+  queryFn: async () => (await data(client.GET('/v1/tokens'))).items,
+});
+
 /** capabilitiesQuery reads what a connection offers; the cloud may be asked. */
 export function capabilitiesQuery(connection: string) {
   return queryOptions({
     queryKey: ['capabilities', connection],
     queryFn: async () =>
       data(client.GET('/v1/connections/{connection}/capabilities', { params: { path: { connection } } })),
+  });
+}
+
+/** bodyQuery reads what the body of a request must be, as the API's document says. */
+export function bodyQuery(name: keyof Schemas) {
+  return queryOptions({
+    queryKey: ['document'],
+    ...described,
+    queryFn: ({ signal }) =>
+      send<{ components: { schemas: Record<string, Schema> } }>('GET', '/openapi.json', undefined, { signal }),
+    select: ({ components: { schemas } }) => inline({ ...schemas[name], $defs: schemas }),
   });
 }
 
@@ -242,17 +290,6 @@ export function useResource(connection: string, plural: string, name: string) {
     queryKey: ['resource', plural, connection, name],
     queryFn: ({ signal }) => send<Resource>('GET', resourcePath({ connection, name }, plural), undefined, { signal }),
   });
-}
-
-/** useOffers says what can be done with a kind's resources on a connection's cloud. */
-export function useOffers() {
-  const { data: drivers } = useQuery(driversQuery);
-  const { data: connections } = useQuery(connectionsQuery);
-  return (connection: string, kind: string, what: string): boolean => {
-    const cloud = connections?.find((c) => c.name === connection)?.cloud;
-    const offer = drivers?.find((d) => d.name === cloud)?.kinds?.find((k) => k.name === kind);
-    return offered(offer, what);
-  };
 }
 
 /** useCatalogPages reads what a connection offers, as far as it is scrolled. */

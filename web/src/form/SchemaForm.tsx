@@ -1,4 +1,4 @@
-import { Alert, Button, Group, Stack, Text, Textarea } from '@mantine/core';
+import { Alert, Button, CopyButton, Group, Stack, Text, Textarea } from '@mantine/core';
 import { useForm } from '@mantine/form';
 import { type ReactNode, useMemo } from 'react';
 import { useTranslation } from 'react-i18next';
@@ -91,16 +91,18 @@ export function SchemaForm({
 /** Secrets shows once what the server will not show again. */
 export function Secrets({
   secrets,
+  doc,
   onSave,
 }: {
   secrets: Record<string, string>;
-  onSave: (name: string, value: string) => void;
+  doc?: string;
+  onSave?: (name: string, value: string) => void;
 }) {
   const { t } = useTranslation();
   return (
     <Alert color="orange" title={t('secret.title')}>
       <Stack gap="xs">
-        <Text size="sm">{t('secret.doc')}</Text>
+        <Text size="sm">{doc ?? t('secret.doc')}</Text>
         {Object.entries(secrets).map(([name, value]) => (
           <Stack key={name} gap={4}>
             <Textarea
@@ -113,9 +115,21 @@ export function Secrets({
               styles={{ input: { fontFamily: 'var(--mantine-font-family-monospace)', fontSize: 11 } }}
             />
             <Group>
-              <Button size="xs" onClick={() => onSave(name, value)}>
-                {t('secret.save')}
-              </Button>
+              {onSave && (
+                <Button size="xs" onClick={() => onSave(name, value)}>
+                  {t('secret.save')}
+                </Button>
+              )}
+              {/* Browsers let pages copy only where TLS or the own machine is. */}
+              {window.isSecureContext && (
+                <CopyButton value={value}>
+                  {({ copied, copy }) => (
+                    <Button size="xs" variant="default" onClick={copy}>
+                      {t(copied ? 'secret.copied' : 'secret.copy')}
+                    </Button>
+                  )}
+                </CopyButton>
+              )}
             </Group>
           </Stack>
         ))}

@@ -1,6 +1,7 @@
 import {
   Accordion,
   ActionIcon,
+  Autocomplete,
   Button,
   Checkbox,
   Fieldset,
@@ -126,12 +127,21 @@ export function Field({ form, schema, path, required, bare = false }: FieldProps
       if (typeOf(schema.items ?? {}) === 'object')
         return <ListField form={form} schema={schema} path={path} required={required} />;
       if (schema.items?.enum)
-        return <MultiSelect {...common} data={schema.items.enum} value={(value as string[]) ?? []} onChange={set} />;
+        return (
+          <MultiSelect
+            {...common}
+            data={choices(schema.items)}
+            value={(value as string[]) ?? []}
+            onChange={set}
+            searchable
+          />
+        );
       return (
         <TagsInput
           {...common}
           value={(value as string[]) ?? []}
           onChange={set}
+          data={schema.items?.examples}
           placeholder={t('form.tags')}
           splitChars={[',', ' ']}
           acceptValueOnBlur
@@ -165,7 +175,7 @@ export function Field({ form, schema, path, required, bare = false }: FieldProps
         return (
           <Select
             {...common}
-            data={schema.enum}
+            data={choices(schema)}
             value={(value as string) || null}
             onChange={(v) => set(v ?? '')}
             clearable={!required}
@@ -192,8 +202,15 @@ export function Field({ form, schema, path, required, bare = false }: FieldProps
             autoComplete="new-password"
           />
         );
+      if (schema.examples)
+        return <Autocomplete {...common} data={schema.examples} value={String(value ?? '')} onChange={set} />;
       return <TextInput {...common} value={String(value ?? '')} onChange={(e) => set(e.currentTarget.value)} />;
   }
+}
+
+/** choices are what can be chosen, as it is called. */
+function choices({ enum: values = [], 'x-titles': titles = {} }: Schema) {
+  return values.map((value) => ({ value, label: titles[value] ?? value }));
 }
 
 /** errorAt is what is wrong with a field, or with an item of its list. */
@@ -204,8 +221,15 @@ export function errorAt(form: Form, at: string): ReactNode {
   );
 }
 
-/** ListField edits a list of objects, one row for each. */
-export function ListField({ form, schema, path, required, extra }: FieldProps & { extra?: ReactNode }) {
+/** ListField edits a list of objects, one row for each, with what is to be said of an item below it. */
+export function ListField({
+  form,
+  schema,
+  path,
+  required,
+  extra,
+  about,
+}: FieldProps & { extra?: ReactNode; about?: (item: unknown) => ReactNode }) {
   const { t } = useTranslation();
   const at = path.join('.');
   const items = (read(form.getValues(), path) as unknown[] | undefined) ?? [];
@@ -222,7 +246,7 @@ export function ListField({ form, schema, path, required, extra }: FieldProps & 
       error={errorAt(form, at)}
     >
       <Stack gap={6} mt={6}>
-        {items.map((_, i) => {
+        {items.map((value, i) => {
           const fields = names.map((n) => (
             <div key={n} style={flat ? { flex: n === 'cidr' ? '2 1 130px' : '1 1 84px' } : undefined}>
               <Field
@@ -268,7 +292,10 @@ export function ListField({ form, schema, path, required, extra }: FieldProps & 
                 </Group>
               }
             >
-              <Stack gap="sm">{fields}</Stack>
+              <Stack gap="sm">
+                {fields}
+                {about?.(value)}
+              </Stack>
             </Fieldset>
           );
         })}

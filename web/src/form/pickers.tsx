@@ -5,6 +5,7 @@ import { Link } from '@tanstack/react-router';
 import { type ReactNode, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { catalogsQuery, kindsQuery, list, type Resource, resourcesPath } from '../api/queries';
+import { useMay } from '../api/rights';
 import { fieldTitle, kindTitle, stateTitle } from '../i18n/words';
 import { Failure } from '../pages/parts';
 import { usePlace } from './place';
@@ -29,6 +30,7 @@ export function ReferencePicker({
   const { connection } = usePlace();
   const { data: kinds = [] } = useQuery(kindsQuery);
   const k = kinds.find((x) => x.name === kind);
+  const may = useMay();
   const [text, setText] = useState('');
   const [query] = useDebouncedValue(text, 200);
   const chosen = many ? ((value as string[]) ?? []) : value ? [String(value)] : [];
@@ -48,15 +50,17 @@ export function ReferencePicker({
   const hint = none && k && (
     <Text span size="xs">
       {t('pick.none', { kind: kindTitle(k) })}{' '}
-      <Anchor
-        component={Link}
-        size="xs"
-        to="/resources/$plural"
-        params={{ plural: k.plural } as never}
-        search={{ connection, create: true } as never}
-      >
-        {t('resource.createOne', { kind: kindTitle(k) })}
-      </Anchor>
+      {may('create', k.name, connection) && (
+        <Anchor
+          component={Link}
+          size="xs"
+          to="/resources/$plural"
+          params={{ plural: k.plural } as never}
+          search={{ connection, create: true } as never}
+        >
+          {t('resource.createOne', { kind: kindTitle(k) })}
+        </Anchor>
+      )}
     </Text>
   );
   const shared = {

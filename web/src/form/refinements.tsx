@@ -1,8 +1,14 @@
-import { Button, Text } from '@mantine/core';
+import { Button, Select, Text } from '@mantine/core';
+import { useQuery } from '@tanstack/react-query';
 import { useTranslation } from 'react-i18next';
+import type { Schemas } from '../api/client';
+import { catalogsQuery, kindsQuery } from '../api/queries';
+import { rightText } from '../i18n/rules';
+import { fieldTitle } from '../i18n/words';
+import { rightOf } from '../model/rights';
 import { read } from '../model/schema';
 import { addresses } from './cidr';
-import { Field, ListField } from './fields';
+import { errorAt, Field, ListField } from './fields';
 import type { FieldProps, Refinements } from './place';
 
 /**
@@ -14,6 +20,8 @@ export const refinements: Refinements = {
   'securitygroup:addrules.rules': Rules,
   'vpc.spec.cidr': Cidr,
   'subnet.spec.cidr': Cidr,
+  'role.rules': RoleRules,
+  'token.expiresIn': Lifetime,
 };
 
 const presets: Record<string, object> = {
@@ -53,5 +61,41 @@ function Cidr(p: FieldProps) {
         {size ? t('cidr.size', { count: size, size: size.toLocaleString(i18n.language) }) : p.schema.description}
       </Text>
     </div>
+  );
+}
+
+/** RoleRules edits what a role allows, and says it in words. */
+function RoleRules(p: FieldProps) {
+  const { data: kinds = [] } = useQuery(kindsQuery);
+  const { data: catalogs = [] } = useQuery(catalogsQuery);
+  return (
+    <ListField
+      {...p}
+      about={(rule) => (
+        <Text size="sm" role="note">
+          {rightText(rightOf(rule as Schemas['RoleRule']), { kinds, catalogs })}
+        </Text>
+      )}
+    />
+  );
+}
+
+const day = 24; // hours
+
+/** Lifetime chooses for how many days something lasts. */
+function Lifetime(p: FieldProps) {
+  const { t } = useTranslation();
+  const at = p.path.join('.');
+  return (
+    <Select
+      label={fieldTitle(at)}
+      description={t('tokens.lifetime')}
+      error={errorAt(p.form, at)}
+      data={[7, 30, 90, 365].map((days) => ({ value: `${days * day}h`, label: t('tokens.days', { count: days }) }))}
+      placeholder={t('tokens.days', { count: 90 })}
+      value={String(read(p.form.getValues(), p.path) ?? '') || null}
+      onChange={(v) => p.form.setFieldValue(at, v ?? '')}
+      clearable
+    />
   );
 }

@@ -24,7 +24,40 @@ export const stateTitle = (name: string) => word(`state.${name}`, name);
 /** fieldDoc is what a field is for, by the name of its schema's owner and its own. */
 export const fieldDoc = (name: string, doc = '') => word(`doc.${name}`, doc);
 
+/** rightWords is a part of the sentence that says what a right is: a verb (do), or what it is done with (of). */
+export const rightWords = (part: 'do' | 'of', name: string) =>
+  word(`right.${part}.${name}`, rights[part][name] ?? humanize(name).toLowerCase());
+
+const rights: Record<'do' | 'of', Record<string, string>> = {
+  do: {
+    '*': 'do everything with',
+    read: 'see',
+    kubeconfig: 'take what opens',
+    login: 'log in to',
+    password: 'set and see passwords of',
+    data: 'reach the data of',
+    native: "use the cloud's own API through",
+    extend: 'use what only one driver has through',
+    credentials: 'take temporary credentials of',
+    cost: 'see the costs of',
+    label: 'edit the labels of',
+  },
+  of: {
+    '*': 'everything',
+    resource: 'all kinds of resources',
+    catalog: 'all catalogs',
+    connection: 'connections',
+    credential: 'credentials',
+    driver: 'drivers',
+    repository: 'repositories',
+    audit: 'the audit trail',
+    person: 'users and what they may do',
+    server: "the server's metrics",
+  },
+};
+
 const known: Record<string, string> = {
+  '*': 'Everything',
   securitygroup: 'Security group',
   securitygroups: 'Security groups',
   keypair: 'Key pair',

@@ -1,25 +1,17 @@
 import { useDebouncedValue } from '@mantine/hooks';
 import { Spotlight, type SpotlightActionData } from '@mantine/spotlight';
-import {
-  IconActivity,
-  IconBolt,
-  IconHome,
-  IconList,
-  IconPackage,
-  IconPlugConnected,
-  IconPlus,
-  IconScale,
-  IconSearch,
-  IconTopologyStar3,
-} from '@tabler/icons-react';
+import { IconBolt, IconPlus, IconSearch, IconUserCircle } from '@tabler/icons-react';
 import { useQuery } from '@tanstack/react-query';
 import { useNavigate } from '@tanstack/react-router';
 import { type KeyboardEvent, useState } from 'react';
 import { useTranslation } from 'react-i18next';
-import { catalogsQuery, kindsQuery, list, type Resource, resourcesPath, useOffers } from '../api/queries';
-import { catalogTitles, kindTitle, kindTitles, stateTitle, verbTitle } from '../i18n/words';
+import { kindsQuery, list, type Resource, resourcesPath } from '../api/queries';
+import { useMay, useOffers, useReadable } from '../api/rights';
+import { kindTitle, stateTitle, verbTitle } from '../i18n/words';
 import { command } from '../model/command';
+import { everything } from '../model/rights';
 import { KindIcon } from '../pages/icons';
+import { usePlaces } from './places';
 
 /** How many resources have all that can be done with them listed. */
 const few = 2;
@@ -31,8 +23,10 @@ export function Palette() {
   const [text, setText] = useState('');
   const [query] = useDebouncedValue(text.trim(), 200);
   const { data: kinds = [] } = useQuery(kindsQuery);
-  const { data: catalogs = [] } = useQuery(catalogsQuery);
   const offers = useOffers();
+  const may = useMay();
+  const places = usePlaces();
+  const readable = useReadable();
   const names = [...new Set(kinds.flatMap((k) => k.actions.map((a) => a.name))), 'release', 'delete'];
   const wanted = command(
     query,
@@ -44,7 +38,7 @@ export function Palette() {
     queryFn: async ({ signal }) => {
       const q = wanted.words;
       const pages = await Promise.all(
-        kinds.map((k) => list<Resource>(resourcesPath(k.plural), { filter: [], q }, undefined, signal, 5)),
+        readable.map((k) => list<Resource>(resourcesPath(k.plural), { filter: [], q }, undefined, signal, 5)),
       );
       return pages.flatMap((p) => p.items);
     },
@@ -61,7 +55,7 @@ export function Palette() {
     if (!kind || (wanted.verbs.size === 0 && found.length > few)) return [];
     return [...kind.actions.map((a) => a.name), 'release', 'delete']
       .filter((verb) => wanted.verbs.size === 0 || wanted.verbs.has(verb))
-      .filter((verb) => offers(r.connection, kind.name, verb))
+      .filter((verb) => offers(r.connection, kind.name, verb, r.labels))
       .map(
         (verb): SpotlightActionData => ({
           id: `${verb}-${r.uid}`,
@@ -103,33 +97,27 @@ export function Palette() {
     {
       group: t('palette.pages'),
       actions: [
-        page('overview', t('nav.overview'), '/', <IconHome size={16} />),
-        ...kinds.map((k) =>
-          page(`list-${k.name}`, kindTitles(k), `/resources/${k.plural}`, <KindIcon kind={k.name} />),
-        ),
-        page('topology', t('topology.title'), '/topology', <IconTopologyStar3 size={16} />),
-        page('operations', t('nav.operations'), '/operations', <IconActivity size={16} />),
-        page('connections', t('nav.connections'), '/connections', <IconPlugConnected size={16} />),
-        page('drivers', t('drivers.title'), '/drivers', <IconPackage size={16} />),
-        page('compare', t('compare.title'), '/compare', <IconScale size={16} />),
-        ...catalogs.map((c) =>
-          page(`catalog-${c.name}`, catalogTitles(c), `/catalog/${c.plural}`, <IconList size={16} />),
-        ),
+        ...places.flatMap((p) => p.spots.map((s) => page(s.to, s.title, s.to, s.icon))),
+        page('account', t('account.title'), '/account', <IconUserCircle size={16} />),
       ],
     },
     {
       group: t('palette.create'),
       actions: [
-        ...kinds.map((k) =>
-          page(
-            `create-${k.name}`,
-            t('resource.createOne', { kind: kindTitle(k) }),
-            `/resources/${k.plural}`,
-            <IconPlus size={16} />,
-            { create: true },
+        ...readable
+          .filter((k) => may('create', k.name))
+          .map((k) =>
+            page(
+              `create-${k.name}`,
+              t('resource.createOne', { kind: kindTitle(k) }),
+              `/resources/${k.plural}`,
+              <IconPlus size={16} />,
+              { create: true },
+            ),
           ),
-        ),
-        page('create-connection', t('setup.title'), '/setup', <IconPlus size={16} />),
+        ...(may('create', 'connection', everything)
+          ? [page('create-connection', t('setup.title'), '/setup', <IconPlus size={16} />)]
+          : []),
       ],
     },
   ].filter((g) => g.actions.length > 0);

@@ -24,49 +24,41 @@ import {
   IconBook2,
   IconCheck,
   IconClockHour4,
-  IconHome,
-  IconLanguage,
-  IconList,
   IconLogout,
   IconMoon,
-  IconPackage,
-  IconPlugConnected,
-  IconScale,
   IconSearch,
   IconSun,
-  IconTopologyStar3,
+  IconUserCircle,
   IconWifiOff,
 } from '@tabler/icons-react';
 import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { Link, Outlet, useRouterState } from '@tanstack/react-router';
-import { type ReactNode, useEffect, useRef, useState } from 'react';
+import { Fragment, useEffect, useRef, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { logout } from '../api/client';
 import { connected, live, useStore } from '../api/live';
-import {
-  catalogsQuery,
-  type DriverProgress,
-  driversQuery,
-  kindsQuery,
-  type Operation,
-  sessionQuery,
-} from '../api/queries';
+import { type DriverProgress, driversQuery, kindsQuery, type Operation, sessionQuery } from '../api/queries';
+import { meQuery } from '../api/rights';
 import { useSlow } from '../api/slow';
 import { type Language, languages, setLanguage } from '../i18n';
-import { catalogTitles, kindTitles, verbTitle } from '../i18n/words';
-import { KindIcon } from '../pages/icons';
+import { verbTitle } from '../i18n/words';
 import { Failure } from '../pages/parts';
 import { Login } from './Login';
 import { arrived, ours, tray } from './ongoing';
 import { Palette } from './Palette';
+import { type Spot, usePlaces } from './places';
 import { Shortcuts } from './Shortcuts';
 import { Tour } from './Tour';
 import { Tray } from './Tray';
+
+const invitePath = '/invite';
 
 /** Shell is what is around every page: login, header, navigation, live updates. */
 export function Shell() {
   const { data: session, isPending, error } = useQuery(sessionQuery);
   const was = useRef(false);
+  const path = useRouterState({ select: (s) => s.location.pathname });
+  if (path === invitePath) return <Outlet />; // which is for who is not let in yet
   if (session) was.current = true;
   if (isPending) return <Loader m="xl" />;
   if (error && !session) return <Failure error={error} />;
@@ -86,21 +78,22 @@ function Frame() {
   const [open, { toggle, close }] = useDisclosure();
   const path = useRouterState({ select: (s) => s.location.pathname });
   const { data: kinds, error } = useQuery(kindsQuery);
-  const { data: catalogs } = useQuery(catalogsQuery);
+  const { data: me, error: unknown } = useQuery(meQuery);
+  const places = usePlaces();
   const isConnected = useStore(connected);
   const slow = useSlow();
   // biome-ignore lint/correctness/useExhaustiveDependencies: the menu of narrow screens closes on each move
   useEffect(close, [path]);
   useLive();
 
-  const item = (to: string, label: string, icon: ReactNode, exact = false) => (
+  const item = ({ to, title, icon }: Spot) => (
     <NavLink
       key={to}
       component={Link}
       to={to}
-      label={label}
+      label={title}
       leftSection={icon}
-      active={exact ? path === to : path === to || path.startsWith(`${to}/`)}
+      active={path === to || (to !== '/' && path.startsWith(`${to}/`))}
       py={5}
       styles={{ label: { fontSize: 'var(--mantine-font-size-sm)' } }}
     />
@@ -161,17 +154,12 @@ function Frame() {
       <AppShell.Navbar aria-label={t('shell.navigation')}>
         <ScrollArea h="100%" type="hover" scrollbarSize={6}>
           <div>
-            {item('/', t('nav.overview'), <IconHome size={16} />, true)}
-            {heading(t('nav.resources'))}
-            {kinds?.map((k) => item(`/resources/${k.plural}`, kindTitles(k), <KindIcon kind={k.name} />))}
-            {heading(t('nav.work'))}
-            {item('/topology', t('topology.title'), <IconTopologyStar3 size={16} />)}
-            {item('/operations', t('nav.operations'), <IconActivity size={16} />)}
-            {item('/connections', t('nav.connections'), <IconPlugConnected size={16} />)}
-            {item('/drivers', t('drivers.title'), <IconPackage size={16} />)}
-            {heading(t('nav.catalog'))}
-            {catalogs?.map((c) => item(`/catalog/${c.plural}`, catalogTitles(c), <IconList size={16} />))}
-            {item('/compare', t('compare.title'), <IconScale size={16} />)}
+            {places.map((p) => (
+              <Fragment key={p.heading ?? ''}>
+                {p.heading && heading(p.heading)}
+                {p.spots.map((spot) => item(spot))}
+              </Fragment>
+            ))}
             {heading(t('nav.help'))}
             <NavLink
               component="a"
@@ -187,7 +175,8 @@ function Frame() {
       </AppShell.Navbar>
       <AppShell.Main>
         {error && <Failure error={error} />}
-        {kinds && <Outlet />}
+        {unknown && <Failure error={unknown} />}
+        {kinds && me && <Outlet />}
       </AppShell.Main>
       <Palette />
       <Shortcuts />
@@ -247,6 +236,7 @@ function Preferences() {
   const { t, i18n } = useTranslation();
   const { colorScheme, setColorScheme } = useMantineColorScheme();
   const client = useQueryClient();
+  const { data: me } = useQuery(meQuery);
   const [failed, setFailed] = useState<unknown>();
   const out = async () => {
     try {
@@ -261,10 +251,14 @@ function Preferences() {
     <Menu position="bottom-end" width={220}>
       <Menu.Target>
         <ActionIcon variant="default" size={30} aria-label={t('shell.preferences')}>
-          <IconLanguage size={16} />
+          <IconUserCircle size={16} />
         </ActionIcon>
       </Menu.Target>
       <Menu.Dropdown>
+        <Menu.Label>{me?.name}</Menu.Label>
+        <Menu.Item component={Link} to="/account" leftSection={<IconUserCircle size={14} />}>
+          {t('account.title')}
+        </Menu.Item>
         <Menu.Label>{t('shell.language')}</Menu.Label>
         {Object.entries(languages).map(([code, name]) => (
           <Menu.Item

@@ -6,11 +6,12 @@ import { useEffect } from 'react';
 import { useTranslation } from 'react-i18next';
 import { store, useStore } from '../api/live';
 import { sessionQuery } from '../api/queries';
+import { usePlaces } from './places';
 
 /** step is where the tour is, from 0, or undefined. */
 const step = store<number | undefined>(undefined);
 
-const stops = [
+const tour = [
   { path: '/', text: 'tour.overview' },
   { path: '/connections', text: 'tour.connections' },
   { path: '/resources/vpcs', text: 'tour.resources' },
@@ -57,15 +58,18 @@ export function Tour() {
   const go = useNavigate();
   const [, setSeen] = useSeen();
   const at = useStore(step);
+  const places = usePlaces();
+  const stops = tour.filter((s) => places.some((p) => p.spots.some((spot) => spot.to === s.path)));
   const stop = at === undefined ? undefined : stops[at];
+  const path: string | undefined = stop?.path;
   useEffect(() => {
-    if (!stop) return;
-    void go({ to: stop.path as string });
-    const link = document.querySelector(`nav a[href="${stop.path}"]`);
+    if (!path) return;
+    void go({ to: path });
+    const link = document.querySelector(`nav a[href="${path}"]`);
     link?.classList.add('toured');
     link?.scrollIntoView({ block: 'nearest' });
     return () => link?.classList.remove('toured');
-  }, [stop, go]);
+  }, [path, go]);
   if (at === undefined || !stop) return null;
   const end = () => {
     step.set(undefined);

@@ -1,5 +1,18 @@
 import { describe, expect, it } from 'vitest';
-import { check, empty, formPath, inline, leaves, named, prune, references, request, type Schema } from './schema';
+import {
+  changes,
+  check,
+  empty,
+  formPath,
+  inline,
+  leaves,
+  named,
+  prune,
+  references,
+  request,
+  type Schema,
+  withChoices,
+} from './schema';
 
 const root: Schema = {
   $ref: '#/$defs/Create',
@@ -100,5 +113,45 @@ describe('schemas', () => {
 
   it('have paths as forms write them', () => {
     expect(formPath('spec.rules[0].ports[12]')).toBe('spec.rules.0.ports.12');
+  });
+});
+
+describe('what is changed', () => {
+  const schema: Schema = {
+    type: 'object',
+    properties: {
+      title: { type: 'string' },
+      groups: { type: 'array', items: { type: 'string' } },
+      disabled: { type: 'boolean' },
+    },
+  };
+
+  it('is sent alone, and what was emptied as it is when it is empty', () => {
+    const old = { title: 'Anna', groups: ['a'], disabled: true, createdAt: '2026-01-01' };
+    expect(changes(schema, old, { title: 'Anna', groups: ['a'], disabled: true })).toEqual({});
+    expect(changes(schema, old, { groups: ['a', 'b'], disabled: true, title: 'Anna' })).toEqual({ groups: ['a', 'b'] });
+    expect(changes(schema, old, {})).toEqual({ title: '', groups: [], disabled: false });
+  });
+});
+
+describe('choices', () => {
+  const rule: Schema = { type: 'object', properties: { verbs: { type: 'array', items: { type: 'string' } } } };
+  const schema: Schema = {
+    type: 'object',
+    properties: { role: { type: 'string' }, rules: { type: 'array', items: rule } },
+  };
+
+  it('are put at a field, or at the items of lists', () => {
+    expect(withChoices(schema, 'role', { values: ['viewer'] }).properties?.role?.enum).toEqual(['viewer']);
+    const verbs = withChoices(schema, 'rules.verbs', { values: ['read'], open: true, titles: { read: 'See' } });
+    const items = verbs.properties?.rules?.items?.properties?.verbs?.items;
+    expect(items).toEqual({ type: 'string', examples: ['read'], 'x-titles': { read: 'See' } });
+  });
+
+  it('keep to what is chosen unless they are open', () => {
+    const only = withChoices(schema, 'rules.verbs', { values: ['read'] });
+    expect(check(only, { rules: [{ verbs: ['raed'] }] })[0]).toMatchObject({ path: 'rules.0.verbs.0', rule: 'enum' });
+    const open = withChoices(schema, 'rules.verbs', { values: ['read'], open: true });
+    expect(check(open, { rules: [{ verbs: ['raed'] }] })).toEqual([]);
   });
 });

@@ -9,6 +9,10 @@ export type Schema = {
   items?: Schema;
   additionalProperties?: Schema | boolean;
   enum?: string[];
+  /** What can be chosen besides what is typed. */
+  examples?: string[];
+  /** What values are called, for people. */
+  'x-titles'?: Record<string, string>;
   format?: string;
   minimum?: number;
   maximum?: number;
@@ -36,7 +40,7 @@ export function inline(root: Schema): Schema {
   const defs = root.$defs ?? {};
   const walk = (s: Schema): Schema => {
     const { $ref, $defs: _, ...own } = s;
-    const target = $ref ? defs[$ref.replace('#/$defs/', '')] : undefined;
+    const target = $ref ? defs[$ref.slice($ref.lastIndexOf('/') + 1)] : undefined;
     const merged: Schema = target ? { ...walk(target), ...own } : own;
     return {
       ...merged,
@@ -110,6 +114,28 @@ export function request(s: Schema, values: unknown): Values {
     return { ...given, ...Object.fromEntries(needed.map((n) => [n, fill(schema.properties?.[n] ?? {}, given[n])])) };
   };
   return fill(s, prune(values)) as Values;
+}
+
+/** changes are the fields that are not as they were, with what was emptied as it is when it is empty. */
+export function changes(s: Schema, before: Values, after: Values): Values {
+  const same = (n: string) => JSON.stringify(prune(before[n])) === JSON.stringify(prune(after[n]));
+  return Object.fromEntries(
+    Object.entries(s.properties ?? {})
+      .filter(([n]) => !same(n))
+      .map(([n, field]) => [n, prune(after[n]) ?? empty(field)]),
+  );
+}
+
+/** Choices are what a field's values are chosen from; what is open takes others, too. */
+export type Choices = { values: readonly string[]; open?: boolean; titles?: Record<string, string> };
+
+/** withChoices puts choices at a field, such as rules.verbs, or at the items of its list. */
+export function withChoices(s: Schema, at: string, choices: Choices): Schema {
+  if (typeOf(s) === 'array') return { ...s, items: withChoices(s.items ?? {}, at, choices) };
+  const [name, ...rest] = at.split('.');
+  if (!name) return { ...s, [choices.open ? 'examples' : 'enum']: choices.values, 'x-titles': choices.titles };
+  const field = withChoices(s.properties?.[name] ?? {}, rest.join('.'), choices);
+  return { ...s, properties: { ...s.properties, [name]: field } };
 }
 
 /** Wrong is one field that does not fit its schema: the rule and its limit. */

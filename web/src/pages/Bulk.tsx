@@ -2,7 +2,8 @@ import { Alert, Button, Group, List, Modal, Progress, ScrollArea, Stack, Text } 
 import { useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { send } from '../api/client';
-import { type Action, type Kind, type Operation, type Resource, resourcePath, useOffers } from '../api/queries';
+import { type Action, type Kind, type Operation, type Resource, resourcePath } from '../api/queries';
+import { useOffers } from '../api/rights';
 import { newKey } from '../form/key';
 import { kindTitles, stateTitle, verbTitle } from '../i18n/words';
 import { tray } from '../layout/ongoing';
@@ -35,7 +36,7 @@ function Confirm({ kind, verb, chosen, onClose, onDone }: Props & { verb: BulkVe
   const [ended, setEnded] = useState(false);
   const [failed, setFailed] = useState<{ name: string; message: string }[]>([]);
   const fits = (r: Resource) =>
-    offers(r.connection, kind.name, verb.name) &&
+    offers(r.connection, kind.name, verb.name, r.labels) &&
     (!verb.action || verb.action.from.length === 0 || verb.action.from.includes(r.state as never));
   const able = rows.filter(fits);
   const left = rows.filter((r) => !fits(r));

@@ -5,6 +5,7 @@ import { useCallback, useMemo } from 'react';
 import { useTranslation } from 'react-i18next';
 import type { Search } from '../address';
 import { type Catalog, catalogsQuery, connectionsQuery, useCatalogPages, useDrivers } from '../api/queries';
+import { useMay } from '../api/rights';
 import { catalogTitles, fieldTitle } from '../i18n/words';
 import { leaves, read } from '../model/schema';
 import { type Column, ColumnsMenu, DataTable } from '../table/DataTable';
@@ -30,7 +31,11 @@ function Entries({ catalog }: { catalog: Catalog }) {
   const go = useNavigate();
   const { data: connections = [] } = useQuery(connectionsQuery);
   const { data: drivers = [] } = useDrivers();
-  const able = connections.filter((c) => drivers.find((d) => d.name === c.cloud)?.catalogs?.includes(catalog.name));
+  const may = useMay();
+  const able = connections.filter(
+    (c) =>
+      may('read', catalog.name, c.name) && drivers.find((d) => d.name === c.cloud)?.catalogs?.includes(catalog.name),
+  );
   const at = connection ?? able[0]?.name ?? '';
   const search = (change: Partial<Search>) =>
     void go({ to: '.', search: (old: Search) => ({ ...old, ...change }), replace: true });

@@ -1,58 +1,49 @@
-import { ActionIcon, Anchor, Button, Group, Table, Text, Title } from '@mantine/core';
-import { modals } from '@mantine/modals';
+import { Anchor, Button, Group, Table, Text, Title } from '@mantine/core';
 import { notifications } from '@mantine/notifications';
-import { IconPlugConnected, IconPlus, IconTrash } from '@tabler/icons-react';
-import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
+import { IconPencil, IconPlugConnected, IconPlus } from '@tabler/icons-react';
+import { useMutation, useQuery } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
+import { useState } from 'react';
 import { useTranslation } from 'react-i18next';
-import { client, data } from '../api/client';
-import { connectionsQuery, credentialsQuery, useDrivers } from '../api/queries';
-import { useKey, withKey } from '../form/key';
-import { Ago, Failure, Head } from './parts';
+import { client, data, type Schemas } from '../api/client';
+import { type Connection, connectionsQuery, credentialsQuery, useDrivers } from '../api/queries';
+import { useMay } from '../api/rights';
+import { everything } from '../model/rights';
+import { ConnectionForm, CredentialForm } from './ConnectionForms';
+import { Ago, Expires, ExpiryMark, Failure, Head } from './parts';
+import { useRemoval } from './removal';
+import { Act, Remove } from './rows';
+import { Editor } from './Sheet';
 
 /** Connections shows what the server reaches, and with what. */
 export function Connections() {
   const { t } = useTranslation();
-  const queries = useQueryClient();
   const { data: connections = [], error } = useQuery(connectionsQuery);
-  const { data: credentials = [] } = useQuery(credentialsQuery);
   const { data: drivers = [] } = useDrivers();
-  const title = (cloud: string) => drivers.find((d) => d.name === cloud)?.title ?? cloud;
   const check = useMutation({
     mutationFn: (name: string) => data(client.POST('/v1/connections/{name}:check', { params: { path: { name } } })),
     onSuccess: (_, name) => notifications.show({ color: 'teal', title: name, message: t('setup.works') }),
     onError: (e, name) => notifications.show({ color: 'red', title: name, message: e.message, autoClose: 15_000 }),
   });
-  const key = useKey();
-  const remove = useMutation({
-    mutationFn: ({ what, name }: { what: 'connections' | 'credentials'; name: string }) =>
-      what === 'connections'
-        ? data(client.DELETE('/v1/connections/{name}', { ...withKey(key([what, name])), params: { path: { name } } }))
-        : data(client.DELETE('/v1/credentials/{name}', { ...withKey(key([what, name])), params: { path: { name } } })),
-    onSuccess: (_, { what }) => {
-      key.renew();
-      void queries.invalidateQueries({ queryKey: [what] });
-    },
-    onError: (e, { name }) => notifications.show({ color: 'red', title: name, message: e.message, autoClose: 15_000 }),
-  });
-  const ask = (what: 'connections' | 'credentials', name: string) =>
-    modals.openConfirmModal({
-      title: t('setup.deleteTitle', { name }),
-      children: (
-        <Text size="sm">{t(what === 'connections' ? 'setup.deleteConnection' : 'setup.deleteCredential')}</Text>
-      ),
-      labels: { confirm: t('common.delete'), cancel: t('common.cancel') },
-      confirmProps: { color: 'red' },
-      onConfirm: () => remove.mutate({ what, name }),
-    });
+  const may = useMay();
+  const points = may('create', 'connection', everything); // who may not, may not change where one leads either
+  const { data: credentials = [] } = useQuery({ ...credentialsQuery, enabled: may('read', 'credential', everything) });
+  const removeConnection = useRemoval('connections');
+  const removeCredential = useRemoval('credentials');
+  const [connection, setConnection] = useState<Connection>();
+  const [credential, setCredential] = useState<Schemas['Credential']>();
+  const driver = (cloud?: string) => drivers.find((d) => d.name === cloud);
+  const title = (cloud: string) => driver(cloud)?.title ?? cloud;
   return (
     <div className="page page-scroll">
       <Head
         title={t('nav.connections')}
         actions={
-          <Button component={Link} to="/setup" size="xs" leftSection={<IconPlus size={14} />}>
-            {t('setup.title')}
-          </Button>
+          points && (
+            <Button component={Link} to="/setup" size="xs" leftSection={<IconPlus size={14} />}>
+              {t('setup.title')}
+            </Button>
+          )
         }
       />
       {error && <Failure error={error} />}
@@ -84,7 +75,12 @@ export function Connections() {
                 </Table.Td>
                 <Table.Td>{title(c.cloud)}</Table.Td>
                 <Table.Td>{[c.region, c.zone].filter(Boolean).join(' / ') || '–'}</Table.Td>
-                <Table.Td>{c.credential ?? '–'}</Table.Td>
+                <Table.Td>
+                  <Group gap={6} wrap="nowrap">
+                    {c.credential ?? '–'}
+                    <ExpiryMark time={credentials.find((x) => x.name === c.credential)?.expiresAt} />
+                  </Group>
+                </Table.Td>
                 <Table.Td>
                   <Ago time={c.createdAt} />
                 </Table.Td>
@@ -99,14 +95,21 @@ export function Connections() {
                     >
                       {t('setup.test')}
                     </Button>
-                    <ActionIcon
-                      variant="subtle"
-                      color="red"
-                      aria-label={t('setup.deleteTitle', { name: c.name })}
-                      onClick={() => ask('connections', c.name)}
-                    >
-                      <IconTrash size={15} />
-                    </ActionIcon>
+                    {points && may('update', 'connection', c.name) && (
+                      <Act
+                        label={t('drivers.change', { name: c.name })}
+                        icon={<IconPencil size={15} />}
+                        onClick={() => setConnection(c)}
+                      />
+                    )}
+                    {may('delete', 'connection', c.name) && (
+                      <Remove
+                        name={c.name}
+                        onClick={() =>
+                          removeConnection(`/v1/connections/${c.name}`, c.name, t('setup.deleteConnection'))
+                        }
+                      />
+                    )}
                   </Group>
                 </Table.Td>
               </Table.Tr>
@@ -115,32 +118,86 @@ export function Connections() {
         </Table>
       </Table.ScrollContainer>
       {connections.length === 0 && <Text c="dimmed">{t('empty.noConnection')}</Text>}
-      <Title order={2} fz="sm" mt="md">
-        {t('setup.credentials')}
-      </Title>
-      {credentials.length === 0 && (
-        <Text size="sm" c="dimmed">
-          {t('setup.noCredentials')}
-        </Text>
+      {may('read', 'credential', everything) && (
+        <>
+          <Title order={2} fz="sm" mt="md">
+            {t('setup.credentials')}
+          </Title>
+          {credentials.length === 0 && (
+            <Text size="sm" c="dimmed">
+              {t('setup.noCredentials')}
+            </Text>
+          )}
+        </>
       )}
-      {credentials.map((c) => (
-        <Group key={c.name} gap="sm">
-          <Text size="sm" fw={500}>
-            {c.name}
-          </Text>
-          <Text size="sm" c="dimmed">
-            {title(c.cloud)} · {c.fields?.join(', ')}
-          </Text>
-          <ActionIcon
-            variant="subtle"
-            color="red"
-            aria-label={t('setup.deleteTitle', { name: c.name })}
-            onClick={() => ask('credentials', c.name)}
-          >
-            <IconTrash size={15} />
-          </ActionIcon>
-        </Group>
-      ))}
+      {credentials.length > 0 && (
+        <Table.ScrollContainer minWidth={640}>
+          <Table highlightOnHover verticalSpacing={6} aria-label={t('setup.credentials')}>
+            <Table.Thead>
+              <Table.Tr>
+                <Table.Th>{t('setup.name')}</Table.Th>
+                <Table.Th>{t('setup.cloud')}</Table.Th>
+                <Table.Th>{t('setup.values')}</Table.Th>
+                <Table.Th>{t('setup.expires')}</Table.Th>
+                <Table.Th>{t('setup.created')}</Table.Th>
+                <Table.Th aria-label={t('setup.actions')} />
+              </Table.Tr>
+            </Table.Thead>
+            <Table.Tbody>
+              {credentials.map((c) => (
+                <Table.Tr key={c.name}>
+                  <Table.Td fw={500}>{c.name}</Table.Td>
+                  <Table.Td>{title(c.cloud)}</Table.Td>
+                  <Table.Td>{c.fields?.join(', ')}</Table.Td>
+                  <Table.Td>
+                    <Expires time={c.expiresAt} />
+                  </Table.Td>
+                  <Table.Td>
+                    <Ago time={c.createdAt} />
+                  </Table.Td>
+                  <Table.Td>
+                    <Group gap={4} justify="flex-end" wrap="nowrap">
+                      {may('update', 'credential', everything) && (
+                        <Act
+                          label={t('drivers.change', { name: c.name })}
+                          icon={<IconPencil size={15} />}
+                          onClick={() => setCredential(c)}
+                        />
+                      )}
+                      {may('delete', 'credential', everything) && (
+                        <Remove
+                          name={c.name}
+                          onClick={() =>
+                            removeCredential(`/v1/credentials/${c.name}`, c.name, t('setup.deleteCredential'))
+                          }
+                        />
+                      )}
+                    </Group>
+                  </Table.Td>
+                </Table.Tr>
+              ))}
+            </Table.Tbody>
+          </Table>
+        </Table.ScrollContainer>
+      )}
+      <Editor
+        opened={credential !== undefined}
+        title={t('drivers.change', { name: credential?.name })}
+        onClose={() => setCredential(undefined)}
+      >
+        {credential && (
+          <CredentialForm old={credential} driver={driver(credential.cloud)} onDone={() => setCredential(undefined)} />
+        )}
+      </Editor>
+      <Editor
+        opened={connection !== undefined}
+        title={t('drivers.change', { name: connection?.name })}
+        onClose={() => setConnection(undefined)}
+      >
+        {connection && (
+          <ConnectionForm old={connection} driver={driver(connection.cloud)} onDone={() => setConnection(undefined)} />
+        )}
+      </Editor>
     </div>
   );
 }

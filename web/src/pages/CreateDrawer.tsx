@@ -3,7 +3,8 @@ import { useMutation, useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { send } from '../api/client';
-import { connectionsQuery, type Kind, type Operation, resourcesPath, useOffers } from '../api/queries';
+import { connectionsQuery, type Kind, type Operation, resourcesPath } from '../api/queries';
+import { useMay, useOffers } from '../api/rights';
 import { useKey } from '../form/key';
 import { showProblems } from '../form/problems';
 import { SchemaForm, Secrets, useSchemaForm } from '../form/SchemaForm';
@@ -33,7 +34,9 @@ export function CreateDrawer({ kind, opened, connection, onClose }: Props) {
 
 function Create({ kind, connection, onClose }: Omit<Props, 'opened'>) {
   const { t } = useTranslation();
-  const { data: connections = [] } = useQuery(connectionsQuery);
+  const may = useMay();
+  const { data: all = [] } = useQuery(connectionsQuery);
+  const connections = all.filter((c) => may('create', kind.name, c.name));
   const offers = useOffers();
   const [chosen, setChosen] = useState<string | null>(connection ?? null);
   const at = chosen ?? (connections.length === 1 ? (connections[0]?.name ?? '') : '');

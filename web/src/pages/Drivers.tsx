@@ -4,7 +4,6 @@ import {
   Badge,
   Button,
   Card,
-  Drawer,
   Group,
   Menu,
   NumberInput,
@@ -38,16 +37,22 @@ import {
   repositoriesQuery,
   useDrivers,
 } from '../api/queries';
+import { useMay } from '../api/rights';
 import { useKey } from '../form/key';
 import { showProblems } from '../form/problems';
 import { useWay } from '../layout/ongoing';
+import { everything } from '../model/rights';
 import { Way } from './DriverWay';
 import { Ago, Failure, Head } from './parts';
+import { useRemoval } from './removal';
+import { Act, Remove } from './rows';
+import { Editor } from './Sheet';
 
 /** Drivers shows the drivers that are here, what the repositories have, and the repositories. */
 export function Drivers() {
   const { t } = useTranslation();
   const { data: drivers = [], error } = useDrivers();
+  const may = useMay();
   return (
     <div className="page page-scroll">
       <Head title={t('drivers.title')} />
@@ -70,8 +75,12 @@ export function Drivers() {
           </Table.Tbody>
         </Table>
       </Table.ScrollContainer>
-      <Available />
-      <Repositories />
+      {may('read', 'repository', everything) && (
+        <>
+          <Available />
+          <Repositories />
+        </>
+      )}
     </div>
   );
 }
@@ -114,6 +123,7 @@ function Installed({ driver: d }: { driver: Driver }) {
   const change = useDriverChange(d.name);
   const way = useWay(d.name);
   const from = d.installed;
+  const manages = useMay()('manage', 'driver', everything);
   const ask = () =>
     modals.openConfirmModal({
       title: t('drivers.removeTitle', { name: d.title }),
@@ -155,7 +165,7 @@ function Installed({ driver: d }: { driver: Driver }) {
         <Ago time={from?.installedAt} />
       </Table.Td>
       <Table.Td>
-        {from && (
+        {from && manages && (
           <Group gap={4} justify="flex-end" wrap="nowrap">
             <Button size="compact-xs" variant="default" onClick={() => change.mutate({ verb: 'verify' })}>
               {t('drivers.verify')}
@@ -261,6 +271,7 @@ export function ReleaseCard({ release: r, onInstalled }: { release: Release; onI
   const [version, setVersion] = useState<string | null>(r.version);
   const way = useWay(r.name);
   const key = useKey();
+  const manages = useMay()('manage', 'driver', everything);
   const install = useMutation({
     mutationFn: () => {
       const wanted = { version: version ?? undefined, repository: r.repository };
@@ -316,15 +327,17 @@ export function ReleaseCard({ release: r, onInstalled }: { release: Release; onI
             onChange={setVersion}
             allowDeselect={false}
           />
-          <Button
-            size="xs"
-            disabled={(!r.compatible && version === r.version) || version === r.installed}
-            loading={install.isPending || way !== undefined}
-            onClick={() => install.mutate()}
-            aria-label={`${label} ${r.title}`}
-          >
-            {label}
-          </Button>
+          {manages && (
+            <Button
+              size="xs"
+              disabled={(!r.compatible && version === r.version) || version === r.installed}
+              loading={install.isPending || way !== undefined}
+              onClick={() => install.mutate()}
+              aria-label={`${label} ${r.title}`}
+            >
+              {label}
+            </Button>
+          )}
           {r.installed && (
             <Badge variant="light" color="teal" tt="none">
               {t('drivers.here', { version: r.installed })}
@@ -350,33 +363,19 @@ function Repositories() {
   const queries = useQueryClient();
   const { data: repositories = [], error } = useQuery(repositoriesQuery);
   const [edited, setEdited] = useState<Repository | 'new'>();
-  const key = useKey();
-  const remove = useMutation({
-    mutationFn: (name: string) => send('DELETE', `/v1/repositories/${name}`, undefined, { key: key(name) }),
-    onSuccess: () => {
-      key.renew();
-      void queries.invalidateQueries({ queryKey: ['repositories'] });
-      void queries.invalidateQueries({ queryKey: ['releases'] });
-    },
-    onError: (e, name) => notifications.show({ color: 'red', title: name, message: e.message, autoClose: 15_000 }),
-  });
-  const ask = (name: string) =>
-    modals.openConfirmModal({
-      title: t('setup.deleteTitle', { name }),
-      children: <Text size="sm">{t('drivers.deleteRepository')}</Text>,
-      labels: { confirm: t('common.delete'), cancel: t('common.cancel') },
-      confirmProps: { color: 'red' },
-      onConfirm: () => remove.mutate(name),
-    });
+  const manages = useMay()('manage', 'repository', everything);
+  const remove = useRemoval('repositories', 'releases');
   return (
     <Stack gap="xs" component="section" mt="md">
       <Group justify="space-between">
         <Title order={2} fz="sm">
           {t('drivers.repositories')}
         </Title>
-        <Button size="xs" variant="default" leftSection={<IconPlus size={14} />} onClick={() => setEdited('new')}>
-          {t('drivers.addRepository')}
-        </Button>
+        {manages && (
+          <Button size="xs" variant="default" leftSection={<IconPlus size={14} />} onClick={() => setEdited('new')}>
+            {t('drivers.addRepository')}
+          </Button>
+        )}
       </Group>
       {error && <Failure error={error} />}
       {repositories.length === 0 && (
@@ -415,40 +414,26 @@ function Repositories() {
                 {t('drivers.summary', { priority: r.priority, keys: r.keys?.length ?? 0 })}
               </Text>
             </Stack>
-            {!r.configured && (
+            {manages && !r.configured && (
               <Group gap={2} wrap="nowrap">
-                <ActionIcon
-                  variant="subtle"
-                  color="gray"
-                  aria-label={t('drivers.change', { name: r.name })}
+                <Act
+                  label={t('drivers.change', { name: r.name })}
+                  icon={<IconPencil size={15} />}
                   onClick={() => setEdited(r)}
-                >
-                  <IconPencil size={15} />
-                </ActionIcon>
-                <ActionIcon
-                  variant="subtle"
-                  color="red"
-                  aria-label={t('setup.deleteTitle', { name: r.name })}
-                  onClick={() => ask(r.name)}
-                >
-                  <IconTrash size={15} />
-                </ActionIcon>
+                />
+                <Remove
+                  name={r.name}
+                  onClick={() => remove(`/v1/repositories/${r.name}`, r.name, t('drivers.deleteRepository'))}
+                />
               </Group>
             )}
           </Group>
         </Card>
       ))}
-      <Drawer
+      <Editor
         opened={edited !== undefined}
+        title={edited === 'new' || !edited ? t('drivers.addRepository') : t('drivers.change', { name: edited.name })}
         onClose={() => setEdited(undefined)}
-        position="right"
-        size={520}
-        title={
-          <Text fw={650}>
-            {edited === 'new' || !edited ? t('drivers.addRepository') : t('drivers.change', { name: edited.name })}
-          </Text>
-        }
-        closeButtonProps={{ 'aria-label': t('common.close') }}
       >
         {edited && (
           <RepositoryForm
@@ -460,7 +445,7 @@ function Repositories() {
             }}
           />
         )}
-      </Drawer>
+      </Editor>
     </Stack>
   );
 }

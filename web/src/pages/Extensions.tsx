@@ -4,6 +4,7 @@ import { useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { type Schemas, send } from '../api/client';
 import { capabilitiesQuery, useDrivers } from '../api/queries';
+import { useMay } from '../api/rights';
 import { showProblems } from '../form/problems';
 import { SchemaForm, useSchemaForm } from '../form/SchemaForm';
 import { humanize } from '../i18n/words';
@@ -17,18 +18,21 @@ export function Extensions({ connection }: { connection: string }) {
   const { t } = useTranslation();
   const { data: offered, error, isPending, refetch } = useQuery(capabilitiesQuery(connection));
   const { data: drivers = [] } = useDrivers();
+  const may = useMay();
   if (error) return <Failure error={error} onRetry={() => void refetch()} />;
   if (isPending) return <Loader size="sm" />;
   const driver = drivers.find((d) => d.name === offered.cloud);
+  const run = may('extend', 'connection', connection) ? offered.extensions : [];
+  const native = may('native', 'connection', connection) && offered.native;
   const doc = (e: Extension) => driver?.extensions?.find((x) => x.name === e.name)?.doc ?? e.doc;
   return (
     <Stack gap="lg" maw={860}>
       <Text size="sm" c="dimmed">
         {t('extension.doc')}
       </Text>
-      {offered.extensions?.length === 0 && !offered.native && <Text size="sm">{t('extension.none')}</Text>}
+      {run?.length === 0 && !native && <Text size="sm">{t('extension.none')}</Text>}
       <Accordion variant="contained" keepMounted={false}>
-        {offered.extensions?.map((e) => (
+        {run?.map((e) => (
           <Accordion.Item key={e.name} value={e.name}>
             <Accordion.Control>
               <Text size="sm" fw={600}>
@@ -43,7 +47,7 @@ export function Extensions({ connection }: { connection: string }) {
             </Accordion.Panel>
           </Accordion.Item>
         ))}
-        {offered.native && (
+        {native && (
           <Accordion.Item value="native:">
             <Accordion.Control>
               <Text size="sm" fw={600}>
@@ -54,7 +58,7 @@ export function Extensions({ connection }: { connection: string }) {
               </Text>
             </Accordion.Control>
             <Accordion.Panel>
-              <Native connection={connection} doc={driver?.native ?? offered.native} />
+              <Native connection={connection} doc={driver?.native ?? native} />
             </Accordion.Panel>
           </Accordion.Item>
         )}

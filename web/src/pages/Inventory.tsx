@@ -7,6 +7,7 @@ import { useTranslation } from 'react-i18next';
 import type { Search } from '../address';
 import { ApiError, client, data, type Schemas, send } from '../api/client';
 import { connectionsQuery, kindsQuery, resourcesPath } from '../api/queries';
+import { useMay } from '../api/rights';
 import { useKey, withKey } from '../form/key';
 import { fieldTitle, kindTitle, verbTitle } from '../i18n/words';
 import { type Column, DataTable, type Selection } from '../table/DataTable';
@@ -26,6 +27,7 @@ export function ConnectionPage() {
   const { connection } = route.useParams();
   const { tab = 'inventory' } = route.useSearch();
   const go = useNavigate();
+  const may = useMay();
   const { data: connections } = useQuery(connectionsQuery);
   const own = connections?.find((c) => c.name === connection);
   return (
@@ -50,7 +52,9 @@ export function ConnectionPage() {
       >
         <Tabs.List>
           <Tabs.Tab value="inventory">{t('inventory.title')}</Tabs.Tab>
-          <Tabs.Tab value="extensions">{t('extension.title')}</Tabs.Tab>
+          {(may('extend', 'connection', connection) || may('native', 'connection', connection)) && (
+            <Tabs.Tab value="extensions">{t('extension.title')}</Tabs.Tab>
+          )}
         </Tabs.List>
       </Tabs>
       {tab === 'extensions' ? (
@@ -88,7 +92,8 @@ function Inventory({ connection }: { connection: string }) {
     () => inventory.data?.items.filter((i) => where === 'all' || i.where === where) ?? [],
     [inventory.data, where],
   );
-  const chosen = rows.filter((i) => selection[idOf(i)] && i.where === 'cloud');
+  const may = useMay();
+  const chosen = rows.filter((i) => selection[idOf(i)] && i.where === 'cloud' && may('adopt', i.kind, connection));
   const plural = (name: string) => kinds.find((k) => k.name === name)?.plural ?? `${name}s`;
   const key = useKey();
   const done = () => {
@@ -197,15 +202,17 @@ function Inventory({ connection }: { connection: string }) {
         <Button size="xs" variant="default" loading={inventory.isFetching} onClick={() => void inventory.refetch()}>
           {t('inventory.again')}
         </Button>
-        <Button
-          size="xs"
-          variant="default"
-          loading={everything.isPending}
-          onClick={() => everything.mutate()}
-          title={t('inventory.adoptAllDoc')}
-        >
-          {t('inventory.adoptAll')}
-        </Button>
+        {may('adopt', 'resource', connection) && (
+          <Button
+            size="xs"
+            variant="default"
+            loading={everything.isPending}
+            onClick={() => everything.mutate()}
+            title={t('inventory.adoptAllDoc')}
+          >
+            {t('inventory.adoptAll')}
+          </Button>
+        )}
       </Group>
       {inventory.error && <Failure error={inventory.error} onRetry={() => void inventory.refetch()} />}
       {inventory.data?.unseen?.map((u) => (

@@ -5,6 +5,7 @@ import { Link } from '@tanstack/react-router';
 import { useTranslation } from 'react-i18next';
 import { client, data } from '../api/client';
 import type { Operation } from '../api/queries';
+import { useMay } from '../api/rights';
 import { useKey, withKey } from '../form/key';
 import { verbTitle } from '../i18n/words';
 import { tray } from '../layout/ongoing';
@@ -36,7 +37,10 @@ export function OperationCard({ operation: o, full = false }: { operation: Opera
     mutationFn: () => data(client.POST('/v1/operations/{id}:retry', { ...path, ...withKey(key('retry')) })),
     onSuccess: started,
   });
-  const how = cancelling(o);
+  const may = useMay();
+  const mine = (verb: string) => may(verb, o.kind, o.connection || undefined);
+  const way = cancelling(o);
+  const how = mine(o.verb) && (way === 'now' || mine('delete')) ? way : undefined;
   const ask = (at: 'parts' | 'end') =>
     modals.openConfirmModal({
       title: t('operation.cancelTitle', { name: o.name }),
@@ -148,7 +152,7 @@ export function OperationCard({ operation: o, full = false }: { operation: Opera
               {t('operation.cancel')}
             </Button>
           )}
-          {(o.state === 'failed' || o.state === 'cancelled') && (
+          {(o.state === 'failed' || o.state === 'cancelled') && mine(o.verb) && (
             <Button size="compact-xs" variant="default" loading={retry.isPending} onClick={() => retry.mutate()}>
               {t('operation.retry')}
             </Button>

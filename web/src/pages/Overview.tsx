@@ -1,11 +1,11 @@
-import { Anchor, Button, Card, Group, List, SimpleGrid, Stack, Text, Title } from '@mantine/core';
+import { Alert, Anchor, Button, Card, Group, List, SimpleGrid, Stack, Text, Title } from '@mantine/core';
 import { useQueries, useQuery } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
 import { useTranslation } from 'react-i18next';
 import {
   connectionsQuery,
   countsQuery,
-  kindsQuery,
+  credentialsQuery,
   list,
   type Operation,
   type Resource,
@@ -13,18 +13,24 @@ import {
   useDrivers,
   usePages,
 } from '../api/queries';
+import { meQuery, useMay, useReadable } from '../api/rights';
 import { kindTitle, kindTitles } from '../i18n/words';
 import { TourOffer } from '../layout/Tour';
+import { expiry } from '../model/expiry';
+import { everything } from '../model/rights';
 import { KindIcon } from './icons';
 import { OperationCard } from './OperationCard';
-import { Failure, Head, ResourceLink, State } from './parts';
+import { Expires, Failure, Head, ResourceLink, State } from './parts';
 import { Regions } from './Regions';
 
 /** Overview says how things are: what there is, what failed, what goes on. */
 export function Overview() {
   const { t, i18n } = useTranslation();
-  const { data: kinds = [] } = useQuery(kindsQuery);
-  const { data: connections, error } = useQuery(connectionsQuery);
+  const may = useMay();
+  const connects = may('create', 'connection', everything);
+  const kinds = useReadable();
+  const { data: me } = useQuery(meQuery);
+  const { data: connections, error } = useQuery({ ...connectionsQuery, enabled: may('read', 'connection') });
   const { data: drivers = [] } = useDrivers();
   const counts = useQueries({ queries: kinds.map((k) => countsQuery(k.plural, 'connection')) });
   const failures = useQueries({
@@ -36,7 +42,7 @@ export function Overview() {
       }),
     })),
   });
-  const operations = usePages<Operation>(['operations'], '/v1/operations', { filter: [] });
+  const operations = usePages<Operation>(['operations'], '/v1/operations', { filter: [] }, kinds.length > 0);
   const recent = (operations.data?.pages[0]?.items ?? []).filter((o) => !o.parent).slice(0, 5);
   const failed = failures.flatMap((q) => q.data?.pages[0]?.items ?? []);
   const offered = new Set(
@@ -47,8 +53,13 @@ export function Overview() {
   return (
     <div className="page page-scroll">
       <Head title={t('nav.overview')} />
-      {error && <Failure error={error} />}
-      {connections?.length === 0 && <Welcome />}
+      {me?.rights.length === 0 ? (
+        <Alert color="orange">{t('account.nothing')}</Alert>
+      ) : (
+        error && <Failure error={error} />
+      )}
+      {connections?.length === 0 && connects && <Welcome />}
+      <Ending />
       <TourOffer />
       <SimpleGrid cols={{ base: 2, sm: 3, lg: 6 }} spacing="sm">
         {kinds.map((k, i) => {
@@ -104,11 +115,13 @@ export function Overview() {
               </Group>
             </Card>
           ))}
-          <Group>
-            <Button component={Link} to="/setup" size="xs" variant="default">
-              {t('setup.title')}
-            </Button>
-          </Group>
+          {connects && (
+            <Group>
+              <Button component={Link} to="/setup" size="xs" variant="default">
+                {t('setup.title')}
+              </Button>
+            </Group>
+          )}
           <Title order={2} fz="sm" mt="md">
             {t('overview.failed')}
           </Title>
@@ -147,6 +160,29 @@ export function Overview() {
         </Stack>
       </SimpleGrid>
     </div>
+  );
+}
+
+/** Ending tells of credentials that have run out, or soon will. */
+function Ending() {
+  const { t } = useTranslation();
+  const may = useMay();
+  const { data: credentials = [] } = useQuery({ ...credentialsQuery, enabled: may('read', 'credential', everything) });
+  const ending = credentials.filter((c) => expiry(c.expiresAt));
+  if (ending.length === 0) return null;
+  return (
+    <Alert color="orange" title={t('expiry.credentials')}>
+      <Stack gap={4}>
+        {ending.map((c) => (
+          <Text key={c.name} size="sm" component="div">
+            {c.name} <Expires time={c.expiresAt} />
+          </Text>
+        ))}
+        <Anchor component={Link} to="/connections" size="sm">
+          {t('expiry.renew')}
+        </Anchor>
+      </Stack>
+    </Alert>
   );
 }
 

@@ -12,7 +12,6 @@ import {
   Stack,
   Tabs,
   Text,
-  Title,
 } from '@mantine/core';
 import { IconDotsVertical, IconTrash } from '@tabler/icons-react';
 import { useMutation, useQueries, useQuery } from '@tanstack/react-query';
@@ -30,11 +29,11 @@ import {
   type Resource,
   resourcePath,
   resourcesPath,
-  useOffers,
   usePages,
   useResource,
   type View,
 } from '../api/queries';
+import { useMay, useOffers, useReadable } from '../api/rights';
 import { useKey } from '../form/key';
 import { showProblems } from '../form/problems';
 import { SchemaForm, useSchemaForm } from '../form/SchemaForm';
@@ -46,7 +45,7 @@ import { Bulk, type BulkVerb } from './Bulk';
 import { KindIcon } from './icons';
 import { NotFound } from './NotFound';
 import { OperationCard } from './OperationCard';
-import { Ago, CloudSays, Failure, Head, Labels, ResourceLink, State, Value } from './parts';
+import { Ago, CloudSays, Failure, Head, Labels, Part, ResourceLink, State, Value } from './parts';
 
 const TerminalPanel = lazy(() => import('./Terminal').then((m) => ({ default: m.TerminalPanel })));
 
@@ -63,12 +62,12 @@ export function ResourceDetail() {
     <div className="page page-scroll">
       {error && <Failure error={error} onRetry={() => void refetch()} />}
       {isPending && <Loader size="sm" />}
-      {r && <Shown key={r.uid} kind={kind} kinds={kinds} r={r} />}
+      {r && <Shown key={r.uid} kind={kind} r={r} />}
     </div>
   );
 }
 
-function Shown({ kind, kinds, r }: { kind: Kind; kinds: Kind[]; r: Resource }) {
+function Shown({ kind, r }: { kind: Kind; r: Resource }) {
   const { t } = useTranslation();
   const go = useNavigate();
   const { tab = 'overview', run } = route.useSearch();
@@ -82,7 +81,11 @@ function Shown({ kind, kinds, r }: { kind: Kind; kinds: Kind[]; r: Resource }) {
   const action = kind.actions.find((a) => a.name === run);
   const simple = action ? !action.params : run === 'release' || run === 'delete';
   const verb: BulkVerb | undefined = run && simple ? { name: run, action } : undefined;
-  const has = (what: string) => offers(r.connection, kind.name, what);
+  const may = useMay();
+  const readable = useReadable(r.connection);
+  const has = (what: string) => offers(r.connection, kind.name, what, r.labels);
+  const deletes = may('delete', kind.name, r.connection, r.labels);
+  const logsIn = kind.login && may('login', kind.name, r.connection, r.labels);
   const views = kind.views.filter((v) => has(v.name));
   return (
     <>
@@ -116,19 +119,23 @@ function Shown({ kind, kinds, r }: { kind: Kind; kinds: Kind[]; r: Resource }) {
                   {verbTitle(a.name)}
                 </Button>
               ))}
-            <Menu position="bottom-end">
-              <Menu.Target>
-                <Button size="xs" variant="default" px={6} aria-label={t('resource.more')}>
-                  <IconDotsVertical size={16} />
-                </Button>
-              </Menu.Target>
-              <Menu.Dropdown>
-                {has('release') && <Menu.Item onClick={() => begin('release')}>{verbTitle('release')}</Menu.Item>}
-                <Menu.Item color="red" leftSection={<IconTrash size={14} />} onClick={() => begin('delete')}>
-                  {verbTitle('delete')}
-                </Menu.Item>
-              </Menu.Dropdown>
-            </Menu>
+            {(has('release') || deletes) && (
+              <Menu position="bottom-end">
+                <Menu.Target>
+                  <Button size="xs" variant="default" px={6} aria-label={t('resource.more')}>
+                    <IconDotsVertical size={16} />
+                  </Button>
+                </Menu.Target>
+                <Menu.Dropdown>
+                  {has('release') && <Menu.Item onClick={() => begin('release')}>{verbTitle('release')}</Menu.Item>}
+                  {deletes && (
+                    <Menu.Item color="red" leftSection={<IconTrash size={14} />} onClick={() => begin('delete')}>
+                      {verbTitle('delete')}
+                    </Menu.Item>
+                  )}
+                </Menu.Dropdown>
+              </Menu>
+            )}
           </>
         }
       />
@@ -156,7 +163,7 @@ function Shown({ kind, kinds, r }: { kind: Kind; kinds: Kind[]; r: Resource }) {
               {fieldTitle(v.name)}
             </Tabs.Tab>
           ))}
-          {kind.login && <Tabs.Tab value="terminal">{t('terminal.title')}</Tabs.Tab>}
+          {logsIn && <Tabs.Tab value="terminal">{t('terminal.title')}</Tabs.Tab>}
           <Tabs.Tab value="json">JSON</Tabs.Tab>
         </Tabs.List>
         <Tabs.Panel value="overview" pt="md">
@@ -195,7 +202,7 @@ function Shown({ kind, kinds, r }: { kind: Kind; kinds: Kind[]; r: Resource }) {
                   </Fact>
                 </dl>
               </Part>
-              <Users kinds={kinds} of={kind} r={r} />
+              <Users kinds={readable} of={kind} r={r} />
             </Stack>
           </SimpleGrid>
         </Tabs.Panel>
@@ -207,7 +214,7 @@ function Shown({ kind, kinds, r }: { kind: Kind; kinds: Kind[]; r: Resource }) {
             <ViewPanel r={r} plural={kind.plural} view={v} />
           </Tabs.Panel>
         ))}
-        {kind.login && (
+        {logsIn && (
           <Tabs.Panel value="terminal" pt="md" keepMounted>
             <Suspense fallback={<Loader size="sm" />}>{terminal && <TerminalPanel kind={kind} r={r} />}</Suspense>
           </Tabs.Panel>
@@ -229,17 +236,6 @@ function Shown({ kind, kinds, r }: { kind: Kind; kinds: Kind[]; r: Resource }) {
         {action?.params && <ActionForm kind={kind} r={r} action={action} params={action.params} onDone={close} />}
       </Modal>
     </>
-  );
-}
-
-function Part({ title, children }: { title: string; children: ReactNode }) {
-  return (
-    <Stack gap={8} component="section">
-      <Title order={2} fz="sm">
-        {title}
-      </Title>
-      {children}
-    </Stack>
   );
 }
 
@@ -277,7 +273,7 @@ function Users({ kinds, of, r }: { kinds: Kind[]; of: Kind; r: Resource }) {
   const found = useQueries({
     queries: from.flatMap(({ kind, paths }) =>
       paths.map((path) => ({
-        queryKey: ['users', kind.plural, path.join('.'), r.connection, r.name],
+        queryKey: ['used-by', kind.plural, path.join('.'), r.connection, r.name],
         queryFn: async ({ signal }: { signal: AbortSignal }) => {
           const filter = [`effective.${path[0]}~${r.name}`];
           const page = await list<Resource>(

@@ -16,7 +16,9 @@ import {
   resourcesPath,
   usePages,
 } from '../api/queries';
+import { useMay } from '../api/rights';
 import { kindTitle, kindTitles, verbTitle } from '../i18n/words';
+import { everything } from '../model/rights';
 import { read } from '../model/schema';
 import { ColumnsMenu, DataTable, type Selection, useColumns } from '../table/DataTable';
 import { csv, download } from '../table/export';
@@ -59,6 +61,7 @@ function List({ kind }: { kind: Kind }) {
   const fields = useMemo(() => resourceFilters(kind), [kind, i18n.language]);
   const [selection, setSelection] = useState<Selection>({});
   const [verb, setVerb] = useState<BulkVerb>();
+  const may = useMay();
   const chosen = useMemo(() => rows.filter((r) => selection[r.uid]), [rows, selection]);
   const { hasNextPage, isFetchingNextPage, fetchNextPage } = pages;
   const more = useCallback(() => {
@@ -80,9 +83,11 @@ function List({ kind }: { kind: Kind }) {
           </Text>
         }
         actions={
-          <Button size="xs" leftSection={<IconPlus size={14} />} onClick={() => search({ create: true })}>
-            {t('resource.createOne', { kind: kindTitle(kind) })}
-          </Button>
+          may('create', kind.name) && (
+            <Button size="xs" leftSection={<IconPlus size={14} />} onClick={() => search({ create: true })}>
+              {t('resource.createOne', { kind: kindTitle(kind) })}
+            </Button>
+          )
         }
       />
       <Group gap={6} wrap="nowrap">
@@ -131,7 +136,7 @@ function List({ kind }: { kind: Kind }) {
         <Group gap={6} role="toolbar" aria-label={t('bulk.toolbar')}>
           <Text size="sm">{t('bulk.chosen', { count: chosen.length })}</Text>
           {kind.actions
-            .filter((a) => !a.params)
+            .filter((a) => !a.params && may(a.name, kind.name))
             .map((a) => (
               <Button
                 key={a.name}
@@ -142,18 +147,22 @@ function List({ kind }: { kind: Kind }) {
                 {verbTitle(a.name)}
               </Button>
             ))}
-          <Button size="compact-sm" variant="default" onClick={() => setVerb({ name: 'release' })}>
-            {verbTitle('release')}
-          </Button>
-          <Button
-            size="compact-sm"
-            color="red"
-            variant="light"
-            leftSection={<IconTrash size={14} />}
-            onClick={() => setVerb({ name: 'delete' })}
-          >
-            {verbTitle('delete')}
-          </Button>
+          {may('release', kind.name) && (
+            <Button size="compact-sm" variant="default" onClick={() => setVerb({ name: 'release' })}>
+              {verbTitle('release')}
+            </Button>
+          )}
+          {may('delete', kind.name) && (
+            <Button
+              size="compact-sm"
+              color="red"
+              variant="light"
+              leftSection={<IconTrash size={14} />}
+              onClick={() => setVerb({ name: 'delete' })}
+            >
+              {verbTitle('delete')}
+            </Button>
+          )}
           <Button size="compact-sm" variant="subtle" color="gray" onClick={() => setSelection({})}>
             {t('bulk.none')}
           </Button>
@@ -193,7 +202,7 @@ function List({ kind }: { kind: Kind }) {
       </div>
       <CreateDrawer
         kind={kind}
-        opened={create === true}
+        opened={create === true && may('create', kind.name)}
         connection={connection}
         onClose={() => search({ create: undefined })}
       />
@@ -224,6 +233,7 @@ function Empty({
 }) {
   const { t } = useTranslation();
   const go = useNavigate();
+  const may = useMay();
   if (filtered) {
     return (
       <Stack align="center" gap="xs">
@@ -239,11 +249,12 @@ function Empty({
       <KindIcon kind={kind.name} size={32} />
       <span>{kind.doc}</span>
       <span>{anyConnection ? t('empty.none', { kind: kindTitle(kind) }) : t('empty.noConnection')}</span>
-      {anyConnection ? (
+      {anyConnection && may('create', kind.name) && (
         <Button size="xs" onClick={onCreate}>
           {t('resource.createOne', { kind: kindTitle(kind) })}
         </Button>
-      ) : (
+      )}
+      {!anyConnection && may('create', 'connection', everything) && (
         <Button size="xs" onClick={() => void go({ to: '/setup' })}>
           {t('setup.title')}
         </Button>

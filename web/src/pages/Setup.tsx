@@ -7,12 +7,10 @@ import {
   Group,
   List,
   Loader,
-  PasswordInput,
   Select,
   SimpleGrid,
   Stack,
   Stepper,
-  Switch,
   Text,
   TextInput,
 } from '@mantine/core';
@@ -32,12 +30,14 @@ import {
   repositoriesQuery,
   useDrivers,
 } from '../api/queries';
+import { useMay } from '../api/rights';
+import { DriverField, DriverFields, Expiry, filled } from '../form/DriverField';
 import { useKey, withKey } from '../form/key';
 import { showProblems } from '../form/problems';
+import { endOf } from '../model/expiry';
+import { everything } from '../model/rights';
 import { ReleaseCard } from './Drivers';
 import { Failure, Head } from './parts';
-
-type Field = Schemas['Field'];
 
 /** Setup registers a cloud, step by step: driver, credential, region, test. */
 export function Setup() {
@@ -45,8 +45,12 @@ export function Setup() {
   const [step, setStep] = useState(0);
   const [cloud, setCloud] = useState<string>();
   const [credential, setCredential] = useState<string>();
+  const may = useMay();
   const { data: drivers = [], error } = useDrivers();
-  const { data: repositories = [] } = useQuery(repositoriesQuery);
+  const { data: repositories = [] } = useQuery({
+    ...repositoriesQuery,
+    enabled: may('read', 'repository', everything),
+  });
   const { data: releases = [] } = useQuery({ ...releasesQuery(), enabled: step === 0 && repositories.length > 0 });
   const driver = drivers.find((d) => d.name === cloud);
   const more = releases.filter((r) => r.compatible && !drivers.some((d) => d.name === r.name));
@@ -55,6 +59,13 @@ export function Setup() {
     setCredential(undefined);
     setStep(1);
   };
+  if (!may('create', 'connection', everything))
+    return (
+      <div className="page">
+        <Head title={t('setup.title')} />
+        <Alert color="orange">{t('setup.denied')}</Alert>
+      </div>
+    );
   return (
     <div className="page page-scroll">
       <Head title={t('setup.title')} />
@@ -109,68 +120,20 @@ export function Setup() {
   );
 }
 
-/** FieldInput is the input for a field of a driver's description. */
-function FieldInput({
-  field: f,
-  value,
-  error,
-  onChange,
-}: {
-  field: Field;
-  value: string;
-  error?: React.ReactNode;
-  onChange: (value: string) => void;
-}) {
-  const { t } = useTranslation();
-  const common = {
-    label: f.title,
-    description: f.where ? `${f.doc} ${t('setup.where', { where: f.where })}` : f.doc,
-    withAsterisk: f.required,
-    error,
-  };
-  if (f.enum?.length)
-    return (
-      <Select
-        {...common}
-        data={f.enum}
-        value={value || null}
-        onChange={(v) => onChange(v ?? '')}
-        clearable={!f.required}
-      />
-    );
-  if (f.type === 'bool')
-    return (
-      <Switch
-        label={f.title}
-        description={common.description}
-        error={error}
-        checked={value === 'true'}
-        onChange={(e) => onChange(e.currentTarget.checked ? 'true' : '')}
-      />
-    );
-  if (f.secret)
-    return (
-      <PasswordInput {...common} value={value} onChange={(e) => onChange(e.currentTarget.value)} autoComplete="off" />
-    );
-  return <TextInput {...common} value={value} onChange={(e) => onChange(e.currentTarget.value)} autoComplete="off" />;
-}
-
-function filled(values: Record<string, string>): Record<string, string> {
-  return Object.fromEntries(Object.entries(values).filter(([, v]) => v !== ''));
-}
-
 const none = '';
 
 function CredentialStep({ driver, onDone }: { driver: Driver; onDone: (name: string | undefined) => void }) {
   const { t } = useTranslation();
   const queries = useQueryClient();
-  const { data: credentials = [] } = useQuery(credentialsQuery);
+  const may = useMay();
+  const { data: credentials = [] } = useQuery({ ...credentialsQuery, enabled: may('read', 'credential', everything) });
   const mine = credentials.filter((c) => c.cloud === driver.name);
   const [existing, setExisting] = useState<string | null>(null);
   const optional = !driver.credential?.some((f) => f.required);
   const form = useForm({
     initialValues: {
       name: `${driver.name}-credential`,
+      expires: '',
       values: Object.fromEntries((driver.credential ?? []).map((f) => [f.name, none])),
     },
   });
@@ -180,7 +143,12 @@ function CredentialStep({ driver, onDone }: { driver: Driver; onDone: (name: str
       data(
         client.POST('/v1/credentials', {
           ...withKey(key(form.values)),
-          body: { name: form.values.name, cloud: driver.name, values: filled(form.values.values) },
+          body: {
+            name: form.values.name,
+            cloud: driver.name,
+            values: filled(form.values.values),
+            expiresAt: endOf(form.values.expires),
+          },
         }),
       ),
     onSuccess: async (c) => {
@@ -225,7 +193,7 @@ function CredentialStep({ driver, onDone }: { driver: Driver; onDone: (name: str
         <Stack gap="sm">
           <TextInput label={t('setup.credentialName')} withAsterisk {...form.getInputProps('name')} />
           {driver.credential?.map((f) => (
-            <FieldInput
+            <DriverField
               key={f.name}
               field={f}
               value={form.values.values[f.name] ?? ''}
@@ -233,6 +201,11 @@ function CredentialStep({ driver, onDone }: { driver: Driver; onDone: (name: str
               onChange={(v) => form.setFieldValue(`values.${f.name}`, v)}
             />
           ))}
+          <Expiry
+            value={form.values.expires}
+            error={form.errors.expiresAt}
+            onChange={(v) => form.setFieldValue('expires', v)}
+          />
           {create.error && <Failure error={create.error} />}
           <Group>
             <Button type="submit" loading={create.isPending}>
@@ -257,7 +230,6 @@ function ConnectionStep({ driver, credential }: { driver: Driver; credential?: s
   const { t } = useTranslation();
   const queries = useQueryClient();
   const go = useNavigate();
-  const [more, setMore] = useState(false);
   const form = useForm({
     initialValues: {
       name: '',
@@ -306,7 +278,6 @@ function ConnectionStep({ driver, credential }: { driver: Driver; credential?: s
   });
   const { data: regions = [], error: noRegions, isFetching } = useQuery(asked<Schemas['Region']>('regions'));
   const { data: zones = [] } = useQuery(asked<Schemas['Zone']>('zones', form.values.region));
-  const shown = settings.filter((f) => f.required || more);
   const region = form.getInputProps('region');
   return (
     <form
@@ -361,20 +332,13 @@ function ConnectionStep({ driver, credential }: { driver: Driver; credential?: s
         ) : (
           <TextInput label={t('setup.zone')} description={t('setup.zoneDoc')} {...form.getInputProps('zone')} />
         )}
-        {shown.map((f) => (
-          <FieldInput
-            key={f.name}
-            field={f}
-            value={form.values.settings[f.name] ?? ''}
-            error={form.errors[`settings.${f.name}`]}
-            onChange={(v) => form.setFieldValue(`settings.${f.name}`, v)}
-          />
-        ))}
-        {settings.length > shown.length && (
-          <Anchor component="button" type="button" size="sm" ta="left" onClick={() => setMore(true)}>
-            {t('setup.moreSettings', { count: settings.length - shown.length })}
-          </Anchor>
-        )}
+        <DriverFields
+          fields={settings}
+          values={form.values.settings}
+          errors={form.errors}
+          at="settings"
+          onChange={(name, v) => form.setFieldValue(`settings.${name}`, v)}
+        />
         {create.error && <Failure error={create.error} />}
         <Group>
           <Button type="submit" loading={create.isPending} disabled={form.values.name === ''}>

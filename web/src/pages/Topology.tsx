@@ -18,6 +18,7 @@ import { useTranslation } from 'react-i18next';
 import '@xyflow/react/dist/style.css';
 import type { Search } from '../address';
 import { all, connectionsQuery, kindsQuery, type Resource, resourcesPath } from '../api/queries';
+import { useReadable } from '../api/rights';
 import { kindTitle, kindTitles } from '../i18n/words';
 import { type Edge, type Node, topology } from '../model/topology';
 import { KindIcon } from './icons';
@@ -60,9 +61,9 @@ export function Topology() {
   const { connection } = route.useSearch();
   const go = useNavigate();
   const scheme = useComputedColorScheme('light');
-  const { data: kinds = [] } = useQuery(kindsQuery);
   const { data: connections = [] } = useQuery(connectionsQuery);
   const at = connection ?? connections[0]?.name ?? '';
+  const kinds = useReadable(at);
   const [text, setText] = useState('');
   const [query] = useDebouncedValue(text, 200);
   const [unhealthy, setUnhealthy] = useState(false);

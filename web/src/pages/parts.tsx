@@ -19,6 +19,7 @@ import { ApiError } from '../api/client';
 import { kindsQuery, type Resource } from '../api/queries';
 import { problemText } from '../i18n/problems';
 import { fieldTitle, stateTitle } from '../i18n/words';
+import { expiry } from '../model/expiry';
 import type { Schema } from '../model/schema';
 
 const colors: Record<string, string> = {
@@ -65,6 +66,33 @@ export function Ago({ time }: { time?: string | null }) {
     <time dateTime={time} title={date.toLocaleString(i18n.language)}>
       {ago(date, i18n.language)}
     </time>
+  );
+}
+
+/** Expires is when something ends, marked when that is soon or over. */
+export function Expires({ time, since }: { time?: string; since?: string }) {
+  const { i18n } = useTranslation();
+  if (!time) return <Ago />;
+  return (
+    <Group gap={6} wrap="nowrap" component="span" display="inline-flex">
+      <time dateTime={time} title={new Date(time).toLocaleString(i18n.language)}>
+        {new Date(time).toLocaleDateString(i18n.language)}
+      </time>
+      <ExpiryMark time={time} since={since} />
+    </Group>
+  );
+}
+
+/** ExpiryMark says that something is over, or soon will be. */
+export function ExpiryMark({ time, since }: { time?: string; since?: string }) {
+  const { t } = useTranslation();
+  const state = expiry(time, Date.now(), since);
+  return (
+    state && (
+      <Badge size="sm" tt="none" color={state === 'over' ? 'red' : 'orange'} variant="light">
+        {t(state === 'over' ? 'expiry.over' : 'expiry.soon')}
+      </Badge>
+    )
   );
 }
 
@@ -206,6 +234,18 @@ export function Head({
       </Group>
       <Group gap={6}>{actions}</Group>
     </Group>
+  );
+}
+
+/** Part is a part of a page under its own title. */
+export function Part({ title, children }: { title: string; children: ReactNode }) {
+  return (
+    <Stack gap={8} component="section">
+      <Title order={2} fz="sm">
+        {title}
+      </Title>
+      {children}
+    </Stack>
   );
 }
 
