@@ -155,10 +155,14 @@ func (k *Keeper) Finish(ctx context.Context) (Resealed, error) {
 	return done, k.look(ctx)
 }
 
-// heard waits until servers that live have had the time to hear of the current key.
+// heard waits until servers that live have had the time to hear of the current key, if there
+// are any.
 func (k *Keeper) heard(ctx context.Context) error {
 	rows, err := k.store.Read().MasterKeys(ctx)
 	if err != nil || len(rows) < 2 {
+		return err
+	}
+	if alone, err := k.store.Alone(ctx); err != nil || alone {
 		return err
 	}
 	select {

@@ -19,6 +19,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/stdlib"
@@ -151,6 +152,8 @@ func connect(databaseURL string) (*Store, error) {
 	if err != nil {
 		return nil, errors.New("the database URL is not valid; write it like postgres://user:password@host:5432/database") // its error would show the password
 	}
+	name := config.RuntimeParams["application_name"] // which tells the connections of a server from those of others
+	config.RuntimeParams["application_name"] = cmp.Or(name, "mcic") + " " + uuid.NewString()[:8]
 	db := stdlib.OpenDB(*config)
 	db.SetMaxOpenConns(16)
 	db.SetMaxIdleConns(16)
