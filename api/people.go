@@ -34,14 +34,15 @@ type RoleChange struct {
 
 // User is somebody who may log in, or a program that does.
 type User struct {
-	Name        string     `json:"name" doc:"Name of the user."`
-	Title       string     `json:"title,omitempty" doc:"Name for people."`
-	Groups      []string   `json:"groups" doc:"Groups that the user is in." nullable:"false"`
-	Disabled    bool       `json:"disabled" doc:"Whether the user is kept out, with all tokens."`
-	Password    bool       `json:"password" doc:"Whether the user has a password."`
-	LockedUntil *time.Time `json:"lockedUntil,omitempty" doc:"Until when logins are refused, after too many wrong passwords."`
-	LastLoginAt *time.Time `json:"lastLoginAt,omitempty" doc:"When the user last logged in with the password."`
-	CreatedAt   time.Time  `json:"createdAt" doc:"When the user was recorded."`
+	Name         string     `json:"name" doc:"Name of the user."`
+	Title        string     `json:"title,omitempty" doc:"Name for people."`
+	Groups       []string   `json:"groups" doc:"Groups that the user is in." nullable:"false"`
+	Disabled     bool       `json:"disabled" doc:"Whether the user is kept out, with all tokens."`
+	Password     bool       `json:"password" doc:"Whether the user has a password."`
+	SingleSignOn string     `json:"singleSignOn,omitempty" doc:"The issuer from which the user comes by single sign-on, and which decides about groups and passwords. Absent for users of this server alone."`
+	LockedUntil  *time.Time `json:"lockedUntil,omitempty" doc:"Until when logins are refused, after too many wrong passwords."`
+	LastLoginAt  *time.Time `json:"lastLoginAt,omitempty" doc:"When the user last logged in with the password."`
+	CreatedAt    time.Time  `json:"createdAt" doc:"When the user was recorded."`
 }
 
 // UserRequest is the body of a user's creation.
@@ -165,4 +166,18 @@ type LoginRequest struct {
 	Password  string `json:"password" doc:"The password." maxLength:"256" writeOnly:"true"`
 	Name      string `json:"name" doc:"What the token is called. One that is called so already is revoked." minLength:"1" maxLength:"64" pattern:"^[A-Za-z0-9][A-Za-z0-9._-]*$" patternDescription:"a letter or digit, then letters, digits, '.', '_' or '-'"`
 	ExpiresIn string `json:"expiresIn,omitempty" doc:"How long it lets in, at most 720h. Default: 12h." maxLength:"16" example:"12h"`
+}
+
+// LoginWays are the ways to log in.
+type LoginWays struct {
+	Passwords    bool          `json:"passwords"`
+	SingleSignOn *SingleSignOn `json:"singleSignOn,omitempty"` // absent if the server has none
+}
+
+// SingleSignOn is the way by a provider of single sign-on.
+type SingleSignOn struct {
+	Name   string `json:"name"`             // for people
+	Path   string `json:"path"`             // where browsers begin
+	Issuer string `json:"issuer"`           // the provider's address
+	Client string `json:"client,omitempty"` // what the provider calls the command line; absent if that cannot log in so
 }

@@ -51,6 +51,7 @@ type serverOptions struct {
 	spider                        auth.Password
 	spiderRole                    string
 	spiderFresh                   time.Duration
+	sso                           ssoOptions
 	terminals                     int
 	terminalIdle, terminalLongest time.Duration
 	logLevel, logFormat           string
@@ -85,6 +86,9 @@ from reading along: --behind-proxy or --insecure-http.`,
 				return fmt.Errorf("SPIDER_USERNAME and SPIDER_PASSWORD, for clients of CB-Spider: %w", err)
 			}
 			o.spiderRole = getenv("SPIDER_ROLE")
+			if err := o.sso.read(getenv); err != nil {
+				return err
+			}
 			return o.run(cmd.Context(), cmd.OutOrStdout(), cmd.ErrOrStderr(), defaultData)
 		},
 	}
@@ -102,6 +106,7 @@ from reading along: --behind-proxy or --insecure-http.`,
 	f.DurationVar(&o.keepOperations, "keep-operations", 30*24*time.Hour, "how long to keep operations that have ended and deleted resources")
 	f.DurationVar(&o.keepAudit, "keep-audit", 365*24*time.Hour, "how long to keep the audit trail")
 	f.StringVar(&o.auditLog, "audit-log", "", "send the audit trail out as lines of JSON: to a `file`, - for standard output, or tcp://host:port, udp://host:port or unix:///dev/log for syslog")
+	o.sso.flags(cmd)
 	f.DurationVar(&o.spiderFresh, "spider-fresh", 2*time.Second, "how old what /spider shows of a cloud may be")
 	f.IntVar(&o.terminals, "terminals", 100, "SSH sessions with VMs that may be open at once; 0 for none")
 	f.DurationVar(&o.terminalIdle, "terminal-idle", 15*time.Minute, "end an SSH session in which nothing was written or read for so long")
@@ -167,8 +172,12 @@ func (o *serverOptions) run(ctx context.Context, stdout, stderr io.Writer, defau
 		return err
 	}
 
+	provider, err := o.sso.provider(o.listen.insecureHTTP)
+	if err != nil {
+		return err
+	}
 	who, err := people.New(ctx, people.Config{
-		Store: db, Sealer: keeper.Sealer(), Admin: token, Sessions: auth.NewSessions(token.Token, db), Spider: o.spider, SpiderRole: o.spiderRole, Logger: logger,
+		Store: db, Sealer: keeper.Sealer(), Admin: token, Sessions: auth.NewSessions(token.Token, db), Spider: o.spider, SpiderRole: o.spiderRole, SSO: provider, Logger: logger,
 	})
 	if err != nil {
 		return err
@@ -221,7 +230,7 @@ func (o *serverOptions) run(ctx context.Context, stdout, stderr io.Writer, defau
 	web := &http.Server{
 		Handler: auth.Addressed(v1.New(v1.Config{
 			Audit:    trail,
-			Registry: reg, Inventory: inv, Engine: eng, Once: again, Events: bus, Catalog: choices, Drivers: installed, People: who, Console: pages, Dev: o.dev, Ready: state.ready,
+			Registry: reg, Inventory: inv, Engine: eng, Once: again, Events: bus, Catalog: choices, Drivers: installed, People: who, Console: pages, PublicURL: o.sso.publicURL, Dev: o.dev, Ready: state.ready,
 			Terminal: terminals, Metrics: metrics.registry, Logger: logger, Version: version,
 			Spider: spider.New(spider.Config{
 				Audit: trail, Registry: reg, Inventory: inv, Engine: eng, Catalog: choices, People: who, Terminal: terminals, Fresh: o.spiderFresh, Ready: state.ready, Logger: logger, Version: version,

@@ -96,10 +96,14 @@ func (t *Trail) Session(ctx context.Context, who, verb string) {
 
 // Refused notes that somebody came with a wrong token or password.
 func (t *Trail) Refused(ctx context.Context) {
+	t.RefusedFor(ctx, resource.Errorf(resource.CodeUnauthenticated, "a wrong token or password"))
+}
+
+// RefusedFor notes that somebody was not let in, and why.
+func (t *Trail) RefusedFor(ctx context.Context, why error) {
 	if !t.wrong.Allow() {
 		t.Logger.Warn("so many wrong tokens or passwords are sent that not each is in the audit trail", "address", auth.Address(ctx))
 		return
 	}
-	t.Store.NoteAfter(ctx, t.Logger, store.Audit{Who: auth.Nobody, Verb: VerbLogin, Kind: kindSession},
-		resource.Errorf(resource.CodeUnauthenticated, "a wrong token or password"))
+	t.Store.NoteAfter(ctx, t.Logger, store.Audit{Who: auth.Nobody, Verb: VerbLogin, Kind: kindSession}, why)
 }

@@ -114,6 +114,8 @@ func (a *app) userCommand() *cobra.Command {
 					return "disabled"
 				case u.LockedUntil != nil:
 					return "locked"
+				case u.SingleSignOn != "":
+					return "single sign-on"
 				case !u.Password:
 					return "no password"
 				}

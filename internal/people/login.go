@@ -73,7 +73,11 @@ func (p *People) CheckLogin(ctx context.Context, name, password string) error {
 	})
 }
 
-const verbLogin = "login"
+// What the audit trail calls coming and going.
+const (
+	verbLogin  = "login"
+	verbLogout = "logout"
+)
 
 // refuseLogin records that nobody was let in, and why, which only the audit trail says.
 func (p *People) refuseLogin(ctx context.Context, name, why string) error {
@@ -128,20 +132,30 @@ func (p *People) SessionOf(r *http.Request) (Session, bool, error) {
 	return Session{Who{Name: login.User, User: login.User, Login: login.Hash}, login.Until.Time()}, true, nil
 }
 
-// EndLogin logs the request's browser out.
-func (p *People) EndLogin(w http.ResponseWriter, r *http.Request) error {
-	login, err := p.login(r)
+// EndLogin logs the request's browser out. Of a login by single sign-on it answers where the
+// browser ends that at the provider, to come back to a page, or "".
+func (p *People) EndLogin(w http.ResponseWriter, r *http.Request, page string) (provider string, err error) {
+	login, err := p.recorded(r)
 	if err != nil {
-		return err
+		return "", err
 	}
 	if login != nil && p.Sessions.Own(r) {
 		err := p.Store.Update(r.Context(), func(ctx context.Context, q *store.Queries) error { return q.EndLogins(ctx, login.User, login.Hash) })
 		if err != nil {
-			return err
+			return "", err
+		}
+		if len(login.Sealed) > 0 && p.SSO != nil {
+			kept, err := p.kept(r.Context(), login)
+			if err == nil {
+				provider, err = p.SSO.EndSession(r.Context(), kept, page)
+			}
+			if err != nil { // the login here has ended
+				p.Logger.Warn("a login has ended here, and not at the provider of single sign-on", "user", login.User, "error", err)
+			}
 		}
 	}
 	if _, err := r.Cookie(loginCookie); err == nil {
 		http.SetCookie(w, auth.Cookie(r, loginCookie, "", -time.Second))
 	}
-	return p.Sessions.End(w, r)
+	return provider, p.Sessions.End(w, r)
 }

@@ -128,6 +128,13 @@ func (p *People) ChangePassword(ctx context.Context, body []byte) error {
 	if who.User == "" {
 		return resource.Errorf(resource.CodeUnsupported, "who has the admin token has no password here; the token is changed with its file")
 	}
+	row, err := p.Store.Read().User(ctx, who.User)
+	if err == nil {
+		err = local(row, "passwords")
+	}
+	if err != nil {
+		return err
+	}
 	if err := p.CheckLogin(ctx, who.User, request.Old); err != nil {
 		return err
 	}
@@ -156,7 +163,11 @@ const inviteLife = 72 * time.Hour
 func (p *People) Invite(ctx context.Context, name string) (*api.Invitation, error) {
 	text, until := rand.Text()+rand.Text(), time.Now().Add(inviteLife).Truncate(time.Second)
 	err := p.change(ctx, Update, "invitation of "+name, func(ctx context.Context, q *store.Queries) error {
-		if _, err := q.User(ctx, name); err != nil {
+		row, err := q.User(ctx, name)
+		if err == nil {
+			err = local(row, "passwords")
+		}
+		if err != nil {
 			return err
 		}
 		if err := q.EndInvitations(ctx, name); err != nil {

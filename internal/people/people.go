@@ -9,6 +9,7 @@ import (
 	"encoding/hex"
 	"log/slog"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -16,6 +17,7 @@ import (
 	"github.com/m-cmp/mc-infra-connector/api"
 	"github.com/m-cmp/mc-infra-connector/internal/auth"
 	"github.com/m-cmp/mc-infra-connector/internal/secret"
+	"github.com/m-cmp/mc-infra-connector/internal/sso"
 	"github.com/m-cmp/mc-infra-connector/internal/store"
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
@@ -28,6 +30,7 @@ type Config struct {
 	Sessions   *auth.Sessions   // logins in browsers with the admin token
 	Spider     auth.Password    // of clients of CB-Spider that know no tokens
 	SpiderRole string           // what they may do; default: everything
+	SSO        *sso.Provider    // of single sign-on, nil for none
 	Logger     *slog.Logger
 }
 
@@ -50,14 +53,26 @@ type known struct {
 	roles   map[string]api.Role
 	users   map[string]*user
 	tokens  map[string]*token // by hash
-	service []rule            // of clients of CB-Spider
+	grants  []granted
+
+	subjects map[[2]string]string // users by issuer and subject
+	bearers  sync.Map             // rules by user and groups, as a token of the provider has them
+
+	service []rule // of clients of CB-Spider
 	admin   []rule
 }
 
 type user struct {
 	disabled bool
+	issuer   string // of who comes by single sign-on
 	groups   []string
 	rules    []rule
+}
+
+// granted is a grant with the rules that it gives.
+type granted struct {
+	row   store.Grant
+	rules []rule
 }
 
 type token struct {
@@ -165,7 +180,7 @@ func (p *People) change(ctx context.Context, verb, name string, do func(context.
 }
 
 func (p *People) knowing(rows *store.People) *known {
-	k := &known{version: rows.Version, rows: rows, roles: map[string]api.Role{}, users: map[string]*user{}, tokens: map[string]*token{}}
+	k := &known{version: rows.Version, rows: rows, roles: map[string]api.Role{}, users: map[string]*user{}, tokens: map[string]*token{}, subjects: map[[2]string]string{}}
 	for _, r := range rows.Roles {
 		updated := r.UpdatedAt.Time()
 		k.roles[r.Name] = api.Role{Name: r.Name, Doc: r.Doc, Rules: r.Rules, UpdatedAt: &updated}
@@ -175,7 +190,10 @@ func (p *People) knowing(rows *store.People) *known {
 	}
 	k.admin, k.service = p.rules(k.roles[RoleAdmin], nil), p.rules(k.roles[p.SpiderRole], nil)
 	for _, u := range rows.Users {
-		k.users[u.Name] = &user{disabled: u.Disabled, groups: []string{}}
+		k.users[u.Name] = &user{disabled: u.Disabled, issuer: u.Issuer, groups: []string{}}
+		if u.Issuer != "" {
+			k.subjects[[2]string{u.Issuer, u.Subject}] = u.Name
+		}
 	}
 	for _, m := range rows.Members {
 		if u := k.users[m.User]; u != nil {
@@ -183,12 +201,10 @@ func (p *People) knowing(rows *store.People) *known {
 		}
 	}
 	for _, g := range rows.Grants {
-		rules := p.rules(k.roles[g.Role], g.Connections)
-		for name, u := range k.users {
-			if name == g.User || slices.Contains(u.groups, g.Group) {
-				u.rules = append(u.rules, rules...)
-			}
-		}
+		k.grants = append(k.grants, granted{g, p.rules(k.roles[g.Role], g.Connections)})
+	}
+	for name, u := range k.users {
+		u.rules = k.rulesWith(name, u.groups)
 	}
 	for _, t := range rows.Tokens {
 		owner := k.users[t.User]
@@ -202,6 +218,27 @@ func (p *People) knowing(rows *store.People) *known {
 		k.tokens[t.Hash] = made
 	}
 	return k
+}
+
+// rulesWith are those of a user who is in some groups.
+func (k *known) rulesWith(name string, groups []string) (rules []rule) {
+	for _, g := range k.grants {
+		if name == g.row.User || slices.Contains(groups, g.row.Group) {
+			rules = append(rules, g.rules...)
+		}
+	}
+	return rules
+}
+
+// rulesOfBearer are those of who has a token of the provider.
+func (k *known) rulesOfBearer(name string, id *sso.Identity) []rule {
+	key := name + " " + strings.Join(id.Groups, " ")
+	if rules, there := k.bearers.Load(key); there {
+		return rules.([]rule)
+	}
+	rules := k.rulesWith(name, k.there(id.Groups))
+	k.bearers.Store(key, rules)
+	return rules
 }
 
 // rules are those of a role, granted in some connections. What cannot be read allows nothing.
@@ -224,6 +261,8 @@ type Who struct {
 	User  string // of the users; "" for who has the admin token, and clients of CB-Spider
 	Token string // hash of the token that let him in
 	Login string // hash of the login in a browser
+
+	Bearer *sso.Identity // what the provider's token says that let him in
 }
 
 type whoKey struct{}
@@ -255,7 +294,12 @@ func (p *People) rulesOf(ctx context.Context) []rule {
 	if u == nil || u.disabled {
 		return nil
 	}
-	if who.Token == "" {
+	switch {
+	case who.Bearer != nil && who.Bearer.Over():
+		return nil
+	case who.Bearer != nil:
+		return k.rulesOfBearer(who.User, who.Bearer)
+	case who.Token == "":
 		return u.rules
 	}
 	t := k.tokens[who.Token]

@@ -26,12 +26,18 @@ const adminToken = "the first admin's token"
 // server is one of several servers on the same database.
 func server(t *testing.T, s *store.Store) (p *people.People, tokenFile string) {
 	t.Helper()
+	return serverWith(t, people.Config{Store: s})
+}
+
+func serverWith(t *testing.T, c people.Config) (p *people.People, tokenFile string) {
+	t.Helper()
 	dir := t.TempDir()
 	tokenFile = filepath.Join(dir, auth.TokenFile)
 	require.NoError(t, os.WriteFile(tokenFile, []byte(adminToken), 0o600))
 	admin, _, err := auth.OpenAdminToken(dir)
 	require.NoError(t, err)
-	p, err = people.New(t.Context(), people.Config{Store: s, Admin: admin, Sessions: auth.NewSessions(admin.Token, s), Logger: slog.New(slog.DiscardHandler)})
+	c.Admin, c.Sessions, c.Logger = admin, auth.NewSessions(admin.Token, c.Store), slog.New(slog.DiscardHandler)
+	p, err = people.New(t.Context(), c)
 	require.NoError(t, err)
 	ctx, stop := context.WithCancel(t.Context())
 	ended := make(chan struct{})

@@ -58,6 +58,9 @@ func (p *People) CreateToken(ctx context.Context, body []byte) (*api.IssuedToken
 			return nil, resource.Invalid(resource.Problem{Field: "expiresIn", Message: "is not a duration between 1m and 43920h, such as 720h"})
 		}
 	}
+	if who.Bearer != nil { // which would end with what it was made by
+		return nil, resource.Errorf(resource.CodeDenied, "a token of single sign-on makes no others; make one in the console, or have whoever manages users make it: mcic token create NAME --user %s", request.User)
+	}
 	k := p.known.Load()
 	if who.Token != "" { // it makes none that can do more, or lives on
 		by := k.tokens[who.Token]

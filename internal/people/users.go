@@ -2,12 +2,11 @@ package people
 
 import (
 	"context"
-	"slices"
+	"errors"
 	"strings"
 	"time"
 
 	"github.com/m-cmp/mc-infra-connector/api"
-	"github.com/m-cmp/mc-infra-connector/internal/auth"
 	"github.com/m-cmp/mc-infra-connector/internal/store"
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
@@ -35,7 +34,7 @@ func (p *People) User(ctx context.Context, name string) (*api.User, error) {
 // user converts to what users see.
 func (k *known) user(row *store.User) api.User {
 	made := api.User{
-		Name: row.Name, Title: row.Title, Groups: []string{}, Disabled: row.Disabled, Password: row.Password != "", CreatedAt: row.CreatedAt.Time(),
+		Name: row.Name, Title: row.Title, Groups: []string{}, Disabled: row.Disabled, Password: row.Password != "", SingleSignOn: row.Issuer, CreatedAt: row.CreatedAt.Time(),
 	}
 	if u := k.users[row.Name]; u != nil {
 		made.Groups = append(made.Groups, u.groups...)
@@ -55,7 +54,7 @@ func (p *People) CreateUser(ctx context.Context, body []byte) (*api.User, error)
 	if err := resource.Decode(body, &request); err != nil {
 		return nil, err
 	}
-	if slices.Contains([]string{auth.Admin, auth.Spider, auth.System}, request.Name) {
+	if reserved(request.Name) {
 		return nil, resource.Invalid(resource.Problem{Field: "name", Message: "is what the audit trail calls somebody else; choose another one"})
 	}
 	row := &store.User{Name: request.Name, Title: request.Title, CreatedAt: store.MicrosOf(time.Now())}
@@ -92,6 +91,15 @@ func (p *People) UpdateUser(ctx context.Context, name string, body []byte) (*api
 	}
 	err := p.change(ctx, Update, name, func(ctx context.Context, q *store.Queries) error {
 		row, err := q.User(ctx, name)
+		if err != nil {
+			return err
+		}
+		if hash != "" {
+			err = local(row, "passwords")
+		}
+		if request.Groups != nil {
+			err = errors.Join(err, local(row, "groups"))
+		}
 		if err != nil {
 			return err
 		}

@@ -24,6 +24,8 @@ type User struct {
 	LockedUntil Micros
 	LoginAt     Micros
 	CreatedAt   Micros
+	Issuer      string // of who comes by single sign-on; "" for others
+	Subject     string // what the issuer calls him, and never anybody else
 }
 
 // Group is a row.
@@ -95,6 +97,7 @@ func (t *APIToken) Resource() api.APIToken {
 const (
 	PurposeLogin  = "login"  // a login in a browser
 	PurposeInvite = "invite" // an invitation to choose a password
+	PurposeLogout = "logout" // lets nobody in: a logout that a provider has told of, so that it is told once
 )
 
 // UserLogin is a row: what lets a user in for a while.
@@ -105,7 +108,16 @@ type UserLogin struct {
 	User    string `bun:"user_name"`
 	Purpose string
 	Until   Micros
+
+	// Of single sign-on.
+	Session    string // that of the provider
+	Sealed     []byte // what it is renewed with; nil if it cannot be
+	FreshUntil Micros // when the provider is asked whether it is still there
+	KeptUntil  Micros // until when it lets in if the provider does not answer
 }
+
+// Identity is what Sealed is sealed for.
+func (l *UserLogin) Identity() string { return "login " + l.Hash }
 
 // People is all that decisions are made from.
 type People struct {
@@ -173,6 +185,12 @@ func (s *Store) ListenPeople(ctx context.Context, changed func()) {
 func (q *Queries) User(ctx context.Context, name string) (*User, error) {
 	row := &User{}
 	return row, q.one(ctx, q.db.NewSelect().Model(row).Where("name = ?", name), "there is no user %s; list them with: mcic user list", name)
+}
+
+// Subject reads the user who comes by single sign-on as a subject of an issuer.
+func (q *Queries) Subject(ctx context.Context, issuer, subject string) (*User, error) {
+	row := &User{}
+	return row, q.one(ctx, q.db.NewSelect().Model(row).Where("issuer = ?", issuer).Where("subject = ?", subject), "there is no such user of %s", issuer)
 }
 
 // InsertUser records one.
@@ -341,6 +359,9 @@ func (s *Store) UsedTokens(ctx context.Context, used map[string]time.Time) error
 
 // InsertLogin records what lets a user in for a while.
 func (q *Queries) InsertLogin(ctx context.Context, row *UserLogin) error {
+	if err := q.sealedNow(ctx, row.Sealed); err != nil {
+		return err
+	}
 	return q.insert(ctx, row, "the login exists already")
 }
 
@@ -349,6 +370,41 @@ func (q *Queries) UserLogin(ctx context.Context, hash, purpose string) (*UserLog
 	row := &UserLogin{}
 	sel := q.db.NewSelect().Model(row).Where("hash = ?", hash).Where("purpose = ?", purpose).Where("until > ?", MicrosOf(time.Now()))
 	return row, q.one(ctx, sel, "the %s has ended, or was never made", purpose)
+}
+
+// ClaimLogin has who asks be the only one that renews a login, until a time. It reports whether
+// nobody else is.
+func (q *Queries) ClaimLogin(ctx context.Context, row *UserLogin, until time.Time) (bool, error) {
+	update := q.db.NewUpdate().Model(row).Set("fresh_until = ?", MicrosOf(until)).WherePK().Where("fresh_until = ?", row.FreshUntil)
+	done, err := update.Exec(ctx)
+	if err != nil {
+		return false, failure(err, "record that the login is renewed")
+	}
+	n, err := done.RowsAffected()
+	return n == 1, failure(err, "record that the login is renewed")
+}
+
+// RenewLogin records that a login is still there.
+func (q *Queries) RenewLogin(ctx context.Context, row *UserLogin) error {
+	if err := q.sealedNow(ctx, row.Sealed); err != nil {
+		return err
+	}
+	_, err := q.db.NewUpdate().Model(row).Column("sealed", "fresh_until", "kept_until").WherePK().Exec(ctx)
+	return failure(err, "record the login")
+}
+
+// SubjectLogins reads the logins of who comes by single sign-on: all of a subject, those of a
+// session, or those of both.
+func (q *Queries) SubjectLogins(ctx context.Context, issuer, subject, session string) (rows []UserLogin, err error) {
+	users := q.db.NewSelect().Model((*User)(nil)).Column("name").Where("issuer = ?", issuer)
+	if subject != "" {
+		users = users.Where("subject = ?", subject)
+	}
+	sel := q.db.NewSelect().Model(&rows).Where("purpose = ?", PurposeLogin).Where("user_name IN (?)", users)
+	if session != "" {
+		sel = sel.Where("session = ?", session)
+	}
+	return rows, failure(sel.Scan(ctx), "look for the logins that have ended")
 }
 
 // EndLogins ends the logins and invitations of a user, or with a hash that one.

@@ -57,9 +57,10 @@ func TestEverySealedColumnSurvivesAChangeOfTheMasterKey(t *testing.T) {
 		next, err := secret.NewKey()
 		require.NoError(t, err)
 		credential, repository := &store.Credential{Name: "a", Cloud: "mock"}, &store.Repository{Name: "b"}
+		login := &store.UserLogin{Hash: "e", Until: store.MicrosOf(time.Now().Add(time.Hour))}
 		operation, value := &store.Operation{ID: "c", State: api.OperationQueued}, store.Secret{UID: "d", Name: "privateKey"}
 		for row, sealed := range map[interface{ Identity() string }]*[]byte{
-			credential: &credential.Sealed, repository: &repository.Sealed, operation: &operation.Hidden, &value: &value.Sealed,
+			credential: &credential.Sealed, repository: &repository.Sealed, operation: &operation.Hidden, &value: &value.Sealed, login: &login.Sealed,
 		} {
 			*sealed, err = old.Seal([]byte("of "+row.Identity()), row.Identity())
 			require.NoError(t, err)
@@ -68,6 +69,7 @@ func TestEverySealedColumnSurvivesAChangeOfTheMasterKey(t *testing.T) {
 			require.NoError(t, q.InsertCredential(ctx, credential))
 			require.NoError(t, q.InsertRepository(ctx, repository))
 			require.NoError(t, q.InsertOperation(ctx, operation))
+			require.NoError(t, q.InsertLogin(ctx, login))
 			return q.InsertSecrets(ctx, []store.Secret{value})
 		}))
 		for column, values := range sealedBytes(t, s) {
@@ -121,6 +123,12 @@ func TestNothingIsRecordedThatAForgottenKeySealed(t *testing.T) {
 		_, err = keys.Open(t.Context(), s, keys.Source{Text: string(now.Text())}, slog.New(slog.DiscardHandler))
 		require.NoError(t, err)
 		write := map[string]func(context.Context, *store.Queries, []byte) error{
+			"InsertLogin": func(ctx context.Context, q *store.Queries, v []byte) error {
+				return q.InsertLogin(ctx, &store.UserLogin{Hash: "a", Sealed: v})
+			},
+			"RenewLogin": func(ctx context.Context, q *store.Queries, v []byte) error {
+				return q.RenewLogin(ctx, &store.UserLogin{Hash: "a", Sealed: v})
+			},
 			"InsertCredential": func(ctx context.Context, q *store.Queries, v []byte) error {
 				return q.InsertCredential(ctx, &store.Credential{Name: "a", Cloud: "mock", Sealed: v})
 			},

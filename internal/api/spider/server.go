@@ -123,8 +123,10 @@ func (s *server) authenticate(next http.Handler, acts bool) http.Handler {
 			asked = r.WithContext(r.Context())
 			asked.Method = http.MethodPost
 		}
-		who, ok := s.People.IdentifySpider(asked)
+		who, ok, err := s.People.IdentifySpider(asked)
 		switch {
+		case err != nil && resource.CodeOf(err) != resource.CodeUnauthenticated:
+			s.fail(w, err)
 		case foreign(r, acts):
 			fail(w, http.StatusForbidden, "the request comes from another web site, or from a browser that does not say from where; send it from a program or from this server's own pages")
 		case !ok:

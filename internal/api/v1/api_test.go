@@ -31,6 +31,7 @@ import (
 	"github.com/m-cmp/mc-infra-connector/internal/people"
 	"github.com/m-cmp/mc-infra-connector/internal/repository"
 	"github.com/m-cmp/mc-infra-connector/internal/secret"
+	"github.com/m-cmp/mc-infra-connector/internal/sso"
 	"github.com/m-cmp/mc-infra-connector/internal/terminal"
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
@@ -89,6 +90,12 @@ func newHandler(t testing.TB, e *enginetest.Env) http.Handler {
 // open is newHandler, with what each route needs.
 func open(t testing.TB, e *enginetest.Env) (http.Handler, map[string]string) {
 	t.Helper()
+	return openWith(t, e, nil)
+}
+
+// openWith is open with a provider of single sign-on.
+func openWith(t testing.TB, e *enginetest.Env, provider *sso.Provider) (http.Handler, map[string]string) {
+	t.Helper()
 	dir := t.TempDir()
 	require.NoError(t, os.WriteFile(filepath.Join(dir, auth.TokenFile), []byte(token+"\n"), 0o600))
 	admin, created, err := auth.OpenAdminToken(dir)
@@ -101,7 +108,7 @@ func open(t testing.TB, e *enginetest.Env) (http.Handler, map[string]string) {
 	logger := slog.New(slog.DiscardHandler)
 	installed, err := drivers.New(t.Context(), drivers.Config{Store: e.Store, Host: e.Host, Sealer: secret.NewSealer(key, nil), Shelf: shelf, Logger: logger})
 	require.NoError(t, err)
-	who, err := people.New(t.Context(), people.Config{Store: e.Store, Admin: admin, Sessions: auth.NewSessions(admin.Token, e.Store), Sealer: secret.NewSealer(key, nil)})
+	who, err := people.New(t.Context(), people.Config{Store: e.Store, Admin: admin, Sessions: auth.NewSessions(admin.Token, e.Store), Sealer: secret.NewSealer(key, nil), SSO: provider})
 	require.NoError(t, err)
 	return v1.Open(v1.Config{
 		Audit:  e.Trail,
@@ -119,6 +126,7 @@ type answer struct {
 	header http.Header
 	body   []byte
 	about  string // the request, for messages
+	at     string // where it came from, after all redirections
 }
 
 // request makes one with the token.
@@ -146,12 +154,17 @@ func (a *routes) send(r *http.Request) answer {
 // exchange sends a request to what the OpenAPI document does not have.
 func (a *routes) exchange(r *http.Request) answer {
 	a.t.Helper()
-	response, err := a.client.Do(r)
+	return a.exchangeBy(a.client, r)
+}
+
+func (a *routes) exchangeBy(client *http.Client, r *http.Request) answer {
+	a.t.Helper()
+	response, err := client.Do(r)
 	require.NoError(a.t, err)
 	defer response.Body.Close()
 	body, err := io.ReadAll(response.Body)
 	require.NoError(a.t, err)
-	got := answer{response.StatusCode, response.Header, body, fmt.Sprintf("%s %.200s", r.Method, r.URL.RequestURI())}
+	got := answer{response.StatusCode, response.Header, body, fmt.Sprintf("%s %.200s", r.Method, r.URL.RequestURI()), response.Request.URL.RequestURI()}
 	return got
 }
 

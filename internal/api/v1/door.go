@@ -63,7 +63,7 @@ func (d *doors) handle(router chi.Router, method, path string, needs need, next 
 // out, or is of the console, and what checks its requests itself.
 func public(route string) bool {
 	switch route {
-	case "/", "/assets/*", "/icon.svg", "/healthz", "/readyz", sessionPath, invitePath, loginPath, SpiderPrefix, SpiderPrefix + "/", SpiderPrefix + "/*":
+	case "/", "/assets/*", "/icon.svg", "/healthz", "/readyz", sessionPath, waysPath, ssoPath, ssoCallbackPath, ssoLogoutPath, invitePath, loginPath, SpiderPrefix, SpiderPrefix + "/", SpiderPrefix + "/*":
 		return true
 	}
 	return strings.HasPrefix(route, SpiderPrefix+"/")

@@ -33,7 +33,7 @@ func serve(t *testing.T, handler http.Handler, s schema, r *http.Request) {
 	r.Header.Set("Authorization", "Bearer "+token)
 	w := recorder{httptest.NewRecorder(), end}
 	handler.ServeHTTP(w, r.WithContext(ctx))
-	got := answer{w.Code, w.Header(), w.Body.Bytes(), r.Method + " " + r.URL.String()}
+	got := answer{w.Code, w.Header(), w.Body.Bytes(), r.Method + " " + r.URL.String(), ""}
 	if got.status >= http.StatusInternalServerError {
 		t.Fatalf("%s is answered %d: %s", got.about, got.status, got.body)
 	}

@@ -63,7 +63,8 @@ type Config struct {
 	Metrics   *prometheus.Registry
 	Logger    *slog.Logger
 	Version   string
-	Dev       bool // whether the server is one to try things out, which the console says
+	PublicURL string // the server's address as browsers have it; "" for what they say themselves
+	Dev       bool   // whether the server is one to try things out, which the console says
 }
 
 // SpiderPrefix is the path below which the API of CB-Spider is served.
@@ -137,6 +138,7 @@ func open(c Config) (http.Handler, *doors) {
 	})
 	s.sessionRoutes(router)
 	s.strangerRoutes(router)
+	s.ssoRoutes(router)
 	router.Group(func(r chi.Router) {
 		r.Use(s.authenticate, bufferBody, s.codings.Represent)
 		d.api = humachi.New(named{r}, openAPI(c.Version))
@@ -223,11 +225,14 @@ func ok(w http.ResponseWriter, notice string) {
 func (s *server) authenticate(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		who, allowed, err := s.People.Identify(r)
-		if err != nil {
+		why := "the token is missing or wrong, or has ended; send one as: Authorization: Bearer TOKEN. Users make their own with: mcic token create; the admin token lies in the file token of the server's data folder"
+		switch {
+		case resource.CodeOf(err) == resource.CodeUnauthenticated: // of a token that says so much that more can be said of it
+			why = err.Error()
+		case err != nil:
 			problem(err).write(w)
 			return
-		}
-		if allowed {
+		case allowed:
 			next.ServeHTTP(w, r.WithContext(people.As(r.Context(), who)))
 			return
 		}
@@ -238,8 +243,7 @@ func (s *server) authenticate(next http.Handler) http.Handler {
 		if (r.Method == http.MethodGet || r.Method == http.MethodHead) && !fromScript(r) { // it would have the browser ask for a password
 			w.Header().Add("WWW-Authenticate", `Basic realm="mcic: any user, the token as password"`)
 		}
-		plain(http.StatusUnauthorized, resource.CodeUnauthenticated,
-			"the token is missing or wrong, or has ended; send one as: Authorization: Bearer TOKEN. Users make their own with: mcic token create; the admin token lies in the file token of the server's data folder").write(w)
+		plain(http.StatusUnauthorized, resource.CodeUnauthenticated, why).write(w)
 	})
 }
 

@@ -69,13 +69,20 @@ func (s *server) sessionRoutes(r chi.Router) {
 	})
 	r.Delete(sessionPath, func(w http.ResponseWriter, r *http.Request) {
 		session, open, _ := s.People.SessionOf(r) // what is wrong with the records is seen by EndLogin
-		if err := s.People.EndLogin(w, r); err != nil {
+		provider, err := s.People.EndLogin(w, r, s.address(r)+"/")
+		if err != nil {
 			problem(err).write(w)
 			return
 		}
 		if open {
 			s.Audit.Session(r.Context(), cmp.Or(session.Who.User, auth.Admin), audit.VerbLogout)
 		}
-		w.WriteHeader(http.StatusNoContent)
+		if provider == "" {
+			w.WriteHeader(http.StatusNoContent)
+			return
+		}
+		w.Header().Set("Content-Type", "application/json")
+		w.Header().Set("Cache-Control", noStore)
+		_ = json.NewEncoder(w).Encode(map[string]string{"logoutAt": provider}) // the client is gone if this fails
 	})
 }
