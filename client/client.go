@@ -46,6 +46,7 @@ const maxAnswer = 256 << 20
 type Client struct {
 	base    string
 	token   string
+	tokens  func(context.Context) (string, error) // or what answers it at each moment
 	agent   string
 	http    *http.Client
 	timeout time.Duration
@@ -63,6 +64,11 @@ func WithHTTPClient(h *http.Client) Option { return func(c *Client) { c.http = h
 
 // WithUserAgent sets the name that the server logs.
 func WithUserAgent(agent string) Option { return func(c *Client) { c.agent = agent } }
+
+// WithTokens has the token asked for with every request, for one that is renewed.
+func WithTokens(tokens func(context.Context) (string, error)) Option {
+	return func(c *Client) { c.tokens = tokens }
+}
 
 // WithTimeout sets how long one request may take; event streams have no limit.
 func WithTimeout(d time.Duration) Option { return func(c *Client) { c.timeout = d } }
@@ -97,7 +103,7 @@ func New(server, token string, opts ...Option) (*Client, error) {
 	if c.http == nil {
 		c.http = ownHTTP(cmp.Or(c.tls, &tls.Config{MinVersion: tls.VersionTLS12}))
 	}
-	if token != "" {
+	if token != "" || c.tokens != nil {
 		if err := c.private("token"); err != nil {
 			return nil, err
 		}
@@ -196,6 +202,9 @@ func (c *Client) attempt(ctx context.Context, r call, out any) error {
 	limited, cancel := context.WithTimeout(ctx, c.timeout+r.wait)
 	defer cancel()
 	resp, err := c.send(limited, r)
+	if e, ok := errors.AsType[*resource.Error](err); ok { // it was not sent
+		return e
+	}
 	if err != nil {
 		return &noAnswer{c.networkError(ctx, limited, err)}
 	}
@@ -244,11 +253,26 @@ func (c *Client) send(ctx context.Context, r call) (*http.Response, error) {
 	if body != nil {
 		req.Header.Set("Content-Type", "application/json")
 	}
-	if c.token != "" {
-		req.Header.Set("Authorization", "Bearer "+c.token)
+	if err := c.authorize(ctx, req.Header); err != nil {
+		return nil, err
 	}
 	maps.Copy(req.Header, r.header)
 	return c.http.Do(req)
+}
+
+// authorize says who asks.
+func (c *Client) authorize(ctx context.Context, header http.Header) error {
+	token := c.token
+	if c.tokens != nil {
+		var err error
+		if token, err = c.tokens(ctx); err != nil {
+			return err
+		}
+	}
+	if token != "" {
+		header.Set("Authorization", "Bearer "+token)
+	}
+	return nil
 }
 
 // networkError says why there is no answer. limited is the context of the request,

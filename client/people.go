@@ -22,6 +22,11 @@ func (c *Client) Login(ctx context.Context, request api.LoginRequest) (*api.Issu
 	return one[api.IssuedToken](ctx, c, http.MethodPost, request)(path("login"))
 }
 
+// LoginWays returns how one can log in at the server. No token is needed for it.
+func (c *Client) LoginWays(ctx context.Context) (*api.LoginWays, error) {
+	return one[api.LoginWays](ctx, c, http.MethodGet, nil)(path("session", "ways"))
+}
+
 // Users iterates over the users.
 func (c *Client) Users(ctx context.Context) iter.Seq2[api.User, error] {
 	return pages[api.User](ctx, c, "/users", url.Values{}, nil)

@@ -81,8 +81,8 @@ func (c *Client) socket(ctx context.Context, path string) (*websocket.Conn, erro
 	limited, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
 	header := http.Header{"User-Agent": {c.agent}}
-	if c.token != "" {
-		header.Set("Authorization", "Bearer "+c.token)
+	if err := c.authorize(limited, header); err != nil {
+		return nil, err
 	}
 	conn, resp, err := websocket.Dial(limited, c.base+path, &websocket.DialOptions{
 		HTTPClient: c.http, HTTPHeader: header, Subprotocols: []string{api.TerminalProtocol},

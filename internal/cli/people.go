@@ -15,7 +15,7 @@ import (
 
 // peopleCommands manage who may do what.
 func (a *app) peopleCommands() []*cobra.Command {
-	return []*cobra.Command{a.userCommand(), a.userGroupCommand(), a.roleCommand(), a.grantCommand(), a.tokenCommand(), a.loginCommand(), a.whoamiCommand()}
+	return []*cobra.Command{a.userCommand(), a.userGroupCommand(), a.roleCommand(), a.grantCommand(), a.tokenCommand(), a.loginCommand(), a.logoutCommand(), a.whoamiCommand()}
 }
 
 func userName(u *api.User) string { return u.Name }
@@ -375,14 +375,21 @@ func (a *app) tokenCommand() *cobra.Command {
 }
 
 func (a *app) loginCommand() *cobra.Command {
-	var user, expires string
+	var (
+		user, expires string
+		single        bool
+	)
 	cmd := &cobra.Command{
-		Use: "login CONTEXT --server URL --user NAME", GroupID: groupPeople, Args: oneName, ValidArgsFunction: completeArgs(1, a.completeContexts),
-		Short: "Log in with a password",
+		Use: "login CONTEXT --server URL [--user NAME | --sso]", GroupID: groupPeople, Args: oneName, ValidArgsFunction: completeArgs(1, a.completeContexts),
+		Short: "Log in with a password, or by single sign-on",
 		Long: `Asks for a user's password, gets a token for it and keeps that in a context, which
 becomes the current one. The token ends after --expires; then log in again. One that an
-earlier login on this machine got is revoked.`,
-		Example: "  mcic login lab --server https://mcic.example.com --user anna\n  mcic login lab",
+earlier login on this machine got is revoked.
+
+With --sso it shows an address and a code for a browser, on any machine, in which you
+log in at the provider of the server's single sign-on. What the provider gives is
+kept in the context too, and renewed for as long as the provider lets it.`,
+		Example: "  mcic login lab --server https://mcic.example.com --user anna\n  mcic login lab --server https://mcic.example.com --sso\n  mcic login lab",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			file, err := a.readContexts()
 			if err != nil {
@@ -393,7 +400,13 @@ earlier login on this machine got is revoked.`,
 				return err
 			}
 			if user != "" {
-				kept.User = user
+				kept.User, kept.SSO = user, nil
+			}
+			switch {
+			case single && user != "":
+				return usageError("--user and --sso are both given; give one of them")
+			case single || kept.SSO != nil:
+				return a.logInBySSO(cmd.Context(), args[0], kept)
 			}
 			if kept.Server == "" || kept.User == "" {
 				return usageError("--server and --user are required the first time: where to log in, and as whom")
@@ -423,6 +436,7 @@ earlier login on this machine got is revoked.`,
 		},
 	}
 	cmd.Flags().StringVar(&user, "user", "", "`NAME` of the user")
+	cmd.Flags().BoolVar(&single, "sso", false, "log in by single sign-on, with a browser")
 	cmd.Flags().StringVar(&expires, "expires", "", "how long the login lasts, such as `12h` (default), at most 720h")
 	return cmd
 }

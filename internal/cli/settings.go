@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -55,6 +56,7 @@ type serverContext struct {
 	User       string `json:"user,omitempty"` // who logs in
 	Connection string `json:"connection,omitempty"`
 	way
+	SSO *ssoLogin `json:"sso,omitempty"` // of a login by single sign-on
 }
 
 func (a *app) contextPath() string {
@@ -122,6 +124,7 @@ type settings struct {
 	tokenFrom  string // for people, also when there is no token
 	connection string
 	way        way
+	renew      func(context.Context) (string, error) // the token at each moment, of a login that is renewed
 }
 
 func (a *app) settings(ctx context.Context) (settings, error) {
@@ -140,7 +143,10 @@ func (a *app) settings(ctx context.Context) (settings, error) {
 // folder's to this machine only.
 func (a *app) resolve(ctx context.Context) (settings, error) {
 	s := settings{server: defaultServer, connection: a.env.Getenv("MCIC_CONNECTION")}
-	var named serverContext
+	var (
+		named serverContext
+		name  string
+	)
 	switch fromEnv := a.env.Getenv("MCIC_SERVER"); {
 	case a.server != "" && a.context != "":
 		return s, usageError("--server and --context both name a server; give one of them")
@@ -153,10 +159,7 @@ func (a *app) resolve(ctx context.Context) (settings, error) {
 		if err != nil {
 			return s, err
 		}
-		name := a.context
-		if name == "" {
-			name = file.Current
-		}
+		name = cmp.Or(a.context, file.Current)
 		if name != "" {
 			found, ok := file.Contexts[name]
 			if !ok {
@@ -181,6 +184,9 @@ func (a *app) resolve(ctx context.Context) (settings, error) {
 		s.token, s.tokenFrom = strings.TrimSpace(fromEnv), "$MCIC_TOKEN"
 	case named.Token != "":
 		s.token, s.tokenFrom = named.Token, "the context"
+		if named.SSO != nil {
+			s.renew = a.renewing(name, s.way)
+		}
 	case client.OnThisMachine(s.server):
 		s.tokenFrom = filepath.Join(DefaultDataDir(a.env.Getenv), "token")
 		raw, err := os.ReadFile(s.tokenFrom)
@@ -209,6 +215,8 @@ func (a *app) tokenHint() string {
 	switch {
 	case err != nil:
 		return ""
+	case s.renew != nil:
+		return "the login by single sign-on does not let in; log in again with: mcic login CONTEXT --sso"
 	case s.token != "":
 		return fmt.Sprintf("the token of %s is not the one of the server at %s", s.tokenFrom, s.server)
 	default:
@@ -228,6 +236,9 @@ func (a *app) clientOf(s settings) (*client.Client, error) {
 	opts, err := s.way.options()
 	if err != nil {
 		return nil, err
+	}
+	if s.renew != nil {
+		opts = append(opts, client.WithTokens(s.renew))
 	}
 	opts = append(append(opts, client.WithUserAgent("mcic/"+a.build.Version)), a.env.ClientOptions...)
 	return client.New(s.server, s.token, opts...)
@@ -250,7 +261,7 @@ func (a *app) readInput(ctx context.Context, file, prompt string) (string, error
 // pointed is a context with the server that is given, if one is, and the way that is given to it.
 func (a *app) pointed(c serverContext) (serverContext, error) {
 	if a.server != "" && a.server != c.Server {
-		c.Server, c.Token, c.way = a.server, "", way{} // the old token was for the old server
+		c.Server, c.Token, c.SSO, c.way = a.server, "", nil, way{} // the old token was for the old server
 	}
 	given, err := a.way.absolute()
 	c.way = given.or(c.way)
@@ -284,6 +295,7 @@ func (a *app) contextCommand() *cobra.Command {
 				if c.Token, err = a.readTokenFile(cmd.Context()); err != nil {
 					return err
 				}
+				c.SSO = nil
 			}
 			opts, err := c.options()
 			if err != nil {

@@ -43,28 +43,28 @@ func TestWhereCommandsGoTo(t *testing.T) {
 		env  map[string]string
 		want settings
 	}{
-		{"nothing but this machine", app{}, map[string]string{"MCIC_DATA": dir}, settings{defaultServer, "local-token", filepath.Join(dir, "token"), "", way{}}},
-		{"nothing at all", app{}, nil, settings{defaultServer, "", "", "", way{}}},
-		{"the current context", app{}, map[string]string{"MCIC_CONFIG": contexts, "MCIC_DATA": dir}, settings{"https://lab", "lab-token", "the context", "lab-cloud", way{}}},
-		{"another context", app{context: "here"}, map[string]string{"MCIC_CONFIG": contexts, "MCIC_DATA": dir}, settings{"http://localhost:9", "local-token", filepath.Join(dir, "token"), "", way{}}},
-		{"a named context before the variable", app{context: "lab"}, map[string]string{"MCIC_CONFIG": contexts, "MCIC_SERVER": "https://env"}, settings{"https://lab", "lab-token", "the context", "lab-cloud", way{}}},
-		{"variables before the context", app{}, map[string]string{"MCIC_CONFIG": contexts, "MCIC_SERVER": "https://env", "MCIC_TOKEN": "env-token"}, settings{"https://env", "env-token", "$MCIC_TOKEN", "", way{}}},
-		{"the connection of the variable", app{}, map[string]string{"MCIC_CONFIG": contexts, "MCIC_CONNECTION": "mine"}, settings{"https://lab", "lab-token", "the context", "mine", way{}}},
-		{"no token of one server for another", app{}, map[string]string{"MCIC_CONFIG": contexts, "MCIC_SERVER": "https://env", "MCIC_DATA": dir}, settings{"https://env", "", "", "", way{}}},
+		{"nothing but this machine", app{}, map[string]string{"MCIC_DATA": dir}, settings{defaultServer, "local-token", filepath.Join(dir, "token"), "", way{}, nil}},
+		{"nothing at all", app{}, nil, settings{defaultServer, "", "", "", way{}, nil}},
+		{"the current context", app{}, map[string]string{"MCIC_CONFIG": contexts, "MCIC_DATA": dir}, settings{"https://lab", "lab-token", "the context", "lab-cloud", way{}, nil}},
+		{"another context", app{context: "here"}, map[string]string{"MCIC_CONFIG": contexts, "MCIC_DATA": dir}, settings{"http://localhost:9", "local-token", filepath.Join(dir, "token"), "", way{}, nil}},
+		{"a named context before the variable", app{context: "lab"}, map[string]string{"MCIC_CONFIG": contexts, "MCIC_SERVER": "https://env"}, settings{"https://lab", "lab-token", "the context", "lab-cloud", way{}, nil}},
+		{"variables before the context", app{}, map[string]string{"MCIC_CONFIG": contexts, "MCIC_SERVER": "https://env", "MCIC_TOKEN": "env-token"}, settings{"https://env", "env-token", "$MCIC_TOKEN", "", way{}, nil}},
+		{"the connection of the variable", app{}, map[string]string{"MCIC_CONFIG": contexts, "MCIC_CONNECTION": "mine"}, settings{"https://lab", "lab-token", "the context", "mine", way{}, nil}},
+		{"no token of one server for another", app{}, map[string]string{"MCIC_CONFIG": contexts, "MCIC_SERVER": "https://env", "MCIC_DATA": dir}, settings{"https://env", "", "", "", way{}, nil}},
 		{
 			"the context's way",
 			app{context: "way"},
 			map[string]string{"MCIC_CONFIG": contexts},
-			settings{"http://way", "", "", "", way{CA: "/ca.crt", Certificate: "/c.crt", Key: "/c.key", InsecureHTTP: true}},
+			settings{"http://way", "", "", "", way{CA: "/ca.crt", Certificate: "/c.crt", Key: "/c.key", InsecureHTTP: true}, nil},
 		},
 		{
 			"another way before the context's",
 			app{context: "way", way: way{CA: "flag.crt"}},
 			map[string]string{"MCIC_CONFIG": contexts, "MCIC_CA": "env.crt", "MCIC_CLIENT_CERT": "env.c", "MCIC_CLIENT_KEY": "env.k"},
-			settings{"http://way", "", "", "", way{CA: "flag.crt", Certificate: "env.c", Key: "env.k", InsecureHTTP: true}},
+			settings{"http://way", "", "", "", way{CA: "flag.crt", Certificate: "env.c", Key: "env.k", InsecureHTTP: true}, nil},
 		},
-		{"no way of one server for another", app{server: "https://flag"}, map[string]string{"MCIC_CONFIG": contexts, "MCIC_INSECURE_HTTP": "1"}, settings{"https://flag", "", "", "", way{InsecureHTTP: true}}},
-		{"flags before all", app{server: "https://flag", tokenFile: tokenFile}, map[string]string{"MCIC_CONFIG": contexts, "MCIC_SERVER": "https://env", "MCIC_TOKEN": "t"}, settings{"https://flag", "file-token", "--token-file", "", way{}}},
+		{"no way of one server for another", app{server: "https://flag"}, map[string]string{"MCIC_CONFIG": contexts, "MCIC_INSECURE_HTTP": "1"}, settings{"https://flag", "", "", "", way{InsecureHTTP: true}, nil}},
+		{"flags before all", app{server: "https://flag", tokenFile: tokenFile}, map[string]string{"MCIC_CONFIG": contexts, "MCIC_SERVER": "https://env", "MCIC_TOKEN": "t"}, settings{"https://flag", "file-token", "--token-file", "", way{}, nil}},
 	} {
 		a := tc.app
 		a.env.Getenv = func(key string) string { return tc.env[key] }

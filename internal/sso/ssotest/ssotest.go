@@ -40,6 +40,7 @@ type Provider struct {
 	changing  func(claims map[string]any)
 	down      bool
 	approved  bool
+	noDevices bool
 	keyReads  int
 	refreshes int
 	revoked   int
@@ -105,6 +106,9 @@ func (p *Provider) Lasts(d time.Duration) { p.set(func() { p.lasts = d }) }
 // Approve has the login on another device be approved.
 func (p *Provider) Approve() { p.set(func() { p.approved = true }) }
 
+// NoDevices has it know no logins on other devices.
+func (p *Provider) NoDevices() { p.set(func() { p.noDevices = true }) }
+
 // Changing has what ID tokens say be changed.
 func (p *Provider) Changing(change func(claims map[string]any)) {
 	p.set(func() { p.changing = change })
@@ -124,10 +128,14 @@ func (p *Provider) Count() (keys, refreshes, revoked int) {
 }
 
 func (p *Provider) describe(w http.ResponseWriter, _ *http.Request) {
-	answer(w, map[string]any{
+	said := map[string]any{
 		"issuer": p.URL, "jwks_uri": p.URL + "/keys", "authorization_endpoint": p.URL + "/authorize", "token_endpoint": p.URL + "/token",
 		"device_authorization_endpoint": p.URL + "/device", "end_session_endpoint": p.URL + "/end", "revocation_endpoint": p.URL + "/revoke",
-	})
+	}
+	if p.noDevices {
+		delete(said, "device_authorization_endpoint")
+	}
+	answer(w, said)
 }
 
 func (p *Provider) authorize(w http.ResponseWriter, r *http.Request) {
