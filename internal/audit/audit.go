@@ -94,13 +94,12 @@ func (t *Trail) Session(ctx context.Context, who, verb string) {
 	t.Store.NoteAfter(ctx, t.Logger, store.Audit{Who: who, Verb: verb, Kind: kindSession}, nil)
 }
 
-// Refused notes that somebody came with a wrong token or password.
-func (t *Trail) Refused(ctx context.Context) {
-	t.RefusedFor(ctx, resource.Errorf(resource.CodeUnauthenticated, "a wrong token or password"))
-}
-
-// RefusedFor notes that somebody was not let in, and why.
-func (t *Trail) RefusedFor(ctx context.Context, why error) {
+// Refused notes that somebody was not let in, and why, if more can be said than that the token or
+// the password is wrong.
+func (t *Trail) Refused(ctx context.Context, why error) {
+	if why == nil {
+		why = resource.Errorf(resource.CodeUnauthenticated, "a wrong token or password")
+	}
 	if !t.wrong.Allow() {
 		t.Logger.Warn("so many wrong tokens or passwords are sent that not each is in the audit trail", "address", auth.Address(ctx))
 		return

@@ -66,7 +66,7 @@ func TestLoginsAreSealedAndSent(t *testing.T) {
 		}
 		trail := running(t, name, out)
 		trail.Session(ctx, auth.Admin, audit.VerbLogin)
-		trail.Refused(ctx)
+		trail.Refused(ctx, nil)
 		require.Eventually(t, func() bool { return strings.Count(read(), "\n") == 2 }, time.Minute, 5*time.Millisecond)
 		lines := strings.Split(read(), "\n")
 		first, second := entry(t, lines[0]), entry(t, lines[1])
@@ -150,7 +150,7 @@ func TestPlacesThatAreNone(t *testing.T) {
 func TestWrongTokensDoNotFillTheDatabase(t *testing.T) {
 	trail := running(t, "-", io.Discard)
 	for range 300 {
-		trail.Refused(t.Context())
+		trail.Refused(t.Context(), nil)
 	}
 	p, err := trail.Verify(t.Context())
 	require.NoError(t, err)

@@ -119,7 +119,7 @@ func kindOf(token string) (string, error) {
 
 // refuse says why a token lets nobody in.
 func refuse(format string, args ...any) error {
-	return resource.Errorf(resource.CodeUnauthenticated, "the token of single sign-on does not let in: %s; log in again, or get a new token", fmt.Sprintf(format, args...))
+	return resource.Errorf(resource.CodeUnauthenticated, "the token of single sign-on does not let in: %s; log in again, or get a new token", reason(fmt.Sprintf(format, args...), ""))
 }
 
 // identity is who a token is of.
@@ -240,7 +240,7 @@ func quoted(names []string) string {
 	if len(names) == 0 {
 		return "nobody"
 	}
-	return reason(strings.Join(names, ", "), "")
+	return strings.Join(names, ", ")
 }
 
 // forget makes room: what is over goes, and if that is not enough any others.
@@ -318,5 +318,5 @@ func (p *Provider) LoggedOut(ctx context.Context, token string) (*Logout, error)
 }
 
 func noLogout(format string, args ...any) error {
-	return resource.Errorf(resource.CodeInvalid, "the logout token is refused: %s", fmt.Sprintf(format, args...))
+	return resource.Errorf(resource.CodeInvalid, "the logout token is refused: %s", reason(fmt.Sprintf(format, args...), ""))
 }

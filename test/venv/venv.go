@@ -19,15 +19,7 @@ const installTimeout = 5 * time.Minute
 // Python answers the interpreter of a virtual environment with what requirements pin. It is
 // made once, in build/NAME-venv, whoever comes first.
 func Python(ctx context.Context, name string, requirements []byte) (string, error) {
-	root, err := moduleRoot()
-	if err != nil {
-		return "", err
-	}
-	home := filepath.Join(root, "build", name+"-venv")
-	if err := os.MkdirAll(home, 0o755); err != nil {
-		return "", err
-	}
-	unlock, err := lock(filepath.Join(home, "lock"))
+	home, unlock, err := Shared(name + "-venv")
 	if err != nil {
 		return "", err
 	}
@@ -49,6 +41,20 @@ func Python(ctx context.Context, name string, requirements []byte) (string, erro
 		return "", err
 	}
 	return python, os.WriteFile(done, nil, 0o644)
+}
+
+// Shared answers a folder in build/, which is the caller's alone until it is unlocked.
+func Shared(name string) (dir string, unlock func(), err error) {
+	root, err := moduleRoot()
+	if err != nil {
+		return "", nil, err
+	}
+	dir = filepath.Join(root, "build", name)
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return "", nil, err
+	}
+	unlock, err = lock(filepath.Join(dir, "lock"))
+	return dir, unlock, err
 }
 
 func run(ctx context.Context, stdin []byte, name string, args ...string) error {

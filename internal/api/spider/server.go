@@ -131,7 +131,7 @@ func (s *server) authenticate(next http.Handler, acts bool) http.Handler {
 			fail(w, http.StatusForbidden, "the request comes from another web site, or from a browser that does not say from where; send it from a program or from this server's own pages")
 		case !ok:
 			if r.Header.Get("Authorization") != "" {
-				s.Audit.Refused(r.Context())
+				s.Audit.Refused(r.Context(), err)
 			}
 			w.Header().Set("WWW-Authenticate", `Basic realm="CB-Spider API"`)
 			fail(w, http.StatusUnauthorized, "the user name or password is missing or wrong; the server's operator sets them with SPIDER_USERNAME and SPIDER_PASSWORD. A token works too, as: Authorization: Bearer TOKEN, or as the password of its user")

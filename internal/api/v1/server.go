@@ -237,7 +237,7 @@ func (s *server) authenticate(next http.Handler) http.Handler {
 			return
 		}
 		if r.Header.Get("Authorization") != "" {
-			s.Audit.Refused(r.Context())
+			s.Audit.Refused(r.Context(), err)
 		}
 		w.Header().Add("WWW-Authenticate", `Bearer realm="mcic"`)
 		if (r.Method == http.MethodGet || r.Method == http.MethodHead) && !fromScript(r) { // it would have the browser ask for a password

@@ -60,7 +60,7 @@ func (s *server) sessionRoutes(r chi.Router) {
 		}
 		until, ok := s.People.Sessions.Start(w, r, body.Token)
 		if !ok {
-			s.Audit.Refused(r.Context())
+			s.Audit.Refused(r.Context(), nil)
 			plain(http.StatusUnauthorized, resource.CodeUnauthenticated, "this is not the admin token. It lies in the file token of the server's data folder").write(w)
 			return
 		}

@@ -57,7 +57,7 @@ func (s *server) ssoRoutes(r chi.Router) {
 	r.Get(ssoCallbackPath, func(w http.ResponseWriter, r *http.Request) {
 		page, err := s.People.FinishSSO(w, r)
 		if err != nil {
-			s.Audit.RefusedFor(r.Context(), err)
+			s.Audit.Refused(r.Context(), err)
 			explain(w, r, err)
 			return
 		}
