@@ -23,6 +23,10 @@ const pages = [
   '/setup',
   '/catalog/images',
   '/topology',
+  '/people',
+  '/people?tab=roles',
+  '/people?tab=grants',
+  '/account',
 ];
 
 for (const scheme of ['light', 'dark'] as const) {

@@ -3,6 +3,8 @@ import { copyFileSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test as base, expect, type Page } from '@playwright/test';
+import en from '../src/i18n/en.json' with { type: 'json' };
+import ko from '../src/i18n/ko.json' with { type: 'json' };
 
 /** Server is a real mcic server with the Mock cloud, which lasts as long as a test file. */
 export class Server {
@@ -126,14 +128,45 @@ export const test = base.extend<{ watched: undefined }, { file: string; alone: b
 
 export { expect };
 
-/** enter logs in and shows a page. */
-export async function enter(page: Page, server: Server, path = '/', language: 'en' | 'ko' = 'en') {
-  await page.addInitScript(
+/** Way is how somebody logs in at the login page. */
+export type Way = (page: Page, texts: typeof en.login) => Promise<void>;
+
+/** byToken is the way of who has the admin token. */
+export function byToken(server: Server): Way {
+  return async (page, texts) => {
+    await page.getByRole('textbox', { name: texts.token }).fill(server.token);
+    await page.getByRole('button', { name: texts.enter }).click();
+  };
+}
+
+/** byPassword is the way of a user with a password. */
+export function byPassword(user: string, password: string): Way {
+  return async (page, texts) => {
+    await page.getByText(texts.byPassword, { exact: true }).click();
+    await page.getByRole('textbox', { name: texts.user }).fill(user);
+    await page.locator('input[autocomplete=current-password]').fill(password);
+    await page.getByRole('button', { name: texts.enter }).click();
+  };
+}
+
+/** speaking has pages in a language. */
+export function speaking(page: Page, language: 'en' | 'ko') {
+  return page.addInitScript(
     (l) => localStorage.getItem('mcic-language') ?? localStorage.setItem('mcic-language', l),
     language,
   );
+}
+
+/** enter logs in, with the admin token unless it is said how, and shows a page. */
+export async function enter(
+  page: Page,
+  server: Server,
+  path = '/',
+  language: 'en' | 'ko' = 'en',
+  way: Way = byToken(server),
+) {
+  await speaking(page, language);
   await page.goto(server.url + path);
-  await page.getByRole('textbox', { name: language === 'en' ? 'Admin token' : '관리자 토큰' }).fill(server.token);
-  await page.getByRole('button', { name: language === 'en' ? 'Log in' : '로그인' }).click();
+  await way(page, (language === 'en' ? en : ko).login);
   await expect(page.getByRole('navigation')).toBeVisible();
 }

@@ -46,6 +46,7 @@ const rights: Record<'do' | 'of', Record<string, string>> = {
     '*': 'everything',
     resource: 'all kinds of resources',
     catalog: 'all catalogs',
+    metric: 'metrics',
     connection: 'connections',
     credential: 'credentials',
     driver: 'drivers',

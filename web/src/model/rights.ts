@@ -43,6 +43,7 @@ export const commonVerbs: readonly string[] = [
 export const commonKinds: readonly string[] = [
   'resource',
   'catalog',
+  'metric',
   'connection',
   'credential',
   'driver',
