@@ -96,6 +96,25 @@ func TestAPartThatFailsLeavesNothing(t *testing.T) {
 	assert.Empty(t, left.CloudID)
 }
 
+// What is left of it is not concluded from a cloud that cannot be asked for it just then.
+func TestWhatIsLeftOfACreationIsLookedForAgain(t *testing.T) {
+	e := enginetest.New(t, enginetest.Options{}, "parts", "true", "failPart", "1", "latency", "20ms", "failCall", "0.4", "seed", "1")
+	e.Network()
+	var ops []*api.Operation
+	for i := range 10 {
+		op, err := e.Ask("mock", "cluster", fmt.Sprintf("k%d", i), twoGroups(e))
+		require.NoError(t, err)
+		ops = append(ops, op)
+	}
+	for _, op := range ops {
+		assert.Equal(t, resource.CodeCapacity, e.Fails(op).Code)
+		left, err := e.Get(t.Context(), "mock", "cluster", op.Name)
+		require.NoError(t, err)
+		assert.Equal(t, resource.StateFailed, left.State)
+		assert.Empty(t, left.CloudID, op.Name)
+	}
+}
+
 func TestAPendingCreationIsCancelledWithWhatThereIs(t *testing.T) {
 	e := enginetest.New(t, enginetest.Options{}, "parts", "true", "latency", "300ms")
 	e.Network()

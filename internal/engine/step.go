@@ -228,14 +228,15 @@ func (j *job) answered(ctx context.Context, a answer, err error) error {
 	}
 	age := time.Since(j.op.AskedAt.Time())
 	j.op.Attempts++
+	known := true
 	if j.op.Creates() {
-		j.noteLeft(ctx, a.item, e)
+		known = j.noteLeft(ctx, a.item, e)
 	}
 	retryFor := j.config.RetryFor
 	if j.op.Force() {
 		retryFor = j.config.ForceFor
 	}
-	if age < retryFor && (e.Retryable || effectOf(callOf(j.op.Change), e) == freed && j.mayFree(ctx, e)) {
+	if age < retryFor && (e.Retryable || !known || effectOf(callOf(j.op.Change), e) == freed && j.mayFree(ctx, e)) {
 		return j.retry(ctx, e)
 	}
 	return j.fail(ctx, api.OperationFailed, j.firstOf(j.takenElsewhere(ctx, e)))
@@ -288,8 +289,9 @@ func (j *job) cancelled() *resource.Error {
 
 // noteLeft records what a creation that failed has left on the cloud: what the driver
 // says, and otherwise what the cloud shows of what was there before. The failure may be of
-// a call that never came to the driver. An unclear failure says nothing at all.
-func (j *job) noteLeft(ctx context.Context, left *driver.Item, e *resource.Error) {
+// a call that never came to the driver. An unclear failure says nothing at all. It answers whether
+// that much is known.
+func (j *job) noteLeft(ctx context.Context, left *driver.Item, e *resource.Error) (known bool) {
 	switch {
 	case left != nil && left.ID != "":
 		j.Row.CloudID, j.Row.Uncertain = left.ID, false
@@ -297,10 +299,14 @@ func (j *job) noteLeft(ctx context.Context, left *driver.Item, e *resource.Error
 		j.Row.Uncertain = true
 	case !e.Retryable && j.Row.CloudID != "":
 		seen := inventory.Look(ctx, j.session, j.Row.Kind, j.Row.CloudID)
-		if seen.Err == nil && (seen.Item == nil || seen.Item.State == resource.StateDeleting || seen.Item.State == resource.StateDeleted) {
+		if seen.Err != nil {
+			return !resource.AsError(seen.Err).Retryable // if it may pass, the creation is asked for again, and then this
+		}
+		if seen.Item == nil || seen.Item.State == resource.StateDeleting || seen.Item.State == resource.StateDeleted {
 			j.Row.CloudID = ""
 		}
 	}
+	return true
 }
 
 // mostAfter bounds when a driver may want to be called again.
