@@ -125,7 +125,8 @@ func (w ssoWorld) as(t *testing.T, token string) (int, string) {
 func (w ssoWorld) usersSeeWhatTheirGroupsMay(t *testing.T) {
 	assert.Equal(t, []string{"mock"}, w.sees(t, w.logIn(t, "anna")))
 	assert.Equal(t, []string{"other"}, w.sees(t, w.logIn(t, "bert")))
-	assert.Empty(t, w.sees(t, w.logIn(t, "carl")), "who is in no group may do nothing")
+	carl := w.ask(t, w.logIn(t, "carl"), http.MethodGet, "/v1/connections")
+	assert.Equal(t, http.StatusForbidden, carl.Status, "who is in no group may do nothing")
 
 	b, err := w.keycloak.Browser()
 	require.NoError(t, err)

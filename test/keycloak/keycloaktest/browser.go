@@ -71,7 +71,7 @@ func (b *Browser) submit(ctx context.Context, page *Page, input string, fill url
 		}
 		values := url.Values{}
 		for field := range node.Descendants() {
-			if name := attribute(field, "name"); field.Data == "input" && name != "" && name != "cancel" && attribute(field, "type") != "checkbox" {
+			if name := attribute(field, "name"); (field.Data == "input" || field.Data == "button") && name != "" && name != "cancel" && attribute(field, "type") != "checkbox" {
 				values.Set(name, attribute(field, "value"))
 			}
 		}

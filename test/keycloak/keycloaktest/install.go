@@ -28,7 +28,7 @@ const (
 	copier   = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy"
 )
 
-const installTimeout = 15 * time.Minute
+const installTimeout = 20 * time.Minute
 
 // heap keeps Keycloak small.
 const heap = "JAVA_OPTS_KC_HEAP=-Xms64m -Xmx512m"

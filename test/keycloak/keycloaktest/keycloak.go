@@ -34,7 +34,7 @@ import (
 const EnvRequire = "MCIC_REQUIRE_KEYCLOAK"
 
 const (
-	startTimeout = 5 * time.Minute // the first one takes a minute on a machine that has nothing else to do
+	startTimeout = 10 * time.Minute // the first one takes a minute on a machine that has nothing else to do
 	admin        = "operator"
 )
 
