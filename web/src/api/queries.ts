@@ -171,6 +171,9 @@ export function capabilitiesQuery(connection: string) {
   });
 }
 
+/** The order of fields that the API's document sorts by their names. */
+const bodyOrder = ['name', 'title', 'user', 'group', 'role', 'verbs', 'kinds', 'connections', 'labels', 'doc'];
+
 /** bodyQuery reads what the body of a request must be, as the API's document says. */
 export function bodyQuery(name: keyof Schemas) {
   return queryOptions({
@@ -178,7 +181,7 @@ export function bodyQuery(name: keyof Schemas) {
     ...described,
     queryFn: ({ signal }) =>
       send<{ components: { schemas: Record<string, Schema> } }>('GET', '/openapi.json', undefined, { signal }),
-    select: ({ components: { schemas } }) => inline({ ...schemas[name], $defs: schemas }),
+    select: ({ components: { schemas } }) => inline({ ...schemas[name], $defs: schemas }, bodyOrder),
   });
 }
 

@@ -32,7 +32,14 @@ export function NewPassword({
         error={error}
         required
       />
-      <List size="xs" spacing={2} aria-label={t('password.rules')} aria-live="polite">
+      <List
+        size="xs"
+        spacing={2}
+        withPadding={false}
+        style={{ paddingInlineStart: 4 }}
+        aria-label={t('password.rules')}
+        aria-live="polite"
+      >
         {rule(long, t('password.long', { count: minLength }))}
         {rule(varied, t('password.varied'))}
         {rule(undefined, t('password.uncommon'))}

@@ -20,7 +20,7 @@ import {
 import { IconPlus, IconTrash } from '@tabler/icons-react';
 import type { ReactNode } from 'react';
 import { useTranslation } from 'react-i18next';
-import { fieldTitle } from '../i18n/words';
+import { fieldDoc, fieldTitle } from '../i18n/words';
 import { empty, isMap, read, type Schema, typeOf } from '../model/schema';
 import { CatalogPicker, ReferencePicker } from './pickers';
 import { type FieldProps, type Form, usePlace } from './place';
@@ -82,10 +82,11 @@ export function Field({ form, schema, path, required, bare = false }: FieldProps
   if (Refined && !bare) return <Refined form={form} schema={schema} path={path} required={required} />;
 
   const label = fieldTitle(name);
+  const doc = fieldDoc(`${place.owner}.${name}`, schema.description);
   const common = {
     label,
     'aria-label': bare ? label : undefined,
-    description: bare ? undefined : schema.description,
+    description: bare ? undefined : doc,
     withAsterisk: required,
     error: errorAt(form, at),
     size: bare ? 'xs' : 'sm',
@@ -114,9 +115,9 @@ export function Field({ form, schema, path, required, bare = false }: FieldProps
       return (
         <Fieldset legend={label}>
           <Stack gap="sm">
-            {schema.description && (
+            {doc && (
               <Text size="xs" c="dimmed">
-                {schema.description}
+                {doc}
               </Text>
             )}
             <Fields form={form} schema={schema} path={path} />
@@ -231,6 +232,7 @@ export function ListField({
   about,
 }: FieldProps & { extra?: ReactNode; about?: (item: unknown) => ReactNode }) {
   const { t } = useTranslation();
+  const { owner } = usePlace();
   const at = path.join('.');
   const items = (read(form.getValues(), path) as unknown[] | undefined) ?? [];
   const item = schema.items ?? {};
@@ -241,7 +243,7 @@ export function ListField({
     <Input.Wrapper
       label={fieldTitle(path.at(-1) ?? '')}
       labelElement="div"
-      description={schema.description}
+      description={fieldDoc(`${owner}.${path.at(-1)}`, schema.description)}
       withAsterisk={required}
       error={errorAt(form, at)}
     >
@@ -318,6 +320,7 @@ export function ListField({
 /** MapField edits names with values, such as labels. */
 function MapField({ form, schema, path }: Omit<FieldProps, 'required'>) {
   const { t } = useTranslation();
+  const { owner } = usePlace();
   const at = path.join('.');
   const entries = Object.entries((read(form.getValues(), path) as Record<string, string> | undefined) ?? {});
   const set = (next: [string, string][]) => form.setFieldValue(at, Object.fromEntries(next));
@@ -326,7 +329,7 @@ function MapField({ form, schema, path }: Omit<FieldProps, 'required'>) {
     <Input.Wrapper
       label={fieldTitle(path.at(-1) ?? '')}
       labelElement="div"
-      description={schema.description}
+      description={fieldDoc(`${owner}.${path.at(-1)}`, schema.description)}
       error={wrong}
     >
       <Stack gap={6} mt={6}>

@@ -24,6 +24,9 @@ export const stateTitle = (name: string) => word(`state.${name}`, name);
 /** fieldDoc is what a field is for, by the name of its schema's owner and its own. */
 export const fieldDoc = (name: string, doc = '') => word(`doc.${name}`, doc);
 
+/** roleDoc is what a role is for that every server has. */
+export const roleDoc = ({ name, doc = '' }: { name: string; doc?: string }) => word(`role.${name}`, doc);
+
 /** rightWords is a part of the sentence that says what a right is: a verb (do), or what it is done with (of). */
 export const rightWords = (part: 'do' | 'of', name: string) =>
   word(`right.${part}.${name}`, rights[part][name] ?? humanize(name).toLowerCase());

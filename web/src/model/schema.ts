@@ -35,8 +35,8 @@ export type Schema = {
 
 export type Values = Record<string, unknown>;
 
-/** inline puts what a schema refers to in place of the references. */
-export function inline(root: Schema): Schema {
+/** inline puts what a schema refers to in place of the references, and properties in an order where none is said. */
+export function inline(root: Schema, order?: string[]): Schema {
   const defs = root.$defs ?? {};
   const walk = (s: Schema): Schema => {
     const { $ref, $defs: _, ...own } = s;
@@ -45,7 +45,7 @@ export function inline(root: Schema): Schema {
     return {
       ...merged,
       ...(merged.properties &&
-        !target && { properties: mapValues(ordered(merged.properties, merged['x-order']), walk) }),
+        !target && { properties: mapValues(ordered(merged.properties, merged['x-order'] ?? order), walk) }),
       ...(merged.items && !target && { items: walk(merged.items) }),
       ...(typeof merged.additionalProperties === 'object' &&
         !target && { additionalProperties: walk(merged.additionalProperties) }),

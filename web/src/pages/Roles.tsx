@@ -6,7 +6,7 @@ import { useTranslation } from 'react-i18next';
 import type { Schemas } from '../api/client';
 import { catalogsQuery, connectionsQuery, grantsQuery, kindsQuery, rolesQuery } from '../api/queries';
 import { useMay } from '../api/rights';
-import { catalogTitle, kindTitle, rightWords, verbTitle } from '../i18n/words';
+import { catalogTitle, kindTitle, rightWords, roleDoc, verbTitle } from '../i18n/words';
 import { commonKinds, commonVerbs, rightOf } from '../model/rights';
 import type { Choices } from '../model/schema';
 import { Failure } from './parts';
@@ -46,7 +46,7 @@ export function Roles({ manages }: { manages: boolean }) {
                     </Badge>
                   )}
                   <Text size="sm" c="dimmed">
-                    {r.doc}
+                    {r.builtIn ? roleDoc(r) : r.doc}
                   </Text>
                 </Group>
                 {manages && !r.builtIn && (
