@@ -3,7 +3,7 @@ import en from '../src/i18n/en.json' with { type: 'json' };
 import ko from '../src/i18n/ko.json' with { type: 'json' };
 import koWords from '../src/i18n/ko-words.json' with { type: 'json' };
 import { commonKinds, commonVerbs } from '../src/model/rights';
-import { byPassword, enter, expect, type Server, speaking, test } from './server';
+import { byPassword, byToken, enter, expect, type Server, speaking, test } from './server';
 
 test.use({ file: 'people' });
 test.describe.configure({ mode: 'serial' });
@@ -277,7 +277,7 @@ test('a password is changed, and the new one lets in', async ({ page, server }) 
   await expect(page.getByRole('heading', { name: 'Account' })).toBeVisible();
 });
 
-test('single sign-on leads back to where one was', async ({ page, server }) => {
+test('single sign-on leads back to where one was, and out of the provider', async ({ page, server }) => {
   await page.route('**/v1/session/ways', (route) =>
     route.fulfill({ json: { passwords: true, singleSignOn: { name: 'Corp', path: '/v1/session/sso' } } }),
   );
@@ -287,6 +287,16 @@ test('single sign-on leads back to where one was', async ({ page, server }) => {
     'href',
     '/v1/session/sso?return=%2Fresources%2Fvms%3Ffilter%3Dstate%3Drunning',
   );
+  await byToken(server)(page, en.login);
+  await page.route('**/v1/session', async (route) => {
+    if (route.request().method() !== 'DELETE') return route.continue();
+    await route.fetch();
+    return route.fulfill({ json: { logoutAt: `${server.url}/?provider` } });
+  });
+  await page.getByRole('button', { name: 'Account, language, theme and logout' }).click();
+  await page.getByRole('menuitem', { name: 'Log out' }).click();
+  await page.waitForURL('**/?provider*');
+  await expect(page.getByRole('link', { name: 'Log in with Corp' })).toBeVisible();
 });
 
 test('credentials and connections change in place', async ({ page, server }) => {

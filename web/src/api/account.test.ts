@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { account } from './account';
-import { ApiError, accept, asksForCode, login, ways } from './client';
+import { ApiError, accept, asksForCode, login, logout, ways } from './client';
 
 type Asked = { method: string; path: string; body: unknown };
 
@@ -27,7 +27,7 @@ beforeEach(() => {
     });
     const [status, body] = answers.shift() ?? [500];
     const headers = { 'Content-Type': status < 300 ? 'application/json' : 'application/problem+json' };
-    return new Response(JSON.stringify(body), { status, headers });
+    return new Response(body === undefined ? null : JSON.stringify(body), { status, headers });
   });
 });
 
@@ -80,4 +80,9 @@ it('an invitation and a second step are sent as the server takes them', async ()
     { method: 'POST', path: '/v1/me:totp-confirm', body: { code: '123456' } },
     { method: 'POST', path: '/v1/me:totp-remove', body: { password: 'pw', code: '654321' } },
   ]);
+});
+
+it('a logout says where the browser logs out of single sign-on', async () => {
+  answers = [[204], [200, { logoutAt: 'https://sso.example.com/logout' }]];
+  expect([await logout(), await logout()]).toEqual([undefined, 'https://sso.example.com/logout']);
 });

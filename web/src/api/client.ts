@@ -102,8 +102,9 @@ export function login(proof: Proof): Promise<Session> {
   return send('POST', '/v1/session', proof);
 }
 
-export function logout(): Promise<void> {
-  return send('DELETE', '/v1/session');
+/** logout ends the login, and answers where the browser ends the one at the provider of single sign-on, too. */
+export async function logout(): Promise<string | undefined> {
+  return (await send<{ logoutAt: string } | undefined>('DELETE', '/v1/session'))?.logoutAt;
 }
 
 /** asksForCode says whether a login was refused for want of the code of a second step, or for a wrong one. */

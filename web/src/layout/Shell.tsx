@@ -240,9 +240,9 @@ function Preferences() {
   const [failed, setFailed] = useState<unknown>();
   const out = async () => {
     try {
-      await logout();
+      const provider = await logout();
       client.clear();
-      window.location.assign('/');
+      window.location.assign(provider ?? '/');
     } catch (e) {
       setFailed(e);
     }

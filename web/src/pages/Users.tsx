@@ -71,11 +71,13 @@ export function Users({ manages }: { manages: boolean }) {
                 icon={<IconPencil size={15} />}
                 onClick={() => setEdited(u)}
               />
-              <Act
-                label={t('people.invite', { name: u.name })}
-                icon={<IconMailForward size={15} />}
-                onClick={() => invite.mutate(u.name)}
-              />
+              {!u.singleSignOn && (
+                <Act
+                  label={t('people.invite', { name: u.name })}
+                  icon={<IconMailForward size={15} />}
+                  onClick={() => invite.mutate(u.name)}
+                />
+              )}
               {u.lockedUntil && (
                 <Act
                   label={t('people.unlock', { name: u.name })}
@@ -122,7 +124,7 @@ export function Users({ manages }: { manages: boolean }) {
             path: old ? `/v1/users/${old.name}` : '/v1/users',
             old,
             choices: { groups: { values: groups.map((g) => g.name), open: true } },
-            without: old ? ['password', 'unlock', 'totp'] : [],
+            without: old ? ['password', 'unlock', 'totp', ...(old.singleSignOn ? ['groups'] : [])] : [],
             shown: ['users', 'groups'],
             submit: old ? t('drivers.save') : t('resource.create'),
           }}
@@ -149,7 +151,7 @@ export function Users({ manages }: { manages: boolean }) {
   );
 }
 
-/** Standing says what keeps a user out, or what of the second step there is. */
+/** Standing says what keeps a user out, and by what it comes in. */
 function Standing({ user: u }: { user: User }) {
   const { t } = useTranslation();
   const badge = (color: string, text: string) => (
@@ -161,7 +163,7 @@ function Standing({ user: u }: { user: User }) {
     <Group gap={4} wrap="nowrap">
       {u.disabled && badge('red', t('people.disabled'))}
       {u.lockedUntil && badge('orange', t('people.locked'))}
-      {!u.password && badge('gray', t('people.noPassword'))}
+      {u.singleSignOn ? badge('blue', t('people.singleSignOn')) : !u.password && badge('gray', t('people.noPassword'))}
       {u.totp && badge('teal', t('people.totp'))}
     </Group>
   );
