@@ -28,8 +28,8 @@ type Envelope[S, T any] struct {
 	UpdatedAt  time.Time         `json:"updatedAt" doc:"When its record last changed."`
 	CreatedBy  string            `json:"createdBy,omitempty" doc:"Who had it created or took it over; absent of what an earlier version recorded."`
 	UpdatedBy  string            `json:"updatedBy,omitempty" doc:"Who had it changed last."`
-	SyncedAt   *time.Time        `json:"syncedAt,omitempty" doc:"When the cloud last showed it as it is here: how fresh this is. Absent until the cloud has shown it."`
 	Secrets    map[string]string `json:"secrets,omitempty" doc:"Secrets that are shown once, in the answer to the creation, such as a key pair's privateKey."`
+	SyncedAt   *time.Time        `json:"syncedAt,omitempty" doc:"When the cloud last showed it as it is here: how fresh this is. Absent until the cloud has shown it."`
 }
 
 // Resource is an envelope whose kind is known only by name.

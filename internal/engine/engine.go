@@ -187,7 +187,7 @@ func (e *Engine) tidy(ctx context.Context) error {
 	if held > 0 {
 		e.logger.Warn("no record is removed for its age: more than a day lay between two looks through the records, by the clocks of the servers; if no server ran for so long all is well, otherwise set the clocks", "for", held.Round(time.Minute))
 	}
-	for _, fill := range []func(*store.Queries, context.Context) (bool, error){(*store.Queries).FillSearch, (*store.Queries).FillAddresses} {
+	for _, fill := range []func(*store.Queries, context.Context) (bool, error){(*store.Queries).FillSearch, (*store.Queries).FillAddresses, (*store.Queries).FillDocuments} {
 		for more := err == nil; more && err == nil; {
 			err = e.store.Update(ctx, func(ctx context.Context, q *store.Queries) (err error) {
 				more, err = fill(q, ctx)

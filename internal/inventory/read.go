@@ -94,6 +94,24 @@ func (inv *Inventory) List(ctx context.Context, connection, kind string, query s
 	return store.Convert(rows, (*store.Resource).Envelope), next, nil
 }
 
+// Document answers a resource as it was last recorded, as it is sent.
+func (inv *Inventory) Document(ctx context.Context, connection, kind, name string) (store.Document, error) {
+	document, err := inv.store.Read().Document(ctx, connection, kind, name)
+	if err != nil {
+		return document, inv.store.Read().OrNoConnection(ctx, connection, err)
+	}
+	return document, nil
+}
+
+// Documents answers the page that List answers, as it is sent.
+func (inv *Inventory) Documents(ctx context.Context, connection, kind string, query store.Query) ([]store.Document, string, error) {
+	documents, next, err := inv.store.Read().ListDocuments(ctx, connection, kind, query)
+	if err == nil && len(documents) == 0 && connection != "" {
+		err = inv.store.Read().OrNoConnection(ctx, connection, nil)
+	}
+	return documents, next, err
+}
+
 // Count counts what List would answer on all its pages for all connections, and with a
 // field also each of the field's values, the most frequent first.
 func (inv *Inventory) Count(ctx context.Context, kind, field string, query store.Query) (total int, groups []store.Group, err error) {

@@ -50,6 +50,18 @@ func (s *Store) ForgetAddresses(ctx context.Context) error {
 	return err
 }
 
+// ForgetDocuments leaves the rows as a version wrote them that kept no documents.
+func (s *Store) ForgetDocuments(ctx context.Context) error {
+	_, err := s.write.ExecContext(ctx, "UPDATE resources SET document = ''")
+	return err
+}
+
+// Kept answers the document that is kept of a resource.
+func (s *Store) Kept(ctx context.Context, uid string) (text string, err error) {
+	err = s.read.NewSelect().Table("resources").Column("document").Where("uid = ?", uid).Scan(ctx, &text)
+	return text, err
+}
+
 // Again takes the migrations from a version on back, and makes them again.
 func (s *Store) Again(ctx context.Context, version int64) error {
 	p, err := s.migrations()

@@ -2,6 +2,7 @@ package store
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/base64"
 	"encoding/json"
@@ -204,34 +205,43 @@ func (t table) filter(sel *bun.SelectQuery, filters []Filter) (*bun.SelectQuery,
 	return sel, nil
 }
 
-// page reads one page of what of a selection fits the filters. Pages are found by the last row's place in the
-// order, so that rows that come and go in between neither repeat nor hide others.
-func page[R any](ctx context.Context, sel *bun.SelectQuery, rows *[]R, t table, query Query, values func(*R) map[string]any) ([]R, string, error) {
+// order is in which order a list is.
+type order struct{ text, column string }
+
+// paged narrows a selection to one page of what fits the filters, and a row more if there is another page.
+// Pages are found by the last row's place in the order, so that rows that come and go in between neither
+// repeat nor hide others.
+func (t table) paged(sel *bun.SelectQuery, query Query) (*bun.SelectQuery, order, error) {
 	sel, err := t.filter(sel, query.Filters)
 	if err != nil {
-		return nil, "", err
+		return nil, order{}, err
 	}
-	order := query.Sort
-	if order == "" {
-		order = t.order
-	}
-	field, desc := strings.CutPrefix(order, "-")
-	column, ok := t.columns[field]
-	if !ok {
-		return nil, "", invalidParam("sort", "%.64q is not a field to sort by; those are: %s, each with a leading - for descending", field, strings.Join(slices.Sorted(maps.Keys(t.columns)), ", "))
+	by := order{text: cmp.Or(query.Sort, t.order)}
+	field, desc := strings.CutPrefix(by.text, "-")
+	var ok bool
+	if by.column, ok = t.columns[field]; !ok {
+		return nil, by, invalidParam("sort", "%.64q is not a field to sort by; those are: %s, each with a leading - for descending", field, strings.Join(slices.Sorted(maps.Keys(t.columns)), ", "))
 	}
 	direction, compare := "ASC", ">"
 	if desc {
 		direction, compare = "DESC", "<"
 	}
 	if query.Token != "" {
-		last, err := parsePageToken(query.Token, order, strings.Contains(t.times, " "+field+" "))
+		last, err := parsePageToken(query.Token, by.text, strings.Contains(t.times, " "+field+" "))
 		if err != nil {
-			return nil, "", err
+			return nil, by, err
 		}
-		sel = sel.Where("(?, ?) "+compare+" (?, ?)", bun.Ident(column), bun.Ident(t.key), last.Value, last.Key)
+		sel = sel.Where("(?, ?) "+compare+" (?, ?)", bun.Ident(by.column), bun.Ident(t.key), last.Value, last.Key)
 	}
-	sel = sel.OrderExpr("? "+direction+", ? "+direction, bun.Ident(column), bun.Ident(t.key)).Limit(int64(query.Limit) + 1)
+	return sel.OrderExpr("? "+direction+", ? "+direction, bun.Ident(by.column), bun.Ident(t.key)).Limit(int64(query.Limit) + 1), by, nil
+}
+
+// page reads one page of what of a selection fits the filters.
+func page[R any](ctx context.Context, sel *bun.SelectQuery, rows *[]R, t table, query Query, values func(*R) map[string]any) ([]R, string, error) {
+	sel, by, err := t.paged(sel, query)
+	if err != nil {
+		return nil, "", err
+	}
 	if err := sel.Scan(ctx); err != nil {
 		return nil, "", failure(err, "list")
 	}
@@ -240,7 +250,7 @@ func page[R any](ctx context.Context, sel *bun.SelectQuery, rows *[]R, t table, 
 	}
 	*rows = (*rows)[:query.Limit]
 	last := values(&(*rows)[query.Limit-1])
-	return *rows, pageToken{Order: order, Value: last[column], Key: last[t.key]}.String(), nil
+	return *rows, pageToken{Order: by.text, Value: last[by.column], Key: last[t.key]}.String(), nil
 }
 
 // memberName is what a label's key, or a field of spec and status, can be called.

@@ -28,7 +28,11 @@ func (q *Queries) one(ctx context.Context, sel *bun.SelectQuery, what string, ar
 }
 
 func (q *Queries) insert(ctx context.Context, row any, what string, args ...any) error {
-	_, err := q.db.NewInsert().Model(row).Returning("NULL").Exec(ctx)
+	return inserted(ctx, q.db.NewInsert().Model(row), what, args...)
+}
+
+func inserted(ctx context.Context, insert *bun.InsertQuery, what string, args ...any) error {
+	_, err := insert.Returning("NULL").Exec(ctx)
 	if isUnique(err) {
 		return resource.Errorf(resource.CodeAlreadyExists, what, args...)
 	}
@@ -220,7 +224,11 @@ func (q *Queries) InsertResource(ctx context.Context, row *Resource, refs []Ref)
 	row.Search, row.Owner = searchText(row), ownerOf(row)
 	at := addressesOf(row)
 	row.Addresses = strings.Join(at, " ")
-	if err := q.insert(ctx, row, resourceExists, row.Kind, row.Name, row.Connection); err != nil {
+	document, err := row.document()
+	if err != nil {
+		return err
+	}
+	if err := inserted(ctx, q.db.NewInsert().Model(row).Value("document", "?", document), resourceExists, row.Kind, row.Name, row.Connection); err != nil {
 		return err
 	}
 	if len(at) > 0 {
@@ -231,7 +239,7 @@ func (q *Queries) InsertResource(ctx context.Context, row *Resource, refs []Ref)
 	if len(refs) == 0 {
 		return nil
 	}
-	_, err := q.db.NewInsert().Model(&refs).Exec(ctx)
+	_, err = q.db.NewInsert().Model(&refs).Exec(ctx)
 	return failure(err, "record what the %s %s uses", row.Kind, row.Name)
 }
 
@@ -248,7 +256,11 @@ func (q *Queries) UpdateResource(ctx context.Context, row *Resource, owner strin
 	if row.Search == searched {
 		same = append(same, "search")
 	}
-	result, err := q.db.NewUpdate().Model(row).ExcludeColumn(same...).WherePK().Where("lease_owner = ?", owner).Exec(ctx)
+	document, err := row.document()
+	if err != nil {
+		return err
+	}
+	result, err := q.db.NewUpdate().Model(row).ExcludeColumn(same...).Value("document", "?", document).WherePK().Where("lease_owner = ?", owner).Exec(ctx)
 	if isUnique(err) {
 		return resource.Errorf(resource.CodeAlreadyExists, "record the %s %s: %w", row.Kind, row.Name, ErrTaken)
 	}

@@ -27,8 +27,16 @@ func main() {
 	folder := flag.String("fill", "", "only write that inventory into this new `folder`, for a server's --data")
 	spider := flag.Bool("spider", false, "measure CB-Spider's API instead")
 	subscribers := flag.Int("subscribers", 0, "measure what so many subscribers to events cost instead")
+	made := flag.Bool("lists", false, "measure lists and reads that are not cached instead")
+	beside := flag.String("beside", "", "with -lists: `folder` with the mcic of another version, which is measured in turns with this one")
 	flag.Parse()
-	if err := run(context.Background(), *count, *subscribers, *folder, *spider); err != nil {
+	err := error(nil)
+	if *made {
+		err = listsBench(context.Background(), *beside)
+	} else {
+		err = run(context.Background(), *count, *subscribers, *folder, *spider)
+	}
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "Error:", err)
 		os.Exit(1)
 	}

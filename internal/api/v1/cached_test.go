@@ -55,7 +55,8 @@ func TestWhatIsCachedIsWhatIsRecorded(t *testing.T) {
 				} {
 					for range 2 {
 						got := a.exchange(a.request(http.MethodGet, path, nil))
-						assert.Equal(t, ordinary(value), string(got.body), path)
+						assert.JSONEq(t, ordinary(value), string(got.body), path) // databases order and escape anew what they read as JSON
+						assert.Truef(t, bytes.HasSuffix(got.body, []byte("}\n")), "%q", got.body)
 						assert.Equal(t, "application/json", got.header.Get("Content-Type"))
 						tag := got.header.Get("ETag")
 						same := known(path, tag)

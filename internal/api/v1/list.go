@@ -1,9 +1,12 @@
 package v1
 
 import (
+	"bytes"
 	"context"
 	"strings"
 	"time"
+
+	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/m-cmp/mc-infra-connector/api"
 	"github.com/m-cmp/mc-infra-connector/internal/store"
@@ -58,11 +61,30 @@ type list[T any] struct {
 	NextPageToken string `json:"nextPageToken,omitempty" doc:"Token of the next page; absent on the last."`
 }
 
-// resourceList is the body of the lists of resources.
+// resourceList is the body of the lists of resources, without the items.
 type resourceList struct {
-	Items         []*resource.Resource `json:"items" nullable:"false" doc:"The items of this page."`
-	NextPageToken string               `json:"nextPageToken,omitempty" doc:"Token of the next page; absent on the last."`
-	Stale         []api.Stale          `json:"stale,omitempty" doc:"With fresh: the connections whose clouds could not be asked. What is shown of those is what was last recorded."`
+	NextPageToken string      `json:"nextPageToken,omitempty"`
+	Stale         []api.Stale `json:"stale,omitempty"`
+}
+
+// with puts the items into the body as they are.
+func (l resourceList) with(items []store.Document) ([]byte, error) {
+	var rest bytes.Buffer
+	if err := huma.DefaultJSONFormat.Marshal(&rest, l); err != nil {
+		return nil, err
+	}
+	b := []byte(`{"items":[`)
+	for i, item := range items {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = item.Append(b)
+	}
+	b = append(b, ']')
+	if rest.Len() > len("{}\n") {
+		b = append(b, ',')
+	}
+	return append(b, rest.Bytes()[1:]...), nil
 }
 
 // body wraps an answer's body.

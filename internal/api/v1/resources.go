@@ -1,7 +1,6 @@
 package v1
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"encoding/json"
@@ -154,7 +153,13 @@ func (s *server) registerKind(routes *doors, k *resource.Kind) {
 		Summary: "Get a " + title,
 	}, map[string]*huma.Schema{"200": object}),
 		func(ctx context.Context, in *OneResource) (*huma.StreamResponse, error) {
-			return s.cached(ctx, func(ctx context.Context) (any, error) { return s.Inventory.Get(ctx, in.Connection, k.Name, in.Name) }, k.Name, in.Connection, in.Name)
+			return s.cached(ctx, func(ctx context.Context) ([]byte, error) {
+				document, err := s.Inventory.Document(ctx, in.Connection, k.Name, in.Name)
+				if err != nil {
+					return nil, err
+				}
+				return append(document.Append(nil), '\n'), nil
+			}, k.Name, in.Connection, in.Name)
 		})
 
 	register(routes, ofCreation(k), described(huma.Operation{
@@ -303,18 +308,21 @@ func (s *server) listResources(ctx context.Context, connection string, k *resour
 			return s.People.Decide(ctx, people.Read, people.What{Kind: k.Name, Connection: one.Connection}) == people.Denied
 		})
 	}
-	return s.cached(ctx, func(ctx context.Context) (any, error) {
-		items, next, err := s.Inventory.List(ctx, connection, k.Name, query)
-		return resourceList{items, next, stale}, err
+	return s.cached(ctx, func(ctx context.Context) ([]byte, error) {
+		items, next, err := s.Inventory.Documents(ctx, connection, k.Name, query)
+		if err != nil {
+			return nil, err
+		}
+		return resourceList{next, stale}.with(items)
 	}, k.Plural(), connection, query, stale)
 }
 
 // readTime is how long what is read for all who ask may take, because none of them can end it.
 const readTime = 30 * time.Second
 
-// cached answers JSON that is made from what is recorded, once for all requests for the same, of
+// cached answers JSON that is put together from what is recorded, once for all requests for the same, of
 // those who see the same, until something changes.
-func (s *server) cached(ctx context.Context, read func(context.Context) (any, error), what ...any) (*huma.StreamResponse, error) {
+func (s *server) cached(ctx context.Context, read func(context.Context) ([]byte, error), what ...any) (*huma.StreamResponse, error) {
 	version, err := s.Engine.Version(ctx)
 	if err != nil {
 		return nil, problem(err)
@@ -326,15 +334,11 @@ func (s *server) cached(ctx context.Context, read func(context.Context) (any, er
 	found, err := s.answers.Get(version, string(key), func() (*respond.Answer, error) {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), readTime) // it is read for others, too
 		defer cancel()
-		value, err := read(ctx)
+		raw, err := read(ctx)
 		if err != nil {
 			return nil, err
 		}
-		var raw bytes.Buffer
-		if err := huma.DefaultJSONFormat.Marshal(&raw, value); err != nil {
-			return nil, err
-		}
-		return s.codings.New(raw.Bytes(), "application/json"), nil
+		return s.codings.New(raw, "application/json"), nil
 	})
 	if err != nil {
 		return nil, problem(err)

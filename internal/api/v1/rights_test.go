@@ -22,7 +22,7 @@ func TestWhatIsCachedIsOfWhoSeesIt(t *testing.T) {
 	built := 0
 	ask := func(sees *store.Sees) string {
 		ctx := store.WithSees(t.Context(), sees)
-		answer, err := s.cached(ctx, func(ctx context.Context) (any, error) { built++; return "seen by " + seen(ctx).Key(), nil }, "x")
+		answer, err := s.cached(ctx, func(ctx context.Context) ([]byte, error) { built++; return []byte("seen by " + seen(ctx).Key()), nil }, "x")
 		require.NoError(t, err)
 		w := httptest.NewRecorder()
 		answer.Body(humachi.NewContext(&huma.Operation{}, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", http.NoBody), w))

@@ -155,10 +155,43 @@ func Start(t testing.TB, o Options) *Env {
 			stopped = true
 			cancel()
 			require.NoError(t, <-ended)
+			e.checkDocuments()
 		}
 	}
 	t.Cleanup(e.stop)
 	return e
+}
+
+// checkDocuments sees that whatever has happened to a resource, what is sent of it is what is recorded.
+func (e *Env) checkDocuments() {
+	e.t.Helper()
+	ctx := context.Background()
+	if e.Store.Ping(ctx) != nil { // a test has closed or damaged it
+		return
+	}
+	differing := func(kind string) (text string) {
+		rows, _, err := e.Store.Read().ListResources(ctx, "", kind, store.Query{Limit: 1000})
+		require.NoError(e.t, err)
+		documents, _, err := e.Store.Read().ListDocuments(ctx, "", kind, store.Query{Limit: 1000})
+		require.NoError(e.t, err)
+		if len(rows) != len(documents) {
+			return fmt.Sprintf("%d rows and %d documents", len(rows), len(documents))
+		}
+		for i := range rows {
+			recorded, err := json.Marshal(rows[i].Envelope())
+			require.NoError(e.t, err)
+			if sent := documents[i].Append(nil); !store.SameJSON(recorded, sent) {
+				text += fmt.Sprintf("recorded: %s\nsent:     %s\n", recorded, sent)
+			}
+		}
+		return text
+	}
+	for _, k := range resource.Kinds() {
+		deadline := time.Now().Add(5 * time.Second) // another server of the same database may go on
+		for text := differing(k.Name); text != ""; text = differing(k.Name) {
+			require.True(e.t, time.Now().Before(deadline), text)
+		}
+	}
 }
 
 // Stop stops the engine, as a server does that is told to.
