@@ -25,6 +25,9 @@ type Document struct {
 	syncedAt Micros
 }
 
+// Size is at least how many bytes it has, with a comma.
+func (d Document) Size() int { return len(d.text) + len(`,"syncedAt":"2006-01-02T15:04:05.999999Z",`) }
+
 // Append appends it to JSON.
 func (d Document) Append(b []byte) []byte {
 	if d.syncedAt == 0 {

@@ -73,7 +73,12 @@ func (l resourceList) with(items []store.Document) ([]byte, error) {
 	if err := huma.DefaultJSONFormat.Marshal(&rest, l); err != nil {
 		return nil, err
 	}
-	b := []byte(`{"items":[`)
+	const begin = `{"items":[`
+	size := len(begin) + len("],") + rest.Len()
+	for _, item := range items {
+		size += item.Size()
+	}
+	b := append(make([]byte, 0, size), begin...)
 	for i, item := range items {
 		if i > 0 {
 			b = append(b, ',')
