@@ -6,12 +6,13 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 DATA    ?=
 
 # The same flags everywhere, so that tests, lint and build share what is compiled.
+# Tracing in gRPC uses templates, because of which the linker keeps every method of every type.
 export CGO_ENABLED ?= 0
-export GOFLAGS     := $(filter-out -trimpath,$(GOFLAGS)) -trimpath
+export GOFLAGS     := $(filter-out -trimpath -tags=grpcnotrace,$(GOFLAGS)) -trimpath -tags=grpcnotrace
 
 .DEFAULT_GOAL := build
 
-BUILD := $(GO) build -ldflags '-s -w -X main.version=$(VERSION)' -o bin/
+BUILD := $(GO) build -ldflags '-s -w -funcalign=16 -X main.version=$(VERSION)' -o bin/
 
 .PHONY: build
 build: server drivers ## Build the web console, bin/mcic and a bin/mcic-driver-<cloud> for every cloud

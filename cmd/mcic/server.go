@@ -119,7 +119,7 @@ from reading along: --behind-proxy or --insecure-http.`,
 	f.StringVar(&o.logFormat, "log-format", "text", "text or json")
 	f.BoolVar(&o.dev, "dev", false, "register the connection mock and say what to try")
 	cmd.AddCommand(backupCommand(defaultData, getenv), restoreCommand(defaultData, getenv), rekeyCommand(defaultData, getenv), keygenCommand())
-	cmd.SetUsageTemplate(new(cobra.Command).UsageTemplate()) // it runs by itself too, which the root's leaves out
+	cmd.SetUsageFunc(new(cobra.Command).UsageFunc()) // it runs by itself too, which the root's leaves out
 	return cmd
 }
 

@@ -160,11 +160,25 @@ server, are also $MCIC_CA, $MCIC_CLIENT_CERT, $MCIC_CLIENT_KEY and $MCIC_INSECUR
 	root.SetOut(a.env.Stdout)
 	root.SetErr(a.env.Stderr)
 	root.SilenceErrors, root.SilenceUsage = true, true
-	root.Version = a.build.Version
-	root.SetVersionTemplate("mcic {{.Version}}\n")
+	version, usage := false, root.RunE
+	root.Flags().BoolVar(&version, "version", false, "version for mcic")
+	root.RunE = func(cmd *cobra.Command, args []string) error {
+		if version {
+			return a.write("mcic " + a.build.Version + "\n")
+		}
+		return usage(cmd, args)
+	}
 	root.SetFlagErrorFunc(flagError)
 	// A command with sub-commands does nothing by itself: its own line would mislead.
-	root.SetUsageTemplate(strings.Replace(root.UsageTemplate(), "{{if .Runnable}}", "{{if and .Runnable (not .HasAvailableSubCommands)}}", 1))
+	// This is no template of cobra's, because of which the linker would keep every method of every type.
+	write := root.UsageFunc()
+	root.SetUsageFunc(func(cmd *cobra.Command) error {
+		if run := cmd.RunE; cmd.HasAvailableSubCommands() {
+			cmd.RunE = nil
+			defer func() { cmd.RunE = run }()
+		}
+		return write(cmd)
+	})
 
 	flags := root.PersistentFlags()
 	flags.StringVar(&a.server, "server", "", "`URL` of the server")

@@ -1,14 +1,11 @@
 package cli
 
 import (
-	"bytes"
 	"embed"
-	"fmt"
 	"os"
 	"path/filepath"
 	"runtime"
 	"strings"
-	"text/template"
 
 	"github.com/spf13/cobra"
 
@@ -41,15 +38,15 @@ copy of mc-infra-connector's source code instead.`,
 			if module == "" {
 				module = "example.com/" + dir
 			}
-			values := map[string]string{"Cloud": cloud, "Module": module, "Version": "v" + strings.TrimPrefix(a.build.Version, "v"), "Go": strings.TrimPrefix(runtime.Version(), "go")}
+			version, replace := "v"+strings.TrimPrefix(a.build.Version, "v"), ""
 			if sources != "" {
 				absolute, err := filepath.Abs(sources)
 				if err != nil {
 					return err
 				}
-				values["Version"], values["Replace"] = "v0.0.0", absolute
+				version, replace = "v0.0.0", "\nreplace github.com/m-cmp/mc-infra-connector => "+absolute+"\n"
 			}
-			if err := writeSkeleton(dir, values); err != nil {
+			if err := writeSkeleton(dir, "[[.Cloud]]", cloud, "[[.Module]]", module, "[[.Version]]", version, "[[.Go]]", strings.TrimPrefix(runtime.Version(), "go"), "[[.Replace]]\n", replace); err != nil {
 				return err
 			}
 			return a.write(clean(dir) + " is a driver to begin with; go on with:\n\n  cd " + clean(dir) + "\n  go mod tidy\n  go test ./...\n  mcic driver package .\n")
@@ -60,20 +57,24 @@ copy of mc-infra-connector's source code instead.`,
 	return cmd
 }
 
-func writeSkeleton(dir string, values map[string]string) error {
-	templates, err := template.New("").Delims("[[", "]]").ParseFS(skeleton, "skeleton/*.tmpl") // braces are Go's
+// writeSkeleton writes the files of the skeleton with values, which are given as name, value, ….
+// They are no templates of text/template, because of which the linker would keep every method of
+// every type.
+func writeSkeleton(dir string, values ...string) error {
+	files, err := skeleton.ReadDir("skeleton")
 	if err != nil {
 		return err
 	}
 	if err := os.Mkdir(dir, 0o755); err != nil { //nolint:gosec // source code
 		return usageError("%s cannot be made: %w", dir, err)
 	}
-	for _, t := range templates.Templates() {
-		var text bytes.Buffer
-		if err := t.Execute(&text, values); err != nil {
-			return fmt.Errorf("write the skeleton: %w", err)
+	for _, f := range files {
+		text, err := skeleton.ReadFile("skeleton/" + f.Name())
+		if err != nil {
+			return err
 		}
-		if err := writeNew(filepath.Join(dir, strings.TrimSuffix(t.Name(), ".tmpl")), text.Bytes(), 0o644); err != nil {
+		name := filepath.Join(dir, strings.TrimSuffix(f.Name(), ".tmpl"))
+		if err := writeNew(name, []byte(strings.NewReplacer(values...).Replace(string(text))), 0o644); err != nil {
 			return err
 		}
 	}

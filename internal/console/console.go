@@ -15,8 +15,6 @@ import (
 	"net/http"
 	"path"
 	"strings"
-
-	"github.com/go-chi/chi/v5/middleware"
 )
 
 //go:embed all:dist missing.html
@@ -43,7 +41,7 @@ func handler(built fs.FS) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	answer := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
 		h.Set("X-Content-Type-Options", "nosniff")
 		name := strings.TrimPrefix(path.Clean(r.URL.Path), "/")
@@ -66,9 +64,8 @@ func handler(built fs.FS) (http.Handler, error) {
 		h.Set("Referrer-Policy", "no-referrer")
 		h.Set("Content-Security-Policy", "default-src 'none'; script-src 'self'; style-src 'self' 'nonce-"+nonce+"'; img-src 'self' data:; "+
 			"font-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
-		_, _ = w.Write(bytes.ReplaceAll(page, []byte(nonceMark), []byte(nonce)))
-	})
-	return middleware.Compress(compression)(answer), nil
+		asset{content: bytes.ReplaceAll(page, []byte(nonceMark), []byte(nonce))}.write(w, r)
+	}), nil
 }
 
 // packedAs is the end of the name of a file that the build has compressed.
@@ -103,6 +100,3 @@ func (a asset) write(w http.ResponseWriter, r *http.Request) {
 	}
 	_, _ = w.Write(a.content) // a file of ours; the client is gone if this fails
 }
-
-// compression is gzip's level: most of what can be had, at little time.
-const compression = 6

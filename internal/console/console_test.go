@@ -3,7 +3,6 @@ package console
 import (
 	"bytes"
 	"compress/gzip"
-	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -58,21 +57,6 @@ func TestHashedFilesAreKept(t *testing.T) {
 	assert.Contains(t, get(t, built(), "/assets/style-2.css").Header().Get("Content-Type"), "text/css")
 	assert.Equal(t, "no-cache", get(t, built(), "/icon.svg").Header().Get("Cache-Control"))
 	assert.Equal(t, http.StatusNotFound, get(t, built(), "/assets/old-9.js").Code)
-}
-
-func TestAnswersAreCompressed(t *testing.T) {
-	h, err := handler(built())
-	require.NoError(t, err)
-	r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/assets/a-1.js", http.NoBody)
-	r.Header.Set("Accept-Encoding", "gzip")
-	w := httptest.NewRecorder()
-	h.ServeHTTP(w, r)
-	require.Equal(t, "gzip", w.Header().Get("Content-Encoding"))
-	unzip, err := gzip.NewReader(w.Body)
-	require.NoError(t, err)
-	content, err := io.ReadAll(unzip)
-	require.NoError(t, err)
-	assert.Equal(t, built()["assets/a-1.js"].Data, content)
 }
 
 func TestFilesThatTheBuildHasCompressed(t *testing.T) {

@@ -21,7 +21,7 @@ import (
 
 // Build builds commands of this module into a folder, like make build does.
 func Build(ctx context.Context, dir string, packages ...string) error {
-	args := []string{"build", "-trimpath", "-ldflags", "-s -w -X main.version=test", "-o", dir + string(filepath.Separator)}
+	args := []string{"build", "-trimpath", "-tags", "grpcnotrace", "-ldflags", "-s -w -funcalign=16 -X main.version=test", "-o", dir + string(filepath.Separator)}
 	cmd := exec.CommandContext(ctx, "go", append(args, packages...)...)
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {

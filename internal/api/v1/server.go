@@ -4,8 +4,10 @@ package v1
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
+	_ "embed" // the page of /docs
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -25,10 +27,10 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humachi"
 	"github.com/go-chi/chi/v5"
-	"github.com/go-chi/chi/v5/middleware"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
-	"github.com/swaggest/swgui/v5emb"
+	"github.com/swaggest/swgui/v5/static"
+	"github.com/vearutop/statigz"
 
 	"github.com/m-cmp/mc-infra-connector/internal/api/respond"
 	"github.com/m-cmp/mc-infra-connector/internal/audit"
@@ -99,7 +101,7 @@ func open(c Config) (http.Handler, *doors) {
 
 	d := &doors{server: s, needs: map[string]need{}}
 	router := chi.NewMux()
-	router.Use(s.observe, s.recoverPanics, cleanPath, middleware.GetHead)
+	router.Use(s.observe, s.recoverPanics, cleanPath, headAsGet)
 	ours := map[string]bool{} // first segments of the API's paths
 	router.NotFound(func(w http.ResponseWriter, r *http.Request) {
 		if isPage(r) && !ours[firstSegment(r.URL.Path)] {
@@ -143,9 +145,8 @@ func open(c Config) (http.Handler, *doors) {
 		r.Use(s.authenticate, bufferBody, s.codings.Represent)
 		d.api = humachi.New(named{r}, openAPI(c.Version))
 		d.handle(r, http.MethodGet, "/metrics", ofAll(people.Read, people.Server), promhttp.HandlerFor(c.Metrics, promhttp.HandlerOpts{}))
-		docs := v5emb.New("mc-infra-connector", "/openapi.json", "/docs/")
 		d.handle(r, http.MethodGet, "/docs", anybody(), http.RedirectHandler("/docs/", http.StatusMovedPermanently))
-		d.handle(r, http.MethodGet, "/docs/*", anybody(), docs)
+		d.handle(r, http.MethodGet, "/docs/*", anybody(), docs())
 		s.register(d)
 	})
 	router.Group(func(r chi.Router) {
@@ -158,6 +159,25 @@ func open(c Config) (http.Handler, *doors) {
 		return nil
 	})
 	return router, d
+}
+
+// docsPage is the page of /docs. It is ours, as the library's is made by html/template, because of
+// which the linker keeps every method of every type.
+//
+//go:embed docs.html
+var docsPage []byte
+
+// docs shows the OpenAPI document to people.
+func docs() http.Handler {
+	files := http.StripPrefix("/docs/", statigz.FileServer(static.FS))
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path != "/docs/" {
+			files.ServeHTTP(w, r)
+			return
+		}
+		w.Header().Set("Content-Type", "text/html; charset=utf-8")
+		_, _ = w.Write(docsPage) // the client is gone if this fails
+	})
 }
 
 // isPage reports whether a browser opens a page, which the console has for every path
@@ -287,6 +307,20 @@ func isTexts(query url.Values) bool {
 		}
 	}
 	return true
+}
+
+// headAsGet has HEAD answered as GET is, where it has no route of its own.
+func headAsGet(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodHead {
+			route := chi.RouteContext(r.Context())
+			path := cmp.Or(route.RoutePath, r.URL.RawPath, r.URL.Path)
+			if !route.Routes.Match(chi.NewRouteContext(), http.MethodHead, path) {
+				route.RouteMethod, route.RoutePath = http.MethodGet, path
+			}
+		}
+		next.ServeHTTP(w, r)
+	})
 }
 
 // bufferBody reads the body whole, so that nothing behind it has to deal with one
