@@ -22,12 +22,12 @@ type Named struct {
 
 // answer registers a route whose handler returns a body or an error of the engine.
 func answer[In, Out any](routes *doors, needs need, o huma.Operation, handle func(context.Context, *In) (Out, error)) {
-	register(routes, needs, problems(routes.OpenAPI().Components.Schemas, o), func(ctx context.Context, in *In) (*body[Out], error) {
+	register(routes, needs, problems(routes.OpenAPI().Components.Schemas, o), func(ctx context.Context, in *In) (*body[*Out], error) { // pointers share their code
 		out, err := handle(ctx, in)
 		if err != nil {
 			return nil, problem(err)
 		}
-		return &body[Out]{out}, nil
+		return &body[*Out]{&out}, nil
 	})
 }
 
