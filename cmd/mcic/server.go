@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"sync"
 	"time"
 
@@ -269,6 +270,7 @@ func (o *serverOptions) run(ctx context.Context, stdout, stderr io.Writer, defau
 		state.set(devErr)
 	}
 	o.greet(stdout, greeting{address: front.address, tokenCreated: created, defaultData: defaultData, devErr: devErr})
+	debug.FreeOSMemory() // that only the start needed
 
 	select {
 	case <-ctx.Done():
