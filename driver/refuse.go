@@ -103,6 +103,14 @@ func Except(err error, codes ...resource.Code) error {
 	return err
 }
 
+// Unsupported is the error for a field of a specification that the cloud, or the driver so far,
+// can do nothing with. A driver answers it before anything is made.
+func Unsupported(field, why string) error {
+	e := resource.Errorf(resource.CodeUnsupported, "%s: %s", field, why)
+	e.Fields = []resource.Problem{{Field: field, Message: why}}
+	return e
+}
+
 // CodeOfStatus is the code of an answer that says nothing better than its HTTP status;
 // "" for a status that is no failure. 404 is not_found only if the answer is known to
 // be about the object itself, which a driver has to know.

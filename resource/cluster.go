@@ -146,16 +146,20 @@ func (s *ClusterSpec) Problems(at string) []Problem {
 	return append(problems, doubleNames(join(at, "nodeGroups"), names)...)
 }
 
-// nodeGroupName is what every cloud accepts: GKE and NCP are the strictest, AKS wants at
-// most 12 characters without hyphens, which its driver checks.
-var nodeGroupName = regexp.MustCompile(`^[a-z]([a-z0-9-]{0,18}[a-z0-9])?$`)
+// groupName is what every cloud accepts for node groups: GKE and NCP are the strictest, AKS wants
+// at most 12 characters without hyphens, which its driver checks. Groups of ALBs are named alike.
+var groupName = regexp.MustCompile(`^[a-z]([a-z0-9-]{0,18}[a-z0-9])?$`)
+
+func groupNameProblems(field, name string) []Problem {
+	if groupName.MatchString(name) {
+		return nil
+	}
+	return []Problem{{Field: field, Message: fmt.Sprintf("%q is not 1 to 20 lower-case letters, digits and hyphens, beginning with a letter and not ending with a hyphen", printable(name))}}
+}
 
 // Problems implements the rules beyond the schema, and fills the defaults.
 func (g *NodeGroup) Problems(at string) []Problem {
-	var problems []Problem
-	if !nodeGroupName.MatchString(g.Name) {
-		problems = append(problems, Problem{Field: join(at, "name"), Message: fmt.Sprintf("%q is not 1 to 20 lower-case letters, digits and hyphens, beginning with a letter and not ending with a hyphen", printable(g.Name))})
-	}
+	problems := groupNameProblems(join(at, "name"), g.Name)
 	if g.DesiredNodes == 0 {
 		g.DesiredNodes = max(g.MinNodes, 1)
 	}

@@ -37,8 +37,18 @@ func minimal(kind string) string {
 		return `{}`
 	case "nic":
 		return `{"subnet":"sub1"}`
+	case "natgateway", "vpngateway", "routetable":
+		return `{"vpc":"vpc1"}`
+	case "vpcpeering":
+		return `{"vpc":"vpc1","peer":"vpc2"}`
+	case "vpnconnection":
+		return `{"vpngateway":"gateway1","peerAddresses":["203.0.113.5"],"peerCidrs":["192.168.0.0/16"]}`
 	case "nlb":
 		return `{"vpc":"vpc1","protocol":"tcp","port":80}`
+	case "certificate":
+		return certificate()
+	case "alb":
+		return `{"vpc":"vpc1","listeners":[{"port":80,"protocol":"http","group":"web"}],"groups":[{"name":"web","port":80}]}`
 	case "cluster":
 		return `{"vpc":"vpc1","subnets":["sub1"]}`
 	case "bucket", "queue":

@@ -40,7 +40,7 @@ type Error struct {
 	Code      Code        `json:"code" doc:"What went wrong, one of a closed set." enum:"invalid,not_found,already_exists,conflict,dependency,quota,capacity,unauthenticated,denied,throttled,unavailable,unsupported,internal"`
 	Message   string      `json:"message" doc:"What happened, why, and what to do next."`
 	Retryable bool        `json:"retryable" doc:"Whether the same request can succeed later without a change."`
-	Fields    []Problem   `json:"fields,omitempty" doc:"For the code invalid: the fields that are wrong."`
+	Fields    []Problem   `json:"fields,omitempty" doc:"For the code invalid: the fields that are wrong; for unsupported those that the cloud can do nothing with."`
 	Cloud     *CloudError `json:"cloud,omitempty" doc:"The cloud's own account of the failure, when it came from a cloud."`
 
 	cause error

@@ -93,6 +93,7 @@ type Action struct {
 	offered func(collection reflect.Type) bool
 	call    func(ctx context.Context, collection any, id string, params json.RawMessage) error
 	asked   func(spec, params json.RawMessage) (json.RawMessage, error) // nil: it changes no spec
+	against func(params json.RawMessage, find Find) []Problem
 }
 
 // ParamsType is the Go type of the parameters, or nil if the action has none.
@@ -107,6 +108,14 @@ func (a *Action) Call(ctx context.Context, collection any, id string, params jso
 		return Errorf(CodeUnsupported, "this driver does not offer the action %q", a.Name)
 	}
 	return a.call(ctx, collection, id, params)
+}
+
+// Against checks parameters against the resources that they refer to.
+func (a *Action) Against(params json.RawMessage, find Find) error {
+	if a.against == nil {
+		return nil
+	}
+	return Invalid(a.against(params, find)...)
 }
 
 // Allowed reports whether the action makes sense in state s. Done reports that
@@ -145,6 +154,7 @@ func action[C any](a Action, call func(C, context.Context, string) error) Action
 func actionWith[C, P any](a Action, call func(C, context.Context, string, P) error) Action {
 	a.params = inputOf[P]()
 	a.offered = offers[C]
+	a.against = againstOf[P]()
 	a.call = func(ctx context.Context, collection any, id string, raw json.RawMessage) error {
 		var params P
 		if err := json.Unmarshal(raw, &params); err != nil {
@@ -241,7 +251,8 @@ type completer interface {
 	Complete() (secrets map[string]string, err error)
 }
 
-// referrer is implemented by specs that must agree with what they refer to.
+// referrer is implemented by specs and parameters of actions that must agree with what they
+// refer to.
 type referrer interface{ ProblemsAgainst(find Find) []Problem }
 
 // Find returns the spec and the status of another resource of the same connection, and
@@ -262,14 +273,19 @@ func define[S, T any](k Kind) Type[S, T] {
 		}
 		return nil, nil
 	}
-	k.against = func(raw json.RawMessage, find Find) []Problem {
-		var spec S
-		if r, ok := any(&spec).(referrer); ok && json.Unmarshal(raw, &spec) == nil {
+	k.against = againstOf[S]()
+	return Type[S, T]{&k}
+}
+
+// againstOf is the check of specs or parameters of type V against what they refer to.
+func againstOf[V any]() func(raw json.RawMessage, find Find) []Problem {
+	return func(raw json.RawMessage, find Find) []Problem {
+		var value V
+		if r, ok := any(&value).(referrer); ok && json.Unmarshal(raw, &value) == nil {
 			return r.ProblemsAgainst(find)
 		}
 		return nil
 	}
-	return Type[S, T]{&k}
 }
 
 // ParseCreate checks the body of a create as a user sent it: syntax, unknown
@@ -343,7 +359,8 @@ func (k *Kind) CheckObject(spec, status json.RawMessage) error {
 func Kinds() []*Kind {
 	return []*Kind{
 		VPC.Kind, Subnet.Kind, SecurityGroup.Kind, KeyPair.Kind, VM.Kind, Disk.Kind, Snapshot.Kind, CustomImage.Kind,
-		PublicIP.Kind, NIC.Kind, NLB.Kind, Cluster.Kind, Bucket.Kind, Queue.Kind,
+		PublicIP.Kind, NIC.Kind, NATGateway.Kind, VPCPeering.Kind, VPNGateway.Kind, VPNConnection.Kind, RouteTable.Kind,
+		NLB.Kind, Certificate.Kind, ALB.Kind, Cluster.Kind, Bucket.Kind, Queue.Kind,
 	}
 }
 

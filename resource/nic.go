@@ -89,11 +89,7 @@ func (s *NICSpec) ProblemsAgainst(find Find) []Problem {
 
 // Problems implements the rules beyond the schema.
 func (c *AddressChange) Problems(at string) []Problem {
-	problems := doubleNames(join(at, "addresses"), c.Addresses)
-	for i, address := range c.Addresses {
-		problems = append(problems, addressProblems(fmt.Sprintf("%s[%d]", join(at, "addresses"), i), address)...)
-	}
-	return problems
+	return listedAddressProblems(join(at, "addresses"), c.Addresses)
 }
 
 func addressProblems(field, address string) []Problem {

@@ -110,6 +110,7 @@ type Health struct {
 
 // MemberHealth is the health of one member.
 type MemberHealth struct {
+	Group  string `json:"group,omitempty" doc:"Name of the group that it is a member of, where the load balancer has groups."`
 	VM     string `json:"vm" doc:"The VM." ref:"vm"`
 	State  string `json:"state" doc:"healthy; unhealthy; or unknown: not checked yet, or not to be told." enum:"healthy,unhealthy,unknown"`
 	Reason string `json:"reason,omitempty" doc:"What the cloud says about it."`
@@ -199,7 +200,9 @@ func (s *NLBSpec) setHealthCheck(to HealthCheck) {
 	s.HealthCheck.Port = cmp.Or(to.Port, s.TargetPort)
 }
 
-// ProblemsAgainst checks that the subnets are of the VPC.
+// ProblemsAgainst checks that the subnets are of the VPC, and that the internet reaches none
+// that is private.
 func (s *NLBSpec) ProblemsAgainst(find Find) []Problem {
-	return vpcProblems(find, Subnet.Kind, "spec.subnets", s.Subnets, "the load balancer is to belong", s.VPC)
+	problems := vpcProblems(find, Subnet.Kind, "spec.subnets", s.Subnets, "the load balancer is to belong", s.VPC)
+	return append(problems, reachedProblems(find, s.Subnets, s.Internal)...)
 }

@@ -48,3 +48,16 @@ func (a *Association) Problems(string) []Problem {
 	}
 	return nil
 }
+
+// ProblemsAgainst refuses what is in a private subnet.
+func (a *Association) ProblemsAgainst(find Find) []Problem {
+	var in struct {
+		Subnet string `json:"subnet"`
+	}
+	field := "vm"
+	if !findSpec(find, VM.Kind, a.VM, &in) {
+		field = "nic"
+		findSpec(find, NIC.Kind, a.NIC, &in)
+	}
+	return publicProblems(find, field, in.Subnet, "let it reach the internet through a NAT gateway, or choose what is in another subnet")
+}

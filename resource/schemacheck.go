@@ -7,6 +7,7 @@ import (
 	"maps"
 	"math"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -72,15 +73,24 @@ func limits[T cmp.Ordered](at, what string, value T, least, most limit[T]) []Pro
 		if !broken {
 			return
 		}
-		p := Problem{Field: at, Message: fmt.Sprintf("expected %s %s %v", what, sign, *l.value), Rule: l.rule}
+		text := plain(*l.value)
+		p := Problem{Field: at, Message: fmt.Sprintf("expected %s %s %s", what, sign, text), Rule: l.rule}
 		if l.rule != "" {
-			p.Limit = fmt.Sprint(*l.value)
+			p.Limit = text
 		}
 		problems = append(problems, p)
 	}
 	add(least.value != nil && value < *least.value, ">=", least)
 	add(most.value != nil && value > *most.value, "<=", most)
 	return problems
+}
+
+// plain writes a limit for people: a large number has no exponent.
+func plain(limit any) string {
+	if number, ok := limit.(float64); ok {
+		return strconv.FormatFloat(number, 'f', -1, 64)
+	}
+	return fmt.Sprint(limit)
 }
 
 func (s *schema) textProblems(at, value string) []Problem {

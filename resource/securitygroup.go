@@ -149,11 +149,7 @@ func ruleProblems(at string, rules []Rule) []Problem {
 		case r.ToPort < r.FromPort:
 			problems = append(problems, Problem{Field: field + ".toPort", Message: fmt.Sprintf("%d is below fromPort %d", r.ToPort, r.FromPort), Rule: RuleMinimum, Limit: fmt.Sprint(r.FromPort)})
 		}
-		if prefix, err := netip.ParsePrefix(r.CIDR); err != nil || !prefix.Addr().Is4() {
-			problems = append(problems, Problem{Field: field + ".cidr", Message: fmt.Sprintf("%q is not an IPv4 range; write it like 10.0.0.0/16, or 0.0.0.0/0 for everyone", printable(r.CIDR)), Rule: RuleFormat, Limit: "10.0.0.0/16"})
-		} else if prefix != prefix.Masked() {
-			problems = append(problems, Problem{Field: field + ".cidr", Message: fmt.Sprintf("%s has bits set beyond its prefix; did you mean %s?", prefix, prefix.Masked()), Rule: RulePrefix, Limit: prefix.Masked().String()})
-		}
+		problems = append(problems, rangeProblems(field+".cidr", r.CIDR)...)
 		if before, double := first[*r]; double {
 			problems = append(problems, Problem{Field: field, Message: fmt.Sprintf("the same as rules[%d]; leave one out", before), Rule: RuleDuplicate, Limit: fmt.Sprintf("rules[%d]", before)})
 		} else {

@@ -18,6 +18,8 @@ type SubnetSpec struct {
 	VPC  string `json:"vpc" doc:"Name of the VPC that the subnet belongs to." ref:"vpc,owner" minLength:"1" maxLength:"512"`
 	CIDR string `json:"cidr" doc:"IPv4 range in CIDR notation, inside one of the VPC's ranges, such as 10.0.1.0/24." maxLength:"18"`
 	Zone string `json:"zone,omitempty" doc:"Zone that the subnet lives in. Default: the connection's zone, otherwise the cloud's choice. Clouds whose subnets span a region (GCP, Azure, OpenStack) ignore it." completed:"cloud" catalog:"zone" maxLength:"64"`
+
+	Private bool `json:"private,omitempty" doc:"Whether there is no way from or to the internet, except through a NAT gateway: nothing in it has a public address. Default: false."`
 }
 
 // SubnetStatus is what the cloud reports of a subnet.
@@ -33,23 +35,17 @@ func (s *SubnetSpec) Problems(at string) []Problem {
 
 // ProblemsAgainst checks that the subnet's range lies inside one of its VPC's.
 func (s *SubnetSpec) ProblemsAgainst(find Find) []Problem {
-	var vpc VPCSpec
-	var shown VPCStatus
-	if !findSpec(find, VPC.Kind, s.VPC, &vpc) {
-		return nil
-	}
-	findStatus(find, VPC.Kind, s.VPC, &shown)
 	inner, err := netip.ParsePrefix(s.CIDR)
 	if err != nil {
 		return nil
 	}
-	ranges := shown.CIDRs
-	if len(ranges) == 0 {
-		ranges = []string{vpc.CIDR}
+	ranges := rangesOfVPC(find, s.VPC)
+	if len(ranges) == 0 { // it is not known here, or an adopted one has no range of its own
+		return nil
 	}
 	for _, cidr := range ranges {
 		outer, err := netip.ParsePrefix(cidr)
-		if err != nil || inner.Bits() >= outer.Bits() && outer.Contains(inner.Addr()) { // an adopted VPC may have no range of its own
+		if err != nil || inner.Bits() >= outer.Bits() && outer.Contains(inner.Addr()) {
 			return nil
 		}
 	}

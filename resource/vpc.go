@@ -55,14 +55,25 @@ func (s *VPCSpec) Problems(at string) []Problem {
 
 // cidrProblems checks the IPv4 range of a network.
 func cidrProblems(field, cidr string) []Problem {
-	prefix, err := netip.ParsePrefix(cidr)
-	switch {
-	case err != nil || !prefix.Addr().Is4():
-		return []Problem{{Field: field, Message: fmt.Sprintf("%q is not an IPv4 range; write it like 10.0.0.0/16", printable(cidr)), Rule: RuleFormat, Limit: "10.0.0.0/16"}}
-	case prefix != prefix.Masked():
-		return []Problem{{Field: field, Message: fmt.Sprintf("%s has bits set beyond its prefix; did you mean %s?", prefix, prefix.Masked()), Rule: RulePrefix, Limit: prefix.Masked().String()}}
-	case prefix.Bits() < 8 || prefix.Bits() > 29:
-		return []Problem{{Field: field, Message: fmt.Sprintf("the prefix /%d is outside /8 to /29", prefix.Bits()), Rule: RuleOutside, Limit: "/8 – /29"}}
+	if problems := rangeProblems(field, cidr); len(problems) > 0 {
+		return problems
+	}
+	if bits := netip.MustParsePrefix(cidr).Bits(); bits < 8 || bits > 29 {
+		return []Problem{{Field: field, Message: fmt.Sprintf("the prefix /%d is outside /8 to /29", bits), Rule: RuleOutside, Limit: "/8 – /29"}}
 	}
 	return nil
+}
+
+// rangesOfVPC are the ranges of a VPC, as far as they are known here.
+func rangesOfVPC(find Find, name string) []string {
+	var spec VPCSpec
+	var status VPCStatus
+	if !findSpec(find, VPC.Kind, name, &spec) {
+		return nil
+	}
+	findStatus(find, VPC.Kind, name, &status)
+	if len(status.CIDRs) == 0 && spec.CIDR != "" {
+		return []string{spec.CIDR}
+	}
+	return status.CIDRs
 }

@@ -38,7 +38,7 @@ func (t *try) params(action *resource.Action) (json.RawMessage, error) {
 // referred is the id of what a reference names: an object of the whole run, unless it is an
 // id already.
 func (t *try) referred(ref resource.Ref) (string, error) {
-	if _, ok := t.target.Specs[ref.Name]; !ok {
+	if _, ok := t.target.Specs[specOf(ref.Name)]; !ok {
 		return ref.Name, nil
 	}
 	item, err := t.root.need(t, ref.Name)

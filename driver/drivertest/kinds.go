@@ -1,6 +1,11 @@
 package drivertest
 
-import "strings"
+import (
+	"strings"
+	"time"
+
+	"github.com/m-cmp/mc-infra-connector/resource/resourcetest"
+)
 
 // What the suite knows of single kinds is data, and all of it is here.
 
@@ -21,6 +26,26 @@ func (t *Target) defaultSpecs() map[string]any {
 		"bucket":        object{},
 		"queue":         object{},
 		"nlb":           object{"vpc": "vpc", "subnets": []string{"subnet"}, "protocol": "tcp", "port": 80, "members": []string{"vm"}},
+
+		// A subnet has one NAT gateway and one route table, and two VPCs have one peering.
+		"vpc:peer":       object{"cidr": "10.{n}.0.0/16"},
+		"vpc:routed":     object{"cidr": "10.240.0.0/16"},
+		"subnet:private": object{"vpc": "vpc:routed", "cidr": "10.240.{n}.0/25", "private": true},
+		"subnet:routed":  object{"vpc": "vpc:routed", "cidr": "10.240.{n}.128/25"},
+		"natgateway":     object{"vpc": "vpc:routed", "subnets": []string{"subnet:private#{n}"}},
+		"vpcpeering":     object{"vpc": "vpc:routed", "peer": "vpc:peer#{n}"},
+		"vpngateway":     object{"vpc": "vpc:routed"},
+		"vpnconnection":  object{"vpngateway": "vpngateway", "peerAddresses": []string{"198.51.100.{n}"}, "peerCidrs": []string{"192.168.{n}.0/24"}, "presharedKey": "Conformance.key.{n}"},
+		"routetable":     object{"vpc": "vpc:routed", "subnets": []string{"subnet:routed#{n}"}, "routes": []object{{"cidr": "203.0.113.0/24", "natgateway": "natgateway"}}},
+		"certificate":    certified("www.example.com"),
+		"alb": object{
+			"vpc": "vpc", "subnets": []string{"subnet"},
+			"listeners": []object{
+				{"port": 80, "protocol": "http", "redirectToHTTPS": true},
+				{"port": 443, "protocol": "https", "certificate": "certificate", "group": "web", "rules": []object{{"hosts": []string{"www.example.com"}, "paths": []string{"/api/*"}, "group": "api"}}},
+			},
+			"groups": []object{{"name": "web", "port": 8080, "members": []string{"vm"}, "sticky": true}, {"name": "api", "port": 8081}},
+		},
 	}
 	if t.Image != "" && t.Machine != "" {
 		specs["vm"] = object{"image": t.Image, "spec": t.Machine, "subnet": "subnet", "securitygroups": []string{"securitygroup"}, "keypair": "keypair"}
@@ -30,6 +55,12 @@ func (t *Target) defaultSpecs() map[string]any {
 		}
 	}
 	return specs
+}
+
+// certified is the specification of a certificate that signs itself.
+func certified(host string) map[string]any {
+	c := resourcetest.Certificate(host, 24*time.Hour, nil)
+	return map[string]any{"certificate": c.Certificate, "privateKey": c.PrivateKey}
 }
 
 // defaultFilters are filters of feeds for what can be made.
@@ -62,12 +93,25 @@ func (t *Target) defaultParams() map[string]any {
 		"nlb/setlistener":           object{"port": 8443},
 		"nlb/settarget":             object{"port": 8081},
 		"nlb/sethealthcheck":        object{"protocol": "http", "path": "/healthz", "intervalSeconds": 30},
-		"cluster/removenodegroup":   object{"name": "second"},
-		"bucket/setversioning":      object{"versioning": true},
-		"bucket/setpublic":          object{"public": true},
-		"bucket/setcors":            object{"cors": []object{{"origins": []string{"https://www.example.com"}, "methods": []string{"GET"}}}},
-		"bucket/setlifecycle":       object{"lifecycle": []object{{"prefix": "tmp/", "expireDays": 7}}},
-		"cluster/scalenodegroup":    object{"name": "first", "desiredNodes": 2, "maxNodes": 3},
+		"natgateway/addsubnets":     object{"subnets": []string{"subnet:private#more-{n}"}},
+		"natgateway/removesubnets":  object{"subnets": []string{"subnet:private#more-{n}"}},
+		"routetable/addsubnets":     object{"subnets": []string{"subnet:routed#more-{n}"}},
+		"routetable/removesubnets":  object{"subnets": []string{"subnet:routed#more-{n}"}},
+		"routetable/setroutes":      object{"routes": []object{{"cidr": "198.18.{n}.0/24", "natgateway": "natgateway"}, {"cidr": "203.0.113.0/24", "natgateway": "natgateway"}}},
+		"vpnconnection/setkey":      object{"presharedKey": "Conformance.other.{n}"},
+		"certificate/replace":       certified("other.example.com"),
+		"alb/addmembers":            object{"group": "web", "members": []string{"vm"}},
+		"alb/removemembers":         object{"group": "web", "members": []string{"vm"}},
+		"alb/setrouting": object{
+			"listeners": []object{{"port": 8443, "protocol": "https", "certificate": "certificate", "group": "all"}},
+			"groups":    []object{{"name": "all", "port": 8080, "members": []string{"vm"}}},
+		},
+		"cluster/removenodegroup": object{"name": "second"},
+		"bucket/setversioning":    object{"versioning": true},
+		"bucket/setpublic":        object{"public": true},
+		"bucket/setcors":          object{"cors": []object{{"origins": []string{"https://www.example.com"}, "methods": []string{"GET"}}}},
+		"bucket/setlifecycle":     object{"lifecycle": []object{{"prefix": "tmp/", "expireDays": 7}}},
+		"cluster/scalenodegroup":  object{"name": "first", "desiredNodes": 2, "maxNodes": 3},
 	}
 	if t.OtherMachine != "" {
 		params["vm/resize"] = object{"spec": t.OtherMachine}
@@ -162,6 +206,19 @@ func reactionTo(action string) reaction {
 		}},
 		"nlb/sethealthcheck": {shows: func(_, after shown, params map[string]any) bool {
 			return after.at("spec", "healthCheck", "path") == params["path"]
+		}},
+		"natgateway/addsubnets":    {shows: grew(1, "spec", "subnets")},
+		"natgateway/removesubnets": {after: "addsubnets", shows: grew(-1, "spec", "subnets")},
+		"routetable/addsubnets":    {shows: grew(1, "spec", "subnets")},
+		"routetable/removesubnets": {after: "addsubnets", shows: grew(-1, "spec", "subnets")},
+		"routetable/setroutes":     {shows: grew(1, "spec", "routes")},
+		"certificate/replace": {shows: func(before, after shown, _ map[string]any) bool {
+			return after.at("status", "fingerprint") != before.at("status", "fingerprint")
+		}},
+		"alb/addmembers":    {after: "removemembers", shows: grew(1, "status", "members")},
+		"alb/removemembers": {shows: grew(-1, "status", "members")},
+		"alb/setrouting": {shows: func(_, after shown, _ map[string]any) bool {
+			return len(after.list("spec", "listeners")) == 1 && len(after.list("spec", "groups")) == 1
 		}},
 		"cluster/addnodegroup":    {shows: grew(1, "spec", "nodeGroups")},
 		"cluster/removenodegroup": {after: "addnodegroup", shows: grew(-1, "spec", "nodeGroups")},

@@ -195,7 +195,7 @@ func (w *world) request(t *try, name string, change map[string]any) (driver.Item
 	}
 	w.suite.hide(hidden)
 	raw, err = kind.MapRefs(raw, func(ref resource.Ref) (string, error) {
-		if _, ok := w.suite.target.Specs[ref.Name]; !ok || kindOf(ref.Name) != ref.Kind {
+		if _, ok := w.suite.target.Specs[specOf(ref.Name)]; !ok || kindOf(ref.Name) != ref.Kind {
 			return ref.Name, nil // an id, or what does not exist
 		}
 		item, err := w.need(t, ref.Name)

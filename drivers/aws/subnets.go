@@ -30,6 +30,9 @@ func (s *session) subnets(ctx context.Context, w wanted) iter.Seq2[types.Subnet,
 // Make makes a subnet. AWS takes a range once in a VPC, which is as good as a name.
 // https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CreateSubnet.html
 func (s subnets) Make(ctx context.Context, r driver.Request[resource.SubnetSpec]) (subnet, error) {
+	if r.Spec.Private {
+		return subnet{}, driver.Unsupported("spec.private", "the driver makes no private subnets on AWS yet; leave it out")
+	}
 	out, err := call(ctx, s.ec2.CreateSubnet, &ec2.CreateSubnetInput{
 		VpcId: aws.String(r.Spec.VPC), CidrBlock: aws.String(r.Spec.CIDR), AvailabilityZone: driver.Optional(cmp.Or(r.Spec.Zone, s.zone)),
 		TagSpecifications: tagged(r, types.ResourceTypeSubnet),

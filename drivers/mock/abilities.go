@@ -90,6 +90,54 @@ type (
 		resource.HealthReader
 		resource.Labeler
 	}
+	natGatewayAbilities interface {
+		driver.Managed[resource.NATGatewaySpec, resource.NATGatewayStatus]
+		driver.Checker[resource.NATGatewaySpec]
+		resource.SubnetAdder
+		resource.SubnetRemover
+		resource.Labeler
+	}
+	vpcPeeringAbilities interface {
+		driver.Managed[resource.VPCPeeringSpec, resource.VPCPeeringStatus]
+		driver.Checker[resource.VPCPeeringSpec]
+		resource.PeeringAccepter
+		resource.Labeler
+	}
+	vpnGatewayAbilities interface {
+		driver.Managed[resource.VPNGatewaySpec, resource.VPNGatewayStatus]
+		driver.Checker[resource.VPNGatewaySpec]
+		resource.Labeler
+	}
+	vpnConnectionAbilities interface {
+		driver.Managed[resource.VPNConnectionSpec, resource.VPNConnectionStatus]
+		driver.Checker[resource.VPNConnectionSpec]
+		resource.KeySetter
+		resource.PeerConfigReader
+		resource.Labeler
+	}
+	routeTableAbilities interface {
+		driver.Managed[resource.RouteTableSpec, resource.RouteTableStatus]
+		driver.Checker[resource.RouteTableSpec]
+		resource.RouteSetter
+		resource.SubnetAdder
+		resource.SubnetRemover
+		resource.Labeler
+	}
+	certificateAbilities interface {
+		driver.Managed[resource.CertificateSpec, resource.CertificateStatus]
+		driver.Checker[resource.CertificateSpec]
+		resource.CertificateReplacer
+		resource.Labeler
+	}
+	albAbilities interface {
+		driver.Managed[resource.ALBSpec, resource.ALBStatus]
+		driver.Checker[resource.ALBSpec]
+		resource.RoutingSetter
+		resource.GroupMemberAdder
+		resource.GroupMemberRemover
+		resource.HealthReader
+		resource.Labeler
+	}
 	bucketAbilities interface {
 		driver.Managed[resource.BucketSpec, resource.BucketStatus]
 		driver.Checker[resource.BucketSpec]

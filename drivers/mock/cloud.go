@@ -73,7 +73,7 @@ type object struct {
 	Before      *shape            `json:"before,omitempty"` // until then; nil if nothing but the state changes
 	Refs        []string          `json:"refs,omitempty"`
 	Claims      []claim           `json:"claims,omitempty"`
-	Keys        []string          `json:"keys,omitempty"` // public keys that a machine was given, in a cloud without key pairs
+	Keys        []string          `json:"keys,omitempty"` // public keys that a machine was given, in a cloud without key pairs; the digest of a VPN connection's
 	Change      change            `json:"change"`
 	CreatedAt   time.Time         `json:"createdAt"`
 	ListedFrom  time.Time         `json:"listedFrom"`
@@ -90,8 +90,9 @@ type shape struct {
 // link joins an object to another one, as a disk to the VM that has it. It keeps the
 // other one from nothing: when that is gone, so is the link.
 type link struct {
-	Kind string `json:"kind"`
-	ID   string `json:"id"`
+	Kind  string `json:"kind"`
+	ID    string `json:"id"`
+	Group string `json:"group,omitempty"` // that the other one is a member of, where there are several
 }
 
 // linkedID is the id of the first object of a kind among links, or "".

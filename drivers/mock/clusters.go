@@ -59,7 +59,7 @@ func (c clusters) plan(d *draft[resource.ClusterSpec, resource.ClusterStatus]) e
 	if err := refuseProblems(d.spec.Problems("spec")); err != nil {
 		return err
 	}
-	if err := c.s.checkSubnets(d.spec.Subnets, d.spec.VPC); err != nil {
+	if err := c.s.checkSubnets("spec.subnets", d.spec.Subnets, d.spec.VPC); err != nil {
 		return err
 	}
 	versions := c.s.offer.versions

@@ -87,7 +87,7 @@ func (s *session) join(links *[]link, id, to, zone string, now time.Time) (done 
 	if of := vm.Status.(resource.VMStatus).Zone; of != zone && !s.offer.anyPlace {
 		return false, refuseField("vm", "InvalidZone.Mismatch", "%s is in the zone %s, the VM %s in %s; choose a VM of the same zone", id, zone, to, of)
 	}
-	*links = []link{{resource.VM.Name, to}}
+	*links = []link{{Kind: resource.VM.Name, ID: to}}
 	return false, nil
 }
 

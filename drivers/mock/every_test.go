@@ -86,7 +86,7 @@ func TestWhatEveryKindNeedsIsKept(t *testing.T) {
 	ids := oneOfEach(t, r)
 	s := r.connect()
 	for kind, user := range map[string]string{
-		"vpc": "subnet", "subnet": "vm", "securitygroup": "vm",
+		"vpc": "alb", "subnet": "vm", "securitygroup": "vm",
 	} {
 		e := cloudError(t, s.Delete(t.Context(), kind, ids[kind]))
 		require.Equal(t, resource.CodeDependency, e.Code, kind)

@@ -16,6 +16,7 @@ import (
 	"github.com/m-cmp/mc-infra-connector/driver"
 	"github.com/m-cmp/mc-infra-connector/driver/drivertest"
 	"github.com/m-cmp/mc-infra-connector/resource"
+	"github.com/m-cmp/mc-infra-connector/resource/resourcetest"
 )
 
 // rig is a cloud in a folder of its own, with a clock that only the test moves.
@@ -191,7 +192,14 @@ func TestDescribe(t *testing.T) {
 		{Name: "customimage", Verbs: all, Actions: []string{"label"}, Found: driver.ByToken},
 		{Name: "publicip", Verbs: all, Actions: []string{"associate", "disassociate", "label"}, Found: driver.ByToken},
 		{Name: "nic", Verbs: all, Actions: []string{"attach", "detach", "addaddresses", "removeaddresses", "label"}, Found: driver.ByToken},
+		{Name: "natgateway", Verbs: all, Actions: []string{"addsubnets", "removesubnets", "label"}, Found: driver.ByToken},
+		{Name: "vpcpeering", Verbs: all, Actions: []string{"accept", "label"}, Found: driver.ByToken},
+		{Name: "vpngateway", Verbs: all, Actions: []string{"label"}, Found: driver.ByToken},
+		{Name: "vpnconnection", Verbs: all, Actions: []string{"setkey", "label"}, Views: []string{"peerconfig"}, Found: driver.ByToken},
+		{Name: "routetable", Verbs: all, Actions: []string{"setroutes", "addsubnets", "removesubnets", "label"}, Found: driver.ByToken},
 		{Name: "nlb", Verbs: all, Actions: []string{"addmembers", "removemembers", "setlistener", "settarget", "sethealthcheck", "label"}, Views: []string{"health"}, Found: driver.ByToken},
+		{Name: "certificate", Verbs: all, Actions: []string{"replace", "label"}, Found: driver.ByToken},
+		{Name: "alb", Verbs: all, Actions: []string{"setrouting", "addmembers", "removemembers", "label"}, Views: []string{"health"}, Found: driver.ByToken},
 		{Name: "cluster", Verbs: all, Actions: []string{"addnodegroup", "removenodegroup", "scalenodegroup", "upgrade", "label"}, Views: []string{"kubeconfig", "token"}, Found: driver.ByToken},
 		{
 			Name: "bucket", Verbs: all, Actions: []string{"setversioning", "setpublic", "setcors", "setlifecycle", "empty", "label"}, Views: []string{"usage"}, Found: driver.ByToken,
@@ -454,11 +462,27 @@ func specOfEach(ids map[string]string) []struct {
 		{"customimage", resource.CustomImageSpec{VM: ids["vm"]}},
 		{"publicip", resource.PublicIPSpec{}},
 		{"nic", resource.NICSpec{Subnet: n.subnet}},
+		{"natgateway", resource.NATGatewaySpec{VPC: n.vpc, GatewaySubnet: n.subnet}},
+		{"vpcpeering", resource.VPCPeeringSpec{VPC: n.vpc, PeerCloudID: "vpc-elsewhere" + ids["vpcpeering"], PeerAccount: "somebody", PeerCIDRs: []string{"10.1.0.0/16"}}},
+		{"vpngateway", resource.VPNGatewaySpec{VPC: n.vpc}},
+		{"vpnconnection", resource.VPNConnectionSpec{VPNGateway: ids["vpngateway"], PeerAddresses: []string{"203.0.113.5"}, PeerCIDRs: []string{"192.168.0.0/16"}, PresharedKey: "Both.sides.have.it"}},
+		{"routetable", resource.RouteTableSpec{VPC: n.vpc, Routes: []resource.Route{{CIDR: "0.0.0.0/0", NATGateway: ids["natgateway"]}}}},
 		{"nlb", resource.NLBSpec{VPC: n.vpc, Protocol: "tcp", Port: 80, Members: []string{ids["vm"]}}},
+		{"certificate", certificateSpec()},
+		{"alb", resource.ALBSpec{
+			VPC: n.vpc, Listeners: []resource.ALBListener{{Port: 443, Protocol: "https", Certificate: ids["certificate"], Group: "web"}},
+			Groups: []resource.ALBGroup{{Name: "web", Port: 80, Members: []string{ids["vm"]}}},
+		}},
 		{"cluster", n.cluster(n.nodes("a"))},
 		{"bucket", resource.BucketSpec{}},
 		{"queue", resource.QueueSpec{}},
 	}
+}
+
+// certificateSpec is the specification of a certificate that signs itself.
+func certificateSpec() resource.CertificateSpec {
+	c := resourcetest.Certificate("www.example.com", time.Hour, nil)
+	return resource.CertificateSpec{Certificate: c.Certificate, PrivateKey: c.PrivateKey}
 }
 
 // oneOfEach creates an object of every kind, and answers their ids.

@@ -42,13 +42,20 @@ func (c publicIPs) Associate(ctx context.Context, id string, with resource.Assoc
 	if err := refuseProblems(with.Problems("")); err != nil {
 		return err
 	}
-	to := link{resource.VM.Name, with.VM}
+	to := link{Kind: resource.VM.Name, ID: with.VM}
 	if with.NIC != "" {
-		to = link{resource.NIC.Name, with.NIC}
+		to = link{Kind: resource.NIC.Name, ID: with.NIC}
 	}
 	return c.alter(ctx, id, "associate", resource.StateAvailable, func(d *draft[resource.PublicIPSpec, resource.PublicIPStatus]) error {
-		if _, err := c.s.find(to.Kind, to.Kind, to.ID, d.now); err != nil {
+		o, err := c.s.find(to.Kind, to.Kind, to.ID, d.now)
+		if err != nil {
 			return err
+		}
+		if subnet := c.s.subnetOf(o); c.s.private(subnet) {
+			return refuseField(to.Kind, "Gateway.NotAttached", "%s is in the subnet %s, which is private; let it reach the internet through a NAT gateway", o.called(), subnet)
+		}
+		if len(c.s.cloud.users[id]) > 0 {
+			return refuse(resource.CodeConflict, "Resource.AlreadyAssociated", "the public IP %s is that of %s; make another, or delete that first", id, c.s.cloud.usersOf(id))
 		}
 		if linkedID(to.Kind, d.links) == to.ID {
 			return nil

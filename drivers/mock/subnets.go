@@ -1,6 +1,7 @@
 package mock
 
 import (
+	"fmt"
 	"net/netip"
 	"slices"
 	"strings"
@@ -21,7 +22,7 @@ func openSubnets(s *session) subnets {
 				v.status.IPv6CIDR = ipv6RangeOf(v.ID).String()
 			}
 			return nativeSubnet{
-				SubnetID: v.ID, VPCID: v.spec.VPC, CIDRBlock: v.spec.CIDR, Zone: v.spec.Zone, State: cloudState(v.state), MapPublicIP: true,
+				SubnetID: v.ID, VPCID: v.spec.VPC, CIDRBlock: v.spec.CIDR, Zone: v.spec.Zone, State: cloudState(v.state), MapPublicIP: !v.spec.Private,
 				AvailableAddresses: v.status.AvailableAddresses, IPv6CIDRBlock: v.status.IPv6CIDR,
 			}
 		},
@@ -102,6 +103,54 @@ func (s *session) claimThisAddressIn(id, field, address string) (claim, error) {
 		return claim{}, refuse(resource.CodeAlreadyExists, "InvalidIPAddress.InUse", "%s: the address %s of the subnet %s is that of %s; choose another", field, wanted, id, holder)
 	}
 	return claim{id, address}, nil
+}
+
+// private reports whether a subnet has no public addresses.
+func (s *session) private(subnet string) bool {
+	return subnet != "" && specOf(s, resource.Subnet, subnet).Private
+}
+
+// subnetOf is the subnet that a VM or a NIC is in, "" for another object.
+func (s *session) subnetOf(o *object) string {
+	switch spec := o.Spec.(type) {
+	case resource.VMSpec:
+		return spec.Subnet
+	case resource.NICSpec:
+		return spec.Subnet
+	}
+	return ""
+}
+
+// checkSubnets checks that the subnets of the list at a path are of a VPC.
+func (s *session) checkSubnets(at string, subnets []string, vpc string) error {
+	for i, id := range subnets {
+		if err := s.checkIn(fmt.Sprintf("%s[%d]", at, i), id, specOf(s, resource.Subnet, id).VPC, vpc); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// checkIn checks that what a field names is of a VPC.
+func (s *session) checkIn(field, id, of, vpc string) error {
+	if of != vpc {
+		return refuseField(field, "InvalidParameterCombination", "%s belongs to the VPC %s, not to %s; choose one of that", id, of, vpc)
+	}
+	return nil
+}
+
+// claimSubnets claims the subnets of the list at a path for an object of a kind: each can have
+// one of the kind at most.
+func (s *session) claimSubnets(at string, kind *resource.Kind, id string, subnets []string) ([]claim, error) {
+	scope := kind.Plural() + " of subnets"
+	var claims []claim
+	for i, subnet := range subnets {
+		if holder := s.cloud.claims[scope][subnet]; holder != "" && holder != id {
+			return nil, refuse(resource.CodeConflict, "Resource.AlreadyAssociated", "%s[%d]: the subnet %s has the %s %s already; take it from there first", at, i, subnet, kind.Name, holder)
+		}
+		claims = append(claims, claim{scope, subnet})
+	}
+	return claims, nil
 }
 
 // bitsOf is the length of the prefix of a range that was checked before.

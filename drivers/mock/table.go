@@ -302,6 +302,23 @@ func (t table[S, T]) findRefs(ctx context.Context, spec S, now time.Time) (map[s
 	return found, nil
 }
 
+// refer checks that all that the parameters of an action refer to, by id, is there and ready.
+func (t table[S, T]) refer(ctx context.Context, action string, params any, now time.Time) error {
+	a, err := t.kind.Action(action)
+	if err != nil {
+		return err
+	}
+	raw, err := json.Marshal(params)
+	if err != nil {
+		return resource.Errorf(resource.CodeInternal, "encode the parameters of %s: %w", action, err)
+	}
+	_, err = a.MapRefs(raw, func(ref resource.Ref) (string, error) {
+		_, err := t.s.named(ctx, ref.Kind, ref.Field, ref.Name, now)
+		return ref.Name, err
+	})
+	return err
+}
+
 // refs returns the ids of what an object needs as long as it lives.
 func (t table[S, T]) refs(spec S) ([]string, error) {
 	refs, err := t.allRefs(spec)

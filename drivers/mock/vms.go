@@ -258,10 +258,14 @@ func (c vms) checkMachine(spec *resource.VMSpec, publicKey string) error {
 
 // checkSecurityGroups checks that groups are of the VPC of a subnet.
 func (s *session) checkSecurityGroups(groups []string, subnet string) error {
-	vpc := specOf(s, resource.Subnet, subnet).VPC
+	return s.checkGroupsOf(groups, specOf(s, resource.Subnet, subnet).VPC, "the subnet "+subnet)
+}
+
+// checkGroupsOf checks that groups are of the VPC of whose they are to be.
+func (s *session) checkGroupsOf(groups []string, vpc, whose string) error {
 	for i, id := range groups {
 		if group := specOf(s, resource.SecurityGroup, id); group.VPC != vpc {
-			return refuseField(fmt.Sprintf("spec.securitygroups[%d]", i), "InvalidParameterCombination", "the security group %s belongs to the VPC %s, the subnet %s to %s; choose one of the same VPC", id, group.VPC, subnet, vpc)
+			return refuseField(fmt.Sprintf("spec.securitygroups[%d]", i), "InvalidParameterCombination", "the security group %s belongs to the VPC %s, %s to %s; choose one of the same VPC", id, group.VPC, whose, vpc)
 		}
 	}
 	return nil
@@ -272,13 +276,13 @@ func (c vms) assignAddresses(d *draft[resource.VMSpec, resource.VMStatus]) error
 	if err != nil {
 		return err
 	}
-	public, err := c.s.cloud.claimPublicAddress()
-	if err != nil {
-		return err
+	d.status.PrivateAddress, d.claims = private.Value, []claim{private}
+	if c.s.private(d.spec.Subnet) {
+		return nil
 	}
-	d.status.PrivateAddress, d.status.PublicAddress = private.Value, public.Value
-	d.claims = []claim{private, public}
-	return nil
+	public, err := c.s.cloud.claimPublicAddress()
+	d.status.PublicAddress, d.claims = public.Value, append(d.claims, public)
+	return err
 }
 
 // nativeVM is a VM in the cloud's own words.

@@ -86,6 +86,13 @@ func about() driver.About {
 			"keypair/label":  "Nova keeps no tags with key pairs; the server keeps the labels",
 			"cluster/label":  "Magnum's labels configure a cluster and cannot be changed later; the server keeps the labels",
 			"cluster/token":  "Magnum's clusters know certificates, not tokens; use kubeconfig",
+			"natgateway":     "private subnets, which a NAT gateway is for, are not offered yet; call routers with native calls to the service network",
+			"vpcpeering":     "routers between two networks are not offered yet; call them with native calls to the service network",
+			"vpngateway":     noVPN,
+			"vpnconnection":  noVPN,
+			"routetable":     "routes of routers are not offered yet; call them with native calls to the service network",
+			"certificate":    "Barbican is not offered yet; where it is there, call it with native calls to the service key-manager",
+			"alb":            "Octavia's policies for HTTP are not offered yet; call them with native calls to the service load-balancer",
 			"bucket":         "Swift is not offered yet; call it with native calls to the service object-store",
 			"queue":          "Zaqar, which few clouds have, is not offered yet; where it is there, call it with native calls to the service messaging",
 			"metric":         "Gnocchi, which few clouds have, is not read yet; where it is there, ask it with native calls to the service metric",
@@ -94,6 +101,9 @@ func about() driver.About {
 		Permissions: []string{"role member (in older clouds _member_) of the project", "role load-balancer_member of the project, for NLBs", "to list what is there: role reader"},
 	}
 }
+
+// noVPN is why there are no VPNs.
+const noVPN = "VPNaaS, which few clouds have, is not offered yet; where it is there, call it with native calls to the service network"
 
 // noRanges is why the ranges of a VPC do not change.
 const noRanges = "a network of Neutron has no ranges; the one that a VPC is asked for bounds its subnets here, so give it one that is wide enough, which costs nothing"

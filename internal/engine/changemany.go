@@ -76,11 +76,7 @@ func (m *manyChange) parse(verb string, r *api.ManyRequest) error {
 	}
 	change := store.Action{Name: verb}
 	if change.Params, err = a.ParseParams(r.Params); err != nil {
-		e := resource.AsError(err)
-		for i := range e.Fields {
-			e.Fields[i].Field = "params." + e.Fields[i].Field
-		}
-		return resource.Invalid(e.Fields...)
+		return fieldsBelow("params", err)
 	}
 	return m.as(change)
 }
@@ -298,7 +294,7 @@ func (e *Engine) member(ctx context.Context, q *store.Queries, m *manyChange, ro
 		return member{row, inventory.EndedOperation(ctx, row, m.change, nil)}, q.UpdateResource(ctx, row, row.LeaseOwner)
 	}
 	op, err := e.beginOn(ctx, q, row, m.change)
-	return member{row, op}, err
+	return member{row, op}, fieldsBelow("params", err)
 }
 
 // retryParts does again what parts of an operation failed to do.

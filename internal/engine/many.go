@@ -170,7 +170,7 @@ func (e *Engine) insertMany(
 			return nil, resource.Invalid(resource.Problem{Field: fmt.Sprintf("then[%d].name", i), Message: err.Error()})
 		}
 		if err != nil {
-			return nil, err
+			return nil, fieldsBelow(fmt.Sprintf("then[%d].params", i), err)
 		}
 		op.Follows = members[len(members)-1].op.ID
 		members = append(members, member{row, op})

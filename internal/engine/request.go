@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"encoding/json"
+	"slices"
 
 	"github.com/google/uuid"
 
@@ -183,13 +184,62 @@ func (e *Engine) resolve(ctx context.Context, q *store.Queries, k *resource.Kind
 	if err := resource.Invalid(problems...); err != nil {
 		return nil, err
 	}
-	return refs, k.Against(row.Effective, func(kind, name string) (spec, status json.RawMessage, known bool) {
-		target, known := targets[kind+"/"+name]
-		if !known {
+	return refs, fits(ctx, q, row.Connection, targets, func(find resource.Find) error { return k.Against(row.Effective, find) })
+}
+
+// fits checks what is asked for against what it refers to, and what that refers to in turn.
+// known is what has been read already, by kind/name.
+func fits(ctx context.Context, q *store.Queries, connection string, known map[string]*store.Resource, check func(resource.Find) error) error {
+	var failed error
+	err := check(func(kind, name string) (spec, status json.RawMessage, found bool) {
+		row := known[kind+"/"+name]
+		if row == nil && name != "" && failed == nil {
+			var err error
+			if row, err = q.Resource(ctx, connection, kind, name); err != nil {
+				if resource.CodeOf(err) != resource.CodeNotFound {
+					failed = err
+				}
+				return nil, nil, false
+			}
+		}
+		if row == nil {
 			return nil, nil, false
 		}
-		return target.Effective, target.Status, true
+		return row.Effective, row.Status, true
 	})
+	if failed != nil {
+		return failed
+	}
+	return err
+}
+
+// paramsFit checks the parameters of an action against what they refer to.
+func paramsFit(ctx context.Context, q *store.Queries, row *store.Resource, change store.Change) error {
+	action, is := change.(store.Action)
+	if !is {
+		return nil
+	}
+	k, err := resource.KindNamed(row.Kind)
+	if err != nil {
+		return err
+	}
+	a, err := k.Action(action.Name)
+	if err != nil {
+		return err
+	}
+	return fits(ctx, q, row.Connection, nil, func(find resource.Find) error { return a.Against(action.Params, find) })
+}
+
+// fieldsBelow has the fields that an error names lie below a path.
+func fieldsBelow(at string, err error) error {
+	if resource.CodeOf(err) != resource.CodeInvalid {
+		return err
+	}
+	problems := slices.Clone(resource.AsError(err).Fields)
+	for i := range problems {
+		problems[i].Field = at + "." + problems[i].Field
+	}
+	return resource.Invalid(problems...)
 }
 
 // Delete records the operation that deletes a resource. It is refused while
@@ -398,6 +448,9 @@ func mayBegin(ctx context.Context, q *store.Queries, row *store.Resource, check 
 // beginOn makes an operation and notes it in the row of its resource, so that nothing else
 // changes that.
 func (e *Engine) beginOn(ctx context.Context, q *store.Queries, row *store.Resource, change store.Change) (*store.Operation, error) {
+	if err := paramsFit(ctx, q, row, change); err != nil {
+		return nil, err
+	}
 	shown, hidden, err := hide(row.Kind, change)
 	if err != nil {
 		return nil, err

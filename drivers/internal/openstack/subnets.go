@@ -37,6 +37,9 @@ func (n subnets) List(ctx context.Context, f driver.Filter) iter.Seq2[subnet, er
 
 // Make makes a subnet.
 func (n subnets) Make(ctx context.Context, r driver.Request[resource.SubnetSpec]) (subnet, error) {
+	if r.Spec.Private {
+		return subnet{}, driver.Unsupported("spec.private", "the driver makes no private subnets on OpenStack yet; leave it out")
+	}
 	of, err := n.vpc(ctx, r.Spec.VPC)
 	if err != nil {
 		return subnet{}, err
