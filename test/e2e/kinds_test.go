@@ -4,7 +4,9 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -13,6 +15,7 @@ import (
 	"github.com/m-cmp/mc-infra-connector/api"
 	"github.com/m-cmp/mc-infra-connector/driver"
 	"github.com/m-cmp/mc-infra-connector/resource"
+	"github.com/m-cmp/mc-infra-connector/resource/resourcetest"
 )
 
 // TestEveryKindOnTheMockCloud creates, changes and deletes one of every kind with the
@@ -75,7 +78,29 @@ func TestEveryKindOnTheMockCloud(t *testing.T) {
 	w.do("connection create less --cloud mock --region mock-tokyo --setting lacks=cluster")
 	assert.Equal(t, "cluster", read[driver.Capabilities](w, "connection capabilities less").Lacks[0].Name)
 
+	assert.Equal(t, []resource.MemberHealth{{Group: "web", VM: "my-vm", State: "healthy"}}, read[resource.Health](w, "alb health my-alb -c mock").Members)
+	psk, err := os.ReadFile(filepath.Join(w.home, "psk"))
+	require.NoError(t, err)
+	noSecretOnDisk(t, w.data, strings.TrimSpace(string(psk)))
+	peer := w.do("vpnconnection peerconfig my-vpnconnection -c mock")
+	assert.Contains(t, peer, "remote_addrs = ")
+	assert.NotContains(t, peer, strings.TrimSpace(string(psk)))
+	assert.Contains(t, w.fails(4, "certificate delete my-certificate -c mock"), "alb my-alb")
+	assert.Contains(t, w.fails(4, "subnet delete my-private -c mock"), "natgateway my-natgateway")
+	w.do("subnet create wrong -c mock --vpc my-vpc --cidr 10.0.3.0/24 --private --wait")
+	w.do("nic create inside -c mock --subnet wrong --wait")
+	assert.Contains(t, w.fails(2, "publicip associate my-publicip -c mock --nic inside"), "private")
+	w.do("nic delete inside -c mock --wait")
+	w.do("subnet delete wrong -c mock --wait")
+
 	assert.Contains(t, w.fails(4, "vm delete my-vm -c mock"), "nlb my-nlb")
+	w.do("alb delete my-alb -c mock --wait")
+	w.do("routetable delete my-routetable -c mock --wait")
+	for _, last := range []string{"vpnconnection", "vpngateway", "vpcpeering", "natgateway", "certificate"} {
+		w.do("%s delete my-%s -c mock --wait", last, last)
+	}
+	w.do("subnet delete my-private -c mock --wait")
+	w.do("vpc delete my-peer -c mock --wait")
 	for _, last := range []string{
 		"queue", "bucket", "cluster", "nlb", "vm", "nic", "publicip", "disk", "snapshot", "customimage", "keypair", "securitygroup", "subnet", "vpc",
 	} {
@@ -109,7 +134,26 @@ func oneOfEveryKind(w *world) (spec, larger string) {
 	create("customimage", "--vm my-vm")
 	create("publicip", "")
 	create("nic", "--subnet my-subnet")
+	w.do("subnet create my-private -c mock --vpc my-vpc --cidr 10.0.2.0/24 --private --wait")
+	w.do("vpc create my-peer -c mock --cidr 10.1.0.0/16 --wait")
+	create("natgateway", "--vpc my-vpc --subnet my-private --gateway-subnet my-subnet")
+	create("vpcpeering", "--vpc my-vpc --peer my-peer")
+	create("vpngateway", "--vpc my-vpc")
+	create("vpnconnection", "--vpngateway my-vpngateway --peer-address 203.0.113.5 --peer-cidr 192.168.0.0/16 --preshared-key-out psk")
+	create("routetable", "--vpc my-vpc --subnet my-private --route cidr=10.1.0.0/16,vpcpeering=my-vpcpeering")
 	create("nlb", "--vpc my-vpc --protocol tcp --port 80 --member my-vm --health-check protocol=http,path=/healthz")
+	pair := resourcetest.Certificate("www.example.com", time.Hour, nil)
+	certificate, key := filepath.Join(w.t.TempDir(), "certificate.pem"), filepath.Join(w.t.TempDir(), "key.pem")
+	require.NoError(w.t, os.WriteFile(certificate, []byte(pair.Certificate), 0o600))
+	require.NoError(w.t, os.WriteFile(key, []byte(pair.PrivateKey), 0o600))
+	create("certificate", "--certificate %s --private-key %s", "@"+certificate, "@"+key)
+	noSecretOnDisk(w.t, w.data, strings.Split(pair.PrivateKey, "\n")[1])
+	alb := filepath.Join(w.t.TempDir(), "alb.json")
+	require.NoError(w.t, os.WriteFile(alb, []byte(`{"name":"my-alb","spec":{"vpc":"my-vpc",
+		"listeners":[{"port":80,"protocol":"http","redirectToHTTPS":true},{"port":443,"protocol":"https","certificate":"my-certificate","group":"web"}],
+		"groups":[{"name":"web","port":80,"members":["my-vm"]}]}}`), 0o600))
+	w.do("alb create -c mock --file %s --wait", alb)
+	created["alb"] = true
 	create("cluster", "--vpc my-vpc --subnet my-subnet --version 1.34 --node-group name=a,spec=%s,desiredNodes=2", spec)
 	create("bucket", "--versioning")
 	create("queue", "--visibility-seconds 60")

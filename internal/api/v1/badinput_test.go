@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -19,6 +20,7 @@ import (
 	"github.com/m-cmp/mc-infra-connector/internal/engine/enginetest"
 	"github.com/m-cmp/mc-infra-connector/internal/inventory"
 	"github.com/m-cmp/mc-infra-connector/resource"
+	"github.com/m-cmp/mc-infra-connector/resource/resourcetest"
 )
 
 // bad is a body that must be refused, and the field that the answer must name.
@@ -90,19 +92,38 @@ func (a *routes) posts() map[string]string {
 		"/v1/tokens":              `{"name":"new","user":"nobody"}`,
 		"/v1/me:password":         `{"old":"x","new":"y"}`,
 
-		"/v1/connections/mock/buckets":                         `{"name":"new","spec":{}}`,
-		"/v1/connections/mock/buckets/bu:setversioning":        `{"versioning":true}`,
-		"/v1/connections/mock/buckets/bu:setpublic":            `{"public":true}`,
-		"/v1/connections/mock/buckets/bu:setcors":              `{"cors":[]}`,
-		"/v1/connections/mock/buckets/bu:setlifecycle":         `{"lifecycle":[]}`,
-		"/v1/connections/mock/buckets/bu:empty":                ``,
-		"/v1/connections/mock/buckets/bu/object:sign":          `{"do":"get","key":"k"}`,
-		"/v1/connections/mock/buckets/bu/object:copy":          `{"key":"k","toKey":"l"}`,
-		"/v1/connections/mock/buckets/bu/objects:delete":       `{"objects":[{"key":"k"}]}`,
-		"/v1/connections/mock/buckets/bu/uploads":              `{"key":"k"}`,
-		"/v1/connections/mock/buckets/bu/upload:complete":      `{"key":"k","upload":"u","parts":[{"part":1,"size":1}]}`,
-		"/v1/connections/mock/buckets/bu/upload:abort":         `{"key":"k","upload":"u"}`,
-		"/v1/connections/mock/queues":                          `{"name":"new","spec":{}}`,
+		"/v1/connections/mock/buckets":                    `{"name":"new","spec":{}}`,
+		"/v1/connections/mock/buckets/bu:setversioning":   `{"versioning":true}`,
+		"/v1/connections/mock/buckets/bu:setpublic":       `{"public":true}`,
+		"/v1/connections/mock/buckets/bu:setcors":         `{"cors":[]}`,
+		"/v1/connections/mock/buckets/bu:setlifecycle":    `{"lifecycle":[]}`,
+		"/v1/connections/mock/buckets/bu:empty":           ``,
+		"/v1/connections/mock/buckets/bu/object:sign":     `{"do":"get","key":"k"}`,
+		"/v1/connections/mock/buckets/bu/object:copy":     `{"key":"k","toKey":"l"}`,
+		"/v1/connections/mock/buckets/bu/objects:delete":  `{"objects":[{"key":"k"}]}`,
+		"/v1/connections/mock/buckets/bu/uploads":         `{"key":"k"}`,
+		"/v1/connections/mock/buckets/bu/upload:complete": `{"key":"k","upload":"u","parts":[{"part":1,"size":1}]}`,
+		"/v1/connections/mock/buckets/bu/upload:abort":    `{"key":"k","upload":"u"}`,
+		"/v1/connections/mock/queues":                     `{"name":"new","spec":{}}`,
+
+		"/v1/connections/mock/natgateways":                     `{"name":"new","spec":{"vpc":"v"}}`,
+		"/v1/connections/mock/natgateways/nat:addsubnets":      `{"subnets":["s"]}`,
+		"/v1/connections/mock/natgateways/nat:removesubnets":   `{"subnets":["s"]}`,
+		"/v1/connections/mock/routetables":                     `{"name":"new","spec":{"vpc":"v"}}`,
+		"/v1/connections/mock/routetables/rt:addsubnets":       `{"subnets":["s"]}`,
+		"/v1/connections/mock/routetables/rt:removesubnets":    `{"subnets":["s"]}`,
+		"/v1/connections/mock/routetables/rt:setroutes":        `{"routes":[]}`,
+		"/v1/connections/mock/vpcpeerings":                     `{"name":"new","spec":{"vpc":"v","peerCloudId":"x","peerCidrs":["10.77.0.0/16"]}}`,
+		"/v1/connections/mock/vpcpeerings/pe:accept":           ``,
+		"/v1/connections/mock/vpngateways":                     `{"name":"new","spec":{"vpc":"v"}}`,
+		"/v1/connections/mock/vpnconnections":                  `{"name":"new","spec":{"vpngateway":"vg","peerAddresses":["203.0.113.5"],"peerCidrs":["192.168.0.0/16"]}}`,
+		"/v1/connections/mock/vpnconnections/vc:setkey":        `{"presharedKey":"Both.sides.have.it"}`,
+		"/v1/connections/mock/certificates":                    `{"name":"new","spec":` + certificate() + `}`,
+		"/v1/connections/mock/certificates/ce:replace":         certificate(),
+		"/v1/connections/mock/albs":                            `{"name":"new","spec":{"vpc":"v","listeners":[{"port":80,"protocol":"http","group":"web"}],"groups":[{"name":"web","port":80}]}}`,
+		"/v1/connections/mock/albs/al:setrouting":              `{"listeners":[{"port":80,"protocol":"http","group":"web"}],"groups":[{"name":"web","port":80}]}`,
+		"/v1/connections/mock/albs/al:addmembers":              `{"group":"web","members":["vm1"]}`,
+		"/v1/connections/mock/albs/al:removemembers":           `{"group":"web","members":["vm1"]}`,
 		"/v1/connections/mock/queues/q:purge":                  ``,
 		"/v1/connections/mock/queues/q/messages":               `{"messages":[{"body":"x"}]}`,
 		"/v1/connections/mock/queues/q/messages:delete":        `{"receipts":["eA"]}`,
@@ -111,6 +132,7 @@ func (a *routes) posts() map[string]string {
 	for kinds, name := range map[string]string{
 		"vpcs": "v", "subnets": "s", "securitygroups": "g", "keypairs": "k", "vms": "vm1", "disks": "d", "snapshots": "sn",
 		"customimages": "ci", "publicips": "p", "nics": "n", "nlbs": "b", "clusters": "c", "buckets": "bu", "queues": "q",
+		"natgateways": "nat", "routetables": "rt", "vpcpeerings": "pe", "vpngateways": "vg", "vpnconnections": "vc", "certificates": "ce", "albs": "al",
 	} {
 		good["/v1/connections/mock/"+kinds+":adopt"] = `{"cloudId":"unknown"}`
 		good["/v1/connections/mock/"+kinds+":check"] = good["/v1/connections/mock/"+kinds]
@@ -142,6 +164,12 @@ func (a *routes) posts() map[string]string {
 	}
 	require.Len(a.t, good, count, "a POST route has no case here")
 	return good
+}
+
+// certificate is the specification of one that signs itself.
+func certificate() string {
+	c := resourcetest.Certificate("www.example.com", time.Hour, nil)
+	return fmt.Sprintf(`{"certificate":%q,"privateKey":%q}`, c.Certificate, c.PrivateKey)
 }
 
 // everywhere is what no route takes. A field "" stands for any.
@@ -219,11 +247,37 @@ func (a *routes) specs() map[string][]bad {
 	for _, b := range rules(ports, cidrs) {
 		group = append(group, bad{`{"vpc":"v","rules":` + b.body + `}`, "spec." + b.field})
 	}
+	network := func(field string, bodies ...string) (list []bad) {
+		for _, body := range bodies {
+			list = append(list, bad{body, "spec." + field})
+		}
+		return list
+	}
+	alb := func(listener, group string) string {
+		return `{"vpc":"v","listeners":[{"port":80,"protocol":"http","group":"web"` + listener + `}],"groups":[{"name":"web","port":80` + group + `}]}`
+	}
+	vpn := func(more string) string {
+		return `{"vpngateway":"vg","peerAddresses":["203.0.113.5"],"peerCidrs":["192.168.0.0/16"],` + more + `}`
+	}
+	good, other := resourcetest.Certificate("a", time.Hour, nil), resourcetest.Certificate("b", -time.Minute, nil)
+	pair := func(certificate, key string) string {
+		return fmt.Sprintf(`{"certificate":%q,"privateKey":%q}`, certificate, key)
+	}
 	vm := func(key, value string) string {
 		return fmt.Sprintf(`{"image":%q,"spec":%q,"subnet":"s",%q:%s}`, a.Image, a.Spec, key, value)
 	}
 	return map[string][]bad{
-		"vpc": vpc, "subnet": subnet, "securitygroup": group,
+		"vpc": vpc, "subnet": append(subnet, bad{`{"vpc":"v","cidr":"10.0.2.0/24","private":"x"}`, "spec.private"}), "securitygroup": group,
+		"natgateway": slices.Concat(network("subnets[0]", `{"vpc":"v","subnets":["s"]}`, `{"vpc":"v","subnets":["none"]}`), network("publicip", `{"vpc":"v","publicip":"none"}`), common),
+		"routetable": slices.Concat(network("routes[0]", `{"vpc":"v","routes":[{"cidr":"0.0.0.0/0"}]}`), network("routes[0].natgateway", `{"vpc":"v","routes":[{"cidr":"0.0.0.0/0","natgateway":"none"}]}`), common),
+		"vpcpeering": slices.Concat(network("peer", `{"vpc":"v"}`, `{"vpc":"v","peer":"v"}`, `{"vpc":"v","peer":"none"}`), network("peerCidrs[0]", `{"vpc":"v","peerCloudId":"x","peerCidrs":["10.0.7.0/24"]}`, `{"vpc":"v","peerCloudId":"x","peerCidrs":["x"]}`), common),
+		"vpngateway": append(network("vpc", `{}`, `{"vpc":"none"}`), common...),
+		"vpnconnection": slices.Concat(network("presharedKey", vpn(`"presharedKey":"0123456789"`), vpn(`"presharedKey":"short"`), vpn(`"presharedKey":"a\u0000bcdefghi"`)),
+			network("localCidrs[0]", vpn(`"localCidrs":["192.168.1.0/24"]`)), network("vpngateway", vpn(`"localCidrs":[]`)), common),
+		"certificate": slices.Concat(network("privateKey", pair(good.Certificate, other.PrivateKey), pair(good.Certificate, "x"), pair(good.Certificate, "")),
+			network("certificate", pair(other.Certificate, other.PrivateKey), pair("x", good.PrivateKey), pair(good.PrivateKey, good.PrivateKey)), common),
+		"alb": slices.Concat(network("listeners[0].certificate", alb(`,"certificate":"none"`, "")), network("groups[0].members[0]", alb("", `,"members":["none"]`)),
+			network("listeners[0].rules[1]", alb(`,"rules":[{"paths":["/*"],"group":"web"},{"paths":["/a"],"group":"web"}]`, "")), network("listeners", `{"vpc":"v","listeners":[],"groups":[{"name":"web","port":80}]}`), common),
 		"keypair": append([]bad{
 			{`{"algorithm":"dsa"}`, "spec.algorithm"},
 			{`{"algorithm":1}`, "spec.algorithm"},
