@@ -57,6 +57,35 @@ func (c vpcPeerings) Get(ctx context.Context, id string) (vpcPeering, error) {
 	return o, err
 }
 
+// Delete implements driver.Deleter. Either side may.
+func (c vpcPeerings) Delete(ctx context.Context, id string) error {
+	asked := c.askedAs(id)
+	if asked.object == nil {
+		return c.table.Delete(ctx, id)
+	}
+	return c.changeAsked(ctx, asked, func(o *object, now time.Time) {
+		o.Change = change{Was: resource.StateAvailable, During: resource.StateDeleting, Then: resource.StateDeleted, At: now, Until: now}
+	})
+}
+
+// Accept implements resource.PeeringAccepter.
+func (c vpcPeerings) Accept(ctx context.Context, id string) error {
+	asked := c.askedAs(id)
+	if asked.object == nil {
+		return c.alter(ctx, id, "accept", resource.StateAvailable, func(d *vpcPeeringDraft) error {
+			if half := d.status.Halves[1]; half.State != resource.HalfActive {
+				return refuse(resource.CodeConflict, "OperationNotPermitted", "%s; the other side accepts what this one has asked for", half.Reason)
+			}
+			return nil
+		})
+	}
+	return c.changeAsked(ctx, asked, func(o *object, _ time.Time) {
+		status := o.Status.(resource.VPCPeeringStatus)
+		status.Halves = []resource.PeeringHalf{status.Halves[0], {Side: resource.SidePeer, State: resource.HalfActive}}
+		o.Status = status
+	})
+}
+
 // plan completes and checks a draft.
 func (c vpcPeerings) plan(d *vpcPeeringDraft) error {
 	if err := need("spec.vpc", d.spec.VPC); err != nil {
@@ -98,35 +127,6 @@ func (c vpcPeerings) plan(d *vpcPeeringDraft) error {
 	}
 	d.status.Halves = []resource.PeeringHalf{{Side: resource.SideLocal, State: resource.HalfActive}, half}
 	return nil
-}
-
-// Delete implements driver.Deleter. Either side may.
-func (c vpcPeerings) Delete(ctx context.Context, id string) error {
-	asked := c.askedAs(id)
-	if asked.object == nil {
-		return c.table.Delete(ctx, id)
-	}
-	return c.changeAsked(ctx, asked, func(o *object, now time.Time) {
-		o.Change = change{Was: resource.StateAvailable, During: resource.StateDeleting, Then: resource.StateDeleted, At: now, Until: now}
-	})
-}
-
-// Accept implements resource.PeeringAccepter.
-func (c vpcPeerings) Accept(ctx context.Context, id string) error {
-	asked := c.askedAs(id)
-	if asked.object == nil {
-		return c.alter(ctx, id, "accept", resource.StateAvailable, func(d *vpcPeeringDraft) error {
-			if half := d.status.Halves[1]; half.State != resource.HalfActive {
-				return refuse(resource.CodeConflict, "OperationNotPermitted", "%s; the other side accepts what this one has asked for", half.Reason)
-			}
-			return nil
-		})
-	}
-	return c.changeAsked(ctx, asked, func(o *object, _ time.Time) {
-		status := o.Status.(resource.VPCPeeringStatus)
-		status.Halves = []resource.PeeringHalf{status.Halves[0], {Side: resource.SidePeer, State: resource.HalfActive}}
-		o.Status = status
-	})
 }
 
 // askedOf is a peering that another account has asked for, and where it is.
