@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
-	"time"
 
 	"github.com/m-cmp/mc-infra-connector/driver"
 	"github.com/m-cmp/mc-infra-connector/internal/inventory"
@@ -102,7 +101,7 @@ func (j *job) findByToken(ctx context.Context) (bool, error) {
 		j.Row.CloudID = item.ID
 		return true, nil
 	}
-	if time.Since(j.op.CreatedAt.Time()) < j.config.LookFor {
+	if j.since(j.op.CreatedAt) < j.config.LookFor {
 		return false, inventory.ErrNotYet
 	}
 	return false, nil

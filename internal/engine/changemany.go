@@ -5,11 +5,9 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"time"
 
 	"github.com/m-cmp/mc-infra-connector/api"
 	"github.com/m-cmp/mc-infra-connector/internal/auth"
-	"github.com/m-cmp/mc-infra-connector/internal/inventory"
 	"github.com/m-cmp/mc-infra-connector/internal/store"
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
@@ -281,7 +279,7 @@ func (e *Engine) member(ctx context.Context, q *store.Queries, m *manyChange, ro
 	switch {
 	case refusal(refused):
 		shown, hidden, err := hide(row.Kind, m.change)
-		op := inventory.EndedOperation(ctx, row, shown, resource.AsError(refused))
+		op := e.inventory.EndedOperation(ctx, row, shown, resource.AsError(refused))
 		if len(hidden) > 0 {
 			wipe(op)
 		}
@@ -290,8 +288,8 @@ func (e *Engine) member(ctx context.Context, q *store.Queries, m *manyChange, ro
 		return member{}, refused
 	case m.here[row.Connection]:
 		row.Labels = m.labels.Apply(row.Labels)
-		row.UpdatedAt, row.UpdatedBy = store.MicrosOf(time.Now()), auth.Who(ctx)
-		return member{row, inventory.EndedOperation(ctx, row, m.change, nil)}, q.UpdateResource(ctx, row, row.LeaseOwner)
+		row.UpdatedAt, row.UpdatedBy = e.now(), auth.Who(ctx)
+		return member{row, e.inventory.EndedOperation(ctx, row, m.change, nil)}, q.UpdateResource(ctx, row, row.LeaseOwner)
 	}
 	op, err := e.beginOn(ctx, q, row, m.change)
 	return member{row, op}, fieldsBelow("params", err)

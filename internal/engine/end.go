@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"time"
 
 	"github.com/m-cmp/mc-infra-connector/api"
 	"github.com/m-cmp/mc-infra-connector/internal/auth"
@@ -49,7 +48,7 @@ func (j *job) fail(ctx context.Context, as api.OperationState, e *resource.Error
 		case !j.op.Deletes(): // it stays as it was seen
 		case resource.CodeOf(err) == resource.CodeNotFound: // it is gone all the same
 			return j.succeed(ctx)
-		case (j.op.State == api.OperationQueued || j.op.Pending != "") && resource.AsError(err).Retryable && time.Since(j.op.CreatedAt.Time()) < j.config.RetryFor:
+		case (j.op.State == api.OperationQueued || j.op.Pending != "") && resource.AsError(err).Retryable && j.since(j.op.CreatedAt) < j.config.RetryFor:
 			return j.retry(ctx, e) // what is true of it will be seen
 		default: // unclear: it stays until the cloud says that it is gone
 			j.Row.State = resource.StateFailed
@@ -60,7 +59,7 @@ func (j *job) fail(ctx context.Context, as api.OperationState, e *resource.Error
 	switch {
 	case j.op.Creates() && !j.Row.Uncertain && j.Row.CloudID == "" &&
 		(as == api.OperationCancelled || j.op.OnFailure() == resource.OnFailureDelete):
-		j.Row.Bury() // nothing came of it
+		j.Row.Bury(j.now()) // nothing came of it
 	case j.Row.CloudID == "" || j.op.Creates():
 		j.Row.State = resource.StateFailed
 	}
@@ -82,13 +81,13 @@ func (j *job) forget(ctx context.Context, e *resource.Error) error {
 // end records the end of the operation and frees the resource.
 func (j *job) end(ctx context.Context) error {
 	j.lookAgain(ctx)
-	j.op.EndedAt, j.op.Pending = store.MicrosOf(time.Now()), ""
+	j.op.EndedAt, j.op.Pending = j.now(), ""
 	if len(j.op.Hidden) > 0 {
 		wipe(j.op)
 	}
 	j.note(string(j.op.State), j.op.Error)
 	if j.op.Deletes() && j.op.State == api.OperationSucceeded {
-		j.Row.Bury()
+		j.Row.Bury(j.now())
 	}
 	j.Row.Operation, j.Row.LeaseOwner, j.Row.LeaseUntil = "", "", 0
 	j.settler.forget(j.Row.UID)
@@ -167,7 +166,7 @@ func (j *job) takeBack(ctx context.Context, q *store.Queries, parent *store.Oper
 		case row.DeletedAt != 0 || row.Operation != "": // by somebody else, meanwhile
 			continue
 		case row.CloudID == "" && !row.Uncertain:
-			if err := q.Entomb(ctx, row); err != nil {
+			if err := q.Entomb(ctx, row, j.now()); err != nil {
 				return nil, err
 			}
 			all = append(all, left{row: row})
@@ -226,7 +225,7 @@ func (j *job) save(ctx context.Context) error {
 // write writes the rows, provided that this server still holds the lease. At the
 // end of an operation it answers what uses the resource.
 func (j *job) write(ctx context.Context) (users []store.Resource, err error) {
-	j.Row.UpdatedAt = store.MicrosOf(time.Now())
+	j.Row.UpdatedAt = j.now()
 	var (
 		then, parent *store.Operation
 		back         []left

@@ -183,7 +183,10 @@ func (e *Engine) tidyLoop(ctx context.Context) {
 }
 
 func (e *Engine) tidy(ctx context.Context) error {
-	held, err := e.store.Forget(ctx, store.Keep{Ended: e.config.KeepFor, Audit: e.config.KeepAudit}, time.Now())
+	if ahead := e.store.Ahead(); ahead.Abs() > clocksDiffer {
+		e.logger.Warn("the clock of this server is not that of the database, by which work is timed; set both (NTP)", "ahead", ahead.Round(time.Second))
+	}
+	held, err := e.store.Forget(ctx, store.Keep{Ended: e.config.KeepFor, Audit: e.config.KeepAudit}, e.store.Now())
 	if held > 0 {
 		e.logger.Warn("no record is removed for its age: more than a day lay between two looks through the records, by the clocks of the servers; if no server ran for so long all is well, otherwise set the clocks", "for", held.Round(time.Minute))
 	}
@@ -198,6 +201,14 @@ func (e *Engine) tidy(ctx context.Context) error {
 	return err
 }
 
+// clocksDiffer is by how much clocks may differ without a word.
+const clocksDiffer = 10 * time.Second
+
+// now is the time by which work goes on, the same on all servers.
+func (e *Engine) now() store.Micros { return store.MicrosOf(e.store.Now()) }
+
+func (e *Engine) since(at store.Micros) time.Duration { return e.store.Now().Sub(at.Time()) }
+
 // resyncEvery is in how many rounds everything that this server works on is looked
 // at again, whether or not something has happened: a wake-up that was lost then
 // costs time and nothing else.
@@ -205,10 +216,13 @@ const resyncEvery = 6
 
 // takeWork renews the leases of this server and takes over what nobody works on.
 func (e *Engine) takeWork(ctx context.Context, resync bool) error {
+	if err := e.store.ReadClock(ctx); err != nil {
+		return err
+	}
 	for {
 		var mine, taken []store.Resource
 		err := e.store.Update(ctx, func(ctx context.Context, q *store.Queries) (err error) {
-			now := time.Now()
+			now := e.store.Now()
 			until := store.MicrosOf(now.Add(e.config.Lease))
 			if mine, err = q.RenewLeases(ctx, e.id, until); err != nil {
 				return err

@@ -4,7 +4,6 @@ import (
 	"context"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/m-cmp/mc-infra-connector/internal/inventory"
 	"github.com/m-cmp/mc-infra-connector/internal/store"
@@ -31,7 +30,7 @@ func (j *job) freeing(ctx context.Context, refused *resource.Error) (bool, error
 	if err != nil {
 		return false, err
 	}
-	leaving, err := q.Leaving(ctx, j.Row.Connection, time.Now(), lag)
+	leaving, err := q.Leaving(ctx, j.Row.Connection, j.store.Now(), lag)
 	if err != nil {
 		return false, err
 	}

@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"time"
 
 	"github.com/m-cmp/mc-infra-connector/api"
 	"github.com/m-cmp/mc-infra-connector/driver"
@@ -26,7 +25,7 @@ func (j *job) look(ctx context.Context) error {
 // judge decides what the state of the resource on the cloud means for the
 // operation that the cloud has accepted.
 func (j *job) judge(ctx context.Context, seen inventory.Sight) error {
-	waited := time.Since(j.op.AcceptedAt.Time())
+	waited := j.since(j.op.AcceptedAt)
 	settleFor := j.settleFor()
 	seen.Item = inventory.Own(j.Row, seen.Item)
 	if j.op.Force() && (seen.Item == nil || seen.Item.State != resource.StateDeleting) {
@@ -57,7 +56,7 @@ func (j *job) judge(ctx context.Context, seen inventory.Sight) error {
 	state := seen.Item.State
 	switch {
 	case j.op.Deletes() && state != resource.StateDeleting && waited > j.config.VanishedFor &&
-		time.Since(j.op.CreatedAt.Time()) < settleFor: // a deletion is repeated until the cloud does it
+		j.since(j.op.CreatedAt) < settleFor: // a deletion is repeated until the cloud does it
 		return j.pend(ctx, seen.Item, &driver.Pending{Reason: fmt.Sprintf("the cloud has accepted the deletion, but shows that it is %s", state)})
 	case j.op.Deletes():
 		j.Row.State = resource.StateDeleting

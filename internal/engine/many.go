@@ -81,7 +81,7 @@ func (e *Engine) recordMany(
 		if members, err = begin(ctx, q); err != nil {
 			return err
 		}
-		parent = newParent(ctx, all, members)
+		parent = e.newParent(ctx, all, members)
 		if parent.Failed == parent.Total {
 			return members[0].op.Error
 		}
@@ -236,7 +236,7 @@ func (e *Engine) deleteTogether(ctx context.Context, connection string, items []
 }
 
 // newParent makes the operation that counts those on several resources.
-func newParent(ctx context.Context, all store.Change, members []member) *store.Operation {
+func (e *Engine) newParent(ctx context.Context, all store.Change, members []member) *store.Operation {
 	first, last := members[0].op, members[0].op
 	connection := first.Connection
 	var failure *resource.Error // of the first that has failed already
@@ -253,7 +253,7 @@ func newParent(ctx context.Context, all store.Change, members []member) *store.O
 	if last != first {
 		name = fmt.Sprintf("%s … %s", name, last.Name)
 	}
-	parent := store.Keyed(ctx, store.NewOperation(ctx, all, &store.Resource{Kind: first.Kind, Connection: connection, Name: name}))
+	parent := store.Keyed(ctx, e.store.NewOperation(ctx, all, &store.Resource{Kind: first.Kind, Connection: connection, Name: name}))
 	parent.State, parent.Total = api.OperationRunning, len(members)
 	for _, m := range members {
 		if m.op.EndedAt != 0 {

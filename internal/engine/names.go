@@ -11,10 +11,10 @@ import (
 )
 
 // giveWay frees a name, if what has it has failed without leaving anything on the cloud.
-func giveWay(ctx context.Context, q *store.Queries) func(old *store.Resource, name string) error {
+func giveWay(ctx context.Context, q *store.Queries, at store.Micros) func(old *store.Resource, name string) error {
 	return func(old *store.Resource, name string) error {
 		if makesRoom(old) {
-			return q.Entomb(ctx, old)
+			return q.Entomb(ctx, old, at)
 		}
 		return inventory.Taken(old, name)
 	}

@@ -137,7 +137,7 @@ func (e *Engine) insert(ctx context.Context, q *store.Queries, c *creation) (*st
 	if err != nil {
 		return nil, err
 	}
-	if err := inventory.TakeName(ctx, q, c.kind, c.row, c.names, giveWay(ctx, q)); err != nil {
+	if err := inventory.TakeName(ctx, q, c.kind, c.row, c.names, giveWay(ctx, q, e.now())); err != nil {
 		return nil, err
 	}
 	op := e.newOperation(ctx, c.row, c.change)
@@ -466,7 +466,7 @@ func (e *Engine) beginOn(ctx context.Context, q *store.Queries, row *store.Resou
 // newOperation makes an operation and notes it, under a lease of this server, in
 // the row of the resource.
 func (e *Engine) newOperation(ctx context.Context, row *store.Resource, change store.Change) *store.Operation {
-	op := store.NewOperation(ctx, change, row)
+	op := e.store.NewOperation(ctx, change, row)
 	row.Operation, row.UpdatedAt, row.UpdatedBy = op.ID, op.CreatedAt, op.AskedBy
 	row.LeaseOwner, row.LeaseUntil = e.id, store.MicrosOf(op.CreatedAt.Time().Add(e.config.Lease))
 	return op

@@ -111,7 +111,7 @@ func (e *Engine) load(ctx context.Context, uid string) (*job, error) {
 	if err != nil {
 		return nil, err
 	}
-	if row.Operation == "" || row.LeaseOwner != e.id || row.LeaseUntil.Time().Before(time.Now()) {
+	if row.Operation == "" || row.LeaseOwner != e.id || row.LeaseUntil < e.now() {
 		return nil, nil //nolint:nilnil // nothing to do is no error
 	}
 	k, err := resource.KindNamed(row.Kind)
@@ -175,7 +175,7 @@ func (j *job) begin(ctx context.Context) (goesOn bool, err error) {
 		return false, j.fail(ctx, api.OperationCancelled, j.cancelled())
 	}
 	if j.op.AskedAt == 0 {
-		j.op.AskedAt = store.MicrosOf(time.Now())
+		j.op.AskedAt = j.now()
 	}
 	if j.op.Concerned == nil {
 		j.op.Concerned, err = shown(j.Kind, j.Row.Status)
@@ -201,7 +201,7 @@ func (j *job) answered(ctx context.Context, a answer, err error) error {
 	case err == nil && a.pending != nil:
 		return j.pend(ctx, a.item, a.pending)
 	case err == nil:
-		j.op.State, j.op.AcceptedAt, j.op.Pending, j.op.Error = api.OperationRunning, store.MicrosOf(time.Now()), "", nil
+		j.op.State, j.op.AcceptedAt, j.op.Pending, j.op.Error = api.OperationRunning, j.now(), "", nil
 		j.note("accepted", nil)
 		if a.item != nil {
 			return j.judge(ctx, inventory.Sight{Item: a.item})
@@ -215,18 +215,18 @@ func (j *job) answered(ctx context.Context, a answer, err error) error {
 		return nil //nolint:nilerr // the server stops; the next one asks again
 	}
 	e := resource.AsError(err)
-	if errors.Is(err, inventory.ErrNotYet) && time.Since(j.due.Time()) < j.waitFor() {
+	if errors.Is(err, inventory.ErrNotYet) && j.since(j.due) < j.waitFor() {
 		j.op.AskedAt = 0 // nobody was asked
 		if !j.unrecorded {
 			j.asked.Delete(j.Row.UID)
 		}
-		j.enqueueAfter(j.Row.Connection, j.Row.UID, min(max(time.Since(j.due.Time()), j.config.PollFirst), j.config.PollMax))
+		j.enqueueAfter(j.Row.Connection, j.Row.UID, min(max(j.since(j.due), j.config.PollFirst), j.config.PollMax))
 		return nil
 	}
 	if j.op.Pending != "" && j.op.Error == nil { // until now the cloud was working on it
-		j.op.AskedAt = store.MicrosOf(time.Now())
+		j.op.AskedAt = j.now()
 	}
-	age := time.Since(j.op.AskedAt.Time())
+	age := j.since(j.op.AskedAt)
 	j.op.Attempts++
 	known := true
 	if j.op.Creates() {
@@ -315,7 +315,7 @@ const mostAfter = 5 * time.Minute
 // pend records that the cloud has accepted the change and is to be asked again, and has it
 // asked when its driver wants it.
 func (j *job) pend(ctx context.Context, item *driver.Item, p *driver.Pending) error {
-	now := store.MicrosOf(time.Now())
+	now := j.now()
 	if j.op.State == api.OperationQueued {
 		j.op.State, j.op.AcceptedAt = api.OperationRunning, now
 		j.note("accepted", nil)
@@ -342,13 +342,13 @@ func (j *job) pend(ctx context.Context, item *driver.Item, p *driver.Pending) er
 	if j.Row.State.Settled() { // as it is, but that is not all of it
 		j.Row.State = onTheWay(j.op.Change)
 	}
-	waited := time.Since(j.op.AcceptedAt.Time())
+	waited := j.since(j.op.AcceptedAt)
 	reason := cmp.Or(p.Reason, "the cloud is working on it")
 	if reason != j.op.Pending {
 		j.op.AskedAt = now
 	}
 	switch {
-	case p.Failed == nil && j.op.Creates() && !seen && j.Row.CloudID != "" && time.Since(j.op.AskedAt.Time()) > j.config.VanishedFor:
+	case p.Failed == nil && j.op.Creates() && !seen && j.Row.CloudID != "" && j.since(j.op.AskedAt) > j.config.VanishedFor:
 		return j.fail(ctx, api.OperationFailed, j.vanished())
 	case waited > j.settleFor():
 		return j.fail(ctx, api.OperationFailed, j.firstOf(resource.Errorf(resource.CodeUnavailable, "the cloud has not done it after %s: %s", j.settleFor(), p.Reason)))
@@ -405,7 +405,7 @@ const maxSteps = 20
 
 // note adds to the operation's steps.
 func (j *job) note(what string, e *resource.Error) {
-	step := api.Step{At: time.Now().UTC(), What: what}
+	step := api.Step{At: j.store.Now().UTC(), What: what}
 	if e != nil {
 		step.Code, step.Message = e.Code, e.Message
 		if e.Cloud != nil {

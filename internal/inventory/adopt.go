@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"time"
 
 	"github.com/google/uuid"
 
@@ -234,7 +233,7 @@ func (a *adoption) join(ctx context.Context, q *store.Queries, parts []*adoption
 			if err := p.Observe(ctx, p.item); err != nil {
 				return nil, nil, err
 			}
-			row.UpdatedAt = store.MicrosOf(time.Now())
+			row.UpdatedAt = store.MicrosOf(a.store.Now())
 			if err := q.UpdateResource(ctx, row, row.LeaseOwner); err != nil {
 				return nil, nil, err
 			}
@@ -265,7 +264,7 @@ func (a *adoption) record(ctx context.Context, q *store.Queries) error {
 	if err := TakeName(ctx, q, a.Kind, a.Row, names, Taken); err != nil {
 		return err
 	}
-	a.Row.CreatedAt = store.MicrosOf(time.Now())
+	a.Row.CreatedAt = store.MicrosOf(a.store.Now())
 	refs := make([]store.Ref, 0, len(a.Refs))
 	for field, uid := range a.Refs {
 		refs = append(refs, store.Ref{From: a.Row.UID, Field: field, To: uid})

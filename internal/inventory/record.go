@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"maps"
-	"time"
 
 	"github.com/m-cmp/mc-infra-connector/driver"
 	"github.com/m-cmp/mc-infra-connector/internal/store"
@@ -95,7 +94,7 @@ func (r *Record) ObserveStatus(ctx context.Context, item *driver.Item) (err erro
 	if item.Labels != nil {
 		r.Row.Labels = item.Labels
 	}
-	r.Row.SyncedAt = store.MicrosOf(time.Now())
+	r.Row.SyncedAt = store.MicrosOf(r.store.Now())
 	return nil
 }
 

@@ -2,7 +2,6 @@ package inventory
 
 import (
 	"context"
-	"time"
 
 	"github.com/m-cmp/mc-infra-connector/api"
 	"github.com/m-cmp/mc-infra-connector/internal/auth"
@@ -43,7 +42,7 @@ func (inv *Inventory) ReleaseTogether(ctx context.Context, connection string, it
 				return nil, err
 			}
 			left = append(left, l)
-			if err := q.Entomb(ctx, row); err != nil {
+			if err := q.Entomb(ctx, row, store.MicrosOf(inv.store.Now())); err != nil {
 				return nil, err
 			}
 		}
@@ -100,7 +99,7 @@ func (inv *Inventory) recordEnded(ctx context.Context, change store.Change, writ
 		}
 		ops = nil
 		for i, row := range rows {
-			op := EndedOperation(ctx, row, change, nil)
+			op := inv.EndedOperation(ctx, row, change, nil)
 			if i == len(rows)-1 {
 				op = store.Keyed(ctx, op)
 			}
@@ -128,8 +127,8 @@ func (inv *Inventory) recordEnded(ctx context.Context, change store.Change, writ
 
 // EndedOperation makes an operation on a resource that has ended at once: it failed, or there
 // was nothing to ask the cloud for.
-func EndedOperation(ctx context.Context, row *store.Resource, change store.Change, failure *resource.Error) *store.Operation {
-	op := store.NewOperation(ctx, change, row)
+func (inv *Inventory) EndedOperation(ctx context.Context, row *store.Resource, change store.Change, failure *resource.Error) *store.Operation {
+	op := inv.store.NewOperation(ctx, change, row)
 	op.State, op.Error, op.EndedAt = api.OperationSucceeded, failure, op.CreatedAt
 	if failure != nil {
 		op.State = api.OperationFailed
@@ -152,7 +151,7 @@ func (inv *Inventory) Label(ctx context.Context, connection, kind, name string, 
 			return nil, err
 		}
 		row.Labels = labels.Apply(row.Labels)
-		row.UpdatedAt, row.UpdatedBy = store.MicrosOf(time.Now()), auth.Who(ctx)
+		row.UpdatedAt, row.UpdatedBy = store.MicrosOf(inv.store.Now()), auth.Who(ctx)
 		return []*store.Resource{row}, q.UpdateResource(ctx, row, row.LeaseOwner)
 	})
 }

@@ -126,7 +126,7 @@ func (inv *Inventory) MeetStrangers(ctx context.Context, connection string, item
 	if err != nil {
 		return err
 	}
-	leaving, err := inv.store.Read().Leaving(ctx, connection, time.Now(), lag)
+	leaving, err := inv.store.Read().Leaving(ctx, connection, inv.store.Now(), lag)
 	if err != nil || len(leaving) > 0 {
 		return err
 	}

@@ -25,7 +25,7 @@ func (inv *Inventory) syncLoop(ctx context.Context) {
 		}
 		var due []store.Connection
 		err := inv.store.Update(ctx, func(ctx context.Context, q *store.Queries) (err error) {
-			now := time.Now()
+			now := inv.store.Now()
 			due, err = q.ClaimSync(ctx, store.MicrosOf(now.Add(-inv.config.SyncEvery)), store.MicrosOf(now))
 			return err
 		})
@@ -50,7 +50,7 @@ func (inv *Inventory) syncPassingLoop(ctx context.Context) {
 			return
 		case <-tick.C:
 		}
-		now := time.Now()
+		now := inv.store.Now()
 		passing, err := inv.store.Read().Passing(ctx, states, store.MicrosOf(now.Add(-inv.config.SyncPassing)), store.MicrosOf(now))
 		if err != nil && ctx.Err() == nil {
 			inv.logger.Error("cannot look for what is in a passing state; tried again soon", "error", err)
@@ -136,7 +136,7 @@ func (inv *Inventory) syncKind(ctx context.Context, connection string, k *resour
 		}
 	}
 	return inv.store.Update(ctx, func(ctx context.Context, q *store.Queries) error {
-		return q.MarkSynced(ctx, unchanged, store.MicrosOf(time.Now()))
+		return q.MarkSynced(ctx, unchanged, store.MicrosOf(inv.store.Now()))
 	})
 }
 
@@ -160,7 +160,7 @@ func (inv *Inventory) recordSight(ctx context.Context, k *resource.Kind, row *st
 	if sameShown(row, &now) {
 		return true, nil
 	}
-	now.UpdatedAt = store.MicrosOf(time.Now())
+	now.UpdatedAt = store.MicrosOf(inv.store.Now())
 	err = inv.store.Update(ctx, func(ctx context.Context, q *store.Queries) error {
 		recorded, err := q.ResourceByUID(ctx, row.UID)
 		if err != nil {

@@ -81,7 +81,7 @@ func (r *Requests) before(ctx context.Context, key store.Key) (*api.Operation, e
 		return nil, resource.Errorf(resource.CodeInvalid, "%w: the operation %s came of that; use a new key for each request, and the same one only to send the same again", store.ErrOtherRequest, row.ID)
 	}
 	op := row.Resource()
-	if row.Creates() && row.Total == 0 && time.Since(row.CreatedAt.Time()).Abs() < secretsAgainFor { // not until a clock that was wrong is right
+	if row.Creates() && row.Total == 0 && r.store.Now().Sub(row.CreatedAt.Time()).Abs() < secretsAgainFor { // not until a clock that was wrong is right
 		op.Secrets, err = r.secretsOf(ctx, row.UID)
 	}
 	return op, err

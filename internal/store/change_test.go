@@ -29,7 +29,7 @@ func TestAChangeIsReadAsItWasWritten(t *testing.T) {
 			store.Action{Name: "stop"},
 			store.Action{Name: "resize", Params: json.RawMessage(`{"spec": "large"}`)},
 		} {
-			op := store.NewOperation(t.Context(), change, row)
+			op := s.NewOperation(t.Context(), change, row)
 			op.EndedAt = store.MicrosOf(time.Now())
 			require.NoError(t, s.Update(t.Context(), func(ctx context.Context, q *store.Queries) error { return q.InsertOperation(ctx, op) }))
 			read, err := s.Read().Operation(t.Context(), op.ID)

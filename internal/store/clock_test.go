@@ -65,3 +65,21 @@ func TestTimesThatLieAheadHoldUpNothing(t *testing.T) {
 		assert.Zero(t, right.AcceptedAt)
 	})
 }
+
+// Work is timed by the clock of the database, whatever a server's own says.
+func TestServersGoByTheClockOfTheirDatabase(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, open func() *store.Store) {
+		s := open()
+		assert.WithinDuration(t, time.Now(), s.Now(), time.Second)
+		s.Shift(time.Hour)
+		assert.WithinDuration(t, time.Now().Add(time.Hour), s.Now(), time.Second)
+		assert.InDelta(t, -time.Hour, s.Ahead(), float64(time.Second))
+		op := s.NewOperation(t.Context(), store.Creation{}, vm(0))
+		assert.WithinDuration(t, time.Now().Add(time.Hour), op.CreatedAt.Time(), time.Second)
+		if s.Shared() {
+			require.NoError(t, s.ReadClock(t.Context()))
+			assert.WithinDuration(t, time.Now(), s.Now(), time.Second)
+			assert.InDelta(t, 0, s.Ahead(), float64(time.Second))
+		}
+	})
+}

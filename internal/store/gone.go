@@ -4,16 +4,15 @@ import (
 	"context"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/m-cmp/mc-infra-connector/resource"
 )
 
 // Entomb makes a tombstone of a resource that no operation is changing, and removes
 // what goes with it.
-func (q *Queries) Entomb(ctx context.Context, row *Resource) error {
+func (q *Queries) Entomb(ctx context.Context, row *Resource, at Micros) error {
 	owner := row.LeaseOwner
-	row.Bury()
+	row.Bury(at)
 	if err := q.ForgetSecrets(ctx, row.UID); err != nil {
 		return err
 	}
@@ -34,10 +33,9 @@ func (q *Queries) ForgetSecrets(ctx context.Context, uid string) error {
 }
 
 // Bury makes a tombstone of a row.
-func (r *Resource) Bury() {
+func (r *Resource) Bury(at Micros) {
 	r.State, r.CloudState, r.Operation, r.LeaseOwner, r.LeaseUntil = resource.StateDeleted, "", "", "", 0
-	r.DeletedAt = MicrosOf(time.Now())
-	r.UpdatedAt = r.DeletedAt
+	r.DeletedAt, r.UpdatedAt = at, at
 }
 
 // UsedBy says what uses a resource that therefore cannot go.

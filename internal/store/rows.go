@@ -227,10 +227,10 @@ func (o *Operation) Identity() string { return "operation/" + o.ID }
 const Wiped = "-"
 
 // NewOperation makes what is done with a resource, now and by who asks.
-func NewOperation(ctx context.Context, change Change, row *Resource) *Operation {
+func (s *Store) NewOperation(ctx context.Context, change Change, row *Resource) *Operation {
 	return &Operation{
 		ID: uuid.Must(uuid.NewV7()).String(), Verb: change.Verb(), Change: change, Kind: row.Kind, Connection: row.Connection, Name: row.Name, UID: row.UID,
-		State: api.OperationQueued, CreatedAt: MicrosOf(time.Now()), AskedBy: auth.Who(ctx), AskedFrom: auth.Address(ctx),
+		State: api.OperationQueued, CreatedAt: MicrosOf(s.Now()), AskedBy: auth.Who(ctx), AskedFrom: auth.Address(ctx),
 	}
 }
 

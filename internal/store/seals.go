@@ -216,7 +216,7 @@ func (s *Store) SendAudit(ctx context.Context, server string, lease time.Duratio
 		if err != nil || chain.Sent >= chain.Last {
 			return err
 		}
-		now := time.Now()
+		now := s.Now()
 		claimed, err := s.claimSending(ctx, server, MicrosOf(now), MicrosOf(now.Add(lease)))
 		if err != nil || !claimed {
 			return err

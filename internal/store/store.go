@@ -16,6 +16,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -47,6 +48,7 @@ type Store struct {
 	dir         string          // of SQLite
 	files       files           // of SQLite
 	health      health
+	clock       atomic.Pointer[clock] // of PostgreSQL
 }
 
 // SQLiteFile is the name of the database file in the data folder.
@@ -141,7 +143,11 @@ func OpenPostgres(ctx context.Context, databaseURL string) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := migrate(ctx, goose.DialectPostgres, s.write.DB); err != nil {
+	err = migrate(ctx, goose.DialectPostgres, s.write.DB)
+	if err == nil {
+		err = s.ReadClock(ctx)
+	}
+	if err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
 	return s, nil
