@@ -61,7 +61,7 @@ func (p *People) BeginSSO(w http.ResponseWriter, r *http.Request, callback, page
 
 // ssoCookie is sent along when the provider's page leads back here, as others are not.
 func ssoCookie(r *http.Request, value string, age time.Duration) *http.Cookie {
-	c := auth.Cookie(r, attemptCookie, value, age)
+	c := auth.Cookie(r, attemptCookie, value, age) //nolint:gosec // Secure as all of them, where the browser speaks TLS
 	c.SameSite, c.Path = http.SameSiteLaxMode, "/v1/session/sso"
 	return c
 }

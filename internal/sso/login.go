@@ -118,7 +118,8 @@ func (p *Provider) Renew(ctx context.Context, subject string, kept Kept) (*Login
 	if err != nil {
 		return nil, Failure(p.Issuer, err)
 	}
-	c, text := &claims{}, kept.ID
+	var c *claims
+	text := kept.ID
 	if next, _ := got.Extra("id_token").(string); next != "" {
 		text = next
 		c, err = p.loggedIn(ctx, text)

@@ -81,7 +81,7 @@ func (s *server) ssoRoutes(r chi.Router) {
 func leadTo(w http.ResponseWriter, r *http.Request, location string) {
 	w.Header().Set("Cache-Control", noStore)
 	w.Header().Set("Referrer-Policy", "no-referrer")
-	http.Redirect(w, r, location, http.StatusFound)
+	http.Redirect(w, r, location, http.StatusFound) //nolint:gosec // to the provider, or to a page that ownPage has looked at
 }
 
 // ownPage reports whether a browser that is led to a page stays with this server.

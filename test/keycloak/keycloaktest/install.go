@@ -43,7 +43,7 @@ type installed struct {
 // install puts Keycloak into build/keycloak, whoever comes first.
 func install(ctx context.Context) (made installed, err error) {
 	if _, err := exec.LookPath("java"); err != nil {
-		return made, fmt.Errorf("Java 17 or later is needed, Debian's package openjdk-17-jre-headless: %w", err)
+		return made, fmt.Errorf("it needs Java 17 or later, Debian's package openjdk-17-jre-headless: %w", err)
 	}
 	home, unlock, err := venv.Shared("keycloak")
 	if err != nil {
@@ -87,7 +87,7 @@ func install(ctx context.Context) (made installed, err error) {
 	if err == nil {
 		err = os.CopyFS(made.database, os.DirFS(filepath.Join(first.dir, "database")))
 	}
-	if err = errors.Join(err, first.Stop()); err != nil {
+	if err := errors.Join(err, first.Stop()); err != nil {
 		return made, err
 	}
 	return made, os.WriteFile(done, []byte(made.password), 0o600)
@@ -111,7 +111,7 @@ func unpack(file, dir string) (err error) {
 	}
 	sum := sha256.New()
 	_, err = io.Copy(sum, raw)
-	if err = errors.Join(err, raw.Close()); err != nil {
+	if err := errors.Join(err, raw.Close()); err != nil {
 		return err
 	}
 	if got := hex.EncodeToString(sum.Sum(nil)); got != digest {
