@@ -94,7 +94,7 @@ func Client(ca []byte) (*http.Client, error) {
 			pool = x509.NewCertPool()
 		}
 		if !pool.AppendCertsFromPEM(ca) {
-			return nil, resource.Errorf(resource.CodeInvalid, "the file has no certificate in PEM, which begins with -----BEGIN CERTIFICATE-----")
+			return nil, resource.Errorf(resource.CodeInvalid, "what the provider is to be trusted by (--sso-ca) has no certificate in PEM, which begins with -----BEGIN CERTIFICATE-----")
 		}
 		config.RootCAs = pool
 	}
