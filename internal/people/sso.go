@@ -157,8 +157,18 @@ func (p *People) keep(row *store.UserLogin, made *sso.Login) error {
 		return err
 	}
 	row.Sealed, err = p.Sealer.Seal(raw, row.Identity())
-	row.FreshUntil, row.KeptUntil = store.MicrosOf(made.Fresh), store.MicrosOf(made.Fresh.Add(ssoKept))
+	fresh := made.Fresh
+	if most := time.Now().Add(auth.SessionLife); fresh.After(most) {
+		fresh = most
+	}
+	row.FreshUntil, row.KeptUntil = store.MicrosOf(fresh), store.MicrosOf(fresh.Add(ssoKept))
 	return err
+}
+
+// ahead reports whether a time of a login is still to come: one that lies further ahead than any
+// is of a clock that was wrong.
+func ahead(at store.Micros, now time.Time) bool {
+	return now.Before(at.Time()) && at.Time().Before(now.Add(auth.SessionLife+2*ssoKept))
 }
 
 func (p *People) kept(ctx context.Context, row *store.UserLogin) (kept sso.Kept, err error) {
@@ -252,9 +262,9 @@ func (p *People) learn(ctx context.Context, name string, id *sso.Identity) error
 // does it for all. It answers nil for one that has ended.
 func (p *People) renewed(ctx context.Context, row *store.UserLogin) (*store.UserLogin, error) {
 	now := time.Now()
-	goesOn := now.Before(row.KeptUntil.Time())
+	goesOn := ahead(row.KeptUntil, now)
 	mine := row.FreshUntil == 0
-	switch fresh := now.Before(row.FreshUntil.Time()); {
+	switch fresh := ahead(row.FreshUntil, now); {
 	case mine, fresh && goesOn:
 		return row, nil
 	case !fresh:
@@ -301,7 +311,7 @@ func (p *People) renewedByOther(ctx context.Context, row *store.UserLogin) (*sto
 		switch {
 		case resource.CodeOf(err) == resource.CodeNotFound:
 			return nil, nil //nolint:nilnil // it has ended
-		case err == nil && time.Now().Before(now.KeptUntil.Time()):
+		case err == nil && ahead(now.KeptUntil, time.Now()):
 			return now, nil
 		}
 	}

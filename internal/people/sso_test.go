@@ -264,6 +264,12 @@ func TestALoginIsAskedForAgain(t *testing.T) {
 	_, after, _ := played.Count()
 	assert.Equal(t, 1, after-before)
 
+	age(365*24*time.Hour, 366*24*time.Hour)
+	_, before, _ = played.Count()
+	assert.Equal(t, "anna", b.who(p))
+	_, after, _ = played.Count()
+	assert.Equal(t, 1, after-before, "a clock that was ahead by a year does not have it last for one")
+
 	played.User(nil)
 	age(-time.Minute, time.Minute)
 	assert.Empty(t, b.who(p), "the provider does not know the login any more")
