@@ -40,16 +40,20 @@ function useEnter() {
   return useMutation({ mutationFn: (proof: Proof) => login(proof), onSuccess: useEntered() });
 }
 
-/** Login lets somebody in; again says that a login has run out. */
-export function Login({ again = false }: { again?: boolean }) {
-  const { t } = useTranslation();
-  const { data: ways } = useQuery(waysQuery);
-  // What was used last in this browser comes first.
-  const [by, setBy] = useLocalStorage<'password' | 'token'>({
+/** useLastWay keeps how one logged in last in this browser, which comes first. */
+export function useLastWay() {
+  return useLocalStorage<'password' | 'token'>({
     key: 'mcic-login',
     defaultValue: 'token',
     getInitialValueInEffect: false,
   });
+}
+
+/** Login lets somebody in; again says that a login has run out. */
+export function Login({ again = false }: { again?: boolean }) {
+  const { t } = useTranslation();
+  const { data: ways } = useQuery(waysQuery);
+  const [by, setBy] = useLastWay();
   const form = (
     <Paper p="xl" w="100%" maw={400} withBorder={!again}>
       <Stack>

@@ -175,7 +175,7 @@ function Frame() {
       </AppShell.Navbar>
       <AppShell.Main>
         {error && <Failure error={error} />}
-        {unknown && <Failure error={unknown} />}
+        {unknown && !me && <Failure error={unknown} />}
         {kinds && me && <Outlet />}
       </AppShell.Main>
       <Palette />

@@ -6,7 +6,7 @@ import { useTranslation } from 'react-i18next';
 import { ApiError, accept, asksForCode, login, logout } from '../api/client';
 import { sessionQuery } from '../api/queries';
 import { NewPassword } from '../form/NewPassword';
-import { Brand, Entrance, LanguageSelect, useEntered } from '../layout/Login';
+import { Brand, Entrance, LanguageSelect, useEntered, useLastWay } from '../layout/Login';
 import { passwordRules } from '../model/password';
 import { Failure } from './parts';
 
@@ -18,6 +18,7 @@ export function Invite() {
   const [password, setPassword] = useState('');
   const { data: session } = useQuery(sessionQuery);
   const entered = useEntered();
+  const [, setLastWay] = useLastWay();
   const choose = useMutation({
     mutationFn: async () => {
       const { user } = await accept(code, password);
@@ -29,6 +30,7 @@ export function Invite() {
       });
     },
     onSuccess: (session) => {
+      setLastWay('password');
       entered(session);
       void go({ to: '/', replace: true });
     },
