@@ -80,6 +80,7 @@ for (const { language, texts, words } of [
     await pick(page, words.role, 'viewer');
     await dialog.getByRole('combobox', { name: words.connections, exact: true }).fill('mock');
     await page.keyboard.press('Enter');
+    await page.keyboard.press('Tab'); // what else there is lies over the button until then
     await dialog.getByRole('button', { name: texts.people.addGrant, exact: true }).click();
     await expect(page.getByRole('row').filter({ hasText: anna })).toContainText('mock');
 
