@@ -14,7 +14,7 @@ func (a *app) auditCommand() *cobra.Command {
 		"  mcic audit list --limit 20\n  mcic audit list --filter verb=delete --filter kind=vm\n  mcic audit list --filter verb=call")
 	group.AddCommand(lists(a, &cobra.Command{
 		Short:   "List who did what, the newest first",
-		Long:    "Lists who did what, the newest first.\n\n" + filterHelp + "\nThe fields are who, address, seq, verb, kind, connection, name, uid, cloudId, operation and outcome.",
+		Long:    "Lists who did what, the newest first.\n\n" + filterHelp + "\nThe fields are who, address, token, tokenName, seq, verb, kind, connection, name, uid, cloudId, operation and outcome.",
 		Example: "  mcic audit list --filter verb=delete --filter outcome=ok -o json",
 	}, (*client.Client).Audit, "there is no entry", func(e api.AuditEntry) string { return e.ID }, a.auditColumns()))
 	group.AddCommand(a.auditVerify())
@@ -58,6 +58,7 @@ func (a *app) auditColumns() []column[api.AuditEntry] {
 		{"NAME", func(e api.AuditEntry) string { return e.Name }},
 		{"CONNECTION", func(e api.AuditEntry) string { return e.Connection }},
 		{"CLOUD-ID", func(e api.AuditEntry) string { return e.CloudID }},
+		{"TOKEN", func(e api.AuditEntry) string { return e.TokenName }},
 		{"ADDRESS", func(e api.AuditEntry) string { return e.Address }},
 		{"OUTCOME", func(e api.AuditEntry) string { return e.Outcome }},
 		{"DETAIL", func(e api.AuditEntry) string { return cut(e.Detail) }},

@@ -133,7 +133,7 @@ func (j *job) unwanted(ctx context.Context, q *store.Queries) (*store.Operation,
 			return nil, err
 		}
 	}
-	then := j.newOperation(auth.From(auth.As(ctx, j.op.AskedBy), j.op.AskedFrom), j.Row, store.Deletion{})
+	then := j.newOperation(auth.For(ctx, j.op.Asked), j.Row, store.Deletion{})
 	j.Row.State = resource.StateDeleting
 	return then, nil
 }
@@ -174,7 +174,7 @@ func (j *job) takeBack(ctx context.Context, q *store.Queries, parent *store.Oper
 		}
 		owner := row.LeaseOwner
 		row.State = resource.StateDeleting
-		op := j.newOperation(auth.From(auth.As(ctx, parent.AskedBy), parent.AskedFrom), row, store.Deletion{})
+		op := j.newOperation(auth.For(ctx, parent.Asked), row, store.Deletion{})
 		if err := q.UpdateResource(ctx, row, owner); err != nil {
 			return nil, err
 		}

@@ -467,7 +467,7 @@ func (e *Engine) beginOn(ctx context.Context, q *store.Queries, row *store.Resou
 // the row of the resource.
 func (e *Engine) newOperation(ctx context.Context, row *store.Resource, change store.Change) *store.Operation {
 	op := e.store.NewOperation(ctx, change, row)
-	row.Operation, row.UpdatedAt, row.UpdatedBy = op.ID, op.CreatedAt, op.AskedBy
+	row.Operation, row.UpdatedAt, row.UpdatedBy = op.ID, op.CreatedAt, op.Asked.By
 	row.LeaseOwner, row.LeaseUntil = e.id, store.MicrosOf(op.CreatedAt.Time().Add(e.config.Lease))
 	return op
 }

@@ -35,7 +35,7 @@ func (p *People) IdentifySpider(r *http.Request) (who Who, ok bool, err error) {
 		return who, ok, err
 	}
 	if p.Spider.Allows(r) {
-		return Who{Name: auth.Spider}, true, nil
+		return Who{Name: auth.Spider, Used: auth.UsedToken{ID: auth.Spider, Name: "SPIDER_PASSWORD"}}, true, nil
 	}
 	name, password, _ := r.BasicAuth()
 	who, ok, err = p.byToken(r.Context(), password)
@@ -48,7 +48,7 @@ func (p *People) byToken(ctx context.Context, presented string) (who Who, ok boo
 		return Who{}, false, nil
 	}
 	if p.Admin.Token().Matches(presented) {
-		return Who{Name: auth.Admin}, true, nil
+		return Who{Name: auth.Admin, Used: auth.UsedToken{ID: auth.Admin, Name: "admin token"}}, true, nil
 	}
 	if !strings.HasPrefix(presented, tokenPrefix) {
 		return p.byBearer(ctx, presented)
@@ -61,7 +61,7 @@ func (p *People) byToken(ctx context.Context, presented string) (who Who, ok boo
 	p.mu.Lock()
 	p.used[t.row.ID] = time.Now()
 	p.mu.Unlock()
-	return Who{Name: t.row.User, User: t.row.User, Token: hash}, true, nil
+	return Who{Name: t.row.User, User: t.row.User, Token: hash, Used: auth.UsedToken{ID: t.row.ID, Name: t.row.Name}}, true, nil
 }
 
 // byCookie answers whose a login in a browser is.

@@ -260,6 +260,7 @@ type Who struct {
 	Name  string // as the audit trail has it
 	User  string // of the users; "" for who has the admin token, and clients of CB-Spider
 	Token string // hash of the token that let him in
+	Used  auth.UsedToken
 	Login string // hash of the login in a browser
 
 	Bearer *sso.Identity // what the provider's token says that let him in
@@ -269,7 +270,7 @@ type whoKey struct{}
 
 // As returns a context in which somebody asks.
 func As(ctx context.Context, who Who) context.Context {
-	return auth.As(context.WithValue(ctx, whoKey{}, who), who.Name)
+	return auth.With(auth.As(context.WithValue(ctx, whoKey{}, who), who.Name), who.Used)
 }
 
 // From answers who asks.

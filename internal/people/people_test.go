@@ -220,3 +220,23 @@ func TestAnInvitationIsGoodOnce(t *testing.T) {
 	assert.True(t, ok)
 	assert.Equal(t, "anna", name)
 }
+
+func TestWhatIsNoUsersTokenIsNamedInTheAuditTrail(t *testing.T) {
+	s, err := store.OpenSQLite(t.Context(), t.TempDir())
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, s.Close()) })
+	p, _ := server(t, s)
+	p.Spider, err = auth.NewPassword("tumblebug", "secret of tumblebug")
+	require.NoError(t, err)
+	r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", nil)
+	r.SetBasicAuth("tumblebug", "secret of tumblebug")
+	who, ok, err := p.IdentifySpider(r)
+	require.NoError(t, err)
+	require.True(t, ok)
+	assert.Equal(t, auth.UsedToken{ID: auth.Spider, Name: "SPIDER_PASSWORD"}, auth.Used(people.As(t.Context(), who)))
+	r.Header.Set("Authorization", "Bearer "+adminToken)
+	who, ok, err = p.Identify(r)
+	require.NoError(t, err)
+	require.True(t, ok)
+	assert.Equal(t, auth.UsedToken{ID: auth.Admin, Name: "admin token"}, auth.Used(people.As(t.Context(), who)))
+}

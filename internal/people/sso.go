@@ -405,7 +405,7 @@ func (p *People) byBearer(ctx context.Context, presented string) (Who, bool, err
 	if first {
 		p.Store.NoteAfter(ctx, p.Logger, store.Audit{Who: name, Verb: verbLogin, Kind: Person, Name: name, Detail: how(id)}, nil)
 	}
-	return Who{Name: name, User: name, Bearer: id}, true, nil
+	return Who{Name: name, User: name, Bearer: id, Used: auth.UsedToken{ID: "sso", Name: "token of single sign-on"}}, true, nil
 }
 
 // local refuses for who comes by single sign-on what the provider decides.

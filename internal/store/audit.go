@@ -26,6 +26,8 @@ type Audit struct {
 	At         Micros
 	Who        string
 	Address    string
+	Token      string // id of the token that was used, or ''
+	TokenName  string
 	Verb       string
 	Kind       string
 	Connection string
@@ -42,7 +44,7 @@ type Audit struct {
 // Resource converts to what users see.
 func (a *Audit) Resource() api.AuditEntry {
 	return api.AuditEntry{
-		ID: a.ID, At: a.At.Time(), Who: a.Who, Address: a.Address, Verb: a.Verb, Kind: a.Kind, Connection: a.Connection, Name: a.Name,
+		ID: a.ID, At: a.At.Time(), Who: a.Who, Address: a.Address, Token: a.Token, TokenName: a.TokenName, Verb: a.Verb, Kind: a.Kind, Connection: a.Connection, Name: a.Name,
 		UID: a.UID, CloudID: a.CloudID, Operation: a.Operation, Outcome: a.Outcome, Detail: a.Detail,
 		Seq: a.Seq, Seal: a.Seal,
 	}
@@ -52,7 +54,7 @@ func auditTable() table {
 	return table{
 		key: "id", order: "-id", times: " at ",
 		columns: map[string]string{
-			"id": "id", "at": "at", "who": "who", "address": "address", "seq": "seq", "verb": "verb", "kind": "kind", "connection": "connection", "name": "name",
+			"id": "id", "at": "at", "who": "who", "address": "address", "token": "token", "tokenName": "token_name", "seq": "seq", "verb": "verb", "kind": "kind", "connection": "connection", "name": "name",
 			"uid": "uid", "cloudId": "cloud_id", "operation": "operation", "outcome": "outcome",
 		},
 	}
@@ -62,7 +64,7 @@ func auditTable() table {
 func (q *Queries) ListAudit(ctx context.Context, query Query) (rows []Audit, next string, err error) {
 	return page(ctx, q.db.NewSelect().Model(&rows), &rows, auditTable(), query, func(a *Audit) map[string]any {
 		return map[string]any{
-			"id": a.ID, "at": a.At, "who": a.Who, "address": a.Address, "seq": a.Seq, "verb": a.Verb, "kind": a.Kind, "connection": a.Connection, "name": a.Name,
+			"id": a.ID, "at": a.At, "who": a.Who, "address": a.Address, "token": a.Token, "token_name": a.TokenName, "seq": a.Seq, "verb": a.Verb, "kind": a.Kind, "connection": a.Connection, "name": a.Name,
 			"uid": a.UID, "cloud_id": a.CloudID, "operation": a.Operation, "outcome": a.Outcome,
 		}
 	})
@@ -71,7 +73,9 @@ func (q *Queries) ListAudit(ctx context.Context, query Query) (rows []Audit, nex
 // Note writes that something is done, in the transaction that does it, or why it failed.
 func (q *Queries) Note(ctx context.Context, entry Audit, cause error) error {
 	entry.ID, entry.At, entry.Outcome = uuid.Must(uuid.NewV7()).String(), MicrosOf(time.Now()), cmp.Or(entry.Outcome, OutcomeOK)
-	entry.Address = cmp.Or(entry.Address, auth.Address(ctx))
+	if asker := auth.AskerOf(ctx); entry.Address == "" && entry.Token == "" {
+		entry.Address, entry.Token, entry.TokenName = asker.From, asker.Token, asker.TokenName
+	}
 	if cause != nil {
 		entry.Outcome, entry.Detail = string(resource.CodeOf(cause)), cause.Error()
 	}
@@ -116,7 +120,7 @@ func (o *Operation) Entry(row *Resource) Audit {
 		}
 	}
 	return Audit{
-		Who: o.AskedBy, Address: o.AskedFrom, Verb: o.Verb, Kind: o.Kind, Connection: o.Connection, Name: o.Name, UID: o.UID,
+		Who: o.Asked.By, Address: o.Asked.From, Token: o.Asked.Token, TokenName: o.Asked.TokenName, Verb: o.Verb, Kind: o.Kind, Connection: o.Connection, Name: o.Name, UID: o.UID,
 		CloudID: row.CloudID, Operation: o.ID, Detail: strings.Join(left, "; "),
 	}
 }

@@ -213,8 +213,7 @@ type Operation struct {
 	AcceptedAt Micros
 	Pending    string // what is waited for before the cloud is called again, or ''
 	EndedAt    Micros
-	AskedBy    string
-	AskedFrom  string // the address
+	Asked      auth.Asker `bun:"embed:asked_"`
 
 	IdempotencyKey string // that the client gave the request, or ''
 	Request        string // hash of the request that had the key
@@ -230,7 +229,7 @@ const Wiped = "-"
 func (s *Store) NewOperation(ctx context.Context, change Change, row *Resource) *Operation {
 	return &Operation{
 		ID: uuid.Must(uuid.NewV7()).String(), Verb: change.Verb(), Change: change, Kind: row.Kind, Connection: row.Connection, Name: row.Name, UID: row.UID,
-		State: api.OperationQueued, CreatedAt: MicrosOf(s.Now()), AskedBy: auth.Who(ctx), AskedFrom: auth.Address(ctx),
+		State: api.OperationQueued, CreatedAt: MicrosOf(s.Now()), Asked: auth.AskerOf(ctx),
 	}
 }
 
@@ -283,7 +282,7 @@ func (o *Operation) Resource() *api.Operation {
 		items = &api.Progress{Total: o.Total, Ended: o.Ended, Failed: o.Failed}
 	}
 	return &api.Operation{
-		Parent: o.Parent, Follows: o.Follows, Items: items, By: o.AskedBy, OnFailure: o.OnFailure(), Force: o.Force(), Warnings: o.Warnings,
+		Parent: o.Parent, Follows: o.Follows, Items: items, By: o.Asked.By, OnFailure: o.OnFailure(), Force: o.Force(), Warnings: o.Warnings,
 		ID: o.ID, Verb: o.Verb, Kind: o.Kind, Connection: o.Connection, Name: o.Name, UID: o.UID,
 		State: o.State, Pending: o.Pending, Attempts: o.Attempts, Error: o.Error, Cancelling: o.Cancel != "" && !o.State.Ended(), Steps: o.Steps,
 		CreatedAt: o.CreatedAt.Time(), AcceptedAt: o.AcceptedAt.pointer(), EndedAt: o.EndedAt.pointer(),

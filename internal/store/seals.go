@@ -35,13 +35,18 @@ type auditChain struct {
 const sealBatch = 500
 
 // sealed answers the seal of an entry: the SHA-256, in hexadecimal, of the seal before it, a
-// newline, and the entry as a JSON array. docs/security.md says what that is to others.
+// newline, and the entry as a JSON array, in which the token is only where one was used.
+// docs/security.md says what that is to others.
 func (a *Audit) sealed(before string) (string, error) {
 	var b bytes.Buffer
 	b.WriteString(before + "\n")
 	enc := json.NewEncoder(&b)
 	enc.SetEscapeHTML(false)
-	if err := enc.Encode([]any{a.Seq, a.ID, a.At, a.Who, a.Address, a.Verb, a.Kind, a.Connection, a.Name, a.UID, a.CloudID, a.Operation, a.Outcome, a.Detail}); err != nil {
+	fields := []any{a.Seq, a.ID, a.At, a.Who, a.Address, a.Verb, a.Kind, a.Connection, a.Name, a.UID, a.CloudID, a.Operation, a.Outcome, a.Detail}
+	if a.Token != "" || a.TokenName != "" {
+		fields = append(fields, a.Token, a.TokenName)
+	}
+	if err := enc.Encode(fields); err != nil {
 		return "", fmt.Errorf("seal an entry of the audit trail: %w", err)
 	}
 	sum := sha256.Sum256(bytes.TrimRight(b.Bytes(), "\n"))

@@ -83,18 +83,28 @@ func TestASealIsWhatOthersMakeOfAnEntry(t *testing.T) {
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = s.Close() })
 	noted(t, s, 0, 2)
+	used := auth.With(t.Context(), auth.UsedToken{ID: "0190", Name: "ci"})
+	require.NoError(t, s.Update(used, func(ctx context.Context, q *store.Queries) error {
+		return q.Note(ctx, store.Audit{Who: "kim", Verb: "delete", Kind: "vm", Name: "vm2"}, nil)
+	}))
 	require.NoError(t, s.SealAudit(t.Context()))
-	rows, _, err := s.Read().ListAudit(t.Context(), store.Query{Sort: "seq", Limit: 2})
+	rows, _, err := s.Read().ListAudit(t.Context(), store.Query{Sort: "seq", Limit: 3})
 	require.NoError(t, err)
 	before := ""
 	for i, row := range rows {
 		text := fmt.Sprintf(`%s
 [%d,"%s",%d,"kim","192.0.2.7","create","vm","","vm%d","","","","ok","a < b & c\nü"]`, before, i+1, row.ID, row.At, i)
+		if i == 2 {
+			text = fmt.Sprintf(`%s
+[3,"%s",%d,"kim","","delete","vm","","vm2","","","","ok","","0190","ci"]`, before, row.ID, row.At)
+		}
 		sum := sha256.Sum256([]byte(text))
 		before = hex.EncodeToString(sum[:])
 		assert.Equal(t, before, row.Seal)
 	}
-	assert.Len(t, rows, 2)
+	assert.Len(t, rows, 3)
+	require.NoError(t, s.Exec(t.Context(), "UPDATE audit SET token = '', token_name = '' WHERE seq = 3"))
+	assert.Contains(t, proof(t, s).Broken, "number 3 ", "the token is part of what is sealed")
 }
 
 func TestServersSealTogether(t *testing.T) {

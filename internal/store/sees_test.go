@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/m-cmp/mc-infra-connector/api"
+	"github.com/m-cmp/mc-infra-connector/internal/auth"
 	"github.com/m-cmp/mc-infra-connector/internal/store"
 	"github.com/m-cmp/mc-infra-connector/internal/store/storetest"
 )
@@ -20,7 +21,7 @@ func TestAnOperationThatNobodyIsKnownToHaveBegun(t *testing.T) {
 			if err := q.InsertOperation(ctx, &store.Operation{ID: "old", UID: "a", Kind: "vm", Connection: "c", State: api.OperationFailed}); err != nil {
 				return err
 			}
-			return q.InsertOperation(ctx, &store.Operation{ID: "hers", UID: "b", Kind: "vm", Connection: "c", State: api.OperationFailed, AskedBy: "anna"})
+			return q.InsertOperation(ctx, &store.Operation{ID: "hers", UID: "b", Kind: "vm", Connection: "c", State: api.OperationFailed, Asked: auth.Asker{By: "anna"}})
 		}))
 		labelled := []store.Part{{Kind: "vm", Labels: []store.LabelTest{{Key: "team", Value: "a"}}}}
 		for who, want := range map[string][]bool{"": {false, false}, "anna": {false, true}} {

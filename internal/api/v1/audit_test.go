@@ -49,3 +49,41 @@ func TestTheAuditTrailHasLoginsAndSecretsThatAreRead(t *testing.T) {
 	assert.True(t, proof.Holds, proof.Broken)
 	assert.Positive(t, proof.Last)
 }
+
+// An entry says by which token something was asked for, also when it ends later, and nothing of a
+// login in a browser.
+func TestTheAuditTrailHasTheTokenThatWasUsed(t *testing.T) {
+	a := start(t, enginetest.Options{})
+	into[api.User](t, a.post("/v1/users", `{"name":"anna","password":"correct horse battery"}`))
+	into[api.Grant](t, a.post("/v1/grants", `{"user":"anna","role":"operator"}`))
+	made := into[api.IssuedToken](t, a.post("/v1/tokens", `{"name":"ci","user":"anna"}`))
+	ask := func(r *http.Request) {
+		r.Header.Set("Content-Type", "application/json")
+		got := a.exchange(r)
+		require.Equal(t, http.StatusCreated, got.status, string(got.body))
+	}
+	byToken := a.request(http.MethodPost, "/v1/connections/mock/vpcs?wait=30s", strings.NewReader(`{"name":"one","spec":{"cidr":"10.0.0.0/16"}}`))
+	byToken.Header.Set("Authorization", "Bearer "+made.Token)
+	ask(byToken)
+	login := a.request(http.MethodPost, "/v1/session", strings.NewReader(`{"user":"anna","password":"correct horse battery"}`))
+	browser := func(r *http.Request) *http.Request {
+		r.Header.Del("Authorization")
+		r.Header.Set("Sec-Fetch-Site", "same-origin")
+		r.Header.Set(auth.SessionHeader, "1")
+		return r
+	}
+	cookie, _, _ := strings.Cut(a.exchange(browser(login)).header.Get("Set-Cookie"), ";")
+	byCookie := browser(a.request(http.MethodPost, "/v1/connections/mock/vpcs?wait=30s", strings.NewReader(`{"name":"two","spec":{"cidr":"10.0.0.0/16"}}`)))
+	byCookie.Header.Set("Cookie", cookie)
+	ask(byCookie)
+
+	entries := into[page[api.AuditEntry]](t, a.get("/v1/audit?sort=id&filter=who=anna&filter=kind=vpc")).Items
+	require.Len(t, entries, 2)
+	assert.Equal(t, []string{"one", made.ID, "ci", "two", "", ""}, []string{
+		entries[0].Name, entries[0].Token, entries[0].TokenName, entries[1].Name, entries[1].Token, entries[1].TokenName,
+	})
+	assert.Len(t, into[page[api.AuditEntry]](t, a.get("/v1/audit?filter=token="+made.ID)).Items, 1)
+	byAdmin := into[page[api.AuditEntry]](t, a.get("/v1/audit?filter=tokenName~admin&filter=verb=create&filter=kind=person")).Items
+	require.NotEmpty(t, byAdmin)
+	assert.Equal(t, auth.Admin, byAdmin[0].Token)
+}
