@@ -51,6 +51,7 @@ type serverOptions struct {
 	auditLog                      string
 	spider                        auth.Password
 	spiderRole                    string
+	breached                      string
 	spiderFresh                   time.Duration
 	sso                           ssoOptions
 	terminals                     int
@@ -108,6 +109,7 @@ from reading along: --behind-proxy or --insecure-http.`,
 	f.DurationVar(&o.keepAudit, "keep-audit", 365*24*time.Hour, "how long to keep the audit trail")
 	f.StringVar(&o.auditLog, "audit-log", "", "send the audit trail out as lines of JSON: to a `file`, - for standard output, or tcp://host:port, udp://host:port or unix:///dev/log for syslog")
 	o.sso.flags(cmd)
+	f.StringVar(&o.breached, "breached-passwords", "", "`FILE` of stolen passwords that nobody may choose: lines of SHA-1 hashes in their order, as Pwned Passwords is downloaded")
 	f.DurationVar(&o.spiderFresh, "spider-fresh", 2*time.Second, "how old what /spider shows of a cloud may be")
 	f.IntVar(&o.terminals, "terminals", 100, "SSH sessions with VMs that may be open at once; 0 for none")
 	f.DurationVar(&o.terminalIdle, "terminal-idle", 15*time.Minute, "end an SSH session in which nothing was written or read for so long")
@@ -178,7 +180,7 @@ func (o *serverOptions) run(ctx context.Context, stdout, stderr io.Writer, defau
 		return err
 	}
 	who, err := people.New(ctx, people.Config{
-		Store: db, Sealer: keeper.Sealer(), Admin: token, Sessions: auth.NewSessions(token.Token, db), Spider: o.spider, SpiderRole: o.spiderRole, SSO: provider, Logger: logger,
+		Store: db, Sealer: keeper.Sealer(), Admin: token, Sessions: auth.NewSessions(token.Token, db), Spider: o.spider, SpiderRole: o.spiderRole, SSO: provider, Breached: o.breached, Logger: logger,
 	})
 	if err != nil {
 		return err

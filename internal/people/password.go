@@ -118,6 +118,18 @@ func checkPassword(user, password string) error {
 	return nil
 }
 
+// takes refuses a password that nobody should have.
+func (p *People) takes(user, password string) error {
+	if err := checkPassword(user, password); err != nil {
+		return err
+	}
+	found, err := breached(p.Breached).has(password)
+	if found {
+		err = resource.Invalid(resource.Problem{Field: "password", Message: "is in a list of passwords that were stolen elsewhere, which are tried first; take another one, and change it wherever else you use it"})
+	}
+	return err
+}
+
 // ChangePassword changes the password of who asks and knows the old one.
 func (p *People) ChangePassword(ctx context.Context, body []byte) error {
 	var request api.PasswordChange
@@ -138,7 +150,7 @@ func (p *People) ChangePassword(ctx context.Context, body []byte) error {
 	if err := p.CheckLogin(ctx, who.User, request.Old); err != nil {
 		return err
 	}
-	if err := checkPassword(who.User, request.New); err != nil {
+	if err := p.takes(who.User, request.New); err != nil {
 		return err
 	}
 	hash := p.hashing.hash(request.New)
@@ -191,7 +203,7 @@ func (p *People) Accept(ctx context.Context, body []byte) (*api.Accepted, error)
 	if err != nil {
 		return nil, err
 	}
-	if err := checkPassword(invited.User, request.Password); err != nil {
+	if err := p.takes(invited.User, request.Password); err != nil {
 		return nil, err
 	}
 	hash := p.hashing.hash(request.Password)

@@ -31,6 +31,7 @@ type Config struct {
 	Spider     auth.Password    // of clients of CB-Spider that know no tokens
 	SpiderRole string           // what they may do; default: everything
 	SSO        *sso.Provider    // of single sign-on, nil for none
+	Breached   string           // file of stolen passwords, which nobody may choose; "" for none
 	Logger     *slog.Logger
 }
 
@@ -87,6 +88,9 @@ func New(ctx context.Context, c Config) (*People, error) {
 	}
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	if err := breached(c.Breached).check(); err != nil {
+		return nil, err
 	}
 	p := &People{Config: c, hashing: make(hashers, 2), used: map[string]time.Time{}}
 	if err := p.reload(ctx); err != nil {

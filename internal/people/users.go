@@ -59,7 +59,7 @@ func (p *People) CreateUser(ctx context.Context, body []byte) (*api.User, error)
 	}
 	row := &store.User{Name: request.Name, Title: request.Title, CreatedAt: store.MicrosOf(time.Now())}
 	if request.Password != "" {
-		if err := checkPassword(row.Name, request.Password); err != nil {
+		if err := p.takes(row.Name, request.Password); err != nil {
 			return nil, err
 		}
 		row.Password = p.hashing.hash(request.Password)
@@ -84,7 +84,7 @@ func (p *People) UpdateUser(ctx context.Context, name string, body []byte) (*api
 	}
 	var hash string
 	if request.Password != nil {
-		if err := checkPassword(name, *request.Password); err != nil {
+		if err := p.takes(name, *request.Password); err != nil {
 			return nil, err
 		}
 		hash = p.hashing.hash(*request.Password)
