@@ -39,6 +39,7 @@ type User struct {
 	Groups       []string   `json:"groups" doc:"Groups that the user is in." nullable:"false"`
 	Disabled     bool       `json:"disabled" doc:"Whether the user is kept out, with all tokens."`
 	Password     bool       `json:"password" doc:"Whether the user has a password."`
+	TOTP         bool       `json:"totp" doc:"Whether logins with the password ask for a code too, a second step."`
 	SingleSignOn string     `json:"singleSignOn,omitempty" doc:"The issuer from which the user comes by single sign-on, and which decides about groups and passwords. Absent for users of this server alone."`
 	LockedUntil  *time.Time `json:"lockedUntil,omitempty" doc:"Until when logins are refused, after too many wrong passwords."`
 	LastLoginAt  *time.Time `json:"lastLoginAt,omitempty" doc:"When the user last logged in with the password."`
@@ -59,6 +60,7 @@ type UserChange struct {
 	Groups   *[]string `json:"groups,omitempty" doc:"All groups that the user is in, in place of those so far." maxItems:"100" maxLength:"64"`
 	Disabled *bool     `json:"disabled,omitempty" doc:"Whether the user is kept out, with all tokens."`
 	Password *string   `json:"password,omitempty" doc:"A new password; it ends the user's logins." maxLength:"256" writeOnly:"true"`
+	TOTP     *bool     `json:"totp,omitempty" doc:"false takes the second step away from a user who has lost it. Only the user adds one."`
 	Unlock   bool      `json:"unlock,omitempty" doc:"Let the user try passwords again at once."`
 }
 
@@ -125,6 +127,34 @@ type PasswordChange struct {
 	New string `json:"new" doc:"The new one." maxLength:"256" writeOnly:"true"`
 }
 
+// TOTPRequest begins a second step for logins of who asks.
+type TOTPRequest struct {
+	Password string `json:"password" doc:"The password." maxLength:"256" writeOnly:"true"`
+}
+
+// TOTPSecret is what an authenticator app makes codes of, as RFC 6238 says: six digits by SHA-1,
+// others every 30 seconds.
+type TOTPSecret struct {
+	Secret string `json:"secret" doc:"In base32. Only this answer has it."`
+	URI    string `json:"uri" doc:"The same as apps read it, mostly from a QR code."`
+}
+
+// TOTPConfirmation shows that the app has the secret.
+type TOTPConfirmation struct {
+	Code string `json:"code" doc:"The code that the app shows." minLength:"1" maxLength:"32" writeOnly:"true"`
+}
+
+// RecoveryCodes are for who has lost the app.
+type RecoveryCodes struct {
+	RecoveryCodes []string `json:"recoveryCodes" doc:"Each is good once in the place of a code. Only this answer has them." nullable:"false"`
+}
+
+// TOTPRemoval takes the second step of who asks away.
+type TOTPRemoval struct {
+	Password string `json:"password" doc:"The password." maxLength:"256" writeOnly:"true"`
+	Code     string `json:"code" doc:"The code that the app shows, or a recovery code." maxLength:"32" writeOnly:"true"`
+}
+
 // Invitation lets somebody choose a password, once.
 type Invitation struct {
 	User      string    `json:"user" doc:"Who is invited."`
@@ -147,6 +177,7 @@ type Accepted struct {
 // Me is who asks.
 type Me struct {
 	Name   string  `json:"name" doc:"As the audit trail has it."`
+	TOTP   bool    `json:"totp" doc:"Whether this one's logins have a second step."`
 	User   string  `json:"user,omitempty" doc:"Name of the user. Absent for who has the admin token, and for clients of CB-Spider."`
 	Rights []Right `json:"rights" doc:"What this one may do: whatever one of them allows." nullable:"false"`
 }
@@ -164,6 +195,7 @@ type Right struct {
 type LoginRequest struct {
 	User      string `json:"user" doc:"Name of the user." minLength:"1" maxLength:"64"`
 	Password  string `json:"password" doc:"The password." maxLength:"256" writeOnly:"true"`
+	Code      string `json:"code,omitempty" doc:"For a user who has a second step: the code that the app shows, or a recovery code." maxLength:"32" writeOnly:"true"`
 	Name      string `json:"name" doc:"What the token is called. One that is called so already is revoked." minLength:"1" maxLength:"64" pattern:"^[A-Za-z0-9][A-Za-z0-9._-]*$" patternDescription:"a letter or digit, then letters, digits, '.', '_' or '-'"`
 	ExpiresIn string `json:"expiresIn,omitempty" doc:"How long it lets in, at most 720h. Default: 12h." maxLength:"16" example:"12h"`
 }

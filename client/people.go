@@ -27,6 +27,28 @@ func (c *Client) LoginWays(ctx context.Context) (*api.LoginWays, error) {
 	return one[api.LoginWays](ctx, c, http.MethodGet, nil)(path("session", "ways"))
 }
 
+// PrepareTOTP makes the secret of a second step for logins of who the token is of.
+func (c *Client) PrepareTOTP(ctx context.Context, password string) (*api.TOTPSecret, error) {
+	if err := c.private("password"); err != nil {
+		return nil, err
+	}
+	return one[api.TOTPSecret](ctx, c, http.MethodPost, api.TOTPRequest{Password: password})(path("me:totp"))
+}
+
+// ConfirmTOTP turns the second step on with a code of it.
+func (c *Client) ConfirmTOTP(ctx context.Context, code string) (*api.RecoveryCodes, error) {
+	return one[api.RecoveryCodes](ctx, c, http.MethodPost, api.TOTPConfirmation{Code: code})(path("me:totp-confirm"))
+}
+
+// RemoveTOTP takes the second step away.
+func (c *Client) RemoveTOTP(ctx context.Context, request api.TOTPRemoval) error {
+	if err := c.private("password"); err != nil {
+		return err
+	}
+	_, err := one[struct{}](ctx, c, http.MethodPost, request)(path("me:totp-remove"))
+	return err
+}
+
 // Users iterates over the users.
 func (c *Client) Users(ctx context.Context) iter.Seq2[api.User, error] {
 	return pages[api.User](ctx, c, "/users", url.Values{}, nil)

@@ -205,7 +205,7 @@ func (o *backupOptions) backup(ctx context.Context, stdout io.Writer, file strin
 	fmt.Fprintf(stdout, "Backed up %s into %s.\n", o.data, file)
 	m.tell(stdout, o.passphrase != nil)
 	if !m.has(masterKeyFile) {
-		fmt.Fprintln(stdout, "Keep a copy of the master key, apart from the backups: without it, sealed credentials and private keys are lost.")
+		fmt.Fprintln(stdout, "Keep a copy of the master key, apart from the backups: without it, sealed credentials, private keys and second steps of logins are lost.")
 	}
 	return nil
 }

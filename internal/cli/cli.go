@@ -4,6 +4,7 @@
 package cli
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -106,7 +107,8 @@ type app struct {
 	server, tokenFile, context string // the flags of every command
 	way                        way    // likewise
 
-	resolved *settings // once they are asked for: a token may come from standard input
+	lines    *bufio.Reader // of standard input, of which each secret is one
+	resolved *settings     // once they are asked for: a token may come from standard input
 }
 
 // Run runs the command that args name and returns the exit code.

@@ -1,8 +1,11 @@
 package cli
 
 import (
+	"bufio"
 	"context"
+	"errors"
 	"fmt"
+	"io"
 	"os"
 	"strings"
 	"time"
@@ -15,7 +18,7 @@ import (
 
 // peopleCommands manage who may do what.
 func (a *app) peopleCommands() []*cobra.Command {
-	return []*cobra.Command{a.userCommand(), a.userGroupCommand(), a.roleCommand(), a.grantCommand(), a.tokenCommand(), a.loginCommand(), a.logoutCommand(), a.whoamiCommand()}
+	return []*cobra.Command{a.userCommand(), a.userGroupCommand(), a.roleCommand(), a.grantCommand(), a.tokenCommand(), a.totpCommand(), a.loginCommand(), a.logoutCommand(), a.whoamiCommand()}
 }
 
 func userName(u *api.User) string { return u.Name }
@@ -31,7 +34,7 @@ func (a *app) userCommand() *cobra.Command {
 		askPassword, newPassword        bool
 		title                           string
 		groups                          []string
-		disable, enable, unlock         bool
+		disable, enable, unlock, noTOTP bool
 	)
 	create := &cobra.Command{
 		Use: "create NAME", Args: oneName, ValidArgsFunction: cobra.NoFileCompletions,
@@ -56,7 +59,7 @@ func (a *app) userCommand() *cobra.Command {
 		Use: "update NAME", Args: oneName, ValidArgsFunction: cobra.NoFileCompletions,
 		Short:   "Change a user",
 		Long:    "Changes what is given and leaves the rest as it is. A user that is disabled is kept\nout at once, with all tokens. A new password ends all logins in browsers.",
-		Example: "  mcic user update anna --group team-a --group team-b\n  mcic user update anna --disable\n  mcic user update anna --unlock",
+		Example: "  mcic user update anna --group team-a --group team-b\n  mcic user update anna --disable\n  mcic user update anna --unlock\n  mcic user update anna --no-totp",
 		RunE: func(cmd *cobra.Command, args []string) (err error) {
 			change := api.UserChange{Unlock: unlock}
 			if cmd.Flags().Changed("title") {
@@ -64,6 +67,9 @@ func (a *app) userCommand() *cobra.Command {
 			}
 			if cmd.Flags().Changed("group") {
 				change.Groups = &groups
+			}
+			if noTOTP {
+				change.TOTP = new(bool)
 			}
 			switch {
 			case disable && enable:
@@ -88,6 +94,7 @@ func (a *app) userCommand() *cobra.Command {
 	update.Flags().BoolVar(&disable, "disable", false, "keep it out")
 	update.Flags().BoolVar(&enable, "enable", false, "let it in again")
 	update.Flags().BoolVar(&unlock, "unlock", false, "let it try passwords again at once")
+	update.Flags().BoolVar(&noTOTP, "no-totp", false, "take away its second step, which it has lost")
 	update.Flags().BoolVar(&newPassword, "password", false, "ask for a new password")
 	addOutput(update, &updateOut)
 	invite := &cobra.Command{
@@ -121,19 +128,38 @@ func (a *app) userCommand() *cobra.Command {
 				}
 				return "active"
 			}},
+			{"SECOND STEP", func(u api.User) string {
+				if u.TOTP {
+					return "yes"
+				}
+				return ""
+			}},
 			{"AGE", func(u api.User) string { return age(a.env.Now(), u.CreatedAt) }},
 		}),
 		setupGet(a, "user", (*client.Client).User, nameOf), setupDelete(a, "user", (*client.Client).DeleteUser))
 	return group
 }
 
-// askSecret reads a secret from the terminal, or from standard input.
+// askSecret reads a secret from the terminal, or a line of standard input.
 func (a *app) askSecret(ctx context.Context, prompt string) (string, error) {
-	raw, err := a.readInput(ctx, "-", prompt)
-	if err != nil {
+	if a.env.ReadSecret != nil {
+		text, err := a.env.ReadSecret(ctx, prompt)
+		if err != nil {
+			return "", fmt.Errorf("read the password: %w", err)
+		}
+		return text, nil
+	}
+	if a.lines == nil {
+		a.lines = bufio.NewReader(a.env.Stdin)
+	}
+	line, err := a.lines.ReadString('\n')
+	switch {
+	case errors.Is(err, io.EOF) && line == "":
+		return "", usageError("standard input has no line for: %s", strings.TrimSuffix(prompt, ": "))
+	case err != nil && !errors.Is(err, io.EOF):
 		return "", fmt.Errorf("read the password: %w", err)
 	}
-	return withoutNewline(raw), nil
+	return withoutNewline(line), nil
 }
 
 func (a *app) userGroupCommand() *cobra.Command {
@@ -382,7 +408,8 @@ func (a *app) loginCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "login CONTEXT --server URL [--user NAME | --sso]", GroupID: groupPeople, Args: oneName, ValidArgsFunction: completeArgs(1, a.completeContexts),
 		Short: "Log in with a password, or by single sign-on",
-		Long: `Asks for a user's password, gets a token for it and keeps that in a context, which
+		Long: `Asks for a user's password, and for a code if the user has a second step, gets a token
+for it and keeps that in a context, which
 becomes the current one. The token ends after --expires; then log in again. One that an
 earlier login on this machine got is revoked.
 
@@ -419,7 +446,14 @@ kept in the context too, and renewed for as long as the provider lets it.`,
 			if err != nil {
 				return err
 			}
-			made, err := c.Login(cmd.Context(), api.LoginRequest{User: kept.User, Password: password, Name: "cli-" + machine(), ExpiresIn: expires})
+			request := api.LoginRequest{User: kept.User, Password: password, Name: "cli-" + machine(), ExpiresIn: expires}
+			made, err := c.Login(cmd.Context(), request)
+			if codeMissing(err) {
+				if request.Code, err = a.askSecret(cmd.Context(), codePrompt); err != nil {
+					return err
+				}
+				made, err = c.Login(cmd.Context(), request)
+			}
 			if err != nil {
 				return err
 			}

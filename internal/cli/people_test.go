@@ -56,3 +56,33 @@ func TestATimeToComeIsNotPast(t *testing.T) {
 		assert.Contains(t, s.out.String(), want)
 	}
 }
+
+// A login with a second step asks for the code only when the server wants one, and only once.
+func TestALoginAsksForTheCodeOfTheSecondStep(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		var asked api.LoginRequest
+		assert.NoError(t, json.NewDecoder(r.Body).Decode(&asked))
+		w.Header().Set("Content-Type", "application/json")
+		switch asked.Code {
+		case "123456":
+			_ = json.NewEncoder(w).Encode(api.IssuedToken{APIToken: api.APIToken{User: asked.User}, Token: "mcic_x"})
+		case "":
+			w.WriteHeader(http.StatusUnauthorized)
+			_, _ = w.Write([]byte(`{"status":401,"code":"unauthenticated","detail":"code: is required","fields":[{"field":"code","message":"is required"}]}`))
+		default:
+			w.WriteHeader(http.StatusUnauthorized)
+			_, _ = w.Write([]byte(`{"status":401,"code":"unauthenticated","detail":"the code is wrong"}`))
+		}
+	}))
+	defer server.Close()
+	s := newShell(t, nil)
+	delete(s.env, "MCIC_TOKEN")
+	s.stdin = "a long password\n123456\n"
+	assert.Contains(t, s.ok("login lab --server "+server.URL+" --user anna"), "logged in")
+	s.stdin = "a long password\n654321\n"
+	assert.NotZero(t, s.run("login lab"))
+	assert.Contains(t, s.err.String(), "the code is wrong")
+	s.stdin = "a long password\n"
+	assert.NotZero(t, s.run("login lab"))
+	assert.Contains(t, s.err.String(), "no line for: Code of the authenticator app")
+}

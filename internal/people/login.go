@@ -32,12 +32,45 @@ func noLogin() error {
 }
 
 // CheckLogin refuses who does not know a user's password, and the code if the user has a second
-// step. Each try counts before it is looked at, on whichever server, so that many at once are no
-// way around being locked.
-func (p *People) CheckLogin(ctx context.Context, name, password string) error {
-	var row *store.User
+// step.
+func (p *People) CheckLogin(ctx context.Context, name, password, code string) error {
+	row, err := p.knows(ctx, name, password)
+	if err != nil {
+		return err
+	}
+	if row.TOTPOn && code == "" {
+		_ = p.refuseLogin(ctx, name, "the right password, without the code of the second step") // for the audit trail
+		return codeMissing()
+	}
+	entry := store.Audit{Who: name, Verb: verbLogin, Kind: Person, Name: name}
+	if row.TOTPOn {
+		if row, err = p.try(ctx, name); err != nil { // a wrong code is a wrong password
+			return p.refused(ctx, name, err)
+		}
+	}
+	err = p.Store.Update(ctx, func(ctx context.Context, q *store.Queries) (err error) {
+		if row.TOTPOn {
+			if entry.Detail, err = p.useCode(ctx, q, row, code); err != nil {
+				return err
+			}
+		}
+		row.Failures, row.LockedUntil, row.LoginAt = 0, 0, store.MicrosOf(time.Now())
+		if err := q.UpdateUser(ctx, row, "failures", "locked_until", "login_at"); err != nil {
+			return err
+		}
+		return q.Note(ctx, entry, nil)
+	})
+	if resource.CodeOf(err) == resource.CodeUnauthenticated {
+		return p.refuseLogin(ctx, name, "wrong code, or one that was used before")
+	}
+	return err
+}
+
+// try counts a try to log in before it is looked at, on whichever server, so that many at once are
+// no way around being locked. It refuses who is locked.
+func (p *People) try(ctx context.Context, name string) (row *store.User, err error) {
 	now := time.Now()
-	err := p.Store.Update(ctx, func(ctx context.Context, q *store.Queries) (err error) {
+	err = p.Store.Update(ctx, func(ctx context.Context, q *store.Queries) (err error) {
 		if row, err = q.User(ctx, name); err != nil {
 			return err
 		}
@@ -52,25 +85,31 @@ func (p *People) CheckLogin(ctx context.Context, name, password string) error {
 		}
 		return q.UpdateUser(ctx, row, "failures", "locked_until")
 	})
+	return row, err
+}
+
+// refused says no to who may not try.
+func (p *People) refused(ctx context.Context, name string, err error) error {
 	switch resource.CodeOf(err) {
-	case "":
 	case resource.CodeNotFound:
-		p.hashing.matches(password, "")
 		return p.refuseLogin(ctx, name, "there is no such user")
 	case resource.CodeThrottled:
-		p.hashing.matches(password, "") // or else the time that it takes would tell that there is such a user
 		return p.refuseLogin(ctx, name, "locked")
-	default:
-		return err
 	}
-	ok := p.hashing.matches(password, row.Password) && !row.Disabled
-	if !ok {
-		return p.refuseLogin(ctx, name, "wrong password, or disabled")
+	return err
+}
+
+// knows refuses who does not know a user's password. Who knows it has counted as no wrong try.
+func (p *People) knows(ctx context.Context, name, password string) (*store.User, error) {
+	row, err := p.try(ctx, name)
+	if err != nil {
+		p.hashing.matches(password, "") // or else the time that it takes would tell who there is
+		return nil, p.refused(ctx, name, err)
 	}
-	row.Failures, row.LockedUntil, row.LoginAt = 0, 0, store.MicrosOf(now)
-	return p.Store.Audited(ctx, p.Logger, store.Audit{Who: name, Verb: verbLogin, Kind: Person, Name: name}, func(ctx context.Context, q *store.Queries) error {
-		return q.UpdateUser(ctx, row, "failures", "locked_until", "login_at")
-	})
+	if !p.hashing.matches(password, row.Password) || row.Disabled {
+		return nil, p.refuseLogin(ctx, name, "wrong password, or disabled")
+	}
+	return row, p.Store.Update(ctx, func(ctx context.Context, q *store.Queries) error { return q.NotWrong(ctx, row) })
 }
 
 // What the audit trail calls coming and going.
@@ -103,11 +142,11 @@ type Session struct {
 }
 
 // StartLogin sets the cookie of a user's new login.
-func (p *People) StartLogin(w http.ResponseWriter, r *http.Request, name, password string) (s Session, err error) {
+func (p *People) StartLogin(w http.ResponseWriter, r *http.Request, name, password, code string) (s Session, err error) {
 	if !p.Sessions.Own(r) {
 		return s, noLogin()
 	}
-	if err := p.CheckLogin(r.Context(), name, password); err != nil {
+	if err := p.CheckLogin(r.Context(), name, password, code); err != nil {
 		return s, err
 	}
 	text, until := rand.Text()+rand.Text(), time.Now().Add(auth.SessionLife).Truncate(time.Second)

@@ -23,7 +23,7 @@ func TestARefusedLoginTakesTheSameWork(t *testing.T) {
 	hashes := 0
 	try := func(name string) int {
 		before, ended := hashes, make(chan error)
-		go func() { ended <- p.CheckLogin(t.Context(), name, "wrong") }()
+		go func() { ended <- p.CheckLogin(t.Context(), name, "wrong", "") }()
 		for {
 			select {
 			case <-p.hashing:

@@ -41,7 +41,8 @@ type People struct {
 
 	known   atomic.Pointer[known]
 	hashing hashers
-	read    sync.Mutex // held while what is known is read anew
+	now     func() time.Time // of codes
+	read    sync.Mutex       // held while what is known is read anew
 
 	mu   sync.Mutex
 	used map[string]time.Time // tokens since it was last recorded when they were used
@@ -66,6 +67,7 @@ type known struct {
 type user struct {
 	disabled bool
 	issuer   string // of who comes by single sign-on
+	totp     bool
 	groups   []string
 	rules    []rule
 }
@@ -92,7 +94,7 @@ func New(ctx context.Context, c Config) (*People, error) {
 	if err := breached(c.Breached).check(); err != nil {
 		return nil, err
 	}
-	p := &People{Config: c, hashing: make(hashers, 2), used: map[string]time.Time{}}
+	p := &People{Config: c, hashing: make(hashers, 2), now: time.Now, used: map[string]time.Time{}}
 	if err := p.reload(ctx); err != nil {
 		return nil, err
 	}
@@ -166,7 +168,12 @@ func (p *People) reload(ctx context.Context) error {
 // change runs a change of who may do what, records it in the audit trail and decides by it at
 // once, here and on all other servers.
 func (p *People) change(ctx context.Context, verb, name string, do func(context.Context, *store.Queries) error) error {
-	entry := store.Audit{Who: auth.Who(ctx), Verb: verb, Kind: Person, Name: name}
+	return p.changeNoted(ctx, verb, name, "", do)
+}
+
+// changeNoted is change with a detail for the audit trail.
+func (p *People) changeNoted(ctx context.Context, verb, name, detail string, do func(context.Context, *store.Queries) error) error {
+	entry := store.Audit{Who: auth.Who(ctx), Verb: verb, Kind: Person, Name: name, Detail: detail}
 	err := p.Store.ChangePeople(ctx, func(ctx context.Context, q *store.Queries) error {
 		if err := do(ctx, q); err != nil {
 			return err
@@ -194,7 +201,7 @@ func (p *People) knowing(rows *store.People) *known {
 	}
 	k.admin, k.service = p.rules(k.roles[RoleAdmin], nil), p.rules(k.roles[p.SpiderRole], nil)
 	for _, u := range rows.Users {
-		k.users[u.Name] = &user{disabled: u.Disabled, issuer: u.Issuer, groups: []string{}}
+		k.users[u.Name] = &user{disabled: u.Disabled, issuer: u.Issuer, totp: u.TOTPOn, groups: []string{}}
 		if u.Issuer != "" {
 			k.subjects[[2]string{u.Issuer, u.Subject}] = u.Name
 		}

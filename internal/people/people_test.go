@@ -180,19 +180,19 @@ func TestWrongPasswordsLockOnAllServers(t *testing.T) {
 	const password = "correct horse battery"
 	_, err = one.CreateUser(admin(t), []byte(`{"name":"anna","password":"`+password+`"}`))
 	require.NoError(t, err)
-	require.NoError(t, two.CheckLogin(t.Context(), "anna", password))
-	unknown := one.CheckLogin(t.Context(), "nobody", password)
+	require.NoError(t, two.CheckLogin(t.Context(), "anna", password, ""))
+	unknown := one.CheckLogin(t.Context(), "nobody", password, "")
 	for range 5 {
-		err = one.CheckLogin(t.Context(), "anna", "wrong")
+		err = one.CheckLogin(t.Context(), "anna", "wrong", "")
 		assert.Equal(t, unknown.Error(), err.Error(), "nobody learns who there is")
 	}
-	assert.Equal(t, resource.CodeUnauthenticated, resource.CodeOf(two.CheckLogin(t.Context(), "anna", password)), "it is locked, also for who knows it")
+	assert.Equal(t, resource.CodeUnauthenticated, resource.CodeOf(two.CheckLogin(t.Context(), "anna", password, "")), "it is locked, also for who knows it")
 	user, err := two.User(t.Context(), "anna")
 	require.NoError(t, err)
 	assert.NotNil(t, user.LockedUntil)
 	_, err = two.UpdateUser(admin(t), "anna", []byte(`{"unlock":true}`))
 	require.NoError(t, err)
-	require.NoError(t, one.CheckLogin(t.Context(), "anna", password))
+	require.NoError(t, one.CheckLogin(t.Context(), "anna", password, ""))
 }
 
 func TestAnInvitationIsGoodOnce(t *testing.T) {

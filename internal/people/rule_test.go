@@ -162,3 +162,10 @@ func TestAPasswordIsRecognizedByItsHash(t *testing.T) {
 		assert.False(t, h.matches("correct horse", broken), broken)
 	}
 }
+
+// https://www.rfc-editor.org/rfc/rfc6238#appendix-B, of which six digits are the last ones.
+func TestCodesAreThoseOfTheStandard(t *testing.T) {
+	for at, want := range map[int64]string{59: "287082", 1111111109: "081804", 1111111111: "050471", 1234567890: "005924", 2000000000: "279037", 20000000000: "353130"} {
+		assert.Equal(t, want, codeOf([]byte("12345678901234567890"), at/stepSeconds))
+	}
+}

@@ -148,7 +148,7 @@ func TestALoginByTheProviderHoldsOnAllServers(t *testing.T) {
 		}
 		_, err = two.Invite(admin(t), "anna-2")
 		assert.Equal(t, resource.CodeConflict, resource.CodeOf(err))
-		assert.Equal(t, resource.CodeUnauthenticated, resource.CodeOf(two.CheckLogin(t.Context(), "anna-2", "")))
+		assert.Equal(t, resource.CodeUnauthenticated, resource.CodeOf(two.CheckLogin(t.Context(), "anna-2", "", "")))
 
 		_, err = two.UpdateUser(admin(t), "anna-2", []byte(`{"disabled":true}`))
 		require.NoError(t, err)

@@ -138,7 +138,7 @@ func (p *People) LogIn(ctx context.Context, body []byte) (*api.IssuedToken, erro
 			return nil, resource.Invalid(resource.Problem{Field: "expiresIn", Message: "is not a duration between 1m and 720h, such as 12h"})
 		}
 	}
-	if err := p.CheckLogin(ctx, request.User, request.Password); err != nil {
+	if err := p.CheckLogin(ctx, request.User, request.Password, request.Code); err != nil {
 		return nil, err
 	}
 	return p.issue(auth.As(ctx, request.User), &store.APIToken{User: request.User, Name: request.Name}, lasts, true)

@@ -34,7 +34,7 @@ func (p *People) User(ctx context.Context, name string) (*api.User, error) {
 // user converts to what users see.
 func (k *known) user(row *store.User) api.User {
 	made := api.User{
-		Name: row.Name, Title: row.Title, Groups: []string{}, Disabled: row.Disabled, Password: row.Password != "", SingleSignOn: row.Issuer, CreatedAt: row.CreatedAt.Time(),
+		Name: row.Name, Title: row.Title, Groups: []string{}, Disabled: row.Disabled, Password: row.Password != "", TOTP: row.TOTPOn, SingleSignOn: row.Issuer, CreatedAt: row.CreatedAt.Time(),
 	}
 	if u := k.users[row.Name]; u != nil {
 		made.Groups = append(made.Groups, u.groups...)
@@ -89,7 +89,15 @@ func (p *People) UpdateUser(ctx context.Context, name string, body []byte) (*api
 		}
 		hash = p.hashing.hash(*request.Password)
 	}
-	err := p.change(ctx, Update, name, func(ctx context.Context, q *store.Queries) error {
+	detail := ""
+	switch {
+	case request.TOTP == nil:
+	case !*request.TOTP:
+		detail = removedTOTP
+	default:
+		return nil, resource.Invalid(resource.Problem{Field: "totp", Message: "can only be false, which takes it away; the user alone adds it: mcic totp create"})
+	}
+	err := p.changeNoted(ctx, Update, name, detail, func(ctx context.Context, q *store.Queries) error {
 		row, err := q.User(ctx, name)
 		if err != nil {
 			return err
@@ -118,6 +126,11 @@ func (p *People) UpdateUser(ctx context.Context, name string, body []byte) (*api
 		if err := q.UpdateUser(ctx, row, "title", "disabled", "failures", "locked_until", "password"); err != nil {
 			return err
 		}
+		if request.TOTP != nil {
+			if err := noTOTP(ctx, q, row); err != nil {
+				return err
+			}
+		}
 		if request.Groups != nil {
 			if err := q.SetGroups(ctx, name, *request.Groups); err != nil {
 				return err
@@ -143,6 +156,9 @@ func (p *People) DeleteUser(ctx context.Context, name string) error {
 func (p *People) Me(ctx context.Context) *api.Me {
 	who, _ := From(ctx)
 	me := &api.Me{Name: who.Name, User: who.User, Rights: []api.Right{}}
+	if u := p.known.Load().users[who.User]; u != nil {
+		me.TOTP = u.totp
+	}
 	for _, r := range p.rulesOf(ctx) {
 		right := api.Right{Role: r.role, Verbs: r.verbs, Kinds: r.kinds}
 		for _, patterns := range r.connections {

@@ -23,6 +23,9 @@ type User struct {
 	Failures    int
 	LockedUntil Micros
 	LoginAt     Micros
+	TOTP        []byte `bun:"totp"` // sealed secret of the second step
+	TOTPOn      bool   `bun:"totp_on"`
+	TOTPStep    int64  `bun:"totp_step"` // of the last code that was used
 	CreatedAt   Micros
 	Issuer      string // of who comes by single sign-on; "" for others
 	Subject     string // what the issuer calls him, and never anybody else
@@ -209,7 +212,7 @@ func (q *Queries) DeleteUser(ctx context.Context, name string) error {
 	if _, err := q.User(ctx, name); err != nil {
 		return err
 	}
-	for _, model := range []any{(*Member)(nil), (*Grant)(nil), (*APIToken)(nil), (*UserLogin)(nil)} {
+	for _, model := range []any{(*Member)(nil), (*Grant)(nil), (*APIToken)(nil), (*UserLogin)(nil), (*recovery)(nil)} {
 		if _, err := q.db.NewDelete().Model(model).Where("user_name = ?", name).Exec(ctx); err != nil {
 			return failure(err, "delete what belongs to the user %s", name)
 		}

@@ -94,6 +94,7 @@ func places() []place {
 		{"credentials", "sealed", []string{"name"}, func(s *Sealed) string { return (&Credential{Name: s.Key}).Identity() }},
 		{"operations", "hidden", []string{"id"}, func(s *Sealed) string { return (&Operation{ID: s.Key}).Identity() }},
 		{"people_logins", "sealed", []string{"hash"}, func(s *Sealed) string { return (&UserLogin{Hash: s.Key}).Identity() }},
+		{"people_users", "totp", []string{"name"}, func(s *Sealed) string { return (&User{Name: s.Key}).Identity() }},
 		{"repositories", "sealed", []string{"name"}, func(s *Sealed) string { return (&Repository{Name: s.Key}).Identity() }},
 		{"secrets", "sealed", []string{"uid", "name"}, func(s *Sealed) string { return (&Secret{UID: s.Key, Name: s.Name}).Identity() }},
 	}

@@ -59,8 +59,9 @@ func TestEverySealedColumnSurvivesAChangeOfTheMasterKey(t *testing.T) {
 		credential, repository := &store.Credential{Name: "a", Cloud: "mock"}, &store.Repository{Name: "b"}
 		login := &store.UserLogin{Hash: "e", Until: store.MicrosOf(time.Now().Add(time.Hour))}
 		operation, value := &store.Operation{ID: "c", State: api.OperationQueued}, store.Secret{UID: "d", Name: "privateKey"}
+		user := &store.User{Name: "f"}
 		for row, sealed := range map[interface{ Identity() string }]*[]byte{
-			credential: &credential.Sealed, repository: &repository.Sealed, operation: &operation.Hidden, &value: &value.Sealed, login: &login.Sealed,
+			user: &user.TOTP, credential: &credential.Sealed, repository: &repository.Sealed, operation: &operation.Hidden, &value: &value.Sealed, login: &login.Sealed,
 		} {
 			*sealed, err = old.Seal([]byte("of "+row.Identity()), row.Identity())
 			require.NoError(t, err)
@@ -70,6 +71,7 @@ func TestEverySealedColumnSurvivesAChangeOfTheMasterKey(t *testing.T) {
 			require.NoError(t, q.InsertRepository(ctx, repository))
 			require.NoError(t, q.InsertOperation(ctx, operation))
 			require.NoError(t, q.InsertLogin(ctx, login))
+			require.NoError(t, q.InsertUser(ctx, user))
 			return q.InsertSecrets(ctx, []store.Secret{value})
 		}))
 		for column, values := range sealedBytes(t, s) {

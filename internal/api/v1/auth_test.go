@@ -1,7 +1,11 @@
 package v1_test
 
 import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"strings"
 	"testing"
@@ -9,6 +13,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/m-cmp/mc-infra-connector/api"
 	v1 "github.com/m-cmp/mc-infra-connector/internal/api/v1"
 	"github.com/m-cmp/mc-infra-connector/internal/auth"
 	"github.com/m-cmp/mc-infra-connector/internal/engine/enginetest"
@@ -171,4 +176,39 @@ func TestEveryKindAndCatalogIsDescribed(t *testing.T) {
 	var catalogs struct{ Items []v1.CatalogInfo }
 	require.NoError(t, json.Unmarshal(a.get("/v1/catalogs").body, &catalogs))
 	assert.Len(t, catalogs.Items, len(resource.Catalogs()))
+}
+
+// Who knows the password of a user with a second step is asked for the code by the name of its
+// field, in a browser and elsewhere.
+func TestALoginWithASecondStepIsAskedForTheCode(t *testing.T) {
+	a := start(t, enginetest.Options{})
+	a.post("/v1/users", `{"name":"anna","password":"correct horse battery"}`)
+	made := into[api.IssuedToken](t, a.post("/v1/tokens", `{"name":"ci","user":"anna"}`))
+	r := a.request(http.MethodPost, "/v1/me:totp", strings.NewReader(`{"password":"correct horse battery"}`))
+	r.Header.Set("Authorization", "Bearer "+made.Token)
+	require.Len(t, into[api.TOTPSecret](t, a.exchange(r)).Secret, 32)
+	require.NoError(t, a.Store.Update(t.Context(), func(ctx context.Context, q *store.Queries) error {
+		row, err := q.User(ctx, "anna")
+		row.TOTPOn = true
+		sum := sha256.Sum256([]byte("ABCDEFGH"))
+		return errors.Join(err, q.SetTOTP(ctx, row, []string{hex.EncodeToString(sum[:])}))
+	}))
+	login := func(path, body string) answer {
+		r := a.request(http.MethodPost, path, strings.NewReader(body))
+		r.Header.Del("Authorization")
+		r.Header.Set("Sec-Fetch-Site", "same-origin")
+		r.Header.Set(auth.SessionHeader, "1")
+		return a.exchange(r)
+	}
+	for path, rest := range map[string]string{"/v1/session": "", "/v1/login": `,"name":"cli"`} {
+		p := isProblem(t, http.StatusUnauthorized, login(path, `{"user":"anna","password":"correct horse battery"`+rest+`}`))
+		require.Len(t, p.Fields, 1, path)
+		assert.Equal(t, "code", p.Fields[0].Field)
+		p = isProblem(t, http.StatusUnauthorized, login(path, `{"user":"anna","password":"correct horse battery","code":"12345678"`+rest+`}`))
+		assert.Empty(t, p.Fields, "which may be the password as well")
+	}
+	assert.Equal(t, http.StatusOK, login("/v1/session", `{"user":"anna","password":"correct horse battery","code":"abcd-efgh"}`).status)
+	r = a.request(http.MethodGet, "/v1/me", nil)
+	r.Header.Set("Authorization", "Bearer "+made.Token)
+	assert.Equal(t, http.StatusOK, a.exchange(r).status, "tokens are not asked for codes")
 }

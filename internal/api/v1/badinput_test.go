@@ -91,6 +91,9 @@ func (a *routes) posts() map[string]string {
 		"/v1/grants":              `{"role":"viewer","user":"nobody"}`,
 		"/v1/tokens":              `{"name":"new","user":"nobody"}`,
 		"/v1/me:password":         `{"old":"x","new":"y"}`,
+		"/v1/me:totp":             `{"password":"x"}`,
+		"/v1/me:totp-confirm":     `{"code":"123456"}`,
+		"/v1/me:totp-remove":      `{"password":"x","code":"123456"}`,
 
 		"/v1/connections/mock/buckets":                    `{"name":"new","spec":{}}`,
 		"/v1/connections/mock/buckets/bu:setversioning":   `{"versioning":true}`,

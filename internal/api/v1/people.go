@@ -28,12 +28,18 @@ func (s *server) registerPeople(routes *doors) {
 
 	answer(routes, anybody(), operation("get-me", http.MethodGet, "/v1/me", "Get who asks, and what this one may do", ""),
 		func(ctx context.Context, _ *struct{}) (*api.Me, error) { return s.People.Me(ctx), nil })
-	change := operation("change-my-password", http.MethodPost, "/v1/me:password", "Change the password of who asks", "It ends all logins in browsers. Tokens stay.")
-	change.DefaultStatus = http.StatusOK
-	answer(routes, anybody(), change, func(ctx context.Context, in *struct{ JSONBody }) (checked, error) {
-		return checked{OK: true}, s.People.ChangePassword(ctx, in.raw)
-	})
-	takesA("/v1/me:password", reflect.TypeFor[api.PasswordChange]())
+	ofMe(routes, operation("change-my-password", http.MethodPost, "/v1/me:password", "Change the password of who asks", "It ends all logins in browsers. Tokens stay."),
+		reflect.TypeFor[api.PasswordChange](), func(ctx context.Context, raw []byte) (checked, error) {
+			return checked{OK: true}, s.People.ChangePassword(ctx, raw)
+		})
+	ofMe(routes, operation("prepare-my-totp", http.MethodPost, "/v1/me:totp", "Make the secret of a second step for logins of who asks", "Logins with the password ask for codes once it is confirmed. Tokens are not asked for codes."),
+		reflect.TypeFor[api.TOTPRequest](), s.People.PrepareTOTP)
+	ofMe(routes, operation("confirm-my-totp", http.MethodPost, "/v1/me:totp-confirm", "Turn the second step on with a code", ""),
+		reflect.TypeFor[api.TOTPConfirmation](), s.People.ConfirmTOTP)
+	ofMe(routes, operation("remove-my-totp", http.MethodPost, "/v1/me:totp-remove", "Take the second step of who asks away", ""),
+		reflect.TypeFor[api.TOTPRemoval](), func(ctx context.Context, raw []byte) (checked, error) {
+			return checked{OK: true}, s.People.RemoveTOTP(ctx, raw)
+		})
 
 	answer(routes, read, operation("list-users", http.MethodGet, "/v1/users", "List the users", ""),
 		func(ctx context.Context, _ *struct{}) (list[api.User], error) {
@@ -133,6 +139,13 @@ func (s *server) registerPeople(routes *doors) {
 		})
 	takesA("/v1/tokens", reflect.TypeFor[api.APITokenRequest]())
 	s.remove(routes, anybody(), operation("revoke-token", "", "/v1/tokens/{name}", "Revoke a token, at once on all servers", "By its id."), s.People.RevokeToken)
+}
+
+// ofMe registers a route by which who asks changes how he gets in.
+func ofMe[T any](routes *doors, o huma.Operation, request reflect.Type, do func(context.Context, []byte) (T, error)) {
+	o.DefaultStatus = http.StatusOK
+	answer(routes, anybody(), o, func(ctx context.Context, in *struct{ JSONBody }) (T, error) { return do(ctx, in.raw) })
+	takes(routes, o.Path, schemasOf(routes, request), true)
 }
 
 // The paths for who is not let in yet: to choose a password by an invitation, and to get a token

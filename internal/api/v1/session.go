@@ -44,13 +44,13 @@ func (s *server) sessionRoutes(r chi.Router) {
 		reply(w, session)
 	})
 	r.With(bufferBody).Post(sessionPath, func(w http.ResponseWriter, r *http.Request) {
-		var body struct{ Token, User, Password string }
+		var body struct{ Token, User, Password, Code string }
 		if err := json.NewDecoder(r.Body).Decode(&body); err != nil {
-			badField(http.StatusUnprocessableEntity, "body", "is not JSON with the field token, or with user and password").write(w)
+			badField(http.StatusUnprocessableEntity, "body", "is not JSON with the field token, or with user, password and, for who has a second step, code").write(w)
 			return
 		}
 		if body.User != "" {
-			session, err := s.People.StartLogin(w, r, body.User, body.Password)
+			session, err := s.People.StartLogin(w, r, body.User, body.Password, body.Code)
 			if err != nil {
 				problem(err).write(w)
 				return
