@@ -65,6 +65,7 @@ type Connection struct {
 	Zone       string            `json:"zone,omitempty" doc:"Zone for what names none."`
 	Settings   map[string]string `json:"settings,omitempty" doc:"Settings of the driver for this connection."`
 	Patience   resource.Patience `json:"patience,omitempty" doc:"How long a change may take once the cloud has accepted it, by kind, such as 2h for cluster, where the usual time is too short or too long for this cloud: half an hour, for a kind that takes longer (cluster) an hour."`
+	Labels     map[string]string `json:"labels,omitempty" doc:"Labels of the connection itself, by which rights can be given."`
 	Account    string            `json:"account,omitempty" doc:"The cloud's id of the account that the credential opens, such as the project on OpenStack. Absent until the connection was used, and if the driver does not tell."`
 	CreatedAt  time.Time         `json:"createdAt" doc:"When it was recorded."`
 	UpdatedAt  time.Time         `json:"updatedAt" doc:"When it last changed."`
@@ -79,6 +80,7 @@ type ConnectionRequest struct {
 	Zone       string            `json:"zone,omitempty" doc:"Zone for what names none. Default: the cloud's choice." catalog:"zone" maxLength:"128" pattern:"^(\\S(.*\\S)?)?$" patternDescription:"a name without white space around it"`
 	Settings   map[string]string `json:"settings,omitempty" doc:"Settings of the driver for this connection; its description says which there are." maxProperties:"64"`
 	Patience   resource.Patience `json:"patience,omitempty" doc:"How long a change may take once the cloud has accepted it, by kind, such as 2h for cluster, where the usual time is too short or too long for this cloud: half an hour, for a kind that takes longer (cluster) an hour." maxProperties:"64"`
+	Labels     map[string]string `json:"labels,omitempty" doc:"Labels of the connection itself, at most 40; rights can be given by them." maxProperties:"40"`
 }
 
 // ConnectionChange changes a connection. What is absent stays as it is.
@@ -87,6 +89,7 @@ type ConnectionChange struct {
 	Zone       *string           `json:"zone,omitempty" doc:"Zone for what names none; empty for the cloud's choice." catalog:"zone" maxLength:"128" pattern:"^(\\S(.*\\S)?)?$" patternDescription:"a name without white space around it"`
 	Settings   map[string]string `json:"settings,omitzero" doc:"All settings, in place of those so far; {} for none." maxProperties:"64"`
 	Patience   resource.Patience `json:"patience,omitzero" doc:"All of it, in place of what was set so far; {} for the usual times. Changes that are under way keep to it from now on." maxProperties:"64"`
+	Labels     map[string]string `json:"labels,omitzero" doc:"All labels, in place of those so far; {} for none. Since rights can be given by them, only who may change all connections may change them." maxProperties:"40"`
 }
 
 // ConnectionDraft is a connection that is not recorded, to look at what it would offer.

@@ -4,10 +4,11 @@ import "time"
 
 // RoleRule is a part of a role: which verbs it allows on what.
 type RoleRule struct {
-	Verbs       []string `json:"verbs" doc:"Verbs, such as read, create, delete, start or login; change for all changes of what is there, * for everything." minItems:"1" maxItems:"64" maxLength:"64" nullable:"false"`
-	Kinds       []string `json:"kinds" doc:"Kinds of resources, such as vm; what else the server has: connection, credential, driver, repository, audit, person and server; catalogs, such as image. resource stands for all kinds of resources, catalog for all catalogs, * for everything." minItems:"1" maxItems:"64" maxLength:"64" nullable:"false"`
-	Connections []string `json:"connections,omitempty" doc:"Names of connections, or patterns such as aws-*. Default: all." maxItems:"200" maxLength:"128" pattern:"^[A-Za-z0-9*][A-Za-z0-9._*-]*$" patternDescription:"a name of a connection, in which * stands for any characters" nullable:"false"`
-	Labels      []string `json:"labels,omitempty" doc:"What the labels of resources must be, as key=value or key!=value; all of them. Default: anything." maxItems:"20" maxLength:"330" nullable:"false"`
+	Verbs            []string `json:"verbs" doc:"Verbs, such as read, create, delete, start or login; change for all changes of what is there, * for everything." minItems:"1" maxItems:"64" maxLength:"64" nullable:"false"`
+	Kinds            []string `json:"kinds" doc:"Kinds of resources, such as vm; what else the server has: connection, credential, driver, repository, audit, person and server; catalogs, such as image. resource stands for all kinds of resources, catalog for all catalogs, * for everything." minItems:"1" maxItems:"64" maxLength:"64" nullable:"false"`
+	Connections      []string `json:"connections,omitempty" doc:"Names of connections, or patterns such as aws-*. Default: all." maxItems:"200" maxLength:"128" pattern:"^[A-Za-z0-9*][A-Za-z0-9._*-]*$" patternDescription:"a name of a connection, in which * stands for any characters" nullable:"false"`
+	ConnectionLabels []string `json:"connectionLabels,omitempty" doc:"What the labels of the connections must be, as key=value or key!=value; all of them. Default: anything." maxItems:"20" maxLength:"330" nullable:"false"`
+	Labels           []string `json:"labels,omitempty" doc:"What the labels of resources must be, as key=value or key!=value; all of them. Default: anything." maxItems:"20" maxLength:"330" nullable:"false"`
 }
 
 // Role is a name for rules.
@@ -79,21 +80,23 @@ type UserGroupRequest struct {
 
 // Grant gives a role to a user or a group.
 type Grant struct {
-	ID          string    `json:"id" doc:"Id of the grant."`
-	User        string    `json:"user,omitempty" doc:"The user who has the role."`
-	Group       string    `json:"group,omitempty" doc:"The group whose members have it."`
-	Role        string    `json:"role" doc:"The role."`
-	Connections []string  `json:"connections,omitempty" doc:"The connections in which they have it, as names or patterns. Absent: everywhere."`
-	CreatedAt   time.Time `json:"createdAt" doc:"When it was given."`
-	GrantedBy   string    `json:"grantedBy" doc:"Who gave it."`
+	ID               string    `json:"id" doc:"Id of the grant."`
+	User             string    `json:"user,omitempty" doc:"The user who has the role."`
+	Group            string    `json:"group,omitempty" doc:"The group whose members have it."`
+	Role             string    `json:"role" doc:"The role."`
+	Connections      []string  `json:"connections,omitempty" doc:"The connections in which they have it, as names or patterns. Absent: everywhere."`
+	ConnectionLabels []string  `json:"connectionLabels,omitempty" doc:"What the labels of those connections must be. Absent: anything."`
+	CreatedAt        time.Time `json:"createdAt" doc:"When it was given."`
+	GrantedBy        string    `json:"grantedBy" doc:"Who gave it."`
 }
 
 // GrantRequest is the body of a grant's creation: a user or a group, and a role.
 type GrantRequest struct {
-	User        string   `json:"user,omitempty" doc:"The user who has the role." maxLength:"64"`
-	Group       string   `json:"group,omitempty" doc:"The group whose members have it; it need not be there yet." maxLength:"64"`
-	Role        string   `json:"role" doc:"The role." minLength:"1" maxLength:"64"`
-	Connections []string `json:"connections,omitempty" doc:"The connections in which they have it, as names or patterns such as aws-*. Default: everywhere." maxItems:"200" maxLength:"128" pattern:"^[A-Za-z0-9*][A-Za-z0-9._*-]*$" patternDescription:"a name of a connection, in which * stands for any characters" nullable:"false"`
+	User             string   `json:"user,omitempty" doc:"The user who has the role." maxLength:"64"`
+	Group            string   `json:"group,omitempty" doc:"The group whose members have it; it need not be there yet." maxLength:"64"`
+	Role             string   `json:"role" doc:"The role." minLength:"1" maxLength:"64"`
+	Connections      []string `json:"connections,omitempty" doc:"The connections in which they have it, as names or patterns such as aws-*. Default: everywhere." maxItems:"200" maxLength:"128" pattern:"^[A-Za-z0-9*][A-Za-z0-9._*-]*$" patternDescription:"a name of a connection, in which * stands for any characters" nullable:"false"`
+	ConnectionLabels []string `json:"connectionLabels,omitempty" doc:"What the labels of the connections must be, as key=value or key!=value; all of them. Default: anything." maxItems:"20" maxLength:"330" nullable:"false"`
 }
 
 // APIToken lets a program in as a user.
@@ -184,11 +187,12 @@ type Me struct {
 
 // Right is a rule of a role that somebody has.
 type Right struct {
-	Role        string   `json:"role" doc:"The role."`
-	Verbs       []string `json:"verbs" doc:"Verbs." nullable:"false"`
-	Kinds       []string `json:"kinds" doc:"Kinds." nullable:"false"`
-	Connections []string `json:"connections,omitempty" doc:"Names or patterns, in commas, of each of which one fits the connection. Absent: every connection."`
-	Labels      []string `json:"labels,omitempty" doc:"What labels must be."`
+	Role             string   `json:"role" doc:"The role."`
+	Verbs            []string `json:"verbs" doc:"Verbs." nullable:"false"`
+	Kinds            []string `json:"kinds" doc:"Kinds." nullable:"false"`
+	Connections      []string `json:"connections,omitempty" doc:"Names or patterns, in commas, of each of which one fits the connection. Absent: every connection."`
+	ConnectionLabels []string `json:"connectionLabels,omitempty" doc:"What labels of the connection must be."`
+	Labels           []string `json:"labels,omitempty" doc:"What labels must be."`
 }
 
 // LoginRequest is the body with which a program gets a token for a user with a password.

@@ -388,8 +388,8 @@ func (c *Client) DeleteCredential(ctx context.Context, name string) error {
 }
 
 // Connections iterates over the connections.
-func (c *Client) Connections(ctx context.Context) iter.Seq2[api.Connection, error] {
-	return pages[api.Connection](ctx, c, "/connections", url.Values{}, nil)
+func (c *Client) Connections(ctx context.Context, filter ...string) iter.Seq2[api.Connection, error] {
+	return pages[api.Connection](ctx, c, "/connections", ListOptions{Filter: filter}.query(), nil)
 }
 
 // Connection returns one connection.

@@ -138,7 +138,8 @@ func textProblems(at string, value any) []Problem {
 // labelKey is what every cloud with tags accepts in a key.
 var labelKey = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._/-]{0,62}$`)
 
-func labelProblems(at string, labels map[string]string) []Problem {
+// LabelProblems finds what is wrong with labels, which are at a place of a request.
+func LabelProblems(at string, labels map[string]string) []Problem {
 	var problems []Problem
 	for _, key := range slices.Sorted(maps.Keys(labels)) {
 		switch {

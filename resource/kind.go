@@ -301,7 +301,7 @@ func (k *Kind) ParseCreate(body []byte) (*CreateRequest[json.RawMessage], error)
 		spec   = value.Elem().FieldByName("Spec").Addr().Interface()
 	)
 	then := value.Elem().FieldByName("Then").Interface().([]FollowUp)
-	problems := append(labelProblems("labels", labels), followUpProblems(k.Name, name, then)...)
+	problems := append(LabelProblems("labels", labels), followUpProblems(k.Name, name, then)...)
 	if v, ok := spec.(validator); ok {
 		problems = append(problems, v.Problems("spec")...)
 	}

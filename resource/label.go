@@ -31,7 +31,7 @@ type LabelChange struct {
 
 // Problems implements the rules beyond the schema.
 func (c *LabelChange) Problems(string) []Problem {
-	problems := labelProblems("set", c.Set)
+	problems := LabelProblems("set", c.Set)
 	if slices.ContainsFunc(c.Remove, ownKey) {
 		problems = append(problems, Problem{Field: "remove", Message: "keys that begin with mcic are kept for the server; leave them out"})
 	}

@@ -199,6 +199,7 @@ func (o *serverOptions) run(ctx context.Context, stdout, stderr io.Writer, defau
 	}
 	bus := events.New(db, logger)
 	reg := registry.New(registry.Config{Store: db, Host: drivers, Sealer: keeper.Sealer(), Events: bus, Logger: logger})
+	reg.WatchConnections(who.Heard)
 	inv := inventory.New(inventory.Config{
 		Store: db, Registry: reg, Events: bus, Logger: logger, OnOperation: metrics.operation, SyncEvery: o.syncEvery, SyncPassing: o.syncPassing,
 	})

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -203,7 +204,8 @@ some, of all resources or those with some labels. A rule is written as
 
   VERBS:KINDS[@CONNECTIONS][?LABELS]
 
-with commas between several: read,start,stop:vm@aws-*?team=a. Verbs are read, create,
+with commas between several: read,start,stop:vm@aws-*?team=a. Connections are names,
+patterns such as aws-*, and what their own labels must be: @stage=test. Verbs are read, create,
 delete, the actions of kinds, update, adopt and release; change is all of these but read;
 kubeconfig, login, password, data, native, extend, credentials, cost and manage are rights
 of their own; * is everything. Kinds are those of resources and catalogs, and connection,
@@ -290,7 +292,13 @@ func parseRules(texts []string) ([]api.RoleRule, error) {
 		}
 		rule := api.RoleRule{Verbs: strings.Split(verbs, ","), Kinds: strings.Split(kinds, ",")}
 		if some {
-			rule.Connections = strings.Split(connections, ",")
+			for _, one := range strings.Split(connections, ",") {
+				if strings.Contains(one, "=") {
+					rule.ConnectionLabels = append(rule.ConnectionLabels, one)
+				} else {
+					rule.Connections = append(rule.Connections, one)
+				}
+			}
 		}
 		if labelled {
 			rule.Labels = strings.Split(labels, ",")
@@ -311,7 +319,7 @@ func (a *app) grantCommand() *cobra.Command {
 	)
 	create := &cobra.Command{
 		Use: "create --user NAME --role ROLE", Args: noArgs,
-		Short: "Grant a role", Example: "  mcic grant create --user anna --role operator -c my-cloud\n  mcic grant create --group team-a --role viewer -c 'aws-*'",
+		Short: "Grant a role", Example: "  mcic grant create --user anna --role operator -c my-cloud\n  mcic grant create --group team-a --role viewer -c 'aws-*'\n  mcic grant create --group team-a --role operator --connection-label stage=test",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if request.Role == "" || (request.User == "") == (request.Group == "") {
 				return usageError("--role is required, and one of --user and --group: who is to have it")
@@ -325,6 +333,7 @@ func (a *app) grantCommand() *cobra.Command {
 	create.Flags().StringVar(&request.Group, "group", "", "`NAME` of the group whose members are to have it")
 	create.Flags().StringVar(&request.Role, "role", "", "`NAME` of the role (required)")
 	create.Flags().StringSliceVarP(&request.Connections, "connection", "c", nil, "`NAME` of a connection, or a pattern such as aws-*, that it is for; may be repeated (default: all)")
+	create.Flags().StringArrayVar(&request.ConnectionLabels, "connection-label", nil, "what a label of the connections must be, as `KEY=VALUE` or KEY!=VALUE; may be repeated")
 	addOutput(create, &out)
 	idOf := func(g api.Grant) string { return g.ID }
 	group.AddCommand(create,
@@ -338,10 +347,10 @@ func (a *app) grantCommand() *cobra.Command {
 			}},
 			{"ROLE", func(g api.Grant) string { return g.Role }},
 			{"CONNECTIONS", func(g api.Grant) string {
-				if len(g.Connections) == 0 {
+				if len(g.Connections)+len(g.ConnectionLabels) == 0 {
 					return "all"
 				}
-				return strings.Join(g.Connections, ",")
+				return strings.Join(slices.Concat(g.Connections, g.ConnectionLabels), ",")
 			}},
 			{"BY", func(g api.Grant) string { return g.GrantedBy }},
 		}),

@@ -220,12 +220,14 @@ func (a *app) connectionCommand() *cobra.Command {
 		request     api.ConnectionRequest
 		setting     []string
 		patience    []string
+		labels      []string
+		filter      []string
 		settingFile []string
 		noCheck     bool
 		createOut   format
 		nameOf      = func(c api.Connection) string { return c.Name }
 		connections = func(ctx context.Context, c *client.Client) ([]api.Connection, error) {
-			return client.Collect(c.Connections(ctx))
+			return client.Collect(c.Connections(ctx, filter...))
 		}
 	)
 	create := &cobra.Command{
@@ -247,6 +249,9 @@ func (a *app) connectionCommand() *cobra.Command {
 			if request.Patience, err = pairs("patience", patience); err != nil {
 				return err
 			}
+			if request.Labels, err = pairs("label", labels); err != nil {
+				return err
+			}
 			request.Name, request.Settings = args[0], settings
 			return flagged(shown(a, cmd, createOut, connectionName, func(ctx context.Context, c *client.Client) (*api.Connection, error) {
 				return c.CreateConnection(ctx, request, !noCheck)
@@ -260,6 +265,7 @@ func (a *app) connectionCommand() *cobra.Command {
 	create.Flags().StringVar(&request.Zone, "zone", "", "`ZONE` for what names none")
 	create.Flags().StringArrayVar(&setting, "setting", nil, "a setting as `KEY=VALUE`; may be repeated")
 	create.Flags().StringArrayVar(&settingFile, "setting-file", nil, "a setting as `KEY=PATH` whose value is in a file, such as a certificate")
+	create.Flags().StringArrayVar(&labels, "label", nil, "label of the connection as `KEY=VALUE`, by which rights can be given; may be repeated")
 	addPatience(create, &patience)
 	create.Flags().BoolVar(&noCheck, "no-check", false, "record it without trying it on the cloud")
 	must(create.RegisterFlagCompletionFunc("cloud", a.completeDrivers))
@@ -286,15 +292,18 @@ func (a *app) connectionCommand() *cobra.Command {
 	}
 	addOutput(check, &checkOut)
 
-	group.AddCommand(create,
-		setupList(a, "connection", connections, nameOf, []column[api.Connection]{
-			{"NAME", nameOf},
-			{"CLOUD", func(c api.Connection) string { return c.Cloud }},
-			{"CREDENTIAL", func(c api.Connection) string { return c.Credential }},
-			{"REGION", func(c api.Connection) string { return c.Region }},
-			{"ZONE", func(c api.Connection) string { return c.Zone }},
-			{"AGE", func(c api.Connection) string { return age(a.env.Now(), c.CreatedAt) }},
-		}),
+	list := setupList(a, "connection", connections, nameOf, []column[api.Connection]{
+		{"NAME", nameOf},
+		{"CLOUD", func(c api.Connection) string { return c.Cloud }},
+		{"CREDENTIAL", func(c api.Connection) string { return c.Credential }},
+		{"REGION", func(c api.Connection) string { return c.Region }},
+		{"ZONE", func(c api.Connection) string { return c.Zone }},
+		{"LABELS", func(c api.Connection) string { return joinedPairs(c.Labels) }},
+		{"AGE", func(c api.Connection) string { return age(a.env.Now(), c.CreatedAt) }},
+	})
+	list.Long = "Lists the connections.\n\n" + filterHelp + "\nThe fields are name, cloud, credential, region, zone, account, labels.KEY and settings.KEY."
+	list.Flags().StringArrayVar(&filter, "filter", nil, "`CONDITION` field=value, field!=value or field~text; may be repeated")
+	group.AddCommand(create, list,
 		setupGet(a, "connection", (*client.Client).Connection, nameOf),
 		setupDelete(a, "connection", (*client.Client).DeleteConnection),
 		check, a.connectionUpdate(), a.connectionAdopt(), a.connectionInventory(), a.connectionCapabilities(), a.connectionPermissions(), a.connectionDestroy())
@@ -309,7 +318,9 @@ func addPatience(cmd *cobra.Command, patience *[]string) {
 func (a *app) connectionUpdate() *cobra.Command {
 	var (
 		patience, setting, settingFile []string
+		labels                         []string
 		usual, noSettings, noCheck     bool
+		noLabels                       bool
 		credential, zone               string
 		out                            format
 	)
@@ -317,7 +328,7 @@ func (a *app) connectionUpdate() *cobra.Command {
 		Use: "update NAME", Args: oneName, ValidArgsFunction: a.completeSetup("connection", 1),
 		Short: "Change a connection",
 		Long: "Changes a connection; what is not given stays as it is. Another credential, zone or other settings are\nfirst tried on the cloud, and must lead to the same account. " +
-			"--setting and --patience\nreplace all that was set so far, for changes that are under way too.",
+			"--setting and --patience\nreplace all that was set so far, for changes that are under way too; --label replaces all labels, by which\nrights may be given.",
 		Example: "  mcic connection update my-cloud --credential my-new-key\n  mcic connection update my-cloud --patience cluster=2h --patience nlb=45m\n  mcic connection update my-cloud --usual-patience",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			change, err := connectionChange(patience, setting, settingFile, usual, noSettings)
@@ -330,7 +341,15 @@ func (a *app) connectionUpdate() *cobra.Command {
 			if cmd.Flags().Changed("zone") {
 				change.Zone = &zone
 			}
-			if change.Patience == nil && change.Settings == nil && change.Credential == nil && change.Zone == nil {
+			switch {
+			case noLabels && len(labels) > 0:
+				return usageError("give either --label KEY=VALUE or --no-labels")
+			case noLabels || len(labels) > 0:
+				if change.Labels, err = pairs("label", labels); err != nil {
+					return err
+				}
+			}
+			if change.Patience == nil && change.Settings == nil && change.Labels == nil && change.Credential == nil && change.Zone == nil {
 				return usageError("nothing to change; see: mcic connection update --help")
 			}
 			return flagged(shown(a, cmd, out, connectionName, func(ctx context.Context, c *client.Client) (*api.Connection, error) {
@@ -342,6 +361,8 @@ func (a *app) connectionUpdate() *cobra.Command {
 	cmd.Flags().StringVar(&zone, "zone", "", "`ZONE` for what names none; \"\" for the cloud's choice")
 	cmd.Flags().StringArrayVar(&setting, "setting", nil, "a setting as `KEY=VALUE`; may be repeated")
 	cmd.Flags().StringArrayVar(&settingFile, "setting-file", nil, "a setting as `KEY=PATH` whose value is in a file, such as a certificate")
+	cmd.Flags().StringArrayVar(&labels, "label", nil, "a label of the connection as `KEY=VALUE`; may be repeated")
+	cmd.Flags().BoolVar(&noLabels, "no-labels", false, "remove all labels")
 	cmd.Flags().BoolVar(&noSettings, "no-settings", false, "remove all settings")
 	addPatience(cmd, &patience)
 	cmd.Flags().BoolVar(&usual, "usual-patience", false, "go back to the usual times")
@@ -370,6 +391,15 @@ func connectionChange(patience, setting, settingFile []string, usual, noSettings
 		}
 	}
 	return change, err
+}
+
+// joinedPairs shows labels as they are given.
+func joinedPairs(labels map[string]string) string {
+	var texts []string
+	for _, key := range sortedKeys(labels) {
+		texts = append(texts, key+"="+labels[key])
+	}
+	return strings.Join(texts, ",")
 }
 
 func credentialName(c *api.Credential) string { return c.Name }

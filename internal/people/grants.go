@@ -33,8 +33,11 @@ func (p *People) CreateGrant(ctx context.Context, body []byte) (*api.Grant, erro
 	if _, err := p.Role(ctx, request.Role); err != nil {
 		return nil, resource.Invalid(resource.Problem{Field: "role", Message: err.Error()})
 	}
+	if err := resource.Invalid(labelTestProblems("connectionLabels", request.ConnectionLabels)...); err != nil {
+		return nil, err
+	}
 	row := &store.Grant{
-		ID: uuid.Must(uuid.NewV7()).String(), User: request.User, Group: request.Group, Role: request.Role, Connections: request.Connections,
+		ID: uuid.Must(uuid.NewV7()).String(), User: request.User, Group: request.Group, Role: request.Role, Connections: request.Connections, ConnectionLabels: request.ConnectionLabels,
 		GrantedBy: auth.Who(ctx), CreatedAt: store.MicrosOf(time.Now()),
 	}
 	err := p.change(ctx, Create, grantName(row), func(ctx context.Context, q *store.Queries) error {

@@ -55,6 +55,7 @@ type known struct {
 	roles   map[string]api.Role
 	users   map[string]*user
 	tokens  map[string]*token // by hash
+	places  places
 	grants  []granted
 
 	subjects map[[2]string]string // users by issuer and subject
@@ -153,6 +154,14 @@ func (p *People) refresh(ctx context.Context) error {
 	return p.reload(ctx)
 }
 
+// Heard reads anew what may have changed that decisions are made from. What fails is tried again
+// soon.
+func (p *People) Heard(ctx context.Context) {
+	if err := p.refresh(context.WithoutCancel(ctx)); err != nil {
+		p.Logger.Error("cannot read who may do what; tried again soon", "error", err)
+	}
+}
+
 // reload reads what is recorded.
 func (p *People) reload(ctx context.Context) error {
 	p.read.Lock()
@@ -191,7 +200,10 @@ func (p *People) changeNoted(ctx context.Context, verb, name, detail string, do 
 }
 
 func (p *People) knowing(rows *store.People) *known {
-	k := &known{version: rows.Version, rows: rows, roles: map[string]api.Role{}, users: map[string]*user{}, tokens: map[string]*token{}, subjects: map[[2]string]string{}}
+	k := &known{version: rows.Version, rows: rows, roles: map[string]api.Role{}, users: map[string]*user{}, tokens: map[string]*token{}, places: places{}, subjects: map[[2]string]string{}}
+	for _, c := range rows.Connections {
+		k.places[c.Name] = c.Labels
+	}
 	for _, r := range rows.Roles {
 		updated := r.UpdatedAt.Time()
 		k.roles[r.Name] = api.Role{Name: r.Name, Doc: r.Doc, Rules: r.Rules, UpdatedAt: &updated}
@@ -199,7 +211,7 @@ func (p *People) knowing(rows *store.People) *known {
 	for _, r := range BuiltIn() { // which no role of one's own takes the place of
 		k.roles[r.Name] = r
 	}
-	k.admin, k.service = p.rules(k.roles[RoleAdmin], nil), p.rules(k.roles[p.SpiderRole], nil)
+	k.admin, k.service = p.rules(k, RoleAdmin, scope{}), p.rules(k, p.SpiderRole, scope{})
 	for _, u := range rows.Users {
 		k.users[u.Name] = &user{disabled: u.Disabled, issuer: u.Issuer, totp: u.TOTPOn, groups: []string{}}
 		if u.Issuer != "" {
@@ -212,7 +224,7 @@ func (p *People) knowing(rows *store.People) *known {
 		}
 	}
 	for _, g := range rows.Grants {
-		k.grants = append(k.grants, granted{g, p.rules(k.roles[g.Role], g.Connections)})
+		k.grants = append(k.grants, granted{g, p.rules(k, g.Role, scope{g.Connections, g.ConnectionLabels})})
 	}
 	for name, u := range k.users {
 		u.rules = k.rulesWith(name, u.groups)
@@ -252,13 +264,13 @@ func (k *known) rulesOfBearer(name string, id *sso.Identity) []rule {
 	return rules
 }
 
-// rules are those of a role, granted in some connections. What cannot be read allows nothing.
-func (p *People) rules(role api.Role, connections []string) []rule {
+// rules are those of a role, granted somewhere. What cannot be read allows nothing.
+func (p *People) rules(k *known, role string, granted scope) []rule {
 	var rules []rule
-	for _, r := range role.Rules {
-		made, err := newRule(role.Name, r, connections)
+	for _, r := range k.roles[role].Rules {
+		made, err := newRule(role, r, granted, k.places)
 		if err != nil {
-			p.Logger.Error("a rule of a role is not understood and allows nothing", "role", role.Name, "error", err)
+			p.Logger.Error("a rule of a role is not understood and allows nothing", "role", role, "error", err)
 			continue
 		}
 		rules = append(rules, made)

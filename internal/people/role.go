@@ -82,13 +82,19 @@ func checkRules(rules []api.RoleRule) error {
 		at := fmt.Sprintf("rules[%d].", i)
 		known(at+"verbs", r.Verbs, Verbs())
 		known(at+"kinds", r.Kinds, Kinds())
-		for j, text := range r.Labels {
-			if _, err := parseLabel(text); err != nil {
-				problems = append(problems, resource.Problem{Field: fmt.Sprintf("%slabels[%d]", at, j), Message: err.Error()})
-			}
-		}
+		problems = append(problems, labelTestProblems(at+"labels", r.Labels)...)
+		problems = append(problems, labelTestProblems(at+"connectionLabels", r.ConnectionLabels)...)
 	}
 	return resource.Invalid(problems...)
+}
+
+func labelTestProblems(field string, texts []string) (problems []resource.Problem) {
+	for i, text := range texts {
+		if _, err := parseLabel(text); err != nil {
+			problems = append(problems, resource.Problem{Field: fmt.Sprintf("%s[%d]", field, i), Message: err.Error()})
+		}
+	}
+	return problems
 }
 
 // Roles answers all, those of every server first.

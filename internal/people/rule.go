@@ -2,6 +2,7 @@ package people
 
 import (
 	"fmt"
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -60,26 +61,42 @@ func ownRights() []string {
 type rule struct {
 	role         string
 	verbs, kinds []string
-	connections  [][]string // of each, one pattern fits
+	connections  [][]string        // of each, one pattern fits
+	placed       []store.LabelTest // what the labels of the connection must be
 	labels       []store.LabelTest
+	known        places
 }
 
-// newRule reads one of a role, granted in some connections, none for all.
-func newRule(role string, r api.RoleRule, granted []string) (rule, error) {
-	made := rule{role: role, verbs: r.Verbs, kinds: r.Kinds}
-	for _, patterns := range [][]string{r.Connections, granted} {
+// places are the labels of all connections.
+type places map[string]map[string]string
+
+// scope is where something is granted, everywhere by default.
+type scope struct{ connections, labels []string }
+
+// newRule reads one of a role, granted in some of the connections.
+func newRule(role string, r api.RoleRule, granted scope, known places) (made rule, err error) {
+	made = rule{role: role, verbs: r.Verbs, kinds: r.Kinds, known: known}
+	for _, patterns := range [][]string{r.Connections, granted.connections} {
 		if len(patterns) > 0 && !slices.Contains(patterns, All) {
 			made.connections = append(made.connections, patterns)
 		}
 	}
-	for _, text := range r.Labels {
+	if made.placed, err = parseLabels(slices.Concat(r.ConnectionLabels, granted.labels)); err != nil {
+		return rule{}, err
+	}
+	made.labels, err = parseLabels(r.Labels)
+	return made, err
+}
+
+func parseLabels(texts []string) (tests []store.LabelTest, err error) {
+	for _, text := range texts {
 		test, err := parseLabel(text)
 		if err != nil {
-			return rule{}, err
+			return nil, err
 		}
-		made.labels = append(made.labels, test)
+		tests = append(tests, test)
 	}
-	return made, nil
+	return tests, nil
 }
 
 // label is what a test of a label looks like.
@@ -121,8 +138,14 @@ func groupOf(kind string) string {
 	return kind
 }
 
-// in reports whether the rule holds in a connection, "" for all of them.
+// in reports whether the rule holds in a connection, "" for all of them. One that is not known
+// here yet has no labels that could be right.
 func (r rule) in(connection string) bool {
+	if len(r.placed) > 0 {
+		if labels, there := r.known[connection]; !there || !pass(r.placed, labels) {
+			return false
+		}
+	}
 	for _, patterns := range r.connections {
 		if connection == "" || !slices.ContainsFunc(patterns, func(p string) bool { return fits(p, connection) }) {
 			return false
@@ -152,9 +175,27 @@ func fits(pattern, name string) bool {
 	return true
 }
 
+// names are those of the connections that the rule holds in, nil for all. A name that is in the
+// rule is one even if there is no such connection, any more or yet.
+func (r rule) names() []string {
+	if len(r.connections)+len(r.placed) == 0 {
+		return nil
+	}
+	names := slices.Collect(maps.Keys(r.known))
+	for _, patterns := range r.connections {
+		names = append(names, patterns...)
+	}
+	names = slices.DeleteFunc(names, func(name string) bool { return strings.Contains(name, All) || !r.in(name) })
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
 // has reports whether labels are those that the rule is about.
-func (r rule) has(labels map[string]string) bool {
-	return !slices.ContainsFunc(r.labels, func(t store.LabelTest) bool { return (labels[t.Key] == t.Value) == t.Not })
+func (r rule) has(labels map[string]string) bool { return pass(r.labels, labels) }
+
+// pass reports whether labels pass all tests.
+func pass(tests []store.LabelTest, labels map[string]string) bool {
+	return !slices.ContainsFunc(tests, func(t store.LabelTest) bool { return (labels[t.Key] == t.Value) == t.Not })
 }
 
 // What is what a decision is about, whatever its labels are.
@@ -204,7 +245,11 @@ func sees(rules []rule, verb string, kinds ...string) *store.Sees {
 		}
 		for _, r := range rules {
 			if r.covers(verb, kind) {
-				found.Any = append(found.Any, store.Part{Kind: kind, Connections: r.connections, Labels: r.labels})
+				part := store.Part{Kind: kind, Connections: r.names(), Labels: r.labels}
+				if len(r.placed) == 0 {
+					part.Patterns = r.connections
+				}
+				found.Any = append(found.Any, part)
 			}
 		}
 	}

@@ -164,6 +164,9 @@ func (p *People) Me(ctx context.Context) *api.Me {
 		for _, patterns := range r.connections {
 			right.Connections = append(right.Connections, strings.Join(patterns, ","))
 		}
+		for _, t := range r.placed {
+			right.ConnectionLabels = append(right.ConnectionLabels, t.String())
+		}
 		for _, t := range r.labels {
 			right.Labels = append(right.Labels, t.String())
 		}

@@ -150,7 +150,7 @@ func (r *Registry) UpdateConnection(ctx context.Context, name string, body []byt
 	if err := resource.Decode(body, &change); err != nil {
 		return nil, err
 	}
-	if err := resource.Invalid(change.Patience.Problems("patience")...); err != nil {
+	if err := resource.Invalid(append(change.Patience.Problems("patience"), resource.LabelProblems("labels", change.Labels)...)...); err != nil {
 		return nil, err
 	}
 	old, err := r.store.Read().Connection(ctx, name)
@@ -164,6 +164,9 @@ func (r *Registry) UpdateConnection(ctx context.Context, name string, body []byt
 	row := *old
 	if change.Patience != nil {
 		row.Patience = change.Patience
+	}
+	if change.Labels != nil {
+		row.Labels = change.Labels
 	}
 	if change.Settings != nil {
 		if row.Settings, err = d.CheckSettings(change.Settings); err != nil {
@@ -205,7 +208,12 @@ func (r *Registry) UpdateConnection(ctx context.Context, name string, body []byt
 				return err
 			}
 		}
-		if change.Patience == nil { // another request may have changed it meanwhile
+		if change.Labels == nil { // another request may have changed them meanwhile
+			row.Labels = now.Labels
+		} else if err := q.LabelConnection(ctx, &row); err != nil {
+			return err
+		}
+		if change.Patience == nil { // likewise
 			row.Patience = now.Patience
 			return nil
 		}
@@ -213,6 +221,9 @@ func (r *Registry) UpdateConnection(ctx context.Context, name string, body []byt
 	})
 	if err != nil {
 		return nil, err
+	}
+	if change.Labels != nil {
+		r.tell(ctx)
 	}
 	if there {
 		r.reopen(row)

@@ -22,7 +22,7 @@ func (r *Registry) CreateConnection(ctx context.Context, body []byte, check bool
 	if err := resource.Decode(body, &request); err != nil {
 		return nil, err
 	}
-	if err := resource.Invalid(request.Patience.Problems("patience")...); err != nil {
+	if err := resource.Invalid(append(request.Patience.Problems("patience"), resource.LabelProblems("labels", request.Labels)...)...); err != nil {
 		return nil, err
 	}
 	d, err := r.driverOf(ctx, request.Cloud)
@@ -35,7 +35,7 @@ func (r *Registry) CreateConnection(ctx context.Context, body []byte, check bool
 	now := store.MicrosOf(time.Now())
 	row := &store.Connection{
 		Name: request.Name, Cloud: request.Cloud, Credential: request.Credential, Region: request.Region, Zone: request.Zone,
-		Settings: request.Settings, Patience: request.Patience, CreatedAt: now, UpdatedAt: now,
+		Settings: request.Settings, Patience: request.Patience, Labels: request.Labels, CreatedAt: now, UpdatedAt: now,
 	}
 	if err := r.mayUse(ctx, r.store.Read(), d, row); err != nil {
 		return nil, err
@@ -59,6 +59,7 @@ func (r *Registry) CreateConnection(ctx context.Context, body []byte, check bool
 	if err != nil {
 		return nil, err
 	}
+	r.tell(ctx)
 	answer := row.Resource()
 	return &answer, nil
 }
@@ -122,9 +123,9 @@ func (r *Registry) fits(ctx context.Context, q *store.Queries, row *store.Connec
 	return nil
 }
 
-// Connections lists the connections.
-func (r *Registry) Connections(ctx context.Context) ([]api.Connection, error) {
-	rows, err := r.store.Read().Connections(ctx, "")
+// Connections lists the connections that fit all of the filters.
+func (r *Registry) Connections(ctx context.Context, filters ...store.Filter) ([]api.Connection, error) {
+	rows, err := r.store.Read().Connections(ctx, "", filters...)
 	return store.Convert(rows, (*store.Connection).Resource), err
 }
 
@@ -178,6 +179,7 @@ func (r *Registry) DeleteConnection(ctx context.Context, name string) error {
 	if err != nil {
 		return err
 	}
+	r.tell(ctx)
 	r.host.Forget(row.Cloud, name)
 	for _, forget := range r.forget {
 		forget(name)

@@ -5,6 +5,7 @@
 package registry
 
 import (
+	"context"
 	"log/slog"
 
 	"github.com/m-cmp/mc-infra-connector/internal/events"
@@ -32,6 +33,7 @@ type Registry struct {
 
 	known  known
 	forget []func(connection string)
+	heard  []func(context.Context)
 }
 
 // New returns a registry.
@@ -40,6 +42,16 @@ func New(c Config) *Registry {
 	r.known.drop()
 	r.events.Watch(func(string, string) {}, r.known.drop)
 	return r
+}
+
+// WatchConnections has heard told when there are other connections, or when they have other
+// labels. It is for those who decide by them, before the registry is used.
+func (r *Registry) WatchConnections(heard func(context.Context)) { r.heard = append(r.heard, heard) }
+
+func (r *Registry) tell(ctx context.Context) {
+	for _, heard := range r.heard {
+		heard(ctx)
+	}
 }
 
 // WatchForgotten has forget told of connections that are gone: another may take the name. It

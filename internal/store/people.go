@@ -61,18 +61,19 @@ type Role struct {
 type Grant struct {
 	bun.BaseModel `bun:"table:people_grants,alias:people_grants"`
 
-	ID          string   `bun:"id,pk"`
-	User        string   `bun:"user_name"`
-	Group       string   `bun:"group_name"`
-	Role        string   //
-	Connections []string `bun:"type:jsonb"`
-	GrantedBy   string
-	CreatedAt   Micros
+	ID               string   `bun:"id,pk"`
+	User             string   `bun:"user_name"`
+	Group            string   `bun:"group_name"`
+	Role             string   //
+	Connections      []string `bun:"type:jsonb"`
+	ConnectionLabels []string `bun:"type:jsonb"`
+	GrantedBy        string
+	CreatedAt        Micros
 }
 
 // Resource converts to what users see.
 func (g *Grant) Resource() api.Grant {
-	return api.Grant{ID: g.ID, User: g.User, Group: g.Group, Role: g.Role, Connections: g.Connections, GrantedBy: g.GrantedBy, CreatedAt: g.CreatedAt.Time()}
+	return api.Grant{ID: g.ID, User: g.User, Group: g.Group, Role: g.Role, Connections: g.Connections, ConnectionLabels: g.ConnectionLabels, GrantedBy: g.GrantedBy, CreatedAt: g.CreatedAt.Time()}
 }
 
 // APIToken is a row.
@@ -124,13 +125,14 @@ func (l *UserLogin) Identity() string { return "login " + l.Hash }
 
 // People is all that decisions are made from.
 type People struct {
-	Version int64
-	Users   []User
-	Groups  []UserGroup
-	Members []Member
-	Roles   []Role
-	Grants  []Grant
-	Tokens  []APIToken
+	Version     int64
+	Users       []User
+	Groups      []UserGroup
+	Members     []Member
+	Roles       []Role
+	Grants      []Grant
+	Tokens      []APIToken
+	Connections []Connection // with name and labels
 }
 
 // People reads all of it. What is read is at least as new as its version.
@@ -143,6 +145,7 @@ func (q *Queries) People(ctx context.Context) (p *People, err error) {
 		q.db.NewSelect().Model(&p.Users).Order("name"), q.db.NewSelect().Model(&p.Groups).Order("name"),
 		q.db.NewSelect().Model(&p.Members).Order("group_name", "user_name"), q.db.NewSelect().Model(&p.Roles).Order("name"),
 		q.db.NewSelect().Model(&p.Grants).Order("id"), q.db.NewSelect().Model(&p.Tokens).Order("user_name", "name"),
+		q.db.NewSelect().Model(&p.Connections).Column("name", "labels"),
 	} {
 		if err := sel.Scan(ctx); err != nil {
 			return nil, failure(err, "read who may do what")

@@ -81,13 +81,24 @@ func (q *Queries) OrNoConnection(ctx context.Context, connection string, err err
 	return err
 }
 
-// Connections reads all, by name; with a credential's name only those that use it.
-func (q *Queries) Connections(ctx context.Context, credential string) (rows []Connection, err error) {
-	sel := q.db.NewSelect().Model(&rows).Order("name")
+// Connections reads those that fit all of the filters, by name; with a credential's name only
+// those that use it.
+func (q *Queries) Connections(ctx context.Context, credential string, filters ...Filter) (rows []Connection, err error) {
+	sel, err := connectionTable().filter(q.db.NewSelect().Model(&rows).Order("name"), filters)
+	if err != nil {
+		return nil, err
+	}
 	if credential != "" {
 		sel = sel.Where("credential = ?", credential)
 	}
 	return rows, failure(sel.Scan(ctx), "list the connections")
+}
+
+func connectionTable() table {
+	return table{
+		objects: map[string]string{"labels": "labels", "settings": "settings"},
+		columns: map[string]string{"name": "name", "cloud": "cloud", "credential": "credential", "region": "region", "zone": "zone", "account": "account"},
+	}
 }
 
 // Scoped reads, by name, the connections to the same cloud as one of them whose sessions have
@@ -98,9 +109,21 @@ func (q *Queries) Scoped(ctx context.Context, connection string) (rows []Connect
 	return rows, failure(err, "list the connections that may see the same as %s", connection)
 }
 
-// InsertConnection records one.
+// InsertConnection records one. Rights may hold in it by its name or labels, so that all servers
+// hear of it.
 func (q *Queries) InsertConnection(ctx context.Context, row *Connection) error {
-	return q.insert(ctx, row, connectionExists, row.Name)
+	if err := q.insert(ctx, row, connectionExists, row.Name); err != nil {
+		return err
+	}
+	return q.peopleChanged(ctx)
+}
+
+// LabelConnection records the labels of one, likewise.
+func (q *Queries) LabelConnection(ctx context.Context, row *Connection) error {
+	if _, err := q.db.NewUpdate().Model(row).Column("labels").WherePK().Exec(ctx); err != nil {
+		return failure(err, "label the connection %s", row.Name)
+	}
+	return q.peopleChanged(ctx)
 }
 
 const connectionExists = "the connection %s exists already; choose another name or delete it first"
@@ -124,8 +147,10 @@ func (q *Queries) SetPlace(ctx context.Context, row *Connection) error {
 
 // DeleteConnection removes one.
 func (q *Queries) DeleteConnection(ctx context.Context, name string) error {
-	_, err := q.db.NewDelete().Model((*Connection)(nil)).Where("name = ?", name).Exec(ctx)
-	return failure(err, "delete the connection %s", name)
+	if _, err := q.db.NewDelete().Model((*Connection)(nil)).Where("name = ?", name).Exec(ctx); err != nil {
+		return failure(err, "delete the connection %s", name)
+	}
+	return q.peopleChanged(ctx)
 }
 
 // Resource reads one that is not deleted.

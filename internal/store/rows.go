@@ -69,6 +69,7 @@ type Connection struct {
 	Zone       string
 	Settings   map[string]string `bun:"type:jsonb"`
 	Patience   resource.Patience `bun:"type:jsonb"`
+	Labels     map[string]string `bun:"type:jsonb"`
 	Account    string            // that its credential opens, as its last session said, or ''
 	Lacks      map[string]string `bun:"type:jsonb"` // what its cloud does not have there, likewise
 	Scopes     map[string]string `bun:"type:jsonb"` // what the objects of kinds belong to there, if not to the account in the region, likewise
@@ -80,7 +81,7 @@ type Connection struct {
 // Resource converts to what users see.
 func (c *Connection) Resource() api.Connection {
 	return api.Connection{
-		Name: c.Name, Cloud: c.Cloud, Credential: c.Credential, Region: c.Region, Zone: c.Zone, Settings: c.Settings, Patience: c.Patience, Account: c.Account,
+		Name: c.Name, Cloud: c.Cloud, Credential: c.Credential, Region: c.Region, Zone: c.Zone, Settings: c.Settings, Patience: c.Patience, Labels: c.Labels, Account: c.Account,
 		CreatedAt: c.CreatedAt.Time(), UpdatedAt: c.UpdatedAt.Time(),
 	}
 }

@@ -34,7 +34,8 @@ func SeesOf(ctx context.Context) (s *Sees, said bool) {
 // Part are the rows of a kind in some connections, with some labels.
 type Part struct {
 	Kind        string      // "": of every kind
-	Connections [][]string  `json:",omitempty"` // names or patterns with *, of each of which one fits
+	Connections []string    // names; nil: all
+	Patterns    [][]string  `json:",omitempty"` // by which they were found, with *, of each of which one fits: for what is kept longer than its connection
 	Labels      []LabelTest `json:",omitempty"` // all of which hold
 }
 
@@ -63,7 +64,7 @@ func (s *Sees) Key() string {
 
 // narrow keeps the rows of resources that may be seen.
 func (s *Sees) narrow(q *Queries, sel *bun.SelectQuery) *bun.SelectQuery {
-	return s.keep(q, sel, withLabels)
+	return s.keep(sel, inConnections, withLabels)
 }
 
 // narrowOperations keeps the operations on resources that may be seen. One on several has no
@@ -81,7 +82,16 @@ func (s *Sees) narrowOperations(q *Queries, sel *bun.SelectQuery) *bun.SelectQue
 }
 
 func (s *Sees) keepOperations(q *Queries, sel *bun.SelectQuery) *bun.SelectQuery {
-	return s.keep(q, sel, func(sel *bun.SelectQuery, labels []LabelTest) *bun.SelectQuery {
+	where := func(sel *bun.SelectQuery, p Part) *bun.SelectQuery {
+		if p.Patterns == nil {
+			return inConnections(sel, p)
+		}
+		for _, patterns := range p.Patterns {
+			sel = q.fitting(sel, patterns)
+		}
+		return sel
+	}
+	return s.keep(sel, where, func(sel *bun.SelectQuery, labels []LabelTest) *bun.SelectQuery {
 		there := withLabels(q.db.NewSelect().Model((*Resource)(nil)).ModelTableExpr("resources").ColumnExpr("1").Where("resources.uid = operations.uid"), labels)
 		return sel.WhereGroup(" AND ", func(sel *bun.SelectQuery) *bun.SelectQuery {
 			if sel = sel.Where("EXISTS (?)", there); s.Who == "" { // nobody began those whose beginner was not recorded
@@ -92,7 +102,18 @@ func (s *Sees) keepOperations(q *Queries, sel *bun.SelectQuery) *bun.SelectQuery
 	})
 }
 
-func (s *Sees) keep(q *Queries, sel *bun.SelectQuery, labels func(*bun.SelectQuery, []LabelTest) *bun.SelectQuery) *bun.SelectQuery {
+// inConnections keeps the rows of a part's connections.
+func inConnections(sel *bun.SelectQuery, p Part) *bun.SelectQuery {
+	switch {
+	case p.Connections == nil:
+		return sel
+	case len(p.Connections) == 0:
+		return sel.Where("1 = 0")
+	}
+	return sel.Where("connection IN (?)", bun.List(p.Connections))
+}
+
+func (s *Sees) keep(sel *bun.SelectQuery, where func(*bun.SelectQuery, Part) *bun.SelectQuery, labels func(*bun.SelectQuery, []LabelTest) *bun.SelectQuery) *bun.SelectQuery {
 	if s == nil {
 		return sel
 	}
@@ -106,9 +127,7 @@ func (s *Sees) keep(q *Queries, sel *bun.SelectQuery, labels func(*bun.SelectQue
 				if p.Kind != "" {
 					sel = sel.Where("kind = ?", p.Kind)
 				}
-				for _, patterns := range p.Connections {
-					sel = q.fitting(sel, patterns)
-				}
+				sel = where(sel, p)
 				if len(p.Labels) > 0 {
 					sel = labels(sel, p.Labels)
 				}

@@ -29,7 +29,7 @@ func TestWhatIsCachedIsOfWhoSeesIt(t *testing.T) {
 		return w.Body.String()
 	}
 	some := func(connection string) *store.Sees {
-		return &store.Sees{Any: []store.Part{{Connections: [][]string{{connection}}}}}
+		return &store.Sees{Any: []store.Part{{Connections: []string{connection}}}}
 	}
 	answers := map[string]bool{}
 	for range 2 {

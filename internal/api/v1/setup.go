@@ -119,8 +119,12 @@ func (s *server) registerSetup(routes *doors) {
 	const connections = "Connections"
 	answer(routes, ofSome(people.Connection), tags(connections, huma.Operation{
 		OperationID: "list-connections", Method: http.MethodGet, Path: "/v1/connections", Summary: "List the connections",
-	}), func(ctx context.Context, _ *struct{}) (list[api.Connection], error) {
-		items, err := s.Registry.Connections(ctx)
+	}), func(ctx context.Context, in *FilterParams) (list[api.Connection], error) {
+		filters, err := in.filters()
+		if err != nil {
+			return list[api.Connection]{}, err
+		}
+		items, err := s.Registry.Connections(ctx, filters...)
 		items = slices.DeleteFunc(items, func(c api.Connection) bool {
 			return s.People.Decide(ctx, people.Read, people.What{Kind: people.Connection, Connection: c.Name}) != people.Allowed
 		})
@@ -149,14 +153,14 @@ func (s *server) registerSetup(routes *doors) {
 	})
 	answer(routes, ofConnection(people.Update), tags(connections, huma.Operation{
 		OperationID: "update-connection", Method: http.MethodPatch, Path: "/v1/connections/{name}", Summary: "Change a connection",
-		Description: "What is absent stays as it is. Another credential, zone or settings are first tried on the cloud, unless check is false, and must lead to the same account. Only who may make connections may change these.",
+		Description: "What is absent stays as it is. Another credential, zone or settings are first tried on the cloud, unless check is false, and must lead to the same account. Only who may make connections may change these, and only who may change all connections their labels, by which rights are given.",
 	}), func(ctx context.Context, in *struct {
 		Named
 		JSONBody
 		Check bool `query:"check" doc:"Whether to try it on the cloud first." default:"true"`
 	},
 	) (*api.Connection, error) {
-		if err := s.mayPoint(ctx, in.raw); err != nil {
+		if err := s.mayReplace(ctx, in.raw); err != nil {
 			return nil, err
 		}
 		return s.Registry.UpdateConnection(ctx, in.Name, in.raw, in.Check)
@@ -181,14 +185,24 @@ func (s *server) registerSetup(routes *doors) {
 	}), func(ctx context.Context, name string) error { return s.Registry.DeleteConnection(ctx, name) })
 }
 
-// mayPoint refuses who may not make connections to change where one leads: that would use
-// a credential that is not his, or show one to an endpoint of his own.
-func (s *server) mayPoint(ctx context.Context, body []byte) error {
-	var change struct{ Credential, Zone, Settings json.RawMessage }
-	if json.Unmarshal(body, &change) != nil || change.Credential == nil && change.Zone == nil && change.Settings == nil {
+// mayReplace refuses who may not make connections to change where one leads: that would use
+// a credential that is not his, or show one to an endpoint of his own. It refuses who may not
+// change all of them to change labels, which would bring one into the reach of rights, or out of it.
+func (s *server) mayReplace(ctx context.Context, body []byte) error {
+	var change struct{ Credential, Zone, Settings, Labels json.RawMessage }
+	if json.Unmarshal(body, &change) != nil {
 		return nil //nolint:nilerr // what is not well-formed is refused for that
 	}
-	return s.People.Allow(ctx, people.Create, people.What{Kind: people.Connection})
+	all := people.What{Kind: people.Connection}
+	if change.Credential != nil || change.Zone != nil || change.Settings != nil {
+		if err := s.People.Allow(ctx, people.Create, all); err != nil {
+			return err
+		}
+	}
+	if change.Labels != nil {
+		return s.People.Allow(ctx, people.Update, all)
+	}
+	return nil
 }
 
 type checked struct {
