@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -161,9 +162,16 @@ func (h *heard) BeforeQuery(ctx context.Context, _ *bun.QueryEvent) context.Cont
 
 func (h *heard) AfterQuery(_ context.Context, event *bun.QueryEvent) { *h = append(*h, event.Query) }
 
-// Scans answers which of the statements that run makes go through a whole table, by its name,
+// Scans answers what the statements that run makes do to go through a whole table, by its name,
 // on SQLite. What run makes is undone.
-func (s *Store) Scans(ctx context.Context, table string, run func(*Queries) error) (found []string, err error) {
+func (s *Store) Scans(ctx context.Context, table string, run func(*Queries) error) ([]string, error) {
+	plan, err := s.Plan(ctx, run)
+	return slices.DeleteFunc(plan, func(step string) bool { return !strings.HasPrefix(step, "SCAN "+table) }), err
+}
+
+// Plan answers how the statements that run makes are carried out, on SQLite. What run makes is
+// undone.
+func (s *Store) Plan(ctx context.Context, run func(*Queries) error) (steps []string, err error) {
 	statements := &heard{}
 	tx, err := s.write.WithQueryHook(statements).BeginTx(ctx, nil)
 	if err != nil {
@@ -182,12 +190,10 @@ func (s *Store) Scans(ctx context.Context, table string, run func(*Queries) erro
 			return nil, err
 		}
 		for _, step := range plan {
-			if strings.HasPrefix(step.Detail, "SCAN "+table) {
-				found = append(found, statement)
-			}
+			steps = append(steps, step.Detail)
 		}
 	}
-	return found, nil
+	return steps, nil
 }
 
 // SealedAfter reads as the verification of the audit trail does.

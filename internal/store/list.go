@@ -122,8 +122,9 @@ func (q *Queries) ofKind(ctx context.Context, sel *bun.SelectQuery, connection, 
 		return nil, err
 	}
 	if few != nil { // SQLite then reads those few and nothing else
-		sel = sel.ModelTableExpr("resources AS resources INDEXED BY sqlite_autoindex_resources_1").
-			Where("uid IN (SELECT uid FROM search_ids WHERE id IN (?))", bun.List(few))
+		sel = sel.ModelTableExpr(indexedByUID).Where("uid IN (SELECT uid FROM search_ids WHERE id IN (?))", bun.List(few))
+	} else if sel, err = q.throughLabels(ctx, sel, connection, kind, query); err != nil {
+		return nil, err
 	}
 	sel = query.Sees.narrow(q, sel.Where("kind = ?", kind).Where("deleted_at = 0"))
 	if connection != "" {
@@ -131,6 +132,9 @@ func (q *Queries) ofKind(ctx context.Context, sel *bun.SelectQuery, connection, 
 	}
 	return sel, nil
 }
+
+// indexedByUID has SQLite look up rows that are named, and read nothing else.
+const indexedByUID = "resources AS resources INDEXED BY sqlite_autoindex_resources_1"
 
 // Group is how many resources have the same value of a field.
 type Group struct {
@@ -145,10 +149,18 @@ const MaxGroups = 1000
 // connections. With a field it also counts each of the field's values, the most
 // frequent first; what has none counts for "".
 func (q *Queries) CountResources(ctx context.Context, kind, field string, query Query) (total int, groups []Group, err error) {
+	if by := query.Sees.byLabel(query); by != nil && (field == "" || field == "state") {
+		return q.countLabelled(ctx, kind, field, query, *by)
+	}
 	sel, err := q.ofKind(ctx, q.db.NewSelect().Model((*Resource)(nil)), "", kind, query)
 	if err != nil {
 		return 0, nil, err
 	}
+	return q.count(ctx, sel, field, query)
+}
+
+// count counts what of a selection fits the filters.
+func (q *Queries) count(ctx context.Context, sel *bun.SelectQuery, field string, query Query) (total int, groups []Group, err error) {
 	if sel, err = resourceTable().filter(sel, query.Filters); err != nil {
 		return 0, nil, err
 	}

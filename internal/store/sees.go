@@ -62,9 +62,32 @@ func (s *Sees) Key() string {
 	return string(raw)
 }
 
+// merged has those parts in one that differ in their connections alone: several conditions, one
+// of which must hold, keep databases from their indexes.
+func (s *Sees) merged() *Sees {
+	if s == nil {
+		return nil
+	}
+	made := &Sees{Who: s.Who}
+	for _, p := range s.Any {
+		i := slices.IndexFunc(made.Any, func(m Part) bool { return m.Kind == p.Kind && slices.Equal(m.Labels, p.Labels) })
+		switch {
+		case i < 0:
+			made.Any = append(made.Any, p)
+		case p.Connections == nil:
+			made.Any[i].Connections = nil
+		case made.Any[i].Connections != nil:
+			names := slices.Concat(made.Any[i].Connections, p.Connections)
+			slices.Sort(names)
+			made.Any[i].Connections = slices.Compact(names)
+		}
+	}
+	return made
+}
+
 // narrow keeps the rows of resources that may be seen.
 func (s *Sees) narrow(q *Queries, sel *bun.SelectQuery) *bun.SelectQuery {
-	return s.keep(sel, inConnections, withLabels)
+	return s.merged().keep(sel, inConnections, withLabels)
 }
 
 // narrowOperations keeps the operations on resources that may be seen. One on several has no

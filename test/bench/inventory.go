@@ -147,14 +147,21 @@ func fill(ctx context.Context, data string, count int) error {
 	if err := os.MkdirAll(data, 0o700); err != nil {
 		return err
 	}
-	db, err := store.OpenSQLite(ctx, data)
+	return fillInto(ctx, count, func() (*store.Store, error) { return store.OpenSQLite(ctx, data) })
+}
+
+func fillInto(ctx context.Context, count int, open func() (*store.Store, error)) error {
+	db, err := open()
 	if err != nil {
 		return err
 	}
 	now := store.MicrosOf(time.Now())
 	for i := range 20 {
 		err := db.Update(ctx, func(ctx context.Context, q *store.Queries) error {
-			return q.InsertConnection(ctx, &store.Connection{Name: connectionOf(i), Cloud: "mock", Region: "mock-seoul", CreatedAt: now, UpdatedAt: now, SyncedAt: now})
+			return q.InsertConnection(ctx, &store.Connection{
+				Name: connectionOf(i), Cloud: "mock", Region: "mock-seoul", CreatedAt: now, UpdatedAt: now, SyncedAt: now,
+				Labels: map[string]string{"stage": []string{"test", "prod"}[i/10], "site": []string{"even", "odd"}[i/2%2]},
+			})
 		})
 		if err != nil {
 			return err

@@ -26,15 +26,31 @@ func main() {
 	count := flag.Int("inventory", 0, "measure lists of so many VMs instead")
 	folder := flag.String("fill", "", "only write that inventory into this new `folder`, for a server's --data")
 	spider := flag.Bool("spider", false, "measure CB-Spider's API instead")
+	seen := flag.Int("rights", 0, "measure instead what rights cost in lists, counts and searches of so many VMs")
+	data := flag.String("data", "", "with -rights: a `folder` that -fill has written, instead of a new one")
+	onPostgres := flag.Bool("postgres", false, "with -rights: on PostgreSQL")
 	subscribers := flag.Int("subscribers", 0, "measure what so many subscribers to events cost instead")
 	made := flag.Bool("lists", false, "measure lists and reads that are not cached instead")
 	beside := flag.String("beside", "", "with -lists: `folder` with the mcic of another version, which is measured in turns with this one")
 	flag.Parse()
+	instead := func(ctx context.Context, bin, dir string) (done bool, err error) {
+		switch {
+		case *seen > 0:
+			return true, rights(ctx, bin, dir, *data, *seen, *onPostgres)
+		case *count > 0:
+			return true, inventory(ctx, bin, dir, *count)
+		case *subscribers > 0:
+			return true, eventsBench(ctx, bin, dir, *subscribers)
+		case *spider:
+			return true, spiderBench(ctx, bin, dir)
+		}
+		return false, nil
+	}
 	err := error(nil)
 	if *made {
 		err = listsBench(context.Background(), *beside)
 	} else {
-		err = run(context.Background(), *count, *subscribers, *folder, *spider)
+		err = run(context.Background(), *count, *folder, instead)
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "Error:", err)
@@ -42,7 +58,7 @@ func main() {
 	}
 }
 
-func run(ctx context.Context, count, subscribers int, folder string, spider bool) (err error) {
+func run(ctx context.Context, count int, folder string, instead func(ctx context.Context, bin, dir string) (bool, error)) (err error) {
 	if folder != "" {
 		return fill(ctx, folder, count)
 	}
@@ -55,14 +71,8 @@ func run(ctx context.Context, count, subscribers int, folder string, spider bool
 	if err := mcic.Build(ctx, bin, "./cmd/mcic"); err != nil {
 		return err
 	}
-	if count > 0 {
-		return inventory(ctx, bin, dir, count)
-	}
-	if subscribers > 0 {
-		return eventsBench(ctx, bin, dir, subscribers)
-	}
-	if spider {
-		return spiderBench(ctx, bin, dir)
+	if done, err := instead(ctx, bin, dir); done || err != nil {
+		return err
 	}
 	info, err := os.Stat(filepath.Join(bin, "mcic"))
 	if err != nil {
