@@ -40,7 +40,7 @@ func (p *People) CheckLogin(ctx context.Context, name, password, code string) er
 	}
 	if row.TOTPOn && code == "" {
 		_ = p.refuseLogin(ctx, name, "the right password, without the code of the second step") // for the audit trail
-		return codeMissing()
+		return codeRefused("is required: give the code that the authenticator app shows, or a recovery code")
 	}
 	entry := store.Audit{Who: name, Verb: verbLogin, Kind: Person, Name: name}
 	if row.TOTPOn {
@@ -61,7 +61,8 @@ func (p *People) CheckLogin(ctx context.Context, name, password, code string) er
 		return q.Note(ctx, entry, nil)
 	})
 	if resource.CodeOf(err) == resource.CodeUnauthenticated {
-		return p.refuseLogin(ctx, name, "wrong code, or one that was used before")
+		_ = p.refuseLogin(ctx, name, "wrong code, or one that was used before") // for the audit trail
+		return codeRefused("is wrong, or was used before; give the next one that the authenticator app shows, or a recovery code")
 	}
 	return err
 }

@@ -65,10 +65,10 @@ func (p *People) useCode(ctx context.Context, q *store.Queries, row *store.User,
 	return "with a recovery code", q.UseRecovery(ctx, row.Name, hashed(code))
 }
 
-// codeMissing is the answer to who knows the password of a user who has a second step.
-func codeMissing() error {
-	missing := resource.Problem{Field: "code", Message: "is required: give the code that the authenticator app shows, or a recovery code", Rule: resource.RuleRequired}
-	return &resource.Error{Code: resource.CodeUnauthenticated, Message: "code: " + missing.Message, Fields: []resource.Problem{missing}}
+// codeRefused is the answer to who knows the password of a user who has a second step, but gives no
+// code or a wrong one.
+func codeRefused(why string) error {
+	return &resource.Error{Code: resource.CodeUnauthenticated, Message: "code: " + why, Fields: []resource.Problem{{Field: "code", Message: why}}}
 }
 
 // own answers the user who asks.
