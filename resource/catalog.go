@@ -39,11 +39,18 @@ var (
 	DiskTypes = defineCatalog[DiskType](Catalog{Name: "disktype", Title: "Disk type", Doc: "A type of disk: how fast, how large."})
 	Prices    = defineCatalog[Price](Catalog{Name: "price", Title: "Price", Doc: "What something costs, as the cloud publishes it: without discounts, taxes and free tiers."})
 	Quotas    = defineCatalog[Quota](Catalog{Name: "quota", Title: "Quota", Doc: "How much of something the account may have, and has."})
+
+	DBEngines   = defineCatalog[DBEngine](Catalog{Name: "dbengine", Title: "Database engine", Doc: "A version of a database engine."})
+	DBSpecs     = defineCatalog[DBSpec](Catalog{Name: "dbspec", Title: "Database spec", Doc: "A type of machine for databases."})
+	K8sVersions = defineCatalog[K8sVersion](Catalog{Name: "k8sversion", Title: "Kubernetes version", Doc: "A version of Kubernetes that clusters can run."})
 )
 
 // Catalogs returns every catalog.
 func Catalogs() []*Catalog {
-	return []*Catalog{Regions.Catalog, Zones.Catalog, Images.Catalog, Specs.Catalog, DiskTypes.Catalog, Prices.Catalog, Quotas.Catalog}
+	return []*Catalog{
+		Regions.Catalog, Zones.Catalog, Images.Catalog, Specs.Catalog, DiskTypes.Catalog, Prices.Catalog, Quotas.Catalog,
+		DBEngines.Catalog, DBSpecs.Catalog, K8sVersions.Catalog,
+	}
 }
 
 // CatalogNamed returns the catalog of that name.
@@ -132,4 +139,30 @@ type Quota struct {
 	Used       *float64 `json:"used,omitempty" doc:"How much is used, where that is known."`
 	Unit       string   `json:"unit,omitempty" doc:"Unit of the limit, such as GiB. Empty: a number of things."`
 	Adjustable bool     `json:"adjustable,omitempty" doc:"Whether the cloud raises it on request."`
+}
+
+// DBEngine is a version of a database engine.
+type DBEngine struct {
+	ID       string   `json:"id" doc:"Engine and version, such as mysql-8.4."`
+	Engine   string   `json:"engine" doc:"The engine, to be given as a database's engine: mysql, mariadb, postgresql, sqlserver or what the cloud calls it."`
+	Version  string   `json:"version" doc:"The cloud's version, to be given as a database's version."`
+	Title    string   `json:"title,omitempty" doc:"What it is called for people."`
+	Default  bool     `json:"default,omitempty" doc:"Whether a database that asks for no version gets it."`
+	Upgrades []string `json:"upgrades,omitempty" doc:"Versions that a database with it can be brought to." nullable:"false"`
+}
+
+// DBSpec is a type of machine for databases.
+type DBSpec struct {
+	Name      string   `json:"name" doc:"The cloud's name, to be given as a database's spec."`
+	VCPUs     int      `json:"vcpus" doc:"Number of virtual processors."`
+	MemoryMiB int      `json:"memoryMiB" doc:"Memory in MiB."`
+	Engines   []string `json:"engines,omitempty" doc:"Engines that it runs. Absent: all of them." nullable:"false"`
+}
+
+// K8sVersion is a version of Kubernetes.
+type K8sVersion struct {
+	Name         string     `json:"name" doc:"The cloud's version, to be given as a cluster's version, such as 1.33."`
+	Default      bool       `json:"default,omitempty" doc:"Whether a cluster that asks for no version gets it."`
+	EndOfSupport *time.Time `json:"endOfSupport,omitempty" doc:"When the cloud ends its standard support, where it tells."`
+	Upgrades     []string   `json:"upgrades,omitempty" doc:"Versions that a cluster with it can be brought to." nullable:"false"`
 }

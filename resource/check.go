@@ -141,3 +141,9 @@ func overlapProblems(at string, ranges, others []string, whose string) []Problem
 	}
 	return problems
 }
+
+// networkProblems checks that the subnets and security groups of something are of its VPC.
+func networkProblems(find Find, subnets, groups []string, vpc, who string) []Problem {
+	problems := vpcProblems(find, Subnet.Kind, "spec.subnets", subnets, who, vpc)
+	return append(problems, vpcProblems(find, SecurityGroup.Kind, "spec.securitygroups", groups, who, vpc)...)
+}

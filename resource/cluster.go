@@ -226,6 +226,5 @@ func (s *ClusterSpec) scaleNodeGroup(to NodeGroupScale) {
 
 // ProblemsAgainst checks that subnets and security groups are of the VPC.
 func (s *ClusterSpec) ProblemsAgainst(find Find) []Problem {
-	problems := vpcProblems(find, Subnet.Kind, "spec.subnets", s.Subnets, "the cluster is to belong", s.VPC)
-	return append(problems, vpcProblems(find, SecurityGroup.Kind, "spec.securitygroups", s.SecurityGroups, "the cluster is to belong", s.VPC)...)
+	return networkProblems(find, s.Subnets, s.SecurityGroups, s.VPC, "the cluster is to belong")
 }

@@ -53,6 +53,14 @@ func minimal(kind string) string {
 		return `{"vpc":"vpc1","subnets":["sub1"]}`
 	case "bucket", "queue":
 		return `{}`
+	case "fileshare":
+		return `{"vpc":"vpc1"}`
+	case "database":
+		return `{"engine":"mysql","spec":"small","vpc":"vpc1"}`
+	case "dbbackup":
+		return `{"database":"db1"}`
+	case "broker":
+		return `{"engine":"kafka","spec":"small","vpc":"vpc1"}`
 	}
 	return ""
 }

@@ -361,6 +361,7 @@ func Kinds() []*Kind {
 		VPC.Kind, Subnet.Kind, SecurityGroup.Kind, KeyPair.Kind, VM.Kind, Disk.Kind, Snapshot.Kind, CustomImage.Kind,
 		PublicIP.Kind, NIC.Kind, NATGateway.Kind, VPCPeering.Kind, VPNGateway.Kind, VPNConnection.Kind, RouteTable.Kind,
 		NLB.Kind, Certificate.Kind, ALB.Kind, Cluster.Kind, Bucket.Kind, Queue.Kind,
+		FileShare.Kind, Database.Kind, DBBackup.Kind, Broker.Kind,
 	}
 }
 

@@ -1,7 +1,6 @@
 package resource
 
 import (
-	"context"
 	"fmt"
 )
 
@@ -18,16 +17,6 @@ var NATGateway = define[NATGatewaySpec, NATGatewayStatus](Kind{
 	},
 })
 
-// SubnetAdder is implemented by collections whose objects subnets are added to.
-type SubnetAdder interface {
-	AddSubnets(ctx context.Context, id string, change SubnetChange) error
-}
-
-// SubnetRemover is implemented by collections that remove subnets.
-type SubnetRemover interface {
-	RemoveSubnets(ctx context.Context, id string, change SubnetChange) error
-}
-
 // NATGatewaySpec is what a NAT gateway is asked to be.
 type NATGatewaySpec struct {
 	VPC           string   `json:"vpc" doc:"Name of the VPC that its subnets are in." ref:"vpc" minLength:"1" maxLength:"512"`
@@ -41,22 +30,12 @@ type NATGatewayStatus struct {
 	Addresses []string `json:"addresses,omitempty" doc:"IPv4 addresses that its connections come from." nullable:"false"`
 }
 
-// SubnetChange is the parameter of the actions that change subnets.
-type SubnetChange struct {
-	Subnets []string `json:"subnets" doc:"Names of the subnets." ref:"subnet" flag:"subnet" minItems:"1" maxItems:"64" minLength:"1" maxLength:"512" nullable:"false"`
-}
-
 // Problems implements the rules beyond the schema.
 func (s *NATGatewaySpec) Problems(at string) []Problem {
 	if s.Subnets == nil {
 		s.Subnets = []string{}
 	}
 	return doubleNames(join(at, "subnets"), s.Subnets)
-}
-
-// Problems implements the rules beyond the schema.
-func (c *SubnetChange) Problems(at string) []Problem {
-	return doubleNames(join(at, "subnets"), c.Subnets)
 }
 
 // ProblemsAgainst checks that its subnets are of the VPC and private, that the one it stands

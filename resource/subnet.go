@@ -1,6 +1,7 @@
 package resource
 
 import (
+	"context"
 	"fmt"
 	"net/netip"
 	"strings"
@@ -51,4 +52,24 @@ func (s *SubnetSpec) ProblemsAgainst(find Find) []Problem {
 	}
 	outer := strings.Join(ranges, " or ")
 	return []Problem{{Field: "spec.cidr", Message: fmt.Sprintf("%s is not inside the range %s of the VPC %s", inner, outer, s.VPC), Rule: RuleOutside, Limit: outer}}
+}
+
+// SubnetAdder is implemented by collections whose objects subnets are added to.
+type SubnetAdder interface {
+	AddSubnets(ctx context.Context, id string, change SubnetChange) error
+}
+
+// SubnetRemover is implemented by collections that remove subnets.
+type SubnetRemover interface {
+	RemoveSubnets(ctx context.Context, id string, change SubnetChange) error
+}
+
+// SubnetChange is the parameter of the actions that change subnets.
+type SubnetChange struct {
+	Subnets []string `json:"subnets" doc:"Names of the subnets." ref:"subnet" flag:"subnet" minItems:"1" maxItems:"64" minLength:"1" maxLength:"512" nullable:"false"`
+}
+
+// Problems implements the rules beyond the schema.
+func (c *SubnetChange) Problems(at string) []Problem {
+	return doubleNames(join(at, "subnets"), c.Subnets)
 }

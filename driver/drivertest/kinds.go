@@ -15,6 +15,7 @@ func (t *Target) defaultSpecs() map[string]any {
 	specs := map[string]any{
 		"vpc":           object{"cidr": "10.0.0.0/16"},
 		"subnet":        object{"vpc": "vpc", "cidr": "10.0.{n}.0/24"},
+		"subnet:share":  object{"vpc": "vpc", "cidr": "10.0.224.0/20"},
 		"subnet:nic":    object{"vpc": "vpc", "cidr": "10.0.240.0/20"}, // so large that 10.0.250.{n} stays free, in whatever order addresses are given
 		"securitygroup": object{"vpc": "vpc", "rules": []object{{"direction": "in", "protocol": "tcp", "fromPort": 22, "toPort": 22, "cidr": "0.0.0.0/0"}}},
 		"keypair":       object{"algorithm": "ed25519"},
@@ -25,6 +26,8 @@ func (t *Target) defaultSpecs() map[string]any {
 		"nic":           object{"subnet": "subnet:nic", "securitygroups": []string{"securitygroup"}},
 		"bucket":        object{},
 		"queue":         object{},
+		"fileshare":     object{"vpc": "vpc", "subnets": []string{"subnet"}, "securitygroups": []string{"securitygroup"}, "sizeGiB": 1024},
+		"dbbackup":      object{"database": "database"},
 		"nlb":           object{"vpc": "vpc", "subnets": []string{"subnet"}, "protocol": "tcp", "port": 80, "members": []string{"vm"}},
 
 		// A subnet has one NAT gateway and one route table, and two VPCs have one peering.
@@ -112,6 +115,15 @@ func (t *Target) defaultParams() map[string]any {
 		"bucket/setcors":          object{"cors": []object{{"origins": []string{"https://www.example.com"}, "methods": []string{"GET"}}}},
 		"bucket/setlifecycle":     object{"lifecycle": []object{{"prefix": "tmp/", "expireDays": 7}}},
 		"cluster/scalenodegroup":  object{"name": "first", "desiredNodes": 2, "maxNodes": 3},
+		"fileshare/resize":        object{"sizeGiB": 2048},
+		"fileshare/addsubnets":    object{"subnets": []string{"subnet:share"}},
+		"fileshare/removesubnets": object{"subnets": []string{"subnet:share"}},
+		"database/resize":         object{"storageGiB": 100},
+		"database/setpassword":    object{"adminPassword": "Written-anew-1"},
+		"database/createdatabase": object{"name": "shop"},
+		"database/dropdatabase":   object{"name": "shop"},
+		"broker/resize":           object{"storageGiB": 100},
+		"broker/setpassword":      object{"adminPassword": "Written-anew-1"},
 	}
 	if t.OtherMachine != "" {
 		params["vm/resize"] = object{"spec": t.OtherMachine}
@@ -129,6 +141,10 @@ func invalidSpecs(kind string) map[string]map[string]any {
 		"vm":      {"unknown-image": {"image": "mcic-no-such-image"}, "unknown-machine": {"spec": "mcic-no-such-machine"}},
 		"disk":    {"unknown-type": {"type": "mcic-no-such-type"}},
 		"cluster": {"unknown-version": {"version": "0.1"}},
+		"database": {
+			"unknown-version": {"version": "0.1"}, "unknown-engine": {"engine": "mcic-no-such-engine"}, "unknown-machine": {"spec": "mcic-no-such-machine"},
+		},
+		"broker": {"unknown-version": {"version": "0.1"}, "unknown-machine": {"spec": "mcic-no-such-machine"}},
 	}[kind]
 }
 
@@ -230,11 +246,18 @@ func reactionTo(action string) reaction {
 			}
 			return false
 		}},
-		"cluster/upgrade":      {shows: became("status", "version"), once: true},
-		"bucket/setversioning": {shows: became("spec", "versioning")},
-		"bucket/setpublic":     {shows: became("spec", "public")},
-		"bucket/setcors":       {shows: func(_, after shown, _ map[string]any) bool { return len(after.list("spec", "cors")) == 1 }},
-		"bucket/setlifecycle":  {shows: func(_, after shown, _ map[string]any) bool { return len(after.list("spec", "lifecycle")) == 1 }},
+		"cluster/upgrade":         {shows: became("status", "version"), once: true},
+		"bucket/setversioning":    {shows: became("spec", "versioning")},
+		"fileshare/resize":        {shows: became("spec", "sizeGiB"), once: true},
+		"fileshare/addsubnets":    {shows: grew(1, "status", "mounts")},
+		"fileshare/removesubnets": {after: "addsubnets", shows: grew(-1, "status", "mounts")},
+		"database/resize":         {shows: became("spec", "storageGiB"), once: true},
+		"database/upgrade":        {shows: became("spec", "version"), once: true},
+		"database/dropdatabase":   {after: "createdatabase"},
+		"broker/resize":           {shows: became("spec", "storageGiB"), once: true},
+		"bucket/setpublic":        {shows: became("spec", "public")},
+		"bucket/setcors":          {shows: func(_, after shown, _ map[string]any) bool { return len(after.list("spec", "cors")) == 1 }},
+		"bucket/setlifecycle":     {shows: func(_, after shown, _ map[string]any) bool { return len(after.list("spec", "lifecycle")) == 1 }},
 	}[action]
 }
 

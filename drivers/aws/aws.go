@@ -151,6 +151,13 @@ func about() driver.About {
 			"alb":           "application load balancers are not offered yet; call them with native calls to the service elasticloadbalancing",
 			"bucket":        "S3 is not offered yet; call it with native calls to the service s3",
 			"queue":         "SQS is not offered yet; call it with native calls to the service sqs",
+			"fileshare":     "EFS is not offered yet; call it with native calls to the service elasticfilesystem",
+			"database":      "RDS is not offered yet; call it with native calls to the service rds",
+			"dbbackup":      "RDS is not offered yet; call it with native calls to the service rds",
+			"broker":        "MSK and Amazon MQ are not offered yet; call them with native calls to the services kafka and mq",
+			"dbengine":      "RDS is not offered yet; call it with native calls to the service rds",
+			"dbspec":        "RDS is not offered yet; call it with native calls to the service rds",
+			"k8sversion":    "the versions of EKS are not listed yet; ask for them with native calls to the service eks",
 			"metric":        "CloudWatch is not read yet; ask it with native calls to the service monitoring",
 		},
 		Native: "The service is the first part of AWS's endpoint: ec2, s3, iam, api.pricing. The region is the connection's; another one follows an @: api.pricing@us-east-1. " +

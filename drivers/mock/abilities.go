@@ -164,6 +164,41 @@ type (
 		resource.VisibilitySetter
 		resource.Labeler
 	}
+	fileShareAbilities interface {
+		driver.Stepwise[resource.FileShareSpec, resource.FileShareStatus]
+		driver.Checker[resource.FileShareSpec]
+		resource.FileShareResizer
+		resource.SubnetAdder
+		resource.SubnetRemover
+		resource.Labeler
+	}
+	databaseAbilities interface {
+		driver.Managed[resource.DatabaseSpec, resource.DatabaseStatus]
+		driver.Checker[resource.DatabaseSpec]
+		resource.Starter
+		resource.Stopper
+		resource.Restarter
+		resource.DatabaseResizer
+		resource.PasswordSetter
+		resource.DatabaseUpgrader
+		resource.DatabaseCreator
+		resource.DatabaseDropper
+		resource.DatabasesReader
+		resource.Labeler
+	}
+	dbBackupAbilities interface {
+		driver.Managed[resource.DBBackupSpec, resource.DBBackupStatus]
+		driver.Checker[resource.DBBackupSpec]
+		resource.Labeler
+	}
+	brokerAbilities interface {
+		driver.Managed[resource.BrokerSpec, resource.BrokerStatus]
+		driver.Checker[resource.BrokerSpec]
+		resource.Restarter
+		resource.BrokerResizer
+		resource.PasswordSetter
+		resource.Labeler
+	}
 	clusterAbilities interface {
 		driver.Stepwise[resource.ClusterSpec, resource.ClusterStatus]
 		driver.Checker[resource.ClusterSpec]

@@ -35,10 +35,7 @@ func (c albs) plan(d *albDraft) error {
 	if err := refuseProblems(d.spec.Problems("spec")); err != nil {
 		return err
 	}
-	if err := c.s.checkSubnets("spec.subnets", d.spec.Subnets, d.spec.VPC); err != nil {
-		return err
-	}
-	if err := c.s.checkGroupsOf(d.spec.SecurityGroups, d.spec.VPC, "the load balancer"); err != nil {
+	if err := c.s.checkNetwork(d.spec.Subnets, d.spec.SecurityGroups, d.spec.VPC, "the load balancer"); err != nil {
 		return err
 	}
 	if err := c.fill(d, "spec.groups", routing); err != nil {

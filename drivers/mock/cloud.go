@@ -1,6 +1,7 @@
 package mock
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
@@ -472,6 +473,16 @@ func (c *cloud) stateOf(key shelfKey, id string, now time.Time) resource.State {
 		return o.Change.state(now)
 	}
 	return resource.StateDeleted
+}
+
+// nameOf is the name of an object; its id if it has none, or is gone.
+func (c *cloud) nameOf(key shelfKey, id string) string {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	if o := c.find(key, id, c.time()); o != nil {
+		return cmp.Or(o.Name, id)
+	}
+	return id
 }
 
 // called is an object for people.

@@ -33,9 +33,8 @@ func openClusters(s *session) clusters {
 			}
 			native := showCluster(v)
 			for i := range v.status.NodeGroups {
-				if g := &v.status.NodeGroups[i]; slices.Contains(s.failGroups, g.Name) && g.State.Usable() {
-					g.State, g.CloudState, g.Nodes = resource.StateFailed, cloudState(resource.StateFailed), nil
-					g.Reason, g.Code = "No valid host was found (setting failGroups).", resource.CodeCapacity
+				if g := &v.status.NodeGroups[i]; s.fails(&g.Part) {
+					g.Nodes = nil
 				}
 			}
 			return native
@@ -63,9 +62,9 @@ func (c clusters) plan(d *draft[resource.ClusterSpec, resource.ClusterStatus]) e
 		return err
 	}
 	versions := c.s.offer.versions
-	d.spec.Version = cmp.Or(d.spec.Version, versions[len(versions)-2])
+	d.spec.Version = cmp.Or(d.spec.Version, usual(versions))
 	if !slices.Contains(versions, d.spec.Version) {
-		return refuseField("spec.version", "InvalidParameterValue", "there is no version %.64q; the versions are: %s", d.spec.Version, strings.Join(versions, ", "))
+		return noVersion("spec.version", "Kubernetes", d.spec.Version, versions)
 	}
 	for i := range d.spec.NodeGroups {
 		if err := c.checkNodeGroup(fmt.Sprintf("spec.nodeGroups[%d]", i), &d.spec.NodeGroups[i]); err != nil {
@@ -104,28 +103,9 @@ func (c clusters) Complete(ctx context.Context, r driver.Request[resource.Cluste
 
 // Delete implements driver.Deleter: with the setting parts the node groups go first.
 func (c clusters) Delete(ctx context.Context, id string) error {
-	if !c.s.parts {
-		return c.table.Delete(ctx, id)
-	}
-	o, err := c.Get(ctx, id)
-	if err != nil {
-		return driver.Except(err, resource.CodeNotFound)
-	}
-	if o.State == resource.StateAvailable && len(o.Spec.NodeGroups) > 0 {
-		if err := c.change(ctx, id, "delete", func(d *draft[resource.ClusterSpec, resource.ClusterStatus]) error {
-			d.spec.NodeGroups, d.change = []resource.NodeGroup{}, c.s.update(d.now, resource.StateAvailable)
-			return nil
-		}); err != nil {
-			return err
-		}
-		if o, err = c.Get(ctx, id); err != nil {
-			return driver.Except(err, resource.CodeNotFound)
-		}
-	}
-	if o.State == resource.StateUpdating {
-		return driver.Wait(0, "the node groups of the cluster %s are being removed or changed; it follows", cmp.Or(o.Name, id))
-	}
-	return c.table.Delete(ctx, id)
+	return c.deleteAfterParts(ctx, id, "node groups", func(s resource.ClusterSpec) bool { return len(s.NodeGroups) > 0 }, func(d *draft[resource.ClusterSpec, resource.ClusterStatus]) {
+		d.spec.NodeGroups = []resource.NodeGroup{}
+	})
 }
 
 // AddNodeGroup implements resource.NodeGroupAdder.
@@ -204,7 +184,7 @@ func (c clusters) Upgrade(ctx context.Context, id string, to resource.ClusterVer
 		now, next := slices.Index(versions, d.status.Version), slices.Index(versions, to.Version)
 		switch {
 		case next < 0:
-			return refuseField("version", "InvalidParameterValue", "there is no version %.64q; the versions are: %s", to.Version, strings.Join(versions, ", "))
+			return noVersion("version", "Kubernetes", to.Version, versions)
 		case next == now:
 			return nil
 		case next != now+1:
@@ -317,7 +297,7 @@ func showCluster(v *sight[resource.ClusterSpec, resource.ClusterStatus]) any {
 	v.spec.NodeGroups, v.status.NodeGroups = []resource.NodeGroup{}, []resource.NodeGroupStatus{}
 	for _, g := range groupsOf(v) {
 		status := resource.NodeGroupStatus{Version: v.status.Version, Part: resource.Part{
-			Name: g.Name, CloudID: groupID(v.ID, g.Name), State: g.state, CloudState: cloudState(g.state), Reason: reasonOf(g.state), Code: codeOf(g.state),
+			Name: g.Name, CloudID: partID("ng", v.ID, g.Name), State: g.state, CloudState: cloudState(g.state), Reason: reasonOf(g.state), Code: codeOf(g.state),
 		}}
 		if g.state != resource.StateCreating && g.state != resource.StateFailed {
 			for n := range g.DesiredNodes {
@@ -330,9 +310,20 @@ func showCluster(v *sight[resource.ClusterSpec, resource.ClusterStatus]) any {
 	return native
 }
 
-func groupID(cluster, name string) string {
-	sum := sha256.Sum256([]byte(cluster + "\x00" + name))
-	return fmt.Sprintf("ng-%x", sum[:5])
+// fails has a part fail that the setting failGroups names, and reports whether it does.
+func (s *session) fails(p *resource.Part) bool {
+	if !slices.Contains(s.failGroups, p.Name) || !p.State.Usable() {
+		return false
+	}
+	p.State, p.CloudState = resource.StateFailed, cloudState(resource.StateFailed)
+	p.Reason, p.Code = "No valid host was found (setting failGroups).", resource.CodeCapacity
+	return true
+}
+
+// partID is the id of a part of an object.
+func partID(prefix, of, name string) string {
+	sum := sha256.Sum256([]byte(of + "\x00" + name))
+	return fmt.Sprintf("%s-%x", prefix, sum[:5])
 }
 
 type groupWithState struct {

@@ -66,9 +66,11 @@ func TestConformance(t *testing.T) {
 				"vpc": "vpc", "subnets": []string{"subnet"}, "version": "1.33",
 				"nodeGroups": []object{{"name": "first", "spec": "std3.large", "keypair": "keypair"}},
 			},
+			"database": databaseOfConformance(), "broker": brokerOfConformance(),
 		},
 		Params: object{
-			"cluster/upgrade": object{"version": "1.34"},
+			"cluster/upgrade":  object{"version": "1.34"},
+			"database/upgrade": object{"version": "18"},
 		},
 		PageSize: "pageSize",
 		Faults: map[string]driver.Values{
@@ -83,4 +85,12 @@ func TestConformance(t *testing.T) {
 		Report:     "conformance.json",
 		Deviations: "testdata/deviations.yaml",
 	})
+}
+
+func databaseOfConformance() map[string]any {
+	return map[string]any{"engine": "postgresql", "spec": "db-burst.micro", "vpc": "vpc", "subnets": []string{"subnet"}, "securitygroups": []string{"securitygroup"}}
+}
+
+func brokerOfConformance() map[string]any {
+	return map[string]any{"engine": "rabbitmq", "spec": "std3.large", "vpc": "vpc", "subnets": []string{"subnet"}, "securitygroups": []string{"securitygroup"}}
 }

@@ -90,7 +90,8 @@ func TestWhatEveryKindNeedsIsKept(t *testing.T) {
 	} {
 		e := cloudError(t, s.Delete(t.Context(), kind, ids[kind]))
 		require.Equal(t, resource.CodeDependency, e.Code, kind)
-		require.Contains(t, e.Message, ids[user])
+		require.Contains(t, e.Message, "is used by")
+		require.Contains(t, r.cloud.users[ids[kind]], ids[user], "which the message names as one of several")
 	}
 	kinds := resource.Kinds()
 	for i := range kinds {

@@ -39,6 +39,7 @@ func TestConformanceWithoutKeyPairs(t *testing.T) {
 		Against: "the Mock cloud without key pairs", Type: driver.TestedSimulator,
 		Image: imageID("ubuntu-24.04-x86_64"), Machine: "std3.large", OtherMachine: "std3.xlarge",
 		Specs: map[string]any{
+			"database": databaseOfConformance(), "broker": brokerOfConformance(),
 			"cluster": map[string]any{
 				"vpc": "vpc", "subnets": []string{"subnet"}, "version": "1.33",
 				"nodeGroups": []map[string]any{{"name": "first", "spec": "std3.large", "keypair": "keypair"}},

@@ -57,6 +57,9 @@ func newDriver(c *cloud) *driver.Driver {
 		driver.Catalog(resource.DiskTypes, openDiskTypes),
 		driver.Catalog(resource.Prices, openPrices),
 		driver.Catalog(resource.Quotas, openQuotas),
+		driver.Catalog(resource.DBEngines, openDBEngines),
+		driver.Catalog(resource.DBSpecs, openDBSpecs),
+		driver.Catalog(resource.K8sVersions, openK8sVersions),
 		driver.Feed(resource.Metrics, metricsKept(), openMetrics),
 		driver.Kind(resource.VPC, func(s *session) vpcAbilities { return openVPCs(s) }, driver.ByToken),
 		driver.Kind(resource.Subnet, func(s *session) subnetAbilities { return openSubnets(s) }, driver.ByToken),
@@ -79,6 +82,10 @@ func newDriver(c *cloud) *driver.Driver {
 		driver.Kind(resource.Cluster, func(s *session) clusterAbilities { return openClusters(s) }, driver.ByToken),
 		driver.Kind(resource.Bucket, func(s *session) bucketAbilities { return openBuckets(s) }, driver.ByToken),
 		driver.Kind(resource.Queue, func(s *session) queueAbilities { return openQueues(s) }, driver.ByToken),
+		driver.Kind(resource.FileShare, func(s *session) fileShareAbilities { return openFileShares(s) }, driver.ByToken),
+		driver.Kind(resource.Database, func(s *session) databaseAbilities { return openDatabases(s) }, driver.ByToken),
+		driver.Kind(resource.DBBackup, func(s *session) dbBackupAbilities { return openDBBackups(s) }, driver.ByToken),
+		driver.Kind(resource.Broker, func(s *session) brokerAbilities { return openBrokers(s) }, driver.ByToken),
 		driver.Extension("countAll", "Counts what the account has of one kind in the region.", countAll),
 		driver.Extension("echo", "Answers what it is given, with who asked, to try calls out.", echo),
 		driver.Extension("plantRule", "Puts a rule into a security group as other tools do, in any spelling, also one that rules have no words for.", plantRule),
@@ -223,13 +230,13 @@ func settingFields() []setting {
 		return setting{field(name, title, driver.TypeNumber, doc+" From 0 (never) to 1 (always). Default: 0."), 0, 1}
 	}
 	return []setting{
-		duration("latency", "Latency", "How long creations, actions and the deletions of what machines build (VMs, disks, snapshots, custom images, NAT gateways, VPN gateways and connections, NLBs, ALBs, clusters) last after the cloud has accepted them."),
+		duration("latency", "Latency", "How long creations, actions and the deletions of what machines build (VMs, disks, snapshots, custom images, NAT gateways, VPN gateways and connections, NLBs, ALBs, clusters, file shares, databases, their backups, brokers) last after the cloud has accepted them."),
 		duration("callLatency", "Call latency", "How long the cloud takes to answer each call."),
 		duration("consistencyDelay", "Consistency delay", "How long lists lag behind the changes of this connection: what it creates is not listed yet, what it deleted is listed still. Getting one object is never late."),
 		probability("failCreate", "Failing creates", "How likely a create is refused for good, with the code capacity."),
-		probability("failPart", "Failing parts", "How likely a node group of a new cluster is refused for good once the cluster is there, with the code capacity; only with the setting parts."),
-		{field("failGroups", "Groups that fail", driver.TypeText, "Names of node groups that get no nodes, and of groups of ALBs whose members are never taken in, such as b,c: they end in the state failed, and the rest goes on without. Default: none."), 0, 0},
-		probability("failSettle", "Failing builds", "How likely what machines build (VMs, disks, snapshots, custom images, NAT gateways, VPN gateways and connections, NLBs, ALBs, clusters) ends in the state failed after its creation was accepted."),
+		probability("failPart", "Failing parts", "How likely a node group of a new cluster, or a mount target of a new file share, is refused for good once that is there, with the code capacity; only with the setting parts."),
+		{field("failGroups", "Parts that fail", driver.TypeText, "Names of node groups that get no nodes, of groups of ALBs whose members are never taken in, and of subnets in which file shares get no mount target, such as b,c: they end in the state failed, and the rest goes on without. Default: none."), 0, 0},
+		probability("failSettle", "Failing builds", "How likely what machines build (VMs, disks, snapshots, custom images, NAT gateways, VPN gateways and connections, NLBs, ALBs, clusters, file shares, databases, their backups, brokers) ends in the state failed after its creation was accepted."),
 		probability("failCall", "Failing calls", "How likely any call is answered with the code unavailable and nothing is done."),
 		probability("ambiguousCreate", "Lost answers", "How likely a create is done, but the answer is lost and the code is unavailable."),
 		probability("crashCreate", "Crashes", "How likely the driver's process ends in the middle of a creation, after the cloud has accepted it."),
@@ -245,7 +252,7 @@ func settingFields() []setting {
 		{field("accountWide", "Account-wide kinds", driver.TypeText, "Kinds whose objects belong to the account in all its regions, as buckets always do, such as keypair. Default: buckets alone."), 0, 0},
 		{warnField(), 0, 0},
 		{field("hang", "Hanging creates", driver.TypeBool, "Whether the creation of what machines build is never answered, nor done. Default: false."), 0, 0},
-		{field("parts", "Parts one by one", driver.TypeBool, "Whether the node groups of a cluster are made after its control plane, one by one, and go before it: its creation and deletion are then pending meanwhile. Default: false, all at once."), 0, 0},
+		{field("parts", "Parts one by one", driver.TypeBool, "Whether the node groups of a cluster and the mount targets of a file share are made after it, one by one, and go before it: its creation and deletion are then pending meanwhile. Default: false, all at once."), 0, 0},
 		{field("seed", "Seed", driver.TypeInt, "Makes the same failures happen again: those of creates follow from the seed and the token, those of calls from the seed and their order. Default: different ones each time."), math.MinInt64, math.MaxInt64},
 	}
 }

@@ -172,6 +172,16 @@ func (n network) vm() resource.VMSpec {
 	}
 }
 
+func (n network) database() resource.DatabaseSpec {
+	return resource.DatabaseSpec{Engine: "postgresql", Spec: "db-burst.micro", VPC: n.vpc, Subnets: []string{n.subnet}, SecurityGroups: []string{n.group}, AdminPassword: firstPassword}
+}
+
+func (n network) broker(engine string) resource.BrokerSpec {
+	return resource.BrokerSpec{Engine: engine, Spec: "std3.large", VPC: n.vpc, Subnets: []string{n.subnet}, SecurityGroups: []string{n.group}}
+}
+
+const firstPassword = "Only-written-1"
+
 func TestDescribe(t *testing.T) {
 	t.Chdir(t.TempDir())
 	d, err := New().Describe(t.Context())
@@ -206,8 +216,15 @@ func TestDescribe(t *testing.T) {
 			Data: []string{"sign", "listobjects", "lookupobject", "copyobject", "deleteobjects", "beginupload", "listuploads", "listparts", "completeupload", "abortupload"},
 		},
 		{Name: "queue", Verbs: all, Actions: []string{"purge", "label"}, Data: []string{"send", "receive", "deletemessages", "setvisibility"}, Found: driver.ByToken},
+		{Name: "fileshare", Verbs: all, Actions: []string{"resize", "addsubnets", "removesubnets", "label"}, Found: driver.ByToken},
+		{
+			Name: "database", Verbs: all, Actions: []string{"start", "stop", "restart", "resize", "setpassword", "upgrade", "createdatabase", "dropdatabase", "label"},
+			Views: []string{"databases"}, Found: driver.ByToken,
+		},
+		{Name: "dbbackup", Verbs: all, Actions: []string{"label"}, Found: driver.ByToken},
+		{Name: "broker", Verbs: all, Actions: []string{"restart", "resize", "setpassword", "label"}, Found: driver.ByToken},
 	}, d.Kinds)
-	require.Equal(t, []string{"region", "zone", "image", "spec", "disktype", "price", "quota"}, d.Catalogs)
+	require.Equal(t, []string{"region", "zone", "image", "spec", "disktype", "price", "quota", "dbengine", "dbspec", "k8sversion"}, d.Catalogs)
 	for _, f := range append(d.Settings, d.Credential...) {
 		require.NotEmpty(t, f.Title, f.Name)
 		require.Contains(t, f.Doc, "Default: ", f.Name)
@@ -476,6 +493,10 @@ func specOfEach(ids map[string]string) []struct {
 		{"cluster", n.cluster(n.nodes("a"))},
 		{"bucket", resource.BucketSpec{}},
 		{"queue", resource.QueueSpec{}},
+		{"fileshare", resource.FileShareSpec{VPC: n.vpc, Subnets: []string{n.subnet}, SecurityGroups: []string{n.group}, SizeGiB: 100}},
+		{"database", n.database()},
+		{"dbbackup", resource.DBBackupSpec{Database: ids["database"]}},
+		{"broker", n.broker("rabbitmq")},
 	}
 }
 

@@ -131,6 +131,14 @@ func (s *session) checkSubnets(at string, subnets []string, vpc string) error {
 	return nil
 }
 
+// checkNetwork checks that the subnets and security groups of what is made are of its VPC.
+func (s *session) checkNetwork(subnets, groups []string, vpc, whose string) error {
+	if err := s.checkSubnets("spec.subnets", subnets, vpc); err != nil {
+		return err
+	}
+	return s.checkGroupsOf(groups, vpc, whose)
+}
+
 // checkIn checks that what a field names is of a VPC.
 func (s *session) checkIn(field, id, of, vpc string) error {
 	if of != vpc {

@@ -1,6 +1,7 @@
 package mock
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"iter"
@@ -386,6 +387,11 @@ func (t table[S, T]) changeAll(ctx context.Context, ids []string, change func(id
 	if err := t.writes(ctx); err != nil {
 		return err
 	}
+	return t.changeNow(ids, change)
+}
+
+// changeNow is changeAll for what the cloud does by itself.
+func (t table[S, T]) changeNow(ids []string, change func(id string, now time.Time) (*object, error)) error {
 	c := t.s.cloud
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -483,6 +489,39 @@ func (t table[S, T]) alterAll(ctx context.Context, ids []string, action string, 
 		}
 		return &altered, t.become(&altered, d)
 	})
+}
+
+// power turns objects on or off, or both.
+func (t table[S, T]) power(ctx context.Context, ids []string, action string, from, during, then resource.State) error {
+	return t.alterAll(ctx, ids, action, from, func(d *draft[S, T]) error {
+		d.change = t.s.change(d.now, from, during, then)
+		return nil
+	})
+}
+
+// deleteAfterParts deletes an object; with the setting parts its parts go first.
+func (t table[S, T]) deleteAfterParts(ctx context.Context, id, parts string, has func(S) bool, remove func(*draft[S, T])) error {
+	if !t.s.parts {
+		return t.Delete(ctx, id)
+	}
+	o, err := t.Get(ctx, id)
+	if err == nil && o.State == resource.StateAvailable && has(o.Spec) {
+		if err := t.alter(ctx, id, "delete", resource.StateAvailable, func(d *draft[S, T]) error {
+			remove(d)
+			d.change = t.s.update(d.now, resource.StateAvailable)
+			return nil
+		}); err != nil {
+			return err
+		}
+		o, err = t.Get(ctx, id)
+	}
+	switch {
+	case err != nil:
+		return driver.Except(err, resource.CodeNotFound)
+	case o.State == resource.StateUpdating:
+		return driver.Wait(0, "the %s of the %s %s are being removed or changed; it follows", parts, t.kind.Name, cmp.Or(o.Name, id))
+	}
+	return t.Delete(ctx, id)
 }
 
 // unlink does what is left for the kinds that take an object from the one that it is

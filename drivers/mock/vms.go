@@ -192,13 +192,6 @@ func (c vms) reboot(ctx context.Context, ids ...string) error {
 	return c.power(ctx, ids, "reboot", resource.StateRunning, resource.StateRebooting, resource.StateRunning)
 }
 
-func (c vms) power(ctx context.Context, ids []string, action string, from, during, then resource.State) error {
-	return c.alterAll(ctx, ids, action, from, func(d *draft[resource.VMSpec, resource.VMStatus]) error {
-		d.change = c.s.change(d.now, from, during, then)
-		return nil
-	})
-}
-
 // rsaKeyOf is the key in a line of an authorized_keys file, or nil if it is not RSA.
 func rsaKeyOf(line string) *rsa.PublicKey {
 	parsed, _, _, _, err := ssh.ParseAuthorizedKey([]byte(line))

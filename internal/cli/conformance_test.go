@@ -35,6 +35,8 @@ pagesize: pageSize
 settle: 5s
 specs:
   cluster: {vpc: vpc, subnets: [subnet], version: "1.33", nodeGroups: [{name: first, spec: std3.large}]}
+  database: {engine: mysql, spec: db-burst.micro, vpc: vpc}
+  broker: {engine: rabbitmq, spec: std3.large, vpc: vpc}
 params:
   cluster/upgrade: {version: "1.34"}
 deviations: deviations.yaml

@@ -33,9 +33,24 @@ func TestEveryKindOnTheMockCloud(t *testing.T) {
 		"disk attach my-disk --vm my-vm", "disk resize my-disk --size-gib 20", "publicip associate my-publicip --vm my-vm", "nic attach my-nic --vm my-vm",
 		"nic addaddresses my-nic --address 10.0.1.99", "cluster upgrade my-cluster --version 1.35", "cluster addnodegroup my-cluster --name b --spec " + spec,
 		"cluster scalenodegroup my-cluster --node-group b --desired-nodes 3", "vm stop my-vm", "vm resize my-vm --spec " + larger, "vm start my-vm",
+		"subnet create beside --vpc my-vpc --cidr 10.0.2.0/24", "fileshare addsubnets my-fileshare --subnet beside", "fileshare resize my-fileshare --size-gib 200",
+		"database createdatabase my-database --name shop", "database resize my-database --storage-gib 40", "database upgrade my-database --version 9.4",
+		"database setpassword my-database --admin-password Another-1x", "database stop my-database", "database start my-database", "database restart my-database",
+		"broker resize my-broker --storage-gib 40", "broker restart my-broker",
 	} {
 		w.do("%s -c mock --wait", step)
 	}
+	share := read[resource.Envelope[resource.FileShareSpec, resource.FileShareStatus]](w, "fileshare get my-fileshare -c mock")
+	require.Len(t, share.Status.Mounts, 2)
+	assert.Equal(t, "beside", share.Status.Mounts[1].Subnet)
+	assert.Contains(t, w.fails(4, "subnet delete beside -c mock"), "fileshare my-fileshare")
+	w.do("fileshare removesubnets my-fileshare --subnet beside -c mock --wait")
+	w.do("subnet delete beside -c mock --wait")
+	database := read[resource.Envelope[resource.DatabaseSpec, resource.DatabaseStatus]](w, "database get my-database -c mock")
+	assert.Equal(t, "9.4", database.Status.Version)
+	assert.Equal(t, []string{"shop"}, read[resource.DatabaseNames](w, "database databases my-database -c mock").Databases)
+	assert.Contains(t, w.fails(2, "database upgrade my-database --version 4.1 -c mock --wait"), "8.0, 8.4, 9.4")
+	noSecretOnDisk(t, w.data, "Another-1x")
 	disk := read[resource.Envelope[resource.DiskSpec, resource.DiskStatus]](w, "disk get my-disk -c mock")
 	assert.Equal(t, 20, disk.Spec.SizeGiB)
 	assert.Equal(t, "my-vm", disk.Status.VM)
@@ -67,7 +82,7 @@ func TestEveryKindOnTheMockCloud(t *testing.T) {
 	assert.NotContains(t, w.Output(), config.BearerToken)
 	health := read[resource.Health](w, "nlb health my-nlb -c mock")
 	assert.Equal(t, []resource.MemberHealth{{VM: "my-vm", State: "healthy"}}, health.Members)
-	for _, catalog := range []string{"disktype", "price", "quota"} {
+	for _, catalog := range []string{"disktype", "price", "quota", "dbengine", "dbspec", "k8sversion"} {
 		assert.NotEmpty(t, w.do("%s list -c mock --limit 3 -o name", catalog), catalog)
 	}
 	assert.InDelta(t, 1, *read[[]resource.Quota](w, "quota list -c mock --filter kind=vm")[0].Used, 0)
@@ -102,7 +117,7 @@ func TestEveryKindOnTheMockCloud(t *testing.T) {
 	w.do("subnet delete my-private -c mock --wait")
 	w.do("vpc delete my-peer -c mock --wait")
 	for _, last := range []string{
-		"queue", "bucket", "cluster", "nlb", "vm", "nic", "publicip", "disk", "snapshot", "customimage", "keypair", "securitygroup", "subnet", "vpc",
+		"broker", "dbbackup", "database", "fileshare", "queue", "bucket", "cluster", "nlb", "vm", "nic", "publicip", "disk", "snapshot", "customimage", "keypair", "securitygroup", "subnet", "vpc",
 	} {
 		w.do("%s delete my-%s -c mock --wait", last, last)
 	}
@@ -157,6 +172,10 @@ func oneOfEveryKind(w *world) (spec, larger string) {
 	create("cluster", "--vpc my-vpc --subnet my-subnet --version 1.34 --node-group name=a,spec=%s,desiredNodes=2", spec)
 	create("bucket", "--versioning")
 	create("queue", "--visibility-seconds 60")
+	create("fileshare", "--vpc my-vpc --subnet my-subnet --size-gib 100")
+	create("database", "--vpc my-vpc --subnet my-subnet --securitygroup my-securitygroup --engine mysql --spec db-burst.small --backup-days 7")
+	create("dbbackup", "--database my-database")
+	create("broker", "--vpc my-vpc --engine kafka --nodes 3 --spec %s", spec)
 	for _, k := range resource.Kinds() {
 		require.True(w.t, created[k.Name], "a new kind needs a line here: %s", k.Name)
 	}

@@ -131,11 +131,31 @@ func (a *routes) posts() map[string]string {
 		"/v1/connections/mock/queues/q/messages":               `{"messages":[{"body":"x"}]}`,
 		"/v1/connections/mock/queues/q/messages:delete":        `{"receipts":["eA"]}`,
 		"/v1/connections/mock/queues/q/messages:setvisibility": `{"receipts":["eA"],"visibilitySeconds":1}`,
+
+		"/v1/connections/mock/fileshares":                  `{"name":"new","spec":{"vpc":"v"}}`,
+		"/v1/connections/mock/fileshares/fs:resize":        `{"sizeGiB":10}`,
+		"/v1/connections/mock/fileshares/fs:addsubnets":    `{"subnets":["s"]}`,
+		"/v1/connections/mock/fileshares/fs:removesubnets": `{"subnets":["s"]}`,
+		"/v1/connections/mock/databases":                   `{"name":"new","spec":{"engine":"mysql","spec":"db-std.large","vpc":"v"}}`,
+		"/v1/connections/mock/databases/db:start":          ``,
+		"/v1/connections/mock/databases/db:stop":           ``,
+		"/v1/connections/mock/databases/db:restart":        ``,
+		"/v1/connections/mock/databases/db:resize":         `{"storageGiB":100}`,
+		"/v1/connections/mock/databases/db:setpassword":    `{"adminPassword":"Good-enough-1"}`,
+		"/v1/connections/mock/databases/db:upgrade":        `{"version":"9.4"}`,
+		"/v1/connections/mock/databases/db:createdatabase": `{"name":"shop"}`,
+		"/v1/connections/mock/databases/db:dropdatabase":   `{"name":"shop"}`,
+		"/v1/connections/mock/dbbackups":                   `{"name":"new","spec":{"database":"db"}}`,
+		"/v1/connections/mock/brokers":                     `{"name":"new","spec":{"engine":"kafka","spec":"std2.large","vpc":"v"}}`,
+		"/v1/connections/mock/brokers/mq:restart":          ``,
+		"/v1/connections/mock/brokers/mq:resize":           `{"nodes":3}`,
+		"/v1/connections/mock/brokers/mq:setpassword":      `{"adminPassword":"Good-enough-1"}`,
 	}
 	for kinds, name := range map[string]string{
 		"vpcs": "v", "subnets": "s", "securitygroups": "g", "keypairs": "k", "vms": "vm1", "disks": "d", "snapshots": "sn",
 		"customimages": "ci", "publicips": "p", "nics": "n", "nlbs": "b", "clusters": "c", "buckets": "bu", "queues": "q",
 		"natgateways": "nat", "routetables": "rt", "vpcpeerings": "pe", "vpngateways": "vg", "vpnconnections": "vc", "certificates": "ce", "albs": "al",
+		"fileshares": "fs", "databases": "db", "dbbackups": "bk", "brokers": "mq",
 	} {
 		good["/v1/connections/mock/"+kinds+":adopt"] = `{"cloudId":"unknown"}`
 		good["/v1/connections/mock/"+kinds+":check"] = good["/v1/connections/mock/"+kinds]
@@ -312,6 +332,32 @@ func (a *routes) specs() map[string][]bad {
 			{vm("rootDiskSizeGiB", `"8"`), "spec.rootDiskSizeGiB"},
 			{vm("rootDiskSizeGiB", `8.5`), "spec.rootDiskSizeGiB"},
 			{vm("subnet", `"s"`), "spec.subnet"}, // twice
+		}, common...),
+		"fileshare": append([]bad{
+			{`{}`, "spec.vpc"},
+			{`{"vpc":"none"}`, "spec.vpc"},
+			{`{"vpc":"v","subnets":["none"]}`, "spec.subnets[0]"},
+			{`{"vpc":"v","subnets":["s","s"]}`, "spec.subnets[1]"},
+			{`{"vpc":"v","protocol":"ftp"}`, "spec.protocol"},
+			{`{"vpc":"v","sizeGiB":-1}`, "spec.sizeGiB"},
+		}, common...),
+		"database": append([]bad{
+			{`{}`, "spec.engine"},
+			{`{"engine":"My SQL","spec":"x","vpc":"v"}`, "spec.engine"},
+			{`{"engine":"mysql","spec":"x","vpc":"none"}`, "spec.vpc"},
+			{`{"engine":"mysql","spec":"x","vpc":"v","storageGiB":0}`, "spec.storageGiB"},
+			{`{"engine":"mysql","spec":"x","vpc":"v","backupDays":99}`, "spec.backupDays"},
+			{`{"engine":"mysql","spec":"x","vpc":"v","adminPassword":"weak"}`, "spec.adminPassword"},
+			{`{"engine":"mysql","spec":"x","vpc":"v","adminPassword":"all-lower-case"}`, "spec.adminPassword"},
+			{`{"engine":"mysql","spec":"x","vpc":"v","adminUser":"a b"}`, "spec.adminUser"},
+			{`{"engine":"mysql","spec":"x","vpc":"v","fromBackup":"none"}`, "spec.fromBackup"},
+		}, common...),
+		"dbbackup": append([]bad{{`{}`, "spec.database"}, {`{"database":"none"}`, "spec.database"}}, common...),
+		"broker": append([]bad{
+			{`{"engine":"zeromq","spec":"x","vpc":"v"}`, "spec.engine"},
+			{`{"engine":"kafka","spec":"x","vpc":"v","nodes":0}`, "spec.nodes"},
+			{`{"engine":"kafka","spec":"x","vpc":"v","adminUser":"me"}`, "spec.adminUser"},
+			{`{"engine":"rabbitmq","spec":"x","vpc":"v","adminPassword":"weak"}`, "spec.adminPassword"},
 		}, common...),
 	}
 }
