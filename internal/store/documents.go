@@ -16,7 +16,7 @@ import (
 // A resource is kept beside its columns as it is sent, so that a page of many is put together
 // without decoding and encoding each: the column document, which is written wherever one of the columns is
 // that it is made of. When the cloud last showed the resource is not in it, since that is
-// written for many at once. Where it is '', it is made of the row: what an earlier version has
+// written for many at once. Where it is '', it is made of the row: while an operation changes it, and what an earlier version has
 // written, also one that still runs beside this one on PostgreSQL (migrations/00032_documents_postgres.sql).
 
 // Document is a resource as it is sent.
@@ -50,6 +50,15 @@ func (r *Resource) document() (string, error) {
 		return "", resource.Errorf(resource.CodeInternal, "encode the %s %s: %w", r.Kind, r.Name, err)
 	}
 	return string(bytes.TrimSuffix(b.Bytes(), []byte("\n"))), nil
+}
+
+// keptDocument is the text that is written with a row: none while an operation is changing it,
+// which writes the row several times.
+func (r *Resource) keptDocument() (string, error) {
+	if r.Operation != "" {
+		return "", nil
+	}
+	return r.document()
 }
 
 // documents selects what documents are made of: of rows that others have written, the uid alone.
@@ -139,7 +148,7 @@ func (q *Queries) ListDocuments(ctx context.Context, connection, kind string, qu
 // may be more.
 func (q *Queries) FillDocuments(ctx context.Context) (more bool, err error) {
 	var rows []Resource
-	sel := q.db.NewSelect().Model(&rows).Where("document = ''").Where("deleted_at = 0").Limit(fillBatch)
+	sel := q.db.NewSelect().Model(&rows).Where("document = ''").Where("deleted_at = 0").Where("operation = ''").Limit(fillBatch)
 	if q.lock {
 		sel = sel.For("UPDATE SKIP LOCKED")
 	}

@@ -249,7 +249,7 @@ func (q *Queries) InsertResource(ctx context.Context, row *Resource, refs []Ref)
 	row.Search, row.Owner = searchText(row), ownerOf(row)
 	at := addressesOf(row)
 	row.Addresses = strings.Join(at, " ")
-	document, err := row.document()
+	document, err := row.keptDocument()
 	if err != nil {
 		return err
 	}
@@ -281,7 +281,7 @@ func (q *Queries) UpdateResource(ctx context.Context, row *Resource, owner strin
 	if row.Search == searched {
 		same = append(same, "search")
 	}
-	document, err := row.document()
+	document, err := row.keptDocument()
 	if err != nil {
 		return err
 	}
