@@ -153,11 +153,9 @@ func (i *IKE) complete(at string) []Problem {
 	return nil
 }
 
-var linkLocal = netip.MustParsePrefix("169.254.0.0/16")
-
 // insideProblems checks the ranges inside of tunnels.
 func insideProblems(at string, cidrs []string) []Problem {
-	problems := rangesProblems(at, cidrs)
+	problems, linkLocal := rangesProblems(at, cidrs), netip.MustParsePrefix("169.254.0.0/16")
 	for i, cidr := range cidrs {
 		if prefix, err := netip.ParsePrefix(cidr); err == nil && (prefix.Bits() != 30 || !linkLocal.Contains(prefix.Addr())) {
 			problems = append(problems, Problem{Field: fmt.Sprintf("%s[%d]", at, i), Message: fmt.Sprintf("%s is not a /30 of %s", prefix, linkLocal), Rule: RuleOutside, Limit: linkLocal.String()})

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/sha1" //nolint:gosec // what the list is made of
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -109,7 +110,7 @@ func lineFrom(f io.ReaderAt, offset, size int64) (begin, end int64, hash string,
 	buffer := make([]byte, 2*longestLine)
 	from := max(offset-1, 0) // a line begins where the one before ends
 	n, err := f.ReadAt(buffer, from)
-	if err != nil && err != io.EOF { //nolint:errorlint // as io.ReaderAt answers it
+	if err != nil && !errors.Is(err, io.EOF) {
 		return 0, 0, "", err
 	}
 	rest := buffer[:n]

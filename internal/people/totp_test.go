@@ -39,7 +39,7 @@ func body(t *testing.T, pairs map[string]string) []byte {
 }
 
 // second gives a user a second step.
-func second(t *testing.T, p *people.People, as context.Context) (a app, recovery []string) {
+func second(as context.Context, t *testing.T, p *people.People) (a app, recovery []string) {
 	t.Helper()
 	made, err := p.PrepareTOTP(as, body(t, map[string]string{"password": password}))
 	require.NoError(t, err)
@@ -75,7 +75,7 @@ func TestASecondStepIsAskedForAndGoodOnce(t *testing.T) {
 		two, _ := server(t, s)
 		two.Clock(noon())
 		one.Sealer, two.Sealer = secret.NewSealer(key, nil), secret.NewSealer(key, nil)
-		a, recovery := second(t, one, as)
+		a, recovery := second(as, t, one)
 		assert.True(t, one.Me(as).TOTP)
 		row, err := s.Read().User(t.Context(), "anna")
 		require.NoError(t, err)
@@ -118,7 +118,7 @@ func TestAWrongCodeIsAWrongPassword(t *testing.T) {
 	key, err := secret.NewKey()
 	require.NoError(t, err)
 	p.Sealer = secret.NewSealer(key, nil)
-	a, recovery := second(t, p, as)
+	a, recovery := second(as, t, p)
 	for range 4 {
 		require.Error(t, p.CheckLogin(t.Context(), "anna", password, "000000"))
 		require.ErrorContains(t, p.CheckLogin(t.Context(), "anna", password, ""), "code: ", "which counts for nothing, and takes nothing back")
@@ -137,7 +137,7 @@ func TestAWrongCodeIsAWrongPassword(t *testing.T) {
 	require.NoError(t, err)
 	assert.False(t, user.TOTP)
 	require.NoError(t, p.CheckLogin(t.Context(), "anna", password, ""))
-	second(t, p, as)
+	second(as, t, p)
 	assert.Error(t, p.CheckLogin(t.Context(), "anna", password, recovery[0]), "codes of before are none any more")
 	require.NoError(t, p.DeleteUser(admin(t), "anna"))
 

@@ -23,7 +23,7 @@ func (s *Store) Alone(ctx context.Context) (alone bool, err error) {
 
 // unlocked reports whether no server uses a data folder.
 func unlocked(dir string) (bool, error) {
-	f, err := os.OpenFile(filepath.Join(dir, lockName), os.O_RDWR, 0)
+	f, err := os.OpenFile(filepath.Join(dir, lockName), os.O_RDWR, 0) //nolint:gosec // the data folder is the operator's
 	if errors.Is(err, fs.ErrNotExist) {
 		return true, nil
 	}

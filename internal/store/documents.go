@@ -120,28 +120,33 @@ func (q *Queries) ListDocuments(ctx context.Context, connection, kind string, qu
 	if err != nil {
 		return nil, "", err
 	}
-	rows, err := sel.ColumnExpr("? AS place", bun.Ident(by.column)).Rows(ctx)
+	docs, uids, places, err := scanDocuments(ctx, sel.ColumnExpr("? AS place", bun.Ident(by.column)))
 	if err != nil {
-		return nil, "", failure(err, "list")
-	}
-	var uids []string
-	var places []any
-	for rows.Next() {
-		var uid string
-		var place any
-		var d Document
-		if err := rows.Scan(&uid, &d.text, &d.syncedAt, &place); err != nil {
-			return nil, "", failure(errors.Join(err, rows.Close()), "list")
-		}
-		docs, uids, places = append(docs, d), append(uids, uid), append(places, place)
-	}
-	if err := rows.Err(); err != nil {
 		return nil, "", failure(err, "list")
 	}
 	if last := query.Limit - 1; len(docs) > query.Limit {
 		docs, next = docs[:query.Limit], pageToken{Order: by.text, Value: places[last], Key: uids[last]}.String()
 	}
 	return docs, next, q.complete(ctx, docs, uids) // with the rows closed: it needs a connection of its own
+}
+
+// scanDocuments reads documents with the uids of their resources and their places in the order.
+func scanDocuments(ctx context.Context, sel *bun.SelectQuery) (docs []Document, uids []string, places []any, err error) {
+	rows, err := sel.Rows(ctx)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var uid string
+		var place any
+		var d Document
+		if err := rows.Scan(&uid, &d.text, &d.syncedAt, &place); err != nil {
+			return nil, nil, nil, err
+		}
+		docs, uids, places = append(docs, d), append(uids, uid), append(places, place)
+	}
+	return docs, uids, places, rows.Err()
 }
 
 // FillDocuments writes the documents of resources that have none. It answers whether there

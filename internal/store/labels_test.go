@@ -71,7 +71,7 @@ func TestListsHaveWhatMayBeSeen(t *testing.T) {
 		part := func(connections []string, labels ...store.LabelTest) store.Part {
 			return store.Part{Kind: "vm", Connections: connections, Labels: labels}
 		}
-		for name, any := range map[string][]store.Part{
+		for name, parts := range map[string][]store.Part{
 			"nothing":                  {},
 			"connections":              {part([]string{"c1", "c3"})},
 			"connections of two parts": {part([]string{"c1"}), part([]string{"c2", "c1"})},
@@ -93,7 +93,7 @@ func TestListsHaveWhatMayBeSeen(t *testing.T) {
 					for _, search := range []string{"", "vm-"} {
 						for _, connection := range []string{"", "c2"} {
 							about := fmt.Sprintf("%s, %v, by %q, %q in %q", name, filter, sort, search, connection)
-							query := store.Query{Sees: &store.Sees{Any: any}, Sort: sort, Search: search, Limit: 7}
+							query := store.Query{Sees: &store.Sees{Any: parts}, Sort: sort, Search: search, Limit: 7}
 							if filter.Field != "" {
 								query.Filters = []store.Filter{filter}
 							}
@@ -160,15 +160,15 @@ func TestRightsAreDecidedByIndexes(t *testing.T) {
 	insert(t, s, vm(1), vm(2))
 	names := []store.Part{{Kind: "vm", Connections: []string{"a", "b", "c"}}, {Kind: "vm", Connections: []string{"d"}}}
 	label := []store.Part{{Kind: "vm", Labels: []store.LabelTest{{Key: "env", Value: "prod"}}}}
-	page := func(any []store.Part, sort string) func(q *store.Queries) error {
+	page := func(parts []store.Part, sort string) func(q *store.Queries) error {
 		return func(q *store.Queries) error {
-			_, _, err := q.ListResources(t.Context(), "", "vm", store.Query{Sees: &store.Sees{Any: any}, Sort: sort, Limit: 100})
+			_, _, err := q.ListResources(t.Context(), "", "vm", store.Query{Sees: &store.Sees{Any: parts}, Sort: sort, Limit: 100})
 			return err
 		}
 	}
-	count := func(any []store.Part, field string) func(q *store.Queries) error {
+	count := func(parts []store.Part, field string) func(q *store.Queries) error {
 		return func(q *store.Queries) error {
-			_, _, err := q.CountResources(t.Context(), "vm", field, store.Query{Sees: &store.Sees{Any: any}})
+			_, _, err := q.CountResources(t.Context(), "vm", field, store.Query{Sees: &store.Sees{Any: parts}})
 			return err
 		}
 	}

@@ -126,7 +126,7 @@ func (q *Queries) ofKind(ctx context.Context, sel *bun.SelectQuery, connection, 
 	} else if sel, err = q.throughLabels(ctx, sel, connection, kind, query); err != nil {
 		return nil, err
 	}
-	sel = query.Sees.narrow(q, sel.Where("kind = ?", kind).Where("deleted_at = 0"))
+	sel = query.Sees.narrow(sel.Where("kind = ?", kind).Where("deleted_at = 0"))
 	if connection != "" {
 		sel = sel.Where("connection = ?", connection)
 	}

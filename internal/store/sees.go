@@ -86,7 +86,7 @@ func (s *Sees) merged() *Sees {
 }
 
 // narrow keeps the rows of resources that may be seen.
-func (s *Sees) narrow(q *Queries, sel *bun.SelectQuery) *bun.SelectQuery {
+func (s *Sees) narrow(sel *bun.SelectQuery) *bun.SelectQuery {
 	return s.merged().keep(sel, inConnections, withLabels)
 }
 
@@ -202,7 +202,7 @@ func withLabels(sel *bun.SelectQuery, labels []LabelTest) *bun.SelectQuery {
 // SeesResource reports whether a resource is among what may be seen.
 func (q *Queries) SeesResource(ctx context.Context, s *Sees, connection, kind, name string) (bool, error) {
 	sel := q.db.NewSelect().Model((*Resource)(nil)).Where("connection = ?", connection).Where("kind = ?", kind).Where("name = ?", name).Where("deleted_at = 0")
-	seen, err := s.narrow(q, sel).Exists(ctx)
+	seen, err := s.narrow(sel).Exists(ctx)
 	return seen, failure(err, "look for the %s %s", kind, name)
 }
 

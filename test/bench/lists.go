@@ -33,12 +33,18 @@ func listsBench(ctx context.Context, beside string) (err error) {
 		bins = append(bins, beside)
 	}
 	var benches []*bench
+	var servers []*mcic.Server
+	defer func() {
+		for _, s := range servers {
+			err = errors.Join(err, s.Stop())
+		}
+	}()
 	for i, bin := range bins {
 		s, err := mcic.Start(ctx, bin, filepath.Join(dir, fmt.Sprint("data", i)), "--dev", "--log-level", "error", "--sync-every", "24h")
 		if err != nil {
 			return err
 		}
-		defer func() { err = errors.Join(err, s.Stop()) }()
+		servers = append(servers, s)
 		b := newBench(ctx, s)
 		if err := b.prepare(); err != nil {
 			return err
@@ -99,7 +105,6 @@ func listsBench(ctx context.Context, beside string) (err error) {
 					return fmt.Errorf("%s: %w", m.what, err)
 				}
 				rates[which] = append(rates[which], r.rate)
-				time.Sleep(100 * time.Millisecond) // for what is still to be done for the other
 			}
 		}
 		for _, r := range rates {

@@ -46,7 +46,7 @@ func main() {
 		}
 		return false, nil
 	}
-	err := error(nil)
+	var err error
 	if *made {
 		err = listsBench(context.Background(), *beside)
 	} else {

@@ -74,7 +74,7 @@ func users(t testing.TB, e *enginetest.Env, login auth.Password) *people.People 
 	require.NoError(t, err)
 	who, err := people.New(t.Context(), people.Config{Store: e.Store, Admin: admin, Sessions: auth.NewSessions(admin.Token, e.Store), Spider: login})
 	require.NoError(t, err)
-	e.Registry.WatchConnections(who.Heard)
+	e.WatchConnections(who.Heard)
 	return who
 }
 

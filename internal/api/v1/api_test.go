@@ -110,7 +110,7 @@ func openWith(t testing.TB, e *enginetest.Env, provider *sso.Provider) (http.Han
 	require.NoError(t, err)
 	who, err := people.New(t.Context(), people.Config{Store: e.Store, Admin: admin, Sessions: auth.NewSessions(admin.Token, e.Store), Sealer: secret.NewSealer(key, nil), SSO: provider})
 	require.NoError(t, err)
-	e.Registry.WatchConnections(who.Heard)
+	e.WatchConnections(who.Heard)
 	return v1.Open(v1.Config{
 		Audit:  e.Trail,
 		Ready:  func(ctx context.Context) (string, error) { return "", e.Healthy(ctx) },
