@@ -147,11 +147,6 @@ func (c databases) Resize(ctx context.Context, id string, to resource.DatabaseSi
 	})
 }
 
-// refuseShrinking is the answer to who asks for less storage than there is.
-func refuseShrinking(field, id string, present int) error {
-	return refuseField(field, "InvalidStorageSize", "%s has %d GiB, and storage does not shrink; ask for more, or make another one and copy what is in it", id, present)
-}
-
 // SetPassword implements resource.PasswordSetter.
 func (c databases) SetPassword(ctx context.Context, id string, to resource.AdminPassword) error {
 	return c.alterRunning(ctx, id, "setpassword", func(d *databaseDraft) error {
@@ -198,20 +193,6 @@ func (c databases) DropDatabase(ctx context.Context, id string, named resource.D
 	})
 }
 
-func (c databases) setDatabases(ctx context.Context, id, action string, change func([]claim) []claim) error {
-	return c.alterRunning(ctx, id, action, func(d *databaseDraft) error {
-		before := len(d.claims)
-		if d.claims = change(d.claims); len(d.claims) != before {
-			d.change = c.s.update(d.now, resource.StateRunning)
-		}
-		return nil
-	})
-}
-
-func (c databases) alterRunning(ctx context.Context, id, action string, alter func(*databaseDraft) error) error {
-	return c.alter(ctx, id, action, resource.StateRunning, alter)
-}
-
 // Databases implements resource.DatabasesReader.
 func (c databases) Databases(ctx context.Context, id string) (resource.DatabaseNames, error) {
 	o, now, err := c.read(ctx, id)
@@ -231,6 +212,25 @@ type nativeDatabase struct {
 	Status       string `json:"status"`
 	Endpoint     string `json:"endpoint,omitempty"`
 	MultiZone    bool   `json:"multiZone"`
+}
+
+// refuseShrinking is the answer to who asks for less storage than there is.
+func refuseShrinking(field, id string, present int) error {
+	return refuseField(field, "InvalidStorageSize", "%s has %d GiB, and storage does not shrink; ask for more, or make another one and copy what is in it", id, present)
+}
+
+func (c databases) setDatabases(ctx context.Context, id, action string, change func([]claim) []claim) error {
+	return c.alterRunning(ctx, id, action, func(d *databaseDraft) error {
+		before := len(d.claims)
+		if d.claims = change(d.claims); len(d.claims) != before {
+			d.change = c.s.update(d.now, resource.StateRunning)
+		}
+		return nil
+	})
+}
+
+func (c databases) alterRunning(ctx context.Context, id, action string, alter func(*databaseDraft) error) error {
+	return c.alter(ctx, id, action, resource.StateRunning, alter)
 }
 
 func (c databases) shown(v *sight[resource.DatabaseSpec, resource.DatabaseStatus]) any {

@@ -106,10 +106,6 @@ func (c fileShares) Delete(ctx context.Context, id string) error {
 	return c.deleteAfterParts(ctx, id, "mount targets", func(s resource.FileShareSpec) bool { return len(s.Subnets) > 0 }, c.unmountAll)
 }
 
-func (c fileShares) unmountAll(d *fileShareDraft) {
-	d.spec.Subnets, d.claims = []string{}, nil
-}
-
 // Resize implements resource.FileShareResizer.
 func (c fileShares) Resize(ctx context.Context, id string, to resource.FileShareSize) error {
 	return c.alter(ctx, id, "resize", resource.StateAvailable, func(d *fileShareDraft) error {
@@ -159,6 +155,10 @@ type nativeFileShare struct {
 	LifeCycleState string `json:"lifeCycleState"`
 	MountTargets   int    `json:"numberOfMountTargets"`
 	Encrypted      bool   `json:"encrypted"`
+}
+
+func (c fileShares) unmountAll(d *fileShareDraft) {
+	d.spec.Subnets, d.claims = []string{}, nil
 }
 
 // shown adds the mount targets: those that a change adds or removes are there while it lasts.
