@@ -22,8 +22,8 @@ export class Server {
   }
 
   /** start waits until the server says that it is ready. */
-  async start(listen = '127.0.0.1:0') {
-    const child = spawn(this.binary, ['server', '--dev', '--data', this.data, '--listen', listen], {
+  async start(listen = '127.0.0.1:0', ...flags: string[]) {
+    const child = spawn(this.binary, ['server', '--dev', '--data', this.data, '--listen', listen, ...flags], {
       stdio: ['ignore', 'pipe', 'inherit'],
     });
     this.process = child;
