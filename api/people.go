@@ -179,10 +179,11 @@ type Accepted struct {
 
 // Me is who asks.
 type Me struct {
-	Name   string  `json:"name" doc:"As the audit trail has it."`
-	TOTP   bool    `json:"totp" doc:"Whether this one's logins have a second step."`
-	User   string  `json:"user,omitempty" doc:"Name of the user. Absent for who has the admin token, and for clients of CB-Spider."`
-	Rights []Right `json:"rights" doc:"What this one may do: whatever one of them allows." nullable:"false"`
+	Name     string  `json:"name" doc:"As the audit trail has it."`
+	TOTP     bool    `json:"totp" doc:"Whether this one's logins have a second step."`
+	Password bool    `json:"password" doc:"Whether this one has a password here. Users of single sign-on have none."`
+	User     string  `json:"user,omitempty" doc:"Name of the user. Absent for who has the admin token, and for clients of CB-Spider."`
+	Rights   []Right `json:"rights" doc:"What this one may do: whatever one of them allows." nullable:"false"`
 }
 
 // Right is a rule of a role that somebody has.

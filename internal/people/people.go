@@ -68,6 +68,7 @@ type known struct {
 type user struct {
 	disabled bool
 	issuer   string // of who comes by single sign-on
+	password bool
 	totp     bool
 	groups   []string
 	rules    []rule
@@ -213,7 +214,7 @@ func (p *People) knowing(rows *store.People) *known {
 	}
 	k.admin, k.service = p.rules(k, RoleAdmin, scope{}), p.rules(k, p.SpiderRole, scope{})
 	for _, u := range rows.Users {
-		k.users[u.Name] = &user{disabled: u.Disabled, issuer: u.Issuer, totp: u.TOTPOn, groups: []string{}}
+		k.users[u.Name] = &user{disabled: u.Disabled, issuer: u.Issuer, password: u.Password != "", totp: u.TOTPOn, groups: []string{}}
 		if u.Issuer != "" {
 			k.subjects[[2]string{u.Issuer, u.Subject}] = u.Name
 		}

@@ -157,7 +157,7 @@ func (p *People) Me(ctx context.Context) *api.Me {
 	who, _ := From(ctx)
 	me := &api.Me{Name: who.Name, User: who.User, Rights: []api.Right{}}
 	if u := p.known.Load().users[who.User]; u != nil {
-		me.TOTP = u.totp
+		me.Password, me.TOTP = u.password, u.totp
 	}
 	for _, r := range p.rulesOf(ctx) {
 		right := api.Right{Role: r.role, Verbs: r.verbs, Kinds: r.kinds}

@@ -5,7 +5,7 @@ import { allowed } from '../model/rights';
 import { client, data, type Schemas } from './client';
 import { catalogsQuery, connectionsQuery, driversQuery, type Kind, kindsQuery } from './queries';
 
-export type Me = Schemas['Me'] & { totp?: boolean };
+export type Me = Schemas['Me'];
 
 /** meQuery reads who is logged in, with what this one may do, which may change at any time. */
 export const meQuery = queryOptions({

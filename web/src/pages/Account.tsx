@@ -51,16 +51,16 @@ export function Account() {
               <Tokens user={me.user} />
             </div>
           </Part>
-          <SimpleGrid cols={{ base: 1, md: 2 }} spacing="xl">
-            <Part title={t('account.password')}>
-              <PasswordChange user={me.user} />
-            </Part>
-            {me.totp !== undefined && (
+          {me.password && (
+            <SimpleGrid cols={{ base: 1, md: 2 }} spacing="xl">
+              <Part title={t('account.password')}>
+                <PasswordChange user={me.user} />
+              </Part>
               <Part title={t('totp.title')}>
                 <SecondStep on={me.totp} />
               </Part>
-            )}
-          </SimpleGrid>
+            </SimpleGrid>
+          )}
         </>
       )}
     </div>
