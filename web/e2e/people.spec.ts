@@ -106,7 +106,7 @@ for (const { language, texts, words } of [
 
     // One connection, and nothing that may not be done.
     const menu = theirs.getByRole('navigation');
-    await menu.getByRole('link', { name: texts.nav.connections }).click();
+    await menu.getByRole('link', { name: texts.nav.connections, exact: true }).click();
     await expect(theirs.getByRole('link', { name: 'mock', exact: true })).toBeVisible();
     await expect(theirs.getByText('tokyo')).toBeHidden();
     await expect(

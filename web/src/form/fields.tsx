@@ -45,6 +45,7 @@ export function Fields({
     (n) =>
       isRequired(n) ||
       schema.properties?.[n]?.['x-kind'] ||
+      schema.properties?.[n]?.['x-chosen'] ||
       schema.properties?.[n]?.['x-catalog'] === 'image' ||
       refinements[`${path.join('.')}.${n}`],
   );

@@ -13,6 +13,8 @@ export type Schema = {
   examples?: string[];
   /** What values are called, for people. */
   'x-titles'?: Record<string, string>;
+  /** Of a field that has choices, so that it is not folded away. */
+  'x-chosen'?: boolean;
   format?: string;
   minimum?: number;
   maximum?: number;
@@ -135,7 +137,8 @@ export function withChoices(s: Schema, at: string, choices: Choices): Schema {
   const [name, ...rest] = at.split('.');
   if (!name) return { ...s, [choices.open ? 'examples' : 'enum']: choices.values, 'x-titles': choices.titles };
   const field = withChoices(s.properties?.[name] ?? {}, rest.join('.'), choices);
-  return { ...s, properties: { ...s.properties, [name]: field } };
+  const shown = rest.length > 0 ? field : { ...field, 'x-chosen': true };
+  return { ...s, properties: { ...s.properties, [name]: shown } };
 }
 
 /** Wrong is one field that does not fit its schema: the rule and its limit. */
