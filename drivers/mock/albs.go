@@ -54,7 +54,7 @@ func (c albs) SetRouting(ctx context.Context, id string, to resource.ALBRouting)
 		return err
 	}
 	return c.alter(ctx, id, "setrouting", resource.StateAvailable, func(d *albDraft) error {
-		if err := c.refer(ctx, "setrouting", to, d.now); err != nil {
+		if err := c.s.refer(ctx, c.kind.Kind, "setrouting", to, d.now); err != nil {
 			return err
 		}
 		before, links := d.spec, d.links

@@ -60,7 +60,7 @@ func (c natGateways) plan(d *natGatewayDraft) error {
 // AddSubnets implements resource.SubnetAdder.
 func (c natGateways) AddSubnets(ctx context.Context, id string, change resource.SubnetChange) error {
 	return c.alter(ctx, id, "addsubnets", resource.StateAvailable, func(d *natGatewayDraft) error {
-		if err := c.refer(ctx, "addsubnets", change, d.now); err != nil {
+		if err := c.s.refer(ctx, c.kind.Kind, "addsubnets", change, d.now); err != nil {
 			return err
 		}
 		added := slices.DeleteFunc(slices.Clone(change.Subnets), func(id string) bool { return slices.Contains(d.spec.Subnets, id) })

@@ -44,7 +44,7 @@ func (c routeTables) SetRoutes(ctx context.Context, id string, to resource.Route
 		return err
 	}
 	return c.alter(ctx, id, "setroutes", resource.StateAvailable, func(d *routeTableDraft) error {
-		if err := c.refer(ctx, "setroutes", to, d.now); err != nil {
+		if err := c.s.refer(ctx, c.kind.Kind, "setroutes", to, d.now); err != nil {
 			return err
 		}
 		d.spec.Routes = to.Routes
@@ -55,7 +55,7 @@ func (c routeTables) SetRoutes(ctx context.Context, id string, to resource.Route
 // AddSubnets implements resource.SubnetAdder.
 func (c routeTables) AddSubnets(ctx context.Context, id string, change resource.SubnetChange) error {
 	return c.alter(ctx, id, "addsubnets", resource.StateAvailable, func(d *routeTableDraft) error {
-		if err := c.refer(ctx, "addsubnets", change, d.now); err != nil {
+		if err := c.s.refer(ctx, c.kind.Kind, "addsubnets", change, d.now); err != nil {
 			return err
 		}
 		added := slices.DeleteFunc(slices.Clone(change.Subnets), func(id string) bool { return slices.Contains(d.spec.Subnets, id) })

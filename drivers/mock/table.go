@@ -3,7 +3,6 @@ package mock
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"iter"
 	"maps"
 	"slices"
@@ -251,7 +250,7 @@ func (t table[S, T]) drafted(ctx context.Context, r driver.Request[S]) (*object,
 	if o := c.find(t.key(), id, now); o != nil {
 		return o, nil, nil
 	}
-	named, err := t.findRefs(ctx, r.Spec, now)
+	named, err := t.s.findRefs(ctx, t.kind.Kind, r.Spec, now)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -284,87 +283,8 @@ func (t table[S, T]) become(o *object, d *draft[S, T]) (err error) {
 		return err
 	}
 	o.Name, o.Labels, o.shape, o.Claims, o.Keys, o.Change = d.name, d.labels, shape{d.spec, d.status, d.links}, d.claims, d.keys, d.change
-	o.Refs, err = t.refs(d.spec)
+	o.Refs, err = needs(t.kind.Kind, d.spec)
 	return err
-}
-
-// findRefs answers all that a spec refers to, by id, which must be there and ready.
-func (t table[S, T]) findRefs(ctx context.Context, spec S, now time.Time) (map[string]*object, error) {
-	refs, err := t.allRefs(spec)
-	if err != nil {
-		return nil, err
-	}
-	found := map[string]*object{}
-	for _, ref := range refs {
-		if found[ref.Name], err = t.s.named(ctx, ref.Kind, ref.Field, ref.Name, now); err != nil {
-			return nil, err
-		}
-	}
-	return found, nil
-}
-
-// refer checks that all that the parameters of an action refer to, by id, is there and ready.
-func (t table[S, T]) refer(ctx context.Context, action string, params any, now time.Time) error {
-	a, err := t.kind.Action(action)
-	if err != nil {
-		return err
-	}
-	raw, err := json.Marshal(params)
-	if err != nil {
-		return resource.Errorf(resource.CodeInternal, "encode the parameters of %s: %w", action, err)
-	}
-	_, err = a.MapRefs(raw, func(ref resource.Ref) (string, error) {
-		_, err := t.s.named(ctx, ref.Kind, ref.Field, ref.Name, now)
-		return ref.Name, err
-	})
-	return err
-}
-
-// refs returns the ids of what an object needs as long as it lives.
-func (t table[S, T]) refs(spec S) ([]string, error) {
-	refs, err := t.allRefs(spec)
-	ids := make([]string, 0, len(refs))
-	for _, ref := range refs {
-		if !ref.Weak && !ref.Loose {
-			ids = append(ids, ref.Name)
-		}
-	}
-	return ids, err
-}
-
-func (t table[S, T]) allRefs(spec S) ([]resource.Ref, error) {
-	raw, err := json.Marshal(spec)
-	if err != nil {
-		return nil, resource.Errorf(resource.CodeInternal, "encode the spec of a %s: %w", t.kind.Name, err)
-	}
-	return t.kind.Refs(raw)
-}
-
-// named is find for what may have come with the request, since the cloud has no such object.
-func (s *session) named(ctx context.Context, kind, field, id string, now time.Time) (*object, error) {
-	if s.cloud.keyless && kind == resource.KeyPair.Name {
-		pair, err := driver.ContentOf(ctx, resource.KeyPair, field, id)
-		return &object{ID: id, Name: pair.Name, shape: shape{Spec: pair.Spec, Status: pair.Status}}, err
-	}
-	return s.find(kind, field, id, now)
-}
-
-// find returns an object that a field of a request names. It must be ready.
-func (s *session) find(kind, field, id string, now time.Time) (*object, error) {
-	o := s.cloud.find(s.shelfOf(kind), id, now)
-	if o == nil {
-		k, err := resource.KindNamed(kind)
-		if err != nil {
-			return nil, err
-		}
-		return nil, refuseField(field, "Invalid"+noun(k)+"ID.NotFound", "there is no %s %.64q in the region %s of the account %s; create it first", kind, id, s.Region, s.Account)
-	}
-	if state := o.Change.state(now); !state.Usable() {
-		e := refuse(resource.CodeDependency, "IncorrectState", "the %s %s is %s; wait until it is ready", kind, o.called(), state)
-		e.Retryable = !state.Settled() && state != resource.StateDeleting
-		return nil, e
-	}
-	return o, nil
 }
 
 // Delete implements driver.Deleter.
