@@ -8,7 +8,7 @@ type AuditEntry struct {
 	At         time.Time `json:"at" doc:"When it was done."`
 	Who        string    `json:"who" doc:"Who asked for it: admin, spider (a client of CB-Spider), or system (the server itself)."`
 	Address    string    `json:"address,omitempty" doc:"Address that it was asked for from."`
-	Token      string    `json:"token,omitempty" doc:"Id of the token that was used: of an API token, admin for the admin token, spider for the password of CB-Spider's clients, or sso for a token of the provider of single sign-on. Absent for logins in browsers."`
+	TokenID    string    `json:"tokenId,omitempty" doc:"Id of the token that was used: of an API token, admin for the admin token, spider for the password of CB-Spider's clients, or sso for a token of the provider of single sign-on. Absent for logins in browsers."`
 	TokenName  string    `json:"tokenName,omitempty" doc:"What the token is called, or was."`
 	Verb       string    `json:"verb" doc:"create, update or delete of a credential, connection or repository; install, upgrade, downgrade or remove of a driver; delete, release or any other verb or action of a resource, when it has ended; login and logout of the console, and login with a token or password that is wrong; reading of a secret, such as kubeconfig; login to and logout from one by SSH, and forgethostkey; call of an extension or of the cloud's own API."`
 	Kind       string    `json:"kind" doc:"Kind of the resource, or credential, connection, session, extension, native, driver or repository."`

@@ -14,7 +14,7 @@ func (a *app) auditCommand() *cobra.Command {
 		"  mcic audit list --limit 20\n  mcic audit list --filter verb=delete --filter kind=vm\n  mcic audit list --filter verb=call")
 	group.AddCommand(lists(a, &cobra.Command{
 		Short:   "List who did what, the newest first",
-		Long:    "Lists who did what, the newest first.\n\n" + filterHelp + "\nThe fields are who, address, token, tokenName, seq, verb, kind, connection, name, uid, cloudId, operation and outcome.",
+		Long:    "Lists who did what, the newest first.\n\n" + filterHelp + "\nThe fields are who, address, tokenId, tokenName, seq, verb, kind, connection, name, uid, cloudId, operation and outcome.",
 		Example: "  mcic audit list --filter verb=delete --filter outcome=ok -o json",
 	}, (*client.Client).Audit, "there is no entry", func(e api.AuditEntry) string { return e.ID }, a.auditColumns()))
 	group.AddCommand(a.auditVerify())

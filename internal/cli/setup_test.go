@@ -196,7 +196,7 @@ func TestSetup(t *testing.T) {
 	assert.Equal(t, 2, s.run("credential update k"))
 	assert.Equal(t, 2, s.run("credential update k --expires tomorrow"))
 	assert.Equal(t, 2, s.run("connection update c --no-settings --setting a=b"))
-	assert.Equal(t, "NAME  CLOUD  CREDENTIAL  REGION  ZONE  AGE\nit    mock   -           -       -     3h0m\n", s.ok("connection list"))
+	assert.Equal(t, "NAME  CLOUD  CREDENTIAL  REGION  ZONE  LABELS  AGE\nit    mock   -           -       -     -       3h0m\n", s.ok("connection list"))
 	assert.Equal(t, "NAME  CLOUD  FIELDS  ENDS  AGE\nit    mock   -       -     3h0m\n", s.ok("credential list"))
 	assert.Equal(t, "NAME  TITLE  VERSION  REPOSITORY  KINDS  PROBLEM\nit    It     1.0.0    -           -      -\n", s.ok("driver list"))
 	assert.Contains(t, s.ok("driver get aws"), "name:    aws\n")

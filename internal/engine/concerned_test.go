@@ -2,6 +2,7 @@ package engine_test
 
 import (
 	"fmt"
+	"reflect"
 	"slices"
 	"sync/atomic"
 	"testing"
@@ -27,7 +28,7 @@ func togethers() []together {
 				continue
 			}
 			for f := range a.ParamsType().Fields() {
-				if with := resource.RefKind(f); slices.Contains(resource.ShownBy(with), k.Name) {
+				if with := resource.RefKind(f); with != "" && f.Type.Kind() == reflect.String && slices.Contains(resource.ShownBy(with), k.Name) {
 					all = append(all, together{k.Name, a.Name, resource.JSONName(f), with})
 				}
 			}

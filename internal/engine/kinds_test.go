@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -13,6 +14,7 @@ import (
 	"github.com/m-cmp/mc-infra-connector/driver"
 	"github.com/m-cmp/mc-infra-connector/internal/engine/enginetest"
 	"github.com/m-cmp/mc-infra-connector/resource"
+	"github.com/m-cmp/mc-infra-connector/resource/resourcetest"
 )
 
 // kindSpecs are specs of every kind, each built on those of the others that are named
@@ -30,6 +32,13 @@ func kindSpecs(e *enginetest.Env) map[string]string {
 		"publicip":      `{}`,
 		"bucket":        `{"region":"mock-seoul"}`,
 		"queue":         `{"visibilitySeconds":30,"retentionSeconds":345600,"maxMessageBytes":262144}`,
+		"natgateway":    `{"vpc":"vpc","gatewaySubnet":"subnet"}`,
+		"vpcpeering":    `{"vpc":"vpc","peerCloudId":"vpc-elsewhere","peerAccount":"somebody","peerCidrs":["10.9.0.0/16"]}`,
+		"vpngateway":    `{"vpc":"vpc"}`,
+		"vpnconnection": `{"vpngateway":"vpngateway","peerAddresses":["203.0.113.5"],"peerCidrs":["192.168.0.0/16"]}`,
+		"routetable":    `{"vpc":"vpc","subnets":["subnet"],"routes":[{"cidr":"10.9.0.0/16","vpcpeering":"vpcpeering"}]}`,
+		"certificate":   certificate(),
+		"alb":           `{"vpc":"vpc","subnets":["subnet"],"listeners":[{"port":443,"protocol":"https","certificate":"certificate","group":"web"}],"groups":[{"name":"web","port":80}]}`,
 		"fileshare":     `{"vpc":"vpc","subnets":["subnet"],"sizeGiB":100}`,
 		"database":      `{"engine":"mysql","spec":"db-burst.small","vpc":"vpc","subnets":["subnet"],"securitygroups":["securitygroup"]}`,
 		"dbbackup":      `{"database":"database"}`,
@@ -40,14 +49,21 @@ func kindSpecs(e *enginetest.Env) map[string]string {
 	}
 }
 
-// oneOfEach creates one of every kind, named like its kind.
-func oneOfEach(t *testing.T, e *enginetest.Env) {
+// certificate is the specification of one that signs itself.
+func certificate() string {
+	c := resourcetest.Certificate("www.example.com", time.Hour, nil)
+	return fmt.Sprintf(`{"certificate":%q,"privateKey":%q}`, c.Certificate, c.PrivateKey)
+}
+
+// oneOfEach creates one of every kind, named like its kind, and answers their specs.
+func oneOfEach(t *testing.T, e *enginetest.Env) (specs map[string]string) {
 	t.Helper()
-	specs := kindSpecs(e)
+	specs = kindSpecs(e)
 	for _, k := range resource.Kinds() {
 		require.Contains(t, specs, k.Name, "a new kind needs a line here")
 		e.MustCreate("mock", k.Name, k.Name, specs[k.Name])
 	}
+	return specs
 }
 
 func mustAct(t *testing.T, e *enginetest.Env, kind, name, action, params string) {
@@ -78,7 +94,7 @@ func TestOneOfEveryKindComesAndGoes(t *testing.T) {
 	oneOfEach(t, e)
 	for kind, users := range map[string][]string{
 		"vpc": {"subnet", "securitygroup", "nlb", "cluster"}, "subnet": {"vm", "nic", "nlb", "cluster"},
-		"securitygroup": {"vm", "nic"}, "keypair": {"vm", "cluster"}, "vm": {"nlb"},
+		"securitygroup": {"vm", "nic"}, "keypair": {"vm", "cluster"}, "vm": {"nlb"}, "certificate": {"alb"}, "vpngateway": {"vpnconnection"},
 	} {
 		_, err := e.Delete(t.Context(), "mock", kind, kind)
 		require.Equal(t, resource.CodeDependency, resource.CodeOf(err), kind)

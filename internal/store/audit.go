@@ -44,7 +44,7 @@ type Audit struct {
 // Resource converts to what users see.
 func (a *Audit) Resource() api.AuditEntry {
 	return api.AuditEntry{
-		ID: a.ID, At: a.At.Time(), Who: a.Who, Address: a.Address, Token: a.Token, TokenName: a.TokenName, Verb: a.Verb, Kind: a.Kind, Connection: a.Connection, Name: a.Name,
+		ID: a.ID, At: a.At.Time(), Who: a.Who, Address: a.Address, TokenID: a.Token, TokenName: a.TokenName, Verb: a.Verb, Kind: a.Kind, Connection: a.Connection, Name: a.Name,
 		UID: a.UID, CloudID: a.CloudID, Operation: a.Operation, Outcome: a.Outcome, Detail: a.Detail,
 		Seq: a.Seq, Seal: a.Seal,
 	}
@@ -54,7 +54,7 @@ func auditTable() table {
 	return table{
 		key: "id", order: "-id", times: " at ",
 		columns: map[string]string{
-			"id": "id", "at": "at", "who": "who", "address": "address", "token": "token", "tokenName": "token_name", "seq": "seq", "verb": "verb", "kind": "kind", "connection": "connection", "name": "name",
+			"id": "id", "at": "at", "who": "who", "address": "address", "tokenId": "token", "tokenName": "token_name", "seq": "seq", "verb": "verb", "kind": "kind", "connection": "connection", "name": "name",
 			"uid": "uid", "cloudId": "cloud_id", "operation": "operation", "outcome": "outcome",
 		},
 	}

@@ -80,10 +80,10 @@ func TestTheAuditTrailHasTheTokenThatWasUsed(t *testing.T) {
 	entries := into[page[api.AuditEntry]](t, a.get("/v1/audit?sort=id&filter=who=anna&filter=kind=vpc")).Items
 	require.Len(t, entries, 2)
 	assert.Equal(t, []string{"one", made.ID, "ci", "two", "", ""}, []string{
-		entries[0].Name, entries[0].Token, entries[0].TokenName, entries[1].Name, entries[1].Token, entries[1].TokenName,
+		entries[0].Name, entries[0].TokenID, entries[0].TokenName, entries[1].Name, entries[1].TokenID, entries[1].TokenName,
 	})
-	assert.Len(t, into[page[api.AuditEntry]](t, a.get("/v1/audit?filter=token="+made.ID)).Items, 1)
+	assert.Len(t, into[page[api.AuditEntry]](t, a.get("/v1/audit?filter=tokenId="+made.ID)).Items, 1)
 	byAdmin := into[page[api.AuditEntry]](t, a.get("/v1/audit?filter=tokenName~admin&filter=verb=create&filter=kind=person")).Items
 	require.NotEmpty(t, byAdmin)
-	assert.Equal(t, auth.Admin, byAdmin[0].Token)
+	assert.Equal(t, auth.Admin, byAdmin[0].TokenID)
 }

@@ -154,6 +154,8 @@ func TestEveryAnswerWithASecretIsNoStore(t *testing.T) {
 	secret := regexp.MustCompile(`(?i)password|secret|token|kubeconfig|privatekey|passphrase`)
 	known := []string{
 		"nextPageToken", // where a list goes on
+		"tokenId",       // by which token something was asked for
+		"tokenName",
 		"secrets",       // of an operation, which only who asked for a creation is answered
 	}
 	var names func(schema any, seen map[string]bool) (all, secrets []string)

@@ -279,6 +279,7 @@ func TestRightsOfTheirOwn(t *testing.T) {
 	}
 	assert.Equal(t, map[string]string{
 		"cluster kubeconfig": people.Kubeconfig, "cluster token": people.Kubeconfig, "vm password": people.Password, "vm console": "", "nlb health": "", "bucket usage": "",
+		"alb health": "", "vpnconnection peerconfig": "", "database databases": "",
 	}, rights, "a view that is new says whether it needs a right of its own")
 }
 

@@ -212,12 +212,12 @@ func TestAPrivateKeyIsAnsweredOnce(t *testing.T) {
 		read := a.get(path)
 		require.Equal(t, http.StatusOK, read.status, read.about)
 		assert.NotContains(t, string(read.body), "PRIVATE KEY", read.about)
-		assert.NotContains(t, string(read.body), `"privateKey":`, read.about)
+		assert.NotContains(t, string(read.body), `"privateKey":"`, read.about)
 	}
 	for ended := 0; ended < 3; {
 		e := events.next(within(t))
 		assert.NotContains(t, e.data, "PRIVATE KEY")
-		assert.NotContains(t, e.data, `"privateKey":`)
+		assert.NotContains(t, e.data, `"privateKey":"`)
 		if e.event == "operation" && strings.Contains(e.data, `"state":"succeeded"`) {
 			ended++
 		}
