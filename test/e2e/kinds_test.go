@@ -33,7 +33,7 @@ func TestEveryKindOnTheMockCloud(t *testing.T) {
 		"disk attach my-disk --vm my-vm", "disk resize my-disk --size-gib 20", "publicip associate my-publicip --vm my-vm", "nic attach my-nic --vm my-vm",
 		"nic addaddresses my-nic --address 10.0.1.99", "cluster upgrade my-cluster --version 1.35", "cluster addnodegroup my-cluster --name b --spec " + spec,
 		"cluster scalenodegroup my-cluster --node-group b --desired-nodes 3", "vm stop my-vm", "vm resize my-vm --spec " + larger, "vm start my-vm",
-		"subnet create beside --vpc my-vpc --cidr 10.0.2.0/24", "fileshare addsubnets my-fileshare --subnet beside", "fileshare resize my-fileshare --size-gib 200",
+		"subnet create beside --vpc my-vpc --cidr 10.0.4.0/24", "fileshare addsubnets my-fileshare --subnet beside", "fileshare resize my-fileshare --size-gib 200",
 		"database createdatabase my-database --name shop", "database resize my-database --storage-gib 40", "database upgrade my-database --version 9.4",
 		"database setpassword my-database --admin-password Another-1x", "database stop my-database", "database start my-database", "database restart my-database",
 		"broker resize my-broker --storage-gib 40", "broker restart my-broker",
