@@ -156,7 +156,7 @@ func TestEveryAnswerWithASecretIsNoStore(t *testing.T) {
 		"nextPageToken", // where a list goes on
 		"tokenId",       // by which token something was asked for
 		"tokenName",
-		"secrets",       // of an operation, which only who asked for a creation is answered
+		"secrets", // of an operation, which only who asked for a creation is answered
 	}
 	var names func(schema any, seen map[string]bool) (all, secrets []string)
 	names = func(schema any, seen map[string]bool) (all, secrets []string) {
