@@ -160,7 +160,7 @@ func TestAnUnclearCreationIsCancelledWithWhatItMade(t *testing.T) {
 
 // What a cluster uses is not deleted before it, and that may take longer than others do.
 func TestWhatWaitsForAPatientKindIsPatient(t *testing.T) {
-	e := enginetest.New(t, enginetest.Options{Engine: engine.Config{SettleFor: time.Second}}, "parts", "true", "latency", "800ms")
+	e := enginetest.New(t, enginetest.Options{Engine: engine.Config{SettleFor: 2 * time.Second}}, "parts", "true", "latency", "1200ms")
 	e.MustCreate("mock", "vpc", "v", `{"cidr":"10.0.0.0/8"}`)
 	e.MustCreate("mock", "subnet", "s", `{"vpc":"v","cidr":"10.0.0.0/12"}`)
 	e.MustCreate("mock", "cluster", "k", fmt.Sprintf(`{"vpc":"v","subnets":["s"],"nodeGroups":[{"name":"a","spec":%q}]}`, e.Spec))
